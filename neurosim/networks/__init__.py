@@ -1,0 +1,1 @@
+"""Trained networks: architectures, training, recording of activity, and exchange as NIR graphs."""

@@ -1,0 +1,222 @@
+"""Record what every layer of a network answers to stimuli, as labelled responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from neurosim.runtime import pick_device, track
+from neurosim.schema import InputError, as_responses, suggest
+
+
+def record_responses(
+    network: nn.Module,
+    stimuli: xr.DataArray,
+    *,
+    layers: Sequence[str] | None = None,
+    batch_size: int = 128,
+    device: str = "auto",
+    double: bool = False,
+    progress: bool = True,
+) -> xr.DataArray:
+    """Show `stimuli` to a network and record the output of its layers.
+
+    Works with any ``torch.nn.Module``. A layer called once a time step (as in snnTorch), or marked ``time_first``,
+    answers with a ``time`` dim. Stimuli with a ``time`` dim reach the network as (time, batch, ...).
+
+    Parameters
+    ----------
+    network : module; it is run in evaluation mode, its weights are left as they are.
+    stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit).
+    layers : names of modules as in ``network.named_modules()``; by default those the network names in
+        ``recorded``, otherwise every leaf module that has parameters.
+    batch_size : stimuli shown at once.
+    device : "auto", "cpu" or "cuda".
+    double : compute in float64, as needed to compare spikes one by one.
+
+    Returns
+    -------
+    responses (stimulus, [time,] unit) with ``layer`` along ``unit``.
+
+    Raises
+    ------
+    InputError : unknown layer, a layer that is never reached, layers with and without time mixed.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_stimuli
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.ReLU())
+    >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
+    (4, 3)
+    """
+    names = _layer_names(network, layers)
+    blocks = list(iterate_layers(network, stimuli, names, batch_size, device, double, progress))
+    with_time = [name for name, array in blocks if array.ndim == 3]
+    if with_time and len(with_time) != len(blocks):
+        still = [name for name, _ in blocks if name not in with_time]
+        raise InputError(
+            f"record_responses: {with_time[:2]} answer over time, {still[:2]} do not; record them apart with layers=."
+        )
+    values = np.concatenate([array for _, array in blocks], axis=-1)
+    labels = np.repeat([_short(name) for name, _ in blocks], [array.shape[-1] for _, array in blocks])
+    time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
+    quantity = "spike_count" if _is_spiking(network, names) else "activation"
+    return as_responses(
+        values,
+        dims=("stimulus", "time", "unit") if with_time else ("stimulus", "unit"),
+        stimuli=stimuli,
+        coords={"layer": ("unit", labels)},
+        quantity=quantity,
+        time_step=time_step if with_time else None,
+    )
+
+
+def iterate_layers(
+    network: nn.Module,
+    stimuli: xr.DataArray,
+    layers: Sequence[str] | None = None,
+    batch_size: int = 128,
+    device: str = "auto",
+    double: bool = False,
+    progress: bool = True,
+    memory: int = 2**29,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (layer, array (stimulus, [time,] unit)), holding at most about `memory` bytes of activity at once.
+
+    The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
+    """
+    names = _layer_names(network, layers)
+    where = pick_device(device)
+    was_training, dtype = network.training, next((p.dtype for p in network.parameters()), torch.float32)
+    network.to(where).eval()
+    if double:
+        network.double()
+    try:
+        sizes = {n: a.nbytes for n, a in _run(network, stimuli[:1], names, 1, where, double, False).items()}
+        for group in _groups(names, {n: s * stimuli.sizes["stimulus"] for n, s in sizes.items()}, memory):
+            arrays = _run(network, stimuli, group, batch_size, where, double, progress)
+            for name in group:
+                yield name, arrays.pop(name)
+    finally:
+        network.to(dtype).train(was_training)
+
+
+def predict(
+    network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 128, device: str = "auto", double: bool = False
+) -> np.ndarray:
+    """Return the index of the category that `network` gives each stimulus, shape (stimulus,)."""
+    where = pick_device(device)
+    network.to(where).eval()
+    dtype = next(network.parameters()).dtype
+    if double:
+        network.double()
+    with torch.no_grad():
+        logits = [network(_batch(stimuli, i, batch_size, where, double)) for i in _starts(stimuli, batch_size)]
+    network.to(dtype)
+    return torch.cat(logits).argmax(1).cpu().numpy()
+
+
+def _run(
+    network: nn.Module,
+    stimuli: xr.DataArray,
+    names: Sequence[str],
+    batch_size: int,
+    device: str,
+    double: bool,
+    progress: bool,
+) -> dict[str, np.ndarray]:
+    modules = dict(network.named_modules())
+    seen: dict[str, list[Tensor]] = {}
+    done: dict[str, list[np.ndarray]] = {n: [] for n in names}
+
+    def keep(name: str) -> object:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            first = output[0] if isinstance(output, tuple | list) else output
+            if not isinstance(first, Tensor):
+                raise InputError(f"record_responses: layer {name!r} returns {type(first).__name__}, not a tensor.")
+            seen.setdefault(name, []).append(first.detach())
+
+        return modules[name].register_forward_hook(hook)
+
+    handles = [keep(name) for name in names]
+    try:
+        starts = track(_starts(stimuli, batch_size), f"recording {type(network).__name__}", progress=progress)
+        with torch.no_grad():
+            for start in starts:
+                seen.clear()
+                network(_batch(stimuli, start, batch_size, device, double))
+                missing = [n for n in names if n not in seen]
+                if missing:
+                    raise InputError(f"record_responses: layer {missing[0]!r} is never reached by the stimuli.")
+                for name in names:
+                    done[name].append(_stimulus_first(seen[name], modules[name]))
+    finally:
+        for handle in handles:
+            handle.remove()  # type: ignore[attr-defined]
+    return {n: np.concatenate(parts) for n, parts in done.items()}
+
+
+def _stimulus_first(outputs: list[Tensor], module: nn.Module) -> np.ndarray:
+    """Return (stimulus, [time,] unit) of one batch."""
+    if len(outputs) > 1:
+        joined = torch.stack(outputs).transpose(0, 1)
+    elif getattr(module, "time_first", False):
+        joined = outputs[0].transpose(0, 1)
+    else:
+        return outputs[0].flatten(1).cpu().numpy()
+    return joined.flatten(2).cpu().numpy()
+
+
+def _batch(stimuli: xr.DataArray, start: int, size: int, device: str, double: bool) -> Tensor:
+    values = np.ascontiguousarray(stimuli.values[start : start + size])
+    tensor = torch.from_numpy(values).to(device, torch.float64 if double else torch.float32)
+    return tensor.transpose(0, 1) if "time" in stimuli.dims else tensor
+
+
+def _starts(stimuli: xr.DataArray, batch_size: int) -> list[int]:
+    return list(range(0, stimuli.sizes["stimulus"], batch_size))
+
+
+def _layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
+    modules = {n: m for n, m in network.named_modules() if n}
+    if layers is None:
+        leaves = [n for n, m in modules.items() if not list(m.children()) and list(m.parameters())]
+        layers = getattr(network, "recorded", leaves)
+    if not layers:
+        raise InputError(f"record_responses: {type(network).__name__} has no layer with parameters; pass layers=.")
+    short = {_short(n): n for n in getattr(network, "recorded", ())}
+    for name in layers:
+        if name not in modules and name not in short:
+            known = ", ".join(list(short) or list(modules))
+            raise InputError(
+                f"record_responses: no layer {name!r} in {type(network).__name__}. Layers: {known}."
+                f"{suggest(name, [*modules, *short])}"
+            )
+    return [short.get(n, n) for n in layers]
+
+
+def _short(name: str) -> str:
+    head, _, tail = name.partition(".")
+    return tail if head in ("blocks", "spikes") else name.replace("block.", "block")
+
+
+def _is_spiking(network: nn.Module, names: Sequence[str]) -> bool:
+    modules = dict(network.named_modules())
+    return all(getattr(modules[n], "time_first", False) and hasattr(modules[n], "parameters_lif") for n in names)
+
+
+def _groups(names: Sequence[str], sizes: dict[str, int], memory: int) -> Iterator[list[str]]:
+    group: list[str] = []
+    for name in names:
+        if group and sum(sizes[n] for n in group) + sizes[name] > memory:
+            yield group
+            group = []
+        group.append(name)
+    if group:
+        yield group
+
+

@@ -1,0 +1,164 @@
+"""Seeds, device, threads, progress and provenance: the only room that may touch global state."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+ProgressSink = Callable[[str, int, int], None]
+NUMERIC_LIBRARIES = ("numpy", "scipy", "xarray", "torch", "snntorch", "brian2", "scikit-learn", "matplotlib", "h5netcdf")
+
+_progress_sink: ProgressSink | None = None
+
+
+def as_rng(rng: np.random.Generator | int | None) -> np.random.Generator:
+    """Return a generator from a generator or a seed (``None`` is seed 0: results repeat unless asked otherwise)."""
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(0 if rng is None else rng)
+
+
+def stream(seed: int, *key: str | int) -> np.random.Generator:
+    """Return the random stream that belongs to (`seed`, purpose, stimulus, trial, ...), whoever asks and in any order.
+
+    >>> bool(stream(1, "poisson", 3).random() == stream(1, "poisson", 3).random())
+    True
+    >>> bool(stream(1, "poisson", 3).random() == stream(1, "poisson", 4).random())
+    False
+    """
+    digest = hashlib.sha256(repr((int(seed), *key)).encode()).digest()
+    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
+
+
+def seed_of(seed: int, *key: str | int) -> int:
+    """Return a 63-bit seed that belongs to (`seed`, *key), for libraries that keep their own generator."""
+    return int(stream(seed, *key).integers(2**63 - 1))
+
+
+def pick_device(device: str = "auto") -> str:
+    """Return the torch device to use: ``"auto"`` takes the GPU when there is one."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextlib.contextmanager
+def torch_seeded(seed: int) -> Iterator[None]:
+    """Seed torch and forbid non-deterministic kernels inside the block; leave both as they were after it."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    was = torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was)
+
+
+def limit_threads(n: int) -> None:
+    """Cap the threads of BLAS, OpenMP and torch in this process, so that results do not depend on the machine."""
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(n)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(n)
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(n)))
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Work inside an empty folder that is removed afterwards, out of reach of files that libraries read by themselves."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="neurosim-") as name:
+        os.chdir(name)
+        try:
+            yield Path(name)
+        finally:
+            os.chdir(before)
+
+
+def send_progress_to(sink: ProgressSink | None) -> None:
+    """Hand every later progress report of this process to `sink` (name, done, total) instead of drawing it."""
+    global _progress_sink
+    _progress_sink = sink
+
+
+def track(items: Iterable[T], name: str, total: int | None = None, progress: bool = True) -> Iterator[T]:
+    """Yield `items` and show how far they are: a bar on stderr, nothing when it is not a terminal.
+
+    >>> list(track([1, 2], "counting"))
+    [1, 2]
+    """
+    total = total if total is not None else len(items) if hasattr(items, "__len__") else 0
+    if progress and _progress_sink is not None:
+        for done, item in enumerate(items):
+            _progress_sink(name, done, total)
+            yield item
+    elif progress and sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track as rich_track
+
+        yield from rich_track(items, name, total=total or None, console=Console(stderr=True), transient=True)
+    else:
+        yield from items
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that numbers depend on."""
+    versions = {"python": platform.python_version()}
+    for name in NUMERIC_LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def provenance() -> dict[str, Any]:
+    """Return what a reader needs to know to repeat a result: versions, machine, threads, git state."""
+    return {
+        "neurosim": importlib.metadata.version("neurosim"),
+        "libraries": library_versions(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.machine(),
+            "cpu_count": os.cpu_count(),
+            "gpu": _gpu_name(),
+        },
+        "git": _git_state(),
+    }
+
+
+def _gpu_name() -> str | None:
+    if "torch" not in sys.modules:
+        return None
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+def _git_state() -> dict[str, str | bool] | None:
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    return {"commit": git("rev-parse", "HEAD"), "modified": bool(git("status", "--porcelain"))}

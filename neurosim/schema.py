@@ -1,0 +1,297 @@
+"""The words of neurosim: dims, coords and units of the one labelled array, its builders and its checks.
+
+Every answer to a stimulus, whatever gave it, is an :class:`xarray.DataArray` built and checked here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+STIMULUS, TRIAL, TIME, UNIT = "stimulus", "trial", "time", "unit"
+STIMULUS_OTHER = "stimulus_other"
+RESPONSE_DIMS = (STIMULUS, TRIAL, TIME, UNIT)
+STIMULUS_DIMS = (STIMULUS, TIME, "channel", "y", "x", UNIT)
+UNITS_OF = {
+    "activation": "1",
+    "firing_rate": "spikes/s",
+    "spike_count": "spikes",
+    "membrane_potential": "V",
+}
+
+
+class InputError(ValueError):
+    """Something the user asked for cannot be done; the message says what was asked, found and what to do."""
+
+
+class SchemaError(InputError):
+    """An array does not have the dims, labels or values that its place asks for."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the known word nearest to `name`, or an empty string.
+
+    >>> suggest("conv4", ["conv1", "conv3", "readout"])
+    " Did you mean 'conv3'?"
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def as_stimuli(
+    values: npt.ArrayLike | xr.DataArray,
+    *,
+    dims: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None,
+    coords: Mapping[str, Sequence[Any]] | None = None,
+    time_step: float | None = None,
+) -> xr.DataArray:
+    """Label an array as stimuli.
+
+    Parameters
+    ----------
+    values : array of shape (stimulus, y, x), (stimulus, channel, y, x), (stimulus, time, unit), ...
+        A DataArray that already has a ``stimulus`` dim is checked and passed through.
+    dims : names of the dims; guessed for 2 dims (stimulus, unit), 3 (stimulus, y, x) and 4 (stimulus, channel, y, x).
+    ids : unique name of each stimulus; ``"stimulus_000"``... when absent.
+    coords : labels along ``stimulus``, such as ``{"category": [...]}``.
+    time_step : seconds between samples, when there is a ``time`` dim.
+
+    Raises
+    ------
+    SchemaError : dims are missing or unknown, ids repeat, values are not finite.
+
+    Examples
+    --------
+    >>> as_stimuli(np.zeros((2, 8, 8)), coords={"category": ["a", "b"]}).dims
+    ('stimulus', 'y', 'x')
+    """
+    if isinstance(values, xr.DataArray):
+        stimuli = values
+    else:
+        array = np.asarray(values)
+        guess = {2: (STIMULUS, UNIT), 3: (STIMULUS, "y", "x"), 4: (STIMULUS, "channel", "y", "x")}
+        dims = dims or guess.get(array.ndim)
+        if dims is None or len(dims) != array.ndim:
+            raise SchemaError(
+                f"as_stimuli: an array of shape {array.shape} needs its {array.ndim} dims named; pass dims=(...)."
+            )
+        stimuli = xr.DataArray(array, dims=tuple(dims))
+    stimuli = _with_ids(stimuli, ids, "as_stimuli")
+    stimuli = stimuli.assign_coords({k: (STIMULUS, np.asarray(v)) for k, v in (coords or {}).items()})
+    if time_step is not None:
+        stimuli.attrs["time_step"] = float(time_step)
+        stimuli = stimuli.assign_coords(time=np.arange(stimuli.sizes[TIME]) * time_step)
+    unknown = [str(d) for d in stimuli.dims if d not in STIMULUS_DIMS]
+    if unknown:
+        raise SchemaError(
+            f"as_stimuli: unknown dims {unknown}; stimuli have {', '.join(STIMULUS_DIMS)}."
+            f"{suggest(unknown[0], STIMULUS_DIMS)}"
+        )
+    check_finite(stimuli, "as_stimuli")
+    return stimuli
+
+
+def as_responses(
+    values: npt.ArrayLike | xr.DataArray,
+    *,
+    dims: Sequence[str] | None = None,
+    stimuli: xr.DataArray | Sequence[str] | None = None,
+    coords: Mapping[str, Any] | None = None,
+    quantity: str = "activation",
+    time_step: float | None = None,
+) -> xr.DataArray:
+    """Label an array as responses: what the units of one or several subjects answered to each stimulus.
+
+    Parameters
+    ----------
+    values : array of shape (stimulus, unit) or (stimulus, time, unit), or any other with `dims` named.
+    dims : names out of ``stimulus, trial, time, unit``.
+    stimuli : the stimuli shown, or their ids; their labels are carried over.
+    coords : labels along one dim, ``{"layer": ("unit", [...])}``.
+    quantity : one of activation (1), firing_rate (spikes/s), spike_count (spikes), membrane_potential (V).
+    time_step : seconds between time samples.
+
+    Raises
+    ------
+    SchemaError : unknown dims or quantity, another number of stimuli, not a single unit, NaN.
+
+    Examples
+    --------
+    >>> r = as_responses(np.ones((3, 5)), stimuli=["a", "b", "c"])
+    >>> r.dims, r.stimulus.values.tolist()
+    (('stimulus', 'unit'), ['a', 'b', 'c'])
+    """
+    if isinstance(values, xr.DataArray):
+        responses = values.copy(deep=False)
+    else:
+        array = np.asarray(values)
+        guess = {2: (STIMULUS, UNIT), 3: (STIMULUS, TIME, UNIT), 4: RESPONSE_DIMS}
+        dims = dims or guess.get(array.ndim)
+        if dims is None or len(dims) != array.ndim:
+            raise SchemaError(f"as_responses: an array of shape {array.shape} needs its dims named; pass dims=(...).")
+        responses = xr.DataArray(array, dims=tuple(dims))
+    if isinstance(stimuli, xr.DataArray):
+        responses = carry_stimulus_labels(responses, stimuli)
+    elif stimuli is not None:
+        responses = _with_ids(responses, list(stimuli), "as_responses")
+    responses = responses.assign_coords(dict(coords or {}))
+    if quantity not in UNITS_OF:
+        raise SchemaError(
+            f"as_responses: unknown quantity {quantity!r}; known: {', '.join(UNITS_OF)}.{suggest(quantity, UNITS_OF)}"
+        )
+    responses.attrs.setdefault("quantity", quantity)
+    responses.attrs.setdefault("units", UNITS_OF.get(responses.attrs["quantity"], "1"))
+    if time_step is not None:
+        responses.attrs["time_step"] = float(time_step)
+        responses = responses.assign_coords(time=np.arange(responses.sizes[TIME]) * time_step)
+    return check_responses(responses, "as_responses")
+
+
+def check_responses(responses: xr.DataArray, who: str = "check_responses") -> xr.DataArray:
+    """Return `responses`, transposed to (stimulus, trial, time, unit), or raise :class:`SchemaError`."""
+    missing = [d for d in (STIMULUS, UNIT) if d not in responses.dims]
+    if missing:
+        raise SchemaError(
+            f"{who}: responses have dims {tuple(responses.dims)} and lack {missing}; "
+            "rename them with .rename(...) to stimulus, trial, time, unit."
+        )
+    unknown = [str(d) for d in responses.dims if d not in RESPONSE_DIMS]
+    if unknown:
+        raise SchemaError(
+            f"{who}: unknown dims {unknown}; responses have {', '.join(RESPONSE_DIMS)}."
+            f"{suggest(unknown[0], RESPONSE_DIMS)}"
+        )
+    empty = [str(d) for d in responses.dims if responses.sizes[d] == 0]
+    if empty:
+        raise SchemaError(f"{who}: responses are empty along {empty}; a layer needs at least one unit and stimulus.")
+    responses = _with_ids(responses, None, who)
+    check_finite(responses, who)
+    return responses.transpose(*[d for d in RESPONSE_DIMS if d in responses.dims])
+
+
+def as_rdm(
+    values: npt.ArrayLike | xr.DataArray,
+    *,
+    stimuli: xr.DataArray | Sequence[str] | None = None,
+    dims: Sequence[str] = (),
+    metric: str = "unknown",
+    coords: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Label a square array (..., stimulus, stimulus) as one or several RDMs.
+
+    Parameters
+    ----------
+    values : array of shape (..., K, K); the last two dims are the stimuli.
+    stimuli : stimuli (or their ids) that label both sides.
+    dims : names of the leading dims, such as ``("subject",)``.
+    metric : how the RDM was made.
+    coords : labels of the leading dims.
+
+    Raises
+    ------
+    SchemaError : not square, fewer than 3 stimuli, not symmetric, or not finite.
+
+    Examples
+    --------
+    >>> as_rdm(1 - np.eye(3), stimuli=["a", "b", "c"]).dims
+    ('stimulus', 'stimulus_other')
+    """
+    if isinstance(values, xr.DataArray):
+        rdm = values
+    else:
+        array = np.asarray(values, dtype=float)
+        if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
+            raise SchemaError(f"as_rdm: an RDM is square, found shape {array.shape}; see scipy.spatial.squareform.")
+        rdm = xr.DataArray(array, dims=(*dims, STIMULUS, STIMULUS_OTHER))
+        if isinstance(stimuli, xr.DataArray):
+            rdm = carry_stimulus_labels(rdm, stimuli)
+        else:
+            rdm = _with_ids(rdm, None if stimuli is None else list(stimuli), "as_rdm")
+        rdm = rdm.assign_coords({STIMULUS_OTHER: rdm[STIMULUS].values, **dict(coords or {})})
+        rdm.attrs.update(quantity="dissimilarity", metric=metric)
+    return check_rdm(rdm, "as_rdm")
+
+
+def check_rdm(rdm: xr.DataArray, who: str = "check_rdm") -> xr.DataArray:
+    """Return `rdm` with the stimulus dims last, or raise :class:`SchemaError`."""
+    for dim in (STIMULUS, STIMULUS_OTHER):
+        if dim not in rdm.dims:
+            raise SchemaError(f"{who}: an RDM has dims (..., stimulus, stimulus_other), found {tuple(rdm.dims)}.")
+    rdm = rdm.transpose(..., STIMULUS, STIMULUS_OTHER)
+    if rdm.sizes[STIMULUS] < 3:
+        raise SchemaError(f"{who}: an RDM needs at least 3 stimuli, found {rdm.sizes[STIMULUS]}.")
+    check_finite(rdm, who)
+    values = np.asarray(rdm.values, dtype=float)
+    scale = float(np.abs(values).max()) or 1.0
+    if not np.allclose(values, np.swapaxes(values, -1, -2), atol=1e-6 * scale):
+        raise SchemaError(f"{who}: the RDM is not symmetric; average it with its transpose if that is what you mean.")
+    return rdm
+
+
+def check_finite(array: xr.DataArray, who: str) -> None:
+    """Raise :class:`SchemaError` if `array` holds NaN or infinity, naming the first place."""
+    values = array.values
+    if not np.issubdtype(values.dtype, np.inexact):
+        return
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        place = ", ".join(f"{d}={i}" for d, i in zip(array.dims, first, strict=True))
+        raise SchemaError(
+            f"{who}: {int(bad.sum())} of {bad.size} values are NaN or infinite, the first at ({place}); "
+            "drop or impute them first."
+        )
+
+
+def carry_stimulus_labels(array: xr.DataArray, stimuli: xr.DataArray) -> xr.DataArray:
+    """Return `array` with the id and labels that `stimuli` have along ``stimulus``."""
+    if array.sizes[STIMULUS] != stimuli.sizes[STIMULUS]:
+        raise SchemaError(
+            f"there are {array.sizes[STIMULUS]} rows of responses for {stimuli.sizes[STIMULUS]} stimuli; "
+            "give one row a stimulus, in the same order."
+        )
+    labels = {k: v for k, v in stimuli.coords.items() if v.dims == (STIMULUS,)}
+    return array.assign_coords({k: (STIMULUS, v.values) for k, v in labels.items()})
+
+
+def same_stimuli(reference: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:
+    """Return `other` in the stimulus order of `reference`; raise :class:`SchemaError` if the sets differ.
+
+    >>> a = as_rdm(1 - np.eye(3), stimuli=["a", "b", "c"])
+    >>> same_stimuli(a, a.isel(stimulus=[2, 1, 0], stimulus_other=[2, 1, 0]), "here").stimulus.values.tolist()
+    ['a', 'b', 'c']
+    """
+    first, second = [str(s) for s in reference[STIMULUS].values], [str(s) for s in other[STIMULUS].values]
+    if set(first) != set(second):
+        only_first = sorted(set(first) - set(second))[:3]
+        only_second = sorted(set(second) - set(first))[:3]
+        raise SchemaError(
+            f"{who}: the two describe different stimuli; only in the first: {only_first}, "
+            f"only in the second: {only_second}. Select the common ones with .sel(stimulus=...)."
+        )
+    order = {s: i for i, s in enumerate(second)}
+    index = [order[s] for s in first]
+    picks = {d: index for d in (STIMULUS, STIMULUS_OTHER) if d in other.dims}
+    return other.isel(picks)
+
+
+def _with_ids(array: xr.DataArray, ids: Sequence[str] | None, who: str) -> xr.DataArray:
+    if STIMULUS not in array.dims:
+        raise SchemaError(f"{who}: no 'stimulus' dim among {tuple(array.dims)}.")
+    n = array.sizes[STIMULUS]
+    if ids is not None and len(ids) != n:
+        raise SchemaError(f"{who}: {len(ids)} stimulus ids for {n} stimuli.")
+    if ids is None and STIMULUS in array.coords:
+        ids = [str(s) for s in array[STIMULUS].values]
+    elif ids is None:
+        ids = [f"stimulus_{i:03d}" for i in range(n)]
+    repeated = sorted({s for s in ids if list(ids).count(s) > 1}) if len(set(ids)) != n else []
+    if repeated:
+        raise SchemaError(f"{who}: stimulus ids repeat: {repeated[:3]}; put repetitions along the 'trial' dim.")
+    return array.assign_coords({STIMULUS: np.asarray(ids, dtype=str)})

@@ -1,0 +1,161 @@
+"""Images as stimuli: the scanned digits of scikit-learn, CIFAR-10, and folders of pictures."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.runtime import track
+from neurosim.schema import InputError, as_stimuli
+
+PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+
+
+def load_digits() -> xr.DataArray:
+    """Return the 1797 scanned handwritten digits that ship with scikit-learn (https://doi.org/10.24432/C50P49).
+
+    Returns
+    -------
+    stimuli (stimulus, y, x), 8 x 8 pixels in 0..1, with ``category`` "0".."9".
+
+    Examples
+    --------
+    >>> load_digits().shape
+    (1797, 8, 8)
+    """
+    from sklearn.datasets import load_digits as sklearn_digits
+
+    digits = sklearn_digits()
+    return as_stimuli(
+        (digits.images / 16.0).astype(np.float32),
+        ids=[f"digit_{i:04d}" for i in range(len(digits.target))],
+        coords={"category": digits.target.astype(str)},
+    )
+
+
+def load_cifar10(split: str = "train", n: int | None = None) -> xr.DataArray:
+    """Return CIFAR-10 photographs from the data folder (https://www.cs.toronto.edu/~kriz/cifar.html).
+
+    Parameters
+    ----------
+    split : "train" (20000 images) or "test" (10000).
+    n : take only the first `n` images.
+
+    Returns
+    -------
+    stimuli (stimulus, channel, y, x), 32 x 32 RGB in 0..1, with ``category``.
+
+    Raises
+    ------
+    StorageError : the variable ``NEUROSIM_DATA`` names no folder with the file.
+    """
+    name = {"train": "cifar10_jpeg_train20000.npz", "test": "cifar10_jpeg_test10000.npz"}.get(split)
+    if name is None:
+        raise InputError(f"load_cifar10: unknown split {split!r}; known: train, test.")
+    folder = storage.data_folder()
+    if folder is None or not (folder / "cifar10_jpeg" / name).is_file():
+        raise storage.StorageError(
+            f"load_cifar10: put {name} into the folder cifar10_jpeg of the data folder and name the data folder "
+            f"in the variable {storage.DATA_FOLDER_VARIABLE} (now: {folder or 'not set'})."
+        )
+    packed = storage.read_npz(folder / "cifar10_jpeg" / name)
+    n = len(packed["labels"]) if n is None else min(n, len(packed["labels"]))
+    pixels = np.stack([_decode(packed["jpeg"][a:b]) for a, b in _spans(packed["offset"], n, f"CIFAR-10 {split}")])
+    return as_stimuli(
+        np.moveaxis(pixels, -1, 1),
+        dims=("stimulus", "channel", "y", "x"),
+        ids=[f"{split}_{i:05d}" for i in range(n)],
+        coords={"category": packed["names"][packed["labels"][:n]]},
+    )
+
+
+def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.DataArray:
+    """Return the pictures of a folder; sub-folders give the ``category``.
+
+    Parameters
+    ----------
+    folder : folder of pictures, or of one folder a category (the ``ImageFolder`` layout).
+    size : side in pixels to which every picture is resized; needed when their sizes differ.
+
+    Returns
+    -------
+    stimuli (stimulus, channel, y, x), RGB in 0..1; the stimulus id is the path inside the folder.
+
+    Raises
+    ------
+    InputError : no picture found, or sizes differ and `size` is not given.
+    """
+    folder = Path(folder)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
+    if not paths:
+        raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}.")
+    pixels = [storage.read_image(p) for p in track(paths, "reading pictures")]
+    if size is not None:
+        pixels = [_resize(p, size) for p in pixels]
+    shapes = {p.shape for p in pixels}
+    if len(shapes) > 1:
+        raise InputError(f"load_image_folder: pictures have {len(shapes)} sizes, such as {sorted(shapes)[:2]}; pass size=.")
+    return as_stimuli(
+        np.moveaxis(np.stack(pixels), -1, 1).astype(np.float32) / 255,
+        dims=("stimulus", "channel", "y", "x"),
+        ids=[p.relative_to(folder).as_posix() for p in paths],
+        coords={"category": [p.parent.name if p.parent != folder else "image" for p in paths]},
+    )
+
+
+def resize_images(stimuli: xr.DataArray, size: int) -> xr.DataArray:
+    """Return the images resized to `size` x `size` pixels (bicubic), values kept in 0..1.
+
+    Parameters
+    ----------
+    stimuli : (stimulus, [channel,] y, x) in 0..1.
+    size : side in pixels.
+    """
+    images = np.asarray(stimuli.values)
+    gray = images.ndim == 3
+    rgb = np.repeat(images[:, None], 3, axis=1) if gray else images
+    bytes_ = np.round(np.moveaxis(rgb, 1, -1) * 255).clip(0, 255).astype(np.uint8)
+    resized = np.stack([_resize(image, size) for image in bytes_]).astype(np.float32) / 255
+    labels = {k: v.values for k, v in stimuli.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
+    values = resized[..., 0] if gray else np.moveaxis(resized, -1, 1)
+    return as_stimuli(values, ids=stimuli.stimulus.values.tolist(), coords=labels)
+
+
+def to_gray(stimuli: xr.DataArray) -> xr.DataArray:
+    """Return images (stimulus, y, x) as luminance (ITU-R BT.601 weights); gray images pass through."""
+    if "channel" not in stimuli.dims:
+        return stimuli
+    weights = xr.DataArray([0.299, 0.587, 0.114], dims="channel")
+    return stimuli.dot(weights) if stimuli.sizes["channel"] == 3 else stimuli.isel(channel=0)
+
+
+def balanced(stimuli: xr.DataArray, n_per_category: int) -> xr.DataArray:
+    """Return the first `n_per_category` stimuli of every category, sorted by category."""
+    category = stimuli["category"].values
+    picks = [np.flatnonzero(category == c)[:n_per_category] for c in np.unique(category)]
+    short = [str(c) for c, p in zip(np.unique(category), picks, strict=True) if len(p) < n_per_category]
+    if short:
+        raise InputError(f"balanced: fewer than {n_per_category} stimuli in {short[:3]}; ask for fewer.")
+    return stimuli.isel(stimulus=np.concatenate(picks))
+
+
+def _spans(offset: np.ndarray, n: int, name: str) -> list[tuple[int, int]]:
+    pairs = [(int(offset[i]), int(offset[i + 1])) for i in range(n)]
+    return list(track(pairs, f"decoding {name}"))
+
+
+def _decode(jpeg: np.ndarray) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(jpeg.tobytes())) as picture:
+        return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+
+
+def _resize(image: np.ndarray, size: int) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))

@@ -1,0 +1,339 @@
+"""The door to disk: atomic, checksummed, schema-checked, never unpickles.
+
+Everything that neurosim writes or reads from outside passes here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.schema import InputError
+
+DATA_FOLDER_VARIABLE = "NEUROSIM_DATA"
+MAX_BYTES = 16 * 2**30
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class StorageError(InputError):
+    """A file is missing, damaged, unsafe or cannot be written."""
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; what was written there appears under `path` whole or not at all."""
+    path = Path(path)
+    with _as_storage_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder that replaces `path` when the block ends without an error."""
+    path = Path(path)
+    with _as_storage_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            replace_folder(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Put the folder `new` in the place of `path`; an old one is moved aside first and then removed."""
+    if path.exists():
+        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+        path.replace(aside / path.name)
+        new.replace(path)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        new.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content`."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as canonical JSON: sorted keys, no NaN."""
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
+    except ValueError as error:
+        raise StorageError(f"{path.name}: {error}; JSON holds no NaN or infinity.") from error
+    write_text(path, text + "\n")
+
+
+def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
+    """Write a labelled array as netCDF-4 with a checksum on every block; the same content gives the same bytes."""
+    if isinstance(dataset, xr.DataArray):
+        dataset = dataset.to_dataset(name=str(dataset.name or "values"))
+    plain = dataset.copy()
+    plain.attrs = {k: _plain_attribute(v) for k, v in dataset.attrs.items()}
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in plain.variables.items():
+        variable.attrs = {k: _plain_attribute(v) for k, v in variable.attrs.items()}
+        if variable.dtype.kind in "biuf" and variable.ndim:
+            encoding[str(name)] = {"fletcher32": True, "zlib": variable.size > 4096, "complevel": 4, "_FillValue": None}
+    with atomic_file(path) as temporary:
+        plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def write_table(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
+    """Write a labelled array as a CSV table, one row a cell, numbers in full precision."""
+    named = dataset if isinstance(dataset, xr.Dataset) else dataset.to_dataset(name=str(dataset.name or "values"))
+    frame = named.to_dataframe().reset_index() if named.sizes else named.expand_dims("row").to_dataframe()
+    write_text(path, frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def write_weights(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as safetensors."""
+    from safetensors.numpy import save
+
+    write_bytes(path, save({k: np.ascontiguousarray(v) for k, v in sorted(tensors.items())}))
+
+
+def check_writable(folder: Path) -> None:
+    """Raise :class:`StorageError` now if nothing can be written in `folder`, rather than after hours of work."""
+    with _as_storage_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"neurosim")
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def read_text(path: Path) -> str:
+    """Read UTF-8 text."""
+    try:
+        return _existing(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StorageError(f"{path}: not a text file ({error.reason} at byte {error.start}).") from error
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise StorageError(f"{path}: not valid JSON ({error.msg} in line {error.lineno}).") from error
+
+
+def read_dataset(path: Path) -> xr.Dataset:
+    """Read a netCDF-4 file into memory, after its links and sizes were found harmless."""
+    _check_hdf5(_existing(path))
+    with _readable(path, "netCDF"), xr.open_dataset(path, engine="h5netcdf") as opened:
+        return opened.load()
+
+
+def read_array(path: Path, name: str | None = None) -> xr.DataArray:
+    """Read one variable of a netCDF-4 file; `name` may be left out when there is only one."""
+    dataset = read_dataset(path)
+    names = [str(v) for v in dataset.data_vars]
+    if name is None and len(names) != 1:
+        raise StorageError(f"{path}: holds {len(names)} variables ({', '.join(names[:8])}); say which one.")
+    if name is not None and name not in names:
+        raise StorageError(f"{path}: no variable {name!r}; it holds {', '.join(names[:8])}.")
+    return dataset[name or names[0]]
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read a ``.npz`` file of plain arrays; pickled objects are refused."""
+    with _readable(path, "npz"), np.load(_existing(path), allow_pickle=False) as archive:
+        return {k: archive[k] for k in archive.files}
+
+
+def read_table(path: Path) -> Any:
+    """Read a CSV file as a pandas DataFrame."""
+    import pandas as pd
+
+    with _readable(path, "CSV"):
+        return pd.read_csv(_existing(path))
+
+
+def read_mat(path: Path) -> dict[str, Any]:
+    """Read a MATLAB file (version 7.2 or older) without its private variables."""
+    import scipy.io
+
+    with _readable(path, "MATLAB"):
+        content = scipy.io.loadmat(_existing(path), squeeze_me=True)
+    return {k: v for k, v in content.items() if not k.startswith("__")}
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture as an array (y, x, 3) of uint8."""
+    from PIL import Image
+
+    with _readable(path, "image"), Image.open(_existing(path)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Read named arrays from safetensors."""
+    from safetensors.numpy import load
+
+    with _readable(path, "safetensors"):
+        return dict(load(_existing(path).read_bytes()))
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return `folder`/`name`, or raise :class:`StorageError` when `name` leads out of `folder`.
+
+    >>> inside(Path("data"), "../secret")
+    Traceback (most recent call last):
+    ...
+    neurosim.storage.StorageError: '../secret' leads out of its folder; give a path inside it.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise StorageError(f"{name!r} leads out of its folder; give a path inside it.")
+    return path
+
+
+def data_folder() -> Path | None:
+    """Return the folder of real data that the variable ``NEUROSIM_DATA`` names, or None."""
+    name = os.environ.get(DATA_FOLDER_VARIABLE, "").strip()
+    return Path(name).expanduser().resolve() if name else None
+
+
+# --- checksums ---------------------------------------------------------------------------------------------------
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Raise :class:`StorageError` unless the file has the checksum it should have."""
+    found = sha256(_existing(path))
+    if found != expected:
+        raise StorageError(
+            f"{path.name}: wrong checksum, expected {expected[:12]}…, found {found[:12]}…; "
+            "the file is damaged or another version: fetch it again."
+        )
+
+
+def write_manifest(folder: Path, name: str = "MANIFEST.sha256") -> None:
+    """List every file of `folder` with its checksum, in the format of ``sha256sum -c``."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != name)
+    lines = [f"{sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in files]
+    write_text(folder / name, "".join(lines))
+
+
+def damaged_files(folder: Path, name: str = "MANIFEST.sha256") -> list[str]:
+    """Return the names of the files of `folder` that its manifest lists and that are missing or changed."""
+    bad = []
+    for line in read_text(folder / name).splitlines():
+        digest, _, relative = line.partition("  ")
+        path = inside(folder, relative)
+        if not path.is_file() or sha256(path) != digest:
+            bad.append(relative)
+    return bad
+
+
+# --- helpers -----------------------------------------------------------------------------------------------------
+
+
+def _existing(path: Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise StorageError(f"{path}: no such file.")
+    if path.stat().st_size > MAX_BYTES:
+        raise StorageError(f"{path}: {path.stat().st_size / 2**30:.0f} GiB is more than is read at once (16 GiB).")
+    return path
+
+
+@contextlib.contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, Exception) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StorageError(f"{path}: cannot be read as {kind}, truncated or not such a file ({reason}).") from error
+
+
+@contextlib.contextmanager
+def _as_storage_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            raise StorageError(f"{path}: the disk is full; free some space and run again, nothing is lost.") from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+            raise StorageError(f"{path}: cannot be written ({error.strerror}); choose another folder.") from error
+        raise
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _plain_attribute(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list | tuple | type(None)) else value
+
+
+def _check_hdf5(path: Path) -> None:
+    import h5py
+
+    def visit(group: h5py.Group, walk: Callable[..., None]) -> None:
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
+            item = group[name]
+            if isinstance(item, h5py.Dataset):
+                if item.external:
+                    raise StorageError(f"{path}: {name!r} keeps its data outside the file; such files are not opened.")
+                if item.nbytes > MAX_BYTES:
+                    raise StorageError(f"{path}: {name!r} claims {item.nbytes / 2**30:.0f} GiB.")
+            else:
+                walk(item, walk)
+
+    with _readable(path, "netCDF"), h5py.File(path, "r") as file:
+        visit(file, visit)

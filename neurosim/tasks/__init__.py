@@ -1,0 +1,1 @@
+"""What a network learns: labelled batches, seeded by (task, seed, epoch)."""
