@@ -1,0 +1,1 @@
+"""Measured brains: published sets by name, files of responses, and a synthetic brain with known truth."""

@@ -1,0 +1,61 @@
+"""Averages over trials and time, and coarser time bins."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from neurosim.schema import InputError, check_responses
+
+
+def average_trials(responses: xr.DataArray) -> xr.DataArray:
+    """Return the mean over ``trial``; responses without trials pass through."""
+    return responses.mean("trial", keep_attrs=True) if "trial" in responses.dims else responses
+
+
+def over_time(responses: xr.DataArray) -> xr.DataArray:
+    """Return one value a stimulus and unit: the sum of spike counts, the mean of anything else."""
+    if "time" not in responses.dims:
+        return responses
+    count = responses.attrs.get("quantity") == "spike_count"
+    return responses.sum("time", keep_attrs=True) if count else responses.mean("time", keep_attrs=True)
+
+
+def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
+    """Return responses in bins of `time_bin` seconds: spike counts are summed, other quantities averaged.
+
+    Parameters
+    ----------
+    responses : (stimulus, [trial,] time, unit).
+    time_bin : a multiple of the present step, s. Samples that fill no whole bin at the end are left out.
+
+    Raises
+    ------
+    InputError : no ``time`` dim, or `time_bin` is no multiple of the step.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> r = as_responses(np.ones((2, 6, 1)), quantity="spike_count", time_step=1e-3)
+    >>> rebin(r, 3e-3).values[0, :, 0].tolist()
+    [3.0, 3.0]
+    """
+    responses = check_responses(responses, "rebin")
+    step = responses.attrs.get("time_step")
+    if "time" not in responses.dims or not step:
+        raise InputError("rebin: the responses need a 'time' dim and a time_step in attrs.")
+    ratio = round(time_bin / step)
+    if ratio < 1 or not np.isclose(ratio * step, time_bin):
+        raise InputError(f"rebin: time_bin = {time_bin:g} s is not a multiple of the step {step:g} s.")
+    coarse = responses.coarsen(time=ratio, boundary="trim")
+    binned = coarse.sum() if responses.attrs.get("quantity") == "spike_count" else coarse.mean()
+    start = responses["time"].values[0]
+    binned = binned.assign_coords(time=start + np.arange(binned.sizes["time"]) * time_bin)
+    return binned.assign_attrs(responses.attrs | {"time_step": time_bin})
+
+
+def drop_silent(responses: xr.DataArray) -> xr.DataArray:
+    """Return responses without the units that never vary over stimuli; they carry no geometry."""
+    flat = responses.transpose(..., "unit").values.reshape(-1, responses.sizes["unit"])
+    varied = np.ptp(flat, axis=0) > 0
+    return responses.isel(unit=np.flatnonzero(varied))

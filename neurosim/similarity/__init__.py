@@ -1,0 +1,1 @@
+"""Representational similarity: RDMs, their comparison, inference, and alignment of responses."""

@@ -1,0 +1,114 @@
+"""Compare RDMs with RDMs, and responses with responses."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import xarray as xr
+
+from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli, suggest
+from neurosim.similarity import kernels
+
+METHODS = (*kernels.METHODS_OF_INNER_PRODUCTS, "tau_a")
+
+
+def compare_rdms(a: xr.DataArray, b: xr.DataArray, method: str = "spearman") -> xr.DataArray:
+    """Compare every RDM of `a` with every RDM of `b` (https://doi.org/10.7554/eLife.82566).
+
+    Parameters
+    ----------
+    a, b : RDMs (..., stimulus, stimulus_other), or bare square arrays; the same stimuli in any order.
+    method : "cosine", "corr", "spearman", "rho_a" (Spearman without credit for ties), "tau_a", or "whitened_cosine",
+        "whitened_corr" (whitened by the covariance of distances of independent noise).
+
+    Returns
+    -------
+    scores with the leading dims of `a`, then those of `b`; a dim that both have is called ``<dim>_other`` for `b`.
+
+    Raises
+    ------
+    InputError : unknown method, different stimuli, or an RDM without variation where a correlation is asked.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> from neurosim.similarity.rdms import compute_rdm
+    >>> rdm = compute_rdm(rng.normal(size=(6, 20)))
+    >>> round(float(compare_rdms(rdm, rdm)), 6)
+    1.0
+    """
+    check_method(method, METHODS, "compare_rdms")
+    a = check_rdm(a if isinstance(a, xr.DataArray) else as_rdm(a), "compare_rdms")
+    b = check_rdm(b if isinstance(b, xr.DataArray) else as_rdm(b), "compare_rdms")
+    b = same_stimuli(a, b, "compare_rdms")
+    first, second = rdm_vectors(a, method, "compare_rdms"), rdm_vectors(b, method, "compare_rdms")
+    if method == "tau_a":
+        scores = np.array([[kernels.tau_a(x, y) for y in second] for x in first])
+    else:
+        ones = np.ones((1, a.sizes["stimulus"]))
+        gram = kernels.gram_of_features(np.concatenate([first, second]), ones, method)[0]
+        scores = gram[: len(first), len(first) :]
+    lead_a, lead_b = a.dims[:-2], b.dims[:-2]
+    renamed = tuple(f"{d}_other" if d in lead_a else d for d in lead_b)
+    result = xr.DataArray(scores.reshape(a.shape[:-2] + b.shape[:-2]), dims=(*lead_a, *renamed))
+    coords = {d: a[d].values for d in lead_a if d in a.coords}
+    coords |= {n: b[d].values for d, n in zip(lead_b, renamed, strict=True) if d in b.coords}
+    return result.assign_coords(coords).assign_attrs(quantity="score", method=method)
+
+
+def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
+    """Return the linear centred kernel alignment between all subjects of squared Euclidean RDMs.
+
+    The RDM of squared Euclidean distances holds all that linear CKA needs: the centred Gram matrix.
+
+    Parameters
+    ----------
+    rdms : (model, stimulus, stimulus_other) with ``metric="euclidean"``.
+    debiased : use the unbiased estimate of HSIC, which does not grow with the number of units
+        (https://arxiv.org/abs/2010.15327); it can be slightly negative.
+
+    Returns
+    -------
+    scores (model, model_other).
+
+    Raises
+    ------
+    InputError : another metric, or fewer than 4 stimuli.
+    """
+    if rdms.attrs.get("metric") not in ("euclidean", "crossnobis"):
+        raise InputError(f"compare_cka: CKA is made of euclidean RDMs, found metric {rdms.attrs.get('metric')!r}.")
+    if rdms.sizes["stimulus"] < 4:
+        raise InputError(f"compare_cka: debiased CKA needs 4 stimuli, found {rdms.sizes['stimulus']}.")
+    grams = kernels.centred_gram(rdms.values)
+    kernel = kernels.debiased_cka if debiased else kernels.cka
+    n = len(grams)
+    scores = np.ones((n, n))
+    for i, j in product(range(n), range(n)):
+        if i < j:
+            scores[i, j] = scores[j, i] = kernel(grams[i], grams[j])
+    names = rdms["model"].values
+    return xr.DataArray(
+        scores,
+        dims=("model", "model_other"),
+        coords={"model": names, "model_other": names},
+        attrs={"quantity": "score", "method": "debiased_cka" if debiased else "cka"},
+    )
+
+
+def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
+    """Return the upper entries (n, P) of the RDMs, or say which one a comparison is not defined for."""
+    vectors = kernels.upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
+    flat = np.abs(vectors).max(axis=1) == 0 if "cosine" in method else np.ptp(vectors, axis=1) == 0
+    if flat.any():
+        lead = [str(d) for d in rdm.dims[:-2]]
+        index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()
+        place = ", ".join(f"{d}={rdm[d].values[i] if d in rdm.coords else i}" for d, i in zip(lead, index, strict=True))
+        raise InputError(f"{who}: the RDM ({place or 'given'}) does not vary, so {method} is not defined; leave it out.")
+    return vectors
+
+
+def check_method(method: str, known: tuple[str, ...], who: str) -> None:
+    """Raise :class:`InputError` if `method` is not among the `known`."""
+    if method not in known:
+        raise InputError(f"{who}: no method {method!r}. Methods: {', '.join(known)}.{suggest(method, known)}")
