@@ -24,6 +24,8 @@ from neurosim.schema import InputError
 
 DATA_FOLDER_VARIABLE = "NEUROSIM_DATA"
 MAX_BYTES = 16 * 2**30
+SMALL = 4096
+COMPRESSED = {"compression": "gzip", "compression_opts": 4}
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -112,16 +114,28 @@ def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
     for name, variable in plain.variables.items():
         variable.attrs = {k: _plain_attribute(v) for k, v in variable.attrs.items()}
         if variable.dtype.kind in "biuf" and variable.ndim:
-            encoding[str(name)] = {"fletcher32": True, "zlib": variable.size > 4096, "complevel": 4, "_FillValue": None}
+            small = variable.size <= SMALL
+            encoding[str(name)] = {"fletcher32": True, "_FillValue": None} | ({} if small else COMPRESSED)
     with atomic_file(path) as temporary:
         plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 
 
 def write_table(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
-    """Write a labelled array as a CSV table, one row a cell, numbers in full precision."""
+    """Write labelled arrays as one CSV table, numbers in 10 digits.
+
+    Variables of the same dims become columns, one row a cell; variables of different dims are written below each
+    other, with their name in the column ``variable``.
+    """
+    import pandas as pd
+
     named = dataset if isinstance(dataset, xr.Dataset) else dataset.to_dataset(name=str(dataset.name or "values"))
-    frame = named.to_dataframe().reset_index() if named.sizes else named.expand_dims("row").to_dataframe()
-    write_text(path, frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    frames = {str(n): _frame(v.rename("value")) for n, v in named.data_vars.items()}
+    if len({v.dims for v in named.data_vars.values()}) == 1 and next(iter(named.data_vars.values())).dims:
+        table = named.to_dataframe().reset_index()
+    else:
+        table = pd.concat([f.assign(variable=n) for n, f in frames.items()])
+        table = table[["variable", *(c for c in table.columns if c not in ("variable", "value")), "value"]]
+    write_text(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 
 
 def write_weights(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
@@ -305,6 +319,12 @@ def _as_storage_error(path: Path) -> Iterator[None]:
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
             raise StorageError(f"{path}: cannot be written ({error.strerror}); choose another folder.") from error
         raise
+
+
+def _frame(array: xr.DataArray) -> Any:
+    import pandas as pd
+
+    return array.to_dataframe().reset_index() if array.dims else pd.DataFrame({"value": [array.item()]})
 
 
 def _sync(path: Path) -> None:

@@ -62,7 +62,7 @@ def record_responses(
             f"record_responses: {with_time[:2]} answer over time, {still[:2]} do not; record them apart with layers=."
         )
     values = np.concatenate([array for _, array in blocks], axis=-1)
-    labels = np.repeat([_short(name) for name, _ in blocks], [array.shape[-1] for _, array in blocks])
+    labels = np.repeat([layer_label(name) for name, _ in blocks], [array.shape[-1] for _, array in blocks])
     time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
     quantity = "spike_count" if _is_spiking(network, names) else "activation"
     return as_responses(
@@ -188,7 +188,7 @@ def _layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
         layers = getattr(network, "recorded", leaves)
     if not layers:
         raise InputError(f"record_responses: {type(network).__name__} has no layer with parameters; pass layers=.")
-    short = {_short(n): n for n in getattr(network, "recorded", ())}
+    short = {layer_label(n): n for n in getattr(network, "recorded", ())}
     for name in layers:
         if name not in modules and name not in short:
             known = ", ".join(list(short) or list(modules))
@@ -199,7 +199,8 @@ def _layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
     return [short.get(n, n) for n in layers]
 
 
-def _short(name: str) -> str:
+def layer_label(name: str) -> str:
+    """Return how a module is called in results: without the container that holds it."""
     head, _, tail = name.partition(".")
     return tail if head in ("blocks", "spikes") else name.replace("block.", "block")
 

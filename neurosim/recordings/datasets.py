@@ -51,6 +51,11 @@ def list_recordings(name: str) -> tuple[str, ...]:
     return tuple(_entry(name)["recordings"])
 
 
+def load_citation(name: str) -> str:
+    """Return how to cite a published set."""
+    return str(_entry(name)["citation"])
+
+
 def load_dataset(name: str) -> PublishedSet:
     """Load a published set by name.
 

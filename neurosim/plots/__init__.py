@@ -1,0 +1,1 @@
+"""Arrays in, matplotlib Axes out: stimuli, rasters, RDMs, model comparison, maps, MDS."""

@@ -1,0 +1,57 @@
+"""Figures with the house style, and their bytes: the same drawing gives the same file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLE = Path(__file__).with_name("neurosim.mplstyle")
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
+CLEAN_METADATA: dict[str, dict[str, None]] = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """Draw inside this block in the style of neurosim (colour-blind safe, for print)."""
+    with mpl.rc_context(), matplotlib.style.context(STYLE):
+        yield
+
+
+def new_figure(width: float = 6.0, height: float = 3.5) -> Figure:
+    """Return an empty figure of `width` x `height` inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def axes_or_new(ax: Axes | None, width: float = 4.0, height: float = 3.0) -> Axes:
+    """Return `ax`, or the axes of a new pyplot figure, so that a notebook shows it."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def figure_bytes(figure: Figure) -> dict[str, bytes]:
+    """Return the figure as ``svg``, ``pdf`` and ``png``, free of dates and of the version that drew it."""
+    files = {}
+    for ending, metadata in CLEAN_METADATA.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, metadata=metadata)
+        files[ending] = buffer.getvalue()
+    return files
+
+
+def colour_of(names: list[str]) -> dict[str, str]:
+    """Return one colour a name, in order of appearance."""
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(names))}

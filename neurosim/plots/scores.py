@@ -1,0 +1,73 @@
+"""Scores of models against a brain: bars with ceiling, intervals and significance; profiles over layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from neurosim.plots.canvas import axes_or_new, colour_of
+
+
+def plot_scores(
+    result: xr.Dataset, ax: Axes | None = None, *, groups: Sequence[str], title: str = "", alpha: float = 0.05
+) -> Axes:
+    """Draw one bar a model, with its interval, a dot below it where it is above 0, and the noise ceiling as a band.
+
+    Parameters
+    ----------
+    result : from ``neurosim.similarity.inference.infer``.
+    ax : axes to draw on.
+    groups : group of each model, which gives its colour.
+    title : title of the axes.
+    alpha : level for the corrected test against 0.
+    """
+    ax = axes_or_new(ax, 6, 3)
+    score, interval = result["score"].values, result["interval"].values
+    colours = colour_of(list(groups))
+    place = np.arange(len(score))
+    ax.bar(place, score, color=[colours[g] for g in groups], width=0.8)
+    ax.vlines(place, interval[:, 0], interval[:, 1], color="0.25", linewidth=0.9)
+    if "ceiling" in result:
+        low, high = result["ceiling"].values
+        ax.axhspan(low, high, color="0.85", zorder=0, label="noise ceiling")
+    ax.axhline(0, color="black", linewidth=0.6)
+    floor = min(0.0, float(interval[:, 0].min()))
+    reach = max(float(interval[:, 1].max()), float(result["ceiling"].max()) if "ceiling" in result else 0.0)
+    mark = floor - 0.04 * (reach - floor)
+    above = result["p_zero_corrected"].values < alpha
+    ax.scatter(place[above], np.full(above.sum(), mark), s=5, color="black", clip_on=False)
+    ax.set_xticks(place, [str(m) for m in result["model"].values], rotation=90, fontsize=6)
+    ax.set(ylabel=f"{result.attrs['method']} with the brain", ylim=(mark - 0.02, None), xlim=(-0.7, len(score) - 0.3))
+    ax.set_title(title)
+    return ax
+
+
+def plot_profiles(
+    result: xr.Dataset, ax: Axes | None = None, *, groups: Sequence[str], title: str = ""
+) -> Axes:
+    """Draw the score over the layers of every model as lines with intervals; depth runs from first (0) to last (1).
+
+    Parameters
+    ----------
+    result : from ``neurosim.similarity.inference.infer``; the models of a group are its layers in order.
+    ax : axes to draw on.
+    groups : group of each model.
+    title : title of the axes.
+    """
+    ax = axes_or_new(ax, 4.5, 3)
+    for group, colour in colour_of(list(groups)).items():
+        members = np.flatnonzero(np.asarray(groups) == group)
+        depth = np.linspace(0, 1, len(members)) if len(members) > 1 else np.array([0.5])
+        score, interval = result["score"].values[members], result["interval"].values[members]
+        ax.plot(depth, score, marker="o", markersize=3, color=colour, label=group)
+        ax.fill_between(depth, interval[:, 0], interval[:, 1], color=colour, alpha=0.12, linewidth=0)
+    if "ceiling" in result:
+        ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0)
+    ax.axhline(0, color="black", linewidth=0.6)
+    ax.set(xlabel="depth in the network", ylabel=f"{result.attrs['method']} with the brain")
+    ax.set_title(title)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax

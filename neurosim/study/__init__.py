@@ -1,0 +1,1 @@
+"""Declare a study in one file, run each step once, keep everything, report."""

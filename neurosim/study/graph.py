@@ -1,0 +1,187 @@
+"""The steps of a study and what each needs: a plan that can be printed before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neurosim import storage
+from neurosim.recordings.datasets import dataset_files
+from neurosim.recordings.files import load_responses
+from neurosim.schema import same_stimuli
+from neurosim.study.config import (
+    CircuitSubject,
+    DatasetBrain,
+    DatasetStimuli,
+    DigitsStimuli,
+    FolderStimuli,
+    NetworkSubject,
+    ResponsesBrain,
+    ResponsesSubject,
+    Study,
+    StudyError,
+    TwinSubject,
+)
+
+STEP_MODULES = {
+    "stimuli": "neurosim.study.steps.stimuli",
+    "train": "neurosim.study.steps.train",
+    "simulate": "neurosim.study.steps.simulate",
+    "rdms": "neurosim.study.steps.rdms",
+    "brain": "neurosim.study.steps.brain",
+    "compare": "neurosim.study.steps.compare",
+    "relate": "neurosim.study.steps.relate",
+    "figure": "neurosim.study.steps.figure",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work: a kind, its configuration in plain values, and the names of the steps it reads.
+
+    `files` are inputs from outside, by role; their checksums are part of the configuration.
+    """
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    inputs: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """Module whose ``run`` does the work."""
+        return STEP_MODULES[self.kind]
+
+
+def plan(study: Study, folder: Path) -> list[Step]:
+    """Return the steps of `study` in an order in which they can run; paths are relative to `folder`.
+
+    Raises
+    ------
+    StorageError : a file that the study names is missing.
+    """
+    steps = [_stimuli_step(study, folder)]
+    for name, subject in study.subjects.items():
+        steps += list(_subject_steps(study, name, subject, folder))
+    steps += [_brain_step(study, name, folder) for name in study.brains]
+    rdms = tuple(s.name for s in steps if s.kind == "rdms")
+    comparison = study.comparison.model_dump(mode="json")
+    for name in study.brains:
+        steps.append(Step(f"compare:{name}", "compare", comparison | {"seed": study.seed}, (*rdms, f"brain:{name}")))
+    brains = tuple(f"brain:{name}" for name in study.brains)
+    steps.append(Step("relate", "relate", {"method": study.comparison.method, "seed": study.seed}, (*rdms, *brains)))
+    return steps + list(_figure_steps(study, rdms, brains))
+
+
+def check_files(study: Study, folder: Path) -> None:
+    """Read every file of responses that the study names and compare its stimuli, before any work starts.
+
+    Raises
+    ------
+    InputError : damaged file, NaN, or responses to other stimuli than those of the study.
+    """
+    reference = _stimulus_labels(study)
+    entries = [*study.subjects.items(), *study.brains.items()]
+    for name, entry in entries:
+        if isinstance(entry, ResponsesSubject | ResponsesBrain):
+            responses = load_responses(folder / entry.path, time_bin=entry.time_bin)
+            if reference is not None:
+                same_stimuli(reference, responses, f"{name} ({entry.path})")
+            else:
+                reference = responses
+
+
+def input_files(study: Study, folder: Path) -> dict[str, Path]:
+    """Return the files that the study reads, by the path that it gives them."""
+    entries = [study.stimuli, *study.subjects.values(), *study.brains.values()]
+    named = [str(getattr(e, "path")) for e in entries if hasattr(e, "path")]  # noqa: B009
+    return {p: folder / p for p in named}
+
+
+def _stimulus_labels(study: Study) -> Any:
+    """Return the labels of stimuli that can be known at no cost, else None."""
+    if isinstance(study.stimuli, DigitsStimuli):
+        from neurosim.study.steps.stimuli import shown_digits
+
+        return shown_digits(study.stimuli.n_per_category, study.seed)
+    return None
+
+
+def _stimuli_step(study: Study, folder: Path) -> Step:
+    stimuli = study.stimuli
+    config = stimuli.model_dump(mode="json") | {"seed": study.seed}
+    files: dict[str, str] = {}
+    if isinstance(stimuli, DatasetStimuli):
+        config["checksums"] = dataset_files(stimuli.dataset)
+    elif isinstance(stimuli, FolderStimuli):
+        config.pop("path")
+        pictures = sorted(p for p in (folder / stimuli.path).rglob("*") if p.is_file())
+        config["checksums"] = {p.relative_to(folder / stimuli.path).as_posix(): storage.sha256(p) for p in pictures}
+        files["folder"] = str((folder / stimuli.path).resolve())
+    elif path := getattr(stimuli, "path", None):
+        config, files = _with_file(config, folder, path, "stimuli")
+    else:
+        given = [e.path for e in (*study.subjects.values(), *study.brains.values()) if hasattr(e, "path")]
+        if stimuli.source == "labels" and not given:
+            raise StudyError(f"{study.name}: stimuli.source is 'labels', but no subject or brain comes from a file.")
+        if stimuli.source == "labels":
+            config, files = _with_file(config, folder, given[0], "responses")
+    return Step("stimuli", "stimuli", config, (), files)
+
+
+def _subject_steps(study: Study, name: str, subject: Any, folder: Path) -> Iterator[Step]:
+    config = subject.model_dump(mode="json", exclude={"title"}) | {"seed": study.seed, "name": name}
+    measure = {"metric": study.comparison.metric, "time_bin": study.comparison.time_bin}
+    if isinstance(subject, NetworkSubject):
+        yield Step(f"train:{name}", "train", config)
+        inputs: tuple[str, ...] = ("stimuli", f"train:{name}")
+        yield Step(f"rdms:{name}", "rdms", config | measure, inputs)
+    elif isinstance(subject, TwinSubject):
+        original = study.subjects[subject.of].model_dump(mode="json", exclude={"title"})
+        yield Step(f"simulate:{name}", "simulate", config | {"network": original}, ("stimuli", f"train:{subject.of}"))
+        yield Step(f"rdms:{name}", "rdms", {"kind": "twin", "name": name} | measure, ("stimuli", f"simulate:{name}"))
+    elif isinstance(subject, CircuitSubject):
+        yield Step(f"simulate:{name}", "simulate", config, ("stimuli",))
+        yield Step(f"rdms:{name}", "rdms", {"kind": "circuit", "name": name} | measure, ("stimuli", f"simulate:{name}"))
+    else:
+        config, files = _with_file(config, folder, subject.path, "responses")
+        yield Step(f"rdms:{name}", "rdms", config | measure, ("stimuli",), files)
+
+
+def _brain_step(study: Study, name: str, folder: Path) -> Step:
+    brain = study.brains[name]
+    config = brain.model_dump(mode="json", exclude={"title"}) | {"seed": study.seed, "name": name}
+    files: dict[str, str] = {}
+    if isinstance(brain, DatasetBrain):
+        config["checksums"] = dataset_files(brain.dataset)
+    elif isinstance(brain, ResponsesBrain):
+        config, files = _with_file(config, folder, brain.path, "responses")
+    return Step(f"brain:{name}", "brain", config, ("stimuli",), files)
+
+
+def _figure_steps(study: Study, rdms: tuple[str, ...], brains: tuple[str, ...]) -> Iterator[Step]:
+    if study.stimuli.source != "labels":
+        yield Step("figure:stimuli", "figure", {"figure": "stimuli"}, ("stimuli",))
+    for name, subject in study.subjects.items():
+        if isinstance(subject, TwinSubject) and subject.rung == "exact":
+            labels = [subject.of, name]
+            yield Step(f"figure:raster_{name}", "figure", {"figure": "raster", "labels": labels}, (f"simulate:{name}",))
+    yield Step("figure:rdms", "figure", {"figure": "rdms"}, (*rdms, *brains))
+    for name, brain in study.brains.items():
+        config = {"title": brain.title or name, "alpha": study.comparison.alpha}
+        yield Step(f"figure:scores_{name}", "figure", {"figure": "scores"} | config, (f"compare:{name}",))
+        yield Step(f"figure:time_{name}", "figure", {"figure": "time"} | config, (f"compare:{name}",))
+    yield Step("figure:subjects", "figure", {"figure": "subjects"}, ("relate",))
+
+
+def _with_file(
+    config: dict[str, Any], folder: Path, path: str, role: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    full = (folder / path).resolve()
+    if not full.is_file():
+        raise storage.StorageError(f"{path}: no such file (looked in {folder.resolve()}).")
+    kept = {k: v for k, v in config.items() if k != "path"}
+    return kept | {"sha256": storage.sha256(full), "format": full.suffix}, {role: str(full)}

@@ -1,0 +1,103 @@
+"""Run a study from its file to its results folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurosim import storage
+from neurosim.study.config import Study, load_study, parse_study
+from neurosim.study.folder import assemble
+from neurosim.study.graph import check_files, input_files, plan
+from neurosim.study.runner import Look, Report, look_up, run_steps
+from neurosim.study.store import Store
+
+STORE = ".steps"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the results of a run are, and how many of its steps were already in the store."""
+
+    folder: Path
+    report: Path
+    n_steps: int
+    n_hits: int
+
+
+def read_study(path: Path) -> tuple[Study, str]:
+    """Return a study and the text of its file; ``resolved.json`` of a results folder is a study too."""
+    if path.suffix == ".json":
+        return parse_study(storage.read_json(path), path.name), storage.read_text(path)
+    return load_study(path), storage.read_text(path)
+
+
+def check_study(path: str | Path, *, out: str | Path | None = None) -> list[Look]:
+    """Return every step of a study with what the store has of it. Runs nothing."""
+    path = Path(path)
+    study, _ = read_study(path)
+    check_files(study, path.parent)
+    return look_up(plan(study, path.parent), Store(store_of(results_folder(study, out))))
+
+
+def run_study(
+    path: str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    jobs: int | None = None,
+    report: Report = lambda _step, _event, _text: None,
+) -> Outcome:
+    """Run a study file; steps whose result is in the store are taken from there.
+
+    Parameters
+    ----------
+    path : the study file.
+    out : results folder; ``results/<name>`` by default.
+    store : folder of step results; ``.steps`` beside the results folder by default.
+    jobs : how many steps run at once; the number of cores by default.
+    report : called with (step, event, text) as the run goes on.
+
+    Raises
+    ------
+    InputError : something in the study cannot be done. StepError : a step failed; nothing finished is lost.
+    """
+    path = Path(path)
+    study, text = read_study(path)
+    folder = results_folder(study, out)
+    storage.check_writable(folder.parent)
+    if folder.exists():
+        storage.check_writable(folder)
+    check_files(study, path.parent)
+    steps = plan(study, path.parent)
+    root = Path(store) if store else store_of(folder)
+    storage.check_writable(root)
+    jobs = jobs or os.cpu_count() or 1
+    n_hits = 0
+
+    def count(step: str, event: str, message: str) -> None:
+        nonlocal n_hits
+        n_hits += event == "hit"
+        report(step, event, message)
+
+    entries = run_steps(steps, Store(root), jobs=jobs, report=count)
+    with Store(root).writing(f"folder-{folder.name}"):
+        page = assemble(study, text, input_files(study, path.parent), steps, entries, folder)
+    return Outcome(folder, page, len(steps), n_hits)
+
+
+def results_folder(study: Study, out: str | Path | None) -> Path:
+    """Return the results folder of a study."""
+    return Path(out) if out else Path("results") / study.name
+
+
+def store_of(folder: Path) -> Path:
+    """Return the store beside a results folder."""
+    return folder.parent / STORE
+
+
+def fresh_store() -> tempfile.TemporaryDirectory[str]:
+    """Return an empty store that vanishes, to recompute without any memory."""
+    return tempfile.TemporaryDirectory(prefix="neurosim-store-")

@@ -1,0 +1,41 @@
+"""Step: the stimuli of the study."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.recordings.datasets import load_dataset
+from neurosim.recordings.files import load_responses
+from neurosim.schema import as_stimuli
+from neurosim.stimuli.images import balanced, load_digits, load_image_folder
+from neurosim.study.job import Job
+from neurosim.tasks.images import image_task
+
+
+def run(job: Job) -> None:
+    """Write ``stimuli.nc``."""
+    source = job.config["source"]
+    if source == "digits":
+        stimuli = shown_digits(job.config["n_per_category"], job.config["seed"])
+    elif source == "dataset":
+        stimuli = load_dataset(job.config["dataset"]).stimuli
+    elif source == "folder":
+        stimuli = load_image_folder(job.files["folder"], size=job.config["size"])
+    elif source == "file":
+        stimuli = as_stimuli(storage.read_array(job.files["stimuli"]))
+    else:
+        stimuli = _labels_only(load_responses(job.files["responses"]))
+    storage.write_dataset(job.out / "stimuli.nc", stimuli.rename("stimuli"))
+
+
+def shown_digits(n_per_category: int, seed: int) -> xr.DataArray:
+    """Return held-back digits, `n_per_category` of each: no network of the same seed was trained on them."""
+    return balanced(image_task(load_digits(), seed=seed).test, n_per_category)
+
+
+def _labels_only(responses: xr.DataArray) -> xr.DataArray:
+    labels = {k: v.values for k, v in responses.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
+    nothing = np.zeros((responses.sizes["stimulus"], 1))
+    return as_stimuli(nothing, ids=responses["stimulus"].values.tolist(), coords=labels)
