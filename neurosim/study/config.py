@@ -133,11 +133,12 @@ Subject = Annotated[
 
 
 class SyntheticBrain(_Strict):
-    """A synthetic recording whose units are tuned to `tuning`, features by weight: gabor, pixels, category."""
+    """A synthetic recording whose units are tuned to `tuning`, features by weight: gabor energy, pixels, the
+    category, and its prototype, the mean picture of the category."""
 
     kind: Literal["synthetic"]
     title: str = ""
-    tuning: dict[Literal["gabor", "pixels", "category"], float]
+    tuning: dict[Literal["gabor", "pixels", "category", "prototype"], float] = Field(min_length=1)
     n_subjects: Count = 8
     n_trials: Count = 4
     n_units: Count = 60

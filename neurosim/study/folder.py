@@ -14,7 +14,7 @@ from neurosim.study.graph import Step
 from neurosim.study.report import write_report
 from neurosim.study.store import Entry, digest_of
 
-MAX_TABLE_CELLS = 100_000
+MAX_TABLE_CELLS = 20_000
 
 
 def assemble(
@@ -71,7 +71,7 @@ def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
 
 
 def _best(scores: xr.Dataset) -> dict[str, Any]:
-    i = int(scores["score"].argmax())
+    i = int(scores["score"].values.argmax())
     best = {
         "model": str(scores["model"].values[i]),
         "score": float(scores["score"][i]),

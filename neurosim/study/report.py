@@ -84,7 +84,7 @@ def _sentences(study: Study, numbers: dict[str, Any], scores: dict[str, xr.Datas
         if "ceiling" in best:
             line += f"; the noise ceiling is {best['ceiling'][0]:.3f} to {best['ceiling'][1]:.3f}"
         lines.append(f"{line}. {above} of {table.sizes['model']} layers score above 0 after correction.")
-        i = int(table["score"].argmax())
+        i = int(table["score"].values.argmax())
         worse = int(((table["p_pair_corrected"][i] < table.attrs["alpha"]) & (table["score"] < table["score"][i])).sum())
         lines.append(f"{name}: it is better than {worse} of the {table.sizes['model'] - 1} others in corrected pairwise tests.")
         if isinstance(brain, SyntheticBrain):

@@ -92,7 +92,7 @@ def run_steps(steps: list[Step], store: Store, *, jobs: int, report: Report) -> 
                     report(step.name, "failed", "")
     if problem is not None:
         raise problem
-    return entries
+    return {step.name: entries[step.name] for step in steps}
 
 
 def step_key(step: Step, entries: dict[str, Entry]) -> str:

@@ -48,12 +48,14 @@ def _synthetic(config: dict, stimuli: xr.DataArray) -> xr.DataArray:
 def _feature(name: str, stimuli: xr.DataArray) -> np.ndarray:
     if name == "gabor":
         return gabor_energy(stimuli).values
+    pixels = np.asarray(stimuli.values, dtype=float).reshape(stimuli.sizes["stimulus"], -1)
     if name == "pixels":
-        return stimuli.values.reshape(stimuli.sizes["stimulus"], -1)
+        return pixels
     if "category" not in stimuli.coords:
         raise InputError("a synthetic brain tuned to categories needs stimuli with a 'category' label.")
     category = stimuli["category"].values
-    return (category[:, None] == np.unique(category)).astype(float)
+    membership = (category[:, None] == np.unique(category)).astype(float)
+    return membership if name == "category" else membership @ (membership.T @ pixels / membership.sum(0)[:, None])
 
 
 def _standardised(features: np.ndarray) -> np.ndarray:
