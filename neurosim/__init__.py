@@ -1,1 +1,64 @@
-"""neurosim: trained networks, Brian2 circuits and recorded brains compared as representations, reproducibly."""
+"""neurosim: trained networks, Brian2 circuits and recorded brains compared as representations, reproducibly.
+
+Public names are attached lazily: importing the package loads neither torch, nor brian2, nor matplotlib. The whole
+API is readable in ``neurosim/__init__.pyi``.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "schema": ("InputError", "SchemaError", "as_rdm", "as_responses", "as_stimuli"),
+    "parameters": ("AdExParameters", "ConductanceLIFParameters", "DiscreteLIFParameters"),
+    "storage": ("StorageError",),
+    "stimuli.images": ("balanced", "load_cifar10", "load_digits", "load_image_folder"),
+    "stimuli.files": ("load_stimuli",),
+    "stimuli.encoders": ("encode_rate",),
+    "stimuli.gabors": ("gabor_energy",),
+    "tasks.images": ("image_task",),
+    "networks.specifications": (
+        "ConvNetSpecification",
+        "EfficientNetLite0Specification",
+        "RateRNNSpecification",
+        "SpikingConvNetSpecification",
+        "SpikingMLPSpecification",
+    ),
+    "networks.architectures": ("build_network",),
+    "networks.training": ("TrainingOptions", "train"),
+    "networks.recording": ("record_responses",),
+    "networks.exchange": ("to_nir",),
+    "biophysics.circuit": ("Circuit", "Population", "Projection"),
+    "biophysics.bridge": ("to_circuit", "verify_translation"),
+    "biophysics.ladder": ("calibrate", "climb"),
+    "biophysics.simulation": ("simulate",),
+    "biophysics.gabor_adex": ("gabor_adex_circuit",),
+    "recordings.files": ("bin_spikes", "load_responses"),
+    "recordings.datasets": ("list_datasets", "load_dataset"),
+    "recordings.synthetic": ("synthetic_brain",),
+    "responses.averages": ("average_trials", "over_time", "rebin"),
+    "responses.reliability": ("split_half_reliability",),
+    "similarity.rdms": ("compute_rdm",),
+    "similarity.comparison": ("compare_cka", "compare_rdms"),
+    "similarity.inference": ("infer",),
+    "similarity.arrangement": ("arrange",),
+    "plots.geometry": ("plot_arrangement", "plot_layer_time", "plot_matrix", "plot_rdm"),
+    "plots.pictures": ("plot_raster", "plot_stimuli"),
+    "plots.scores": ("plot_profiles", "plot_scores"),
+    "plots.canvas": ("house_style",),
+    "study.run": ("run_study",),
+    "study.given": ("compare_subjects",),
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'neurosim' has no attribute {name!r}; public names: {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"neurosim.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -28,6 +28,8 @@ UNITS_OF = {
 class InputError(ValueError):
     """Something the user asked for cannot be done; the message says what was asked, found and what to do."""
 
+    exit_code = 2
+
 
 class SchemaError(InputError):
     """An array does not have the dims, labels or values that its place asks for."""

@@ -25,6 +25,8 @@ Report = Callable[[str, str, str], None]
 class StepError(RuntimeError):
     """A step failed for a reason that is not the user's."""
 
+    exit_code = 3
+
 
 @dataclass(frozen=True)
 class Look:
