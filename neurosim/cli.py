@@ -1,7 +1,7 @@
 """The command line: ``neurosim demo | new | check | run | status | verify | report | doctor``.
 
-Results go to stdout, progress to stderr, ``--json`` prints machine-readable results. Exit code 0 is success, 2 something
-the user can mend, 3 a step that failed.
+Results go to stdout, progress to stderr; ``--json`` prints results for machines. Exit code 0 is success,
+2 something the user can mend, 3 a step that failed.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ StudyFile = Annotated[Path, typer.Argument(help="A study file (TOML), or the nam
 @app.command()
 def demo(
     out: Out = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of real data: also runs the study of the 92 objects.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of real data: also run the 92 objects.")] = None,
     jobs: Jobs = 0,
     json: Json = False,
 ) -> None:
-    """Run the first study on digits; where the data folder is given (or NEUROSIM_DATA set), also that on real brains."""
+    """Run the first study; where a data folder is given (or NEUROSIM_DATA set), also the one on real brains."""
     from neurosim import storage
 
     if data is not None:
@@ -85,7 +85,9 @@ def status(study: StudyFile, out: Out = None, json: Json = False) -> None:
 @app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(help="A results folder.")],
-    rerun: Annotated[bool, typer.Option("--rerun", help="Recompute every step in fresh processes and compare.")] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Recompute every step in fresh processes and compare.")
+    ] = False,
     jobs: Jobs = 0,
     json: Json = False,
 ) -> None:
@@ -168,7 +170,11 @@ def _run(path: Path, out: Path | None, jobs: int) -> Any:
 
 def _print_runs(outcomes: list[Any], json: bool) -> None:
     if json:
-        _say(json_module.dumps([{k: str(v) if isinstance(v, Path) else v for k, v in o.__dict__.items()} for o in outcomes]))
+        _say(
+            json_module.dumps(
+                [{k: str(v) if isinstance(v, Path) else v for k, v in o.__dict__.items()} for o in outcomes]
+            )
+        )
         return
     for o in outcomes:
         _say(f"{o.n_steps - o.n_hits} steps run, {o.n_hits} from the store.\nReport: {o.report}")
@@ -210,7 +216,12 @@ class _Progress:
             from rich.console import Console
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-            columns = (SpinnerColumn(), TextColumn("{task.completed} steps"), TimeElapsedColumn(), TextColumn("{task.description}"))
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.completed} steps"),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+            )
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self.task = self.bar.add_task("starting", total=None)
             self.bar.start()

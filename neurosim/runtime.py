@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,17 @@ import numpy as np
 
 T = TypeVar("T")
 ProgressSink = Callable[[str, int, int], None]
-NUMERIC_LIBRARIES = ("numpy", "scipy", "xarray", "torch", "snntorch", "brian2", "scikit-learn", "matplotlib", "h5netcdf")
+NUMERIC_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "xarray",
+    "torch",
+    "snntorch",
+    "brian2",
+    "scikit-learn",
+    "matplotlib",
+    "h5netcdf",
+)
 
 _progress_sink: ProgressSink | None = None
 
@@ -84,7 +94,7 @@ def limit_threads(n: int) -> None:
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """Work inside an empty folder that is removed afterwards, out of reach of files that libraries read by themselves."""
+    """Work inside an empty folder that vanishes afterwards, out of reach of files that libraries read by themselves."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="neurosim-") as name:
         os.chdir(name)
@@ -106,7 +116,7 @@ def track(items: Iterable[T], name: str, total: int | None = None, progress: boo
     >>> list(track([1, 2], "counting"))
     [1, 2]
     """
-    total = total if total is not None else len(items) if hasattr(items, "__len__") else 0
+    total = total if total is not None else len(items) if isinstance(items, Sized) else 0
     if progress and _progress_sink is not None:
         for done, item in enumerate(items):
             _progress_sink(name, done, total)

@@ -50,7 +50,7 @@ def as_stimuli(
     *,
     dims: Sequence[str] | None = None,
     ids: Sequence[str] | None = None,
-    coords: Mapping[str, Sequence[Any]] | None = None,
+    coords: Mapping[str, Any] | None = None,
     time_step: float | None = None,
 ) -> xr.DataArray:
     """Label an array as stimuli.
@@ -251,6 +251,11 @@ def check_finite(array: xr.DataArray, who: str) -> None:
         )
 
 
+def stimulus_labels(array: xr.DataArray) -> dict[str, np.ndarray]:
+    """Return the labels along ``stimulus``, without the ids."""
+    return {str(k): v.values for k, v in array.coords.items() if v.dims == (STIMULUS,) and k != STIMULUS}
+
+
 def carry_stimulus_labels(array: xr.DataArray, stimuli: xr.DataArray) -> xr.DataArray:
     """Return `array` with the id and labels that `stimuli` have along ``stimulus``."""
     if array.sizes[STIMULUS] != stimuli.sizes[STIMULUS]:
@@ -258,8 +263,8 @@ def carry_stimulus_labels(array: xr.DataArray, stimuli: xr.DataArray) -> xr.Data
             f"there are {array.sizes[STIMULUS]} rows of responses for {stimuli.sizes[STIMULUS]} stimuli; "
             "give one row a stimulus, in the same order."
         )
-    labels = {k: v for k, v in stimuli.coords.items() if v.dims == (STIMULUS,)}
-    return array.assign_coords({k: (STIMULUS, v.values) for k, v in labels.items()})
+    labels = {STIMULUS: stimuli[STIMULUS].values, **stimulus_labels(stimuli)}
+    return array.assign_coords({k: (STIMULUS, v) for k, v in labels.items()})
 
 
 def same_stimuli(reference: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:

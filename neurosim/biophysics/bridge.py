@@ -72,7 +72,9 @@ def verify_translation(
         a = expected.values[:, :, expected["layer"].values == population.name]
         b = found.values[:, :, found["layer"].values == population.name]
         if a.shape != b.shape:
-            raise InputError(f"verify_translation: {population.name!r} has shape {a.shape} in one, {b.shape} in the other.")
+            raise InputError(
+                f"verify_translation: {population.name!r} has shape {a.shape} in one, {b.shape} in the other."
+            )
         stimulus, step, neuron = np.nonzero(a != b)
         first = int(np.argmin(step)) if len(step) else None
         place = (-1, -1, -1) if first is None else (int(step[first]), int(neuron[first]), int(stimulus[first]))

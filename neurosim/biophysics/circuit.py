@@ -124,9 +124,7 @@ class Circuit:
 
     def scaled(self, name: str, gain: float) -> Circuit:
         """Return the circuit with all input to population `name`, synaptic and constant, multiplied by `gain`."""
-        projections = tuple(
-            replace(p, weights=p.weights * gain) if p.target == name else p for p in self.projections
-        )
+        projections = tuple(replace(p, weights=p.weights * gain) if p.target == name else p for p in self.projections)
         populations = tuple(replace(p, drive=p.drive * gain) if p.name == name else p for p in self.populations)
         return replace(self, populations=populations, projections=projections)
 
@@ -134,4 +132,6 @@ class Circuit:
         order = {name: i for i, name in enumerate(self.sizes)}
         back = [f"{p.source}->{p.target}" for p in self.projections if order[p.source] >= order[p.target]]
         if back:
-            raise InputError(f"Circuit {self.name!r}: discrete neurons are feed-forward here; refused: {', '.join(back)}.")
+            raise InputError(
+                f"Circuit {self.name!r}: discrete neurons are feed-forward here; refused: {', '.join(back)}."
+            )

@@ -49,9 +49,7 @@ def climb(
     populations = tuple(_conductance_population(p, neuron) for p in circuit.populations)
     by_name = {p.name: p.parameters for p in populations}
     projections = tuple(_conductance_projection(p, by_name[p.target]) for p in circuit.projections)  # type: ignore[arg-type]
-    return replace(
-        circuit, name=f"{circuit.name} ({rung})", populations=populations, projections=projections, dt=dt
-    )
+    return replace(circuit, name=f"{circuit.name} ({rung})", populations=populations, projections=projections, dt=dt)
 
 
 def calibrate(

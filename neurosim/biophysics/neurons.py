@@ -17,7 +17,7 @@ from neurosim.parameters import (
 class NeuronModel:
     """The Brian2 form of a neuron.
 
-    `on_excitation` and `on_inhibition` say what a synapse does with its weight ``w``; quantities are plain numbers in SI.
+    `on_excitation` and `on_inhibition` say what a synapse does with its weight ``w``. Quantities are numbers in SI.
     """
 
     equations: str

@@ -223,12 +223,16 @@ def _check_input(circuit: Circuit, stimuli: xr.DataArray) -> np.ndarray:
         )
     spikes = np.asarray(stimuli.values)
     if spikes.shape[2] != circuit.n_inputs:
-        raise InputError(f"simulate: {circuit.name} has {circuit.n_inputs} inputs, the stimuli {spikes.shape[2]} units.")
+        raise InputError(
+            f"simulate: {circuit.name} has {circuit.n_inputs} inputs, the stimuli {spikes.shape[2]} units."
+        )
     if not np.isin(spikes, (0, 1)).all():
         raise InputError("simulate: input spikes are 0 or 1; graded input cannot be sent as spikes.")
     step = stimuli.attrs.get("time_step", circuit.step)
     if not np.isclose(step, circuit.step):
-        raise InputError(f"simulate: the stimuli come every {step} s, {circuit.name} expects one every {circuit.step} s.")
+        raise InputError(
+            f"simulate: the stimuli come every {step} s, {circuit.name} expects one every {circuit.step} s."
+        )
     return spikes
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from neurosim.networks.spiking import LIF
 from neurosim.networks.specifications import (
     ConvNetSpecification,
     EfficientNetLite0Specification,
@@ -22,8 +22,11 @@ from neurosim.networks.specifications import (
     SpikingConvNetSpecification,
     SpikingMLPSpecification,
 )
+from neurosim.networks.spiking import LIF
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError
+
+Network = nn.Module
 
 
 class ConvNet(nn.Module):
@@ -34,7 +37,7 @@ class ConvNet(nn.Module):
         channels = (_n_channels(image_shape), *specification.channels)
         side = image_shape[-1]
         self.blocks = nn.ModuleDict()
-        for i, (before, after) in enumerate(zip(channels, channels[1:], strict=False), start=1):
+        for i, (before, after) in enumerate(pairwise(channels), start=1):
             self.blocks[f"conv{i}"] = nn.Sequential(
                 nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)
             )
@@ -44,7 +47,7 @@ class ConvNet(nn.Module):
             nn.Flatten(), nn.Linear(channels[-1] * side * side, specification.hidden), nn.ReLU()
         )
         self.readout = nn.Linear(specification.hidden, n_categories)
-        self.recorded = tuple(f"blocks.{name}" for name in self.blocks) + ("readout",)
+        self.recorded = (*(f"blocks.{name}" for name in self.blocks), "readout")
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (batch, category) of images (batch, [channel,] y, x)."""
@@ -118,7 +121,7 @@ class SpikingConvNet(nn.Module):
         neuron = DiscreteLIFParameters(tau_mem=specification.tau_mem, dt=specification.dt)
         side = image_shape[-1]
         self.weights, self.spikes, self.pools = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
-        for i, (before, after) in enumerate(zip(channels, channels[1:], strict=False), start=1):
+        for i, (before, after) in enumerate(pairwise(channels), start=1):
             self.weights[f"conv{i}"] = nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after))
             self.spikes[f"conv{i}"] = LIF(neuron)
             self.pools[f"conv{i}"] = nn.AvgPool2d(2)
@@ -143,9 +146,7 @@ class SpikingConvNet(nn.Module):
 class SpikingMLP(nn.Module):
     """Fully connected layers of spiking neurons driven by input spikes; the most active output neuron answers."""
 
-    def __init__(
-        self, specification: SpikingMLPSpecification, image_shape: tuple[int, ...], n_categories: int
-    ) -> None:
+    def __init__(self, specification: SpikingMLPSpecification, image_shape: tuple[int, ...], n_categories: int) -> None:
         super().__init__()
         neuron = DiscreteLIFParameters(specification.tau_mem, specification.dt, reset=specification.reset)
         sizes = (math.prod(image_shape), *specification.hidden, n_categories)
@@ -198,9 +199,7 @@ class EfficientNetLite0(nn.Module):
         return self.readout(self.pool(self.head(activity)))
 
 
-def build_network(
-    specification: NetworkSpecification, image_shape: tuple[int, ...], n_categories: int
-) -> nn.Module:
+def build_network(specification: NetworkSpecification, image_shape: tuple[int, ...], n_categories: int) -> nn.Module:
     """Build the torch module of a specification.
 
     Parameters
@@ -236,4 +235,6 @@ def _with_channel(images: Tensor) -> Tensor:
 
 def _check_side(side: int, who: str, image_shape: tuple[int, ...]) -> None:
     if side < 1:
-        raise InputError(f"{who}: images of shape {image_shape} are too small for that many poolings; use fewer channels.")
+        raise InputError(
+            f"{who}: images of shape {image_shape} are too small for that many poolings; use fewer channels."
+        )

@@ -36,7 +36,9 @@ def to_nir(network: nn.Module) -> nir.NIRGraph:
     """
     linears, spikes = getattr(network, "linears", None), getattr(network, "spikes", None)
     if not isinstance(linears, nn.ModuleDict) or not isinstance(spikes, nn.ModuleDict):
-        raise InputError(f"to_nir: {type(network).__name__} is not a stack of Linear and LIF layers, such as SpikingMLP.")
+        raise InputError(
+            f"to_nir: {type(network).__name__} is not a stack of Linear and LIF layers, such as SpikingMLP."
+        )
     first = next(iter(linears.values()))
     assert isinstance(first, nn.Linear)
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array([first.in_features])})}
@@ -44,7 +46,9 @@ def to_nir(network: nn.Module) -> nir.NIRGraph:
     for name, linear in linears.items():
         lif = spikes[name]
         if not isinstance(linear, nn.Linear) or not isinstance(lif, LIF):
-            raise InputError(f"to_nir: layer {name!r} is {type(linear).__name__} and {type(lif).__name__}, not Linear and LIF.")
+            raise InputError(
+                f"to_nir: layer {name!r} is {type(linear).__name__} and {type(lif).__name__}, not Linear and LIF."
+            )
         weight = linear.weight.detach().cpu().numpy().astype(float)
         bias = np.zeros(len(weight)) if linear.bias is None else linear.bias.detach().cpu().numpy().astype(float)
         nodes[f"weights_{name}"] = nir.Affine(weight=weight, bias=bias)

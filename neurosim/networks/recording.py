@@ -219,5 +219,3 @@ def _groups(names: Sequence[str], sizes: dict[str, int], memory: int) -> Iterato
         group.append(name)
     if group:
         yield group
-
-

@@ -27,13 +27,13 @@ class Task(Protocol):
         """Not None when inputs are sequences (batch, time, unit)."""
 
     def n_batches(self, batch_size: int) -> int:
-        """Number of training batches an epoch."""
+        """Return the number of training batches an epoch."""
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Training batches of one epoch."""
+        """Yield the training batches of one epoch."""
 
     def test_batches(self, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Test batches."""
+        """Yield the test batches."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < 10:
-            raise InputError(f"TrainingOptions: epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}.")
+            raise InputError(
+                f"TrainingOptions: epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
+            )
 
 
 def train(

@@ -113,8 +113,12 @@ def plot_arrangement(
     for group, colour in colours.items():
         members = np.flatnonzero(np.asarray(groups) == group)
         xy = points.values[members]
-        ax.plot(*xy.T, marker="o", color=colour, markersize=4, linestyle="-" if connect else "", linewidth=0.7, label=group)
-        ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7}) if len(xy) > 1 else None
+        ax.plot(
+            *xy.T, marker="o", color=colour, markersize=4, linestyle="-" if connect else "", linewidth=0.7, label=group
+        )
+        ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7}) if len(
+            xy
+        ) > 1 else None
     ax.set(xticks=[], yticks=[], aspect="equal")
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

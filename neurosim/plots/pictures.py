@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -52,7 +54,7 @@ def plot_raster(
         (twin, "|", 14, "#000000", labels[1]),
     ):
         step, unit = np.nonzero(responses.isel(stimulus=stimulus).values)
-        face = {"facecolors": "none", "edgecolors": colour} if marker == "o" else {"color": colour}
+        face: dict[str, Any] = {"facecolors": "none", "edgecolors": colour} if marker == "o" else {"color": colour}
         time = responses["time"].values[step] * 1e3
         ax.scatter(time, unit, s=size, marker=marker, linewidths=0.8, label=label, rasterized=True, **face)
     layers = trained["layer"].values

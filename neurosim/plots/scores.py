@@ -45,9 +45,7 @@ def plot_scores(
     return ax
 
 
-def plot_profiles(
-    result: xr.Dataset, ax: Axes | None = None, *, groups: Sequence[str], title: str = ""
-) -> Axes:
+def plot_profiles(result: xr.Dataset, ax: Axes | None = None, *, groups: Sequence[str], title: str = "") -> Axes:
     """Draw the score over the layers of every model as lines with intervals; depth runs from first (0) to last (1).
 
     Parameters

@@ -94,7 +94,11 @@ def fetch(name: str, file_name: str) -> Path:
     if local is not None and local.is_file():
         storage.check_sha256(local, file["sha256"])
         return local
-    where = f"{storage.DATA_FOLDER_VARIABLE} ({folder})" if folder else f"the folder that {storage.DATA_FOLDER_VARIABLE} names"
+    where = (
+        f"{storage.DATA_FOLDER_VARIABLE} ({folder})"
+        if folder
+        else f"the folder that {storage.DATA_FOLDER_VARIABLE} names"
+    )
     advice = f"put it into {entry['folder']}/ of {where}; it comes from {entry['home']}"
     if not file.get("url"):
         raise storage.StorageError(f"{name}: {file_name} is not here: {advice}.")
@@ -184,7 +188,9 @@ def _image_files(name: str, entry: dict[str, Any]) -> list[Path]:
         )
     together = hashlib.sha256("".join(storage.sha256(p) for p in paths).encode()).hexdigest()
     if together != entry["images_sha256"]:
-        raise storage.StorageError(f"{name}: the pictures in {paths[0].parent} are not the published ones (wrong checksum).")
+        raise storage.StorageError(
+            f"{name}: the pictures in {paths[0].parent} are not the published ones (wrong checksum)."
+        )
     return paths
 
 

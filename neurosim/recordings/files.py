@@ -72,7 +72,9 @@ def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_sp
         raise InputError(f"{name}: the table holds no spike.")
     times = table["time"].to_numpy(dtype=float)
     if not np.isfinite(times).all():
-        raise InputError(f"{name}: {int((~np.isfinite(times)).sum())} spike times are NaN or infinite; drop those rows.")
+        raise InputError(
+            f"{name}: {int((~np.isfinite(times)).sum())} spike times are NaN or infinite; drop those rows."
+        )
     stimuli, stimulus = np.unique(table["stimulus"].astype(str), return_inverse=True)
     units, unit = np.unique(table["unit"].astype(str), return_inverse=True)
     trials, trial = np.unique(table["trial"], return_inverse=True) if "trial" in table else (np.zeros(1), 0 * unit)

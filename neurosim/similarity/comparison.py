@@ -104,7 +104,9 @@ def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
         lead = [str(d) for d in rdm.dims[:-2]]
         index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()
         place = ", ".join(f"{d}={rdm[d].values[i] if d in rdm.coords else i}" for d, i in zip(lead, index, strict=True))
-        raise InputError(f"{who}: the RDM ({place or 'given'}) does not vary, so {method} is not defined; leave it out.")
+        raise InputError(
+            f"{who}: the RDM ({place or 'given'}) does not vary, so {method} is not defined; leave it out."
+        )
     return vectors
 
 

@@ -131,7 +131,8 @@ def _check(
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if models.dims[:-2] != ("model",) or data.dims[:-2] != ("subject",):
         raise InputError(
-            f"infer: models have dims (model, ...), data (subject, ...); found {models.dims[:-2]} and {data.dims[:-2]}; "
+            "infer: models have dims (model, ...), data (subject, ...); "
+            f"found {models.dims[:-2]} and {data.dims[:-2]}; "
             "stack or select the other dims first."
         )
     if models.sizes["stimulus"] < MIN_STIMULI:

@@ -99,16 +99,8 @@ def pair_weights(counts: Array) -> Array:
     return counts[..., rows] * counts[..., columns]
 
 
-def weighted_ranks(values: Array, weights: Array) -> Array:
-    """Mid-ranks (F, P) of `values` (F, P) when entry p occurs ``weights[p]`` times; entries of weight 0 get any rank."""
-    ranks = np.empty_like(values)
-    for row, feature in enumerate(values):
-        order = np.argsort(feature, kind="stable")
-        _rank_sorted(feature[order], order, weights, ranks[row])
-    return ranks
-
-
 def _rank_sorted(ordered: Array, order: NDArray[np.intp], weights: Array, out: Array) -> None:
+    """Write into `out` the mid-ranks of a feature, sorted by `order`, whose entry p occurs ``weights[p]`` times."""
     cumulated = np.cumsum(weights[order])
     last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
     high = cumulated[last]

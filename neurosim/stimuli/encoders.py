@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.runtime import stream
-from neurosim.schema import InputError, as_stimuli
+from neurosim.schema import InputError, as_stimuli, stimulus_labels
 
 
 def bernoulli_spikes(
@@ -49,11 +49,14 @@ def encode_rate(
     """
     values = np.asarray(stimuli.values, dtype=float).reshape(stimuli.sizes["stimulus"], -1)
     if values.min() < 0 or values.max() > 1:
-        raise InputError(f"encode_rate: intensities lie in 0..1, found {values.min():g}..{values.max():g}; rescale them.")
+        raise InputError(
+            f"encode_rate: intensities lie in 0..1, found {values.min():g}..{values.max():g}; rescale them."
+        )
     ids = [str(s) for s in stimuli.stimulus.values]
     spikes = np.empty((len(ids), n_steps, values.shape[1]), dtype=np.float32)
     for row, (name, intensity) in enumerate(zip(ids, values, strict=True)):
         rng = stream(seed, "encode_rate", name)
         spikes[row] = bernoulli_spikes(intensity[None], rng, n_steps=n_steps, max_probability=max_probability)[0]
-    labels = {k: v.values for k, v in stimuli.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
-    return as_stimuli(spikes, dims=("stimulus", "time", "unit"), ids=ids, coords=labels, time_step=time_step)
+    return as_stimuli(
+        spikes, dims=("stimulus", "time", "unit"), ids=ids, coords=stimulus_labels(stimuli), time_step=time_step
+    )

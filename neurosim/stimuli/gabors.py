@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, as_stimuli
+from neurosim.schema import InputError, as_stimuli, stimulus_labels
 from neurosim.stimuli.images import to_gray
 
 
@@ -72,7 +72,9 @@ def gabor_energy(
     pixels = np.asarray(to_gray(images).transpose("stimulus", "y", "x").values, dtype=float)
     height, width = pixels.shape[1:]
     if min(height, width) < grid:
-        raise InputError(f"gabor_energy: images of {height} x {width} pixels are smaller than the grid {grid} x {grid}.")
+        raise InputError(
+            f"gabor_energy: images of {height} x {width} pixels are smaller than the grid {grid} x {grid}."
+        )
     bank = gabor_bank(2 * int(np.ceil(wavelength)) // 2 * 2 + 1, wavelength, n_orientations)
     rows, columns = (np.arange(n) * grid // n for n in (height, width))
     features = np.empty((len(pixels), n_orientations, grid, grid))
@@ -81,15 +83,17 @@ def gabor_energy(
         for gy in range(grid):
             for gx in range(grid):
                 features[:, o, gy, gx] = energy[:, rows == gy][:, :, columns == gx].mean(axis=(1, 2))
-    orientation, gy, gx = np.meshgrid(
+    orientation, row, column = np.meshgrid(
         180 * np.arange(n_orientations) / n_orientations, np.arange(grid), np.arange(grid), indexing="ij"
     )
-    labels = {k: v.values for k, v in images.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
     energy_map = as_stimuli(
-        features.reshape(len(pixels), -1), dims=("stimulus", "unit"), ids=images.stimulus.values.tolist(), coords=labels
+        features.reshape(len(pixels), -1),
+        dims=("stimulus", "unit"),
+        ids=images.stimulus.values.tolist(),
+        coords=stimulus_labels(images),
     )
     return energy_map.assign_coords(
         orientation_deg=("unit", orientation.ravel()),
-        y_position=("unit", gy.ravel()),
-        x_position=("unit", gx.ravel()),
+        y_position=("unit", row.ravel()),
+        x_position=("unit", column.ravel()),
     )

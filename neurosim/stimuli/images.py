@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.runtime import track
-from neurosim.schema import InputError, as_stimuli
+from neurosim.schema import InputError, as_stimuli, stimulus_labels
 
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
@@ -98,7 +98,9 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
         pixels = [_resize(p, size) for p in pixels]
     shapes = {p.shape for p in pixels}
     if len(shapes) > 1:
-        raise InputError(f"load_image_folder: pictures have {len(shapes)} sizes, such as {sorted(shapes)[:2]}; pass size=.")
+        raise InputError(
+            f"load_image_folder: pictures have {len(shapes)} sizes, such as {sorted(shapes)[:2]}; pass size=."
+        )
     return as_stimuli(
         np.moveaxis(np.stack(pixels), -1, 1).astype(np.float32) / 255,
         dims=("stimulus", "channel", "y", "x"),
@@ -120,9 +122,8 @@ def resize_images(stimuli: xr.DataArray, size: int) -> xr.DataArray:
     rgb = np.repeat(images[:, None], 3, axis=1) if gray else images
     bytes_ = np.round(np.moveaxis(rgb, 1, -1) * 255).clip(0, 255).astype(np.uint8)
     resized = np.stack([_resize(image, size) for image in bytes_]).astype(np.float32) / 255
-    labels = {k: v.values for k, v in stimuli.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
     values = resized[..., 0] if gray else np.moveaxis(resized, -1, 1)
-    return as_stimuli(values, ids=stimuli.stimulus.values.tolist(), coords=labels)
+    return as_stimuli(values, ids=stimuli.stimulus.values.tolist(), coords=stimulus_labels(stimuli))
 
 
 def to_gray(stimuli: xr.DataArray) -> xr.DataArray:

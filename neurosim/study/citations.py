@@ -16,11 +16,15 @@ from neurosim.study.config import (
 DIGITS = "Alpaydin E, Kaynak C (1998) Optical recognition of handwritten digits, https://doi.org/10.24432/C50P49"
 CIFAR10 = "Krizhevsky A (2009) Learning multiple layers of features from tiny images, https://www.cs.toronto.edu/~kriz/cifar.html"
 RSA = "Kriegeskorte N, Mur M, Bandettini P (2008) Front Syst Neurosci 2:4, https://doi.org/10.3389/neuro.06.004.2008"
-INFERENCE = "Schuett HH, Kipnis AD, Diedrichsen J, Kriegeskorte N (2023) eLife 12:e82566, https://doi.org/10.7554/eLife.82566"
+INFERENCE = (
+    "Schuett HH, Kipnis AD, Diedrichsen J, Kriegeskorte N (2023) eLife 12:e82566, https://doi.org/10.7554/eLife.82566"
+)
 CEILING = "Nili H, Wingfield C, Walther A, et al. (2014) PLoS Comput Biol 10:e1003553, https://doi.org/10.1371/journal.pcbi.1003553"
 HOLM = "Holm S (1979) Scand J Statist 6:65-70, https://www.jstor.org/stable/4615733"
 FDR = "Benjamini Y, Hochberg Y (1995) J R Stat Soc B 57:289-300, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x"
-CROSSNOBIS = "Walther A, Nili H, Ejaz N, et al. (2016) NeuroImage 137:188-200, https://doi.org/10.1016/j.neuroimage.2015.12.012"
+CROSSNOBIS = (
+    "Walther A, Nili H, Ejaz N, et al. (2016) NeuroImage 137:188-200, https://doi.org/10.1016/j.neuroimage.2015.12.012"
+)
 CKA = "Kornblith S, Norouzi M, Lee H, Hinton G (2019) ICML, https://arxiv.org/abs/1905.00414"
 DEBIASED_CKA = "Nguyen T, Raghu M, Kornblith S (2021) ICLR, https://arxiv.org/abs/2010.15327"
 MDS = "Kruskal JB (1964) Psychometrika 29:1-27, https://doi.org/10.1007/BF02289565"
@@ -68,7 +72,9 @@ def citations(study: Study) -> list[tuple[str, str]]:
 
 def _of_network(subject: NetworkSubject) -> list[tuple[str, str]]:
     found = [("networks", PYTORCH)]
-    found += [("spiking neurons and surrogate gradients", SNNTORCH)] if subject.architecture.startswith("Spiking") else []
+    found += (
+        [("spiking neurons and surrogate gradients", SNNTORCH)] if subject.architecture.startswith("Spiking") else []
+    )
     found += [("leaky rate network", RATE_RNN)] if subject.architecture == "RateRNN" else []
     found += [("EfficientNet", EFFICIENTNET)] if subject.architecture == "EfficientNetLite0" else []
     found += [("training images", CIFAR10)] if subject.training and subject.training.task == "cifar10" else []

@@ -127,14 +127,13 @@ class ResponsesSubject(_Strict):
     time_bin: float | None = Field(default=None, gt=0)
 
 
-Subject = Annotated[
-    NetworkSubject | TwinSubject | CircuitSubject | ResponsesSubject, Field(discriminator="kind")
-]
+Subject = Annotated[NetworkSubject | TwinSubject | CircuitSubject | ResponsesSubject, Field(discriminator="kind")]
 
 
 class SyntheticBrain(_Strict):
     """A synthetic recording whose units are tuned to `tuning`, features by weight: gabor energy, pixels, the
-    category, and its prototype, the mean picture of the category."""
+    category, and its prototype, the mean picture of the category.
+    """
 
     kind: Literal["synthetic"]
     title: str = ""
@@ -277,7 +276,9 @@ def _model(value: Any, folder: Path, place: str) -> Any:
 def _check_names(study: Study, name: str) -> None:
     def one_of(value: str, known: Any, place: str) -> None:
         if value not in known:
-            raise StudyError(f"{name}: {place} = {value!r} is not known. Known: {', '.join(known)}.{suggest(value, known)}")
+            raise StudyError(
+                f"{name}: {place} = {value!r} is not known. Known: {', '.join(known)}.{suggest(value, known)}"
+            )
 
     one_of(study.comparison.metric, METRICS, "comparison.metric")
     one_of(study.comparison.method, METHODS_OF_INNER_PRODUCTS, "comparison.method")
@@ -293,9 +294,13 @@ def _check_names(study: Study, name: str) -> None:
             one_of(subject.rung, RUNGS, f"{place}.rung")
             original = study.subjects[subject.of]
             if not isinstance(original, NetworkSubject) or original.architecture != "SpikingMLP":
-                raise StudyError(f"{name}: {place}.of = {subject.of!r} is not a SpikingMLP; only those have a twin here.")
+                raise StudyError(
+                    f"{name}: {place}.of = {subject.of!r} is not a SpikingMLP; only those have a twin here."
+                )
         if isinstance(study.stimuli, GivenStimuli) and not isinstance(subject, ResponsesSubject):
-            raise StudyError(f"{name}: {place} needs pictures, but stimuli.source is 'labels'; give stimuli or responses.")
+            raise StudyError(
+                f"{name}: {place} needs pictures, but stimuli.source is 'labels'; give stimuli or responses."
+            )
     for key, brain in study.brains.items():
         place = f"brains.{key}"
         if isinstance(brain, DatasetBrain):

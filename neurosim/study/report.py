@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,26 @@ from neurosim.study.store import Entry
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 CAPTIONS = {
     "stimuli": ("Stimuli", "Everything that was shown. No network of the study was trained on these pictures."),
-    "raster": ("The trained network and its Brian2 twin", "Circles are spikes of the network in torch, bars those of Brian2: a bar in every circle, and none outside, is an exact translation."),
-    "rdms": ("RDMs", "How differently every two stimuli are answered (percentile of dissimilarity, dark is alike), for every subject and layer."),
-    "scores": ("Models and brain", "Score of every layer with the brain. Lines are intervals for new subjects and stimuli, dots mark scores above 0 after correction, the band is the noise ceiling."),
-    "time": ("Layer by time", "Score of every layer and time bin with the brain. Gray: some stimulus has not been answered yet, or all alike, so that the RDM is not defined."),
-    "subjects": ("All subjects with each other", "Agreement of RDMs, debiased CKA, and an arrangement in which alike subjects are near."),
+    "raster": (
+        "The trained network and its Brian2 twin",
+        "Circles are spikes of the network in torch, bars those of Brian2: a bar in every circle, and none outside, is an exact translation.",
+    ),
+    "rdms": (
+        "RDMs",
+        "How differently every two stimuli are answered (percentile of dissimilarity, dark is alike), for every subject and layer.",
+    ),
+    "scores": (
+        "Models and brain",
+        "Score of every layer with the brain. Lines are intervals for new subjects and stimuli, dots mark scores above 0 after correction, the band is the noise ceiling.",
+    ),
+    "time": (
+        "Layer by time",
+        "Score of every layer and time bin with the brain. Gray: some stimulus has not been answered yet, or all alike, so that the RDM is not defined.",
+    ),
+    "subjects": (
+        "All subjects with each other",
+        "Agreement of RDMs, debiased CKA, and an arrangement in which alike subjects are near.",
+    ),
 }
 DIFFER = (
     "another seed: weights, encoded spikes, synthetic noise and bootstrap samples are all drawn from it",
@@ -85,8 +101,12 @@ def _sentences(study: Study, numbers: dict[str, Any], scores: dict[str, xr.Datas
             line += f"; the noise ceiling is {best['ceiling'][0]:.3f} to {best['ceiling'][1]:.3f}"
         lines.append(f"{line}. {above} of {table.sizes['model']} layers score above 0 after correction.")
         i = int(table["score"].values.argmax())
-        worse = int(((table["p_pair_corrected"][i] < table.attrs["alpha"]) & (table["score"] < table["score"][i])).sum())
-        lines.append(f"{name}: it is better than {worse} of the {table.sizes['model'] - 1} others in corrected pairwise tests.")
+        worse = int(
+            ((table["p_pair_corrected"][i] < table.attrs["alpha"]) & (table["score"] < table["score"][i])).sum()
+        )
+        lines.append(
+            f"{name}: it is better than {worse} of the {table.sizes['model'] - 1} others in corrected pairwise tests."
+        )
         if isinstance(brain, SyntheticBrain):
             truth = ", ".join(f"{k} ({v:g})" for k, v in brain.tuning.items())
             lines.append(f"The truth behind {name}, which is synthetic: units tuned to {truth}.")
@@ -108,7 +128,13 @@ def _notes(study: Study, entries: dict[str, Entry]) -> list[str]:
             table = storage.read_dataset(entry.folder / "calibration.nc")
             outside = [str(v) for v in table["layer"].values[~table["in_band"].values.astype(bool)]]
             notes += [f"{name}: layers outside the rate band 0.5 to 2 after calibration: {outside}"] if outside else []
-    if min(s.attrs["n_subjects"] for s in (storage.read_dataset(e.folder / "scores.nc") for e in _of_kind(entries, "compare").values())) == 1:
+    if (
+        min(
+            s.attrs["n_subjects"]
+            for s in (storage.read_dataset(e.folder / "scores.nc") for e in _of_kind(entries, "compare").values())
+        )
+        == 1
+    ):
         notes.append("A recording with one subject has no noise ceiling, and its intervals are for new stimuli only.")
     return notes
 
@@ -122,7 +148,9 @@ def _figures(entries: dict[str, Entry]) -> list[dict[str, Any]]:
         svg = storage.read_text(entry.folder / "figure.svg")
         svg = svg[svg.index("<svg") :]
         svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-        shown.append({"name": name, "title": f"{title}: {brain}" if brain else title, "caption": caption, "svg": Markup(svg)})
+        shown.append(
+            {"name": name, "title": f"{title}: {brain}" if brain else title, "caption": caption, "svg": Markup(svg)}
+        )
     return shown
 
 
@@ -133,21 +161,37 @@ def _tables(
     scores: dict[str, xr.Dataset],
     provenance: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    tables = [_table("Subjects", ("subject", "what it is", "test accuracy"), [
-        (name, _what(subject), _percent(numbers["accuracy"].get(name))) for name, subject in study.subjects.items()
-    ])]
+    tables = [
+        _table(
+            "Subjects",
+            ("subject", "what it is", "test accuracy"),
+            [
+                (name, _what(subject), _percent(numbers["accuracy"].get(name)))
+                for name, subject in study.subjects.items()
+            ],
+        )
+    ]
     for twin, layers in numbers["differing_spikes"].items():
         rows = [(layer, f"{v['n_spikes']:,.0f}", f"{v['n_differing']:.0f}") for layer, v in layers.items()]
-        tables.append(_table(f"Spikes of {twin}, one by one, on all test images", ("layer", "spikes", "differing"), rows))
+        tables.append(
+            _table(f"Spikes of {twin}, one by one, on all test images", ("layer", "spikes", "differing"), rows)
+        )
     for twin, layers in numbers["calibration"].items():
-        rows = [(layer, f"{v['gain']:.2f}", f"{v['rate_ratio_before']:.2f}", f"{v['rate_ratio']:.2f}") for layer, v in layers.items()]
+        gains = [
+            (layer, f"{v['gain']:.2f}", f"{v['rate_ratio_before']:.2f}", f"{v['rate_ratio']:.2f}")
+            for layer, v in layers.items()
+        ]
         note = "Rates relative to the trained network, on calibration images that are never tested."
-        tables.append(_table(f"Calibration of {twin}", ("layer", "gain", "rate before", "rate after"), rows, note))
+        tables.append(_table(f"Calibration of {twin}", ("layer", "gain", "rate before", "rate after"), gains, note))
     for brain, table in scores.items():
         tables.append(_score_table(study, brain, table))
-    steps = [(s["name"], f"{s['seconds']:.1f}", s["device"], s["reproducible"], s["key"][:12]) for s in provenance["steps"]]
+    steps = [
+        (s["name"], f"{s['seconds']:.1f}", s["device"], s["reproducible"], s["key"][:12]) for s in provenance["steps"]
+    ]
     columns = ("step", "seconds when made", "device", "repeats", "key")
-    tables.append(_table("Steps", columns, steps, "Each with one thread; a step that is in the store is not run again."))
+    tables.append(
+        _table("Steps", columns, steps, "Each with one thread; a step that is in the store is not run again.")
+    )
     return tables
 
 
@@ -174,10 +218,12 @@ def _score_table(study: Study, brain: str, table: xr.Dataset) -> dict[str, Any]:
         for i, m in enumerate(table["model"].values)
     ]
     title = study.brains[brain].title or brain
-    return _table(f"Scores with {title}", ("layer", "score", "s.e.", "interval", "p above 0", "p below ceiling"), rows, note)
+    return _table(
+        f"Scores with {title}", ("layer", "score", "s.e.", "interval", "p above 0", "p below ceiling"), rows, note
+    )
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]], note: str = "") -> dict[str, Any]:
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], note: str = "") -> dict[str, Any]:
     return {"title": title, "columns": columns, "rows": rows, "note": note}
 
 
@@ -209,5 +255,9 @@ def _methods(study: Study) -> str:
 def _environment(provenance: dict[str, Any]) -> list[tuple[str, str]]:
     machine, git = provenance["machine"], provenance["git"]
     rows = [("neurosim", provenance["neurosim"]), *provenance["libraries"].items()]
-    rows += [("system", machine["system"]), ("cores", str(machine["cpu_count"])), ("GPU", machine["gpu"] or "none used")]
+    rows += [
+        ("system", machine["system"]),
+        ("cores", str(machine["cpu_count"])),
+        ("GPU", machine["gpu"] or "none used"),
+    ]
     return rows + ([("commit", git["commit"][:12] + (" (modified)" if git["modified"] else ""))] if git else [])

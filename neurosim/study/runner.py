@@ -159,7 +159,9 @@ class _Workers:
             except BrokenPipeError:
                 answer = None
         if answer is None:
-            raise StepError(f"{step.name}: its process ended unexpectedly (killed, or out of memory); run again to resume.")
+            raise StepError(
+                f"{step.name}: its process ended unexpectedly (killed, or out of memory); run again to resume."
+            )
         for note in answer.get("notes", []):
             self.report(step.name, "note", note)
         if answer["done"]:

@@ -1,4 +1,4 @@
-"""Check a results folder: are its files whole, and does a fresh run give the same?"""
+"""Check a results folder: whether its files are whole, and whether a fresh run gives the same."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def environment_changes(folder: Path) -> list[str]:
         for name, old in before["libraries"].items()
         if now["libraries"].get(name) != old
     ]
-    changes += [f"{k}: {before['machine'][k]} then, {v} now" for k, v in now["machine"].items() if before["machine"].get(k) != v]
+    changes += [
+        f"{k}: {before['machine'][k]} then, {v} now" for k, v in now["machine"].items() if before["machine"].get(k) != v
+    ]
     if before["neurosim"] != now["neurosim"]:
         changes.append(f"neurosim: {before['neurosim']} then, {now['neurosim']} now")
     then, today = (p["git"]["commit"][:12] if p.get("git") else None for p in (before, now))
@@ -69,7 +71,11 @@ def _compare(name: str, entry: Entry, before: dict[str, Any] | None, folder: Pat
         if before["files"].get(file.name) == storage.sha256(file):
             continue
         kind, _, rest = name.partition(":")
-        old = folder / "figures" / f"{rest}{file.suffix}" if kind == "figure" else folder / "results" / step_folder(name) / file.name
+        old = (
+            folder / "figures" / f"{rest}{file.suffix}"
+            if kind == "figure"
+            else folder / "results" / step_folder(name) / file.name
+        )
         if file.suffix in (".svg", ".pdf", ".png", ".csv"):
             continue
         if not old.is_file():

@@ -40,7 +40,7 @@ class ImageTask:
         return tuple(self.train.shape[1:])
 
     def n_batches(self, batch_size: int) -> int:
-        """Number of batches in one pass over the training set."""
+        """Return the number of batches in one pass over the training set."""
         return -(-self.train.sizes["stimulus"] // batch_size)
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -32,7 +32,12 @@ def run(job: Job) -> None:
         correction=config["correction"],
     )
     result = result.assign_coords(group=("model", models["group"].values))
-    result.attrs.update(brain=name, n_subjects=n_subjects, n_stimuli=data.sizes["stimulus"], synthetic=int(brain.attrs.get("synthetic", 0)))
+    result.attrs.update(
+        brain=name,
+        n_subjects=n_subjects,
+        n_stimuli=data.sizes["stimulus"],
+        synthetic=int(brain.attrs.get("synthetic", 0)),
+    )
     storage.write_dataset(job.out / "scores.nc", result)
     timed = _scores_in_time(job, data, config["method"])
     if timed is not None:

@@ -120,7 +120,7 @@ def _time(job: Job) -> Drawn:
 def _subjects(job: Job) -> Drawn:
     relations = storage.read_dataset(job.input("relate") / "relations.nc")
     figure = new_figure(7.0, 7.6)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
+    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=(1.15, 1.0), squeeze=False))
     left, right = top.subplots(1, 2)
     plot_matrix(relations["score"], left, label=f"{relations.attrs['method']} between RDMs")
     plot_matrix(relations["cka"].rename(network="model", network_other="model_other"), right, label="CKA (debiased)")

@@ -33,7 +33,9 @@ def run(job: Job) -> None:
     for layer, responses in _layers(job, stimuli):
         try:
             still = over_time(responses)
-            whole[layer] = compute_rdm(still, metric if "trial" in still.dims or metric != "crossnobis" else "euclidean")
+            whole[layer] = compute_rdm(
+                still, metric if "trial" in still.dims or metric != "crossnobis" else "euclidean"
+            )
             euclidean[layer] = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
         except InputError as error:
             left_out[layer] = str(error)
@@ -42,7 +44,9 @@ def run(job: Job) -> None:
         if "time" in responses.dims:
             timed[layer] = _over_bins(average_trials(responses), metric, job.config["time_bin"])
     if not whole:
-        raise InputError(f"{job.config['name']}: no layer has RDMs: {next(iter(left_out.values()), 'it has no layers')}")
+        raise InputError(
+            f"{job.config['name']}: no layer has RDMs: {next(iter(left_out.values()), 'it has no layers')}"
+        )
     result = xr.Dataset({"rdm": _stack(whole), "euclidean": _stack(euclidean)})
     if timed:
         result["rdm_time"] = _stack(timed)
@@ -96,12 +100,14 @@ def _fitted(stimuli: xr.DataArray, network: object, job: Job) -> xr.DataArray:
     size = network.image_size if isinstance(network, EfficientNetLite0) else about["image_shape"][-1]
     wants_colour = len(about["image_shape"]) == 3
     if wants_colour != ("channel" in stimuli.dims):
-        raise InputError(f"{job.config['name']}: it was trained on {'colour' if wants_colour else 'gray'} pictures only.")
+        raise InputError(
+            f"{job.config['name']}: it was trained on {'colour' if wants_colour else 'gray'} pictures only."
+        )
     return stimuli if stimuli.sizes["x"] == stimuli.sizes["y"] == size else resize_images(stimuli, size)
 
 
 def _over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
-    """Return RDMs in at most 12 time bins; NaN where some stimulus has no varied pattern, as before the first spikes."""
+    """Return RDMs in at most 12 time bins; NaN where some pattern does not vary, as before the first spikes."""
     step = float(responses.attrs["time_step"])
     ratio = max(1, -(-responses.sizes["time"] // MAX_TIME_BINS))
     binned = rebin(responses, time_bin or ratio * step)

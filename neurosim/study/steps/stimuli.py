@@ -8,7 +8,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.recordings.datasets import load_dataset
 from neurosim.recordings.files import load_responses
-from neurosim.schema import as_stimuli
+from neurosim.schema import as_stimuli, stimulus_labels
 from neurosim.stimuli.images import balanced, load_digits, load_image_folder
 from neurosim.study.job import Job
 from neurosim.tasks.images import image_task
@@ -36,6 +36,5 @@ def shown_digits(n_per_category: int, seed: int) -> xr.DataArray:
 
 
 def _labels_only(responses: xr.DataArray) -> xr.DataArray:
-    labels = {k: v.values for k, v in responses.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
     nothing = np.zeros((responses.sizes["stimulus"], 1))
-    return as_stimuli(nothing, ids=responses["stimulus"].values.tolist(), coords=labels)
+    return as_stimuli(nothing, ids=responses["stimulus"].values.tolist(), coords=stimulus_labels(responses))

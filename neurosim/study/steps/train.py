@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
-from torch import nn
 
 from neurosim import storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks.architectures import Network, build_network
 from neurosim.networks.specifications import ARCHITECTURES, NetworkSpecification, SpikingMLPSpecification
 from neurosim.networks.training import TrainingOptions, load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
@@ -58,7 +58,7 @@ def task_of(training: dict[str, Any], specification: NetworkSpecification, seed:
     return task
 
 
-def trained_network(config: dict[str, Any], folder: Any) -> nn.Module:
+def trained_network(config: dict[str, Any], folder: Path) -> Network:
     """Return the network that a ``train`` step left in `folder`."""
     about = storage.read_json(folder / "network.json")
     network = build_network(specification_of(config), tuple(about["image_shape"]), len(about["categories"]))

@@ -1,0 +1,40 @@
+"""Shared by all tests: fixed hypothesis profile, one thread, and the rule that data-dependent skips name their reason."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from neurosim import runtime, storage
+
+settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=40)
+settings.load_profile("fixed")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+runtime.limit_threads(1)
+
+
+@pytest.fixture
+def data_folder():
+    folder = storage.data_folder()
+    if folder is None or not folder.is_dir():
+        pytest.skip("needs the folder of real data that NEUROSIM_DATA names")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spiking_mlp():
+    """A spiking network trained for a moment on digits, its task and test spikes."""
+    from functools import partial
+
+    from neurosim.networks.architectures import build_network
+    from neurosim.networks.specifications import SpikingMLPSpecification
+    from neurosim.networks.training import TrainingOptions, train
+    from neurosim.stimuli.encoders import bernoulli_spikes
+    from neurosim.stimuli.images import load_digits
+    from neurosim.tasks.images import image_task
+
+    task = image_task(load_digits(), seed=3).with_encoder(partial(bernoulli_spikes, n_steps=15))
+    with runtime.torch_seeded(3):
+        network = build_network(SpikingMLPSpecification((32, 20), n_steps=15), task.image_shape, 10)
+    train(network, task, TrainingOptions(epochs=6, learning_rate=5e-3), seed=3, progress=False)
+    return network, task

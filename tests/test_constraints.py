@@ -1,0 +1,41 @@
+"""The constraints file pins one version that satisfies pyproject for every dependency, on Python 3.11."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ENVIRONMENT = {"python_version": "3.11", "extra": ""}
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "tests" / "constraints-py311.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
+
+
+def requirements() -> list[Requirement]:
+    project = PYPROJECT["project"]
+    texts = [*project["dependencies"], *(t for extra in project["optional-dependencies"].values() for t in extra)]
+    return [r for t in texts if (r := Requirement(t)).name != "neurosim"]
+
+
+def test_every_dependency_is_pinned_within_its_range():
+    pinned = pins()
+    for requirement in requirements():
+        if requirement.marker is not None and not requirement.marker.evaluate(ENVIRONMENT):
+            continue
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        assert name in pinned, f"{name} is not pinned"
+        assert requirement.specifier.contains(pinned[name]), f"{name}: {pinned[name]} is outside {requirement.specifier}"
+
+
+def test_core_dependencies_are_split_by_python_version():
+    numpy = [r for r in requirements() if r.name == "numpy"]
+    brian2 = [r for r in requirements() if r.name == "brian2"]
+    for pair in (numpy, brian2):
+        for version in ("3.11", "3.12", "3.13"):
+            assert sum(r.marker.evaluate({"python_version": version}) for r in pair) == 1

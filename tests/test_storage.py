@@ -1,0 +1,146 @@
+"""The door to disk: whole or not at all, checksummed, and shut to hostile files."""
+
+import errno
+import os
+import pickle
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+from neurosim import storage
+from neurosim.storage import StorageError
+
+
+def test_what_is_written_is_read(tmp_path):
+    values = xr.DataArray(
+        np.arange(12.0).reshape(3, 4), dims=("stimulus", "unit"), coords={"stimulus": ["a", "b", "c"]}, name="values"
+    )
+    values.attrs.update(flag=True, nothing=None, many=[1, 2])
+    storage.write_dataset(tmp_path / "x.nc", values)
+    found = storage.read_array(tmp_path / "x.nc")
+    xr.testing.assert_equal(found, values)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        array = xr.DataArray(np.random.default_rng(0).normal(size=(90, 90)), dims=("x", "y"), name="v")
+        storage.write_dataset(tmp_path / f"{name}.nc", array)
+        storage.write_weights(tmp_path / f"{name}.safetensors", {"w": array.values})
+    assert storage.sha256(tmp_path / "a.nc") == storage.sha256(tmp_path / "b.nc")
+    assert storage.sha256(tmp_path / "a.safetensors") == storage.sha256(tmp_path / "b.safetensors")
+
+
+@pytest.mark.parametrize("size", [100, 200_000])
+def test_a_flipped_bit_is_found(tmp_path, size):
+    storage.write_dataset(tmp_path / "x.nc", xr.DataArray(np.random.default_rng(0).normal(size=size), name="v"))
+    content = bytearray((tmp_path / "x.nc").read_bytes())
+    content[-40] ^= 1
+    (tmp_path / "x.nc").write_bytes(content)
+    with pytest.raises(StorageError, match="truncated or not such a file"):
+        storage.read_dataset(tmp_path / "x.nc")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    storage.write_text(tmp_path / "x.txt", "old")
+    with pytest.raises(RuntimeError), storage.atomic_file(tmp_path / "x.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "x.txt").read_text() == "old"
+    assert os.listdir(tmp_path) == ["x.txt"]
+
+
+def test_a_failed_folder_leaves_the_old_one(tmp_path):
+    with storage.atomic_folder(tmp_path / "f") as folder:
+        (folder / "a").write_text("1")
+    with pytest.raises(RuntimeError), storage.atomic_folder(tmp_path / "f") as folder:
+        (folder / "a").write_text("2")
+        raise RuntimeError
+    assert (tmp_path / "f" / "a").read_text() == "1"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        storage.write_text(tmp_path / "x.txt", "text")
+    assert not os.listdir(tmp_path)
+
+
+def test_a_folder_that_is_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        storage.check_writable(tmp_path / "file" / "results")
+
+
+def test_pickles_are_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", evil=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(StorageError, match="cannot be read as npz"):
+        storage.read_npz(tmp_path / "x.npz")
+    (tmp_path / "y.npz").write_bytes(pickle.dumps([1]))
+    with pytest.raises(StorageError):
+        storage.read_npz(tmp_path / "y.npz")
+
+
+@pytest.mark.parametrize("link", [h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/v")])
+def test_links_in_netcdf_are_refused(tmp_path, link):
+    with h5py.File(tmp_path / "x.nc", "w") as file:
+        file["v"] = np.zeros(3)
+        file["away"] = link
+    with pytest.raises(StorageError, match="links to another place"):
+        storage.read_dataset(tmp_path / "x.nc")
+
+
+def test_external_storage_and_absurd_sizes_are_refused(tmp_path):
+    (tmp_path / "raw").write_bytes(b"\0" * 24)
+    with h5py.File(tmp_path / "x.nc", "w") as file:
+        file.create_dataset("v", shape=(3,), dtype="f8", external=[(str(tmp_path / "raw"), 0, 24)])
+    with pytest.raises(StorageError, match="outside the file"):
+        storage.read_dataset(tmp_path / "x.nc")
+    with h5py.File(tmp_path / "y.nc", "w") as file:
+        file.create_dataset("v", shape=(2**40,), dtype="f8", chunks=(2**10,))
+    with pytest.raises(StorageError, match="claims"):
+        storage.read_dataset(tmp_path / "y.nc")
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x"])
+def test_paths_stay_inside(tmp_path, name):
+    with pytest.raises(StorageError, match="leads out"):
+        storage.inside(tmp_path, name)
+
+
+def test_missing_truncated_and_wrong_files_are_one_line(tmp_path):
+    (tmp_path / "x.json").write_text("{")
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\xff")
+    for act in (
+        lambda: storage.read_json(tmp_path / "none.json"),
+        lambda: storage.read_json(tmp_path / "x.json"),
+        lambda: storage.read_text(tmp_path / "b.txt"),
+        lambda: storage.read_mat(tmp_path / "x.json"),
+        lambda: storage.read_weights(tmp_path / "x.json"),
+        lambda: storage.check_sha256(tmp_path / "x.json", "0" * 64),
+        lambda: storage.write_json(tmp_path / "n.json", float("nan")),
+    ):
+        with pytest.raises(StorageError) as caught:
+            act()
+        assert "\n" not in str(caught.value)
+
+
+def test_the_manifest_is_one_that_sha256sum_checks(tmp_path):
+    storage.write_text(tmp_path / "sub" / "a b.txt", "x")
+    storage.write_manifest(tmp_path)
+    subprocess.run(["sha256sum", "-c", "MANIFEST.sha256"], cwd=tmp_path, check=True, capture_output=True)
+    assert storage.damaged_files(tmp_path) == []
+    (tmp_path / "sub" / "a b.txt").write_text("y")
+    assert storage.damaged_files(tmp_path) == ["sub/a b.txt"]
+
+
+def test_tables_of_different_dims_do_not_multiply(tmp_path):
+    dataset = xr.Dataset({"a": ("x", np.arange(300)), "b": ("y", np.arange(300)), "c": 1.0})
+    storage.write_table(tmp_path / "t.csv", dataset)
+    assert len(storage.read_table(tmp_path / "t.csv")) == 601
