@@ -30,7 +30,9 @@ def test_every_dependency_is_pinned_within_its_range():
             continue
         name = re.sub(r"[-_.]+", "-", requirement.name).lower()
         assert name in pinned, f"{name} is not pinned"
-        assert requirement.specifier.contains(pinned[name]), f"{name}: {pinned[name]} is outside {requirement.specifier}"
+        assert requirement.specifier.contains(pinned[name]), (
+            f"{name}: {pinned[name]} is outside {requirement.specifier}"
+        )
 
 
 def test_core_dependencies_are_split_by_python_version():

@@ -1,0 +1,97 @@
+"""Stimuli: labelled, in range, drawn from their own streams."""
+
+import numpy as np
+import pytest
+
+from neurosim.schema import InputError, as_stimuli
+from neurosim.stimuli.encoders import encode_rate
+from neurosim.stimuli.files import load_stimuli
+from neurosim.stimuli.gabors import gabor_bank, gabor_energy
+from neurosim.stimuli.images import balanced, load_cifar10, load_digits, load_image_folder, resize_images, to_gray
+from neurosim.storage import StorageError
+
+
+def test_digits_are_all_there():
+    digits = load_digits()
+    assert digits.shape == (1797, 8, 8)
+    assert 0 <= float(digits.min()) and float(digits.max()) == 1
+    assert len(set(digits.stimulus.values)) == 1797
+
+
+def test_balanced_takes_as_many_of_each():
+    chosen = balanced(load_digits(), 3)
+    assert np.unique(chosen.category, return_counts=True)[1].tolist() == [3] * 10
+    with pytest.raises(InputError, match="fewer than 500"):
+        balanced(load_digits(), 500)
+
+
+def test_spikes_of_a_stimulus_do_not_depend_on_its_company():
+    digits = load_digits()[:20]
+    everyone = encode_rate(digits, n_steps=12, seed=4)
+    alone = encode_rate(digits[7:9], n_steps=12, seed=4)
+    np.testing.assert_array_equal(everyone.values[7:9], alone.values)
+    assert not np.array_equal(everyone.values, encode_rate(digits, n_steps=12, seed=5).values)
+
+
+def test_spike_probability_is_the_intensity():
+    flat = as_stimuli(np.full((1, 10, 10), 0.6))
+    rate = float(encode_rate(flat, n_steps=2000, max_probability=0.5).mean())
+    assert abs(rate - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 200_000)
+    with pytest.raises(InputError, match=r"0\.\.1"):
+        encode_rate(as_stimuli(np.full((1, 2, 2), 2.0)), n_steps=3)
+
+
+def test_gabors_have_no_mean_and_unit_norm():
+    bank = gabor_bank(9, 4.0, 6)
+    np.testing.assert_allclose(bank.sum((2, 3)), 0, atol=1e-12)
+    np.testing.assert_allclose((bank**2).sum((2, 3)), 1)
+
+
+@pytest.mark.parametrize(("vertical", "preferred"), [(True, 0.0), (False, 90.0)])
+def test_gabor_energy_prefers_its_orientation(vertical, preferred):
+    phase = 2 * np.pi * np.arange(32) / 6
+    grating = np.tile((1 + np.cos(phase)) / 2, (32, 1))
+    energy = gabor_energy(as_stimuli((grating if vertical else grating.T)[None]), wavelength=6.0, grid=2)
+    best = energy.groupby("orientation_deg").mean().isel(stimulus=0)
+    assert float(best.orientation_deg[int(best.values.argmax())]) == preferred
+
+
+def test_gabor_energy_ignores_uniform_light():
+    assert float(gabor_energy(as_stimuli(np.full((1, 16, 16), 0.7))).max()) < 1e-10
+    with pytest.raises(InputError, match="smaller than the grid"):
+        gabor_energy(as_stimuli(np.zeros((1, 3, 3))), grid=4)
+
+
+def test_picture_folders(tmp_path):
+    from PIL import Image
+
+    for category, side in (("cat", 6), ("dog", 6)):
+        (tmp_path / category).mkdir()
+        Image.fromarray(np.full((side, side, 3), 51, np.uint8)).save(tmp_path / category / "one.png")
+    stimuli = load_stimuli(tmp_path)
+    assert stimuli.category.values.tolist() == ["cat", "dog"]
+    np.testing.assert_allclose(stimuli.values, 0.2)
+    np.testing.assert_allclose(to_gray(stimuli).values, 0.2, rtol=1e-6)
+    assert resize_images(stimuli, 4).shape == (2, 3, 4, 4)
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "dog" / "two.png")
+    with pytest.raises(InputError, match="2 sizes"):
+        load_image_folder(tmp_path)
+    assert load_image_folder(tmp_path, size=5).shape == (3, 3, 5, 5)
+    with pytest.raises(InputError, match="no picture"):
+        load_image_folder(tmp_path / "cat" / "none")
+    with pytest.raises(InputError, match="neither"):
+        load_stimuli(tmp_path / "cat" / "one.png")
+
+
+def test_cifar10_without_data_says_which_file_goes_where(monkeypatch):
+    monkeypatch.delenv("NEUROSIM_DATA", raising=False)
+    with pytest.raises(StorageError, match=r"put cifar10_jpeg_train20000\.npz into"):
+        load_cifar10()
+
+
+def test_cifar10_is_read(data_folder):
+    stimuli = load_cifar10("test", 50)
+    assert stimuli.shape == (50, 3, 32, 32)
+    assert set(stimuli.category.values) <= set(
+        ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    )
