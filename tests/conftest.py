@@ -1,4 +1,4 @@
-"""Shared by all tests: fixed hypothesis profile, one thread, and the rule that data-dependent skips name their reason."""
+"""Shared by all tests: a fixed hypothesis profile, one thread, and what several rooms need."""
 
 import os
 

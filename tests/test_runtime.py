@@ -1,6 +1,7 @@
 """Streams belong to their key; progress and threads leave nothing behind."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,10 +33,10 @@ def test_seeding_torch_leaves_its_state():
 
 
 def test_private_folder_returns_and_vanishes():
-    before = os.getcwd()
+    before = str(Path.cwd())
     with runtime.private_folder() as folder:
         assert not list(folder.iterdir())
-    assert os.getcwd() == before
+    assert str(Path.cwd()) == before
     assert not folder.exists()
 
 

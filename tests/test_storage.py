@@ -49,7 +49,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert (tmp_path / "x.txt").read_text() == "old"
-    assert os.listdir(tmp_path) == ["x.txt"]
+    assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
 
 
 def test_a_failed_folder_leaves_the_old_one(tmp_path):
@@ -59,7 +59,7 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
         (folder / "a").write_text("2")
         raise RuntimeError
     assert (tmp_path / "f" / "a").read_text() == "1"
-    assert os.listdir(tmp_path) == ["f"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
@@ -69,7 +69,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="disk is full"):
         storage.write_text(tmp_path / "x.txt", "text")
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_a_file_cannot_be_written(tmp_path):

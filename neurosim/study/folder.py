@@ -49,7 +49,13 @@ def step_folder(name: str) -> str:
 
 def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
     """Return the numbers that a text about the study would quote."""
-    numbers: dict[str, Any] = {"accuracy": {}, "differing_spikes": {}, "best_model": {}, "calibration": {}}
+    numbers: dict[str, Any] = {
+        "accuracy": {},
+        "differing_spikes": {},
+        "best_model": {},
+        "calibration": {},
+        "pearson_of_brains": {},
+    }
     for name, entry in entries.items():
         kind, _, subject = name.partition(":")
         if kind == "train":
@@ -65,6 +71,11 @@ def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
                 table = storage.read_dataset(entry.folder / "calibration.nc")
                 numbers["calibration"][subject] = _per_layer(table, ("gain", "rate_ratio_before", "rate_ratio"))
                 numbers["accuracy"][f"{subject} (uncalibrated)"] = float(table.attrs["accuracy_uncalibrated"])
+        elif kind == "relate":
+            table = storage.read_dataset(entry.folder / "relations.nc")["pearson_of_brains"]
+            names = [str(b) for b in table["brain"].values]
+            pairs = [(i, j) for i in range(len(names)) for j in range(i)]
+            numbers["pearson_of_brains"] = {f"{names[j]}, {names[i]}": float(table[j, i]) for i, j in pairs}
         elif kind == "compare":
             numbers["best_model"][subject] = _best(storage.read_dataset(entry.folder / "scores.nc"))
     return numbers

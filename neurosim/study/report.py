@@ -188,6 +188,9 @@ def _tables(
     steps = [
         (s["name"], f"{s['seconds']:.1f}", s["device"], s["reproducible"], s["key"][:12]) for s in provenance["steps"]
     ]
+    if numbers["pearson_of_brains"]:
+        pairs = [(pair, f"{value:.6f}") for pair, value in numbers["pearson_of_brains"].items()]
+        tables.append(_table("Recordings with each other", ("recordings", "Pearson of mean RDMs"), pairs))
     columns = ("step", "seconds when made", "device", "repeats", "key")
     tables.append(
         _table("Steps", columns, steps, "Each with one thread; a step that is in the store is not run again.")

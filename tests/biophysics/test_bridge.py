@@ -84,7 +84,9 @@ def test_what_cannot_be_represented_is_refused_by_name(spiking_mlp):
     forgetful["hidden1"] = nir.LIF(np.ones(n), np.ones(n), np.zeros(n), np.ones(n), np.zeros(n))
     with pytest.raises(InputError, match="does not say its reset"):
         to_circuit(nir.NIRGraph(forgetful, chained))
-    looped = nir.NIRGraph(dict(graph.nodes), [e for e in chained if e[1] != "output_readout"] + [("output", "hidden1")], type_check=False)
+    looped = nir.NIRGraph(
+        dict(graph.nodes), [e for e in chained if e[1] != "output_readout"] + [("output", "hidden1")], type_check=False
+    )
     with pytest.raises(InputError, match="returns to node"):
         to_circuit(looped)
 

@@ -14,7 +14,7 @@ from neurosim.storage import StorageError
 def test_digits_are_all_there():
     digits = load_digits()
     assert digits.shape == (1797, 8, 8)
-    assert 0 <= float(digits.min()) and float(digits.max()) == 1
+    assert float(digits.min()) >= 0 and float(digits.max()) == 1
     assert len(set(digits.stimulus.values)) == 1797
 
 
@@ -92,6 +92,15 @@ def test_cifar10_without_data_says_which_file_goes_where(monkeypatch):
 def test_cifar10_is_read(data_folder):
     stimuli = load_cifar10("test", 50)
     assert stimuli.shape == (50, 3, 32, 32)
-    assert set(stimuli.category.values) <= set(
-        ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-    )
+    assert set(stimuli.category.values) <= {
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    }

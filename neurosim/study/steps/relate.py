@@ -14,7 +14,8 @@ from neurosim.study.steps.compare import stacked_models
 
 
 def run(job: Job) -> None:
-    """Write ``relations.nc``: ``score`` (model, model_other), ``cka`` (network, network_other), ``points``."""
+    """Write ``relations.nc``: ``score`` between all RDMs, ``cka`` of all networks and circuits, ``points`` in the plane,
+    and the Pearson correlation of the mean RDMs of the recordings."""
     models = stacked_models(job)
     brains = []
     for name, folder in job.all_inputs("brain:").items():
@@ -23,6 +24,8 @@ def run(job: Job) -> None:
         brains.append(mean.expand_dims(model=[name]).assign_coords(group=("model", ["brain"])))
     everyone = xr.concat([models, *brains], "model", combine_attrs="override", coords="minimal", compat="override")
     score = compare_rdms(everyone, everyone, job.config["method"])
+    recorded = xr.concat(brains, "model", combine_attrs="override")
+    pearson = compare_rdms(recorded, recorded, "corr")
     euclidean = stacked_models(job, "euclidean")
     debiased = compare_cka(euclidean)
     points = arrange(1 - score.values, seed=seed_of(job.config["seed"], "arrange") % 2**31)
@@ -31,6 +34,7 @@ def run(job: Job) -> None:
             "score": score,
             "cka": (("network", "network_other"), debiased.values),
             "points": (("model", "axis"), points),
+            "pearson_of_brains": (("brain", "brain_other"), pearson.values),
         },
         coords={
             "model": everyone["model"].values,
@@ -39,6 +43,8 @@ def run(job: Job) -> None:
             "network": euclidean["model"].values,
             "network_other": euclidean["model"].values,
             "axis": np.arange(2),
+            "brain": recorded["model"].values,
+            "brain_other": recorded["model"].values,
         },
         attrs={"method": job.config["method"], "cka": "linear, debiased"},
     )

@@ -1,0 +1,69 @@
+"""Plots draw what they are given, on the axes they are given, and the same drawing gives the same bytes."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from neurosim.plots.canvas import figure_bytes, house_style, new_figure
+from neurosim.plots.geometry import plot_arrangement, plot_layer_time, plot_matrix, plot_rdm
+from neurosim.plots.pictures import plot_raster, plot_stimuli
+from neurosim.plots.scores import plot_profiles, plot_scores
+from neurosim.schema import as_rdm, as_responses, as_stimuli
+from neurosim.similarity.inference import infer
+from neurosim.similarity.rdms import compute_rdm
+
+
+@pytest.fixture(scope="module")
+def result():
+    rng = np.random.default_rng(0)
+    data = xr.concat([compute_rdm(rng.normal(size=(8, 12))) for _ in range(3)], "subject")
+    models = xr.concat([compute_rdm(rng.normal(size=(8, 12))) for _ in range(2)], "model")
+    return infer(models.assign_coords(model=["a/1", "a/2"]), data, n=50)
+
+
+def drawings(result):
+    rng = np.random.default_rng(0)
+    square = xr.DataArray(
+        np.corrcoef(rng.normal(size=(4, 9))), dims=("model", "model_other"), coords={"model": list("abcd")}
+    )
+    spikes = as_responses(
+        (rng.random((2, 9, 5)) < 0.3) * 1.0, coords={"layer": ("unit", list("xxxyy"))}, time_step=1e-3
+    )
+    rdm = as_rdm(np.abs(square.values - 1), stimuli=list("abcd")).assign_coords(category=("stimulus", list("ssuu")))
+    timed = xr.DataArray(
+        rng.random((2, 3)), dims=("layer", "time"), coords={"layer": ["l", "m"], "time": [0, 0.1, 0.2]}
+    )
+    points = xr.DataArray(rng.random((4, 2)), dims=("model", "axis"))
+    return {
+        "stimuli": lambda ax: plot_stimuli(as_stimuli(rng.random((5, 3, 4, 4))), ax),
+        "raster": lambda ax: plot_raster(spikes, spikes, ax, labels=("a", "b")),
+        "rdm": lambda ax: plot_rdm(rdm, ax),
+        "matrix": lambda ax: plot_matrix(square, ax),
+        "layer_time": lambda ax: plot_layer_time(timed, ax),
+        "arrangement": lambda ax: plot_arrangement(points, ax, groups=list("aabb")),
+        "scores": lambda ax: plot_scores(result, ax, groups=["a", "a"]),
+        "profiles": lambda ax: plot_profiles(result, ax, groups=["a", "a"]),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["stimuli", "raster", "rdm", "matrix", "layer_time", "arrangement", "scores", "profiles"]
+)
+def test_draws_on_the_axes_and_repeats_byte_for_byte(result, name):
+    files = []
+    for _ in range(2):
+        with house_style():
+            figure = new_figure()
+            ax = figure.subplots()
+            assert drawings(result)[name](ax) is ax
+            files.append(figure_bytes(figure))
+    assert files[0] == files[1]
+    assert set(files[0]) == {"svg", "pdf", "png"}
+
+
+def test_bars_have_the_height_of_the_scores_and_the_band_is_the_ceiling(result):
+    ax = plot_scores(result, new_figure().subplots(), groups=["a", "b"])
+    heights = [bar.get_height() for bar in ax.patches if bar.get_width() == 0.8]
+    np.testing.assert_allclose(heights, result.score.values)
+    band = next(p for p in ax.patches if p.get_label() == "noise ceiling")
+    assert band.get_y() == pytest.approx(float(result.ceiling[0]))

@@ -1,0 +1,147 @@
+"""Recordings: files of every kind, published sets with their published numbers, a synthetic brain with known truth."""
+
+import functools
+import hashlib
+import http.server
+import shutil
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neurosim import storage
+from neurosim.recordings import datasets
+from neurosim.recordings.datasets import load_dataset
+from neurosim.recordings.files import bin_spikes, load_responses
+from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.schema import InputError, as_responses, as_stimuli
+from neurosim.similarity.comparison import compare_rdms
+from neurosim.similarity.rdms import compute_rdm
+from neurosim.storage import StorageError
+
+
+def test_three_formats_give_the_same_responses(tmp_path):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(1, 4, size=(3, 2, 4)).astype(float)
+    names = ["a", "b", "c"]
+    whole = as_responses(counts, dims=("stimulus", "trial", "unit"), stimuli=names, quantity="spike_count")
+    storage.write_dataset(tmp_path / "x.nc", whole.rename("responses"))
+    np.savez(tmp_path / "x.npz", responses=counts, dims=["stimulus", "trial", "unit"], stimulus=names)
+    rows = [
+        {"stimulus": names[s], "trial": t, "unit": f"u{u}", "time": rng.random()}
+        for s, t, u in np.ndindex(*counts.shape)
+        for _ in range(int(counts[s, t, u]))
+    ]
+    pd.DataFrame(rows).sample(frac=1, random_state=0).to_csv(tmp_path / "x.csv", index=False)
+    for name in ("x.nc", "x.npz", "x.csv"):
+        found = load_responses(tmp_path / name)
+        assert found.dims == ("stimulus", "trial", "unit")
+        np.testing.assert_array_equal(found.values, counts)
+
+
+def test_spikes_are_binned_by_time():
+    table = pd.DataFrame({"stimulus": ["a"] * 3, "unit": [0] * 3, "time": [0.0, 0.011, 0.019]})
+    assert bin_spikes(table, time_bin=0.01).values.ravel().tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (pd.DataFrame({"stimulus": ["a"], "unit": [1]}), r"missing: \['time'\]"),
+        (pd.DataFrame({"stimulus": [], "unit": [], "time": []}), "no spike"),
+        (pd.DataFrame({"stimulus": ["a"], "unit": [1], "time": [np.nan]}), "NaN"),
+    ],
+)
+def test_tables_that_are_not_spikes_are_refused(table, words):
+    with pytest.raises(InputError, match=words):
+        bin_spikes(table)
+
+
+def test_unknown_formats_and_arrays_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"ends in '\.mat'"):
+        load_responses(tmp_path / "x.mat")
+    np.savez(tmp_path / "x.npz", data=np.zeros(3))
+    with pytest.raises(InputError, match="it holds data"):
+        load_responses(tmp_path / "x.npz")
+    (tmp_path / "x.csv").write_bytes(b"\x00\xff")
+    with pytest.raises(InputError):
+        load_responses(tmp_path / "x.csv")
+
+
+def test_human_and_monkey_agree_as_published(data_folder):
+    rdms = load_dataset("kriegeskorte2008").rdms
+    for method, published in (("corr", 0.491210), ("spearman", 0.438924), ("tau_a", 0.304048), ("cosine", 0.995022)):
+        assert float(compare_rdms(rdms["human_IT_group"], rdms["monkey_IT"], method)) == pytest.approx(
+            published, abs=1e-6
+        )
+
+
+@pytest.mark.parametrize(("area", "wanted", "left_out"), [("EVC", 0.158937, 0.068646), ("IT", 0.307513, 0.226445)])
+def test_fmri_subjects_agree_as_published(data_folder, area, wanted, left_out):
+    """Mean over subjects of the squared Spearman correlation with the mean of all, and of all others."""
+    rdm = load_dataset("cichy2014_92").rdms[area]
+    whole = compare_rdms(rdm, rdm.mean("subject"))
+    others = [compare_rdms(rdm[s], rdm.drop_isel(subject=s).mean("subject")) for s in range(15)]
+    assert float((whole**2).mean()) == pytest.approx(wanted, abs=1e-6)
+    assert float(np.mean(np.square(others))) == pytest.approx(left_out, abs=1e-6)
+
+
+def test_absent_and_offline_says_which_file_goes_where(monkeypatch, tmp_path):
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets, "_registry", lambda: small_registry("http://127.0.0.1:9/none", "0" * 64))
+    with pytest.raises(StorageError) as caught:
+        datasets.fetch("small", "x.npz")
+    assert f"put it into small/ of NEUROSIM_DATA ({tmp_path})" in str(caught.value)
+    with pytest.raises(InputError, match="Did you mean 'small'"):
+        datasets.dataset_files("smal")
+
+
+def test_wrong_checksum_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "x.npz").write_text("not it")
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets, "_registry", lambda: small_registry("", "0" * 64))
+    with pytest.raises(StorageError, match="wrong checksum"):
+        datasets.fetch("small", "x.npz")
+
+
+def test_files_are_fetched_by_name_and_checked(monkeypatch, tmp_path):
+    pooch = pytest.importorskip("pooch")
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "x.npz").write_bytes(b"content")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(served))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/x.npz"
+    monkeypatch.delenv("NEUROSIM_DATA", raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda _name: tmp_path / "cache")
+    try:
+        right = hashlib.sha256(b"content").hexdigest()
+        monkeypatch.setattr(datasets, "_registry", lambda: small_registry(url, right))
+        assert datasets.fetch("small", "x.npz").read_bytes() == b"content"
+        shutil.rmtree(tmp_path / "cache")
+        monkeypatch.setattr(datasets, "_registry", lambda: small_registry(url, "0" * 64))
+        with pytest.raises(StorageError, match="wrong checksum"):
+            datasets.fetch("small", "x.npz")
+    finally:
+        server.shutdown()
+
+
+def small_registry(url, sha256):
+    return {"small": {"folder": "small", "home": "nowhere", "files": [{"name": "x.npz", "sha256": sha256, "url": url}]}}
+
+
+def test_synthetic_brain_is_labelled_repeats_and_carries_its_truth():
+    truth = as_stimuli(np.random.default_rng(0).normal(size=(20, 6)), dims=("stimulus", "unit"))
+    options = {"n_subjects": 3, "n_units": 400, "n_trials": 2, "individuality": 0.0, "trial_noise": 0.0}
+    brain = synthetic_brain(truth, **options)
+    assert brain.attrs["synthetic"] == 1
+    np.testing.assert_array_equal(brain.values, synthetic_brain(truth, **options).values)
+    rdms = compute_rdm(brain, "euclidean", by="subject")
+    assert float(compare_rdms(rdms, compute_rdm(truth, "euclidean"), "corr").min()) > 0.95
+    with pytest.raises(InputError, match="do not vary"):
+        synthetic_brain(as_stimuli(np.ones((4, 2)), dims=("stimulus", "unit")))
+    with pytest.raises(InputError, match="at least"):
+        synthetic_brain(truth, n_subjects=0)

@@ -1,0 +1,195 @@
+"""Comparison of RDMs against scipy, rsatoolbox, dense algebra and published values."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from neurosim.recordings.datasets import load_dataset
+from neurosim.schema import InputError, as_rdm
+from neurosim.similarity import kernels
+from neurosim.similarity.arrangement import arrange
+from neurosim.similarity.comparison import METHODS, compare_cka, compare_rdms
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def rdms(seed, n=2, k=8, digits=None):
+    values = np.random.default_rng(seed).random((n, k * (k - 1) // 2)) + 0.1
+    return kernels.to_square(values if digits is None else np.round(values, digits), k)
+
+
+def score(a, b, method):
+    return float(compare_rdms(as_rdm(a), as_rdm(b), method))
+
+
+@given(seed=seeds, digits=st.sampled_from([None, 1]))
+def test_equals_scipy_with_and_without_ties(seed, digits):
+    a, b = rdms(seed, digits=digits)
+    x, y = kernels.upper(a), kernels.upper(b)
+    assert score(a, b, "corr") == pytest.approx(stats.pearsonr(x, y)[0], abs=1e-10)
+    assert score(a, b, "spearman") == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-10)
+    assert score(a, b, "cosine") == pytest.approx(x @ y / np.sqrt(x @ x * (y @ y)), abs=1e-10)
+
+
+@given(seed=seeds)
+def test_tau_a_is_kendall_without_ties(seed):
+    a, b = rdms(seed)
+    assert score(a, b, "tau_a") == pytest.approx(stats.kendalltau(kernels.upper(a), kernels.upper(b))[0], abs=1e-10)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("cosine", "cosine"),
+        ("corr", "corr"),
+        ("spearman", "spearman"),
+        ("rho_a", "rho-a"),
+        ("tau_a", "tau-a"),
+        ("whitened_cosine", "cosine_cov"),
+        ("whitened_corr", "corr_cov"),
+    ],
+)
+def test_equals_rsatoolbox(ours, theirs):
+    rsatoolbox = pytest.importorskip("rsatoolbox")
+    for seed in range(5):
+        a, b = rdms(seed, k=9, digits=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pair = [rsatoolbox.rdm.RDMs(kernels.upper(r)[None]) for r in (a, b)]
+            wanted = float(rsatoolbox.rdm.compare(*pair, method=theirs)[0, 0])
+        assert score(a, b, ours) == pytest.approx(wanted, abs=2e-5 if "whitened" in ours else 1e-10)
+
+
+@pytest.mark.parametrize("counts", [[1] * 6, [2, 1, 1, 0, 2, 0], [3, 2, 1, 0, 0, 0]])
+def test_whitened_closed_form_equals_dense_algebra_under_resampling(counts):
+    x, y = np.random.default_rng(0).random((2, 15))
+    drawn = np.repeat(np.arange(6), counts)
+    rows, columns = np.triu_indices(len(drawn), 1)
+    contrasts = np.zeros((len(rows), len(drawn)))
+    contrasts[np.arange(len(rows)), rows] = 1
+    contrasts[np.arange(len(rows)), columns] = -1
+    keep = drawn[rows] != drawn[columns]
+    inverse = np.linalg.inv(((contrasts @ contrasts.T) ** 2)[np.ix_(keep, keep)])
+    a, b = (kernels.to_square(v, 6)[drawn[rows], drawn[columns]][keep] for v in (x, y))
+    wanted = a @ inverse @ b / np.sqrt(a @ inverse @ a * (b @ inverse @ b))
+    found = kernels.gram_of_features(np.stack([x, y]), np.array([counts], dtype=float), "whitened_cosine")
+    assert found[0, 0, 1] == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", ["cosine", "corr", "spearman", "rho_a"])
+def test_weights_equal_a_resampled_rdm(method):
+    """Counting a stimulus twice is the RDM in which it stands twice, without the entry with itself."""
+    features = kernels.upper(rdms(3, n=3, k=7, digits=1))
+    counts = np.array([2, 1, 1, 1, 2, 0, 0])
+    drawn = np.repeat(np.arange(7), counts)
+    rows, columns = np.triu_indices(len(drawn), 1)
+    keep = drawn[rows] != drawn[columns]
+    resampled = kernels.to_square(features, 7)[:, drawn[rows], drawn[columns]][:, keep]
+    found = kernels.gram_of_features(features, counts[None].astype(float), method)[0]
+    plain = {"cosine": _cosine, "corr": _corr, "spearman": _spearman, "rho_a": _rho_a}[method]
+    for i in range(3):
+        for j in range(3):
+            assert found[i, j] == pytest.approx(plain(resampled[i], resampled[j]), abs=1e-12)
+
+
+def _cosine(x, y):
+    return x @ y / np.sqrt(x @ x * (y @ y))
+
+
+def _corr(x, y):
+    return _cosine(x - x.mean(), y - y.mean())
+
+
+def _spearman(x, y):
+    return _corr(stats.rankdata(x), stats.rankdata(y))
+
+
+def _rho_a(x, y):
+    n = len(x)
+    a, b = (stats.rankdata(v) - (n + 1) / 2 for v in (x, y))
+    return 12 * (a @ b) / (n**3 - n)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_rdm_agrees_with_itself_in_any_order(method):
+    a = as_rdm(rdms(0, n=1)[0], stimuli=list("abcdefgh"))
+    order = np.random.default_rng(1).permutation(8)
+    assert float(compare_rdms(a, a.isel(stimulus=order, stimulus_other=order), method)) == pytest.approx(1)
+
+
+def test_leading_dims_are_crossed():
+    a = as_rdm(rdms(0, n=3), dims=("subject",))
+    found = compare_rdms(a, a[:2], "corr")
+    assert found.dims == ("subject", "subject_other")
+    assert found.shape == (3, 2)
+
+
+REFERENCE = {  # rsatoolbox 0.3.2, mean over the 4 subjects, models in the order of 92_modelRDMs.mat
+    "corr": [0.3871, 0.2816, 0.3335, 0.2591, 0.1521, 0.0250, 0.1159, 0.0365],
+    "spearman": [0.3862, 0.2766, 0.2963, 0.2454, 0.1599, 0.0265, 0.0966, 0.0381],
+    "rho_a": [0.3345, 0.2053, 0.2963, 0.2454, 0.1599, 0.0265, 0.0966, 0.0381],
+    "tau_a": [0.2230, 0.1369, 0.2009, 0.1661, 0.1073, 0.0179, 0.0647, 0.0259],
+    "cosine": [0.7447, 0.8814, 0.9884, 0.9878, 0.9559, 0.9542, 0.9497, 0.7976],
+    "whitened_cosine": [0.4051, 0.3548, 0.6501, 0.6346, 0.3718, 0.4937, 0.3552, 0.2129],
+    "whitened_corr": [0.4282, 0.3121, 0.3656, 0.2799, 0.1559, 0.1105, 0.1510, 0.0403],
+}
+
+
+@pytest.mark.parametrize("method", REFERENCE)
+def test_models_of_the_92_objects_score_as_in_rsatoolbox(data_folder, method):
+    from neurosim.storage import read_mat
+
+    models = np.stack([m["RDM"] for m in read_mat(data_folder / "kriegeskorte2008" / "92_modelRDMs.mat")["Models"]])
+    data = load_dataset("kriegeskorte2008").rdms["human_IT"]
+    named = as_rdm(models, dims=("model",), stimuli=data.stimulus.values.tolist())
+    found = compare_rdms(named, data, method).mean("subject").values
+    np.testing.assert_allclose(found, REFERENCE[method], atol=5.1e-5)
+
+
+def test_cka_from_distances_equals_cka_of_features():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 30)), rng.normal(size=(12, 5))
+    x, y = x - x.mean(0), y - y.mean(0)
+    norms = [np.linalg.norm(x.T @ y), np.linalg.norm(x.T @ x), np.linalg.norm(y.T @ y)]
+    pair = as_rdm(np.stack([kernels.euclidean(v) for v in (x, y)]), dims=("model",), metric="euclidean")
+    pair = pair.assign_coords(model=["x", "y"])
+    found = compare_cka(pair, debiased=False)
+    assert float(found[0, 1]) == pytest.approx(norms[0] ** 2 / (norms[1] * norms[2]), abs=1e-12)
+
+
+def test_debiased_cka_of_independent_responses_is_zero_on_average():
+    rng = np.random.default_rng(0)
+    plain, debiased = [], []
+    for _ in range(200):
+        grams = [kernels.centred_gram(kernels.euclidean(rng.normal(size=(12, 50)))) for _ in range(2)]
+        plain.append(kernels.cka(*grams))
+        debiased.append(kernels.debiased_cka(*grams))
+    assert np.mean(plain) > 0.5
+    assert abs(np.mean(debiased)) < 4 * np.std(debiased) / np.sqrt(200)
+
+
+def test_arrangement_keeps_distances_that_fit_the_plane():
+    points = np.random.default_rng(0).normal(size=(8, 2))
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    found = arrange(distances, seed=1)
+    np.testing.assert_allclose(np.linalg.norm(found[:, None] - found, axis=-1), distances, atol=0.02)
+    np.testing.assert_array_equal(found, arrange(distances, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda: score(*rdms(0), "spearmn"), "Did you mean 'spearman'"),
+        (lambda: score(rdms(0)[0], 1 - np.eye(8), "corr"), "does not vary"),
+        (lambda: score(rdms(0)[0], np.zeros((8, 8)), "cosine"), "does not vary"),
+        (lambda: compare_cka(as_rdm(rdms(0), dims=("model",))), "euclidean RDMs"),
+    ],
+)
+def test_bad_input_is_named(act, words):
+    with pytest.raises(InputError, match=words):
+        act()
