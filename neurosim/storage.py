@@ -105,7 +105,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
-    """Write a labelled array as netCDF-4 with a checksum on every block; the same content gives the same bytes."""
+    """Write a labelled array as netCDF-4 with a checksum on every block; the same content gives the same bytes.
+
+    The file is made in memory first (peak: twice the array), so that a full disk is met by one plain write.
+    """
     if isinstance(dataset, xr.DataArray):
         dataset = dataset.to_dataset(name=str(dataset.name or "values"))
     plain = dataset.copy()
@@ -116,8 +119,7 @@ def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
         if variable.dtype.kind in "biuf" and variable.ndim:
             small = variable.size <= SMALL
             encoding[str(name)] = {"fletcher32": True, "_FillValue": None} | ({} if small else COMPRESSED)
-    with atomic_file(path) as temporary:
-        plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+    write_bytes(path, bytes(plain.to_netcdf(engine="h5netcdf", encoding=encoding)))
 
 
 def write_table(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:

@@ -312,10 +312,11 @@ def _check_names(study: Study, name: str) -> None:
 
 def _explain(error: ValidationError, name: str) -> str:
     """Return one line about the first thing that is wrong, with the nearest known key."""
-    first = error.errors()[0]
+    unknown = ("extra_forbidden", "unexpected_keyword_argument")
+    first = min(error.errors(), key=lambda e: e["type"] not in unknown)
     where = [str(p) for p in first["loc"] if p != "[key]"]
     place = ".".join(where)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    if first["type"] in unknown:
         known = _known_keys()
         return f"{name}: unknown key {place!r}.{suggest(where[-1], known)}"
     if first["type"] == "missing":

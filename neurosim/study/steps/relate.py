@@ -14,8 +14,11 @@ from neurosim.study.steps.compare import stacked_models
 
 
 def run(job: Job) -> None:
-    """Write ``relations.nc``: ``score`` between all RDMs, ``cka`` of all networks and circuits, ``points`` in the plane,
-    and the Pearson correlation of the mean RDMs of the recordings."""
+    """Write ``relations.nc``.
+
+    It holds ``score`` between all RDMs, ``cka`` of all networks and circuits, ``points`` in the plane, and the Pearson
+    correlation of the mean RDMs of the recordings.
+    """
     models = stacked_models(job)
     brains = []
     for name, folder in job.all_inputs("brain:").items():
