@@ -95,10 +95,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as canonical JSON: sorted keys, no NaN."""
+def write_json(path: Path, value: Any, *, sort_keys: bool = True) -> None:
+    """Write `value` as JSON without NaN; keys are sorted unless their order means something."""
     try:
-        text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
+        text = json.dumps(value, indent=2, sort_keys=sort_keys, allow_nan=False)
     except ValueError as error:
         raise StorageError(f"{path.name}: {error}; JSON holds no NaN or infinity.") from error
     write_text(path, text + "\n")

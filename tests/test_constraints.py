@@ -13,8 +13,8 @@ ENVIRONMENT = {"python_version": "3.11", "extra": ""}
 
 def pins() -> dict[str, str]:
     lines = (ROOT / "tests" / "constraints-py311.txt").read_text().splitlines()
-    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {re.sub(r"[-_.]+", "-", r.name).lower(): str(r.specifier).removeprefix("==") for r in pinned}
 
 
 def requirements() -> list[Requirement]:

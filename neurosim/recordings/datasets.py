@@ -85,6 +85,15 @@ def dataset_files(name: str) -> dict[str, str]:
     return {f["name"]: f["sha256"] for f in _entry(name)["files"]}
 
 
+def check_dataset(name: str) -> None:
+    """Fetch and verify every file of a published set, or say which one is missing and where it goes."""
+    for file_name in dataset_files(name):
+        fetch(name, file_name)
+    entry = _entry(name)
+    if "n_images" in entry:
+        _image_files(name, entry)
+
+
 def fetch(name: str, file_name: str) -> Path:
     """Return the path of one file of a published set, verified; see :func:`load_dataset`."""
     entry = _entry(name)

@@ -53,6 +53,19 @@ def load_cifar10(split: str = "train", n: int | None = None) -> xr.DataArray:
     ------
     StorageError : the variable ``NEUROSIM_DATA`` names no folder with the file.
     """
+    packed = storage.read_npz(cifar10_file(split))
+    n = len(packed["labels"]) if n is None else min(n, len(packed["labels"]))
+    pixels = np.stack([_decode(packed["jpeg"][a:b]) for a, b in _spans(packed["offset"], n, f"CIFAR-10 {split}")])
+    return as_stimuli(
+        np.moveaxis(pixels, -1, 1),
+        dims=("stimulus", "channel", "y", "x"),
+        ids=[f"{split}_{i:05d}" for i in range(n)],
+        coords={"category": packed["names"][packed["labels"][:n]]},
+    )
+
+
+def cifar10_file(split: str) -> Path:
+    """Return the file of a split of CIFAR-10, or raise with the name of the file and where it goes."""
     name = {"train": "cifar10_jpeg_train20000.npz", "test": "cifar10_jpeg_test10000.npz"}.get(split)
     if name is None:
         raise InputError(f"load_cifar10: unknown split {split!r}; known: train, test.")
@@ -62,15 +75,7 @@ def load_cifar10(split: str = "train", n: int | None = None) -> xr.DataArray:
             f"load_cifar10: put {name} into the folder cifar10_jpeg of the data folder and name the data folder "
             f"in the variable {storage.DATA_FOLDER_VARIABLE} (now: {folder or 'not set'})."
         )
-    packed = storage.read_npz(folder / "cifar10_jpeg" / name)
-    n = len(packed["labels"]) if n is None else min(n, len(packed["labels"]))
-    pixels = np.stack([_decode(packed["jpeg"][a:b]) for a, b in _spans(packed["offset"], n, f"CIFAR-10 {split}")])
-    return as_stimuli(
-        np.moveaxis(pixels, -1, 1),
-        dims=("stimulus", "channel", "y", "x"),
-        ids=[f"{split}_{i:05d}" for i in range(n)],
-        coords={"category": packed["names"][packed["labels"][:n]]},
-    )
+    return folder / "cifar10_jpeg" / name
 
 
 def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.DataArray:

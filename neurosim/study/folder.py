@@ -30,7 +30,7 @@ def assemble(
         storage.write_text(folder / "study.toml", text)
         resolved = study.model_dump(mode="json")
         places = _copy_inputs(resolved, files, folder)
-        storage.write_json(folder / "resolved.json", _with_places(resolved, places))
+        storage.write_json(folder / "resolved.json", _with_places(resolved, places), sort_keys=False)
         for step in steps:
             _copy_step(step, entries[step.name], folder)
         numbers = key_numbers(study, entries)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from neurosim import storage
-from neurosim.recordings.datasets import dataset_files
+from neurosim.recordings.datasets import check_dataset, dataset_files
 from neurosim.recordings.files import load_responses
 from neurosim.schema import same_stimuli
+from neurosim.stimuli.images import cifar10_file
 from neurosim.study.config import (
     CircuitSubject,
     DatasetBrain,
@@ -77,12 +78,18 @@ def plan(study: Study, folder: Path) -> list[Step]:
 
 
 def check_files(study: Study, folder: Path) -> None:
-    """Read every file of responses that the study names and compare its stimuli, before any work starts.
+    """Look for every file that the study needs and compare the stimuli of responses, before any work starts.
 
     Raises
     ------
     InputError : damaged file, NaN, or responses to other stimuli than those of the study.
     """
+    sets = [e.dataset for e in (study.stimuli, *study.brains.values()) if isinstance(e, DatasetStimuli | DatasetBrain)]
+    for dataset in dict.fromkeys(sets):
+        check_dataset(dataset)
+    tasks = [s.training.task for s in study.subjects.values() if isinstance(s, NetworkSubject) and s.training]
+    if "cifar10" in tasks:
+        cifar10_file("train"), cifar10_file("test")
     reference = _stimulus_labels(study)
     entries = [*study.subjects.items(), *study.brains.items()]
     for name, entry in entries:

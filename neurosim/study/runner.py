@@ -92,6 +92,9 @@ def run_steps(steps: list[Step], store: Store, *, jobs: int, report: Report) -> 
                 except (InputError, StepError) as error:
                     problem = problem or error
                     report(step.name, "failed", "")
+            if problem is not None:
+                for future in [f for f in running if f.cancel()]:
+                    del running[future]
     if problem is not None:
         raise problem
     return {step.name: entries[step.name] for step in steps}

@@ -1,0 +1,92 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A first look
+#
+# Stimuli go in, three kinds of subjects answer (trained networks, Brian2 circuits, brains), their answers are compared
+# as representations. Here: a spiking network learns digits, becomes a Brian2 network that spikes identically, and both
+# are compared with a **synthetic** brain whose truth we know.
+
+# %%
+from functools import partial
+
+import xarray as xr
+
+import neurosim as ns
+from neurosim.stimuli.encoders import bernoulli_spikes
+
+# %% [markdown]
+# ## Stimuli and task
+# The scanned digits of scikit-learn, split so that no image is in both sets.
+
+# %%
+task = ns.image_task(ns.load_digits(), seed=0)
+shown = ns.balanced(task.test, 6)
+ns.plot_stimuli(shown, n_columns=20);
+
+# %% [markdown]
+# ## A trained spiking network
+# Pixels become spikes, drawn anew for every batch.
+
+# %%
+specification = ns.SpikingMLPSpecification(hidden=(64, 32), n_steps=20)
+network = ns.build_network(specification, task.image_shape, n_categories=10)
+spiking_task = task.with_encoder(partial(bernoulli_spikes, n_steps=20))
+history = ns.train(network, spiking_task, ns.TrainingOptions(epochs=12, learning_rate=5e-3))
+print(f"test accuracy {float(history.test_accuracy):.3f}")
+
+# %% [markdown]
+# ## Its twin in Brian2
+# The network leaves torch as a NIR graph and becomes a circuit. Every spike of every layer is compared.
+
+# %%
+spikes = ns.encode_rate(shown, n_steps=20)
+circuit = ns.to_circuit(ns.to_nir(network))
+trained = ns.record_responses(network, spikes, double=True)
+twin = ns.simulate(circuit, spikes)
+translation = ns.verify_translation(trained, circuit, spikes, simulated=twin)
+print(translation.attrs["verdict"])
+translation.to_dataframe()
+
+# %%
+ns.plot_raster(trained, twin, labels=("torch", "Brian2"));
+
+# %% [markdown]
+# ## A synthetic brain
+# Five subjects whose units are tuned to Gabor energy, with trial noise. It is synthetic and says so.
+
+# %%
+brain = ns.synthetic_brain(ns.gabor_energy(shown), area="V1-like", n_subjects=5)
+reliability = ns.split_half_reliability(brain)
+print("synthetic:", bool(brain.attrs["synthetic"]), "| median reliability", round(float(reliability.median()), 2))
+
+# %% [markdown]
+# ## RDMs and inference
+# One call a subject; the same words for every kind of subject.
+
+# %%
+layers = ns.compute_rdm(ns.over_time(trained), by="layer").rename(layer="model")
+pixels = ns.compute_rdm(shown.values.reshape(len(shown), -1)).assign_coords(stimulus=shown.stimulus.values)
+ns.plot_rdm(layers[0], title="first hidden layer");
+
+# %%
+brains = ns.compute_rdm(brain, "crossnobis", by="subject")
+result = ns.infer(layers, brains, method="spearman", n=500, rng=0)
+result[["score", "standard_error", "p_zero_corrected"]].to_dataframe()
+
+# %%
+ns.plot_scores(result, groups=list(result.model.values), title="layers against a synthetic brain");
+
+# %%
+assert translation.n_differing.sum() == 0
+assert isinstance(result, xr.Dataset)

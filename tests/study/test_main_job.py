@@ -1,0 +1,92 @@
+"""The main job from nothing, as a new user runs it, and the template that a new study starts from."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from neurosim import storage
+
+from .conftest import neurosim
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    done = neurosim("demo", "--out", "out", "--json", cwd=folder, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return folder / "out" / "digits", json.loads(done.stdout)
+
+
+def test_every_network_learned_and_the_twin_is_exact(demo):
+    numbers = json.loads((demo[0] / "numbers.json").read_text())
+    for name in ("cnn", "rnn", "spiking_cnn", "spiking_mlp"):
+        assert numbers["accuracy"][name] > 0.9
+    layers = numbers["differing_spikes"]["twin"]
+    assert [layer["n_differing"] for layer in layers.values()] == [0, 0, 0]
+    assert sum(layer["n_spikes"] for layer in layers.values()) > 50_000
+    assert numbers["accuracy"]["twin"] == numbers["accuracy"]["spiking_mlp"]
+    assert numbers["accuracy"]["conductance"] > numbers["accuracy"]["conductance (uncalibrated)"]
+
+
+def test_the_twin_has_the_geometry_of_the_network(demo):
+    relations = storage.read_dataset(demo[0] / "results" / "relate" / "relations.nc")
+    for layer in ("hidden1", "hidden2", "output"):
+        pair = relations["score"].sel(model=f"twin/{layer}", model_other=f"spiking_mlp/{layer}")
+        assert float(pair) == pytest.approx(1)
+
+
+def test_the_known_truth_is_recovered(demo):
+    """The early area is tuned to Gabor energy, the late one to prototypes: shallow and deep layers win one each."""
+    early, late = (
+        storage.read_dataset(demo[0] / "results" / f"compare_{b}" / "scores.nc").set_coords("group")["score"]
+        for b in ("early", "late")
+    )
+    assert float(early.sel(model="cnn/conv1")) > float(early.sel(model="cnn/readout"))
+    assert float(late.sel(model="cnn/readout")) > float(late.sel(model="cnn/conv1"))
+    assert float(early.sel(model="gabor_adex/excitatory")) > float(early.sel(model="cnn/readout"))
+
+
+def test_the_report_says_synthetic_and_holds_every_figure(demo):
+    page = (demo[0] / "report.html").read_text()
+    assert "Synthetic brain." in page
+    for name in ("stimuli", "raster_twin", "rdms", "scores_early", "time_late", "subjects"):
+        assert f'id="figure-{name}"' in page
+    assert 'src="http' not in page and "<link" not in page
+
+
+def test_nothing_runs_twice(demo):
+    again = neurosim("run", "digits", "-o", str(demo[0]), "--json", cwd=demo[0].parent)
+    outcome = json.loads(again.stdout)[0]
+    assert outcome["n_hits"] == outcome["n_steps"] == 28
+
+
+def test_a_new_study_runs_both_ways(tmp_path):
+    assert neurosim("new", "mine", cwd=tmp_path).returncode == 0
+    script = subprocess.run(
+        [sys.executable, "compare.py"], cwd=tmp_path / "mine", capture_output=True, text=True, check=False
+    )
+    assert script.returncode == 0, script.stderr
+    assert (tmp_path / "mine" / "results" / "mine" / "report.html").is_file()
+    assert neurosim("run", "study.toml", cwd=tmp_path / "mine").returncode == 0
+    again = neurosim("new", "mine", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "not empty" in again.stderr
+
+
+def test_doctor_and_unknown_studies(tmp_path):
+    found = json.loads(neurosim("doctor", "--json", cwd=tmp_path).stdout)
+    assert {f["state"] for f in found} <= {"ok", "note"}
+    unknown = neurosim("run", "digit", cwd=tmp_path)
+    assert unknown.returncode == 2
+    assert "Did you mean 'digits'" in unknown.stderr
+
+
+def test_studies_of_real_data_say_what_is_missing(tmp_path):
+    """Offline and without the data folder, one line says which file goes where."""
+    done = neurosim("run", "object_vision", cwd=tmp_path, env={"NEUROSIM_DATA": str(tmp_path)})
+    assert done.returncode == 2
+    assert "fmri_EVC_RDMs.npz is not here: put it into cichy2014_92images/" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
