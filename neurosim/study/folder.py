@@ -72,10 +72,7 @@ def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
                 numbers["calibration"][subject] = _per_layer(table, ("gain", "rate_ratio_before", "rate_ratio"))
                 numbers["accuracy"][f"{subject} (uncalibrated)"] = float(table.attrs["accuracy_uncalibrated"])
         elif kind == "relate":
-            table = storage.read_dataset(entry.folder / "relations.nc")["pearson_of_brains"]
-            names = [str(b) for b in table["brain"].values]
-            pairs = [(i, j) for i in range(len(names)) for j in range(i)]
-            numbers["pearson_of_brains"] = {f"{names[j]}, {names[i]}": float(table[j, i]) for i, j in pairs}
+            numbers["pearson_of_brains"] = _pairs(storage.read_dataset(entry.folder / "relations.nc"))
         elif kind == "compare":
             numbers["best_model"][subject] = _best(storage.read_dataset(entry.folder / "scores.nc"))
     return numbers
@@ -92,6 +89,12 @@ def _best(scores: xr.Dataset) -> dict[str, Any]:
     if "ceiling" in scores:
         best["ceiling"] = [float(v) for v in scores["ceiling"]]
     return best
+
+
+def _pairs(relations: xr.Dataset) -> dict[str, float]:
+    table = relations["pearson_of_brains"]
+    names = [str(b) for b in table["brain"].values]
+    return {f"{names[j]}, {names[i]}": float(table[j, i]) for i in range(len(names)) for j in range(i)}
 
 
 def _per_layer(table: xr.Dataset, names: tuple[str, ...]) -> dict[str, dict[str, float]]:

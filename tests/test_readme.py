@@ -1,0 +1,47 @@
+"""The README is true: its ten lines run, its commands are those of CI, its links lead somewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
+    code = re.search(r"```python\n(.*?)```", README, re.S)
+    assert code is not None
+    rng = np.random.default_rng(0)
+    rows = ["stimulus,trial,unit,time"]
+    for category in ("cat", "dog"):
+        (tmp_path / "my_pictures" / category).mkdir(parents=True)
+        for i in range(5):
+            name = f"{category}/{i}.png"
+            Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(tmp_path / "my_pictures" / name)
+            rows += [
+                f"{name},{t},n{u},{rng.random():.3f}"
+                for t in range(2)
+                for u in range(8)
+                for _ in range(1 + rng.poisson(3))
+            ]
+    (tmp_path / "my_neurons.csv").write_text("\n".join(rows))
+    done = subprocess.run([sys.executable, "-c", code[1]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "results/mine/report.html" in done.stdout
+    assert (tmp_path / "results" / "mine" / "report.html").is_file()
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target.replace("\\", "")).exists(), target
+
+
+def test_ci_runs_the_second_command():
+    commands = re.findall(r"```bash\n(.*?)\n```", README, re.S)
+    assert len(commands) == 2
+    assert "pytest" in commands[1]
+    assert "neurosim demo" in commands[0]
