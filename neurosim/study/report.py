@@ -101,12 +101,10 @@ def _sentences(study: Study, numbers: dict[str, Any], scores: dict[str, xr.Datas
             line += f"; the noise ceiling is {best['ceiling'][0]:.3f} to {best['ceiling'][1]:.3f}"
         lines.append(f"{line}. {above} of {table.sizes['model']} layers score above 0 after correction.")
         i = int(table["score"].values.argmax())
-        worse = int(
-            ((table["p_pair_corrected"][i] < table.attrs["alpha"]) & (table["score"] < table["score"][i])).sum()
-        )
-        lines.append(
-            f"{name}: it is better than {worse} of the {table.sizes['model'] - 1} others in corrected pairwise tests."
-        )
+        surely = table["p_pair_corrected"].values[i] < table.attrs["alpha"]
+        worse = int((surely & (table["score"].values < table["score"].values[i])).sum())
+        others = table.sizes["model"] - 1
+        lines.append(f"{name}: {best['model']} is better than {worse} of the {others} other layers (corrected tests).")
         if isinstance(brain, SyntheticBrain):
             truth = ", ".join(f"{k} ({v:g})" for k, v in brain.tuning.items())
             lines.append(f"The truth behind {name}, which is synthetic: units tuned to {truth}.")

@@ -169,7 +169,7 @@ def test_a_full_disk_loses_nothing(small_study, tmp_path):
     assert failed.returncode == 2
     assert "disk is full" in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
-    resumed = json.loads(neurosim("run", small_study, "-o", "out/small", "--json", cwd=tmp_path).stdout)[0]
+    resumed = json.loads(neurosim("run", small_study, "-o", "out/small", "--json", cwd=tmp_path).stdout)
     assert 0 < resumed["n_hits"] < resumed["n_steps"]
 
 

@@ -59,7 +59,7 @@ def test_the_report_says_synthetic_and_holds_every_figure(demo):
 
 def test_nothing_runs_twice(demo):
     again = neurosim("run", "digits", "-o", str(demo[0]), "--json", cwd=demo[0].parent)
-    outcome = json.loads(again.stdout)[0]
+    outcome = json.loads(again.stdout)
     assert outcome["n_hits"] == outcome["n_steps"] == 28
 
 
