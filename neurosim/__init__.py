@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "schema": ("InputError", "SchemaError", "as_rdm", "as_responses", "as_stimuli"),
     "parameters": ("AdExParameters", "ConductanceLIFParameters", "DiscreteLIFParameters"),
-    "storage": ("StorageError",),
+    "storage": ("StorageError", "data_folder", "use_data_folder"),
     "stimuli.images": ("balanced", "load_cifar10", "load_digits", "load_image_folder"),
     "stimuli.files": ("load_stimuli",),
     "stimuli.encoders": ("encode_rate",),
@@ -46,8 +46,10 @@ _PUBLIC = {
     "plots.pictures": ("plot_raster", "plot_stimuli"),
     "plots.scores": ("plot_profiles", "plot_scores"),
     "plots.canvas": ("house_style",),
-    "study.run": ("run_study",),
-    "study.given": ("compare_subjects",),
+    "study.run": ("check_study", "find_study", "run_study", "study_status"),
+    "study.given": ("compare_subjects", "new_study"),
+    "study.verify": ("check_results", "environment_changes", "rerun_results"),
+    "study.doctor": ("examine_machine",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 

@@ -1,17 +1,41 @@
 """The public API of neurosim, by room."""
 
-from neurosim.biophysics.bridge import to_circuit as to_circuit
-from neurosim.biophysics.bridge import verify_translation as verify_translation
-from neurosim.biophysics.circuit import Circuit as Circuit
-from neurosim.biophysics.circuit import Population as Population
-from neurosim.biophysics.circuit import Projection as Projection
-from neurosim.biophysics.gabor_adex import gabor_adex_circuit as gabor_adex_circuit
-from neurosim.biophysics.ladder import calibrate as calibrate
-from neurosim.biophysics.ladder import climb as climb
-from neurosim.biophysics.simulation import simulate as simulate
-from neurosim.networks.architectures import build_network as build_network
-from neurosim.networks.exchange import to_nir as to_nir
-from neurosim.networks.recording import record_responses as record_responses
+from neurosim.biophysics.bridge import (
+    to_circuit as to_circuit,
+)
+from neurosim.biophysics.bridge import (
+    verify_translation as verify_translation,
+)
+from neurosim.biophysics.circuit import (
+    Circuit as Circuit,
+)
+from neurosim.biophysics.circuit import (
+    Population as Population,
+)
+from neurosim.biophysics.circuit import (
+    Projection as Projection,
+)
+from neurosim.biophysics.gabor_adex import (
+    gabor_adex_circuit as gabor_adex_circuit,
+)
+from neurosim.biophysics.ladder import (
+    calibrate as calibrate,
+)
+from neurosim.biophysics.ladder import (
+    climb as climb,
+)
+from neurosim.biophysics.simulation import (
+    simulate as simulate,
+)
+from neurosim.networks.architectures import (
+    build_network as build_network,
+)
+from neurosim.networks.exchange import (
+    to_nir as to_nir,
+)
+from neurosim.networks.recording import (
+    record_responses as record_responses,
+)
 from neurosim.networks.specifications import (
     ConvNetSpecification as ConvNetSpecification,
 )
@@ -27,8 +51,12 @@ from neurosim.networks.specifications import (
 from neurosim.networks.specifications import (
     SpikingMLPSpecification as SpikingMLPSpecification,
 )
-from neurosim.networks.training import TrainingOptions as TrainingOptions
-from neurosim.networks.training import train as train
+from neurosim.networks.training import (
+    TrainingOptions as TrainingOptions,
+)
+from neurosim.networks.training import (
+    train as train,
+)
 from neurosim.parameters import (
     AdExParameters as AdExParameters,
 )
@@ -38,7 +66,9 @@ from neurosim.parameters import (
 from neurosim.parameters import (
     DiscreteLIFParameters as DiscreteLIFParameters,
 )
-from neurosim.plots.canvas import house_style as house_style
+from neurosim.plots.canvas import (
+    house_style as house_style,
+)
 from neurosim.plots.geometry import (
     plot_arrangement as plot_arrangement,
 )
@@ -51,19 +81,45 @@ from neurosim.plots.geometry import (
 from neurosim.plots.geometry import (
     plot_rdm as plot_rdm,
 )
-from neurosim.plots.pictures import plot_raster as plot_raster
-from neurosim.plots.pictures import plot_stimuli as plot_stimuli
-from neurosim.plots.scores import plot_profiles as plot_profiles
-from neurosim.plots.scores import plot_scores as plot_scores
-from neurosim.recordings.datasets import list_datasets as list_datasets
-from neurosim.recordings.datasets import load_dataset as load_dataset
-from neurosim.recordings.files import bin_spikes as bin_spikes
-from neurosim.recordings.files import load_responses as load_responses
-from neurosim.recordings.synthetic import synthetic_brain as synthetic_brain
-from neurosim.responses.averages import average_trials as average_trials
-from neurosim.responses.averages import over_time as over_time
-from neurosim.responses.averages import rebin as rebin
-from neurosim.responses.reliability import split_half_reliability as split_half_reliability
+from neurosim.plots.pictures import (
+    plot_raster as plot_raster,
+)
+from neurosim.plots.pictures import (
+    plot_stimuli as plot_stimuli,
+)
+from neurosim.plots.scores import (
+    plot_profiles as plot_profiles,
+)
+from neurosim.plots.scores import (
+    plot_scores as plot_scores,
+)
+from neurosim.recordings.datasets import (
+    list_datasets as list_datasets,
+)
+from neurosim.recordings.datasets import (
+    load_dataset as load_dataset,
+)
+from neurosim.recordings.files import (
+    bin_spikes as bin_spikes,
+)
+from neurosim.recordings.files import (
+    load_responses as load_responses,
+)
+from neurosim.recordings.synthetic import (
+    synthetic_brain as synthetic_brain,
+)
+from neurosim.responses.averages import (
+    average_trials as average_trials,
+)
+from neurosim.responses.averages import (
+    over_time as over_time,
+)
+from neurosim.responses.averages import (
+    rebin as rebin,
+)
+from neurosim.responses.reliability import (
+    split_half_reliability as split_half_reliability,
+)
 from neurosim.schema import (
     InputError as InputError,
 )
@@ -79,14 +135,30 @@ from neurosim.schema import (
 from neurosim.schema import (
     as_stimuli as as_stimuli,
 )
-from neurosim.similarity.arrangement import arrange as arrange
-from neurosim.similarity.comparison import compare_cka as compare_cka
-from neurosim.similarity.comparison import compare_rdms as compare_rdms
-from neurosim.similarity.inference import infer as infer
-from neurosim.similarity.rdms import compute_rdm as compute_rdm
-from neurosim.stimuli.encoders import encode_rate as encode_rate
-from neurosim.stimuli.files import load_stimuli as load_stimuli
-from neurosim.stimuli.gabors import gabor_energy as gabor_energy
+from neurosim.similarity.arrangement import (
+    arrange as arrange,
+)
+from neurosim.similarity.comparison import (
+    compare_cka as compare_cka,
+)
+from neurosim.similarity.comparison import (
+    compare_rdms as compare_rdms,
+)
+from neurosim.similarity.inference import (
+    infer as infer,
+)
+from neurosim.similarity.rdms import (
+    compute_rdm as compute_rdm,
+)
+from neurosim.stimuli.encoders import (
+    encode_rate as encode_rate,
+)
+from neurosim.stimuli.files import (
+    load_stimuli as load_stimuli,
+)
+from neurosim.stimuli.gabors import (
+    gabor_energy as gabor_energy,
+)
 from neurosim.stimuli.images import (
     balanced as balanced,
 )
@@ -99,9 +171,47 @@ from neurosim.stimuli.images import (
 from neurosim.stimuli.images import (
     load_image_folder as load_image_folder,
 )
-from neurosim.storage import StorageError as StorageError
-from neurosim.study.given import compare_subjects as compare_subjects
-from neurosim.study.run import run_study as run_study
-from neurosim.tasks.images import image_task as image_task
+from neurosim.storage import (
+    StorageError as StorageError,
+)
+from neurosim.storage import (
+    data_folder as data_folder,
+)
+from neurosim.storage import (
+    use_data_folder as use_data_folder,
+)
+from neurosim.study.doctor import (
+    examine_machine as examine_machine,
+)
+from neurosim.study.given import (
+    compare_subjects as compare_subjects,
+)
+from neurosim.study.given import (
+    new_study as new_study,
+)
+from neurosim.study.run import (
+    check_study as check_study,
+)
+from neurosim.study.run import (
+    find_study as find_study,
+)
+from neurosim.study.run import (
+    run_study as run_study,
+)
+from neurosim.study.run import (
+    study_status as study_status,
+)
+from neurosim.study.verify import (
+    check_results as check_results,
+)
+from neurosim.study.verify import (
+    environment_changes as environment_changes,
+)
+from neurosim.study.verify import (
+    rerun_results as rerun_results,
+)
+from neurosim.tasks.images import (
+    image_task as image_task,
+)
 
 __version__: str

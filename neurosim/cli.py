@@ -7,13 +7,14 @@ Results go to stdout, progress to stderr; ``--json`` prints results for machines
 from __future__ import annotations
 
 import json as json_module
-import os
 import sys
 import threading
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+import neurosim as ns
 
 USER_ERROR, STEP_ERROR = 2, 3
 
@@ -37,28 +38,24 @@ def demo(
     json: Json = False,
 ) -> None:
     """Run the first study; where a data folder is given (or NEUROSIM_DATA set), also the one on real brains."""
-    from neurosim import storage
-
     if data is not None:
-        os.environ[storage.DATA_FOLDER_VARIABLE] = str(data.resolve())
-    studies = ["digits"] + (["object_vision"] if storage.data_folder() else [])
+        ns.use_data_folder(data)
+    studies = ["digits"] + (["object_vision"] if ns.data_folder() else [])
     base = out or Path("results")
     for name in studies:
-        _print_run(_run(_study_file(Path(name)), base / name, jobs), json)
+        _print_run(_run(ns.find_study(name), base / name, jobs), json)
 
 
 @app.command()
 def run(study: StudyFile, out: Out = None, jobs: Jobs = 0, json: Json = False) -> None:
     """Run a study; steps that are in the store are not run again."""
-    _print_run(_run(_study_file(study), out, jobs), json)
+    _print_run(_run(ns.find_study(study), out, jobs), json)
 
 
 @app.command()
 def check(study: StudyFile, out: Out = None, json: Json = False) -> None:
     """Print the steps of a study with what the store has of them. Runs nothing."""
-    from neurosim.study.run import check_study
-
-    looks = check_study(_study_file(study), out=out)
+    looks = ns.check_study(ns.find_study(study), out=out)
     rows = [{"step": x.step.name, "state": x.state, "reads": list(x.step.inputs)} for x in looks]
     if json:
         _say(json_module.dumps(rows, indent=2))
@@ -71,16 +68,10 @@ def check(study: StudyFile, out: Out = None, json: Json = False) -> None:
 @app.command()
 def status(study: StudyFile, out: Out = None, json: Json = False) -> None:
     """Say how far a study is and whether its results folder is whole."""
-    from neurosim.study.run import check_study, read_study, results_folder
-    from neurosim.study.verify import damaged
-
-    path = _study_file(study)
-    looks = check_study(path, out=out)
-    folder = results_folder(read_study(path)[0], out)
-    whole = None if not (folder / "MANIFEST.sha256").is_file() else not damaged(folder)
-    state = {"hits": sum(x.state == "hit" for x in looks), "steps": len(looks), "folder": str(folder), "whole": whole}
-    text = {None: "not written yet", True: "whole", False: "damaged; run again to repair it"}[whole]
-    _say(json_module.dumps(state) if json else f"{state['hits']} of {state['steps']} steps done; {folder}: {text}.")
+    state = ns.study_status(ns.find_study(study), out=out)
+    text = {None: "not written yet", True: "whole", False: "damaged; run again to repair it"}[state["whole"]]
+    line = f"{state['hits']} of {state['steps']} steps done; {state['folder']}: {text}."
+    _say(json_module.dumps(state) if json else line)
 
 
 @app.command()
@@ -93,19 +84,14 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check the files of a results folder, and with --rerun that a fresh run gives the same."""
-    from neurosim.schema import InputError
-    from neurosim.study import verify as checks
-
-    bad = checks.damaged(folder)
-    if bad:
-        raise InputError(f"{folder}: {len(bad)} files are missing or changed, such as {bad[0]}; run the study again.")
+    ns.check_results(folder)
     if not rerun:
         _say(json_module.dumps({"damaged": []}) if json else f"{folder}: every file is as it was written.")
         return
     with _Progress() as progress:
-        verdicts = checks.rerun(folder, jobs=jobs or os.cpu_count() or 1, report=progress)
+        verdicts = ns.rerun_results(folder, jobs=jobs or None, report=progress)
     differing = [v for v in verdicts if v.verdict == "differs"]
-    changes = checks.environment_changes(folder)
+    changes = ns.environment_changes(folder)
     if json:
         _say(json_module.dumps({"steps": [v.__dict__ for v in verdicts], "environment": changes}, indent=2))
     else:
@@ -122,15 +108,13 @@ def verify(
 @app.command()
 def report(study: StudyFile, out: Out = None, json: Json = False) -> None:
     """Write the results folder and report again from the store; nothing is computed that is there."""
-    _print_run(_run(_study_file(study), out, 1), json)
+    _print_run(_run(ns.find_study(study), out, 1), json)
 
 
 @app.command()
 def new(folder: Annotated[Path, typer.Argument(help="Folder to write the template into.")], json: Json = False) -> None:
     """Write a working template: your model against your data."""
-    from neurosim.study.given import new_study
-
-    files = [str(p) for p in new_study(folder)]
+    files = [str(p) for p in ns.new_study(folder)]
     lines = [*files, f"Next: cd {folder}; python compare.py   or   neurosim run study.toml"]
     _say(json_module.dumps(files) if json else "\n".join(lines))
 
@@ -138,9 +122,7 @@ def new(folder: Annotated[Path, typer.Argument(help="Folder to write the templat
 @app.command()
 def doctor(json: Json = False) -> None:
     """Look at this machine: libraries, devices, disk, data folder."""
-    from neurosim.study.doctor import examine
-
-    findings = examine(Path("results"))
+    findings = ns.examine_machine(Path("results"))
     if json:
         _say(json_module.dumps([f.__dict__ for f in findings], indent=2))
     else:
@@ -163,10 +145,8 @@ def main() -> None:
 
 
 def _run(path: Path, out: Path | None, jobs: int) -> Any:
-    from neurosim.study.run import run_study
-
     with _Progress() as progress:
-        return run_study(path, out=out, jobs=jobs or None, report=progress)
+        return ns.run_study(path, out=out, jobs=jobs or None, report=progress)
 
 
 def _print_run(outcome: Any, json: bool) -> None:
@@ -175,19 +155,6 @@ def _print_run(outcome: Any, json: bool) -> None:
         return
     n_run = outcome.n_steps - outcome.n_hits
     _say(f"{n_run} steps run, {outcome.n_hits} from the store.\nReport: {outcome.report}")
-
-
-def _study_file(study: Path) -> Path:
-    from neurosim.schema import suggest
-    from neurosim.study.config import StudyError, builtin
-
-    if study.is_file():
-        return study
-    found = builtin("analyses", f"{study}/study.toml")
-    if found is None:
-        hint = suggest(str(study), ["digits", "object_vision"])
-        raise StudyError(f"{study}: no such study file, nor a built-in study (digits, object_vision).{hint}")
-    return found
 
 
 def _say(text: str) -> None:

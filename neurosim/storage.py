@@ -245,6 +245,11 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
+def use_data_folder(folder: Path) -> None:
+    """Look for real data in `folder` from now on, in this process and those it starts."""
+    os.environ[DATA_FOLDER_VARIABLE] = str(folder.resolve())
+
+
 def data_folder() -> Path | None:
     """Return the folder of real data that the variable ``NEUROSIM_DATA`` names, or None."""
     name = os.environ.get(DATA_FOLDER_VARIABLE, "").strip()

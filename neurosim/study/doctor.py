@@ -36,7 +36,7 @@ class Finding:
     text: str
 
 
-def examine(folder: Path) -> list[Finding]:
+def examine_machine(folder: Path) -> list[Finding]:
     """Return findings on Python, libraries, devices, memory, disk and the data folder."""
     findings = [Finding("python", "ok", sys.version.split()[0])]
     findings += [_importable(name) for name in NEEDED]

@@ -26,6 +26,7 @@ from neurosim.study.config import (
     StudyError,
     TwinSubject,
 )
+from neurosim.study.steps.stimuli import shown_digits
 
 STEP_MODULES = {
     "stimuli": "neurosim.study.steps.stimuli",
@@ -115,8 +116,6 @@ def input_files(study: Study, folder: Path) -> dict[str, Path]:
 def _stimulus_labels(study: Study) -> Any:
     """Return the labels of stimuli that can be known at no cost, else None."""
     if isinstance(study.stimuli, DigitsStimuli):
-        from neurosim.study.steps.stimuli import shown_digits
-
         return shown_digits(study.stimuli.n_per_category, study.seed)
     return None
 

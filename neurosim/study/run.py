@@ -6,15 +6,18 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from neurosim import storage
-from neurosim.study.config import Study, load_study, parse_study
+from neurosim.schema import suggest
+from neurosim.study.config import Study, StudyError, builtin, load_study, parse_study
 from neurosim.study.folder import assemble
 from neurosim.study.graph import check_files, input_files, plan
-from neurosim.study.runner import Look, Report, look_up, run_steps
+from neurosim.study.runner import Look, Report, look_up, run_steps, silent
 from neurosim.study.store import Store
 
 STORE = ".steps"
+BUILTIN_STUDIES = ("digits", "object_vision")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,32 @@ class Outcome:
     report: Path
     n_steps: int
     n_hits: int
+
+
+def find_study(name: str | Path) -> Path:
+    """Return the study file called `name`: a path, or the name of a built-in study.
+
+    Raises
+    ------
+    StudyError : neither is there.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    found = builtin("analyses", f"{name}/study.toml")
+    if found is None:
+        hint = suggest(str(name), BUILTIN_STUDIES)
+        raise StudyError(f"{name}: no such study file, nor a built-in study ({', '.join(BUILTIN_STUDIES)}).{hint}")
+    return found
+
+
+def study_status(path: str | Path, *, out: str | Path | None = None) -> dict[str, Any]:
+    """Return how many steps of a study are done, where its results folder is, and whether that is whole."""
+    looks = check_study(path, out=out)
+    folder = results_folder(read_study(Path(path))[0], out)
+    manifest = folder / "MANIFEST.sha256"
+    whole = not storage.damaged_files(folder) if manifest.is_file() else None
+    return {"hits": sum(x.state == "hit" for x in looks), "steps": len(looks), "folder": str(folder), "whole": whole}
 
 
 def read_study(path: Path) -> tuple[Study, str]:
@@ -48,7 +77,7 @@ def run_study(
     out: str | Path | None = None,
     store: str | Path | None = None,
     jobs: int | None = None,
-    report: Report = lambda _step, _event, _text: None,
+    report: Report = silent,
 ) -> Outcome:
     """Run a study file; steps whose result is in the store are taken from there.
 

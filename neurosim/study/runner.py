@@ -22,6 +22,10 @@ from neurosim.study.store import Entry, Store, key_of
 Report = Callable[[str, str, str], None]
 
 
+def silent(_step: str, _event: str, _text: str) -> None:
+    """Report nothing."""
+
+
 class StepError(RuntimeError):
     """A step failed for a reason that is not the user's."""
 

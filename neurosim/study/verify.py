@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from neurosim import runtime, storage
 from neurosim.study.folder import step_folder
 from neurosim.study.graph import plan
 from neurosim.study.run import fresh_store, read_study
-from neurosim.study.runner import Report, run_steps
+from neurosim.study.runner import Report, run_steps, silent
 from neurosim.study.store import Entry, Store
 
 TOLERANCE = 1e-6
@@ -27,26 +28,43 @@ class Verdict:
     detail: str = ""
 
 
-def damaged(folder: Path) -> list[str]:
-    """Return the files of a results folder that are missing or changed since it was written."""
+def check_results(folder: str | Path) -> None:
+    """Check every file of a results folder against its manifest.
+
+    Raises
+    ------
+    StorageError : not a results folder, or files are missing or changed since it was written.
+    """
+    folder = Path(folder)
     if not (folder / "MANIFEST.sha256").is_file():
         raise storage.StorageError(f"{folder}: no MANIFEST.sha256, so not a results folder of neurosim.")
-    return storage.damaged_files(folder)
+    bad = storage.damaged_files(folder)
+    if bad:
+        raise storage.StorageError(
+            f"{folder}: {len(bad)} files are missing or changed, such as {bad[0]}; run the study again."
+        )
 
 
-def rerun(folder: Path, *, jobs: int, report: Report) -> list[Verdict]:
-    """Recompute every step of a results folder in fresh processes, with an empty store, and compare."""
-    folder = folder.resolve()
+def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report = silent) -> list[Verdict]:
+    """Recompute every step of a results folder in fresh processes, with an empty store, and compare.
+
+    Parameters
+    ----------
+    folder : the results folder.
+    jobs : how many steps run at once; the number of cores by default.
+    report : called with (step, event, text) as the run goes on.
+    """
+    folder = Path(folder).resolve()
     study, _ = read_study(folder / "resolved.json")
     before = {s["name"]: s for s in storage.read_json(folder / "provenance.json")["steps"]}
     with fresh_store() as root:
-        entries = run_steps(plan(study, folder), Store(Path(root)), jobs=jobs, report=report)
+        entries = run_steps(plan(study, folder), Store(Path(root)), jobs=jobs or os.cpu_count() or 1, report=report)
         return [_compare(name, entry, before.get(name), folder) for name, entry in entries.items()]
 
 
-def environment_changes(folder: Path) -> list[str]:
+def environment_changes(folder: str | Path) -> list[str]:
     """Return what changed in the environment since the folder was written."""
-    before, now = storage.read_json(folder / "provenance.json"), runtime.provenance()
+    before, now = storage.read_json(Path(folder) / "provenance.json"), runtime.provenance()
     changes = [
         f"{name}: {old} then, {now['libraries'].get(name, 'absent')} now"
         for name, old in before["libraries"].items()

@@ -18,7 +18,7 @@ from neurosim.study.graph import Step
 from neurosim.study.run import check_study, run_study
 from neurosim.study.runner import StepError, run_steps
 from neurosim.study.store import Store, source_digest
-from neurosim.study.verify import rerun
+from neurosim.study.verify import rerun_results
 
 from .conftest import content, neurosim
 
@@ -59,7 +59,7 @@ def test_the_results_folder_alone_repeats_the_study(small_study, tmp_path):
     folder = run_study(small_study, out=tmp_path / "out" / "small").folder
     for file in small_study.parent.iterdir():
         file.unlink()
-    verdicts = rerun(folder, jobs=2, report=lambda *_: None)
+    verdicts = rerun_results(folder, jobs=2)
     assert {v.verdict for v in verdicts} == {"bitwise"}
 
 
@@ -71,7 +71,7 @@ def test_verify_finds_what_changed(small_study, tmp_path):
     damaged = neurosim("verify", folder, cwd=tmp_path)
     assert damaged.returncode == 2
     assert "resolved.json" in damaged.stderr
-    differing = [v for v in rerun(folder, jobs=2, report=lambda *_: None) if v.verdict == "differs"]
+    differing = [v for v in rerun_results(folder, jobs=2) if v.verdict == "differs"]
     assert differing[0].step == "compare:area"
     assert "scores.nc" in differing[0].detail
 
