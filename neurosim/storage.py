@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -70,6 +71,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             replace_folder(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path, older_than: float = 86400.0) -> None:
+    """Remove temporary files and folders that killed runs left in `folder` more than `older_than` seconds ago."""
+    for path in folder.glob(".*.*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > older_than:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def replace_folder(new: Path, path: Path) -> None:

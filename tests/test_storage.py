@@ -144,3 +144,11 @@ def test_tables_of_different_dims_do_not_multiply(tmp_path):
     dataset = xr.Dataset({"a": ("x", np.arange(300)), "b": ("y", np.arange(300)), "c": 1.0})
     storage.write_table(tmp_path / "t.csv", dataset)
     assert len(storage.read_table(tmp_path / "t.csv")) == 601
+
+
+def test_only_old_leftovers_of_killed_runs_are_removed(tmp_path):
+    for name in (".old.abc", ".new.abc", "kept.txt"):
+        (tmp_path / name).write_text("")
+    os.utime(tmp_path / ".old.abc", (0, 0))
+    storage.remove_leftovers(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".new.abc", "kept.txt"]

@@ -84,6 +84,8 @@ class Circuit:
             raise InputError(f"Circuit {self.name!r}: population names repeat or one is called {INPUT!r}.")
         if not 0 < self.dt <= self.step * (1 + 1e-9):
             raise InputError(f"Circuit {self.name!r}: dt = {self.dt} s is not in 0..step = {self.step} s.")
+        if abs(self.step / self.dt - round(self.step / self.dt)) > 1e-6:
+            raise InputError(f"Circuit {self.name!r}: step = {self.step} s is not a multiple of dt = {self.dt} s.")
         for p in self.projections:
             for name in (p.source, p.target):
                 if name not in sizes:

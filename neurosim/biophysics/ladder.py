@@ -16,7 +16,6 @@ from neurosim.schema import InputError, suggest
 
 Rung = Literal["exact", "conductance"]
 RUNGS: tuple[str, ...] = get_args(Rung)
-VOLTS_A_THRESHOLD = 20e-3
 
 
 def climb(
@@ -47,8 +46,11 @@ def climb(
         return circuit
     neuron = parameters or ConductanceLIFParameters()
     populations = tuple(_conductance_population(p, neuron) for p in circuit.populations)
-    by_name = {p.name: p.parameters for p in populations}
-    projections = tuple(_conductance_projection(p, by_name[p.target]) for p in circuit.projections)  # type: ignore[arg-type]
+    by_name = {p.name: (p.parameters, q.parameters) for p, q in zip(populations, circuit.populations, strict=True)}
+    projections = tuple(
+        _conductance_projection(p, by_name[p.target][0], by_name[p.target][1].threshold)  # type: ignore[arg-type, union-attr]
+        for p in circuit.projections
+    )
     return replace(circuit, name=f"{circuit.name} ({rung})", populations=populations, projections=projections, dt=dt)
 
 
@@ -121,15 +123,15 @@ def _search_gain(rates, target: float, n_gains: int) -> tuple[float, float, floa
 def _conductance_population(population: Population, neuron: ConductanceLIFParameters) -> Population:
     discrete = population.parameters
     assert isinstance(discrete, DiscreteLIFParameters)
-    scale = VOLTS_A_THRESHOLD / discrete.threshold
+    scale = (neuron.v_threshold - neuron.e_leak) / discrete.threshold
     drive = population.drive * scale / (1 - discrete.beta)
     return replace(population, parameters=replace(neuron, tau_mem=discrete.tau_mem), drive=drive)
 
 
-def _conductance_projection(projection: Projection, neuron: ConductanceLIFParameters) -> Projection:
+def _conductance_projection(projection: Projection, neuron: ConductanceLIFParameters, threshold: float) -> Projection:
     """Give each weight the conductance that moves the membrane as far, half-way between rest and threshold."""
     middle = (neuron.e_leak + neuron.v_threshold) / 2
-    volts = projection.weights * VOLTS_A_THRESHOLD
+    volts = projection.weights * (neuron.v_threshold - neuron.e_leak) / threshold
     excitatory = volts * neuron.tau_mem / (neuron.tau_exc * (neuron.e_exc - middle))
     inhibitory = volts * neuron.tau_mem / (neuron.tau_inh * (middle - neuron.e_inh))
     return replace(projection, weights=np.where(projection.weights > 0, excitatory, inhibitory))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli, suggest
 from neurosim.similarity import kernels
 
+log = logging.getLogger(__name__)
 METHODS = (*kernels.METHODS_OF_INNER_PRODUCTS, "tau_a")
 
 
@@ -70,7 +72,8 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
 
     Returns
     -------
-    scores (model, model_other).
+    scores (model, model_other); NaN, with a warning, where a subject's own unbiased estimate is not positive: its
+    geometry cannot be told from noise.
 
     Raises
     ------
@@ -88,6 +91,9 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
         if i < j:
             scores[i, j] = scores[j, i] = kernel(grams[i], grams[j])
     names = rdms["model"].values
+    lost = names[np.isnan(scores).sum(0) >= max(1, n - 1)] if n > 1 else []
+    for name in lost:
+        log.warning("compare_cka: the geometry of %s cannot be told from noise; its scores are NaN", name)
     return xr.DataArray(
         scores,
         dims=("model", "model_other"),

@@ -49,13 +49,8 @@ def step_folder(name: str) -> str:
 
 def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
     """Return the numbers that a text about the study would quote."""
-    numbers: dict[str, Any] = {
-        "accuracy": {},
-        "differing_spikes": {},
-        "best_model": {},
-        "calibration": {},
-        "pearson_of_brains": {},
-    }
+    topics = ("accuracy", "accuracy_of_network_on_the_same_spikes", "differing_spikes", "calibration")
+    numbers: dict[str, Any] = {topic: {} for topic in (*topics, "best_model", "pearson_of_brains")}
     for name, entry in entries.items():
         kind, _, subject = name.partition(":")
         if kind == "train":
@@ -63,7 +58,9 @@ def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
             if "test_accuracy" in about:
                 numbers["accuracy"][subject] = about["test_accuracy"]
         elif kind == "simulate" and (entry.folder / "accuracy.json").is_file():
-            numbers["accuracy"][subject] = storage.read_json(entry.folder / "accuracy.json")["accuracy"]
+            accuracy = storage.read_json(entry.folder / "accuracy.json")
+            numbers["accuracy"][subject] = accuracy["accuracy"]
+            numbers["accuracy_of_network_on_the_same_spikes"][subject] = accuracy["accuracy_trained"]
             if (entry.folder / "translation.nc").is_file():
                 table = storage.read_dataset(entry.folder / "translation.nc")
                 numbers["differing_spikes"][subject] = _per_layer(table, ("n_spikes", "n_differing"))

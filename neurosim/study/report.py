@@ -33,7 +33,7 @@ CAPTIONS = {
     ),
     "time": (
         "Layer by time",
-        "Score of every layer and time bin with the brain. Gray: some stimulus has not been answered yet, or all alike, so that the RDM is not defined.",
+        "Score of every layer and time bin with the brain. Gray: some stimulus has not been answered yet, or all alike, so that the RDM is not defined. Standard errors over subjects are in the numbers.",
     ),
     "subjects": (
         "All subjects with each other",
@@ -110,7 +110,7 @@ def _sentences(study: Study, numbers: dict[str, Any], scores: dict[str, xr.Datas
             lines.append(f"The truth behind {name}, which is synthetic: units tuned to {truth}.")
     for name, subject in study.subjects.items():
         if isinstance(subject, TwinSubject) and name in numbers["accuracy"]:
-            line = f"{name}, the twin of {subject.of} on the rung '{subject.rung}', names {numbers['accuracy'][name]:.1%} of the test images rightly; the network {numbers['accuracy'][subject.of]:.1%}"
+            line = f"{name}, the twin of {subject.of} on the rung '{subject.rung}', names {numbers['accuracy'][name]:.1%} of the test images rightly; the network, given the same spikes, {numbers['accuracy_of_network_on_the_same_spikes'][name]:.1%}"
             raw = numbers["accuracy"].get(f"{name} (uncalibrated)")
             lines.append(line + (f"; without calibrated gains {raw:.1%}." if raw is not None else "."))
     return lines

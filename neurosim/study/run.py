@@ -103,6 +103,8 @@ def run_study(
     steps = plan(study, path.parent)
     root = Path(store) if store else store_of(folder)
     storage.check_writable(root)
+    for place in root.glob("[0-9a-f][0-9a-f]"):
+        storage.remove_leftovers(place)
     jobs = jobs or os.cpu_count() or 1
     n_hits = 0
 

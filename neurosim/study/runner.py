@@ -123,7 +123,7 @@ class _Workers:
     """Worker processes, started when first needed, each driven by one thread."""
 
     def __init__(self, store: Store, n: int, report: Report) -> None:
-        self.store, self.report = store, report
+        self.store, self.report, self.log = store, report, store.root / "workers.log"
         self.pool = ThreadPoolExecutor(n)
         self.idle: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
@@ -167,7 +167,8 @@ class _Workers:
                 answer = None
         if answer is None:
             raise StepError(
-                f"{step.name}: its process ended unexpectedly (killed, or out of memory); run again to resume."
+                f"{step.name}: its process ended unexpectedly (killed, or out of memory; see {self.log}); "
+                "run again to resume."
             )
         for note in answer.get("notes", []):
             self.report(step.name, "note", note)
@@ -192,20 +193,22 @@ class _Workers:
     @contextmanager
     def _worker(self) -> Iterator[subprocess.Popen[str]]:
         with self.lock:
-            process = self.idle.pop() if self.idle else _start()
+            process = self.idle.pop() if self.idle else _start(self.log)
         yield process
         if process.poll() is None:
             with self.lock:
                 self.idle.append(process)
 
 
-def _start() -> subprocess.Popen[str]:
+def _start(log: Path) -> subprocess.Popen[str]:
+    log.parent.mkdir(parents=True, exist_ok=True)
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return subprocess.Popen(
-        [sys.executable, "-m", "neurosim.study.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | one | {"MPLBACKEND": "agg", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
-    )
+    with log.open("ab") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "neurosim.study.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | one | {"MPLBACKEND": "agg", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
+        )

@@ -106,6 +106,7 @@ def test_brian2_never_runs_a_preferences_file_of_the_current_folder(tmp_path):
         (lambda: circuit_with(Projection("input", "a", np.ones((1, 1)))), r"shape \(2, 1\)"),
         (lambda: circuit_with(Projection("a", "a", np.ones((1, 1)))), "feed-forward"),
         (lambda: circuit_with(Projection("input", "a", np.ones((2, 1))), dt=2e-3), "not in 0"),
+        (lambda: circuit_with(Projection("input", "a", np.ones((2, 1))), dt=0.3e-3), "not a multiple"),
     ],
 )
 def test_circuits_that_make_no_sense_are_refused(make, words):

@@ -27,7 +27,7 @@ def test_every_network_learned_and_the_twin_is_exact(demo):
     layers = numbers["differing_spikes"]["twin"]
     assert [layer["n_differing"] for layer in layers.values()] == [0, 0, 0]
     assert sum(layer["n_spikes"] for layer in layers.values()) > 50_000
-    assert numbers["accuracy"]["twin"] == numbers["accuracy"]["spiking_mlp"]
+    assert numbers["accuracy"]["twin"] == numbers["accuracy_of_network_on_the_same_spikes"]["twin"]
     assert numbers["accuracy"]["conductance"] > numbers["accuracy"]["conductance (uncalibrated)"]
 
 

@@ -57,22 +57,23 @@ def stacked_models(job: Job, variable: str = "rdm") -> xr.DataArray:
 
 
 def _scores_in_time(job: Job, data: xr.DataArray, method: str) -> xr.Dataset | None:
-    """Return the mean score over subjects for every layer and time bin; NaN where the layer is silent."""
-    mean = {}
+    """Return score and standard error over subjects for every layer and time bin; NaN where the layer is silent."""
+    found: dict[str, tuple[tuple[str, str], np.ndarray]] = {}
+    coords: dict[str, np.ndarray] = {}
     for subject, folder in job.all_inputs("rdms:").items():
         rdms = storage.read_dataset(folder / "rdms.nc")
         if "rdm_time" not in rdms:
             continue
         timed = rdms["rdm_time"].drop_vars("category", errors="ignore")
         scores = np.full((timed.sizes["layer"], timed.sizes["time"]), np.nan)
+        errors = scores.copy()
         for layer, time in np.ndindex(*scores.shape):
             rdm = timed.isel(layer=layer, time=time, drop=True)
             if np.isfinite(rdm.values).all() and np.ptp(rdm.values) > 0:
-                scores[layer, time] = float(compare_rdms(rdm, data, method).mean())
-        mean[subject] = xr.DataArray(
-            scores,
-            dims=(f"layer_{subject}", f"time_{subject}"),
-            coords={f"layer_{subject}": timed["layer"].values, f"time_{subject}": timed["time"].values},
-            attrs={"method": method},
-        )
-    return xr.Dataset(mean) if mean else None
+                each = compare_rdms(rdm, data, method).values
+                scores[layer, time] = each.mean()
+                errors[layer, time] = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
+        dims = (f"layer_{subject}", f"time_{subject}")
+        found[subject], found[f"{subject}_standard_error"] = (dims, scores), (dims, errors)
+        coords |= {dims[0]: timed["layer"].values, dims[1]: timed["time"].values}
+    return xr.Dataset(found, coords=coords, attrs={"method": method}) if found else None

@@ -102,7 +102,7 @@ def _scores(job: Job) -> Drawn:
 def _time(job: Job) -> Drawn:
     path = job.input("compare:") / "time.nc"
     maps = storage.read_dataset(path) if path.is_file() else xr.Dataset()
-    names = [str(n) for n in maps.data_vars]
+    names = [str(n) for n in maps.data_vars if not str(n).endswith("_standard_error")]
     figure = new_figure(6.5, 0.4 + 0.9 * max(1, len(names)))
     if not names:
         figure.text(0.5, 0.5, "no subject of this study answers over time", ha="center", va="center")

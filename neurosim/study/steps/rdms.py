@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.networks.architectures import EfficientNetLite0
 from neurosim.networks.recording import iterate_layers, layer_label
 from neurosim.networks.specifications import SpikingMLPSpecification
 from neurosim.recordings.files import load_responses
@@ -17,9 +16,8 @@ from neurosim.responses.averages import average_trials, over_time, rebin
 from neurosim.schema import InputError, as_responses, same_stimuli
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.encoders import encode_rate
-from neurosim.stimuli.images import resize_images
 from neurosim.study.job import Job
-from neurosim.study.steps.train import specification_of, trained_network
+from neurosim.study.steps.train import fitted_stimuli, specification_of, trained_network
 
 log = logging.getLogger(__name__)
 MAX_TIME_BINS = 12
@@ -76,11 +74,10 @@ def _network_layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.D
     network = trained_network(job.config, job.input("train:"))
     specification = specification_of(job.config)
     spiking = isinstance(specification, SpikingMLPSpecification)
+    shown = fitted_stimuli(stimuli, network, job.input("train:"), job.config["name"])
     if spiking:
         step = specification.dt  # type: ignore[union-attr]
-        shown = encode_rate(stimuli, n_steps=specification.n_steps, time_step=step, seed=job.config["seed"])  # type: ignore[union-attr]
-    else:
-        shown = _fitted(stimuli, network, job)
+        shown = encode_rate(shown, n_steps=specification.n_steps, time_step=step, seed=job.config["seed"])  # type: ignore[union-attr]
     time_step = float(getattr(network, "time_step", 1.0))
     for name, array in iterate_layers(network, shown, double=spiking):
         yield (
@@ -92,18 +89,6 @@ def _network_layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.D
                 time_step=time_step if array.ndim == 3 else None,
             ),
         )
-
-
-def _fitted(stimuli: xr.DataArray, network: object, job: Job) -> xr.DataArray:
-    """Return the pictures in the size that the network was made for."""
-    about = storage.read_json(job.input("train:") / "network.json")
-    size = network.image_size if isinstance(network, EfficientNetLite0) else about["image_shape"][-1]
-    wants_colour = len(about["image_shape"]) == 3
-    if wants_colour != ("channel" in stimuli.dims):
-        raise InputError(
-            f"{job.config['name']}: it was trained on {'colour' if wants_colour else 'gray'} pictures only."
-        )
-    return stimuli if stimuli.sizes["x"] == stimuli.sizes["y"] == size else resize_images(stimuli, size)
 
 
 def _over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:

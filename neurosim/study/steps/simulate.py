@@ -18,7 +18,7 @@ from neurosim.stimuli.encoders import encode_rate
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
 from neurosim.study.job import Job
-from neurosim.study.steps.train import specification_of, task_of, trained_network
+from neurosim.study.steps.train import fitted_stimuli, specification_of, task_of, trained_network
 
 
 def run(job: Job) -> None:
@@ -36,6 +36,7 @@ def _twin(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
     task = task_of(network_config["training"], specification, seed)
     network = trained_network(network_config, job.input("train:"))
     n_steps, step = specification.n_steps, specification.dt
+    stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
     shown = encode_rate(stimuli, n_steps=n_steps, time_step=step, seed=seed)
     tested = encode_rate(task.test, n_steps=n_steps, time_step=step, seed=seed)
     expected = record_responses(network, tested, double=True)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
 from pydantic import TypeAdapter
 
 from neurosim import storage
@@ -13,8 +14,9 @@ from neurosim.networks.architectures import Network, build_network
 from neurosim.networks.specifications import ARCHITECTURES, NetworkSpecification, SpikingMLPSpecification
 from neurosim.networks.training import TrainingOptions, load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
+from neurosim.schema import InputError
 from neurosim.stimuli.encoders import bernoulli_spikes
-from neurosim.stimuli.images import load_cifar10, load_digits
+from neurosim.stimuli.images import load_cifar10, load_digits, resize_images
 from neurosim.study.job import Job
 from neurosim.tasks.images import ImageTask, image_task
 
@@ -64,3 +66,13 @@ def trained_network(config: dict[str, Any], folder: Path) -> Network:
     network = build_network(specification_of(config), tuple(about["image_shape"]), len(about["categories"]))
     load_weights(network, storage.read_weights(folder / "weights.safetensors"))
     return network
+
+
+def fitted_stimuli(stimuli: xr.DataArray, network: Network, folder: Path, name: str) -> xr.DataArray:
+    """Return the pictures in the size that the network which `folder` holds was made for."""
+    shape = storage.read_json(folder / "network.json")["image_shape"]
+    if "y" not in stimuli.dims or (len(shape) == 3) != ("channel" in stimuli.dims):
+        kind = "colour" if len(shape) == 3 else "gray"
+        raise InputError(f"{name}: it takes {kind} pictures, the stimuli have dims {tuple(stimuli.dims)}.")
+    size = getattr(network, "image_size", shape[-1])
+    return stimuli if stimuli.sizes["x"] == stimuli.sizes["y"] == size else resize_images(stimuli, size)
