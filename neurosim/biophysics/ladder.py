@@ -111,10 +111,10 @@ def calibrate(
 
 def _search_gain(rates, target: float, n_gains: int) -> tuple[float, float, float]:  # type: ignore[no-untyped-def]
     """Return (gain, mean count at gain 1, mean count at gain) after a coarse and a fine round."""
-    coarse = np.concatenate([[1.0], np.geomspace(0.4, 6.0, n_gains - 1)])
+    coarse = np.concatenate([[1.0], np.geomspace(0.4, 20.0, n_gains - 1)])
     counts = rates(coarse)
     best = float(coarse[np.argmin(np.abs(counts - target))])
-    fine = best * np.geomspace(0.8, 1.25, n_gains)
+    fine = best * np.geomspace(0.7, 1.4, n_gains)
     fine_counts = rates(fine)
     pick = int(np.argmin(np.abs(fine_counts - target)))
     return float(fine[pick]), float(counts[0]), float(fine_counts[pick])

@@ -13,12 +13,20 @@ from markupsafe import Markup
 
 from neurosim import storage
 from neurosim.study.citations import citations
-from neurosim.study.config import CircuitSubject, NetworkSubject, Study, SyntheticBrain, TwinSubject
+from neurosim.study.config import (
+    CircuitSubject,
+    DatasetBrain,
+    DigitsStimuli,
+    NetworkSubject,
+    Study,
+    SyntheticBrain,
+    TwinSubject,
+)
 from neurosim.study.store import Entry
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 CAPTIONS = {
-    "stimuli": ("Stimuli", "Everything that was shown. No network of the study was trained on these pictures."),
+    "stimuli": ("Stimuli", "Everything that was shown."),
     "raster": (
         "The trained network and its Brian2 twin",
         "Circles are spikes of the network in torch, bars those of Brian2: a bar in every circle, and none outside, is an exact translation.",
@@ -40,6 +48,7 @@ CAPTIONS = {
         "Agreement of RDMs, debiased CKA, and an arrangement in which alike subjects are near.",
     ),
 }
+HELD_BACK = "The digits shown are held back: no network of this study was trained on them. "
 DIFFER = (
     "another seed: weights, encoded spikes, synthetic noise and bootstrap samples are all drawn from it",
     "another version of a numeric library or another processor: training sums in another order, so weights drift apart in the last digits and then further; the exact twin stays exact for whatever weights there are",
@@ -203,7 +212,8 @@ def _score_table(study: Study, brain: str, table: xr.Dataset) -> dict[str, Any]:
         low_error, high_error = (float(v) for v in table["ceiling_standard_error"])
         ceiling = f" Noise ceiling {low:.3f} (± {low_error:.3f}) to {high:.3f} (± {high_error:.3f})."
     note = (
-        f"{table.attrs['method']} of {study.comparison.metric} RDMs with {table.attrs['n_subjects']} subjects, "
+        f"{table.attrs['method']} between RDMs: '{study.comparison.metric}' for the layers, "
+        f"{_metric_of(study.brains[brain])} for the recording; {table.attrs['n_subjects']} subjects, "
         f"{table.attrs['n_stimuli']} stimuli; resampled: {table.attrs['resample']}; {int(table['df'])} degrees of freedom; "
         f"p corrected ({table.attrs['correction']}).{ceiling}"
     )
@@ -225,7 +235,8 @@ def _score_table(study: Study, brain: str, table: xr.Dataset) -> dict[str, Any]:
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], note: str = "") -> dict[str, Any]:
-    return {"title": title, "columns": columns, "rows": rows, "note": note}
+    numeric = [all(str(row[i])[:1] in "-0123456789" for row in rows) for i in range(len(columns))]
+    return {"title": title, "columns": columns, "rows": rows, "note": note, "numeric": numeric}
 
 
 def _what(subject: Any) -> str:
@@ -242,11 +253,17 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
+def _metric_of(brain: Any) -> str:
+    return "as published" if isinstance(brain, DatasetBrain) else f"'{brain.metric}'"
+
+
 def _methods(study: Study) -> str:
     c = study.comparison
+    held_back = HELD_BACK if isinstance(study.stimuli, DigitsStimuli) else ""
+    factors = " and ".join({"subject": "subjects", "stimulus": "stimuli"}[f] for f in c.resample)
     return (
-        f"Responses of every layer, summed (spikes) or averaged over time, give RDMs by the metric '{c.metric}'. RDMs "
-        f"are compared by '{c.method}'. Uncertainty: bootstrap over {' and '.join(c.resample)}s with {c.n_bootstrap} "
+        f"{held_back}Responses of every layer, summed (spikes) or averaged over time, give RDMs by the metric '{c.metric}'. RDMs "
+        f"are compared by '{c.method}'. Uncertainty: bootstrap over {factors} with {c.n_bootstrap} "
         "samples, noise counted once (two-factor correction); t-tests with the smaller number of resampled subjects or "
         f"stimuli minus one degrees of freedom; p values corrected by '{c.correction}'. The upper noise ceiling is a "
         "proven bound on the score of any RDM, the lower one the score of the mean of the other subjects."
