@@ -150,6 +150,9 @@ from neurosim.similarity.inference import (
 from neurosim.similarity.rdms import (
     compute_rdm as compute_rdm,
 )
+from neurosim.stimuli.cifar10 import (
+    load_cifar10 as load_cifar10,
+)
 from neurosim.stimuli.encoders import (
     encode_rate as encode_rate,
 )
@@ -161,9 +164,6 @@ from neurosim.stimuli.gabors import (
 )
 from neurosim.stimuli.images import (
     balanced as balanced,
-)
-from neurosim.stimuli.images import (
-    load_cifar10 as load_cifar10,
 )
 from neurosim.stimuli.images import (
     load_digits as load_digits,

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -230,6 +231,46 @@ def read_image(path: Path) -> np.ndarray:
 
     with _readable(path, "image"), Image.open(_existing(path)) as picture:
         return np.asarray(picture.convert("RGB"))
+
+
+def read_tar_member(path: Path, name: str) -> bytes:
+    """Return the content of one plain file inside a tar archive; nothing is extracted to disk."""
+    with _readable(path, "tar"), tarfile.open(_existing(path)) as archive:
+        member = archive.getmember(name)
+        content = archive.extractfile(member) if member.isfile() and member.size <= MAX_BYTES else None
+        if content is None:
+            raise StorageError(f"{path}: {name!r} is not a plain file of bearable size.")
+        return content.read()
+
+
+def fetch(url: str, known_hash: str, folder: str, who: str, advice: str) -> Path:
+    """Return the path of a public file, fetched once into the cache of pooch and checked.
+
+    Parameters
+    ----------
+    url : where it was published; empty when it has no address of its own.
+    known_hash : its checksum, as ``"sha256:..."`` or ``"md5:..."``.
+    folder : folder inside the cache.
+    who : who asks, for errors.
+    advice : what the user can do without a network: which file goes where.
+
+    Raises
+    ------
+    StorageError : no connection, wrong checksum, or pooch is not installed; the message ends with `advice`.
+    """
+    name = url.rsplit("/", 1)[-1]
+    if not url:
+        raise StorageError(f"{who} is not here: {advice}.")
+    try:
+        import pooch
+
+        cache = pooch.os_cache("neurosim") / folder
+        return Path(pooch.retrieve(url, known_hash=known_hash, path=cache, fname=name, progressbar=False))
+    except ImportError as error:
+        raise StorageError(f"{who} is not here: {advice}; or pip install 'neurosim[data]' to fetch it.") from error
+    except (OSError, ValueError) as error:
+        reason = "wrong checksum" if isinstance(error, ValueError) else "no connection"
+        raise StorageError(f"{who} cannot be fetched ({reason}): {advice}.") from error
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:

@@ -109,27 +109,8 @@ def fetch(name: str, file_name: str) -> Path:
         else f"the folder that {storage.DATA_FOLDER_VARIABLE} names"
     )
     advice = f"put it into {entry['folder']}/ of {where}; it comes from {entry['home']}"
-    if not file.get("url"):
-        raise storage.StorageError(f"{name}: {file_name} is not here: {advice}.")
-    try:
-        import pooch
-
-        return Path(
-            pooch.retrieve(
-                file["url"],
-                known_hash=f"sha256:{file['sha256']}",
-                path=pooch.os_cache("neurosim") / entry["folder"],
-                fname=file_name,
-                progressbar=False,
-            )
-        )
-    except ImportError as error:
-        raise storage.StorageError(
-            f"{name}: {file_name} is not here: {advice}; or pip install 'neurosim[data]' to fetch it."
-        ) from error
-    except (OSError, ValueError) as error:
-        reason = "wrong checksum" if isinstance(error, ValueError) else "no connection"
-        raise storage.StorageError(f"{name}: {file_name} cannot be fetched ({reason}): {advice}.") from error
+    known_hash = f"sha256:{file['sha256']}"
+    return storage.fetch(file.get("url", ""), known_hash, entry["folder"], f"{name}: {file_name}", advice)
 
 
 def _registry() -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Images as stimuli: the scanned digits of scikit-learn, CIFAR-10, and folders of pictures."""
+"""Images as stimuli: the scanned digits of scikit-learn, and folders of pictures."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -35,47 +34,6 @@ def load_digits() -> xr.DataArray:
         ids=[f"digit_{i:04d}" for i in range(len(digits.target))],
         coords={"category": digits.target.astype(str)},
     )
-
-
-def load_cifar10(split: str = "train", n: int | None = None) -> xr.DataArray:
-    """Return CIFAR-10 photographs from the data folder (https://www.cs.toronto.edu/~kriz/cifar.html).
-
-    Parameters
-    ----------
-    split : "train" (20000 images) or "test" (10000).
-    n : take only the first `n` images.
-
-    Returns
-    -------
-    stimuli (stimulus, channel, y, x), 32 x 32 RGB in 0..1, with ``category``.
-
-    Raises
-    ------
-    StorageError : the variable ``NEUROSIM_DATA`` names no folder with the file.
-    """
-    packed = storage.read_npz(cifar10_file(split))
-    n = len(packed["labels"]) if n is None else min(n, len(packed["labels"]))
-    pixels = np.stack([_decode(packed["jpeg"][a:b]) for a, b in _spans(packed["offset"], n, f"CIFAR-10 {split}")])
-    return as_stimuli(
-        np.moveaxis(pixels, -1, 1),
-        dims=("stimulus", "channel", "y", "x"),
-        ids=[f"{split}_{i:05d}" for i in range(n)],
-        coords={"category": packed["names"][packed["labels"][:n]]},
-    )
-
-
-def cifar10_file(split: str) -> Path:
-    """Return the file of a split of CIFAR-10, or raise with the name of the file and where it goes."""
-    name = {"train": "cifar10_jpeg_train20000.npz", "test": "cifar10_jpeg_test10000.npz"}.get(split)
-    if name is None:
-        raise InputError(f"load_cifar10: unknown split {split!r}; known: train, test.")
-    folder = storage.data_folder()
-    if folder is None or not (folder / "cifar10_jpeg" / name).is_file():
-        raise storage.StorageError(
-            f"load_cifar10: put {name} into the folder cifar10_jpeg of the data folder and name the data folder "
-            f"in the variable {storage.DATA_FOLDER_VARIABLE} (now: {folder or 'not set'})."
-        )
-    return folder / "cifar10_jpeg" / name
 
 
 def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.DataArray:
@@ -147,18 +105,6 @@ def balanced(stimuli: xr.DataArray, n_per_category: int) -> xr.DataArray:
     if short:
         raise InputError(f"balanced: fewer than {n_per_category} stimuli in {short[:3]}; ask for fewer.")
     return stimuli.isel(stimulus=np.concatenate(picks))
-
-
-def _spans(offset: np.ndarray, n: int, name: str) -> list[tuple[int, int]]:
-    pairs = [(int(offset[i]), int(offset[i + 1])) for i in range(n)]
-    return list(track(pairs, f"decoding {name}"))
-
-
-def _decode(jpeg: np.ndarray) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(jpeg.tobytes())) as picture:
-        return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
 
 
 def _resize(image: np.ndarray, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from neurosim import storage
 from neurosim.recordings.datasets import check_dataset, dataset_files
 from neurosim.recordings.files import load_responses
 from neurosim.schema import same_stimuli
-from neurosim.stimuli.images import cifar10_file
+from neurosim.stimuli.cifar10 import cifar10_file, cifar10_source
 from neurosim.study.config import (
     CircuitSubject,
     DatasetBrain,
@@ -146,6 +146,8 @@ def _subject_steps(study: Study, name: str, subject: Any, folder: Path) -> Itera
     config = subject.model_dump(mode="json", exclude={"title"}) | {"seed": study.seed, "name": name}
     measure = {"metric": study.comparison.metric, "time_bin": study.comparison.time_bin}
     if isinstance(subject, NetworkSubject):
+        if subject.training and subject.training.task == "cifar10":
+            config["cifar10"] = cifar10_source()
         yield Step(f"train:{name}", "train", config)
         inputs: tuple[str, ...] = ("stimuli", f"train:{name}")
         yield Step(f"rdms:{name}", "rdms", config | measure, inputs)

@@ -1,13 +1,19 @@
 """Stimuli: labelled, in range, drawn from their own streams."""
 
+import io
+import tarfile
+
 import numpy as np
 import pytest
 
+from neurosim import storage
 from neurosim.schema import InputError, as_stimuli
+from neurosim.stimuli import cifar10
+from neurosim.stimuli.cifar10 import load_cifar10
 from neurosim.stimuli.encoders import encode_rate
 from neurosim.stimuli.files import load_stimuli
 from neurosim.stimuli.gabors import gabor_bank, gabor_energy
-from neurosim.stimuli.images import balanced, load_cifar10, load_digits, load_image_folder, resize_images, to_gray
+from neurosim.stimuli.images import balanced, load_digits, load_image_folder, resize_images, to_gray
 from neurosim.storage import StorageError
 
 
@@ -83,10 +89,41 @@ def test_picture_folders(tmp_path):
         load_stimuli(tmp_path / "cat" / "one.png")
 
 
-def test_cifar10_without_data_says_which_file_goes_where(monkeypatch):
+def test_cifar10_offline_says_which_file_goes_where(monkeypatch):
     monkeypatch.delenv("NEUROSIM_DATA", raising=False)
+    monkeypatch.setattr(cifar10, "ARCHIVE_URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
     with pytest.raises(StorageError, match=r"put cifar10_jpeg_train20000\.npz into"):
         load_cifar10()
+    with pytest.raises(InputError, match="unknown split"):
+        load_cifar10("valid")
+
+
+def test_cifar10_damaged_copy_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "cifar10_jpeg").mkdir()
+    (tmp_path / "cifar10_jpeg" / "cifar10_jpeg_test10000.npz").write_bytes(b"no")
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
+    with pytest.raises(StorageError, match="wrong checksum"):
+        load_cifar10("test")
+
+
+def test_cifar10_original_archive_is_parsed(monkeypatch, tmp_path):
+    """An archive of the published layout, two images a batch: category byte, then red, green and blue planes."""
+    rng = np.random.default_rng(0)
+    records = rng.integers(0, 256, size=(6, 2, 3073), dtype=np.uint8)
+    records[:, :, 0] %= 10
+    archive = tmp_path / "cifar-10-binary.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for content, name in zip(records, [*cifar10.BATCHES["train"], *cifar10.BATCHES["test"]], strict=True):
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            entry.size = content.nbytes
+            tar.addfile(entry, io.BytesIO(content.tobytes()))
+    monkeypatch.delenv("NEUROSIM_DATA", raising=False)
+    monkeypatch.setattr(storage, "fetch", lambda *_: archive)
+    train, test = load_cifar10("train"), load_cifar10("test", 1)
+    assert cifar10.cifar10_source() == "original"
+    np.testing.assert_array_equal(np.round(train.values.reshape(10, -1) * 255), records[:5, :, 1:].reshape(10, -1))
+    assert train.category.values.tolist() == [cifar10.CATEGORIES[c] for c in records[:5, :, 0].ravel()]
+    assert test.shape == (1, 3, 32, 32)
 
 
 def test_cifar10_is_read(data_folder):

@@ -15,8 +15,9 @@ from neurosim.networks.specifications import ARCHITECTURES, NetworkSpecification
 from neurosim.networks.training import TrainingOptions, load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError
+from neurosim.stimuli.cifar10 import load_cifar10
 from neurosim.stimuli.encoders import bernoulli_spikes
-from neurosim.stimuli.images import load_cifar10, load_digits, resize_images
+from neurosim.stimuli.images import load_digits, resize_images
 from neurosim.study.job import Job
 from neurosim.tasks.images import ImageTask, image_task
 
