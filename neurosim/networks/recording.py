@@ -40,7 +40,8 @@ def record_responses(
 
     Returns
     -------
-    responses (stimulus, [time,] unit) with ``layer`` along ``unit``.
+    responses (stimulus, [time,] unit) with ``layer`` along ``unit``. The time step is the ``time_step`` of the network,
+    else that of the stimuli, else 1 s.
 
     Raises
     ------

@@ -18,9 +18,10 @@ NPZ_LABELS = ("layer", "area", "subject", "cell_type")
 def load_responses(path: str | Path, *, time_bin: float | None = None) -> xr.DataArray:
     """Read responses of any subject from a file.
 
-    * ``.nc``: one variable with dims ``stimulus, [trial, time,] unit``.
-    * ``.npz``: an array ``responses`` and, optionally, ``stimulus`` (ids), ``dims`` and ``layer``, ``area``,
-      ``subject``, ``cell_type`` along ``unit``.
+    * ``.nc``: one variable with dims ``stimulus, [trial, time,] unit``; with ``time``, its coordinate in s or the
+      attribute ``time_step``.
+    * ``.npz``: an array ``responses`` and, optionally, ``stimulus`` (ids), ``dims``, ``time_step`` (s) and ``layer``,
+      ``area``, ``subject``, ``cell_type`` along ``unit``.
     * ``.csv``: one row a spike, columns ``stimulus``, ``unit``, ``time`` (s from onset) and optionally ``trial``.
 
     Parameters
@@ -36,9 +37,9 @@ def load_responses(path: str | Path, *, time_bin: float | None = None) -> xr.Dat
     path = Path(path)
     ending = path.suffix.lower()
     if ending == ".nc":
-        return check_responses(storage.read_array(path), path.name)
+        return _with_time_step(check_responses(storage.read_array(path), path.name), path.name)
     if ending == ".npz":
-        return _from_npz(path)
+        return _with_time_step(_from_npz(path), path.name)
     if ending == ".csv":
         return bin_spikes(storage.read_table(path), time_bin=time_bin, name=path.name)
     raise InputError(f"load_responses: {path.name} ends in {ending!r}; known: .nc, .npz, .csv.")
@@ -103,4 +104,17 @@ def _from_npz(path: Path) -> xr.DataArray:
     dims = tuple(str(d) for d in content["dims"]) if "dims" in content else None
     stimuli = content["stimulus"].astype(str).tolist() if "stimulus" in content else None
     coords = {k: ("unit", content[k].astype(str)) for k in NPZ_LABELS if k in content}
-    return as_responses(content["responses"], dims=dims, stimuli=stimuli, coords=coords)
+    step = float(content["time_step"]) if "time_step" in content else None
+    return as_responses(content["responses"], dims=dims, stimuli=stimuli, coords=coords, time_step=step)
+
+
+def _with_time_step(responses: xr.DataArray, name: str) -> xr.DataArray:
+    """Return responses whose ``time_step`` is known: given, or the even spacing of the time coordinate."""
+    if "time" not in responses.dims or responses.attrs.get("time_step"):
+        return responses
+    gaps = np.diff(responses["time"].values) if "time" in responses.coords else np.empty(0)
+    if not len(gaps) or gaps[0] <= 0 or not np.allclose(gaps, gaps[0]):
+        raise InputError(
+            f"{name}: the responses have a 'time' dim but neither a time_step nor an even time coordinate, both in s."
+        )
+    return responses.assign_attrs(time_step=float(gaps[0]))

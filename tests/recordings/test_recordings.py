@@ -40,6 +40,18 @@ def test_three_formats_give_the_same_responses(tmp_path):
         np.testing.assert_array_equal(found.values, counts)
 
 
+def test_the_time_step_is_given_or_read_from_an_even_coordinate(tmp_path):
+    values = np.random.default_rng(0).random((3, 4, 2))
+    even = as_responses(values, stimuli=list("abc")).assign_coords(time=[0.0, 0.02, 0.04, 0.06])
+    storage.write_dataset(tmp_path / "even.nc", even.rename("responses"))
+    assert load_responses(tmp_path / "even.nc").attrs["time_step"] == pytest.approx(0.02)
+    np.savez(tmp_path / "given.npz", responses=values, time_step=0.01)
+    assert load_responses(tmp_path / "given.npz").time.values.tolist() == pytest.approx([0, 0.01, 0.02, 0.03])
+    np.savez(tmp_path / "neither.npz", responses=values)
+    with pytest.raises(InputError, match="neither a time_step"):
+        load_responses(tmp_path / "neither.npz")
+
+
 def test_spikes_are_binned_by_time():
     table = pd.DataFrame({"stimulus": ["a"] * 3, "unit": [0] * 3, "time": [0.0, 0.011, 0.019]})
     assert bin_spikes(table, time_bin=0.01).values.ravel().tolist() == [1.0, 2.0]

@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.networks.recording import iterate_layers, layer_label
-from neurosim.networks.specifications import SpikingMLPSpecification
+from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.recordings.files import load_responses
 from neurosim.responses.averages import average_trials, over_time, rebin
 from neurosim.schema import InputError, as_responses, same_stimuli
@@ -21,6 +21,7 @@ from neurosim.study.steps.train import fitted_stimuli, specification_of, trained
 
 log = logging.getLogger(__name__)
 MAX_TIME_BINS = 12
+SPIKING = (SpikingConvNetSpecification, SpikingMLPSpecification)
 
 
 def run(job: Job) -> None:
@@ -86,6 +87,7 @@ def _network_layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.D
                 array,
                 dims=("stimulus", "time", "unit") if array.ndim == 3 else ("stimulus", "unit"),
                 stimuli=stimuli,
+                quantity="spike_count" if isinstance(specification, SPIKING) else "activation",
                 time_step=time_step if array.ndim == 3 else None,
             ),
         )
