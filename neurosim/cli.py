@@ -10,13 +10,13 @@ import json as json_module
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import neurosim as ns
 
-USER_ERROR, STEP_ERROR = 2, 3
+USER_ERROR, STEP_ERROR, INTERRUPTED = 2, 3, 130
 
 app = typer.Typer(
     help="Trained networks, Brian2 circuits and recorded brains, compared as representations, reproducibly.",
@@ -135,13 +135,16 @@ def doctor(json: Json = False) -> None:
 def main() -> None:
     """Run the command line; errors are one line on stderr."""
     try:
-        app(standalone_mode=True)
+        code = app(standalone_mode=False)
     except KeyboardInterrupt:
-        _fail("stopped; what was finished is kept, run again to go on.", 130)
+        code = INTERRUPTED
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
         _fail(str(error), error.exit_code)
+    if code == INTERRUPTED:
+        _fail("stopped; what was finished is kept, run again to go on.", INTERRUPTED)
+    sys.exit(code or 0)
 
 
 def _run(path: Path, out: Path | None, jobs: int) -> Any:
@@ -161,8 +164,9 @@ def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _fail(message: str, code: int) -> None:
-    sys.stderr.write("neurosim: " + " ".join(message.split()) + "\n")
+def _fail(message: str, code: int) -> NoReturn:
+    if message:
+        sys.stderr.write("neurosim: " + " ".join(message.split()) + "\n")
     sys.exit(code)
 
 

@@ -126,12 +126,16 @@ class _Workers:
         self.store, self.report, self.log = store, report, store.root / "workers.log"
         self.pool = ThreadPoolExecutor(n)
         self.idle: list[subprocess.Popen[str]] = []
+        self.started: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
 
     def __enter__(self) -> _Workers:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None and not issubclass(error, Exception):
+            for process in self.started:
+                process.kill()
         self.pool.shutdown(cancel_futures=True)
         for process in self.idle:
             assert process.stdin is not None
@@ -193,7 +197,10 @@ class _Workers:
     @contextmanager
     def _worker(self) -> Iterator[subprocess.Popen[str]]:
         with self.lock:
-            process = self.idle.pop() if self.idle else _start(self.log)
+            if not self.idle:
+                self.idle.append(_start(self.log))
+                self.started.append(self.idle[-1])
+            process = self.idle.pop()
         yield process
         if process.poll() is None:
             with self.lock:

@@ -152,6 +152,17 @@ def test_workers_end_when_the_run_is_killed(small_study, tmp_path):
     assert not any(_alive(w) for w in workers)
 
 
+def test_an_interrupted_run_stops_at_once_and_says_so(small_study, tmp_path):
+    command = [sys.executable, "-m", "neurosim.cli", "run", str(small_study), "-o", str(tmp_path / "out" / "small")]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=20)[1]
+    assert process.returncode in (0, 130)
+    if process.returncode:
+        assert stderr.splitlines()[-1] == "neurosim: stopped; what was finished is kept, run again to go on."
+
+
 def _alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

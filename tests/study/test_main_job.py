@@ -79,6 +79,8 @@ def test_a_new_study_runs_both_ways(tmp_path):
 def test_doctor_and_unknown_studies(tmp_path):
     found = json.loads(neurosim("doctor", "--json", cwd=tmp_path).stdout)
     assert {f["state"] for f in found} <= {"ok", "note"}
+    option = neurosim("run", "digits", "--jobz", cwd=tmp_path)
+    assert (option.returncode, len(option.stderr.splitlines())) == (2, 1)
     unknown = neurosim("run", "digit", cwd=tmp_path)
     assert unknown.returncode == 2
     assert "Did you mean 'digits'" in unknown.stderr
