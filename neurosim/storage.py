@@ -14,7 +14,6 @@ import shutil
 import tarfile
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -361,7 +360,7 @@ def _readable(path: Path, kind: str) -> Iterator[None]:
         yield
     except StorageError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, Exception) as error:
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StorageError(f"{path}: cannot be read as {kind}, truncated or not such a file ({reason}).") from error
 

@@ -100,7 +100,7 @@ def _entry(
             f"name of a built-in model ({', '.join(builtin_models())})."
         )
     responses = same_stimuli(stimuli, responses, f"compare_subjects: {name}")
-    storage.write_dataset(folder / "inputs" / f"{name}.nc", responses.rename("responses"))
+    storage.write_dataset(storage.inside(folder / "inputs", f"{name}.nc"), responses.rename("responses"))
     return {"kind": "responses", "path": f"inputs/{name}.nc"}
 
 

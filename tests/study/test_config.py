@@ -12,6 +12,7 @@ from neurosim import storage
 from neurosim.schema import InputError, as_responses
 from neurosim.study.citations import citations
 from neurosim.study.config import builtin, builtin_models, load_study, specification
+from neurosim.study.given import compare_subjects
 from neurosim.study.run import check_study
 
 from .conftest import neurosim
@@ -150,3 +151,12 @@ def test_a_wrong_parameter_of_an_architecture_is_named(small_study):
     small_study.write_text(text.replace('kind = "responses"\npath = "near.nc"', network))
     with pytest.raises(InputError, match="Did you mean 'channels'"):
         load_study(small_study)
+
+
+def test_names_of_given_subjects_lead_nowhere_else(tmp_path):
+    stimuli = np.random.default_rng(0).random((8, 4, 4))
+    with pytest.raises(InputError, match="leads out"):
+        compare_subjects(
+            stimuli, {"../../x": stimuli.reshape(8, -1)}, {"b": stimuli.reshape(8, -1)}, out=tmp_path / "o"
+        )
+    assert not list(tmp_path.iterdir())

@@ -155,7 +155,8 @@ def test_workers_end_when_the_run_is_killed(small_study, tmp_path):
 def test_an_interrupted_run_stops_at_once_and_says_so(small_study, tmp_path):
     command = [sys.executable, "-m", "neurosim.cli", "run", str(small_study), "-o", str(tmp_path / "out" / "small")]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    time.sleep(2.0)
+    while not (tmp_path / "out" / ".steps" / "workers.log").exists() and process.poll() is None:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     stderr = process.communicate(timeout=20)[1]
     assert process.returncode in (0, 130)
