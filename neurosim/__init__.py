@@ -9,7 +9,7 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "schema": ("InputError", "SchemaError", "as_rdm", "as_responses", "as_stimuli"),
+    "schema": ("InputError", "SchemaError", "as_rdm", "as_responses", "as_stimuli", "as_trials"),
     "parameters": ("AdExParameters", "ConductanceLIFParameters", "DiscreteLIFParameters"),
     "storage": ("StorageError", "data_folder", "use_data_folder"),
     "stimuli.images": ("balanced", "load_digits", "load_image_folder"),
@@ -39,9 +39,23 @@ _PUBLIC = {
     "recordings.synthetic": ("synthetic_brain",),
     "responses.averages": ("average_trials", "over_time", "rebin"),
     "responses.reliability": ("split_half_reliability",),
-    "similarity.rdms": ("compute_rdm",),
+    "similarity.rdms": ("compute_rdm", "searchlights"),
+    "similarity.noise": ("noise_precision",),
+    "similarity.spike_rdms": ("spike_rdm",),
     "similarity.comparison": ("compare_cka", "compare_rdms"),
+    "similarity.alignment": (
+        "ShapeMetric",
+        "cca",
+        "cka",
+        "compare_by",
+        "dsa",
+        "jackknife",
+        "soft_matching",
+        "stochastic_shape",
+    ),
     "similarity.inference": ("infer",),
+    "similarity.regression": ("partition_variance", "regress_rdm", "reweight_features"),
+    "similarity.predictivity": ("normalize", "predict_responses"),
     "similarity.arrangement": ("arrange",),
     "plots.geometry": ("plot_arrangement", "plot_layer_time", "plot_matrix", "plot_rdm"),
     "plots.pictures": ("plot_raster", "plot_stimuli"),

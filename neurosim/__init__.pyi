@@ -135,6 +135,33 @@ from neurosim.schema import (
 from neurosim.schema import (
     as_stimuli as as_stimuli,
 )
+from neurosim.schema import (
+    as_trials as as_trials,
+)
+from neurosim.similarity.alignment import (
+    ShapeMetric as ShapeMetric,
+)
+from neurosim.similarity.alignment import (
+    cca as cca,
+)
+from neurosim.similarity.alignment import (
+    cka as cka,
+)
+from neurosim.similarity.alignment import (
+    compare_by as compare_by,
+)
+from neurosim.similarity.alignment import (
+    dsa as dsa,
+)
+from neurosim.similarity.alignment import (
+    jackknife as jackknife,
+)
+from neurosim.similarity.alignment import (
+    soft_matching as soft_matching,
+)
+from neurosim.similarity.alignment import (
+    stochastic_shape as stochastic_shape,
+)
 from neurosim.similarity.arrangement import (
     arrange as arrange,
 )
@@ -147,8 +174,32 @@ from neurosim.similarity.comparison import (
 from neurosim.similarity.inference import (
     infer as infer,
 )
+from neurosim.similarity.noise import (
+    noise_precision as noise_precision,
+)
+from neurosim.similarity.predictivity import (
+    normalize as normalize,
+)
+from neurosim.similarity.predictivity import (
+    predict_responses as predict_responses,
+)
 from neurosim.similarity.rdms import (
     compute_rdm as compute_rdm,
+)
+from neurosim.similarity.rdms import (
+    searchlights as searchlights,
+)
+from neurosim.similarity.regression import (
+    partition_variance as partition_variance,
+)
+from neurosim.similarity.regression import (
+    regress_rdm as regress_rdm,
+)
+from neurosim.similarity.regression import (
+    reweight_features as reweight_features,
+)
+from neurosim.similarity.spike_rdms import (
+    spike_rdm as spike_rdm,
 )
 from neurosim.stimuli.cifar10 import (
     load_cifar10 as load_cifar10,

@@ -15,6 +15,7 @@ import xarray as xr
 
 STIMULUS, TRIAL, TIME, UNIT = "stimulus", "trial", "time", "unit"
 STIMULUS_OTHER = "stimulus_other"
+FINITE_BLOCK = 2**23
 RESPONSE_DIMS = (STIMULUS, TRIAL, TIME, UNIT)
 STIMULUS_DIMS = (STIMULUS, TIME, "channel", "y", "x", UNIT)
 UNITS_OF = {
@@ -155,8 +156,57 @@ def as_responses(
     return check_responses(responses, "as_responses")
 
 
-def check_responses(responses: xr.DataArray, who: str = "check_responses") -> xr.DataArray:
-    """Return `responses`, transposed to (stimulus, trial, time, unit), or raise :class:`SchemaError`."""
+def as_trials(
+    observations: npt.ArrayLike, stimuli: Sequence[str], *, trials: Sequence[Any] | None = None
+) -> xr.DataArray:
+    """Label single observations, in any order and number a stimulus, as responses with a ``trial`` dim.
+
+    Parameters
+    ----------
+    observations : array (observation, unit).
+    stimuli : stimulus id of every observation.
+    trials : trial (run, session) of every observation; when absent, the observations of a stimulus are counted.
+
+    Returns
+    -------
+    responses (stimulus, trial, unit). Where some stimulus has fewer trials, the empty places are NaN and a label
+    ``measured`` (stimulus, trial) says so; what cannot handle them refuses them.
+
+    Raises
+    ------
+    SchemaError : another number of stimuli or trials than of observations, or a trial that has a stimulus twice.
+
+    Examples
+    --------
+    >>> as_trials(np.ones((3, 2)), ["a", "b", "a"]).measured.values.tolist()
+    [[True, True], [True, False]]
+    """
+    values = np.asarray(observations, dtype=float)
+    if values.ndim != 2 or len(stimuli) != len(values) or (trials is not None and len(trials) != len(values)):
+        raise SchemaError(
+            f"as_trials: observations of shape {values.shape} need one stimulus (found {len(stimuli)}) and one trial "
+            f"(found {'none' if trials is None else len(trials)}) each."
+        )
+    ids = list(dict.fromkeys(str(s) for s in stimuli))
+    row = [ids.index(str(s)) for s in stimuli]
+    if trials is None:
+        trials = [row[:i].count(r) for i, r in enumerate(row)]
+    names, column = np.unique(np.asarray(trials), return_inverse=True)
+    filled = np.full((len(ids), len(names), values.shape[1]), np.nan)
+    measured = np.zeros(filled.shape[:2], dtype=bool)
+    for r, c, value in zip(row, column, values, strict=True):
+        if measured[r, c]:
+            raise SchemaError(f"as_trials: trial {names[c]} has stimulus {ids[r]!r} twice; average the two first.")
+        measured[r, c], filled[r, c] = True, value
+    responses = xr.DataArray(filled, dims=(STIMULUS, TRIAL, UNIT), coords={STIMULUS: ids, TRIAL: names})
+    return responses if measured.all() else responses.assign_coords(measured=((STIMULUS, TRIAL), measured))
+
+
+def check_responses(responses: xr.DataArray, who: str = "check_responses", *, leading: bool = False) -> xr.DataArray:
+    """Return `responses`, transposed to (stimulus, trial, time, unit), or raise :class:`SchemaError`.
+
+    With `leading`, dims of other names are welcome and come first.
+    """
     missing = [d for d in (STIMULUS, UNIT) if d not in responses.dims]
     if missing:
         raise SchemaError(
@@ -164,7 +214,7 @@ def check_responses(responses: xr.DataArray, who: str = "check_responses") -> xr
             "rename them with .rename(...) to stimulus, trial, time, unit."
         )
     unknown = [str(d) for d in responses.dims if d not in RESPONSE_DIMS]
-    if unknown:
+    if unknown and not leading:
         raise SchemaError(
             f"{who}: unknown dims {unknown}; responses have {', '.join(RESPONSE_DIMS)}."
             f"{suggest(unknown[0], RESPONSE_DIMS)}"
@@ -174,7 +224,7 @@ def check_responses(responses: xr.DataArray, who: str = "check_responses") -> xr
         raise SchemaError(f"{who}: responses are empty along {empty}; a layer needs at least one unit and stimulus.")
     responses = _with_ids(responses, None, who)
     check_finite(responses, who)
-    return responses.transpose(*[d for d in RESPONSE_DIMS if d in responses.dims])
+    return responses.transpose(*unknown, *[d for d in RESPONSE_DIMS if d in responses.dims])
 
 
 def as_rdm(
@@ -237,18 +287,27 @@ def check_rdm(rdm: xr.DataArray, who: str = "check_rdm") -> xr.DataArray:
 
 
 def check_finite(array: xr.DataArray, who: str) -> None:
-    """Raise :class:`SchemaError` if `array` holds NaN or infinity, naming the first place."""
-    values = array.values
-    if not np.issubdtype(values.dtype, np.inexact):
+    """Raise :class:`SchemaError` if `array` holds NaN or infinity, naming the first place; read it in blocks."""
+    if not np.issubdtype(array.dtype, np.inexact):
         return
-    bad = ~np.isfinite(values)
-    if bad.any():
-        first = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        place = ", ".join(f"{d}={i}" for d, i in zip(array.dims, first, strict=True))
-        raise SchemaError(
-            f"{who}: {int(bad.sum())} of {bad.size} values are NaN or infinite, the first at ({place}); "
-            "drop or impute them first."
-        )
+    last = array.dims[-1] if array.dims else None
+    n_last = array.shape[-1] if last is not None else 1
+    step = max(1, FINITE_BLOCK // max(1, array.size // max(1, n_last)))
+    for start in range(0, n_last, step):
+        block = array if last is None else array.isel({last: slice(start, start + step)})
+        values = block.values
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(values.sum()):
+                continue
+        bad = ~np.isfinite(values)
+        if bad.any():
+            first = np.array(np.unravel_index(int(np.argmax(bad)), bad.shape))
+            first[-1:] += start
+            place = ", ".join(f"{d}={i}" for d, i in zip(array.dims, first, strict=True))
+            raise SchemaError(
+                f"{who}: {int(bad.sum())} of {bad.size} values are NaN or infinite, the first at ({place}); "
+                "drop or impute them first."
+            )
 
 
 def stimulus_labels(array: xr.DataArray) -> dict[str, np.ndarray]:

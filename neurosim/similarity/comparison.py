@@ -9,20 +9,28 @@ import numpy as np
 import xarray as xr
 
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli, suggest
-from neurosim.similarity import kernels
+from neurosim.similarity.kernels import alignment
+from neurosim.similarity.kernels.arrays import Array, is_torch_array, upper
+from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE, METHODS, bures, cross_scores, embed
 
 log = logging.getLogger(__name__)
-METHODS = (*kernels.METHODS_OF_INNER_PRODUCTS, "tau_a")
 
 
-def compare_rdms(a: xr.DataArray, b: xr.DataArray, method: str = "spearman") -> xr.DataArray:
+def compare_rdms(
+    a: xr.DataArray, b: xr.DataArray, method: str = "spearman", *, sigma_k: xr.DataArray | None = None
+) -> xr.DataArray:
     """Compare every RDM of `a` with every RDM of `b` (https://doi.org/10.7554/eLife.82566).
 
     Parameters
     ----------
-    a, b : RDMs (..., stimulus, stimulus_other), or bare square arrays; the same stimuli in any order.
-    method : "cosine", "corr", "spearman", "rho_a" (Spearman without credit for ties), "tau_a", or "whitened_cosine",
-        "whitened_corr" (whitened by the covariance of distances of independent noise).
+    a, b : RDMs (..., stimulus, stimulus_other), or bare square arrays; the same stimuli in any order. Torch tensors
+        (n, stimulus, stimulus_other) give a tensor of scores on their device, differentiable.
+    method : "cosine", "corr", "spearman", "rho_a" (Spearman without credit for ties), "tau_a", "tau_b" (Kendall),
+        "whitened_cosine", "whitened_corr" (whitened by the covariance of distances under noise,
+        https://arxiv.org/abs/2007.02789), or "bures" (normalised Bures similarity of squared distances,
+        https://arxiv.org/abs/2311.11436).
+    sigma_k : covariance of noise between stimuli (stimulus, stimulus_other) for the whitened methods; independent
+        and equal when absent.
 
     Returns
     -------
@@ -41,16 +49,16 @@ def compare_rdms(a: xr.DataArray, b: xr.DataArray, method: str = "spearman") -> 
     1.0
     """
     check_method(method, METHODS, "compare_rdms")
+    if is_torch_array(a):
+        return _compare_tensors(a, b, method, sigma_k)
     a = check_rdm(a if isinstance(a, xr.DataArray) else as_rdm(a), "compare_rdms")
     b = check_rdm(b if isinstance(b, xr.DataArray) else as_rdm(b), "compare_rdms")
     b = same_stimuli(a, b, "compare_rdms")
-    first, second = rdm_vectors(a, method, "compare_rdms"), rdm_vectors(b, method, "compare_rdms")
-    if method == "tau_a":
-        scores = np.array([[kernels.tau_a(x, y) for y in second] for x in first])
-    else:
-        ones = np.ones((1, a.sizes["stimulus"]))
-        gram = kernels.gram_of_features(np.concatenate([first, second]), ones, method)[0]
-        scores = gram[: len(first), len(first) :]
+    noise = _stimulus_noise(sigma_k, a, method)
+    rdm_vectors(a, method, "compare_rdms"), rdm_vectors(b, method, "compare_rdms")
+    n = a.sizes["stimulus"]
+    first, second = (np.asarray(r.values, dtype=float).reshape(-1, n, n) for r in (a, b))
+    scores = cross_scores(first, second, method, noise)
     lead_a, lead_b = a.dims[:-2], b.dims[:-2]
     renamed = tuple(f"{d}_other" if d in lead_a else d for d in lead_b)
     result = xr.DataArray(scores.reshape(a.shape[:-2] + b.shape[:-2]), dims=(*lead_a, *renamed))
@@ -83,8 +91,8 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
         raise InputError(f"compare_cka: CKA is made of euclidean RDMs, found metric {rdms.attrs.get('metric')!r}.")
     if rdms.sizes["stimulus"] < 4:
         raise InputError(f"compare_cka: debiased CKA needs 4 stimuli, found {rdms.sizes['stimulus']}.")
-    grams = kernels.centred_gram(rdms.values)
-    kernel = kernels.debiased_cka if debiased else kernels.cka
+    grams = alignment.centred_gram(rdms.values)
+    kernel = alignment.debiased_cka_of_grams if debiased else alignment.cka_of_grams
     n = len(grams)
     scores = np.ones((n, n))
     for i, j in product(range(n), range(n)):
@@ -102,10 +110,39 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     )
 
 
+def _stimulus_noise(sigma_k: xr.DataArray | None, rdm: xr.DataArray, method: str) -> np.ndarray | None:
+    if sigma_k is None:
+        return None
+    if not method.startswith("whitened"):
+        raise InputError(f"compare_rdms: {method} takes no sigma_k; whitened_cosine and whitened_corr do.")
+    if isinstance(sigma_k, xr.DataArray) and "stimulus" in sigma_k.coords:
+        sigma_k = same_stimuli(rdm, sigma_k, "compare_rdms")
+    noise, n = np.asarray(sigma_k, dtype=float), rdm.sizes["stimulus"]
+    if noise.shape != (n, n) or not np.allclose(noise, noise.T) or np.linalg.eigvalsh(noise)[0] <= 0:
+        raise InputError(
+            f"compare_rdms: sigma_k is a positive definite covariance of {n} x {n} stimuli, found {noise.shape}; "
+            "add a little to its diagonal if it is singular."
+        )
+    return noise
+
+
+def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Array | None) -> Array:
+    if method not in DIFFERENTIABLE:
+        raise InputError(f"compare_rdms: {method} of tensors is not available; methods: {', '.join(DIFFERENTIABLE)}.")
+    if a.ndim != 3 or b.ndim != 3 or a.shape[1:] != b.shape[1:] or a.shape[1] != a.shape[2]:
+        raise InputError(
+            f"compare_rdms: tensors have shape (n, stimulus, stimulus), found {tuple(a.shape)} and {tuple(b.shape)}."
+        )
+    if method == "bures":
+        return bures(a, b)
+    return embed(a, method, sigma_k) @ embed(b, method, sigma_k).mT
+
+
 def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
     """Return the upper entries (n, P) of the RDMs, or say which one a comparison is not defined for."""
-    vectors = kernels.upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
-    flat = np.abs(vectors).max(axis=1) == 0 if "cosine" in method else np.ptp(vectors, axis=1) == 0
+    vectors = upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
+    needs_spread = "cosine" not in method and method != "bures"
+    flat = np.ptp(vectors, axis=1) == 0 if needs_spread else np.abs(vectors).max(axis=1) == 0
     if flat.any():
         lead = [str(d) for d in rdm.dims[:-2]]
         index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()

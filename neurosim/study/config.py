@@ -16,7 +16,7 @@ from neurosim.biophysics.ladder import RUNGS
 from neurosim.networks.specifications import ARCHITECTURES
 from neurosim.recordings.datasets import list_datasets, list_recordings
 from neurosim.schema import InputError, suggest
-from neurosim.similarity.kernels import METHODS_OF_INNER_PRODUCTS
+from neurosim.similarity.inference import INFERENCE_METHODS
 from neurosim.similarity.rdms import METRICS
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$"
@@ -174,6 +174,7 @@ class Comparison(_Strict):
     metric: str = "correlation"
     method: str = "spearman"
     resample: tuple[Literal["subject", "stimulus"], ...] = ("subject", "stimulus")
+    estimate: Literal["jackknife", "bootstrap"] = "jackknife"
     n_bootstrap: Annotated[int, Field(ge=50, le=10**6)] = 1000
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     correction: Literal["holm", "fdr"] = "holm"
@@ -281,7 +282,7 @@ def _check_names(study: Study, name: str) -> None:
             )
 
     one_of(study.comparison.metric, METRICS, "comparison.metric")
-    one_of(study.comparison.method, METHODS_OF_INNER_PRODUCTS, "comparison.method")
+    one_of(study.comparison.method, INFERENCE_METHODS, "comparison.method")
     if isinstance(study.stimuli, DatasetStimuli):
         one_of(study.stimuli.dataset, list_datasets(), "stimuli.dataset")
     for key, subject in study.subjects.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import xarray as xr
 from markupsafe import Markup
 
@@ -214,7 +215,7 @@ def _score_table(study: Study, brain: str, table: xr.Dataset) -> dict[str, Any]:
     note = (
         f"{table.attrs['method']} between RDMs: '{study.comparison.metric}' for the layers, "
         f"{_metric_of(study.brains[brain])} for the recording; {table.attrs['n_subjects']} subjects, "
-        f"{table.attrs['n_stimuli']} stimuli; resampled: {table.attrs['resample']}; {int(table['df'])} degrees of freedom; "
+        f"{table.attrs['n_stimuli']} stimuli; resampled: {table.attrs['resample']}; {_range(table['df'].values)} degrees of freedom; "
         f"p corrected ({table.attrs['correction']}).{ceiling}"
     )
     rows = [
@@ -253,6 +254,11 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
+def _range(values: np.ndarray) -> str:
+    low, high = float(values.min()), float(values.max())
+    return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+
+
 def _metric_of(brain: Any) -> str:
     return "as published" if isinstance(brain, DatasetBrain) else f"'{brain.metric}'"
 
@@ -261,12 +267,18 @@ def _methods(study: Study) -> str:
     c = study.comparison
     held_back = HELD_BACK if isinstance(study.stimuli, DigitsStimuli) else ""
     factors = " and ".join({"subject": "subjects", "stimulus": "stimuli"}[f] for f in c.resample)
+    uncertainty = (
+        f"two-factor jackknife over {factors}: each is left out once, and what both share is counted once"
+        if c.estimate == "jackknife" and len(c.resample) == 2
+        else f"jackknife over {factors}"
+        if c.estimate == "jackknife"
+        else f"bootstrap over {factors} with {c.n_bootstrap} samples, noise counted once (two-factor correction)"
+    )
     return (
         f"{held_back}Responses of every layer, summed (spikes) or averaged over time, give RDMs by the metric '{c.metric}'. RDMs "
-        f"are compared by '{c.method}'. Uncertainty: bootstrap over {factors} with {c.n_bootstrap} "
-        "samples, noise counted once (two-factor correction); t-tests with the smaller number of resampled subjects or "
-        f"stimuli minus one degrees of freedom; p values corrected by '{c.correction}'. The upper noise ceiling is a "
-        "proven bound on the score of any RDM, the lower one the score of the mean of the other subjects."
+        f"are compared by '{c.method}'. Uncertainty: {uncertainty}; t-tests, p values corrected by '{c.correction}'. The "
+        "upper noise ceiling is the best score any RDM could reach (or a proven bound on it), the lower one the score of "
+        "the mean of the other subjects."
     )
 
 

@@ -10,16 +10,18 @@ from scipy import stats
 
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import InputError, as_rdm
-from neurosim.similarity import kernels
 from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import METHODS, compare_cka, compare_rdms
+from neurosim.similarity.kernels import alignment, patterns
+from neurosim.similarity.kernels.arrays import to_square, upper
+from neurosim.similarity.kernels.resampling import gram_of_features
 
 seeds = st.integers(0, 2**32 - 1)
 
 
 def rdms(seed, n=2, k=8, digits=None):
     values = np.random.default_rng(seed).random((n, k * (k - 1) // 2)) + 0.1
-    return kernels.to_square(values if digits is None else np.round(values, digits), k)
+    return to_square(values if digits is None else np.round(values, digits), k)
 
 
 def score(a, b, method):
@@ -29,7 +31,7 @@ def score(a, b, method):
 @given(seed=seeds, digits=st.sampled_from([None, 1]))
 def test_equals_scipy_with_and_without_ties(seed, digits):
     a, b = rdms(seed, digits=digits)
-    x, y = kernels.upper(a), kernels.upper(b)
+    x, y = upper(a), upper(b)
     assert score(a, b, "corr") == pytest.approx(stats.pearsonr(x, y)[0], abs=1e-10)
     assert score(a, b, "spearman") == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-10)
     assert score(a, b, "cosine") == pytest.approx(x @ y / np.sqrt(x @ x * (y @ y)), abs=1e-10)
@@ -38,7 +40,7 @@ def test_equals_scipy_with_and_without_ties(seed, digits):
 @given(seed=seeds)
 def test_tau_a_is_kendall_without_ties(seed):
     a, b = rdms(seed)
-    assert score(a, b, "tau_a") == pytest.approx(stats.kendalltau(kernels.upper(a), kernels.upper(b))[0], abs=1e-10)
+    assert score(a, b, "tau_a") == pytest.approx(stats.kendalltau(upper(a), upper(b))[0], abs=1e-10)
 
 
 @pytest.mark.oracle
@@ -60,7 +62,7 @@ def test_equals_rsatoolbox(ours, theirs):
         a, b = rdms(seed, k=9, digits=2)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            pair = [rsatoolbox.rdm.RDMs(kernels.upper(r)[None]) for r in (a, b)]
+            pair = [rsatoolbox.rdm.RDMs(upper(r)[None]) for r in (a, b)]
             wanted = float(rsatoolbox.rdm.compare(*pair, method=theirs)[0, 0])
         assert score(a, b, ours) == pytest.approx(wanted, abs=2e-5 if "whitened" in ours else 1e-10)
 
@@ -75,22 +77,22 @@ def test_whitened_closed_form_equals_dense_algebra_under_resampling(counts):
     contrasts[np.arange(len(rows)), columns] = -1
     keep = drawn[rows] != drawn[columns]
     inverse = np.linalg.inv(((contrasts @ contrasts.T) ** 2)[np.ix_(keep, keep)])
-    a, b = (kernels.to_square(v, 6)[drawn[rows], drawn[columns]][keep] for v in (x, y))
+    a, b = (to_square(v, 6)[drawn[rows], drawn[columns]][keep] for v in (x, y))
     wanted = a @ inverse @ b / np.sqrt(a @ inverse @ a * (b @ inverse @ b))
-    found = kernels.gram_of_features(np.stack([x, y]), np.array([counts], dtype=float), "whitened_cosine")
+    found = gram_of_features(np.stack([x, y]), np.array([counts], dtype=float), "whitened_cosine")
     assert found[0, 0, 1] == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.parametrize("method", ["cosine", "corr", "spearman", "rho_a"])
 def test_weights_equal_a_resampled_rdm(method):
     """Counting a stimulus twice is the RDM in which it stands twice, without the entry with itself."""
-    features = kernels.upper(rdms(3, n=3, k=7, digits=1))
+    features = upper(rdms(3, n=3, k=7, digits=1))
     counts = np.array([2, 1, 1, 1, 2, 0, 0])
     drawn = np.repeat(np.arange(7), counts)
     rows, columns = np.triu_indices(len(drawn), 1)
     keep = drawn[rows] != drawn[columns]
-    resampled = kernels.to_square(features, 7)[:, drawn[rows], drawn[columns]][:, keep]
-    found = kernels.gram_of_features(features, counts[None].astype(float), method)[0]
+    resampled = to_square(features, 7)[:, drawn[rows], drawn[columns]][:, keep]
+    found = gram_of_features(features, counts[None].astype(float), method)[0]
     plain = {"cosine": _cosine, "corr": _corr, "spearman": _spearman, "rho_a": _rho_a}[method]
     for i in range(3):
         for j in range(3):
@@ -156,7 +158,7 @@ def test_cka_from_distances_equals_cka_of_features():
     x, y = rng.normal(size=(12, 30)), rng.normal(size=(12, 5))
     x, y = x - x.mean(0), y - y.mean(0)
     norms = [np.linalg.norm(x.T @ y), np.linalg.norm(x.T @ x), np.linalg.norm(y.T @ y)]
-    pair = as_rdm(np.stack([kernels.euclidean(v) for v in (x, y)]), dims=("model",), metric="euclidean")
+    pair = as_rdm(np.stack([patterns.euclidean(v) for v in (x, y)]), dims=("model",), metric="euclidean")
     pair = pair.assign_coords(model=["x", "y"])
     found = compare_cka(pair, debiased=False)
     assert float(found[0, 1]) == pytest.approx(norms[0] ** 2 / (norms[1] * norms[2]), abs=1e-12)
@@ -166,9 +168,9 @@ def test_debiased_cka_of_independent_responses_is_zero_on_average():
     rng = np.random.default_rng(0)
     plain, debiased = [], []
     for _ in range(200):
-        grams = [kernels.centred_gram(kernels.euclidean(rng.normal(size=(12, 50)))) for _ in range(2)]
-        plain.append(kernels.cka(*grams))
-        debiased.append(kernels.debiased_cka(*grams))
+        grams = [alignment.centred_gram(patterns.euclidean(rng.normal(size=(12, 50)))) for _ in range(2)]
+        plain.append(alignment.cka_of_grams(*grams))
+        debiased.append(alignment.debiased_cka_of_grams(*grams))
     assert np.mean(plain) > 0.5
     assert abs(np.mean(debiased)) < 4 * np.std(debiased) / np.sqrt(200)
 

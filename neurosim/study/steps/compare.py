@@ -26,6 +26,7 @@ def run(job: Job) -> None:
         data,
         method=config["method"],
         resample=resample,
+        estimate=config["estimate"],
         n=config["n_bootstrap"],
         rng=seed_of(config["seed"], "infer", name),
         alpha=config["alpha"],

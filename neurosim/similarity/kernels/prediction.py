@@ -1,0 +1,86 @@
+"""Linear prediction of responses from responses, all target units at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.similarity.kernels.alignment import transport_plan
+
+PENALTIES = 10.0 ** np.arange(-4, 7)
+
+
+def ridge_weights(x: np.ndarray, y: np.ndarray, penalties: np.ndarray, choice: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ridge weights (P, U) of centred `x` (K, P) for centred `y` (K, U), and the penalty (U,) chosen for each unit.
+
+    One singular value decomposition serves all penalties and units. Penalties are relative to the mean squared singular
+    value. `choice` is "generalised" cross-validation (https://doi.org/10.1080/00401706.1979.10489751), or
+    "leave_one_out", both in closed form.
+    """
+    u, values, vh = np.linalg.svd(x, full_matrices=False)
+    kept = values > 1e-10 * values[0]
+    u, values, vh = u[:, kept], values[kept], vh[kept]
+    squares, projected = values**2, u.T @ y
+    scale = squares.mean()
+    losses = np.stack([_ridge_loss(u, squares, projected, y, p * scale, choice) for p in penalties])
+    penalty = penalties[losses.argmin(0)] * scale
+    weights = vh.T @ (values[:, None] * projected / (squares[:, None] + penalty))
+    return weights, penalty / scale
+
+
+def _ridge_loss(
+    u: np.ndarray, squares: np.ndarray, projected: np.ndarray, y: np.ndarray, penalty: float, choice: str
+) -> np.ndarray:
+    """Estimate of the squared error (U,) on new samples; the intercept takes one degree of freedom."""
+    shrink = squares / (squares + penalty)
+    residual = y - u @ (shrink[:, None] * projected)
+    n = len(y)
+    if choice == "generalised":
+        return (residual**2).mean(0) / max(1 - (shrink.sum() + 1) / n, 1e-6) ** 2
+    leverage = (u**2) @ shrink + 1 / n
+    return ((residual / np.maximum(1 - leverage, 1e-6)[:, None]) ** 2).mean(0)
+
+
+def matched_prediction(
+    train: np.ndarray, target: np.ndarray, test: np.ndarray, similarity: np.ndarray, soft: bool
+) -> np.ndarray:
+    """Predict every target unit from the source units it is matched with on the training stimuli.
+
+    One-to-one: the most correlated source unit, with its slope. Soft: the average of standardised source units
+    under the best transport plan of `similarity` (P, U), scaled to the target.
+    """
+    mean, deviation = train.mean(0), train.std(0)
+    deviation = np.where(deviation > 0, deviation, np.inf)
+    standard, standard_test = (train - mean) / deviation, (test - mean) / deviation
+    if soft:
+        plan = transport_plan(similarity)
+        plan = plan / plan.sum(0)
+    else:
+        plan = np.zeros_like(similarity)
+        plan[similarity.argmax(0), np.arange(similarity.shape[1])] = 1.0
+    fitted = standard @ plan
+    centred = target - target.mean(0)
+    power = (fitted**2).sum(0)
+    slope = (fitted * centred).sum(0) / np.where(power > 0, power, np.inf)
+    return (standard_test @ plan) * slope + target.mean(0)
+
+
+def jackknifed_correlations(predicted: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation (U,) of predictions with observations (K, U), and with every stimulus left out (K, U).
+
+    A unit whose prediction or observation does not vary has a correlation of 0.
+    """
+    n = len(predicted)
+    x, y = predicted - predicted.mean(0), observed - observed.mean(0)
+    xx, yy, xy = (x**2).sum(0), (y**2).sum(0), (x * y).sum(0)
+    shrink = n / (n - 1)
+    floor = 1e-12 * np.maximum(xx, 1e-300), 1e-12 * np.maximum(yy, 1e-300)
+    left = _ratio(xy - shrink * x * y, xx - shrink * x**2, yy - shrink * y**2, floor)
+    flat_x = xx <= 1e-20 * (predicted**2).sum(0)
+    flat_y = yy <= 1e-20 * (observed**2).sum(0)
+    score = np.where(flat_x | flat_y, 0.0, _ratio(xy, xx, yy, floor))
+    return score, np.where(flat_x | flat_y, 0.0, left)
+
+
+def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, floor: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    valid = (xx > floor[0]) & (yy > floor[1])
+    return np.where(valid, xy / np.sqrt(np.where(valid, xx * yy, 1.0)), 0.0)

@@ -1,0 +1,159 @@
+"""Scores of RDMs under resampling of the stimuli: linear algebra instead of a loop over resampled RDMs.
+
+Drawing stimulus i ``w_i`` times gives the pair (i, j) the weight ``w_i w_j``; entries of a stimulus with itself have
+none. So every inner product of every sample is one entry of a matrix product: weights times products of features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from neurosim.similarity.kernels.arrays import n_block, to_square
+from neurosim.similarity.kernels.comparisons import INNER_PRODUCTS, tau_a
+
+METHODS = (*INNER_PRODUCTS, "tau_a")
+SINGULAR = 1e-8
+LINEAR = ("cosine", "corr", "whitened_cosine", "whitened_corr")
+
+
+def pair_weights(counts: np.ndarray) -> np.ndarray:
+    """Weight of every pair, (..., P), when stimulus i was drawn ``counts[..., i]`` times."""
+    rows, columns = np.triu_indices(counts.shape[-1], 1)
+    return counts[..., rows] * counts[..., columns]
+
+
+def gram_of_features(
+    features: np.ndarray, counts: np.ndarray, method: str, *, n_models: int = 0, normalise: bool = True
+) -> np.ndarray:
+    """Inner products of RDMs as `method` embeds them, under resampling of the stimuli.
+
+    Parameters
+    ----------
+    features : RDMs (F, P), upper entries.
+    counts : (N, K), how often each stimulus was drawn in each sample; a row of ones is the plain comparison.
+    method : one of ``METHODS``.
+    n_models : the first so many RDMs are not compared with each other: their entries are NaN.
+    normalise : give scores; without it, for the linear methods, the plain inner products.
+
+    Returns
+    -------
+    (N, F, F), the score of every RDM with every other in every sample.
+    """
+    pairs = _wanted_pairs(len(features), n_models)
+    if method == "tau_a":
+        return _filled(_kendall(features, counts, pairs), pairs, len(features))
+    if method in ("spearman", "rho_a"):
+        products = _rank_products(features, counts, pairs)
+        if method == "rho_a":
+            total = pair_weights(counts).sum(1)
+            return _filled(products * (12 / (total**3 - total))[:, None], pairs, len(features))
+        return _normalised(_filled(products, pairs, len(features)))
+    centre = method.endswith("corr")
+    if centre:
+        features = features - features.mean(1, keepdims=True)
+    weighted, sums, total = _weighted_products(features, counts, pairs)
+    mean = sums / total[:, None] if centre else np.zeros_like(sums)
+    products = weighted - mean[:, pairs[0]] * sums[:, pairs[1]]
+    if method.startswith("whitened"):
+        products = 2 * products - _row_sum_products(features, mean, counts, pairs)
+    gram = _filled(products, pairs, len(features))
+    return _normalised(gram) if normalise else gram
+
+
+def weighted_ranks(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mid-ranks (N, F, P) of features (F, P) whose entry p occurs ``weights[n, p]`` times."""
+    out = np.empty((len(weights), *features.shape))
+    for f, feature in enumerate(features):
+        order = np.argsort(feature, kind="stable")
+        ordered = feature[order]
+        last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        cumulated = np.cumsum(weights[:, order], axis=1)
+        if len(last) == len(order):
+            ranks = cumulated - (weights[:, order] - 1) / 2
+        else:
+            high = cumulated[:, last]
+            low = np.concatenate([np.zeros((len(high), 1)), high[:, :-1]], axis=1)
+            ranks = np.repeat((low + high + 1) / 2, np.diff(np.append(-1, last)), axis=1)
+        out[:, f, order] = ranks
+    return out
+
+
+def _wanted_pairs(n_features: int, n_models: int) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = np.triu_indices(n_features)
+    wanted = (columns >= n_models) | (rows == columns)
+    return rows[wanted], columns[wanted]
+
+
+def _weighted_products(
+    features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted sums over entries of products (N, pairs), of features (N, F), and of weights (N,)."""
+    rows, columns = np.triu_indices(counts.shape[1], 1)
+    n_samples, n_features = len(counts), len(features)
+    products, sums = np.zeros((n_samples, len(pairs[0]))), np.zeros((n_samples, n_features))
+    total = np.zeros(n_samples)
+    step = n_block(n_samples + len(pairs[0]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        weights = counts[:, rows[part]] * counts[:, columns[part]]
+        block = features[:, part]
+        products += weights @ (block[pairs[0]] * block[pairs[1]]).T
+        sums += weights @ block.T
+        total += weights.sum(1)
+    return products, sums, total
+
+
+def _row_sum_products(
+    features: np.ndarray, mean: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Sum products of row sums: what whitening by the covariance of independent noise takes off, in closed form."""
+    n = counts.sum(1, keepdims=True)
+    square = to_square(features, counts.shape[1])
+    row_sums = np.stack([counts @ s for s in square]) - mean.T[:, :, None] * (n - counts)
+    diagonal = n / 2 + 1 - counts
+    inverse = 1 / np.where(diagonal == 0, SINGULAR, diagonal)
+    scaled = counts * inverse
+    solved = row_sums * inverse
+    solved -= ((row_sums * scaled).sum(-1) / (2 + scaled.sum(1)))[..., None] * inverse
+    left, right = (row_sums * counts).transpose(1, 0, 2), solved.transpose(1, 2, 0)
+    return (left @ right)[:, pairs[0], pairs[1]]
+
+
+def _rank_products(features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    products = np.empty((len(counts), len(pairs[0])))
+    for part in _sample_blocks(len(counts), features.size):
+        weights = pair_weights(counts[part])
+        ranks = weighted_ranks(features, weights)
+        ranks -= (weights.sum(1)[:, None, None] + 1) / 2
+        gram = (ranks * weights[:, None]) @ ranks.transpose(0, 2, 1)
+        products[part] = gram[:, pairs[0], pairs[1]]
+    return products
+
+
+def _kendall(features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    scores = np.empty((len(counts), len(pairs[0])))
+    for n, weights in enumerate(pair_weights(counts).astype(int)):
+        expanded = np.repeat(features, weights, axis=1)
+        scores[n] = [tau_a(expanded[i], expanded[j]) for i, j in zip(*pairs, strict=True)]
+    return scores
+
+
+def _sample_blocks(n_samples: int, size: int) -> Iterator[slice]:
+    step = n_block(size)
+    for start in range(0, n_samples, step):
+        yield slice(start, start + step)
+
+
+def _filled(values: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], n_features: int) -> np.ndarray:
+    gram = np.full((len(values), n_features, n_features), np.nan)
+    gram[:, pairs[0], pairs[1]] = values
+    gram[:, pairs[1], pairs[0]] = values
+    return gram
+
+
+def _normalised(gram: np.ndarray) -> np.ndarray:
+    norm = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return gram / (norm[:, :, None] * norm[:, None, :])

@@ -1,0 +1,194 @@
+"""Predictivity: how well the units of one subject predict those of another, and how much of that was possible."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from neurosim.runtime import as_rng, track
+from neurosim.schema import InputError, check_responses, same_stimuli, suggest
+from neurosim.similarity.alignment import unit_correlations
+from neurosim.similarity.kernels import prediction as kernels
+
+log = logging.getLogger(__name__)
+METHODS = ("ridge", "pls", "one_to_one", "soft_matching")
+DIRECTIONS = ("forward", "reverse", "both")
+CHOICES = ("generalised", "leave_one_out")
+
+
+def predict_responses(
+    source: xr.DataArray,
+    target: xr.DataArray,
+    *,
+    method: str = "ridge",
+    direction: str = "forward",
+    folds: int = 10,
+    penalty_by: str = "generalised",
+    n_components: int = 25,
+    rng: np.random.Generator | int | None = 0,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Score the prediction of held-out responses of every target unit (https://doi.org/10.1073/pnas.1403112111).
+
+    Parameters
+    ----------
+    source, target : responses (stimulus, [trial,] unit) to the same stimuli; trials are averaged.
+    method : "ridge"; "pls", partial least squares (https://doi.org/10.1016/S0169-7439(01)00155-1); "one_to_one", the
+        most correlated source unit; "soft_matching" (https://arxiv.org/abs/2311.09466).
+    direction : "forward" predicts the target, "reverse" the source from the target, "both" does both: a model with
+        more to it than the brain shows predicts well and is predicted badly.
+    folds : parts of the stimuli, each held out once.
+    penalty_by : how ridge chooses one penalty a unit within the training stimuli: "generalised" cross-validation or
+        "leave_one_out".
+    n_components : of "pls".
+    rng : seed or generator that deals stimuli into folds.
+    progress : show a bar over folds.
+
+    Returns
+    -------
+    Dataset: ``score`` (unit), Pearson correlation of prediction and response over all held-out stimuli;
+    ``standard_error`` (unit) and those of ``median_score`` by leaving out each stimulus of the predictions;
+    ``penalty`` (unit) of ridge, the geometric mean over folds. For "both" along a dim ``direction`` instead: only
+    ``median_score`` and ``median_standard_error``, and their mean ``both_score``.
+
+    Raises
+    ------
+    InputError : unknown names, different stimuli, or fewer than 2 stimuli a fold.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> x = np.random.default_rng(0).normal(size=(40, 5))
+    >>> found = predict_responses(as_responses(x), as_responses(x[:, :2] + 1))
+    >>> bool(found.score.min() > 0.999)
+    True
+    """
+    for name, known, what in (
+        (method, METHODS, "method"),
+        (direction, DIRECTIONS, "direction"),
+        (penalty_by, CHOICES, "choice"),
+    ):
+        if name not in known:
+            raise InputError(f"predict_responses: no {what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")
+    source, target = (_averaged(r) for r in (source, target))
+    target = same_stimuli(source, target, "predict_responses")
+    n = source.sizes["stimulus"]
+    if folds < 2 or n < 2 * folds:
+        raise InputError(
+            f"predict_responses: {folds} folds of {n} stimuli; every fold needs 2, and there are 2 or more."
+        )
+    order = as_rng(rng).permutation(n)
+    held_out = np.array_split(order, folds)
+    predicted = partial(
+        _predicted,
+        held_out=held_out,
+        method=method,
+        penalty_by=penalty_by,
+        n_components=n_components,
+        progress=progress,
+    )
+    if direction == "both":
+        parts = [predicted(source, target), predicted(target, source)]
+        summary = xr.concat([p[["median_score", "median_standard_error"]] for p in parts], "direction")
+        summary = summary.assign_coords(direction=["forward", "reverse"])
+        return summary.assign(both_score=summary["median_score"].mean()).assign_attrs(parts[0].attrs)
+    return predicted(source, target) if direction == "forward" else predicted(target, source)
+
+
+def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
+    """Return the score over its ceiling, sign kept and never clipped.
+
+    A score above its ceiling stays above 1: it says that the ceiling is uncertain; how many do is in the attrs and in
+    the log.
+
+    Parameters
+    ----------
+    score : any dims, such as (unit); correlations, not their squares.
+    ceiling : the best that could be reached, such as the root of the split-half reliability; dims of `score`, above 0.
+
+    Raises
+    ------
+    InputError : a ceiling that is not above 0: such units carry no signal and are to be left out.
+
+    Examples
+    --------
+    >>> normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
+    [-0.4, 1.2]
+    """
+    bad = ~(ceiling > 0)
+    if bool(bad.any()):
+        raise InputError(
+            f"normalize: {int(bad.sum())} of {ceiling.size} ceilings are not above 0; these carry no signal, leave "
+            "them out with .where(ceiling > 0, drop=True)."
+        )
+    share = score / ceiling
+    above = int((share > 1).sum())
+    if above:
+        log.warning("normalize: %d of %d scores are above their ceiling", above, share.size)
+    return share.assign_attrs(quantity="normalized_score", n_above_ceiling=above)
+
+
+def _averaged(responses: xr.DataArray) -> xr.DataArray:
+    responses = check_responses(responses, "predict_responses")
+    responses = responses.mean("trial") if "trial" in responses.dims else responses
+    if "time" in responses.dims:
+        raise InputError("predict_responses: responses have a time dim; average over it or select a bin.")
+    return responses
+
+
+def _predicted(
+    source: xr.DataArray,
+    target: xr.DataArray,
+    held_out: list[np.ndarray],
+    method: str,
+    penalty_by: str,
+    n_components: int,
+    progress: bool,
+) -> xr.Dataset:
+    x, y = (np.asarray(r.values, dtype=float) for r in (source, target))
+    predicted = np.empty_like(y)
+    log_penalties = np.zeros(y.shape[1])
+    for test in track(held_out, "folds", progress=progress):
+        train = np.setdiff1d(np.arange(len(x)), test)
+        if method == "ridge":
+            centre_x, centre_y = x[train].mean(0), y[train].mean(0)
+            weights, penalty = kernels.ridge_weights(
+                x[train] - centre_x, y[train] - centre_y, kernels.PENALTIES, penalty_by
+            )
+            predicted[test] = (x[test] - centre_x) @ weights + centre_y
+            log_penalties += np.log(penalty) / len(held_out)
+        elif method == "pls":
+            predicted[test] = _pls(x[train], y[train], x[test], n_components)
+        else:
+            similarity = unit_correlations(x[train], y[train])
+            soft = method == "soft_matching"
+            predicted[test] = kernels.matched_prediction(x[train], y[train], x[test], similarity, soft)
+    score, left = kernels.jackknifed_correlations(predicted, y)
+    result = xr.Dataset(
+        {
+            "score": ("unit", score),
+            "standard_error": ("unit", _jackknife_error(left)),
+            "median_score": float(np.median(score)),
+            "median_standard_error": float(_jackknife_error(np.median(left, axis=1))),
+        },
+        attrs={"method": method, "folds": len(held_out), "quantity": "score"},
+    )
+    if method == "ridge":
+        result["penalty"] = ("unit", np.exp(log_penalties))
+    return result.assign_coords({k: v for k, v in target.coords.items() if v.dims == ("unit",)})
+
+
+def _pls(x: np.ndarray, y: np.ndarray, test: np.ndarray, n_components: int) -> np.ndarray:
+    from sklearn.cross_decomposition import PLSRegression
+
+    most = min(n_components, x.shape[1], len(x) - 1)
+    found = PLSRegression(n_components=most, scale=False).fit(x, y).predict(test)
+    return found.reshape(len(test), -1)
+
+
+def _jackknife_error(left: np.ndarray) -> np.ndarray:
+    n = len(left)
+    return np.sqrt((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
