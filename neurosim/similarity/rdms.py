@@ -256,7 +256,8 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     for batch in track(batches, "searchlights", progress=progress):
         inside = np.stack([row[row >= 0] for row in members[batch]])
         gathered = np.moveaxis(data[inside], 1, -1)
-        values[batch] = plan.values(gathered, bool(trial), "a searchlight", responses)
+        name = f"searchlights of {inside.shape[1]} units"
+        values[batch] = plan.values(gathered, bool(trial), name, responses)
     rdm = label_rdm(values, responses, [by.dims[0], *lead], plan.metric, plan.keep)
     return rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
 

@@ -330,7 +330,7 @@ def _factors(resample: Sequence[str], n_subjects: int, who: str) -> tuple[str, .
 
 
 def _n_folds(folds: int | None, n_stimuli: int, who: str) -> int:
-    """Number of folds: at most 5, each of 5 stimuli or more, of which two can be left out."""
+    """Return the number of folds: at most 5, each of 5 stimuli or more, of which two can be left out."""
     folds = max(2, min(5, n_stimuli // 6)) if folds is None else folds
     if folds < 2 or n_stimuli // folds < 5:
         raise InputError(

@@ -159,13 +159,13 @@ def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]
 
 def _nested(spikes: Any) -> np.ndarray:
     """Object array (stimulus, trial, unit) of nested sequences; two levels of nesting are stimulus and unit."""
-    rows = [list(stimulus) for stimulus in spikes]
+    rows = [] if any(_is_number(stimulus) for stimulus in spikes) else [list(stimulus) for stimulus in spikes]
     flat = list(chain.from_iterable(rows))
-    if any(np.ndim(cell) == 0 for cell in flat):
+    if not rows or any(_is_number(cell) for cell in flat):
         raise InputError(
             "spike_rdm: needs spikes[stimulus][unit] or spikes[stimulus][trial][unit], each a list of times."
         )
-    deep = any(len(cell) and np.ndim(cell[0]) > 0 for cell in flat)
+    deep = any(len(cell) and not _is_number(cell[0]) for cell in flat)
     rows = rows if deep else [[row] for row in rows]
     n_trials = sorted({len(row) for row in rows})
     n_units = sorted({len(trial) for row in rows for trial in row})
@@ -180,6 +180,10 @@ def _nested(spikes: Any) -> np.ndarray:
             for u, times in enumerate(trial):
                 array[s, t, u] = times
     return array
+
+
+def _is_number(value: Any) -> bool:
+    return not hasattr(value, "__len__")
 
 
 def _from_bins(spikes: xr.DataArray) -> tuple[np.ndarray, xr.DataArray, float]:

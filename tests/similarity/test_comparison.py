@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -14,6 +16,7 @@ from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import METHODS, compare_cka, compare_rdms
 from neurosim.similarity.kernels import alignment, patterns
 from neurosim.similarity.kernels.arrays import to_square, upper
+from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE
 from neurosim.similarity.kernels.resampling import gram_of_features
 
 seeds = st.integers(0, 2**32 - 1)
@@ -38,9 +41,17 @@ def test_equals_scipy_with_and_without_ties(seed, digits):
 
 
 @given(seed=seeds)
-def test_tau_a_is_kendall_without_ties(seed):
+def test_tau_is_kendall(seed):
     a, b = rdms(seed)
     assert score(a, b, "tau_a") == pytest.approx(stats.kendalltau(upper(a), upper(b))[0], abs=1e-10)
+    x, y = upper(rdms(seed, digits=1))
+    signs = [np.sign(v[:, None] - v) for v in (x, y)]
+    agree = (signs[0] * signs[1]).sum()
+    a, b = rdms(seed, digits=1)
+    assert score(a, b, "tau_a") == pytest.approx(agree / (28 * 27), abs=1e-10)
+    assert score(a, b, "tau_b") == pytest.approx(
+        agree / np.sqrt((signs[0] ** 2).sum() * (signs[1] ** 2).sum()), abs=1e-10
+    )
 
 
 @pytest.mark.oracle
@@ -52,6 +63,7 @@ def test_tau_a_is_kendall_without_ties(seed):
         ("spearman", "spearman"),
         ("rho_a", "rho-a"),
         ("tau_a", "tau-a"),
+        ("tau_b", "tau-b"),
         ("whitened_cosine", "cosine_cov"),
         ("whitened_corr", "corr_cov"),
     ],
@@ -115,6 +127,63 @@ def _rho_a(x, y):
     n = len(x)
     a, b = (stats.rankdata(v) - (n + 1) / 2 for v in (x, y))
     return 12 * (a @ b) / (n**3 - n)
+
+
+def dense_whitened(x, y, sigma):
+    """Distances whitened by the dense inverse of their covariance."""
+    n = len(sigma)
+    rows, columns = np.triu_indices(n, 1)
+    contrasts = np.zeros((len(rows), n))
+    contrasts[np.arange(len(rows)), rows] = 1
+    contrasts[np.arange(len(rows)), columns] = -1
+    inverse = np.linalg.inv((contrasts @ sigma @ contrasts.T) ** 2)
+    return x @ inverse @ y / np.sqrt(x @ inverse @ x * (y @ inverse @ y))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whitening_by_a_full_covariance_of_stimuli_equals_dense_algebra(seed):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(9, 9))
+    sigma = root @ root.T / 9 + np.eye(9)
+    a, b = rdms(seed, k=9)
+    x, y = upper(a), upper(b)
+    named = {"sigma_k": as_rdm_like(sigma)}
+    found = compare_rdms(as_rdm(a), as_rdm(b), "whitened_cosine", **named)
+    assert float(found) == pytest.approx(dense_whitened(x, y, sigma), abs=1e-10)
+    found = compare_rdms(as_rdm(a), as_rdm(b), "whitened_corr", **named)
+    assert float(found) == pytest.approx(dense_whitened(x - x.mean(), y - y.mean(), sigma), abs=1e-10)
+    scaled = compare_rdms(as_rdm(a), as_rdm(b), "whitened_cosine", sigma_k=3.0 * np.eye(9))
+    assert float(scaled) == pytest.approx(score(a, b, "whitened_cosine"), abs=1e-10)
+
+
+def as_rdm_like(sigma):
+    ids = [f"stimulus_{i:03d}" for i in range(len(sigma))]
+    order = np.random.default_rng(0).permutation(len(sigma))
+    array = xr.DataArray(sigma, dims=("stimulus", "stimulus_other"), coords={"stimulus": ids, "stimulus_other": ids})
+    return array.isel(stimulus=order, stimulus_other=order)
+
+
+@pytest.mark.oracle
+def test_bures_equals_rsatoolbox_for_distances_of_points():
+    rsatoolbox = pytest.importorskip("rsatoolbox")
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        a, b = (patterns.euclidean(rng.normal(size=(8, 5))) for _ in range(2))
+        pair = [rsatoolbox.rdm.RDMs(upper(r)[None]) for r in (a, b)]
+        wanted = float(rsatoolbox.rdm.compare(*pair, method="bures")[0, 0])
+        assert score(a, b, "bures") == pytest.approx(wanted, abs=1e-7)
+
+
+@pytest.mark.parametrize("method", DIFFERENTIABLE)
+def test_a_score_of_tensors_can_be_a_loss(method):
+    x = np.stack([patterns.euclidean(np.random.default_rng(s).normal(size=(7, 9))) for s in range(3)])
+    tensors = torch.tensor(x[:1], requires_grad=True), torch.tensor(x[1:])
+    found = compare_rdms(*tensors, method)
+    assert found.shape == (1, 2)
+    wanted = compare_rdms(as_rdm(x[:1], dims=("a",)), as_rdm(x[1:], dims=("b",)), method)
+    np.testing.assert_allclose(found.detach().numpy(), wanted.values, atol=1e-10)
+    found.sum().backward()
+    assert torch.isfinite(tensors[0].grad).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -190,6 +259,11 @@ def test_arrangement_keeps_distances_that_fit_the_plane():
         (lambda: score(rdms(0)[0], 1 - np.eye(8), "corr"), "does not vary"),
         (lambda: score(rdms(0)[0], np.zeros((8, 8)), "cosine"), "does not vary"),
         (lambda: compare_cka(as_rdm(rdms(0), dims=("model",))), "euclidean RDMs"),
+        (lambda: compare_rdms(*rdms(0), "corr", sigma_k=np.eye(8)), "takes no sigma_k"),
+        (lambda: compare_rdms(*rdms(0), "whitened_corr", sigma_k=np.eye(3)), "covariance of 8 x 8 stimuli"),
+        (lambda: compare_rdms(*rdms(0), "whitened_corr", sigma_k=np.ones((8, 8))), "positive definite"),
+        (lambda: compare_rdms(torch.ones(1, 4, 4), torch.ones(1, 4, 4), "spearman"), "of tensors is not available"),
+        (lambda: compare_rdms(torch.ones(4, 4), torch.ones(1, 4, 4), "corr"), "tensors have shape"),
     ],
 )
 def test_bad_input_is_named(act, words):

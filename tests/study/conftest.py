@@ -34,6 +34,7 @@ path = "brain.nc"
 metric = "crossnobis"
 
 [comparison]
+estimate = "bootstrap"
 n_bootstrap = 100
 """
 

@@ -1,0 +1,141 @@
+"""Regression on RDMs and reweighted features against dense formulas and scikit-learn."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LinearRegression, Ridge
+
+from neurosim.schema import InputError, as_rdm, as_responses
+from neurosim.similarity import regression
+from neurosim.similarity.kernels.arrays import to_square, upper
+from neurosim.similarity.kernels.patterns import euclidean
+from neurosim.similarity.regression import partition_variance, regress_rdm, reweight_features
+
+
+def some_rdms(seed, n, n_stimuli=24):
+    rng = np.random.default_rng(seed)
+    return [as_rdm(euclidean(rng.normal(size=(n_stimuli, 12)))) for _ in range(n)]
+
+
+def subjects_of(models, weights, seed=9, n_subjects=5, noise=0.5):
+    rng = np.random.default_rng(seed)
+    mixed = sum(w * m.values / m.values.std() for w, m in zip(weights, models, strict=True))
+    noisy = [mixed + noise * to_square(rng.normal(size=(24 * 23 // 2,)), 24) for _ in range(n_subjects)]
+    return as_rdm(np.stack(noisy), dims=("subject",))
+
+
+def standard(rdm):
+    v = upper(np.asarray(rdm))
+    return (v - v.mean()) / v.std()
+
+
+def test_coefficients_are_those_of_ordinary_regression_with_interaction():
+    models = dict(zip("abc", some_rdms(0, 3), strict=True))
+    data = subjects_of(models.values(), (1.0, 0.5, 0.0))
+    found = regress_rdm(data, models, interactions=[("a", "b")])
+    assert found.term.values.tolist() == ["a", "b", "c", "a:b"]
+    product = standard(models["a"]) * standard(models["b"])
+    x = np.column_stack([*(standard(m) for m in models.values()), (product - product.mean()) / product.std()])
+    wanted = np.mean([LinearRegression().fit(x, standard(d)).coef_ for d in data.values], axis=0)
+    np.testing.assert_allclose(found.coefficient, wanted, atol=1e-10)
+
+
+def test_partial_correlation_is_the_correlation_of_residuals():
+    a, b = some_rdms(1, 2)
+    data = subjects_of([a, b], (1.0, 1.0), n_subjects=1)
+    x, z, y = standard(a), standard(b), standard(data.values[0])
+    wanted = np.corrcoef(x - (x @ z) / (z @ z) * z, y - (y @ z) / (z @ z) * z)[0, 1]
+    found = regress_rdm(data, {"a": a, "b": b}, resample=("stimulus",))
+    assert float(found.partial_correlation[0]) == pytest.approx(wanted, abs=1e-10)
+
+
+def test_nonnegative_coefficients_stay_at_zero_where_the_plain_ones_are_below():
+    a, b = some_rdms(2, 2)
+    data = subjects_of([a, b], (1.0, -1.0))
+    plain, held = (regress_rdm(data, {"a": a, "b": b}, nonnegative=n) for n in (False, True))
+    assert float(plain.coefficient.sel(term="b")) < -0.1
+    assert float(held.coefficient.sel(term="b")) == 0
+    assert float(held.coefficient.sel(term="a")) > 0.1
+
+
+def test_a_term_without_effect_is_called_one_at_about_alpha():
+    hits = 0
+    for seed in range(150):
+        models = some_rdms(seed, 2)
+        data = subjects_of(models, (1.0, 0.0), seed=seed + 1000, noise=1.0)
+        hits += float(regress_rdm(data, {"a": models[0], "b": models[1]}, folds=2).p[1]) < 0.05
+    assert hits <= 0.09 * 150
+
+
+def test_cross_validated_unique_variance_is_zero_on_average_for_a_useless_term_and_not_for_a_useful_one():
+    useless, useful = [], []
+    for seed in range(40):
+        models = some_rdms(seed, 2)
+        data = subjects_of(models, (1.0, 0.0), seed=seed + 500, n_subjects=1)
+        found = regress_rdm(data, {"a": models[0], "b": models[1]}, resample=("stimulus",)).unique_variance
+        useful.append(float(found[0]))
+        useless.append(float(found[1]))
+    assert np.mean(useless) < 0.01
+    assert np.mean(useful) > 0.3
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_parts_of_the_variance_sum_to_the_whole(folds):
+    models = dict(zip("abc", some_rdms(3, 3), strict=True))
+    data = subjects_of(models.values(), (1.0, 0.7, 0.4))
+    parts = partition_variance(data, models, folds=folds)
+    assert parts.subset.values.tolist() == ["a", "b", "c", "a+b", "a+c", "b+c", "a+b+c"]
+    assert float(parts.common_variance.sum()) == pytest.approx(float(parts.explained_variance[-1]), abs=1e-10)
+    if folds == 0:
+        x = np.column_stack([standard(m) for m in models.values()])
+        wanted = np.mean([LinearRegression().fit(x, standard(d)).score(x, standard(d)) for d in data.values])
+        assert float(parts.explained_variance[-1]) == pytest.approx(wanted, abs=1e-10)
+
+
+def test_kernel_trick_equals_ridge_on_the_differences_of_features():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(10, 40))
+    rows, columns = np.triu_indices(10, 1)
+    z = (x[rows] - x[columns]) ** 2
+    kernel = regression._pair_kernel(x, rows, columns)
+    z = z * np.sqrt(45 / (z**2).sum())
+    np.testing.assert_allclose(kernel, z @ z.T, atol=1e-10)
+    y = rng.normal(size=45)
+    train = np.arange(45) < 30
+    for penalty in (0.1, 10.0):
+        found = regression._kernel_ridge(kernel, y, train, ~train, np.array([penalty]))[0]
+        strength = penalty * np.sqrt(30)
+        np.testing.assert_allclose(found, Ridge(alpha=strength).fit(z[train], y[train]).predict(z[~train]), atol=1e-8)
+        centred = z - z[train].mean(0)
+        dual = KernelRidge(alpha=strength).fit(centred[train], y[train] - y[train].mean())
+        np.testing.assert_allclose(found, dual.predict(centred[~train]) + y[train].mean(), atol=1e-8)
+
+
+def test_reweighting_finds_the_features_that_matter():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 60))
+    data = as_rdm(np.stack([euclidean(x[:, :6] + 0.3 * rng.normal(size=(40, 6))) for _ in range(3)]), dims=("subject",))
+    found = reweight_features(as_responses(x), data)
+    assert float(found.mean_score) > float(found.mean_plain_score) + 0.15
+    assert "mean_score_standard_error" in found
+    xr.testing.assert_identical(found, reweight_features(as_responses(x), data))
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda a, b: regress_rdm(a, {"a": a, "b": b}), "one subject cannot be resampled"),
+        (lambda a, b: regress_rdm(a, {}, resample=("stimulus",)), "at least one model"),
+        (lambda a, b: regress_rdm(a, {"a": b, "b": 2 * b + 0.0}, resample=("stimulus",)), "linear combinations"),
+        (lambda a, b: regress_rdm(a, {"a": b}, interactions=[("a", "c")], resample=("stimulus",)), "names no two"),
+        (lambda a, b: regress_rdm(a, {"a": b}, resample=("unit",)), "'subject', 'stimulus' or both"),
+        (lambda a, b: regress_rdm(a, {"a": b}, resample=("stimulus",), folds=9), "each of 5 stimuli"),
+        (lambda a, b: regress_rdm(a, {"a": b[:9, :9]}, resample=("stimulus",)), "different stimuli"),
+        (lambda a, b: partition_variance(a, {str(i): b for i in range(7)}), "linear combinations|at most 6"),
+        (lambda a, b: reweight_features(as_responses(np.ones((3, 4))), a), "different stimuli"),
+    ],
+)
+def test_bad_input_is_named(act, words):
+    with pytest.raises(InputError, match=words):
+        act(*some_rdms(0, 2))
