@@ -30,6 +30,7 @@ FACTORS = ("subject", "stimulus")
 ESTIMATES = ("bootstrap", "jackknife")
 MIN_STIMULI = 6
 MIN_GROUPS = 4
+MAX_PAIRED, MAX_PAIRED_FITTED = 50, 12
 INFERENCE_METHODS = METHODS
 
 
@@ -113,7 +114,8 @@ def infer(
     n_subjects = data.sizes["subject"]
     variance: Variance
     if estimate == "jackknife":
-        variance = jackknife_variance(evaluate, levels, n_subjects, factors)
+        pairs_of = MAX_PAIRED_FITTED if held_out else MAX_PAIRED
+        variance = jackknife_variance(evaluate, levels, n_subjects, factors, pairs_of)
     else:
         variance = bootstrap_variance(evaluate, levels, n_subjects, factors, n, generator, held_out)
     result = _tests(fixed, variance, alpha, correction, n_subjects)

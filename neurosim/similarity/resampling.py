@@ -14,8 +14,6 @@ from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceiling
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.kernels.resampling import LINEAR, gram_of_features
 
-MAX_PAIRED = 50
-
 
 class Evaluate(Protocol):
     """How models and ceilings come out when stimuli and subjects are counted otherwise."""
@@ -64,41 +62,55 @@ class Comparison:
         self, counts: np.ndarray, draws: np.ndarray, *, folds: Folds, fit: str, progress: bool, crossed: bool = False
     ) -> np.ndarray:
         """Evaluate models that are fitted to the other subjects and stimuli; mean over folds of both."""
-        if crossed:
-            counts, draws = np.repeat(counts, len(draws), axis=0), np.tile(draws, (len(counts), 1))
-        n = max(len(counts), len(draws))
-        samples = zip(*(np.broadcast_to(a, (n, a.shape[1])) for a in (counts, draws)), strict=True)
-        each = track(samples, "resampling", total=n, progress=progress and n > 1)
-        table = np.array([self._crossvalidated_sample(count, draw, folds, fit) for count, draw in each])
-        return table.reshape(-1, len(np.unique(draws, axis=0)), table.shape[1]) if crossed else table
-
-    def _crossvalidated_sample(self, count: np.ndarray, draw: np.ndarray, folds: Folds, fit: str) -> np.ndarray:
-        surrogate = self.method if self.method in LINEAR else "corr"
+        if not crossed and len(counts) == 1:
+            return self.crossvalidated(counts, draws, folds=folds, fit=fit, progress=progress, crossed=True)[0]
         features = np.concatenate([self.components, self.data])
-        c = len(self.components)
+        surrogate = self.method if self.method in LINEAR else "corr"
+        samples: list[np.ndarray] = []
+        for n, count in enumerate(track(counts, "resampling", progress=progress and len(counts) > 1)):
+            splits = [((count * ~inside)[None], (count * inside)[None].astype(float)) for inside in folds.stimuli]
+            trained = [gram_of_features(features, learn, surrogate, normalise=False)[0] for learn, _ in splits]
+            chosen = draws if crossed else draws[n % len(draws)][None]
+            samples.append(
+                np.array(
+                    [
+                        self._mean_over_folds(trained, [held_out for _, held_out in splits], draw, folds, fit)
+                        for draw in chosen
+                    ]
+                )
+            )
+        table = np.stack(samples)
+        return table if crossed else table[:, 0]
+
+    def _mean_over_folds(
+        self, trained: list[np.ndarray], held_out: list[np.ndarray], draw: np.ndarray, folds: Folds, fit: str
+    ) -> np.ndarray:
+        """Scores and ceilings (M + 2,) of one sample of subjects, given inner products on the training stimuli."""
         total, weight = np.zeros(self.n_models + 2), 0.0
-        for inside in folds.stimuli:
-            train = gram_of_features(features, (count * ~inside)[None], surrogate, normalise=False)[0]
-            norms = np.sqrt(np.diagonal(train)[c:])
+        for train, count in zip(trained, held_out, strict=True):
             for members in folds.subjects:
                 learn, test = (draw, draw) if members.all() else (draw * ~members, draw * members)
                 if not learn.any() or not test.any():
                     continue
-                weights = np.zeros((self.n_models, c))
-                for model in range(self.n_models):
-                    own = np.flatnonzero(self.owner == model)
-                    weights[model, own] = fit_components(
-                        train[np.ix_(own, own)], train[own, c:], norms, learn, fit if len(own) > 1 else "select"
-                    )
-                predicted = np.concatenate([weights @ self.components, self.data])
-                held_out = (count * inside)[None].astype(float)
-                gram = gram_of_features(predicted, held_out, self.method, n_models=self.n_models)
+                predicted = np.concatenate([self._fitted(train, learn, fit) @ self.components, self.data])
+                gram = gram_of_features(predicted, count, self.method, n_models=self.n_models)
                 found = scores_of_gram(gram, test[None], self.n_models)[0]
                 if not members.all():
                     found[-2] = _pooled_lower(gram[0, self.n_models :, self.n_models :], learn, test)
                 total += test.sum() * found
                 weight += test.sum()
         return total / weight
+
+    def _fitted(self, train: np.ndarray, learn: np.ndarray, fit: str) -> np.ndarray:
+        """Weights (M, C) of the components of every model."""
+        c = len(self.components)
+        norms = np.sqrt(np.diagonal(train)[c:])
+        weights = np.zeros((self.n_models, c))
+        for model in range(self.n_models):
+            own = np.flatnonzero(self.owner == model)
+            options = (train[np.ix_(own, own)], train[own, c:], norms, learn)
+            weights[model, own] = fit_components(*options, fit if len(own) > 1 else "select")
+        return weights
 
 
 @dataclass(frozen=True)
@@ -202,7 +214,10 @@ def bootstrap_variance(
 ) -> BootstrapVariance:
     """Draw subjects, stimuli or both with replacement; both: corrected for counting noise twice."""
     everyone, everything = np.ones((1, n_subjects)), np.ones((1, len(levels)))
-    draws = _draws(rng, n, n_subjects, [np.ones(n_subjects, dtype=bool)], 2) if "subject" in factors else everyone
+    draws = everyone
+    if "subject" in factors:
+        apart = folds.subjects if folds and len(folds.subjects) > 1 else [np.ones(n_subjects, dtype=bool)]
+        draws = _draws(rng, n, n_subjects, apart, 2 if len(apart) == 1 else 1)
     n_levels = int(levels.max()) + 1
     df = min(m for m, f in ((n_subjects, "subject"), (n_levels, "stimulus")) if f in factors) - 1
     if "stimulus" not in factors:
@@ -218,20 +233,20 @@ def bootstrap_variance(
 
 
 def jackknife_variance(
-    evaluate: Evaluate, levels: np.ndarray, n_subjects: int, factors: tuple[str, ...]
+    evaluate: Evaluate, levels: np.ndarray, n_subjects: int, factors: tuple[str, ...], max_paired: int = 50
 ) -> JackknifeVariance:
     """Leave out every subject, every stimulus (or group), and pairs of stimuli; no chance is involved.
 
     A score is a U-statistic of degree 2 over stimuli and a mean over subjects. Its variance has a part of subjects, of
     single stimuli, of pairs of stimuli, and of subjects with either. Leaving out one stimulus counts the pairs twice,
     and the variances of both factors count their interaction twice; leaving out two stimuli tells how much to take
-    off (https://doi.org/10.1214/aos/1176345462).
+    off (https://doi.org/10.1214/aos/1176345462). Pairs of `max_paired` stimuli are enough for that.
     """
     everyone = np.ones((1, n_subjects))
     draws = np.concatenate([everyone, 1 - np.eye(n_subjects)]) if "subject" in factors else everyone
     everything, n = np.ones((1, len(levels))), int(levels.max()) + 1
     left_out = 1.0 - (np.arange(n)[:, None] == levels)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, MAX_PAIRED)).astype(int))
+    chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired)).astype(int))
     i, j = (chosen[side] for side in np.triu_indices(len(chosen), 1))
     stimuli = np.concatenate([left_out, left_out[i] * left_out[j]]) if "stimulus" in factors else everything[:0]
     table = _finite(evaluate(np.concatenate([everything, stimuli]), draws, crossed=True))

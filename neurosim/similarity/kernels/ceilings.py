@@ -14,6 +14,7 @@ from neurosim.similarity.kernels.comparisons import cross_scores
 from neurosim.similarity.kernels.resampling import LINEAR
 
 MAX_EXACT_ENTRIES = 6000
+Point = tuple[float, float]
 
 
 def ceilings_of_gram(among: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,8 +39,8 @@ def exact_ceilings(vectors: np.ndarray, among: np.ndarray, method: str, n_stimul
     """Lower and upper ceiling of subjects (S, P) with scores `among` (S, S) under `method`.
 
     Rank methods pool by the mean of ranks, ranked again. The upper ceiling is attained for cosine, corr, the whitened
-    methods and rho_a (rearrangement inequality); for spearman it is the best weak order, found by dynamic programming
-    up to 6000 entries and bounded by the norm of the mean ranks above; for tau_a it is the majority of every pair of
+    methods and rho_a (rearrangement inequality); for spearman it is the best of all rankings up to 6000 entries and
+    the norm of the mean ranks, a bound, above; for tau_a it is the majority of every pair of
     entries, a bound that is attained if the majorities are transitive.
     """
     lower, upper = (float(v[0]) for v in ceilings_of_gram(among[None], np.ones((1, len(vectors)))))
@@ -67,24 +68,40 @@ def _majority_bound(ranks: np.ndarray, block: int = 256) -> float:
     return total / (n * (n - 1))
 
 
-def _best_weak_order(ranks: np.ndarray) -> float:
-    """Largest mean Spearman correlation that any ranking, with or without ties, has with the subjects."""
+def _best_weak_order(ranks: np.ndarray, tolerance: float = 1e-7) -> float:
+    """Largest mean Spearman correlation that any ranking, with or without ties, has with the subjects.
+
+    A ranking r has the score ``y / sqrt(x)`` with x = |r|^2 and y its product with the mean ranks. The best one lies on
+    the upper convex hull of all (x, y), since the root is concave. The hull is searched from the finest ranking to the
+    coarsest; a stretch is left out when the tangents at its ends show that nothing on it is better.
+    """
     centred = ranks - ranks.mean(1, keepdims=True)
     target = np.sort((centred / np.linalg.norm(centred, axis=1, keepdims=True)).mean(0))
-    n = len(target)
-    full = np.arange(n) - (n - 1) / 2
-    best = float(full @ target / np.linalg.norm(full))
-    for spread in (0.5, 1.0, 2.0):
-        slope, last = spread * float(full @ target / (full @ full)), 0.0
-        while slope > 0:
-            order = _nearest_weak_order(target, slope)
-            norm = float(order @ order)
-            score = float(order @ target) / np.sqrt(norm) if norm > 0 else 0.0
-            if score <= last + 1e-13:
-                break
-            last, slope = score, float(order @ target) / norm
-        best = max(best, last)
+    finest = np.arange(len(target)) - (len(target) - 1) / 2
+    x, y = float(finest @ finest), float(finest @ target)
+    best, bound = y / np.sqrt(x), float(np.linalg.norm(target))
+    stretches: list[tuple[Point, Point, Point, Point | None]] = [((x, y), (0.0, 0.0), (y, 0.0), None)]
+    while stretches:
+        left, right, tangent, next_tangent = stretches.pop()
+        if min(bound, _highest(tangent, next_tangent)) <= best * (1 + tolerance):
+            continue
+        slope = (left[1] - right[1]) / (left[0] - right[0])
+        order = _nearest_weak_order(target, 2 * slope)
+        x, y = float(order @ order), float(order @ target)
+        if y - slope * x <= left[1] - slope * left[0] + 1e-12 * abs(left[1]) or not 0 < x < left[0]:
+            continue
+        best = max(best, y / np.sqrt(x))
+        middle = (y - slope * x, slope)
+        stretches += [(left, (x, y), tangent, middle), ((x, y), right, middle, next_tangent)]
     return best
+
+
+def _highest(first: tuple[float, float], second: tuple[float, float] | None) -> float:
+    """Largest ``y / sqrt(x)`` below two lines (height at 0, slope): where they cross."""
+    if second is None or second[1] <= first[1]:
+        return np.inf
+    x = (first[0] - second[0]) / (second[1] - first[1])
+    return (first[0] + first[1] * x) / np.sqrt(x) if x > 0 else np.inf
 
 
 def _nearest_weak_order(target: np.ndarray, slope: float) -> np.ndarray:
