@@ -172,7 +172,13 @@ class _Plan:
         if self.precision is None and self.metric == "crossnobis":
             return data
         if isinstance(self.precision, xr.DataArray):
-            return kernels.whiten(np.asarray(data, dtype=float), _precision_of(self.precision, labels))
+            try:
+                return kernels.whiten(np.asarray(data, dtype=float), _precision_of(self.precision, labels))
+            except np.linalg.LinAlgError:
+                raise InputError(
+                    "compute_rdm: the precision is not positive definite; estimate it with noise_precision(...), which "
+                    "shrinks it."
+                ) from None
         if not (has_trials and data.shape[-3] > 1):
             raise InputError(
                 f"compute_rdm: {self.metric} needs the noise between units: pass precision=noise_precision(...), "
@@ -246,16 +252,16 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
         )
     lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
     trial = ["trial"] if "trial" in responses.dims else []
-    data = np.asarray(responses.transpose("unit", *lead, *trial, "stimulus").values, dtype=float)
+    data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
     if isinstance(plan.precision, xr.DataArray):
-        data = data * np.sqrt(plan.precision.values).reshape(-1, *[1] * (data.ndim - 1))
+        data = data * np.sqrt(plan.precision.values)
         plan = _Plan("euclidean" if plan.metric == "mahalanobis" else plan.metric, None, plan.keep, plan.measured)
     n = responses.sizes["stimulus"]
     values = np.empty((len(members), *[responses.sizes[d] for d in lead], n, n))
-    batches = list(_batches(sizes, int(np.prod(data.shape[1:]))))
+    batches = list(_batches(sizes, int(np.prod(data.shape[:-1]))))
     for batch in track(batches, "searchlights", progress=progress):
         inside = np.stack([row[row >= 0] for row in members[batch]])
-        gathered = np.moveaxis(data[inside], 1, -1)
+        gathered = np.moveaxis(np.take(data, inside, axis=-1), -2, 0)
         name = f"searchlights of {inside.shape[1]} units"
         values[batch] = plan.values(gathered, bool(trial), name, responses)
     rdm = label_rdm(values, responses, [by.dims[0], *lead], plan.metric, plan.keep)

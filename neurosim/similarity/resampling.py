@@ -172,35 +172,35 @@ class JackknifeVariance:
     """Pseudo-values of scores and ceilings; their means vary as the scores do. What is not resampled is empty.
 
     `subjects` (S, T) and `stimuli` (K, T) both hold the interaction of the two, whose covariance is `shared` (T, T).
-    Leaving out single stimuli counts what pairs of stimuli add, of covariance `pairs` (T, T), twice.
+    Leaving out single items counts what pairs of items add twice; its covariances are `pairs_of_subjects` (of
+    ceilings: scores are means over subjects) and `pairs_of_stimuli` (T, T).
     """
 
     subjects: np.ndarray
     stimuli: np.ndarray
-    pairs: np.ndarray
+    pairs_of_subjects: np.ndarray
+    pairs_of_stimuli: np.ndarray
     shared: np.ndarray
 
     def of(self, contrast: np.ndarray) -> tuple[float, float]:
         """Return variance and degrees of freedom (Satterthwaite) of a contrast."""
-        subject, subject_df = _mean_variance(self.subjects @ contrast)
-        single, stimulus_df = _mean_variance(self.stimuli @ contrast)
-        pairs = max(float(contrast @ self.pairs @ contrast), 0.0)
-        stimulus = max(single - pairs, pairs)
+        subject, subject_df = _factor_variance(self.subjects @ contrast, contrast @ self.pairs_of_subjects @ contrast)
+        stimulus, stimulus_df = _factor_variance(self.stimuli @ contrast, contrast @ self.pairs_of_stimuli @ contrast)
         variance = max(subject + stimulus - float(contrast @ self.shared @ contrast), (subject + stimulus) / 2)
         known = [(v, df) for v, df in ((subject, subject_df), (stimulus, stimulus_df)) if df]
         spread, least = sum(v**2 / df for v, df in known), min(df for _, df in known)
         return variance, max(variance**2 / spread, least / 2) if spread > 0 else least
 
 
-def _mean_variance(values: np.ndarray) -> tuple[float, float]:
-    """Variance of the mean of independent values, and its degrees of freedom, fewer where tails are heavy."""
+def _factor_variance(values: np.ndarray, pairs: float) -> tuple[float, float]:
+    """Variance that pseudo-values of one factor tell, and its degrees of freedom, fewer where tails are heavy."""
     n = len(values)
     if n < 2:
         return 0.0, 0.0
     centred = values - values.mean()
     square = float((centred**2).mean())
     kurtosis = float((centred**4).mean()) / square**2 if square > 0 else 3.0
-    return square / (n - 1), (n - 1) * 2 / max(kurtosis - 1, 2.0)
+    return max(square / (n - 1) - pairs, pairs, 0.0), (n - 1) * 2 / max(kurtosis - 1, 2.0)
 
 
 def bootstrap_variance(
@@ -251,18 +251,17 @@ def jackknife_variance(
     stimuli = np.concatenate([left_out, left_out[i] * left_out[j]]) if "stimulus" in factors else everything[:0]
     table = _finite(evaluate(np.concatenate([everything, stimuli]), draws, crossed=True))
     nothing = np.zeros((table.shape[-1],) * 2)
+    both_subjects = _pairs_of_subjects(evaluate, everything, table[0]) if len(draws) > 4 else nothing
     whole, single, double = table[0], table[1 : n + 1], table[n + 1 :]
     subjects = _pseudo_subjects(whole[None])[0]
     if "stimulus" not in factors:
-        return JackknifeVariance(subjects, whole[:0], nothing, nothing)
-    pairs = _without_main_effects(
-        comb(n, 2) * whole - comb(n - 1, 2) * (single[i] + single[j]) + comb(n - 2, 2) * double, len(chosen)
-    )
+        return JackknifeVariance(subjects, whole[:0], both_subjects, nothing, nothing)
+    pairs = _pair_effects(n, whole, single[i] + single[j], double, len(chosen))
     per_pair = 2 / (len(chosen) * (len(chosen) - 3)) / comb(n, 2)
     pseudo = n * whole - (n - 1) * single
     by_pairs = pairs[:, 0].T @ pairs[:, 0] * per_pair
     if "subject" not in factors:
-        return JackknifeVariance(whole[:0], pseudo[:, 0], by_pairs, nothing)
+        return JackknifeVariance(whole[:0], pseudo[:, 0], nothing, by_pairs, nothing)
     cells = _pseudo_subjects(pseudo)
     cells = cells - cells.mean(0) - cells.mean(1, keepdims=True) + cells.mean((0, 1))
     both = np.einsum("ksa,ksb->ab", cells, cells) / ((n - 1) * n)
@@ -270,7 +269,7 @@ def jackknife_variance(
     own = own - own.mean(1, keepdims=True)
     pairs_twice = np.einsum("psa,psb->ab", own, own) * per_pair
     shared = (both - pairs_twice) / ((n_subjects - 1) * n_subjects)
-    return JackknifeVariance(subjects, pseudo[:, 0], by_pairs, shared)
+    return JackknifeVariance(subjects, pseudo[:, 0], both_subjects, by_pairs, shared)
 
 
 def _pseudo_subjects(table: np.ndarray) -> np.ndarray:
@@ -279,8 +278,22 @@ def _pseudo_subjects(table: np.ndarray) -> np.ndarray:
     return s * table[:, :1] - (s - 1) * table[:, 1:]
 
 
-def _without_main_effects(pairs: np.ndarray, m: int) -> np.ndarray:
-    """Values (m (m - 1) / 2, ...) of all pairs of m items less what either item adds to all its pairs."""
+def _pairs_of_subjects(evaluate: Evaluate, everything: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Covariance (T, T) of what pairs of subjects add, from (1 + S, T): all subjects, and each one left out."""
+    n = len(whole) - 1
+    i, j = np.triu_indices(n, 1)
+    single = 1 - np.eye(n)
+    double = _finite(evaluate(everything, single[i] * single[j], crossed=True))[0]
+    pairs = _pair_effects(n, whole[0], whole[1:][i] + whole[1:][j], double, n)
+    return pairs.T @ pairs * 2 / (n * (n - 3)) / comb(n, 2)
+
+
+def _pair_effects(n: int, whole: np.ndarray, singles: np.ndarray, double: np.ndarray, m: int) -> np.ndarray:
+    """Return what all pairs of `m` of `n` items add beyond what either item adds to all its pairs.
+
+    `whole` is the statistic, `singles` (m (m - 1) / 2, ...) the sum of those without either, `double` without both.
+    """
+    pairs = comb(n, 2) * whole - comb(n - 1, 2) * singles + comb(n - 2, 2) * double
     i, j = np.triu_indices(m, 1)
     sums = np.zeros((m, *pairs.shape[1:]))
     np.add.at(sums, i, pairs)

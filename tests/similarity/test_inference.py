@@ -197,7 +197,8 @@ def test_two_factor_jackknife_of_an_additive_score_is_unbiased():
 
         variance = jackknife_variance(evaluate, np.arange(n_stimuli), n_subjects, ("subject", "stimulus"))
         parts = [v.var(ddof=1) / len(v) for v in (variance.subjects, variance.stimuli)]
-        estimates.append(sum(parts) - variance.pairs[0, 0] - variance.shared[0, 0])
+        estimates.append(sum(parts) - variance.pairs_of_stimuli[0, 0] - variance.shared[0, 0])
+        assert variance.pairs_of_subjects[0, 0] == pytest.approx(0, abs=1e-20)
         scores.append(cell.mean())
     error = np.std(estimates) / np.sqrt(1500)
     assert np.mean(estimates) == pytest.approx(np.var(scores), abs=4 * error + 4 * np.var(scores) * np.sqrt(2 / 1500))

@@ -39,14 +39,12 @@ def _ledoit_wolf(residuals: np.ndarray, sample: np.ndarray, df: int) -> np.ndarr
 def _schaefer_strimmer(residuals: np.ndarray, sample: np.ndarray, df: int) -> np.ndarray:
     """Shrink correlations towards zero, variances stay (https://doi.org/10.2202/1544-6115.1175)."""
     n = len(residuals)
-    covariance = sample / df
-    deviation = np.sqrt(np.diagonal(covariance))
-    standard = residuals / deviation
-    correlation = sample / np.outer(deviation, deviation) / (n - 1)
-    off_squares = (correlation**2).sum() - (np.diagonal(correlation) ** 2).sum()
-    off_fourth = (((standard**2).sum(1) ** 2).sum() - (standard**4).sum()) / (n - 1)
+    variance = np.diagonal(sample) / df
+    squares = residuals**2 / variance
+    off_squares = ((1 / variance) @ (sample * sample) @ (1 / variance) - len(sample) * df**2) / (n - 1) ** 2
+    off_fourth = ((squares.sum(1) ** 2).sum() - (squares**2).sum()) / (n - 1)
     weight = n / df**2 * (off_fourth - off_squares) / off_squares if off_squares > 0 else 1.0
     weight = min(max(weight, 0.0), 1.0)
-    shrunk = (1 - weight) * covariance
-    shrunk[np.diag_indices(len(shrunk))] = deviation**2
-    return shrunk
+    sample *= (1 - weight) / df
+    sample[np.diag_indices(len(sample))] = variance
+    return sample

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.linalg import blas, lapack
 
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, unit_blocks
 
@@ -41,8 +42,9 @@ def crossvalidated_second_moment(folds: Array, measured: np.ndarray | None = Non
         part = block - block.mean(-2)[..., None, :] if centre and measured is None else block
         part = part if measured is None else part * measured[..., None]
         summed = part.sum(-3)
-        side_by_side = _stacked_folds(part)
-        gram, same = summed @ _transposed(summed), side_by_side @ _transposed(side_by_side)
+        gram = summed @ _transposed(summed)
+        folded = [part[..., m, :, :] for m in range(part.shape[-3])]
+        same = sum((fold @ _transposed(fold) for fold in folded[1:]), folded[0] @ _transposed(folded[0]))
         total, own = (gram, same) if total is None else (total + gram, own + same)
     n_folds, n_units = folds.shape[-3], folds.shape[-1]
     if measured is None:
@@ -69,11 +71,20 @@ def distances_from_gram(gram: Array) -> Array:
 
 
 def whiten(patterns: Array, precision: Array) -> Array:
-    """Return patterns (..., P) whose Euclidean distance is the Mahalanobis one, for a precision (P,) or (P, P)."""
+    """Return patterns (..., P) whose Euclidean distance is the Mahalanobis one, for a precision (P,) or (P, P).
+
+    The factor is triangular, which halves the work.
+    """
     xp = array_namespace(patterns, precision)
     if precision.ndim == 1:
         return patterns * xp.sqrt(precision)
-    return patterns @ xp.linalg.cholesky(precision)
+    if is_torch_array(patterns):
+        return patterns @ xp.linalg.cholesky(precision)
+    root, failed = lapack.dpotrf(precision, lower=0)
+    if failed:
+        raise np.linalg.LinAlgError("the precision is not positive definite")
+    rows = np.array(patterns, dtype=float, order="C").reshape(-1, patterns.shape[-1])
+    return blas.dtrmm(1.0, root, rows.T, overwrite_b=True).T.reshape(patterns.shape)
 
 
 def cosine(patterns: Array) -> Array:
@@ -193,12 +204,6 @@ def linear_discriminant_t(folds: np.ndarray, whitening: Callable[[np.ndarray], n
 
 def _transposed(array: Array) -> Array:
     return array.mT
-
-
-def _stacked_folds(folds: Array) -> Array:
-    """(..., M, K, P) -> (..., K, M P)."""
-    moved = array_namespace(folds).moveaxis(folds, -3, -2)
-    return moved.reshape(*moved.shape[:-2], -1)
 
 
 def _one_minus_normalised(gram: Array) -> Array:

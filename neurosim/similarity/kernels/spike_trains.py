@@ -13,6 +13,7 @@ from neurosim.similarity.kernels.arrays import n_block
 
 Trains = list[np.ndarray]
 MAX_EXPONENT = 300.0
+CACHE_BYTES = 2**18
 
 
 def van_rossum_gram(trains: Trains, time_constants: np.ndarray) -> np.ndarray:
@@ -26,19 +27,22 @@ def van_rossum_gram(trains: Trains, time_constants: np.ndarray) -> np.ndarray:
     times = np.concatenate([*trains, np.empty(0)])
     owner = np.repeat(np.arange(n), [len(t) for t in trains])
     moments, place = np.unique(times, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    place, owner = place[order], owner[order]
     gram = np.zeros((len(time_constants), n, n))
     for k, tau in enumerate(time_constants):
         trace, last = np.zeros(n), 0.0
-        for window in _windows(moments, MAX_EXPONENT * tau, n_block(n)):
-            inside = (place >= window.start) & (place < window.stop)
-            counts = np.zeros((window.stop - window.start, n))
-            np.add.at(counts, (place[inside] - window.start, owner[inside]), 1.0)
-            since = (moments[window] - moments[window.start])[:, None] / tau
-            arriving = counts * np.exp(since)
-            left = np.cumsum(arriving, axis=0)
-            left += trace * np.exp(-(moments[window.start] - last) / tau)
-            gram[k] += (counts * np.exp(-since)).T @ (left - arriving / 2)
-            trace, last = left[-1] * np.exp(-since[-1]), moments[window.stop - 1]
+        for window in _windows(moments, MAX_EXPONENT * tau, n_block(n, CACHE_BYTES)):
+            inside = slice(*np.searchsorted(place, (window.start, window.stop)))
+            moment, shape = place[inside] - window.start, (window.stop - window.start, n)
+            since = (moments[window] - moments[window.start]) / tau
+            cell, arriving = moment * n + owner[inside], np.exp(since[moment])
+            table = np.bincount(cell, arriving, shape[0] * n).reshape(shape)
+            np.cumsum(table, axis=0, out=table)
+            table += trace * np.exp(-(moments[window.start] - last) / tau)
+            trace, last = table[-1] * np.exp(-since[-1]), moments[window.stop - 1]
+            np.subtract.at(table.reshape(-1), cell, arriving / 2)
+            gram[k] += np.bincount(cell, 1 / arriving, shape[0] * n).reshape(shape).T @ table
     return gram + gram.transpose(0, 2, 1)
 
 

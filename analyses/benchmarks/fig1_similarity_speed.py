@@ -1,0 +1,93 @@
+"""Figure 1 of the benchmarks: how many times faster RDMs, their comparison and inference are than in other tools.
+
+Run: python analyses/benchmarks/fig1_similarity_speed.py [folder]
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from pairs import run
+from similarity_pairs import BENCHMARKS
+
+from neurosim import storage
+from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+
+
+def compute() -> xr.Dataset:
+    """Run all pairs."""
+    return run(BENCHMARKS)
+
+
+def draw(results: xr.Dataset) -> Figure:
+    """Draw one bar a benchmark, with the range over repeats, the ratio asked for and both times."""
+    figure = new_figure(7.0, 4.0)
+    ax = figure.add_subplot()
+    ratio = results["ratio"].values
+    place = np.arange(len(ratio))[::-1]
+    middle = np.median(ratio, axis=1)
+    ax.barh(place, middle, color=PALETTE[0], height=0.6, label="measured (bar: range)")
+    ax.hlines(place, ratio.min(1), ratio.max(1), color="black", linewidth=0.8)
+    ax.scatter(results["asked"], place, marker="|", s=140, color=PALETTE[1], label="asked", zorder=3)
+    for y, m, ours, peer in zip(
+        place, middle, results["ours_seconds"].values, results["peer_seconds"].values, strict=True
+    ):
+        ax.text(m * 1.15, y, f"{m:,.0f} x   {duration(peer)} to {duration(ours)}", va="center", fontsize=6)
+    ax.set_yticks(
+        place,
+        [f"{n} ({p})" for n, p in zip(results["benchmark"].values, results["peer"].values, strict=True)],
+        fontsize=7,
+    )
+    ax.set(xscale="log", xlabel="times faster, one thread", xlim=(0.8, middle.max() * 60))
+    ax.set_title(results.attrs["cpu"], fontsize=7, fontweight="normal")
+    ax.legend(loc="lower right")
+    return figure
+
+
+def duration(seconds: float) -> str:
+    """Return a time with its unit.
+
+    >>> duration(0.0021)
+    '2.1 ms'
+    """
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
+        if seconds * factor >= 1 or unit == "us":
+            return f"{seconds * factor:.3g} {unit}"
+    return ""
+
+
+def table(results: xr.Dataset) -> list[dict[str, object]]:
+    """Return the numbers of the figure, one row a benchmark."""
+    rows = []
+    for i, name in enumerate(results["benchmark"].values):
+        row = results.isel(benchmark=i)
+        rows.append(
+            {
+                "benchmark": str(name),
+                "peer": str(row["peer"].values),
+                "ratio": round(float(np.median(row["ratio"])), 1),
+                "ratio_lowest": round(float(row["ratio"].min()), 1),
+                "ratio_asked": float(row["asked"]),
+                "ours_seconds": float(f"{float(row['ours_seconds']):.3g}"),
+                "peer_seconds": float(f"{float(row['peer_seconds']):.3g}"),
+                "ours_peak_megabytes": round(float(row["ours_peak_bytes"]) / 2**20, 1),
+                "peer_peak_megabytes": round(float(row["peer_peak_bytes"]) / 2**20, 1),
+                "largest_difference": float(f"{float(row['difference']):.1e}"),
+            }
+        )
+    return rows
+
+
+def main(folder: Path) -> None:
+    """Measure, keep the numbers, and draw from them."""
+    storage.write_dataset(folder / "fig1_similarity_speed.nc", compute())
+    results = storage.read_dataset(folder / "fig1_similarity_speed.nc")
+    content = {"results": table(results), **{k: str(v) for k, v in results.attrs.items()}}
+    storage.write_json(folder / "fig1_similarity_speed.json", content)
+    with house_style():
+        storage.write_bytes(folder / "fig1_similarity_speed.png", figure_bytes(draw(results))["png"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
