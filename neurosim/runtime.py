@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -132,11 +133,16 @@ def track(items: Iterable[T], name: str, total: int | None = None, progress: boo
 
 def library_versions() -> dict[str, str]:
     """Return the versions of the libraries that numbers depend on."""
-    versions = {"python": platform.python_version()}
+    return dict(_installed_versions())
+
+
+@functools.cache
+def _installed_versions() -> tuple[tuple[str, str], ...]:
+    versions = [("python", platform.python_version())]
     for name in NUMERIC_LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
+            versions.append((name, importlib.metadata.version(name)))
+    return tuple(versions)
 
 
 def provenance() -> dict[str, Any]:

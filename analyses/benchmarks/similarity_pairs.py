@@ -66,7 +66,8 @@ def dual_bootstrap(ours: str, theirs: str, peer_samples: int, tolerance: float) 
         for _ in range(3):
             stimuli, subjects = np.sort(rng.integers(0, 92, 92)), rng.integers(0, 8, 8)
             counts = np.bincount(stimuli, minlength=92)[None].astype(float)
-            found = comparison.fixed(counts, np.bincount(subjects, minlength=8)[None].astype(float))[0, :5]
+            draws = np.bincount(subjects, minlength=8)[None, None].astype(float)
+            found = comparison.fixed(counts, draws)[0, 0, :5]
             drawn = [rsatoolbox.rdm.RDMs(upper(r)).subsample_pattern("index", stimuli) for r in (models, data)]
             wanted = quiet(rsatoolbox.rdm.compare, *drawn, method=theirs)[:, subjects].mean(1)
             worst = max(worst, largest_difference(found, wanted, tolerance))
@@ -182,13 +183,13 @@ def shrinkage() -> Pair:
 
 
 def spike_distance(name: str) -> Pair:
-    """100 trains of 100 spikes in 2 s, time constant 20 ms."""
+    """100 trains of 60 spikes in 2 s, time constant 20 ms."""
     import neo
     import quantities as pq
     from elephant.spike_train_dissimilarity import van_rossum_distance, victor_purpura_distance
 
     rng = np.random.default_rng(0)
-    trains = [np.sort(rng.uniform(0, 2, 100)) for _ in range(100)]
+    trains = [np.sort(rng.uniform(0, 2, 60)) for _ in range(100)]
     theirs = [neo.SpikeTrain(t * pq.s, t_stop=2 * pq.s) for t in trains]
     if name == "victor_purpura":
         ours = partial(victor_purpura, trains, np.array([50.0]))

@@ -118,12 +118,20 @@ def _stimulus_noise(sigma_k: xr.DataArray | None, rdm: xr.DataArray, method: str
     if isinstance(sigma_k, xr.DataArray) and "stimulus" in sigma_k.coords:
         sigma_k = same_stimuli(rdm, sigma_k, "compare_rdms")
     noise, n = np.asarray(sigma_k, dtype=float), rdm.sizes["stimulus"]
-    if noise.shape != (n, n) or not np.allclose(noise, noise.T) or np.linalg.eigvalsh(noise)[0] <= 0:
+    if noise.shape != (n, n) or not np.allclose(noise, noise.T) or not _positive_definite(noise):
         raise InputError(
             f"compare_rdms: sigma_k is a positive definite covariance of {n} x {n} stimuli, found {noise.shape}; "
             "add a little to its diagonal if it is singular."
         )
     return noise
+
+
+def _positive_definite(matrix: np.ndarray) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Array | None) -> Array:

@@ -266,7 +266,7 @@ def _evaluation(
         return fixed, each, comparison.fixed
     evaluate = partial(comparison.crossvalidated, folds=folds, fit=fit, progress=progress)
     n_subjects = len(comparison.data)
-    return evaluate(np.ones((1, comparison.n_stimuli)), np.ones((1, n_subjects)))[0], None, evaluate
+    return evaluate(np.ones((1, comparison.n_stimuli)), np.ones((1, 1, n_subjects)))[0, 0], None, evaluate
 
 
 def _hash(comparison: Comparison) -> str:

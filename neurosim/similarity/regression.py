@@ -71,7 +71,7 @@ def regress_rdm(
     levels = np.arange(n_stimuli)
     held_out = Folds.random(levels, len(subjects), (_n_folds(folds, n_stimuli, "regress_rdm"), 1), as_rng(rng)).stimuli
     design = _Design(np.concatenate([vectors, subjects]), len(names), nonnegative, held_out)
-    values = design.table(np.ones((1, n_stimuli)), np.ones((1, len(subjects))))[0]
+    values = design.table(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
     variance = jackknife_variance(design.table, levels, len(subjects), factors)
     error, df = np.array([variance.of(c) for c in np.eye(len(values))]).T
     error, m = np.sqrt(error), len(names)
@@ -224,11 +224,14 @@ class _Design:
     nonnegative: bool
     folds: list[np.ndarray]
 
-    def table(self, counts: np.ndarray, draws: np.ndarray, *, crossed: bool = False) -> np.ndarray:
-        """Coefficients, partial correlations, unique variances, explained variance in samples: (N, [D,] 3 m + 1)."""
+    def table(self, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """Coefficients, partial correlations, unique variances and explained variance in samples, (N, D, 3 m + 1).
+
+        `counts` (N, K) says how often each stimulus, `draws` (D, N or 1, S) how often each subject counts.
+        """
         each = self._per_subject(counts)
-        weights = draws / draws.sum(1, keepdims=True)
-        return np.einsum("nst,ds->ndt" if crossed else "nst,ns->nt", each, weights)
+        weights = draws / draws.sum(-1, keepdims=True)
+        return np.einsum("nst,dns->ndt", each, np.broadcast_to(weights, (len(weights), len(each), weights.shape[-1])))
 
     def _per_subject(self, counts: np.ndarray) -> np.ndarray:
         """All results of every subject, (N, S, 3 m + 1)."""

@@ -18,8 +18,8 @@ from neurosim.similarity.kernels.resampling import LINEAR, gram_of_features
 class Evaluate(Protocol):
     """How models and ceilings come out when stimuli and subjects are counted otherwise."""
 
-    def __call__(self, counts: np.ndarray, draws: np.ndarray, *, crossed: bool = False) -> np.ndarray:
-        """Table (N, M + 2) of samples of stimuli (N or 1, K) and of subjects (N or 1, S); (N, D, M + 2) if crossed."""
+    def __call__(self, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """Return a table (N, D, T) for stimuli `counts` (N or 1, K) and D kinds of subjects `draws` (D, N or 1, S)."""
 
 
 @dataclass(frozen=True)
@@ -50,37 +50,28 @@ class Comparison:
         each = gram[:m, m:]
         return each, np.append(each.mean(1), [lower, upper])
 
-    def fixed(self, counts: np.ndarray, draws: np.ndarray, *, crossed: bool = False) -> np.ndarray:
+    def fixed(self, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Evaluate fixed models; see :class:`Evaluate`."""
         m = len(self.components)
         gram = gram_of_features(np.concatenate([self.components, self.data]), counts, self.method, n_models=m)
-        if not crossed:
-            return scores_of_gram(gram, draws, m)
-        return np.stack([scores_of_gram(gram, draw[None], m) for draw in draws], axis=1)
+        return np.stack([scores_of_gram(gram, draw, m) for draw in draws], axis=1)
 
     def crossvalidated(
-        self, counts: np.ndarray, draws: np.ndarray, *, folds: Folds, fit: str, progress: bool, crossed: bool = False
+        self, counts: np.ndarray, draws: np.ndarray, *, folds: Folds, fit: str, progress: bool
     ) -> np.ndarray:
         """Evaluate models that are fitted to the other subjects and stimuli; mean over folds of both."""
-        if not crossed and len(counts) == 1:
-            return self.crossvalidated(counts, draws, folds=folds, fit=fit, progress=progress, crossed=True)[0]
         features = np.concatenate([self.components, self.data])
         surrogate = self.method if self.method in LINEAR else "corr"
-        samples: list[np.ndarray] = []
-        for n, count in enumerate(track(counts, "resampling", progress=progress and len(counts) > 1)):
+        n = max(len(counts), draws.shape[1])
+        table = np.empty((n, len(draws), self.n_models + 2))
+        for i in track(range(n), "resampling", progress=progress and n > 1):
+            count = counts[i % len(counts)]
             splits = [((count * ~inside)[None], (count * inside)[None].astype(float)) for inside in folds.stimuli]
             trained = [gram_of_features(features, learn, surrogate, normalise=False)[0] for learn, _ in splits]
-            chosen = draws if crossed else draws[n % len(draws)][None]
-            samples.append(
-                np.array(
-                    [
-                        self._mean_over_folds(trained, [held_out for _, held_out in splits], draw, folds, fit)
-                        for draw in chosen
-                    ]
-                )
-            )
-        table = np.stack(samples)
-        return table if crossed else table[:, 0]
+            held_out = [test for _, test in splits]
+            for d, draw in enumerate(draws[:, i % draws.shape[1]]):
+                table[i, d] = self._mean_over_folds(trained, held_out, draw, folds, fit)
+        return table
 
     def _mean_over_folds(
         self, trained: list[np.ndarray], held_out: list[np.ndarray], draw: np.ndarray, folds: Folds, fit: str
@@ -220,16 +211,16 @@ def bootstrap_variance(
         draws = _draws(rng, n, n_subjects, apart, 2 if len(apart) == 1 else 1)
     n_levels = int(levels.max()) + 1
     df = min(m for m, f in ((n_subjects, "subject"), (n_levels, "stimulus")) if f in factors) - 1
+    by_subject = _covariance(evaluate(everything, draws[None])[:, 0]) if "subject" in factors else None
     if "stimulus" not in factors:
-        return BootstrapVariance(_covariance(evaluate(everything, draws)), df)
+        return BootstrapVariance(np.asarray(by_subject), df)
     held_out = [np.unique(levels[f]) for f in folds.stimuli] if folds else [np.arange(n_levels)]
     parts = [np.isin(np.arange(n_levels), part) for part in held_out]
     counts = _draws(rng, n, n_levels, parts, 3 if n_levels == len(levels) else 2)[:, levels]
-    by_stimulus = _covariance(evaluate(counts, everyone))
-    if "subject" not in factors:
-        return BootstrapVariance(by_stimulus, df)
-    by_subject = _covariance(evaluate(everything, draws))
-    return BootstrapVariance(_two_factor(by_subject, by_stimulus, _covariance(evaluate(counts, draws))), df)
+    if by_subject is None:
+        return BootstrapVariance(_covariance(evaluate(counts, everyone[None])[:, 0]), df)
+    table = evaluate(counts, np.stack([np.broadcast_to(everyone, draws.shape), draws]))
+    return BootstrapVariance(_two_factor(by_subject, _covariance(table[:, 0]), _covariance(table[:, 1])), df)
 
 
 def jackknife_variance(
@@ -249,7 +240,7 @@ def jackknife_variance(
     chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired)).astype(int))
     i, j = (chosen[side] for side in np.triu_indices(len(chosen), 1))
     stimuli = np.concatenate([left_out, left_out[i] * left_out[j]]) if "stimulus" in factors else everything[:0]
-    table = _finite(evaluate(np.concatenate([everything, stimuli]), draws, crossed=True))
+    table = _finite(evaluate(np.concatenate([everything, stimuli]), draws[:, None]))
     nothing = np.zeros((table.shape[-1],) * 2)
     both_subjects = _pairs_of_subjects(evaluate, everything, table[0]) if len(draws) > 4 else nothing
     whole, single, double = table[0], table[1 : n + 1], table[n + 1 :]
@@ -283,7 +274,7 @@ def _pairs_of_subjects(evaluate: Evaluate, everything: np.ndarray, whole: np.nda
     n = len(whole) - 1
     i, j = np.triu_indices(n, 1)
     single = 1 - np.eye(n)
-    double = _finite(evaluate(everything, single[i] * single[j], crossed=True))[0]
+    double = _finite(evaluate(everything, (single[i] * single[j])[:, None]))[0]
     pairs = _pair_effects(n, whole[0], whole[1:][i] + whole[1:][j], double, n)
     return pairs.T @ pairs * 2 / (n * (n - 3)) / comb(n, 2)
 

@@ -168,7 +168,7 @@ def test_scores_of_resampled_data_equal_rsatoolbox_on_the_same_indices(ours, oth
         stimuli, subjects = np.sort(rng.integers(0, 9, 9)), rng.integers(0, 4, 4)
         counts = np.bincount(stimuli, minlength=9)[None].astype(float)
         draws = np.bincount(subjects, minlength=4)[None].astype(float)
-        found = comparison.fixed(counts, draws)[0, :2]
+        found = comparison.fixed(counts, draws[None])[0, 0, :2]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             rdms = [rsatoolbox.rdm.RDMs(upper(r.values)) for r in (models, data)]
@@ -190,8 +190,9 @@ def test_two_factor_jackknife_of_an_additive_score_is_unbiased():
         cell = single[rows] + single[columns] + pair + subject[:, None] + both[:, rows] + both[:, columns]
         cell = cell + 2.0 * rng.normal(size=cell.shape)
 
-        def evaluate(counts, draws, *, crossed=False, cell=cell):
+        def evaluate(counts, draws, cell=cell):
             weights = counts[:, rows] * counts[:, columns]
+            draws = draws[:, 0]
             table = np.einsum("np,sp,ds->nd", weights, cell, draws) / weights.sum(1)[:, None] / draws.sum(1)
             return table[..., None]
 

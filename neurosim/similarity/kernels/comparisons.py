@@ -45,7 +45,7 @@ def embed(rdms: Array, method: str, sigma_k: Array | None = None) -> Array:
 
 
 def whiten_rdm(rdms: Array, sigma_k: Array | None = None) -> Array:
-    """Return ``B D B'`` with ``B = (I - u u') S^-1/2`` and u the normalised ``S^-1/2 1``, for S = `sigma_k` (K, K).
+    """Return ``B D B'`` with ``B = (I - u u') L^-1``, ``L L' = S`` and u the normalised ``L^-1 1``, for S = `sigma_k`.
 
     Inner products of the result are those of distances whitened by their covariance under noise that has covariance
     `sigma_k` between stimuli (https://arxiv.org/abs/2007.02789). For independent stimuli, which is the default, B
@@ -55,8 +55,7 @@ def whiten_rdm(rdms: Array, sigma_k: Array | None = None) -> Array:
         by_row = rdms.mean(-1)
         return rdms - by_row[..., :, None] - by_row[..., None, :] + by_row.mean(-1)[..., None, None]
     xp = array_namespace(rdms)
-    values, vectors = xp.linalg.eigh(sigma_k)
-    root = (vectors / xp.sqrt(values)) @ vectors.mT
+    root = xp.linalg.inv(xp.linalg.cholesky(sigma_k))
     u = root.sum(-1)
     u = u / xp.sqrt((u * u).sum(-1))
     whitening = root - u[:, None] * (u @ root)[None, :]

@@ -20,8 +20,7 @@ LINEAR = ("cosine", "corr", "whitened_cosine", "whitened_corr")
 
 def pair_weights(counts: np.ndarray) -> np.ndarray:
     """Weight of every pair, (..., P), when stimulus i was drawn ``counts[..., i]`` times."""
-    rows, columns = np.triu_indices(counts.shape[-1], 1)
-    return counts[..., rows] * counts[..., columns]
+    return np.concatenate([counts[..., i, None] * counts[..., i + 1 :] for i in range(counts.shape[-1] - 1)], axis=-1)
 
 
 def gram_of_features(
@@ -90,19 +89,23 @@ def _weighted_products(
     features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weighted sums over entries of products (N, pairs), of features (N, F), and of weights (N,)."""
-    rows, columns = np.triu_indices(counts.shape[1], 1)
-    n_samples, n_features = len(counts), len(features)
-    products, sums = np.zeros((n_samples, len(pairs[0]))), np.zeros((n_samples, n_features))
-    total = np.zeros(n_samples)
-    step = n_block(n_samples + len(pairs[0]))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        weights = counts[:, rows[part]] * counts[:, columns[part]]
+    n_samples, n_features, n_pairs = len(counts), len(features), len(pairs[0])
+    found = np.zeros((n_samples, n_pairs + n_features + 1))
+    for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs)):
         block = features[:, part]
-        products += weights @ (block[pairs[0]] * block[pairs[1]]).T
-        sums += weights @ block.T
-        total += weights.sum(1)
-    return products, sums, total
+        found += weights @ np.vstack([block[pairs[0]] * block[pairs[1]], block, np.ones(block.shape[1])]).T
+    return found[:, :n_pairs], found[:, n_pairs:-1], found[:, -1]
+
+
+def _weight_blocks(counts: np.ndarray, most: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield consecutive entries of RDMs, all those of a few stimuli, with their weights (N, entries)."""
+    n, start, begin = counts.shape[1], 0, 0
+    for i in range(n - 1):
+        stop = begin + sum(range(n - 1 - i, n - 1 - start + 1))
+        if stop + n - 2 - i - begin > most or i == n - 2:
+            rows = [counts[:, s, None] * counts[:, s + 1 :] for s in range(start, i + 1)]
+            yield slice(begin, stop), np.concatenate(rows, axis=1)
+            start, begin = i + 1, stop
 
 
 def _row_sum_products(
