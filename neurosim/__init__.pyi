@@ -81,6 +81,12 @@ from neurosim.plots.geometry import (
 from neurosim.plots.geometry import (
     plot_rdm as plot_rdm,
 )
+from neurosim.plots.geometry import (
+    plot_rdm_movie as plot_rdm_movie,
+)
+from neurosim.plots.geometry import (
+    plot_stimulus_map as plot_stimulus_map,
+)
 from neurosim.plots.pictures import (
     plot_raster as plot_raster,
 )

@@ -294,9 +294,9 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def use_data_folder(folder: Path) -> None:
+def use_data_folder(folder: Path | str) -> None:
     """Look for real data in `folder` from now on, in this process and those it starts."""
-    os.environ[DATA_FOLDER_VARIABLE] = str(folder.resolve())
+    os.environ[DATA_FOLDER_VARIABLE] = str(Path(folder).resolve())
 
 
 def data_folder() -> Path | None:

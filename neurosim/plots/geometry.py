@@ -7,12 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from scipy.stats import rankdata
 
 from neurosim.plots.canvas import axes_or_new, colour_of
+from neurosim.plots.pictures import as_pictures
+from neurosim.schema import InputError, suggest
 
 
-def plot_rdm(rdm: xr.DataArray, ax: Axes | None = None, *, title: str = "", rank: bool = True) -> Axes:
-    """Draw an RDM, with lines between categories when its stimuli have a ``category``.
+def plot_rdm(
+    rdm: xr.DataArray,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    rank: bool = True,
+    order: str | None = None,
+    stimuli: xr.DataArray | None = None,
+    colorbar: bool = False,
+) -> Axes:
+    """Draw an RDM, with lines between categories when its stimuli are in the order of a ``category``.
 
     Parameters
     ----------
@@ -20,27 +32,154 @@ def plot_rdm(rdm: xr.DataArray, ax: Axes | None = None, *, title: str = "", rank
     ax : axes to draw on.
     title : title of the axes.
     rank : colour by percentile instead of by value, as is common since units of RDMs differ.
+    order : a label along ``stimulus`` such as "category" to sort by; named at the side.
+    stimuli : images (stimulus, [channel,] y, x) in 0..1 that are drawn small along both sides.
+    colorbar : add a colour bar.
+
+    Raises
+    ------
+    InputError : no such label, or stimuli that lack an image.
     """
     ax = axes_or_new(ax)
-    values = np.array(rdm.values, dtype=float)
-    rows, columns = np.triu_indices(len(values), 1)
-    if rank:
-        from scipy.stats import rankdata
-
-        ranks = rankdata(values[rows, columns]) / len(rows)
-        values[rows, columns] = values[columns, rows] = ranks
-        np.fill_diagonal(values, 0)
-    ax.imshow(values, rasterized=True)
-    if "category" in rdm.coords:
-        category = rdm["category"].values
-        if list(category) == sorted(category, key=list(dict.fromkeys(category)).index):
-            edges = np.flatnonzero(category[1:] != category[:-1]) + 0.5
-            for edge in edges:
-                ax.axhline(edge, color="white", linewidth=0.4)
-                ax.axvline(edge, color="white", linewidth=0.4)
+    rdm = _sorted_by(rdm, order)
+    n = rdm.sizes["stimulus"]
+    image = ax.imshow(ranked(rdm.values) if rank else rdm.values, rasterized=True)
+    label = order or "category"
+    if label in rdm.coords:
+        _draw_categories(ax, rdm[label].values, named=order is not None and stimuli is None)
+    if stimuli is not None:
+        missing = sorted(set(rdm["stimulus"].values.tolist()) - set(stimuli["stimulus"].values.tolist()))
+        if missing:
+            raise InputError(f"plot_rdm: no image of {missing[:3]}; give all stimuli of the RDM.")
+        pictures = as_pictures(stimuli.sel(stimulus=rdm["stimulus"].values))
+        for i, picture in enumerate(pictures):
+            width = max(1.0, n / 12)
+            shift = width * (0.6 + i % 2)
+            for extent in (
+                (-shift - width, -shift, i - width / 2, i + width / 2),
+                (i - width / 2, i + width / 2, -shift - width, -shift),
+            ):
+                left, right, top, bottom = extent
+                ax.imshow(picture, extent=(left, right, bottom, top), clip_on=False, zorder=3)
+        ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
     ax.set(xticks=[], yticks=[])
-    ax.set_title(title, fontsize=7, fontweight="normal")
+    ax.set_title(title, fontsize=7, fontweight="normal", pad=4 if stimuli is None else 30)
+    if colorbar and ax.figure is not None:
+        ax.figure.colorbar(image, ax=ax, shrink=0.7, label="percentile / 100" if rank else "dissimilarity")
     return ax
+
+
+def plot_rdm_movie(rdms: xr.DataArray, ax: Axes | None = None, *, title: str = "", rank: bool = True) -> Axes:
+    """Draw RDMs over time as a film strip, one frame a time, all in one colour scale.
+
+    Parameters
+    ----------
+    rdms : (time, stimulus, stimulus_other), time in s.
+    ax : axes to draw on.
+    title : title of the axes.
+    rank : colour by percentile over all frames together instead of by value.
+    """
+    ax = axes_or_new(ax, 8, 1.4)
+    values = np.array(rdms.transpose("time", "stimulus", "stimulus_other").values, dtype=float)
+    values = ranked(values) if rank else values
+    n_frames, n = values.shape[:2]
+    gap = max(1, n // 15)
+    strip = np.full((n, n_frames * (n + gap) - gap), np.nan)
+    for i, frame in enumerate(values):
+        strip[:, i * (n + gap) : i * (n + gap) + n] = frame
+    ax.imshow(strip, rasterized=True)
+    places = np.arange(n_frames) * (n + gap) + (n - 1) / 2
+    ax.set_xticks(places, [f"{t * 1e3:.0f}" for t in rdms["time"].values], fontsize=6)
+    ax.tick_params(length=0)
+    ax.set(yticks=[], xlabel="time (ms)")
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.set_title(title, fontsize=8, fontweight="normal")
+    return ax
+
+
+def plot_stimulus_map(
+    points: xr.DataArray, ax: Axes | None = None, *, stimuli: xr.DataArray | None = None, by: str = "category"
+) -> Axes:
+    """Draw stimuli in the plane, near when a subject answers them alike, as their images or as dots.
+
+    Parameters
+    ----------
+    points : (stimulus, axis) with two axes, such as ``arrange(rdm)``.
+    ax : axes to draw on.
+    stimuli : images (stimulus, [channel,] y, x) in 0..1.
+    by : a label along ``stimulus`` that gives the colour of dots and frames, where `points` has it.
+    """
+    ax = axes_or_new(ax, 4, 4)
+    xy = np.asarray(points.values, dtype=float)
+    names = [str(v) for v in points[by].values] if by in points.coords else ["stimuli"] * len(xy)
+    colours = colour_of(names)
+    for name, colour in colours.items():
+        own = np.flatnonzero(np.array(names) == name)
+        ax.scatter(xy[own, 0], xy[own, 1], s=18 if stimuli is None else 1, color=colour, label=name)
+    if stimuli is not None:
+        width = 0.045 * float(np.ptp(xy))
+        for picture, (x, y), name in zip(as_pictures(stimuli), xy, names, strict=True):
+            box = (x - width, x + width, y - width, y + width)
+            ax.imshow(picture, extent=box, zorder=2)
+            ax.plot(*np.array(box)[[[0, 1, 1, 0, 0], [2, 2, 3, 3, 2]]], color=colours[name], linewidth=1.0, zorder=3)
+        ax.set(
+            xlim=(xy[:, 0].min() - 2 * width, xy[:, 0].max() + 2 * width),
+            ylim=(xy[:, 1].min() - 2 * width, xy[:, 1].max() + 2 * width),
+        )
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.spines[["left", "bottom"]].set_visible(False)
+    if len(colours) > 1:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1 if stimuli is None else 4)
+    return ax
+
+
+def ranked(square: np.ndarray) -> np.ndarray:
+    """Return the percentiles / 100 of the entries off the diagonal of (..., K, K), the diagonal at 0.
+
+    >>> ranked(np.array([[0.0, 3, 5], [3, 0, 9], [5, 9, 0]])).round(2).tolist()
+    [[0.0, 0.33, 0.67], [0.33, 0.0, 1.0], [0.67, 1.0, 0.0]]
+    """
+    rows, columns = np.triu_indices(square.shape[-1], 1)
+    upper = square[..., rows, columns]
+    ranks = rankdata(upper, axis=None).reshape(upper.shape) / upper.size
+    out = np.zeros(square.shape)
+    out[..., rows, columns] = out[..., columns, rows] = ranks
+    return out
+
+
+def _sorted_by(rdm: xr.DataArray, order: str | None) -> xr.DataArray:
+    if order is None:
+        return rdm
+    if order not in rdm.coords or rdm[order].dims != ("stimulus",):
+        labels = [str(k) for k, v in rdm.coords.items() if v.dims == ("stimulus",)]
+        raise InputError(
+            f"plot_rdm: no label {order!r} along stimulus. Labels: {', '.join(labels)}.{suggest(order, labels)}"
+        )
+    index = np.argsort(rdm[order].values, kind="stable")
+    return rdm.isel(stimulus=index, stimulus_other=index)
+
+
+def _draw_categories(ax: Axes, category: np.ndarray, *, named: bool) -> None:
+    """Draw lines between categories if each is in one piece, and their names at the left."""
+    first = list(dict.fromkeys(category.tolist()))
+    if list(category) != sorted(category, key=first.index):
+        return
+    edges = np.flatnonzero(category[1:] != category[:-1]) + 0.5
+    for edge in edges:
+        ax.axhline(edge, color="white", linewidth=0.4)
+        ax.axvline(edge, color="white", linewidth=0.4)
+    if named:
+        for name in first:
+            middle = float(np.flatnonzero(category == name).mean())
+            ax.text(
+                -0.02,
+                1 - (middle + 0.5) / len(category),
+                str(name),
+                transform=ax.transAxes,
+                ha="right",
+                va="center",
+                fontsize=6,
+            )
 
 
 def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = "") -> Axes:

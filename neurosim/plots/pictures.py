@@ -21,8 +21,7 @@ def plot_stimuli(stimuli: xr.DataArray, ax: Axes | None = None, *, n_columns: in
     n_columns : images in a row.
     """
     ax = axes_or_new(ax)
-    images = np.asarray(stimuli.values, dtype=float)
-    images = np.moveaxis(images, 1, -1) if images.ndim == 4 else 1 - images[..., None].repeat(3, -1)
+    images = as_pictures(stimuli)
     n, height, width = images.shape[:3]
     n_columns = min(n_columns, n)
     n_rows = -(-n // n_columns)
@@ -34,6 +33,14 @@ def plot_stimuli(stimuli: xr.DataArray, ax: Axes | None = None, *, n_columns: in
     ax.imshow(sheet.clip(0, 1))
     ax.set_axis_off()
     return ax
+
+
+def as_pictures(stimuli: xr.DataArray) -> np.ndarray:
+    """Return images (stimulus, [channel,] y, x) in 0..1 as (stimulus, y, x, 3); grey ones are ink on white."""
+    images = np.asarray(stimuli.values, dtype=float)
+    if images.ndim == 4:
+        return np.moveaxis(images, 1, -1).repeat(3 // images.shape[1], -1).clip(0, 1)
+    return (1 - images[..., None].repeat(3, -1)).clip(0, 1)
 
 
 def plot_raster(

@@ -12,7 +12,13 @@ from neurosim.plots.canvas import axes_or_new, colour_of
 
 
 def plot_scores(
-    result: xr.Dataset, ax: Axes | None = None, *, groups: Sequence[str], title: str = "", alpha: float = 0.05
+    result: xr.Dataset,
+    ax: Axes | None = None,
+    *,
+    groups: Sequence[str] | None = None,
+    title: str = "",
+    alpha: float = 0.05,
+    pairs: bool = False,
 ) -> Axes:
     """Draw one bar a model, with its interval, a dot below it where it is above 0, and the noise ceiling as a band.
 
@@ -20,29 +26,44 @@ def plot_scores(
     ----------
     result : from ``neurosim.similarity.inference.infer``.
     ax : axes to draw on.
-    groups : group of each model, which gives its colour.
+    groups : group of each model, which gives its colour; each model its own when absent.
     title : title of the axes.
-    alpha : level for the corrected test against 0.
+    alpha : level of the corrected tests.
+    pairs : draw a line above every two models that differ.
     """
     ax = axes_or_new(ax, 6, 3)
     score, interval = result["score"].values, result["interval"].values
-    colours = colour_of(list(groups))
+    names = [str(m) for m in result["model"].values]
+    groups = list(groups) if groups is not None else names
+    colours = colour_of(groups)
     place = np.arange(len(score))
     ax.bar(place, score, color=[colours[g] for g in groups], width=0.8)
     ax.vlines(place, interval[:, 0], interval[:, 1], color="0.25", linewidth=0.9)
+    top = float(interval[:, 1].max())
     if "ceiling" in result:
-        low, high = result["ceiling"].values
-        ax.axhspan(low, high, color="0.85", zorder=0, label="noise ceiling")
+        ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0, label="noise ceiling")
+        top = max(top, float(result["ceiling"].max()))
     ax.axhline(0, color="black", linewidth=0.6)
     floor = min(0.0, float(interval[:, 0].min()))
-    reach = max(float(interval[:, 1].max()), float(result["ceiling"].max()) if "ceiling" in result else 0.0)
-    mark = floor - 0.04 * (reach - floor)
+    mark = floor - 0.04 * (top - floor)
     above = result["p_zero_corrected"].values < alpha
     ax.scatter(place[above], np.full(above.sum(), mark), s=5, color="black", clip_on=False)
-    ax.set_xticks(place, [str(m) for m in result["model"].values], rotation=90, fontsize=6)
-    ax.set(ylabel=f"{result.attrs['method']} with the brain", ylim=(mark - 0.02, None), xlim=(-0.7, len(score) - 0.3))
+    if pairs:
+        top = _draw_pairs(ax, result["p_pair_corrected"].values < alpha, top, 0.03 * (top - floor))
+    ax.set_xticks(place, names, rotation=90, fontsize=6)
+    ax.set(ylabel=f"{result.attrs['method']} with the brain", xlim=(-0.7, len(score) - 0.3))
+    ax.set_ylim(mark - 0.02, top * 1.02 if pairs else None)
     ax.set_title(title)
     return ax
+
+
+def _draw_pairs(ax: Axes, differ: np.ndarray, top: float, step: float) -> float:
+    """Draw a line over every two models that differ, short ones first, and return the height reached."""
+    rows, columns = np.nonzero(np.triu(differ, 1))
+    for i, j in sorted(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda pair: (pair[1] - pair[0], pair)):
+        top += step
+        ax.plot([i, j], [top, top], color="black", linewidth=0.7, marker="|", markersize=3)
+    return top + step
 
 
 def plot_profiles(result: xr.Dataset, ax: Axes | None = None, *, groups: Sequence[str], title: str = "") -> Axes:

@@ -5,10 +5,17 @@ import pytest
 import xarray as xr
 
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
-from neurosim.plots.geometry import plot_arrangement, plot_layer_time, plot_matrix, plot_rdm
+from neurosim.plots.geometry import (
+    plot_arrangement,
+    plot_layer_time,
+    plot_matrix,
+    plot_rdm,
+    plot_rdm_movie,
+    plot_stimulus_map,
+)
 from neurosim.plots.pictures import plot_raster, plot_stimuli
 from neurosim.plots.scores import plot_profiles, plot_scores
-from neurosim.schema import as_rdm, as_responses, as_stimuli
+from neurosim.schema import InputError, as_rdm, as_responses, as_stimuli
 from neurosim.similarity.inference import infer
 from neurosim.similarity.rdms import compute_rdm
 
@@ -34,10 +41,18 @@ def drawings(result):
         rng.random((2, 3)), dims=("layer", "time"), coords={"layer": ["l", "m"], "time": [0, 0.1, 0.2]}
     )
     points = xr.DataArray(rng.random((4, 2)), dims=("model", "axis"))
+    pictures = as_stimuli(rng.random((4, 3, 4, 4)), ids=list("abcd"))
+    map_points = xr.DataArray(rng.random((4, 2)), dims=("stimulus", "axis"), coords={"category": rdm.category})
     return {
         "stimuli": lambda ax: plot_stimuli(as_stimuli(rng.random((5, 3, 4, 4))), ax),
         "raster": lambda ax: plot_raster(spikes, spikes, ax, labels=("a", "b")),
         "rdm": lambda ax: plot_rdm(rdm, ax),
+        "rdm_with_images": lambda ax: plot_rdm(rdm, ax, order="category", stimuli=pictures, colorbar=True),
+        "rdm_movie": lambda ax: plot_rdm_movie(
+            xr.concat([rdm, rdm], xr.DataArray([0, 0.1], dims="time", name="time")), ax
+        ),
+        "stimulus_map": lambda ax: plot_stimulus_map(map_points, ax, stimuli=pictures),
+        "pairs": lambda ax: plot_scores(result, ax, pairs=True),
         "matrix": lambda ax: plot_matrix(square, ax),
         "layer_time": lambda ax: plot_layer_time(timed, ax),
         "arrangement": lambda ax: plot_arrangement(points, ax, groups=list("aabb")),
@@ -47,7 +62,21 @@ def drawings(result):
 
 
 @pytest.mark.parametrize(
-    "name", ["stimuli", "raster", "rdm", "matrix", "layer_time", "arrangement", "scores", "profiles"]
+    "name",
+    [
+        "stimuli",
+        "raster",
+        "rdm",
+        "rdm_with_images",
+        "rdm_movie",
+        "stimulus_map",
+        "matrix",
+        "layer_time",
+        "arrangement",
+        "scores",
+        "pairs",
+        "profiles",
+    ],
 )
 def test_draws_on_the_axes_and_repeats_byte_for_byte(result, name):
     files = []
@@ -67,3 +96,23 @@ def test_bars_have_the_height_of_the_scores_and_the_band_is_the_ceiling(result):
     np.testing.assert_allclose(heights, result.score.values)
     band = next(p for p in ax.patches if p.get_label() == "noise ceiling")
     assert band.get_y() == pytest.approx(float(result.ceiling[0]))
+
+
+def test_an_rdm_sorted_by_a_label_shows_its_categories_in_one_piece():
+    values = np.array([[0, 1, 2, 3], [1, 0, 4, 5], [2, 4, 0, 6], [3, 5, 6, 0.0]])
+    rdm = as_rdm(values, stimuli=list("abcd")).assign_coords(category=("stimulus", list("xyxy")))
+    ax = plot_rdm(rdm, new_figure().subplots(), rank=False, order="category")
+    index = [0, 2, 1, 3]
+    np.testing.assert_array_equal(ax.images[0].get_array(), values[np.ix_(index, index)])
+    assert [t.get_text() for t in ax.texts] == ["x", "y"]
+    with pytest.raises(InputError, match="Did you mean 'category'"):
+        plot_rdm(rdm, new_figure().subplots(), order="categry")
+    with pytest.raises(InputError, match="no image of"):
+        plot_rdm(rdm, new_figure().subplots(), stimuli=as_stimuli(np.zeros((2, 3, 3)), ids=["a", "b"]))
+
+
+def test_lines_join_the_models_that_differ(result):
+    different = result.copy(deep=True)
+    different["p_pair_corrected"][:] = 0.001
+    lines = [len(plot_scores(r, new_figure().subplots(), pairs=True).lines) for r in (result, different)]
+    assert lines[1] == lines[0] + 1 - int(float(result.p_pair_corrected[0, 1]) < 0.05)

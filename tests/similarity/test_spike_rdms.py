@@ -86,16 +86,6 @@ def test_equal_trains_are_at_distance_zero_and_the_order_of_units_is_free(metric
     np.testing.assert_allclose(spike_rdm(swapped, metric, duration=1.0).values, rdm.values, atol=1e-12)
 
 
-def test_crossvalidated_van_rossum_is_unbiased_where_the_plain_distance_is_not():
-    plain, crossed = [], []
-    for seed in range(150):
-        spikes = nested(seed, n_stimuli=3, n_trials=4, n_units=1)
-        plain.append(upper(spike_rdm(spikes, time_constant=0.05).values).mean())
-        crossed.append(upper(spike_rdm(spikes, time_constant=0.05, crossvalidated=True).values).mean())
-    assert abs(np.mean(crossed)) < 4 * np.std(crossed) / np.sqrt(150)
-    assert np.mean(plain) > 5
-
-
 def test_crossvalidated_counts_equal_crossnobis_of_counts():
     spikes = nested(3)
     counts = np.array([[[len(u) for u in trial] for trial in stimulus] for stimulus in spikes])

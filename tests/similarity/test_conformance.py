@@ -1,0 +1,133 @@
+"""Statistical conformance: over hundreds of simulated experiments, tests are wrong and intervals miss as often as they say.
+
+In every experiment subjects differ in their geometry (a random linear map each), stimuli are a sample, and every
+measurement is noisy, so subjects, stimuli, pairs of stimuli and their interactions all have variance.
+"""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from neurosim.schema import as_rdm
+from neurosim.similarity.inference import infer
+from neurosim.similarity.kernels import alignment, patterns
+from neurosim.similarity.kernels.arrays import to_square, upper
+from neurosim.similarity.kernels.comparisons import whiten_rdm
+from neurosim.similarity.spike_rdms import spike_rdm
+
+N_UNITS = 20
+
+
+def named(models):
+    return as_rdm(np.stack(models), dims=("model",), coords={"model": [f"m{i}" for i in range(len(models))]})
+
+
+def subjects(rng, stimuli, n, own, noise):
+    maps = [np.eye(N_UNITS) + own * rng.normal(size=(N_UNITS, N_UNITS)) / np.sqrt(N_UNITS) for _ in range(n)]
+    seen = [stimuli @ m + noise * rng.normal(size=stimuli.shape) for m in maps]
+    return as_rdm(np.stack([patterns.euclidean(r) for r in seen]), dims=("subject",))
+
+
+def pooled(rdms, method):
+    """What the lower ceiling takes for a model: the mean of subjects after the normalisation of `method`."""
+    if method == "spearman":
+        return to_square(stats.rankdata(upper(rdms), axis=1).mean(0)[None], rdms.shape[1])[0]
+    if method == "corr":
+        return (rdms / upper(rdms).std(1)[:, None, None]).mean(0)
+    return (rdms / np.sqrt((whiten_rdm(rdms) ** 2).sum((1, 2)))[:, None, None]).mean(0)
+
+
+@pytest.mark.parametrize(
+    ("method", "world", "n"),
+    [
+        ("corr", (12, 30, 0.6, 1.0), 400),
+        ("corr", (16, 24, 0.8, 1.5), 400),
+        ("corr", (8, 40, 0.8, 1.0), 400),
+        ("whitened_cosine", (8, 40, 0.8, 1.0), 400),
+        ("spearman", (10, 24, 0.5, 0.7), 300),
+    ],
+)
+def test_false_positives_are_as_many_as_alpha(method, world, n):
+    """Of an unrelated model against 0, of two equally good models, and of a model as good as the lower ceiling.
+
+    The test against the ceiling is conservative, as its docstring says.
+    """
+    n_subjects, n_stimuli, own, noise = world
+    wrong = {"zero": 0, "pair": 0, "ceiling": 0}
+    for seed in range(n):
+        rng = np.random.default_rng(seed)
+        base = rng.normal(size=(n_stimuli, N_UNITS))
+        data = subjects(rng, base, n_subjects, own, noise)
+        equal = [patterns.euclidean(base + 0.8 * rng.normal(size=base.shape)) for _ in range(2)]
+        unrelated = patterns.euclidean(rng.normal(size=base.shape))
+        others = pooled(subjects(rng, base, n_subjects - 1, own, noise).values, method)
+        result = infer(named([*equal, unrelated, others]), data, method=method)
+        wrong["pair"] += float(result.p_pair[0, 1]) < 0.05
+        wrong["zero"] += float(result.p_zero[2]) < 0.05
+        wrong["ceiling"] += float(result.p_ceiling[3]) < 0.05
+    rates = {name: count / n for name, count in wrong.items()}
+    print(method, world, rates)
+    assert 0.03 <= rates["pair"] <= 0.07
+    assert rates["ceiling"] <= 0.05
+    if method != "whitened_cosine":  # biased distances share their noise floor, so no model is unrelated to them
+        assert 0.03 <= rates["zero"] <= 0.07
+
+
+@pytest.mark.parametrize("method", ["corr", "whitened_cosine"])
+@pytest.mark.parametrize("estimate", ["jackknife", "bootstrap"])
+def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, estimate):
+    mix = np.eye(N_UNITS) + 0.5 * np.random.default_rng(0).normal(size=(N_UNITS, N_UNITS)) / np.sqrt(N_UNITS)
+
+    def experiment(seed, n_subjects, n_stimuli):
+        rng = np.random.default_rng(seed)
+        base = rng.normal(size=(n_stimuli, N_UNITS))
+        return named([patterns.euclidean(base)]), subjects(rng, base @ mix, n_subjects, 0.4, 0.5)
+
+    truth = np.mean(
+        [
+            float(infer(*experiment(s, 40, 500), method=method, resample=("subject",)).score[0])
+            for s in (10**6, 10**6 + 1)
+        ]
+    )
+    inside = 0
+    for seed in range(300):
+        result = infer(*experiment(seed, 12, 40), method=method, estimate=estimate, n=100, rng=seed)
+        low, high = result.interval.values[0]
+        inside += low <= truth <= high
+    print(method, estimate, inside / 300)
+    assert inside / 300 >= 0.93
+
+
+def trains_of_equal_rate(seed):
+    rng = np.random.default_rng(seed)
+    return [[[rng.uniform(0, 1, rng.poisson(20))] for _ in range(4)] for _ in range(3)]
+
+
+def test_crossnobis_is_unbiased_where_the_plain_distance_is_not():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(300, 4, 5, 20))
+    crossed = upper(patterns.crossnobis(noise)).mean(1)
+    plain = upper(patterns.euclidean(noise.mean(1))).mean(1)
+    assert abs(crossed.mean()) < 4 * crossed.std() / np.sqrt(300)
+    assert plain.mean() == pytest.approx(2 / 4, rel=0.05)
+
+
+def test_debiased_cka_of_independent_responses_is_zero_on_average():
+    rng = np.random.default_rng(0)
+    plain, debiased = [], []
+    for _ in range(200):
+        grams = [alignment.centred_gram(patterns.euclidean(rng.normal(size=(12, 50)))) for _ in range(2)]
+        plain.append(alignment.cka_of_grams(*grams))
+        debiased.append(alignment.debiased_cka_of_grams(*grams))
+    assert np.mean(plain) > 0.5
+    assert abs(np.mean(debiased)) < 4 * np.std(debiased) / np.sqrt(200)
+
+
+def test_crossvalidated_van_rossum_is_unbiased_where_the_plain_distance_is_not():
+    plain, crossed = [], []
+    for seed in range(150):
+        spikes = trains_of_equal_rate(seed)
+        plain.append(upper(spike_rdm(spikes, time_constant=0.05).values).mean())
+        crossed.append(upper(spike_rdm(spikes, time_constant=0.05, crossvalidated=True).values).mean())
+    assert abs(np.mean(crossed)) < 4 * np.std(crossed) / np.sqrt(150)
+    assert np.mean(plain) > 5
