@@ -30,10 +30,12 @@ def draw(results: xr.Dataset) -> Figure:
     ax.barh(place, middle, color=PALETTE[0], height=0.6, label="measured (bar: range)")
     ax.hlines(place, ratio.min(1), ratio.max(1), color="black", linewidth=0.8)
     ax.scatter(results["asked"], place, marker="|", s=140, color=PALETTE[1], label="asked", zorder=3)
-    for y, m, ours, peer in zip(
-        place, middle, results["ours_seconds"].values, results["peer_seconds"].values, strict=True
+    for y, m, end, ours, peer in zip(
+        place, middle, ratio.max(1), results["ours_seconds"].values, results["peer_seconds"].values, strict=True
     ):
-        ax.text(m * 1.15, y, f"{m:,.0f} x   {duration(peer)} to {duration(ours)}", va="center", fontsize=6)
+        ax.text(
+            max(m, end) * 1.15, y, f"{significant(m)} x   {duration(peer)} to {duration(ours)}", va="center", fontsize=6
+        )
     ax.set_yticks(
         place,
         [f"{n} ({p})" for n, p in zip(results["benchmark"].values, results["peer"].values, strict=True)],
@@ -43,6 +45,15 @@ def draw(results: xr.Dataset) -> Figure:
     ax.set_title(results.attrs["cpu"], fontsize=7, fontweight="normal")
     ax.legend(loc="lower right")
     return figure
+
+
+def significant(ratio: float) -> str:
+    """Return a ratio with two digits or all before the point.
+
+    >>> significant(1.62), significant(2230.1)
+    ('1.6', '2,230')
+    """
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
 def duration(seconds: float) -> str:

@@ -219,7 +219,7 @@ def full_sigma() -> Pair:
         partial(compare_rdms, a, b, "whitened_cosine", sigma_k=sigma),
         partial(quiet, rsatoolbox.rdm.compare, *pair, method="cosine_cov", sigma_k=sigma),
         lambda ours, other: largest_difference(float(ours), float(other[0, 0]), 1e-4),
-        repeats=1,
+        repeats=5,
     )
 
 

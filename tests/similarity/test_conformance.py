@@ -1,4 +1,4 @@
-"""Statistical conformance: over hundreds of simulated experiments, tests are wrong and intervals miss as often as they say.
+"""Statistical conformance: in hundreds of simulated experiments tests and intervals err as often as they say.
 
 In every experiment subjects differ in their geometry (a random linear map each), stimuli are a sample, and every
 measurement is noisy, so subjects, stimuli, pairs of stimuli and their interactions all have variance.
@@ -66,14 +66,14 @@ def test_false_positives_are_as_many_as_alpha(method, world, n):
         wrong["zero"] += float(result.p_zero[2]) < 0.05
         wrong["ceiling"] += float(result.p_ceiling[3]) < 0.05
     rates = {name: count / n for name, count in wrong.items()}
-    print(method, world, rates)
+    print(method, world, rates)  # noqa: T201
     assert 0.03 <= rates["pair"] <= 0.07
     assert rates["ceiling"] <= 0.05
     if method != "whitened_cosine":  # biased distances share their noise floor, so no model is unrelated to them
         assert 0.03 <= rates["zero"] <= 0.07
 
 
-@pytest.mark.parametrize("method", ["corr", "whitened_cosine"])
+@pytest.mark.parametrize("method", ["corr", "cosine"])
 @pytest.mark.parametrize("estimate", ["jackknife", "bootstrap"])
 def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, estimate):
     mix = np.eye(N_UNITS) + 0.5 * np.random.default_rng(0).normal(size=(N_UNITS, N_UNITS)) / np.sqrt(N_UNITS)
@@ -94,7 +94,7 @@ def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, e
         result = infer(*experiment(seed, 12, 40), method=method, estimate=estimate, n=100, rng=seed)
         low, high = result.interval.values[0]
         inside += low <= truth <= high
-    print(method, estimate, inside / 300)
+    print(method, estimate, inside / 300)  # noqa: T201
     assert inside / 300 >= 0.93
 
 
