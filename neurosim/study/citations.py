@@ -19,6 +19,7 @@ RSA = "Kriegeskorte N, Mur M, Bandettini P (2008) Front Syst Neurosci 2:4, https
 INFERENCE = (
     "Schuett HH, Kipnis AD, Diedrichsen J, Kriegeskorte N (2023) eLife 12:e82566, https://doi.org/10.7554/eLife.82566"
 )
+JACKKNIFE = "Efron B, Stein C (1981) Ann Statist 9:586-596, https://doi.org/10.1214/aos/1176345462"
 CEILING = "Nili H, Wingfield C, Walther A, et al. (2014) PLoS Comput Biol 10:e1003553, https://doi.org/10.1371/journal.pcbi.1003553"
 HOLM = "Holm S (1979) Scand J Statist 6:65-70, https://www.jstor.org/stable/4615733"
 FDR = "Benjamini Y, Hochberg Y (1995) J R Stat Soc B 57:289-300, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x"
@@ -44,7 +45,8 @@ def citations(study: Study) -> list[tuple[str, str]]:
     found = [
         ("representational similarity analysis", RSA),
         ("noise ceiling", CEILING),
-        ("two-factor bootstrap and tests", INFERENCE),
+        ("inference over subjects and stimuli", INFERENCE),
+        *([("two-factor jackknife", JACKKNIFE)] if study.comparison.estimate == "jackknife" else []),
         ("correction for several models", HOLM if study.comparison.correction == "holm" else FDR),
         ("centred kernel alignment", CKA),
         ("its unbiased estimate", DEBIASED_CKA),

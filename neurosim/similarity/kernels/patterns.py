@@ -127,28 +127,29 @@ def poisson(patterns: Array, *, prior_mean: float = 1.0, prior_weight: float = 0
     Rates are drawn towards `prior_mean` with the weight of `prior_weight` measurements, so that silence has a finite
     divergence.
     """
-    return _poisson_between(patterns, patterns, prior_mean, prior_weight)
+    gram: Array = None
+    for block in unit_blocks(patterns):
+        part = _poisson_gram(block, block, prior_mean, prior_weight)
+        gram = part if gram is None else gram + part
+    return distances_from_gram(gram / patterns.shape[-1])
 
 
 def poisson_crossvalidated(folds: Array, *, prior_mean: float = 1.0, prior_weight: float = 0.1) -> Array:
     """Poisson divergence with rates of the other folds and log rates of the held-out one; mean over folds."""
     n_folds = folds.shape[-3]
-    total = folds.sum(-3)
-    parts = [
-        _poisson_between((total - folds[..., m, :, :]) / (n_folds - 1), folds[..., m, :, :], prior_mean, prior_weight)
-        for m in range(n_folds)
-    ]
-    return sum(parts[1:], parts[0]) / n_folds
+    gram: Array = None
+    for block in unit_blocks(folds):
+        total = block.sum(-3)
+        for m in range(n_folds):
+            held_out = block[..., m, :, :]
+            part = _poisson_gram((total - held_out) / (n_folds - 1), held_out, prior_mean, prior_weight)
+            gram = part if gram is None else gram + part
+    return distances_from_gram(gram / (n_folds * folds.shape[-1]))
 
 
-def _poisson_between(rates: Array, other: Array, prior_mean: float, prior_weight: float) -> Array:
-    xp = array_namespace(rates) if is_torch_array(rates) else np
-    total: Array = None
-    for first, second in zip(unit_blocks(rates), unit_blocks(other), strict=True):
-        a, b = ((x + prior_mean * prior_weight) / (1 + prior_weight) for x in (first, second))
-        gram = a @ _transposed(xp.log(b))
-        total = gram if total is None else total + gram
-    return distances_from_gram(total / rates.shape[-1])
+def _poisson_gram(rates: Array, other: Array, prior_mean: float, prior_weight: float) -> Array:
+    a, b = ((x + prior_mean * prior_weight) / (1 + prior_weight) for x in (rates, other))
+    return a @ _transposed(array_namespace(b).log(b))
 
 
 # --- discriminability, cross-validated over folds ----------------------------------------------------------------
