@@ -22,7 +22,7 @@ def compute() -> xr.Dataset:
 
 def draw(results: xr.Dataset) -> Figure:
     """Draw one bar a benchmark, with the range over repeats, the ratio asked for and both times."""
-    figure = new_figure(7.0, 4.0)
+    figure = new_figure(8.0, 4.2)
     ax = figure.add_subplot()
     ratio = results["ratio"].values
     place = np.arange(len(ratio))[::-1]
@@ -30,18 +30,26 @@ def draw(results: xr.Dataset) -> Figure:
     ax.barh(place, middle, color=PALETTE[0], height=0.6, label="measured (bar: range)")
     ax.hlines(place, ratio.min(1), ratio.max(1), color="black", linewidth=0.8)
     ax.scatter(results["asked"], place, marker="|", s=140, color=PALETTE[1], label="asked", zorder=3)
-    for y, m, end, ours, peer in zip(
-        place, middle, ratio.max(1), results["ours_seconds"].values, results["peer_seconds"].values, strict=True
-    ):
+    columns = ("ours_seconds", "peer_seconds", "ours_peak_bytes", "peer_peak_bytes")
+    rows = zip(place, middle, ratio.max(1), *(results[c].values for c in columns), strict=True)
+    for y, m, end, ours, peer, small, big in rows:
         ax.text(
-            max(m, end) * 1.15, y, f"{significant(m)} x   {duration(peer)} to {duration(ours)}", va="center", fontsize=6
+            max(m, end) * 1.15,
+            y,
+            f"{significant(m)} x   {duration(peer)} to {duration(ours)}, {size(big)} to {size(small)}",
+            va="center",
+            fontsize=6,
         )
     ax.set_yticks(
         place,
         [f"{n} ({p})" for n, p in zip(results["benchmark"].values, results["peer"].values, strict=True)],
         fontsize=7,
     )
-    ax.set(xscale="log", xlabel="times faster, one thread", xlim=(0.8, middle.max() * 60))
+    ax.set(
+        xscale="log",
+        xlabel="times faster on one thread; time and peak memory of the peer, and ours",
+        xlim=(0.8, middle.max() * 900),
+    )
     ax.set_title(results.attrs["cpu"], fontsize=7, fontweight="normal")
     ax.legend(loc="lower right")
     return figure
@@ -66,6 +74,15 @@ def duration(seconds: float) -> str:
         if seconds * factor >= 1 or unit == "us":
             return f"{seconds * factor:.3g} {unit}"
     return ""
+
+
+def size(n_bytes: float) -> str:
+    """Return an amount of memory with its unit.
+
+    >>> size(5 * 2**20)
+    '5 MB'
+    """
+    return f"{n_bytes / 2**20:.0f} MB" if n_bytes >= 2**20 else f"{n_bytes / 2**10:.0f} kB"
 
 
 def table(results: xr.Dataset) -> list[dict[str, object]]:

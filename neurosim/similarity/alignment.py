@@ -213,6 +213,16 @@ def stochastic_shape(
     alpha : 0..2.
     n_restarts : random starts besides the rotation that aligns the means; the best one counts.
     rng : seed or generator of the starts.
+
+    Raises
+    ------
+    InputError : alpha out of range, different stimuli, or fewer than 2 trials.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(6, 20, 3))
+    >>> round(stochastic_shape(x, x[:, :, ::-1]), 4)
+    0.0
     """
     if not 0 <= alpha <= 2:
         raise InputError(f"stochastic_shape: alpha is 0 (means) to 2 (noise), found {alpha}.")
@@ -257,6 +267,13 @@ def dsa(
     Raises
     ------
     InputError : different time steps, or too few time points or units for the embedding.
+
+    Examples
+    --------
+    >>> t = np.arange(60.0)
+    >>> slow, fast = (np.stack([np.cos(w * t), np.sin(w * t)], axis=1)[None] for w in (0.2, 1.0))
+    >>> dsa(slow, slow, n_delays=1, rank=2) < 1e-6 < dsa(slow, fast, n_delays=1, rank=2)
+    True
     """
     _known(method, ("eigenvalues", "angle"), "dsa: no method")
     steps = [float(x.attrs["time_step"]) for x in (a, b) if isinstance(x, xr.DataArray) and "time_step" in x.attrs]
@@ -295,6 +312,13 @@ def compare_by(
     Returns
     -------
     scores (`by`, `by`_other).
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> x = as_responses(np.random.default_rng(0).normal(size=(20, 4)), coords={"layer": ("unit", list("aabb"))})
+    >>> compare_by(x, x).dims
+    ('layer', 'layer_other')
     """
     parts_a, parts_b = (_parts(x, by) for x in (a, b))
     pairs = [(i, j) for i in parts_a for j in parts_b]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import xarray as xr
 
 
-def arrange(distances: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def arrange(distances: Any, *, seed: int = 0) -> Any:
     """Return points (n, 2) whose distances resemble `distances` (https://doi.org/10.1007/BF02289565).
 
     Metric multidimensional scaling by scikit-learn, started from `seed`, turned to its principal axes with a fixed
@@ -13,7 +16,8 @@ def arrange(distances: np.ndarray, *, seed: int = 0) -> np.ndarray:
 
     Parameters
     ----------
-    distances : (n, n), symmetric; negative values count as 0.
+    distances : (n, n), symmetric; negative values count as 0. An RDM (stimulus, stimulus_other) gives labelled points
+        (stimulus, axis), for :func:`~neurosim.plots.geometry.plot_stimulus_map`.
     seed : seed of the starts.
 
     Examples
@@ -23,6 +27,10 @@ def arrange(distances: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """
     from sklearn.manifold import MDS
 
+    if isinstance(distances, xr.DataArray):
+        points = xr.DataArray(arrange(distances.values, seed=seed), dims=(distances.dims[0], "axis"))
+        along = {k: v for k, v in distances.coords.items() if v.dims == distances.dims[:1]}
+        return points.assign_coords(along)
     symmetric = np.clip((distances + distances.T) / 2, 0, None)
     np.fill_diagonal(symmetric, 0)
     mds = MDS(n_components=2, metric="precomputed", n_init=8, init="random", random_state=seed, normalized_stress=False)

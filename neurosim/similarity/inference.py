@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from neurosim.runtime import as_rng, library_versions
-from neurosim.schema import InputError, check_rdm, same_stimuli
+from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import check_method, rdm_vectors
 from neurosim.similarity.kernels.ceilings import exact_ceilings
 from neurosim.similarity.kernels.fitting import FITS
@@ -58,7 +58,7 @@ def infer(
         flexible, (component, stimulus, stimulus_other), and is then fitted; or noisy, (fold, stimulus,
         stimulus_other), such as one RDM a trial of a stochastic network: its mean is scored and its own ceiling
         reported.
-    data : RDMs (subject, stimulus, stimulus_other), or one RDM.
+    data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data.
     method : see :func:`~neurosim.similarity.comparison.compare_rdms`; all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise. With one subject only
         "stimulus" is possible.
@@ -174,8 +174,8 @@ def _check_names(
 
 def _named_models(models: xr.DataArray | Mapping[str, xr.DataArray], fit: str | None) -> dict[str, xr.DataArray]:
     """RDMs ([component or fold,] stimulus, stimulus_other) by name, all in one order of stimuli."""
-    if isinstance(models, xr.DataArray):
-        models = check_rdm(models, "infer")
+    if not isinstance(models, Mapping):
+        models = check_rdm(models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",)), "infer")
         if models.dims[:-2] != ("model",):
             raise InputError(
                 f"infer: models have dims (model, ...), found {models.dims[:-2]}; stack or select the other dims first."
@@ -189,7 +189,7 @@ def _named_models(models: xr.DataArray | Mapping[str, xr.DataArray], fit: str | 
     first = next(iter(models.values()))
     named = {}
     for name, given in models.items():
-        rdm = same_stimuli(check_rdm(first, "infer"), check_rdm(given, "infer"), "infer")
+        rdm = same_stimuli(_as_rdm(first), _as_rdm(given), "infer")
         lead = rdm.dims[:-2]
         if lead not in ((), ("component",), ("fold",)):
             raise InputError(f"infer: model {name!r} has dims {lead}; give it one of 'component' or 'fold', or none.")
@@ -199,9 +199,15 @@ def _named_models(models: xr.DataArray | Mapping[str, xr.DataArray], fit: str | 
     return named
 
 
+def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
+    return check_rdm(rdm, "infer") if isinstance(rdm, xr.DataArray) else as_rdm(rdm)
+
+
 def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray, factors: tuple[str, ...]) -> xr.DataArray:
     reference = next(iter(named.values()))
-    data = same_stimuli(reference, check_rdm(data, "infer"), "infer")
+    if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
+        data = as_rdm(data, dims=("subject",))
+    data = same_stimuli(reference, _as_rdm(data), "infer")
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",):
         raise InputError(

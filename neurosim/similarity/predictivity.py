@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.runtime import as_rng, track
-from neurosim.schema import InputError, check_responses, same_stimuli, suggest
+from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, suggest
 from neurosim.similarity.alignment import unit_correlations
 from neurosim.similarity.kernels import prediction as kernels
 
@@ -35,7 +35,8 @@ def predict_responses(
 
     Parameters
     ----------
-    source, target : responses (stimulus, [trial,] unit) to the same stimuli; trials are averaged.
+    source, target : responses (stimulus, [trial,] unit) to the same stimuli, or bare arrays (stimulus, unit); trials
+        are averaged.
     method : "ridge"; "pls", partial least squares (https://doi.org/10.1016/S0169-7439(01)00155-1); "one_to_one", the
         most correlated source unit; "soft_matching" (https://arxiv.org/abs/2311.09466).
     direction : "forward" predicts the target, "reverse" the source from the target, "both" does both: a model with
@@ -132,6 +133,8 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
 
 
 def _averaged(responses: xr.DataArray) -> xr.DataArray:
+    if not isinstance(responses, xr.DataArray):
+        responses = as_responses(responses)
     responses = check_responses(responses, "predict_responses")
     responses = responses.mean("trial") if "trial" in responses.dims else responses
     if "time" in responses.dims:

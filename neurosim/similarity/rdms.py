@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.runtime import track
-from neurosim.schema import InputError, as_rdm, check_responses, suggest
+from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
 from neurosim.similarity.kernels import patterns as kernels
 from neurosim.similarity.kernels.arrays import Array, is_torch_array, n_block, unit_blocks
 from neurosim.similarity.kernels.noise import SHRINKAGES
@@ -34,14 +34,14 @@ def compute_rdm(
 ) -> xr.DataArray:
     """Compute the representational dissimilarity matrix of responses (https://doi.org/10.3389/neuro.06.004.2008).
 
-    Units are read in blocks, so responses larger than memory (a memory-mapped or a dask array) need room for one block
-    (about 64 MB) and for the RDMs; only a full `precision` needs units squared.
+    Units are read in blocks, so responses larger than memory (a memory-mapped or a dask array) need about 0.2 GB and
+    the RDMs; only a full `precision`, "decoding" and "ldc_t" need all units at once.
 
     Parameters
     ----------
     responses : (..., stimulus, [trial,] unit); all other dims (``time``, ``subject``, ``layer``) ride along. A bare
-        array (stimulus, unit) is accepted; a torch tensor (..., [trial,] stimulus, unit) gives a tensor on its device,
-        differentiable. Stimuli with unequal numbers of trials: see :func:`~neurosim.schema.as_trials`.
+        array (stimulus, [time,] unit) is accepted; a torch tensor (..., [trial,] stimulus, unit) gives a tensor on its
+        device, differentiable. Stimuli with unequal numbers of trials: see :func:`~neurosim.schema.as_trials`.
     metric : of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all three over the number of
         units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler divergence of firing
         rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise: "crossnobis"
@@ -77,7 +77,7 @@ def compute_rdm(
     if is_torch_array(responses):
         return _tensor_rdm(responses, metric, precision, keep)
     if not isinstance(responses, xr.DataArray):
-        responses = xr.DataArray(np.asarray(responses), dims=("stimulus", "unit"))
+        responses = as_responses(responses)
     measured = responses.coords.get("measured")
     if measured is not None:
         responses = responses.where(measured, 0.0).drop_vars("measured")

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import optimize, stats
 
 from neurosim.runtime import as_rng, track
-from neurosim.schema import InputError, check_rdm, check_responses, same_stimuli
+from neurosim.schema import InputError, as_rdm, as_responses, check_rdm, check_responses, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
 from neurosim.similarity.kernels.resampling import gram_of_features
 from neurosim.similarity.resampling import Folds, jackknife_variance
@@ -119,6 +119,14 @@ def partition_variance(
     Dataset along ``subset`` ("a", "b", "a+b", ...): ``explained_variance`` of a regression on the subset, and
     ``common_variance``, the part shared by exactly these models; the parts sum to the explained variance of all. A
     common part can be negative (suppression).
+
+    Examples
+    --------
+    >>> from neurosim.similarity.rdms import compute_rdm
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = (compute_rdm(rng.normal(size=(20, 9)), "euclidean") for _ in range(2))
+    >>> [round(float(v), 6) for v in partition_variance(a, {"a": a, "b": b}, folds=0).explained_variance[[0, 2]]]
+    [1.0, 1.0]
     """
     names, vectors, subjects, n_stimuli = _terms(data, models, (), "partition_variance")
     if len(names) > 6:
@@ -174,11 +182,21 @@ def reweight_features(
     Dataset along ``subject``: ``score``, Pearson correlation of predicted and measured distances of held-out pairs,
     mean over folds, ``plain_score`` of equal weights on the same pairs, ``penalty``; and over subjects ``mean_score``,
     ``mean_plain_score`` with ``*_standard_error`` where there are two or more.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> from neurosim.similarity.rdms import compute_rdm
+    >>> x = np.random.default_rng(0).normal(size=(24, 12))
+    >>> found = reweight_features(as_responses(x), compute_rdm(x[:, :3], "euclidean"))
+    >>> bool(found.mean_score > found.mean_plain_score)
+    True
     """
+    features = features if isinstance(features, xr.DataArray) else as_responses(features)
     features = check_responses(features, "reweight_features")
     if features.dims != ("stimulus", "unit"):
         raise InputError(f"reweight_features: features are (stimulus, unit), found {features.dims}; average or select.")
-    data = same_stimuli(features, check_rdm(data, "reweight_features"), "reweight_features")
+    data = same_stimuli(features, check_rdm(_as_rdms(data), "reweight_features"), "reweight_features")
     data = data if "subject" in data.dims else data.expand_dims("subject")
     vectors, n = rdm_vectors(data, "corr", "reweight_features"), features.sizes["stimulus"]
     x = np.asarray(features.values, dtype=float)
@@ -299,14 +317,17 @@ def _terms(
     who: str,
 ) -> tuple[list[str], np.ndarray, np.ndarray, int]:
     """Names, vectors of the terms and of the subjects, number of stimuli."""
-    if isinstance(models, xr.DataArray):
+    if not isinstance(models, Mapping):
+        models = models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",))
         labels = models["model"].values if "model" in models.coords else range(models.sizes["model"])
         models = {str(name): models.isel(model=i, drop=True) for i, name in enumerate(labels)}
-    data = check_rdm(data, who)
+    data = check_rdm(_as_rdms(data), who)
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",) or not models:
         raise InputError(f"{who}: needs at least one model, and data (subject, ...), found {data.dims[:-2]}.")
-    vectors = {n: rdm_vectors(same_stimuli(data, check_rdm(r, who), who), "corr", who) for n, r in models.items()}
+    vectors = {
+        n: rdm_vectors(same_stimuli(data, check_rdm(_as_rdms(r), who), who), "corr", who) for n, r in models.items()
+    }
     many = [n for n, v in vectors.items() if len(v) != 1]
     if many:
         raise InputError(f"{who}: model {many[0]!r} is several RDMs; give each its own name.")
@@ -321,6 +342,10 @@ def _terms(
     if np.linalg.eigvalsh(correlations)[0] < 1e-10:
         raise InputError(f"{who}: some of {', '.join(terms)} are linear combinations of others; leave one out.")
     return list(terms), stacked, rdm_vectors(data, "corr", who), data.sizes["stimulus"]
+
+
+def _as_rdms(rdm: xr.DataArray) -> xr.DataArray:
+    return rdm if isinstance(rdm, xr.DataArray) else as_rdm(rdm, dims=("subject",) * (np.ndim(rdm) - 2))
 
 
 def _factors(resample: Sequence[str], n_subjects: int, who: str) -> tuple[str, ...]:

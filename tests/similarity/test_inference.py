@@ -312,6 +312,14 @@ def test_the_result_says_how_to_repeat_it():
     )
 
 
+def test_bare_arrays_are_accepted():
+    models, data = experiment(8)
+    found = infer(models.values, data.values, method="cosine")
+    np.testing.assert_array_equal(found.score, infer(models, data, method="cosine").score)
+    named_arrays = {"a": models.values[0], "b": models.values[1]}
+    np.testing.assert_array_equal(infer(named_arrays, data.values, method="cosine").score, found.score)
+
+
 def test_tau_a_is_inferred_as_every_other_method():
     models, data = experiment(7, n_stimuli=9, n_subjects=4)
     found = infer(models, data, method="tau_a")

@@ -96,6 +96,19 @@ def test_unbalanced_crossnobis_equals_rsatoolbox_on_the_measured_trials():
     np.testing.assert_allclose(compute_rdm(ours, "crossnobis").values, wanted.get_matrices()[0], atol=1e-10)
 
 
+def test_twelve_folds_are_twelve_whatever_their_names():
+    """Fold labels are compared whole: '1', '10' and '11' are three folds."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(5, 12, 7))
+    order = rng.permutation(60)
+    labels = [(f"s{i}", str(m)) for i in range(5) for m in range(12)]
+    flat = as_trials(values.reshape(60, 7)[order], [labels[i][0] for i in order], trials=[labels[i][1] for i in order])
+    assert flat.sizes["trial"] == 12
+    direct = as_responses(values, dims=("stimulus", "trial", "unit"), stimuli=[f"s{i}" for i in range(5)])
+    found = compute_rdm(flat, "crossnobis").sel(stimulus=direct.stimulus, stimulus_other=direct.stimulus.values)
+    np.testing.assert_allclose(found.values, compute_rdm(direct, "crossnobis").values, atol=1e-12)
+
+
 @given(seed=seeds)
 def test_manhattan_equals_scipy(seed):
     x = np.random.default_rng(seed).normal(size=(5, 11))

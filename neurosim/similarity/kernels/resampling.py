@@ -112,8 +112,15 @@ def _row_sum_products(
     features: np.ndarray, mean: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
     """Sum products of row sums: what whitening by the covariance of independent noise takes off, in closed form."""
-    n = counts.sum(1, keepdims=True)
     square = to_square(features, counts.shape[1])
+    products = np.empty((len(counts), len(pairs[0])))
+    for part in _sample_blocks(len(counts), len(features) * counts.shape[1]):
+        products[part] = _solved_products(square, mean[part], counts[part])[:, pairs[0], pairs[1]]
+    return products
+
+
+def _solved_products(square: np.ndarray, mean: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    n = counts.sum(1, keepdims=True)
     row_sums = np.stack([counts @ s for s in square]) - mean.T[:, :, None] * (n - counts)
     diagonal = n / 2 + 1 - counts
     inverse = 1 / np.where(diagonal == 0, SINGULAR, diagonal)
@@ -121,7 +128,7 @@ def _row_sum_products(
     solved = row_sums * inverse
     solved -= ((row_sums * scaled).sum(-1) / (2 + scaled.sum(1)))[..., None] * inverse
     left, right = (row_sums * counts).transpose(1, 0, 2), solved.transpose(1, 2, 0)
-    return (left @ right)[:, pairs[0], pairs[1]]
+    return left @ right
 
 
 def _rank_products(features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
