@@ -39,6 +39,8 @@ _PUBLIC = {
     "recordings.synthetic": ("synthetic_brain",),
     "responses.averages": ("average_trials", "over_time", "rebin"),
     "responses.reliability": ("split_half_reliability",),
+    "responses.decoding": ("decode",),
+    "responses.variability": ("fano_factor", "interval_variability", "noise_correlation", "psth"),
     "similarity.rdms": ("compute_rdm", "searchlights"),
     "similarity.noise": ("noise_precision",),
     "similarity.spike_rdms": ("spike_rdm",),

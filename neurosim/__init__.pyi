@@ -123,8 +123,23 @@ from neurosim.responses.averages import (
 from neurosim.responses.averages import (
     rebin as rebin,
 )
+from neurosim.responses.decoding import (
+    decode as decode,
+)
 from neurosim.responses.reliability import (
     split_half_reliability as split_half_reliability,
+)
+from neurosim.responses.variability import (
+    fano_factor as fano_factor,
+)
+from neurosim.responses.variability import (
+    interval_variability as interval_variability,
+)
+from neurosim.responses.variability import (
+    noise_correlation as noise_correlation,
+)
+from neurosim.responses.variability import (
+    psth as psth,
 )
 from neurosim.schema import (
     InputError as InputError,

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.schema import InputError, as_rdm, as_stimuli, suggest
+from neurosim.schema import InputError, as_rdm, as_responses, as_stimuli, suggest
 
 REGISTRY = Path(__file__).with_name("datasets.toml")
 
@@ -25,23 +25,28 @@ class PublishedSet:
     Parameters
     ----------
     name : name in the registry.
-    stimuli : what was shown.
+    stimuli : what was shown; None where it is not published.
     rdms : one RDM array ([subject,] stimulus, stimulus_other) a recording.
+    responses : one array (stimulus, [trial,] [time,] unit) a recording.
     citation, licence : how to cite, and under which terms the files are distributed.
     """
 
     name: str
-    stimuli: xr.DataArray
+    stimuli: xr.DataArray | None
     rdms: dict[str, xr.DataArray]
+    responses: dict[str, xr.DataArray]
     citation: str
     licence: str
+
+
+_Content = tuple[xr.DataArray | None, dict[str, xr.DataArray], dict[str, xr.DataArray]]
 
 
 def list_datasets() -> tuple[str, ...]:
     """Return the names that :func:`load_dataset` knows.
 
     >>> list_datasets()
-    ('kriegeskorte2008', 'cichy2014_92')
+    ('kriegeskorte2008', 'cichy2014_92', 'zhang2011_it')
     """
     return tuple(_registry())
 
@@ -72,12 +77,13 @@ def load_dataset(name: str) -> PublishedSet:
     StorageError : a file is absent and cannot be fetched (the message says which file goes where), or is damaged.
     """
     entry = _entry(name)
-    readers: dict[str, Callable[[str, dict[str, Any]], tuple[xr.DataArray, dict[str, xr.DataArray]]]] = {
+    readers: dict[str, Callable[[str, dict[str, Any]], _Content]] = {
         "kriegeskorte2008": _read_kriegeskorte2008,
         "cichy2014_92": _read_cichy2014_92,
+        "zhang2011_it": _read_zhang2011_it,
     }
-    stimuli, rdms = readers[name](name, entry)
-    return PublishedSet(name, stimuli, rdms, entry["citation"], entry["licence"])
+    content = readers[name](name, entry)
+    return PublishedSet(name, *content, entry["citation"], entry["licence"])
 
 
 def dataset_files(name: str) -> dict[str, str]:
@@ -124,7 +130,7 @@ def _entry(name: str) -> dict[str, Any]:
     return registry[name]
 
 
-def _read_kriegeskorte2008(name: str, _entry: dict[str, Any]) -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
+def _read_kriegeskorte2008(name: str, _entry: dict[str, Any]) -> _Content:
     supplement = storage.read_mat(fetch(name, "Kriegeskorte_Neuron2008_supplementalData.mat"))
     shown = supplement["stimuli_92objs"]
     images = np.stack([s["image"] for s in shown]).astype(np.float32) / 255
@@ -145,10 +151,10 @@ def _read_kriegeskorte2008(name: str, _entry: dict[str, Any]) -> tuple[xr.DataAr
         "monkey_IT": as_rdm(groups["mIT"], stimuli=stimuli, metric="correlation"),
         "behaviour": as_rdm(judged, stimuli=stimuli, dims=("subject",)),
     }
-    return stimuli, rdms
+    return stimuli, rdms, {}
 
 
-def _read_cichy2014_92(name: str, entry: dict[str, Any]) -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
+def _read_cichy2014_92(name: str, entry: dict[str, Any]) -> _Content:
     arrays = {area: storage.read_npz(fetch(name, f"fmri_{area}_RDMs.npz"))["Net_RDM"] for area in ("EVC", "IT")}
     pixels = np.stack([storage.read_image(p) for p in _image_files(name, entry)]).astype(np.float32) / 255
     stimuli = as_stimuli(
@@ -159,7 +165,35 @@ def _read_cichy2014_92(name: str, entry: dict[str, Any]) -> tuple[xr.DataArray, 
         area: as_rdm(values, stimuli=stimuli, dims=("subject",), coords={"subject": names}, metric="correlation")
         for area, values in arrays.items()
     }
-    return stimuli, rdms
+    return stimuli, rdms, {}
+
+
+def _read_zhang2011_it(name: str, _entry: dict[str, Any]) -> _Content:
+    """Spikes of neurons recorded one after the other, in 1 ms bins; trials beyond what all have stay out."""
+    content = storage.read_npz(fetch(name, "zd7objects_rasters.npz"))
+    names = [content[k].astype(str) for k in ("stim_names", "position_names", "neuron_names")]
+    cell = (content["stim"].astype(int) * len(names[1]) + content["position"]) * len(names[2]) + content["neuron"]
+    order = np.argsort(cell, kind="stable")
+    starts = np.searchsorted(cell[order], np.arange(len(names[0]) * len(names[1]) * len(names[2])))
+    n_trials = int(np.diff(np.append(starts, len(cell))).min())
+    spikes = np.unpackbits(content["packed"], axis=1)[:, : int(content["n_time"])]
+    kept = spikes[order[starts[:, None] + np.arange(n_trials)]]
+    kept = kept.reshape(len(names[0]) * len(names[1]), len(names[2]), n_trials, -1).transpose(0, 2, 3, 1)
+    step = 1e-3
+    responses = as_responses(
+        kept,
+        dims=("stimulus", "trial", "time", "unit"),
+        stimuli=[f"{o}_{p}" for o in names[0] for p in names[1]],
+        coords={
+            "object": ("stimulus", np.repeat(names[0], len(names[1]))),
+            "position": ("stimulus", np.tile(names[1], len(names[0]))),
+            "unit": names[2],
+        },
+        quantity="spike_count",
+        time_step=step,
+    )
+    onset = float(content["t0_ms"]) * step
+    return None, {}, {"IT": responses.assign_coords(time=responses["time"].values + onset)}
 
 
 def object_ids(n: int) -> list[str]:

@@ -17,7 +17,6 @@ from neurosim.networks.specifications import ARCHITECTURES
 from neurosim.recordings.datasets import list_datasets, list_recordings
 from neurosim.schema import InputError, suggest
 from neurosim.similarity.inference import INFERENCE_METHODS
-from neurosim.similarity.rdms import METRICS
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -166,6 +165,9 @@ class ResponsesBrain(_Strict):
 
 
 Brain = Annotated[SyntheticBrain | DatasetBrain | ResponsesBrain, Field(discriminator="kind")]
+
+
+METRICS = ("correlation", "cosine", "euclidean", "manhattan", "crossnobis")
 
 
 class Comparison(_Strict):

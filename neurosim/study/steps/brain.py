@@ -23,7 +23,12 @@ def run(job: Job) -> None:
     config, about = job.config, {"name": job.config["name"], "synthetic": int(job.config["kind"] == "synthetic")}
     if config["kind"] == "dataset":
         published = load_dataset(config["dataset"])
-        rdm = same_stimuli(stimuli, published.rdms[config["recording"]], config["name"])
+        name = config["recording"]
+        if name in published.responses:
+            recorded = same_stimuli(stimuli, published.responses[name], config["name"])
+            rdm = _by_subject(recorded, "correlation")
+        else:
+            rdm = same_stimuli(stimuli, published.rdms[name], config["name"])
         rdm = rdm if "subject" in rdm.dims else rdm.expand_dims(subject=["group"])
         about |= {"citation": published.citation, "licence": published.licence}
     else:

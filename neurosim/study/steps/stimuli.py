@@ -8,7 +8,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.recordings.datasets import load_dataset
 from neurosim.recordings.files import load_responses
-from neurosim.schema import as_stimuli, stimulus_labels
+from neurosim.schema import InputError, as_stimuli, stimulus_labels
 from neurosim.stimuli.images import balanced, load_digits, load_image_folder
 from neurosim.study.job import Job
 from neurosim.tasks.images import image_task
@@ -20,7 +20,7 @@ def run(job: Job) -> None:
     if source == "digits":
         stimuli = shown_digits(job.config["n_per_category"], job.config["seed"])
     elif source == "dataset":
-        stimuli = load_dataset(job.config["dataset"]).stimuli
+        stimuli = _published(job.config["dataset"])
     elif source == "folder":
         stimuli = load_image_folder(job.files["folder"], size=job.config["size"])
     elif source == "file":
@@ -28,6 +28,13 @@ def run(job: Job) -> None:
     else:
         stimuli = _labels_only(load_responses(job.files["responses"]))
     storage.write_dataset(job.out / "stimuli.nc", stimuli.rename("stimuli"))
+
+
+def _published(name: str) -> xr.DataArray:
+    stimuli = load_dataset(name).stimuli
+    if stimuli is None:
+        raise InputError(f"stimuli: {name} is published without its stimuli; name a set that has them, or give a file.")
+    return stimuli
 
 
 def shown_digits(n_per_category: int, seed: int) -> xr.DataArray:

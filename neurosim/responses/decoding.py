@@ -1,0 +1,140 @@
+"""What can be read out of a population: cross-validated decoding, in time and from one time to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.runtime import as_rng, track
+from neurosim.schema import InputError, check_responses, suggest
+
+
+def decode(
+    responses: xr.DataArray,
+    by: str = "stimulus",
+    *,
+    folds: int | None = None,
+    estimator: Any = None,
+    across_time: bool = False,
+    n_orders: int = 5,
+    rng: np.random.Generator | int | None = 0,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Decode a label of the stimuli from single trials of a population (https://doi.org/10.1126/science.1117593).
+
+    Parameters
+    ----------
+    responses : (stimulus, trial, [time,] unit). Units that were not recorded together are a pseudo-population: trials
+        are shuffled within each unit and stimulus, which removes noise correlations, and the accuracy averaged over
+        `n_orders` shuffles.
+    by : the label along ``stimulus`` to decode, or "stimulus" itself.
+    folds : parts of the trials, each held out once; one trial a part when absent.
+    estimator : a classifier of scikit-learn, fitted anew in every fold. By default the class whose mean training
+        pattern correlates most with the test pattern. Units are standardised by the training trials.
+    across_time : train at every time and test at every other (temporal generalisation,
+        https://doi.org/10.1016/j.tics.2014.01.002).
+    n_orders : shuffles of the trials.
+    rng : seed or generator of the shuffles.
+    progress : show a bar over shuffles.
+
+    Returns
+    -------
+    Dataset: ``accuracy`` ([time, [time_test]]), its ``standard_error`` by leaving out each fold, and ``chance``.
+
+    Raises
+    ------
+    InputError : no trials, an unknown label, fewer than two classes, or folds that cannot be made.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> x = np.repeat(np.eye(3)[:, None], 4, axis=1)
+    >>> float(decode(as_responses(x, dims=("stimulus", "trial", "unit"))).accuracy)
+    1.0
+    """
+    responses = check_responses(responses, "decode")
+    folds, labels, classes = _checked(responses, by, folds, across_time)
+    timed = "time" in responses.dims
+    values = np.asarray(responses.transpose("trial", "stimulus", ..., "unit").values, dtype=float)
+    values = values if timed else values[:, :, None]
+    generator = as_rng(rng)
+    each = np.zeros((folds, values.shape[2], values.shape[2] if across_time else 1))
+    for _ in track(range(n_orders), "decoding", progress=progress):
+        shuffled = _shuffled(values, generator)
+        for f, held_out in enumerate(np.array_split(np.arange(len(values)), folds)):
+            train = np.delete(shuffled, held_out, axis=0)
+            each[f] += _accuracy(train, shuffled[held_out], labels, estimator, across_time) / n_orders
+    error = np.sqrt((folds - 1) / folds * ((_left_out(each) - each.mean(0)) ** 2).sum(0))
+    dims = ("time", "time_test") if across_time else ("time",) if timed else ()
+    shape = each.shape[1:] if across_time else each.shape[1:2] if timed else ()
+    coords = dict.fromkeys(dims, responses["time"].values) if timed and "time" in responses.coords else {}
+    return xr.Dataset(
+        {
+            "accuracy": (dims, each.mean(0).reshape(shape)),
+            "standard_error": (dims, error.reshape(shape)),
+            "chance": 1 / len(classes),
+        },
+        coords=coords,
+        attrs={"label": by, "folds": folds, "n_units": responses.sizes["unit"], "n_orders": n_orders},
+    )
+
+
+def _checked(
+    responses: xr.DataArray, by: str, folds: int | None, across_time: bool
+) -> tuple[int, np.ndarray, np.ndarray]:
+    n_trials = responses.sizes.get("trial", 1)
+    if n_trials < 2:
+        raise InputError("decode: needs a 'trial' dim with at least 2 trials, to train on some and test on others.")
+    if by not in responses.coords or responses[by].dims != ("stimulus",):
+        known = [str(k) for k, v in responses.coords.items() if v.dims == ("stimulus",)]
+        raise InputError(f"decode: no label {by!r} along stimulus. Labels: {', '.join(known)}.{suggest(by, known)}")
+    folds = n_trials if folds is None else folds
+    if not 2 <= folds <= n_trials:
+        raise InputError(f"decode: {folds} folds of {n_trials} trials cannot be made; give 2 to {n_trials}.")
+    if across_time and "time" not in responses.dims:
+        raise InputError("decode: across_time needs a 'time' dim.")
+    classes, labels = np.unique(responses[by].values, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(f"decode: the label {by!r} has one value, {classes[0]!s}; there is nothing to decode.")
+    return folds, labels, classes
+
+
+def _shuffled(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Trials in another order for every stimulus and unit, the same at all times."""
+    order = rng.permuted(np.broadcast_to(np.arange(len(values))[:, None, None], values[:, :, 0].shape), axis=0)
+    return np.take_along_axis(values, order[:, :, None], axis=0)
+
+
+def _accuracy(train: np.ndarray, test: np.ndarray, labels: np.ndarray, estimator: Any, across_time: bool) -> np.ndarray:
+    """Fraction right (time, time or 1) from training and test trials (trial, stimulus, time, unit)."""
+    centre, spread = train.mean((0, 1)), train.std((0, 1))
+    scale = np.where(spread > 0, spread, np.inf)
+    n_times = train.shape[2]
+    found = np.zeros((n_times, n_times if across_time else 1))
+    for t in range(n_times):
+        predict = _fitted((train[:, :, t] - centre[t]) / scale[t], labels, estimator)
+        for column, u in enumerate(range(n_times) if across_time else (t,)):
+            patterns = (test[:, :, u] - centre[t]) / scale[t]
+            found[t, column] = (predict(patterns.reshape(-1, patterns.shape[-1])) == np.tile(labels, len(test))).mean()
+    return found
+
+
+def _fitted(train: np.ndarray, labels: np.ndarray, estimator: Any) -> Any:
+    """Return a function from patterns (n, unit) to labels (n,)."""
+    if estimator is not None:
+        from sklearn.base import clone
+
+        flat = train.reshape(-1, train.shape[-1])
+        return clone(estimator).fit(flat, np.tile(labels, len(train))).predict
+    means = np.stack([train[:, labels == c].mean((0, 1)) for c in np.unique(labels)])
+    means = means - means.mean(1, keepdims=True)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    means = means / np.where(norms > 0, norms, np.inf)
+    return lambda patterns: (patterns @ means.T).argmax(1)
+
+
+def _left_out(each: np.ndarray) -> np.ndarray:
+    """Means (F, ...) over all folds but one."""
+    return (each.sum(0) - each) / (len(each) - 1)

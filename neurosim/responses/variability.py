@@ -1,0 +1,180 @@
+"""How variable spikes are: from trial to trial, from interval to interval, and together with other units."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+from scipy.ndimage import gaussian_filter1d
+
+from neurosim.schema import InputError, check_responses
+
+
+def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.05) -> xr.Dataset:
+    """Return the firing rate over time, smoothed by a Gaussian and averaged over trials, with its interval.
+
+    Parameters
+    ----------
+    responses : spike counts (stimulus, trial, time, unit) with a ``time_step``.
+    bandwidth : standard deviation of the Gaussian, s; 0 for none.
+    alpha : one minus the coverage of the interval.
+
+    Returns
+    -------
+    Dataset: ``rate``, ``standard_error`` (stimulus, time, unit) in spikes/s, ``interval`` (..., bound), from a t
+    distribution over trials.
+
+    Raises
+    ------
+    InputError : no spike counts over time, or fewer than 2 trials.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> counts = np.ones((1, 3, 50, 2))
+    >>> found = psth(as_responses(counts, quantity="spike_count", time_step=1e-3))
+    >>> round(float(found.rate.mean()))
+    1000
+    """
+    responses = _counts(responses, "psth", ("trial", "time"))
+    step, n = float(responses.attrs["time_step"]), responses.sizes["trial"]
+    ordered = responses.transpose("trial", "stimulus", "time", "unit")
+    rates = np.asarray(ordered.values, dtype=float) / step
+    if bandwidth > 0:
+        rates = gaussian_filter1d(rates, bandwidth / step, axis=2, mode="nearest")
+    mean, error = rates.mean(0), rates.std(0, ddof=1) / np.sqrt(n)
+    reach = stats.t.ppf(1 - alpha / 2, n - 1) * error
+    dims = ("stimulus", "time", "unit")
+    coords = {k: v for k, v in responses.coords.items() if "trial" not in v.dims}
+    found = {"rate": (dims, mean), "standard_error": (dims, error)}
+    interval = ((*dims, "bound"), np.stack([mean - reach, mean + reach], axis=-1))
+    result = xr.Dataset({**found, "interval": interval}, coords={**coords, "bound": ["low", "high"]})
+    return result.assign_attrs(units="spikes/s", bandwidth=bandwidth)
+
+
+def fano_factor(responses: xr.DataArray) -> xr.DataArray:
+    """Return the variance of spike counts over trials by their mean, over stimuli (https://doi.org/10.1038/nn.2501).
+
+    Variances and means are summed over stimuli first, so that stimuli without spikes neither bias nor break it: 1 for a
+    Poisson process of any rates.
+
+    Parameters
+    ----------
+    responses : spike counts (stimulus, trial, [time,] unit); time is kept as a dim, so rebin first to the window.
+
+    Returns
+    -------
+    Fano factor ([time,] unit).
+
+    Raises
+    ------
+    InputError : no counts, fewer than 2 trials, or a unit (and time) that never spikes.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> counts = np.random.default_rng(0).poisson(4, size=(50, 40, 1))
+    >>> r = as_responses(counts, dims=("stimulus", "trial", "unit"), quantity="spike_count")
+    >>> bool(abs(fano_factor(r)[0] - 1) < 0.1)
+    True
+    """
+    responses = _counts(responses, "fano_factor", ("trial",))
+    mean = responses.mean("trial").sum("stimulus")
+    silent = mean == 0
+    if bool(silent.any()):
+        raise InputError(
+            f"fano_factor: {int(silent.sum())} of {silent.size} units (and times) never spike; leave them out or take "
+            "wider bins."
+        )
+    return (responses.var("trial", ddof=1).sum("stimulus") / mean).assign_attrs(quantity="fano_factor", units="1")
+
+
+def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
+    """Return how units vary together from trial to trial of the same stimulus (https://doi.org/10.1038/nn.2842).
+
+    Parameters
+    ----------
+    responses : (stimulus, trial, unit), units recorded together.
+
+    Returns
+    -------
+    Pearson correlation (unit, unit_other) of the residuals about the mean of each stimulus, all stimuli together.
+
+    Raises
+    ------
+    InputError : a time dim, fewer than 2 trials, or a unit that does not vary over trials.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> x = np.random.default_rng(0).normal(size=(5, 8, 1)) * np.ones((5, 8, 2))
+    >>> noise_correlation(as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    responses = check_responses(responses, "noise_correlation")
+    if "time" in responses.dims or responses.sizes.get("trial", 1) < 2:
+        raise InputError("noise_correlation: needs (stimulus, trial, unit) with 2 trials; sum over time first.")
+    residuals = (responses - responses.mean("trial")).transpose("stimulus", "trial", "unit").values
+    flat = residuals.reshape(-1, residuals.shape[-1])
+    norm = np.sqrt((flat**2).sum(0))
+    if (norm == 0).any():
+        raise InputError(f"noise_correlation: {int((norm == 0).sum())} units do not vary over trials; leave them out.")
+    values = (flat / norm).T @ (flat / norm)
+    names = responses["unit"].values if "unit" in responses.coords else np.arange(len(values))
+    return xr.DataArray(values, dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names})
+
+
+def interval_variability(responses: xr.DataArray) -> xr.Dataset:
+    """Return how irregular spike trains are: coefficient of variation and local variation of interspike intervals.
+
+    Parameters
+    ----------
+    responses : binned spikes (stimulus, [trial,] time, unit) with a ``time_step`` fine enough for single spikes.
+
+    Returns
+    -------
+    Dataset along ``unit``: ``cv``, standard deviation over mean of all intervals, 1 for a Poisson process of constant
+    rate; ``lv``, which compares neighbouring intervals and so is blind to slow changes of rate
+    (https://doi.org/10.1162/089976603322518759), also 1; ``n_intervals``. NaN where a unit has fewer than 3 intervals
+    (for lv: no two in a row): ``n_intervals`` says so.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> clock = np.zeros((1, 100, 1)); clock[:, ::10] = 1
+    >>> found = interval_variability(as_responses(clock, quantity="spike_count", time_step=1e-3))
+    >>> float(found.cv[0]), float(found.lv[0])
+    (0.0, 0.0)
+    """
+    responses = _counts(responses, "interval_variability", ("time",))
+    step = float(responses.attrs["time_step"])
+    values = responses.transpose("unit", ..., "time").values
+    trains = values.reshape(len(values), -1, values.shape[-1])
+    found = np.array([_intervals(unit, step) for unit in trains])
+    coords = {k: v for k, v in responses.coords.items() if v.dims == ("unit",)}
+    return xr.Dataset({n: ("unit", found[:, i]) for i, n in enumerate(("cv", "lv", "n_intervals"))}, coords=coords)
+
+
+def _intervals(trains: np.ndarray, step: float) -> tuple[float, float, int]:
+    """CV, LV and number of intervals of binned trains (n, time) of one unit; intervals stay inside a train."""
+    within = [np.diff(np.repeat(np.arange(len(t)), t.astype(int))) * step for t in trains]
+    joined = np.concatenate(within)
+    pairs = [(i[:-1], i[1:]) for i in within if len(i) > 1]
+    cv = float(joined.std() / joined.mean()) if len(joined) > 2 and joined.mean() > 0 else np.nan
+    terms = [3 * ((a - b) / (a + b)) ** 2 for a, b in pairs if ((a + b) > 0).all()]
+    lv = float(np.concatenate(terms).mean()) if terms else np.nan
+    return cv, lv, len(joined)
+
+
+def _counts(responses: xr.DataArray, who: str, needed: tuple[str, ...]) -> xr.DataArray:
+    responses = check_responses(responses, who)
+    if responses.attrs.get("quantity") != "spike_count":
+        raise InputError(
+            f"{who}: needs spike counts, found {responses.attrs.get('quantity')!r}; see as_responses(...)."
+        )
+    missing = [d for d in needed if d not in responses.dims]
+    if missing or ("trial" in needed and responses.sizes["trial"] < 2):
+        raise InputError(f"{who}: needs dims {', '.join(needed)} and at least 2 trials, found {dict(responses.sizes)}.")
+    if "time" in needed and not responses.attrs.get("time_step"):
+        raise InputError(f"{who}: the responses need a time_step in attrs, in s.")
+    return responses

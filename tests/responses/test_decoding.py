@@ -1,0 +1,124 @@
+"""Decoding and variability: theorems, scikit-learn, and a published recording."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from neurosim.recordings.datasets import load_dataset
+from neurosim.responses.averages import rebin
+from neurosim.responses.decoding import decode
+from neurosim.responses.variability import fano_factor, interval_variability, noise_correlation, psth
+from neurosim.schema import InputError, as_responses
+from neurosim.similarity.rdms import compute_rdm
+
+
+def population(seed, signal=1.0, n_stimuli=6, n_trials=8, n_times=4, n_units=15):
+    """Responses that tell the stimuli apart in the second half of the time only."""
+    rng = np.random.default_rng(seed)
+    on = (np.arange(n_times) >= n_times // 2)[:, None]
+    values = signal * rng.normal(size=(n_stimuli, 1, 1, n_units)) * on
+    values = values + rng.normal(size=(n_stimuli, n_trials, n_times, n_units))
+    responses = as_responses(values, time_step=0.1)
+    return responses.assign_coords(kind=("stimulus", ["a", "b", "c"] * (n_stimuli // 3)))
+
+
+def test_accuracy_is_at_chance_without_signal_and_high_with_it():
+    found = [decode(population(s, signal=0.0).isel(time=0, drop=True), n_orders=2).accuracy for s in range(60)]
+    assert abs(np.mean(found) - 1 / 6) < 4 * np.std(found) / np.sqrt(60)
+    strong = decode(population(0, signal=2.0))
+    assert strong.accuracy.dims == ("time",)
+    assert (strong.accuracy.values[:2] < 0.5).all()
+    assert (strong.accuracy.values[2:] > 0.9).all()
+
+
+def test_generalisation_across_time_has_the_time_course_on_its_diagonal():
+    responses = population(0, signal=1.5)
+    matrix = decode(responses, "kind", across_time=True, n_orders=2).accuracy
+    np.testing.assert_allclose(np.diagonal(matrix), decode(responses, "kind", n_orders=2).accuracy)
+    assert float(matrix[2, 3]) > 0.6 > float(matrix[2, 0])
+
+
+def test_any_classifier_of_scikit_learn_can_be_used():
+    responses = population(1, signal=1.5).isel(time=3, drop=True)
+    found = decode(responses, "kind", folds=4, estimator=LogisticRegression(), n_orders=1)
+    assert float(found.accuracy) > 0.7
+    assert float(found.chance) == pytest.approx(1 / 3)
+    again = decode(responses, "kind", folds=4, estimator=LogisticRegression(), n_orders=1)
+    assert float(again.accuracy) == float(found.accuracy)
+
+
+def test_objects_are_decoded_from_macaque_inferior_temporal_cortex(data_folder):
+    """Chance before onset, about 0.92 from 100 to 500 ms after it, as published."""
+    spikes = load_dataset("zhang2011_it").responses["IT"]
+    assert spikes.sizes == {"stimulus": 21, "trial": 19, "time": 1000, "unit": 132}
+    late = spikes.sel(time=slice(0.1, 0.4995)).sum("time", keep_attrs=True)
+    early = spikes.sel(time=slice(-0.4, -0.0005)).sum("time", keep_attrs=True)
+    assert float(decode(late, "object").accuracy) == pytest.approx(0.92, abs=0.03)
+    before = decode(early, "object")
+    assert abs(float(before.accuracy) - 1 / 7) < 4 * float(before.standard_error)
+    course = compute_rdm(rebin(spikes, 0.1), "crossnobis")
+    strength = course.mean(("stimulus", "stimulus_other")).values
+    assert strength[6:9].min() > 5 * np.abs(strength[:5]).max()
+
+
+def counts(seed, rate=5.0, shape=(20, 30, 3)):
+    values = np.random.default_rng(seed).poisson(rate, size=shape)
+    return as_responses(values, dims=("stimulus", "trial", "unit"), quantity="spike_count")
+
+
+def test_fano_factor_of_poisson_counts_is_one_and_of_doubled_counts_two():
+    assert np.abs(fano_factor(counts(0)).values - 1).max() < 0.15
+    np.testing.assert_allclose(fano_factor(counts(0) * 2).values, 2 * fano_factor(counts(0)).values)
+
+
+def test_noise_correlation_ignores_the_signal_and_finds_common_noise():
+    rng = np.random.default_rng(0)
+    signal, common = 10 * rng.normal(size=(30, 1, 1)), rng.normal(size=(30, 50, 1))
+    responses = as_responses(signal + common + rng.normal(size=(30, 50, 2)), dims=("stimulus", "trial", "unit"))
+    found = noise_correlation(responses).values
+    assert found[0, 1] == pytest.approx(0.5, abs=0.05)
+    np.testing.assert_allclose(np.diagonal(found), 1)
+
+
+def test_intervals_of_a_poisson_process_have_a_variability_of_one_and_of_a_clock_zero():
+    rng = np.random.default_rng(0)
+    spikes = (rng.random((1, 4, 20_000, 1)) < 0.01).astype(float)
+    found = interval_variability(as_responses(spikes, quantity="spike_count", time_step=1e-3))
+    assert float(found.cv[0]) == pytest.approx(1, abs=0.1)
+    assert float(found.lv[0]) == pytest.approx(1, abs=0.1)
+    slow = np.linspace(0.002, 0.02, 20_000)[None, None, :, None]
+    ramp = (rng.random((1, 4, 20_000, 1)) < slow).astype(float)
+    changing = interval_variability(as_responses(ramp, quantity="spike_count", time_step=1e-3))
+    assert float(changing.cv[0]) > float(changing.lv[0]) + 0.05
+
+
+def test_psth_recovers_the_rate_and_its_interval_covers_it():
+    rate = 40 + 30 * np.sin(np.linspace(0, 6, 200))
+    inside = []
+    for seed in range(20):
+        spikes = np.random.default_rng(seed).poisson(rate * 1e-3, size=(1, 40, 200)).astype(float)[..., None]
+        found = psth(as_responses(spikes, quantity="spike_count", time_step=1e-3), bandwidth=5e-3)
+        low, high = found.interval.values[0, :, 0].T
+        inside.append(((low <= rate) & (rate <= high))[20:180].mean())
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda r: decode(r, "kinds"), "Did you mean 'kind'"),
+        (lambda r: decode(r.isel(trial=0)), "at least 2 trials"),
+        (lambda r: decode(r, folds=9), "give 2 to 8"),
+        (lambda r: decode(r.isel(time=0), across_time=True), "'time' dim"),
+        (lambda r: decode(r.isel(stimulus=[0, 3]), "kind"), "nothing to decode"),
+        (psth, "needs spike counts"),
+        (lambda r: fano_factor(counts(0) * 0), "never spike"),
+        (lambda r: fano_factor(counts(0).isel(trial=[0])), "at least 2 trials"),
+        (noise_correlation, "sum over time first"),
+        (lambda r: noise_correlation(counts(0) * 0), "do not vary over trials"),
+        (lambda r: interval_variability(counts(0)), "needs dims time"),
+    ],
+)
+def test_bad_input_is_named(act, words):
+    with pytest.raises(InputError, match=words):
+        act(population(0))
