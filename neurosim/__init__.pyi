@@ -160,9 +160,6 @@ from neurosim.schema import (
     as_trials as as_trials,
 )
 from neurosim.similarity.alignment import (
-    ShapeMetric as ShapeMetric,
-)
-from neurosim.similarity.alignment import (
     cca as cca,
 )
 from neurosim.similarity.alignment import (
@@ -172,16 +169,7 @@ from neurosim.similarity.alignment import (
     compare_by as compare_by,
 )
 from neurosim.similarity.alignment import (
-    dsa as dsa,
-)
-from neurosim.similarity.alignment import (
     jackknife as jackknife,
-)
-from neurosim.similarity.alignment import (
-    soft_matching as soft_matching,
-)
-from neurosim.similarity.alignment import (
-    stochastic_shape as stochastic_shape,
 )
 from neurosim.similarity.arrangement import (
     arrange as arrange,
@@ -191,6 +179,9 @@ from neurosim.similarity.comparison import (
 )
 from neurosim.similarity.comparison import (
     compare_rdms as compare_rdms,
+)
+from neurosim.similarity.dynamics import (
+    dsa as dsa,
 )
 from neurosim.similarity.inference import (
     infer as infer,
@@ -216,8 +207,17 @@ from neurosim.similarity.regression import (
 from neurosim.similarity.regression import (
     regress_rdm as regress_rdm,
 )
-from neurosim.similarity.regression import (
+from neurosim.similarity.reweighting import (
     reweight_features as reweight_features,
+)
+from neurosim.similarity.shapes import (
+    ShapeMetric as ShapeMetric,
+)
+from neurosim.similarity.shapes import (
+    soft_matching as soft_matching,
+)
+from neurosim.similarity.shapes import (
+    stochastic_shape as stochastic_shape,
 )
 from neurosim.similarity.spike_rdms import (
     spike_rdm as spike_rdm,

@@ -10,8 +10,8 @@ import xarray as xr
 
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, suggest
-from neurosim.similarity.alignment import unit_correlations
 from neurosim.similarity.kernels import prediction as kernels
+from neurosim.similarity.shapes import unit_correlations
 
 log = logging.getLogger(__name__)
 METHODS = ("ridge", "pls", "one_to_one", "soft_matching")

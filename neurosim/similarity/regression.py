@@ -1,4 +1,4 @@
-"""RDMs as mixtures of model RDMs: regression, partial correlation, unique and shared variance, reweighted features."""
+"""RDMs as mixtures of model RDMs: regression, partial correlation, unique and shared variance."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 import xarray as xr
 from scipy import optimize, stats
 
-from neurosim.runtime import as_rng, track
-from neurosim.schema import InputError, as_rdm, as_responses, check_rdm, check_responses, same_stimuli
+from neurosim.runtime import as_rng
+from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
 from neurosim.similarity.kernels.resampling import gram_of_features
 from neurosim.similarity.resampling import Folds, jackknife_variance
-
-PENALTIES = 10.0 ** np.arange(-4, 5)
 
 
 def regress_rdm(
@@ -69,7 +67,9 @@ def regress_rdm(
     names, vectors, subjects, n_stimuli = _terms(data, models, interactions, "regress_rdm")
     factors = _factors(resample, len(subjects), "regress_rdm")
     levels = np.arange(n_stimuli)
-    held_out = Folds.random(levels, len(subjects), (_n_folds(folds, n_stimuli, "regress_rdm"), 1), as_rng(rng)).stimuli
+    held_out = Folds.random(
+        levels, len(subjects), (number_of_folds(folds, n_stimuli, "regress_rdm"), 1), as_rng(rng)
+    ).stimuli
     design = _Design(np.concatenate([vectors, subjects]), len(names), nonnegative, held_out)
     values = design.table(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
     variance = jackknife_variance(design.table, levels, len(subjects), factors)
@@ -135,7 +135,7 @@ def partition_variance(
     all_stimuli = [np.ones(n_stimuli, dtype=bool)]
     parts = all_stimuli
     if folds != 0:
-        n_folds = _n_folds(folds, n_stimuli, "partition_variance")
+        n_folds = number_of_folds(folds, n_stimuli, "partition_variance")
         parts = Folds.random(np.arange(n_stimuli), len(subjects), (n_folds, 1), as_rng(rng)).stimuli
     subsets = [s for size in range(1, len(names) + 1) for s in combinations(range(len(names)), size)]
     explained: dict[tuple[int, ...], float] = {(): 0.0}
@@ -152,82 +152,6 @@ def partition_variance(
         coords={"subset": ["+".join(names[i] for i in s) for s in subsets]},
         attrs={"folds": 0 if folds == 0 else len(parts)},
     )
-
-
-def reweight_features(
-    features: xr.DataArray,
-    data: xr.DataArray,
-    *,
-    folds: int | None = None,
-    penalties: Sequence[float] = tuple(PENALTIES),
-    rng: np.random.Generator | int | None = 0,
-    progress: bool = True,
-) -> xr.Dataset:
-    """Predict RDMs by weighting the features of a model, scored on new stimuli (https://doi.org/10.1016/j.neuroimage.2022.119294).
-
-    A ridge regression of distances on the squared differences of each feature. With more features than pairs of stimuli
-    it is solved among pairs (kernel trick), so thousands of features cost what hundreds of stimuli do.
-
-    Parameters
-    ----------
-    features : responses (stimulus, unit) of a model.
-    data : RDMs (subject, stimulus, stimulus_other), or one.
-    folds : folds of stimuli; weights are learnt from the pairs of the others, the penalty in folds within those.
-    penalties : tried, relative to the mean squared norm of the differences of a pair.
-    rng : seed or generator of the folds.
-    progress : show a bar over folds.
-
-    Returns
-    -------
-    Dataset along ``subject``: ``score``, Pearson correlation of predicted and measured distances of held-out pairs,
-    mean over folds, ``plain_score`` of equal weights on the same pairs, ``penalty``; and over subjects ``mean_score``,
-    ``mean_plain_score`` with ``*_standard_error`` where there are two or more.
-
-    Examples
-    --------
-    >>> from neurosim.schema import as_responses
-    >>> from neurosim.similarity.rdms import compute_rdm
-    >>> x = np.random.default_rng(0).normal(size=(24, 12))
-    >>> found = reweight_features(as_responses(x), compute_rdm(x[:, :3], "euclidean"))
-    >>> bool(found.mean_score > found.mean_plain_score)
-    True
-    """
-    features = features if isinstance(features, xr.DataArray) else as_responses(features)
-    features = check_responses(features, "reweight_features")
-    if features.dims != ("stimulus", "unit"):
-        raise InputError(f"reweight_features: features are (stimulus, unit), found {features.dims}; average or select.")
-    data = same_stimuli(features, check_rdm(_as_rdms(data), "reweight_features"), "reweight_features")
-    data = data if "subject" in data.dims else data.expand_dims("subject")
-    vectors, n = rdm_vectors(data, "corr", "reweight_features"), features.sizes["stimulus"]
-    x = np.asarray(features.values, dtype=float)
-    rows, columns = np.triu_indices(n, 1)
-    kernel = _pair_kernel(x, rows, columns)
-    plain = ((x**2).sum(1)[rows] + (x**2).sum(1)[columns] - 2 * (x @ x.T)[rows, columns]) / x.shape[1]
-    generator = as_rng(rng)
-    outer = Folds.random(np.arange(n), len(vectors), (_n_folds(folds, n, "reweight_features"), 1), generator).stimuli
-    scores, plain_scores, chosen = (np.zeros((len(outer), len(vectors))) for _ in range(3))
-    for f, test in enumerate(track(outer, "folds", progress=progress)):
-        train_pairs, test_pairs = (m[rows] & m[columns] for m in (~test, test))
-        inner = _inner_parts(np.flatnonzero(~test), generator, rows, columns)
-        chosen[f] = _best_penalties(kernel, vectors, inner, np.asarray(penalties, dtype=float))
-        for s, vector in enumerate(vectors):
-            predicted = _kernel_ridge(kernel, vector, train_pairs, test_pairs, np.array([chosen[f, s]]))[0]
-            scores[f, s] = _correlation(predicted, vector[test_pairs])
-            plain_scores[f, s] = _correlation(plain[test_pairs], vector[test_pairs])
-    result = xr.Dataset(
-        {
-            "score": ("subject", scores.mean(0)),
-            "plain_score": ("subject", plain_scores.mean(0)),
-            "penalty": ("subject", np.exp(np.log(chosen).mean(0))),
-        },
-        coords={"subject": data["subject"].values} if "subject" in data.coords else {},
-        attrs={"folds": len(outer), "n_features": x.shape[1]},
-    )
-    for name in ("score", "plain_score"):
-        result[f"mean_{name}"] = result[name].mean("subject")
-        if len(vectors) > 1:
-            result[f"mean_{name}_standard_error"] = result[name].std("subject", ddof=1) / np.sqrt(len(vectors))
-    return result
 
 
 # --- regression from inner products -------------------------------------------------------------------------------
@@ -321,12 +245,12 @@ def _terms(
         models = models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",))
         labels = models["model"].values if "model" in models.coords else range(models.sizes["model"])
         models = {str(name): models.isel(model=i, drop=True) for i, name in enumerate(labels)}
-    data = check_rdm(_as_rdms(data), who)
+    data = check_rdm(as_rdms(data), who)
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",) or not models:
         raise InputError(f"{who}: needs at least one model, and data (subject, ...), found {data.dims[:-2]}.")
     vectors = {
-        n: rdm_vectors(same_stimuli(data, check_rdm(_as_rdms(r), who), who), "corr", who) for n, r in models.items()
+        n: rdm_vectors(same_stimuli(data, check_rdm(as_rdms(r), who), who), "corr", who) for n, r in models.items()
     }
     many = [n for n, v in vectors.items() if len(v) != 1]
     if many:
@@ -344,7 +268,8 @@ def _terms(
     return list(terms), stacked, rdm_vectors(data, "corr", who), data.sizes["stimulus"]
 
 
-def _as_rdms(rdm: xr.DataArray) -> xr.DataArray:
+def as_rdms(rdm: xr.DataArray) -> xr.DataArray:
+    """Label a bare array ([subject,] K, K); RDMs pass through."""
     return rdm if isinstance(rdm, xr.DataArray) else as_rdm(rdm, dims=("subject",) * (np.ndim(rdm) - 2))
 
 
@@ -357,7 +282,7 @@ def _factors(resample: Sequence[str], n_subjects: int, who: str) -> tuple[str, .
     return factors
 
 
-def _n_folds(folds: int | None, n_stimuli: int, who: str) -> int:
+def number_of_folds(folds: int | None, n_stimuli: int, who: str) -> int:
     """Return the number of folds: at most 5, each of 5 stimuli or more, of which two can be left out."""
     folds = max(2, min(5, n_stimuli // 6)) if folds is None else folds
     if folds < 2 or n_stimuli // folds < 5:
@@ -365,59 +290,3 @@ def _n_folds(folds: int | None, n_stimuli: int, who: str) -> int:
             f"{who}: {folds} folds of {n_stimuli} stimuli; there are 2 or more, each of 5 stimuli or more."
         )
     return folds
-
-
-# --- weighting features -------------------------------------------------------------------------------------------
-
-
-def _pair_kernel(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Inner products (P, P) of the squared differences of pairs, summed over blocks of features."""
-    kernel = np.zeros((len(rows), len(rows)))
-    step = max(1, 2**23 // len(rows))
-    for start in range(0, x.shape[1], step):
-        block = (x[rows, start : start + step] - x[columns, start : start + step]) ** 2
-        kernel += block @ block.T
-    return kernel / np.trace(kernel) * len(rows)
-
-
-def _inner_parts(
-    stimuli: np.ndarray, rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test pairs of folds within the training stimuli."""
-    parts = np.array_split(rng.permutation(stimuli), 3)
-    found = []
-    for part in parts:
-        learn = np.setdiff1d(stimuli, part)
-        found.append((np.isin(rows, learn) & np.isin(columns, learn), np.isin(rows, part) & np.isin(columns, part)))
-    return found
-
-
-def _best_penalties(
-    kernel: np.ndarray, vectors: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], penalties: np.ndarray
-) -> np.ndarray:
-    scores = np.zeros((len(penalties), len(vectors)))
-    for train, test in parts:
-        for s, vector in enumerate(vectors):
-            predicted = _kernel_ridge(kernel, vector, train, test, penalties)
-            scores[:, s] += [_correlation(p, vector[test]) for p in predicted]
-    return penalties[scores.argmax(0)]
-
-
-def _kernel_ridge(
-    kernel: np.ndarray, vector: np.ndarray, train: np.ndarray, test: np.ndarray, penalties: np.ndarray
-) -> np.ndarray:
-    """Predictions (penalties, test pairs) of ridge regression with an intercept, from the kernel of pairs."""
-    own, across = kernel[np.ix_(train, train)], kernel[np.ix_(test, train)]
-    mean = own.mean(0)
-    centred = own - mean - mean[:, None] + mean.mean()
-    across = across - across.mean(1, keepdims=True) - mean + mean.mean()
-    values, axes = np.linalg.eigh(centred)
-    projected = axes.T @ (vector[train] - vector[train].mean())
-    solved = [axes @ (projected / (np.maximum(values, 0) + p * len(mean) ** 0.5)) for p in penalties]
-    return np.stack([across @ w + vector[train].mean() for w in solved])
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm > 0 else 0.0

@@ -10,20 +10,13 @@ from scipy.stats import special_ortho_group
 from sklearn.cross_decomposition import CCA
 
 from neurosim.schema import InputError, as_rdm, as_responses
-from neurosim.similarity.alignment import (
-    ShapeMetric,
-    cca,
-    cka,
-    compare_by,
-    dsa,
-    jackknife,
-    soft_matching,
-    stochastic_shape,
-)
+from neurosim.similarity.alignment import cca, cka, compare_by, jackknife
 from neurosim.similarity.comparison import compare_rdms
+from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.kernels import alignment as kernels
 from neurosim.similarity.kernels.comparisons import bures
 from neurosim.similarity.kernels.patterns import euclidean
+from neurosim.similarity.shapes import ShapeMetric, soft_matching, stochastic_shape
 
 seeds = st.integers(0, 2**32 - 1)
 

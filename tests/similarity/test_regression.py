@@ -7,10 +7,11 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, Ridge
 
 from neurosim.schema import InputError, as_rdm, as_responses
-from neurosim.similarity import regression
+from neurosim.similarity import reweighting
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.patterns import euclidean
-from neurosim.similarity.regression import partition_variance, regress_rdm, reweight_features
+from neurosim.similarity.regression import partition_variance, regress_rdm
+from neurosim.similarity.reweighting import reweight_features
 
 
 def some_rdms(seed, n, n_stimuli=24):
@@ -98,13 +99,13 @@ def test_kernel_trick_equals_ridge_on_the_differences_of_features():
     x = rng.normal(size=(10, 40))
     rows, columns = np.triu_indices(10, 1)
     z = (x[rows] - x[columns]) ** 2
-    kernel = regression._pair_kernel(x, rows, columns)
+    kernel = reweighting._pair_kernel(x, rows, columns)
     z = z * np.sqrt(45 / (z**2).sum())
     np.testing.assert_allclose(kernel, z @ z.T, atol=1e-10)
     y = rng.normal(size=45)
     train = np.arange(45) < 30
     for penalty in (0.1, 10.0):
-        found = regression._kernel_ridge(kernel, y, train, ~train, np.array([penalty]))[0]
+        found = reweighting._kernel_ridge(kernel, y, train, ~train, np.array([penalty]))[0]
         strength = penalty * np.sqrt(30)
         np.testing.assert_allclose(found, Ridge(alpha=strength).fit(z[train], y[train]).predict(z[~train]), atol=1e-8)
         centred = z - z[train].mean(0)

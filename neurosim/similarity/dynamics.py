@@ -1,0 +1,77 @@
+"""Dynamics: how differently two systems move, whatever units show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.runtime import as_rng
+from neurosim.schema import InputError, check_responses
+from neurosim.similarity.kernels import alignment as kernels
+from neurosim.similarity.pairs import check_known
+
+
+def dsa(
+    a: xr.DataArray,
+    b: xr.DataArray,
+    *,
+    n_delays: int = 10,
+    rank: int = 10,
+    method: str = "eigenvalues",
+    n_restarts: int = 5,
+    rng: np.random.Generator | int | None = 0,
+) -> float:
+    """Return how much two systems differ in their dynamics (https://arxiv.org/abs/2306.10168).
+
+    Each is embedded in delays and stepped forward by one linear operator. Two systems are alike if their operators are,
+    up to a change of coordinates.
+
+    Parameters
+    ----------
+    a, b : responses (stimulus, time, unit) with the same time step; units and stimuli may differ.
+    n_delays : time steps in the embedding.
+    rank : dimensions of the operator.
+    method : "eigenvalues": mean distance of eigenvalues (not singular values) under their best pairing; "angle": least
+        angle of the operators over orthogonal changes of coordinates, rad, the best of several starts.
+    n_restarts, rng : random starts of "angle" besides the identity and a reflection, and their seed or generator.
+
+    Raises
+    ------
+    InputError : different time steps, or too few time points or units for the embedding.
+
+    Examples
+    --------
+    >>> t = np.arange(60.0)
+    >>> slow, fast = (np.stack([np.cos(w * t), np.sin(w * t)], axis=1)[None] for w in (0.2, 1.0))
+    >>> dsa(slow, slow, n_delays=1, rank=2) < 1e-6 < dsa(slow, fast, n_delays=1, rank=2)
+    True
+    """
+    check_known(method, ("eigenvalues", "angle"), "dsa: no method")
+    steps = [float(x.attrs["time_step"]) for x in (a, b) if isinstance(x, xr.DataArray) and "time_step" in x.attrs]
+    if len(steps) == 2 and not np.isclose(steps[0], steps[1]):
+        raise InputError(f"dsa: time steps of {steps[0]:g} s and {steps[1]:g} s differ; rebin one of the two.")
+    operators = []
+    for x in (a, b):
+        values = _trajectories(x)
+        if values.shape[1] < n_delays + 2 or n_delays * values.shape[2] < rank:
+            raise InputError(
+                f"dsa: {values.shape[1]} time points and {values.shape[2]} units are too few for {n_delays} delays "
+                f"and rank {rank}; lower n_delays or rank."
+            )
+        operators.append(kernels.dynamics_matrix(values, n_delays, rank))
+    if method == "eigenvalues":
+        return kernels.eigenvalue_distance(*operators)
+    generator, size = as_rng(rng), len(operators[0])
+    mirror = np.eye(size)
+    mirror[0, 0] = -1
+    starts = [np.eye(size), mirror] + [np.linalg.qr(generator.normal(size=(size, size)))[0] for _ in range(n_restarts)]
+    return kernels.conjugacy_angle(operators[0], operators[1], starts)
+
+
+def _trajectories(x: Any) -> np.ndarray:
+    values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else np.asarray(x, dtype=float)
+    if values.ndim != 3 or not np.isfinite(values).all():
+        raise InputError(f"dsa: needs finite responses (stimulus, time, unit), found shape {values.shape}.")
+    return values - values.mean((0, 1))

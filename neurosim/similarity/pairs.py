@@ -1,0 +1,57 @@
+"""Two responses to the same stimuli, checked and as plain arrays: what every measure of alignment starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.schema import InputError, check_responses, same_stimuli, suggest
+from neurosim.similarity.kernels.arrays import Array, array_namespace, is_torch_array
+
+Responses = xr.DataArray | np.ndarray
+
+
+def as_pair(a: Any, b: Any, who: str, least: int = 3) -> tuple[Array, Array]:
+    """Return the two as finite arrays (K, P) in one order of stimuli."""
+    if isinstance(a, xr.DataArray) and isinstance(b, xr.DataArray):
+        b = same_stimuli(check_responses(a, who), check_responses(b, who), who)
+    a, b = (as_matrix(x, who) for x in (a, b))
+    if len(a) != len(b):
+        raise InputError(f"{who}: responses to {len(a)} and {len(b)} stimuli; give the same stimuli to both.")
+    if len(a) < least:
+        raise InputError(f"{who}: at least {least} stimuli are needed, found {len(a)}.")
+    return a, b
+
+
+def as_matrix(x: Any, who: str) -> Array:
+    """Return responses (stimulus, unit) as an array or tensor, or raise :class:`InputError`."""
+    if isinstance(x, xr.DataArray):
+        x = check_responses(x, who).values
+    if not is_torch_array(x):
+        x = np.asarray(x, dtype=float)
+    if x.ndim != 2:
+        raise InputError(f"{who}: responses are (stimulus, unit), found shape {tuple(x.shape)}; average or select.")
+    if not bool(array_namespace(x).all(array_namespace(x).isfinite(x))):
+        raise InputError(f"{who}: responses hold NaN or infinite values; drop or impute them first.")
+    return x
+
+
+def with_trials(x: Any, who: str) -> np.ndarray:
+    """Return responses (stimulus, trial, unit) with 2 trials or more, or raise :class:`InputError`."""
+    values = check_responses(x, who).values if isinstance(x, xr.DataArray) else np.asarray(x, dtype=float)
+    if values.ndim != 3 or values.shape[1] < 2 or not np.isfinite(values).all():
+        raise InputError(f"{who}: needs finite responses (stimulus, trial, unit) with 2 trials, found {values.shape}.")
+    return np.asarray(values, dtype=float)
+
+
+def check_known(name: str, known: tuple[str, ...], what: str) -> None:
+    """Raise :class:`InputError`, which begins with `what`, if `name` is not `known`."""
+    if name not in known:
+        raise InputError(f"{what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")
+
+
+def plain_scalar(value: Any) -> Any:
+    """Return a float of a numpy result; a tensor stays what it is, so that it can be differentiated."""
+    return value if is_torch_array(value) else float(value)

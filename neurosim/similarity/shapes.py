@@ -1,0 +1,165 @@
+"""Representations as shapes and as sets of units: rotations, soft matching, stochastic shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from neurosim.runtime import as_rng
+from neurosim.schema import InputError, same_stimuli
+from neurosim.similarity.kernels import alignment as kernels
+from neurosim.similarity.kernels.arrays import Array, array_namespace
+from neurosim.similarity.pairs import Responses, as_pair, plain_scalar, with_trials
+
+
+@dataclass(frozen=True)
+class ShapeMetric:
+    """Distance of two sets of responses as shapes, up to rotations of their units (https://arxiv.org/abs/2110.14739).
+
+    ``alpha=1`` is Procrustes, ``alpha=0`` is made of canonical correlations; values between whiten partially. Fitting
+    and scoring are apart, so that a distance can be cross-validated: fit on some stimuli, score on others. A proper
+    metric: zero with itself, symmetric, and it obeys the triangle inequality.
+
+    Parameters
+    ----------
+    alpha : 0 (any linear map) .. 1 (rotations only).
+    scaled : angle between shapes of unit size, rad; without it the Euclidean distance over the root of stimuli.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(30, 5))
+    >>> q = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
+    >>> round(ShapeMetric().distance(x, 2 * x @ q), 5)
+    0.0
+    """
+
+    alpha: float = 1.0
+    scaled: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise InputError(f"ShapeMetric: alpha is 0 (any linear map) to 1 (rotations only), found {self.alpha}.")
+
+    def fit(self, a: Responses, b: Responses) -> FittedShape:
+        """Return the alignment of `a` and `b` (stimulus, unit)."""
+        x, y = as_pair(a, b, "ShapeMetric.fit")
+        means = x.mean(0), y.mean(0)
+        x, y = x - means[0], y - means[1]
+        maps = kernels.partially_whitened(x, self.alpha), kernels.partially_whitened(y, self.alpha)
+        return FittedShape(self, means, maps, kernels.procrustes_rotations(x @ maps[0], y @ maps[1]))
+
+    def distance(self, a: Responses, b: Responses) -> float:
+        """Return the distance of `a` and `b`, fitted and scored on the same stimuli."""
+        return self.fit(a, b).score(a, b)
+
+
+@dataclass(frozen=True)
+class FittedShape:
+    """An alignment found by :meth:`ShapeMetric.fit`: means, partial whitening and rotations of both sides."""
+
+    metric: ShapeMetric
+    means: tuple[Array, Array]
+    maps: tuple[Array, Array]
+    turns: tuple[Array, Array]
+
+    def score(self, a: Responses, b: Responses) -> float:
+        """Return the distance of other responses of the same units under this alignment."""
+        a, b = as_pair(a, b, "FittedShape.score")
+        if a.shape[1] != self.maps[0].shape[0] or b.shape[1] != self.maps[1].shape[0]:
+            raise InputError("FittedShape.score: other numbers of units than the alignment was fitted to.")
+        a, b = ((x - m) @ w for x, m, w in zip((a, b), self.means, self.maps, strict=True))
+        xp = array_namespace(a)
+        agreement = ((a @ self.turns[0]) * (b @ self.turns[1])).sum()
+        sizes = (a * a).sum(), (b * b).sum()
+        if not self.metric.scaled:
+            squared = sizes[0] + sizes[1] - 2 * agreement
+            return plain_scalar(xp.sqrt(xp.where(squared > 0, squared, 0.0) / len(a)))
+        cosine = agreement / xp.sqrt(sizes[0] * sizes[1])
+        chord = 2 - 2 * cosine
+        return plain_scalar(2 * xp.asin(xp.sqrt(xp.where(chord > 0, xp.where(chord < 4, chord, 4.0), 0.0)) / 2))
+
+
+def soft_matching(a: Responses, b: Responses) -> float:
+    """Return the mean correlation of units under the best soft matching (https://arxiv.org/abs/2311.09466).
+
+    One-to-one where both have as many units; otherwise every unit is shared out evenly. Unlike rotations, it is
+    sensitive to the tuning of single units.
+
+    Parameters
+    ----------
+    a, b : responses (stimulus, unit); a unit that does not vary matches nothing (correlation 0).
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(30, 5))
+    >>> round(soft_matching(x, x[:, ::-1]), 6)
+    1.0
+    """
+    a, b = (np.asarray(x, dtype=float) for x in as_pair(a, b, "soft_matching"))
+    similarity = unit_correlations(a, b)
+    return float((kernels.transport_plan(similarity) * similarity).sum())
+
+
+def stochastic_shape(
+    a: xr.DataArray,
+    b: xr.DataArray,
+    *,
+    alpha: float = 1.0,
+    n_restarts: int = 5,
+    rng: np.random.Generator | int | None = 0,
+) -> float:
+    """Return the distance of two stochastic representations up to rotation (https://arxiv.org/abs/2211.11665).
+
+    The root of the mean over stimuli of ``(2 - alpha) |difference of means|^2 + alpha Bures^2 of noise covariances``;
+    with ``alpha=1`` the Wasserstein distance of Gaussian noise, 0 means alone, 2 noise alone.
+
+    Parameters
+    ----------
+    a, b : responses (stimulus, trial, unit) of the same stimuli; trials and units may differ in number.
+    alpha : 0..2.
+    n_restarts : random starts besides the rotation that aligns the means; the best one counts.
+    rng : seed or generator of the starts.
+
+    Raises
+    ------
+    InputError : alpha out of range, different stimuli, or fewer than 2 trials.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(6, 20, 3))
+    >>> round(stochastic_shape(x, x[:, :, ::-1]), 4)
+    0.0
+    """
+    if not 0 <= alpha <= 2:
+        raise InputError(f"stochastic_shape: alpha is 0 (means) to 2 (noise), found {alpha}.")
+    first, second = (with_trials(x, "stochastic_shape") for x in (a, b))
+    if isinstance(a, xr.DataArray) and isinstance(b, xr.DataArray):
+        second = with_trials(same_stimuli(a, b, "stochastic_shape"), "stochastic_shape")
+    width = max(first.shape[2], second.shape[2])
+    padded = [np.pad(x, ((0, 0), (0, 0), (0, width - x.shape[2]))) for x in (first, second)]
+    means = tuple(x.mean(1) - x.mean((0, 1)) for x in padded)
+    roots = tuple(_covariance_roots(x - x.mean(1, keepdims=True)) for x in padded)
+    u, _, vh = np.linalg.svd(means[1].T @ means[0])
+    generator = as_rng(rng)
+    starts = [u @ vh] + [np.linalg.qr(generator.normal(size=(width, width)))[0] for _ in range(n_restarts)]
+    found = [kernels.stochastic_shape_fit((means[0], means[1]), (roots[0], roots[1]), alpha, s, 500)[0] for s in starts]
+    return float(np.sqrt(max(min(found), 0.0)))
+
+
+def unit_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson correlation (P_a, P_b) of units over stimuli; 0 for a unit that does not vary."""
+    scaled = []
+    for x in (a, b):
+        centred = x - x.mean(0)
+        norm = np.linalg.norm(centred, axis=0)
+        flat = norm <= 1e-12 * np.abs(x).max(axis=0, initial=1e-300)
+        scaled.append(centred / np.where(flat, np.inf, norm))
+    return scaled[0].T @ scaled[1]
+
+
+def _covariance_roots(residuals: np.ndarray) -> np.ndarray:
+    covariance = np.einsum("kmi,kmj->kij", residuals, residuals) / (residuals.shape[1] - 1)
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.maximum(values, 0))[:, None]) @ vectors.transpose(0, 2, 1)
