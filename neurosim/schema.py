@@ -341,6 +341,8 @@ def same_stimuli(reference: xr.DataArray, other: xr.DataArray, who: str) -> xr.D
             f"{who}: the two describe different stimuli; only in the first: {only_first}, "
             f"only in the second: {only_second}. Select the common ones with .sel(stimulus=...)."
         )
+    if first == second:
+        return other
     order = {s: i for i, s in enumerate(second)}
     index = [order[s] for s in first]
     picks = {d: index for d in (STIMULUS, STIMULUS_OTHER) if d in other.dims}

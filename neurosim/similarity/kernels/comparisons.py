@@ -23,7 +23,8 @@ def cross_scores(first: np.ndarray, second: np.ndarray, method: str, sigma_k: np
         kendall = tau_a if method == "tau_a" else tau_b
         vectors = upper(second)
         return np.array([[kendall(x, y) for y in vectors] for x in upper(first)])
-    return embed(first, method, sigma_k) @ embed(second, method, sigma_k).T
+    embedded = embed(np.concatenate([first, second]), method, sigma_k)
+    return embedded[: len(first)] @ embedded[len(first) :].T
 
 
 def embed(rdms: Array, method: str, sigma_k: Array | None = None) -> Array:
