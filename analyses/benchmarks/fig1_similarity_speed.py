@@ -26,12 +26,12 @@ def draw(results: xr.Dataset) -> Figure:
     ax = figure.add_subplot()
     ratio = results["ratio"].values
     place = np.arange(len(ratio))[::-1]
-    middle = np.median(ratio, axis=1)
+    middle = np.nanmedian(ratio, axis=1)
     ax.barh(place, middle, color=PALETTE[0], height=0.6, label="measured (bar: range)")
-    ax.hlines(place, ratio.min(1), ratio.max(1), color="black", linewidth=0.8)
+    ax.hlines(place, np.nanmin(ratio, axis=1), np.nanmax(ratio, axis=1), color="black", linewidth=0.8)
     ax.scatter(results["asked"], place, marker="|", s=140, color=PALETTE[1], label="asked", zorder=3)
     columns = ("ours_seconds", "peer_seconds", "ours_peak_bytes", "peer_peak_bytes")
-    rows = zip(place, middle, ratio.max(1), *(results[c].values for c in columns), strict=True)
+    rows = zip(place, middle, np.nanmax(ratio, axis=1), *(results[c].values for c in columns), strict=True)
     for y, m, end, ours, peer, small, big in rows:
         ax.text(
             max(m, end) * 1.15,
@@ -94,7 +94,7 @@ def table(results: xr.Dataset) -> list[dict[str, object]]:
             {
                 "benchmark": str(name),
                 "peer": str(row["peer"].values),
-                "ratio": round(float(np.median(row["ratio"])), 1),
+                "ratio": round(float(np.nanmedian(row["ratio"])), 1),
                 "ratio_lowest": round(float(row["ratio"].min()), 1),
                 "ratio_asked": float(row["asked"]),
                 "ours_seconds": float(f"{float(row['ours_seconds']):.3g}"),

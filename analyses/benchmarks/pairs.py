@@ -49,12 +49,11 @@ def run(benchmarks: list[Benchmark]) -> xr.Dataset:
         for benchmark in track(benchmarks, "benchmarks"):
             rows.append(pool.submit(measure, benchmark.prepare).result())
             print(f"{benchmark.name}: {np.median(rows[-1]['ratio']):.1f} x (asked {benchmark.asked:g} x)", flush=True)
-    longest = max(len(r["ratio"]) for r in rows)
+    ratio = np.full((len(rows), max(len(r["ratio"]) for r in rows)), np.nan)
+    for line, row in zip(ratio, rows, strict=True):
+        line[: len(row["ratio"])] = row["ratio"]
     data = {
-        "ratio": (
-            ("benchmark", "repeat"),
-            np.array([np.pad(r["ratio"], (0, longest - len(r["ratio"])), "edge") for r in rows]),
-        ),
+        "ratio": (("benchmark", "repeat"), ratio),
         "asked": ("benchmark", [b.asked for b in benchmarks]),
         "peer": ("benchmark", [b.peer for b in benchmarks]),
     }
@@ -85,10 +84,12 @@ def measure(prepare: Callable[[], Pair]) -> dict[str, object]:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    """Wall time of a call: the mean over as many calls as fill a fifth of a second."""
+    start, n = time.perf_counter(), 0
+    while n == 0 or time.perf_counter() - start < 0.2:
+        function()
+        n += 1
+    return (time.perf_counter() - start) / n
 
 
 def peak_bytes(function: Callable[[], object]) -> int:
