@@ -85,7 +85,7 @@ def infer(
     Dataset: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0, one-sided),
     ``p_pair`` (two models differ), the same corrected (``*_corrected``), ``df`` of the tests, ``score_of_subject`` (of
     fixed models); with two subjects or more ``ceiling``, ``ceiling_standard_error``, ``ceiling_interval`` (side) and
-    ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 4 % false positives at 5 %); with noisy models
+    ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false positives at 5 %); with noisy models
     ``model_ceiling`` and its standard error. The upper ceiling is the best attainable score or a proven bound: no RDM
     scores higher. The attrs hold seed, versions and a hash of the inputs.
 
