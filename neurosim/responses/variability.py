@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import xarray as xr
 from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 
 from neurosim.schema import InputError, check_responses
+
+log = logging.getLogger(__name__)
 
 
 def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.05) -> xr.Dataset:
@@ -151,6 +155,9 @@ def interval_variability(responses: xr.DataArray) -> xr.Dataset:
     values = responses.transpose("unit", ..., "time").values
     trains = values.reshape(len(values), -1, values.shape[-1])
     found = np.array([_intervals(unit, step) for unit in trains])
+    few = int(np.isnan(found[:, :2]).any(1).sum())
+    if few:
+        log.warning("interval_variability: %d of %d units have too few intervals; they are NaN", few, len(found))
     coords = {k: v for k, v in responses.coords.items() if v.dims == ("unit",)}
     return xr.Dataset({n: ("unit", found[:, i]) for i, n in enumerate(("cv", "lv", "n_intervals"))}, coords=coords)
 

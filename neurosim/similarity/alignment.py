@@ -94,6 +94,8 @@ def cca(a: Responses, b: Responses, *, method: str = "svcca", variance: float = 
     x, y = as_pair(a, b, "cca")
     check_known(method, CCA_METHODS, "cca: no method")
     correlations, variables = kernels.canonical_correlations(x, y, variance if method == "svcca" else 1.0)
+    if len(correlations) == 0:
+        raise InputError("cca: the responses of one side do not vary over stimuli, so nothing correlates.")
     if len(correlations) >= len(x) - 1:
         raise InputError(
             f"cca: {len(correlations)} axes for {len(x)} stimuli correlate perfectly whatever they represent; "

@@ -59,6 +59,8 @@ def compare_rdms(
     n = a.sizes["stimulus"]
     first, second = (np.asarray(r.values, dtype=float).reshape(-1, n, n) for r in (a, b))
     scores = cross_scores(first, second, method, noise)
+    if not np.isfinite(scores).all():
+        raise InputError(f"compare_rdms: {method} is not defined for an RDM whose second moment has no positive part.")
     lead_a, lead_b = a.dims[:-2], b.dims[:-2]
     renamed = tuple(f"{d}_other" if d in lead_a else d for d in lead_b)
     result = xr.DataArray(scores.reshape(a.shape[:-2] + b.shape[:-2]), dims=(*lead_a, *renamed))
@@ -141,9 +143,10 @@ def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Array | None) -> 
         raise InputError(
             f"compare_rdms: tensors have shape (n, stimulus, stimulus), found {tuple(a.shape)} and {tuple(b.shape)}."
         )
-    if method == "bures":
-        return bures(a, b)
-    return embed(a, method, sigma_k) @ embed(b, method, sigma_k).mT
+    scores = bures(a, b) if method == "bures" else embed(a, method, sigma_k) @ embed(b, method, sigma_k).mT
+    if not bool(scores.isfinite().all()):
+        raise InputError(f"compare_rdms: {method} is not defined: a tensor holds NaN or an RDM that does not vary.")
+    return scores
 
 
 def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:

@@ -30,6 +30,7 @@ FACTORS = ("subject", "stimulus")
 ESTIMATES = ("bootstrap", "jackknife")
 MIN_STIMULI = 6
 MIN_GROUPS = 4
+MIN_SAMPLES = 20
 MAX_PAIRED, MAX_PAIRED_FITTED = 50, 12
 INFERENCE_METHODS = METHODS
 
@@ -103,6 +104,7 @@ def infer(
     True
     """
     factors = _check_names(method, resample, estimate, correction, fit)
+    _check_numbers(estimate, n, alpha)
     named = _named_models(models, fit)
     data = _checked_data(named, data, factors)
     levels = _levels(data, groups, factors)
@@ -170,6 +172,13 @@ def _check_names(
     if not factors or len(factors) != len(set(resample)):
         raise InputError(f"infer: resample is 'subject', 'stimulus' or both, found {tuple(resample)}.")
     return factors
+
+
+def _check_numbers(estimate: str, n: int, alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise InputError(f"infer: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
+    if estimate == "bootstrap" and n < MIN_SAMPLES:
+        raise InputError(f"infer: {n} samples are too few for a standard error; give n = {MIN_SAMPLES} or more.")
 
 
 def _named_models(models: xr.DataArray | Mapping[str, xr.DataArray], fit: str | None) -> dict[str, xr.DataArray]:

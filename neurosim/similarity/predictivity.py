@@ -119,6 +119,8 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     >>> normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
     [-0.4, 1.2]
     """
+    if not bool(np.isfinite(score).all()):
+        raise InputError("normalize: some scores are NaN or infinite; leave them out with .dropna(...).")
     bad = ~(ceiling > 0)
     if bool(bad.any()):
         raise InputError(
@@ -152,6 +154,8 @@ def _predicted(
     progress: bool,
 ) -> xr.Dataset:
     x, y = (np.asarray(r.values, dtype=float) for r in (source, target))
+    if not np.ptp(x, axis=0).any():
+        raise InputError("predict_responses: no unit of the source varies over stimuli, so it predicts nothing.")
     predicted = np.empty_like(y)
     log_penalties = np.zeros(y.shape[1])
     for test in track(held_out, "folds", progress=progress):

@@ -74,6 +74,8 @@ def compute_rdm(
     (5, 5)
     """
     _check_names(metric, precision, keep)
+    if isinstance(precision, np.ndarray):
+        precision = xr.DataArray(precision, dims=("unit", "unit_other")[: precision.ndim])
     if is_torch_array(responses):
         return _tensor_rdm(responses, metric, precision, keep)
     if not isinstance(responses, xr.DataArray):
@@ -118,7 +120,7 @@ def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
     from scipy.spatial import cKDTree
 
     positions = np.asarray(positions, dtype=float)
-    if positions.ndim != 2 or not np.isfinite(positions).all() or not radius >= 0:
+    if positions.ndim != 2 or not len(positions) or not np.isfinite(positions).all() or not radius >= 0:
         raise InputError(f"searchlights: needs finite positions (unit, axis) and a radius, found {positions.shape}.")
     near = [sorted(n) for n in cKDTree(positions).query_ball_point(positions, radius)]
     members = np.full((len(near), max(map(len, near))), -1)
@@ -149,7 +151,7 @@ class _Plan:
         if self.metric in CROSSVALIDATED and not (has_trials and data.shape[-3] > 1):
             raise InputError(f"compute_rdm: {self.metric} of {name} needs a 'trial' dim with at least 2 trials.")
         if self.metric in ("decoding", "ldc_t"):
-            return self._discriminability(np.asarray(data, dtype=float))
+            return self._discriminability(np.asarray(data, dtype=float), labels)
         if self.metric in WHITENED:
             data = self._whitened(data, has_trials, labels)
         if self.metric == "crossnobis":
@@ -190,12 +192,12 @@ class _Plan:
             whitened[index] = kernels.whiten(folds, _precision_of_folds(folds, shrinkage, self.measured))
         return whitened
 
-    def _discriminability(self, folds: np.ndarray) -> np.ndarray:
+    def _discriminability(self, folds: np.ndarray, labels: xr.DataArray) -> np.ndarray:
         kernel = kernels.decoding_accuracy if self.metric == "decoding" else kernels.linear_discriminant_t
         if self.measured is not None:
             raise InputError(f"compute_rdm: {self.metric} needs every stimulus in every trial.")
         if isinstance(self.precision, xr.DataArray):
-            given = np.asarray(self.precision.values)
+            given = _precision_of(self.precision, labels)
             factor = np.diag(np.sqrt(given)) if given.ndim == 1 else np.linalg.cholesky(given)
             whitening = partial(_always, factor)
         else:
@@ -208,6 +210,8 @@ class _Plan:
         values = np.empty((*folds.shape[:-3], folds.shape[-2], folds.shape[-2]))
         for index in np.ndindex(*folds.shape[:-3]):
             values[index] = kernel(folds[index], whitening)
+        if not np.isfinite(values).all():
+            raise InputError(f"compute_rdm: {self.metric} is not defined where trials do not vary; use 'crossnobis'.")
         return values
 
 
@@ -254,7 +258,7 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     trial = ["trial"] if "trial" in responses.dims else []
     data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
     if isinstance(plan.precision, xr.DataArray):
-        data = data * np.sqrt(plan.precision.values)
+        data = data * np.sqrt(_precision_of(plan.precision, responses))
         plan = _Plan("euclidean" if plan.metric == "mahalanobis" else plan.metric, None, plan.keep, plan.measured)
     n = responses.sizes["stimulus"]
     values = np.empty((len(members), *[responses.sizes[d] for d in lead], n, n))
@@ -281,17 +285,28 @@ def _tensor_rdm(responses: Array, metric: str, precision: Array, keep: str) -> A
         raise InputError(f"compute_rdm: {metric} of a tensor is not available; pass a numpy array.")
     if responses.shape[-2] < 3:
         raise InputError(f"compute_rdm: an RDM needs at least 3 stimuli, found {responses.shape[-2]}.")
-    if not bool(responses.isfinite().all()):
-        raise InputError("compute_rdm: the tensor holds NaN or infinite values; drop or impute them first.")
+    if not responses.is_floating_point() or not bool(responses.isfinite().all()):
+        raise InputError(
+            f"compute_rdm: the tensor is {responses.dtype} or holds NaN or infinite values; give finite floating point "
+            "values, as of .double()."
+        )
     if (metric == "mahalanobis" and precision is None) or isinstance(precision, str):
         raise InputError(f"compute_rdm: {metric} of a tensor takes precision as a tensor (unit,) or (unit, unit).")
     if precision is not None:
         responses = kernels.whiten(responses, precision)
+    if metric in CROSSVALIDATED and (responses.ndim < 3 or responses.shape[-3] < 2):
+        raise InputError(f"compute_rdm: {metric} of a tensor needs (..., trial, stimulus, unit), 2 trials or more.")
+    rdm = _tensor_kernel(responses, metric, keep)
+    if not bool(rdm.isfinite().all()):
+        raise InputError(
+            f"compute_rdm: {metric} is not defined for this tensor: a pattern does not vary over units (correlation, "
+            "cosine), a rate is below 0 (poisson), or the precision is not positive."
+        )
+    return rdm
+
+
+def _tensor_kernel(responses: Array, metric: str, keep: str) -> Array:
     if metric == "crossnobis":
-        if responses.ndim < 3 or responses.shape[-3] < 2:
-            raise InputError(
-                "compute_rdm: crossnobis of a tensor needs (..., trial, stimulus, unit), 2 trials or more."
-            )
         gram = kernels.crossvalidated_second_moment(responses, centre=keep != "gram")
         return gram if keep == "gram" else kernels.distances_from_gram(gram)
     if keep == "gram":
@@ -347,7 +362,10 @@ def _precision_of(precision: xr.DataArray, responses: xr.DataArray) -> np.ndarra
             raise InputError("compute_rdm: the precision is of other units than the responses; estimate it from these.")
         order = dict.fromkeys(precision.dims, responses["unit"].values)
         precision = precision.sel(order)
-    return np.asarray(precision.values, dtype=float)
+    values = np.asarray(precision.values, dtype=float)
+    if not np.isfinite(values).all() or (values if values.ndim == 1 else np.diagonal(values)).min() <= 0:
+        raise InputError("compute_rdm: a precision is finite and positive; estimate it with noise_precision(...).")
+    return values
 
 
 def _precision_of_folds(folds: np.ndarray, shrinkage: str, measured: np.ndarray | None = None) -> np.ndarray:

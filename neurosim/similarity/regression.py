@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +16,8 @@ from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
 from neurosim.similarity.kernels.resampling import gram_of_features
 from neurosim.similarity.resampling import Folds, jackknife_variance
+
+MAX_PAIRED = 12
 
 
 def regress_rdm(
@@ -102,6 +105,7 @@ def partition_variance(
     *,
     folds: int | None = None,
     nonnegative: bool = False,
+    resample: Sequence[str] = ("subject", "stimulus"),
     rng: np.random.Generator | int | None = 0,
 ) -> xr.Dataset:
     """Split the explained variance of RDMs into what every set of models explains together and nobody else does.
@@ -112,12 +116,13 @@ def partition_variance(
     ----------
     data, models : as in :func:`regress_rdm`; at most 6 models.
     folds : folds of stimuli for cross-validated variance; 0 for the variance of the fit itself.
-    nonnegative, rng : as in :func:`regress_rdm`.
+    nonnegative, resample, rng : as in :func:`regress_rdm`.
 
     Returns
     -------
     Dataset along ``subset`` ("a", "b", "a+b", ...): ``explained_variance`` of a regression on the subset, and
-    ``common_variance``, the part shared by exactly these models; the parts sum to the explained variance of all. A
+    ``common_variance``, the part shared by exactly these models; the parts sum to the explained variance of all; both
+    with ``*_standard_error``. A
     common part can be negative (suppression).
 
     Examples
@@ -125,33 +130,46 @@ def partition_variance(
     >>> from neurosim.similarity.rdms import compute_rdm
     >>> rng = np.random.default_rng(0)
     >>> a, b = (compute_rdm(rng.normal(size=(20, 9)), "euclidean") for _ in range(2))
-    >>> [round(float(v), 6) for v in partition_variance(a, {"a": a, "b": b}, folds=0).explained_variance[[0, 2]]]
+    >>> found = partition_variance(a, {"a": a, "b": b}, folds=0, resample=("stimulus",))
+    >>> found.explained_variance[[0, 2]].values.round(6).tolist()
     [1.0, 1.0]
     """
     names, vectors, subjects, n_stimuli = _terms(data, models, (), "partition_variance")
     if len(names) > 6:
         raise InputError(f"partition_variance: {len(names)} models have {2 ** len(names) - 1} parts; give at most 6.")
-    ones = np.ones((1, n_stimuli))
-    all_stimuli = [np.ones(n_stimuli, dtype=bool)]
-    parts = all_stimuli
+    parts = [np.ones(n_stimuli, dtype=bool)]
     if folds != 0:
         n_folds = number_of_folds(folds, n_stimuli, "partition_variance")
         parts = Folds.random(np.arange(n_stimuli), len(subjects), (n_folds, 1), as_rng(rng)).stimuli
+    factors = _factors(resample, len(subjects), "partition_variance")
     subsets = [s for size in range(1, len(names) + 1) for s in combinations(range(len(names)), size)]
-    explained: dict[tuple[int, ...], float] = {(): 0.0}
-    for subset in subsets:
-        features = np.concatenate([vectors[list(subset)], subjects])
-        design = _Design(features, len(subset), nonnegative, parts)
-        explained[subset] = float(design.explained(ones, list(range(len(subset)))).mean())
-    common = [_common_part(set(s), set(range(len(names))), explained) for s in subsets]
+    design = _Design(np.concatenate([vectors, subjects]), len(names), nonnegative, parts)
+    evaluate = partial(_parts_of_variance, design, subsets)
+    values = evaluate(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
+    variance = jackknife_variance(evaluate, np.arange(n_stimuli), len(subjects), factors, MAX_PAIRED)
+    error = np.sqrt([variance.of(c)[0] for c in np.eye(len(values))])
+    n = len(subsets)
     return xr.Dataset(
         {
-            "explained_variance": ("subset", [explained[s] for s in subsets]),
-            "common_variance": ("subset", common),
+            "explained_variance": ("subset", values[:n]),
+            "explained_variance_standard_error": ("subset", error[:n]),
+            "common_variance": ("subset", values[n:]),
+            "common_variance_standard_error": ("subset", error[n:]),
         },
         coords={"subset": ["+".join(names[i] for i in s) for s in subsets]},
-        attrs={"folds": 0 if folds == 0 else len(parts)},
+        attrs={"folds": 0 if folds == 0 else len(parts), "resample": "+".join(factors)},
     )
+
+
+def _parts_of_variance(
+    design: _Design, subsets: list[tuple[int, ...]], counts: np.ndarray, draws: np.ndarray
+) -> np.ndarray:
+    """Explained, then common variance of all subsets in samples, (N, D, 2 subsets)."""
+    held_out = design.held_out(counts)
+    explained = {s: design.explained(held_out, list(s)) for s in [(), *subsets]}
+    everyone = set(range(design.m))
+    common = [_common_part(set(s), everyone, explained) for s in subsets]
+    return weighted_mean(np.stack([*(explained[s] for s in subsets), *common], axis=-1), draws)
 
 
 # --- regression from inner products -------------------------------------------------------------------------------
@@ -171,9 +189,7 @@ class _Design:
 
         `counts` (N, K) says how often each stimulus, `draws` (D, N or 1, S) how often each subject counts.
         """
-        each = self._per_subject(counts)
-        weights = draws / draws.sum(-1, keepdims=True)
-        return np.einsum("nst,dns->ndt", each, np.broadcast_to(weights, (len(weights), len(each), weights.shape[-1])))
+        return weighted_mean(self._per_subject(counts), draws)
 
     def _per_subject(self, counts: np.ndarray) -> np.ndarray:
         """All results of every subject, (N, S, 3 m + 1)."""
@@ -182,24 +198,34 @@ class _Design:
         coefficients = self._fit(gram, terms).transpose(0, 2, 1)
         n_subjects = gram.shape[1] - self.m
         partials = np.stack([_partials(gram, self.m, self.m + s) for s in range(n_subjects)], axis=1)
-        everything = self.explained(counts, terms)
-        without = [self.explained(counts, [i for i in terms if i != t]) for t in terms]
+        held_out = self.held_out(counts)
+        everything = self.explained(held_out, terms)
+        without = [self.explained(held_out, [i for i in terms if i != t]) for t in terms]
         unique = everything[..., None] - np.stack(without, axis=-1)
         return np.concatenate([coefficients, partials, unique, everything[..., None]], axis=-1)
 
-    def explained(self, counts: np.ndarray, terms: list[int]) -> np.ndarray:
-        """Explained variance of held-out pairs (N, S), mean over folds."""
-        total = np.zeros((len(counts), len(self.features) - self.m))
+    def held_out(self, counts: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Inner products (N, F, F) on the training and on the held-out stimuli of every fold."""
+        parts = [(counts if test.all() else counts * ~test, counts * test) for test in self.folds]
+        return [
+            (
+                gram_of_features(self.features, train, "corr", normalise=False),
+                gram_of_features(self.features, test, "corr", normalise=False),
+            )
+            for train, test in parts
+        ]
+
+    def explained(self, held_out: list[tuple[np.ndarray, np.ndarray]], terms: list[int]) -> np.ndarray:
+        """Explained variance of held-out pairs (N, S) by some of the terms, mean over folds."""
+        total = np.zeros((len(held_out[0][0]), len(self.features) - self.m))
         if not terms:
             return total
-        for test in self.folds:
-            train = counts if test.all() else counts * ~test
-            weights = self._fit(gram_of_features(self.features, train, "corr", normalise=False), terms)
-            held = gram_of_features(self.features, counts * test, "corr", normalise=False)
+        for train, held in held_out:
+            weights = self._fit(train, terms)
             own = np.diagonal(held, axis1=1, axis2=2)[:, self.m :]
             gained = 2 * held[:, terms, self.m :] - held[:, terms][:, :, terms] @ weights
             total += (weights * gained).sum(1) / own
-        return total / len(self.folds)
+        return total / len(held_out)
 
     def _fit(self, gram: np.ndarray, terms: list[int]) -> np.ndarray:
         """Coefficients (N, terms, S) from inner products (N, F, F)."""
@@ -216,6 +242,12 @@ class _Design:
         )
 
 
+def weighted_mean(each: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return means over subjects (N, D, T) of results (N, S, T), subjects counting `draws` (D, N or 1, S) times."""
+    weights = draws / draws.sum(-1, keepdims=True)
+    return np.einsum("nst,dns->ndt", each, np.broadcast_to(weights, (len(weights), len(each), weights.shape[-1])))
+
+
 def _partials(gram: np.ndarray, m: int, subject: int) -> np.ndarray:
     """Partial correlation (N, m) of a subject with every term given the other terms."""
     index = [*range(m), subject]
@@ -224,13 +256,13 @@ def _partials(gram: np.ndarray, m: int, subject: int) -> np.ndarray:
     return -precision[:, :m, m] / np.sqrt(own[:, :m] * own[:, m:])
 
 
-def _common_part(inside: set[int], everyone: set[int], explained: Mapping[tuple[int, ...], float]) -> float:
+def _common_part(inside: set[int], everyone: set[int], explained: Mapping[tuple[int, ...], np.ndarray]) -> np.ndarray:
     """Inclusion and exclusion: the variance that exactly the models `inside` share."""
     outside = everyone - inside
-    total = 0.0
+    total = np.zeros_like(explained[()])
     for size in range(len(inside) + 1):
         for left_out in combinations(sorted(inside), size):
-            total += (-1) ** (size + 1) * explained[tuple(sorted(outside | set(left_out)))]
+            total = total + (-1) ** (size + 1) * explained[tuple(sorted(outside | set(left_out)))]
     return total
 
 

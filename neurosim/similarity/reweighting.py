@@ -62,6 +62,8 @@ def reweight_features(
     data = data if "subject" in data.dims else data.expand_dims("subject")
     vectors, n = rdm_vectors(data, "corr", "reweight_features"), features.sizes["stimulus"]
     x = np.asarray(features.values, dtype=float)
+    if not np.ptp(x, axis=0).any():
+        raise InputError("reweight_features: no feature varies over stimuli, so there is nothing to weight.")
     rows, columns = np.triu_indices(n, 1)
     kernel = _pair_kernel(x, rows, columns)
     plain = ((x**2).sum(1)[rows] + (x**2).sum(1)[columns] - 2 * (x @ x.T)[rows, columns]) / x.shape[1]

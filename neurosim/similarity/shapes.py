@@ -47,6 +47,8 @@ class ShapeMetric:
         x, y = as_pair(a, b, "ShapeMetric.fit")
         means = x.mean(0), y.mean(0)
         x, y = x - means[0], y - means[1]
+        if not (abs(x).max() > 0 and abs(y).max() > 0):
+            raise InputError("ShapeMetric.fit: the responses of one side do not vary, so they have no shape.")
         maps = kernels.partially_whitened(x, self.alpha), kernels.partially_whitened(y, self.alpha)
         return FittedShape(self, means, maps, kernels.procrustes_rotations(x @ maps[0], y @ maps[1]))
 
@@ -73,6 +75,8 @@ class FittedShape:
         xp = array_namespace(a)
         agreement = ((a @ self.turns[0]) * (b @ self.turns[1])).sum()
         sizes = (a * a).sum(), (b * b).sum()
+        if self.metric.scaled and not (sizes[0] > 0 and sizes[1] > 0):
+            raise InputError("FittedShape.score: the responses of one side do not vary, so they have no shape.")
         if not self.metric.scaled:
             squared = sizes[0] + sizes[1] - 2 * agreement
             return plain_scalar(xp.sqrt(xp.where(squared > 0, squared, 0.0) / len(a)))

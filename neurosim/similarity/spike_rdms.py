@@ -210,6 +210,8 @@ def _summed(trains: np.ndarray) -> np.ndarray:
 
 
 def _window(trains: np.ndarray, duration: float | None, known: float | None) -> tuple[float, float]:
+    if duration is not None and not (np.isfinite(duration) and duration > 0):
+        raise InputError(f"spike_rdm: the duration is above 0 s, found {duration}.")
     last = max((float(t[-1]) for t in trains.ravel() if len(t)), default=0.0)
     end = duration or known or last
     if end <= 0:

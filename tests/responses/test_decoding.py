@@ -92,6 +92,12 @@ def test_intervals_of_a_poisson_process_have_a_variability_of_one_and_of_a_clock
     assert float(changing.cv[0]) > float(changing.lv[0]) + 0.05
 
 
+def test_units_with_too_few_intervals_are_named_in_the_log(caplog):
+    silent = as_responses(np.zeros((1, 10, 2)), quantity="spike_count", time_step=1e-3)
+    assert (interval_variability(silent).n_intervals == 0).all()
+    assert "2 of 2 units have too few intervals" in caplog.text
+
+
 def test_psth_recovers_the_rate_and_its_interval_covers_it():
     rate = 40 + 30 * np.sin(np.linspace(0, 6, 200))
     inside = []

@@ -305,6 +305,8 @@ def test_jackknife_error_of_a_score_is_near_its_spread_over_samples_of_stimuli()
         (lambda: cca(responses(0, p=30), responses(1, p=30), method="cca"), "correlate perfectly whatever"),
         (lambda: cca(responses(0), responses(1), method="ccaa"), "no method"),
         (lambda: ShapeMetric(alpha=2), "alpha is 0"),
+        (lambda: cca(np.ones((25, 3)), responses(1)), "do not vary over stimuli"),
+        (lambda: ShapeMetric().distance(np.ones((25, 3)), responses(1)), "they have no shape"),
         (
             lambda: ShapeMetric().fit(responses(0), responses(1)).score(responses(0, p=3), responses(1)),
             "other numbers of units",

@@ -252,6 +252,8 @@ def test_arrangement_keeps_distances_that_fit_the_plane():
         (lambda: compare_rdms(*rdms(0), "whitened_corr", sigma_k=np.eye(3)), "covariance of 8 x 8 stimuli"),
         (lambda: compare_rdms(*rdms(0), "whitened_corr", sigma_k=np.ones((8, 8))), "positive definite"),
         (lambda: compare_rdms(torch.ones(1, 4, 4), torch.ones(1, 4, 4), "spearman"), "of tensors is not available"),
+        (lambda: compare_rdms(torch.zeros(1, 4, 4), torch.ones(1, 4, 4), "corr"), "an RDM that does not vary"),
+        (lambda: score(np.eye(5) - 1, 1 - np.eye(5), "bures"), "no positive part"),
         (lambda: compare_rdms(torch.ones(4, 4), torch.ones(1, 4, 4), "corr"), "tensors have shape"),
     ],
 )

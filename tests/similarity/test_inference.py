@@ -347,6 +347,8 @@ def test_corrections_equal_their_definitions():
         (lambda m, d: infer(m, d, estimate="jacknife"), "Did you mean 'jackknife'"),
         (lambda m, d: infer(m, d, fit="weigthed"), "Did you mean 'weighted'"),
         (lambda m, d: infer({}, d), "there is no model"),
+        (lambda m, d: infer(m, d, estimate="bootstrap", n=1), "too few for a standard error"),
+        (lambda m, d: infer(m, d, alpha=2), "alpha is between 0 and 1"),
         (lambda m, d: infer({"a": m.rename(model="component")}, d), "has components to be fitted"),
         (lambda m, d: infer({"a": m.rename(model="layer")}, d), "one of 'component' or 'fold'"),
         (lambda m, d: infer(m, d, groups="category"), "no label 'category'"),

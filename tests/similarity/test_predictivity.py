@@ -131,6 +131,8 @@ def test_normalisation_keeps_signs_and_reports_what_is_above_the_ceiling(caplog)
 @pytest.mark.parametrize(
     ("act", "words"),
     [
+        (lambda a, b: predict_responses(a * 0 + 1, b), "predicts nothing"),
+        (lambda a, b: normalize(xr.DataArray([np.nan]), xr.DataArray([0.5])), "scores are NaN"),
         (lambda a, b: predict_responses(a, b, method="lasso"), "no method 'lasso'"),
         (lambda a, b: predict_responses(a, b, direction="forwards"), "Did you mean 'forward'"),
         (lambda a, b: predict_responses(a, b, penalty_by="gcv"), "no choice 'gcv'"),

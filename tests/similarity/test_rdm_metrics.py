@@ -269,6 +269,22 @@ def test_a_tensor_stays_a_tensor_and_can_be_differentiated(metric):
     assert torch.autograd.gradcheck(lambda t: (compute_rdm(t, metric) * weights).sum(), tensor)
 
 
+@pytest.mark.parametrize("metric", ["mahalanobis", "crossnobis", "decoding", "ldc_t"])
+def test_a_precision_is_matched_to_the_units_by_label(metric):
+    r = trials(0, n_trials=5).assign_coords(unit=[f"u{i}" for i in range(9)])
+    order = np.random.default_rng(0).permutation(9)
+    for shrinkage in ("schaefer_strimmer", "diagonal"):
+        precision = noise_precision(r, shrinkage=shrinkage)
+        shuffled = precision.isel(dict.fromkeys(precision.dims, order))
+        found = [compute_rdm(r, metric, precision=p).values for p in (precision, shuffled, precision.values)]
+        np.testing.assert_array_equal(found[0], found[1])
+        np.testing.assert_array_equal(found[0], found[2])
+    by = searchlights(np.arange(9.0)[:, None], 2)
+    if metric in ("mahalanobis", "crossnobis"):
+        both = [compute_rdm(r, metric, by=by, precision=p).values for p in (precision, shuffled)]
+        np.testing.assert_array_equal(both[0], both[1])
+
+
 # --- bad input ----------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +317,15 @@ def unbalanced(n_first):
         (lambda: searchlights(np.zeros(3), 1.0), r"positions \(unit, axis\)"),
         (lambda: compute_rdm(torch.full((4, 3), float("nan"))), "NaN or infinite"),
         (lambda: compute_rdm(torch.ones(2, 3)), "at least 3 stimuli"),
+        (lambda: compute_rdm(torch.ones(4, 3)), "correlation is not defined for this tensor"),
+        (lambda: compute_rdm(torch.zeros(4, 3), "cosine"), "cosine is not defined for this tensor"),
+        (lambda: compute_rdm(-torch.ones(4, 3), "poisson"), "a rate is below 0"),
+        (lambda: compute_rdm(torch.ones(4, 3).long()), "floating point"),
+        (lambda: compute_rdm(torch.ones(4, 3), "poisson_crossvalidated"), "2 trials or more"),
+        (lambda: compute_rdm(trials(0), "crossnobis", precision=-np.ones(9)), "finite and positive"),
+        (lambda: compute_rdm(trials(0), "crossnobis", precision=np.full((9, 9), np.nan)), "finite and positive"),
+        (lambda: compute_rdm(trials(0) * 0 + 1, "ldc_t", precision=np.ones(9)), "trials do not vary"),
+        (lambda: searchlights(np.zeros((0, 3)), 1.0), r"positions \(unit, axis\)"),
         (lambda: compute_rdm(torch.ones(4, 3), "mahalanobis"), "precision as a tensor"),
         (lambda: noise_precision(trials(0), shrinkage="lw"), "no shrinkage"),
         (lambda: noise_precision(trials(0, n_trials=1)), "degrees of freedom"),

@@ -88,6 +88,8 @@ def test_parts_of_the_variance_sum_to_the_whole(folds):
     parts = partition_variance(data, models, folds=folds)
     assert parts.subset.values.tolist() == ["a", "b", "c", "a+b", "a+c", "b+c", "a+b+c"]
     assert float(parts.common_variance.sum()) == pytest.approx(float(parts.explained_variance[-1]), abs=1e-10)
+    assert (parts.explained_variance_standard_error > 0).all()
+    assert (parts.common_variance_standard_error > 0).all()
     if folds == 0:
         x = np.column_stack([standard(m) for m in models.values()])
         wanted = np.mean([LinearRegression().fit(x, standard(d)).score(x, standard(d)) for d in data.values])
@@ -135,6 +137,7 @@ def test_reweighting_finds_the_features_that_matter():
         (lambda a, b: regress_rdm(a, {"a": b[:9, :9]}, resample=("stimulus",)), "different stimuli"),
         (lambda a, b: partition_variance(a, {str(i): b for i in range(7)}), "linear combinations|at most 6"),
         (lambda a, b: reweight_features(as_responses(np.ones((3, 4))), a), "different stimuli"),
+        (lambda a, b: reweight_features(as_responses(np.ones((24, 4))), a), "no feature varies"),
     ],
 )
 def test_bad_input_is_named(act, words):

@@ -129,6 +129,7 @@ def test_summed_population_pools_the_spikes_of_all_units():
         (lambda: spike_rdm([0.1, 0.2]), "needs spikes"),
         (lambda: spike_rdm([[0.1, 0.2], [0.3]]), "each a list of times"),
         (lambda: spike_rdm([[[]], [[]], [[]]], "isi"), "no spike at all"),
+        (lambda: spike_rdm([[[0.1]], [[0.2]], [[]]], "isi", duration=-1), "duration is above 0 s"),
         (lambda: spike_rdm([[[0.1]], [[0.2]], [[0.9]]], "spike", duration=0.5), "beyond the duration"),
         (lambda: spike_rdm(xr.DataArray(np.ones((3, 4)), dims=("stimulus", "unit"))), "need a 'time' dim"),
     ],

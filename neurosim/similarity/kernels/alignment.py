@@ -94,6 +94,8 @@ def _kept_axes(centred: Array, variance: float) -> Array:
     u, values, _ = xp.linalg.svd(centred, full_matrices=False)
     share = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values) ** 2
     rank = int((share > 1e-20 * share[0]).sum())
+    if rank == 0:
+        return u[:, :0]
     enough = int(np.searchsorted(np.cumsum(share) / share.sum(), variance - 1e-12)) + 1
     return u[:, : min(rank, enough)]
 

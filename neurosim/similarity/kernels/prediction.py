@@ -17,6 +17,8 @@ def ridge_weights(x: np.ndarray, y: np.ndarray, penalties: np.ndarray, choice: s
     "leave_one_out", both in closed form.
     """
     u, values, vh = np.linalg.svd(x, full_matrices=False)
+    if values[0] == 0:
+        return np.zeros((x.shape[1], y.shape[1])), np.full(y.shape[1], penalties[-1])
     kept = values > 1e-10 * values[0]
     u, values, vh = u[:, kept], values[kept], vh[kept]
     squares, projected = values**2, u.T @ y
