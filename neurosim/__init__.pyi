@@ -1,13 +1,13 @@
 """The public API of neurosim, by room."""
 
-from neurosim.biophysics.bridge import (
-    to_circuit as to_circuit,
-)
-from neurosim.biophysics.bridge import (
-    verify_translation as verify_translation,
+from neurosim.biophysics.calibration import (
+    calibrate as calibrate,
 )
 from neurosim.biophysics.circuit import (
     Circuit as Circuit,
+)
+from neurosim.biophysics.circuit import (
+    Input as Input,
 )
 from neurosim.biophysics.circuit import (
     Population as Population,
@@ -15,23 +15,59 @@ from neurosim.biophysics.circuit import (
 from neurosim.biophysics.circuit import (
     Projection as Projection,
 )
+from neurosim.biophysics.circuit import (
+    load_circuit as load_circuit,
+)
+from neurosim.biophysics.circuit import (
+    save_circuit as save_circuit,
+)
+from neurosim.biophysics.custom import (
+    CustomNeuron as CustomNeuron,
+)
 from neurosim.biophysics.gabor_adex import (
     gabor_adex_circuit as gabor_adex_circuit,
 )
 from neurosim.biophysics.ladder import (
-    calibrate as calibrate,
+    Ladder as Ladder,
 )
 from neurosim.biophysics.ladder import (
     climb as climb,
 )
+from neurosim.biophysics.perturbation import (
+    perturb_circuit as perturb_circuit,
+)
+from neurosim.biophysics.retuning import (
+    RetuningOptions as RetuningOptions,
+)
+from neurosim.biophysics.retuning import (
+    homeostasis as homeostasis,
+)
+from neurosim.biophysics.retuning import (
+    retune as retune,
+)
+from neurosim.biophysics.simulation import (
+    choose_category as choose_category,
+)
 from neurosim.biophysics.simulation import (
     simulate as simulate,
+)
+from neurosim.bridge import (
+    to_circuit as to_circuit,
+)
+from neurosim.bridge import (
+    to_nir as to_nir,
+)
+from neurosim.bridge import (
+    verify_translation as verify_translation,
+)
+from neurosim.experiments import (
+    perturbation_effect as perturbation_effect,
 )
 from neurosim.networks.architectures import (
     build_network as build_network,
 )
-from neurosim.networks.exchange import (
-    to_nir as to_nir,
+from neurosim.networks.perturbation import (
+    perturbed as perturbed,
 )
 from neurosim.networks.recording import (
     record_responses as record_responses,
@@ -51,6 +87,9 @@ from neurosim.networks.specifications import (
 from neurosim.networks.specifications import (
     SpikingMLPSpecification as SpikingMLPSpecification,
 )
+from neurosim.networks.stepwise import (
+    OverTime as OverTime,
+)
 from neurosim.networks.training import (
     TrainingOptions as TrainingOptions,
 )
@@ -58,13 +97,31 @@ from neurosim.networks.training import (
     train as train,
 )
 from neurosim.parameters import (
+    AdaptiveLIFParameters as AdaptiveLIFParameters,
+)
+from neurosim.parameters import (
     AdExParameters as AdExParameters,
 )
 from neurosim.parameters import (
-    ConductanceLIFParameters as ConductanceLIFParameters,
+    ConductanceParameters as ConductanceParameters,
+)
+from neurosim.parameters import (
+    DeltaParameters as DeltaParameters,
 )
 from neurosim.parameters import (
     DiscreteLIFParameters as DiscreteLIFParameters,
+)
+from neurosim.parameters import (
+    DiscreteSynapticParameters as DiscreteSynapticParameters,
+)
+from neurosim.parameters import (
+    ExponentialParameters as ExponentialParameters,
+)
+from neurosim.parameters import (
+    HodgkinHuxleyParameters as HodgkinHuxleyParameters,
+)
+from neurosim.parameters import (
+    LIFParameters as LIFParameters,
 )
 from neurosim.plots.canvas import (
     house_style as house_style,
@@ -143,6 +200,9 @@ from neurosim.responses.variability import (
 )
 from neurosim.schema import (
     InputError as InputError,
+)
+from neurosim.schema import (
+    Perturbation as Perturbation,
 )
 from neurosim.schema import (
     SchemaError as SchemaError,

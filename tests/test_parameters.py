@@ -2,7 +2,16 @@
 
 import pytest
 
-from neurosim.parameters import AdExParameters, ConductanceLIFParameters, DiscreteLIFParameters
+from neurosim.parameters import (
+    AdExParameters,
+    ConductanceParameters,
+    DiscreteLIFParameters,
+    DiscreteSynapticParameters,
+    HodgkinHuxleyParameters,
+    LIFParameters,
+    from_metadata,
+    parameters_of,
+)
 from neurosim.schema import InputError
 
 
@@ -13,9 +22,19 @@ from neurosim.schema import InputError
         (lambda: DiscreteLIFParameters(tau_mem=-1e-3), "tau_mem"),
         (lambda: DiscreteLIFParameters(tau_mem=float("nan")), "tau_mem"),
         (lambda: DiscreteLIFParameters(reset="half"), "subtract, zero"),
-        (lambda: ConductanceLIFParameters(v_threshold=-80e-3), "not above the reset"),
-        (lambda: ConductanceLIFParameters(e_leak=-70), "e_leak"),
+        (lambda: LIFParameters(v_threshold=-80e-3), "not above the reset"),
+        (lambda: LIFParameters(e_leak=-70), "e_leak"),
         (lambda: AdExParameters(v_cut=-75e-3), "not above the reset"),
+        (lambda: LIFParameters(capacitance=100), "capacitance"),
+        (lambda: LIFParameters(reset="subtracts"), "Did you mean 'subtract'"),
+        (lambda: DiscreteSynapticParameters(reset="interpolated"), "DiscreteLIFParameters only"),
+        (lambda: DiscreteLIFParameters(reset="immediate", v_reset=2.0), "fire without end"),
+        (lambda: ConductanceParameters(e_exc=-0.1), "positive weights would inhibit"),
+        (lambda: HodgkinHuxleyParameters(g_na=120.0), "g_na"),
+        (lambda: parameters_of("lift", {}), "Did you mean 'lif'"),
+        (lambda: parameters_of("lif", {"tau": 1.0}), "no parameter 'tau'"),
+        (lambda: from_metadata({"neurosim": "no json"}), "not JSON"),
+        (lambda: from_metadata({"neurosim": "[1]"}), "not a table"),
     ],
 )
 def test_out_of_range_is_refused(make, words):

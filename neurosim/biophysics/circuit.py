@@ -1,41 +1,116 @@
-"""A circuit as data: populations, projections and input, in SI units, from which a simulator builds."""
+"""A circuit as data: populations, projections and input, in SI units, from which every engine builds.
+
+A circuit can be printed, saved and loaded. Files choose neuron and synapse models by name and give numbers.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+import scipy.sparse
+import xarray as xr
 
-from neurosim.parameters import DiscreteLIFParameters, NeuronParameters
+from neurosim import storage
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.neurons import MODELS
+from neurosim.parameters import (
+    DeltaParameters,
+    DiscreteLIFParameters,
+    NeuronParameters,
+    SynapseParameters,
+    as_dict,
+    model_name,
+    parameters_of,
+)
 from neurosim.schema import InputError, suggest
 
 INPUT = "input"
+Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
+InputKind = Literal["spikes", "poisson", "current"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the circuit is shown.
+
+    Parameters
+    ----------
+    size : number of input units.
+    kind : "spikes" (stimuli are 0 and 1 in every step), "poisson" (stimuli are intensities in 0..1; every trial draws
+        its own spikes), or "current" (stimuli are graded; weights turn them into the constant input of a step).
+    duration : how long stimuli without a ``time`` dim are shown, s.
+    max_rate : rate of an intensity of 1, spikes/s (poisson).
+    """
+
+    size: int
+    kind: InputKind = "spikes"
+    duration: float = 0.1
+    max_rate: float = 500.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(InputKind):
+            raise InputError(f"Input: kind = {self.kind!r}; known: {', '.join(get_args(InputKind))}.")
+        if self.size < 1 or not 0 < self.duration <= 1e4 or not 0 <= self.max_rate <= 1e6:
+            raise InputError(
+                f"Input: size >= 1, duration in 0..1e4 s and max_rate in 0..1e6 spikes/s asked, found {self}."
+            )
 
 
 @dataclass(frozen=True)
 class Population:
-    """Neurons of one kind.
+    """Neurons of one kind and the synapses that they receive.
 
     Parameters
     ----------
     name : unique name; the responses carry it as ``layer``.
     size : number of neurons.
     parameters : neuron parameters; their type says which model it is.
-    drive : constant input of each neuron, (size,): threshold units a step (discrete), V (conductance LIF), A (AdEx).
+    drive : constant input of each neuron, (size,) or one number: threshold units a step (discrete) or A.
+    synapses : synapse parameters; discrete neurons have delta synapses.
+    noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
+        units (discrete); 0 is none.
+    varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
     """
 
     name: str
     size: int
-    parameters: NeuronParameters
-    drive: np.ndarray
+    parameters: NeuronParameters | CustomNeuron
+    drive: Any = 0.0
+    synapses: SynapseParameters = field(default_factory=DeltaParameters)
+    noise: float = 0.0
+    varying: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         drive = np.asarray(self.drive, dtype=float)
+        drive = np.full(max(self.size, 0), float(drive)) if drive.ndim == 0 else drive
         if self.size < 1 or drive.shape != (self.size,) or not np.isfinite(drive).all():
             raise InputError(
                 f"Population {self.name!r}: {self.size} neurons need a finite drive of shape ({self.size},), "
                 f"found {drive.shape}."
             )
+        object.__setattr__(self, "drive", drive)
+        varying = {k: np.asarray(v, dtype=float) for k, v in self.varying.items()}
+        for key, values in varying.items():
+            if values.shape != (self.size,) or not np.isfinite(values).all():
+                raise InputError(
+                    f"Population {self.name!r}: varying {key!r} needs {self.size} finite numbers, "
+                    f"found shape {values.shape}."
+                )
+        object.__setattr__(self, "varying", varying)
+        if not 0 <= self.noise < (1e3 if self.is_discrete else 0.1):
+            raise InputError(f"Population {self.name!r}: noise = {self.noise!r} is outside 0..0.1 V.")
+        if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
+            raise InputError(f"Population {self.name!r}: discrete neurons have delta synapses; climb first.")
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether the neurons advance in whole steps, as in the trained network."""
+        return not isinstance(self.parameters, CustomNeuron) and MODELS[type(self.parameters)].is_discrete
 
 
 @dataclass(frozen=True)
@@ -45,13 +120,52 @@ class Projection:
     Parameters
     ----------
     source, target : names of populations.
-    weights : (source, target); 0 is no synapse. Threshold units (discrete), conductance relative to the leak
-        (conductance LIF) or S (AdEx); the sign says excitatory or inhibitory.
+    weights : (source, target), dense or scipy sparse; 0 is no synapse. Threshold units (discrete neurons), V (delta),
+        A (exponential) or S (conductance, where the sign says excitatory or inhibitory).
+    delay : s. Without delay a spike arrives in the same step, or in the next one where the target comes first.
     """
 
     source: str
     target: str
-    weights: np.ndarray
+    weights: Weights
+    delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        weights = self.weights
+        if scipy.sparse.issparse(weights):
+            weights = scipy.sparse.csr_array(weights, dtype=float)
+            weights.sum_duplicates()
+        else:
+            weights = np.asarray(weights, dtype=float)
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The weights of the synapses that exist, flat."""
+        return self.weights.data if scipy.sparse.issparse(self.weights) else np.asarray(self.weights).ravel()
+
+    def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return source neuron, target neuron and weight of every synapse."""
+        matrix = scipy.sparse.coo_array(self.weights)
+        kept = matrix.data != 0
+        return matrix.row[kept].astype(np.int64), matrix.col[kept].astype(np.int64), matrix.data[kept]
+
+    def map(self, function: Any) -> Projection:
+        """Return the projection with `function` applied to its weights; it must leave 0 at 0."""
+        if scipy.sparse.issparse(self.weights):
+            changed = self.weights.copy()
+            changed.data = function(changed.data)
+            return replace(self, weights=changed)
+        return replace(self, weights=function(self.weights))
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How spikes name a category: mean spikes a step of `source`, times `weights` (source, category), plus `bias`."""
+
+    source: str
+    weights: Weights
+    bias: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -61,79 +175,268 @@ class Circuit:
     Parameters
     ----------
     name : name of the circuit.
-    n_inputs : number of input units, which send spikes.
+    inputs : what it is shown.
     populations, projections : see there.
     dt : step of the simulation, s.
     step : step in which input arrives and output is counted, s; a multiple of `dt`.
+    readout : how spikes name a category; by default the most active neuron of the last population.
+    rung : the rung of the ladder on which the circuit stands.
 
     Raises
     ------
-    InputError : unknown population, weights of the wrong shape or not finite, repeated names, dt above step.
+    InputError : unknown population, weights of the wrong shape or not finite, repeated names, dt above step or above
+        the shortest time constant, discrete and continuous neurons mixed.
     """
 
     name: str
-    n_inputs: int
+    inputs: Input
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     dt: float
     step: float
+    readout: Readout | None = None
+    rung: str = "exact"
 
     def __post_init__(self) -> None:
         sizes = self.sizes
         if len(sizes) != len(self.populations) + 1:
             raise InputError(f"Circuit {self.name!r}: population names repeat or one is called {INPUT!r}.")
+        if len({p.is_discrete for p in self.populations}) != 1:
+            raise InputError(f"Circuit {self.name!r}: there must be neurons, all discrete or all continuous.")
         if not 0 < self.dt <= self.step * (1 + 1e-9):
             raise InputError(f"Circuit {self.name!r}: dt = {self.dt} s is not in 0..step = {self.step} s.")
         if abs(self.step / self.dt - round(self.step / self.dt)) > 1e-6:
             raise InputError(f"Circuit {self.name!r}: step = {self.step} s is not a multiple of dt = {self.dt} s.")
         for p in self.projections:
-            for name in (p.source, p.target):
-                if name not in sizes:
-                    raise InputError(
-                        f"Circuit {self.name!r}: no population {name!r}. Populations: {', '.join(sizes)}."
-                        f"{suggest(name, sizes)}"
-                    )
-            asked = (sizes[p.source], sizes[p.target])
-            if p.weights.shape != asked or not np.isfinite(p.weights).all():
-                raise InputError(
-                    f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
-                    f"found {p.weights.shape} with {int((~np.isfinite(p.weights)).sum())} not finite."
-                )
-        if self.is_discrete:
-            self._check_feed_forward()
+            self._check_projection(p, sizes)
+        for population in self.populations:
+            self._check_step(population)
+        if self.readout is not None and self.readout.source not in sizes:
+            raise InputError(f"Circuit {self.name!r}: the readout names no population: {self.readout.source!r}.")
+
+    def __str__(self) -> str:
+        """Return the circuit as a few readable lines."""
+        lines = [f"{self.name}: rung {self.rung}, dt {self.dt:g} s, step {self.step:g} s"]
+        lines.append(f"  {INPUT}: {self.inputs.size} units, {self.inputs.kind}")
+        for p in self.populations:
+            kind = "custom" if isinstance(p.parameters, CustomNeuron) else model_name(p.parameters)
+            noise = f", noise {p.noise:g} V" if p.noise else ""
+            lines.append(f"  {p.name}: {p.size} {kind}, {model_name(p.synapses)} synapses{noise}")
+        for q in self.projections:
+            delay = f", delay {q.delay:g} s" if q.delay else ""
+            lines.append(f"  {q.source} -> {q.target}: {np.count_nonzero(q.values)} synapses{delay}")
+        return "\n".join(lines)
 
     @property
     def sizes(self) -> dict[str, int]:
         """Number of units of the input and of each population."""
-        return {INPUT: self.n_inputs, **{p.name: p.size for p in self.populations}}
+        return {INPUT: self.inputs.size, **{p.name: p.size for p in self.populations}}
 
     @property
     def is_discrete(self) -> bool:
         """Whether the neurons advance in whole steps, as in the trained network."""
-        return all(isinstance(p.parameters, DiscreteLIFParameters) for p in self.populations)
+        return self.populations[0].is_discrete
+
+    @property
+    def substeps(self) -> int:
+        """Number of simulation steps in one step of the input."""
+        return round(self.step / self.dt)
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of synapses of one copy."""
+        return sum(int(np.count_nonzero(p.values)) for p in self.projections)
 
     def population(self, name: str) -> Population:
         """Return the population called `name`."""
-        return next(p for p in self.populations if p.name == name)
+        for population in self.populations:
+            if population.name == name:
+                return population
+        names = [p.name for p in self.populations]
+        raise InputError(
+            f"Circuit {self.name!r}: no population {name!r}. Populations: {', '.join(names)}.{suggest(name, names)}"
+        )
 
-    def up_to(self, name: str) -> Circuit:
-        """Return the circuit without the populations that come after `name`."""
-        index = [p.name for p in self.populations].index(name)
-        kept = self.populations[: index + 1]
-        names = {INPUT, *(p.name for p in kept)}
-        inner = tuple(p for p in self.projections if p.source in names and p.target in names)
-        return replace(self, populations=kept, projections=inner)
+    def comes_before(self, source: str, target: str) -> bool:
+        """Whether spikes of `source` can reach `target` within one step."""
+        order = list(self.sizes)
+        return order.index(source) < order.index(target)
 
-    def scaled(self, name: str, gain: float) -> Circuit:
-        """Return the circuit with all input to population `name`, synaptic and constant, multiplied by `gain`."""
-        projections = tuple(replace(p, weights=p.weights * gain) if p.target == name else p for p in self.projections)
-        populations = tuple(replace(p, drive=p.drive * gain) if p.name == name else p for p in self.populations)
-        return replace(self, populations=populations, projections=projections)
+    def into(self, name: str) -> tuple[Projection, ...]:
+        """Return the projections that arrive at population `name`."""
+        return tuple(p for p in self.projections if p.target == name)
 
-    def _check_feed_forward(self) -> None:
-        order = {name: i for i, name in enumerate(self.sizes)}
-        back = [f"{p.source}->{p.target}" for p in self.projections if order[p.source] >= order[p.target]]
-        if back:
+    def with_population(self, name: str, **changes: Any) -> Circuit:
+        """Return the circuit with fields of one population replaced."""
+        self.population(name)
+        changed = tuple(replace(p, **changes) if p.name == name else p for p in self.populations)
+        return replace(self, populations=changed)
+
+    def adjusted(self, name: str, gain: float, bias: float = 0.0) -> Circuit:
+        """Return the circuit with all input to `name` multiplied by `gain` and `bias` added to its drive."""
+        projections = tuple(p.map(lambda w: w * gain) if p.target == name else p for p in self.projections)
+        drive = self.population(name).drive * gain + bias
+        return replace(self, projections=projections).with_population(name, drive=drive)
+
+    def _check_projection(self, p: Projection, sizes: dict[str, int]) -> None:
+        for name in (p.source, p.target):
+            if name not in sizes:
+                raise InputError(
+                    f"Circuit {self.name!r}: no population {name!r}. Populations: {', '.join(sizes)}."
+                    f"{suggest(name, sizes)}"
+                )
+        asked = (sizes[p.source], sizes[p.target])
+        if p.target == INPUT or p.weights.shape != asked or not np.isfinite(p.values).all():
             raise InputError(
-                f"Circuit {self.name!r}: discrete neurons are feed-forward here; refused: {', '.join(back)}."
+                f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
+                f"found {p.weights.shape} with {int((~np.isfinite(p.values)).sum())} not finite."
             )
+        if not 0 <= p.delay <= 10 or (p.delay and p.delay < self.dt / 2):
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s; 0, or {self.dt} to 10 s."
+            )
+
+    def _check_step(self, population: Population) -> None:
+        record = population.parameters
+        if isinstance(record, CustomNeuron):
+            return
+        if population.is_discrete:
+            assert isinstance(record, DiscreteLIFParameters) or hasattr(record, "dt")
+            if not np.isclose(record.dt, self.dt) or not np.isclose(self.dt, self.step):  # type: ignore[union-attr]
+                raise InputError(
+                    f"Circuit {self.name!r}: {population.name!r} advances in steps of {record.dt} s, "  # type: ignore[union-attr]
+                    f"the circuit in {self.dt} s and {self.step} s; they must agree."
+                )
+            return
+        times = {k: v for k, v in {**as_dict(record), **as_dict(population.synapses)}.items() if k.startswith("tau_")}
+        times["capacitance / g_leak"] = record.capacitance / record.g_leak  # type: ignore[union-attr]
+        name, shortest = min(times.items(), key=lambda item: item[1])
+        if self.dt > shortest:  # type: ignore[operator]
+            raise InputError(
+                f"Circuit {self.name!r}: dt = {self.dt} s is above the shortest time constant of {population.name!r}, "
+                f"{name} = {shortest:g} s; take a shorter step."
+            )
+
+
+def save_circuit(path: str | Path, circuit: Circuit) -> Path:
+    """Write a circuit to one netCDF file: numbers as arrays, everything else as readable JSON in its attributes.
+
+    Parameters
+    ----------
+    path : file to write, ``.nc``.
+    circuit : circuit of models known by name; free equations cannot be saved, for they would be code.
+
+    Raises
+    ------
+    InputError : the circuit holds free equations.
+    """
+    arrays: dict[str, tuple[str, np.ndarray]] = {}
+
+    def keep(name: str, values: np.ndarray) -> str:
+        arrays[name] = (f"{name}_item", np.asarray(values))
+        return name
+
+    about = {
+        "schema_version": 1,
+        "name": circuit.name,
+        "rung": circuit.rung,
+        "dt": circuit.dt,
+        "step": circuit.step,
+        "inputs": as_dict(circuit.inputs),
+        "populations": [_population_record(p, i, keep) for i, p in enumerate(circuit.populations)],
+        "projections": [
+            {
+                "source": p.source,
+                "target": p.target,
+                "delay": p.delay,
+                "weights": _keep_weights(p.weights, f"W{i}", keep),
+            }
+            for i, p in enumerate(circuit.projections)
+        ],
+        "readout": None
+        if circuit.readout is None
+        else {
+            "source": circuit.readout.source,
+            "weights": _keep_weights(circuit.readout.weights, "readout", keep),
+            "bias": keep("readout_bias", circuit.readout.bias),
+        },
+    }
+    storage.write_dataset(Path(path), xr.Dataset(arrays, attrs={"circuit": json.dumps(about, indent=1)}))
+    return Path(path)
+
+
+def load_circuit(path: str | Path) -> Circuit:
+    """Read a circuit that :func:`save_circuit` wrote; unknown models, keys and damaged files are refused.
+
+    Raises
+    ------
+    InputError : not a circuit file, an unknown model or key, numbers out of range.
+    StorageError : no such file, or a damaged one.
+    """
+    data = storage.read_dataset(Path(path))
+    try:
+        about = json.loads(data.attrs["circuit"])
+        populations = tuple(_population_of(p, data) for p in about["populations"])
+        projections = tuple(
+            Projection(p["source"], p["target"], _weights_of(p["weights"], data), float(p["delay"]))
+            for p in about["projections"]
+        )
+        inputs, kept = Input(**about["inputs"]), about["readout"]
+        readout = kept and Readout(kept["source"], _weights_of(kept["weights"], data), data[kept["bias"]].values)
+        return Circuit(
+            str(about["name"]), inputs, populations, projections, about["dt"], about["step"], readout, about["rung"]
+        )
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"load_circuit: {path} is not a circuit file ({type(error).__name__}: {error}).") from error
+
+
+def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
+    if isinstance(p.parameters, CustomNeuron):
+        raise InputError(f"save_circuit: {p.name!r} has free equations, which are code; keep them in a Python file.")
+    values = as_dict(p.parameters)
+    infinite = [k for k, v in values.items() if v == float("inf")]
+    return {
+        "name": p.name,
+        "size": p.size,
+        "neuron": model_name(p.parameters),
+        "parameters": {k: v for k, v in values.items() if k not in infinite},
+        "infinite": infinite,
+        "synapses": model_name(p.synapses),
+        "synapse_parameters": as_dict(p.synapses),
+        "noise": p.noise,
+        "drive": keep(f"drive_{index}", p.drive),
+        "varying": {k: keep(f"varying_{index}_{k}", v) for k, v in p.varying.items()},
+    }
+
+
+def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
+    numbers = record["parameters"] | dict.fromkeys(record["infinite"], float("inf"))
+    return Population(
+        record["name"],
+        int(record["size"]),
+        parameters_of(record["neuron"], numbers),
+        data[record["drive"]].values,
+        parameters_of(record["synapses"], record["synapse_parameters"]),
+        float(record["noise"]),
+        {k: data[v].values for k, v in record["varying"].items()},
+    )
+
+
+def _keep_weights(weights: Weights, name: str, keep: Any) -> dict[str, Any]:
+    shape = list(weights.shape)
+    if not scipy.sparse.issparse(weights):
+        return {"shape": shape, "dense": keep(name, np.asarray(weights).ravel())}
+    parts = {k: keep(f"{name}_{k}", getattr(weights, k)) for k in ("data", "indices", "indptr")}
+    return {"shape": shape, "sparse": parts}
+
+
+def _weights_of(record: dict[str, Any], data: xr.Dataset) -> Weights:
+    shape = tuple(record["shape"])
+    if "dense" in record:
+        return data[record["dense"]].values.reshape(shape)
+    parts = tuple(data[record["sparse"][k]].values for k in ("data", "indices", "indptr"))
+    matrix = scipy.sparse.csr_array(parts, shape=shape)
+    matrix.check_format(full_check=True)
+    return matrix

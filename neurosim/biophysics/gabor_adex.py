@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
-from neurosim.parameters import AdExParameters
+from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
+from neurosim.parameters import AdExParameters, ConductanceParameters
 from neurosim.runtime import stream
 
 
 def gabor_adex_circuit(
-    n_inputs: int, *, n_excitatory: int = 128, n_inhibitory: int = 32, seed: int = 0, dt: float = 2e-4
+    n_inputs: int,
+    *,
+    n_excitatory: int = 128,
+    n_inhibitory: int = 32,
+    duration: float = 0.15,
+    max_rate: float = 300.0,
+    seed: int = 0,
+    dt: float = 2e-4,
 ) -> Circuit:
     """Return regular-spiking AdEx neurons that pool Gabor energy, balanced by fast-spiking inhibition.
 
@@ -19,8 +26,10 @@ def gabor_adex_circuit(
 
     Parameters
     ----------
-    n_inputs : number of input units (Gabor energies as spike trains).
+    n_inputs : number of input units (Gabor energies in 0..1, shown as Poisson spikes).
     n_excitatory, n_inhibitory : numbers of neurons.
+    duration : how long a stimulus is shown, s.
+    max_rate : rate of the largest energy, spikes/s.
     seed : seed of the connectivity.
     dt : step of the simulation, s.
 
@@ -32,9 +41,10 @@ def gabor_adex_circuit(
     rng = stream(seed, "gabor_adex_circuit")
     regular = AdExParameters()
     fast = AdExParameters(capacitance=100e-12, g_leak=10e-9, a=0.0, b=0.0, tau_w=30e-3, refractory=1e-3)
+    synapses = ConductanceParameters(tau_exc=5e-3, tau_inh=10e-3, e_exc=0.0, e_inh=-80e-3)
     populations = (
-        Population("excitatory", n_excitatory, regular, np.zeros(n_excitatory)),
-        Population("inhibitory", n_inhibitory, fast, np.zeros(n_inhibitory)),
+        Population("excitatory", n_excitatory, regular, synapses=synapses),
+        Population("inhibitory", n_inhibitory, fast, synapses=synapses),
     )
     few = max(2, min(n_inputs, 6))
     projections = (
@@ -42,7 +52,8 @@ def gabor_adex_circuit(
         Projection("excitatory", "inhibitory", _random(rng, n_excitatory, n_inhibitory, n_excitatory // 4, 2e-9)),
         Projection("inhibitory", "excitatory", -_random(rng, n_inhibitory, n_excitatory, n_inhibitory // 4, 6e-9)),
     )
-    return Circuit("Gabor-AdEx", n_inputs, populations, projections, dt=dt, step=1e-3)
+    inputs = Input(n_inputs, "poisson", duration, max_rate)
+    return Circuit("Gabor-AdEx", inputs, populations, projections, dt=dt, step=1e-3, rung="adex")
 
 
 def _random(rng: np.random.Generator, n_source: int, n_target: int, n_each: int, mean: float) -> np.ndarray:

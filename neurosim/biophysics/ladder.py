@@ -1,137 +1,284 @@
-"""The ladder of realism: from the exact discrete twin towards biology, one rung at a time, with calibrated gains."""
+"""The ladder of realism: from the exact discrete twin towards biology, one rung at a time.
+
+Each rung is a function from one circuit to the next and changes one thing; its limit is the rung below.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
-import xarray as xr
 
-from neurosim.biophysics.circuit import Circuit, Population, Projection
-from neurosim.biophysics.simulation import run_copies
-from neurosim.parameters import ConductanceLIFParameters, DiscreteLIFParameters
-from neurosim.runtime import track
+from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.dynamics import constants_of
+from neurosim.parameters import (
+    AdExParameters,
+    ConductanceParameters,
+    DeltaParameters,
+    DiscreteSynapticParameters,
+    ExponentialParameters,
+    HodgkinHuxleyParameters,
+    LIFParameters,
+)
 from neurosim.schema import InputError, suggest
 
-Rung = Literal["exact", "conductance"]
+Rung = Literal[
+    "exact", "continuous", "fine", "currents", "conductance", "refractory", "noise", "adex", "hodgkin_huxley"
+]
 RUNGS: tuple[str, ...] = get_args(Rung)
 
 
-def climb(
-    circuit: Circuit, rung: str, *, parameters: ConductanceLIFParameters | None = None, dt: float = 1e-4
-) -> Circuit:
-    """Return the circuit on another rung of the ladder.
-
-    ``"exact"`` is the circuit itself. ``"conductance"`` gives it membranes in volts, exponential conductance synapses
-    and a refractory period: a weight becomes the conductance that carries the same charge half-way between rest and
-    threshold, and a bias the constant drive with the same mean.
+@dataclass(frozen=True)
+class Ladder:
+    """The numbers of all rungs.
 
     Parameters
     ----------
-    circuit : the discrete twin.
-    rung : "exact" or "conductance".
-    parameters : neuron of the new rung; its membrane time constant is taken from the twin.
-    dt : step of the simulation, s.
+    membrane : leak, rest, threshold and reset of neurons in volts; capacitances follow the trained time constants.
+    dt : step from rung "fine" on, s. dt_hodgkin_huxley : step of the last rung, s.
+    tau_syn : time constant of synaptic currents, s (rung "currents").
+    conductance : time constants and reversal potentials (rung "conductance").
+    refractory : refractory period, s; delay : synaptic delay, s; reset : "value" resets the membrane to rest from there
+        on, "keep" leaves the reset as it was (rung "refractory").
+    noise : standard deviation of the free membrane, V (rung "noise").
+    delta_t, a, b, tau_w : upstroke (V) and adaptation (S, A, s) of AdEx neurons; it begins at the threshold.
+    hodgkin_huxley : the neuron of the last rung.
+    """
+
+    membrane: LIFParameters = field(default_factory=lambda: LIFParameters(refractory=0.0))
+    dt: float = 1e-4
+    dt_hodgkin_huxley: float = 5e-5
+    tau_syn: float = 2e-3
+    conductance: ConductanceParameters = field(default_factory=ConductanceParameters)
+    refractory: float = 2e-3
+    delay: float = 1e-3
+    reset: Literal["value", "keep"] = "value"
+    noise: float = 1e-3
+    delta_t: float = 2e-3
+    a: float = 2e-9
+    b: float = 20e-12
+    tau_w: float = 100e-3
+    hodgkin_huxley: HodgkinHuxleyParameters = field(default_factory=HodgkinHuxleyParameters)
+
+
+def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circuit:
+    """Return the circuit on a higher rung of the ladder, through all rungs between.
+
+    ``exact`` the translated circuit; ``continuous`` neurons in volts that decay between steps, still one step a time
+    step and still the same spikes; ``fine`` a finer step; ``currents`` finite synaptic currents of the same charge;
+    ``conductance`` conductances that carry this current half-way between rest and threshold; ``refractory`` a
+    refractory period, reset to rest and synaptic delays; ``noise`` white noise on the membrane; ``adex`` adaptive
+    exponential neurons; ``hodgkin_huxley`` Hodgkin-Huxley neurons.
+
+    Parameters
+    ----------
+    circuit : the translated circuit, or one on a rung below `rung`.
+    rung : where to climb.
+    ladder : the numbers of all rungs.
 
     Raises
     ------
-    InputError : unknown rung, or a circuit that is not discrete.
+    InputError : unknown rung, a rung below that of the circuit, or neurons that have no counterpart in volts.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics.circuit import Input
+    >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> neurons = Population("out", 2, DiscreteLIFParameters())
+    >>> circuit = Circuit("twin", Input(1), (neurons,), (Projection("input", "out", [[1.0, 2.0]]),), 1e-3, 1e-3)
+    >>> print(climb(circuit, "conductance"))
+    twin: rung conductance, dt 0.0001 s, step 0.001 s
+      input: 1 units, spikes
+      out: 2 lif, conductance synapses
+      input -> out: 2 synapses
     """
-    if rung not in RUNGS:
-        raise InputError(f"climb: no rung {rung!r}. Rungs: {', '.join(RUNGS)}.{suggest(rung, RUNGS)}")
+    for name in (rung, circuit.rung):
+        if name not in RUNGS:
+            raise InputError(f"climb: no rung {name!r}. Rungs: {', '.join(RUNGS)}.{suggest(name, RUNGS)}")
+    start, end = RUNGS.index(circuit.rung), RUNGS.index(rung)
+    if end < start:
+        raise InputError(
+            f"climb: {circuit.name!r} stands on {circuit.rung!r}, above {rung!r}; start from the translated circuit."
+        )
+    for name in RUNGS[start + 1 : end + 1]:
+        circuit = replace(_STEPS[name](circuit, ladder or Ladder()), rung=name)
+    return circuit
+
+
+def _continuous(circuit: Circuit, ladder: Ladder) -> Circuit:
+    """Give each neuron a membrane in volts: the threshold becomes the gap between rest and threshold."""
     if not circuit.is_discrete:
         raise InputError(f"climb: {circuit.name!r} has left the first rung; start from the translated circuit.")
-    if rung == "exact":
-        return circuit
-    neuron = parameters or ConductanceLIFParameters()
-    populations = tuple(_conductance_population(p, neuron) for p in circuit.populations)
-    by_name = {p.name: (p.parameters, q.parameters) for p, q in zip(populations, circuit.populations, strict=True)}
+    populations = tuple(_volts(p, ladder, circuit.dt) for p in circuit.populations)
+    projections = tuple(_in_volts(circuit, p, ladder) for p in circuit.projections)
+    return replace(circuit, populations=populations, projections=projections)
+
+
+def _scale(population: Population, ladder: Ladder) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each neuron, volts a unit of its membrane and the share that is left after a step."""
+    constants = constants_of(population, population.parameters.dt)  # type: ignore[union-attr]
+    ones = np.ones(population.size)
+    gap = ladder.membrane.v_threshold - ladder.membrane.e_leak
+    return gap / (constants["threshold"] * ones), constants["beta"] * ones
+
+
+def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
+    record, membrane = population.parameters, ladder.membrane
+    reset = getattr(record, "reset", "none")
+    scale, beta = _scale(population, ladder)
+    if reset in ("none", "interpolated") or (beta >= 1).any() or "input_scale" in population.varying:
+        raise InputError(
+            f"climb: {population.name!r} has reset {reset!r} and keeps {beta.max():g} a step; neurons in volts need a "
+            "leak and the reset subtract, zero, clear or immediate."
+        )
+    gap = membrane.v_threshold - membrane.e_leak
+    tau = -dt / np.log(beta)
+    numbers = {"capacitance": tau * membrane.g_leak, "subtracted": gap / beta}
+    if reset == "immediate":
+        v_reset = population.varying.get("v_reset", np.full(population.size, record.v_reset))  # type: ignore[union-attr]
+        numbers["v_reset"] = membrane.e_leak + v_reset * scale
+    else:
+        numbers["v_reset"] = np.full(population.size, membrane.e_leak)
+    kind: Literal["value", "subtract"] = "subtract" if reset == "subtract" else "value"
+    neuron = replace(membrane, reset=kind, refractory=0.0, **{k: float(v[0]) for k, v in numbers.items()})
+    varying = {k: v for k, v in numbers.items() if (v != v[0]).any()}
+    drive, synapses = population.drive, DeltaParameters()
+    if isinstance(record, DiscreteSynapticParameters):
+        alpha = constants_of(population, dt)["alpha"]
+        if np.ndim(alpha):
+            raise InputError(f"climb: the synaptic time constants of {population.name!r} differ between neurons.")
+        drive, synapses = drive / (1 - alpha), ExponentialParameters(-dt / float(np.log(alpha)))  # type: ignore[assignment]
+    drive = drive * scale * membrane.g_leak / (1 - beta)
+    return Population(population.name, population.size, neuron, drive, synapses, 0.0, varying)
+
+
+def _in_volts(circuit: Circuit, projection: Projection, ladder: Ladder) -> Projection:
+    target = circuit.population(projection.target)
+    scale, beta = _scale(target, ladder)
+    to_current = ladder.membrane.g_leak * scale / (1 - beta)
+    if projection.source == INPUT and circuit.inputs.kind == "current":
+        return _scaled(projection, to_current)
+    if isinstance(target.parameters, DiscreteSynapticParameters):
+        constants = constants_of(target, circuit.dt)
+        share = (1 - constants["alpha"]) / -np.log(constants["alpha"])
+        return _scaled(projection, to_current / share)
+    return _scaled(projection, scale)
+
+
+def _fine(circuit: Circuit, ladder: Ladder) -> Circuit:
+    return replace(circuit, dt=ladder.dt)
+
+
+def _currents(circuit: Circuit, ladder: Ladder) -> Circuit:
+    """Turn jumps of the membrane into currents of the same charge: A = V x capacitance / tau_syn."""
+
+    def factor(target: Population) -> np.ndarray:
+        return _number(target, "capacitance") / ladder.tau_syn
+
+    return _exchange(circuit, DeltaParameters, ExponentialParameters(ladder.tau_syn), factor)
+
+
+def _conductance(circuit: Circuit, ladder: Ladder) -> Circuit:
+    """Turn currents into conductances that carry them half-way between rest and threshold."""
+    populations = []
+    for p in circuit.populations:
+        tau = p.synapses.tau_syn if isinstance(p.synapses, ExponentialParameters) else ladder.tau_syn
+        kept = ladder.conductance
+        own = kept if tau == ladder.tau_syn else replace(kept, tau_exc=tau, tau_inh=tau)
+        populations.append(replace(p, synapses=own))
+    middle = (ladder.membrane.e_leak + ladder.membrane.v_threshold) / 2
+    over, under = ladder.conductance.e_exc - middle, middle - ladder.conductance.e_inh
+    projections = []
+    for q in circuit.projections:
+        before = circuit.population(q.target).synapses
+        after = next(p for p in populations if p.name == q.target).synapses
+        assert isinstance(before, ExponentialParameters) and isinstance(after, ConductanceParameters)
+        excite, inhibit = before.tau_syn / after.tau_exc / over, before.tau_syn / after.tau_inh / under
+        graded = q.source == INPUT and circuit.inputs.kind == "current"
+        projections.append(q if graded else q.map(lambda w, e=excite, i=inhibit: np.where(w > 0, w * e, w * i)))
+    return replace(circuit, populations=tuple(populations), projections=tuple(projections))
+
+
+def _refractory(circuit: Circuit, ladder: Ladder) -> Circuit:
+    populations = []
+    for p in circuit.populations:
+        assert isinstance(p.parameters, LIFParameters)
+        changes = {"reset": "value"} if ladder.reset == "value" else {}
+        populations.append(replace(p, parameters=replace(p.parameters, refractory=ladder.refractory, **changes)))  # type: ignore[arg-type]
+    projections = tuple(replace(q, delay=q.delay + ladder.delay) for q in circuit.projections)
+    return replace(circuit, populations=tuple(populations), projections=projections)
+
+
+def _noise(circuit: Circuit, ladder: Ladder) -> Circuit:
+    return replace(circuit, populations=tuple(replace(p, noise=ladder.noise) for p in circuit.populations))
+
+
+def _adex(circuit: Circuit, ladder: Ladder) -> Circuit:
+    """Give the membrane an exponential upstroke that begins at the threshold, and adaptation."""
+    populations = []
+    for p in circuit.populations:
+        lif = p.parameters
+        assert isinstance(lif, LIFParameters)
+        if lif.reset == "subtract":
+            raise InputError(f"climb: {p.name!r} keeps a subtracting reset, which AdEx neurons do not have.")
+        neuron = AdExParameters(
+            capacitance=lif.capacitance,
+            g_leak=lif.g_leak,
+            e_leak=lif.e_leak,
+            v_t=lif.v_threshold,
+            delta_t=ladder.delta_t,
+            v_cut=lif.v_threshold + 20e-3,
+            v_reset=lif.v_reset,
+            tau_w=ladder.tau_w,
+            a=ladder.a,
+            b=ladder.b,
+            refractory=lif.refractory,
+        )
+        varying = {"v_t" if k == "v_threshold" else k: v for k, v in p.varying.items() if k != "subtracted"}
+        populations.append(replace(p, parameters=neuron, varying=varying))
+    return replace(circuit, populations=tuple(populations))
+
+
+def _hodgkin_huxley(circuit: Circuit, ladder: Ladder) -> Circuit:
+    populations = tuple(replace(p, parameters=ladder.hodgkin_huxley, varying={}) for p in circuit.populations)
+    return replace(circuit, populations=populations, dt=ladder.dt_hodgkin_huxley)
+
+
+def _exchange(
+    circuit: Circuit, before: type, synapses: ExponentialParameters, factor: Callable[[Population], np.ndarray]
+) -> Circuit:
+    """Give every population with synapses of kind `before` other ones, and its weights a factor a neuron."""
+    touched = {p.name for p in circuit.populations if isinstance(p.synapses, before)}
+    populations = tuple(replace(p, synapses=synapses) if p.name in touched else p for p in circuit.populations)
     projections = tuple(
-        _conductance_projection(p, by_name[p.target][0], by_name[p.target][1].threshold)  # type: ignore[arg-type, union-attr]
-        for p in circuit.projections
+        _scaled(q, factor(circuit.population(q.target)))
+        if q.target in touched and not (q.source == INPUT and circuit.inputs.kind == "current")
+        else q
+        for q in circuit.projections
     )
-    return replace(circuit, name=f"{circuit.name} ({rung})", populations=populations, projections=projections, dt=dt)
+    return replace(circuit, populations=populations, projections=projections)
 
 
-def calibrate(
-    circuit: Circuit, stimuli: xr.DataArray, expected: xr.DataArray, *, n_gains: int = 12, progress: bool = True
-) -> tuple[Circuit, xr.Dataset]:
-    """Scale the input of each population, in sequence, until its mean rate is that of the trained network.
-
-    Use stimuli that are never tested. Every candidate gain is a copy in one simulation; two rounds a layer.
-
-    Parameters
-    ----------
-    circuit : circuit with continuous neurons.
-    stimuli : calibration stimuli, input spikes (stimulus, time, unit).
-    expected : spikes of the trained network to them (stimulus, time, unit) with ``layer``.
-    n_gains : candidates in each round.
-
-    Returns
-    -------
-    the calibrated circuit, and a Dataset along ``layer`` with ``gain``, ``rate_ratio`` before and after (1 is equal)
-    and ``in_band``, whether the ratio is within 0.5..2.
-    """
-    spikes = np.asarray(stimuli.values)
-    n_time = spikes.shape[1]
-    found = []
-    for population in track(circuit.populations, f"calibrating {circuit.name}", progress=progress):
-        target = float(expected.values[:, :, expected["layer"].values == population.name].sum(1).mean())
-        part = circuit.up_to(population.name)
-
-        def rates(gains: np.ndarray, part: Circuit = part, name: str = population.name) -> np.ndarray:
-            copies = np.repeat(spikes[None], len(gains), axis=0).reshape(-1, n_time, spikes.shape[2])
-            counts = run_copies(
-                part,
-                copies,
-                tail=0.0,
-                width=part.step,
-                n_bins=n_time,
-                gains={name: np.repeat(gains, len(spikes))},
-            )[:, :, -part.population(name).size :]
-            return counts.sum(1).mean(1).reshape(len(gains), -1).mean(1)
-
-        gain, before, after = _search_gain(rates, target, n_gains)
-        circuit = circuit.scaled(population.name, gain)
-        found.append((gain, before / max(target, 1e-12), after / max(target, 1e-12)))
-    columns = np.asarray(found).T
-    report = xr.Dataset(
-        {
-            "gain": ("layer", columns[0]),
-            "rate_ratio_before": ("layer", columns[1]),
-            "rate_ratio": ("layer", columns[2]),
-            "in_band": ("layer", (columns[2] >= 0.5) & (columns[2] <= 2)),
-        },
-        coords={"layer": [p.name for p in circuit.populations]},
-        attrs={"n_calibration_stimuli": len(spikes)},
-    )
-    return circuit, report
+def _number(population: Population, name: str) -> np.ndarray:
+    return np.broadcast_to(population.varying.get(name, getattr(population.parameters, name)), (population.size,))
 
 
-def _search_gain(rates, target: float, n_gains: int) -> tuple[float, float, float]:  # type: ignore[no-untyped-def]
-    """Return (gain, mean count at gain 1, mean count at gain) after a coarse and a fine round."""
-    coarse = np.concatenate([[1.0], np.geomspace(0.4, 20.0, n_gains - 1)])
-    counts = rates(coarse)
-    best = float(coarse[np.argmin(np.abs(counts - target))])
-    fine = best * np.geomspace(0.7, 1.4, n_gains)
-    fine_counts = rates(fine)
-    pick = int(np.argmin(np.abs(fine_counts - target)))
-    return float(fine[pick]), float(counts[0]), float(fine_counts[pick])
+def _scaled(projection: Projection, factor: np.ndarray) -> Projection:
+    """Return the projection with the weights of each target neuron multiplied by its factor."""
+    weights = projection.weights
+    scaled = weights * factor if isinstance(weights, np.ndarray) else weights.multiply(factor[None]).tocsr()
+    return replace(projection, weights=scaled)
 
 
-def _conductance_population(population: Population, neuron: ConductanceLIFParameters) -> Population:
-    discrete = population.parameters
-    assert isinstance(discrete, DiscreteLIFParameters)
-    scale = (neuron.v_threshold - neuron.e_leak) / discrete.threshold
-    drive = population.drive * scale / (1 - discrete.beta)
-    return replace(population, parameters=replace(neuron, tau_mem=discrete.tau_mem), drive=drive)
-
-
-def _conductance_projection(projection: Projection, neuron: ConductanceLIFParameters, threshold: float) -> Projection:
-    """Give each weight the conductance that moves the membrane as far, half-way between rest and threshold."""
-    middle = (neuron.e_leak + neuron.v_threshold) / 2
-    volts = projection.weights * (neuron.v_threshold - neuron.e_leak) / threshold
-    excitatory = volts * neuron.tau_mem / (neuron.tau_exc * (neuron.e_exc - middle))
-    inhibitory = volts * neuron.tau_mem / (neuron.tau_inh * (middle - neuron.e_inh))
-    return replace(projection, weights=np.where(projection.weights > 0, excitatory, inhibitory))
+_STEPS: dict[str, Callable[[Circuit, Ladder], Circuit]] = {
+    "continuous": _continuous,
+    "fine": _fine,
+    "currents": _currents,
+    "conductance": _conductance,
+    "refractory": _refractory,
+    "noise": _noise,
+    "adex": _adex,
+    "hodgkin_huxley": _hodgkin_huxley,
+}

@@ -1,247 +1,362 @@
-"""Simulate a circuit in Brian2: stimuli are folded into the neurons, in chunks that fit a memory budget.
+"""Simulate a circuit: stimuli and trials are folded into copies, in chunks that fit a memory budget.
 
-Nothing random happens inside: input spikes come as arrays, so results depend neither on the chunk size nor on the
-order of the stimuli.
+Everything random (input spikes, membrane noise) is drawn here from streams keyed by (seed, purpose, stimulus, trial),
+so results depend neither on the chunks, nor on the workers, nor on the order of the stimuli, nor on the engine.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from joblib import Parallel, delayed
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
-from neurosim.biophysics.neurons import MODELS, namespace_of
-from neurosim.parameters import DiscreteLIFParameters
-from neurosim.runtime import private_folder, track
-from neurosim.schema import InputError, as_responses
+from neurosim.biophysics import brian2_engine, standalone, torch_engine
+from neurosim.biophysics.circuit import INPUT, Circuit
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
+from neurosim.runtime import limit_threads, stream, track
+from neurosim.schema import InputError, as_responses, suggest
 
+Engine = Literal["auto", "brian2", "cython", "cpp_standalone", "torch"]
+ENGINES: tuple[str, ...] = get_args(Engine)
 BYTES_A_SYNAPSE = 64
-Gains = Mapping[str, np.ndarray]
+BYTES_A_NEURON = 256
+WORTH_COMPILING = 5e8
+WORTH_A_GPU = 1e7
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Stimuli as the circuit takes them: values (stimulus, time, unit), or (stimulus, unit) where they last."""
+
+    values: np.ndarray
+    ids: tuple[str, ...]
+    n_time: int
 
 
 def simulate(
     circuit: Circuit,
     stimuli: xr.DataArray,
     *,
+    trials: int = 1,
+    rng: np.random.Generator | int | None = 0,
+    engine: Engine = "auto",
+    device: str = "auto",
+    single: bool = False,
     tail: float = 0.0,
     time_bin: float | None = None,
+    spike_times: bool = False,
+    membrane: Sequence[str] = (),
     memory: int = 2**29,
+    workers: int = 1,
     progress: bool = True,
-) -> xr.DataArray:
+) -> Any:
     """Run `circuit` on every stimulus and count the spikes of every neuron in every time bin.
 
     Parameters
     ----------
     circuit : what to simulate.
-    stimuli : input spikes (stimulus, time, unit), 0 or 1, one sample every ``circuit.step``.
+    stimuli : input spikes (stimulus, time, unit) of 0 and 1 every ``circuit.step``, or intensities or currents, with a
+        ``time`` dim or without, as ``circuit.inputs`` says; pictures (stimulus, [channel,] y, x) are read unit by unit.
+    trials : how often each stimulus is shown; noise and Poisson input are drawn anew in each.
+    rng : seed of everything random, or a generator that draws the seed.
+    engine : "brian2" (numpy), "cython" or "cpp_standalone" (Brian2, compiled), "torch"; "auto" takes torch for large
+        work on a GPU, C++ above 5e8 neuron-steps where there is a compiler, else "brian2".
+    device : torch device, "auto" is the GPU when there is one.
+    single : float32 (torch only); spikes then differ where a membrane nearly ties with the threshold.
     tail : time simulated after the last input sample, s.
     time_bin : width of the bins in which spikes are counted, s; a multiple of ``circuit.step``, which is the default.
-    memory : about how many bytes of synapses exist at once; stimuli are cut into chunks accordingly.
+    spike_times : also return the sparse table of spikes.
+    membrane : populations, or units such as "hidden1/3", whose membrane is also returned.
+    memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
+    workers : processes that run chunks at the same time.
     progress : show a progress bar.
 
     Returns
     -------
-    responses (stimulus, time, unit) of spike counts, with ``layer`` (the population) along ``unit``.
+    responses (stimulus, [trial,] time, unit) of spike counts, with ``layer`` (the population) along ``unit``. With
+    `spike_times` or `membrane` a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
+    ``spike_trial`` and ``spike_unit`` (places along the dims); ``membrane_potential`` (stimulus, [trial,]
+    membrane_time, membrane_unit), in V, or without unit where neurons are discrete.
 
     Raises
     ------
-    InputError : the stimuli are not spike trains of the circuit's input, or a chunk of one stimulus does not fit.
+    InputError : the stimuli are not what the circuit takes, an unknown engine or unit, no compiler where one is
+        needed, a chunk of one copy above `memory`, or a population that fires without end.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+    >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> from neurosim.schema import as_stimuli
+    >>> neuron = Population("out", 1, DiscreteLIFParameters())
+    >>> circuit = Circuit("one", Input(1), (neuron,), (Projection("input", "out", [[1.5]]),), dt=1e-3, step=1e-3)
+    >>> spikes = as_stimuli([[[1.0], [0.0], [1.0]]], dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> simulate(circuit, spikes, engine="torch").values.ravel().tolist()
+    [1.0, 0.0, 1.0]
     """
-    spikes = _check_input(circuit, stimuli)
+    shown = check_stimuli(circuit, stimuli)
+    seed = int(rng.integers(2**63 - 1)) if isinstance(rng, np.random.Generator) else int(rng or 0)
     width = circuit.step if time_bin is None else time_bin
-    n_bins = round((spikes.shape[1] * circuit.step + tail) / width)
-    n_synapses = sum(int(np.count_nonzero(p.weights)) for p in circuit.projections)
-    chunk = max(1, min(len(spikes), memory // (BYTES_A_SYNAPSE * max(1, n_synapses))))
-    starts = range(0, len(spikes), chunk)
-    parts = [
-        run_copies(circuit, spikes[i : i + chunk], tail=tail, width=width, n_bins=n_bins)
-        for i in track(starts, f"simulating {circuit.name}", progress=progress)
-    ]
+    per_bin = round(width / circuit.step)
+    if trials < 1 or per_bin < 1 or not np.isclose(per_bin * circuit.step, width):
+        raise InputError(f"simulate: trials >= 1 and a time_bin that is a multiple of {circuit.step} s asked.")
+    n_steps = round((shown.n_time * circuit.step + tail) / circuit.dt)
+    watched, watched_names = _watched(circuit, membrane)
+    copies = [(s, t) for s in range(len(shown.ids)) for t in range(trials)]
+    used = choose_engine(circuit, engine, device, len(copies) * n_steps)
+    size = chunk_size(circuit, shown.n_time, n_steps, memory, len(copies), watched)
+    starts = list(range(0, len(copies), size))
+
+    def one(start: int) -> Run:
+        chunk = make_chunk(circuit, shown, copies[start : start + size], n_steps, seed)
+        result = run_chunk(circuit, chunk, watched, engine=used, device=device, single=single, padded=size)
+        check_exploded(circuit, result.events, chunk)
+        return result
+
+    if workers > 1 and len(starts) > 1:
+        tasks = (delayed(_in_worker)(one, start) for start in starts)
+        runs = Parallel(n_jobs=workers, return_as="generator")(tasks)
+    else:
+        runs = (one(start) for start in starts)
+    parts = list(track(runs, f"simulating {circuit.name}", len(starts), progress=progress))
+    n_bins = -(-n_steps // (per_bin * circuit.substeps))
+    counts = np.concatenate([_count(circuit, run, per_bin * circuit.substeps, n_bins, min(size, len(copies) - i))
+                             for i, run in zip(starts, parts, strict=True)])  # fmt: skip
+    responses = _label(circuit, counts, stimuli, trials, width, used)
+    if not (spike_times or membrane):
+        return responses
+    data: dict[str, Any] = {"responses": responses}
+    if spike_times:
+        data |= _spike_table(circuit, parts, starts, trials)
+    if membrane:
+        data["membrane_potential"] = _membrane(circuit, parts, watched_names, trials)
+    return xr.Dataset(data, attrs=responses.attrs)
+
+
+def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
+    """Return the index of the category that the spikes of a circuit name, (stimulus, [trial]).
+
+    It is the largest value of the readout of the mean spikes a step, or the most active neuron of the last population;
+    the first one wins a tie.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics.circuit import Circuit, Input, Population
+    >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> circuit = Circuit("two", Input(1), (Population("out", 2, DiscreteLIFParameters()),), (), dt=1e-3, step=1e-3)
+    >>> answers = as_responses([[[0.0, 1.0], [0.0, 1.0]]], coords={"layer": ("unit", ["out", "out"])})
+    >>> choose_category(circuit, answers).tolist()
+    [1]
+    """
+    readout = circuit.readout
+    source = readout.source if readout else circuit.populations[-1].name
+    spikes = responses.isel(unit=np.flatnonzero(responses["layer"].values == source)).mean("time")
+    values = spikes.transpose(..., "unit").values
+    if readout is not None:
+        flat = values.reshape(-1, values.shape[-1])
+        weighted = flat @ readout.weights if isinstance(readout.weights, np.ndarray) else (readout.weights.T @ flat.T).T
+        values = np.asarray(weighted).reshape(*values.shape[:-1], -1) + readout.bias
+    return values.argmax(-1)
+
+
+def run_chunk(
+    circuit: Circuit,
+    chunk: Chunk,
+    watched: Mapping[str, np.ndarray],
+    *,
+    engine: str,
+    device: str = "auto",
+    single: bool = False,
+    padded: int = 0,
+) -> Run:
+    """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
+    if engine == "torch":
+        return torch_engine.run(circuit, chunk, watched, device=device, single=single)
+    if engine == "cpp_standalone":
+        return standalone.run(circuit, chunk, watched, n_copies=max(padded, chunk.n_copies))
+    return brian2_engine.run(circuit, chunk, watched, target="numpy" if engine == "brian2" else engine)
+
+
+def choose_engine(circuit: Circuit, engine: str, device: str, n_copy_steps: int) -> str:
+    """Return the engine to use: the one asked for, if it can run, or the one that suits the size of the work."""
+    if engine not in ENGINES:
+        raise InputError(f"simulate: no engine {engine!r}. Engines: {', '.join(ENGINES)}.{suggest(engine, ENGINES)}")
+    if engine in ("cython", "cpp_standalone") and not shutil.which("g++"):
+        raise InputError(f"simulate: engine {engine!r} needs a C++ compiler (g++), which is not here; use 'brian2'.")
+    is_free = any(isinstance(p.parameters, CustomNeuron) for p in circuit.populations)
+    if engine == "torch" and is_free:
+        raise InputError("simulate: free equations run on Brian2 only; engine='brian2'.")
+    if engine != "auto":
+        return engine
+    work = n_copy_steps * sum(p.size for p in circuit.populations)
+    if work > WORTH_A_GPU and not is_free and _has_gpu(device):
+        return "torch"
+    return "cpp_standalone" if work > WORTH_COMPILING and shutil.which("g++") else "brian2"
+
+
+def chunk_size(
+    circuit: Circuit, n_time: int, n_steps: int, memory: int, n_copies: int, watched: Mapping[str, np.ndarray]
+) -> int:
+    """Return how many copies of a circuit fit into `memory` bytes."""
+    n_neurons = sum(p.size for p in circuit.populations)
+    noisy = sum(p.size for p in circuit.populations if p.noise)
+    graded = sum(q.weights.shape[1] for q in circuit.projections if q.source == INPUT)
+    a_copy = BYTES_A_SYNAPSE * circuit.n_synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
+    a_copy += 8 * n_time * (graded if circuit.inputs.kind == "current" else circuit.inputs.size)
+    a_copy += 8 * n_steps * sum(len(index) for index in watched.values())
+    return max(1, min(n_copies, memory // max(1, a_copy)))
+
+
+def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]], n_steps: int, seed: int) -> Chunk:
+    """Draw and arrange what the copies (stimulus, trial) are shown."""
+    kind = circuit.inputs.kind
+    spikes, external = None, {}
+    if kind == "spikes":
+        spikes = shown.values[[s for s, _ in copies]].astype(np.uint8)
+    elif kind == "poisson":
+        spikes = np.stack([_poisson(circuit, shown, s, t, seed) for s, t in copies])
+    else:
+        external = _currents(circuit, shown, [s for s, _ in copies])
+    noise = {}
+    for p in circuit.populations:
+        if p.noise:
+            streams = [stream(seed, "noise", p.name, shown.ids[s], t) for s, t in copies]
+            draws = [rng.standard_normal((n_steps, p.size)) for rng in streams]
+            noise[p.name] = np.stack(draws, axis=1)
+    return Chunk(len(copies), n_steps, spikes, external, noise)
+
+
+def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
+    """Check stimuli against the input of the circuit and lay them out as (stimulus, [time,] unit)."""
+    kind, name = circuit.inputs.kind, circuit.name
+    if "stimulus" not in stimuli.dims or (kind == "spikes" and tuple(stimuli.dims) != ("stimulus", "time", "unit")):
+        raise InputError(
+            f"simulate: {name} takes {'spike trains (stimulus, time, unit)' if kind == 'spikes' else 'stimuli'}, found "
+            f"{tuple(stimuli.dims)}; encode images with encode_rate."
+        )
+    lead = ("stimulus", "time") if "time" in stimuli.dims else ("stimulus",)
+    values = np.asarray(stimuli.transpose(*lead, ...).values)
+    values = values.reshape(*values.shape[: len(lead)], -1)
+    if values.shape[-1] != circuit.inputs.size:
+        raise InputError(f"simulate: {name} has {circuit.inputs.size} inputs, the stimuli {values.shape[-1]} units.")
+    if kind == "spikes" and not np.isin(values, (0, 1)).all():
+        raise InputError("simulate: input spikes are 0 or 1; graded input cannot be sent as spikes.")
+    if not np.isfinite(values).all():
+        raise InputError("simulate: the stimuli hold NaN or infinity; drop or impute them first.")
+    if kind == "poisson" and (values.min() < 0 or values.max() > 1):
+        raise InputError(f"simulate: intensities lie in 0..1, found {values.min():g}..{values.max():g}; rescale them.")
+    step = stimuli.attrs.get("time_step", circuit.step)
+    if len(lead) == 2 and not np.isclose(step, circuit.step):
+        raise InputError(f"simulate: the stimuli come every {step} s, {name} expects one every {circuit.step} s.")
+    n_time = values.shape[1] if len(lead) == 2 else max(1, round(circuit.inputs.duration / circuit.step))
+    return Shown(values, tuple(str(s) for s in stimuli["stimulus"].values), n_time)
+
+
+def _poisson(circuit: Circuit, shown: Shown, stimulus: int, trial: int, seed: int) -> np.ndarray:
+    """Draw input spikes (time, unit) with probability rate x step."""
+    chance = np.clip(shown.values[stimulus] * circuit.inputs.max_rate * circuit.step, 0, 1)
+    draws = stream(seed, "input", shown.ids[stimulus], trial).random((shown.n_time, circuit.inputs.size))
+    return (draws < chance).astype(np.uint8)
+
+
+def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, np.ndarray]:
+    """Return the graded input (copy, time or 1, neuron) of every population that receives it."""
+    values = shown.values[stimuli].astype(float)
+    flat = values.reshape(-1, values.shape[-1])
+    external: dict[str, np.ndarray] = {}
+    for q in circuit.projections:
+        if q.source == INPUT:
+            product = flat @ q.weights if isinstance(q.weights, np.ndarray) else (q.weights.T @ flat.T).T
+            brought = np.asarray(product).reshape(len(stimuli), -1, q.weights.shape[1])
+            external[q.target] = external[q.target] + brought if q.target in external else brought
+    return external
+
+
+def _in_worker(one: Any, start: int) -> Run:
+    limit_threads(1)
+    return one(start)
+
+
+def _watched(circuit: Circuit, membrane: Sequence[str]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the neurons of each population whose membrane is asked for, and the names of all of them."""
+    chosen: dict[str, list[int]] = {}
+    for name in [membrane] if isinstance(membrane, str) else membrane:
+        layer, _, number = str(name).partition("/")
+        size = circuit.population(layer).size
+        if number and not (number.isdigit() and int(number) < size):
+            raise InputError(f"simulate: no unit {name!r}; {layer!r} has units {layer}/0 to {layer}/{size - 1}.")
+        chosen.setdefault(layer, []).extend([int(number)] if number else range(size))
+    order = [p.name for p in circuit.populations if p.name in chosen]
+    watched = {name: np.unique(chosen[name]) for name in order}
+    return watched, [f"{name}/{i}" for name in order for i in watched[name]]
+
+
+def _count(circuit: Circuit, run: Run, per_bin: int, n_bins: int, n_copies: int) -> np.ndarray:
+    """Return spike counts (copy, bin, unit) as float32."""
+    parts = []
+    for p in circuit.populations:
+        spikes = run.events[p.name]
+        flat = (spikes.copy * n_bins + np.minimum(spikes.step // per_bin, n_bins - 1)) * p.size + spikes.neuron
+        counts = np.bincount(flat, minlength=n_copies * n_bins * p.size)
+        parts.append(counts.reshape(n_copies, n_bins, p.size).astype(np.float32))
+    return np.concatenate(parts, axis=-1)
+
+
+def _label(
+    circuit: Circuit, counts: np.ndarray, stimuli: xr.DataArray, trials: int, width: float, engine: str
+) -> xr.DataArray:
     layers = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
+    dims: tuple[str, ...] = ("stimulus", "time", "unit")
+    if trials > 1:
+        counts, dims = counts.reshape(-1, trials, *counts.shape[1:]), ("stimulus", "trial", "time", "unit")
     responses = as_responses(
-        np.concatenate(parts),
-        dims=("stimulus", "time", "unit"),
+        counts,
+        dims=dims,
         stimuli=stimuli,
         coords={"layer": ("unit", layers)},
         quantity="spike_count",
         time_step=width,
     )
-    responses.attrs["engine"] = "brian2, numpy target"
+    responses.attrs |= {"engine": engine, "rung": circuit.rung}
     return responses
 
 
-def run_copies(
-    circuit: Circuit, spikes: np.ndarray, *, tail: float, width: float, n_bins: int, gains: Gains | None = None
-) -> np.ndarray:
-    """Run one copy of `circuit` a row of `spikes` (copy, time, unit); return counts (copy, bin, neuron) as float32.
-
-    `gains` multiplies all input to a population, one number a copy.
-    """
-    b2 = _brian2()
-    n_copies, n_time, _ = spikes.shape
-    schedule, slots = _schedule(circuit)
-    source = _input_group(b2, circuit, spikes, slots)
-    groups = {p.name: _group(b2, p, i, n_copies, circuit, slots, gains) for i, p in enumerate(circuit.populations)}
-    groups[INPUT] = source
-    synapses = [
-        s
-        for i, p in enumerate(circuit.projections)
-        for s in _synapses(b2, p, i, groups, circuit, n_copies, slots, gains)
-    ]
-    monitors = {p.name: b2.SpikeMonitor(groups[p.name], name=f"M{i}") for i, p in enumerate(circuit.populations)}
-    network = b2.Network(*groups.values(), *synapses, *monitors.values())
-    network.schedule = schedule
-    network.run((n_time * circuit.step + tail) * b2.second, namespace={})
-    counts = [_count(monitors[p.name], p.size, n_copies, width, n_bins, circuit.dt) for p in circuit.populations]
-    return np.concatenate(counts, axis=-1)
-
-
-def _schedule(circuit: Circuit) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Return Brian2's schedule and the slots of each population.
-
-    Discrete neurons pass a spike on within the step, as torch does: synapses, update and threshold of a layer, then
-    of the next. Continuous neurons keep Brian2's own order.
-    """
-    if not circuit.is_discrete:
-        return ["start", "groups", "thresholds", "synapses", "resets", "end"], {}
-    slots = {
-        p.name: {"synapses": f"syn_{i}", "update": f"upd_{i}", "threshold": f"thr_{i}"}
-        for i, p in enumerate(circuit.populations)
+def _spike_table(circuit: Circuit, parts: list[Run], starts: list[int], trials: int) -> dict[str, Any]:
+    rows, first = [], 0
+    for p in circuit.populations:
+        for start, run in zip(starts, parts, strict=True):
+            e = run.events[p.name]
+            rows.append(np.stack([e.step, e.copy + start, e.neuron + first]))
+        first += p.size
+    step, copy, unit = np.concatenate(rows, axis=1)
+    order = np.lexsort((unit, step, copy))
+    stimulus, trial = np.divmod(copy[order], trials)
+    return {
+        "spike_time": ("spike", step[order] * circuit.dt, {"units": "s"}),
+        "spike_stimulus": ("spike", stimulus),
+        "spike_trial": ("spike", trial),
+        "spike_unit": ("spike", unit[order]),
     }
-    inner = [slot for layer in slots.values() for slot in layer.values()]
-    return ["start", "groups", "input", *inner, "thresholds", "synapses", "resets", "end"], slots
 
 
-def _input_group(b2: Any, circuit: Circuit, spikes: np.ndarray, slots: dict[str, dict[str, str]]) -> Any:
-    copy, time, unit = np.nonzero(spikes)
-    order = np.argsort(time, kind="stable")
-    when = {"when": "input"} if slots else {}
-    return b2.SpikeGeneratorGroup(
-        len(spikes) * circuit.n_inputs,
-        (copy * circuit.n_inputs + unit)[order],
-        time[order] * circuit.step * b2.second,
-        dt=circuit.dt * b2.second,
-        name="input_spikes",
-        **when,
-    )
+def _membrane(circuit: Circuit, parts: list[Run], names: list[str], trials: int) -> xr.DataArray:
+    values = np.concatenate([np.concatenate(list(run.membrane.values()), axis=2) for run in parts])
+    dims: tuple[str, ...] = ("stimulus", "membrane_time", "membrane_unit")
+    if trials > 1:
+        values, dims = values.reshape(-1, trials, *values.shape[1:]), ("stimulus", "trial", *dims[1:])
+    coords = {"membrane_time": np.arange(values.shape[-2]) * circuit.dt, "membrane_unit": names}
+    return xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1" if circuit.is_discrete else "V"})
 
 
-def _group(
-    b2: Any, population: Population, index: int, n_copies: int, circuit: Circuit, slots: Any, gains: Gains | None
-) -> Any:
-    model = MODELS[type(population.parameters)]
-    namespace = namespace_of(population.parameters)
-    options = {"refractory": model.refractory} if model.refractory else {}
-    group = b2.NeuronGroup(
-        n_copies * population.size,
-        model.equations,
-        threshold=model.threshold,
-        reset=model.reset,
-        method=model.method,
-        dt=circuit.dt * b2.second,
-        namespace=namespace | {"second": b2.second},
-        name=f"L{index}",
-        **options,
-    )
-    gain = np.ones(n_copies) if gains is None else gains.get(population.name, np.ones(n_copies))
-    group.drive = (gain[:, None] * population.drive).ravel()
-    group.v = namespace.get(model.initial, 0.0)
-    if isinstance(population.parameters, DiscreteLIFParameters):
-        group.current = group.drive[:]
-        group.thresholder["spike"].when = slots[population.name]["threshold"]
-        group.run_regularly(_discrete_update(population.parameters), when=slots[population.name]["update"])
-    return group
-
-
-def _discrete_update(parameters: DiscreteLIFParameters) -> str:
-    """Return one step of the discrete neuron; the reset acts one step after the spike, as in snnTorch."""
-    new = (
-        "v = beta*v + current - fired*threshold"
-        if parameters.reset == "subtract"
-        else "v = beta*v*(1.0 - fired) + current"
-    )
-    return f"fired = 1.0*int(v > threshold)\n{new}\ncurrent = drive"
-
-
-def _synapses(
-    b2: Any,
-    projection: Projection,
-    index: int,
-    groups: dict[str, Any],
-    circuit: Circuit,
-    n_copies: int,
-    slots: Any,
-    gains: Gains | None,
-) -> list[Any]:
-    target = circuit.population(projection.target)
-    model = MODELS[type(target.parameters)]
-    made = []
-    for sign, action in ((1, model.on_excitation), (-1, model.on_inhibition)):
-        pre, post = np.nonzero(projection.weights * sign > 0)
-        if not len(pre):
-            continue
-        copies = np.arange(n_copies)[:, None]
-        gain = np.ones(n_copies) if gains is None else gains.get(target.name, np.ones(n_copies))
-        synapses = b2.Synapses(
-            groups[projection.source],
-            groups[projection.target],
-            "w : 1 (constant)",
-            on_pre=action,
-            dt=circuit.dt * b2.second,
-            namespace={},
-            name=f"S{index}_{'exc' if sign > 0 else 'inh'}",
-        )
-        synapses.connect(
-            i=(copies * circuit.sizes[projection.source] + pre).ravel(),
-            j=(copies * target.size + post).ravel(),
-        )
-        synapses.w = (gain[:, None] * projection.weights[pre, post]).ravel()
-        if slots:
-            synapses.pre.when = slots[target.name]["synapses"]
-        made.append(synapses)
-    return made
-
-
-def _count(monitor: Any, size: int, n_copies: int, width: float, n_bins: int, dt: float) -> np.ndarray:
-    steps = np.rint(np.asarray(monitor.t_) / dt).astype(np.int64)
-    bins = np.minimum(steps // round(width / dt), n_bins - 1)
-    copy, neuron = np.divmod(np.asarray(monitor.i, dtype=np.int64), size)
-    counts = np.zeros((n_copies, n_bins, size), dtype=np.float32)
-    np.add.at(counts, (copy, bins, neuron), 1)
-    return counts
-
-
-def _check_input(circuit: Circuit, stimuli: xr.DataArray) -> np.ndarray:
-    if tuple(stimuli.dims) != ("stimulus", "time", "unit"):
-        raise InputError(
-            f"simulate: stimuli are spike trains (stimulus, time, unit), found {tuple(stimuli.dims)}; "
-            "encode images with encode_rate."
-        )
-    spikes = np.asarray(stimuli.values)
-    if spikes.shape[2] != circuit.n_inputs:
-        raise InputError(
-            f"simulate: {circuit.name} has {circuit.n_inputs} inputs, the stimuli {spikes.shape[2]} units."
-        )
-    if not np.isin(spikes, (0, 1)).all():
-        raise InputError("simulate: input spikes are 0 or 1; graded input cannot be sent as spikes.")
-    step = stimuli.attrs.get("time_step", circuit.step)
-    if not np.isclose(step, circuit.step):
-        raise InputError(
-            f"simulate: the stimuli come every {step} s, {circuit.name} expects one every {circuit.step} s."
-        )
-    return spikes
-
-
-def _brian2() -> Any:
-    """Import Brian2 from an empty folder (it would run a file ``brian_preferences`` of the current one)."""
-    if "brian2" not in sys.modules:
-        with private_folder():
-            import brian2
-    else:
-        import brian2
-    brian2.prefs.codegen.target = "numpy"
-    return brian2
+def _has_gpu(device: str) -> bool:
+    if device != "auto":
+        return device.startswith("cuda")
+    torch = sys.modules.get("torch")
+    return bool(torch is not None and torch.cuda.is_available())

@@ -129,6 +129,16 @@ class SpikingConvNet(nn.Module):
         _check_side(side, "SpikingConvNet", image_shape)
         self.readout = nn.Linear(channels[-1] * side * side, n_categories)
         self.recorded = tuple(f"spikes.{name}" for name in self.spikes)
+        self.input_shape, self.input_kind = (channels[0], *image_shape[-2:]), "current"
+
+    def chain(self) -> list[tuple[str, nn.Module]]:
+        """Return (name, module) of all layers in the order in which the signal reaches them."""
+        layers: list[tuple[str, nn.Module]] = []
+        for name, weights in self.weights.items():
+            assert isinstance(weights, nn.Sequential)
+            layers += [(f"weights.{name}.{i}", part) for i, part in enumerate(weights)]
+            layers += [(f"spikes.{name}", self.spikes[name]), (f"pools.{name}", self.pools[name])]
+        return [*layers, ("flatten", nn.Flatten()), ("readout", self.readout)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (batch, category) of images (batch, [channel,] y, x)."""
@@ -155,6 +165,12 @@ class SpikingMLP(nn.Module):
         self.spikes = nn.ModuleDict({n: LIF(neuron) for n in names})
         self.time_step = specification.dt
         self.recorded = tuple(f"spikes.{name}" for name in names)
+        self.input_shape, self.input_kind = (sizes[0],), "spikes"
+
+    def chain(self) -> list[tuple[str, nn.Module]]:
+        """Return (name, module) of all layers in the order in which the signal reaches them."""
+        pairs = [(("linears." + n, m), ("spikes." + n, self.spikes[n])) for n, m in self.linears.items()]
+        return [layer for pair in pairs for layer in pair]
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Return logits (batch, category), the output spike counts, of input spikes (time, batch, unit)."""

@@ -9,6 +9,8 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.spiking import LIF, lif_step
+from neurosim.networks.stepwise import reset_neurons
 from neurosim.runtime import pick_device, track
 from neurosim.schema import InputError, as_responses, suggest
 
@@ -54,7 +56,7 @@ def record_responses(
     >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
     (4, 3)
     """
-    names = _layer_names(network, layers)
+    names = layer_names(network, layers)
     blocks = list(iterate_layers(network, stimuli, names, batch_size, device, double, progress))
     with_time = [name for name, array in blocks if array.ndim == 3]
     if with_time and len(with_time) != len(blocks):
@@ -76,6 +78,97 @@ def record_responses(
     )
 
 
+def record_neurons(
+    network: nn.Module,
+    stimuli: xr.DataArray,
+    layers: Sequence[str],
+    *,
+    batch_size: int = 128,
+    device: str = "auto",
+    double: bool = True,
+    membrane: bool = True,
+) -> xr.Dataset:
+    """Record spikes and membrane of the spiking neurons of a network, as a translation is compared with.
+
+    Parameters
+    ----------
+    network, stimuli, batch_size, device, double : as for :func:`record_responses`.
+    layers : names of neuron modules, ours or snnTorch's.
+    membrane : also return the membrane.
+
+    Returns
+    -------
+    Dataset with ``responses`` (stimulus, time, unit) of spikes, with ``layer`` along ``unit``, and ``membrane``.
+    """
+    where = pick_device(device)
+    modules, dtype = dict(network.named_modules()), next((p.dtype for p in network.parameters()), torch.float32)
+    was_training = network.training
+    network.to(where).eval()
+    if double:
+        network.double()
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def keep(name: str) -> object:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+            seen.setdefault(name, []).append(_spikes_and_membrane(module, inputs, output))
+
+        return modules[name].register_forward_hook(hook)
+
+    handles = [keep(name) for name in layers] + _cast_inputs(network)
+    parts: list[list[np.ndarray]] = [[], []]
+    try:
+        with torch.no_grad():
+            for start in _starts(stimuli, batch_size):
+                seen.clear()
+                reset_neurons(network)
+                network(_batch(stimuli, start, batch_size, where, double))
+                for k in range(1 + membrane):
+                    rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
+                    parts[k].append(np.concatenate(rows, axis=-1))
+    finally:
+        for handle in handles:
+            handle.remove()  # type: ignore[attr-defined]
+        network.to(dtype).train(was_training)
+    names = np.repeat([layer_label(n) for n in layers], [r.shape[-1] for r in rows])
+    time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
+    responses = as_responses(
+        np.concatenate(parts[0]),
+        stimuli=stimuli,
+        coords={"layer": ("unit", names)},
+        quantity="spike_count",
+        time_step=time_step,
+    )
+    found = xr.Dataset({"responses": responses})
+    return found.assign(membrane=(responses.dims, np.concatenate(parts[1]))) if membrane else found
+
+
+def _spikes_and_membrane(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> tuple[Tensor, Tensor]:
+    if isinstance(module, LIF):
+        membrane, values = torch.zeros_like(inputs[0][0]), []
+        for current in inputs[0].unbind(0):
+            _, membrane = lif_step(membrane, current, module.parameters_lif)
+            values.append(membrane)
+        assert isinstance(output, Tensor)
+        return output, torch.stack(values)
+    first, last = (output[0], output[-1]) if isinstance(output, tuple) else (output, module.mem)
+    return first.detach().unsqueeze(0), last.detach().unsqueeze(0)  # type: ignore[union-attr, operator]
+
+
+def _cast_inputs(network: nn.Module) -> list[object]:
+    """Let layers with weights take inputs of any precision: snnTorch's spikes are float32 in float64 networks too."""
+
+    def cast(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(i.to(module.weight.dtype) for i in inputs)  # type: ignore[arg-type]
+
+    weighted = [m for m in network.modules() if isinstance(getattr(m, "weight", None), Tensor)]
+    return [m.register_forward_pre_hook(cast) for m in weighted]
+
+
+def _time_second(steps: list[Tensor]) -> np.ndarray:
+    """Return (stimulus, time, unit) of calls that each hold (time, batch, ...)."""
+    return torch.cat(steps).transpose(0, 1).flatten(2).cpu().numpy()
+
+
 def iterate_layers(
     network: nn.Module,
     stimuli: xr.DataArray,
@@ -90,7 +183,7 @@ def iterate_layers(
 
     The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
     """
-    names = _layer_names(network, layers)
+    names = layer_names(network, layers)
     where = pick_device(device)
     was_training, dtype = network.training, next((p.dtype for p in network.parameters()), torch.float32)
     network.to(where).eval()
@@ -143,12 +236,13 @@ def _run(
 
         return modules[name].register_forward_hook(hook)
 
-    handles = [keep(name) for name in names]
+    handles = [keep(name) for name in names] + _cast_inputs(network)
     try:
         starts = track(_starts(stimuli, batch_size), f"recording {type(network).__name__}", progress=progress)
         with torch.no_grad():
             for start in starts:
                 seen.clear()
+                reset_neurons(network)
                 network(_batch(stimuli, start, batch_size, device, double))
                 missing = [n for n in names if n not in seen]
                 if missing:
@@ -182,7 +276,8 @@ def _starts(stimuli: xr.DataArray, batch_size: int) -> list[int]:
     return list(range(0, stimuli.sizes["stimulus"], batch_size))
 
 
-def _layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
+def layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
+    """Return the module names of `layers`, given as modules or as in results; by default those that are recorded."""
     modules = {n: m for n, m in network.named_modules() if n}
     if layers is None:
         leaves = [n for n, m in modules.items() if not list(m.children()) and list(m.parameters())]
@@ -203,7 +298,7 @@ def _layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
 def layer_label(name: str) -> str:
     """Return how a module is called in results: without the container that holds it."""
     head, _, tail = name.partition(".")
-    return tail if head in ("blocks", "spikes") else name.replace("block.", "block")
+    return tail if head in ("blocks", "spikes", "network") and tail else name.replace("block.", "block")
 
 
 def _is_spiking(network: nn.Module, names: Sequence[str]) -> bool:

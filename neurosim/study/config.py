@@ -92,13 +92,20 @@ class NetworkSubject(_Strict):
 
 
 class TwinSubject(_Strict):
-    """The Brian2 twin of a spiking network of this study, on a rung of the ladder of realism."""
+    """The twin of a spiking network of this study, on a rung of the ladder of realism.
+
+    Above the first rung it is calibrated on training images and, with `retuning_epochs`, retuned on
+    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy.
+    """
 
     kind: Literal["twin"]
     title: str = ""
     of: Name
     rung: str = "exact"
     calibration_stimuli: Count = 60
+    retuning_epochs: Annotated[int, Field(ge=0, le=10**4)] = 0
+    retuning_stimuli: Count = 2000
+    test_stimuli: Count = 1000
 
 
 class CircuitSubject(_Strict):
@@ -167,6 +174,7 @@ class ResponsesBrain(_Strict):
 Brain = Annotated[SyntheticBrain | DatasetBrain | ResponsesBrain, Field(discriminator="kind")]
 
 
+SPIKING = ("SpikingMLP", "SpikingConvNet")
 METRICS = ("correlation", "cosine", "euclidean", "manhattan", "crossnobis")
 
 
@@ -296,9 +304,13 @@ def _check_names(study: Study, name: str) -> None:
             one_of(subject.of, tuple(study.subjects), f"{place}.of")
             one_of(subject.rung, RUNGS, f"{place}.rung")
             original = study.subjects[subject.of]
-            if not isinstance(original, NetworkSubject) or original.architecture != "SpikingMLP":
+            if (
+                not isinstance(original, NetworkSubject)
+                or original.architecture not in SPIKING
+                or not original.training
+            ):
                 raise StudyError(
-                    f"{name}: {place}.of = {subject.of!r} is not a SpikingMLP; only those have a twin here."
+                    f"{name}: {place}.of = {subject.of!r} is no trained {' or '.join(SPIKING)}; only those have a twin."
                 )
         if isinstance(study.stimuli, GivenStimuli) and not isinstance(subject, ResponsesSubject):
             raise StudyError(

@@ -153,6 +153,8 @@ def _subject_steps(study: Study, name: str, subject: Any, folder: Path) -> Itera
         yield Step(f"rdms:{name}", "rdms", config | measure, inputs)
     elif isinstance(subject, TwinSubject):
         original = study.subjects[subject.of].model_dump(mode="json", exclude={"title"})
+        if study.subjects[subject.of].training.task == "cifar10":  # type: ignore[union-attr]
+            config["cifar10"] = cifar10_source()
         yield Step(f"simulate:{name}", "simulate", config | {"network": original}, ("stimuli", f"train:{subject.of}"))
         yield Step(f"rdms:{name}", "rdms", {"kind": "twin", "name": name} | measure, ("stimuli", f"simulate:{name}"))
     elif isinstance(subject, CircuitSubject):

@@ -89,7 +89,7 @@ def test_brian2_never_runs_a_preferences_file_of_the_current_folder(tmp_path):
 
     (tmp_path / "brian_preferences").write_text("codegen.target = 'cython'\nlogging.file_log = 'not a bool'\n")
     code = (
-        "from neurosim.biophysics.simulation import _brian2; b = _brian2(); "
+        "from neurosim.biophysics.brian2_engine import import_brian2, preferences; b = import_brian2(); "
         "import os; print(b.prefs.codegen.target, os.getcwd())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.biophysics.bridge import to_circuit, verify_translation
+from neurosim.biophysics.calibration import calibrate
+from neurosim.biophysics.circuit import Circuit, save_circuit
 from neurosim.biophysics.gabor_adex import gabor_adex_circuit
-from neurosim.biophysics.ladder import calibrate, climb
-from neurosim.biophysics.simulation import simulate
-from neurosim.networks.exchange import to_nir
+from neurosim.biophysics.ladder import climb
+from neurosim.biophysics.retuning import RetuningOptions, retune
+from neurosim.biophysics.simulation import Engine, choose_category, simulate
+from neurosim.bridge import to_circuit, verify_translation
+from neurosim.networks.architectures import Network
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import SpikingMLPSpecification
-from neurosim.responses.readout import named_category
+from neurosim.networks.specifications import NetworkSpecification, SpikingMLPSpecification
+from neurosim.runtime import seed_of
 from neurosim.stimuli.encoders import encode_rate
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
 from neurosim.study.job import Job
 from neurosim.study.steps.train import fitted_stimuli, specification_of, task_of, trained_network
+from neurosim.tasks.images import ImageTask
+
+MANY_SYNAPSES = 10**8
+GABOR_STEP = 1e-3
 
 
 def run(job: Job) -> None:
@@ -29,44 +38,73 @@ def run(job: Job) -> None:
 
 
 def _twin(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
+    """Translate the network, climb to the rung asked for, calibrate and retune on training images, and answer."""
     config, seed = job.config, job.config["seed"]
-    network_config = config["network"]
-    specification = specification_of(network_config)
-    assert isinstance(specification, SpikingMLPSpecification)
-    task = task_of(network_config["training"], specification, seed)
-    network = trained_network(network_config, job.input("train:"))
-    n_steps, step = specification.n_steps, specification.dt
+    specification = specification_of(config["network"])
+    task = task_of(config["network"]["training"], specification, seed)
+    network = trained_network(config["network"], job.input("train:"))
     stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
-    shown = encode_rate(stimuli, n_steps=n_steps, time_step=step, seed=seed)
-    tested = encode_rate(task.test, n_steps=n_steps, time_step=step, seed=seed)
-    expected = record_responses(network, tested, double=True)
-    circuit = to_circuit(to_nir(network), name=config["name"])
+    circuit = to_circuit(network, name=config["name"])
+    held_back = task.test.isel(stimulus=slice(config["test_stimuli"]))
+    tested, shown = (_encoded(images, specification, seed) for images in (held_back, stimuli))
+    expected = _recorded(network, tested)
+    engine: Engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
-        answers = simulate(circuit, tested)
-        translation = verify_translation(expected, circuit, tested, simulated=answers)
+        translation = verify_translation(network, circuit, tested, engine=engine)
         storage.write_dataset(job.out / "translation.nc", translation)
-        storage.write_dataset(job.out / "expected.nc", record_responses(network, shown, double=True).rename("expected"))
+        storage.write_dataset(job.out / "expected.nc", _recorded(network, shown).rename("expected"))
     else:
-        held = task.train.isel(stimulus=np.arange(min(config["calibration_stimuli"], task.train.sizes["stimulus"])))
-        calibration = encode_rate(held, n_steps=n_steps, time_step=step, seed=seed)
-        climbed = climb(circuit, config["rung"])
-        uncalibrated = _accuracy(simulate(climbed, tested), tested, task.categories)
-        wanted = record_responses(network, calibration, double=True)
-        circuit, report = calibrate(climbed, calibration, wanted)
-        answers = simulate(circuit, tested)
-        report.attrs["accuracy_uncalibrated"] = uncalibrated
+        circuit, report = _climbed(config, circuit, network, task, specification)
+        report.attrs["accuracy_uncalibrated"] = _accuracy(
+            circuit, simulate(report.attrs.pop("climbed"), tested, engine=engine), tested, task.categories
+        )
         storage.write_dataset(job.out / "calibration.nc", report)
     accuracy = {
-        "accuracy": _accuracy(answers, tested, task.categories),
-        "accuracy_trained": _accuracy(expected, tested, task.categories),
+        "accuracy": _accuracy(circuit, simulate(circuit, tested, engine=engine), tested, task.categories),
+        "accuracy_trained": _accuracy(circuit, expected, tested, task.categories),
         "n_test": tested.sizes["stimulus"],
     }
     storage.write_json(job.out / "accuracy.json", accuracy)
-    return simulate(circuit, shown)
+    save_circuit(job.out / "circuit.nc", circuit)
+    return simulate(circuit, shown, engine=engine)
 
 
-def _accuracy(answers: xr.DataArray, stimuli: xr.DataArray, categories: tuple[str, ...]) -> float:
-    named = np.asarray(categories)[named_category(answers, "output")]
+def _climbed(
+    config: dict[str, Any], circuit: Circuit, network: Network, task: ImageTask, specification: NetworkSpecification
+) -> tuple[Circuit, xr.Dataset]:
+    """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
+    seed = config["seed"]
+    climbed = climb(circuit, config["rung"])
+    held = task.train.isel(stimulus=slice(config["calibration_stimuli"]))
+    calibration = _encoded(held, specification, seed)
+    circuit, report = calibrate(climbed, calibration, _recorded(network, calibration), rng=seed)
+    if config["retuning_epochs"]:
+        images = task.train.isel(stimulus=slice(config["retuning_stimuli"]))
+
+        def drawn(epoch: int) -> xr.DataArray:
+            return _encoded(images, specification, seed_of(seed, "retune", epoch) % 2**31)
+
+        options = RetuningOptions(
+            tune=("gain", "bias", "threshold", "weights"), epochs=config["retuning_epochs"], learning_rate=0.03
+        )
+        circuit, history = retune(circuit, drawn, task.categories, options, seed=seed)
+        report.attrs["accuracy_on_retuning_images"] = float(history["accuracy"][-1])
+    return circuit, report.assign_attrs(climbed=climbed)
+
+
+def _encoded(images: xr.DataArray, specification: NetworkSpecification, seed: int) -> xr.DataArray:
+    """Return images as the network takes them: as input spikes, or as they are."""
+    if not isinstance(specification, SpikingMLPSpecification):
+        return images
+    return encode_rate(images, n_steps=specification.n_steps, time_step=specification.dt, seed=seed)
+
+
+def _recorded(network: Network, stimuli: xr.DataArray) -> xr.DataArray:
+    return record_responses(network, stimuli, double=True)
+
+
+def _accuracy(circuit: Circuit, answers: xr.DataArray, stimuli: xr.DataArray, categories: tuple[str, ...]) -> float:
+    named = np.asarray(categories)[choose_category(circuit, answers)]
     return float((named == stimuli["category"].values).mean())
 
 
@@ -79,17 +117,12 @@ def _gabor_adex(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
         drive.sizes["unit"],
         n_excitatory=config["n_excitatory"],
         n_inhibitory=config["n_inhibitory"],
+        duration=config["duration"],
+        max_rate=config["max_probability"] / GABOR_STEP,
         seed=config["seed"],
     )
-    n_steps = round(config["duration"] / circuit.step)
-    trials = []
-    for trial in range(config["n_trials"]):
-        spikes = encode_rate(
-            drive,
-            n_steps=n_steps,
-            time_step=circuit.step,
-            max_probability=config["max_probability"],
-            seed=config["seed"] + 1 + trial,
-        )
-        trials.append(simulate(circuit, spikes, time_bin=10 * circuit.step))
-    return xr.concat(trials, "trial").transpose("stimulus", "trial", "time", "unit")
+    answers = simulate(
+        circuit, drive, trials=config["n_trials"], rng=config["seed"], time_bin=10 * circuit.step, engine="brian2"
+    )
+    assert isinstance(answers, xr.DataArray)
+    return answers

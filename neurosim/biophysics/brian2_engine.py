@@ -1,0 +1,295 @@
+"""The Brian2 engine: a circuit and its copies as one network, on numpy or cython.
+
+The slots of a step run layer by layer, as in torch: synapses, update, threshold and reset of the first population,
+then of the next. Everything random comes in as arrays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.dynamics import (
+    Chunk,
+    Events,
+    Run,
+    arrival_of,
+    constants_of,
+    initial_state,
+    population_step,
+)
+from neurosim.biophysics.formulas import Text, as_code, as_expression
+from neurosim.biophysics.neurons import MODELS
+from neurosim.biophysics.synapses import SYNAPSE_MODELS
+from neurosim.runtime import private_folder
+
+STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
+
+
+def cache_folder(kind: str) -> Path:
+    """Return the folder in which compiled code is kept between processes."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "neurosim" / kind
+
+
+def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, target: str = "numpy") -> Run:
+    """Run the copies of `chunk`; `watched` names the neurons whose membrane is recorded."""
+    b2 = import_brian2()
+    with preferences(b2, target):
+        parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False)
+        parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
+        events = {
+            p.name: _events(parts.spikes[p.name].t_, parts.spikes[p.name].i, p.size, circuit.dt)
+            for p in circuit.populations
+        }
+        membrane = {
+            name: membrane_of(np.asarray(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
+        }
+    return Run(events, membrane)
+
+
+class Parts:
+    """The objects of a built network: the network itself, its one clock, its monitors and its input arrays."""
+
+    def __init__(self) -> None:
+        self.network: Any = None
+        self.spikes: dict[str, Any] = {}
+        self.membranes: dict[str, Any] = {}
+        self.arrays: dict[str, Any] = {}
+        self.clock: Any = None
+
+
+def build(
+    b2: Any, circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, inputs_as_arrays: bool
+) -> Parts:
+    """Build the network of all copies; names are canonical, so that compiled code is found again."""
+    parts = Parts()
+    parts.clock = b2.Clock(circuit.dt * b2.second, name="steps")
+    groups = {} if chunk.spikes is None else {INPUT: _input_group(b2, circuit, chunk, parts, inputs_as_arrays)}
+    for index, population in enumerate(circuit.populations):
+        groups[population.name] = _group(b2, circuit, population, index, chunk, parts)
+    synapses = [
+        made
+        for index, projection in enumerate(circuit.projections)
+        if projection.source in groups
+        for made in _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
+    ]
+    for index, population in enumerate(circuit.populations):
+        group = groups[population.name]
+        parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
+        if population.name in watched:
+            chosen = np.arange(chunk.n_copies)[:, None] * population.size + watched[population.name]
+            monitor = b2.StateMonitor(group, "v", record=chosen.ravel(), when="end", name=f"V{index}")
+            parts.membranes[population.name] = monitor
+    monitors = [*parts.spikes.values(), *parts.membranes.values()]
+    parts.network = b2.Network(*groups.values(), *synapses, *monitors)
+    slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "rst")]
+    parts.network.schedule = ["start", "groups", "input", *slots, "thresholds", "synapses", "resets", "end"]
+    return parts
+
+
+def membrane_of(recorded: np.ndarray, n_copies: int) -> np.ndarray:
+    """Return what a monitor recorded, (copy x neuron, step), as (copy, step, neuron)."""
+    return recorded.reshape(n_copies, -1, recorded.shape[1]).transpose(0, 2, 1)
+
+
+def _events(times: Any, indices: Any, size: int, dt: float) -> Events:
+    copy, neuron = np.divmod(np.asarray(indices, dtype=np.int64), size)
+    return Events.sorted(np.rint(np.asarray(times) / dt).astype(np.int64), copy, neuron)
+
+
+def _input_group(b2: Any, circuit: Circuit, chunk: Chunk, parts: Parts, as_array: bool) -> Any:
+    assert chunk.spikes is not None
+    n_units = chunk.n_copies * circuit.inputs.size
+    if as_array:
+        flat = chunk.spikes.transpose(1, 0, 2).reshape(chunk.spikes.shape[1], n_units).astype(float)
+        parts.arrays["spikes"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name="input_array")
+        first = "" if circuit.substeps == 1 else f" and (t_in_timesteps % {circuit.substeps} == 0)"
+        group = b2.NeuronGroup(
+            n_units,
+            "unused : 1",
+            threshold=f"(input_array(t, i) > 0.5){first}",
+            clock=parts.clock,
+            name="input_spikes",
+            namespace={"input_array": parts.arrays["spikes"]},
+        )
+        group.thresholder["spike"].when = "input"
+        return group
+    copy, time, unit = np.nonzero(chunk.spikes)
+    order = np.argsort(time, kind="stable")
+    return b2.SpikeGeneratorGroup(
+        n_units,
+        (copy * circuit.inputs.size + unit)[order],
+        time[order] * circuit.step * b2.second,
+        clock=parts.clock,
+        when="input",
+        name="input_spikes",
+    )
+
+
+def _group(b2: Any, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts) -> Any:
+    """Build all copies of a population: one step as code, a threshold, a reset."""
+    if isinstance(population.parameters, CustomNeuron):
+        return _custom_group(b2, circuit, population, index, chunk, parts)
+    model = MODELS[type(population.parameters)]
+    constants = constants_of(population, circuit.dt)
+    scalars = {k: float(v) for k, v in constants.items() if np.ndim(v) == 0 and not isinstance(v, str | bool)}
+    per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
+    words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
+    state = initial_state(population, constants)
+    per_neuron["drive"] = population.drive
+    arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
+    names = {k: Text(k) for k in (*state, *scalars, *per_neuron)} | words
+    names |= {"drive": Text(drive), "xi": Text(f"xi_{index}(t, i)")}
+    group = b2.NeuronGroup(
+        chunk.n_copies * population.size,
+        "\n".join([*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron)]),
+        threshold=f"{as_expression(model.distance, names)} > 0",
+        reset=as_code(model.reset, names),
+        clock=parts.clock,
+        namespace=scalars | arrays,
+        name=f"L{index}",
+    )
+    for name, value in {**state, **per_neuron}.items():
+        setattr(group, name, np.broadcast_to(value, (chunk.n_copies, population.size)).ravel())
+    _place(group, index)
+    group.run_regularly(as_code(population_step(population), names), when=f"upd_{index}", clock=parts.clock)
+    return group
+
+
+def _place(group: Any, index: int) -> None:
+    group.thresholder["spike"].when = f"thr_{index}"
+    if "spike" in group.resetter:
+        group.resetter["spike"].when = f"rst_{index}"
+
+
+def _arrays(
+    b2: Any, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
+) -> tuple[dict[str, Any], str]:
+    """Return the arrays over time of a population, by their name in the code, and the code of its drive."""
+    arrays = {}
+    drive = "drive"
+    if population.name in chunk.external:
+        values = chunk.external[population.name]
+        flat = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
+        arrays[f"external_{index}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"external_{index}")
+        drive = f"(drive + external_{index}(t, i))"
+    if population.noise:
+        flat = chunk.noise[population.name].reshape(chunk.n_steps, -1)
+        arrays[f"xi_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"xi_{index}")
+    parts.arrays |= arrays
+    return arrays, drive
+
+
+def _custom_group(b2: Any, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts) -> Any:
+    """Build a population of free equations: Brian2 integrates them, synapses come in as a current."""
+    neuron = population.parameters
+    assert isinstance(neuron, CustomNeuron)
+    synapse = SYNAPSE_MODELS[type(population.synapses)]
+    numbers = synapse.constants(population.synapses.__dict__, circuit.dt)
+    arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
+    lines = [
+        f"d{name}/dt = ({formula})/second : 1" if is_state else f"{name} = {formula} : 1"
+        for name, is_state, formula in neuron.lines()
+    ]
+    own = (*synapse.state, *synapse.arrivals, "i_syn", "g_syn", "kick")
+    given = "drive : 1 (constant)" if drive == "drive" else f"own_drive : 1 (constant)\ndrive = {drive} : 1"
+    group = b2.NeuronGroup(
+        chunk.n_copies * population.size,
+        "\n".join([*lines, *(f"{name} : 1" for name in own), given.replace("(drive +", "(own_drive +")]),
+        threshold=neuron.threshold,
+        reset=neuron.reset.replace(";", "\n"),
+        refractory=neuron.refractory * b2.second if neuron.refractory else False,
+        method="exponential_euler" if len(neuron.states) == 1 else "rk2",
+        clock=parts.clock,
+        namespace=dict(neuron.numbers) | numbers | arrays,
+        name=f"L{index}",
+    )
+    for name, value in neuron.initial.items():
+        setattr(group, name, value)
+    setattr(group, "drive" if drive == "drive" else "own_drive", np.tile(population.drive, chunk.n_copies))
+
+    def arrive(x: Any, m: Any) -> dict[str, Any]:
+        state, brought = synapse.step(x, m)
+        used = {k: 0.0 if brought[k] is None else brought[k] for k in ("i_syn", "g_syn", "kick")}
+        return {**state, **used, "v": x.v + used["kick"], **dict.fromkeys(synapse.arrivals, 0.0)}
+
+    names = {k: Text(k) for k in (*own, *numbers, "v")}
+    group.run_regularly(as_code(arrive, names), when=f"upd_{index}", clock=parts.clock)
+    group.state_updater.when = f"upd_{index}"
+    group.state_updater.order = 1
+    _place(group, index)
+    return group
+
+
+def _synapses(
+    b2: Any, circuit: Circuit, projection: Projection, index: int, groups: Any, n_copies: int, clock: Any
+) -> list[Any]:
+    """Build all copies of a projection, apart by sign where the target keeps the signs apart."""
+    target = circuit.population(projection.target)
+    place = [p.name for p in circuit.populations].index(projection.target)
+    source, post, weight = projection.synapses()
+    lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
+    delay = max(0, round(projection.delay / circuit.dt) - lag) * circuit.dt
+    copies = np.arange(n_copies)[:, None]
+    made = []
+    for arrival in dict.fromkeys(arrival_of(target, sign) for sign in (1, -1)):
+        chosen = np.array([arrival_of(target, s) == arrival for s in (-1, 1)])[(weight > 0).astype(int)]
+        if not chosen.any():
+            continue
+        synapses = b2.Synapses(
+            groups[projection.source],
+            groups[projection.target],
+            "weight : 1 (constant)",
+            on_pre=f"{arrival}_post += weight",
+            delay=delay * b2.second,
+            clock=clock,
+            namespace={},
+            name=f"S{index}_{arrival}",
+        )
+        synapses.connect(
+            i=(copies * circuit.sizes[projection.source] + source[chosen]).ravel(),
+            j=(copies * target.size + post[chosen]).ravel(),
+        )
+        synapses.weight = np.tile(weight[chosen], n_copies)
+        synapses.pre.when = f"syn_{place}"
+        made.append(synapses)
+    return made
+
+
+@contextlib.contextmanager
+def preferences(b2: Any, target: str) -> Iterator[None]:
+    """Set Brian2's preferences for strict arithmetic inside the block, and put them back."""
+    flags, cache = "codegen.cpp.extra_compile_args_gcc", "codegen.runtime.cython.cache_dir"
+    wanted = {
+        "codegen.target": target,
+        "codegen.loop_invariant_optimisations": False,
+        flags: list(STRICT_FLAGS),
+        cache: str(cache_folder("cython-strict")),
+    }
+    before = {name: b2.prefs[name] for name in wanted}
+    for name, value in wanted.items():
+        b2.prefs[name] = value
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            b2.prefs[name] = value
+
+
+def import_brian2() -> Any:
+    """Import Brian2 from an empty folder (it would run a file ``brian_preferences`` of the current one)."""
+    if "brian2" not in sys.modules:
+        with private_folder():
+            import brian2
+    else:
+        import brian2
+    return brian2

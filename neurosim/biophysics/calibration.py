@@ -1,0 +1,240 @@
+"""Calibration: one gain and one bias a population, in sequence, so that a circuit on a higher rung answers as trained.
+
+Calibration stimuli are for this alone: nothing that is tested may be among them.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.biophysics import torch_engine
+from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.simulation import check_stimuli, make_chunk
+from neurosim.biophysics.torch_engine import Tensors
+from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
+from neurosim.runtime import pick_device, stream, track
+from neurosim.schema import InputError, same_stimuli
+
+BAND = (0.5, 2.0)
+COARSE_GAINS, COARSE_BIASES = np.geomspace(0.35, 36.0, 11), np.linspace(-0.4, 0.8, 7)
+FINE_GAINS, FINE_BIASES = np.geomspace(0.75, 1.33, 5), np.linspace(-0.1, 0.1, 5)
+MOST_COPIES = 2048
+SAMPLE = 256
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    gain: np.ndarray
+    bias: np.ndarray
+
+
+def calibrate(
+    circuit: Circuit,
+    stimuli: xr.DataArray,
+    expected: xr.DataArray,
+    *,
+    rng: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> tuple[Circuit, xr.Dataset]:
+    """Find for each population, in sequence, the gain and bias with which it answers most like the trained network.
+
+    All candidates of a population run at once, as copies, on the spikes of the calibrated populations before it. The
+    best one has the smallest ``mean squared error of the counts / their variance + log(rate ratio)^2``: counts of
+    single neurons and stimuli fix the slope and threshold of the f-I curve, the rate ratio its level.
+
+    Parameters
+    ----------
+    circuit : circuit with continuous neurons.
+    stimuli : calibration stimuli, as the circuit takes them; never stimuli that are tested.
+    expected : spikes of the trained network to them (stimulus, time, unit) with ``layer``.
+    rng : seed of noise and Poisson input.
+    device : torch device.
+
+    Returns
+    -------
+    the calibrated circuit, and a Dataset along ``layer``: ``gain``, ``bias`` (A), ``rate_ratio_before`` and
+    ``rate_ratio`` (1 is equal), and ``in_band``, whether the ratio is within 0.5..2; where not, a warning is logged.
+
+    Raises
+    ------
+    InputError : discrete neurons, other stimuli, or a layer that is missing in `expected` or silent there.
+    """
+    if circuit.is_discrete:
+        raise InputError(f"calibrate: {circuit.name!r} stands on rung 'exact': nothing is to be calibrated; climb.")
+    expected = same_stimuli(stimuli, expected, "calibrate")
+    shown = check_stimuli(circuit, stimuli)
+    n_steps = shown.n_time * circuit.substeps
+    chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, rng)
+    replayed: dict[str, Any] = {}
+    rows = []
+    for population in track(circuit.populations, f"calibrating {circuit.name}", progress=progress):
+        wanted = _wanted(expected, population)
+        part, shorter, chosen = _sample(up_to(circuit, population.name), population.name, chunk)
+        search = _LayerSearch(part, population.name, shorter, replayed, wanted[:, chosen], device)
+        gain, bias, before = search.search()
+        circuit = circuit.adjusted(population.name, gain, bias)
+        replayed[population.name] = spikes_of(circuit, population.name, chunk, replayed, device)
+        after = float(replayed[population.name].sum() / wanted.sum())
+        rows.append((gain, bias, before, after))
+        if not BAND[0] <= after <= BAND[1]:
+            logger.warning(
+                "calibrate: %r of %s fires at %.2f times the rate of the trained network, outside %g..%g",
+                population.name, circuit.name, after, *BAND,
+            )  # fmt: skip
+    gains, biases, before_all, after_all = np.asarray(rows).T
+    report = xr.Dataset(
+        {
+            "gain": ("layer", gains),
+            "bias": ("layer", biases, {"units": "A"}),
+            "rate_ratio_before": ("layer", before_all),
+            "rate_ratio": ("layer", after_all),
+            "in_band": ("layer", (after_all >= BAND[0]) & (after_all <= BAND[1])),
+        },
+        coords={"layer": [p.name for p in circuit.populations]},
+        attrs={"n_calibration_stimuli": len(shown.ids)},
+    )
+    return circuit, report
+
+
+def rheobase(population: Population) -> float:
+    """Return the constant current that brings the membrane of a leaky neuron to threshold, A: the unit of biases."""
+    p = population.parameters
+    if isinstance(p, HodgkinHuxleyParameters):
+        return p.g_leak * 20e-3
+    threshold = p.v_t if isinstance(p, AdExParameters) else p.v_threshold  # type: ignore[union-attr]
+    return float(p.g_leak * (threshold - p.e_leak))  # type: ignore[union-attr]
+
+
+def spikes_of(circuit: Circuit, name: str, chunk: Chunk, replayed: dict[str, Any], device: str) -> Any:
+    """Return the spikes (step, copy, neuron) of one population, those before it replayed."""
+    torch = torch_engine.import_torch()
+    part = up_to(circuit, name)
+    with torch.no_grad():
+        steps = [spikes[name] > 0 for spikes, _ in torch_engine.march(part, chunk, device=device, replayed=replayed)]
+    return torch.stack(steps)
+
+
+def up_to(circuit: Circuit, name: str) -> Circuit:
+    """Return the circuit without the populations that come after `name`."""
+    index = [p.name for p in circuit.populations].index(name)
+    kept = circuit.populations[: index + 1]
+    names = {"input", *(p.name for p in kept)}
+    inner = tuple(q for q in circuit.projections if q.source in names and q.target in names)
+    return replace(circuit, populations=kept, projections=inner, readout=None)
+
+
+def _wanted(expected: xr.DataArray, population: Population) -> np.ndarray:
+    own = expected["layer"].values == population.name
+    if own.sum() != population.size:
+        raise InputError(
+            f"calibrate: the expected spikes have {int(own.sum())} units of layer {population.name!r}, "
+            f"the circuit {population.size}."
+        )
+    counts = expected.transpose("stimulus", "time", "unit").values[:, :, own].sum(1)
+    if not counts.any():
+        raise InputError(f"calibrate: layer {population.name!r} of the trained network is silent; nothing to match.")
+    return counts
+
+
+def _sample(circuit: Circuit, name: str, chunk: Chunk) -> tuple[Circuit, Chunk, np.ndarray]:
+    """Return the circuit with only some neurons of a large population that does not project to itself, and which."""
+    population = circuit.population(name)
+    if population.size <= SAMPLE or any(q.source == name for q in circuit.projections):
+        return circuit, chunk, np.arange(population.size)
+    chosen = np.sort(stream(0, "calibrate", name).choice(population.size, SAMPLE, replace=False))
+    varying = {k: v[chosen] for k, v in population.varying.items()}
+    fewer = replace(population, size=SAMPLE, drive=population.drive[chosen], varying=varying)
+    projections = tuple(
+        replace(q, weights=q.weights[:, chosen]) if q.target == name else q for q in circuit.projections
+    )
+    populations = tuple(fewer if p.name == name else p for p in circuit.populations)
+    external = {k: v[:, :, chosen] if k == name else v for k, v in chunk.external.items()}
+    noise = {k: v[:, :, chosen] if k == name else v for k, v in chunk.noise.items()}
+    return (
+        replace(circuit, populations=populations, projections=projections),
+        replace(chunk, external=external, noise=noise),
+        chosen,
+    )
+
+
+class _LayerSearch:
+    """The search for gain and bias of one population."""
+
+    def __init__(
+        self, circuit: Circuit, name: str, chunk: Chunk, replayed: dict[str, Any], wanted: np.ndarray, device: str
+    ) -> None:
+        self.circuit, self.name, self.chunk, self.replayed = circuit, name, chunk, replayed
+        self.wanted, self.device = wanted, device
+        self.unit = rheobase(circuit.population(name))
+
+    def search(self) -> tuple[float, float, float]:
+        """Return gain, bias (A), and the rate ratio without them."""
+        start = self.cost(_Candidates(np.ones(1), np.zeros(1)))
+        grid = np.meshgrid(COARSE_GAINS, COARSE_BIASES, indexing="ij")
+        best = self.best(_Candidates(grid[0].ravel(), grid[1].ravel()))
+        for shrink in (1.0, 0.5, 0.25):
+            gains, biases = np.meshgrid(FINE_GAINS**shrink, FINE_BIASES * shrink, indexing="ij")
+            best = self.best(_Candidates(best[0] * gains.ravel(), best[1] + biases.ravel()))
+        return best[0], best[1] * self.unit, float(start[1][0])
+
+    def best(self, candidates: _Candidates) -> tuple[float, float]:
+        """Return gain and bias (rheobases) of the best candidate."""
+        pick = int(np.argmin(self.cost(candidates)[0]))
+        return float(candidates.gain[pick]), float(candidates.bias[pick])
+
+    def cost(self, candidates: _Candidates) -> tuple[np.ndarray, np.ndarray]:
+        """Return cost and rate ratio of every candidate."""
+        at_once = max(1, MOST_COPIES // self.chunk.n_copies)
+        parts = [
+            self.counts(candidates.gain[i : i + at_once], candidates.bias[i : i + at_once])
+            for i in range(0, len(candidates.gain), at_once)
+        ]
+        counts = np.concatenate(parts)
+        error = ((counts - self.wanted) ** 2).mean((1, 2)) / max(self.wanted.var(), 1e-12)
+        ratio = counts.mean((1, 2)) / self.wanted.mean()
+        return error + np.log(np.maximum(ratio, 1e-3)) ** 2, ratio
+
+    def counts(self, gain: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """Return spike counts (candidate, stimulus, neuron)."""
+        torch = torch_engine.import_torch()
+        where, n = pick_device(self.device), self.chunk.n_copies
+        population = self.circuit.population(self.name)
+
+        def column(values: np.ndarray) -> Any:
+            return torch.as_tensor(np.repeat(values, n)[:, None], device=where)
+
+        drive = torch.as_tensor(population.drive, device=where)
+        external = {k: np.tile(v, (len(gain), 1, 1)) * np.repeat(gain, n)[:, None, None]
+                    for k, v in self.chunk.external.items() if k == self.name}  # fmt: skip
+        noise = {k: np.tile(v, (1, len(gain), 1)) for k, v in self.chunk.noise.items() if k == self.name}
+        spikes = None if self.chunk.spikes is None else np.tile(self.chunk.spikes, (len(gain), 1, 1))
+        chunk = Chunk(n * len(gain), self.chunk.n_steps, spikes, external, noise)
+        tensors = Tensors(
+            drive={self.name: column(gain) * drive + column(bias) * self.unit}, gain={self.name: column(gain)}
+        )
+        replayed = {k: _Tiled(v, len(gain)) for k, v in self.replayed.items()}
+        total = torch.zeros(n * len(gain), population.size, device=where, dtype=torch.float64)
+        with torch.no_grad():
+            for fired, _ in torch_engine.march(
+                self.circuit, chunk, device=self.device, tensors=tensors, replayed=replayed
+            ):
+                total += fired[self.name]
+        return total.cpu().numpy().reshape(len(gain), n, population.size)
+
+
+class _Tiled:
+    """Spikes (step, copy, neuron) repeated along the copies, one step at a time."""
+
+    def __init__(self, spikes: Any, times: int) -> None:
+        self.spikes, self.times = spikes, times
+
+    def __getitem__(self, step: int) -> Any:
+        return self.spikes[step].repeat(self.times, 1)

@@ -1,0 +1,138 @@
+"""Free equations for a neuron, from Python only, and the guard that they pass before Brian2 sees them.
+
+Brian2 runs parts of an equation string as Python code while it reads it. So every string that is not our own is parsed
+first and may hold nothing but numbers, names, arithmetic, comparisons and known functions.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from neurosim.schema import InputError, suggest
+
+FUNCTIONS = ("exp", "log", "sqrt", "abs", "clip", "exprel", "expm1", "sin", "cos", "tan", "tanh", "int", "sign")
+PROVIDED = ("drive", "i_syn", "g_syn", "v")
+LONGEST = 2000
+_LINE = re.compile(r"^\s*(?:d(?P<state>[A-Za-z]\w*)/dt|(?P<name>[A-Za-z]\w*))\s*=(?P<formula>[^=].*)$")
+_ALLOWED = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.And, ast.Or, ast.Not,
+    ast.Gt, ast.GtE, ast.Lt, ast.LtE,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CustomNeuron:
+    """A neuron given by its equations, in plain numbers of SI units; engines based on Brian2 run it.
+
+    Parameters
+    ----------
+    equations : one a line, ``dx/dt = formula`` (per second) or ``x = formula``; ``v`` is the membrane. Formulas may
+        use ``drive``, ``i_syn`` and ``g_syn`` (A, S: the synapses bring the current ``i_syn - g_syn*v``).
+    threshold : condition of a spike.
+    reset : assignments at a spike, separated by ``;``.
+    numbers : the constants that the formulas name.
+    initial : initial value of each variable; 0 where absent.
+    refractory : time after a spike during which no other is sent, s.
+
+    Raises
+    ------
+    InputError : a formula holds anything but numbers, known names, arithmetic, comparisons and known functions.
+
+    Examples
+    --------
+    >>> CustomNeuron("dv/dt = (drive - v) / tau", "v > 1", "v = 0", {"tau": 10e-3}).states
+    ('v',)
+    """
+
+    equations: str
+    threshold: str
+    reset: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    initial: Mapping[str, float] = field(default_factory=dict)
+    refractory: float = 0.0
+
+    def __post_init__(self) -> None:
+        lines = self.lines()
+        known = {*(name for name, _, _ in lines), *self.numbers, *PROVIDED}
+        if "v" not in self.states:
+            raise InputError("CustomNeuron: the equations need a line 'dv/dt = ...' for the membrane.")
+        for key, value in {**self.numbers, **self.initial}.items():
+            if not key.isidentifier() or key.startswith("_") or not isinstance(value, int | float) or math.isnan(value):
+                raise InputError(f"CustomNeuron: {key!r} = {value!r} is not a name and a number.")
+        for _, _, formula in lines:
+            check_formula(formula, known)
+        check_formula(self.threshold, known)
+        for assignment in filter(None, (a.strip() for a in self.reset.split(";"))):
+            name, formula = _split_assignment(assignment)
+            if name not in self.states:
+                raise InputError(f"CustomNeuron: the reset assigns {name!r}, which is no state of the neuron.")
+            check_formula(formula, known)
+        if not 0 <= self.refractory <= 1:
+            raise InputError(f"CustomNeuron: refractory = {self.refractory!r} is outside 0..1 s.")
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the variables that have a differential equation."""
+        return tuple(name for name, is_state, _ in self.lines() if is_state)
+
+    def lines(self) -> list[tuple[str, bool, str]]:
+        """Return (name, has a differential equation, formula) of every line."""
+        found = []
+        for line in filter(None, (part.strip() for part in self.equations.splitlines())):
+            match = _LINE.match(line)
+            if match is None or len(line) > LONGEST:
+                raise InputError(f"CustomNeuron: cannot read the line {line[:80]!r}; write 'dx/dt = ...' or 'x = ...'.")
+            name = match["state"] or match["name"]
+            if name in FUNCTIONS or name in ("t", "dt", "i", "N", "xi", "lastspike", "not_refractory"):
+                raise InputError(f"CustomNeuron: {name!r} has a meaning of its own; choose another name.")
+            found.append((name, match["state"] is not None, match["formula"].strip()))
+        return found
+
+
+def check_formula(formula: str, known: set[str]) -> None:
+    """Raise unless `formula` is arithmetic on numbers and `known` names.
+
+    >>> check_formula("exp(v/2) + 1", {"v"})
+    >>> check_formula("v.__class__", {"v"})
+    Traceback (most recent call last):
+    neurosim.schema.InputError: the formula 'v.__class__' holds Attribute, which is not arithmetic.
+    """
+    if len(formula) > LONGEST or any(mark in formula for mark in "'\"`\\\n#@;"):
+        raise InputError(f"the formula {formula[:80]!r} is too long or holds quotes or other marks.")
+    try:
+        tree = ast.parse(formula, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"the formula {formula[:80]!r} cannot be read.") from error
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise InputError(f"the formula {formula[:80]!r} holds {type(node).__name__}, which is not arithmetic.")
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else "?"
+            if name not in FUNCTIONS or node.keywords:
+                raise InputError(
+                    f"the formula calls {name!r}; known: {', '.join(FUNCTIONS)}.{suggest(name, FUNCTIONS)}"
+                )
+        elif isinstance(node, ast.Name) and node.id not in known and node.id not in FUNCTIONS:
+            raise InputError(
+                f"the formula names {node.id!r}; known: {', '.join(sorted(known))}.{suggest(node.id, known)}"
+            )
+        elif isinstance(node, ast.Constant) and (
+            isinstance(node.value, bool) or not isinstance(node.value, int | float)
+        ):
+            raise InputError(f"the formula holds {node.value!r}, which is not a number.")
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
+            if not isinstance(power, ast.Constant) or abs(power.value) > 16:  # type: ignore[operator, arg-type]
+                raise InputError(f"the formula {formula[:80]!r} has a power that is not a number up to 16.")
+
+
+def _split_assignment(assignment: str) -> tuple[str, str]:
+    match = re.match(r"^([A-Za-z]\w*)\s*(\+=|-=|\*=|=)(?!=)(.*)$", assignment)
+    if match is None:
+        raise InputError(f"CustomNeuron: cannot read the reset {assignment[:80]!r}; write 'v = ...' or 'w += ...'.")
+    return match[1], match[3]

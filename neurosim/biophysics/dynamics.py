@@ -1,0 +1,117 @@
+"""What the engines share: the step of a population, its numbers, and what goes into and comes out of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.formulas import Step
+from neurosim.biophysics.neurons import MODELS
+from neurosim.biophysics.synapses import SYNAPSE_MODELS
+from neurosim.parameters import as_dict
+from neurosim.schema import InputError, suggest
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What some copies of a circuit are shown; a copy is one trial of one stimulus.
+
+    Parameters
+    ----------
+    n_copies : number of copies. n_steps : number of simulation steps of ``circuit.dt``.
+    spikes : input spikes (copy, time, input unit), one sample every ``circuit.step``; None where there are none.
+    external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
+    noise : standard normal numbers of a population, (simulation step, copy, neuron).
+    """
+
+    n_copies: int
+    n_steps: int
+    spikes: np.ndarray | None = None
+    external: Mapping[str, np.ndarray] = field(default_factory=dict)
+    noise: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Spikes of one population: simulation step, copy and neuron of each, sorted by step, copy and neuron."""
+
+    step: np.ndarray
+    copy: np.ndarray
+    neuron: np.ndarray
+
+    @staticmethod
+    def sorted(step: np.ndarray, copy: np.ndarray, neuron: np.ndarray) -> Events:
+        """Return events in their canonical order, which no engine, chunk or thread changes."""
+        order = np.lexsort((neuron, copy, step))
+        return Events(step[order], copy[order], neuron[order])
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came out: spikes of every population, and the membrane (copy, step, watched neuron) of some."""
+
+    events: Mapping[str, Events]
+    membrane: Mapping[str, np.ndarray]
+
+
+def constants_of(population: Population, dt: float) -> dict[str, Any]:
+    """Return every number that the formulas of a population name, one or one a neuron, and its choices as words."""
+    neuron, synapse = MODELS[type(population.parameters)], SYNAPSE_MODELS[type(population.synapses)]
+    numbers = as_dict(population.parameters) | {
+        k: v for k, v in population.varying.items() if k in as_dict(population.parameters)
+    }
+    constants = neuron.constants(numbers, dt) | synapse.constants(as_dict(population.synapses), dt)
+    unknown = [k for k in population.varying if k not in constants and k not in numbers and k != "noise_scale"]
+    if unknown:
+        raise InputError(
+            f"Population {population.name!r}: varying {unknown[0]!r} is no number of its model. "
+            f"Known: {', '.join(dict.fromkeys([*numbers, *constants]))}.{suggest(unknown[0], constants)}"
+        )
+    constants |= {k: v for k, v in population.varying.items() if k in constants}
+    if population.noise:
+        a_step = 1.0 if neuron.is_discrete else np.sqrt(1 - constants["leak_decay"] ** 2)
+        constants["noise_scale"] = population.varying.get("noise_scale", population.noise * a_step)
+    return constants
+
+
+def initial_state(population: Population, constants: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value from which every variable of a population starts, one or one a neuron."""
+    neuron, synapse = MODELS[type(population.parameters)], SYNAPSE_MODELS[type(population.synapses)]
+    state = {k: constants[v] if isinstance(v, str) else v for k, v in neuron.state.items()}
+    return state | dict.fromkeys((*synapse.state, *synapse.arrivals), 0.0)
+
+
+def population_step(population: Population) -> Step:
+    """Return the step of a population: its synapses, then its membrane; arrivals are used up."""
+    neuron, synapse = MODELS[type(population.parameters)], SYNAPSE_MODELS[type(population.synapses)]
+
+    def step(x: Any, m: Any) -> dict[str, Any]:
+        synaptic, brought = synapse.step(x, m)
+        x.__dict__.update(brought)
+        x.noise = x.noise_scale * x.xi if population.noise else None
+        return {**synaptic, **neuron.update(x, m), **dict.fromkeys(synapse.arrivals, 0.0)}
+
+    return step
+
+
+def arrival_of(population: Population, sign: int) -> str:
+    """Return the variable in which weights of this sign (1 or -1) arrive."""
+    arrivals = SYNAPSE_MODELS[type(population.synapses)].arrivals
+    return arrivals[0] if sign > 0 or len(arrivals) == 1 else arrivals[1]
+
+
+def check_exploded(circuit: Circuit, events: Mapping[str, Events], chunk: Chunk) -> None:
+    """Raise when a continuous population fires in more than half of all simulation steps: it has exploded."""
+    if circuit.is_discrete or circuit.substeps == 1:
+        return
+    for name, spikes in events.items():
+        places = chunk.n_copies * circuit.population(name).size * chunk.n_steps
+        if len(spikes.step) > 0.5 * places:
+            raise InputError(
+                f"simulate: {name!r} of {circuit.name} exploded: {len(spikes.step) / places:.0%} of all steps hold a "
+                "spike; give it a refractory period, or weaken its recurrent weights."
+            )

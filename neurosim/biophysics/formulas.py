@@ -1,0 +1,127 @@
+"""One formula, two readers: a model's step is written once and read as Brian2 code or computed on tensors.
+
+A step is a function of the variables ``x`` and the functions ``m``. Given numbers or tensors it computes; given
+:class:`Text` it writes down the same operations in the same order, so that every engine rounds alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+Step = Callable[[Any, Any], Mapping[str, Any]]
+
+
+class Text:
+    """The text of an expression in Brian2's language; arithmetic on it writes more text.
+
+    >>> v = Text("v")
+    >>> (2.0 * v + 1.0).code
+    '((2.0 * v) + 1.0)'
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def __add__(self, other: object) -> Text:
+        return Text(f"({self.code} + {_code(other)})")
+
+    def __radd__(self, other: object) -> Text:
+        return Text(f"({_code(other)} + {self.code})")
+
+    def __sub__(self, other: object) -> Text:
+        return Text(f"({self.code} - {_code(other)})")
+
+    def __rsub__(self, other: object) -> Text:
+        return Text(f"({_code(other)} - {self.code})")
+
+    def __mul__(self, other: object) -> Text:
+        return Text(f"({self.code} * {_code(other)})")
+
+    def __rmul__(self, other: object) -> Text:
+        return Text(f"({_code(other)} * {self.code})")
+
+    def __truediv__(self, other: object) -> Text:
+        return Text(f"({self.code} / {_code(other)})")
+
+    def __rtruediv__(self, other: object) -> Text:
+        return Text(f"({_code(other)} / {self.code})")
+
+    def __neg__(self) -> Text:
+        return Text(f"(-{self.code})")
+
+
+class TextFunctions:
+    """The functions of a step, as Brian2 code; `lines` collects what :meth:`let` names."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def let(self, name: str, value: Any) -> Text:
+        """Compute `value` once under a name."""
+        self.lines.append(f"{name} = {_code(value)}")
+        return Text(name)
+
+    def exp(self, value: Any) -> Text:
+        """Exponential function."""
+        return Text(f"exp({_code(value)})")
+
+    def exprel(self, value: Any) -> Text:
+        """``(exp(x) - 1) / x``, which is 1 at 0."""
+        return Text(f"exprel({_code(value)})")
+
+    def at_most(self, value: Any, highest: float) -> Text:
+        """Return `value`, or `highest` where it is larger."""
+        return Text(f"clip({_code(value)}, -1e300, {highest!r})")
+
+    def is_positive(self, value: Any) -> Text:
+        """1 where `value` is above 0, else 0."""
+        return Text(f"(1.0*int({_code(value)} > 0))")
+
+
+class TensorFunctions:
+    """The functions of a step, on tensors of the module `torch`; spikes get a surrogate gradient on request."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+        self.exp = torch.exp
+
+    def let(self, name: str, value: Any) -> Any:
+        """Return `value`: tensors need no name."""
+        return value
+
+    def exprel(self, value: Any) -> Any:
+        """``(exp(x) - 1) / x``, with the series next to 0."""
+        small = value.abs() < 1e-5
+        safe = self.torch.where(small, 1.0, value)
+        return self.torch.where(small, 1.0 + value / 2, self.torch.expm1(safe) / safe)
+
+    def at_most(self, value: Any, highest: float) -> Any:
+        """Return `value`, or `highest` where it is larger."""
+        return value.clamp(max=highest)
+
+    def is_positive(self, value: Any) -> Any:
+        """1 where `value` is above 0, else 0."""
+        return (value > 0).to(value.dtype)
+
+
+def as_code(step: Step, variables: Mapping[str, Any]) -> str:
+    """Return a step as Brian2 statements: intermediate values, all new values, then their assignment.
+
+    >>> as_code(lambda x, m: {"v": 0.5 * x.v, "w": x.v}, {"v": Text("v"), "w": Text("w")}).splitlines()
+    ['new_v = (0.5 * v)', 'new_w = v', 'v = new_v', 'w = new_w']
+    """
+    functions = TextFunctions()
+    new = step(SimpleNamespace(**variables), functions)
+    lines = [*functions.lines, *(f"new_{name} = {_code(value)}" for name, value in new.items())]
+    return "\n".join([*lines, *(f"{name} = new_{name}" for name in new)])
+
+
+def as_expression(formula: Callable[[Any, Any], Any], variables: Mapping[str, Any]) -> str:
+    """Return a formula as one Brian2 expression."""
+    return _code(formula(SimpleNamespace(**variables), TextFunctions()))
+
+
+def _code(value: object) -> str:
+    return value.code if isinstance(value, Text) else repr(float(value))  # type: ignore[arg-type]

@@ -1,0 +1,61 @@
+"""The leaky integrate-and-fire neuron of trained networks, in whole steps (``snntorch.Leaky``, NIR's LIF and IF).
+
+``v[k] = beta v[k-1] + I[k]``; the resets are those of :class:`~neurosim.parameters.DiscreteLIFParameters`.
+https://doi.org/10.1109/JPROC.2023.3308088, https://doi.org/10.1038/s41467-024-52259-9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neurosim.biophysics.neurons.model import Constants, NeuronModel, decay
+from neurosim.parameters import DiscreteLIFParameters
+
+
+def constants(p: Mapping[str, Any], dt: float) -> Constants:
+    """Return decay and threshold, and which reset it is."""
+    numbers = {"beta": decay(p["dt"], p["tau_mem"]), "threshold": p["threshold"], "v_reset": p["v_reset"]}
+    return numbers | {"reset_kind": p["reset"]}
+
+
+def after_reset(x: Any, m: Any, current: Any) -> Any:
+    """Return the membrane of this step: leak, input, and what a spike of the step before still has to do."""
+    if x.reset_kind in ("immediate", "interpolated", "none"):
+        return x.beta * x.v + current
+    fired = m.let("fired", m.is_positive(x.v - x.threshold))
+    if x.reset_kind == "subtract":
+        return x.beta * x.v + current - fired * x.threshold
+    if x.reset_kind == "zero":
+        return x.beta * (x.v * (1.0 - fired)) + current
+    return (x.beta * x.v + current) * (1.0 - fired)
+
+
+def update(x: Any, m: Any) -> dict[str, Any]:
+    """Leak and add the input of this step."""
+    current = m.let("current", x.kick + x.drive if x.noise is None else x.kick + x.drive + x.noise)
+    new = {"v": after_reset(x, m, current)}
+    return new | {"last_current": current} if x.reset_kind == "interpolated" else new
+
+
+def distance(x: Any, m: Any) -> Any:
+    """Return how far the membrane is above threshold."""
+    return x.v - x.threshold
+
+
+def reset(x: Any, m: Any) -> dict[str, Any]:
+    """Set the membrane of a neuron that spiked, where the reset belongs to the same step.
+
+    Interpolated: with the input held still the membrane runs towards ``target``; a neuron that starts again from
+    ``v_reset`` at the moment of crossing ends the step at
+    ``target - (target - v_reset)(target - v)/(target - threshold)``.
+    """
+    if x.reset_kind == "immediate":
+        return {"v": x.v_reset}
+    if x.reset_kind == "interpolated":
+        target = x.last_current / (1.0 - x.beta)
+        return {"v": target - (target - x.v_reset) * ((target - x.v) / (target - x.threshold))}
+    return {}
+
+
+MODEL = NeuronModel(DiscreteLIFParameters, {"v": 0.0, "last_current": 0.0}, constants, update, distance, reset)

@@ -1,0 +1,99 @@
+"""The Hodgkin-Huxley neuron with the kinetics of Traub and Miles, as in the benchmarks of Brette et al. (2007).
+
+``C dv/dt = g_leak (e_leak - v) + g_na m^3 h (e_na - v) + g_k n^4 (e_k - v) + I``
+(https://doi.org/10.1007/s10827-007-0038-6). Gates and membrane move in turn, each by the exponential Euler method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import exprel
+
+from neurosim.biophysics.neurons.model import Constants, NeuronModel, membrane_after_step, membrane_constants
+from neurosim.parameters import HodgkinHuxleyParameters
+
+PER_MS, PER_MV = 1e3, 1e3
+
+
+def rates(u: Any, m: Any) -> dict[str, tuple[Any, Any]]:
+    """Return opening and closing rates (per ms) of the gates, at `u` mV above ``v_shift``."""
+    return {
+        "m": (1.28 / m.exprel((13.0 - u) / 4.0), 1.4 / m.exprel((u - 40.0) / 5.0)),
+        "h": (0.128 * m.exp((17.0 - u) / 18.0), 4.0 / (1.0 + m.exp((40.0 - u) / 5.0))),
+        "n": (0.16 / m.exprel((15.0 - u) / 5.0), 0.5 * m.exp((10.0 - u) / 40.0)),
+    }
+
+
+def constants(p: Mapping[str, Any], dt: float) -> Constants:
+    """Return the constants of the membrane and the state in which it rests."""
+    own = {name: p[name] for name in ("g_na", "g_k", "e_na", "e_k", "v_shift", "v_spike")}
+    return membrane_constants(p, dt) | own | {"dt_ms": dt * PER_MS} | resting_state(p)
+
+
+def resting_state(p: Mapping[str, Any]) -> Constants:
+    """Return membrane and gates at rest, where the currents without input cancel."""
+
+    def gates(v: np.ndarray) -> dict[str, np.ndarray]:
+        return {k: a / (a + b) for k, (a, b) in rates((v - p["v_shift"]) * PER_MV, _Numpy).items()}
+
+    def current(v: np.ndarray) -> np.ndarray:
+        g = gates(v)
+        sodium = p["g_na"] * g["m"] ** 3 * g["h"] * (p["e_na"] - v)
+        return p["g_leak"] * (p["e_leak"] - v) + sodium + p["g_k"] * g["n"] ** 4 * (p["e_k"] - v)
+
+    n = np.broadcast(*p.values()).shape
+    grid = np.linspace(np.minimum(p["e_k"], p["e_leak"]) - 1e-3, p["e_na"], 400) * np.ones(n)
+    first = np.argmax(np.stack([current(v) for v in grid]) <= 0, axis=0)
+    low, high = (np.take_along_axis(grid, first[None] + k, axis=0)[0] for k in (-1, 0))
+    for _ in range(60):
+        middle = (low + high) / 2
+        outward = current(middle) <= 0
+        low, high = np.where(outward, low, middle), np.where(outward, middle, high)
+    v = (low + high) / 2
+    return {name: value[()] for name, value in {"v_rest": v, **{f"{k}_rest": g for k, g in gates(v).items()}}.items()}
+
+
+class _Numpy:
+    exp = np.exp
+
+    @staticmethod
+    def exprel(value: np.ndarray) -> np.ndarray:
+        return exprel(value)
+
+
+def update(x: Any, m: Any) -> dict[str, Any]:
+    """Move the gates with the membrane of the step before, then the membrane with the new gates."""
+    u = m.let("u", (x.v - x.v_shift) * PER_MV)
+    new = {}
+    for gate, (rate, closing) in rates(u, m).items():
+        opening = m.let(f"opening_{gate}", rate)
+        both = m.let(f"both_{gate}", opening + closing)
+        steady = m.let(f"steady_{gate}", opening / both)
+        new[gate] = m.let(f"moved_{gate}", steady + (getattr(x, gate) - steady) * m.exp(-x.dt_ms * both))
+    sodium = m.let("g_sodium", x.g_na * (new["m"] * new["m"] * new["m"] * new["h"]))
+    potassium = m.let("g_potassium", x.g_k * (new["n"] * new["n"] * new["n"] * new["n"]))
+    v = membrane_after_step(x, m, sodium * x.e_na + potassium * x.e_k, sodium + potassium)
+    return new | {"v": v, "above": m.is_positive(x.v - x.v_spike)}
+
+
+def distance(x: Any, m: Any) -> Any:
+    """Return how far the membrane is above `v_spike`, V, negative where it was above it before."""
+    return (x.v - x.v_spike) * (1.0 - x.above) - x.above
+
+
+def reset(x: Any, m: Any) -> dict[str, Any]:
+    """Leave everything to the currents: there is no reset."""
+    return {}
+
+
+MODEL = NeuronModel(
+    HodgkinHuxleyParameters,
+    {"v": "v_rest", "m": "m_rest", "h": "h_rest", "n": "n_rest", "above": 0.0},
+    constants,
+    update,
+    distance,
+    reset,
+)

@@ -1,0 +1,91 @@
+"""Experiments on circuits: lesion, silence, stimulate and noise, in the words of ``schema.Perturbation``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from neurosim.biophysics.calibration import rheobase
+from neurosim.biophysics.circuit import Circuit, Population, Projection
+from neurosim.biophysics.dynamics import constants_of
+from neurosim.schema import Perturbation
+
+
+def perturb_circuit(circuit: Circuit, perturbation: Perturbation) -> Circuit:
+    """Return the circuit with some units lesioned, silenced, stimulated or made noisy.
+
+    Parameters
+    ----------
+    circuit : any circuit of models known by name.
+    perturbation : what is done to whom; amounts are in rheobases, or threshold units where neurons are discrete.
+
+    Raises
+    ------
+    InputError : no such population or unit.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics.circuit import Input
+    >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> neurons = Population("out", 2, DiscreteLIFParameters())
+    >>> circuit = Circuit("c", Input(1), (neurons,), (Projection("input", "out", [[1.0, 2.0]]),), 1e-3, 1e-3)
+    >>> perturb_circuit(circuit, Perturbation("lesion", "out", [1])).projections[0].weights
+    array([[1., 0.]])
+    """
+    population = circuit.population(perturbation.layer)
+    chosen = perturbation.chosen(population.size)
+    if perturbation.kind in ("lesion", "silence"):
+        return _cut(circuit, population, chosen)
+    changed = np.zeros(population.size)
+    changed[chosen] = perturbation.amount * _unit(population)
+    if perturbation.kind == "stimulate":
+        return circuit.with_population(population.name, drive=population.drive + changed)
+    return _noisy(circuit, population, chosen, perturbation.amount)
+
+
+def _unit(population: Population) -> np.ndarray | float:
+    """Return what brings a resting neuron to threshold: a current (A), or the input of one discrete step."""
+    if not population.is_discrete:
+        return rheobase(population)
+    return constants_of(population, population.parameters.dt)["threshold"]  # type: ignore[union-attr]
+
+
+def _cut(circuit: Circuit, population: Population, chosen: np.ndarray) -> Circuit:
+    """Take away all connections of some neurons and hold them well below threshold."""
+    keep = np.ones(population.size)
+    keep[chosen] = 0.0
+
+    def cut(q: Projection) -> Projection:
+        dense = isinstance(q.weights, np.ndarray)
+        weights = q.weights
+        if q.target == population.name:
+            weights = weights * keep if dense else weights.multiply(keep[None]).tocsr()
+        if q.source == population.name:
+            weights = weights * keep[:, None] if dense else weights.multiply(keep[:, None]).tocsr()
+        return replace(q, weights=weights)
+
+    readout = circuit.readout
+    if readout is not None and readout.source == population.name:
+        dense = isinstance(readout.weights, np.ndarray)
+        cut_weights = readout.weights * keep[:, None] if dense else readout.weights.multiply(keep[:, None]).tocsr()
+        readout = replace(readout, weights=cut_weights)
+    drive = np.where(keep > 0, population.drive, -_unit(population))
+    changed = replace(circuit, projections=tuple(cut(q) for q in circuit.projections), readout=readout)
+    return changed.with_population(population.name, drive=drive)
+
+
+def _noisy(circuit: Circuit, population: Population, chosen: np.ndarray, amount: float) -> Circuit:
+    """Add noise whose standard deviation on the free membrane is `amount` times the way from rest to threshold."""
+    if population.is_discrete:
+        size, a_step = amount * np.asarray(_unit(population)), 1.0
+    else:
+        constants = constants_of(population, circuit.dt)
+        size = np.asarray(amount * rheobase(population) / population.parameters.g_leak)  # type: ignore[union-attr]
+        a_step = np.sqrt(1 - constants["leak_decay"] ** 2)
+    before = np.broadcast_to(constants_of(population, circuit.dt).get("noise_scale", 0.0), (population.size,))
+    scale = np.array(before)
+    scale[chosen] = np.sqrt(scale[chosen] ** 2 + (np.broadcast_to(size * a_step, (population.size,))[chosen]) ** 2)
+    varying = {**population.varying, "noise_scale": scale}
+    largest = max(population.noise, float(np.max(size)))
+    return circuit.with_population(population.name, noise=largest, varying=varying)

@@ -1,0 +1,319 @@
+"""Retuning: beyond calibration, gains, thresholds, biases and weights are learned on the biological circuit itself.
+
+By surrogate gradients through the torch engine (https://doi.org/10.1109/MSP.2019.2931595), which learn the task, or by
+homeostasis, which knows no task and only brings every neuron back to the rate that it had in the trained network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import scipy.sparse
+import xarray as xr
+
+from neurosim.biophysics import torch_engine
+from neurosim.biophysics.calibration import rheobase
+from neurosim.biophysics.circuit import INPUT, Circuit, Population
+from neurosim.biophysics.simulation import check_stimuli, make_chunk, simulate
+from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
+from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
+from neurosim.runtime import pick_device, stream, torch_seeded, track
+from neurosim.schema import InputError, same_stimuli, suggest
+
+Tuned = Literal["gain", "bias", "threshold", "weights"]
+TUNED: tuple[str, ...] = get_args(Tuned)
+Shown = xr.DataArray | Callable[[int], xr.DataArray]
+
+
+@dataclass(frozen=True)
+class RetuningOptions:
+    """How a circuit is retuned.
+
+    Parameters
+    ----------
+    tune : what is learned, a number a neuron: "gain" of its input, "bias", "threshold"; and "weights", one a synapse.
+    epochs, batch_size, learning_rate : passes over the stimuli, stimuli a step, largest rate of Adam.
+    clip : largest norm of the gradient.
+    """
+
+    tune: Sequence[Tuned] = ("gain", "bias", "threshold")
+    epochs: int = 5
+    batch_size: int = 64
+    learning_rate: float = 0.03
+    clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in self.tune:
+            if name not in TUNED:
+                raise InputError(
+                    f"RetuningOptions: cannot tune {name!r}. Known: {', '.join(TUNED)}.{suggest(name, TUNED)}"
+                )
+        if not self.tune or self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < 10:
+            raise InputError(
+                f"RetuningOptions: tune, epochs and batch_size >= 1, learning_rate in 0..10 asked, found {self}."
+            )
+
+
+def retune(
+    circuit: Circuit,
+    stimuli: Shown,
+    categories: Sequence[str],
+    options: RetuningOptions | None = None,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> tuple[Circuit, xr.Dataset]:
+    """Learn gains, biases, thresholds (and weights) of a circuit by surrogate gradients, so that it keeps its task.
+
+    Parameters
+    ----------
+    circuit : circuit with continuous neurons; calibrate it first.
+    stimuli : training stimuli with ``category``, as the circuit takes them; or a function of the epoch that gives them,
+        such as newly drawn input spikes of the same images. Never stimuli that are tested.
+    categories : names of the categories, in the order of the neurons (or columns of the readout) that name them.
+    options : what is learned and how.
+    seed : seed of the order of stimuli, of noise and of Poisson input.
+    device : torch device; "auto" is the GPU where there is one.
+
+    Returns
+    -------
+    the retuned circuit, and a Dataset along ``epoch``: ``loss`` and ``accuracy`` on the training stimuli.
+
+    Raises
+    ------
+    InputError : discrete neurons, no or unknown category labels, as many categories as no layer has, or a loss that is
+        not finite.
+    """
+    torch = torch_engine.import_torch()
+    options = options or RetuningOptions()
+    _check(circuit, categories)
+    where = pick_device(device)
+    losses, accuracies = [], []
+    with torch_seeded(seed):
+        learned = _Learned(torch, circuit, options.tune, where)
+        optimizer = torch.optim.Adam(learned.parameters(), lr=options.learning_rate)
+        first = stimuli(0) if callable(stimuli) else stimuli
+        n_batches = -(-first.sizes["stimulus"] // options.batch_size)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, options.learning_rate, total_steps=options.epochs * n_batches
+        )
+        for epoch in track(range(options.epochs), f"retuning {circuit.name}", progress=progress):
+            given = stimuli(epoch) if callable(stimuli) else stimuli
+            shown, labels = check_stimuli(circuit, given), _labels(given, categories)
+            order = stream(seed, "retune", epoch).permutation(len(labels))
+            total, right = 0.0, 0
+            for start in range(0, len(order), options.batch_size):
+                batch = order[start : start + options.batch_size]
+                chunk = make_chunk(
+                    circuit, shown, [(int(s), epoch) for s in batch], shown.n_time * circuit.substeps, seed
+                )
+                logits = learned.logits(chunk, shown.n_time)
+                truth = torch.as_tensor(labels[batch], device=where)
+                loss = torch.nn.functional.cross_entropy(logits, truth)
+                if not torch.isfinite(loss):
+                    raise InputError(f"retune: the loss is {loss.item()} in epoch {epoch}; lower the learning_rate.")
+                optimizer.zero_grad()
+                loss.backward()
+                learned.drop_infinite_gradients()
+                torch.nn.utils.clip_grad_norm_(learned.parameters(), options.clip)
+                optimizer.step()
+                schedule.step()
+                total += loss.item() * len(batch)
+                right += int((logits.argmax(1) == truth).sum())
+            losses.append(total / len(order))
+            accuracies.append(right / len(order))
+        tuned = learned.circuit()
+    history = xr.Dataset(
+        {"loss": ("epoch", losses), "accuracy": ("epoch", accuracies)},
+        coords={"epoch": np.arange(options.epochs)},
+        attrs={"tuned": ", ".join(options.tune), "n_stimuli": first.sizes["stimulus"]},
+    )
+    return tuned, history
+
+
+def homeostasis(
+    circuit: Circuit,
+    stimuli: xr.DataArray,
+    expected: xr.DataArray,
+    *,
+    rounds: int = 20,
+    rate: float = 0.2,
+    rng: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> tuple[Circuit, xr.Dataset]:
+    """Move the bias of every neuron until it fires as often as in the trained network, without knowing the task.
+
+    Each round adds ``rate`` x (wanted - found) / (wanted + found) rheobases to the bias, for all neurons at once: the
+    multiplicative rule of synaptic scaling (https://doi.org/10.1038/36103) on intrinsic excitability.
+
+    Parameters
+    ----------
+    circuit, stimuli, expected, rng, device : as for :func:`~neurosim.biophysics.calibration.calibrate`.
+    rounds : number of rounds.
+    rate : step of a round, rheobases.
+
+    Returns
+    -------
+    the circuit, and a Dataset along ``layer``: the mean ``|log2 rate ratio|`` of its neurons ``before`` and ``after``.
+    """
+    expected = same_stimuli(stimuli, expected, "homeostasis")
+    wanted = expected.transpose("stimulus", "time", "unit").values.sum(1).mean(0)
+    layers = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
+    if expected.sizes["unit"] != len(layers):
+        raise InputError(
+            f"homeostasis: the expected spikes have {expected.sizes['unit']} units, the circuit {len(layers)}."
+        )
+    misses = []
+    for k in track(range(rounds + 1), f"homeostasis of {circuit.name}", progress=progress):
+        answers = simulate(circuit, stimuli, engine="torch", device=device, rng=rng, progress=False)
+        found = answers.values.sum(1).mean(0)
+        misses.append(np.abs(np.log2((found + 0.05) / (wanted + 0.05))))
+        if k == rounds:
+            break
+        change = rate * (wanted - found) / (wanted + found + 0.05)
+        for p in circuit.populations:
+            circuit = circuit.with_population(p.name, drive=p.drive + change[layers == p.name] * rheobase(p))
+    columns = [[float(m[layers == p.name].mean()) for p in circuit.populations] for m in (misses[0], misses[-1])]
+    names = [p.name for p in circuit.populations]
+    report = xr.Dataset(
+        {"before": ("layer", columns[0]), "after": ("layer", columns[1])},
+        coords={"layer": names},
+        attrs={"rounds": rounds, "n_stimuli": stimuli.sizes["stimulus"]},
+    )
+    return circuit, report
+
+
+class _Learned:
+    """The numbers of a circuit that are learned, each near 0 at the start, and the circuit that they make."""
+
+    def __init__(self, torch: Any, circuit: Circuit, tune: Sequence[str], where: str) -> None:
+        self.torch, self.original, self.where = torch, circuit, where
+        self.parts: dict[tuple[str, str], Any] = {}
+        for p in circuit.populations:
+            for what in ("gain", "bias", "threshold"):
+                if what in tune:
+                    self.parts[p.name, what] = torch.zeros(p.size, device=where, requires_grad=True)
+        self.weights: dict[int, Any] = {}
+        if "weights" in tune:
+            for i, q in enumerate(circuit.projections):
+                if q.weights.shape[0] * q.weights.shape[1] > DENSE_LIMIT:
+                    raise InputError(f"retune: {q.source}->{q.target} is too large for its weights to be learned.")
+                if not (q.source == INPUT and circuit.inputs.kind == "current"):
+                    self.weights[i] = torch.zeros(q.weights.shape, device=where, requires_grad=True)
+
+    def parameters(self) -> list[Any]:
+        """Return all tensors that are learned."""
+        return [*self.parts.values(), *self.weights.values()]
+
+    def drop_infinite_gradients(self) -> None:
+        """Set the gradient of a neuron to 0 where it is not finite, as stiff membranes can make it."""
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                self.torch.nan_to_num_(parameter.grad, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def logits(self, chunk: Any, n_time: int) -> Any:
+        """Return logits (copy, category): spike counts of the last population, or the readout of their mean."""
+        readout = self.original.readout
+        name = readout.source if readout else self.original.populations[-1].name
+        total = 0.0
+        for spikes, _ in torch_engine.march(
+            self.original, chunk, device=self.where, single=True, tensors=self.tensors()
+        ):
+            total = total + spikes[name]
+        if readout is None:
+            return total
+        weights = scipy.sparse.csr_array(readout.weights).toarray()
+        tensor = self.torch.as_tensor(weights, device=self.where, dtype=self.torch.float32)
+        bias = self.torch.as_tensor(readout.bias, device=self.where, dtype=self.torch.float32)
+        return (total / n_time) @ tensor * np.sqrt(n_time) + bias
+
+    def tensors(self) -> Tensors:
+        """Return what the learned numbers make of the circuit."""
+        gain, drive, constants, surrogate = {}, {}, {}, {}
+        for p in self.original.populations:
+            factor = self.parts[p.name, "gain"].exp() if (p.name, "gain") in self.parts else None
+            if factor is not None:
+                gain[p.name] = factor
+            drive[p.name] = self._tensor(p.drive) * (1.0 if factor is None else factor)
+            if (p.name, "bias") in self.parts:
+                drive[p.name] = drive[p.name] + self.parts[p.name, "bias"] * rheobase(p)
+            if (p.name, "threshold") in self.parts:
+                name, value = threshold_of(p)
+                constants[p.name, name] = self._tensor(value) + self.parts[p.name, "threshold"] * THRESHOLD_UNIT
+            surrogate[p.name] = SURROGATE_WIDTH
+        return Tensors(self._weights(), drive, constants, gain, surrogate)
+
+    def circuit(self) -> Circuit:
+        """Return the circuit with the learned numbers in their places."""
+        circuit, tensors = self.original, self.tensors()
+        factors = {name: _numpy(value) for name, value in tensors.gain.items()}
+        projections = []
+        for i, q in enumerate(circuit.projections):
+            weights: Any = _numpy(tensors.weights[i]) if i in tensors.weights else q.weights
+            factor = factors.get(q.target, np.ones(circuit.population(q.target).size))
+            dense = isinstance(weights, np.ndarray)
+            projections.append(
+                replace(q, weights=weights * factor if dense else weights.multiply(factor[None]).tocsr())
+            )
+        circuit = replace(circuit, projections=tuple(projections))
+        for p in circuit.populations:
+            varying = dict(p.varying)
+            varying |= {n: _numpy(v) for (owner, n), v in tensors.constants.items() if owner == p.name}
+            circuit = circuit.with_population(p.name, drive=_numpy(tensors.drive[p.name]), varying=varying)
+        return circuit
+
+    def _weights(self) -> dict[int, Any]:
+        """Return learned weights; a synapse that does not exist stays away, one that exists may change its sign."""
+        found = {}
+        for i, change in self.weights.items():
+            dense = scipy.sparse.csr_array(self.original.projections[i].weights).toarray()
+            unit = np.abs(dense[dense != 0]).mean() if dense.any() else 0.0
+            found[i] = self._tensor(dense) + change * self._tensor((dense != 0) * unit)
+        return found
+
+    def _tensor(self, values: Any) -> Any:
+        return self.torch.as_tensor(np.array(values), device=self.where, dtype=self.torch.float32)
+
+
+THRESHOLD_UNIT = 2e-3
+SURROGATE_WIDTH = 6e-3
+
+
+def threshold_of(population: Population) -> tuple[str, np.ndarray]:
+    """Return the name of the number that sets the threshold of a neuron, and its value for each neuron, V."""
+    p = population.parameters
+    name = (
+        "v_t"
+        if isinstance(p, AdExParameters)
+        else "v_shift"
+        if isinstance(p, HodgkinHuxleyParameters)
+        else "v_threshold"
+    )
+    return name, np.broadcast_to(population.varying.get(name, getattr(p, name)), (population.size,))
+
+
+def _numpy(tensor: Any) -> np.ndarray:
+    return tensor.detach().cpu().numpy().astype(float)
+
+
+def _labels(stimuli: xr.DataArray, categories: Sequence[str]) -> np.ndarray:
+    if "category" not in stimuli.coords:
+        raise InputError("retune: the stimuli have no 'category' label; add one with .assign_coords(category=...).")
+    names = stimuli["category"].values.astype(str)
+    unknown = sorted(set(names) - set(categories))
+    if unknown:
+        raise InputError(f"retune: category {unknown[0]!r} is none of {list(categories)[:5]}.")
+    return np.array([list(categories).index(n) for n in names])
+
+
+def _check(circuit: Circuit, categories: Sequence[str]) -> None:
+    if circuit.is_discrete:
+        raise InputError(f"retune: {circuit.name!r} stands on rung 'exact', which is the trained network; climb first.")
+    n = circuit.readout.weights.shape[1] if circuit.readout else circuit.populations[-1].size
+    if n != len(categories):
+        raise InputError(f"retune: {len(categories)} categories are given, {n} neurons or columns name them.")

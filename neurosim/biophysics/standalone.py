@@ -1,0 +1,199 @@
+"""The compiled engine: Brian2's C++ standalone, built once a circuit and run again with other inputs.
+
+A build is addressed by its content (circuit, number of copies and steps, versions) and kept between processes. A run
+starts the binary in a folder of its own, so that several processes can use one build at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from neurosim import storage
+from neurosim.biophysics.brian2_engine import (
+    STRICT_FLAGS,
+    build,
+    cache_folder,
+    import_brian2,
+    membrane_of,
+    preferences,
+)
+from neurosim.biophysics.circuit import INPUT, Circuit, load_circuit, save_circuit
+from neurosim.biophysics.dynamics import Chunk, Events, Run
+from neurosim.schema import InputError
+
+THREADS_VARIABLE = "NEUROSIM_OPENMP_THREADS"
+
+
+def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, n_copies: int) -> Run:
+    """Run a chunk on the binary of `circuit` for `n_copies` copies, building it first where it is not there."""
+    padded = _padded(circuit, chunk, n_copies)
+    with tempfile.TemporaryDirectory(prefix="neurosim-run-") as private:
+        folder = built(circuit, padded, watched, Path(private))
+        about = storage.read_json(folder / "about.json")
+        out = Path(private) / "out"
+        out.mkdir()
+        arguments = []
+        for name, values in _arrays_of(circuit, padded).items():
+            path = Path(private) / f"{name}.bin"
+            np.ascontiguousarray(values, dtype=float).tofile(path)
+            arguments.append(f"{name}.values={path}")
+        done = subprocess.run(
+            [str(folder / "main"), "--results_dir", f"{out}/", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise InputError(f"simulate: the compiled {circuit.name} stopped ({done.stderr.strip()[-300:]}).")
+        return _collect(circuit, chunk, watched, about, out)
+
+
+def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], private: Path) -> Path:
+    """Return the folder of the build, made in a child process where it is not there."""
+    job = private / "job"
+    save_circuit(job / "circuit.nc", circuit)
+    threads = int(os.environ.get(THREADS_VARIABLE, "0"))
+    about = {
+        "n_copies": chunk.n_copies,
+        "n_steps": chunk.n_steps,
+        "n_time": 0 if chunk.spikes is None else chunk.spikes.shape[1],
+        "external": {k: v.shape[1] for k, v in chunk.external.items()},
+        "noise": sorted(chunk.noise),
+        "watched": {k: v.tolist() for k, v in watched.items()},
+        "brian2": importlib.metadata.version("brian2"),
+        "flags": list(STRICT_FLAGS),
+        "threads": threads,
+        "code": [storage.sha256(p) for p in sorted(Path(__file__).parent.rglob("*.py"))],
+    }
+    storage.write_json(job / "job.json", about)
+    key = hashlib.sha256((storage.sha256(job / "circuit.nc") + json.dumps(about, sort_keys=True)).encode()).hexdigest()
+    folder = cache_folder("standalone") / key[:32]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "about.json").is_file():
+            _build_in_child(job, folder)
+    return folder
+
+
+def _build_in_child(job: Path, folder: Path) -> None:
+    """Build in a fresh process, whose device is C++; only what a run needs is kept."""
+    work = Path(tempfile.mkdtemp(prefix="build-", dir=folder.parent))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "neurosim.biophysics.standalone", str(job), str(work)],
+            cwd=job,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise InputError(f"simulate: C++ standalone could not be built: {lines[-1][:300]}")
+        shutil.rmtree(folder, ignore_errors=True)
+        work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def main(job: Path, folder: Path) -> None:
+    """Build the circuit that the folder `job` describes into `folder` (called in the child process)."""
+    circuit, about = load_circuit(job / "circuit.nc"), storage.read_json(job / "job.json")
+    chunk = _empty_chunk(circuit, about)
+    watched = {k: np.asarray(v) for k, v in about["watched"].items()}
+    b2 = import_brian2()
+    b2.set_device("cpp_standalone", build_on_run=False)
+    b2.prefs.devices.cpp_standalone.openmp_threads = about["threads"]
+    with preferences(b2, "cython"):
+        parts = build(b2, circuit, chunk, watched, inputs_as_arrays=True)
+        parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
+        b2.device.build(directory=str(folder), compile=True, run=False, debug=False, clean=False)
+
+    def file_of(variable: Any) -> str:
+        return Path(b2.device.get_array_filename(variable)).name
+
+    names = {
+        "spikes": {name: {key: file_of(m.variables[key]) for key in ("t", "i")} for name, m in parts.spikes.items()},
+        "membranes": {name: file_of(m.variables["v"]) for name, m in parts.membranes.items()},
+    }
+    for path in folder.rglob("*.o"):
+        path.unlink()
+    storage.write_json(folder / "about.json", about | names)
+
+
+def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:
+    """Return the arrays over time, by the name they have in the binary, as (time, copy x neuron)."""
+    arrays = {}
+    if chunk.spikes is not None:
+        arrays["input_array"] = chunk.spikes.transpose(1, 0, 2)
+    for index, p in enumerate(circuit.populations):
+        if p.name in chunk.external:
+            arrays[f"external_{index}"] = chunk.external[p.name].transpose(1, 0, 2)
+        if p.name in chunk.noise:
+            arrays[f"xi_{index}"] = chunk.noise[p.name]
+    return {k: v.reshape(len(v), -1) for k, v in arrays.items()}
+
+
+def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
+    """Return the chunk with silent copies added, so that one binary serves the last, shorter chunk too."""
+    missing = n_copies - chunk.n_copies
+
+    def pad(values: np.ndarray, axis: int) -> np.ndarray:
+        shape = [(0, 0)] * values.ndim
+        shape[axis] = (0, missing)
+        return np.pad(values, shape)
+
+    return replace(
+        chunk,
+        n_copies=n_copies,
+        spikes=None if chunk.spikes is None else pad(chunk.spikes, 0),
+        external={k: pad(v, 0) for k, v in chunk.external.items()},
+        noise={k: pad(v, 1) for k, v in chunk.noise.items()},
+    )
+
+
+def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
+    n, sizes = about["n_copies"], circuit.sizes
+    return Chunk(
+        n,
+        about["n_steps"],
+        np.zeros((n, about["n_time"], sizes[INPUT]), dtype=np.uint8) if about["n_time"] else None,
+        {k: np.zeros((n, t, sizes[k])) for k, t in about["external"].items()},
+        {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["noise"]},
+    )
+
+
+def _collect(
+    circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], about: Mapping[str, Any], out: Path
+) -> Run:
+    events = {}
+    for p in circuit.populations:
+        names = about["spikes"][p.name]
+        times = np.fromfile(out / names["t"], dtype=np.float64)
+        copy, neuron = np.divmod(np.fromfile(out / names["i"], dtype=np.int32).astype(np.int64), p.size)
+        real = copy < chunk.n_copies
+        steps = np.rint(times / circuit.dt).astype(np.int64)
+        events[p.name] = Events.sorted(steps[real], copy[real], neuron[real])
+    membrane = {}
+    for name, file in about["membranes"].items():
+        flat = np.fromfile(out / file, dtype=np.float64).reshape(chunk.n_steps, -1)
+        membrane[name] = membrane_of(flat.T, about["n_copies"])[: chunk.n_copies]
+    return Run(events, membrane)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,248 @@
+"""The torch engine: the same steps on tensors with a batch axis, on a GPU where there is one.
+
+In float64 its spikes are those of Brian2. With a surrogate gradient the run is differentiable in everything that
+``Tensors`` holds, which is how circuits are retuned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.dynamics import Chunk, Events, Run, arrival_of, constants_of, initial_state, population_step
+from neurosim.biophysics.formulas import TensorFunctions
+from neurosim.biophysics.neurons import MODELS
+from neurosim.runtime import pick_device
+from neurosim.schema import InputError
+
+DENSE_LIMIT = 2**24
+BUFFER = 2**26
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """What replaces the numbers of a circuit, so that it can be learned or differ between copies.
+
+    Parameters
+    ----------
+    weights : weights (source, target) of a projection, by its index.
+    drive : drive (neuron,) or (copy, neuron) of a population.
+    constants : any constant of a population, (neuron,) or (copy, 1), by (population, name).
+    gain : factor of everything that arrives at a population, (neuron,) or (copy, 1).
+    surrogate : width of the surrogate gradient of a spike, V or threshold units, by population; none is no gradient.
+    """
+
+    weights: Mapping[int, Any] = field(default_factory=dict)
+    drive: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    gain: Mapping[str, Any] = field(default_factory=dict)
+    surrogate: Mapping[str, float] = field(default_factory=dict)
+
+
+def run(
+    circuit: Circuit,
+    chunk: Chunk,
+    watched: Mapping[str, np.ndarray],
+    *,
+    device: str = "auto",
+    single: bool = False,
+) -> Run:
+    """Run the copies of `chunk`; in float32 with `single`."""
+    torch = import_torch()
+    found: dict[str, list[np.ndarray]] = {p.name: [] for p in circuit.populations}
+    seen: dict[str, list[Any]] = {name: [] for name in watched}
+    kept: dict[str, list[Any]] = {p.name: [] for p in circuit.populations}
+    places = {name: torch.as_tensor(np.array(index), device=pick_device(device)) for name, index in watched.items()}
+    n_kept = max(1, BUFFER // (chunk.n_copies * sum(p.size for p in circuit.populations)))
+
+    def flush(first: int) -> None:
+        for name, parts in kept.items():
+            if parts:
+                rows = torch.stack(parts).nonzero().cpu().numpy()
+                found[name].append(rows + np.array([first, 0, 0]))
+                parts.clear()
+
+    with torch.no_grad():
+        for k, (spikes, states) in enumerate(march(circuit, chunk, device=device, single=single)):
+            for name, fired in spikes.items():
+                kept[name].append(fired > 0)
+            for name, place in places.items():
+                seen[name].append(states[name]["v"].expand(chunk.n_copies, -1)[:, place].cpu().numpy())
+            if (k + 1) % n_kept == 0:
+                flush(k + 1 - n_kept)
+        flush(chunk.n_steps - chunk.n_steps % n_kept)
+    empty = np.zeros((0, 3), dtype=np.int64)
+    rows = {name: np.concatenate([empty, *parts]) for name, parts in found.items()}
+    events = {name: Events.sorted(*part.T) for name, part in rows.items()}
+    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()})
+
+
+def march(
+    circuit: Circuit,
+    chunk: Chunk,
+    *,
+    device: str = "auto",
+    single: bool = False,
+    tensors: Tensors | None = None,
+    replayed: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
+    """Yield, step by step, the spikes (copy, neuron) and the state of every population.
+
+    Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
+    """
+    torch = import_torch()
+    where, dtype = pick_device(device), torch.float32 if single else torch.float64
+    tensors = tensors or Tensors()
+    replayed = replayed or {}
+    layers = [
+        _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
+    ]
+    wires = [
+        _Wire(torch, circuit, q, tensors.weights.get(i), where, dtype)
+        for i, q in enumerate(circuit.projections)
+        if q.target not in replayed and (q.source != INPUT or chunk.spikes is not None)
+    ]
+    shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
+    latest: dict[str, Any] = {}
+    for k in range(chunk.n_steps):
+        now, beginning = divmod(k, circuit.substeps)
+        is_shown = shown is not None and beginning == 0 and now < shown.shape[1]
+        latest[INPUT] = shown[:, now].to(dtype) if is_shown else None  # type: ignore[index]
+        latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
+        for layer in layers:
+            arrived: dict[str, Any] = {}
+            for wire in wires:
+                if wire.target == layer.name:
+                    wire.deliver(latest.get(wire.source), arrived)
+            latest[layer.name] = layer.advance(arrived, now, k)
+        yield {layer.name: latest[layer.name] for layer in layers}, {layer.name: layer.state for layer in layers}
+
+
+def import_torch() -> Any:
+    """Import torch when it is first needed; this engine is the one place outside networks/ that does."""
+    import torch
+
+    return torch
+
+
+class _Layer:
+    """All copies of one population: its state, and the step that advances it."""
+
+    def __init__(
+        self,
+        torch: Any,
+        circuit: Circuit,
+        population: Population,
+        chunk: Chunk,
+        tensors: Tensors,
+        where: str,
+        dtype: Any,
+    ) -> None:
+        if isinstance(population.parameters, CustomNeuron):
+            raise InputError(
+                f"simulate: {population.name!r} has free equations, which only Brian2 runs; engine='brian2'."
+            )
+
+        def tensor(value: Any) -> Any:
+            return torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
+
+        self.torch, self.name = torch, population.name
+        self.model, self.step = MODELS[type(population.parameters)], population_step(population)
+        self.functions = TensorFunctions(torch)
+        constants = constants_of(population, circuit.dt)
+        words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
+        self.numbers = words | {k: tensor(v) for k, v in constants.items() if k not in words}
+        self.numbers |= {name: value for (owner, name), value in tensors.constants.items() if owner == self.name}
+        shape = (chunk.n_copies, population.size)
+        state = initial_state(population, self.numbers)
+        self.state = {
+            k: v.expand(shape) if hasattr(v, "expand") else torch.full(shape, v, device=where, dtype=dtype)
+            for k, v in state.items()
+        }
+        self.arrivals = {sign: arrival_of(population, sign) for sign in (1, -1)}
+        self.drive = tensors.drive.get(self.name, tensor(population.drive))
+        self.gain = tensors.gain.get(self.name)
+        self.width = tensors.surrogate.get(self.name)
+        external, noise = chunk.external.get(self.name), chunk.noise.get(self.name)
+        self.external = None if external is None else tensor(external)
+        self.noise = None if noise is None else torch.as_tensor(noise)
+        self.tensor = tensor
+
+    def advance(self, arrived: Mapping[str, Any], now: int, k: int) -> Any:
+        """Advance by one step of the simulation and return the spikes (copy, neuron)."""
+        for name, value in arrived.items():
+            self.state[name] = value if self.gain is None else value * self.gain
+        x = SimpleNamespace(**self.numbers, **self.state)
+        x.drive = self.drive
+        if self.external is not None:
+            x.drive = x.drive + self.external[:, min(now, self.external.shape[1] - 1)]
+        if self.noise is not None:
+            x.xi = self.tensor(self.noise[k])
+        new = self.step(x, self.functions)
+        self.state.update(
+            {n: v if hasattr(v, "expand") else self.torch.zeros_like(self.state[n]) for n, v in new.items()}
+        )
+        x.__dict__.update(self.state)
+        distance = self.model.distance(x, self.functions)
+        spikes = self.functions.is_positive(distance)
+        if self.width is not None:
+            spikes = _with_gradient(self.torch, distance, spikes, self.width)
+        for name, value in self.model.reset(x, self.functions).items():
+            old = self.state[name]
+            fired = self.torch.where(spikes > 0, value, old)
+            self.state[name] = fired if self.width is None else spikes * value + (1.0 - spikes) * old
+        return spikes
+
+
+class _Wire:
+    """One projection: its weights apart by sign where the target keeps signs apart, and the spikes on their way."""
+
+    def __init__(
+        self, torch: Any, circuit: Circuit, projection: Projection, weights: Any, where: str, dtype: Any
+    ) -> None:
+        self.source, self.target = projection.source, projection.target
+        steps = round(projection.delay / circuit.dt)
+        lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
+        self.queue: list[Any] = [None] * max(0, steps - lag)
+        target = circuit.population(projection.target)
+        names = dict.fromkeys(arrival_of(target, sign) for sign in (1, -1))
+        if weights is not None:
+            parts = [weights] if len(names) == 1 else [weights.clamp(min=0), weights.clamp(max=0)]
+        else:
+            matrix = scipy.sparse.csr_array(projection.weights)
+            signed = [matrix] if len(names) == 1 else [matrix.maximum(0), matrix.minimum(0)]
+            parts = [_matrix(torch, scipy.sparse.csr_array(part), where, dtype) for part in signed]
+        self.parts = dict(zip(names, parts, strict=True))
+
+    def deliver(self, spikes: Any, arrived: dict[str, Any]) -> None:
+        """Send `spikes` (None: there are none) on their way and add what arrives now to `arrived`."""
+        if self.queue:
+            self.queue.append(spikes)
+            spikes = self.queue.pop(0)
+        if spikes is None or not (spikes.requires_grad or bool(spikes.any())):
+            return
+        for name, weights in self.parts.items():
+            brought = spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
+            arrived[name] = arrived[name] + brought if name in arrived else brought
+
+
+def _matrix(torch: Any, weights: Any, where: str, dtype: Any) -> Any:
+    """Return weights as a dense tensor (source, target), or a large sparse one transposed."""
+    if weights.shape[0] * weights.shape[1] <= DENSE_LIMIT or weights.nnz > 0.2 * weights.shape[0] * weights.shape[1]:
+        return torch.as_tensor(weights.toarray(), device=where, dtype=dtype)
+    turned = scipy.sparse.csr_array(weights.T)
+    parts = [torch.as_tensor(a) for a in (turned.indptr.astype(np.int64), turned.indices.astype(np.int64), turned.data)]
+    return torch.sparse_csr_tensor(*parts, size=turned.shape, dtype=dtype, device=where)
+
+
+def _with_gradient(torch: Any, distance: Any, spikes: Any, width: float) -> Any:
+    """Return `spikes` unchanged, with the gradient of ``arctan(x / width)`` (https://doi.org/10.1109/MSP.2019.2931595)."""
+    soft = torch.atan(distance / width) / torch.pi
+    return spikes.detach() + (soft - soft.detach())

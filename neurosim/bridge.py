@@ -1,0 +1,200 @@
+"""The bridge between two rooms: a trained network becomes a circuit and back, and every spike is compared.
+
+Networks and circuits meet in the NIR graph; this is the one place that knows both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import nir
+import numpy as np
+import xarray as xr
+
+from neurosim.biophysics.circuit import Circuit, InputKind
+from neurosim.biophysics.exchange import Integration, circuit_from_nir, circuit_to_nir
+from neurosim.biophysics.simulation import Engine, simulate
+from neurosim.networks import exchange
+from neurosim.networks.recording import layer_label, record_neurons
+from neurosim.networks.stepwise import OverTime, is_stepwise
+from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+TIE = 1e-5
+
+
+def to_circuit(
+    network: nn.Module | nir.NIRGraph,
+    *,
+    name: str = "twin",
+    dt: float | None = None,
+    inputs: InputKind | None = None,
+    duration: float | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    example: Tensor | None = None,
+    integration: Integration = "euler",
+) -> Circuit:
+    """Translate a trained spiking network, or any NIR graph, into a circuit that spikes identically.
+
+    Parameters
+    ----------
+    network : one of our spiking networks; an ``nn.Sequential`` or module of ``snn.Leaky``, ``snn.RLeaky`` and
+        ``snn.Synaptic`` with linear layers, convolutions, average pooling and batch norm; or a NIR graph.
+    name : name of the circuit.
+    dt : duration of one step, s; snnTorch knows none (default 1 ms), a plain NIR graph neither (default 0.1 ms).
+    inputs : what is shown, "spikes" (default) or "current"; known for our networks.
+    duration : how long stimuli without a ``time`` dim are shown, s.
+    input_shape : shape of the input of one step, where the first layer does not tell.
+    example : input (time, batch, ...) with which the order of the layers of a module of your own is found out.
+    integration : how plain NIR neurons become steps, "euler" or "exact".
+
+    Returns
+    -------
+    circuit of discrete neurons, on the first rung of the ladder.
+
+    Raises
+    ------
+    InputError : a layer, node or option that cannot be represented, by name.
+
+    Examples
+    --------
+    >>> import snntorch, torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.9))
+    >>> to_circuit(net).sizes
+    {'input': 4, '1': 3}
+    """
+    if isinstance(network, nir.NIRGraph):
+        graph = network
+    else:
+        graph = exchange.to_nir(
+            network, input_shape=input_shape, dt=dt or 1e-3, inputs=inputs or "spikes", example=example
+        )
+        dt = None
+    return circuit_from_nir(graph, name=name, dt=dt, integration=integration, inputs=inputs, duration=duration)
+
+
+def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
+    """Return a spiking network or a circuit of the first rung as a NIR graph.
+
+    Parameters
+    ----------
+    subject : network (`options` are those of ``neurosim.networks.exchange.to_nir``) or circuit.
+
+    Raises
+    ------
+    InputError : something that NIR cannot hold, by name.
+    """
+    return circuit_to_nir(subject) if isinstance(subject, Circuit) else exchange.to_nir(subject, **options)
+
+
+def verify_translation(
+    network: nn.Module,
+    circuit: Circuit,
+    stimuli: xr.DataArray,
+    *,
+    double: bool = True,
+    example: Tensor | None = None,
+    engine: Engine = "auto",
+    n_membrane: int = 20,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Compare every spike of a network with those of the circuit it was translated into.
+
+    Parameters
+    ----------
+    network : the trained network; it is run in float64, or as it is with ``double=False``.
+    circuit : its translation.
+    stimuli : shown to both, as the circuit takes them.
+    example : input with which the order of the layers was found out, as for :func:`to_circuit`.
+    engine : engine of the circuit.
+    n_membrane : number of stimuli whose membranes are compared too.
+
+    Returns
+    -------
+    Dataset along ``layer``: ``n_spikes`` of the network, ``n_differing`` spikes, ``first_step``, ``first_neuron``,
+    ``first_stimulus`` of the first difference (-1 where there is none) and its ``margin``, the distance of the
+    membrane from threshold, and the largest ``membrane_difference`` before any difference. The attribute ``verdict``
+    is "bit-exact" (spikes and membranes equal), "spike-exact", "tie-broken" (the first difference of every stimulus is
+    a membrane within 1e-5 of threshold; what follows is its consequence) or "different".
+
+    Raises
+    ------
+    InputError : the layers of the two do not fit.
+
+    Examples
+    --------
+    >>> import snntorch, torch
+    >>> from neurosim.schema import as_stimuli
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.9))
+    >>> spikes = as_stimuli(np.ones((2, 9, 4)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> verify_translation(net, to_circuit(net), spikes).n_differing.values
+    array([0])
+    """
+    modules = [n for n, m in exchange.spiking_layers(network, example) if exchange.is_neuron(m)]
+    labels = [layer_label(n) for n in modules]
+    runnable, prefix = network, ""
+    if is_stepwise(network):
+        n_steps = None if "time" in stimuli.dims else round(circuit.inputs.duration / circuit.step)
+        runnable, prefix = OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
+    if labels != [p.name for p in circuit.populations]:
+        raise InputError(
+            f"verify_translation: the network has the layers {labels}, the circuit "
+            f"{[p.name for p in circuit.populations]}; pass the circuit that to_circuit made of this network."
+        )
+    expected = record_neurons(runnable, stimuli, [prefix + n for n in modules], double=double)
+    found = simulate(circuit, stimuli, engine=engine, progress=progress)
+    differs = expected["responses"].values != found.values
+    chosen = np.unique(np.concatenate([np.arange(min(n_membrane, len(differs))), np.flatnonzero(differs.any((1, 2)))]))
+    traces = simulate(circuit, stimuli.isel(stimulus=chosen), engine=engine, membrane=labels, progress=progress)
+    return _report(circuit, expected, differs, chosen, traces["membrane_potential"].values)
+
+
+def _report(
+    circuit: Circuit, expected: xr.Dataset, differs: np.ndarray, chosen: np.ndarray, membrane: np.ndarray
+) -> xr.Dataset:
+    spikes, layer = expected["responses"].values, expected["layer"].values
+    gap = np.abs(membrane - expected["membrane"].values[chosen])
+    thresholds = np.concatenate(
+        [p.varying.get("threshold", np.full(p.size, p.parameters.threshold)) for p in circuit.populations]  # type: ignore[union-attr]
+    )
+    before = np.cumsum(differs.any(2), axis=1)[chosen] == 0
+    names = ("n_spikes", "n_differing", "first_step", "first_neuron", "first_stimulus", "margin", "membrane_difference")
+    rows: dict[str, list[Any]] = {name: [] for name in names}
+    for population in circuit.populations:
+        own = layer == population.name
+        stimulus, step, neuron = np.nonzero(differs[:, :, own])
+        rows["n_spikes"].append(int(spikes[:, :, own].sum()))
+        rows["n_differing"].append(len(step))
+        first = int(np.argmin(step)) if len(step) else None
+        place = (-1, -1, -1) if first is None else (int(step[first]), int(neuron[first]), int(stimulus[first]))
+        for key, value in zip(("first_step", "first_neuron", "first_stimulus"), place, strict=True):
+            rows[key].append(value)
+        rows["margin"].append(
+            np.nan
+            if first is None
+            else abs(membrane[np.searchsorted(chosen, place[2]), place[0], own][place[1]] - thresholds[own][place[1]])
+        )
+        rows["membrane_difference"].append(float((gap[:, :, own] * before[:, :, None]).max()))
+    verdict = _verdict(differs, chosen, membrane, thresholds, max(rows["membrane_difference"]))
+    return xr.Dataset(
+        {k: ("layer", v) for k, v in rows.items()},
+        coords={"layer": [p.name for p in circuit.populations]},
+        attrs={"verdict": verdict, "n_stimuli": len(differs), "tie": TIE},
+    )
+
+
+def _verdict(
+    differs: np.ndarray, chosen: np.ndarray, membrane: np.ndarray, thresholds: np.ndarray, largest_gap: float
+) -> str:
+    """Name the outcome; a stimulus is explained when some neuron that differs first was within a tie of threshold."""
+    if not differs.any():
+        return "bit-exact" if largest_gap == 0 else "spike-exact"
+    for stimulus in np.flatnonzero(differs.any((1, 2))):
+        step = int(np.argmax(differs[stimulus].any(1)))
+        unit = np.flatnonzero(differs[stimulus, step])
+        margin = np.abs(membrane[np.searchsorted(chosen, stimulus), step, unit] - thresholds[unit])
+        if margin.min() > TIE:
+            return "different"
+    return "tie-broken"

@@ -1,0 +1,140 @@
+"""In-silico experiments: what a perturbation does to the task and to the representation of a network or circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from scipy.stats import binomtest
+
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.perturbation import perturb_circuit
+from neurosim.biophysics.simulation import Engine, choose_category, simulate
+from neurosim.networks.perturbation import perturbed
+from neurosim.networks.recording import layer_names, predict, record_responses
+from neurosim.responses.averages import average_trials, over_time
+from neurosim.runtime import track
+from neurosim.schema import InputError, Perturbation
+from neurosim.similarity.comparison import compare_rdms
+from neurosim.similarity.rdms import compute_rdm
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def perturbation_effect(
+    subject: nn.Module | Circuit,
+    perturbations: Mapping[str, Perturbation],
+    stimuli: xr.DataArray,
+    *,
+    categories: Sequence[str] | None = None,
+    layers: Sequence[str] | None = None,
+    metric: str = "euclidean",
+    method: str = "spearman",
+    engine: Engine = "auto",
+    rng: int = 0,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Measure what perturbations do to the task and to the representation of a network or circuit.
+
+    Parameters
+    ----------
+    subject : network or circuit; it is left as it was.
+    perturbations : experiments by name.
+    stimuli : as the subject takes them; with ``category`` where accuracy is asked for.
+    categories : names of the categories in the order of the outputs; without them no accuracy is measured.
+    layers : layers of a network that are recorded (default: those it names); all populations of a circuit.
+    metric, method : how RDMs are made and compared with those of the unperturbed subject.
+    engine, rng : of circuits.
+
+    Returns
+    -------
+    Dataset along ``perturbation`` (the first is "none") and ``layer``: ``accuracy`` with ``accuracy_low`` and
+    ``accuracy_high`` (Wilson, 95 %), ``similarity`` of the RDM of each layer with the unperturbed one (NaN, with
+    ``n_varying`` below 3, where a layer no longer tells stimuli apart), and ``activity``, the mean relative to the
+    unperturbed one. Lesioned units count neither in RDMs nor in activity.
+
+    Raises
+    ------
+    InputError : no such layer or unit, no category labels, fewer than 3 stimuli.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from neurosim.schema import as_stimuli
+    >>> net = nn.Sequential(nn.Linear(4, 6))
+    >>> pictures = as_stimuli(np.random.default_rng(0).normal(size=(5, 4)))
+    >>> effect = perturbation_effect(net, {"cut": Perturbation("silence", "0", [0])}, pictures, progress=False)
+    >>> effect.perturbation.values.tolist(), effect.layer.values.tolist()
+    (['none', 'cut'], ['0'])
+    """
+    if categories is not None and "category" not in stimuli.coords:
+        raise InputError("perturbation_effect: the stimuli have no 'category' label, by which accuracy is measured.")
+    for perturbation in perturbations.values():
+        if isinstance(subject, Circuit):
+            subject.population(perturbation.layer)
+        else:
+            layer_names(subject, [perturbation.layer])
+    everything: dict[str, Perturbation | None] = {"none": None, **perturbations}
+    rows, reference = [], None
+    for p in track(everything.values(), "perturbing", len(everything), progress=progress):
+        answers, chosen = _answers(subject, p, stimuli, layers, categories is not None, engine, rng)
+        reference = answers if reference is None else reference
+        rows.append((_representation(reference, answers, p, metric, method), _accuracy(chosen, stimuli, categories)))
+    found = xr.concat([xr.merge(row) for row in rows], dim="perturbation")
+    return found.assign_coords(perturbation=list(everything)).assign_attrs(metric=metric, method=method)
+
+
+def _answers(
+    subject: nn.Module | Circuit,
+    p: Perturbation | None,
+    stimuli: xr.DataArray,
+    layers: Sequence[str] | None,
+    with_choice: bool,
+    engine: Engine,
+    rng: int,
+) -> tuple[xr.DataArray, np.ndarray | None]:
+    """Return responses (stimulus, unit) and the chosen categories of the perturbed subject."""
+    if isinstance(subject, Circuit):
+        circuit = subject if p is None else perturb_circuit(subject, p)
+        spikes = simulate(circuit, stimuli, engine=engine, rng=rng, progress=False)
+        return over_time(average_trials(spikes)), choose_category(circuit, spikes) if with_choice else None
+    if p is None:
+        answers = record_responses(subject, stimuli, layers=layers, progress=False)
+        return over_time(answers), predict(subject, stimuli) if with_choice else None
+    with perturbed(subject, p):
+        answers = record_responses(subject, stimuli, layers=layers, progress=False)
+    with perturbed(subject, p):
+        return over_time(answers), predict(subject, stimuli) if with_choice else None
+
+
+def _representation(
+    reference: xr.DataArray, answers: xr.DataArray, p: Perturbation | None, metric: str, method: str
+) -> xr.Dataset:
+    layer = reference["layer"].values
+    columns: dict[str, list[float]] = {"similarity": [], "n_varying": [], "activity": []}
+    names = list(dict.fromkeys(layer.tolist()))
+    for name in names:
+        own = np.flatnonzero(layer == name)
+        if p is not None and p.kind == "lesion" and p.layer == name:
+            own = np.delete(own, p.chosen(len(own)))
+        before, after = reference.isel(unit=own), answers.isel(unit=own)
+        columns["activity"].append(float(after.mean() / before.mean()) if len(own) and before.values.mean() else np.nan)
+        n_varying = 0 if not len(own) else len(np.unique(after.values, axis=0))
+        columns["n_varying"].append(n_varying)
+        if min(n_varying, len(np.unique(before.values, axis=0)) if len(own) else 0) < 3:
+            columns["similarity"].append(np.nan)
+        else:
+            score = compare_rdms(compute_rdm(after, metric), compute_rdm(before, metric), method)
+            columns["similarity"].append(float(score))
+    return xr.Dataset({k: ("layer", v) for k, v in columns.items()}, coords={"layer": names})
+
+
+def _accuracy(chosen: np.ndarray | None, stimuli: xr.DataArray, categories: Sequence[str] | None) -> xr.Dataset:
+    if chosen is None or categories is None:
+        return xr.Dataset()
+    right = np.asarray(categories)[chosen] == stimuli["category"].values
+    low, high = binomtest(int(right.sum()), right.size).proportion_ci(method="wilson")
+    return xr.Dataset({"accuracy": float(right.mean()), "accuracy_low": low, "accuracy_high": high})
