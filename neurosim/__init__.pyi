@@ -24,6 +24,9 @@ from neurosim.biophysics.circuit import (
 from neurosim.biophysics.custom import (
     CustomNeuron as CustomNeuron,
 )
+from neurosim.biophysics.exchange import (
+    load_nir as load_nir,
+)
 from neurosim.biophysics.gabor_adex import (
     gabor_adex_circuit as gabor_adex_circuit,
 )
@@ -186,6 +189,9 @@ from neurosim.responses.decoding import (
 from neurosim.responses.reliability import (
     split_half_reliability as split_half_reliability,
 )
+from neurosim.responses.spike_matching import (
+    spike_time_f1 as spike_time_f1,
+)
 from neurosim.responses.variability import (
     fano_factor as fano_factor,
 )
@@ -302,6 +308,9 @@ from neurosim.stimuli.images import (
 )
 from neurosim.stimuli.images import (
     load_image_folder as load_image_folder,
+)
+from neurosim.stimuli.mnist import (
+    load_mnist as load_mnist,
 )
 from neurosim.storage import (
     StorageError as StorageError,

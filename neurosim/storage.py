@@ -190,6 +190,17 @@ def read_dataset(path: Path) -> xr.Dataset:
         return opened.load()
 
 
+def check_hdf5(path: Path) -> Path:
+    """Return `path` after the links and sizes of this HDF5 file of a public format were found harmless.
+
+    Raises
+    ------
+    StorageError : no such file, not HDF5 or truncated, data outside the file, absurd sizes.
+    """
+    _check_hdf5(_existing(path))
+    return Path(path)
+
+
 def read_array(path: Path, name: str | None = None) -> xr.DataArray:
     """Read one variable of a netCDF-4 file; `name` may be left out when there is only one."""
     dataset = read_dataset(path)
@@ -411,5 +422,5 @@ def _check_hdf5(path: Path) -> None:
             else:
                 walk(item, walk)
 
-    with _readable(path, "netCDF"), h5py.File(path, "r") as file:
+    with _readable(path, "HDF5"), h5py.File(path, "r") as file:
         visit(file, visit)

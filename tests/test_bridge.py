@@ -223,5 +223,5 @@ def test_weights_that_are_not_finite_are_refused():
     network = nn.Sequential(nn.Linear(4, 4), snn.Leaky(beta=0.9))
     with torch.no_grad():
         network[0].weight[0, 0] = float("nan")
-    with pytest.raises(InputError, match="weight of node .* holds NaN"):
+    with pytest.raises(InputError, match=r"weight of node .* holds NaN"):
         to_circuit(network)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from neurosim.schema import InputError, suggest
 
 FUNCTIONS = ("exp", "log", "sqrt", "abs", "clip", "exprel", "expm1", "sin", "cos", "tan", "tanh", "int", "sign")
+RESERVED = ("e", "pi", "inf", "t", "dt", "i", "j", "N", "xi", "lastspike", "not_refractory", "second", "kick")
 PROVIDED = ("drive", "i_syn", "g_syn", "v")
 LONGEST = 2000
 _LINE = re.compile(r"^\s*(?:d(?P<state>[A-Za-z]\w*)/dt|(?P<name>[A-Za-z]\w*))\s*=(?P<formula>[^=].*)$")
@@ -64,6 +65,8 @@ class CustomNeuron:
         for key, value in {**self.numbers, **self.initial}.items():
             if not key.isidentifier() or key.startswith("_") or not isinstance(value, int | float) or math.isnan(value):
                 raise InputError(f"CustomNeuron: {key!r} = {value!r} is not a name and a number.")
+            if key in (*FUNCTIONS, *RESERVED):
+                raise InputError(f"CustomNeuron: {key!r} has a meaning of its own; choose another name.")
         for _, _, formula in lines:
             check_formula(formula, known)
         check_formula(self.threshold, known)
@@ -88,7 +91,7 @@ class CustomNeuron:
             if match is None or len(line) > LONGEST:
                 raise InputError(f"CustomNeuron: cannot read the line {line[:80]!r}; write 'dx/dt = ...' or 'x = ...'.")
             name = match["state"] or match["name"]
-            if name in FUNCTIONS or name in ("t", "dt", "i", "N", "xi", "lastspike", "not_refractory"):
+            if name in FUNCTIONS or name in RESERVED:
                 raise InputError(f"CustomNeuron: {name!r} has a meaning of its own; choose another name.")
             found.append((name, match["state"] is not None, match["formula"].strip()))
         return found
@@ -105,7 +108,7 @@ def check_formula(formula: str, known: set[str]) -> None:
     if len(formula) > LONGEST or any(mark in formula for mark in "'\"`\\\n#@;"):
         raise InputError(f"the formula {formula[:80]!r} is too long or holds quotes or other marks.")
     try:
-        tree = ast.parse(formula, mode="eval")
+        tree = ast.parse(formula.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"the formula {formula[:80]!r} cannot be read.") from error
     for node in ast.walk(tree):

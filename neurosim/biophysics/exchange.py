@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import nir
 import numpy as np
 import scipy.sparse
 
+from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
 from neurosim.parameters import (
     DiscreteLIFParameters,
@@ -40,6 +42,29 @@ class _Path:
     matrix: Any
     bias: np.ndarray
     delay: float
+
+
+def load_nir(path: str | Path) -> nir.NIRGraph:
+    """Read a NIR graph from a file, of whatever tool; only its shapes are not insisted on.
+
+    Parameters
+    ----------
+    path : ``.nir`` file (HDF5).
+
+    Raises
+    ------
+    StorageError : no such file, a damaged or hostile one.
+    InputError : no NIR graph.
+    """
+    checked = storage.check_hdf5(Path(path))
+    try:
+        graph = nir.read(checked, type_check=False)
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"load_nir: {path} is not a NIR graph ({reason}).") from error
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"load_nir: {path} holds a single node ({type(graph).__name__}), not a graph.")
+    return graph
 
 
 def circuit_from_nir(

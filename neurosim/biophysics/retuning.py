@@ -25,6 +25,7 @@ from neurosim.schema import InputError, same_stimuli, suggest
 
 Tuned = Literal["gain", "bias", "threshold", "weights"]
 TUNED: tuple[str, ...] = get_args(Tuned)
+Teacher = Callable[[xr.DataArray], xr.DataArray]
 Shown = xr.DataArray | Callable[[int], xr.DataArray]
 
 
@@ -37,6 +38,8 @@ class RetuningOptions:
     tune : what is learned, a number a neuron: "gain" of its input, "bias", "threshold"; and "weights", one a synapse.
     epochs, batch_size, learning_rate : passes over the stimuli, stimuli a step, largest rate of Adam.
     clip : largest norm of the gradient.
+    fidelity : weight of staying like the teacher, where one is given: the mean squared error of the counts of every
+        neuron over their variance is added to the cross-entropy.
     """
 
     tune: Sequence[Tuned] = ("gain", "bias", "threshold")
@@ -44,6 +47,7 @@ class RetuningOptions:
     batch_size: int = 64
     learning_rate: float = 0.03
     clip: float = 1.0
+    fidelity: float = 1.0
 
     def __post_init__(self) -> None:
         for name in self.tune:
@@ -63,6 +67,7 @@ def retune(
     categories: Sequence[str],
     options: RetuningOptions | None = None,
     *,
+    teacher: Teacher | None = None,
     seed: int = 0,
     device: str = "auto",
     progress: bool = True,
@@ -76,6 +81,8 @@ def retune(
         such as newly drawn input spikes of the same images. Never stimuli that are tested.
     categories : names of the categories, in the order of the neurons (or columns of the readout) that name them.
     options : what is learned and how.
+    teacher : function of stimuli that gives the spikes of the trained network (stimulus, time, unit) with ``layer``,
+        such as ``partial(record_responses, network)``; the circuit then also learns to answer like it.
     seed : seed of the order of stimuli, of noise and of Poisson input.
     device : torch device; "auto" is the GPU where there is one.
 
@@ -104,6 +111,7 @@ def retune(
         for epoch in track(range(options.epochs), f"retuning {circuit.name}", progress=progress):
             given = stimuli(epoch) if callable(stimuli) else stimuli
             shown, labels = check_stimuli(circuit, given), _labels(given, categories)
+            wanted = None if teacher is None else _layer_counts(circuit, teacher(given))
             order = stream(seed, "retune", epoch).permutation(len(labels))
             total, right = 0.0, 0
             for start in range(0, len(order), options.batch_size):
@@ -111,9 +119,12 @@ def retune(
                 chunk = make_chunk(
                     circuit, shown, [(int(s), epoch) for s in batch], shown.n_time * circuit.substeps, seed
                 )
-                logits = learned.logits(chunk, shown.n_time)
+                counts = learned.counts(chunk)
+                logits = learned.logits(counts, shown.n_time)
                 truth = torch.as_tensor(labels[batch], device=where)
                 loss = torch.nn.functional.cross_entropy(logits, truth)
+                if wanted is not None:
+                    loss = loss + options.fidelity * learned.distance(counts, wanted, batch)
                 if not torch.isfinite(loss):
                     raise InputError(f"retune: the loss is {loss.item()} in epoch {epoch}; lower the learning_rate.")
                 optimizer.zero_grad()
@@ -216,15 +227,27 @@ class _Learned:
             if parameter.grad is not None:
                 self.torch.nan_to_num_(parameter.grad, nan=0.0, posinf=0.0, neginf=0.0)
 
-    def logits(self, chunk: Any, n_time: int) -> Any:
-        """Return logits (copy, category): spike counts of the last population, or the readout of their mean."""
-        readout = self.original.readout
-        name = readout.source if readout else self.original.populations[-1].name
-        total = 0.0
+    def counts(self, chunk: Any) -> dict[str, Any]:
+        """Return the spike counts (copy, neuron) of every population."""
+        total: dict[str, Any] = {}
         for spikes, _ in torch_engine.march(
             self.original, chunk, device=self.where, single=True, tensors=self.tensors()
         ):
-            total = total + spikes[name]
+            total = {name: total[name] + fired if total else fired for name, fired in spikes.items()}
+        return total
+
+    def distance(self, counts: dict[str, Any], wanted: dict[str, np.ndarray], batch: np.ndarray) -> Any:
+        """Return the mean squared error of the counts over their variance, a mean over populations."""
+        errors = [
+            ((found - self._tensor(wanted[name][batch])) ** 2).mean() / max(float(wanted[name].var()), 1e-6)
+            for name, found in counts.items()
+        ]
+        return sum(errors) / len(errors)
+
+    def logits(self, counts: dict[str, Any], n_time: int) -> Any:
+        """Return logits (copy, category): spike counts of the last population, or the readout of their mean."""
+        readout = self.original.readout
+        total = counts[readout.source if readout else self.original.populations[-1].name]
         if readout is None:
             return total
         weights = scipy.sparse.csr_array(readout.weights).toarray()
@@ -299,6 +322,18 @@ def threshold_of(population: Population) -> tuple[str, np.ndarray]:
 
 def _numpy(tensor: Any) -> np.ndarray:
     return tensor.detach().cpu().numpy().astype(float)
+
+
+def _layer_counts(circuit: Circuit, spikes: xr.DataArray) -> dict[str, np.ndarray]:
+    """Return the spike counts (stimulus, neuron) of the trained network, by layer."""
+    counts = spikes.transpose("stimulus", "time", "unit").values.sum(1)
+    found = {p.name: counts[:, spikes["layer"].values == p.name] for p in circuit.populations}
+    short = [p.name for p in circuit.populations if found[p.name].shape[1] != p.size]
+    if short:
+        raise InputError(
+            f"retune: the teacher's spikes do not have the {circuit.sizes[short[0]]} units of {short[0]!r}."
+        )
+    return found
 
 
 def _labels(stimuli: xr.DataArray, categories: Sequence[str]) -> np.ndarray:

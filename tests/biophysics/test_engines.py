@@ -1,7 +1,7 @@
-"""Every engine gives the same spikes, and nothing that should not matter does: chunks, workers, order, target, threads."""
+"""Every engine gives the same spikes; chunks, workers, order and target change nothing."""
 
-import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_chunks_workers_and_order_change_nothing(name, spikes):
 
 
 def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path, monkeypatch):
-    """Noise, recurrence and delays; a second chunk and other inputs run on the binary that is there, on more threads too."""
+    """Noise, recurrence and delays; a second chunk and other inputs run on the binary that is there."""
     if not shutil.which("g++"):
         pytest.skip("needs a C++ compiler")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -130,15 +130,17 @@ def test_cython_agrees(tmp_path, monkeypatch):
 def test_preferences_and_folders_are_left_as_they_were(spikes):
     b2 = brian2_engine.import_brian2()
     names = ("codegen.target", "codegen.loop_invariant_optimisations", "codegen.cpp.extra_compile_args_gcc")
-    before = [b2.prefs[n] for n in names], os.getcwd()
+    before = [b2.prefs[n] for n in names], Path.cwd()
     simulate(CIRCUITS["discrete"](), spikes, progress=False)
-    assert ([b2.prefs[n] for n in names], os.getcwd()) == before
+    assert ([b2.prefs[n] for n in names], Path.cwd()) == before
 
 
 def test_poisson_input_has_its_rate_and_belongs_to_its_stimulus():
     """Mean of N Bernoulli draws: within five standard errors; two trials differ, the same trial repeats."""
     relay = Population("relay", 200, DiscreteLIFParameters(threshold=0.5, reset="clear"))
-    circuit = Circuit("p", Input(200, "poisson", 1.0, 100.0), (relay,), (Projection("input", "relay", np.eye(200)),), 1e-3, 1e-3)
+    circuit = Circuit(
+        "p", Input(200, "poisson", 1.0, 100.0), (relay,), (Projection("input", "relay", np.eye(200)),), 1e-3, 1e-3
+    )
     shown = as_stimuli(np.full((2, 200), 0.5))
     answers = simulate(circuit, shown, trials=2, engine="torch", progress=False)
     chance, n = 0.05, 2 * 2 * 1000 * 200
@@ -202,5 +204,5 @@ def test_an_explosion_of_spikes_stops_with_its_reason(spikes):
     neuron = LIFParameters(refractory=0.0, v_reset=-50.1e-3)
     circuit = network(neuron, dt=1e-4, recurrent=2.0)
     grown = circuit.with_population("a", drive=np.full(14, 1e-7))
-    with pytest.raises(InputError, match="'a' of net exploded: .* refractory"):
+    with pytest.raises(InputError, match=r"'a' of net exploded: .* refractory"):
         simulate(grown, spikes, engine="torch", progress=False)

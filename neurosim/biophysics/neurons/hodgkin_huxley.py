@@ -44,8 +44,8 @@ def resting_state(p: Mapping[str, Any]) -> Constants:
         sodium = p["g_na"] * g["m"] ** 3 * g["h"] * (p["e_na"] - v)
         return p["g_leak"] * (p["e_leak"] - v) + sodium + p["g_k"] * g["n"] ** 4 * (p["e_k"] - v)
 
-    n = np.broadcast(*p.values()).shape
-    grid = np.linspace(np.minimum(p["e_k"], p["e_leak"]) - 1e-3, p["e_na"], 400) * np.ones(n)
+    each = np.ones(np.broadcast(*p.values()).shape)
+    grid = np.linspace(np.minimum(p["e_k"], p["e_leak"]) * each - 1e-3, p["e_na"] * each, 400)
     first = np.argmax(np.stack([current(v) for v in grid]) <= 0, axis=0)
     low, high = (np.take_along_axis(grid, first[None] + k, axis=0)[0] for k in (-1, 0))
     for _ in range(60):

@@ -1,0 +1,206 @@
+"""Figure 1 of the realism ladder: what each rung of biology does to a trained network, on digits and on MNIST.
+
+Every rung is measured as it comes out of ``climb``, calibrated, and, from the refractory period on, retuned. Nothing is
+calibrated or retuned on an image that is tested.
+
+Run: python analyses/realism_ladder/fig1_ladder.py [folder] (MNIST where NEUROSIM_DATA names the data folder)
+"""
+
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from scipy.stats import binomtest
+
+import neurosim as ns
+from neurosim import runtime, storage
+from neurosim.biophysics.ladder import RUNGS
+from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.stimuli.encoders import bernoulli_spikes
+from neurosim.stimuli.images import balanced
+from neurosim.tasks.images import ImageTask
+
+N_STEPS, SEED = 25, 1
+RETUNED = {"refractory": 8, "adex": 8, "hodgkin_huxley": 8}
+STATES = ("climbed", "calibrated", "retuned")
+COMPARED = 100
+
+
+def tasks() -> dict[str, ImageTask]:
+    """Return what is learned: scikit-learn's digits and, where it is there, MNIST."""
+    found = {"digits": ns.image_task(ns.load_digits(), seed=SEED)}
+    if ns.data_folder() is not None:
+        found["mnist"] = ns.image_task(ns.load_mnist("train", 10000), test=ns.load_mnist("test", 1000))
+    return found
+
+
+def trained(name: str, task: ImageTask) -> torch.nn.Module:
+    """Return a spiking network trained on the task."""
+    hidden = (64, 32) if name == "digits" else (128, 64)
+    with runtime.torch_seeded(SEED):
+        network = ns.build_network(ns.SpikingMLPSpecification(hidden, n_steps=N_STEPS), task.image_shape, 10)
+    options = ns.TrainingOptions(epochs=40 if name == "digits" else 12, learning_rate=5e-3)
+    ns.train(network, task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS)), options, seed=SEED)
+    return network
+
+
+def compute() -> xr.Dataset:
+    """Climb, calibrate, retune and measure, for every task."""
+    return xr.concat([one_task(name, task).expand_dims(task=[name]) for name, task in tasks().items()], "task")
+
+
+def one_task(name: str, task: ImageTask) -> xr.Dataset:
+    """Measure all rungs of one task, along ``rung`` and ``state``."""
+    network = trained(name, task)
+    circuit = ns.to_circuit(network, name=name)
+    encode = partial(ns.encode_rate, n_steps=N_STEPS)
+    tested = encode(task.test, seed=SEED)
+    compared = encode(balanced(task.test, COMPARED // 10), seed=SEED)
+    calibration = encode(task.train[:300], seed=SEED)
+    wanted = ns.record_responses(network, calibration, double=True)
+    images = task.train[:1500]
+    truth = {
+        key: ns.record_responses(network, shown, double=True) for key, shown in (("all", tested), ("few", compared))
+    }
+    rows = []
+    for rung in runtime.track(RUNGS, f"ladder of {name}"):
+        climbed = ns.climb(circuit, rung)
+        states = {"climbed": climbed}
+        if rung != "exact":
+            states["calibrated"], _ = ns.calibrate(climbed, calibration, wanted)
+        if rung in RETUNED:
+            states["retuned"], history = ns.retune(
+                states["calibrated"],
+                lambda epoch: encode(images, seed=1000 + epoch),
+                task.categories,
+                ns.RetuningOptions(("gain", "bias", "threshold", "weights"), RETUNED[rung], learning_rate=0.03),
+                teacher=partial(ns.record_responses, network, double=True, progress=False),
+                seed=SEED,
+            )
+            print(name, rung, "accuracy while retuning", np.round(history.accuracy.values, 3), flush=True)
+        measured = {s: measure(c, tested, compared, truth, task.categories) for s, c in states.items()}
+        print(name, rung, {s: round(float(m.accuracy), 4) for s, m in measured.items()}, flush=True)
+        rows.append(xr.concat([m.expand_dims(state=[s]) for s, m in measured.items()], "state"))
+    found = xr.concat(rows, "rung", join="outer").assign_coords(rung=list(RUNGS)).reindex(state=list(STATES))
+    right = (np.asarray(task.categories)[ns.choose_category(circuit, truth["all"])] == task.test.category.values).mean()
+    return found.assign(accuracy_trained=float(right))
+
+
+def measure(circuit, tested, compared, truth, categories) -> xr.Dataset:
+    """Return accuracy on all test images; rates, spike times and geometry of every layer; seconds a stimulus."""
+    start = time.process_time()
+    answers = ns.simulate(circuit, tested, engine="torch")
+    seconds = (time.process_time() - start) / tested.sizes["stimulus"]
+    right = np.asarray(categories)[ns.choose_category(circuit, answers)] == tested.category.values
+    few = ns.simulate(circuit, compared, engine="torch")
+    layers = [p.name for p in circuit.populations]
+    rows = {k: [] for k in ("rate_ratio", "f1", "rsa", "rsa_interval", "cka", "cka_interval")}
+    for layer in layers:
+        own = np.flatnonzero(answers.layer.values == layer)
+        rows["rate_ratio"].append(float(answers[..., own].sum() / truth["all"][..., own].sum()))
+        one, other = truth["few"][..., own], few[..., own]
+        rows["f1"].append(float(ns.spike_time_f1(one, other, tolerance=2e-3).mean()))
+        counts = [r.sum("time") for r in (one, other)]
+        for key, score in (("rsa", rdm_correlation), ("cka", ns.cka)):
+            found = jackknifed(score, *counts)
+            rows[key].append(found[0])
+            rows[f"{key}_interval"].append(found[1:])
+    data = {k: ("layer", v) if np.ndim(v) == 1 else (("layer", "bound"), v) for k, v in rows.items()}
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    data |= {"accuracy": float(right.mean()), "accuracy_interval": ("bound", list(interval)), "seconds": seconds}
+    return xr.Dataset(data, coords={"layer": layers, "bound": ["low", "high"]})
+
+
+def rdm_correlation(a: xr.DataArray, b: xr.DataArray) -> float:
+    """Return the Pearson correlation of two squared euclidean RDMs."""
+    return float(ns.compare_rdms(ns.compute_rdm(a, "euclidean"), ns.compute_rdm(b, "euclidean"), "corr"))
+
+
+def jackknifed(score, a: xr.DataArray, b: xr.DataArray) -> tuple[float, float, float]:
+    """Return a score and its 95 % interval over stimuli; NaN where a layer is silent."""
+    if len(np.unique(b.values, axis=0)) < 3:
+        return np.nan, np.nan, np.nan
+    found = ns.jackknife(score, a, b, progress=False)
+    return float(found.score), float(found.interval[0]), float(found.interval[1])
+
+
+def draw(results: xr.Dataset) -> Figure:
+    """Draw accuracy on top; rates, spike times and geometry of every layer below."""
+    figure = new_figure(9.0, 7.5)
+    axes = figure.subplots(3, results.sizes["task"], squeeze=False, sharex=True)
+    place = np.arange(results.sizes["rung"])
+    for column, task in enumerate(results.task.values):
+        one = results.sel(task=task)
+        draw_accuracy(axes[0, column], one, place, f"{task}: test accuracy")
+        for k, layer in enumerate(one.layer.values):
+            color, calibrated = PALETTE[k], one.sel(layer=layer, state="calibrated")
+            axes[1, column].plot(place, one.rate_ratio.sel(layer=layer, state="climbed"), ":", color=color, lw=0.9)
+            axes[1, column].plot(place, calibrated.rate_ratio, "o-", ms=3, color=color, label=str(layer))
+            axes[2, column].errorbar(
+                place, calibrated.rsa, np.abs(calibrated.rsa_interval.transpose("bound", "rung") - calibrated.rsa),
+                color=color, marker="o", ms=3, capsize=1.5, label=f"{layer}: RDM",
+            )  # fmt: skip
+            axes[2, column].plot(place, calibrated.f1, "--", color=color, lw=0.9, label=f"{layer}: spike times (F1)")
+        axes[1, column].set(yscale="log", title="rate / rate of the trained network (dotted: as climbed)")
+        axes[1, column].axhspan(0.5, 2, color="0.93", zorder=0)
+        axes[2, column].set(title="agreement with the trained network, calibrated", ylim=(-0.05, 1.05))
+        axes[2, column].set_xticks(place, [str(r).replace("_", "-") for r in one.rung.values], rotation=35, ha="right")
+    axes[1, 0].legend(fontsize=6)
+    axes[2, 0].legend(fontsize=5, ncols=3)
+    return figure
+
+
+def draw_accuracy(ax, one: xr.Dataset, place: np.ndarray, title: str) -> None:
+    """Draw the accuracy of the three states with intervals, and the trained network as a line."""
+    ax.axhline(float(one.accuracy_trained), color="0.6", lw=0.8, label="trained network")
+    for k, (state, style) in enumerate(zip(STATES, (":", "-", "none"), strict=True)):
+        row = one.sel(state=state)
+        reach = np.abs(row.accuracy_interval.transpose("bound", "rung") - row.accuracy)
+        ax.errorbar(
+            place, row.accuracy, reach, ls=style, marker="os^"[k], ms=4, capsize=1.5, color=PALETTE[k], label=state
+        )
+    ax.set(title=title, ylim=(0, 1.02))
+    ax.legend(fontsize=6, loc="lower left")
+
+
+def table(results: xr.Dataset) -> dict[str, object]:
+    """Return the numbers that a text quotes."""
+    numbers: dict[str, object] = {}
+    for task in results.task.values:
+        one = results.sel(task=task)
+        trained_accuracy = float(one.accuracy_trained)
+        rungs = {
+            str(rung): {
+                str(state): {
+                    "accuracy": round(float(cell.accuracy), 4),
+                    "share_of_trained": round(float(cell.accuracy) / trained_accuracy, 4),
+                    "rate_ratio": np.round(cell.rate_ratio.values, 3).tolist(),
+                    "spike_time_f1": np.round(cell.f1.values, 3).tolist(),
+                    "rdm_correlation": np.round(cell.rsa.values, 3).tolist(),
+                    "cka": np.round(cell.cka.values, 3).tolist(),
+                    "cpu_seconds_a_stimulus": float(f"{float(cell.seconds):.2g}"),
+                }
+                for state in STATES
+                if np.isfinite((cell := one.sel(rung=rung, state=state)).accuracy)
+            }
+            for rung in one.rung.values
+        }
+        numbers[str(task)] = {"accuracy_trained": round(trained_accuracy, 4), "rungs": rungs}
+    return numbers
+
+
+def main(folder: Path) -> None:
+    """Compute, keep the numbers, and draw from them."""
+    storage.write_dataset(folder / "fig1_ladder.nc", compute())
+    results = storage.read_dataset(folder / "fig1_ladder.nc")
+    storage.write_json(folder / "fig1_ladder.json", table(results) | {"provenance": runtime.provenance()})
+    with house_style():
+        storage.write_bytes(folder / "fig1_ladder.png", figure_bytes(draw(results))["png"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
