@@ -51,10 +51,10 @@ print(f"test accuracy {float(history.test_accuracy):.3f}")
 
 # %%
 spikes = ns.encode_rate(shown, n_steps=20)
-circuit = ns.to_circuit(ns.to_nir(network))
+circuit = ns.to_circuit(network)
 trained = ns.record_responses(network, spikes, double=True)
 twin = ns.simulate(circuit, spikes)
-translation = ns.verify_translation(trained, circuit, spikes, simulated=twin)
+translation = ns.verify_translation(network, circuit, spikes)
 print(translation.attrs["verdict"])
 translation.to_dataframe()
 

@@ -204,12 +204,12 @@ def test_circuits_survive_nir_files(name, spikes, tmp_path):
         ((nn.Linear(4, 4), snn.Leaky(beta=0.9, graded_spikes_factor=2.0)), "graded spikes"),
         ((nn.Linear(4, 4), snn.Leaky(beta=0.9, inhibition=True)), "inhibition"),
         ((nn.Linear(4, 4), snn.Lapicque(beta=0.5)), r"snn\.Lapicque"),
-        ((nn.Linear(4, 4), nn.ReLU()), "'1' .ReLU. cannot be represented"),
-        ((nn.Conv2d(1, 2, 3), nn.MaxPool2d(2)), "AvgPool2d"),
+        ((nn.Linear(4, 4), nn.ReLU(), snn.Leaky(beta=0.9)), "'1' .ReLU. cannot be represented"),
+        ((nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), snn.Leaky(beta=0.9)), "AvgPool2d"),
         ((nn.Linear(4, 4), snn.Leaky(beta=0.0)), "not above 0"),
-        ((nn.Linear(4, 4), nn.Linear(5, 4)), "takes 5 values"),
-        ((nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)), "keeps no statistics"),
-        ((nn.Linear(4, 4),), "holds no neurons"),
+        ((nn.Linear(4, 4), nn.Linear(5, 4), snn.Leaky(beta=0.9)), "takes 5 values"),
+        ((nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False), snn.Leaky(beta=0.9)), "no statistics"),
+        ((nn.Linear(4, 4),), "no neurons that spike"),
     ],
 )
 def test_what_cannot_be_represented_is_refused_by_name(layers, words):

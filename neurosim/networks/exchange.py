@@ -60,6 +60,8 @@ def to_nir(
     """
     shape = input_shape or getattr(network, "input_shape", None)
     layers = spiking_layers(network, example)
+    if not any(is_neuron(m) for _, m in layers):
+        raise InputError(f"to_nir: {type(network).__name__} holds no neurons that spike (LIF, snn.Leaky, ...).")
     if shape is None:
         first = next((m for _, m in layers if not isinstance(m, SKIPPED)), None)
         if not isinstance(first, nn.Linear):

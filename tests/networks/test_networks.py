@@ -15,6 +15,7 @@ from neurosim.networks.specifications import (
     SpikingConvNetSpecification,
 )
 from neurosim.networks.training import TrainingOptions, load_weights, train, weights_of
+from neurosim.parameters import from_metadata
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.images import load_digits
@@ -120,8 +121,8 @@ def test_small_images_are_refused():
         build_network(ConvNetSpecification((4, 4, 4, 4)), (8, 8), 10)
 
 
-def test_only_stacks_of_linear_and_lif_become_graphs(spiking_mlp):
-    with pytest.raises(InputError, match="not a stack"):
+def test_only_spiking_networks_become_graphs(spiking_mlp):
+    with pytest.raises(InputError, match="no neurons that spike"):
         to_nir(nn.Linear(2, 2))
     graph = to_nir(spiking_mlp[0])
-    assert graph.nodes["hidden1"].metadata["neurosim"]["reset"] == "subtract"
+    assert from_metadata(graph.nodes["hidden1"].metadata)["reset"] == "subtract"
