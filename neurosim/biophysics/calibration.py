@@ -171,8 +171,10 @@ class _LayerSearch:
     def __init__(
         self, circuit: Circuit, name: str, chunk: Chunk, replayed: dict[str, Any], wanted: np.ndarray, device: str
     ) -> None:
-        self.circuit, self.name, self.chunk, self.replayed = circuit, name, chunk, replayed
-        self.wanted, self.device = wanted, device
+        self.name, self.chunk, self.wanted, self.device = name, chunk, wanted, device
+        self.brought = torch_engine.arrivals(circuit, name, chunk, replayed, device=device)
+        alone = tuple(q for q in circuit.projections if q.source == q.target == name)
+        self.circuit = replace(circuit, populations=(circuit.population(name),), projections=alone)
         self.unit = rheobase(circuit.population(name))
 
     def search(self) -> tuple[float, float, float]:
@@ -215,26 +217,14 @@ class _LayerSearch:
         external = {k: np.tile(v, (len(gain), 1, 1)) * np.repeat(gain, n)[:, None, None]
                     for k, v in self.chunk.external.items() if k == self.name}  # fmt: skip
         noise = {k: np.tile(v, (1, len(gain), 1)) for k, v in self.chunk.noise.items() if k == self.name}
-        spikes = None if self.chunk.spikes is None else np.tile(self.chunk.spikes, (len(gain), 1, 1))
-        chunk = Chunk(n * len(gain), self.chunk.n_steps, spikes, external, noise)
+        chunk = Chunk(n * len(gain), self.chunk.n_steps, None, external, noise)
         tensors = Tensors(
             drive={self.name: column(gain) * drive + column(bias) * self.unit}, gain={self.name: column(gain)}
         )
-        replayed = {k: _Tiled(v, len(gain)) for k, v in self.replayed.items()}
         total = torch.zeros(n * len(gain), population.size, device=where, dtype=torch.float64)
         with torch.no_grad():
             for fired, _ in torch_engine.march(
-                self.circuit, chunk, device=self.device, tensors=tensors, replayed=replayed
+                self.circuit, chunk, device=self.device, tensors=tensors, brought={self.name: self.brought}
             ):
                 total += fired[self.name]
         return total.cpu().numpy().reshape(len(gain), n, population.size)
-
-
-class _Tiled:
-    """Spikes (step, copy, neuron) repeated along the copies, one step at a time."""
-
-    def __init__(self, spikes: Any, times: int) -> None:
-        self.spikes, self.times = spikes, times
-
-    def __getitem__(self, step: int) -> Any:
-        return self.spikes[step].repeat(self.times, 1)

@@ -111,7 +111,7 @@ def simulate(
     watched, watched_names = _watched(circuit, membrane)
     copies = [(s, t) for s in range(len(shown.ids)) for t in range(trials)]
     used = choose_engine(circuit, engine, device, len(copies) * n_steps)
-    size = chunk_size(circuit, shown.n_time, n_steps, memory, len(copies), watched)
+    size = chunk_size(circuit, used, shown.n_time, n_steps, memory, len(copies), watched)
     starts = list(range(0, len(copies), size))
 
     def one(start: int) -> Run:
@@ -202,13 +202,20 @@ def choose_engine(circuit: Circuit, engine: str, device: str, n_copy_steps: int)
 
 
 def chunk_size(
-    circuit: Circuit, n_time: int, n_steps: int, memory: int, n_copies: int, watched: Mapping[str, np.ndarray]
+    circuit: Circuit,
+    engine: str,
+    n_time: int,
+    n_steps: int,
+    memory: int,
+    n_copies: int,
+    watched: Mapping[str, np.ndarray],
 ) -> int:
-    """Return how many copies of a circuit fit into `memory` bytes."""
+    """Return how many copies of a circuit fit into `memory` bytes; Brian2 holds the synapses of each, torch one set."""
     n_neurons = sum(p.size for p in circuit.populations)
     noisy = sum(p.size for p in circuit.populations if p.noise)
     graded = sum(q.weights.shape[1] for q in circuit.projections if q.source == INPUT)
-    a_copy = BYTES_A_SYNAPSE * circuit.n_synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
+    synapses = 0 if engine == "torch" else BYTES_A_SYNAPSE * circuit.n_synapses
+    a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
     a_copy += 8 * n_time * (graded if circuit.inputs.kind == "current" else circuit.inputs.size)
     a_copy += 8 * n_steps * sum(len(index) for index in watched.values())
     return max(1, min(n_copies, memory // max(1, a_copy)))

@@ -6,7 +6,7 @@ In float64 its spikes are those of Brian2. With a surrogate gradient the run is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -92,22 +92,27 @@ def march(
     single: bool = False,
     tensors: Tensors | None = None,
     replayed: Mapping[str, Any] | None = None,
+    brought: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Iterator[tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
     """Yield, step by step, the spikes (copy, neuron) and the state of every population.
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
+    For populations in `brought` only what they send to themselves is computed: what else arrives in each step is given
+    by :func:`arrivals`, for fewer copies, which repeat.
     """
     torch = import_torch()
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
     tensors = tensors or Tensors()
-    replayed = replayed or {}
+    replayed, brought = replayed or {}, brought or {}
     layers = [
         _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
     ]
     wires = [
         _Wire(torch, circuit, q, tensors.weights.get(i), where, dtype)
         for i, q in enumerate(circuit.projections)
-        if q.target not in replayed and (q.source != INPUT or chunk.spikes is not None)
+        if q.target not in replayed
+        and (q.target not in brought or q.source == q.target)
+        and (q.source != INPUT or chunk.spikes is not None)
     ]
     shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
     latest: dict[str, Any] = {}
@@ -117,12 +122,45 @@ def march(
         latest[INPUT] = shown[:, now].to(dtype) if is_shown else None  # type: ignore[index]
         latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
         for layer in layers:
-            arrived: dict[str, Any] = {}
+            arrived = {
+                n: _repeated(v, chunk.n_copies)
+                for n, v in (brought[layer.name][k] if layer.name in brought else {}).items()
+            }
             for wire in wires:
                 if wire.target == layer.name:
                     wire.deliver(latest.get(wire.source), arrived)
             latest[layer.name] = layer.advance(arrived, now, k)
         yield {layer.name: latest[layer.name] for layer in layers}, {layer.name: layer.state for layer in layers}
+
+
+def arrivals(
+    circuit: Circuit, name: str, chunk: Chunk, replayed: Mapping[str, Any], *, device: str = "auto"
+) -> list[dict[str, Any]]:
+    """Return what arrives at a population from the input and from `replayed` populations, in every simulation step."""
+    torch = import_torch()
+    where, dtype = pick_device(device), torch.float64
+    wires = [
+        _Wire(torch, circuit, q, None, where, dtype)
+        for q in circuit.into(name)
+        if q.source in replayed or (q.source == INPUT and chunk.spikes is not None)
+    ]
+    shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
+    found = []
+    for k in range(chunk.n_steps):
+        now, beginning = divmod(k, circuit.substeps)
+        arrived: dict[str, Any] = {}
+        for wire in wires:
+            if wire.source == INPUT:
+                spikes = shown[:, now].to(dtype) if beginning == 0 and now < shown.shape[1] else None  # type: ignore[index, union-attr]
+            else:
+                spikes = replayed[wire.source][k].to(dtype)
+            wire.deliver(spikes, arrived)
+        found.append(arrived)
+    return found
+
+
+def _repeated(values: Any, n_copies: int) -> Any:
+    return values if len(values) == n_copies else values.repeat(n_copies // len(values), 1)
 
 
 def import_torch() -> Any:
@@ -207,7 +245,7 @@ class _Wire:
     def __init__(
         self, torch: Any, circuit: Circuit, projection: Projection, weights: Any, where: str, dtype: Any
     ) -> None:
-        self.source, self.target = projection.source, projection.target
+        self.torch, self.source, self.target = torch, projection.source, projection.target
         steps = round(projection.delay / circuit.dt)
         lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
         self.queue: list[Any] = [None] * max(0, steps - lag)
@@ -229,14 +267,23 @@ class _Wire:
         if spikes is None or not (spikes.requires_grad or bool(spikes.any())):
             return
         for name, weights in self.parts.items():
-            brought = spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
+            brought = self.product(spikes, weights)
             arrived[name] = arrived[name] + brought if name in arrived else brought
+
+    def product(self, spikes: Any, weights: Any) -> Any:
+        """Return spikes (copy, source) times weights; where both are sparse, only spikes that are there cost time."""
+        if scipy.sparse.issparse(weights):
+            sent = scipy.sparse.csr_array(spikes.numpy())
+            return self.torch.as_tensor((sent @ weights).toarray()).to(spikes)
+        return spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
 
 
 def _matrix(torch: Any, weights: Any, where: str, dtype: Any) -> Any:
-    """Return weights as a dense tensor (source, target), or a large sparse one transposed."""
+    """Return weights as a dense tensor (source, target); large sparse ones as they are, or on a GPU transposed."""
     if weights.shape[0] * weights.shape[1] <= DENSE_LIMIT or weights.nnz > 0.2 * weights.shape[0] * weights.shape[1]:
         return torch.as_tensor(weights.toarray(), device=where, dtype=dtype)
+    if where == "cpu":
+        return weights
     turned = scipy.sparse.csr_array(weights.T)
     parts = [torch.as_tensor(a) for a in (turned.indptr.astype(np.int64), turned.indices.astype(np.int64), turned.data)]
     return torch.sparse_csr_tensor(*parts, size=turned.shape, dtype=dtype, device=where)

@@ -122,7 +122,14 @@ def _sentences(study: Study, numbers: dict[str, Any], scores: dict[str, xr.Datas
         if isinstance(subject, TwinSubject) and name in numbers["accuracy"]:
             line = f"{name}, the twin of {subject.of} on the rung '{subject.rung}', names {numbers['accuracy'][name]:.1%} of the test images rightly; the network, given the same spikes, {numbers['accuracy_of_network_on_the_same_spikes'][name]:.1%}"
             raw = numbers["accuracy"].get(f"{name} (uncalibrated)")
-            lines.append(line + (f"; without calibrated gains {raw:.1%}." if raw is not None else "."))
+            lines.append(
+                line
+                + (
+                    f"; before calibration{' and retuning' if subject.retuning_epochs else ''} {raw:.1%}."
+                    if raw is not None
+                    else "."
+                )
+            )
     return lines
 
 
@@ -190,7 +197,9 @@ def _tables(
             for layer, v in layers.items()
         ]
         note = "Rates relative to the trained network, on calibration images that are never tested."
-        tables.append(_table(f"Calibration of {twin}", ("layer", "gain", "rate before", "rate after"), gains, note))
+        tables.append(
+            _table(f"Calibration of {twin}", ("layer", "gain", "bias (pA)", "rate before", "rate after"), gains, note)
+        )
     for brain, table in scores.items():
         tables.append(_score_table(study, brain, table))
     steps = [
