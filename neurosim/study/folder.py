@@ -66,7 +66,7 @@ def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
                 numbers["differing_spikes"][subject] = _per_layer(table, ("n_spikes", "n_differing"))
             if (entry.folder / "calibration.nc").is_file():
                 table = storage.read_dataset(entry.folder / "calibration.nc")
-                numbers["calibration"][subject] = _per_layer(table, ("gain", "rate_ratio_before", "rate_ratio"))
+                numbers["calibration"][subject] = _per_layer(table, ("gain", "bias", "rate_ratio_before", "rate_ratio"))
                 numbers["accuracy"][f"{subject} (uncalibrated)"] = float(table.attrs["accuracy_uncalibrated"])
         elif kind == "relate":
             numbers["pearson_of_brains"] = _pairs(storage.read_dataset(entry.folder / "relations.nc"))

@@ -193,7 +193,13 @@ def _tables(
         )
     for twin, layers in numbers["calibration"].items():
         gains = [
-            (layer, f"{v['gain']:.2f}", f"{v['rate_ratio_before']:.2f}", f"{v['rate_ratio']:.2f}")
+            (
+                layer,
+                f"{v['gain']:.2f}",
+                f"{v['bias'] * 1e12:.0f}",
+                f"{v['rate_ratio_before']:.2f}",
+                f"{v['rate_ratio']:.2f}",
+            )
             for layer, v in layers.items()
         ]
         note = "Rates relative to the trained network, on calibration images that are never tested."
