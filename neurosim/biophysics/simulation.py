@@ -55,6 +55,7 @@ def simulate(
     membrane: Sequence[str] = (),
     memory: int = 2**29,
     workers: int = 1,
+    threads: int = 1,
     progress: bool = True,
 ) -> Any:
     """Run `circuit` on every stimulus and count the spikes of every neuron in every time bin.
@@ -76,6 +77,7 @@ def simulate(
     membrane : populations, or units such as "hidden1/3", whose membrane is also returned.
     memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
     workers : processes that run chunks at the same time.
+    threads : OpenMP threads of a C++ standalone program; nothing but its speed depends on them.
     progress : show a progress bar.
 
     Returns
@@ -116,7 +118,9 @@ def simulate(
 
     def one(start: int) -> Run:
         chunk = make_chunk(circuit, shown, copies[start : start + size], n_steps, seed)
-        result = run_chunk(circuit, chunk, watched, engine=used, device=device, single=single, padded=size)
+        result = run_chunk(
+            circuit, chunk, watched, engine=used, device=device, single=single, padded=size, threads=threads
+        )
         check_exploded(circuit, result.events, chunk)
         return result
 
@@ -175,12 +179,13 @@ def run_chunk(
     device: str = "auto",
     single: bool = False,
     padded: int = 0,
+    threads: int = 1,
 ) -> Run:
     """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
     if engine == "torch":
         return torch_engine.run(circuit, chunk, watched, device=device, single=single)
     if engine == "cpp_standalone":
-        return standalone.run(circuit, chunk, watched, n_copies=max(padded, chunk.n_copies))
+        return standalone.run(circuit, chunk, watched, n_copies=max(padded, chunk.n_copies), threads=threads)
     return brian2_engine.run(circuit, chunk, watched, target="numpy" if engine == "brian2" else engine)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -35,14 +34,12 @@ from neurosim.biophysics.circuit import INPUT, Circuit, load_circuit, save_circu
 from neurosim.biophysics.dynamics import Chunk, Events, Run
 from neurosim.schema import InputError
 
-THREADS_VARIABLE = "NEUROSIM_OPENMP_THREADS"
 
-
-def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, n_copies: int) -> Run:
-    """Run a chunk on the binary of `circuit` for `n_copies` copies, building it first where it is not there."""
+def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, n_copies: int, threads: int = 1) -> Run:
+    """Run a chunk on the binary of `circuit` for `n_copies` copies and OpenMP threads, built where it is not there."""
     padded = _padded(circuit, chunk, n_copies)
     with tempfile.TemporaryDirectory(prefix="neurosim-run-") as private:
-        folder = built(circuit, padded, watched, Path(private))
+        folder = built(circuit, padded, watched, Path(private), threads)
         about = storage.read_json(folder / "about.json")
         out = Path(private) / "out"
         out.mkdir()
@@ -63,11 +60,10 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, n_
         return _collect(circuit, chunk, watched, about, out)
 
 
-def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], private: Path) -> Path:
+def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], private: Path, threads: int) -> Path:
     """Return the folder of the build, made in a child process where it is not there."""
     job = private / "job"
     save_circuit(job / "circuit.nc", circuit)
-    threads = int(os.environ.get(THREADS_VARIABLE, "0"))
     about = {
         "n_copies": chunk.n_copies,
         "n_steps": chunk.n_steps,
@@ -77,7 +73,7 @@ def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], pri
         "watched": {k: v.tolist() for k, v in watched.items()},
         "brian2": importlib.metadata.version("brian2"),
         "flags": list(STRICT_FLAGS),
-        "threads": threads,
+        "threads": threads if threads > 1 else 0,
         "code": [storage.sha256(p) for p in sorted(Path(__file__).parent.rglob("*.py"))],
     }
     storage.write_json(job / "job.json", about)

@@ -8,7 +8,9 @@ import pytest
 
 from neurosim.biophysics import brian2_engine, standalone
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.simulation import ENGINES, choose_engine, simulate
+from neurosim.biophysics.torch_engine import Tensors, march
 from neurosim.parameters import (
     AdaptiveLIFParameters,
     AdExParameters,
@@ -97,17 +99,17 @@ def test_chunks_workers_and_order_change_nothing(name, spikes):
 
 
 def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path, monkeypatch):
-    """Noise, recurrence and delays; a second chunk and other inputs run on the binary that is there."""
+    """Noise, recurrence, delays and two threads; other inputs run on the binary that is there."""
     if not shutil.which("g++"):
         pytest.skip("needs a C++ compiler")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4, noise=1e-3, recurrent=0.3, delay=1e-3)
     wanted = simulate(circuit, spikes, rng=3, membrane=["b"], progress=False)
-    found = simulate(circuit, spikes, rng=3, engine="cpp_standalone", membrane=["b"], progress=False)
+    found = simulate(circuit, spikes, rng=3, engine="cpp_standalone", membrane=["b"], threads=2, progress=False)
     np.testing.assert_array_equal(found.responses.values, wanted.responses.values)
     np.testing.assert_allclose(found.membrane_potential.values, wanted.membrane_potential.values, atol=1e-12)
     monkeypatch.setattr(standalone, "_build_in_child", lambda *_: pytest.fail("it was built again"))
-    other = simulate(circuit, spikes[::-1], rng=4, engine="cpp_standalone", membrane=["b"], progress=False)
+    other = simulate(circuit, spikes[::-1], rng=4, engine="cpp_standalone", membrane=["b"], threads=2, progress=False)
     expected = simulate(circuit, spikes[::-1], rng=4, engine="torch", membrane=["b"], progress=False)
     np.testing.assert_array_equal(other.responses.values, expected.responses.values)
     kept = [p.name for p in (tmp_path / "neurosim" / "standalone").iterdir() if p.is_dir()]
@@ -125,6 +127,40 @@ def test_cython_agrees(tmp_path, monkeypatch):
     found, wanted = (simulate(circuit, shown, engine=e, progress=False) for e in ("cython", "torch"))
     np.testing.assert_array_equal(found.values, wanted.values)
     assert wanted.sum() > 20
+
+
+def test_the_torch_engine_is_differentiable():
+    """Below threshold autograd equals finite differences; through spikes a gradient reaches every weight."""
+    import torch
+
+    circuit = network(AdExParameters(), ConductanceParameters(), dt=2.5e-4)
+    rng = np.random.default_rng(2)
+    chunk = Chunk(3, 80, (rng.random((3, 20, 12)) < 0.3).astype(np.uint8))
+
+    def run(drive, weights, surrogate):
+        tensors = Tensors(weights={0: weights}, drive={"a": drive}, surrogate=surrogate)
+        total = 0.0
+        for spikes, states in march(circuit, chunk, device="cpu", tensors=tensors):
+            total = total + states["a"]["v"].mean() + spikes["b"].sum()
+        return total
+
+    quiet = torch.as_tensor(circuit.projections[0].weights * 0.02).requires_grad_()
+    drive = torch.zeros(14, dtype=torch.float64, requires_grad=True)
+    run(drive, quiet, {}).backward()
+    with torch.no_grad():
+        for parameter, place, step in ((drive, (3,), 1e-13), (quiet, (2, 5), 1e-12)):
+            sides = []
+            for sign in (1, -1):
+                parameter[place] += sign * step
+                sides.append(run(drive, quiet, {}).item())
+                parameter[place] -= sign * step
+            slope = (sides[0] - sides[1]) / (2 * step)
+            assert abs(parameter.grad[place].item() / slope - 1) < 1e-3
+    loud = torch.as_tensor(circuit.projections[0].weights).requires_grad_()
+    run(drive.detach(), loud, {"a": 6e-3, "b": 6e-3}).backward()
+    used = (chunk.spikes.sum((0, 1)) > 0)[:, None] & (circuit.projections[0].weights != 0)
+    assert torch.isfinite(loud.grad).all()
+    assert (loud.grad.numpy()[used] != 0).mean() > 0.9
 
 
 def test_preferences_and_folders_are_left_as_they_were(spikes):
