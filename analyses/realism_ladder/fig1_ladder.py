@@ -25,7 +25,7 @@ from neurosim.stimuli.images import balanced
 from neurosim.tasks.images import ImageTask
 
 N_STEPS, SEED = 25, 1
-RETUNED = {"refractory": 8, "adex": 8, "hodgkin_huxley": 8}
+RETUNED = {"refractory": 8, "adex": 6, "hodgkin_huxley": 5}
 STATES = ("climbed", "calibrated", "retuned")
 COMPARED = 100
 

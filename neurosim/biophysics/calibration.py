@@ -22,7 +22,7 @@ from neurosim.runtime import pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli
 
 BAND = (0.5, 2.0)
-COARSE_GAINS, COARSE_BIASES = np.geomspace(0.35, 36.0, 11), np.linspace(-0.4, 0.8, 7)
+COARSE_GAINS, COARSE_BIASES = np.geomspace(0.35, 100.0, 13), np.linspace(-0.4, 0.8, 7)
 FINE_GAINS, FINE_BIASES = np.geomspace(0.75, 1.33, 5), np.linspace(-0.1, 0.1, 5)
 MOST_COPIES = 2048
 SAMPLE = 256
@@ -214,8 +214,7 @@ class _LayerSearch:
             return torch.as_tensor(np.repeat(values, n)[:, None], device=where)
 
         drive = torch.as_tensor(population.drive, device=where)
-        external = {k: np.tile(v, (len(gain), 1, 1)) * np.repeat(gain, n)[:, None, None]
-                    for k, v in self.chunk.external.items() if k == self.name}  # fmt: skip
+        external = {k: np.tile(v, (len(gain), 1, 1)) for k, v in self.chunk.external.items() if k == self.name}
         noise = {k: np.tile(v, (1, len(gain), 1)) for k, v in self.chunk.noise.items() if k == self.name}
         chunk = Chunk(n * len(gain), self.chunk.n_steps, None, external, noise)
         tensors = Tensors(

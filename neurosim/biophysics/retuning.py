@@ -6,7 +6,7 @@ homeostasis, which knows no task and only brings every neuron back to the rate t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -98,33 +98,20 @@ def retune(
     torch = torch_engine.import_torch()
     options = options or RetuningOptions()
     _check(circuit, categories)
-    where = pick_device(device)
-    losses, accuracies = [], []
+    first = stimuli(0) if callable(stimuli) else stimuli
+    n_batches = -(-first.sizes["stimulus"] // options.batch_size)
+    rows = []
     with torch_seeded(seed):
-        learned = _Learned(torch, circuit, options.tune, where)
+        learned = _Learned(torch, circuit, options.tune, pick_device(device))
         optimizer = torch.optim.Adam(learned.parameters(), lr=options.learning_rate)
-        first = stimuli(0) if callable(stimuli) else stimuli
-        n_batches = -(-first.sizes["stimulus"] // options.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, options.learning_rate, total_steps=options.epochs * n_batches
         )
         for epoch in track(range(options.epochs), f"retuning {circuit.name}", progress=progress):
-            given = stimuli(epoch) if callable(stimuli) else stimuli
-            shown, labels = check_stimuli(circuit, given), _labels(given, categories)
+            given = first if epoch == 0 or not callable(stimuli) else stimuli(epoch)
             wanted = None if teacher is None else _layer_counts(circuit, teacher(given))
-            order = stream(seed, "retune", epoch).permutation(len(labels))
-            total, right = 0.0, 0
-            for start in range(0, len(order), options.batch_size):
-                batch = order[start : start + options.batch_size]
-                chunk = make_chunk(
-                    circuit, shown, [(int(s), epoch) for s in batch], shown.n_time * circuit.substeps, seed
-                )
-                counts = learned.counts(chunk)
-                logits = learned.logits(counts, shown.n_time)
-                truth = torch.as_tensor(labels[batch], device=where)
-                loss = torch.nn.functional.cross_entropy(logits, truth)
-                if wanted is not None:
-                    loss = loss + options.fidelity * learned.distance(counts, wanted, batch)
+            total = np.zeros(2)
+            for loss, right in _batches(learned, given, wanted, categories, options, epoch, seed):
                 if not torch.isfinite(loss):
                     raise InputError(f"retune: the loss is {loss.item()} in epoch {epoch}; lower the learning_rate.")
                 optimizer.zero_grad()
@@ -133,17 +120,41 @@ def retune(
                 torch.nn.utils.clip_grad_norm_(learned.parameters(), options.clip)
                 optimizer.step()
                 schedule.step()
-                total += loss.item() * len(batch)
-                right += int((logits.argmax(1) == truth).sum())
-            losses.append(total / len(order))
-            accuracies.append(right / len(order))
+                total += [loss.item() * len(right), sum(right)]
+            rows.append(total / given.sizes["stimulus"])
         tuned = learned.circuit()
+    losses, accuracies = np.asarray(rows).T
     history = xr.Dataset(
         {"loss": ("epoch", losses), "accuracy": ("epoch", accuracies)},
         coords={"epoch": np.arange(options.epochs)},
         attrs={"tuned": ", ".join(options.tune), "n_stimuli": first.sizes["stimulus"]},
     )
     return tuned, history
+
+
+def _batches(
+    learned: _Learned,
+    given: xr.DataArray,
+    wanted: dict[str, np.ndarray] | None,
+    categories: Sequence[str],
+    options: RetuningOptions,
+    epoch: int,
+    seed: int,
+) -> Iterator[tuple[Any, list[bool]]]:
+    """Yield the loss of every batch of one pass, in random order, and which stimuli were named rightly."""
+    circuit, torch = learned.original, learned.torch
+    shown, labels = check_stimuli(circuit, given), _labels(given, categories)
+    order = stream(seed, "retune", epoch).permutation(len(labels))
+    for start in range(0, len(order), options.batch_size):
+        batch = order[start : start + options.batch_size]
+        copies = [(int(stimulus), epoch) for stimulus in batch]
+        counts = learned.counts(make_chunk(circuit, shown, copies, shown.n_time * circuit.substeps, seed))
+        logits = learned.logits(counts, shown.n_time)
+        truth = torch.as_tensor(labels[batch], device=learned.where)
+        loss = torch.nn.functional.cross_entropy(logits, truth)
+        if wanted is not None:
+            loss = loss + options.fidelity * learned.distance(counts, wanted, batch)
+        yield loss, (logits.argmax(1) == truth).tolist()
 
 
 def homeostasis(

@@ -7,7 +7,6 @@ so results depend neither on the chunks, nor on the workers, nor on the order of
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -20,7 +19,7 @@ from neurosim.biophysics import brian2_engine, standalone, torch_engine
 from neurosim.biophysics.circuit import INPUT, Circuit
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
-from neurosim.runtime import limit_threads, stream, track
+from neurosim.runtime import limit_threads, pick_device, stream, track
 from neurosim.schema import InputError, as_responses, suggest
 
 Engine = Literal["auto", "brian2", "cython", "cpp_standalone", "torch"]
@@ -368,7 +367,4 @@ def _membrane(circuit: Circuit, parts: list[Run], names: list[str], trials: int)
 
 
 def _has_gpu(device: str) -> bool:
-    if device != "auto":
-        return device.startswith("cuda")
-    torch = sys.modules.get("torch")
-    return bool(torch is not None and torch.cuda.is_available())
+    return pick_device(device).startswith("cuda")

@@ -35,7 +35,7 @@ class Tensors:
     weights : weights (source, target) of a projection, by its index.
     drive : drive (neuron,) or (copy, neuron) of a population.
     constants : any constant of a population, (neuron,) or (copy, 1), by (population, name).
-    gain : factor of everything that arrives at a population, (neuron,) or (copy, 1).
+    gain : factor of all spikes and graded input that arrive at a population, (neuron,) or (copy, 1).
     surrogate : width of the surrogate gradient of a spike, V or threshold units, by population; none is no gradient.
     """
 
@@ -220,7 +220,8 @@ class _Layer:
         x = SimpleNamespace(**self.numbers, **self.state)
         x.drive = self.drive
         if self.external is not None:
-            x.drive = x.drive + self.external[:, min(now, self.external.shape[1] - 1)]
+            shown = self.external[:, min(now, self.external.shape[1] - 1)]
+            x.drive = x.drive + (shown if self.gain is None else shown * self.gain)
         if self.noise is not None:
             x.xi = self.tensor(self.noise[k])
         new = self.step(x, self.functions)

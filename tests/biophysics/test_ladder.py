@@ -10,8 +10,9 @@ import pytest
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
-from neurosim.biophysics.retuning import RetuningOptions, homeostasis, retune
-from neurosim.biophysics.simulation import choose_category, simulate
+from neurosim.biophysics.retuning import RetuningOptions, _Learned, homeostasis, retune
+from neurosim.biophysics.simulation import check_stimuli, choose_category, make_chunk, simulate
+from neurosim.biophysics.torch_engine import import_torch
 from neurosim.bridge import to_circuit
 from neurosim.networks.recording import record_responses
 from neurosim.parameters import ConductanceParameters, DiscreteLIFParameters, DiscreteSynapticParameters
@@ -209,6 +210,27 @@ def test_the_tuned_circuit_is_the_one_that_was_trained(trained):
     shown = encode(task.train[64:80])
     np.testing.assert_array_equal(run(tuned, shown).values, simulate(tuned, shown, progress=False).values)
     assert "v_t" in tuned.populations[0].varying
+
+
+@pytest.mark.parametrize("kind", ["spikes", "current"])
+def test_what_is_learned_ends_up_in_the_circuit(kind):
+    """Counts while learning (float32) are those of the finished circuit, for any learned numbers."""
+    circuit, spikes = twin("zero")
+    if kind == "current":
+        circuit = replace(circuit, inputs=Input(12, "current", 40e-3))
+    circuit = climb(circuit, "refractory").adjusted("a", 4.0).adjusted("b", 6.0)
+    learned = _Learned(import_torch(), circuit, ("gain", "bias", "threshold", "weights"), "cpu")
+    for parameter in learned.parameters():
+        parameter.data.normal_(std=0.3, generator=import_torch().Generator().manual_seed(1))
+    shown = spikes if kind == "spikes" else as_stimuli(np.random.default_rng(0).random((6, 12)))
+    checked = check_stimuli(circuit, shown)
+    chunk = make_chunk(circuit, checked, [(i, 0) for i in range(6)], 400, 0)
+    counts = {name: c.detach().numpy() for name, c in learned.counts(chunk).items()}
+    found = run(learned.circuit(), shown).sum("time")
+    for name, count in counts.items():
+        finished = found.values[:, found.layer.values == name]
+        assert finished.sum() > 30
+        assert np.abs(count - finished).sum() <= 0.02 * finished.sum()
 
 
 def test_homeostasis_brings_rates_back_without_knowing_the_task(trained):
