@@ -16,9 +16,12 @@ from neurosim.biophysics.circuit import (
     Projection as Projection,
 )
 from neurosim.biophysics.circuit import (
+    Readout as Readout,
+)
+from neurosim.biophysics.circuit_files import (
     load_circuit as load_circuit,
 )
-from neurosim.biophysics.circuit import (
+from neurosim.biophysics.circuit_files import (
     save_circuit as save_circuit,
 )
 from neurosim.biophysics.custom import (

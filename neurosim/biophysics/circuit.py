@@ -1,21 +1,17 @@
 """A circuit as data: populations, projections and input, in SI units, from which every engine builds.
 
-A circuit can be printed, saved and loaded. Files choose neuron and synapse models by name and give numbers.
+A circuit can be printed, and saved (``circuit_files.py``).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import scipy.sparse
-import xarray as xr
 
-from neurosim import storage
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.neurons import MODELS
 from neurosim.parameters import (
@@ -25,7 +21,6 @@ from neurosim.parameters import (
     SynapseParameters,
     as_dict,
     model_name,
-    parameters_of,
 )
 from neurosim.schema import InputError, suggest
 
@@ -150,6 +145,10 @@ class Projection:
         kept = matrix.data != 0
         return matrix.row[kept].astype(np.int64), matrix.col[kept].astype(np.int64), matrix.data[kept]
 
+    def times(self, factor: np.ndarray) -> Projection:
+        """Return the projection with the weights onto each target neuron multiplied by its `factor`."""
+        return replace(self, weights=scaled(self.weights, factor))
+
     def map(self, function: Any) -> Projection:
         """Return the projection with `function` applied to its weights; it must leave 0 at 0."""
         if scipy.sparse.issparse(self.weights):
@@ -157,6 +156,11 @@ class Projection:
             changed.data = function(changed.data)
             return replace(self, weights=changed)
         return replace(self, weights=function(self.weights))
+
+
+def scaled(weights: Weights, factor: np.ndarray) -> Weights:
+    """Return weights (source, target), dense or sparse, with each column multiplied by its `factor`."""
+    return weights * factor if isinstance(weights, np.ndarray) else weights.multiply(factor[None]).tocsr()
 
 
 @dataclass(frozen=True)
@@ -316,127 +320,3 @@ class Circuit:
                 f"Circuit {self.name!r}: dt = {self.dt} s is above the shortest time constant of {population.name!r}, "
                 f"{name} = {shortest:g} s; take a shorter step."
             )
-
-
-def save_circuit(path: str | Path, circuit: Circuit) -> Path:
-    """Write a circuit to one netCDF file: numbers as arrays, everything else as readable JSON in its attributes.
-
-    Parameters
-    ----------
-    path : file to write, ``.nc``.
-    circuit : circuit of models known by name; free equations cannot be saved, for they would be code.
-
-    Raises
-    ------
-    InputError : the circuit holds free equations.
-    """
-    arrays: dict[str, tuple[str, np.ndarray]] = {}
-
-    def keep(name: str, values: np.ndarray) -> str:
-        arrays[name] = (f"{name}_item", np.asarray(values))
-        return name
-
-    about = {
-        "schema_version": 1,
-        "name": circuit.name,
-        "rung": circuit.rung,
-        "dt": circuit.dt,
-        "step": circuit.step,
-        "inputs": as_dict(circuit.inputs),
-        "populations": [_population_record(p, i, keep) for i, p in enumerate(circuit.populations)],
-        "projections": [
-            {
-                "source": p.source,
-                "target": p.target,
-                "delay": p.delay,
-                "weights": _keep_weights(p.weights, f"W{i}", keep),
-            }
-            for i, p in enumerate(circuit.projections)
-        ],
-        "readout": None
-        if circuit.readout is None
-        else {
-            "source": circuit.readout.source,
-            "weights": _keep_weights(circuit.readout.weights, "readout", keep),
-            "bias": keep("readout_bias", circuit.readout.bias),
-        },
-    }
-    storage.write_dataset(Path(path), xr.Dataset(arrays, attrs={"circuit": json.dumps(about, indent=1)}))
-    return Path(path)
-
-
-def load_circuit(path: str | Path) -> Circuit:
-    """Read a circuit that :func:`save_circuit` wrote; unknown models, keys and damaged files are refused.
-
-    Raises
-    ------
-    InputError : not a circuit file, an unknown model or key, numbers out of range.
-    StorageError : no such file, or a damaged one.
-    """
-    data = storage.read_dataset(Path(path))
-    try:
-        about = json.loads(data.attrs["circuit"])
-        populations = tuple(_population_of(p, data) for p in about["populations"])
-        projections = tuple(
-            Projection(p["source"], p["target"], _weights_of(p["weights"], data), float(p["delay"]))
-            for p in about["projections"]
-        )
-        inputs, kept = Input(**about["inputs"]), about["readout"]
-        readout = kept and Readout(kept["source"], _weights_of(kept["weights"], data), data[kept["bias"]].values)
-        return Circuit(
-            str(about["name"]), inputs, populations, projections, about["dt"], about["step"], readout, about["rung"]
-        )
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"load_circuit: {path} is not a circuit file ({type(error).__name__}: {error}).") from error
-
-
-def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
-    if isinstance(p.parameters, CustomNeuron):
-        raise InputError(f"save_circuit: {p.name!r} has free equations, which are code; keep them in a Python file.")
-    values = as_dict(p.parameters)
-    infinite = [k for k, v in values.items() if v == float("inf")]
-    return {
-        "name": p.name,
-        "size": p.size,
-        "neuron": model_name(p.parameters),
-        "parameters": {k: v for k, v in values.items() if k not in infinite},
-        "infinite": infinite,
-        "synapses": model_name(p.synapses),
-        "synapse_parameters": as_dict(p.synapses),
-        "noise": p.noise,
-        "drive": keep(f"drive_{index}", p.drive),
-        "varying": {k: keep(f"varying_{index}_{k}", v) for k, v in p.varying.items()},
-    }
-
-
-def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
-    numbers = record["parameters"] | dict.fromkeys(record["infinite"], float("inf"))
-    return Population(
-        record["name"],
-        int(record["size"]),
-        parameters_of(record["neuron"], numbers),
-        data[record["drive"]].values,
-        parameters_of(record["synapses"], record["synapse_parameters"]),
-        float(record["noise"]),
-        {k: data[v].values for k, v in record["varying"].items()},
-    )
-
-
-def _keep_weights(weights: Weights, name: str, keep: Any) -> dict[str, Any]:
-    shape = list(weights.shape)
-    if not scipy.sparse.issparse(weights):
-        return {"shape": shape, "dense": keep(name, np.asarray(weights).ravel())}
-    parts = {k: keep(f"{name}_{k}", getattr(weights, k)) for k in ("data", "indices", "indptr")}
-    return {"shape": shape, "sparse": parts}
-
-
-def _weights_of(record: dict[str, Any], data: xr.Dataset) -> Weights:
-    shape = tuple(record["shape"])
-    if "dense" in record:
-        return data[record["dense"]].values.reshape(shape)
-    parts = tuple(data[record["sparse"][k]].values for k in ("data", "indices", "indptr"))
-    matrix = scipy.sparse.csr_array(parts, shape=shape)
-    matrix.check_format(full_check=True)
-    return matrix

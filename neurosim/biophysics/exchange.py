@@ -17,6 +17,7 @@ import scipy.sparse
 
 from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
+from neurosim.biophysics.linear_nodes import LINEAR_NODES, operator_of, shape_after_node, spread
 from neurosim.parameters import (
     DiscreteLIFParameters,
     DiscreteParameters,
@@ -29,9 +30,6 @@ from neurosim.schema import InputError
 
 Integration = Literal["euler", "exact"]
 NEURON_NODES = (nir.LIF, nir.IF, nir.CubaLIF)
-LINEAR_NODES = (
-    nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten, nir.Delay,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -204,15 +202,15 @@ def _discrete(
     kept = from_metadata(node.metadata)
     if kept is not None:
         return _recorded(label, node, kept, size)
-    threshold, v_reset = _spread(node.v_threshold, size), _spread(_or_zero(node.v_reset), size)
-    r = _spread(node.r, size)
+    threshold, v_reset = spread(node.v_threshold, size), spread(_or_zero(node.v_reset), size)
+    r = spread(node.r, size)
     if isinstance(node, nir.IF):
         common = {"threshold": float(threshold[0]), "v_reset": float(v_reset[0])}
         record: DiscreteParameters = DiscreteLIFParameters(np.inf, step, reset="immediate", **common)  # type: ignore[arg-type]
         return record, _varying({"threshold": threshold, "v_reset": v_reset}, record), r, np.zeros(size)
-    tau = _spread(node.tau if isinstance(node, nir.LIF) else node.tau_mem, size)
+    tau = spread(node.tau if isinstance(node, nir.LIF) else node.tau_mem, size)
     _check_positive(label, "tau", tau, step)
-    beta, leak = _step_of(tau, step, integration), _spread(node.v_leak, size)
+    beta, leak = _step_of(tau, step, integration), spread(node.v_leak, size)
     gain = 1 - beta
     numbers = {"beta": beta, "threshold": threshold, "v_reset": v_reset}
     common = {"threshold": float(threshold[0]), "v_reset": float(v_reset[0])}
@@ -220,14 +218,14 @@ def _discrete(
         reset = "interpolated" if integration == "exact" else "immediate"
         record = DiscreteLIFParameters(float(tau[0]), step, reset=reset, **common)  # type: ignore[arg-type]
         return record, _varying(numbers, record), gain * r, gain * leak
-    tau_syn = _spread(node.tau_syn, size)
+    tau_syn = spread(node.tau_syn, size)
     _check_positive(label, "tau_syn", tau_syn, step)
     alpha = _step_of(tau_syn, step, integration)
     if leak.any():
         raise InputError(f"to_circuit: node {label!r} (CubaLIF) has a v_leak other than 0, which is not represented.")
     record = DiscreteSynapticParameters(float(tau_syn[0]), float(tau[0]), step, reset="immediate", **common)
     numbers |= {"alpha": alpha, "input_scale": gain * r}
-    return record, _varying(numbers, record, input_scale=1.0), (1 - alpha) * _spread(node.w_in, size), np.zeros(size)
+    return record, _varying(numbers, record, input_scale=1.0), (1 - alpha) * spread(node.w_in, size), np.zeros(size)
 
 
 def _recorded(
@@ -240,9 +238,9 @@ def _recorded(
     varying = {}
     for key in kept.get("varying", ()):
         if key in ("threshold", "v_reset"):
-            varying[key] = _spread(getattr(node, "v_threshold" if key == "threshold" else "v_reset"), size)
+            varying[key] = spread(getattr(node, "v_threshold" if key == "threshold" else "v_reset"), size)
         elif key in kept.get("exact", {}):
-            varying[key] = _spread(kept["exact"][key], size)
+            varying[key] = spread(kept["exact"][key], size)
         else:
             raise InputError(f"to_circuit: node {label!r} says that {key!r} varies, but does not hold it.")
     return record, varying, np.ones(size), np.zeros(size)
@@ -357,7 +355,7 @@ def _paths_through(
     starts = [start for start in before.get(label, []) if start in shapes]
     for start in starts:
         for path in _paths_through(start, (*seen, label), nodes, before, shapes, neurons, entry):
-            matrix, bias = _operator(label, node, shapes[start])
+            matrix, bias = operator_of(label, node, shapes[start])
             if matrix.shape[1] != len(path.bias):
                 raise InputError(
                     f"to_circuit: node {label!r} takes {matrix.shape[1]} values, {start!r} gives {len(path.bias)}."
@@ -376,7 +374,7 @@ def _output_shapes(nodes: Mapping[str, Any], before: Mapping[str, list[str]], en
         for label, node in nodes.items():
             known = next((shapes[start] for start in before.get(label, []) if start in shapes), None)
             if label not in shapes and known is not None:
-                shapes[label] = _shape_after(label, node, known)
+                shapes[label] = shape_after_node(label, node, known)
                 fresh = True
     return shapes
 
@@ -384,113 +382,6 @@ def _output_shapes(nodes: Mapping[str, Any], before: Mapping[str, list[str]], en
 def _size_of_port(node: Any, key: str) -> tuple[int, ...]:
     shape = tuple(int(n) for n in np.atleast_1d(np.asarray(node.input_type[key])).ravel())
     return shape or (1,)
-
-
-def _shape_after(label: str, node: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    if isinstance(node, nir.Affine | nir.Linear):
-        return (int(np.asarray(node.weight).shape[0]),)
-    if isinstance(node, nir.Flatten):
-        return (int(np.prod(shape)),)
-    if isinstance(node, nir.Conv1d | nir.Conv2d | nir.AvgPool2d | nir.SumPool2d):
-        return _window(label, node, shape).shape_after
-    return shape
-
-
-def _operator(label: str, node: Any, shape: tuple[int, ...]) -> tuple[Any, np.ndarray]:
-    """Return a linear node as a sparse matrix (after, before) of flat values, and its bias."""
-    n = int(np.prod(shape))
-    if isinstance(node, nir.Affine | nir.Linear):
-        weight = np.asarray(node.weight, dtype=float)
-        return scipy.sparse.csr_array(weight), np.asarray(getattr(node, "bias", np.zeros(len(weight))), dtype=float)
-    if isinstance(node, nir.Scale):
-        return scipy.sparse.diags_array(_spread(node.scale, n), format="csr"), np.zeros(n)
-    if isinstance(node, nir.Delay):
-        if len(np.unique(np.asarray(node.delay))) > 1:
-            raise InputError(f"to_circuit: node {label!r} has delays that differ; one a projection is represented.")
-        return scipy.sparse.eye_array(n, format="csr"), np.zeros(n)
-    if isinstance(node, nir.Flatten):
-        return scipy.sparse.eye_array(n, format="csr"), np.zeros(n)
-    return _window(label, node, shape).matrix()
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A convolution or pooling over one or two dims of (channel, [y,] x), as a sparse matrix."""
-
-    weight: np.ndarray
-    bias: np.ndarray
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
-
-    @property
-    def sides_after(self) -> tuple[int, ...]:
-        kernel = self.weight.shape[2:]
-        return tuple(
-            (n + 2 * p - d * (k - 1) - 1) // s + 1
-            for n, p, d, k, s in zip(self.shape[1:], self.padding, self.dilation, kernel, self.stride, strict=True)
-        )
-
-    @property
-    def shape_after(self) -> tuple[int, ...]:
-        return (self.weight.shape[0], *self.sides_after)
-
-    def matrix(self) -> tuple[Any, np.ndarray]:
-        """Return the matrix (after, before) and the bias of every value after."""
-        after = self.sides_after
-        rows, columns, values = [], [], []
-        n_out, n_in = self.weight.shape[0] // self.groups, self.weight.shape[1]
-        places = np.indices(after).reshape(len(after), -1)
-        flat_after = np.arange(places.shape[1])
-        for offset in np.ndindex(*self.weight.shape[2:]):
-            at = [p * s - pad + o * d for p, s, pad, o, d in
-                  zip(places, self.stride, self.padding, offset, self.dilation, strict=True)]  # fmt: skip
-            inside = np.all([(a >= 0) & (a < n) for a, n in zip(at, self.shape[1:], strict=True)], axis=0)
-            flat_before = np.ravel_multi_index([a[inside] for a in at], self.shape[1:])
-            for g in range(self.groups):
-                out, into = np.meshgrid(np.arange(n_out) + g * n_out, np.arange(n_in), indexing="ij")
-                weight = self.weight[(slice(g * n_out, (g + 1) * n_out), slice(None), *offset)]
-                rows.append((out[..., None] * len(flat_after) + flat_after[inside]).ravel())
-                step = int(np.prod(self.shape[1:]))
-                columns.append(((into + g * n_in)[..., None] * step + flat_before).ravel())
-                values.append(np.broadcast_to(weight[..., None], (n_out, n_in, inside.sum())).ravel())
-        size = (int(np.prod(self.shape_after)), int(np.prod(self.shape)))
-        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-        matrix = scipy.sparse.csr_array(scipy.sparse.coo_array(entries, shape=size))
-        return matrix, np.repeat(self.bias, len(flat_after))
-
-
-def _window(label: str, node: Any, shape: tuple[int, ...]) -> _Window:
-    n_dims = 1 if isinstance(node, nir.Conv1d) else 2
-    if len(shape) == n_dims:
-        shape = (1, *shape)
-    if len(shape) != n_dims + 1:
-        raise InputError(f"to_circuit: node {label!r} ({type(node).__name__}) needs {n_dims + 1} dims, found {shape}.")
-    if isinstance(node, nir.AvgPool2d | nir.SumPool2d):
-        kernel = _pair(node.kernel_size, 2)
-        share = 1.0 if isinstance(node, nir.SumPool2d) else 1 / np.prod(kernel)
-        stride = _pair(node.stride, 2)
-        weight = np.full((shape[0], 1, *kernel), share)
-        return _Window(weight, np.zeros(shape[0]), shape, stride, _pair(node.padding, 2), (1, 1), shape[0])
-    weight = np.asarray(node.weight, dtype=float)
-    groups = int(node.groups)
-    if weight.shape[1] * groups != shape[0]:
-        raise InputError(f"to_circuit: node {label!r} takes {weight.shape[1] * groups} channels, {shape[0]} arrive.")
-    dilation, stride = _pair(node.dilation, n_dims), _pair(node.stride, n_dims)
-    if isinstance(node.padding, str):
-        same = tuple(d * (k - 1) // 2 for d, k in zip(dilation, weight.shape[2:], strict=True))
-        padding = same if node.padding == "same" else (0,) * n_dims
-    else:
-        padding = _pair(node.padding, n_dims)
-    bias = np.zeros(len(weight)) if node.bias is None else np.asarray(node.bias, dtype=float).ravel()
-    return _Window(weight, bias, shape, stride, padding, dilation, groups)
-
-
-def _pair(value: Any, n: int) -> tuple[int, ...]:
-    flat = [int(v) for v in np.atleast_1d(np.asarray(value)).ravel()]
-    return tuple(flat * n) if len(flat) == 1 else tuple(flat)
 
 
 def _readout(nodes: Any, before: Any, shapes: Any, neurons: list[str], entry: str) -> Readout | None:
@@ -504,16 +395,6 @@ def _readout(nodes: Any, before: Any, shapes: Any, neurons: list[str], entry: st
         raise InputError("to_circuit: the output reads more than one layer; one readout is represented.")
     weights: Weights = scipy.sparse.csr_array(paths[0].matrix.T)
     return Readout(paths[0].source, weights, paths[0].bias)
-
-
-def _spread(value: Any, size: int) -> np.ndarray:
-    """Return a number a neuron: one for all, one a channel, or one each."""
-    flat = np.asarray(value, dtype=float).ravel()
-    if len(flat) in (1, size):
-        return np.broadcast_to(flat, (size,)).copy()
-    if size % len(flat) == 0:
-        return np.repeat(flat, size // len(flat))
-    raise InputError(f"to_circuit: {len(flat)} numbers cannot be given to {size} neurons.")
 
 
 def _or_zero(value: Any) -> Any:

@@ -158,12 +158,12 @@ def _in_volts(circuit: Circuit, projection: Projection, ladder: Ladder) -> Proje
     scale, beta = _scale(target, ladder)
     to_current = ladder.membrane.g_leak * scale / (1 - beta)
     if projection.source == INPUT and circuit.inputs.kind == "current":
-        return _scaled(projection, to_current)
+        return projection.times(to_current)
     if isinstance(target.parameters, DiscreteSynapticParameters):
         constants = constants_of(target, circuit.dt)
         share = (1 - constants["alpha"]) / -np.log(constants["alpha"])
-        return _scaled(projection, to_current / share)
-    return _scaled(projection, scale)
+        return projection.times(to_current / share)
+    return projection.times(scale)
 
 
 def _fine(circuit: Circuit, ladder: Ladder) -> Circuit:
@@ -252,7 +252,7 @@ def _exchange(
     touched = {p.name for p in circuit.populations if isinstance(p.synapses, before)}
     populations = tuple(replace(p, synapses=synapses) if p.name in touched else p for p in circuit.populations)
     projections = tuple(
-        _scaled(q, factor(circuit.population(q.target)))
+        q.times(factor(circuit.population(q.target)))
         if q.target in touched and not (q.source == INPUT and circuit.inputs.kind == "current")
         else q
         for q in circuit.projections
@@ -262,13 +262,6 @@ def _exchange(
 
 def _number(population: Population, name: str) -> np.ndarray:
     return np.broadcast_to(population.varying.get(name, getattr(population.parameters, name)), (population.size,))
-
-
-def _scaled(projection: Projection, factor: np.ndarray) -> Projection:
-    """Return the projection with the weights of each target neuron multiplied by its factor."""
-    weights = projection.weights
-    scaled = weights * factor if isinstance(weights, np.ndarray) else weights.multiply(factor[None]).tocsr()
-    return replace(projection, weights=scaled)
 
 
 _STEPS: dict[str, Callable[[Circuit, Ladder], Circuit]] = {

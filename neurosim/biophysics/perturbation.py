@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from neurosim.biophysics.calibration import rheobase
-from neurosim.biophysics.circuit import Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights, scaled
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.schema import Perturbation
 
@@ -57,22 +57,19 @@ def _cut(circuit: Circuit, population: Population, chosen: np.ndarray) -> Circui
     keep[chosen] = 0.0
 
     def cut(q: Projection) -> Projection:
-        dense = isinstance(q.weights, np.ndarray)
-        weights = q.weights
-        if q.target == population.name:
-            weights = weights * keep if dense else weights.multiply(keep[None]).tocsr()
-        if q.source == population.name:
-            weights = weights * keep[:, None] if dense else weights.multiply(keep[:, None]).tocsr()
-        return replace(q, weights=weights)
+        weights = scaled(q.weights, keep) if q.target == population.name else q.weights
+        return replace(q, weights=_cut_rows(weights, keep) if q.source == population.name else weights)
 
     readout = circuit.readout
     if readout is not None and readout.source == population.name:
-        dense = isinstance(readout.weights, np.ndarray)
-        cut_weights = readout.weights * keep[:, None] if dense else readout.weights.multiply(keep[:, None]).tocsr()
-        readout = replace(readout, weights=cut_weights)
+        readout = replace(readout, weights=_cut_rows(readout.weights, keep))
     drive = np.where(keep > 0, population.drive, -_unit(population))
     changed = replace(circuit, projections=tuple(cut(q) for q in circuit.projections), readout=readout)
     return changed.with_population(population.name, drive=drive)
+
+
+def _cut_rows(weights: Weights, keep: np.ndarray) -> Weights:
+    return scaled(weights.T, keep).T
 
 
 def _noisy(circuit: Circuit, population: Population, chosen: np.ndarray, amount: float) -> Circuit:

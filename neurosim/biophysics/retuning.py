@@ -16,7 +16,7 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import rheobase
-from neurosim.biophysics.circuit import INPUT, Circuit, Population
+from neurosim.biophysics.circuit import INPUT, Circuit, Population, scaled
 from neurosim.biophysics.simulation import check_stimuli, make_chunk, simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
 from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
@@ -290,10 +290,7 @@ class _Learned:
         for i, q in enumerate(circuit.projections):
             weights: Any = _numpy(tensors.weights[i]) if i in tensors.weights else q.weights
             factor = factors.get(q.target, np.ones(circuit.population(q.target).size))
-            dense = isinstance(weights, np.ndarray)
-            projections.append(
-                replace(q, weights=weights * factor if dense else weights.multiply(factor[None]).tocsr())
-            )
+            projections.append(replace(q, weights=scaled(weights, factor)))
         circuit = replace(circuit, projections=tuple(projections))
         for p in circuit.populations:
             varying = dict(p.varying)

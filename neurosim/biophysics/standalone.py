@@ -30,7 +30,8 @@ from neurosim.biophysics.brian2_engine import (
     membrane_of,
     preferences,
 )
-from neurosim.biophysics.circuit import INPUT, Circuit, load_circuit, save_circuit
+from neurosim.biophysics.circuit import INPUT, Circuit
+from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.dynamics import Chunk, Events, Run
 from neurosim.schema import InputError
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim import storage
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, load_circuit, save_circuit
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
+from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.gabor_adex import gabor_adex_circuit
 from neurosim.biophysics.simulation import choose_category, simulate

@@ -58,4 +58,4 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
     return {}
 
 
-MODEL = NeuronModel(DiscreteLIFParameters, {"v": 0.0, "last_current": 0.0}, constants, update, distance, reset)
+MODEL = NeuronModel(DiscreteLIFParameters, {"v": 0.0, "last_current": 0.0}, constants, update, distance, reset, True)

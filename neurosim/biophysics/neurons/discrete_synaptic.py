@@ -32,4 +32,5 @@ MODEL = NeuronModel(
     update,
     discrete_lif.distance,
     discrete_lif.reset,
+    True,
 )

@@ -29,6 +29,7 @@ class NeuronModel:
     update : (x, m) -> new state after one step of the membrane.
     distance : (x, m) -> by how much the membrane is above threshold; a spike is sent where it is positive.
     reset : (x, m) -> new state of the neurons that sent a spike.
+    is_discrete : whether it advances in whole steps, without units, as in a trained network.
     """
 
     parameters: type
@@ -37,11 +38,7 @@ class NeuronModel:
     update: Callable[[Any, Any], Mapping[str, Any]]
     distance: Callable[[Any, Any], Any]
     reset: Callable[[Any, Any], Mapping[str, Any]]
-
-    @property
-    def is_discrete(self) -> bool:
-        """Whether the neuron advances in whole steps, without units, as in a trained network."""
-        return "Discrete" in self.parameters.__name__
+    is_discrete: bool = False
 
 
 def decay(dt: float, tau: Any) -> Any:

@@ -9,7 +9,8 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.calibration import calibrate
-from neurosim.biophysics.circuit import Circuit, save_circuit
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.circuit_files import save_circuit
 from neurosim.biophysics.gabor_adex import gabor_adex_circuit
 from neurosim.biophysics.ladder import climb
 from neurosim.biophysics.retuning import RetuningOptions, retune
