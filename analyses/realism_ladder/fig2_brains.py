@@ -1,4 +1,4 @@
-"""Figure 2 of the realism ladder: does biology bring a trained spiking network nearer to the brain?
+"""Figure 2 of the realism ladder: how near every rung of a trained spiking network is to the brain.
 
 The scores of every layer on every rung with four recordings of the 92 objects, and the accuracy on CIFAR-10.
 
@@ -79,22 +79,16 @@ def draw(results: xr.Dataset) -> Figure:
 
 def table(results: xr.Dataset) -> dict[str, object]:
     """Return the numbers that a text quotes."""
-    scores = {
-        str(brain): {
-            str(layer): {
-                str(rung): [
-                    round(float(v), 3)
-                    for v in (cell := results.sel(brain=brain, layer=layer, rung=rung)).interval.values
-                ]
-                + [round(float(cell.score), 3)]
-                for rung in RUNGS
-            }
-            for layer in LAYERS
-        }
-        for brain in BRAINS
-    }
+    scores: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for brain in BRAINS:
+        for layer in LAYERS:
+            for rung in RUNGS:
+                cell = results.sel(brain=brain, layer=layer, rung=rung)
+                numbers = [float(cell.score), *cell.interval.values.tolist()]
+                row = scores.setdefault(brain, {}).setdefault(layer, {})
+                row[rung] = [round(v, 3) for v in numbers if np.isfinite(v)]
     accuracy = {str(r): round(float(a), 3) for r, a in zip(RUNGS, results.accuracy.values, strict=True)}
-    return {"columns": ["low", "high", "score"], "scores": scores, "accuracy": accuracy}
+    return {"columns": ["score", "low", "high"], "scores": scores, "accuracy": accuracy}
 
 
 def main(results: Path) -> None:
