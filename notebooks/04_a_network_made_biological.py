@@ -76,10 +76,10 @@ def accuracy(c):
     return (np.asarray(task.categories)[ns.choose_category(c, answers)] == tested.category.values).mean()
 
 
-climbed = ns.climb(circuit, "refractory")
+climbed = ns.climb(circuit, "adex")
 calibrated, report = ns.calibrate(climbed, calibration, expected)
 options = ns.RetuningOptions(("gain", "bias", "threshold", "weights"), epochs=1, learning_rate=0.05)
-retuned, _ = ns.retune(calibrated, encode(task.train[:400]), task.categories, options)
+retuned, _ = ns.retune(calibrated, encode(task.train[:500]), task.categories, options)
 for name, c in {"exact": circuit, "climbed": climbed, "calibrated": calibrated, "retuned": retuned}.items():
     print(f"{name:>10}: {accuracy(c):.3f}")
 report.to_dataframe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neurosim.biophysics.ladder import RUNGS
 from neurosim.recordings.datasets import load_citation
 from neurosim.study.config import (
     CircuitSubject,
@@ -37,7 +38,18 @@ GABOR = "Adelson EH, Bergen JR (1985) J Opt Soc Am A 2:284-299, https://doi.org/
 CONDUCTANCE = "Burkitt AN (2006) Biol Cybern 95:1-19, https://doi.org/10.1007/s00422-006-0068-6"
 RATE_RNN = "Song HF, Yang GR, Wang XJ (2016) PLoS Comput Biol 12:e1004792, https://doi.org/10.1371/journal.pcbi.1004792"
 EFFICIENTNET = "Tan M, Le QV (2019) ICML, https://arxiv.org/abs/1905.11946"
+TRAUB_MILES = "Brette R, Rudolph M, Carnevale T, et al. (2007) J Comput Neurosci 23:349-398, https://doi.org/10.1007/s10827-007-0038-6"
+SURROGATE = (
+    "Neftci EO, Mostafa H, Zenke F (2019) IEEE Signal Process Mag 36:51-63, https://doi.org/10.1109/MSP.2019.2931595"
+)
 PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/abs/1912.01703"
+
+
+OF_RUNG = {
+    "conductance": ("conductance synapses", CONDUCTANCE),
+    "adex": ("AdEx neurons", ADEX),
+    "hodgkin_huxley": ("Hodgkin-Huxley neurons", TRAUB_MILES),
+}
 
 
 def citations(study: Study) -> list[tuple[str, str]]:
@@ -57,7 +69,9 @@ def citations(study: Study) -> list[tuple[str, str]]:
             found += _of_network(subject)
         elif isinstance(subject, TwinSubject):
             found += [("biological simulation", BRIAN2), ("translation", NIR)]
-            found += [("conductance synapses", CONDUCTANCE)] if subject.rung == "conductance" else []
+            reached = RUNGS[: RUNGS.index(subject.rung) + 1]
+            found += [entry for rung, entry in OF_RUNG.items() if rung in reached]
+            found += [("retuning by surrogate gradients", SURROGATE)] if subject.retuning_epochs else []
         elif isinstance(subject, CircuitSubject):
             found += [("biological simulation", BRIAN2), ("AdEx neurons", ADEX), ("Gabor energy", GABOR)]
     for brain in study.brains.values():

@@ -41,6 +41,9 @@ def examine_machine(folder: Path) -> list[Finding]:
     findings = [Finding("python", "ok", sys.version.split()[0])]
     findings += [_importable(name) for name in NEEDED]
     findings += [_optional(name, extra) for name, extra in OPTIONAL.items()]
+    compiler = shutil.which("g++")
+    text = compiler or "no g++: circuits run without compiling (engine 'brian2' or 'torch')"
+    findings.append(Finding("compiler", "ok" if compiler else "note", text))
     findings += [_device(), Finding("cores", "ok", str(os.cpu_count()))]
     free = shutil.disk_usage(_existing_parent(folder)).free / 2**30
     findings.append(Finding("disk", "ok" if free > 2 else "problem", f"{free:.0f} GiB free where results go"))
