@@ -39,14 +39,16 @@ def compute(results: Path) -> xr.Dataset:
             interval[i].reshape(-1, 2)[place] = table["interval"].transpose("model", ...).values[own]
         if "ceiling" in table:
             ceiling[i] = table["ceiling"].values
-    numbers = storage.read_json(results / "numbers.json")["accuracy"]
+    numbers = storage.read_json(results / "numbers.json")
+    same = numbers["accuracy_of_network_on_the_same_spikes"]["exact"]
+    accuracy = numbers["accuracy"] | {"network": same}
     dims = ("brain", "rung", "layer")
     return xr.Dataset(
         {
             "score": (dims, score),
             "interval": ((*dims, "bound"), interval),
             "ceiling": (("brain", "bound"), ceiling),
-            "accuracy": ("rung", [float(numbers.get(r, np.nan)) for r in RUNGS]),
+            "accuracy": ("rung", [float(accuracy[r]) for r in RUNGS]),
         },
         coords={"brain": list(BRAINS), "rung": list(RUNGS), "layer": list(LAYERS)},
     )
