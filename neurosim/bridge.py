@@ -117,7 +117,7 @@ def verify_translation(
     ``first_stimulus`` of the first difference (-1 where there is none) and its ``margin``, the distance of the
     membrane from threshold, and the largest ``membrane_difference`` before any difference. The attribute ``verdict``
     is "bit-exact" (spikes and membranes equal), "spike-exact", "tie-broken" (the first difference of every stimulus is
-    a membrane within 1e-5 of threshold; what follows is its consequence) or "different".
+    a membrane within 1e-5 of threshold; what follows is its consequence) or "different"; ``engine`` is the one used.
 
     Raises
     ------
@@ -148,11 +148,11 @@ def verify_translation(
     differs = expected["responses"].values != found.values
     chosen = np.unique(np.concatenate([np.arange(min(n_membrane, len(differs))), np.flatnonzero(differs.any((1, 2)))]))
     traces = simulate(circuit, stimuli.isel(stimulus=chosen), engine=engine, membrane=labels, progress=progress)
-    return _report(circuit, expected, differs, chosen, traces["membrane_potential"].values)
+    return _report(circuit, expected, differs, chosen, traces["membrane_potential"].values, found.attrs["engine"])
 
 
 def _report(
-    circuit: Circuit, expected: xr.Dataset, differs: np.ndarray, chosen: np.ndarray, membrane: np.ndarray
+    circuit: Circuit, expected: xr.Dataset, differs: np.ndarray, chosen: np.ndarray, membrane: np.ndarray, engine: str
 ) -> xr.Dataset:
     spikes, layer = expected["responses"].values, expected["layer"].values
     gap = np.abs(membrane - expected["membrane"].values[chosen])
@@ -181,7 +181,7 @@ def _report(
     return xr.Dataset(
         {k: ("layer", v) for k, v in rows.items()},
         coords={"layer": [p.name for p in circuit.populations]},
-        attrs={"verdict": verdict, "n_stimuli": len(differs), "tie": TIE},
+        attrs={"verdict": verdict, "engine": engine, "n_stimuli": len(differs), "tie": TIE},
     )
 
 

@@ -49,7 +49,7 @@ def step_folder(name: str) -> str:
 
 def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
     """Return the numbers that a text about the study would quote."""
-    topics = ("accuracy", "accuracy_of_network_on_the_same_spikes", "differing_spikes", "calibration")
+    topics = ("accuracy", "accuracy_of_network_on_the_same_spikes", "differing_spikes", "engine", "calibration")
     numbers: dict[str, Any] = {topic: {} for topic in (*topics, "best_model", "pearson_of_brains")}
     for name, entry in entries.items():
         kind, _, subject = name.partition(":")
@@ -64,6 +64,7 @@ def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
             if (entry.folder / "translation.nc").is_file():
                 table = storage.read_dataset(entry.folder / "translation.nc")
                 numbers["differing_spikes"][subject] = _per_layer(table, ("n_spikes", "n_differing"))
+                numbers["engine"][subject] = str(table.attrs["engine"])
             if (entry.folder / "calibration.nc").is_file():
                 table = storage.read_dataset(entry.folder / "calibration.nc")
                 numbers["calibration"][subject] = _per_layer(table, ("gain", "bias", "rate_ratio_before", "rate_ratio"))

@@ -29,8 +29,8 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 CAPTIONS = {
     "stimuli": ("Stimuli", "Everything that was shown."),
     "raster": (
-        "The trained network and its Brian2 twin",
-        "Circles are spikes of the network in torch, bars those of Brian2: a bar in every circle, and none outside, is an exact translation.",
+        "The trained network and its twin",
+        "Circles are spikes of the trained network, bars those of the circuit: a bar in every circle, and none outside, is an exact translation.",
     ),
     "rdms": (
         "RDMs",
@@ -95,7 +95,7 @@ def _cards(study: Study, numbers: dict[str, Any], scores: dict[str, xr.Dataset])
     ]
     for twin, layers in numbers["differing_spikes"].items():
         n, total = (int(sum(v[k] for v in layers.values())) for k in ("n_differing", "n_spikes"))
-        cards.append({"value": f"{n} of {total:,}", "label": f"spikes differ between {twin} in Brian2 and torch"})
+        cards.append({"value": f"{n} of {total:,}", "label": f"spikes differ between {twin} and the trained network"})
     for brain, best in numbers["best_model"].items():
         cards.append({"value": f"{best['score']:.3f}", "label": f"best {best['method']} with {brain}: {best['model']}"})
     return cards
@@ -189,7 +189,11 @@ def _tables(
     for twin, layers in numbers["differing_spikes"].items():
         rows = [(layer, f"{v['n_spikes']:,.0f}", f"{v['n_differing']:.0f}") for layer, v in layers.items()]
         tables.append(
-            _table(f"Spikes of {twin}, one by one, on all test images", ("layer", "spikes", "differing"), rows)
+            _table(
+                f"Spikes of {twin} (engine {numbers['engine'][twin]}), one by one, on test images",
+                ("layer", "spikes", "differing"),
+                rows,
+            )
         )
     for twin, layers in numbers["calibration"].items():
         gains = [
@@ -261,7 +265,7 @@ def _what(subject: Any) -> str:
     if isinstance(subject, NetworkSubject):
         return subject.architecture
     if isinstance(subject, TwinSubject):
-        return f"Brian2 twin of {subject.of}, {subject.rung}"
+        return f"twin of {subject.of}, {subject.rung}"
     return subject.circuit if isinstance(subject, CircuitSubject) else f"responses of {subject.path}"
 
 

@@ -53,7 +53,7 @@ def _raster(job: Job) -> Drawn:
     axes = figure.subplots(1, 2, sharey=True)
     picks = (0, trained.sizes["stimulus"] // 2)
     for ax, stimulus in zip(axes, picks, strict=True):
-        plot_raster(trained, twin, ax, stimulus=stimulus, labels=("torch", "Brian2"))
+        plot_raster(trained, twin, ax, stimulus=stimulus, labels=("network", "circuit"))
         ax.set_title(f"\n{trained['stimulus'].values[stimulus]}", loc="right", fontsize=7, fontweight="normal")
     axes[1].get_legend().remove()
     axes[1].set_ylabel("")
