@@ -35,6 +35,16 @@ def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
     assert (tmp_path / "results" / "mine" / "report.html").is_file()
 
 
+def test_the_other_lines_run_as_they_stand(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)[1:]
+    assert blocks
+    for code in blocks:
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        for promised in re.findall(r"# (bit-exact|spike-exact)", code):
+            assert promised in done.stdout
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target.replace("\\", "")).exists(), target
