@@ -118,6 +118,18 @@ def test_a_sharp_upstroke_without_adaptation_is_the_rung_below():
     assert shares[2] < 0.05
 
 
+@pytest.mark.parametrize("rung", RUNGS)
+def test_on_every_rung_brian2_and_torch_give_the_same_spikes(rung):
+    """Noise included: both get the same numbers. Gains keep the higher rungs firing."""
+    circuit, spikes = twin()
+    climbed = climb(circuit, rung)
+    if RUNGS.index(rung) >= RUNGS.index("conductance"):
+        climbed = climbed.adjusted("a", 6.0).adjusted("b", 6.0)
+    first, second = run(climbed, spikes[:3]), simulate(climbed, spikes[:3], engine="brian2", progress=False)
+    assert first.groupby("layer").sum(...).values.min() > 10
+    np.testing.assert_array_equal(first.values, second.values)
+
+
 def test_graded_input_climbs_too():
     """The input of a step becomes a current: the continuous circuit still spikes identically."""
     circuit, _ = twin()
