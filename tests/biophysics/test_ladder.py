@@ -123,7 +123,7 @@ def test_on_every_rung_brian2_and_torch_give_the_same_spikes(rung):
     """Noise included: both get the same numbers. Gains keep the higher rungs firing."""
     circuit, spikes = twin()
     climbed = climb(circuit, rung)
-    if RUNGS.index(rung) >= RUNGS.index("conductance"):
+    if RUNGS.index(rung) >= RUNGS.index("refractory"):
         climbed = climbed.adjusted("a", 6.0).adjusted("b", 6.0)
     first, second = run(climbed, spikes[:3]), simulate(climbed, spikes[:3], engine="brian2", progress=False)
     assert first.groupby("layer").sum(...).values.min() > 10
