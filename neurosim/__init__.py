@@ -45,7 +45,7 @@ _PUBLIC = {
     "biophysics.circuit_files": ("load_circuit", "save_circuit"),
     "biophysics.custom": ("CustomNeuron",),
     "biophysics.exchange": ("load_nir",),
-    "biophysics.simulation": ("choose_category", "simulate"),
+    "biophysics.simulation": ("Execution", "choose_category", "simulate"),
     "biophysics.ladder": ("Ladder", "climb"),
     "biophysics.calibration": ("calibrate",),
     "biophysics.retuning": ("RetuningOptions", "homeostasis", "retune"),

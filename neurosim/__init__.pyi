@@ -52,6 +52,9 @@ from neurosim.biophysics.retuning import (
     retune as retune,
 )
 from neurosim.biophysics.simulation import (
+    Execution as Execution,
+)
+from neurosim.biophysics.simulation import (
     choose_category as choose_category,
 )
 from neurosim.biophysics.simulation import (

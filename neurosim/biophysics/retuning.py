@@ -17,7 +17,7 @@ import xarray as xr
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import rheobase
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, scaled
-from neurosim.biophysics.simulation import check_stimuli, make_chunk, simulate
+from neurosim.biophysics.simulation import Execution, check_stimuli, make_chunk, simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
 from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
 from neurosim.runtime import pick_device, stream, torch_seeded, track
@@ -192,7 +192,7 @@ def homeostasis(
         )
     misses = []
     for k in track(range(rounds + 1), f"homeostasis of {circuit.name}", progress=progress):
-        answers = simulate(circuit, stimuli, engine="torch", device=device, rng=rng, progress=False)
+        answers = simulate(circuit, stimuli, engine="torch", rng=rng, execution=Execution(device), progress=False)
         found = answers.values.sum(1).mean(0)
         misses.append(np.abs(np.log2((found + 0.05) / (wanted + 0.05))))
         if k == rounds:

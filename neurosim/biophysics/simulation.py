@@ -39,6 +39,30 @@ class Shown:
     n_time: int
 
 
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a simulation runs; no result depends on it, but for `single`.
+
+    Parameters
+    ----------
+    device : torch device, "auto" is the GPU when there is one.
+    single : float32 (torch only); spikes then differ where a membrane nearly ties with the threshold.
+    memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
+    workers : processes that run chunks at the same time.
+    threads : OpenMP threads of a C++ standalone program.
+    """
+
+    device: str = "auto"
+    single: bool = False
+    memory: int = 2**29
+    workers: int = 1
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.memory < 1 or self.workers < 1 or self.threads < 1:
+            raise InputError(f"Execution: memory, workers and threads of at least 1 asked, found {self}.")
+
+
 def simulate(
     circuit: Circuit,
     stimuli: xr.DataArray,
@@ -46,15 +70,11 @@ def simulate(
     trials: int = 1,
     rng: np.random.Generator | int | None = 0,
     engine: Engine = "auto",
-    device: str = "auto",
-    single: bool = False,
     tail: float = 0.0,
     time_bin: float | None = None,
     spike_times: bool = False,
     membrane: Sequence[str] = (),
-    memory: int = 2**29,
-    workers: int = 1,
-    threads: int = 1,
+    execution: Execution | None = None,
     progress: bool = True,
 ) -> Any:
     """Run `circuit` on every stimulus and count the spikes of every neuron in every time bin.
@@ -68,15 +88,11 @@ def simulate(
     rng : seed of everything random, or a generator that draws the seed.
     engine : "brian2" (numpy), "cython" or "cpp_standalone" (Brian2, compiled), "torch"; "auto" takes torch for large
         work on a GPU, C++ above 5e8 neuron-steps where there is a compiler, else "brian2".
-    device : torch device, "auto" is the GPU when there is one.
-    single : float32 (torch only); spikes then differ where a membrane nearly ties with the threshold.
     tail : time simulated after the last input sample, s.
     time_bin : width of the bins in which spikes are counted, s; a multiple of ``circuit.step``, which is the default.
     spike_times : also return the sparse table of spikes.
     membrane : populations, or units such as "hidden1/3", whose membrane is also returned.
-    memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
-    workers : processes that run chunks at the same time.
-    threads : OpenMP threads of a C++ standalone program; nothing but its speed depends on them.
+    execution : device, precision, memory, processes and threads.
     progress : show a progress bar.
 
     Returns
@@ -102,7 +118,7 @@ def simulate(
     >>> simulate(circuit, spikes, engine="torch").values.ravel().tolist()
     [1.0, 0.0, 1.0]
     """
-    shown = check_stimuli(circuit, stimuli)
+    shown, execution = check_stimuli(circuit, stimuli), execution or Execution()
     seed = int(rng.integers(2**63 - 1)) if isinstance(rng, np.random.Generator) else int(rng or 0)
     width = circuit.step if time_bin is None else time_bin
     per_bin = round(width / circuit.step)
@@ -111,36 +127,39 @@ def simulate(
     n_steps = round((shown.n_time * circuit.step + tail) / circuit.dt)
     watched, watched_names = _watched(circuit, membrane)
     copies = [(s, t) for s in range(len(shown.ids)) for t in range(trials)]
-    used = choose_engine(circuit, engine, device, len(copies) * n_steps)
-    size = chunk_size(circuit, used, shown.n_time, n_steps, memory, len(copies), watched)
+    used = choose_engine(circuit, engine, execution.device, len(copies) * n_steps)
+    size = chunk_size(circuit, used, shown.n_time, n_steps, execution.memory, len(copies), watched)
     starts = list(range(0, len(copies), size))
 
     def one(start: int) -> Run:
         chunk = make_chunk(circuit, shown, copies[start : start + size], n_steps, seed)
-        result = run_chunk(
-            circuit, chunk, watched, engine=used, device=device, single=single, padded=size, threads=threads
-        )
+        result = run_chunk(circuit, chunk, watched, engine=used, execution=execution, padded=size)
         check_exploded(circuit, result.events, chunk)
         return result
 
-    if workers > 1 and len(starts) > 1:
-        tasks = (delayed(_in_worker)(one, start) for start in starts)
-        runs = Parallel(n_jobs=workers, return_as="generator")(tasks)
-    else:
-        runs = (one(start) for start in starts)
-    parts = list(track(runs, f"simulating {circuit.name}", len(starts), progress=progress))
-    n_bins = -(-n_steps // (per_bin * circuit.substeps))
-    counts = np.concatenate([_count(circuit, run, per_bin * circuit.substeps, n_bins, min(size, len(copies) - i))
-                             for i, run in zip(starts, parts, strict=True)])  # fmt: skip
-    responses = _label(circuit, counts, stimuli, trials, width, used)
-    if not (spike_times or membrane):
-        return responses
+    parts = _run_all(one, starts, circuit.name, execution.workers, progress)
+    per_bin *= circuit.substeps
+    counted = [
+        _count(circuit, run, per_bin, -(-n_steps // per_bin), min(size, len(copies) - start))
+        for start, run in zip(starts, parts, strict=True)
+    ]
+    responses = _label(circuit, np.concatenate(counted), stimuli, trials, width, used)
     data: dict[str, Any] = {"responses": responses}
     if spike_times:
         data |= _spike_table(circuit, parts, starts, trials)
     if membrane:
         data["membrane_potential"] = _membrane(circuit, parts, watched_names, trials)
-    return xr.Dataset(data, attrs=responses.attrs)
+    return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
+
+
+def _run_all(one: Any, starts: list[int], name: str, workers: int, progress: bool) -> list[Run]:
+    """Run every chunk, in this process or in several."""
+    if workers > 1 and len(starts) > 1:
+        tasks = (delayed(_in_worker)(one, start) for start in starts)
+        runs = Parallel(n_jobs=workers, return_as="generator")(tasks)
+    else:
+        runs = (one(start) for start in starts)
+    return list(track(runs, f"simulating {name}", len(starts), progress=progress))
 
 
 def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
@@ -175,16 +194,15 @@ def run_chunk(
     watched: Mapping[str, np.ndarray],
     *,
     engine: str,
-    device: str = "auto",
-    single: bool = False,
+    execution: Execution,
     padded: int = 0,
-    threads: int = 1,
 ) -> Run:
     """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
     if engine == "torch":
-        return torch_engine.run(circuit, chunk, watched, device=device, single=single)
+        return torch_engine.run(circuit, chunk, watched, device=execution.device, single=execution.single)
     if engine == "cpp_standalone":
-        return standalone.run(circuit, chunk, watched, n_copies=max(padded, chunk.n_copies), threads=threads)
+        n_copies = max(padded, chunk.n_copies)
+        return standalone.run(circuit, chunk, watched, n_copies=n_copies, threads=execution.threads)
     return brian2_engine.run(circuit, chunk, watched, target="numpy" if engine == "brian2" else engine)
 
 

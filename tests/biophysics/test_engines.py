@@ -9,7 +9,7 @@ import pytest
 from neurosim.biophysics import brian2_engine, standalone
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.simulation import ENGINES, choose_engine, simulate
+from neurosim.biophysics.simulation import ENGINES, Execution, choose_engine, simulate
 from neurosim.biophysics.torch_engine import Tensors, march
 from neurosim.parameters import (
     AdaptiveLIFParameters,
@@ -88,10 +88,20 @@ def test_chunks_workers_and_order_change_nothing(name, spikes):
     circuit = CIRCUITS[name]()
     whole = simulate(circuit, spikes, trials=3, rng=5, progress=False)
     a_copy = 64 * circuit.n_synapses + 256 * 19 + 8 * 30 * 12 + 8 * 300 * 19 * (name != "discrete zero recurrent")
-    pieces = simulate(circuit, spikes, trials=3, rng=5, memory=5 * a_copy, progress=False)
+    pieces = simulate(circuit, spikes, trials=3, rng=5, execution=Execution(memory=5 * a_copy), progress=False)
     backwards = simulate(circuit, spikes[::-1], trials=3, rng=5, progress=False)
-    on_torch = simulate(circuit, spikes, trials=3, rng=5, engine="torch", memory=7 * a_copy, progress=False)
-    spread = simulate(circuit, spikes, trials=3, rng=5, engine="torch", memory=5 * a_copy, workers=2, progress=False)
+    on_torch = simulate(
+        circuit, spikes, trials=3, rng=5, engine="torch", execution=Execution(memory=7 * a_copy), progress=False
+    )
+    spread = simulate(
+        circuit,
+        spikes,
+        trials=3,
+        rng=5,
+        engine="torch",
+        execution=Execution(memory=5 * a_copy, workers=2),
+        progress=False,
+    )
     for other in (pieces, backwards[::-1], on_torch, spread):
         np.testing.assert_array_equal(whole.values, other.values)
     again = simulate(circuit, spikes, trials=3, rng=6, progress=False)
@@ -105,11 +115,21 @@ def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4, noise=1e-3, recurrent=0.3, delay=1e-3)
     wanted = simulate(circuit, spikes, rng=3, membrane=["b"], progress=False)
-    found = simulate(circuit, spikes, rng=3, engine="cpp_standalone", membrane=["b"], threads=2, progress=False)
+    found = simulate(
+        circuit, spikes, rng=3, engine="cpp_standalone", membrane=["b"], execution=Execution(threads=2), progress=False
+    )
     np.testing.assert_array_equal(found.responses.values, wanted.responses.values)
     np.testing.assert_allclose(found.membrane_potential.values, wanted.membrane_potential.values, atol=1e-12)
     monkeypatch.setattr(standalone, "_build_in_child", lambda *_: pytest.fail("it was built again"))
-    other = simulate(circuit, spikes[::-1], rng=4, engine="cpp_standalone", membrane=["b"], threads=2, progress=False)
+    other = simulate(
+        circuit,
+        spikes[::-1],
+        rng=4,
+        engine="cpp_standalone",
+        membrane=["b"],
+        execution=Execution(threads=2),
+        progress=False,
+    )
     expected = simulate(circuit, spikes[::-1], rng=4, engine="torch", membrane=["b"], progress=False)
     np.testing.assert_array_equal(other.responses.values, expected.responses.values)
     kept = [p.name for p in (tmp_path / "neurosim" / "standalone").iterdir() if p.is_dir()]
