@@ -75,7 +75,7 @@ def by_hand(b2: Any, name: str, n_copies: int) -> tuple[Any, Any, Any]:
     source = b2.SpikeGeneratorGroup(n_copies * N_INPUTS, [], [] * b2.second, dt=dt)
     group = b2.NeuronGroup(
         n_copies * N_NEURONS, equations(name), threshold=MODELS[name][1], reset=MODELS[name][2].replace(";", "\n"),
-        refractory=2 * b2.ms, method="exponential_euler" if name == "LIF" else "euler", dt=dt, namespace={},
+        refractory=2 * b2.ms, method="euler", dt=dt, namespace={},
     )  # fmt: skip
     group.v, group.drive = circuit.populations[0].parameters.e_leak, circuit.populations[0].drive[0]
     parts = [source, group]

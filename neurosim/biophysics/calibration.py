@@ -181,7 +181,7 @@ class _LayerSearch:
         """Return gain, bias (A), and the rate ratio without them."""
         start = self.cost(_Candidates(np.ones(1), np.zeros(1)))
         grid = np.meshgrid(COARSE_GAINS, COARSE_BIASES, indexing="ij")
-        best = self.best(_Candidates(grid[0].ravel(), grid[1].ravel()))
+        best = self.best(_Candidates(np.append(1.0, grid[0]), np.append(0.0, grid[1])))
         for shrink in (1.0, 0.5, 0.25):
             gains, biases = np.meshgrid(FINE_GAINS**shrink, FINE_BIASES * shrink, indexing="ij")
             best = self.best(_Candidates(best[0] * gains.ravel(), best[1] + biases.ravel()))

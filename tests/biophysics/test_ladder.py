@@ -179,6 +179,13 @@ def test_calibration_brings_every_layer_back_into_the_band(rung, trained):
     assert report.attrs["n_calibration_stimuli"] == 40
 
 
+def test_calibration_leaves_alone_what_is_exact(trained):
+    circuit, _, _, _, calibration, expected = trained
+    _, report = calibrate(climb(circuit, "continuous"), calibration, expected, progress=False)
+    assert report.gain.values.tolist() == [1, 1, 1]
+    assert report.bias.values.tolist() == [0, 0, 0]
+
+
 def test_a_layer_outside_the_band_is_warned_about(trained, caplog):
     circuit, _, _, _, calibration, expected = trained
     climbed = climb(circuit, "refractory", ladder=Ladder(refractory=20e-3))
