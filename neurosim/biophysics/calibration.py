@@ -184,11 +184,12 @@ class _LayerSearch:
         best = self.best(_Candidates(np.append(1.0, grid[0]), np.append(0.0, grid[1])))
         for shrink in (1.0, 0.5, 0.25):
             gains, biases = np.meshgrid(FINE_GAINS**shrink, FINE_BIASES * shrink, indexing="ij")
-            best = self.best(_Candidates(best[0] * gains.ravel(), best[1] + biases.ravel()))
+            gains, biases = np.append(1.0, gains), np.append(0.0, biases)
+            best = self.best(_Candidates(best[0] * gains, best[1] + biases))
         return best[0], best[1] * self.unit, float(start[1][0])
 
     def best(self, candidates: _Candidates) -> tuple[float, float]:
-        """Return gain and bias (rheobases) of the best candidate."""
+        """Return gain and bias (rheobases) of the best candidate; the first one wins a tie."""
         pick = int(np.argmin(self.cost(candidates)[0]))
         return float(candidates.gain[pick]), float(candidates.bias[pick])
 
