@@ -59,8 +59,8 @@ class Perturbation:
 
     Examples
     --------
-    >>> Perturbation("lesion", "hidden1", 0.5).chosen(4).tolist()
-    [1, 2]
+    >>> Perturbation("lesion", "hidden1", [3, 0]).chosen(4).tolist()
+    [0, 3]
     """
 
     kind: PerturbationKind
