@@ -177,11 +177,14 @@ def table(results: xr.Dataset) -> dict[str, object]:
             str(rung): {
                 str(state): {
                     "accuracy": round(float(cell.accuracy), 4),
+                    "accuracy_interval": np.round(cell.accuracy_interval.values, 4).tolist(),
                     "share_of_trained": round(float(cell.accuracy) / trained_accuracy, 4),
                     "rate_ratio": np.round(cell.rate_ratio.values, 3).tolist(),
                     "spike_time_f1": np.round(cell.f1.values, 3).tolist(),
                     "rdm_correlation": np.round(cell.rsa.values, 3).tolist(),
+                    "rdm_correlation_interval": np.round(cell.rsa_interval.values, 3).tolist(),
                     "cka": np.round(cell.cka.values, 3).tolist(),
+                    "cka_interval": np.round(cell.cka_interval.values, 3).tolist(),
                     "cpu_seconds_a_stimulus": float(f"{float(cell.seconds):.2g}"),
                 }
                 for state in STATES
