@@ -53,7 +53,8 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
         membrane = {
             name: membrane_of(np.asarray(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
         }
-    return Run(events, membrane)
+        broken = tuple(n for n, group in parts.groups.items() if not np.isfinite(np.asarray(group.v_)).all())
+    return Run(events, membrane, broken)
 
 
 class Parts:
@@ -61,6 +62,7 @@ class Parts:
 
     def __init__(self) -> None:
         self.network: Any = None
+        self.groups: dict[str, Any] = {}
         self.spikes: dict[str, Any] = {}
         self.membranes: dict[str, Any] = {}
         self.arrays: dict[str, Any] = {}
@@ -83,7 +85,7 @@ def build(
         for made in _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
     ]
     for index, population in enumerate(circuit.populations):
-        group = groups[population.name]
+        group = parts.groups[population.name] = groups[population.name]
         parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
         if population.name in watched:
             chosen = np.arange(chunk.n_copies)[:, None] * population.size + watched[population.name]

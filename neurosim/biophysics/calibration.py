@@ -14,6 +14,7 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.simulation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
@@ -107,6 +108,8 @@ def calibrate(
 def rheobase(population: Population) -> float:
     """Return the constant current that brings the membrane of a leaky neuron to threshold, A: the unit of biases."""
     p = population.parameters
+    if population.is_discrete or isinstance(p, CustomNeuron):
+        raise InputError(f"rheobase: {population.name!r} has no neurons in volts of a known model; climb first.")
     if isinstance(p, HodgkinHuxleyParameters):
         return p.g_leak * 20e-3
     threshold = p.v_t if isinstance(p, AdExParameters) else p.v_threshold  # type: ignore[union-attr]

@@ -50,6 +50,9 @@ class Input:
     def __post_init__(self) -> None:
         if self.kind not in get_args(InputKind):
             raise InputError(f"Input: kind = {self.kind!r}; known: {', '.join(get_args(InputKind))}.")
+        numbers = (self.size, self.duration, self.max_rate)
+        if not all(isinstance(n, int | float) for n in numbers):
+            raise InputError(f"Input: size, duration and max_rate are numbers, found {numbers}.")
         if self.size < 1 or not 0 < self.duration <= 1e4 or not 0 <= self.max_rate <= 1e6:
             raise InputError(
                 f"Input: size >= 1, duration in 0..1e4 s and max_rate in 0..1e6 spikes/s asked, found {self}."

@@ -52,10 +52,14 @@ class Events:
 
 @dataclass(frozen=True)
 class Run:
-    """What came out: spikes of every population, and the membrane (copy, step, watched neuron) of some."""
+    """What came out: spikes of every population, and the membrane (copy, step, watched neuron) of some.
+
+    `broken` names the populations with a membrane that is no finite number at the end.
+    """
 
     events: Mapping[str, Events]
     membrane: Mapping[str, np.ndarray]
+    broken: tuple[str, ...] = ()
 
 
 def constants_of(population: Population, dt: float) -> dict[str, Any]:
@@ -104,11 +108,16 @@ def arrival_of(population: Population, sign: int) -> str:
     return arrivals[0] if sign > 0 or len(arrivals) == 1 else arrivals[1]
 
 
-def check_exploded(circuit: Circuit, events: Mapping[str, Events], chunk: Chunk) -> None:
-    """Raise when a continuous population fires in more than half of all simulation steps: it has exploded."""
+def check_exploded(circuit: Circuit, run: Run, chunk: Chunk) -> None:
+    """Raise when a membrane is no finite number, or a continuous population fires in more than half of all steps."""
+    if run.broken:
+        raise InputError(
+            f"simulate: the membrane of {run.broken[0]!r} of {circuit.name} is no finite number any more; "
+            "take a shorter dt, or weaken its drive and weights."
+        )
     if circuit.is_discrete or circuit.substeps == 1:
         return
-    for name, spikes in events.items():
+    for name, spikes in run.events.items():
         places = chunk.n_copies * circuit.population(name).size * chunk.n_steps
         if len(spikes.step) > 0.5 * places:
             raise InputError(

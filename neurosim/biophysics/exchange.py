@@ -102,7 +102,9 @@ def circuit_from_nir(
     entry = _only(nodes, nir.Input)
     shapes = _output_shapes(nodes, before, entry)
     kept = next((m for n in neurons if (m := from_metadata(nodes[n].metadata))), {})
-    step = float(dt or kept.get("dt", 1e-4))
+    step = dt or kept.get("dt", 1e-4)
+    if not isinstance(step, int | float) or not 0 < step <= 1:
+        raise InputError(f"to_circuit: a dt of 0 to 1 s asked, found {step!r}.")
     populations, projections = [], []
     for label in neurons:
         node, size = nodes[label], int(np.prod(shapes[label]))

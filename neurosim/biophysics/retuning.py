@@ -183,6 +183,10 @@ def homeostasis(
     -------
     the circuit, and a Dataset along ``layer``: the mean ``|log2 rate ratio|`` of its neurons ``before`` and ``after``.
     """
+    if circuit.is_discrete:
+        raise InputError(
+            f"homeostasis: {circuit.name!r} stands on rung 'exact', which is the trained network; climb first."
+        )
     expected = same_stimuli(stimuli, expected, "homeostasis")
     wanted = expected.transpose("stimulus", "time", "unit").values.sum(1).mean(0)
     layers = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
@@ -356,7 +360,7 @@ def _labels(stimuli: xr.DataArray, categories: Sequence[str]) -> np.ndarray:
 
 def _check(circuit: Circuit, categories: Sequence[str]) -> None:
     if circuit.is_discrete:
-        raise InputError(f"retune: {circuit.name!r} stands on rung 'exact', which is the trained network; climb first.")
+        raise InputError(f"retune: {circuit.name!r} stands on rung 'exact', the trained network; climb first.")
     n = circuit.readout.weights.shape[1] if circuit.readout else circuit.populations[-1].size
     if n != len(categories):
         raise InputError(f"retune: {len(categories)} categories are given, {n} neurons or columns name them.")

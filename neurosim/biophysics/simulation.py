@@ -122,6 +122,8 @@ def simulate(
     seed = int(rng.integers(2**63 - 1)) if isinstance(rng, np.random.Generator) else int(rng or 0)
     width = circuit.step if time_bin is None else time_bin
     per_bin = round(width / circuit.step)
+    if not 0 <= tail <= 1e4:
+        raise InputError(f"simulate: a tail of 0 to 1e4 s asked, found {tail}.")
     if trials < 1 or per_bin < 1 or not np.isclose(per_bin * circuit.step, width):
         raise InputError(f"simulate: trials >= 1 and a time_bin that is a multiple of {circuit.step} s asked.")
     n_steps = round((shown.n_time * circuit.step + tail) / circuit.dt)
@@ -134,7 +136,7 @@ def simulate(
     def one(start: int) -> Run:
         chunk = make_chunk(circuit, shown, copies[start : start + size], n_steps, seed)
         result = run_chunk(circuit, chunk, watched, engine=used, execution=execution, padded=size)
-        check_exploded(circuit, result.events, chunk)
+        check_exploded(circuit, result, chunk)
         return result
 
     parts = _run_all(one, starts, circuit.name, execution.workers, progress)

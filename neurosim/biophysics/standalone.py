@@ -125,6 +125,7 @@ def main(job: Path, folder: Path) -> None:
 
     names = {
         "spikes": {name: {key: file_of(m.variables[key]) for key in ("t", "i")} for name, m in parts.spikes.items()},
+        "last": {name: file_of(group.variables["v"]) for name, group in parts.groups.items()},
         "membranes": {name: file_of(m.variables["v"]) for name, m in parts.membranes.items()},
     }
     for path in folder.rglob("*.o"):
@@ -189,7 +190,8 @@ def _collect(
     for name, file in about["membranes"].items():
         flat = np.fromfile(out / file, dtype=np.float64).reshape(chunk.n_steps, -1)
         membrane[name] = membrane_of(flat.T, about["n_copies"])[: chunk.n_copies]
-    return Run(events, membrane)
+    last = {name: np.fromfile(out / file, dtype=np.float64) for name, file in about["last"].items()}
+    return Run(events, membrane, tuple(name for name, v in last.items() if not np.isfinite(v).all()))
 
 
 if __name__ == "__main__":

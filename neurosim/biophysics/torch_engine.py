@@ -78,10 +78,11 @@ def run(
             if (k + 1) % n_kept == 0:
                 flush(k + 1 - n_kept)
         flush(chunk.n_steps - chunk.n_steps % n_kept)
+        broken = tuple(name for name, state in states.items() if not bool(torch.isfinite(state["v"]).all()))
     empty = np.zeros((0, 3), dtype=np.int64)
     rows = {name: np.concatenate([empty, *parts]) for name, parts in found.items()}
     events = {name: Events.sorted(*part.T) for name, part in rows.items()}
-    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()})
+    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()}, broken)
 
 
 def march(
@@ -273,6 +274,8 @@ class _Wire:
 
     def product(self, spikes: Any, weights: Any) -> Any:
         """Return spikes (copy, source) times weights; where both are sparse, only spikes that are there cost time."""
+        if scipy.sparse.issparse(weights) and spikes.requires_grad:
+            weights = _turned(self.torch, weights, "cpu", spikes.dtype)
         if scipy.sparse.issparse(weights):
             sent = scipy.sparse.csr_array(spikes.numpy())
             return self.torch.as_tensor((sent @ weights).toarray()).to(spikes)
@@ -285,6 +288,11 @@ def _matrix(torch: Any, weights: Any, where: str, dtype: Any) -> Any:
         return torch.as_tensor(weights.toarray(), device=where, dtype=dtype)
     if where == "cpu":
         return weights
+    return _turned(torch, weights, where, dtype)
+
+
+def _turned(torch: Any, weights: Any, where: str, dtype: Any) -> Any:
+    """Return sparse weights as a sparse tensor (target, source), through which gradients pass."""
     turned = scipy.sparse.csr_array(weights.T)
     parts = [torch.as_tensor(a) for a in (turned.indptr.astype(np.int64), turned.indices.astype(np.int64), turned.data)]
     return torch.sparse_csr_tensor(*parts, size=turned.shape, dtype=dtype, device=where)

@@ -43,6 +43,7 @@ def small(projection=None, *, dt=1e-3, step=1e-3, neuron=None, **fields):
         (lambda: Population("p", 1, DiscreteLIFParameters(), synapses=ExponentialParameters()), "climb first"),
         (lambda: Input(3, "spike"), "known: spikes, poisson, current"),
         (lambda: Input(0), "size >= 1"),
+        (lambda: Input(3, duration="long"), "are numbers"),
         (lambda: small(Projection("inputs", "a", np.ones((2, 1)))), "Did you mean 'input'"),
         (lambda: small(Projection("input", "a", np.full((2, 1), np.nan))), "2 not finite"),
         (lambda: small(Projection("input", "a", np.ones((1, 1)))), r"shape \(2, 1\)"),

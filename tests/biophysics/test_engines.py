@@ -1,12 +1,13 @@
 """Every engine gives the same spikes; chunks, workers, order and target change nothing."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neurosim.biophysics import brian2_engine, standalone
+from neurosim.biophysics import brian2_engine, standalone, torch_engine
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.simulation import ENGINES, Execution, choose_engine, simulate
@@ -254,6 +255,35 @@ def test_stimuli_that_do_not_fit_are_refused(spikes):
         simulate(circuit, spikes, membrane=["a/14"])
     with pytest.raises(InputError, match="Populations: a, b"):
         simulate(circuit, spikes, membrane=["c"])
+
+
+@pytest.mark.parametrize("engine", ["brian2", "torch"])
+def test_a_membrane_that_is_no_number_stops_with_its_reason(engine, spikes):
+    population = Population("a", 14, HodgkinHuxleyParameters(), 1e305, ExponentialParameters())
+    circuit = Circuit("net", Input(12), (population,), (), dt=1e-4, step=1e-3)
+    with pytest.raises(InputError, match=r"'a' of net is no finite number"):
+        simulate(circuit, spikes, engine=engine, progress=False)
+    with pytest.raises(InputError, match="tail of 0"):
+        simulate(circuit, spikes, engine=engine, tail=-1.0)
+
+
+def test_gradients_pass_through_large_sparse_projections(monkeypatch):
+    """Sparse weights give the gradient of the same dense ones."""
+    import torch
+
+    circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4)
+    chunk = Chunk(2, 80, np.ones((2, 20, 12), dtype=np.uint8))
+    slopes = []
+    for limit in (torch_engine.DENSE_LIMIT, 0):
+        monkeypatch.setattr(torch_engine, "DENSE_LIMIT", limit)
+        thin = replace(circuit.projections[1], weights=np.where(np.arange(5) == 2, circuit.projections[1].weights, 0.0))
+        drive = torch.zeros(14, dtype=torch.float64, requires_grad=True)
+        tensors = Tensors(drive={"a": drive}, surrogate={"a": 6e-3, "b": 6e-3})
+        changed = replace(circuit, projections=(circuit.projections[0], thin))
+        sum(s["b"].sum() for s, _ in march(changed, chunk, device="cpu", tensors=tensors)).backward()
+        slopes.append(drive.grad.numpy())
+    assert np.abs(slopes[0]).max() > 0
+    np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-6)
 
 
 def test_an_explosion_of_spikes_stops_with_its_reason(spikes):

@@ -274,6 +274,7 @@ def test_calibration_and_retuning_refuse_what_makes_no_sense(trained):
         (lambda: retune(climbed, calibration, tuple("abcdefghij")), "is none of"),
         (lambda: RetuningOptions(("gains",)), "Did you mean 'gain'"),
         (lambda: RetuningOptions(epochs=0), "epochs"),
+        (lambda: homeostasis(circuit, calibration, expected), "climb first"),
         (lambda: homeostasis(climbed, calibration, expected[..., 1:]), "61 units, the circuit 62"),
     ):
         with pytest.raises(InputError, match=words):
