@@ -30,6 +30,21 @@ from neurosim.biophysics.custom import (
 from neurosim.biophysics.exchange import (
     load_nir as load_nir,
 )
+from neurosim.biophysics.fitting.electrode import (
+    compensate as compensate,
+)
+from neurosim.biophysics.fitting.electrode import (
+    estimate_electrode as estimate_electrode,
+)
+from neurosim.biophysics.fitting.neuron import (
+    fit_neuron as fit_neuron,
+)
+from neurosim.biophysics.fitting.neuron import (
+    predict_spikes as predict_spikes,
+)
+from neurosim.biophysics.fitting.spikes import (
+    detect_spikes as detect_spikes,
+)
 from neurosim.biophysics.gabor_adex import (
     gabor_adex_circuit as gabor_adex_circuit,
 )
@@ -127,6 +142,9 @@ from neurosim.parameters import (
     ExponentialParameters as ExponentialParameters,
 )
 from neurosim.parameters import (
+    GIFParameters as GIFParameters,
+)
+from neurosim.parameters import (
     HodgkinHuxleyParameters as HodgkinHuxleyParameters,
 )
 from neurosim.parameters import (
@@ -171,11 +189,53 @@ from neurosim.recordings.datasets import (
 from neurosim.recordings.datasets import (
     load_dataset as load_dataset,
 )
-from neurosim.recordings.files import (
-    bin_spikes as bin_spikes,
+from neurosim.recordings.events import (
+    align_series as align_series,
 )
 from neurosim.recordings.files import (
     load_responses as load_responses,
+)
+from neurosim.recordings.fmri import (
+    load_betas as load_betas,
+)
+from neurosim.recordings.meg import (
+    load_epochs as load_epochs,
+)
+from neurosim.recordings.neo import (
+    load_neo as load_neo,
+)
+from neurosim.recordings.neo import (
+    neo_events as neo_events,
+)
+from neurosim.recordings.neo import (
+    neo_series as neo_series,
+)
+from neurosim.recordings.neo import (
+    neo_spikes as neo_spikes,
+)
+from neurosim.recordings.nwb import (
+    load_nwb_responses as load_nwb_responses,
+)
+from neurosim.recordings.nwb import (
+    load_nwb_series as load_nwb_series,
+)
+from neurosim.recordings.nwb import (
+    save_nwb as save_nwb,
+)
+from neurosim.recordings.registry import (
+    register_datasets as register_datasets,
+)
+from neurosim.recordings.spikes import (
+    align_spikes as align_spikes,
+)
+from neurosim.recordings.spikes import (
+    bin_spikes as bin_spikes,
+)
+from neurosim.recordings.spikes import (
+    load_spikes as load_spikes,
+)
+from neurosim.recordings.sweeps import (
+    load_sweeps as load_sweeps,
 )
 from neurosim.recordings.synthetic import (
     synthetic_brain as synthetic_brain,
@@ -194,6 +254,9 @@ from neurosim.responses.decoding import (
 )
 from neurosim.responses.reliability import (
     split_half_reliability as split_half_reliability,
+)
+from neurosim.responses.spike_matching import (
+    coincidence as coincidence,
 )
 from neurosim.responses.spike_matching import (
     spike_time_f1 as spike_time_f1,
@@ -227,6 +290,9 @@ from neurosim.schema import (
 )
 from neurosim.schema import (
     as_stimuli as as_stimuli,
+)
+from neurosim.schema import (
+    as_sweeps as as_sweeps,
 )
 from neurosim.schema import (
     as_trials as as_trials,

@@ -229,6 +229,71 @@ class AdExParameters:
 
 
 @dataclass(frozen=True)
+class GIFParameters:
+    """Generalised integrate-and-fire neuron: memory of spikes and of the membrane, and escape noise.
+
+    ``C dv/dt = g_leak (e_leak - v) - g_bend [v - v_bend]_+ - g_a m(v) h (v - e_k) - sum_k w_k + I``. Spikes come at
+    random, with rate ``exp((v - v_t - theta - sum_k rise_k) / delta_v)`` in spikes/s; each adds ``eta_k`` to ``w_k``
+    and ``gamma_k`` to ``rise_k``, which decay with ``tau_k``. The threshold follows the membrane,
+    ``tau_theta dtheta/dt = coupling [v - v_couple]_+ - theta``, and ``h`` inactivates the A-type current,
+    ``tau_h dh/dt = 1/(1 + exp((v - v_h)/k_h)) - h``, ``m = 1/(1 + exp(-(v - v_m)/k_m))``.
+
+    The neuron of https://doi.org/10.1371/journal.pcbi.1004275 with the threshold of
+    https://doi.org/10.1371/journal.pcbi.1004761 and the A-type current of https://doi.org/10.7554/eLife.72951.
+
+    Parameters
+    ----------
+    capacitance : F. g_leak, g_bend, g_a : S. e_leak, v_bend, e_k, v_m, k_m, v_h, k_h : V. tau_h : s.
+    eta_1 ... eta_4 : A. gamma_1 ... gamma_4 : V. tau_1 ... tau_4 : s.
+    v_t, delta_v, v_couple, v_reset : V; at ``v = v_t`` the rate is 1 spike/s. coupling : 1. tau_theta, refractory : s.
+
+    Raises
+    ------
+    InputError : a value is outside its range.
+    """
+
+    capacitance: float = 50e-12
+    g_leak: float = 2e-9
+    e_leak: float = -65e-3
+    g_bend: float = 0.0
+    v_bend: float = -55e-3
+    g_a: float = 0.0
+    e_k: float = -85e-3
+    v_m: float = -25e-3
+    k_m: float = 6e-3
+    v_h: float = -68e-3
+    k_h: float = 8e-3
+    tau_h: float = 80e-3
+    eta_1: float = 0.0
+    eta_2: float = 20e-12
+    eta_3: float = 0.0
+    eta_4: float = 0.0
+    gamma_1: float = 0.0
+    gamma_2: float = 5e-3
+    gamma_3: float = 0.0
+    gamma_4: float = 0.0
+    tau_1: float = 3e-3
+    tau_2: float = 15e-3
+    tau_3: float = 60e-3
+    tau_4: float = 250e-3
+    v_t: float = -50e-3
+    delta_v: float = 2e-3
+    coupling: float = 0.0
+    v_couple: float = -50e-3
+    tau_theta: float = 20e-3
+    v_reset: float = -55e-3
+    refractory: float = 4e-3
+
+    def __post_init__(self) -> None:
+        volts = dict.fromkeys(("e_leak", "v_bend", "e_k", "v_m", "v_h", "v_couple", "v_reset"), (-0.2, 0.2))
+        _check_range(self, **MEMBRANE, **volts, **dict.fromkeys(("k_m", "k_h"), (1e-4, 0.1)))
+        _check_range(self, **dict.fromkeys(("tau_h", "tau_1", "tau_2", "tau_3", "tau_4", "tau_theta"), (1e-4, 10.0)))
+        _check_range(self, g_bend=(-1e-4, 1e-4), g_a=(0.0, 1e-4), delta_v=(1e-5, 0.1), coupling=(-10.0, 10.0))
+        _check_range(self, **{f"eta_{k}": (-1e-6, 1e-6) for k in GIF_MEMORIES}, refractory=(0.0, 1.0))
+        _check_range(self, **{f"gamma_{k}": (-10.0, 10.0) for k in GIF_MEMORIES}, v_t=(-1.0, 1.0))
+
+
+@dataclass(frozen=True)
 class HodgkinHuxleyParameters:
     """Hodgkin-Huxley neuron with the kinetics of Traub and Miles (https://doi.org/10.1007/s10827-007-0038-6).
 
@@ -306,11 +371,12 @@ class ConductanceParameters:
 
 
 DiscreteParameters = DiscreteLIFParameters | DiscreteSynapticParameters
-ContinuousParameters = LIFParameters | AdaptiveLIFParameters | AdExParameters | HodgkinHuxleyParameters
+ContinuousParameters = LIFParameters | AdaptiveLIFParameters | AdExParameters | GIFParameters | HodgkinHuxleyParameters
 NeuronParameters = DiscreteParameters | ContinuousParameters
 SynapseParameters = DeltaParameters | ExponentialParameters | ConductanceParameters
 
 METADATA_KEY = "neurosim"
+GIF_MEMORIES = (1, 2, 3, 4)
 MEMBRANE = {"capacitance": (1e-13, 1e-6), "g_leak": (1e-12, 1e-4)}
 NEURONS: dict[str, type[Any]] = {
     "discrete_lif": DiscreteLIFParameters,
@@ -318,6 +384,7 @@ NEURONS: dict[str, type[Any]] = {
     "lif": LIFParameters,
     "adaptive_lif": AdaptiveLIFParameters,
     "adex": AdExParameters,
+    "gif": GIFParameters,
     "hodgkin_huxley": HodgkinHuxleyParameters,
 }
 SYNAPSES: dict[str, type[Any]] = {

@@ -186,19 +186,39 @@ def read_json(path: Path) -> Any:
 def read_dataset(path: Path) -> xr.Dataset:
     """Read a netCDF-4 file into memory, after its links and sizes were found harmless."""
     _check_hdf5(_existing(path))
-    with _readable(path, "netCDF"), xr.open_dataset(path, engine="h5netcdf") as opened:
+    with readable(path, "netCDF"), xr.open_dataset(path, engine="h5netcdf") as opened:
         return opened.load()
 
 
-def check_hdf5(path: Path) -> Path:
+def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) -> Path:
     """Return `path` after the links and sizes of this HDF5 file of a public format were found harmless.
+
+    With `soft_links`, names for other places of the same file are welcome; they are not followed. With `any_size` the
+    file and its arrays may be large: they are not read at once.
 
     Raises
     ------
     StorageError : no such file, not HDF5 or truncated, data outside the file, absurd sizes.
     """
-    _check_hdf5(_existing(path))
+    if not any_size:
+        _existing(path)
+    elif not Path(path).is_file():
+        raise StorageError(f"{path}: no such file.")
+    _check_hdf5(path, soft_links, any_size)
     return Path(path)
+
+
+def open_dataset(path: Path) -> xr.Dataset:
+    """Open a netCDF-4 file (``.nc``) or a Zarr folder (``.zarr``) lazily: values are read when they are used."""
+    path = Path(path)
+    if path.suffix == ".zarr":
+        if not path.is_dir():
+            raise StorageError(f"{path}: no such folder.")
+        with readable(path, "Zarr"):
+            return xr.open_zarr(path, chunks=None)
+    check_hdf5(path, any_size=True)
+    with readable(path, "netCDF"):
+        return xr.open_dataset(path, engine="h5netcdf")
 
 
 def read_array(path: Path, name: str | None = None) -> xr.DataArray:
@@ -214,23 +234,27 @@ def read_array(path: Path, name: str | None = None) -> xr.DataArray:
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Read a ``.npz`` file of plain arrays; pickled objects are refused."""
-    with _readable(path, "npz"), np.load(_existing(path), allow_pickle=False) as archive:
+    with readable(path, "npz"), np.load(_existing(path), allow_pickle=False) as archive:
         return {k: archive[k] for k in archive.files}
 
 
 def read_table(path: Path) -> Any:
-    """Read a CSV file as a pandas DataFrame."""
+    """Read a table as a pandas DataFrame: ``.csv``, ``.tsv``, or ``.parquet`` (columns of plain numbers and text)."""
     import pandas as pd
 
-    with _readable(path, "CSV"):
-        return pd.read_csv(_existing(path))
+    path = Path(path)
+    if path.suffix == ".parquet":
+        with readable(path, "Parquet"):
+            return pd.read_parquet(_existing(path))
+    with readable(path, "CSV"):
+        return pd.read_csv(_existing(path), sep="\t" if path.suffix == ".tsv" else ",")
 
 
 def read_mat(path: Path) -> dict[str, Any]:
     """Read a MATLAB file (version 7.2 or older) without its private variables."""
     import scipy.io
 
-    with _readable(path, "MATLAB"):
+    with readable(path, "MATLAB"):
         content = scipy.io.loadmat(_existing(path), squeeze_me=True)
     return {k: v for k, v in content.items() if not k.startswith("__")}
 
@@ -239,13 +263,13 @@ def read_image(path: Path) -> np.ndarray:
     """Read a picture as an array (y, x, 3) of uint8."""
     from PIL import Image
 
-    with _readable(path, "image"), Image.open(_existing(path)) as picture:
+    with readable(path, "image"), Image.open(_existing(path)) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
 def read_tar_member(path: Path, name: str) -> bytes:
     """Return the content of one plain file inside a tar archive; nothing is extracted to disk."""
-    with _readable(path, "tar"), tarfile.open(_existing(path)) as archive:
+    with readable(path, "tar"), tarfile.open(_existing(path)) as archive:
         member = archive.getmember(name)
         content = archive.extractfile(member) if member.isfile() and member.size <= MAX_BYTES else None
         if content is None:
@@ -287,7 +311,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     """Read named arrays from safetensors."""
     from safetensors.numpy import load
 
-    with _readable(path, "safetensors"):
+    with readable(path, "safetensors"):
         return dict(load(_existing(path).read_bytes()))
 
 
@@ -366,10 +390,11 @@ def _existing(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _readable(path: Path, kind: str) -> Iterator[None]:
+def readable(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a reader of a public format raises into one line: truncated, or not such a file."""
     try:
         yield
-    except StorageError:
+    except InputError:
         raise
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -405,22 +430,24 @@ def _plain_attribute(value: Any) -> Any:
     return json.dumps(value, sort_keys=True) if isinstance(value, dict | list | tuple | type(None)) else value
 
 
-def _check_hdf5(path: Path) -> None:
+def _check_hdf5(path: Path, soft_links: bool = False, any_size: bool = False) -> None:
     import h5py
 
     def visit(group: h5py.Group, walk: Callable[..., None]) -> None:
         for name in group:
             link = group.get(name, getlink=True)
+            if soft_links and isinstance(link, h5py.SoftLink):
+                continue
             if not isinstance(link, h5py.HardLink):
                 raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
             item = group[name]
             if isinstance(item, h5py.Dataset):
                 if item.external:
                     raise StorageError(f"{path}: {name!r} keeps its data outside the file; such files are not opened.")
-                if item.nbytes > MAX_BYTES:
+                if item.nbytes > MAX_BYTES and not any_size:
                     raise StorageError(f"{path}: {name!r} claims {item.nbytes / 2**30:.0f} GiB.")
             else:
                 walk(item, walk)
 
-    with _readable(path, "HDF5"), h5py.File(path, "r") as file:
+    with readable(path, "HDF5"), h5py.File(path, "r") as file:
         visit(file, visit)

@@ -184,7 +184,7 @@ def _arrays(
         flat = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
         arrays[f"external_{index}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"external_{index}")
         drive = f"(drive + external_{index}(t, i))"
-    if population.noise:
+    if population.is_random:
         flat = chunk.noise[population.name].reshape(chunk.n_steps, -1)
         arrays[f"xi_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"xi_{index}")
     parts.arrays |= arrays

@@ -105,10 +105,23 @@ class Population:
         if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
             raise InputError(f"Population {self.name!r}: discrete neurons have delta synapses; climb first.")
 
+        if self.noise and self.escapes:
+            raise InputError(f"Population {self.name!r}: its spikes are random already; noise = 0.")
+
     @property
     def is_discrete(self) -> bool:
         """Whether the neurons advance in whole steps, as in the trained network."""
         return not isinstance(self.parameters, CustomNeuron) and MODELS[type(self.parameters)].is_discrete
+
+    @property
+    def escapes(self) -> bool:
+        """Whether spikes escape at random."""
+        return not isinstance(self.parameters, CustomNeuron) and MODELS[type(self.parameters)].is_random
+
+    @property
+    def is_random(self) -> bool:
+        """Whether every step needs a random number of every neuron."""
+        return bool(self.noise) or self.escapes
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ class Chunk:
     n_copies : number of copies. n_steps : number of simulation steps of ``circuit.dt``.
     spikes : input spikes (copy, time, input unit), one sample every ``circuit.step``; None where there are none.
     external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
-    noise : standard normal numbers of a population, (simulation step, copy, neuron).
+    noise : random numbers of a population, (simulation step, copy, neuron): standard normal, or log-exponential where
+        spikes escape.
     """
 
     n_copies: int

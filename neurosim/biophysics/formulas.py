@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 Step = Callable[[Any, Any], Mapping[str, Any]]
 
 
@@ -78,6 +80,24 @@ class TextFunctions:
     def is_positive(self, value: Any) -> Text:
         """1 where `value` is above 0, else 0."""
         return Text(f"(1.0*int({_code(value)} > 0))")
+
+
+class ArrayFunctions:
+    """The functions of a step, on numpy arrays."""
+
+    exp = staticmethod(np.exp)
+
+    def let(self, name: str, value: Any) -> Any:
+        """Return `value`: arrays need no name."""
+        return value
+
+    def at_most(self, value: Any, highest: float) -> Any:
+        """Return `value`, or `highest` where it is larger."""
+        return np.minimum(value, highest)
+
+    def is_positive(self, value: Any) -> Any:
+        """1 where `value` is above 0, else 0."""
+        return np.asarray(value > 0, dtype=float)
 
 
 class TensorFunctions:

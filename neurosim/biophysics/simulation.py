@@ -236,7 +236,7 @@ def chunk_size(
 ) -> int:
     """Return how many copies of a circuit fit into `memory` bytes; Brian2 holds the synapses of each, torch one set."""
     n_neurons = sum(p.size for p in circuit.populations)
-    noisy = sum(p.size for p in circuit.populations if p.noise)
+    noisy = sum(p.size for p in circuit.populations if p.is_random)
     graded = sum(q.weights.shape[1] for q in circuit.projections if q.source == INPUT)
     synapses = 0 if engine == "torch" else BYTES_A_SYNAPSE * circuit.n_synapses
     a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
@@ -257,11 +257,15 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
         external = _currents(circuit, shown, [s for s, _ in copies])
     noise = {}
     for p in circuit.populations:
-        if p.noise:
+        if p.is_random:
             streams = [stream(seed, "noise", p.name, shown.ids[s], t) for s, t in copies]
-            draws = [rng.standard_normal((n_steps, p.size)) for rng in streams]
+            draws = [_draws(rng, (n_steps, p.size), p.escapes) for rng in streams]
             noise[p.name] = np.stack(draws, axis=1)
     return Chunk(len(copies), n_steps, spikes, external, noise)
+
+
+def _draws(rng: np.random.Generator, shape: tuple[int, int], escapes: bool) -> np.ndarray:
+    return np.log(rng.standard_exponential(shape)) if escapes else rng.standard_normal(shape)
 
 
 def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:

@@ -54,6 +54,120 @@ def spike_time_f1(expected: xr.DataArray, found: xr.DataArray, *, tolerance: flo
     )
 
 
+def coincidence(
+    observed: xr.DataArray, predicted: xr.DataArray, *, tolerance: float = 8e-3, n_bootstrap: int = 1000, rng: int = 0
+) -> xr.Dataset:
+    """Return how well predicted spike trains match repeated recordings, against the neuron's own reliability: Md*.
+
+    ``Md* = 2 n_dm / (n_dd + n_mm)``, where n counts the pairs of coincident spikes of two trains on average over all
+    pairs of *different* trials: of data and model, of the data, of the model (https://doi.org/10.1162/NECO_a_00208). 1
+    is a model that coincides with the neuron as the neuron with itself; a deterministic model coincides with itself in
+    every spike.
+
+    Parameters
+    ----------
+    observed : spike counts (stimulus, trial, time, unit) with 2 trials or more.
+    predicted : spike counts of the same stimuli and units, any number of trials, or none.
+    tolerance : largest distance of two coincident spikes, s.
+    n_bootstrap : samples of the trials of the data that make the interval.
+    rng : seed of the samples.
+
+    Returns
+    -------
+    Dataset along ``unit``, all stimuli together: ``md_star``, its ``interval`` (unit, bound) at 95 %, which speaks of
+    other trials of the same neuron; ``reliability``, the pairs of two trials of the data over their spikes; ``chance``,
+    what ``md_star`` would be expected to be for a Poisson model of the same mean rate.
+
+    Raises
+    ------
+    InputError : no spike counts over time, one trial only, other stimuli or time steps, or no spikes.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> trains = np.zeros((1, 2, 50, 1)); trains[:, :, ::10] = 1
+    >>> data = as_responses(trains, quantity="spike_count", time_step=1e-3)
+    >>> float(coincidence(data, data, tolerance=2e-3).md_star[0])
+    1.0
+    """
+    observed, predicted = _comparable(observed, predicted)
+    reach = round(tolerance / float(observed.attrs["time_step"]))
+    data, model = (r.transpose("trial", "stimulus", "time", "unit").values for r in (observed, predicted))
+    dd, dm = _pairs_of(data, data, reach), _pairs_of(data, model, reach)
+    mm = _pairs_of(model, model, reach)
+    own = _off_diagonal(mm) if len(model) > 1 else model.sum((0, 1, 2)).astype(float)
+    agree = _off_diagonal(dd)
+    if (agree + own == 0).any():
+        raise InputError("coincidence: no spikes coincide, neither of the data nor of the prediction; are there any?")
+    n_data = data.sum((1, 2)).mean(0)
+    density, width = model.sum((1, 2)).mean(0) / (data.shape[1] * data.shape[2]), 2 * reach + 1
+    sampled = np.random.default_rng(rng).integers(0, len(data), (n_bootstrap, len(data)))
+    samples = np.stack([_resampled(dd, dm, own, s) for s in sampled])
+    return xr.Dataset(
+        {
+            "md_star": ("unit", 2 * dm.mean((0, 1)) / (agree + own)),
+            "interval": (("unit", "bound"), np.nanquantile(samples, [0.025, 0.975], axis=0).T),
+            "reliability": ("unit", agree / np.maximum(n_data, 1e-12)),
+            "chance": ("unit", 2 * n_data * (1 - (1 - density) ** width) / (agree + own)),
+        },
+        coords={
+            "unit": observed["unit"].values if "unit" in observed.coords else range(data.shape[-1]),
+            "bound": ["low", "high"],
+        },
+        attrs={"tolerance": tolerance, "trials": len(data), "predicted_trials": len(model)},
+    )
+
+
+def _comparable(observed: xr.DataArray, predicted: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    observed, predicted = (check_responses(r, "coincidence") for r in (observed, predicted))
+    if observed.sizes.get("trial", 1) < 2:
+        raise InputError("coincidence: at least 2 trials of the data asked; reliability cannot be known from one.")
+    predicted = predicted if "trial" in predicted.dims else predicted.expand_dims("trial")
+    predicted = same_stimuli(observed, predicted, "coincidence")
+    steps = [r.attrs.get("time_step", 0.0) for r in (observed, predicted)]
+    sizes = [{d: r.sizes.get(d) for d in ("stimulus", "time", "unit")} for r in (observed, predicted)]
+    if sizes[0] != sizes[1] or "time" not in observed.dims or not steps[0] or not np.isclose(*steps):
+        raise InputError(
+            f"coincidence: counts over the same time and units at one step asked, found {sizes[0]} every {steps[0]:g} "
+            f"s and {sizes[1]} every {steps[1]:g} s."
+        )
+    return observed, predicted
+
+
+def _pairs_of(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
+    """Coincident spikes (trial of a, trial of b, unit), stimuli together, of trains (trial, stimulus, time, unit)."""
+    times_a, times_b = ([[[np.flatnonzero(t[:, u]) for u in range(x.shape[-1])] for t in y] for y in x] for x in (a, b))
+    found = np.zeros((len(a), len(b), a.shape[-1]))
+    for i, j, s, u in np.ndindex(len(a), len(b), a.shape[1], a.shape[-1]):
+        found[i, j, u] += _coincident(times_a[i][s][u], times_b[j][s][u], reach)
+    return found
+
+
+def _coincident(a: np.ndarray, b: np.ndarray, reach: int) -> int:
+    """Return the largest number of pairs of sorted spikes at most `reach` samples apart."""
+    i = j = n = 0
+    while i < len(a) and j < len(b):
+        apart = a[i] - b[j]
+        near = abs(apart) <= reach
+        n += near
+        i, j = (i + 1, j + 1) if near else (i + 1, j) if apart < 0 else (i, j + 1)
+    return n
+
+
+def _off_diagonal(pairs: np.ndarray) -> np.ndarray:
+    n = len(pairs)
+    return (pairs.sum((0, 1)) - np.trace(pairs)) / (n * (n - 1))
+
+
+def _resampled(dd: np.ndarray, dm: np.ndarray, own: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Md* of a bootstrap sample of trials; pairs of a trial with itself do not count, NaN where there are no others."""
+    different = sample[:, None] != sample[None, :]
+    if not different.any():
+        return np.full(dd.shape[-1], np.nan)
+    agree = dd[sample][:, sample][different].mean(0)
+    return 2 * dm[sample].mean((0, 1)) / (agree + own)
+
+
 def count_pairs(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
     """Return the largest number of pairs of spikes at most `reach` bins apart, (stimulus, unit).
 

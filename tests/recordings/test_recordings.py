@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from neurosim import storage
-from neurosim.recordings import datasets
+from neurosim.recordings import registry
 from neurosim.recordings.datasets import load_dataset
-from neurosim.recordings.files import bin_spikes, load_responses
+from neurosim.recordings.files import load_responses
+from neurosim.recordings.spikes import bin_spikes
 from neurosim.recordings.synthetic import synthetic_brain
 from neurosim.schema import InputError, as_responses, as_stimuli
 from neurosim.similarity.comparison import compare_rdms
@@ -60,7 +61,7 @@ def test_spikes_are_binned_by_time():
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (pd.DataFrame({"stimulus": ["a"], "unit": [1]}), r"missing: \['time'\]"),
+        (pd.DataFrame({"stimulus": ["a"], "unit": [1]}), r"missing: time"),
         (pd.DataFrame({"stimulus": [], "unit": [], "time": []}), "no spike"),
         (pd.DataFrame({"stimulus": ["a"], "unit": [1], "time": [np.nan]}), "NaN"),
     ],
@@ -101,21 +102,21 @@ def test_fmri_subjects_agree_as_published(data_folder, area, wanted, left_out):
 
 def test_absent_and_offline_says_which_file_goes_where(monkeypatch, tmp_path):
     monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
-    monkeypatch.setattr(datasets, "_registry", lambda: small_registry("http://127.0.0.1:9/none", "0" * 64))
+    monkeypatch.setattr(registry, "registry", lambda: small_registry("http://127.0.0.1:9/none", "0" * 64))
     with pytest.raises(StorageError) as caught:
-        datasets.fetch("small", "x.npz")
+        registry.fetch("small", "x.npz")
     assert f"put it into small/ of NEUROSIM_DATA ({tmp_path})" in str(caught.value)
     with pytest.raises(InputError, match="Did you mean 'small'"):
-        datasets.dataset_files("smal")
+        registry.entry_of("smal")
 
 
 def test_wrong_checksum_is_refused(monkeypatch, tmp_path):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "x.npz").write_text("not it")
     monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
-    monkeypatch.setattr(datasets, "_registry", lambda: small_registry("", "0" * 64))
+    monkeypatch.setattr(registry, "registry", lambda: small_registry("", "0" * 64))
     with pytest.raises(StorageError, match="wrong checksum"):
-        datasets.fetch("small", "x.npz")
+        registry.fetch("small", "x.npz")
 
 
 def test_files_are_fetched_by_name_and_checked(monkeypatch, tmp_path):
@@ -131,12 +132,12 @@ def test_files_are_fetched_by_name_and_checked(monkeypatch, tmp_path):
     monkeypatch.setattr(pooch, "os_cache", lambda _name: tmp_path / "cache")
     try:
         right = hashlib.sha256(b"content").hexdigest()
-        monkeypatch.setattr(datasets, "_registry", lambda: small_registry(url, right))
-        assert datasets.fetch("small", "x.npz").read_bytes() == b"content"
+        monkeypatch.setattr(registry, "registry", lambda: small_registry(url, right))
+        assert registry.fetch("small", "x.npz").read_bytes() == b"content"
         shutil.rmtree(tmp_path / "cache")
-        monkeypatch.setattr(datasets, "_registry", lambda: small_registry(url, "0" * 64))
+        monkeypatch.setattr(registry, "registry", lambda: small_registry(url, "0" * 64))
         with pytest.raises(StorageError, match="wrong checksum"):
-            datasets.fetch("small", "x.npz")
+            registry.fetch("small", "x.npz")
     finally:
         server.shutdown()
 

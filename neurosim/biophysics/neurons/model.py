@@ -2,7 +2,9 @@
 
 Variables that a step finds in ``x``: its own state; the constants of the population; ``drive`` (constant and external
 input); and what the synapses bring: ``kick`` (a jump of the membrane), ``i_syn`` and ``g_syn`` (a current
-``i_syn - g_syn v``; None where the synapses have none), and ``noise`` (None, or a jump of the membrane).
+``i_syn - g_syn v``; None where the synapses have none), and ``noise`` (None, or a jump of the membrane). A neuron whose
+spikes escape at random finds in ``xi`` the logarithm of an exponential draw: it fires with probability
+``1 - exp(-exp(y))`` where it compares ``y`` with ``xi``.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class NeuronModel:
     distance : (x, m) -> by how much the membrane is above threshold; a spike is sent where it is positive.
     reset : (x, m) -> new state of the neurons that sent a spike.
     is_discrete : whether it advances in whole steps, without units, as in a trained network.
+    is_random : whether its spikes escape at random.
     """
 
     parameters: type
@@ -39,6 +42,7 @@ class NeuronModel:
     distance: Callable[[Any, Any], Any]
     reset: Callable[[Any, Any], Mapping[str, Any]]
     is_discrete: bool = False
+    is_random: bool = False
 
 
 def decay(dt: float, tau: Any) -> Any:

@@ -1,0 +1,88 @@
+"""MEG and EEG: epochs and evoked responses of MNE-Python (https://doi.org/10.3389/fnins.2013.00267)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.schema import InputError, as_responses
+
+KINDS = {"mag": "magnetic_field", "grad": "activation", "eeg": "electric_potential"}
+
+
+def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subject: str | None = None) -> xr.DataArray:
+    """Return MNE epochs or evoked responses as responses, one kind of sensor at a time.
+
+    Parameters
+    ----------
+    epochs : ``mne.Epochs``, an ``mne.Evoked`` or a list of them, or the path of a ``-epo.fif`` or ``-ave.fif`` file.
+        The names of the events (of evoked: their comments) are the stimuli.
+    picks : "mag" (T), "grad" (T/m) or "eeg" (V).
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    subject : label along ``unit``.
+
+    Returns
+    -------
+    responses (stimulus, [trial,] time, unit); ``time`` in s from the event, ``unit`` named as the sensors.
+
+    Raises
+    ------
+    StorageError : a file that is missing or cannot be read. InputError : MNE is not installed, no such sensors, trials
+        not equally many.
+    """
+    if picks not in KINDS:
+        raise InputError(f"load_epochs: picks = {picks!r}; known: {', '.join(KINDS)}.")
+    found = _read(Path(epochs)) if isinstance(epochs, str | Path) else epochs
+    first = found[0] if isinstance(found, list) else found
+    index = _sensors(first, picks)
+    if hasattr(first, "events"):
+        values, stimuli = _trials(found, index, balance), list(found.event_id)
+        dims: tuple[str, ...] = ("stimulus", "trial", "unit", "time")
+    else:
+        evoked = found if isinstance(found, list) else [found]
+        values, stimuli = np.stack([e.data[index] for e in evoked]), [str(e.comment) for e in evoked]
+        dims = ("stimulus", "unit", "time")
+    labels: dict[str, Any] = {"unit": [first.ch_names[i] for i in index]}
+    labels |= {} if subject is None else {"subject": ("unit", np.repeat(subject, len(index)))}
+    step = 1 / float(first.info["sfreq"])
+    responses = as_responses(values, dims=dims, stimuli=stimuli, coords=labels, quantity=KINDS[picks], time_step=step)
+    if picks == "grad":
+        responses.attrs["units"] = "T/m"
+    return responses.assign_coords(time=np.asarray(first.times))
+
+
+def _read(path: Path) -> Any:
+    try:
+        import mne
+    except ImportError as error:
+        raise InputError("load_epochs needs MNE: pip install 'neurosim[meg]'.") from error
+    if not path.is_file():
+        raise storage.StorageError(f"{path}: no such file.")
+    with storage.readable(path, "FIF"):
+        if path.name.endswith(("ave.fif", "ave.fif.gz")):
+            return mne.read_evokeds(path, verbose="error")
+        return mne.read_epochs(path, preload=False, verbose="error")
+
+
+def _sensors(first: Any, picks: str) -> np.ndarray:
+    kinds = first.get_channel_types()
+    index = np.flatnonzero([k == picks for k in kinds])
+    if not len(index):
+        raise InputError(f"load_epochs: no {picks!r} sensors; the recording has {', '.join(sorted(set(kinds)))}.")
+    return index
+
+
+def _trials(epochs: Any, index: np.ndarray, balance: bool) -> np.ndarray:
+    """Values (stimulus, trial, unit, time), read one stimulus at a time."""
+    codes = epochs.events[:, 2]
+    counts = {name: int((codes == code).sum()) for name, code in epochs.event_id.items()}
+    n = min(counts.values())
+    if n < 1 or (len(set(counts.values())) > 1 and not balance):
+        raise InputError(
+            f"load_epochs: stimuli have {n} to {max(counts.values())} trials; balance=True takes the first {n} of each."
+        )
+    return np.stack([epochs[name].get_data(picks=index, verbose="error")[:n] for name in epochs.event_id])

@@ -1,0 +1,113 @@
+"""Neo: whatever its readers open, or a block made by other tools, becomes spikes, events and series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.schema import InputError
+
+
+def load_neo(path: str | Path) -> Any:
+    """Read a recording of any format that Neo knows, as one Neo block; signals stay on disk where its reader allows.
+
+    Parameters
+    ----------
+    path : file or folder of Spike2, Plexon, Blackrock, Intan, Open Ephys, Axon, ... (needs ``neurosim[neo]``). Formats
+        that hold Python pickles are refused.
+
+    Raises
+    ------
+    StorageError : no such file, or one that Neo cannot read. InputError : Neo is not installed, or a pickle.
+    """
+    try:
+        from neo.io import get_io
+    except ImportError as error:
+        raise InputError("load_neo needs Neo: pip install 'neurosim[neo]'.") from error
+    path = Path(path)
+    if path.suffix in (".pkl", ".pickle"):
+        raise InputError(f"load_neo: {path.name} is a pickle, which can run code; save it in another format.")
+    if not path.exists():
+        raise storage.StorageError(f"{path}: no such file.")
+    with storage.readable(path, "a format of Neo"):
+        reader = get_io(str(path))
+        return reader.read_block(lazy=True) if getattr(reader, "support_lazy", False) else reader.read_block()
+
+
+def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
+    """Return the spike times of a segment, s, by unit; what :func:`align_spikes` takes.
+
+    Examples
+    --------
+    >>> import neo, quantities as pq
+    >>> block, segment = neo.Block(), neo.Segment()
+    >>> segment.spiketrains.append(neo.SpikeTrain([100, 200] * pq.ms, t_stop=1 * pq.s, name="u"))
+    >>> block.segments.append(segment)
+    >>> neo_spikes(block)["u"].tolist()
+    [0.1, 0.2]
+    """
+    trains = [_loaded(t) for t in _segment(block, segment).spiketrains]
+    if not trains:
+        raise InputError("neo_spikes: the segment holds no spike trains.")
+    names = [str(t.name or f"unit_{i:03d}") for i, t in enumerate(trains)]
+    names = names if len(set(names)) == len(names) else [f"{n}_{i}" for i, n in enumerate(names)]
+    return {n: np.asarray(t.rescale("s").magnitude, dtype=float) for n, t in zip(names, trains, strict=True)}
+
+
+def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
+    """Return the events (or epochs) of a segment as a table: ``start_time`` (s), ``stimulus`` (their label).
+
+    Parameters
+    ----------
+    block : Neo block. name : which events; may be left out when there are only one.
+    segment : index of the segment.
+
+    Raises
+    ------
+    InputError : no events of that name; the message lists those there are.
+    """
+    import pandas as pd
+
+    held = _segment(block, segment)
+    found = {str(e.name or f"events_{i}"): e for i, e in enumerate([*held.events, *held.epochs])}
+    if name is None and len(found) == 1:
+        name = next(iter(found))
+    if name not in found:
+        raise InputError(f"neo_events: no events {name!r}. Events: {', '.join(found) or 'none'}.")
+    events = _loaded(found[name])
+    times = np.asarray(events.times.rescale("s").magnitude, dtype=float)
+    return pd.DataFrame({"start_time": times, "stimulus": [str(label) for label in events.labels]})
+
+
+def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray:
+    """Return an analog signal of a segment as a series (time, unit) in SI units; what :func:`align_series` takes."""
+    signals = _segment(block, segment).analogsignals
+    if not 0 <= signal < len(signals):
+        raise InputError(f"neo_series: no signal {signal}; the segment holds {len(signals)}.")
+    found = _loaded(signals[signal])
+    is_voltage = found.units.simplified.dimensionality == _volt().simplified.dimensionality
+    values = found.rescale("V").magnitude if is_voltage else found.magnitude
+    attrs = {"quantity": "electric_potential" if is_voltage else "activation"}
+    attrs["units"] = "V" if is_voltage else str(found.units.dimensionality)
+    clock = np.asarray(found.times.rescale("s").magnitude, dtype=float)
+    return xr.DataArray(np.asarray(values), dims=("time", "unit"), coords={"time": clock}, attrs=attrs)
+
+
+def _segment(block: Any, index: int) -> Any:
+    if not 0 <= index < len(block.segments):
+        raise InputError(f"Neo: no segment {index}; the block holds {len(block.segments)}.")
+    return block.segments[index]
+
+
+def _loaded(item: Any) -> Any:
+    return item.load() if hasattr(item, "load") else item
+
+
+def _volt() -> Any:
+    import quantities
+
+    return quantities.V

@@ -1,0 +1,373 @@
+"""Neurodata Without Borders: units and trials, sampled series and intracellular sweeps in; responses out.
+
+Needs ``pip install 'neurosim[nwb]'``. Files are checked before they are opened: links that leave the file are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.recordings.events import align_series
+from neurosim.recordings.spikes import align_spikes
+from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, suggest
+
+QUANTITY_OF = {"volts": "electric_potential", "V": "electric_potential", "tesla": "magnetic_field"}
+PAUSE = 0.5
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def load_nwb_responses(
+    path: str | Path,
+    *,
+    by: str,
+    window: tuple[float, float] = (0.0, 0.5),
+    time_bin: float | None = None,
+    align_to: str = "start_time",
+    series: str | None = None,
+    balance: bool = False,
+) -> xr.DataArray:
+    """Read the units of an NWB file as responses to the events of its trials.
+
+    Parameters
+    ----------
+    path : ``.nwb`` file.
+    by : column of the trials that says what was shown; it becomes ``stimulus``.
+    window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
+    align_to : column of the trials with the time of the event, s.
+    series : align this sampled series (see :func:`load_nwb_series`) in place of the spikes of the units.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+
+    Returns
+    -------
+    responses (stimulus, trial, [time,] unit), with the columns of the table of units as labels along ``unit`` and those
+    of the trials that have one value a stimulus along ``stimulus``; ``subject`` along ``unit`` where the file names it.
+
+    Raises
+    ------
+    StorageError : no NWB file, truncated, or with links that leave it.
+    InputError : no trials or units, an unknown column (the message lists those there are), events outside the
+        recording.
+    """
+    with _opened(path) as nwb:
+        if nwb.trials is None:
+            raise InputError(f"{Path(path).name}: holds no trials to align to; it has {_contents(nwb)}.")
+        events = nwb.trials.to_dataframe()
+        if series is None:
+            table = _units(nwb, Path(path).name)
+            trains = {str(i): np.asarray(t, dtype=float) for i, t in table["spike_times"].items()}
+            responses = align_spikes(
+                trains,
+                events,
+                window=window,
+                time_bin=time_bin,
+                align_to=align_to,
+                by=by,
+                session=_session(nwb, trains, events),
+                balance=balance,
+                units=_labels(table),
+            )
+        subject = nwb.subject.subject_id if nwb.subject is not None and nwb.subject.subject_id else None
+    if series is not None:
+        whole = load_nwb_series(path, series)
+        responses = align_series(whole, events, window=window, align_to=align_to, by=by, balance=balance)
+    if subject is not None:
+        responses = responses.assign_coords(subject=("unit", np.repeat(subject, responses.sizes["unit"])))
+    return responses
+
+
+def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
+    """Open a sampled series of an NWB file (LFP, calcium, behaviour) lazily.
+
+    Parameters
+    ----------
+    path : ``.nwb`` file.
+    name : name of the series; may be left out when the file has only one.
+
+    Returns
+    -------
+    (time, unit) in SI units, read when used; ``time`` in s of the session, ``quantity`` and ``units`` in attrs.
+
+    Raises
+    ------
+    StorageError : no NWB file, truncated, or with links that leave it.
+    InputError : no such series (the message lists those there are).
+    """
+    with _opened(path) as nwb:
+        found = dict(_series(nwb))
+        if name is None and len(found) == 1:
+            name = next(iter(found))
+        if name not in found:
+            raise InputError(
+                f"{Path(path).name}: no series {name!r}. Series: {', '.join(found) or 'none'}."
+                f"{suggest(str(name), found)}"
+            )
+        item = found[name]
+        group, factor = item.data.parent.name, float(item.conversion or 1.0)
+        offset, unit = float(getattr(item, "offset", 0.0) or 0.0), str(item.unit)
+        clock = np.asarray(item.timestamps[:]) if item.timestamps is not None else None
+        rate, start = item.rate, float(item.starting_time or 0.0)
+    with storage.readable(Path(path), "NWB"):
+        raw = xr.open_dataset(path, group=group, engine="h5netcdf", phony_dims="access", decode_cf=False)[["data"]]
+        dims = dict(zip(raw["data"].dims, ("time", "unit"), strict=False))
+        raw = raw.rename(dims).assign(data=lambda d: d["data"].assign_attrs(scale_factor=factor, add_offset=offset))
+        values = xr.decode_cf(raw)["data"]
+    clock = start + np.arange(values.sizes["time"]) / rate if clock is None else clock
+    values = values if "unit" in values.dims else values.expand_dims("unit", axis=-1)
+    quantity = QUANTITY_OF.get(unit, "activation")
+    attrs = {"quantity": quantity, "units": UNITS_OF[quantity] if quantity != "activation" else unit}
+    return values.assign_coords(time=clock).rename(name).assign_attrs(attrs)
+
+
+def load_nwb_sweeps(path: str | Path) -> xr.Dataset:
+    """Read the current-clamp sweeps of an NWB file.
+
+    Parameters
+    ----------
+    path : ``.nwb`` file; sweeps of one length and rate.
+
+    Returns
+    -------
+    Dataset: ``current`` (A) and ``voltage`` (V), (sweep, time), paired by the table of recordings where there is one,
+    else by sweep number or order.
+
+    Raises
+    ------
+    StorageError : no NWB file, truncated, or with links that leave it.
+    InputError : no current-clamp sweeps, or sweeps of several lengths or rates.
+    """
+    with _opened(path) as nwb:
+        pairs = list(_sweep_pairs(nwb))
+        if not pairs:
+            raise InputError(f"{Path(path).name}: holds no current-clamp sweeps; it has {_contents(nwb)}.")
+        shapes = {(len(v.data), float(v.rate)) for v, _ in pairs}
+        if len(shapes) > 1:
+            raise InputError(
+                f"{Path(path).name}: sweeps of several lengths and rates: {sorted(shapes)}; they make no array."
+            )
+        voltage = np.stack([_in_si(v) for v, _ in pairs])
+        current = np.stack([_in_si(i)[: voltage.shape[1]] for _, i in pairs])
+        names, rate = [v.name for v, _ in pairs], float(pairs[0][0].rate)
+        about = {"subject": nwb.subject.subject_id} if nwb.subject is not None and nwb.subject.subject_id else {}
+    return as_sweeps(current, voltage, time_step=1 / rate, sweeps=names, attrs=about)
+
+
+def save_nwb(
+    path: str | Path,
+    responses: xr.DataArray,
+    *,
+    description: str,
+    species: str = "Homo sapiens",
+    sex: str = "U",
+    age: str = "P0D/",
+    session_start: datetime = LONG_AGO,
+) -> None:
+    """Write responses as an NWB file that other tools read; :func:`load_nwb_responses` reads it back.
+
+    Presentations follow each other with pauses of half a second. Spike counts become the spike times of units, each in
+    its bin; other quantities become a sampled series called ``responses``.
+
+    Parameters
+    ----------
+    path : ``.nwb`` file.
+    responses : (stimulus, [trial,] time, unit) with a ``time_step``. Labels along ``unit`` become columns of the units,
+        labels along ``stimulus`` columns of the trials.
+    description : what was done.
+    species, sex, age : of the subject, as NWB wants them: Latin name; "M", "F", "O" or "U"; ISO 8601 duration.
+    session_start : with its time zone.
+
+    Raises
+    ------
+    InputError : no ``time`` dim or time step, counts that are no whole numbers, several subjects.
+    """
+    from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+    from pynwb.file import Subject
+
+    responses = check_responses(responses, "save_nwb")
+    step = float(responses.attrs.get("time_step", 0.0))
+    if "time" not in responses.dims or not step:
+        raise InputError("save_nwb: responses over time with a time_step asked; NWB holds times, not averages.")
+    is_count = responses.attrs.get("quantity") == "spike_count"
+    values = (responses if "trial" in responses.dims else responses.expand_dims("trial")).transpose(
+        "stimulus", "trial", "time", "unit"
+    )
+    counts = np.asarray(values.values)
+    if is_count and not (np.equal(counts, np.round(counts)).all() and counts.min() >= 0):
+        raise InputError(
+            "save_nwb: spike counts that are no whole numbers from 0 asked to be spikes; set another quantity."
+        )
+    digest = hashlib.sha256(np.ascontiguousarray(counts).tobytes()).hexdigest()
+    file = NWBFile(
+        session_description=description,
+        identifier=digest,
+        session_start_time=session_start,
+        file_create_date=session_start,
+    )
+    file.subject = Subject(subject_id=_only_subject(responses), species=species, sex=sex, age=age)
+    n_stimuli, n_trials, n_time, _ = counts.shape
+    length = n_time * step
+    onsets = PAUSE + (length + PAUSE) * np.arange(n_stimuli * n_trials).reshape(n_trials, n_stimuli).T
+    _add_trials(file, values, onsets, length)
+    if is_count:
+        _add_units(file, values, counts, onsets, step)
+    else:
+        _add_series(file, TimeSeries, values, counts, onsets, step)
+    with storage.atomic_file(Path(path)) as temporary, NWBHDF5IO(str(temporary), "w") as io:
+        io.write(file)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
+    path = Path(path)
+    storage.check_hdf5(path, soft_links=True, any_size=True)
+    try:
+        from pynwb import NWBHDF5IO
+    except ImportError as error:
+        raise InputError("NWB files need pynwb: pip install 'neurosim[nwb]'.") from error
+    import warnings
+
+    with storage.readable(path, "NWB"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
+            yield io.read()
+
+
+def _contents(nwb: Any) -> str:
+    parts = {
+        "units": nwb.units is not None,
+        "trials": nwb.trials is not None,
+        f"series {', '.join(n for n, _ in _series(nwb))}": any(True for _ in _series(nwb)),
+        "current-clamp sweeps": any(True for _ in _sweep_pairs(nwb)),
+    }
+    return "; ".join(k for k, there in parts.items() if there) or "nothing that neurosim reads"
+
+
+def _units(nwb: Any, name: str) -> Any:
+    if nwb.units is None or "spike_times" not in nwb.units.colnames:
+        raise InputError(f"{name}: holds no units with spike times; it has {_contents(nwb)}.")
+    return nwb.units.to_dataframe()
+
+
+def _labels(table: Any) -> Any:
+    """Columns of the table of units that hold one plain value a unit."""
+    plain = [
+        c
+        for c in table.columns
+        if c not in ("spike_times", "obs_intervals", "electrodes", "electrode_group", "waveform_mean", "waveform_sd")
+        and all(np.ndim(v) == 0 for v in table[c])
+    ]
+    return table[plain].set_axis([str(i) for i in table.index])
+
+
+def _session(nwb: Any, trains: dict[str, np.ndarray], events: Any) -> tuple[float, float]:
+    """From the first to the last moment at which anything is known to have been recorded, s."""
+    times = [t[[0, -1]] for t in trains.values() if len(t)] + [events["start_time"], events["stop_time"]]
+    if "obs_intervals" in nwb.units.colnames:
+        times = [np.asarray(nwb.units["obs_intervals"][i]).ravel() for i in range(len(nwb.units))]
+    everything = np.concatenate([np.asarray(t, dtype=float) for t in times])
+    return min(0.0, float(np.nanmin(everything))), float(np.nanmax(everything))
+
+
+def _series(nwb: Any) -> Iterator[tuple[str, Any]]:
+    """Every sampled series of a file with its name, those of icephys apart."""
+    from pynwb import TimeSeries
+    from pynwb.icephys import PatchClampSeries
+
+    for item in nwb.objects.values():
+        if isinstance(item, TimeSeries) and not isinstance(item, PatchClampSeries) and hasattr(item.data, "parent"):
+            yield item.name, item
+
+
+def _sweep_pairs(nwb: Any) -> Iterator[tuple[Any, Any]]:
+    """Voltage and current of every current-clamp sweep."""
+    from pynwb.icephys import CurrentClampSeries, CurrentClampStimulusSeries
+
+    table = nwb.intracellular_recordings
+    if table is not None:
+        for row in range(len(table)):
+            voltage = table.category_tables["responses"]["response"][row].timeseries
+            current = table.category_tables["stimuli"]["stimulus"][row].timeseries
+            if isinstance(voltage, CurrentClampSeries) and isinstance(current, CurrentClampStimulusSeries):
+                yield voltage, current
+        return
+    voltages = [s for s in nwb.acquisition.values() if isinstance(s, CurrentClampSeries)]
+    currents = [s for s in nwb.stimulus.values() if isinstance(s, CurrentClampStimulusSeries)]
+    if len({s.sweep_number for s in voltages}) == len(voltages) > 1:
+        by_number = {s.sweep_number: s for s in currents}
+        yield from ((v, by_number[v.sweep_number]) for v in voltages if v.sweep_number in by_number)
+    elif len(voltages) == len(currents):
+        yield from zip(voltages, currents, strict=True)
+
+
+def _in_si(series: Any) -> np.ndarray:
+    return np.asarray(series.data[:], dtype=float) * float(series.conversion or 1.0) + float(series.offset or 0.0)
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def _only_subject(responses: xr.DataArray) -> str:
+    names = (
+        sorted(set(responses["subject"].values.ravel().astype(str))) if "subject" in responses.coords else ["subject"]
+    )
+    if len(names) > 1:
+        raise InputError(
+            f"save_nwb: one file holds one subject, found {', '.join(names[:5])}; select with .isel(unit=...)."
+        )
+    return names[0]
+
+
+def _add_trials(file: Any, values: xr.DataArray, onsets: np.ndarray, length: float) -> None:
+    labels = {str(k): v.values for k, v in values.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
+    file.add_trial_column("stimulus", "what was shown")
+    for name in labels:
+        file.add_trial_column(name, f"{name} of the stimulus")
+    order = np.argsort(onsets, axis=None)
+    for s, t in zip(*np.unravel_index(order, onsets.shape), strict=True):
+        row = {k: v[s].item() if hasattr(v[s], "item") else v[s] for k, v in labels.items()}
+        onset = float(onsets[s, t])
+        file.add_trial(start_time=onset, stop_time=onset + length, stimulus=str(values["stimulus"].values[s]), **row)
+
+
+def _add_units(file: Any, values: xr.DataArray, counts: np.ndarray, onsets: np.ndarray, step: float) -> None:
+    """Put the spikes of a bin evenly inside it."""
+    labels = {
+        str(k): v.values for k, v in values.coords.items() if v.dims == ("unit",) and k not in ("unit", "subject")
+    }
+    file.add_unit_column("label", "name of the unit")
+    for name in labels:
+        file.add_unit_column(name, f"{name} of the unit")
+    names = values["unit"].values if "unit" in values.coords else np.arange(counts.shape[-1])
+    for u in range(counts.shape[-1]):
+        s, t, b = np.nonzero(counts[..., u])
+        n = counts[s, t, b, u].astype(int)
+        inside = (np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n) + 0.5) / np.repeat(n, n)
+        times = np.sort(np.repeat(onsets[s, t] + b * step, n) + inside * step)
+        row = {k: v[u].item() if hasattr(v[u], "item") else v[u] for k, v in labels.items()}
+        file.add_unit(spike_times=times, label=str(names[u]), **row)
+
+
+def _add_series(
+    file: Any, kind: Any, values: xr.DataArray, samples: np.ndarray, onsets: np.ndarray, step: float
+) -> None:
+    total = round((float(onsets.max()) + samples.shape[2] * step + PAUSE) / step)
+    whole = np.zeros((total, samples.shape[-1]), dtype=samples.dtype)
+    for s, t in np.ndindex(onsets.shape):
+        first = round(float(onsets[s, t]) / step)
+        whole[first : first + samples.shape[2]] = samples[s, t]
+    unit = {"V": "volts", "T": "tesla"}.get(str(values.attrs.get("units")), str(values.attrs.get("units", "1")))
+    series = kind(
+        name="responses", description="what the units answered", data=whole, unit=unit, rate=1 / step, starting_time=0.0
+    )
+    file.create_processing_module("ecephys", "responses of the units").add(series)

@@ -1,0 +1,227 @@
+"""Tables of spikes, and how they become responses: binned as they stand, or cut out around events of the session."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.recordings.events import event_layout
+from neurosim.schema import InputError, as_responses
+
+log = logging.getLogger(__name__)
+
+SPIKE_COLUMNS = ("unit", "time")
+
+
+def load_spikes(path: str | Path) -> Any:
+    """Read a table of spikes from a file.
+
+    Parameters
+    ----------
+    path : ``.csv``, ``.tsv`` or ``.parquet`` with one row a spike, columns ``unit`` and ``time`` (s), and optionally
+        ``stimulus`` and ``trial``; or ``.npz`` with these as arrays of one length.
+
+    Returns
+    -------
+    pandas DataFrame, sorted by unit and time.
+
+    Raises
+    ------
+    StorageError : missing, truncated or unsafe file. InputError : missing columns, NaN or infinite times, no spikes.
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        import pandas as pd
+
+        arrays = storage.read_npz(path)
+        lengths = {len(a) if a.ndim == 1 else -1 for a in arrays.values()}
+        if len(lengths) != 1 or -1 in lengths:
+            raise InputError(f"{path.name}: a table of spikes has arrays of one dimension and length, found {lengths}.")
+        table = pd.DataFrame(arrays)
+    elif path.suffix in (".csv", ".tsv", ".parquet"):
+        table = storage.read_table(path)
+    else:
+        raise InputError(f"load_spikes: {path.name} ends in {path.suffix!r}; known: .csv, .tsv, .parquet, .npz.")
+    return check_spikes(table, path.name)
+
+
+def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> Any:
+    """Return a table of spikes sorted by unit and time, or say what is wrong with it."""
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise InputError(
+            f"{name}: a table of spikes has the columns {', '.join(columns)}; missing: {', '.join(missing)}, found: "
+            f"{', '.join(map(str, table.columns))}."
+        )
+    if not len(table):
+        raise InputError(f"{name}: the table holds no spike.")
+    for column in columns:
+        if column != "time" and table[column].isna().any():
+            raise InputError(f"{name}: {int(table[column].isna().sum())} spikes have no {column}; drop those rows.")
+    try:
+        times = table["time"].to_numpy(dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: the spike times are not numbers ({str(error).splitlines()[0]}).") from error
+    if not np.isfinite(times).all():
+        raise InputError(
+            f"{name}: {int((~np.isfinite(times)).sum())} spike times are NaN or infinite; drop those rows."
+        )
+    return table.assign(time=times).sort_values(["unit", "time"], kind="stable", ignore_index=True)
+
+
+def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_spikes") -> xr.DataArray:
+    """Count the spikes of a table in time bins from the onset of each stimulus.
+
+    Parameters
+    ----------
+    table : pandas DataFrame with columns ``stimulus``, ``unit``, ``time`` (s from onset) and optionally ``trial``.
+    time_bin : width of the bins, s; one bin over everything when absent.
+    name : what to call the table in errors.
+
+    Returns
+    -------
+    responses (stimulus, [trial,] [time,] unit) of spike counts. A stimulus, trial or unit without any spike is not in
+    the table and so not in the result.
+
+    Raises
+    ------
+    InputError : missing columns, NaN times, no spikes, or bins too many to hold.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> spikes = pd.DataFrame({"stimulus": ["a", "b", "b"], "unit": [1, 1, 2], "time": [0.1, 0.2, 0.3]})
+    >>> bin_spikes(spikes).values.tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    table = check_spikes(table, name, ("stimulus", *SPIKE_COLUMNS))
+    times = table["time"].to_numpy()
+    stimuli, stimulus = np.unique(table["stimulus"].astype(str), return_inverse=True)
+    units, unit = np.unique(table["unit"].astype(str), return_inverse=True)
+    trials, trial = np.unique(table["trial"], return_inverse=True) if "trial" in table else (np.zeros(1), 0 * unit)
+    start = min(0.0, float(times.min()))
+    if time_bin is not None and not time_bin > 0:
+        raise InputError(f"{name}: a time_bin above 0 s asked, found {time_bin!r}.")
+    n_bins = 1 if time_bin is None else int((times.max() - start) // time_bin) + 1
+    _check_cells(name, len(stimuli), len(trials), n_bins, len(units))
+    bins = np.zeros(len(times), dtype=int) if time_bin is None else ((times - start) // time_bin).astype(int)
+    counts = np.zeros((len(stimuli), len(trials), n_bins, len(units)))
+    np.add.at(counts, (stimulus, trial, bins, unit), 1)
+    responses = as_responses(
+        counts,
+        dims=("stimulus", "trial", "time", "unit"),
+        stimuli=stimuli.tolist(),
+        coords={"unit": units},
+        quantity="spike_count",
+        time_step=time_bin,
+    )
+    drop: dict[str, int] = {} if time_bin is not None else {"time": 0}
+    if "trial" not in table:
+        drop["trial"] = 0
+    found = responses.isel(drop, drop=True)
+    return found.assign_coords(time=found["time"].values + start) if "time" in found.dims and start < 0 else found
+
+
+def align_spikes(
+    spikes: Any,
+    events: Any,
+    *,
+    window: tuple[float, float] = (0.0, 0.5),
+    time_bin: float | None = None,
+    align_to: str = "start_time",
+    by: str = "stimulus",
+    session: tuple[float, float] | None = None,
+    balance: bool = False,
+    units: Any = None,
+) -> xr.DataArray:
+    """Cut the spikes of a session into responses around its events.
+
+    Parameters
+    ----------
+    spikes : table of spikes with columns ``unit`` and ``time`` (s in the session), or a mapping of unit to times; in
+        any order.
+    events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
+    window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
+    align_to, by : the two columns of `events`.
+    session : from and to, s: when spikes were recorded. Events whose window leaves it are refused.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``; its units without any spike
+        are silent, not absent.
+
+    Returns
+    -------
+    responses (stimulus, trial, [time,] unit) of spike counts; ``time`` in s from the event is the left edge of a bin.
+
+    Raises
+    ------
+    InputError : missing columns, NaN, events outside the session, an empty window, trials not equally many.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> shown = pd.DataFrame({"start_time": [1.0, 2.0, 3.0, 4.0], "stimulus": ["a", "b", "a", "b"]})
+    >>> found = align_spikes({"u": [1.1, 1.2, 3.1, 2.9]}, shown, window=(0, 0.5))
+    >>> found.values[:, :, 0].tolist()
+    [[2.0, 1.0], [0.0, 0.0]]
+    """
+    trains = _by_unit(spikes)
+    names = list(trains) if units is None else [str(u) for u in units.index]
+    start, stop = (float(t) for t in window)
+    n_bins = 1 if time_bin is None else round((stop - start) / time_bin) if time_bin > 0 else 0
+    if not stop > start or n_bins < 1 or (time_bin is not None and not np.isclose(n_bins * time_bin, stop - start)):
+        raise InputError(f"align_spikes: a window of whole bins asked, found {window} s and time_bin = {time_bin} s.")
+    layout = event_layout(events, align_to, by, window, session, balance, "align_spikes")
+    n_stimuli, n_trials = layout.times.shape
+    _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(names))
+    edges = start + np.arange(n_bins + 1) * (stop - start) / n_bins
+    counts = np.zeros((n_stimuli, n_trials, n_bins, len(names)), dtype=np.float32)
+    places = (layout.times[..., None] + edges).reshape(-1, n_bins + 1)
+    for column, name in enumerate(names):
+        before = np.searchsorted(trains.get(name, np.empty(0)), places, side="left")
+        counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
+    labels = (
+        {}
+        if units is None
+        else {str(k): ("unit", _plain(v)) for k, v in units.items() if k not in ("unit", "spike_times")}
+    )
+    responses = as_responses(
+        counts,
+        dims=("stimulus", "trial", "time", "unit"),
+        stimuli=layout.stimuli,
+        coords={"unit": names, "onset": (("stimulus", "trial"), layout.times), **layout.labels, **labels},
+        quantity="spike_count",
+        time_step=(stop - start) / n_bins,
+    ).assign_coords(time=edges[:-1])
+    return responses if time_bin is not None else responses.isel(time=0, drop=True)
+
+
+def _by_unit(spikes: Any) -> dict[str, np.ndarray]:
+    if isinstance(spikes, Mapping):
+        trains = {str(k): np.asarray(v, dtype=float) for k, v in spikes.items()}
+        bad = [k for k, v in trains.items() if v.ndim != 1 or not np.isfinite(v).all()]
+        if bad or not trains:
+            raise InputError(
+                f"align_spikes: times of one dimension without NaN asked, found others in {bad[:3] or 'none'}."
+            )
+        return {k: np.sort(v) for k, v in trains.items()}
+    table = check_spikes(spikes, "align_spikes")
+    return {str(k): v["time"].to_numpy() for k, v in table.groupby("unit", sort=True)}
+
+
+def _plain(values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    return array if array.dtype.kind in "biuf" else np.array([str(v) for v in array])
+
+
+def _check_cells(name: str, *sizes: int) -> None:
+    if np.prod([float(s) for s in sizes]) > 2**31:
+        raise InputError(
+            f"{name}: {' x '.join(map(str, sizes))} stimuli, trials, bins and units are too many to hold; take wider "
+            "bins, or check that times are in s."
+        )

@@ -1,0 +1,145 @@
+"""Fitting to recordings: known neurons are recovered, real ones keep the properties that the experimenter measured."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from scipy.signal import lfilter
+
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
+from neurosim.biophysics.fitting.neuron import fit_neuron, predict_spikes
+from neurosim.biophysics.fitting.spikes import detect_spikes
+from neurosim.biophysics.simulation import simulate
+from neurosim.parameters import AdExParameters, GIFParameters, LIFParameters
+from neurosim.recordings.datasets import load_dataset
+from neurosim.responses.spike_matching import coincidence
+from neurosim.schema import InputError, SchemaError, as_stimuli, as_sweeps
+
+DT = 1e-4
+LIF = LIFParameters(60e-12, 3e-9, -68e-3, v_threshold=-48e-3, v_reset=-60e-3, refractory=4e-3)
+ADEX = AdExParameters(60e-12, 3e-9, -68e-3, -50e-3, 2e-3, -30e-3, -60e-3, 80e-3, 1e-9, 20e-12, 4e-3)
+GIF = GIFParameters(
+    60e-12, 3e-9, -68e-3, g_a=20e-9, eta_2=40e-12, gamma_3=3e-3, coupling=0.5, v_t=-52e-3, v_reset=-58e-3
+)
+
+
+def noisy_current(shape, mean, spread, seed=0):
+    left = np.exp(-DT / 3e-3)
+    white = np.random.default_rng(seed).normal(size=shape)
+    return mean + spread * lfilter([np.sqrt(1 - left**2)], [1, -left], white, axis=-1)
+
+
+def record(parameters, mean, spread, n_sweeps=20, seconds=1.0):
+    """Current clamp of a simulated neuron."""
+    current = noisy_current((n_sweeps, round(seconds / DT)), mean, spread)
+    population = Population("n", 1, parameters)
+    circuit = Circuit("one", Input(1, "current"), (population,), (Projection("input", "n", [[1.0]]),), dt=DT, step=DT)
+    shown = as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=DT)
+    found = simulate(circuit, shown, membrane=["n"], engine="brian2", progress=False)
+    voltage = found.membrane_potential.values[..., 0].copy()
+    voltage[found.responses.values[..., 0] > 0] = 20e-3
+    return as_sweeps(current, voltage, time_step=DT)
+
+
+def test_electrode_and_passive_neuron_are_recovered_from_noise():
+    current = noisy_current(100_000, 0.0, 20e-12)
+    left = np.exp(-DT / 20e-3)
+    clean = -70e-3 + 400e6 * lfilter([1 - left], [1, -left], current)
+    noise = np.cumsum(np.random.default_rng(1).normal(0, 2e-5, len(current)))
+    found = estimate_electrode(as_sweeps(current, clean + 30e6 * current + noise, time_step=DT))
+    assert found.capacitance == pytest.approx(50e-12, rel=0.05)
+    assert found.resistance == pytest.approx(30e6, rel=0.1)
+    assert abs(found.input_resistance - 400e6) < max(0.05 * 400e6, 3 * found.standard_error["input_resistance"])
+    left_over = compensate(as_sweeps(current, clean + 30e6 * current, time_step=DT), found).voltage.values[0] - clean
+    assert left_over.std() < 0.1 * (30e6 * current).std()
+
+
+@pytest.mark.parametrize("truth", [LIF, ADEX], ids=["lif", "adex"])
+def test_neurons_without_noise_are_recovered(truth):
+    kind = "lif" if truth is LIF else "adex"
+    sweeps = record(truth, 60e-12 if kind == "lif" else 100e-12, 70e-12)
+    fitted = fit_neuron(sweeps, kind, threshold=-31e-3, progress=False)
+    for name in ("capacitance", "g_leak", "e_leak", "v_reset"):
+        assert getattr(fitted.parameters, name) == pytest.approx(getattr(truth, name), rel=0.02)
+    for name in ("v_threshold",) if kind == "lif" else ("v_t",):
+        assert getattr(fitted.parameters, name) == pytest.approx(getattr(truth, name), abs=0.6e-3)
+    if kind == "adex":
+        assert fitted.parameters.a == pytest.approx(truth.a, rel=0.1)
+        assert fitted.parameters.b == pytest.approx(truth.b, rel=0.1)
+    mine, theirs = (
+        predict_spikes(fitted, sweeps, engine="brian2", progress=False),
+        detect_spikes(sweeps, threshold=-31e-3),
+    )
+    assert float(mine.sum()) == pytest.approx(float(theirs.sum()), rel=0.1)
+
+
+def test_the_gif_is_recovered_and_predicts_its_own_spikes():
+    sweeps = record(GIF, 90e-12, 80e-12)
+    fitted = fit_neuron(sweeps, progress=False)
+    assert fitted.quality["explained_variance"] > 0.99
+    for name in ("capacitance", "g_leak", "e_leak", "eta_2"):
+        assert getattr(fitted.parameters, name) == pytest.approx(getattr(GIF, name), rel=0.1)
+    assert fitted.parameters.delta_v == pytest.approx(GIF.delta_v, rel=0.25)
+    assert abs(fitted.parameters.eta_1) < 0.1 * GIF.eta_2
+
+
+def test_escape_rate_of_the_gif_is_the_exponential_of_its_distance_to_threshold():
+    """Held far below any reset, the neuron is a Poisson process of rate exp((v - v_t) / delta_v)."""
+    quiet = GIFParameters(refractory=0.0, gamma_2=0.0, eta_2=0.0, v_reset=-65e-3, v_t=-65e-3 - 2e-3 * np.log(50))
+    population = Population("n", 200, quiet)
+    circuit = Circuit("many", Input(1), (population,), (), dt=DT, step=1e-3)
+    silent = as_stimuli(np.zeros((1, 500, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    counts = simulate(circuit, silent, engine="torch", progress=False).values.sum(1).ravel()
+    expected = 200 * 0.5 * 50
+    assert scipy.stats.poisson.sf(abs(counts.sum() - expected) + expected, expected) > 1e-3
+    assert counts.var() == pytest.approx(counts.mean(), rel=0.3)
+    same = simulate(circuit, silent, engine="brian2", progress=False).values.sum(1).ravel()
+    np.testing.assert_array_equal(counts, same)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("cell", ["DRN159", "DRN160", "DRN164"])
+def test_capacitance_and_input_resistance_are_those_of_the_experimenter(data_folder, cell):
+    sweeps = load_dataset("drn_patch_clamp").sweeps[f"{cell}_aec"]
+    found = estimate_electrode(sweeps)
+    assert found.capacitance == pytest.approx(sweeps.attrs["capacitance"], rel=0.25)
+    assert found.input_resistance == pytest.approx(sweeps.attrs["input_resistance"], rel=0.25)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("cell", ["DRN160", "DRN164"])
+def test_the_fitted_neuron_predicts_held_back_repeats(data_folder, cell):
+    sweeps = load_dataset("drn_patch_clamp").sweeps
+    electrode = estimate_electrode(sweeps[f"{cell}_aec"])
+    fitted = fit_neuron(sweeps[f"{cell}_training"], electrode=electrode, progress=False)
+    test = compensate(sweeps[f"{cell}_test"], electrode)
+    predicted = predict_spikes(fitted, test, trials=40, engine="brian2", progress=False)
+    score = coincidence(detect_spikes(test), predicted)
+    assert float(score.md_star[0]) >= 0.6
+    assert float(score.chance[0]) < 0.2
+
+
+@pytest.mark.data
+def test_spike_counts_of_published_step_currents(data_folder):
+    sweeps = load_dataset("bbp_steps").sweeps
+    for cell, sweep, n in (("B95", "107", 9), ("B6", "184", 82), ("B8", "148", 75)):
+        spikes = detect_spikes(sweeps[cell].sel(sweep=[sweep]), threshold=-20e-3, dead_time=1e-3)
+        assert int(spikes.sum()) == n
+
+
+def test_bad_recordings_are_refused_in_one_line():
+    good = as_sweeps(noisy_current(60_000, 0.0, 20e-12), np.full(60_000, -70e-3), time_step=DT)
+    with pytest.raises(InputError, match="0 spikes found"):
+        fit_neuron(good, progress=False)
+    with pytest.raises(InputError, match=r"no neuron 'gifs'.*Did you mean 'gif'"):
+        fit_neuron(good, "gifs")
+    with pytest.raises(InputError, match="does not rise with the current"):
+        estimate_electrode(good)
+    with pytest.raises(InputError, match="a current that varies"):
+        estimate_electrode(good.isel(time=slice(0, 1000)))
+    with pytest.raises(SchemaError, match="SI units: 50 pA is 50e-12"):
+        as_sweeps(np.full(10, 50.0), np.zeros(10), time_step=DT)
+    with pytest.raises(SchemaError, match="NaN"):
+        as_sweeps(np.zeros(10), np.full(10, np.nan), time_step=DT)
+    with pytest.raises(InputError, match="random already"):
+        Population("n", 1, GIF, noise=1e-3)
