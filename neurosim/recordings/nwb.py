@@ -6,6 +6,7 @@ Needs ``pip install 'neurosim[nwb]'``. Files are checked before they are opened:
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,6 +65,7 @@ def load_nwb_responses(
         if series is None:
             table = _units(nwb, Path(path).name)
             trains = {str(i): np.asarray(t, dtype=float) for i, t in table["spike_times"].items()}
+            _check_trains(trains, Path(path).name)
             responses = align_spikes(
                 trains,
                 events,
@@ -220,7 +222,7 @@ def save_nwb(
         _add_units(file, values, counts, onsets, step)
     else:
         _add_series(file, TimeSeries, values, counts, onsets, step)
-    with storage.atomic_file(Path(path)) as temporary, NWBHDF5IO(str(temporary), "w") as io:
+    with storage.atomic_file(Path(path)) as temporary, _quiet(), NWBHDF5IO(str(temporary), "w") as io:
         io.write(file)
 
 
@@ -235,12 +237,16 @@ def _opened(path: str | Path) -> Iterator[Any]:
         from pynwb import NWBHDF5IO
     except ImportError as error:
         raise InputError("NWB files need pynwb: pip install 'neurosim[nwb]'.") from error
-    import warnings
+    with storage.readable(path, "NWB"), _quiet(), NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
+        yield io.read()
 
-    with storage.readable(path, "NWB"), warnings.catch_warnings():
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep pynwb from warning of what is harmless: cached namespaces, the ending of a temporary file."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
-            yield io.read()
+        yield
 
 
 def _contents(nwb: Any) -> str:
@@ -257,6 +263,14 @@ def _units(nwb: Any, name: str) -> Any:
     if nwb.units is None or "spike_times" not in nwb.units.colnames:
         raise InputError(f"{name}: holds no units with spike times; it has {_contents(nwb)}.")
     return nwb.units.to_dataframe()
+
+
+def _check_trains(trains: dict[str, np.ndarray], name: str) -> None:
+    for unit, times in trains.items():
+        if not np.isfinite(times).all() or (np.diff(times) < 0).any() or (times < 0).any():
+            raise InputError(
+                f"{name}: unit {unit} has spike times that are NaN, negative or not in order; its table of units is damaged."
+            )
 
 
 def _labels(table: Any) -> Any:

@@ -149,7 +149,8 @@ def align_spikes(
     events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     align_to, by : the two columns of `events`.
-    session : from and to, s: when spikes were recorded. Events whose window leaves it are refused.
+    session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
+        refused.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
     units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``; its units without any spike
         are silent, not absent.
@@ -176,6 +177,13 @@ def align_spikes(
     n_bins = 1 if time_bin is None else round((stop - start) / time_bin) if time_bin > 0 else 0
     if not stop > start or n_bins < 1 or (time_bin is not None and not np.isclose(n_bins * time_bin, stop - start)):
         raise InputError(f"align_spikes: a window of whole bins asked, found {window} s and time_bin = {time_bin} s.")
+    if session is not None:
+        lost = sum(int(((t < session[0]) | (t > session[1])).sum()) for t in trains.values())
+        if lost:
+            raise InputError(
+                f"align_spikes: {lost} spikes lie outside the recording ({session[0]:g} to {session[1]:g} s); are times in "
+                "s from the start of the session?"
+            )
     layout = event_layout(events, align_to, by, window, session, balance, "align_spikes")
     n_stimuli, n_trials = layout.times.shape
     _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(names))
