@@ -55,8 +55,9 @@ def event_layout(
         raise InputError(f"{who}: {int(events[by].isna().sum())} events have no {by}; drop those rows.")
     if "trial" in columns and events.duplicated([by, "trial"]).any():
         twice = events[events.duplicated([by, "trial"])].iloc[0]
-        raise InputError(f"{who}: trial {twice['trial']} of {by} {str(twice[by])!r} is there twice; number the trials
-        anew.")
+        raise InputError(
+            f"{who}: trial {twice['trial']} of {by} {str(twice[by])!r} is there twice; number the trials anew."
+        )
     shown = events[by].astype(str).to_numpy()
     stimuli = sorted(set(shown))
     order = np.argsort(times, kind="stable")

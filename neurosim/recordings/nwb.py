@@ -269,7 +269,7 @@ def _check_trains(trains: dict[str, np.ndarray], name: str) -> None:
     for unit, times in trains.items():
         if not np.isfinite(times).all() or (np.diff(times) < 0).any() or (times < 0).any():
             raise InputError(
-                f"{name}: unit {unit} has spike times that are NaN, negative or not in order; its table of units is damaged."
+                f"{name}: spike times of unit {unit} are NaN, negative or not in order; its table is damaged."
             )
 
 

@@ -181,8 +181,8 @@ def align_spikes(
         lost = sum(int(((t < session[0]) | (t > session[1])).sum()) for t in trains.values())
         if lost:
             raise InputError(
-                f"align_spikes: {lost} spikes lie outside the recording ({session[0]:g} to {session[1]:g} s); are times in "
-                "s from the start of the session?"
+                f"align_spikes: {lost} spikes lie outside the recording ({session[0]:g} to {session[1]:g} s); are "
+                "times in s from the start of the session?"
             )
     layout = event_layout(events, align_to, by, window, session, balance, "align_spikes")
     n_stimuli, n_trials = layout.times.shape

@@ -64,7 +64,7 @@ def test_graded_responses_become_a_series_that_is_read_lazily(tmp_path):
     assert not series.variable._in_memory
     found = load_nwb_responses(tmp_path / "x.nwb", by="stimulus", window=(0, 0.1), series="responses")
     np.testing.assert_allclose(found.values, written.values, atol=1e-12)
-    with pytest.raises(InputError, match="no series 'response'.*Did you mean 'responses'"):
+    with pytest.raises(InputError, match=r"no series 'response'.*Did you mean 'responses'"):
         load_nwb_series(tmp_path / "x.nwb", "response")
     with pytest.raises(InputError, match="holds no current-clamp sweeps"):
         load_nwb_sweeps(tmp_path / "x.nwb")
@@ -138,7 +138,7 @@ def test_neo_spikes_events_and_signals():
     cut = align_series(neo_series(block), neo_events(block), window=(0, 0.02))
     assert cut.attrs["quantity"] == "electric_potential"
     np.testing.assert_allclose(cut.sel(stimulus="b").values[0], signal[100:102] * 1e-6)
-    with pytest.raises(InputError, match="no events 'x'. Events: shown"):
+    with pytest.raises(InputError, match=r"no events 'x'\. Events: shown"):
         neo_events(block, "x")
     with pytest.raises(InputError, match="is a pickle"):
         load_neo("x.pkl")
