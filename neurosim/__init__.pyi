@@ -42,6 +42,12 @@ from neurosim.biophysics.fitting.neuron import (
 from neurosim.biophysics.fitting.neuron import (
     predict_spikes as predict_spikes,
 )
+from neurosim.biophysics.fitting.receptive_field import (
+    fit_poisson as fit_poisson,
+)
+from neurosim.biophysics.fitting.receptive_field import (
+    spike_triggered_average as spike_triggered_average,
+)
 from neurosim.biophysics.fitting.spikes import (
     detect_spikes as detect_spikes,
 )
@@ -249,8 +255,35 @@ from neurosim.responses.averages import (
 from neurosim.responses.averages import (
     rebin as rebin,
 )
+from neurosim.responses.bursts import (
+    burst_statistics as burst_statistics,
+)
+from neurosim.responses.bursts import (
+    first_spike_latency as first_spike_latency,
+)
 from neurosim.responses.decoding import (
     decode as decode,
+)
+from neurosim.responses.decoding import (
+    generalise as generalise,
+)
+from neurosim.responses.dimensionality import (
+    cross_validated_pca as cross_validated_pca,
+)
+from neurosim.responses.dimensionality import (
+    participation_ratio as participation_ratio,
+)
+from neurosim.responses.places import (
+    spatial_map as spatial_map,
+)
+from neurosim.responses.rates import (
+    firing_rate as firing_rate,
+)
+from neurosim.responses.reliability import (
+    select_reliable as select_reliable,
+)
+from neurosim.responses.reliability import (
+    signal_to_noise as signal_to_noise,
 )
 from neurosim.responses.reliability import (
     split_half_reliability as split_half_reliability,
@@ -260,6 +293,24 @@ from neurosim.responses.spike_matching import (
 )
 from neurosim.responses.spike_matching import (
     spike_time_f1 as spike_time_f1,
+)
+from neurosim.responses.synchrony import (
+    cross_correlogram as cross_correlogram,
+)
+from neurosim.responses.synchrony import (
+    synchrony as synchrony,
+)
+from neurosim.responses.tuning import (
+    fit_tuning as fit_tuning,
+)
+from neurosim.responses.tuning import (
+    orientation_selectivity as orientation_selectivity,
+)
+from neurosim.responses.tuning import (
+    sparseness as sparseness,
+)
+from neurosim.responses.tuning import (
+    tuning_curve as tuning_curve,
 )
 from neurosim.responses.variability import (
     fano_factor as fano_factor,
@@ -272,6 +323,9 @@ from neurosim.responses.variability import (
 )
 from neurosim.responses.variability import (
     psth as psth,
+)
+from neurosim.responses.variability import (
+    signal_correlation as signal_correlation,
 )
 from neurosim.schema import (
     InputError as InputError,

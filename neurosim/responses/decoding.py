@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.responses.averages import over_time
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, check_responses, suggest
 
@@ -79,6 +80,108 @@ def decode(
         coords=coords,
         attrs={"label": by, "folds": folds, "n_units": responses.sizes["unit"], "n_orders": n_orders},
     )
+
+
+def generalise(
+    responses: xr.DataArray,
+    by: str,
+    across: str,
+    *,
+    folds: int | None = None,
+    estimator: Any = None,
+    n_orders: int = 5,
+    rng: np.random.Generator | int | None = 0,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Decode one label of the stimuli where another has a value that was not trained on: position or size invariance.
+
+    (https://doi.org/10.1073/pnas.1100999108)
+
+    Parameters
+    ----------
+    responses : (stimulus, trial, [time,] unit); time is summed (counts) or averaged. Every value of `by` was shown with
+        every value of `across`. Units that were not recorded together are a pseudo-population, as in :func:`decode`.
+    by, across : labels along ``stimulus``, such as "object" and "position".
+    folds, estimator, n_orders, rng, progress : as in :func:`decode`; also where both values are equal, training and
+        test trials differ.
+
+    Returns
+    -------
+    Dataset: ``accuracy`` (across, across_test) and its ``standard_error``; ``same`` and ``other``, its means on and off
+    the diagonal, with theirs; ``chance``.
+
+    Raises
+    ------
+    InputError : unknown labels, a combination that was not shown, fewer than 2 values or trials.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> x = np.tile(np.eye(3), (2, 1))[:, None].repeat(4, axis=1)
+    >>> labels = {"object": ("stimulus", [0, 1, 2] * 2), "place": ("stimulus", [0] * 3 + [1] * 3)}
+    >>> r = as_responses(x, dims=("stimulus", "trial", "unit"), coords=labels)
+    >>> float(generalise(r, "object", "place").other)
+    1.0
+    """
+    still = over_time(check_responses(responses, "generalise"))
+    folds, labels, classes = _checked(still, by, folds, False)
+    levels, level = _crossed(still, labels, len(classes), across, by)
+    values = np.asarray(still.transpose("trial", "stimulus", "unit").values, dtype=float)[:, :, None]
+    parts = [np.flatnonzero(level == k) for k in range(len(levels))]
+    generator = as_rng(rng)
+    each = np.zeros((folds, len(levels), len(levels)))
+    for _ in track(range(n_orders), "decoding", progress=progress):
+        shuffled = _shuffled(values, generator)
+        for f, held_out in enumerate(np.array_split(np.arange(len(values)), folds)):
+            train, test = np.delete(shuffled, held_out, axis=0), shuffled[held_out]
+            for i, j in np.ndindex(len(levels), len(levels)):
+                trained, tested = train[:, parts[i]], test[:, parts[j]]
+                found = _transferred(trained, tested, labels[parts[i]], labels[parts[j]], estimator)
+                each[f, i, j] += found / n_orders
+    same = np.eye(len(levels), dtype=bool)
+    means = {"accuracy": each, "same": each[:, same].mean(1), "other": each[:, ~same].mean(1)}
+    data: dict[str, Any] = {}
+    for name, values_ in means.items():
+        dims = (across, f"{across}_test") if values_.ndim == 3 else ()
+        error = np.sqrt((folds - 1) / folds * ((_left_out(values_) - values_.mean(0)) ** 2).sum(0))
+        data |= {
+            name: (dims, values_.mean(0)),
+            f"{'' if name == 'accuracy' else name + '_'}standard_error": (dims, error),
+        }
+    return xr.Dataset(
+        {**data, "chance": 1 / len(classes)},
+        coords={across: levels, f"{across}_test": levels},
+        attrs={"label": by, "folds": folds, "n_units": still.sizes["unit"], "n_orders": n_orders},
+    )
+
+
+def _crossed(
+    responses: xr.DataArray, labels: np.ndarray, n_classes: int, across: str, by: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the label `across`, and which of them each stimulus has."""
+    if across not in responses.coords or responses[across].dims != ("stimulus",) or across == by:
+        known = [str(k) for k, v in responses.coords.items() if v.dims == ("stimulus",) and str(k) != by]
+        raise InputError(
+            f"generalise: no other label {across!r} along stimulus. Labels: {', '.join(known)}.{suggest(across, known)}"
+        )
+    levels, level = np.unique(responses[across].values, return_inverse=True)
+    shown = np.zeros((len(levels), n_classes), dtype=bool)
+    shown[level, labels] = True
+    if len(levels) < 2 or not shown.all():
+        raise InputError(
+            f"generalise: every {by} with each of at least 2 values of {across} asked; {int((~shown).sum())} of "
+            f"{shown.size} combinations were not shown."
+        )
+    return levels, level
+
+
+def _transferred(train: np.ndarray, test: np.ndarray, trained: np.ndarray, tested: np.ndarray, estimator: Any) -> float:
+    """Fraction right on other stimuli than those trained on; trials (trial, stimulus, 1, unit)."""
+    centre, spread = train.mean((0, 1)), train.std((0, 1))
+    scale = np.where(spread > 0, spread, np.inf)
+    predict = _fitted(((train - centre) / scale)[:, :, 0], trained, estimator)
+    patterns = ((test - centre) / scale)[:, :, 0]
+    return float((predict(patterns.reshape(-1, patterns.shape[-1])) == np.tile(tested, len(test))).mean())
 
 
 def _checked(

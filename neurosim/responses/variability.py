@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 
+from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.
     >>> round(float(found.rate.mean()))
     1000
     """
-    responses = _counts(responses, "psth", ("trial", "time"))
+    responses = check_counts(responses, "psth", ("trial", "time"))
     step, n = float(responses.attrs["time_step"]), responses.sizes["trial"]
     ordered = responses.transpose("trial", "stimulus", "time", "unit")
     rates = np.asarray(ordered.values, dtype=float) / step
@@ -82,7 +83,7 @@ def fano_factor(responses: xr.DataArray) -> xr.DataArray:
     >>> bool(abs(fano_factor(r)[0] - 1) < 0.1)
     True
     """
-    responses = _counts(responses, "fano_factor", ("trial",))
+    responses = check_counts(responses, "fano_factor", ("trial",))
     mean = responses.mean("trial").sum("stimulus")
     silent = mean == 0
     if bool(silent.any()):
@@ -128,6 +129,53 @@ def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(values, dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names})
 
 
+def signal_correlation(
+    responses: xr.DataArray, *, n: int = 20, rng: np.random.Generator | int | None = 0
+) -> xr.DataArray:
+    """Return how alike the tuning of units is: correlation of their mean responses over stimuli.
+
+    The means of two units come from different halves of the trials, so that what they share from trial to trial
+    (:func:`noise_correlation`) does not count (https://doi.org/10.1038/nn.2842); averaged over `n` splits. Noise that
+    is left in the means brings it nearer to 0; the diagonal, the reliability of half of the trials, says by how much.
+
+    Parameters
+    ----------
+    responses : (stimulus, trial, unit), 2 trials or more. n : splits of the trials. rng : seed or generator.
+
+    Returns
+    -------
+    Pearson correlation (unit, unit_other).
+
+    Raises
+    ------
+    InputError : a time dim, fewer than 2 trials or 3 stimuli.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> x = np.arange(6.0)[:, None, None] * np.ones((6, 2, 2)) * [1, -1]
+    >>> signal_correlation(as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
+    [[1.0, -1.0], [-1.0, 1.0]]
+    """
+    responses = check_responses(responses, "signal_correlation")
+    n_trials = responses.sizes.get("trial", 1)
+    if "time" in responses.dims or n_trials < 2 or responses.sizes["stimulus"] < 3:
+        raise InputError(
+            "signal_correlation: needs (stimulus, trial, unit), 2 trials of 3 stimuli; sum over time first."
+        )
+    values, generator = responses.transpose("trial", "stimulus", "unit").values.astype(float), as_rng(rng)
+    total = np.zeros((values.shape[2],) * 2)
+    for _ in range(n):
+        halves = [values[part].mean(0) for part in np.array_split(generator.permutation(n_trials), 2)]
+        a, b = (h - h.mean(0) for h in halves)
+        norm = np.outer(np.sqrt((a**2).sum(0)), np.sqrt((b**2).sum(0)))
+        total += np.divide(a.T @ b, norm, out=np.zeros_like(norm), where=norm > 0)
+    names = responses["unit"].values if "unit" in responses.coords else np.arange(values.shape[2])
+    return xr.DataArray(
+        (total + total.T) / (2 * n), dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names}
+    )
+
+
 def interval_variability(responses: xr.DataArray) -> xr.Dataset:
     """Return how irregular spike trains are: coefficient of variation and local variation of interspike intervals.
 
@@ -150,7 +198,7 @@ def interval_variability(responses: xr.DataArray) -> xr.Dataset:
     >>> float(found.cv[0]), float(found.lv[0])
     (0.0, 0.0)
     """
-    responses = _counts(responses, "interval_variability", ("time",))
+    responses = check_counts(responses, "interval_variability", ("time",))
     step = float(responses.attrs["time_step"])
     values = responses.transpose("unit", ..., "time").values
     trains = values.reshape(len(values), -1, values.shape[-1])
@@ -173,7 +221,8 @@ def _intervals(trains: np.ndarray, step: float) -> tuple[float, float, int]:
     return cv, lv, len(joined)
 
 
-def _counts(responses: xr.DataArray, who: str, needed: tuple[str, ...]) -> xr.DataArray:
+def check_counts(responses: xr.DataArray, who: str, needed: tuple[str, ...]) -> xr.DataArray:
+    """Return spike counts with the dims that are needed, transposed, or say what is missing."""
     responses = check_responses(responses, who)
     if responses.attrs.get("quantity") != "spike_count":
         raise InputError(

@@ -1,6 +1,6 @@
 """What the electrode adds to a recorded membrane, and the passive properties of the neuron behind it.
 
-Active electrode compensation (https://doi.org/10.1016/j.neuron.2008.07.021): the response to a small noisy current
+Active electrode compensation (https://doi.org/10.1016/j.neuron.2008.06.021): the response to a small noisy current
 tells the electrode, which is fast, from the membrane, which is slow. The response to a step is estimated from the
 *changes* of voltage and current, so that slow fluctuations of the membrane, which are much larger than its answer, do
 not count.
