@@ -30,6 +30,9 @@ from neurosim.biophysics.custom import (
 from neurosim.biophysics.exchange import (
     load_nir as load_nir,
 )
+from neurosim.biophysics.fitting.driven import (
+    fit_driven as fit_driven,
+)
 from neurosim.biophysics.fitting.electrode import (
     compensate as compensate,
 )
@@ -189,6 +192,9 @@ from neurosim.plots.scores import (
 from neurosim.plots.scores import (
     plot_scores as plot_scores,
 )
+from neurosim.power import (
+    power_analysis as power_analysis,
+)
 from neurosim.recordings.datasets import (
     list_datasets as list_datasets,
 )
@@ -290,6 +296,9 @@ from neurosim.responses.reliability import (
 )
 from neurosim.responses.spike_matching import (
     coincidence as coincidence,
+)
+from neurosim.responses.spike_matching import (
+    coincidence_rate as coincidence_rate,
 )
 from neurosim.responses.spike_matching import (
     spike_time_f1 as spike_time_f1,

@@ -118,6 +118,59 @@ def coincidence(
     )
 
 
+def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, tolerance: float = 2e-3) -> xr.DataArray:
+    """Return the share of spikes that a prediction hits, beyond what chance hits: the coincidence rate Gamma.
+
+    ``(n - 2 rate tolerance n_observed) / ((n_observed + n_predicted) / 2 (1 - 2 rate tolerance))`` with n the pairs of
+    coincident spikes and `rate` that of the prediction (https://doi.org/10.1007/s00422-008-0261-x). 1 is a perfect
+    prediction, 0 a Poisson process of the same rate. Unlike :func:`coincidence` it needs no repeats, and does not know
+    how reliable the neuron is.
+
+    Parameters
+    ----------
+    observed : spike counts (stimulus, time, unit). predicted : the same, with any number of trials, over which Gamma is
+        averaged.
+    tolerance : largest distance of two coincident spikes, s.
+
+    Returns
+    -------
+    (stimulus, unit); NaN where observed and predicted are both silent.
+
+    Raises
+    ------
+    InputError : repeats of the observed, other stimuli or time steps, or a tolerance so long that chance hits every
+        spike.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses
+    >>> train = np.zeros((1, 1000, 1)); train[0, ::50] = 1
+    >>> data = as_responses(train, quantity="spike_count", time_step=1e-3)
+    >>> float(coincidence_rate(data, data)[0, 0])
+    1.0
+    """
+    if "trial" in observed.dims:
+        raise InputError(
+            "coincidence_rate: one trial of the data asked; with repeats, coincidence(...) knows their reliability."
+        )
+    observed, predicted = _comparable(observed.expand_dims(trial=2), predicted)
+    step = float(observed.attrs["time_step"])
+    data = observed.isel(trial=0).transpose("stimulus", "time", "unit").values
+    model = predicted.transpose("trial", "stimulus", "time", "unit").values
+    reach = round(tolerance / step)
+    covered = model.sum(2) / model.shape[2] * (2 * reach + 1)
+    if (covered >= 1).any():
+        raise InputError(f"coincidence_rate: with {tolerance:g} s chance hits every spike; take a shorter tolerance.")
+    pairs = np.stack([count_pairs(data, m, reach) for m in model])
+    n_data = data.sum(1)
+    with np.errstate(invalid="ignore"):
+        gamma = (pairs - covered * n_data) / ((n_data + model.sum(2)) / 2 * (1 - covered))
+    coords = {k: v for k, v in observed.coords.items() if v.dims in (("stimulus",), ("unit",))}
+    return xr.DataArray(
+        gamma.mean(0), dims=("stimulus", "unit"), coords=coords, attrs={"quantity": "Gamma", "tolerance": tolerance}
+    )
+
+
 def _comparable(observed: xr.DataArray, predicted: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     observed, predicted = (check_responses(r, "coincidence") for r in (observed, predicted))
     if observed.sizes.get("trial", 1) < 2:

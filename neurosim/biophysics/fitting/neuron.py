@@ -20,7 +20,7 @@ from neurosim.biophysics.fitting.electrode import Electrode, compensate
 from neurosim.biophysics.fitting.gif import fit_gif
 from neurosim.biophysics.fitting.lif import fit_lif
 from neurosim.biophysics.fitting.trace import Trace, as_trace
-from neurosim.biophysics.simulation import simulate
+from neurosim.biophysics.simulation import Engine, simulate
 from neurosim.parameters import AdExParameters, GIFParameters, LIFParameters
 from neurosim.schema import InputError, as_stimuli, check_sweeps, suggest
 
@@ -113,7 +113,7 @@ def predict_spikes(
     *,
     trials: int = 1,
     rng: np.random.Generator | int | None = 0,
-    engine: str = "auto",
+    engine: Engine = "auto",
     progress: bool = True,
 ) -> xr.DataArray:
     """Return the spikes of a fitted neuron that receives the current of `sweeps`.
@@ -147,4 +147,4 @@ def predict_spikes(
         ids=names[order].astype(str).tolist(),
         time_step=fitted.time_step,
     )
-    return simulate(fitted.circuit(), current, trials=trials, rng=rng, engine=engine, progress=progress)  # type: ignore[arg-type]
+    return simulate(fitted.circuit(), current, trials=trials, rng=rng, engine=engine, progress=progress)

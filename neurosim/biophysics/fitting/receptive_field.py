@@ -45,7 +45,7 @@ def spike_triggered_average(
     >>> round(float(sta.peak_lag[0, 0]), 6)
     -0.005
     """
-    values, counts, step, responses = _matched(stimuli, responses, "spike_triggered_average")
+    values, counts, step, responses = matched(stimuli, responses, "spike_triggered_average")
     lags = np.arange(round(window[0] / step), round(window[1] / step) + 1)
     if len(lags) < 1 or len(lags) > values.shape[1]:
         raise InputError(f"spike_triggered_average: the window {window} s holds no sample, or more than the stimulus.")
@@ -157,7 +157,7 @@ def fit_poisson(
     """
     from sklearn.linear_model import PoissonRegressor
 
-    values, counts, step, _ = _matched(stimuli, responses, "fit_poisson")
+    values, counts, step, _ = matched(stimuli, responses, "fit_poisson")
     if counts.shape[-1] != 1 or counts.sum() < 20:
         raise InputError(
             f"fit_poisson: one unit with at least 20 spikes asked, found {counts.shape[-1]} and {counts.sum():g}."
@@ -185,10 +185,10 @@ def fit_poisson(
     )
 
 
-def _matched(
+def matched(
     stimuli: xr.DataArray, responses: xr.DataArray, who: str
 ) -> tuple[np.ndarray, np.ndarray, float, xr.DataArray]:
-    """Values (stimulus, time), counts (stimulus, trial, time, unit), their step, and the responses in this order."""
+    """Return values (stimulus, time), counts (stimulus, trial, time, unit), their step, responses in this order."""
     responses = check_responses(responses, who)
     step = float(responses.attrs.get("time_step", 0.0))
     if set(stimuli.dims) != {"stimulus", "time"} or "time" not in responses.dims or not step:

@@ -1,0 +1,145 @@
+"""How many subjects, stimuli and units it takes to tell two models apart: the inference itself, simulated."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from scipy.stats import binomtest
+
+from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.runtime import stream, track
+from neurosim.schema import InputError, same_stimuli
+from neurosim.similarity.inference import infer
+from neurosim.similarity.rdms import compute_rdm
+
+
+def power_analysis(
+    model: xr.DataArray,
+    rival: xr.DataArray,
+    *,
+    n_subjects: Sequence[int] = (5, 10, 20),
+    n_stimuli: Sequence[int] | None = None,
+    n_units: Sequence[int] = (50,),
+    n_trials: int = 4,
+    trial_noise: float = 1.0,
+    noise_correlation: float = 0.0,
+    individuality: float = 0.5,
+    mixture: float = 0.0,
+    metric: str = "crossnobis",
+    method: str = "corr",
+    alpha: float = 0.05,
+    n_simulations: int = 200,
+    seed: int = 0,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Simulate experiments on a brain that is tuned as `model` says, and count how often the inference finds out.
+
+    Each experiment draws stimuli, records a :func:`~neurosim.synthetic_brain`, makes the RDM of every subject and runs
+    :func:`~neurosim.infer` on both models, generalising to new subjects and stimuli.
+
+    Parameters
+    ----------
+    model, rival : features (stimulus, unit) of the same stimuli; the brain is tuned to those of `model`.
+    n_subjects, n_stimuli, n_units : the designs: all combinations. Stimuli are drawn from those given; all when absent.
+    n_trials, trial_noise, noise_correlation, individuality : of the brain, see :func:`~neurosim.synthetic_brain`; take
+        them from a pilot with :func:`~neurosim.signal_to_noise`.
+    mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
+        ``power`` and ``wrong`` are false alarms where both models are equally rich.
+    metric, method : how RDMs are made and compared. alpha : level of the two-sided test between the models.
+    n_simulations : experiments a design. seed : every experiment has its own stream.
+    progress : show a bar over experiments.
+
+    Returns
+    -------
+    Dataset over ``n_subjects``, ``n_stimuli``, ``n_units``: ``power``, the share of experiments that find the model
+    better than the rival, with its ``interval`` (bound; Wilson, 95 %); ``wrong``, the share that finds it worse;
+    ``score`` (model) and ``ceiling``, mean values to expect.
+
+    Raises
+    ------
+    InputError : other stimuli, more stimuli asked than given, fewer than 2 subjects, 2 trials where the metric needs
+        them.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_stimuli
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = (as_stimuli(rng.normal(size=(20, 10)), dims=("stimulus", "unit")) for _ in range(2))
+    >>> found = power_analysis(a, b, n_subjects=(6,), n_simulations=10, progress=False)
+    >>> float(found.power[0, 0, 0]) > 0.9
+    True
+    """
+    rival = same_stimuli(model, rival, "power_analysis")
+    n_stimuli = (model.sizes["stimulus"],) if n_stimuli is None else tuple(n_stimuli)
+    if max(n_stimuli) > model.sizes["stimulus"] or min(n_subjects) < 2 or not 0 <= mixture <= 1 or n_simulations < 1:
+        raise InputError(
+            f"power_analysis: at most {model.sizes['stimulus']} stimuli, at least 2 subjects and a mixture of 0 to 1 "
+            f"asked, found {max(n_stimuli)}, {min(n_subjects)} and {mixture}."
+        )
+    designs = list(itertools.product(n_subjects, n_stimuli, n_units))
+    shape = (len(n_subjects), len(n_stimuli), len(n_units))
+    better, worse = np.zeros(shape), np.zeros(shape)
+    scores, ceilings = np.zeros((*shape, 2)), np.zeros(shape)
+    tasks = [(d, k) for d in range(len(designs)) for k in range(n_simulations)]
+    for d, k in track(tasks, "simulating experiments", progress=progress):
+        subjects, stimuli, units = designs[d]
+        rng = stream(seed, "power_analysis", subjects, stimuli, units, k)
+        chosen = np.sort(rng.choice(model.sizes["stimulus"], stimuli, replace=False))
+        both = (model.isel(stimulus=chosen), rival.isel(stimulus=chosen))
+        recorded = synthetic_brain(
+            _mixed(both[0], both[1], mixture),
+            n_subjects=subjects,
+            n_trials=n_trials,
+            n_units=units,
+            seed=int(rng.integers(2**31)),
+            trial_noise=trial_noise,
+            noise_correlation=noise_correlation,
+            individuality=individuality,
+        )
+        rdms = compute_rdm(recorded, metric, by="subject")
+        named = {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}
+        found = infer(named, rdms, method=method, progress=False)
+        at = np.unravel_index(d, shape)
+        difference = float(found.score[0] - found.score[1])
+        significant = float(found.p_pair[0, 1]) < alpha
+        better[at] += significant and difference > 0
+        worse[at] += significant and difference < 0
+        scores[at] += found.score.values / n_simulations
+        ceilings[at] += float(found.ceiling[0]) / n_simulations
+    intervals = [binomtest(int(b), n_simulations).proportion_ci(method="wilson") for b in better.ravel()]
+    dims = ("n_subjects", "n_stimuli", "n_units")
+    return xr.Dataset(
+        {
+            "power": (dims, better / n_simulations),
+            "interval": ((*dims, "bound"), np.array([[i.low, i.high] for i in intervals]).reshape(*shape, 2)),
+            "wrong": (dims, worse / n_simulations),
+            "score": ((*dims, "model"), scores),
+            "ceiling": (dims, ceilings),
+        },
+        coords={
+            "n_subjects": list(n_subjects),
+            "n_stimuli": list(n_stimuli),
+            "n_units": list(n_units),
+            "model": ["model", "rival"],
+            "bound": ["low", "high"],
+        },
+        attrs={"n_simulations": n_simulations, "n_trials": n_trials, "metric": metric, "method": method, "alpha": alpha}
+        | {"trial_noise": trial_noise, "noise_correlation": noise_correlation, "individuality": individuality}
+        | {"mixture": mixture, "seed": seed},
+    )
+
+
+def _mixed(model: xr.DataArray, rival: xr.DataArray, mixture: float) -> xr.DataArray:
+    """Features of both, each with the share of variance it is given."""
+    parts = []
+    for features, share in ((model, 1 - mixture), (rival, mixture)):
+        values = np.asarray(features.values, dtype=float).reshape(features.sizes["stimulus"], -1)
+        values = values - values.mean(0)
+        size = np.sqrt((values**2).sum(1).mean())
+        if size > 0 and share > 0:
+            parts.append(np.sqrt(share) * values / size)
+    joined = xr.DataArray(np.concatenate(parts, axis=1), dims=("stimulus", "unit"))
+    return joined.assign_coords(stimulus=model["stimulus"].values)
