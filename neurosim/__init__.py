@@ -118,6 +118,7 @@ _PUBLIC = {
         "plot_stimulus_map",
     ),
     "plots.pictures": ("plot_raster", "plot_stimuli"),
+    "plots.recordings": ("plot_generalisation", "plot_sweeps", "plot_time_course", "plot_tuning"),
     "plots.scores": ("plot_profiles", "plot_scores"),
     "plots.canvas": ("house_style",),
     "study.run": ("check_study", "find_study", "run_study", "study_status"),

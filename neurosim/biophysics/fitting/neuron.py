@@ -30,6 +30,7 @@ FITS: dict[str, Callable[[Trace, bool], tuple[Any, dict[str, float]]]] = {
     "adex": fit_adex,
     "lif": fit_lif,
 }
+KINDS = tuple(FITS)
 FEWEST_SPIKES = 20
 
 

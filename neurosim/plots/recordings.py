@@ -1,0 +1,113 @@
+"""Recordings drawn: sweeps from inside neurons, tuning curves, time courses, temporal generalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from neurosim.plots.canvas import PALETTE, axes_or_new
+
+
+def plot_sweeps(sweeps: xr.Dataset, ax: Axes | None = None, *, spacing: float = 0.0, title: str = "") -> Axes:
+    """Draw the voltage of intracellular sweeps, coloured by the strength of their current.
+
+    Parameters
+    ----------
+    sweeps : ``current`` and ``voltage`` (sweep, time); see ``as_sweeps``.
+    ax : axes to draw on. spacing : shift of each sweep above the last, V. title : title of the axes.
+    """
+    ax = axes_or_new(ax, 6, 3)
+    current = sweeps["current"].values
+    strength = current[np.arange(len(current)), np.abs(current).argmax(1)]
+    order = np.argsort(strength, kind="stable")
+    shade = np.linspace(0.05, 0.85, len(order))
+    time = sweeps["time"].values * 1e3
+    for rank, index in enumerate(order):
+        voltage = (sweeps["voltage"].values[index] + rank * spacing) * 1e3
+        colour = colormaps["viridis"](shade[rank])
+        label = f"{strength[index] * 1e12:.0f} pA" if rank in (0, len(order) - 1) else None
+        ax.plot(time, voltage, lw=0.6, color=colour, label=label, rasterized=True)
+    ax.set(xlabel="time (ms)", ylabel="membrane (mV)", title=title)
+    ax.legend(loc="upper right", fontsize=6)
+    return ax
+
+
+def plot_tuning(curve: xr.Dataset, fit: xr.Dataset | None = None, ax: Axes | None = None, *, unit: int = 0) -> Axes:
+    """Draw the tuning curve of a unit with its interval, and the fitted curve over it.
+
+    Parameters
+    ----------
+    curve : from ``neurosim.tuning_curve``. fit : from ``neurosim.fit_tuning``.
+    ax : axes to draw on. unit : index of the unit.
+    """
+    ax = axes_or_new(ax)
+    by = str(curve.attrs["label"])
+    one = curve.isel(unit=unit)
+    reach = np.nan_to_num(np.abs(one["interval"].transpose("bound", by).values - one["response"].values))
+    ax.errorbar(
+        one[by],
+        one["response"],
+        reach,
+        color=PALETTE[0],
+        marker="o",
+        ms=4,
+        lw=0 if fit is not None else 1,
+        elinewidth=0.8,
+    )
+    if fit is not None:
+        ax.plot(fit[by], fit["fitted"].isel(unit=unit), color=PALETTE[1], lw=1.2)
+    units = curve.attrs.get("units", "")
+    ax.set(xlabel=by.replace("_", " "), ylabel=f"{curve.attrs.get('quantity', 'response').replace('_', ' ')} ({units})")
+    return ax
+
+
+def plot_time_course(
+    values: xr.DataArray, error: xr.DataArray | None = None, ax: Axes | None = None, *, label: str = "", colour: int = 0
+) -> Axes:
+    """Draw a quantity over time with its standard error as a band, and a line at stimulus onset.
+
+    Parameters
+    ----------
+    values, error : (time,), time in s. ax : axes to draw on. label : of the line. colour : index into the palette.
+    """
+    ax = axes_or_new(ax)
+    time = values["time"].values * 1e3
+    ax.plot(time, values.values, color=PALETTE[colour], lw=1.2, label=label or None)
+    if error is not None:
+        low, high = values.values - error.values, values.values + error.values
+        ax.fill_between(time, low, high, color=PALETTE[colour], alpha=0.25, lw=0)
+    ax.axvline(0, color="0.6", lw=0.6)
+    ax.set(xlabel="time from onset (ms)")
+    return ax
+
+
+def plot_generalisation(
+    accuracy: xr.DataArray, ax: Axes | None = None, *, chance: float = 0.0, title: str = ""
+) -> Axes:
+    """Draw decoding accuracy of every training time at every test time.
+
+    Parameters
+    ----------
+    accuracy : (time, time_test), from ``neurosim.decode`` with ``across_time``.
+    ax : axes to draw on. chance : the lowest colour. title : title of the axes.
+    """
+    ax = axes_or_new(ax, 3.6, 3.2)
+    time = accuracy["time"].values * 1e3
+    edges = (time[0], time[-1] + (time[1] - time[0]))
+    image = ax.imshow(
+        accuracy.transpose("time", "time_test").values,
+        origin="lower",
+        extent=(*edges, *edges),
+        vmin=chance,
+        vmax=1,
+        cmap="viridis",
+    )
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.colorbar(image, ax=ax, label="accuracy", shrink=0.8)
+    ax.axvline(0, color="white", lw=0.6)
+    ax.axhline(0, color="white", lw=0.6)
+    ax.set(xlabel="tested at (ms)", ylabel="trained at (ms)", title=title)
+    return ax
