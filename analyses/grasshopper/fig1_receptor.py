@@ -1,9 +1,9 @@
 """Figure 1 of the grasshopper: what drives an auditory receptor neuron, and how well a spiking neuron predicts it.
 
-Rokem et al. 2006 (rokem2006): the stimulus before spikes; a leaky neuron with escape noise, run in Brian2 and driven by the
-envelope of the sound, against a rate model (linear-nonlinear Poisson) and a Poisson model with a memory of spikes (GLM). All
-are fitted to the first half of each stimulus; Gamma is their coincidence with the spikes of the second half, which each saw
-once, so that its ceiling is not known. Intervals: bootstrap over the five held-back seconds.
+Rokem et al. 2006 (rokem2006): the stimulus before spikes; a leaky neuron with escape noise, run in Brian2 and driven by
+the envelope of the sound, against a rate model (linear-nonlinear Poisson) and a Poisson model with a memory of spikes
+(GLM). All are fitted to the first half of each stimulus; Gamma is their coincidence with the spikes of the second half,
+which each saw once, so that its ceiling is not known. Intervals: bootstrap over the five held-back seconds.
 
 Run: NEUROSIM_DATA=... python analyses/grasshopper/fig1_receptor.py results/grasshopper
 """

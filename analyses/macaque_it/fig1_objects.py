@@ -1,8 +1,9 @@
 """Figure 1 of macaque IT: when, how long and how invariantly a population knows which of seven objects was shown.
 
-Zhang et al. 2011 (zhang2011_it): 132 neurons, recorded one after the other, seven objects at three positions. Decoding of the
-objects over time, from one time to another and from one position to another (pseudo-population: no noise correlations), and
-the cross-validated RDM of the 21 stimuli over time, whose distances are 0 on average where nothing is known.
+Zhang et al. 2011 (zhang2011_it): 132 neurons, recorded one after the other, seven objects at three positions. Decoding
+of the objects over time, from one time to another and from one position to another (pseudo-population: no noise
+correlations), and the cross-validated RDM of the 21 stimuli over time, whose distances are 0 on average where nothing
+is known.
 
 Run: NEUROSIM_DATA=... python analyses/macaque_it/fig1_objects.py results/macaque_it
 """
@@ -70,7 +71,7 @@ def compute(responses: xr.DataArray) -> xr.Dataset:
 
 
 def draw(results: xr.Dataset) -> Figure:
-    """Draw the time course, temporal generalisation, invariance, and the cross-validated RDM over time and in the window."""
+    """Draw time course, temporal generalisation, invariance, and the cross-validated RDM."""
     figure, chance = new_figure(10.0, 6.0), results.attrs["chance"]
     axes = figure.subplots(2, 3)
     plot_time_course(results.accuracy, results.accuracy_error, axes[0, 0])

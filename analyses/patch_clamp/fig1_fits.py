@@ -1,8 +1,8 @@
 """Figure 1 of patch clamp: neurons fitted to current clamp, and how well they predict repeats that they never saw.
 
-Four dorsal raphe neurons (drn_patch_clamp): electrode, capacitance and input resistance from noise below threshold against
-those of the experimenter; three kinds of neurons fitted to a minute of fluctuating current; coincidence (Md*) with ten
-repeats of another current. Above, step currents into a cell of the hippocampus, from an NWB file (bbp_steps).
+Four dorsal raphe neurons (drn_patch_clamp): electrode, capacitance and input resistance from noise below threshold
+against those of the experimenter; three kinds of neurons fitted to a minute of fluctuating current; coincidence (Md*)
+with ten repeats of another current. Above, step currents into a cell of the hippocampus, from an NWB file (bbp_steps).
 
 Run: NEUROSIM_DATA=... python analyses/patch_clamp/fig1_fits.py results/patch_clamp
 """

@@ -27,6 +27,7 @@ class PublishedSet:
     stimuli : what was shown; None where it is not published.
     rdms : one RDM array ([subject,] stimulus, stimulus_other) a recording.
     responses : one array (stimulus, [trial,] [time,] unit) a recording, with ``subject`` along ``unit`` where known.
+    models : RDMs of models that come with the set (model, stimulus, stimulus_other), with labels along ``model``.
     sweeps : one Dataset of current and voltage (sweep, time) a recording from inside neurons.
     """
 
@@ -36,6 +37,7 @@ class PublishedSet:
     stimuli: xr.DataArray | None = None
     rdms: dict[str, xr.DataArray] = field(default_factory=dict)
     responses: dict[str, xr.DataArray] = field(default_factory=dict)
+    models: dict[str, xr.DataArray] = field(default_factory=dict)
     sweeps: dict[str, xr.Dataset] = field(default_factory=dict)
 
 

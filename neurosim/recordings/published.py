@@ -40,7 +40,11 @@ def read_kriegeskorte2008(name: str, _entry: dict[str, Any]) -> Content:
         "monkey_IT": as_rdm(groups["mIT"], stimuli=stimuli, metric="correlation"),
         "behaviour": as_rdm(judged, stimuli=stimuli, dims=("subject",)),
     }
-    return {"stimuli": stimuli, "rdms": rdms}
+    told = storage.read_mat(fetch(name, "modelRDMs_A2020.mat"))["modelRDMs"]
+    labels = {k: [str(m[f]) for m in told] for k, f in (("layer", "reprName"), ("measurement", "measModelName"))}
+    alexnet = as_rdm(np.stack([_square(m["RDM"]) for m in told]), stimuli=stimuli, dims=("model",))
+    alexnet = alexnet.assign_coords({k: ("model", v) for k, v in labels.items()})
+    return {"stimuli": stimuli, "rdms": rdms, "models": {"alexnet": alexnet}}
 
 
 def read_cichy2014_92(name: str, entry: dict[str, Any]) -> Content:
