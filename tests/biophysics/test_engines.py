@@ -20,6 +20,7 @@ from neurosim.parameters import (
     DiscreteLIFParameters,
     DiscreteSynapticParameters,
     ExponentialParameters,
+    GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
 )
@@ -53,6 +54,7 @@ def spikes():
     return as_stimuli((rng.random((4, 30, 12)) < 0.4) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
 
 
+GIF = GIFParameters(g_a=5e-9, g_bend=1e-9, coupling=0.3, gamma_1=2e-3, v_t=-58e-3)
 CIRCUITS = {
     "discrete": lambda: network(DiscreteLIFParameters(), varying={"threshold": np.linspace(0.5, 1.5, 14)}),
     "discrete zero recurrent": lambda: network(DiscreteLIFParameters(reset="zero"), recurrent=0.3),
@@ -64,6 +66,9 @@ CIRCUITS = {
     "lif conductance": lambda: network(LIFParameters(), ConductanceParameters(), dt=1e-4, recurrent=0.3, noise=1e-3),
     "adaptive lif": lambda: network(AdaptiveLIFParameters(), ExponentialParameters(), dt=2.5e-4),
     "adex": lambda: network(AdExParameters(), ConductanceParameters(), dt=1e-4, recurrent=0.3, delay=1e-3),
+    "gif": lambda: network(
+        GIF, ConductanceParameters(), dt=2.5e-4, recurrent=0.3, varying={"eta_2": np.linspace(0, 4e-11, 14)}
+    ),
     "hodgkin huxley": lambda: network(HodgkinHuxleyParameters(), ConductanceParameters(), dt=5e-5),
     "graded input": lambda: network(LIFParameters(), ConductanceParameters(), dt=2.5e-4, kind="current"),
 }
@@ -106,7 +111,7 @@ def test_chunks_workers_and_order_change_nothing(name, spikes):
     for other in (pieces, backwards[::-1], on_torch, spread):
         np.testing.assert_array_equal(whole.values, other.values)
     again = simulate(circuit, spikes, trials=3, rng=6, progress=False)
-    assert (again.values != whole.values).any() == any(p.noise > 0 for p in circuit.populations)
+    assert (again.values != whole.values).any() == any(p.is_random for p in circuit.populations)
 
 
 def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path, monkeypatch):

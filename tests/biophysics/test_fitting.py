@@ -107,7 +107,7 @@ def test_capacitance_and_input_resistance_are_those_of_the_experimenter(data_fol
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("cell", ["DRN160", "DRN164"])
+@pytest.mark.parametrize("cell", ["DRN160"])
 def test_the_fitted_neuron_predicts_held_back_repeats(data_folder, cell):
     sweeps = load_dataset("drn_patch_clamp").sweeps
     electrode = estimate_electrode(sweeps[f"{cell}_aec"])

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from neurosim.biophysics.fitting.driven import fit_driven
 from neurosim.biophysics.fitting.receptive_field import PoissonModel, fit_poisson, spike_triggered_average
 from neurosim.recordings.datasets import load_dataset
+from neurosim.responses.averages import rebin
+from neurosim.responses.spike_matching import coincidence_rate
 from neurosim.schema import InputError, as_stimuli
 
 DT = 1e-3
@@ -51,3 +54,21 @@ def test_the_grasshopper_receptor_is_driven_by_the_sound_six_milliseconds_ago(da
     recorded = load_dataset("rokem2006")
     found = spike_triggered_average(recorded.stimuli, recorded.responses["receptor"])
     np.testing.assert_allclose(found.peak_lag.values.ravel(), [-6.05e-3, -6.95e-3], atol=1e-9)
+
+
+@pytest.mark.data
+def test_a_spiking_neuron_predicts_the_receptor_better_than_a_rate_model(data_folder):
+    """Fitted to the first half of a stimulus, tested on the second, run in Brian2."""
+    recorded, step = load_dataset("rokem2006"), 2e-4
+    spikes = rebin(recorded.responses["receptor"], step).isel(stimulus=[0])
+    sound = recorded.stimuli.isel(stimulus=[0]).coarsen(time=4).mean().assign_attrs(time_step=step)
+    first, second = {"time": slice(0, 25_000)}, {"time": slice(25_000, 50_000)}
+    neuron = fit_driven(sound.isel(first), spikes.isel(first), delays=(6e-3, 6.5e-3), time_constants=(5e-4, 1e-3))
+    rate = fit_poisson(sound.isel(first), spikes.isel(first), reach=20e-3)
+    drawn = neuron.simulate(sound.isel(second), trials=10, engine="brian2", progress=False)
+    spiking = float(coincidence_rate(spikes.isel(second), drawn))
+    poisson = float(coincidence_rate(spikes.isel(second), rate.simulate(sound.isel(second), trials=10)))
+    assert spiking > 0.4
+    assert poisson < 0.2
+    with pytest.raises(InputError, match="steps of at most"):
+        fit_driven(sound, spikes, refractory=1e-4)

@@ -339,3 +339,14 @@ def test_files_that_would_need_unpickling_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", responses=np.array([{"a": 1}], dtype=object))
     with pytest.raises(StorageError, match="allow_pickle"):
         load_responses(tmp_path / "x.npz")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_nwb_file_is_refused(data_folder, tmp_path, share):
+    pytest.importorskip("pynwb")
+    content = (data_folder / "bbp_steps" / "99111002.nwb").read_bytes()
+    (tmp_path / "cut.nwb").write_bytes(content[: int(share * len(content))])
+    for read in (load_nwb_sweeps, load_nwb_series):
+        with pytest.raises(StorageError, match=r"cut\.nwb"):
+            read(tmp_path / "cut.nwb")

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.averages import rebin
-from neurosim.responses.decoding import decode
+from neurosim.responses.decoding import decode, generalise
 from neurosim.responses.variability import fano_factor, interval_variability, noise_correlation, psth
 from neurosim.schema import InputError, as_responses
 from neurosim.similarity.rdms import compute_rdm
@@ -59,6 +59,18 @@ def test_objects_are_decoded_from_macaque_inferior_temporal_cortex(data_folder):
     course = compute_rdm(rebin(spikes, 0.1), "crossnobis")
     strength = course.mean(("stimulus", "stimulus_other")).values
     assert strength[6:9].min() > 5 * np.abs(strength[:5]).max()
+
+
+@pytest.mark.data
+def test_macaque_neurons_know_objects_at_positions_that_were_not_trained_and_at_other_times(data_folder):
+    spikes = rebin(load_dataset("zhang2011_it").responses["IT"], 0.1)
+    moved = generalise(spikes.sel(time=slice(0.1, 0.45)), "object", "position", folds=4, n_orders=1, progress=False)
+    assert float(moved.other) > 0.6
+    assert float(moved.same) > float(moved.other) + 2 * float(moved.same_standard_error)
+    middle = spikes.isel(stimulus=np.flatnonzero(spikes.position.values == "middle"))
+    matrix = decode(middle, "object", across_time=True, folds=4, n_orders=1, progress=False).accuracy
+    assert float(matrix.sel(time=0.2, time_test=0.3, method="nearest")) > 0.6
+    assert float(matrix.sel(time=0.2, time_test=-0.3, method="nearest")) < 0.3
 
 
 def counts(seed, rate=5.0, shape=(20, 30, 3)):

@@ -371,3 +371,14 @@ def test_one_subject_has_no_ceiling():
     result = infer(models, data[0], resample=("stimulus",), n=100)
     assert "ceiling" not in result
     assert np.isfinite(result.interval.values).all()
+
+
+@pytest.mark.data
+def test_judged_dissimilarities_follow_it_rather_than_early_visual_cortex(data_folder):
+    people, fmri = load_dataset("kriegeskorte2008").rdms, load_dataset("cichy2014_92").rdms
+    sources = {"IT": people["human_IT"].mean("subject"), "EVC": fmri["EVC"].mean("subject")}
+    found = infer(sources, people["behaviour"], method="spearman")
+    assert found.sizes["subject"] == 16
+    assert float(found.p_zero_corrected[0]) < 1e-3
+    assert float(found.p_pair[0, 1]) < 0.01
+    assert float(found.score.max()) < float(found.ceiling[0]) < float(found.ceiling[1]) < 1

@@ -31,6 +31,7 @@ FIRST_COUPLINGS = tuple(itertools.product((-50e-3, -45e-3), (10e-3, 40e-3)))
 N_REPLAYED = 12
 SEGMENT, LEAD_IN = 1.0, 1.0
 EVERY = 5
+WIDEST, LARGEST, LEAST_FOLLOWED = 0.1, 10.0, 1e-4
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def fit_gif(trace: Trace, progress: bool) -> tuple[GIFParameters, dict[str, floa
     best = int(np.argmax(first))
     escapes = [_escape(trace, replayed[best], *c) for c in track(COUPLINGS, "fitting thresholds", progress=progress)]
     escape = max(escapes, key=lambda e: e.bits_per_spike)
+    if not escape.numbers:
+        raise InputError("fit_neuron: the membrane does not say when spikes come; check their threshold, and units.")
     quality = {"explained_variance": trace.explained(replayed[best]), "bits_per_spike": escape.bits_per_spike}
     return replace(candidates[best], **escape.numbers), quality
 
@@ -151,6 +154,7 @@ def _escape(trace: Trace, membrane: np.ndarray, v_couple: float, tau_theta: floa
     theta = trace.follow(np.maximum(membrane - v_couple, 0), tau_theta)
     taus = [getattr(GIFParameters(), f"tau_{k}") for k in GIF_MEMORIES]
     risen = [np.append(0.0, trace.since_spikes(t)[:-1]) * np.exp(-trace.step / t) for t in taus]
+    theta = theta if theta[kept].std() > LEAST_FOLLOWED else np.zeros_like(theta)
     design = np.stack([membrane, theta, *risen], axis=1)[kept]
     spikes = trace.spikes[kept]
     weight = np.where(spikes > 0, 1.0, EVERY)
@@ -164,13 +168,14 @@ def _escape(trace: Trace, membrane: np.ndarray, v_couple: float, tau_theta: floa
     n, duration = spikes.sum(), weight.sum()
     log_likelihood = np.log(expected[spikes > 0]).sum() - (weight * expected).sum()
     bits = (log_likelihood - n * (np.log(n / duration) - 1)) / n / np.log(2)
-    if slopes[0] <= 0:
+    if slopes[0] * WIDEST <= 1:
         return Escape({}, -np.inf)
     numbers = {
         "delta_v": 1 / slopes[0],
         "v_t": (np.log(trace.step) - offset) / slopes[0],
         "coupling": -slopes[1] / slopes[0],
     }
-    numbers |= {f"gamma_{k}": -s / slopes[0] for k, s in zip(GIF_MEMORIES, slopes[2:], strict=True)}
+    gammas = np.clip(-slopes[2:] / slopes[0], -LARGEST, LARGEST)
+    numbers |= {f"gamma_{k}": g for k, g in zip(GIF_MEMORIES, gammas, strict=True)}
     numbers |= {"v_couple": v_couple, "tau_theta": tau_theta}
     return Escape({k: float(v) for k, v in numbers.items()}, float(bits))
