@@ -197,7 +197,10 @@ def _pairs_of(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _coincident(a: np.ndarray, b: np.ndarray, reach: int) -> int:
-    """Return the largest number of pairs of sorted spikes at most `reach` samples apart."""
+    """Return the largest number of pairs of sorted spikes at most `reach` samples apart.
+
+    Going through time, each spike takes the earliest partner that is left: for windows of one width this is optimal.
+    """
     i = j = n = 0
     while i < len(a) and j < len(b):
         apart = a[i] - b[j]
@@ -222,17 +225,11 @@ def _resampled(dd: np.ndarray, dm: np.ndarray, own: np.ndarray, sample: np.ndarr
 
 
 def count_pairs(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
-    """Return the largest number of pairs of spikes at most `reach` bins apart, (stimulus, unit).
-
-    Going through time, each spike takes the earliest partner that is left: for windows of one width this is optimal.
-    """
-    left, free = a.astype(np.int64), b.astype(np.int64)
+    """Return the largest number of pairs at most `reach` bins apart (stimulus, unit), of (stimulus, time, unit)."""
+    times = [
+        [[np.repeat(np.arange(len(t)), t[:, u].astype(int)) for u in range(t.shape[1])] for t in x] for x in (a, b)
+    ]
     pairs = np.zeros((a.shape[0], a.shape[2]), dtype=np.int64)
-    for now in range(a.shape[1]):
-        need = left[:, now].copy()
-        for other in range(max(0, now - reach), min(b.shape[1], now + reach + 1)):
-            taken = np.minimum(need, free[:, other])
-            free[:, other] -= taken
-            need -= taken
-            pairs += taken
+    for s, u in np.ndindex(pairs.shape):
+        pairs[s, u] = _coincident(times[0][s][u], times[1][s][u], reach)
     return pairs
