@@ -13,6 +13,7 @@ from neurosim.biophysics.simulation import simulate
 from neurosim.parameters import AdExParameters, GIFParameters, LIFParameters
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.spike_matching import coincidence
+from neurosim.responses.tuning import fit_tuning, tuning_curve
 from neurosim.schema import InputError, SchemaError, as_stimuli, as_sweeps
 
 DT = 1e-4
@@ -125,6 +126,21 @@ def test_spike_counts_of_published_step_currents(data_folder):
     for cell, sweep, n in (("B95", "107", 9), ("B6", "184", 82), ("B8", "148", 75)):
         spikes = detect_spikes(sweeps[cell].sel(sweep=[sweep]), threshold=-20e-3, dead_time=1e-3)
         assert int(spikes.sum()) == n
+
+
+@pytest.mark.data
+def test_published_cells_fire_more_the_more_current_they_get(data_folder):
+    """The f-I curve of cell B6 rises from step to step, less and less."""
+    sweeps = load_dataset("bbp_steps").sweeps["B6"]
+    spikes = detect_spikes(sweeps, threshold=-20e-3, dead_time=1e-3)
+    curve = tuning_curve(spikes, "step_current")
+    order = np.argsort([float(c.max() - c[0]) for c in sweeps.current.values])
+    np.testing.assert_array_equal(np.argsort(spikes.step_current.values), order)
+    assert (np.diff(curve.response.values[:, 0]) > 0).all()
+    assert float(fit_tuning(curve, "saturating").explained[0]) > 0.99
+    line = fit_tuning(curve, "threshold_linear")
+    assert 0.8 < float(line.explained[0]) < 0.99
+    assert 0 < float(line.threshold[0]) < float(curve.step_current[0])
 
 
 def test_bad_recordings_are_refused_in_one_line():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.optimize import curve_fit
 from scipy.signal import oaconvolve
 
 from neurosim.biophysics.fitting.spikes import crossings
@@ -19,7 +20,7 @@ from neurosim.schema import InputError, check_sweeps
 
 N_BLOCKS = 10
 SPIKE_MASK = (3e-3, 50e-3)
-RAMP = 5e-3
+RAMP, LATE = 5e-3, 2e-3
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,18 @@ class Electrode:
     step_response: xr.DataArray
 
 
-def estimate_electrode(sweeps: xr.Dataset, *, settled: float = 0.5e-3, pulse: float = 0.1) -> Electrode:
+def estimate_electrode(sweeps: xr.Dataset, *, settled: float = 0.5e-3, reach: float = 0.15) -> Electrode:
     """Estimate electrode, capacitance and input resistance from a noisy current below threshold.
 
     Within `settled` the electrode has charged. From then on, until 5 ms, a parabola is laid through the voltage after a
     step of current: back at time zero its slope is one over the capacitance, its height the resistance of the
-    electrode.
+    electrode. The input resistance is where the exponential ends that fits the response from 2 ms on.
 
     Parameters
     ----------
     sweeps : ``current`` and ``voltage`` (sweep, time); spikes are left out.
     settled : when the electrode has charged, s; `fit_neuron` takes its result.
-    pulse : duration of the test pulse that defines the input resistance, s.
+    reach : how long the response to a step is followed, s; some time constants of the membrane.
 
     Returns
     -------
@@ -75,25 +76,25 @@ def estimate_electrode(sweeps: xr.Dataset, *, settled: float = 0.5e-3, pulse: fl
     >>> voltage = -70e-3 + 400e6 * lfilter([1 - a], [1, -a], current) + 30e6 * current
     >>> found = estimate_electrode(as_sweeps(current, voltage, time_step=1e-4))
     >>> round(found.capacitance * 1e12), round(found.input_resistance / 1e6), round(found.resistance / 1e6)
-    (51, 396, 32)
+    (51, 398, 32)
     """
     sweeps = check_sweeps(sweeps, "estimate_electrode")
     step = float(sweeps.attrs["time_step"])
-    longest = round(1.5 * pulse / step)
+    longest = round(reach / step)
     if sweeps.sizes["time"] < 20 * longest or float(sweeps["current"].std()) < 1e-13:
         raise InputError(
-            f"estimate_electrode: a current that varies for at least {30 * pulse:g} s asked, found "
+            f"estimate_electrode: a current that varies for at least {20 * reach:g} s asked, found "
             f"{sweeps.sizes['time'] * step:g} s with a standard deviation of {float(sweeps['current'].std()):.1e} A."
         )
     knots = _knots(longest, round(1.2 * RAMP / step))
     lags = np.arange(knots[0], knots[-1] + 1) * step
     grams, sides = _normal_equations(sweeps, knots, longest, step)
     response = _step_response(grams.sum(0), sides.sum(0), knots)
-    values = _read(response, lags, settled, pulse)
-    if min(values) <= 0:
+    values = _read(response, lags, settled)
+    if not min(values) > 0:
         raise InputError("estimate_electrode: the voltage does not rise with the current; check their units and signs.")
     left_out = [
-        _read(_step_response(grams.sum(0) - g, sides.sum(0) - s, knots), lags, settled, pulse)
+        _read(_step_response(grams.sum(0) - g, sides.sum(0) - s, knots), lags, settled)
         for g, s in zip(grams, sides, strict=True)
     ]
     errors = np.sqrt((len(left_out) - 1) * np.var(np.array(left_out), axis=0))
@@ -166,8 +167,18 @@ def _step_response(gram: np.ndarray, side: np.ndarray, knots: np.ndarray) -> np.
     return np.cumsum(np.interp(np.arange(knots[0], knots[-1] + 1), knots, rise[:-1]))
 
 
-def _read(response: np.ndarray, lags: np.ndarray, settled: float, pulse: float) -> tuple[float, ...]:
+def _read(response: np.ndarray, lags: np.ndarray, settled: float) -> tuple[float, ...]:
     """Return the resistance of the electrode, the capacitance and the input resistance of the neuron."""
     after = (lags >= settled * (1 - 1e-9)) & (lags <= RAMP * (1 + 1e-9))
     _, slope, resistance = np.polyfit(lags[after], response[after], 2)
-    return float(resistance), float(1 / slope), float(np.interp(pulse, lags, response) - resistance)
+    late = lags >= LATE
+    start = (response[-1], response[-1] - resistance, lags[-1] / 4)
+    try:
+        (end, *_), _ = curve_fit(_charging, lags[late], response[late], start, maxfev=5000)
+    except RuntimeError:
+        end = np.nan
+    return float(resistance), float(1 / slope), float(end - resistance)
+
+
+def _charging(lag: np.ndarray, end: float, height: float, tau: float) -> np.ndarray:
+    return end - height * np.exp(-lag / tau)

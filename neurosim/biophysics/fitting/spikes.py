@@ -20,7 +20,8 @@ def detect_spikes(sweeps: xr.Dataset, *, threshold: float = -10e-3, dead_time: f
     Returns
     -------
     spike counts (stimulus, [trial,] time, unit) of one unit, at the time step of the recording; sweeps of one stimulus
-    are its trials.
+    are its trials. Along ``stimulus``, ``step_current`` in A: how far the current steps from where it starts, so that
+    ``tuning_curve(..., "step_current")`` is an f-I curve.
 
     Raises
     ------
@@ -52,8 +53,18 @@ def detect_spikes(sweeps: xr.Dataset, *, threshold: float = -10e-3, dead_time: f
     values = trains[np.array(order)][..., None]
     values = values[:, 0] if counts.max() == 1 else values
     dims = ("stimulus", "time", "unit") if counts.max() == 1 else ("stimulus", "trial", "time", "unit")
-    label = {"unit": [str(sweeps.attrs.get("subject", "cell"))]}
-    return as_responses(values, dims=dims, stimuli=names, coords=label, quantity="spike_count", time_step=step)
+    labels = {
+        "unit": [str(sweeps.attrs.get("subject", "cell"))],
+        "step_current": ("stimulus", [_step_of(sweeps["current"].values[rows[0]]) for rows in order]),
+    }
+    return as_responses(values, dims=dims, stimuli=names, coords=labels, quantity="spike_count", time_step=step)
+
+
+def _step_of(current: np.ndarray) -> float:
+    """Return the median, less the first value, of the current (time,) while it is more than half of the way out."""
+    away = current - np.median(current[: max(1, len(current) // 100)])
+    out = np.abs(away) > np.abs(away).max() / 2
+    return float(np.median(away[out])) if out.any() else 0.0
 
 
 def crossings(voltage: np.ndarray, threshold: float, dead: int) -> np.ndarray:
