@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.runtime import pick_device, torch_seeded, track
 from neurosim.schema import InputError
 
@@ -67,9 +69,13 @@ def train(
     *,
     seed: int = 0,
     device: str = "auto",
+    checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Train `network` in place on `task` by gradient descent on the cross-entropy.
+
+    With a `checkpoint`, a run that was killed at any moment goes on from its last whole epoch and ends with the same
+    bits as one that was not (on the same machine and device).
 
     Parameters
     ----------
@@ -78,6 +84,8 @@ def train(
     options : epochs, batch size, learning rate.
     seed : seed of shuffling and of every random layer.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
+    checkpoint : ``.safetensors`` file that is written after every epoch, and from which training goes on if it is
+        there.
 
     Returns
     -------
@@ -85,17 +93,24 @@ def train(
 
     Raises
     ------
-    InputError : the loss is no longer finite.
+    InputError : the loss is no longer finite, or `checkpoint` is that of another training.
+    StorageError : a truncated or changed checkpoint.
     """
     options = options or TrainingOptions()
     where = pick_device(device)
     network.to(where).train()
-    losses, accuracies = [], []
+    path = None if checkpoint is None else Path(checkpoint)
+    key = {"network": _shape_of(network), "categories": list(task.categories), "options": asdict(options), "seed": seed}
+    losses: list[float] = []
+    accuracies: list[float] = []
     with torch_seeded(seed):
         optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
         steps = options.epochs * task.n_batches(options.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, total_steps=steps)
-        for epoch in track(range(options.epochs), f"training {type(network).__name__}", progress=progress):
+        if path is not None and path.exists():
+            about = load_checkpoint(path, network, optimizer, schedule, key)
+            losses, accuracies = about["losses"], about["accuracies"]
+        for epoch in track(range(len(losses), options.epochs), f"training {type(network).__name__}", progress=progress):
             total_loss, n_right, n_seen = 0.0, 0, 0
             for inputs, labels in task.batches(epoch, options.batch_size, seed):
                 logits, truth = network(_as_input(inputs, task, where)), torch.from_numpy(labels).to(where)
@@ -112,6 +127,9 @@ def train(
                 n_seen += len(labels)
             losses.append(total_loss / n_seen)
             accuracies.append(n_right / n_seen)
+            if path is not None:
+                so_far = {"key": key, "losses": losses, "accuracies": accuracies}
+                save_checkpoint(path, network, optimizer, schedule, so_far)
     return xr.Dataset(
         {
             "loss": ("epoch", losses),
@@ -146,6 +164,10 @@ def load_weights(network: nn.Module, tensors: dict[str, np.ndarray]) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"load_weights: the weights do not fit {type(network).__name__}: {reason}") from error
+
+
+def _shape_of(network: nn.Module) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in network.state_dict().items()}
 
 
 def _as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:

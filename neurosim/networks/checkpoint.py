@@ -1,0 +1,124 @@
+"""Where a training stands, as one file that is written whole or not at all: weights, optimizer, schedule, random state.
+
+Only arrays and JSON are kept (safetensors): nothing that is read can run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from neurosim import storage
+from neurosim.schema import InputError
+
+STATE = "state"
+
+
+def save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    about: dict[str, Any],
+) -> None:
+    """Write everything that the next step of training depends on; `about` is JSON."""
+    kept = optimizer.state_dict()
+    arrays = {f"network.{k}": _array(v) for k, v in network.state_dict().items()}
+    plain: dict[str, dict[str, Any]] = {}
+    for index, values in kept["state"].items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor):
+                arrays[f"optimizer.{index}.{name}"] = _array(value)
+            else:
+                plain.setdefault(str(index), {})[name] = value
+    arrays["random.cpu"] = _array(torch.get_rng_state())
+    if torch.cuda.is_available():
+        arrays |= {f"random.cuda.{k}": _array(s) for k, s in enumerate(torch.cuda.get_rng_state_all())}
+    state = {
+        "about": about,
+        "optimizer": {"plain": plain, "param_groups": kept["param_groups"]},
+        "schedule": schedule.state_dict(),
+        "sha256": _digest(arrays),
+    }
+    arrays[STATE] = np.frombuffer(json.dumps(state, default=_plain).encode(), dtype=np.uint8)
+    storage.write_weights(path, arrays)
+
+
+def load_checkpoint(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    key: dict[str, Any],
+) -> dict[str, Any]:
+    """Put a checkpoint back in place and return its `about`, whose ``key`` has to be the one asked for.
+
+    Raises
+    ------
+    StorageError : truncated or changed since it was written.
+    InputError : a checkpoint of another network, task or options.
+    """
+    arrays = storage.read_weights(path)
+    state = _state(path, arrays)
+    if state["about"].get("key") != json.loads(json.dumps(key, default=_plain)):
+        theirs = state["about"].get("key", {})
+        other = [k for k in key if theirs.get(k) != json.loads(json.dumps(key[k], default=_plain))]
+        raise InputError(
+            f"train: {path.name} is the checkpoint of another training (it differs in {', '.join(other)}); name "
+            "another file, or remove it."
+        )
+    network.load_state_dict(
+        {k.removeprefix("network."): _tensor(v) for k, v in arrays.items() if k.startswith("network.")}
+    )
+    plain = state["optimizer"]["plain"]
+    moments: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain.items()}
+    for name, value in arrays.items():
+        if name.startswith("optimizer."):
+            _, index, key_ = name.split(".", 2)
+            moments.setdefault(int(index), {})[key_] = _tensor(value)
+    optimizer.load_state_dict({"state": moments, "param_groups": state["optimizer"]["param_groups"]})
+    schedule.load_state_dict(state["schedule"])
+    torch.set_rng_state(_tensor(arrays["random.cpu"]))
+    generators = [arrays[k] for k in sorted(arrays) if k.startswith("random.cuda.")]
+    if generators and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([_tensor(g) for g in generators])
+    return state["about"]
+
+
+def _state(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    try:
+        state = json.loads(arrays.pop(STATE).tobytes().decode())
+        intact = state["sha256"] == _digest(arrays)
+    except (KeyError, ValueError, TypeError) as error:
+        raise storage.StorageError(f"{path}: is no checkpoint of a training.") from error
+    if not intact:
+        raise storage.StorageError(
+            f"{path}: the checkpoint was changed after it was written; remove it to start again."
+        )
+    return state
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        value = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {value.dtype} {value.shape}".encode() + value.tobytes())
+    return digest.hexdigest()
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return np.array(tensor.detach().cpu().numpy())
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.array(array))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)
