@@ -190,9 +190,6 @@ def save_nwb(
     ------
     InputError : no ``time`` dim or time step, counts that are no whole numbers, several subjects.
     """
-    from pynwb import NWBHDF5IO, NWBFile, TimeSeries
-    from pynwb.file import Subject
-
     responses = check_responses(responses, "save_nwb")
     step = float(responses.attrs.get("time_step", 0.0))
     if "time" not in responses.dims or not step:
@@ -207,13 +204,14 @@ def save_nwb(
             "save_nwb: spike counts that are no whole numbers from 0 asked to be spikes; set another quantity."
         )
     digest = hashlib.sha256(np.ascontiguousarray(counts).tobytes()).hexdigest()
-    file = NWBFile(
+    pynwb = _pynwb()
+    file = pynwb.NWBFile(
         session_description=description,
         identifier=digest,
         session_start_time=session_start,
         file_create_date=session_start,
     )
-    file.subject = Subject(subject_id=_only_subject(responses), species=species, sex=sex, age=age)
+    file.subject = pynwb.file.Subject(subject_id=_only_subject(responses), species=species, sex=sex, age=age)
     n_stimuli, n_trials, n_time, _ = counts.shape
     length = n_time * step
     onsets = PAUSE + (length + PAUSE) * np.arange(n_stimuli * n_trials).reshape(n_trials, n_stimuli).T
@@ -221,8 +219,8 @@ def save_nwb(
     if is_count:
         _add_units(file, values, counts, onsets, step)
     else:
-        _add_series(file, TimeSeries, values, counts, onsets, step)
-    with storage.atomic_file(Path(path)) as temporary, _quiet(), NWBHDF5IO(str(temporary), "w") as io:
+        _add_series(file, pynwb.TimeSeries, values, counts, onsets, step)
+    with storage.atomic_file(Path(path)) as temporary, _quiet(), pynwb.NWBHDF5IO(str(temporary), "w") as io:
         io.write(file)
 
 
@@ -233,12 +231,18 @@ def save_nwb(
 def _opened(path: str | Path) -> Iterator[Any]:
     path = Path(path)
     storage.check_hdf5(path, soft_links=True, any_size=True)
+    pynwb = _pynwb()
+    with storage.readable(path, "NWB"), _quiet(), pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
+        yield io.read()
+
+
+def _pynwb() -> Any:
     try:
-        from pynwb import NWBHDF5IO
+        import pynwb
+        import pynwb.file
     except ImportError as error:
         raise InputError("NWB files need pynwb: pip install 'neurosim[nwb]'.") from error
-    with storage.readable(path, "NWB"), _quiet(), NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
-        yield io.read()
+    return pynwb
 
 
 @contextmanager

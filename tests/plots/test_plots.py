@@ -14,8 +14,10 @@ from neurosim.plots.geometry import (
     plot_stimulus_map,
 )
 from neurosim.plots.pictures import plot_raster, plot_stimuli
+from neurosim.plots.recordings import plot_generalisation, plot_sweeps, plot_time_course, plot_tuning
 from neurosim.plots.scores import plot_profiles, plot_scores
-from neurosim.schema import InputError, as_rdm, as_responses, as_stimuli
+from neurosim.responses.tuning import fit_tuning, tuning_curve
+from neurosim.schema import InputError, as_rdm, as_responses, as_stimuli, as_sweeps
 from neurosim.similarity.inference import infer
 from neurosim.similarity.rdms import compute_rdm
 
@@ -116,3 +118,21 @@ def test_lines_join_the_models_that_differ(result):
     different["p_pair_corrected"][:] = 0.001
     lines = [len(plot_scores(r, new_figure().subplots(), pairs=True).lines) for r in (result, different)]
     assert lines[1] == lines[0] + 1 - int(float(result.p_pair_corrected[0, 1]) < 0.05)
+
+
+def test_recordings_are_drawn_as_they_are():
+    time = np.arange(50) * 1e-3
+    sweeps = as_sweeps([[0.0] * 50, [1e-10] * 50], [-0.07 + 0.01 * time, -0.06 + 0 * time], time_step=1e-3)
+    axes = new_figure().subplots(1, 4)
+    plot_sweeps(sweeps, axes[0], spacing=0.01)
+    np.testing.assert_allclose(axes[0].lines[0].get_ydata(), 1e3 * sweeps.voltage.values[0])
+    np.testing.assert_allclose(axes[0].lines[1].get_ydata(), 1e3 * (sweeps.voltage.values[1] + 0.01))
+    curve = tuning_curve(as_responses(time[:, None], coords={"x": ("stimulus", time)}), "x")
+    plot_tuning(curve, fit_tuning(curve, "threshold_linear"), axes[1])
+    np.testing.assert_allclose(axes[1].lines[-1].get_ydata(), time, atol=1e-6)
+    course = xr.DataArray(time, dims="time", coords={"time": time})
+    plot_time_course(course, course, axes[2], label="a")
+    assert [line.get_label() for line in axes[2].lines][0] == "a"
+    matrix = xr.DataArray(np.outer(time, time), dims=("time", "time_test"), coords={"time": time, "time_test": time})
+    plot_generalisation(matrix, axes[3])
+    np.testing.assert_allclose(axes[3].images[0].get_array(), matrix.values)
