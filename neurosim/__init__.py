@@ -48,6 +48,7 @@ _PUBLIC = {
     ),
     "networks.architectures": ("build_network",),
     "networks.training": ("TrainingOptions", "train"),
+    "networks.evaluation": ("classical_baselines", "evaluate"),
     "networks.recording": ("record_responses",),
     "networks.perturbation": ("perturbed",),
     "networks.stepwise": ("OverTime",),

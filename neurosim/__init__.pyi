@@ -99,6 +99,12 @@ from neurosim.experiments import (
 from neurosim.networks.architectures import (
     build_network as build_network,
 )
+from neurosim.networks.evaluation import (
+    classical_baselines as classical_baselines,
+)
+from neurosim.networks.evaluation import (
+    evaluate as evaluate,
+)
 from neurosim.networks.perturbation import (
     perturbed as perturbed,
 )

@@ -113,7 +113,7 @@ def train(
         for epoch in track(range(len(losses), options.epochs), f"training {type(network).__name__}", progress=progress):
             total_loss, n_right, n_seen = 0.0, 0, 0
             for inputs, labels in task.batches(epoch, options.batch_size, seed):
-                logits, truth = network(_as_input(inputs, task, where)), torch.from_numpy(labels).to(where)
+                logits, truth = network(as_input(inputs, task, where)), torch.from_numpy(labels).to(where)
                 loss = nn.functional.cross_entropy(logits, truth)
                 if not torch.isfinite(loss):
                     raise InputError(f"train: the loss is {loss.item()} in epoch {epoch}; lower the learning_rate.")
@@ -147,7 +147,7 @@ def test_accuracy(network: nn.Module, task: Task, *, seed: int = 0, device: str 
     n_right, n_seen = 0, 0
     with torch.no_grad():
         for inputs, labels in task.test_batches(256, seed):
-            n_right += int((network(_as_input(inputs, task, where)).argmax(1).cpu().numpy() == labels).sum())
+            n_right += int((network(as_input(inputs, task, where)).argmax(1).cpu().numpy() == labels).sum())
             n_seen += len(labels)
     return n_right / n_seen
 
@@ -170,6 +170,7 @@ def _shape_of(network: nn.Module) -> dict[str, list[int]]:
     return {name: list(value.shape) for name, value in network.state_dict().items()}
 
 
-def _as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
+def as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
+    """Return a batch on the device, sequences with time first, as spiking networks take them."""
     tensor = torch.from_numpy(np.ascontiguousarray(inputs)).to(device)
     return tensor.transpose(0, 1) if task.encode is not None else tensor

@@ -132,7 +132,7 @@ def test_recordings_are_drawn_as_they_are():
     np.testing.assert_allclose(axes[1].lines[-1].get_ydata(), time, atol=1e-6)
     course = xr.DataArray(time, dims="time", coords={"time": time})
     plot_time_course(course, course, axes[2], label="a")
-    assert [line.get_label() for line in axes[2].lines][0] == "a"
+    assert axes[2].lines[0].get_label() == "a"
     matrix = xr.DataArray(np.outer(time, time), dims=("time", "time_test"), coords={"time": time, "time_test": time})
     plot_generalisation(matrix, axes[3])
     np.testing.assert_allclose(axes[3].images[0].get_array(), matrix.values)
