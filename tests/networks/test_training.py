@@ -1,5 +1,6 @@
 """Training that is killed and resumed ends with the same bits; checkpoints of other trainings are refused."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ trained(sys.argv[1])
 """
 
 
-def trained(checkpoint, epochs=4, seed=2):
+def trained(checkpoint, epochs=3, seed=2):
     """A small CNN with dropout, so that the random state counts."""
     task = image_task(load_digits(), seed=1)
     with torch_seeded(seed):
@@ -38,22 +39,16 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
     torch.set_num_threads(1)
     whole, history = trained(None)
     path = tmp_path / "run.safetensors"
-    for _ in range(2):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], env={"OMP_NUM_THREADS": "1", "PATH": ""})
-        before = path.stat().st_mtime_ns if path.exists() else 0
-        for _ in range(2000):
-            time.sleep(0.01)
-            if child.poll() is not None or (path.exists() and path.stat().st_mtime_ns > before):
-                break
-        child.kill()
-        child.wait()
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], env={"OMP_NUM_THREADS": "1", "PATH": ""})
+    while child.poll() is None and not path.exists():
+        time.sleep(0.01)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
     resumed, again = trained(path)
     for name, value in weights_of(whole).items():
         np.testing.assert_array_equal(value, weights_of(resumed)[name])
     np.testing.assert_array_equal(history.loss.values, again.loss.values)
     assert float(history.test_accuracy) == float(again.test_accuracy)
-    finished, _ = trained(path)
-    np.testing.assert_array_equal(*(next(iter(weights_of(n).values())) for n in (whole, finished)))
 
 
 def test_other_or_damaged_checkpoints_are_refused_before_training(tmp_path):
