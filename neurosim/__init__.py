@@ -52,7 +52,7 @@ _PUBLIC = {
     "networks.recording": ("record_responses",),
     "networks.perturbation": ("perturbed",),
     "networks.stepwise": ("OverTime",),
-    "biophysics.circuit": ("Circuit", "Input", "Population", "Projection", "Readout"),
+    "biophysics.circuit": ("Circuit", "Input", "Population", "Projection", "Readout", "single_neuron"),
     "biophysics.circuit_files": ("load_circuit", "save_circuit"),
     "biophysics.custom": ("CustomNeuron",),
     "biophysics.exchange": ("load_nir",),

@@ -18,6 +18,9 @@ from neurosim.biophysics.circuit import (
 from neurosim.biophysics.circuit import (
     Readout as Readout,
 )
+from neurosim.biophysics.circuit import (
+    single_neuron as single_neuron,
+)
 from neurosim.biophysics.circuit_files import (
     load_circuit as load_circuit,
 )

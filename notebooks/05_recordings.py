@@ -85,14 +85,7 @@ def current(n_sweeps, seed):
 
 
 truth = ns.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
-cell = ns.Circuit(
-    "cell",
-    ns.Input(1, "current"),
-    (ns.Population("neuron", 1, truth),),
-    (ns.Projection("input", "neuron", [[1.0]]),),
-    dt=dt,
-    step=dt,
-)
+cell = ns.single_neuron(truth, dt)
 
 
 def record(injected, trials=1):

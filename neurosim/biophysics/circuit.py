@@ -336,3 +336,21 @@ class Circuit:
                 f"Circuit {self.name!r}: dt = {self.dt} s is above the shortest time constant of {population.name!r}, "
                 f"{name} = {shortest:g} s; take a shorter step."
             )
+
+
+def single_neuron(parameters: NeuronParameters, dt: float) -> Circuit:
+    """Return a circuit of one neuron that receives a current: stimuli (stimulus, time, 1) in A, a sample every `dt`.
+
+    Parameters
+    ----------
+    parameters : of a neuron in volts. dt : step, s.
+
+    Examples
+    --------
+    >>> from neurosim.parameters import LIFParameters
+    >>> single_neuron(LIFParameters(), 1e-4).inputs.kind
+    'current'
+    """
+    population = Population("neuron", 1, parameters)
+    wire = Projection(INPUT, "neuron", [[1.0]])
+    return Circuit("single neuron", Input(1, "current"), (population,), (wire,), dt=dt, step=dt)

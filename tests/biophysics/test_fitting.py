@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from scipy.signal import lfilter
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit, Input, Population, single_neuron
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import fit_neuron, predict_spikes
 from neurosim.biophysics.fitting.spikes import detect_spikes
@@ -33,10 +33,8 @@ def noisy_current(shape, mean, spread, seed=0):
 def record(parameters, mean, spread, n_sweeps=20, seconds=1.0):
     """Current clamp of a simulated neuron."""
     current = noisy_current((n_sweeps, round(seconds / DT)), mean, spread)
-    population = Population("n", 1, parameters)
-    circuit = Circuit("one", Input(1, "current"), (population,), (Projection("input", "n", [[1.0]]),), dt=DT, step=DT)
     shown = as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=DT)
-    found = simulate(circuit, shown, membrane=["n"], engine="brian2", progress=False)
+    found = simulate(single_neuron(parameters, DT), shown, membrane=["neuron"], engine="brian2", progress=False)
     voltage = found.membrane_potential.values[..., 0].copy()
     voltage[found.responses.values[..., 0] > 0] = 20e-3
     return as_sweeps(current, voltage, time_step=DT)
@@ -108,12 +106,13 @@ def test_capacitance_and_input_resistance_are_those_of_the_experimenter(data_fol
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("cell", ["DRN160"])
+@pytest.mark.parametrize("cell", ["DRN164"])
 def test_the_fitted_neuron_predicts_held_back_repeats(data_folder, cell):
+    """Half of each repeat of one cell; analyses/patch_clamp has all of all cells."""
     sweeps = load_dataset("drn_patch_clamp").sweeps
     electrode = estimate_electrode(sweeps[f"{cell}_aec"])
     fitted = fit_neuron(sweeps[f"{cell}_training"], electrode=electrode, progress=False)
-    test = compensate(sweeps[f"{cell}_test"], electrode)
+    test = compensate(sweeps[f"{cell}_test"], electrode).isel(time=slice(0, 50_000))
     predicted = predict_spikes(fitted, test, trials=40, engine="brian2", progress=False)
     score = coincidence(detect_spikes(test), predicted)
     assert float(score.md_star[0]) >= 0.6

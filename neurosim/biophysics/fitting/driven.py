@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy.signal import lfilter
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.receptive_field import matched
 from neurosim.biophysics.simulation import Engine, simulate
 from neurosim.parameters import GIF_MEMORIES, GIFParameters
@@ -59,9 +59,7 @@ class DrivenNeuron:
 
     def circuit(self) -> Circuit:
         """Return the neuron as a circuit of one, driven by :meth:`current`."""
-        one = Population("neuron", 1, self.parameters)
-        wire = Projection("input", "neuron", [[1.0]])
-        return Circuit("driven", Input(1, "current"), (one,), (wire,), dt=self.time_step, step=self.time_step)
+        return single_neuron(self.parameters, self.time_step)
 
     def simulate(
         self, stimuli: xr.DataArray, *, trials: int = 1, rng: int = 0, engine: Engine = "auto", progress: bool = True

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.adex import fit_adex
 from neurosim.biophysics.fitting.electrode import Electrode, compensate
 from neurosim.biophysics.fitting.gif import fit_gif
@@ -54,9 +54,7 @@ class FittedNeuron:
 
     def circuit(self) -> Circuit:
         """Return the neuron as a circuit of one, driven by a current in A."""
-        one = Population("neuron", 1, self.parameters)
-        wire = Projection("input", "neuron", [[1.0]])
-        return Circuit("fitted", Input(1, "current"), (one,), (wire,), dt=self.time_step, step=self.time_step)
+        return single_neuron(self.parameters, self.time_step)
 
 
 def fit_neuron(
