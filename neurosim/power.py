@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -79,29 +80,16 @@ def power_analysis(
             f"power_analysis: at most {model.sizes['stimulus']} stimuli, at least 2 subjects and a mixture of 0 to 1 "
             f"asked, found {max(n_stimuli)}, {min(n_subjects)} and {mixture}."
         )
+    brain = {"trial_noise": trial_noise, "noise_correlation": noise_correlation, "individuality": individuality}
+    brain |= {"n_trials": n_trials}
     designs = list(itertools.product(n_subjects, n_stimuli, n_units))
     shape = (len(n_subjects), len(n_stimuli), len(n_units))
     better, worse = np.zeros(shape), np.zeros(shape)
     scores, ceilings = np.zeros((*shape, 2)), np.zeros(shape)
     tasks = [(d, k) for d in range(len(designs)) for k in range(n_simulations)]
     for d, k in track(tasks, "simulating experiments", progress=progress):
-        subjects, stimuli, units = designs[d]
-        rng = stream(seed, "power_analysis", subjects, stimuli, units, k)
-        chosen = np.sort(rng.choice(model.sizes["stimulus"], stimuli, replace=False))
-        both = (model.isel(stimulus=chosen), rival.isel(stimulus=chosen))
-        recorded = synthetic_brain(
-            _mixed(both[0], both[1], mixture),
-            n_subjects=subjects,
-            n_trials=n_trials,
-            n_units=units,
-            seed=int(rng.integers(2**31)),
-            trial_noise=trial_noise,
-            noise_correlation=noise_correlation,
-            individuality=individuality,
-        )
-        rdms = compute_rdm(recorded, metric, by="subject")
-        named = {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}
-        found = infer(named, rdms, method=method, progress=False)
+        rng = stream(seed, "power_analysis", *designs[d], k)
+        found = _experiment(model, rival, designs[d], brain, mixture, metric, method, rng)
         at = np.unravel_index(d, shape)
         difference = float(found.score[0] - found.score[1])
         significant = float(found.p_pair[0, 1]) < alpha
@@ -126,10 +114,30 @@ def power_analysis(
             "model": ["model", "rival"],
             "bound": ["low", "high"],
         },
-        attrs={"n_simulations": n_simulations, "n_trials": n_trials, "metric": metric, "method": method, "alpha": alpha}
-        | {"trial_noise": trial_noise, "noise_correlation": noise_correlation, "individuality": individuality}
-        | {"mixture": mixture, "seed": seed},
+        attrs={"n_simulations": n_simulations, "metric": metric, "method": method, "alpha": alpha}
+        | {**brain, "mixture": mixture, "seed": seed},
     )
+
+
+def _experiment(
+    model: xr.DataArray,
+    rival: xr.DataArray,
+    design: tuple[int, int, int],
+    brain: Mapping[str, Any],
+    mixture: float,
+    metric: str,
+    method: str,
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """Draw stimuli, record subjects, and infer."""
+    n_subjects, n_stimuli, n_units = design
+    chosen = np.sort(rng.choice(model.sizes["stimulus"], n_stimuli, replace=False))
+    both = (model.isel(stimulus=chosen), rival.isel(stimulus=chosen))
+    tuning = _mixed(both[0], both[1], mixture)
+    seed = int(rng.integers(2**31))
+    recorded = synthetic_brain(tuning, n_subjects=n_subjects, n_units=n_units, seed=seed, **brain)
+    named = {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}
+    return infer(named, compute_rdm(recorded, metric, by="subject"), method=method, progress=False)
 
 
 def _mixed(model: xr.DataArray, rival: xr.DataArray, mixture: float) -> xr.DataArray:
