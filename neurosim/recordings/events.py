@@ -140,7 +140,9 @@ def _times(column: Any, name: str, who: str) -> np.ndarray:
         times = column.to_numpy(dtype=float)
     except (TypeError, ValueError) as error:
         raise InputError(f"{who}: the column {name!r} of events holds no times in s.") from error
-    if not len(times) or not np.isfinite(times).all():
+    if not len(times):
+        raise InputError(f"{who}: the table of events is empty.")
+    if not np.isfinite(times).all():
         bad = int((~np.isfinite(times)).sum())
         raise InputError(f"{who}: {bad} of {len(times)} event times are NaN or infinite; drop those rows.")
     return times

@@ -136,10 +136,10 @@ def _file(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
 def _in_package(place: str) -> Path | None:
     """Return a file inside an installed package, which is not imported."""
     package, _, inner = place.partition("/")
-    spec = importlib.util.find_spec(package) if package else None
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or spec.origin is None:
         return None
-    path = Path(spec.origin).parent / inner
+    path = storage.inside(Path(spec.origin).parent, inner)
     return path if path.is_file() else None
 
 
@@ -154,11 +154,21 @@ def _check_entry(name: str, entry: Any, file_name: str) -> None:
     missing = [k for k in ("folder", "home", "citation", "licence", "recordings", "files") if k not in entry]
     if missing:
         raise InputError(f"{file_name}: {name} lacks {', '.join(missing)}.")
-    files = {f.get("name") for f in entry["files"]}
-    if any("sha256" not in f or "name" not in f for f in entry["files"]):
-        raise InputError(f"{file_name}: every file of {name} has a name and a sha256.")
+    if not isinstance(entry["folder"], str) or not isinstance(entry["recordings"], dict):
+        raise InputError(f"{file_name}: {name} needs a folder in quotes, and recordings as a table by name.")
+    if not isinstance(entry["files"], list) or not all(
+        isinstance(f, dict) and all(isinstance(f.get(k), str) for k in ("name", "sha256")) for f in entry["files"]
+    ):
+        raise InputError(f"{file_name}: every file of {name} is a table with a name and a sha256, both in quotes.")
+    files = {f["name"] for f in entry["files"]}
+    if "stimuli" in entry and entry["stimuli"] not in files:
+        raise InputError(f"{file_name}: the stimuli of {name}, {entry['stimuli']!r}, are not among its files.")
     for recording, about in entry["recordings"].items():
-        if about.get("file") not in files or about.get("kind") not in ("responses", "rdms"):
+        if (
+            not isinstance(about, dict)
+            or about.get("file") not in files
+            or about.get("kind") not in ("responses", "rdms")
+        ):
             raise InputError(
                 f'{file_name}: recording {recording!r} of {name} needs a file that is listed and kind = "responses" or '
                 f'"rdms", found {about}.'

@@ -15,7 +15,7 @@ from neurosim.recordings.fmri import load_betas
 from neurosim.recordings.meg import load_epochs
 from neurosim.recordings.neo import load_neo, neo_events, neo_series, neo_spikes
 from neurosim.recordings.nwb import load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
-from neurosim.recordings.registry import register_datasets
+from neurosim.recordings.registry import _in_package, register_datasets
 from neurosim.recordings.spikes import align_spikes, bin_spikes, load_spikes
 from neurosim.recordings.sweeps import load_sweeps
 from neurosim.schema import InputError, as_responses
@@ -238,10 +238,22 @@ def test_a_registry_is_extended_by_one_file(tmp_path, monkeypatch):
         (("licence", "license"), "Did you mean 'licence'"),
         (('kind = "rdms"', 'kind = "rdm"'), "needs a file that is listed"),
         (("[mine]", "[mine"), "not valid TOML"),
+        (('folder = "mine"', "folder = 3"), "a folder in quotes"),
+        (("files = [{", 'files = ["x", {'), "is a table with a name and a sha256"),
+        (('"CC BY 4.0"', '"CC BY 4.0"\nstimuli = "s.nc"'), "are not among its files"),
+        (("recordings.IT = {", "recordings.IT = 3 # {"), "needs a file that is listed"),
     ):
         (tmp_path / "bad.toml").write_text("\n".join(lines).replace(*change))
         with pytest.raises(InputError, match=words):
             register_datasets(tmp_path / "bad.toml")
+
+
+def test_a_registry_reaches_into_packages_but_not_out_of_them():
+    assert _in_package("neurosim/recordings/datasets.toml").name == "datasets.toml"
+    assert _in_package("neurosim.recordings/datasets.toml") is None
+    assert _in_package("no_such_package_here/x") is None
+    with pytest.raises(StorageError, match="leads out of its folder"):
+        _in_package("neurosim/../../../../etc/passwd")
 
 
 def events(times, stimuli):
@@ -255,6 +267,8 @@ def test_events_that_cannot_be_used_are_named():
         align_spikes(spikes, good, session=(0.0, 2.2))
     with pytest.raises(InputError, match="no column 'onset' of events"):
         align_spikes(spikes, good, align_to="onset")
+    with pytest.raises(InputError, match="table of events is empty"):
+        align_spikes(spikes, events([], []))
     with pytest.raises(InputError, match="event times are NaN"):
         align_spikes(spikes, events([1.0, np.nan], ["a", "b"]))
     with pytest.raises(InputError, match="1 to 2 trials; balance=True"):
