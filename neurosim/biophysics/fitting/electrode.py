@@ -97,6 +97,10 @@ def estimate_electrode(sweeps: xr.Dataset, *, settled: float = 0.5e-3, reach: fl
         _read(_step_response(grams.sum(0) - g, sides.sum(0) - s, knots), lags, settled)
         for g, s in zip(grams, sides, strict=True)
     ]
+    if not np.isfinite(left_out).all():
+        raise InputError(
+            f"estimate_electrode: the response to a step does not settle in {reach:g} s; lengthen 'reach'."
+        )
     errors = np.sqrt((len(left_out) - 1) * np.var(np.array(left_out), axis=0))
     resistance, capacitance, input_resistance = values
     names = ("resistance", "capacitance", "input_resistance")
