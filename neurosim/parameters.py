@@ -123,6 +123,53 @@ class DiscreteSynapticParameters:
 
 
 @dataclass(frozen=True)
+class DiscreteAdaptiveLIFParameters:
+    """Integrate-and-fire neuron whose threshold rises with its spikes, in steps of `dt`.
+
+    ``v[k] = beta v[k-1] + I[k]``, ``a[k] = rho a[k-1] + s[k-1]``, ``s[k] = v[k] > threshold + rise a[k]``,
+    ``rho = exp(-dt / tau_threshold)`` (https://doi.org/10.1038/s41467-020-17236-y).
+
+    Parameters
+    ----------
+    tau_mem, tau_threshold : time constants of membrane and threshold, s.
+    rise : what a spike adds to the threshold. dt, threshold : as in :class:`DiscreteLIFParameters`.
+    reset : "subtract" (takes off the threshold at rest), "zero", "clear" or "none", as there.
+
+    Raises
+    ------
+    InputError : a value is outside its range, or a reset within the step.
+
+    Examples
+    --------
+    >>> round(DiscreteAdaptiveLIFParameters(tau_threshold=200e-3).rho, 4)
+    0.995
+    """
+
+    tau_mem: float = 20e-3
+    tau_threshold: float = 200e-3
+    rise: float = 0.1
+    dt: float = 1e-3
+    threshold: float = 1.0
+    reset: DiscreteReset = "subtract"
+
+    def __post_init__(self) -> None:
+        _check_time_constant(self, "tau_mem")
+        _check_time_constant(self, "tau_threshold")
+        _check_range(self, dt=(1e-6, 1.0), threshold=(1e-6, 1e6), rise=(0.0, 1e6))
+        _check_choice(self, "reset", ("subtract", "zero", "clear", "none"))
+
+    @property
+    def beta(self) -> float:
+        """Share of the membrane value that is left after one step."""
+        return math.exp(-self.dt / self.tau_mem)
+
+    @property
+    def rho(self) -> float:
+        """Share of the rise of the threshold that is left after one step."""
+        return math.exp(-self.dt / self.tau_threshold)
+
+
+@dataclass(frozen=True)
 class LIFParameters:
     """Leaky integrate-and-fire neuron in volts, with a refractory period (https://doi.org/10.1007/s00422-006-0068-6).
 
@@ -370,7 +417,7 @@ class ConductanceParameters:
             )
 
 
-DiscreteParameters = DiscreteLIFParameters | DiscreteSynapticParameters
+DiscreteParameters = DiscreteLIFParameters | DiscreteSynapticParameters | DiscreteAdaptiveLIFParameters
 ContinuousParameters = LIFParameters | AdaptiveLIFParameters | AdExParameters | GIFParameters | HodgkinHuxleyParameters
 NeuronParameters = DiscreteParameters | ContinuousParameters
 SynapseParameters = DeltaParameters | ExponentialParameters | ConductanceParameters
@@ -381,6 +428,7 @@ MEMBRANE = {"capacitance": (1e-13, 1e-6), "g_leak": (1e-12, 1e-4)}
 NEURONS: dict[str, type[Any]] = {
     "discrete_lif": DiscreteLIFParameters,
     "discrete_synaptic": DiscreteSynapticParameters,
+    "discrete_adaptive_lif": DiscreteAdaptiveLIFParameters,
     "lif": LIFParameters,
     "adaptive_lif": AdaptiveLIFParameters,
     "adex": AdExParameters,

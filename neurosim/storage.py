@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 import tempfile
 import time
@@ -32,6 +33,31 @@ FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 class StorageError(InputError):
     """A file is missing, damaged, unsafe or cannot be written."""
+
+
+def cache_folder(kind: str) -> Path:
+    """Return the folder in which compiled code is kept between processes."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "neurosim" / kind
+
+
+def compiled_library(source: Path, compiler: str, flags: tuple[str, ...]) -> Path:
+    """Return the shared library of a C++ file of this package, built once for this compiler, processor and these flags.
+
+    Raises
+    ------
+    StorageError : the compiler fails, or the cache cannot be written.
+    """
+    target = subprocess.run([compiler, *flags, "-Q", "--help=target"], capture_output=True, check=False).stdout
+    key = hashlib.sha256(b"\0".join([source.read_bytes(), target, *(f.encode() for f in (compiler, *flags))]))
+    path = cache_folder("libraries") / f"{source.stem}-{key.hexdigest()[:32]}.so"
+    if not path.exists():
+        with atomic_file(path) as temporary:
+            command = [compiler, *flags, "-shared", "-fPIC", "-x", "c++", str(source), "-o", str(temporary)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise StorageError(f"{compiler} cannot build {source.name}: {done.stderr.strip()[-300:]}")
+    return path
 
 
 # --- writing -----------------------------------------------------------------------------------------------------

@@ -7,10 +7,8 @@ then of the next. Everything random comes in as arrays.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,14 +28,9 @@ from neurosim.biophysics.formulas import Text, as_code, as_expression
 from neurosim.biophysics.neurons import MODELS
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.runtime import private_folder
+from neurosim.storage import cache_folder
 
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
-
-
-def cache_folder(kind: str) -> Path:
-    """Return the folder in which compiled code is kept between processes."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "neurosim" / kind
 
 
 def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, target: str = "numpy") -> Run:

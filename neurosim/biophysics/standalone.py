@@ -25,7 +25,6 @@ from neurosim import storage
 from neurosim.biophysics.brian2_engine import (
     STRICT_FLAGS,
     build,
-    cache_folder,
     import_brian2,
     membrane_of,
     preferences,
@@ -79,7 +78,7 @@ def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], pri
     }
     storage.write_json(job / "job.json", about)
     key = hashlib.sha256((storage.sha256(job / "circuit.nc") + json.dumps(about, sort_keys=True)).encode()).hexdigest()
-    folder = cache_folder("standalone") / key[:32]
+    folder = storage.cache_folder("standalone") / key[:32]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / "about.json").is_file():

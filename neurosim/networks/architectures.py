@@ -22,7 +22,7 @@ from neurosim.networks.specifications import (
     SpikingConvNetSpecification,
     SpikingMLPSpecification,
 )
-from neurosim.networks.spiking import LIF
+from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError
 
@@ -123,7 +123,7 @@ class SpikingConvNet(nn.Module):
         self.weights, self.spikes, self.pools = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         for i, (before, after) in enumerate(pairwise(channels), start=1):
             self.weights[f"conv{i}"] = nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after))
-            self.spikes[f"conv{i}"] = LIF(neuron)
+            self.spikes[f"conv{i}"] = SpikingLayer(neuron)
             self.pools[f"conv{i}"] = nn.AvgPool2d(2)
             side //= 2
         _check_side(side, "SpikingConvNet", image_shape)
@@ -162,7 +162,7 @@ class SpikingMLP(nn.Module):
         sizes = (math.prod(image_shape), *specification.hidden, n_categories)
         names = [*(f"hidden{i}" for i in range(1, len(sizes) - 1)), "output"]
         self.linears = nn.ModuleDict({n: nn.Linear(a, b) for n, a, b in zip(names, sizes, sizes[1:], strict=False)})
-        self.spikes = nn.ModuleDict({n: LIF(neuron) for n in names})
+        self.spikes = nn.ModuleDict({n: SpikingLayer(neuron) for n in names})
         self.time_step = specification.dt
         self.recorded = tuple(f"spikes.{name}" for name in names)
         self.input_shape, self.input_kind = (sizes[0],), "spikes"

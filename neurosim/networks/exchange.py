@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from neurosim.networks.recording import layer_label
-from neurosim.networks.spiking import LIF
+from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters, to_metadata
 from neurosim.schema import InputError
 
@@ -38,7 +38,7 @@ def to_nir(
     Parameters
     ----------
     network : one of our spiking networks, an ``nn.Sequential`` or a module of ``Linear``, ``Conv2d``, ``AvgPool2d``,
-        ``Flatten``, batch norm (folded in as it stands in evaluation) and the neurons ``LIF``, ``snn.Leaky``,
+        ``Flatten``, batch norm (folded in as it stands in evaluation) and the neurons ``SpikingLayer``, ``snn.Leaky``,
         ``snn.RLeaky``, ``snn.Synaptic``.
     input_shape : shape of the input of one step, ([channel, y, x] or [unit]); known for our networks and where the
         first layer is ``Linear``.
@@ -61,7 +61,9 @@ def to_nir(
     shape = input_shape or getattr(network, "input_shape", None)
     layers = spiking_layers(network, example)
     if not any(is_neuron(m) for _, m in layers):
-        raise InputError(f"to_nir: {type(network).__name__} holds no neurons that spike (LIF, snn.Leaky, ...).")
+        raise InputError(
+            f"to_nir: {type(network).__name__} holds no neurons that spike (SpikingLayer, snn.Leaky, ...)."
+        )
     if shape is None:
         first = next((m for _, m in layers if not isinstance(m, SKIPPED)), None)
         if not isinstance(first, nn.Linear):
@@ -107,7 +109,7 @@ def spiking_layers(network: nn.Module, example: torch.Tensor | None = None) -> l
 
 def is_neuron(module: nn.Module) -> bool:
     """Whether a module is a spiking neuron, ours or snnTorch's."""
-    return isinstance(module, LIF | snn.SpikingNeuron)
+    return isinstance(module, SpikingLayer | snn.SpikingNeuron)
 
 
 class _Builder:
@@ -156,7 +158,7 @@ class _Builder:
             hint = " Average pooling is linear: AvgPool2d." if "MaxPool" in type(module).__name__ else ""
             raise InputError(
                 f"to_nir: layer {name!r} ({type(module).__name__}) cannot be represented; known: Linear, Conv2d, "
-                f"BatchNorm, AvgPool2d, Flatten, LIF, snn.Leaky, snn.RLeaky, snn.Synaptic.{hint}"
+                f"BatchNorm, AvgPool2d, Flatten, SpikingLayer, snn.Leaky, snn.RLeaky, snn.Synaptic.{hint}"
             )
 
     def _add_convolution(self, label: str, name: str, module: nn.Conv2d) -> None:
@@ -191,7 +193,7 @@ class _Builder:
         before.bias = (before.bias - mean) * scale + (0.0 if module.bias is None else _array(module.bias))
 
     def _add_neuron(self, label: str, name: str, module: nn.Module) -> None:
-        record, exact = (module.parameters_lif, {}) if isinstance(module, LIF) else _record_of(name, module, self.dt)
+        record, exact = (module.neuron, {}) if isinstance(module, SpikingLayer) else _record_of(name, module, self.dt)
         n = int(np.prod(self.shape))
         exact = {k: np.broadcast_to(v, (n,)).tolist() for k, v in exact.items()}
         threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neurosim.networks.recording import layer_names
-from neurosim.networks.spiking import LIF
+from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.schema import Perturbation
 
 
@@ -38,7 +38,7 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
     name = layer_names(network, [perturbation.layer])[0]
     module = dict(network.named_modules())[name]
     generator = torch.Generator().manual_seed(perturbation.seed)
-    is_spiking = isinstance(module, LIF) or type(module).__module__.startswith("snntorch")
+    is_spiking = isinstance(module, SpikingLayer) or type(module).__module__.startswith("snntorch")
 
     def change(values: Tensor) -> Tensor:
         lead = 2 if getattr(module, "time_first", False) else 1
@@ -71,6 +71,6 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
 
 
 def _threshold(module: nn.Module) -> float:
-    if isinstance(module, LIF):
-        return module.parameters_lif.threshold
+    if isinstance(module, SpikingLayer):
+        return module.neuron.threshold
     return float(torch.as_tensor(module.threshold).mean())

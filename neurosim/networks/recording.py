@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.spiking import LIF, lif_step
+from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.runtime import pick_device, track
 from neurosim.schema import InputError, as_responses, suggest
@@ -143,13 +143,9 @@ def record_neurons(
 
 
 def _spikes_and_membrane(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> tuple[Tensor, Tensor]:
-    if isinstance(module, LIF):
-        membrane, values = torch.zeros_like(inputs[0][0]), []
-        for current in inputs[0].unbind(0):
-            _, membrane = lif_step(membrane, current, module.parameters_lif)
-            values.append(membrane)
+    if isinstance(module, SpikingLayer):
         assert isinstance(output, Tensor)
-        return output, torch.stack(values)
+        return output, module.membrane(inputs[0])
     first, last = (output[0], output[-1]) if isinstance(output, tuple) else (output, module.mem)
     return first.detach().unsqueeze(0), last.detach().unsqueeze(0)  # type: ignore[union-attr, operator]
 
@@ -303,7 +299,7 @@ def layer_label(name: str) -> str:
 
 def _is_spiking(network: nn.Module, names: Sequence[str]) -> bool:
     modules = dict(network.named_modules())
-    return all(getattr(modules[n], "time_first", False) and hasattr(modules[n], "parameters_lif") for n in names)
+    return all(isinstance(modules[n], SpikingLayer) for n in names)
 
 
 def _groups(names: Sequence[str], sizes: dict[str, int], memory: int) -> Iterator[list[str]]:

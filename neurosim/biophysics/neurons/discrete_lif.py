@@ -19,11 +19,11 @@ def constants(p: Mapping[str, Any], dt: float) -> Constants:
     return numbers | {"reset_kind": p["reset"]}
 
 
-def after_reset(x: Any, m: Any, current: Any) -> Any:
+def after_reset(x: Any, m: Any, current: Any, fired: Any = None) -> Any:
     """Return the membrane of this step: leak, input, and what a spike of the step before still has to do."""
     if x.reset_kind in ("immediate", "interpolated", "none"):
         return x.beta * x.v + current
-    fired = m.let("fired", m.is_positive(x.v - x.threshold))
+    fired = m.let("fired", m.is_positive(x.v - x.threshold)) if fired is None else fired
     if x.reset_kind == "subtract":
         return x.beta * x.v + current - fired * x.threshold
     if x.reset_kind == "zero":

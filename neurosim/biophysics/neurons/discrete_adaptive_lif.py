@@ -1,0 +1,41 @@
+"""The integrate-and-fire neuron with a threshold that rises with its spikes, in whole steps.
+
+``a[k] = rho a[k-1] + s[k-1]``, ``s[k] = v[k] > threshold + rise a[k]``. https://doi.org/10.1038/s41467-020-17236-y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neurosim.biophysics.neurons import discrete_lif
+from neurosim.biophysics.neurons.model import Constants, NeuronModel, decay
+from neurosim.parameters import DiscreteAdaptiveLIFParameters
+
+
+def constants(p: Mapping[str, Any], dt: float) -> Constants:
+    """Return both decays, the threshold and its rise, and which reset it is."""
+    numbers = {"beta": decay(p["dt"], p["tau_mem"]), "rho": decay(p["dt"], p["tau_threshold"])}
+    return numbers | {"threshold": p["threshold"], "rise": p["rise"], "reset_kind": p["reset"]}
+
+
+def update(x: Any, m: Any) -> dict[str, Any]:
+    """Leak, add the input of this step, and let the last spike raise the threshold."""
+    current = m.let("current", x.kick + x.drive if x.noise is None else x.kick + x.drive + x.noise)
+    fired = m.let("fired", m.is_positive(distance(x, m)))
+    return {"v": discrete_lif.after_reset(x, m, current, fired), "adaptation": x.rho * x.adaptation + fired}
+
+
+def distance(x: Any, m: Any) -> Any:
+    """Return how far the membrane is above the threshold of this moment."""
+    return x.v - (x.threshold + x.rise * x.adaptation)
+
+
+def reset(x: Any, m: Any) -> dict[str, Any]:
+    """Do nothing: the reset belongs to the next step."""
+    return {}
+
+
+MODEL = NeuronModel(
+    DiscreteAdaptiveLIFParameters, {"v": 0.0, "adaptation": 0.0}, constants, update, distance, reset, True
+)

@@ -1,0 +1,128 @@
+"""The layer of spiking neurons: parameters in SI units, whole sequences in and out, with or without recurrence."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from neurosim.networks.spiking import compiled_engine, sequence
+from neurosim.networks.spiking.compiled_engine import CompiledEngine
+from neurosim.networks.spiking.sequence import Coefficients, Engine, State, coefficients
+from neurosim.networks.spiking.surrogates import Surrogate
+from neurosim.networks.spiking.torch_engine import TorchEngine
+from neurosim.parameters import DiscreteParameters
+from neurosim.schema import InputError
+
+EngineName = Literal["auto", "torch", "compiled", "triton"]
+
+
+class SpikingLayer(nn.Module):
+    """Spiking neurons over whole sequences (time, batch, ...); every sequence starts from silence.
+
+    Which neuron it is, the record of its parameters says: leaky integrate-and-fire (``snntorch.Leaky``), with a
+    synaptic current (``snntorch.Synaptic``) or with an adaptive threshold. Spikes are those of snnTorch, one by one.
+
+    Parameters
+    ----------
+    neuron : record of its parameters, SI units.
+    n_recurrent : number of units that are connected all to all, with a bias (``snntorch.RLeaky``); none by default.
+    surrogate : gradient of a spike.
+    engine : "torch", "compiled" (C++ on the CPU), "triton" (CUDA) or "auto": the fastest that is here.
+    exact : coefficients that differ from those of the record, as numbers a unit: "beta", "threshold", "alpha".
+
+    Raises
+    ------
+    InputError : a reset or an engine that layers do not have.
+
+    Examples
+    --------
+    >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> SpikingLayer(DiscreteLIFParameters())(torch.full((5, 1, 3), 0.4)).sum().item()
+    3.0
+    """
+
+    time_first = True
+
+    def __init__(
+        self,
+        neuron: DiscreteParameters,
+        *,
+        n_recurrent: int | None = None,
+        surrogate: Surrogate | None = None,
+        engine: EngineName = "auto",
+        exact: dict[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        coefficients(neuron)
+        self.neuron, self.engine = neuron, engine
+        self.surrogate = surrogate or Surrogate()
+        self.recurrent = None if n_recurrent is None else nn.Linear(n_recurrent, n_recurrent)
+        self.exact = tuple(exact or ())
+        for name, values in (exact or {}).items():
+            self.register_buffer(f"exact_{name}", values)
+        if engine != "auto":
+            engine_of(engine, "cpu")
+
+    @property
+    def coefficients(self) -> Coefficients:
+        """Coefficients of one step."""
+        return coefficients(self.neuron, **{name: getattr(self, f"exact_{name}") for name in self.exact})
+
+    def forward(self, currents: Tensor) -> Tensor:
+        """Return the spikes (time, batch, ...) that `currents` of the same shape cause."""
+        return self.advance(currents)[0]
+
+    def advance(self, currents: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return spikes and last state of a chunk that starts from `state`, for truncated backpropagation through time."""
+        weight = None
+        if self.recurrent is not None:
+            weight, currents = self.recurrent.weight, currents + self.recurrent.bias
+        engine = engine_of(self.engine, currents.device.type)
+        return sequence.run_sequence(
+            currents, self.coefficients, weight=weight, state=state, surrogate=self.surrogate, engine=engine
+        )
+
+    def membrane(self, currents: Tensor) -> Tensor:
+        """Return the membrane (time, batch, ...) in every step, without gradient."""
+        with torch.no_grad():
+            c, state, values = self.coefficients, sequence.silence(currents[0]), []
+            c = sequence.shaped(c, currents[0])
+            for now in currents.unbind(0):
+                drive = now if self.recurrent is None else now + self.recurrent(state.spikes)
+                state, _ = sequence.neuron_step(state, drive, c, self.surrogate)
+                values.append(state.membrane)
+        return torch.stack(values)
+
+    def extra_repr(self) -> str:
+        """Return the parameters, as printing a module shows them."""
+        return f"{self.neuron}, surrogate={self.surrogate.name}"
+
+
+@functools.cache
+def engine_of(name: EngineName, device: str) -> Engine:
+    """Return the engine of this name, or the fastest one for the device.
+
+    Raises
+    ------
+    InputError : unknown, or not to be had here.
+    """
+    if name == "torch":
+        return TorchEngine()
+    if name == "compiled":
+        if compiled_engine.library() is None:
+            raise InputError("SpikingLayer: engine 'compiled' needs a C++ compiler (g++), which is not here.")
+        return CompiledEngine()
+    has_triton = importlib.util.find_spec("triton") is not None
+    if name == "triton" or (name == "auto" and device == "cuda" and has_triton):
+        if not has_triton:
+            raise InputError("SpikingLayer: engine 'triton' is not installed; pip install 'neurosim[gpu]'.")
+        from neurosim.networks.spiking.triton_engine import TritonEngine
+
+        return TritonEngine()
+    if name != "auto":
+        raise InputError(f"SpikingLayer: no engine {name!r}; known: auto, torch, compiled, triton.")
+    return CompiledEngine() if device == "cpu" and compiled_engine.library() is not None else TorchEngine()
