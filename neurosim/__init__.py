@@ -38,7 +38,7 @@ _PUBLIC = {
     "stimuli.files": ("load_stimuli",),
     "stimuli.encoders": ("encode_rate",),
     "stimuli.gabors": ("gabor_energy",),
-    "tasks.images": ("image_task",),
+    "tasks.classification": ("classification_task",),
     "networks.specifications": (
         "ConvNetSpecification",
         "EfficientNetLite0Specification",

@@ -507,8 +507,8 @@ from neurosim.study.verify import (
 from neurosim.study.verify import (
     rerun_results as rerun_results,
 )
-from neurosim.tasks.images import (
-    image_task as image_task,
+from neurosim.tasks.classification import (
+    classification_task as classification_task,
 )
 
 __version__: str

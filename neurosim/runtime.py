@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from neurosim.schema import InputError
+
 T = TypeVar("T")
 ProgressSink = Callable[[str, int, int], None]
 NUMERIC_LIBRARIES = (
@@ -60,9 +62,14 @@ def pick_device(device: str = "auto") -> str:
     """Return the torch device to use: ``"auto"`` takes the GPU when there is one."""
     import torch
 
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind = device.split(":")[0]
+    if kind not in ("cpu", "cuda", "mps"):
+        raise InputError(f"device = {device!r} is not known; known: auto, cpu, cuda, mps.")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError("device = 'cuda' was asked, but torch sees no GPU here; use device='auto' or 'cpu'.")
+    return device
 
 
 @contextlib.contextmanager
@@ -129,6 +136,33 @@ def track(items: Iterable[T], name: str, total: int | None = None, progress: boo
         yield from rich_track(items, name, total=total or None, console=Console(stderr=True), transient=True)
     else:
         yield from items
+
+
+@contextlib.contextmanager
+def progress_bar(
+    name: str, total: int, describe: Callable[[Any], tuple[int, str]], progress: bool = True
+) -> Iterator[Callable[[Any], None]]:
+    """Give a function that shows how far a long work is, with numbers that change: ``describe`` turns what it is given
+    into (steps done, text). A bar on stderr, nothing when it is not a terminal.
+    """
+    if progress and _progress_sink is not None:
+        sink = _progress_sink
+        yield lambda state: sink(name, describe(state)[0], total)
+    elif progress and sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[about]}"))
+        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(name, total=total, about="")
+
+            def report(state: Any) -> None:
+                done, about = describe(state)
+                bar.update(task, completed=done, about=about)
+
+            yield report
+    else:
+        yield lambda state: None
 
 
 def library_versions() -> dict[str, str]:

@@ -193,10 +193,10 @@ def check_writable(folder: Path) -> None:
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, encoding: str = "utf-8") -> str:
     """Read UTF-8 text."""
     try:
-        return _existing(path).read_text(encoding="utf-8")
+        return _existing(path).read_text(encoding=encoding)
     except UnicodeDecodeError as error:
         raise StorageError(f"{path}: not a text file ({error.reason} at byte {error.start}).") from error
 

@@ -30,7 +30,7 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 # The scanned digits of scikit-learn, split so that no image is in both sets.
 
 # %%
-task = ns.image_task(ns.load_digits(), seed=0)
+task = ns.classification_task(ns.load_digits(), seed=0)
 shown = ns.balanced(task.test, 6)
 ns.plot_stimuli(shown, n_columns=20);
 

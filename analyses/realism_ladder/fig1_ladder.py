@@ -22,7 +22,7 @@ from neurosim.biophysics.ladder import RUNGS
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.stimuli.encoders import bernoulli_spikes
 from neurosim.stimuli.images import balanced
-from neurosim.tasks.images import ImageTask
+from neurosim.tasks.classification import ClassificationTask
 
 N_STEPS, SEED = 25, 1
 RETUNED = {"refractory": 8, "adex": 6, "hodgkin_huxley": 5}
@@ -30,15 +30,15 @@ STATES = ("climbed", "calibrated", "retuned")
 COMPARED = 100
 
 
-def tasks() -> dict[str, ImageTask]:
+def tasks() -> dict[str, ClassificationTask]:
     """Return what is learned: scikit-learn's digits and, where it is there, MNIST."""
-    found = {"digits": ns.image_task(ns.load_digits(), seed=SEED)}
+    found = {"digits": ns.classification_task(ns.load_digits(), seed=SEED)}
     if ns.data_folder() is not None:
-        found["mnist"] = ns.image_task(ns.load_mnist("train", 10000), test=ns.load_mnist("test", 1000))
+        found["mnist"] = ns.classification_task(ns.load_mnist("train", 10000), test=ns.load_mnist("test", 1000))
     return found
 
 
-def trained(name: str, task: ImageTask) -> torch.nn.Module:
+def trained(name: str, task: ClassificationTask) -> torch.nn.Module:
     """Return a spiking network trained on the task."""
     hidden = (64, 32) if name == "digits" else (128, 64)
     with runtime.torch_seeded(SEED):
@@ -53,7 +53,7 @@ def compute() -> xr.Dataset:
     return xr.concat([one_task(name, task).expand_dims(task=[name]) for name, task in tasks().items()], "task")
 
 
-def one_task(name: str, task: ImageTask) -> xr.Dataset:
+def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
     """Measure all rungs of one task, along ``rung`` and ``state``."""
     network = trained(name, task)
     circuit = ns.to_circuit(network, name=name)

@@ -66,10 +66,10 @@ class Counts(nn.Module):
 def one_network(name: str, make) -> dict[str, object]:
     """Train, translate, and count differing spikes on every engine."""
     is_convolutional = "conv" in name
-    task = ns.image_task(ns.load_digits(), seed=SEED)
+    task = ns.classification_task(ns.load_digits(), seed=SEED)
     images = task.test[:N_IMAGES]
     if is_convolutional:
-        task = ns.image_task(task.train.expand_dims("channel", 1), test=task.test.expand_dims("channel", 1))
+        task = ns.classification_task(task.train.expand_dims("channel", 1), test=task.test.expand_dims("channel", 1))
         shown = task.test[:N_IMAGES]
     else:
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS))

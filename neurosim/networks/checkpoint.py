@@ -25,11 +25,14 @@ def save_checkpoint(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
+    scaler: torch.amp.GradScaler,
     about: dict[str, Any],
+    best: dict[str, np.ndarray],
 ) -> None:
-    """Write everything that the next step of training depends on; `about` is JSON."""
+    """Write everything that the next step of training depends on; `about` is JSON, `best` the weights to go back to."""
     kept = optimizer.state_dict()
     arrays = {f"network.{k}": _array(v) for k, v in network.state_dict().items()}
+    arrays |= {f"best.{k}": v for k, v in best.items()}
     plain: dict[str, dict[str, Any]] = {}
     for index, values in kept["state"].items():
         for name, value in values.items():
@@ -44,6 +47,7 @@ def save_checkpoint(
         "about": about,
         "optimizer": {"plain": plain, "param_groups": kept["param_groups"]},
         "schedule": schedule.state_dict(),
+        "scaler": scaler.state_dict(),
         "sha256": _digest(arrays),
     }
     arrays[STATE] = np.frombuffer(json.dumps(state, default=_plain).encode(), dtype=np.uint8)
@@ -55,9 +59,10 @@ def load_checkpoint(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
+    scaler: torch.amp.GradScaler,
     key: dict[str, Any],
-) -> dict[str, Any]:
-    """Put a checkpoint back in place and return its `about`, whose ``key`` has to be the one asked for.
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Put a checkpoint back in place; return its `about`, whose ``key`` has to be the one asked for, and its `best`.
 
     Raises
     ------
@@ -84,11 +89,13 @@ def load_checkpoint(
             moments.setdefault(int(index), {})[key_] = _tensor(value)
     optimizer.load_state_dict({"state": moments, "param_groups": state["optimizer"]["param_groups"]})
     schedule.load_state_dict(state["schedule"])
+    scaler.load_state_dict(state["scaler"])
     torch.set_rng_state(_tensor(arrays["random.cpu"]))
     generators = [arrays[k] for k in sorted(arrays) if k.startswith("random.cuda.")]
     if generators and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([_tensor(g) for g in generators])
-    return state["about"]
+    best = {k.removeprefix("best."): v for k, v in arrays.items() if k.startswith("best.")}
+    return state["about"], best
 
 
 def _state(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

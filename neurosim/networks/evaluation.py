@@ -42,9 +42,9 @@ def evaluate(
     Examples
     --------
     >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.images import image_task
+    >>> from neurosim.tasks.classification import classification_task
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    >>> evaluate(network, image_task(load_digits())).confusion.shape
+    >>> evaluate(network, classification_task(load_digits())).confusion.shape
     (10, 10)
     """
     where = pick_device(device)
@@ -135,7 +135,7 @@ def _baselines(seed: int) -> Mapping[str, Any]:
 
 def _flat(batches: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
     inputs, labels = zip(*batches, strict=True)
-    joined = np.concatenate([x.sum(1) if task.encode is not None else x for x in inputs])
+    joined = np.concatenate([x.sum(1) if task.is_sequence else x for x in inputs])
     return joined.reshape(len(joined), -1), np.concatenate(labels)
 
 

@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import contextlib
+import fnmatch
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks import distributed
 from neurosim.networks.checkpoint import load_checkpoint, save_checkpoint
-from neurosim.runtime import pick_device, torch_seeded, track
-from neurosim.schema import InputError
+from neurosim.networks.objectives import CrossEntropy, Objective, balanced_weights
+from neurosim.runtime import pick_device, progress_bar, torch_seeded
+from neurosim.schema import InputError, suggest
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Schedule = Literal["one_cycle", "cosine", "constant"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Batch = tuple[np.ndarray, Any]
 
 
 class Task(Protocol):
-    """What ``train`` asks of a task; ``neurosim.tasks.images.ImageTask`` is one."""
+    """What ``train`` asks of a task; ``neurosim.tasks.classification.ClassificationTask`` is one."""
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names of the categories."""
+        """Names of the categories, or of the outputs."""
 
     @property
-    def encode(self) -> object:
-        """Not None when inputs are sequences (batch, time, unit)."""
+    def is_sequence(self) -> bool:
+        """Whether inputs are sequences (batch, time, ...)."""
 
     def n_batches(self, batch_size: int) -> int:
         """Return the number of training batches an epoch."""
 
-    def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the training batches of one epoch."""
+    def batches(self, epoch: int, batch_size: int, seed: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the training batches of one epoch from batch `start` on."""
 
-    def test_batches(self, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def test_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Yield the test batches."""
+
+    def validation_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
+        """Yield the validation batches, if there are any."""
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a network is trained: Adam with a one-cycle learning rate (https://arxiv.org/abs/1708.07120).
+    """How a network is trained: by default Adam with a one-cycle learning rate (https://arxiv.org/abs/1708.07120).
 
     Parameters
     ----------
@@ -48,18 +61,73 @@ class TrainingOptions:
     batch_size : stimuli a step.
     learning_rate : highest learning rate.
     clip : gradients are scaled down to this norm.
+    optimizer : "adam", "adamw" or "sgd" (with momentum 0.9). weight_decay : of the optimizer.
+    schedule : "one_cycle", "cosine" (down to 0) or "constant".
+    precision : "float32", or mixed precision in "bfloat16" or "float16" (GPU only), weights kept in float32.
+    patience : stop after that many epochs without a better validation loss and take the best weights back; never when
+        absent.
+    class_weights : "equal", or "balanced": categories count the same however many stimuli they have.
+    label_smoothing : share of each label that goes to all categories.
+    layer_rates : (pattern of parameter names, factor of the learning rate); the first that fits counts, 0 freezes.
+
+    Raises
+    ------
+    InputError : a value that is unknown or out of its range.
     """
 
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 3e-3
     clip: float = 1.0
+    optimizer: Optimizer = "adam"
+    weight_decay: float = 0.0
+    schedule: Schedule = "one_cycle"
+    precision: Precision = "float32"
+    patience: int | None = None
+    class_weights: Literal["equal", "balanced"] = "equal"
+    label_smoothing: float = 0.0
+    layer_rates: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < 10:
             raise InputError(
                 f"TrainingOptions: epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
             )
+        for name, known in (
+            ("optimizer", get_args(Optimizer)),
+            ("schedule", get_args(Schedule)),
+            ("precision", get_args(Precision)),
+            ("class_weights", ("equal", "balanced")),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(
+                    f"TrainingOptions: {name} = {value!r}; known: {', '.join(known)}.{suggest(str(value), known)}"
+                )
+        if self.clip <= 0 or self.weight_decay < 0 or not 0 <= self.label_smoothing < 1 or (self.patience or 1) < 1:
+            raise InputError(
+                "TrainingOptions: clip > 0, weight_decay >= 0, label_smoothing in 0..1 and patience >= 1 asked, "
+                f"found {self}."
+            )
+
+
+@dataclass
+class Progress:
+    """Where a training stands: epoch, batch in it, running sums of it, and what past epochs gave."""
+
+    epoch: int = 0
+    batch: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best: float = math.inf
+    best_epoch: int = -1
+
+    def should_stop(self, options: TrainingOptions) -> bool:
+        """Whether all epochs are done, or the patience is over."""
+        waited = self.epoch - 1 - self.best_epoch
+        return self.epoch >= options.epochs or (
+            options.patience is not None and self.epoch > 0 and waited >= options.patience
+        )
 
 
 def train(
@@ -67,94 +135,233 @@ def train(
     task: Task,
     options: TrainingOptions | None = None,
     *,
+    objective: Objective | None = None,
     seed: int = 0,
     device: str = "auto",
     checkpoint: str | Path | None = None,
+    checkpoint_every: int | None = None,
+    log: str | Path | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Train `network` in place on `task` by gradient descent on the cross-entropy.
+    """Train `network` in place on `task` by gradient descent.
 
-    With a `checkpoint`, a run that was killed at any moment goes on from its last whole epoch and ends with the same
-    bits as one that was not (on the same machine and device).
+    With a `checkpoint`, a run that was killed at any moment goes on from its last one and ends with the same bits as
+    one that was not (on the same machine and device). Under ``torchrun`` every process takes its share of each batch.
 
     Parameters
     ----------
-    network : module from inputs to logits (batch, category).
-    task : labelled batches, see ``neurosim.tasks``.
-    options : epochs, batch size, learning rate.
+    network : module from inputs to logits (batch, category), or to what `objective` takes.
+    task : batches, see ``neurosim.tasks``.
+    options : epochs, batch size, learning rate, ...
+    objective : what is made small; the cross-entropy of labels, or what the task brings in ``task.objective``.
     seed : seed of shuffling and of every random layer.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
     checkpoint : ``.safetensors`` file that is written after every epoch, and from which training goes on if it is
         there.
+    checkpoint_every : write it also after every so many batches.
+    log : folder of TensorBoard event files; needs ``pip install 'neurosim[tensorboard]'``.
+    progress : show loss, share right, learning rate and time left.
 
     Returns
     -------
-    Dataset with ``loss`` and ``accuracy`` (training) along ``epoch``, and ``test_accuracy``.
+    Dataset with ``loss`` and ``accuracy`` (training) along ``epoch``, ``validation_loss`` and
+    ``validation_accuracy`` where the task has a validation set, ``test_accuracy`` and ``best_epoch``.
 
     Raises
     ------
-    InputError : the loss is no longer finite, or `checkpoint` is that of another training.
+    InputError : inputs or labels that the network or the objective does not take (before any training), a loss that is
+        no longer finite, or `checkpoint` is that of another training.
     StorageError : a truncated or changed checkpoint.
     """
     options = options or TrainingOptions()
-    where = pick_device(device)
-    network.to(where).train()
-    path = None if checkpoint is None else Path(checkpoint)
+    share, where = distributed.join(pick_device(device))
+    if options.precision == "float16" and not where.startswith("cuda"):
+        raise InputError("train: precision 'float16' needs a GPU; take 'bfloat16' or 'float32'.")
+    network.to(where)
+    objective = objective or default_objective(task, options)
+    check_batch(network, task, objective, options, seed, where)
     key = {"network": _shape_of(network), "categories": list(task.categories), "options": asdict(options), "seed": seed}
-    losses: list[float] = []
-    accuracies: list[float] = []
     with torch_seeded(seed):
-        optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
-        steps = options.epochs * task.n_batches(options.batch_size)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, total_steps=steps)
-        if path is not None and path.exists():
-            about = load_checkpoint(path, network, optimizer, schedule, key)
-            losses, accuracies = about["losses"], about["accuracies"]
-        for epoch in track(range(len(losses), options.epochs), f"training {type(network).__name__}", progress=progress):
-            total_loss, n_right, n_seen = 0.0, 0, 0
-            for inputs, labels in task.batches(epoch, options.batch_size, seed):
-                logits, truth = network(as_input(inputs, task, where)), torch.from_numpy(labels).to(where)
-                loss = nn.functional.cross_entropy(logits, truth)
-                if not torch.isfinite(loss):
-                    raise InputError(f"train: the loss is {loss.item()} in epoch {epoch}; lower the learning_rate.")
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), options.clip)
-                optimizer.step()
-                schedule.step()
-                total_loss += loss.item() * len(labels)
-                n_right += int((logits.argmax(1) == truth).sum())
-                n_seen += len(labels)
-            losses.append(total_loss / n_seen)
-            accuracies.append(n_right / n_seen)
-            if path is not None:
-                so_far = {"key": key, "losses": losses, "accuracies": accuracies}
-                save_checkpoint(path, network, optimizer, schedule, so_far)
-    return xr.Dataset(
-        {
-            "loss": ("epoch", losses),
-            "accuracy": ("epoch", accuracies),
-            "test_accuracy": test_accuracy(network, task, seed=seed, device=where),
-        },
-        coords={"epoch": np.arange(options.epochs)},
-    )
+        run = _Run(network, task, objective, options, seed, where, share)
+        if checkpoint is not None:
+            run.keep_at(Path(checkpoint), key, checkpoint_every)
+        with _logger(log if share.is_first else None) as write, _bar(run, progress and share.is_first) as report:
+            while not run.progress.should_stop(options):
+                run.epoch(report)
+                write({name: values[-1] for name, values in run.progress.history.items()}, run.progress.epoch)
+        run.take_best()
+    history = {name: ("epoch", values) for name, values in run.progress.history.items()}
+    found = {"test_accuracy": test_accuracy(network, task, objective=objective, seed=seed, device=where)}
+    if options.patience is not None:
+        found["best_epoch"] = run.progress.best_epoch
+    return xr.Dataset(history | found, coords={"epoch": np.arange(run.progress.epoch)})
 
 
-def test_accuracy(network: nn.Module, task: Task, *, seed: int = 0, device: str = "auto") -> float:
-    """Return the share of test stimuli that `network` names rightly."""
-    where = pick_device(device)
-    network.to(where).eval()
-    n_right, n_seen = 0, 0
+class _Run:
+    """One training: network, optimizer, schedule, scaler and where it stands."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        objective: Objective,
+        options: TrainingOptions,
+        seed: int,
+        where: str,
+        share: distributed.Share,
+    ) -> None:
+        self.network, self.task, self.objective, self.options = network, task, objective, options
+        self.seed, self.where, self.share = seed, where, share
+        self.optimizer = _optimizer(network, options)
+        self.n_batches = task.n_batches(options.batch_size)
+        self.schedule = _schedule(self.optimizer, options, options.epochs * self.n_batches)
+        self.scaler = torch.amp.GradScaler(where.split(":")[0], enabled=options.precision == "float16")
+        self.parallel = share.wrapped(network, where)
+        self.progress = Progress()
+        self.best: dict[str, np.ndarray] = {}
+        self.path: Path | None = None
+        self.every: int | None = None
+
+    def keep_at(self, path: Path, key: dict[str, Any], every: int | None) -> None:
+        """Go on from `path` if it is there, and write to it from now on."""
+        self.path, self.key, self.every = path, key, every
+        if path.exists():
+            about, self.best = load_checkpoint(path, self.network, self.optimizer, self.schedule, self.scaler, key)
+            self.progress = Progress(**about["progress"])
+
+    def epoch(self, report: Any) -> None:
+        """Train to the end of the current epoch."""
+        now, options = self.progress, self.options
+        self.network.train()
+        for inputs, targets in self.task.batches(now.epoch, options.batch_size, self.seed, now.batch):
+            if distributed.enough_for_all(targets, self.share):
+                for k, value in enumerate(self._step(inputs, targets)):
+                    now.sums[k] += value
+            now.batch += 1
+            self.schedule.step()
+            report(self)
+            if self.every and now.batch % self.every == 0 and now.batch < self.n_batches:
+                self._write()
+        self._close_epoch()
+
+    def _step(self, inputs: np.ndarray, targets: Any) -> list[float]:
+        """Make one step; return summed loss, number right and number of stimuli."""
+        n_all = len(inputs)
+        x = as_input(self.share.of(inputs), self.task, self.where)
+        truth = as_targets(self.share.of(targets), self.where)
+        with _autocast(self.options.precision, self.where):
+            outputs = self.parallel(x)
+            losses = self.objective.losses(outputs, truth)
+        loss = losses.sum() * (self.share.size / n_all)
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"train: the loss is {loss.item()} in epoch {self.progress.epoch}; lower the learning_rate."
+            )
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return [float(losses.detach().sum()), self.objective.n_right(outputs, truth), float(len(losses))]
+
+    def _close_epoch(self) -> None:
+        now = self.progress
+        total, right, seen = self.share.summed(now.sums, self.where)
+        found = {"loss": total / seen, "accuracy": right / seen}
+        watched = self.task.validation_batches(256, self.seed)
+        if measured := _measure(self.network, watched, self.task, self.objective, self.where):
+            found |= {"validation_loss": measured[0], "validation_accuracy": measured[1]}
+        elif self.options.patience is not None:
+            raise InputError("train: patience needs a validation set; make the task with validation_fraction=.")
+        for name, value in found.items():
+            now.history.setdefault(name, []).append(value)
+        if self.options.patience is not None and found["validation_loss"] < now.best:
+            now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(self.network)
+        now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
+        self._write()
+
+    def take_best(self) -> None:
+        """Put the weights of the best epoch back, if training watched for it."""
+        if self.best:
+            load_weights(self.network, self.best)
+
+    def _write(self) -> None:
+        if self.path is not None and self.share.is_first:
+            about = {"key": self.key, "progress": asdict(self.progress)}
+            save_checkpoint(self.path, self.network, self.optimizer, self.schedule, self.scaler, about, self.best)
+
+
+def default_objective(task: Task, options: TrainingOptions) -> Objective:
+    """Return what the task brings as ``objective``, else the cross-entropy of its labels."""
+    own = getattr(task, "objective", None)
+    if own is not None:
+        return own
+    n = len(task.categories)
+    weights = None
+    if options.class_weights == "balanced":
+        labels = [torch.from_numpy(np.asarray(y)) for _, y in task.batches(0, 4096, 0)]
+        together = torch.cat([y.argmax(1) if y.is_floating_point() else y for y in labels])
+        weights = balanced_weights(together, n)
+    return CrossEntropy(n, weights, options.label_smoothing)
+
+
+def check_batch(
+    network: nn.Module, task: Task, objective: Objective, options: TrainingOptions, seed: int, where: str
+) -> None:
+    """Show the first batch to the network, untrained, and refuse in one line what does not fit."""
+    inputs, targets = next(iter(task.batches(0, options.batch_size, seed)), (np.zeros(0), np.zeros(0)))
+    if len(inputs) == 0:
+        raise InputError("train: the task has no training stimuli.")
+    if not np.isfinite(inputs).all():
+        raise InputError("train: the inputs of the first batch are not all finite numbers.")
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.random.fork_rng(), torch.no_grad():
+            outputs = network(as_input(inputs, task, where))
+    except (RuntimeError, ValueError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"train: {type(network).__name__} does not take batches of shape {inputs.shape} ({reason})."
+        ) from error
+    finally:
+        network.train(was_training)
+    objective.check(outputs, as_targets(targets, where))
+
+
+def test_accuracy(
+    network: nn.Module, task: Task, *, objective: Objective | None = None, seed: int = 0, device: str = "auto"
+) -> float:
+    """Return the share of test stimuli that `network` answers rightly."""
+    where = pick_device(device) if device == "auto" else device
+    network.to(where)
+    objective = objective or default_objective(task, TrainingOptions())
+    measured = _measure(network, task.test_batches(256, seed), task, objective, where)
+    assert measured is not None
+    return measured[1]
+
+
+def _measure(
+    network: nn.Module, batches: Iterator[Batch], task: Task, objective: Objective, where: str
+) -> tuple[float, float] | None:
+    """Return the mean loss and the share right over `batches`; None where there are none."""
+    network.eval()
+    total, right, seen = 0.0, 0.0, 0
     with torch.no_grad():
-        for inputs, labels in task.test_batches(256, seed):
-            n_right += int((network(as_input(inputs, task, where)).argmax(1).cpu().numpy() == labels).sum())
-            n_seen += len(labels)
-    return n_right / n_seen
+        for inputs, targets in batches:
+            truth, outputs = as_targets(targets, where), network(as_input(inputs, task, where))
+            total += float(objective.losses(outputs, truth).sum())
+            right += objective.n_right(outputs, truth)
+            seen += len(inputs)
+    return (total / seen, right / seen) if seen else None
 
 
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Return the weights and buffers of `network` as named arrays."""
-    return {k: v.detach().cpu().numpy() for k, v in network.state_dict().items()}
+    return {k: np.array(v.detach().cpu().numpy()) for k, v in network.state_dict().items()}
 
 
 def load_weights(network: nn.Module, tensors: dict[str, np.ndarray]) -> None:
@@ -166,11 +373,84 @@ def load_weights(network: nn.Module, tensors: dict[str, np.ndarray]) -> None:
         raise InputError(f"load_weights: the weights do not fit {type(network).__name__}: {reason}") from error
 
 
+def as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
+    """Return a batch on the device, sequences with time first, as spiking networks take them."""
+    tensor = torch.from_numpy(np.ascontiguousarray(inputs)).to(device)
+    return tensor.transpose(0, 1) if task.is_sequence else tensor
+
+
+def as_targets(targets: Any, device: str) -> tuple[Tensor, ...]:
+    """Return the arrays of a batch that say what is right, on the device."""
+    arrays = targets if isinstance(targets, tuple) else (targets,)
+    return tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays)
+
+
+def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        factor = next((f for pattern, f in options.layer_rates if fnmatch.fnmatchcase(name, pattern)), 1.0)
+        parameter.requires_grad_(factor > 0)
+        if factor > 0:
+            groups.setdefault(factor, []).append(parameter)
+    for pattern, _ in options.layer_rates:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name, _ in network.named_parameters()):
+            raise InputError(f"train: layer_rates: no parameter is named like {pattern!r}.")
+    if not groups:
+        raise InputError("train: layer_rates freezes every parameter; there is nothing to train.")
+    own = [{"params": group, "lr": options.learning_rate * factor} for factor, group in groups.items()]
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(own, options.learning_rate, momentum=0.9, weight_decay=options.weight_decay)
+    kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
+    return kind(own, lr=options.learning_rate, weight_decay=options.weight_decay)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, options: TrainingOptions, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    schedules = torch.optim.lr_scheduler
+    if options.schedule == "one_cycle":
+        highest = [group["lr"] for group in optimizer.param_groups]
+        return schedules.OneCycleLR(optimizer, highest, total_steps=steps)
+    if options.schedule == "cosine":
+        return schedules.CosineAnnealingLR(optimizer, steps)
+    return schedules.ConstantLR(optimizer, 1.0)
+
+
+def _autocast(precision: Precision, where: str) -> torch.autocast:
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    return torch.autocast(where.split(":")[0], dtype=dtype, enabled=precision != "float32")
+
+
 def _shape_of(network: nn.Module) -> dict[str, list[int]]:
     return {name: list(value.shape) for name, value in network.state_dict().items()}
 
 
-def as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
-    """Return a batch on the device, sequences with time first, as spiking networks take them."""
-    tensor = torch.from_numpy(np.ascontiguousarray(inputs)).to(device)
-    return tensor.transpose(0, 1) if task.encode is not None else tensor
+def _bar(run: _Run, progress: bool) -> Any:
+    total = run.options.epochs * run.n_batches
+
+    def text(now: _Run) -> tuple[int, str]:
+        at, seen = now.progress, max(now.progress.sums[2], 1.0)
+        rate = now.optimizer.param_groups[0]["lr"]
+        about = f"loss {at.sums[0] / seen:.4f}, right {at.sums[1] / seen:.3f}, rate {rate:.1e}"
+        return at.epoch * now.n_batches + at.batch, about
+
+    return progress_bar(f"training {type(run.network).__name__}", total, text, progress=progress)
+
+
+@contextlib.contextmanager
+def _logger(folder: str | Path | None) -> Iterator[Callable[[dict[str, float], int], None]]:
+    """Give a function that writes the numbers of an epoch for TensorBoard, where a folder is named."""
+    if folder is None:
+        yield lambda numbers, epoch: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError("train: log= needs TensorBoard; pip install 'neurosim[tensorboard]'.") from error
+    with SummaryWriter(str(folder)) as writer:
+
+        def write(numbers: dict[str, float], epoch: int) -> None:
+            for name, value in numbers.items():
+                writer.add_scalar(name, value, epoch)
+
+        yield write

@@ -19,7 +19,7 @@ from neurosim.parameters import from_metadata
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.images import load_digits
-from neurosim.tasks.images import image_task
+from neurosim.tasks.classification import classification_task
 
 SPECIFICATIONS = [
     ConvNetSpecification((8, 16)),
@@ -30,7 +30,7 @@ SPECIFICATIONS = [
 
 @pytest.fixture(scope="module")
 def task():
-    return image_task(load_digits(), seed=1)
+    return classification_task(load_digits(), seed=1)
 
 
 def trained(specification, task, epochs=6):

@@ -15,7 +15,7 @@ from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError
 from neurosim.stimuli.images import load_digits
 from neurosim.storage import StorageError
-from neurosim.tasks.images import image_task
+from neurosim.tasks.classification import classification_task
 
 CHILD = """
 import sys
@@ -26,7 +26,7 @@ trained(sys.argv[1])
 
 def trained(checkpoint, epochs=10, seed=2):
     """A small CNN with dropout, so that the random state counts."""
-    task = image_task(load_digits(), seed=1)
+    task = classification_task(load_digits(), seed=1)
     with torch_seeded(seed):
         network = build_network(ConvNetSpecification((4, 8)), task.image_shape, 10)
         network = torch.nn.Sequential(torch.nn.Dropout(0.1), network)

@@ -25,7 +25,7 @@ from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
 from neurosim.study.job import Job
 from neurosim.study.steps.train import fitted_stimuli, specification_of, task_of, trained_network
-from neurosim.tasks.images import ImageTask
+from neurosim.tasks.classification import ClassificationTask
 
 MANY_SYNAPSES = 10**8
 GABOR_STEP = 1e-3
@@ -71,7 +71,11 @@ def _twin(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
 
 
 def _climbed(
-    config: dict[str, Any], circuit: Circuit, network: Network, task: ImageTask, specification: NetworkSpecification
+    config: dict[str, Any],
+    circuit: Circuit,
+    network: Network,
+    task: ClassificationTask,
+    specification: NetworkSpecification,
 ) -> tuple[Circuit, xr.Dataset]:
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]

@@ -11,7 +11,7 @@ from neurosim.recordings.files import load_responses
 from neurosim.schema import InputError, as_stimuli, stimulus_labels
 from neurosim.stimuli.images import balanced, load_digits, load_image_folder
 from neurosim.study.job import Job
-from neurosim.tasks.images import image_task
+from neurosim.tasks.classification import classification_task
 
 
 def run(job: Job) -> None:
@@ -39,7 +39,7 @@ def _published(name: str) -> xr.DataArray:
 
 def shown_digits(n_per_category: int, seed: int) -> xr.DataArray:
     """Return held-back digits, `n_per_category` of each: no network of the same seed was trained on them."""
-    return balanced(image_task(load_digits(), seed=seed).test, n_per_category)
+    return balanced(classification_task(load_digits(), seed=seed).test, n_per_category)
 
 
 def _labels_only(responses: xr.DataArray) -> xr.DataArray:

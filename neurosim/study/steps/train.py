@@ -19,7 +19,7 @@ from neurosim.stimuli.cifar10 import load_cifar10
 from neurosim.stimuli.encoders import bernoulli_spikes
 from neurosim.stimuli.images import load_digits, resize_images
 from neurosim.study.job import Job
-from neurosim.tasks.images import ImageTask, image_task
+from neurosim.tasks.classification import ClassificationTask, classification_task
 
 OPTIONS = ("epochs", "batch_size", "learning_rate")
 
@@ -50,12 +50,12 @@ def specification_of(config: dict[str, Any]) -> NetworkSpecification:
     return TypeAdapter(ARCHITECTURES[config["architecture"]]).validate_python(config["parameters"])
 
 
-def task_of(training: dict[str, Any], specification: NetworkSpecification, seed: int) -> ImageTask:
+def task_of(training: dict[str, Any], specification: NetworkSpecification, seed: int) -> ClassificationTask:
     """Return what a network learns; images become spikes for networks that take spikes."""
     if training["task"] == "digits":
-        task = image_task(load_digits(), seed=seed)
+        task = classification_task(load_digits(), seed=seed)
     else:
-        task = image_task(load_cifar10("train", training["n_images"]), test=load_cifar10("test", 2000))
+        task = classification_task(load_cifar10("train", training["n_images"]), test=load_cifar10("test", 2000))
     if isinstance(specification, SpikingMLPSpecification):
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=specification.n_steps))
     return task

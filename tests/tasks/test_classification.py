@@ -5,20 +5,20 @@ import pytest
 
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.images import load_digits
-from neurosim.tasks.images import image_task
+from neurosim.tasks.classification import classification_task
 
 
 def test_no_stimulus_is_in_both_sets():
-    task = image_task(load_digits(), seed=2)
+    task = classification_task(load_digits(), seed=2)
     assert not set(task.train.stimulus.values) & set(task.test.stimulus.values)
     assert task.train.sizes["stimulus"] + task.test.sizes["stimulus"] == 1797
     digits = load_digits()
     with pytest.raises(InputError, match="in both sets"):
-        image_task(digits, test=digits[:5])
+        classification_task(digits, test=digits[:5])
 
 
 def test_an_epoch_shows_every_image_once_with_its_label():
-    task = image_task(load_digits(), seed=2)
+    task = classification_task(load_digits(), seed=2)
     batches = list(task.batches(0, 100, seed=1))
     assert len(batches) == task.n_batches(100)
     images = np.concatenate([x for x, _ in batches]).reshape(-1, 64)
@@ -28,7 +28,7 @@ def test_an_epoch_shows_every_image_once_with_its_label():
 
 
 def test_batches_repeat_by_seed_and_differ_by_epoch():
-    task = image_task(load_digits(), seed=2)
+    task = classification_task(load_digits(), seed=2)
     first, again, later = (next(task.batches(e, 32, seed=1))[1] for e in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, later)
@@ -36,4 +36,4 @@ def test_batches_repeat_by_seed_and_differ_by_epoch():
 
 def test_labels_are_needed():
     with pytest.raises(InputError, match="no 'category'"):
-        image_task(as_stimuli(np.zeros((4, 2, 2))))
+        classification_task(as_stimuli(np.zeros((4, 2, 2))))

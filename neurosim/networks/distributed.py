@@ -1,0 +1,68 @@
+"""Training by several processes, as ``torchrun`` starts them: each takes its share of every batch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which process this is, of how many."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return self.rank == 0
+
+    def of(self, batch: Any) -> Any:
+        """Return every `size`-th stimulus of an array, or of each array of a tuple."""
+        return tuple(self.of(b) for b in batch) if isinstance(batch, tuple) else batch[self.rank :: self.size]
+
+    def wrapped(self, network: nn.Module, device: str) -> nn.Module:
+        """Return the network with gradients averaged over processes."""
+        if self.size == 1:
+            return network
+        index = [torch.device(device).index or 0] if device.startswith("cuda") else None
+        return nn.parallel.DistributedDataParallel(network, device_ids=index)
+
+    def summed(self, values: list[float], device: str) -> list[float]:
+        """Return numbers summed over processes."""
+        if self.size == 1:
+            return values
+        together = torch.tensor(values, dtype=torch.float64, device=device)
+        torch.distributed.all_reduce(together)
+        return together.tolist()
+
+
+def join(device: str) -> tuple[Share, str]:
+    """Return the share of this process and its device; joins the others where ``torchrun`` started several.
+
+    The number of processes, and which is which, are read from the variables that ``torchrun`` sets.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not _joined():
+        return Share(), device
+    if device.startswith("cuda"):
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    if not _joined():
+        torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return Share(torch.distributed.get_rank(), torch.distributed.get_world_size()), device
+
+
+def enough_for_all(targets: Any, share: Share) -> bool:
+    """Whether a batch has a stimulus for every process; smaller ones are left out by all."""
+    first = targets[0] if isinstance(targets, tuple) else targets
+    return len(np.asarray(first)) >= share.size
+
+
+def _joined() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -1,0 +1,134 @@
+"""What training makes small, and what it counts as right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from neurosim.schema import InputError
+
+
+class Objective(Protocol):
+    """A loss a stimulus and a count of right answers; targets are the arrays that a batch of the task holds."""
+
+    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+        """Refuse outputs or targets that do not fit each other, before training starts."""
+
+    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of every stimulus, shape (batch,)."""
+
+    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
+        """Return how many stimuli were answered rightly."""
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Cross-entropy of logits (batch, category) with labels (batch,), or with probabilities (batch, category).
+
+    Parameters
+    ----------
+    n_categories : number of categories.
+    weights : weight of each category; equal when absent. smoothing : share of the label that all categories get.
+    """
+
+    n_categories: int
+    weights: tuple[float, ...] | None = None
+    smoothing: float = 0.0
+
+    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+        """Refuse logits of another shape, and labels that are not 0..n_categories - 1."""
+        labels, n = targets[0], self.n_categories
+        if not isinstance(outputs, Tensor) or outputs.shape != (len(labels), n):
+            found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise InputError(f"train: logits of shape {(len(labels), n)} (batch, category) asked, found {found}.")
+        if labels.is_floating_point() and (labels.ndim != 2 or labels.shape[1] != n):
+            raise InputError(f"train: labels are whole numbers, or probabilities (batch, {n}); found {labels.dtype}.")
+        if not labels.is_floating_point() and not bool(((labels >= 0) & (labels < n)).all()):
+            low, high = int(labels.min()), int(labels.max())
+            raise InputError(f"train: labels lie in 0..{n - 1} for {n} categories, found {low}..{high}.")
+
+    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of every stimulus."""
+        weights = None if self.weights is None else outputs.new_tensor(self.weights)
+        return nn.functional.cross_entropy(
+            outputs, targets[0], weight=weights, reduction="none", label_smoothing=self.smoothing
+        )
+
+    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
+        """Return how many stimuli have the largest logit at the right category."""
+        labels = targets[0].argmax(1) if targets[0].is_floating_point() else targets[0]
+        return float((outputs.argmax(1) == labels).sum())
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """Mean squared error of outputs (time, batch, unit) with targets (batch, time, unit), weighted (batch, time).
+
+    Parameters
+    ----------
+    judge : function (outputs (batch, time, unit), targets, ...) -> which stimuli were answered rightly, on arrays.
+    """
+
+    judge: Any
+
+    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+        """Refuse outputs of another shape."""
+        n_batch, n_time, n_units = targets[0].shape
+        if not isinstance(outputs, Tensor) or outputs.shape != (n_time, n_batch, n_units):
+            found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise InputError(f"train: outputs of shape {(n_time, n_batch, n_units)} asked, found {found}.")
+
+    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of every stimulus."""
+        wanted, weights = targets[0], targets[1]
+        errors = (outputs.transpose(0, 1) - wanted).square().mean(2) * weights
+        return errors.sum(1) / weights.sum(1)
+
+    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
+        """Return how many trials were answered rightly."""
+        answered = outputs.detach().transpose(0, 1).float().cpu().numpy()
+        return float(self.judge(answered, *(t.cpu().numpy() for t in targets)).sum())
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Squared error of what comes out with what went in, summed over pixels; of a variational network also the price.
+
+    A network that returns (reconstruction, mean, log variance) pays `price` times the divergence of its code from a
+    standard normal distribution (https://arxiv.org/abs/1312.6114).
+    """
+
+    price: float = 1.0
+
+    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+        """Refuse reconstructions of another shape."""
+        first = outputs[0] if isinstance(outputs, tuple) else outputs
+        if first.shape != targets[0].shape:
+            raise InputError(f"train: reconstructions {tuple(targets[0].shape)} asked, found {tuple(first.shape)}.")
+
+    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of every stimulus."""
+        first = outputs[0] if isinstance(outputs, tuple) else outputs
+        error = (first - targets[0]).square().flatten(1).sum(1)
+        if not isinstance(outputs, tuple):
+            return error
+        _, mean, log_variance = outputs
+        divergence = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).flatten(1).sum(1)
+        return error + self.price * divergence
+
+    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
+        """Return the variance explained, summed over stimuli: 1 is a perfect copy, 0 is no better than the mean image."""
+        first = outputs[0] if isinstance(outputs, tuple) else outputs
+        wanted = targets[0]
+        error = (first.detach() - wanted).square().sum()
+        total = (wanted - wanted.mean(0)).square().sum().clamp(min=torch.finfo(wanted.dtype).tiny)
+        return float((1 - error / total) * len(wanted))
+
+
+def balanced_weights(labels: Tensor, n_categories: int) -> tuple[float, ...]:
+    """Return weights of categories that make each count the same, with mean 1 over stimuli."""
+    counts = torch.bincount(labels, minlength=n_categories).double()
+    return tuple((len(labels) / (n_categories * counts)).tolist())

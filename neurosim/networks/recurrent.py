@@ -1,0 +1,204 @@
+"""Networks with memory: leaky rate units, with Dale's law or of low rank, and gated units (GRU, LSTM)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from neurosim.networks.feedforward import n_channels, with_channel
+from neurosim.networks.specifications import (
+    GRUSpecification,
+    LeakyRNNSpecification,
+    LSTMSpecification,
+    RateRNNSpecification,
+)
+
+ACTIVATIONS = {"relu": torch.relu, "softplus": nn.functional.softplus, "tanh": torch.tanh}
+
+
+@dataclass(frozen=True)
+class _RateStep:
+    """One Euler step of a leaky rate unit, ``tau dr/dt = -r + relu(input)``."""
+
+    alpha: float
+
+    def __call__(self, rate: Tensor, drive: Tensor) -> Tensor:
+        return (1 - self.alpha) * rate + self.alpha * torch.relu(drive)
+
+
+class RateUnits(nn.Module):
+    """Recurrently connected leaky rate units over a sequence (time, batch, unit)."""
+
+    time_first = True
+
+    def __init__(self, n_inputs: int, n_units: int, alpha: float) -> None:
+        super().__init__()
+        self.input = nn.Linear(n_inputs, n_units)
+        self.recurrent = nn.Linear(n_units, n_units, bias=False)
+        nn.init.orthogonal_(self.recurrent.weight)
+        self.step = _RateStep(alpha)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """Return the rates (time, batch, unit)."""
+        drive = self.input(sequence)
+        rate = torch.zeros_like(drive[0])
+        rates = []
+        for now in drive.unbind(0):
+            rate = self.step(rate, now + self.recurrent(rate))
+            rates.append(rate)
+        return torch.stack(rates)
+
+
+class RateRNN(nn.Module):
+    """A leaky rate network that reads an image row by row (https://doi.org/10.1371/journal.pcbi.1004792)."""
+
+    def __init__(self, specification: RateRNNSpecification, image_shape: tuple[int, ...], n_categories: int) -> None:
+        super().__init__()
+        self.repeats = specification.repeats
+        alpha = specification.dt / specification.tau
+        n_inputs = n_channels(image_shape) * image_shape[-1]
+        self.recurrent = RateUnits(n_inputs, specification.n_units, alpha)
+        self.readout = nn.Linear(specification.n_units, n_categories)
+        self.time_step = specification.dt
+        self.recorded = ("recurrent",)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (batch, category) after the last row of images (batch, [channel,] y, x)."""
+        rows = as_rows(images)
+        return self.readout(self.recurrent(rows.repeat_interleave(self.repeats, dim=0))[-1])
+
+
+class RecurrentWeights(nn.Module):
+    """Weights (to, from) between units, by re-parametrisation free, of low rank, or of one sign a sender.
+
+    Dale's law: the first units excite, the others inhibit, ``W = |free| diag(sign)`` without self-connections, excitation
+    and inhibition balanced at the start (https://doi.org/10.1371/journal.pcbi.1004792). Low rank: ``W = m n^T / units``
+    (https://doi.org/10.1016/j.neuron.2018.07.003).
+    """
+
+    def __init__(self, specification: LeakyRNNSpecification) -> None:
+        super().__init__()
+        n, self.excitatory, self.rank = specification.n_units, specification.excitatory, specification.rank
+        if self.rank is not None:
+            self.m = nn.Parameter(torch.randn(n, self.rank))
+            self.n = nn.Parameter(torch.randn(n, self.rank))
+            return
+        start = specification.spread * torch.randn(n, n) / math.sqrt(n)
+        if specification.identity:
+            start = start * 0.1 + specification.identity * torch.eye(n)
+        self.free = nn.Parameter(start)
+        if self.excitatory is not None:
+            n_excitatory = round(self.excitatory * n)
+            sign = torch.ones(n)
+            sign[n_excitatory:] = -1
+            self.register_buffer("sign", sign)
+            self.register_buffer("mask", 1 - torch.eye(n))
+            with torch.no_grad():
+                self.free.abs_()
+                self.free[:, n_excitatory:] *= n_excitatory / max(1, n - n_excitatory)
+
+    def forward(self) -> Tensor:
+        """Return the weights."""
+        if self.rank is not None:
+            return self.m @ self.n.T / len(self.m)
+        return self.free if self.excitatory is None else self.free.abs() * self.mask * self.sign
+
+
+class LeakyUnits(nn.Module):
+    """``tau dr/dt = -r + f(W r + input + noise)``, in Euler steps of ``dt``."""
+
+    time_first = True
+
+    def __init__(self, n_inputs: int, specification: LeakyRNNSpecification) -> None:
+        super().__init__()
+        self.alpha = specification.dt / specification.tau
+        self.noise = specification.noise * math.sqrt(2 / self.alpha)
+        self.activation = ACTIVATIONS[specification.activation]
+        self.input = nn.Linear(n_inputs, specification.n_units)
+        self.weights = RecurrentWeights(specification)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """Return the rates (time, batch, unit) of a sequence (time, batch, unit)."""
+        drive = self.input(sequence)
+        if self.noise and self.training:
+            drive = drive + self.noise * torch.randn_like(drive)
+        turned = self.weights().T
+        rate, rates = torch.zeros_like(drive[0]), []
+        for now in drive.unbind(0):
+            rate = torch.lerp(rate, self.activation(torch.addmm(now, rate, turned)), self.alpha)
+            rates.append(rate)
+        return torch.stack(rates)
+
+
+class LeakyRNN(nn.Module):
+    """A leaky rate network that answers in every step, for cognitive tasks (https://doi.org/10.1038/s41593-018-0310-2)."""
+
+    def __init__(self, specification: LeakyRNNSpecification, input_shape: tuple[int, ...], n_outputs: int) -> None:
+        super().__init__()
+        self.recurrent = LeakyUnits(input_shape[-1], specification)
+        self.readout = nn.Linear(specification.n_units, n_outputs)
+        self.time_step = specification.dt
+        self.recorded = ("recurrent",)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """Return outputs (time, batch, output) of inputs (time, batch, unit)."""
+        return self.readout(self.recurrent(sequence))
+
+
+class GatedRNN(nn.Module):
+    """GRU or LSTM units that read words, a sequence, or an image row by row, and name its category.
+
+    GRU: https://doi.org/10.3115/v1/D14-1179; LSTM: https://doi.org/10.1162/neco.1997.9.8.1735.
+    """
+
+    def __init__(
+        self, specification: GRUSpecification | LSTMSpecification, input_shape: tuple[int, ...], n_categories: int
+    ) -> None:
+        super().__init__()
+        s = specification
+        self.words, self.is_image = s.n_words > 0, len(input_shape) >= 2 and not s.is_sequence
+        self.pooling = s.pooling
+        self.dropout = nn.Dropout(s.dropout)
+        n_inputs = n_channels(input_shape) * input_shape[-1] if self.is_image else input_shape[-1]
+        if self.words:
+            self.embedding = nn.Embedding(s.n_words, s.n_embedding, padding_idx=0)
+            n_inputs = s.n_embedding
+        kind = nn.GRU if isinstance(s, GRUSpecification) else nn.LSTM
+        self.recurrent = kind(n_inputs, s.n_units, s.n_layers, bidirectional=s.bidirectional)
+        self.recurrent.time_first = True  # type: ignore[assignment]
+        self.readout = nn.Linear(s.n_units * (1 + s.bidirectional), n_categories)
+        self.time_step = s.dt
+        self.recorded = ("recurrent",)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits (batch, category) of words (time, batch), sequences (time, batch, unit) or images (batch, ...)."""
+        present = None
+        if self.words:
+            present = (inputs > 0).unsqueeze(2)
+            sequence = self.dropout(self.embedding(inputs.long()))
+        else:
+            sequence = as_rows(inputs) if self.is_image else inputs
+        activity = self.recurrent(sequence)[0]
+        return self.readout(self.dropout(pooled(activity, self.pooling, present)))
+
+
+def pooled(activity: Tensor, pooling: str, present: Tensor | None) -> Tensor:
+    """Return one row a stimulus of activity (time, batch, unit): of the last step, or the mean or largest over time.
+
+    ``present`` (time, batch, 1) says which steps count; all when absent.
+    """
+    if pooling == "last":
+        return activity[-1]
+    if present is None:
+        return activity.mean(0) if pooling == "mean" else activity.amax(0)
+    if pooling == "mean":
+        return (activity * present).sum(0) / present.sum(0).clamp(min=1)
+    return activity.masked_fill(~present, torch.finfo(activity.dtype).min).amax(0).clamp(min=-1e4)
+
+
+def as_rows(images: Tensor) -> Tensor:
+    """Return images (batch, [channel,] y, x) as sequences of rows (time, batch, unit)."""
+    return with_channel(images).permute(2, 0, 1, 3).flatten(2)

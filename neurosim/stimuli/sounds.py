@@ -1,0 +1,115 @@
+"""Sounds as stimuli: cochlea-like spectrograms, and the free spoken digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.signal
+import xarray as xr
+
+from neurosim import storage
+from neurosim.schema import InputError, as_stimuli
+
+FSDD_FILE = "fsdd_v1.npz"
+FSDD_HOME = "https://doi.org/10.5281/zenodo.1342401"
+FSDD_RATE = 8000.0
+
+
+def mel_spectrogram(
+    sound: np.ndarray,
+    sampling_rate: float,
+    *,
+    n_bands: int = 40,
+    window: float = 25e-3,
+    time_step: float = 10e-3,
+    low: float = 50.0,
+    high: float | None = None,
+) -> np.ndarray:
+    """Return the log energy of a sound in bands that are equally wide on the mel scale.
+
+    Parameters
+    ----------
+    sound : samples (time,). sampling_rate : Hz.
+    n_bands : number of triangular bands between `low` and `high` Hz (by default half the sampling rate).
+    window, time_step : length of a window and distance of two, s.
+
+    Returns
+    -------
+    array (time, band), natural logarithm, floored at 1e-8 of full scale; a sound shorter than a window gives one step.
+
+    Raises
+    ------
+    InputError : no samples, or samples that are no finite numbers.
+
+    The scale is that of https://doi.org/10.1121/1.1915893 as 2595 log10(1 + f / 700).
+
+    Examples
+    --------
+    >>> mel_spectrogram(np.sin(np.arange(8000) / 3), 8000.0).shape
+    (98, 40)
+    """
+    sound = np.asarray(sound, dtype=float)
+    if sound.ndim != 1 or not len(sound) or not np.isfinite(sound).all():
+        raise InputError(f"mel_spectrogram: finite samples (time,) asked, found shape {sound.shape}.")
+    length, step = round(window * sampling_rate), round(time_step * sampling_rate)
+    padded = np.pad(sound, (0, max(0, length - len(sound))))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::step]
+    n_fft = 1 << (length - 1).bit_length()
+    power = np.abs(np.fft.rfft(frames * scipy.signal.get_window("hann", length), n_fft)) ** 2 / length
+    return np.log(power @ _bands(n_bands, n_fft, sampling_rate, low, high or sampling_rate / 2) + 1e-8)
+
+
+def load_spoken_digits(
+    split: str = "train", *, n_bands: int = 40, time_step: float = 10e-3, duration: float = 0.8
+) -> xr.DataArray:
+    """Return the free spoken digits as spectrograms: 10 digits by 6 speakers, 50 times each.
+
+    https://doi.org/10.5281/zenodo.1342401
+
+    Parameters
+    ----------
+    split : "train" (2700 recordings) or "test" (300, the official ones: numbers 0 to 4 of each speaker and digit).
+    n_bands, time_step : as for :func:`mel_spectrogram`. duration : s; longer sounds are cut, shorter ones filled.
+
+    Returns
+    -------
+    stimuli (stimulus, time, unit), each sound scaled to mean 0 and standard deviation 1 over time and bands and its
+    filling 0, with ``category`` and ``speaker``.
+
+    Raises
+    ------
+    InputError : unknown split.
+    StorageError : the file is not in the folder ``fsdd`` of the data folder.
+    """
+    if split not in ("train", "test"):
+        raise InputError(f"load_spoken_digits: unknown split {split!r}; known: train, test.")
+    folder = storage.data_folder()
+    path = folder / "fsdd" / FSDD_FILE if folder else None
+    if path is None or not path.is_file():
+        raise storage.StorageError(
+            f"load_spoken_digits: put {FSDD_FILE} (arrays samples, lengths, label, speaker, index) into the folder fsdd "
+            f"of the data folder and name that in {storage.DATA_FOLDER_VARIABLE}; the recordings come from {FSDD_HOME}"
+        )
+    packed = storage.read_npz(path)
+    ends = np.cumsum(packed["lengths"])
+    chosen = np.flatnonzero((packed["index"] < 5) == (split == "test"))
+    n_steps = round(duration / time_step)
+    values = np.zeros((len(chosen), n_steps, n_bands), dtype=np.float32)
+    for row, k in enumerate(chosen):
+        sound = packed["samples"][ends[k] - packed["lengths"][k] : ends[k]] / 32768
+        bands = mel_spectrogram(sound, FSDD_RATE, n_bands=n_bands, time_step=time_step)[:n_steps]
+        values[row, : len(bands)] = (bands - bands.mean()) / bands.std()
+    return as_stimuli(
+        values,
+        dims=("stimulus", "time", "unit"),
+        ids=[f"{packed['label'][k]}_{packed['speaker'][k]}_{packed['index'][k]:02d}" for k in chosen],
+        coords={"category": packed["label"][chosen].astype(str), "speaker": packed["speaker"][chosen]},
+        time_step=time_step,
+    )
+
+
+def _bands(n: int, n_fft: int, rate: float, low: float, high: float) -> np.ndarray:
+    """Return triangular filters (frequency, band)."""
+    edges = 700 * (10 ** (np.linspace(*(2595 * np.log10(1 + np.array([low, high]) / 700)), n + 2) / 2595) - 1)
+    f = np.fft.rfftfreq(n_fft, 1 / rate)[:, None]
+    left, middle, right = edges[:-2], edges[1:-1], edges[2:]
+    return np.clip(np.minimum((f - left) / (middle - left), (right - f) / (right - middle)), 0, None)
