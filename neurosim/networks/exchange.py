@@ -18,7 +18,13 @@ from torch import nn
 
 from neurosim.networks.recording import layer_label
 from neurosim.networks.spiking.layers import SpikingLayer
-from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters, to_metadata
+from neurosim.parameters import (
+    DiscreteAdaptiveLIFParameters,
+    DiscreteLIFParameters,
+    DiscreteParameters,
+    DiscreteSynapticParameters,
+    to_metadata,
+)
 from neurosim.schema import InputError
 
 SKIPPED = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
@@ -79,12 +85,12 @@ def spiking_layers(network: nn.Module, example: torch.Tensor | None = None) -> l
     """Return (name, module) of the layers of a spiking network in the order in which the signal reaches them."""
     if hasattr(network, "chain"):
         return network.chain()  # type: ignore[operator]
-    inside = [m for m in network.modules() if isinstance(m, snn.RLeaky)]
+    inside = [m for m in network.modules() if isinstance(m, snn.RLeaky | SpikingLayer)]
     hidden = {id(part) for neuron in inside for part in neuron.modules() if part is not neuron}
     leaves = [
         (n, m)
         for n, m in network.named_modules()
-        if n and id(m) not in hidden and (not list(m.children()) or isinstance(m, snn.RLeaky))
+        if n and id(m) not in hidden and (not list(m.children()) or isinstance(m, snn.RLeaky | SpikingLayer))
     ]
     if example is None:
         return leaves
@@ -193,7 +199,7 @@ class _Builder:
         before.bias = (before.bias - mean) * scale + (0.0 if module.bias is None else _array(module.bias))
 
     def _add_neuron(self, label: str, name: str, module: nn.Module) -> None:
-        record, exact = (module.neuron, {}) if isinstance(module, SpikingLayer) else _record_of(name, module, self.dt)
+        record, exact = of_layer(name, module) if isinstance(module, SpikingLayer) else record_of(name, module, self.dt)
         n = int(np.prod(self.shape))
         exact = {k: np.broadcast_to(v, (n,)).tolist() for k, v in exact.items()}
         threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
@@ -211,11 +217,11 @@ class _Builder:
         else:
             node = nir.IF(r=np.ones(n), **{k: v for k, v in common.items() if k != "v_leak"})
         self._put(label, node)
-        if isinstance(module, snn.RLeaky):
-            self._add_recurrence(label, module)
+        inner = getattr(module, "recurrent", None)
+        if inner is not None:
+            self._add_recurrence(label, inner)
 
-    def _add_recurrence(self, label: str, module: snn.RLeaky) -> None:
-        inner = module.recurrent
+    def _add_recurrence(self, label: str, inner: nn.Module) -> None:
         back = f"recurrent_{label}"
         if isinstance(inner, nn.Linear):
             bias = np.zeros(inner.out_features) if inner.bias is None else _array(inner.bias)
@@ -230,7 +236,14 @@ class _Builder:
         self.back += [(label, back), (back, label)]
 
 
-def _record_of(
+def of_layer(name: str, layer: SpikingLayer) -> tuple[DiscreteParameters, dict[str, np.ndarray]]:
+    """Return the record of one of our layers, and the numbers that the record cannot hold exactly."""
+    if isinstance(layer.neuron, DiscreteAdaptiveLIFParameters):
+        raise InputError(f"to_nir: layer {name!r} has an adaptive threshold, which NIR does not hold.")
+    return layer.neuron, {k: _array(getattr(layer, f"exact_{k}")).ravel() for k in layer.exact}
+
+
+def record_of(
     name: str, module: nn.Module, dt: float
 ) -> tuple[DiscreteLIFParameters | DiscreteSynapticParameters, dict[str, np.ndarray]]:
     """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly."""

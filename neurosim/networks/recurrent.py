@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,12 @@ from neurosim.networks.specifications import (
     RateRNNSpecification,
 )
 
-ACTIVATIONS = {"relu": torch.relu, "softplus": nn.functional.softplus, "tanh": torch.tanh}
+# activation -> (function, its derivative written by what the function returned)
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "relu": (torch.relu, lambda y: (y > 0).to(y.dtype)),
+    "softplus": (nn.functional.softplus, lambda y: 1 - torch.exp(-y)),
+    "tanh": (torch.tanh, lambda y: 1 - y.square()),
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class LeakyUnits(nn.Module):
         super().__init__()
         self.alpha = specification.dt / specification.tau
         self.noise = specification.noise * math.sqrt(2 / self.alpha)
-        self.activation = ACTIVATIONS[specification.activation]
+        self.activation = specification.activation
         self.input = nn.Linear(n_inputs, specification.n_units)
         self.weights = RecurrentWeights(specification)
 
@@ -125,12 +132,37 @@ class LeakyUnits(nn.Module):
         drive = self.input(sequence)
         if self.noise and self.training:
             drive = drive + self.noise * torch.randn_like(drive)
-        turned = self.weights().T
-        rate, rates = torch.zeros_like(drive[0]), []
-        for now in drive.unbind(0):
-            rate = torch.lerp(rate, self.activation(torch.addmm(now, rate, turned)), self.alpha)
-            rates.append(rate)
-        return torch.stack(rates)
+        return _LeakySequence.apply(drive, self.weights(), self.alpha, self.activation)
+
+
+class _LeakySequence(torch.autograd.Function):
+    """All steps ``r = (1 - alpha) r + alpha f(W r + drive)`` as one node; the gradient of W is one product at the end."""
+
+    @staticmethod
+    def forward(ctx: Any, drive: Tensor, weights: Tensor, alpha: float, activation: str) -> Tensor:
+        function, _ = ACTIVATIONS[activation]
+        turned, rate = weights.T.contiguous(), torch.zeros_like(drive[0])
+        rates, active = torch.empty_like(drive), torch.empty_like(drive)
+        for t, now in enumerate(drive.unbind(0)):
+            active[t] = function(torch.addmm(now, rate, turned))
+            rate = torch.lerp(rate, active[t], alpha, out=rates[t])
+        ctx.save_for_backward(rates, active, weights)
+        ctx.alpha, ctx.activation = alpha, activation
+        return rates
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        rates, active, weights = ctx.saved_tensors
+        _, derivative = ACTIVATIONS[ctx.activation]
+        slopes = derivative(active).mul_(ctx.alpha)
+        to_rate, to_drive = torch.zeros_like(rates[0]), torch.empty_like(rates)
+        for t in reversed(range(len(rates))):
+            to_rate += grads[0][t]
+            torch.mul(to_rate, slopes[t], out=to_drive[t])
+            to_rate = torch.addmm(to_rate, to_drive[t], weights, beta=1 - ctx.alpha)
+        n = rates.shape[-1]
+        to_weights = to_drive[1:].reshape(-1, n).T @ rates[:-1].reshape(-1, n)
+        return to_drive, to_weights, None, None
 
 
 class LeakyRNN(nn.Module):

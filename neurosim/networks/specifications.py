@@ -208,13 +208,16 @@ class SpikingRNNSpecification:
     """Spiking network that reads sequences.
 
     `hidden` sizes; `recurrent`: units of a layer are connected; `spread` of weights at the start, threshold units;
-    `dropout`; the neuron as in SpikingConvNet.
+    `dropout`; `surrogate` and its `slope`; the neuron as in SpikingConvNet. A steep surrogate keeps the gradients of
+    recurrent spikes from exploding.
     """
 
     hidden: tuple[int, ...] = (128,)
     recurrent: bool = True
-    spread: float = 1.0
+    spread: float = 0.6
     dropout: float = 0.0
+    surrogate: Literal["atan", "fast_sigmoid", "sigmoid", "triangular", "straight_through"] = "fast_sigmoid"
+    slope: float = 10.0
     tau_mem: float = 20e-3
     dt: float = 1e-3
     reset: Reset = "subtract"

@@ -15,6 +15,7 @@ from neurosim.networks.specifications import (
     SpikingRNNSpecification,
 )
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.surrogates import Surrogate
 
 
 class SpikingConvNet(nn.Module):
@@ -105,7 +106,8 @@ class SpikingRNN(nn.Module):
         self.linears, self.spikes = nn.ModuleDict(), nn.ModuleDict()
         for i, (before, after) in enumerate(pairwise(sizes), start=1):
             self.linears[f"hidden{i}"] = nn.Linear(before, after)
-            self.spikes[f"hidden{i}"] = SpikingLayer(s.neuron(), n_recurrent=after if s.recurrent else None)
+            n_recurrent, surrogate = after if s.recurrent else None, Surrogate(s.surrogate, s.slope)
+            self.spikes[f"hidden{i}"] = SpikingLayer(s.neuron(), n_recurrent=n_recurrent, surrogate=surrogate)
             _start(self.linears[f"hidden{i}"], self.spikes[f"hidden{i}"], s.spread)
         self.dropout = nn.Dropout(s.dropout)
         self.readout = nn.Linear(sizes[-1], n_categories)

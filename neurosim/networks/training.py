@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from neurosim.networks import distributed
 from neurosim.networks.checkpoint import load_checkpoint, save_checkpoint
-from neurosim.networks.objectives import CrossEntropy, Objective, balanced_weights
+from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.runtime import pick_device, progress_bar, torch_seeded
 from neurosim.schema import InputError, suggest
 
@@ -153,7 +153,8 @@ def train(
     network : module from inputs to logits (batch, category), or to what `objective` takes.
     task : batches, see ``neurosim.tasks``.
     options : epochs, batch size, learning rate, ...
-    objective : what is made small; the cross-entropy of labels, or what the task brings in ``task.objective``.
+    objective : what is made small; by default the cross-entropy of labels, or the squared
+        error of the answers of a cognitive task.
     seed : seed of shuffling and of every random layer.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
     checkpoint : ``.safetensors`` file that is written after every epoch, and from which training goes on if it is
@@ -293,10 +294,10 @@ class _Run:
 
 
 def default_objective(task: Task, options: TrainingOptions) -> Objective:
-    """Return what the task brings as ``objective``, else the cross-entropy of its labels."""
-    own = getattr(task, "objective", None)
-    if own is not None:
-        return own
+    """Return the squared error of a task with a ``judge`` of its answers, else the cross-entropy of labels."""
+    judge = getattr(task, "judge", None)
+    if judge is not None:
+        return SquaredError(judge)
     n = len(task.categories)
     weights = None
     if options.class_weights == "balanced":

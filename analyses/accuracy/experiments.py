@@ -1,0 +1,141 @@
+"""What is trained on what: one function an experiment, from a seed to a network, a task and how it is trained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import xarray as xr
+
+from neurosim.networks import specifications as sp
+from neurosim.networks.architectures import build_network
+from neurosim.networks.training import TrainingOptions
+from neurosim.stimuli.events import load_nmnist
+from neurosim.stimuli.images import load_digits
+from neurosim.stimuli.mnist import load_mnist
+from neurosim.stimuli.sentences import load_sentences
+from neurosim.stimuli.sounds import load_spoken_digits
+from neurosim.tasks.augmentation import chained, dropped_words, pixel_noise, random_crops, random_shifts, random_turns
+from neurosim.tasks.classification import ClassificationTask, classification_task
+
+N_WORDS = 20002
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained, on what, how, and what accuracy was asked for."""
+
+    make: Callable[[], torch.nn.Module]
+    task: ClassificationTask
+    options: TrainingOptions
+
+
+def digits(seed: int) -> ClassificationTask:
+    """Scikit-learn's digits, a fifth held back, moved and turned a little in training."""
+    task = classification_task(load_digits(), seed=seed)
+    return task.with_augmentation(chained(random_turns(12, 0.1), pixel_noise(0.05)))
+
+
+def mnist() -> ClassificationTask:
+    """All of MNIST with its own split, moved and turned a little in training."""
+    task = classification_task(load_mnist("train"), test=load_mnist("test"))
+    return task.with_augmentation(chained(random_turns(10, 0.1), random_crops(2)))
+
+
+def digits_cnn(seed: int) -> Experiment:
+    """A small convolutional network."""
+    return _experiment(sp.ConvNetSpecification((24, 48), 96, dropout=0.3), digits(seed), TrainingOptions(50, 64, 4e-3))
+
+
+def digits_spiking_cnn(seed: int) -> Experiment:
+    """A convolutional network of leaky integrate-and-fire neurons, 12 steps an image."""
+    return _experiment(sp.SpikingConvNetSpecification((24, 48)), digits(seed), TrainingOptions(40, 64, 5e-3))
+
+
+def digits_rnn(seed: int) -> Experiment:
+    """A leaky rate network that reads row by row."""
+    return _experiment(sp.RateRNNSpecification(128), digits(seed), TrainingOptions(60, 64, 4e-3))
+
+
+def mnist_cnn(seed: int) -> Experiment:
+    """Two blocks of two convolutions."""
+    network = sp.ConvNetSpecification((24, 48), 128, convolutions=2, dropout=0.4)
+    return _experiment(network, mnist(), TrainingOptions(14, 128, 4e-3))
+
+
+def mnist_spiking_cnn(seed: int) -> Experiment:
+    """Two convolutions of leaky integrate-and-fire neurons, 6 steps an image."""
+    network = sp.SpikingConvNetSpecification((16, 40), n_steps=6, dropout=0.2, tau_mem=4e-3)
+    return _experiment(network, mnist(), TrainingOptions(10, 128, 5e-3))
+
+
+def spoken_digits_spiking_rnn(seed: int) -> Experiment:
+    """A recurrent network of adaptive integrate-and-fire neurons that hears 40 bands in steps of 10 ms."""
+    task = classification_task(load_spoken_digits("train"), test=load_spoken_digits("test"))
+    task = task.with_augmentation(chained(random_shifts(6), pixel_noise(0.2)))
+    network = sp.SpikingRNNSpecification(
+        (256,), dropout=0.2, dt=10e-3, tau_mem=50e-3, kind="adaptive", tau_threshold=300e-3, rise=0.1
+    )
+    return _experiment(network, task, TrainingOptions(20, 64, 2e-3))
+
+
+def reviews(seed: int) -> ClassificationTask:
+    """Movie reviews (MR), a tenth held back."""
+    return classification_task(load_sentences("mr", n_words=40), test_fraction=0.1, seed=seed)
+
+
+def reviews_lstm(seed: int) -> Experiment:
+    """A bidirectional LSTM with vectors of words learned from nothing."""
+    network = sp.LSTMSpecification(
+        100, bidirectional=True, n_words=N_WORDS, n_embedding=150, pooling="max", dropout=0.5
+    )
+    task = reviews(seed).with_augmentation(dropped_words(0.1))
+    return _experiment(network, task, TrainingOptions(8, 64, 3e-3, weight_decay=1e-5))
+
+
+def reviews_transformer(seed: int) -> Experiment:
+    """A transformer trained from nothing."""
+    network = sp.TransformerSpecification(96, 4, 2, 192, n_words=N_WORDS, dropout=0.4)
+    task = reviews(seed).with_augmentation(dropped_words(0.1))
+    return _experiment(network, task, TrainingOptions(10, 64, 1.5e-3, optimizer="adamw", weight_decay=1e-2))
+
+
+def nmnist_spiking_cnn(seed: int) -> Experiment:
+    """Events of a moving camera, 900 recordings for training, to convolutions of integrate-and-fire neurons."""
+    events = load_nmnist(n_steps=15).isel(y=slice(0, 34), x=slice(0, 34))
+    task = classification_task(events, test_fraction=0.1, seed=seed).with_augmentation(_moved_events)
+    network = sp.SpikingConvNetSpecification((16, 32, 48), dropout=0.3, tau_mem=60e-3, dt=20e-3)
+    return _experiment(network, task, TrainingOptions(50, 32, 4e-3))
+
+
+EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
+    "digits, CNN": (0.985, 5, digits_cnn),
+    "digits, spiking CNN": (0.98, 5, digits_spiking_cnn),
+    "digits, RNN": (0.97, 5, digits_rnn),
+    "MNIST, CNN": (0.994, 1, mnist_cnn),
+    "MNIST, spiking CNN": (0.99, 1, mnist_spiking_cnn),
+    "spoken digits, spiking RNN": (0.90, 3, spoken_digits_spiking_rnn),
+    "N-MNIST, spiking CNN": (0.93, 3, nmnist_spiking_cnn),
+    "movie reviews, LSTM": (0.75, 3, reviews_lstm),
+    "movie reviews, transformer": (0.73, 3, reviews_transformer),
+}
+
+
+def _experiment(specification: sp.NetworkSpecification, task: ClassificationTask, options: TrainingOptions) -> Experiment:
+    return Experiment(
+        lambda: build_network(specification, task.image_shape, len(task.categories)), task, options
+    )
+
+
+def _moved_events(events, rng):
+    turned = random_turns(10, 0.1)(random_crops(3)(events.reshape(len(events), -1, *events.shape[-2:]), rng), rng)
+    return (turned > 0.5).astype(events.dtype).reshape(events.shape)
+
+
+def n_parameters(network: torch.nn.Module) -> int:
+    """Return how many numbers were learned."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def summary(rows: list[dict[str, float]]) -> xr.Dataset:
+    """Return the accuracies over seeds with the mean and its 95 % interval (t, where there are several)."""
+    raise NotImplementedError

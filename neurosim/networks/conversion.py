@@ -1,0 +1,171 @@
+"""Networks of snnTorch and ours are the same networks: layers of one turned into layers of the other, weights and all."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import snntorch as snn
+import torch
+from snntorch import surrogate as theirs
+from torch import Tensor, nn
+
+from neurosim.networks.exchange import is_neuron, record_of, spiking_layers
+from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.surrogates import Surrogate
+from neurosim.networks.stepwise import OverTime
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteSynapticParameters
+from neurosim.schema import InputError
+
+
+class SpikingSequence(nn.Module):
+    """Layers and spiking neurons one after another, each over the whole sequence (time, batch, ...).
+
+    Layers that know no time are shown all steps at once.
+
+    Parameters
+    ----------
+    layers : in order. n_steps : steps that an input without time is shown; none: inputs have a time axis.
+    time_step : s.
+
+    Examples
+    --------
+    >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> net = SpikingSequence([nn.Linear(4, 3), SpikingLayer(DiscreteLIFParameters())])
+    >>> net(torch.ones(5, 2, 4)).shape
+    torch.Size([5, 2, 3])
+    """
+
+    def __init__(self, layers: list[nn.Module], *, n_steps: int | None = None, time_step: float = 1e-3) -> None:
+        super().__init__()
+        self.network = nn.Sequential(*layers)
+        self.shown_steps, self.time_step = n_steps, time_step
+        self.recorded = tuple(f"network.{k}" for k, m in enumerate(layers) if isinstance(m, SpikingLayer))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the output of the last layer in every step, (time, batch, ...)."""
+        activity = inputs if self.shown_steps is None else inputs.expand(self.shown_steps, *inputs.shape)
+        for layer in self.network:
+            if isinstance(layer, SpikingLayer | nn.Linear):
+                activity = layer(activity)
+            else:
+                activity = layer(activity.flatten(0, 1)).unflatten(0, activity.shape[:2])
+        return activity
+
+    def chain(self) -> list[tuple[str, nn.Module]]:
+        """Return (name, module) of all layers in the order in which the signal reaches them."""
+        return [(f"network.{name}", module) for name, module in self.network.named_children()]
+
+
+def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None = None) -> SpikingSequence:
+    """Return a sequence of snnTorch neurons and other layers as ours, with copies of all weights: the same spikes.
+
+    Parameters
+    ----------
+    network : ``nn.Sequential`` with ``snn.Leaky``, ``snn.RLeaky`` or ``snn.Synaptic`` neurons, or one such neuron.
+    dt : duration of a step, s; snnTorch has none of its own. n_steps : steps an input without time is shown.
+
+    Raises
+    ------
+    InputError : a neuron or an option of it that ours do not have.
+    """
+    layers = [network] if is_neuron(network) else _flat(network)
+    return SpikingSequence([_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for m in layers],
+                           n_steps=n_steps, time_step=dt)  # fmt: skip
+
+
+def to_snntorch(network: nn.Module) -> OverTime:
+    """Return one of our spiking networks as a sequence of snnTorch neurons, with copies of all weights.
+
+    Raises
+    ------
+    InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset.
+    """
+    layers = [("layer", network)] if isinstance(network, SpikingLayer) else spiking_layers(network)
+    if not any(isinstance(m, SpikingLayer) for _, m in layers):
+        raise InputError(f"to_snntorch: {type(network).__name__} holds no SpikingLayer.")
+    found = [_to_neuron(n, m) if isinstance(m, SpikingLayer) else copy.deepcopy(m) for n, m in layers]
+    shown = getattr(network, "shown_steps", None)
+    if shown is None and getattr(network, "input_kind", "") == "current":
+        shown = getattr(network, "n_steps", None)
+    step = float(getattr(network, "time_step", 1e-3))
+    return OverTime(nn.Sequential(*found), n_steps=shown, time_step=step)
+
+
+def _flat(network: nn.Module) -> list[nn.Module]:
+    if not isinstance(network, nn.Sequential):
+        raise InputError(f"from_snntorch: an nn.Sequential is asked, found {type(network).__name__}.")
+    return [inner for m in network for inner in (_flat(m) if isinstance(m, nn.Sequential) else [m])]
+
+
+def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
+    record, exact = record_of(type(module).__name__, module, dt)
+    tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()}
+    inner = getattr(module, "recurrent", None)
+    if inner is not None and not isinstance(inner, nn.Linear) and not hasattr(inner, "V"):
+        raise InputError("from_snntorch: snn.RLeaky with a recurrent convolution is not known; use linear_features.")
+    n = None if inner is None else (inner.out_features if isinstance(inner, nn.Linear) else int(inner.V.numel()))
+    layer = SpikingLayer(record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module))
+    if inner is not None and layer.recurrent is not None:
+        with torch.no_grad():
+            if isinstance(inner, nn.Linear):
+                layer.recurrent.load_state_dict(inner.state_dict())
+            else:
+                layer.recurrent.weight.copy_(torch.diag(inner.V.flatten()))
+                layer.recurrent.bias.zero_()
+    return layer
+
+
+def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
+    p, c = layer.neuron, layer.coefficients
+    if isinstance(p, DiscreteAdaptiveLIFParameters):
+        raise InputError(f"to_snntorch: layer {name!r} has an adaptive threshold, which snnTorch neurons do not have.")
+    clears = isinstance(p, DiscreteSynapticParameters) or layer.recurrent is not None
+    resets = {"subtract": "subtract", "none": "none", ("clear" if clears else "zero"): "zero"}
+    if p.reset not in resets:
+        raise InputError(f"to_snntorch: layer {name!r} has the reset {p.reset!r}, which snnTorch has not for it.")
+    options = {
+        "threshold": c.threshold,
+        "reset_mechanism": resets[p.reset],
+        "spike_grad": _to_surrogate(layer.surrogate),
+    }
+    if isinstance(p, DiscreteSynapticParameters):
+        return snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
+    if layer.recurrent is None:
+        return snn.Leaky(beta=c.beta, **options)
+    neuron = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
+    neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
+    return neuron
+
+
+def _to_surrogate(surrogate: Surrogate) -> object:
+    makers = {
+        "atan": lambda k: theirs.atan(alpha=k),
+        "fast_sigmoid": lambda k: theirs.fast_sigmoid(slope=k),
+        "sigmoid": lambda k: theirs.sigmoid(slope=k),
+        "straight_through": lambda k: theirs.straight_through_estimator(),
+    }
+    if surrogate.name not in makers:
+        raise InputError(f"to_snntorch: the surrogate {surrogate.name!r} is another one in snnTorch.")
+    return makers[surrogate.name](surrogate.slope)
+
+
+def _surrogate_of(module: nn.Module) -> Surrogate:
+    """Return the surrogate of a snnTorch neuron, found by its gradient; the default where it is none of ours."""
+    x = torch.tensor([0.0, 0.05, 0.3], requires_grad=True)
+    found = torch.autograd.grad(module.spike_grad(x).sum(), x)[0]  # type: ignore[operator]
+    at_zero = float(found[0])
+    for surrogate in (
+        Surrogate("atan", 2 * at_zero),
+        Surrogate("sigmoid", 4 * at_zero),
+        Surrogate("straight_through"),
+        *(Surrogate("fast_sigmoid", k) for k in _fast_slopes(found)),
+    ):
+        if torch.allclose(surrogate.derivative(x.detach()), found, rtol=1e-4, atol=1e-7):
+            return surrogate
+    raise InputError("from_snntorch: the surrogate gradient of a neuron is none of ours; pass a standard one.")
+
+
+def _fast_slopes(found: Tensor) -> list[float]:
+    slope = float((found[1].clamp(min=1e-12) ** -0.5 - 1) / 0.05)
+    return [slope] if slope > 0 else []

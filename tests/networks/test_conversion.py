@@ -1,0 +1,85 @@
+"""snnTorch networks become ours and ours become snnTorch's, spike for spike, and come back the same."""
+
+import pytest
+import snntorch as snn
+import torch
+from snntorch import surrogate
+from torch import nn
+
+from neurosim.networks.architectures import build_network
+from neurosim.networks.conversion import from_snntorch, to_snntorch
+from neurosim.networks.exchange import to_nir
+from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
+from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.surrogates import Surrogate
+from neurosim.networks.stepwise import OverTime
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters
+from neurosim.schema import InputError
+
+NEURONS = {
+    "Leaky": lambda n: snn.Leaky(0.9),
+    "Leaky zero": lambda n: snn.Leaky(0.8, reset_mechanism="zero", spike_grad=surrogate.fast_sigmoid(slope=10)),
+    "Leaky, a beta and threshold a unit": lambda n: snn.Leaky(torch.rand(n), threshold=0.5 + torch.rand(n)),
+    "Synaptic": lambda n: snn.Synaptic(0.7, 0.8, spike_grad=surrogate.atan(alpha=3.0)),
+    "Synaptic zero": lambda n: snn.Synaptic(0.7, 0.8, reset_mechanism="zero"),
+    "RLeaky": lambda n: snn.RLeaky(0.9, linear_features=n),
+    "RLeaky zero": lambda n: snn.RLeaky(0.9, linear_features=n, reset_mechanism="zero"),
+    "RLeaky one to one": lambda n: snn.RLeaky(0.9, V=0.3 * torch.rand(n), all_to_all=False),
+    "Leaky none": lambda n: snn.Leaky(0.5, reset_mechanism="none"),
+}
+
+
+@pytest.mark.parametrize("name", list(NEURONS))
+def test_networks_go_and_come_back_spike_for_spike(name):
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Linear(8, 12), NEURONS[name](12), nn.Linear(12, 6), NEURONS[name](6))
+    sequence = 3 * torch.rand(30, 4, 8)
+    theirs = OverTime(network)(sequence)
+    ours = from_snntorch(network)
+    assert theirs.sum() > 0 and torch.equal(ours(sequence), theirs)
+    if name != "Leaky, a beta and threshold a unit":
+        assert torch.equal(to_snntorch(ours)(sequence), theirs)
+    if "zero" not in name:
+        torch.testing.assert_close(*(_gradient(n, sequence) for n in (OverTime(network), ours)), atol=1e-5, rtol=1e-4)
+
+
+def _gradient(network, sequence):
+    network.zero_grad()
+    network(sequence).sum().backward()
+    return next(network.parameters()).grad.clone()
+
+
+def test_convolutional_networks_of_ours_become_snntorch():
+    torch.manual_seed(0)
+    network = build_network(SpikingConvNetSpecification((4, 6), n_steps=5), (8, 8), 3).eval()
+    images = torch.rand(4, 1, 8, 8)
+    peer = to_snntorch(network).eval()
+    torch.testing.assert_close(peer(images).mean(0) * 5**0.5, network(images), atol=1e-5, rtol=1e-5)
+
+
+def test_recurrent_layers_reach_nir():
+    torch.manual_seed(0)
+    ours = from_snntorch(nn.Sequential(nn.Linear(8, 5), snn.RLeaky(0.9, linear_features=5)))
+    graph = to_nir(ours)
+    assert any(name.startswith("recurrent") for name in graph.nodes)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: from_snntorch(nn.Linear(2, 2)), "nn.Sequential is asked"),
+        (lambda: from_snntorch(snn.Leaky(0.9, inhibition=True)), "inhibition"),
+        (lambda: from_snntorch(snn.Alpha(0.9, 0.8)), "Alpha"),
+        (lambda: to_snntorch(SpikingLayer(DiscreteAdaptiveLIFParameters())), "adaptive threshold"),
+        (lambda: to_snntorch(SpikingLayer(DiscreteLIFParameters(reset="clear"))), "reset 'clear'"),
+        (lambda: to_snntorch(SpikingLayer(DiscreteLIFParameters(), surrogate=Surrogate("triangular"))), "another one"),
+        (lambda: to_snntorch(nn.Linear(2, 2)), "no SpikingLayer"),
+        (
+            lambda: to_nir(build_network(SpikingMLPSpecification((4,), kind="adaptive"), (2, 2), 2)),
+            "NIR does not hold",
+        ),
+    ],
+)
+def test_what_has_no_twin_is_refused_by_name(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
