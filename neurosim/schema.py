@@ -41,7 +41,7 @@ class SchemaError(InputError):
     """An array does not have the dims, labels or values that its place asks for."""
 
 
-PerturbationKind = Literal["lesion", "silence", "stimulate", "noise"]
+PerturbationKind = Literal["lesion", "silence", "clamp", "stimulate", "noise"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Perturbation:
     Parameters
     ----------
     kind : "lesion" takes the units away, with all their connections; "silence" keeps them, but they send nothing;
-        "stimulate" adds `amount` to their input in every step; "noise" adds Gaussian noise of that standard deviation.
+        "clamp" holds what they send at `amount` in every step (networks only); "stimulate" adds `amount` to their input
+        in every step; "noise" adds Gaussian noise of that standard deviation.
     layer : layer or population.
     units : indices in the layer, a fraction of it that is drawn at random, or None for all.
     amount : in units of what brings a resting neuron to threshold; for units that do not spike, of their activity.

@@ -157,6 +157,37 @@ def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
     write_bytes(path, bytes(plain.to_netcdf(engine="h5netcdf", encoding=encoding)))
 
 
+@contextlib.contextmanager
+def growing_array(
+    path: Path, labels: xr.Dataset, name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: np.dtype, rows: int
+) -> Iterator[Callable[[int, np.ndarray], None]]:
+    """Give a function (first row, values) that writes rows of an array into a netCDF-4 file, which appears when all is
+    written: for arrays larger than memory.
+
+    Parameters
+    ----------
+    path : file. labels : coordinates and attributes that go with the array. name, dims, shape, dtype : of the array.
+    rows : rows written at once, the chunk of the file.
+    """
+    import h5netcdf
+
+    plain = labels.copy()
+    plain.attrs = {k: _plain_attribute(v) for k, v in labels.attrs.items()}
+    with atomic_file(path) as temporary:
+        plain.to_netcdf(temporary, engine="h5netcdf")
+        with h5netcdf.File(temporary, "a") as file:
+            for dim, size in zip(dims, shape, strict=True):
+                if dim not in file.dimensions:
+                    file.dimensions[dim] = size
+            chunk = (min(rows, shape[0]), *shape[1:])
+            variable = file.create_variable(name, dims, dtype, chunks=chunk, fletcher32=True)
+
+            def put(start: int, values: np.ndarray) -> None:
+                variable[start : start + len(values)] = values
+
+            yield put
+
+
 def write_table(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
     """Write labelled arrays as one CSV table, numbers in 10 digits.
 

@@ -9,7 +9,7 @@ import numpy as np
 from neurosim.biophysics.calibration import rheobase
 from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights, scaled
 from neurosim.biophysics.dynamics import constants_of
-from neurosim.schema import Perturbation
+from neurosim.schema import InputError, Perturbation
 
 
 def perturb_circuit(circuit: Circuit, perturbation: Perturbation) -> Circuit:
@@ -22,7 +22,7 @@ def perturb_circuit(circuit: Circuit, perturbation: Perturbation) -> Circuit:
 
     Raises
     ------
-    InputError : no such population or unit.
+    InputError : no such population or unit, or "clamp".
 
     Examples
     --------
@@ -33,6 +33,8 @@ def perturb_circuit(circuit: Circuit, perturbation: Perturbation) -> Circuit:
     >>> perturb_circuit(circuit, Perturbation("lesion", "out", [1])).projections[0].weights
     array([[1., 0.]])
     """
+    if perturbation.kind == "clamp":
+        raise InputError("perturb_circuit: 'clamp' is for networks; neurons of a circuit are silenced or stimulated.")
     population = circuit.population(perturbation.layer)
     chosen = perturbation.chosen(population.size)
     if perturbation.kind in ("lesion", "silence"):

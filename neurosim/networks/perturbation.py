@@ -1,4 +1,4 @@
-"""Experiments on networks: lesion, silence, stimulate and noise, in the words of ``schema.Perturbation``."""
+"""Experiments on networks: lesion, silence, clamp, stimulate and noise, in the words of ``schema.Perturbation``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurosim.schema import Perturbation
 
 @contextlib.contextmanager
 def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Module]:
-    """Run a network with some of its units lesioned, silenced, stimulated or made noisy, inside the block only.
+    """Run a network with some of its units lesioned, silenced, clamped, stimulated or made noisy, inside the block only.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
         changed = flat.clone()
         if perturbation.kind in ("lesion", "silence"):
             changed[..., places] = 0.0
+        elif perturbation.kind == "clamp":
+            changed[..., places] = perturbation.amount
         else:
             amount = perturbation.amount * (_threshold(module) if is_spiking else 1.0)
             shape = (*flat.shape[:-1], len(places))

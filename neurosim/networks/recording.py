@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +14,7 @@ from torch import Tensor, nn
 
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.stepwise import reset_neurons
+from neurosim.networks.streaming import Plan, stream_responses
 from neurosim.runtime import pick_device, track
 from neurosim.schema import InputError, as_responses, suggest
 
@@ -23,6 +27,8 @@ def record_responses(
     batch_size: int = 128,
     device: str = "auto",
     double: bool = False,
+    out: str | Path | None = None,
+    memory: int = 2**33,
     progress: bool = True,
 ) -> xr.DataArray:
     """Show `stimuli` to a network and record the output of its layers.
@@ -34,11 +40,14 @@ def record_responses(
     ----------
     network : module; it is run in evaluation mode, its weights are left as they are.
     stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit).
-    layers : names of modules as in ``network.named_modules()``; by default those the network names in
-        ``recorded``, otherwise every leaf module that has parameters.
+    layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"); by default those the network
+        names in ``recorded``, otherwise every leaf module that has parameters.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
     double : compute in float64, as needed to compare spikes one by one.
+    out : netCDF file that responses are streamed to, batch by batch; spikes take one bit each. What is returned is then
+        read from it when it is used.
+    memory : bytes that responses may take when there is no `out`.
 
     Returns
     -------
@@ -47,7 +56,7 @@ def record_responses(
 
     Raises
     ------
-    InputError : unknown layer, a layer that is never reached, layers with and without time mixed.
+    InputError : unknown layer, a layer that is never reached, layers with and without time mixed, more than `memory`.
 
     Examples
     --------
@@ -57,25 +66,74 @@ def record_responses(
     (4, 3)
     """
     names = layer_names(network, layers)
-    blocks = list(iterate_layers(network, stimuli, names, batch_size, device, double, progress))
-    with_time = [name for name, array in blocks if array.ndim == 3]
-    if with_time and len(with_time) != len(blocks):
-        still = [name for name, _ in blocks if name not in with_time]
+    with _evaluating(network, device, double) as where:
+        first = next(_blocks(network, stimuli[:1], names, 1, where, double))
+        plan = _plan(network, names, first, stimuli)
+        n_bytes = plan.itemsize * plan.n_values
+        if out is None and n_bytes > memory:
+            raise InputError(
+                f"record_responses: the responses take {n_bytes / 2**30:.1f} GiB, more than memory = "
+                f"{memory / 2**30:.1f} GiB; pass out='responses.nc' to stream them to disk, or fewer layers."
+            )
+        blocks = _blocks(network, stimuli, names, batch_size, where, double, progress)
+        if out is not None:
+            return stream_responses(Path(out), plan, ((start, _joined(block)) for start, block in _counted(blocks)))
+        values = np.empty(plan.shape, dtype=plan.dtype)
+        for start, block in _counted(blocks):
+            _fill(values, start, block)
+    return plan.labelled(values)
+
+
+def _plan(network: nn.Module, names: Sequence[str], first: dict[str, np.ndarray], stimuli: xr.DataArray) -> Plan:
+    """Return what the responses will be, from those to the first stimulus."""
+    with_time = [name for name in names if first[name].ndim == 3]
+    if with_time and len(with_time) != len(names):
+        still = [name for name in names if name not in with_time]
         raise InputError(
             f"record_responses: {with_time[:2]} answer over time, {still[:2]} do not; record them apart with layers=."
         )
-    values = np.concatenate([array for _, array in blocks], axis=-1)
-    labels = np.repeat([layer_label(name) for name, _ in blocks], [array.shape[-1] for _, array in blocks])
+    labels = np.repeat([layer_label(name) for name in names], [first[name].shape[-1] for name in names])
     time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
-    quantity = "spike_count" if _is_spiking(network, names) else "activation"
-    return as_responses(
-        values,
-        dims=("stimulus", "time", "unit") if with_time else ("stimulus", "unit"),
+    return Plan(
         stimuli=stimuli,
-        coords={"layer": ("unit", labels)},
-        quantity=quantity,
+        layer=labels,
+        n_time=first[names[0]].shape[1] if with_time else None,
+        dtype=np.result_type(*(a.dtype for a in first.values())),
+        quantity="spike_count" if _is_spiking(network, names) else "activation",
         time_step=time_step if with_time else None,
     )
+
+
+def _counted(blocks: Iterator[dict[str, np.ndarray]]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    start = 0
+    for block in blocks:
+        yield start, block
+        start += len(next(iter(block.values())))
+
+
+def _joined(block: dict[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate(list(block.values()), axis=-1)
+
+
+def _fill(values: np.ndarray, start: int, block: dict[str, np.ndarray]) -> None:
+    unit = 0
+    for array in block.values():
+        values[start : start + len(array), ..., unit : unit + array.shape[-1]] = array
+        unit += array.shape[-1]
+
+
+@contextlib.contextmanager
+def _evaluating(network: nn.Module, device: str, double: bool) -> Iterator[str]:
+    """Put a network on its device, in evaluation, in float64 where asked; back as it was afterwards."""
+    where = pick_device(device)
+    was_training, dtype = network.training, next((p.dtype for p in network.parameters()), torch.float32)
+    network.to(where).eval()
+    if double:
+        network.double()
+    try:
+        yield where
+    finally:
+        network.to(dtype).train(was_training)
 
 
 def record_neurons(
@@ -154,7 +212,7 @@ def _cast_inputs(network: nn.Module) -> list[object]:
     """Let layers with weights take inputs of any precision: snnTorch's spikes are float32 in float64 networks too."""
 
     def cast(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(i.to(module.weight.dtype) for i in inputs)  # type: ignore[arg-type]
+        return tuple(i.to(module.weight.dtype) if i.is_floating_point() else i for i in inputs)  # type: ignore[arg-type]
 
     weighted = [m for m in network.modules() if isinstance(getattr(m, "weight", None), Tensor)]
     return [m.register_forward_pre_hook(cast) for m in weighted]
@@ -180,19 +238,12 @@ def iterate_layers(
     The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
     """
     names = layer_names(network, layers)
-    where = pick_device(device)
-    was_training, dtype = network.training, next((p.dtype for p in network.parameters()), torch.float32)
-    network.to(where).eval()
-    if double:
-        network.double()
-    try:
-        sizes = {n: a.nbytes for n, a in _run(network, stimuli[:1], names, 1, where, double, False).items()}
+    with _evaluating(network, device, double) as where:
+        sizes = {n: a.nbytes for n, a in next(_blocks(network, stimuli[:1], names, 1, where, double)).items()}
         for group in _groups(names, {n: s * stimuli.sizes["stimulus"] for n, s in sizes.items()}, memory):
-            arrays = _run(network, stimuli, group, batch_size, where, double, progress)
+            parts = list(_blocks(network, stimuli, group, batch_size, where, double, progress))
             for name in group:
-                yield name, arrays.pop(name)
-    finally:
-        network.to(dtype).train(was_training)
+                yield name, np.concatenate([part.pop(name) for part in parts])
 
 
 def predict(
@@ -210,18 +261,18 @@ def predict(
     return torch.cat(logits).argmax(1).cpu().numpy()
 
 
-def _run(
+def _blocks(
     network: nn.Module,
     stimuli: xr.DataArray,
     names: Sequence[str],
     batch_size: int,
     device: str,
     double: bool,
-    progress: bool,
-) -> dict[str, np.ndarray]:
+    progress: bool = False,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield what every layer answers to each batch, (stimulus, [time,] unit)."""
     modules = dict(network.named_modules())
     seen: dict[str, list[Tensor]] = {}
-    done: dict[str, list[np.ndarray]] = {n: [] for n in names}
 
     def keep(name: str) -> object:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -234,21 +285,18 @@ def _run(
 
     handles = [keep(name) for name in names] + _cast_inputs(network)
     try:
-        starts = track(_starts(stimuli, batch_size), f"recording {type(network).__name__}", progress=progress)
-        with torch.no_grad():
-            for start in starts:
-                seen.clear()
+        for start in track(_starts(stimuli, batch_size), f"recording {type(network).__name__}", progress=progress):
+            seen.clear()
+            with torch.no_grad():
                 reset_neurons(network)
                 network(_batch(stimuli, start, batch_size, device, double))
-                missing = [n for n in names if n not in seen]
-                if missing:
-                    raise InputError(f"record_responses: layer {missing[0]!r} is never reached by the stimuli.")
-                for name in names:
-                    done[name].append(_stimulus_first(seen[name], modules[name]))
+            missing = [n for n in names if n not in seen]
+            if missing:
+                raise InputError(f"record_responses: layer {missing[0]!r} is never reached by the stimuli.")
+            yield {name: _stimulus_first(seen[name], modules[name]) for name in names}
     finally:
         for handle in handles:
             handle.remove()  # type: ignore[attr-defined]
-    return {n: np.concatenate(parts) for n, parts in done.items()}
 
 
 def _stimulus_first(outputs: list[Tensor], module: nn.Module) -> np.ndarray:
@@ -263,7 +311,7 @@ def _stimulus_first(outputs: list[Tensor], module: nn.Module) -> np.ndarray:
 
 
 def _batch(stimuli: xr.DataArray, start: int, size: int, device: str, double: bool) -> Tensor:
-    values = np.ascontiguousarray(stimuli.values[start : start + size])
+    values = np.ascontiguousarray(stimuli.isel(stimulus=slice(start, start + size)).values)
     tensor = torch.from_numpy(values).to(device, torch.float64 if double else torch.float32)
     return tensor.transpose(0, 1) if "time" in stimuli.dims else tensor
 
@@ -281,14 +329,22 @@ def layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
     if not layers:
         raise InputError(f"record_responses: {type(network).__name__} has no layer with parameters; pass layers=.")
     short = {layer_label(n): n for n in getattr(network, "recorded", ())}
+    found: list[str] = []
     for name in layers:
+        if set(name) & set("*?["):
+            fitting = [n for n in modules if fnmatch.fnmatchcase(n, name) or fnmatch.fnmatchcase(layer_label(n), name)]
+            if not fitting:
+                raise InputError(f"record_responses: no layer of {type(network).__name__} is named like {name!r}.")
+            found += [n for n in fitting if n not in found]
+            continue
         if name not in modules and name not in short:
             known = ", ".join(list(short) or list(modules))
             raise InputError(
                 f"record_responses: no layer {name!r} in {type(network).__name__}. Layers: {known}."
                 f"{suggest(name, [*modules, *short])}"
             )
-    return [short.get(n, n) for n in layers]
+        found.append(short.get(name, name))
+    return found
 
 
 def layer_label(name: str) -> str:

@@ -104,7 +104,12 @@ class TrainingOptions:
                 raise InputError(
                     f"TrainingOptions: {name} = {value!r}; known: {', '.join(known)}.{suggest(str(value), known)}"
                 )
-        if self.clip <= 0 or self.weight_decay < 0 or not 0 <= self.label_smoothing < 1 or (self.patience or 1) < 1:
+        if (
+            self.clip <= 0
+            or self.weight_decay < 0
+            or not 0 <= self.label_smoothing < 1
+            or (self.patience is not None and self.patience < 1)
+        ):
             raise InputError(
                 "TrainingOptions: clip > 0, weight_decay >= 0, label_smoothing in 0..1 and patience >= 1 asked, "
                 f"found {self}."

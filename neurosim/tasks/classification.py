@@ -49,6 +49,10 @@ class ClassificationTask:
             raise InputError(f"with_augmentation: mixup = {mixup!r}; a finite number of at least 0 is asked.")
         return replace(self, augment=augment, mixup=mixup)
 
+    def reconstruction(self) -> ReconstructionTask:
+        """Return the task of giving back what is shown, on the same stimuli."""
+        return ReconstructionTask(self)
+
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one stimulus, such as (channel,) y, x."""
@@ -97,6 +101,44 @@ class ClassificationTask:
 
     def _labels(self, stimuli: xr.DataArray) -> np.ndarray:
         return np.searchsorted(np.asarray(self.categories), stimuli["category"].values.astype(str))
+
+
+@dataclass(frozen=True)
+class ReconstructionTask:
+    """Give back what is shown: the stimuli of a classification task, their labels left aside."""
+
+    stimuli: ClassificationTask
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """There are none."""
+        return ()
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one stimulus."""
+        return self.stimuli.image_shape
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether inputs are sequences."""
+        return self.stimuli.is_sequence
+
+    def n_batches(self, batch_size: int) -> int:
+        """Return the number of batches in one pass over the training set."""
+        return self.stimuli.n_batches(batch_size)
+
+    def batches(self, epoch: int, batch_size: int, seed: int, start: int = 0) -> Iterator[Batch]:
+        """Yield (inputs, inputs) of one epoch from batch `start` on."""
+        yield from ((x, x) for x, _ in self.stimuli.batches(epoch, batch_size, seed, start))
+
+    def test_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
+        """Yield (inputs, inputs) of the test set."""
+        yield from ((x, x) for x, _ in self.stimuli.test_batches(batch_size, seed))
+
+    def validation_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
+        """Yield (inputs, inputs) of the validation set."""
+        yield from ((x, x) for x, _ in self.stimuli.validation_batches(batch_size, seed))
 
 
 def classification_task(

@@ -133,7 +133,6 @@ class CognitiveTask:
         table = {name: c for name, c in trials.coords.items() if c.dims == ("stimulus",)}
         return xr.DataArray(right.astype(float), dims="stimulus", coords=table, name="right")
 
-
     def chosen(self, outputs: np.ndarray, trials: xr.Dataset) -> xr.DataArray:
         """Return which choice was strongest at the end of each trial, as an index, with the table of the trials.
 

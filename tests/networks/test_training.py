@@ -1,20 +1,26 @@
 """Training that is killed and resumed ends with the same bits; checkpoints of other trainings are refused."""
 
+import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from neurosim.networks import training
 from neurosim.networks.architectures import build_network
-from neurosim.networks.specifications import ConvNetSpecification
+from neurosim.networks.objectives import balanced_weights
+from neurosim.networks.specifications import ConvNetSpecification, MLPSpecification
 from neurosim.networks.training import TrainingOptions, train, weights_of
+from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError
 from neurosim.stimuli.images import load_digits
-from neurosim.storage import StorageError
+from neurosim.storage import StorageError, read_weights
+from neurosim.tasks.augmentation import chained, pixel_noise, random_crops, random_flips
 from neurosim.tasks.classification import classification_task
 
 CHILD = """
@@ -48,6 +54,239 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
         np.testing.assert_array_equal(value, weights_of(resumed)[name])
     np.testing.assert_array_equal(history.loss.values, again.loss.values)
     assert float(history.test_accuracy) == float(again.test_accuracy)
+
+
+def small_task(**options):
+    return classification_task(load_digits()[:400], seed=1, **options)
+
+
+def small_network(task, seed=0):
+    with torch_seeded(seed):
+        return build_network(MLPSpecification((32,), dropout=0.1), task.image_shape, 10)
+
+
+class Killed(Exception):
+    """Stands for the power that goes out."""
+
+
+@pytest.mark.parametrize("n_written", [1, 4, 5, 9])
+def test_a_training_cut_off_inside_an_epoch_goes_on_to_the_same_bits(tmp_path, monkeypatch, n_written):
+    task = small_task(validation_fraction=0.2)
+    options = TrainingOptions(4, 32, 5e-3, patience=2, schedule="cosine", optimizer="sgd")
+    whole = small_network(task)
+    history = train(whole, task, options, device="cpu", progress=False)
+    path, saved = tmp_path / "run.safetensors", []
+    plain = training.save_checkpoint
+
+    def save(*arguments):
+        plain(*arguments)
+        saved.append(1)
+        if len(saved) == n_written:
+            raise Killed
+
+    monkeypatch.setattr(training, "save_checkpoint", save)
+    with pytest.raises(Killed):
+        train(small_network(task), task, options, device="cpu", checkpoint=path, checkpoint_every=3, progress=False)
+    monkeypatch.setattr(training, "save_checkpoint", plain)
+    resumed = small_network(task, seed=7)
+    again = train(resumed, task, options, device="cpu", checkpoint=path, checkpoint_every=3, progress=False)
+    for name, value in weights_of(whole).items():
+        np.testing.assert_array_equal(value, weights_of(resumed)[name])
+    assert history.identical(again)
+
+
+def test_patience_takes_the_best_weights_back():
+    task = small_task(validation_fraction=0.3, n_per_category=3)
+    network = small_network(task)
+    history = train(network, task, TrainingOptions(60, 16, 3e-2, patience=3, schedule="constant"), progress=False)
+    best = int(history.best_epoch)
+    assert history.sizes["epoch"] == best + 4 < 60
+    assert best == int(history.validation_loss.argmin())
+    network.eval()
+    images, labels = next(task.validation_batches(256, 0))
+    loss = torch.nn.functional.cross_entropy(network(torch.from_numpy(images)), torch.from_numpy(labels))
+    assert float(loss) == pytest.approx(float(history.validation_loss.min()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"precision": "bfloat16"},
+        {"optimizer": "adamw", "weight_decay": 1e-2},
+        {"schedule": "constant"},
+        {"label_smoothing": 0.1},
+        {"class_weights": "balanced"},
+    ],
+)
+def test_every_option_learns(change):
+    task = small_task()
+    network = small_network(task)
+    history = train(network, task, TrainingOptions(15, 32, 5e-3, **change), progress=False)
+    assert float(history.test_accuracy) > 0.7
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+
+
+def test_frozen_layers_stay_and_slow_ones_lag():
+    task = small_task()
+    network = small_network(task)
+    name = replace_head(network, 10)
+    before = weights_of(network)
+    rates = ((f"{name}.*", 1.0), ("*", 0.0))
+    train(network, task, TrainingOptions(2, 32, layer_rates=rates), progress=False)
+    after = weights_of(network)
+    moved = {k: not np.array_equal(before[k], after[k]) for k in before}
+    assert moved == {k: k.startswith(name) for k in before}
+    with pytest.raises(InputError, match="nothing to train"):
+        train(network, task, TrainingOptions(1, layer_rates=(("*", 0.0),)), progress=False)
+    with pytest.raises(InputError, match="is named like 'head"):
+        train(network, task, TrainingOptions(1, layer_rates=(("head*", 0.1),)), progress=False)
+
+
+def test_balanced_weights_make_every_category_count_the_same():
+    labels = torch.tensor([0, 0, 0, 1])
+    weights = torch.tensor(balanced_weights(labels, 2))
+    sums = torch.zeros(2).index_add_(0, labels, weights[labels].float())
+    torch.testing.assert_close(sums, torch.full((2,), 2.0))
+
+
+def test_mixup_and_augmentation_train():
+    task = small_task().with_augmentation(chained(random_crops(1), random_flips(0.0), pixel_noise(0.1)), mixup=0.2)
+    images, labels = next(task.batches(0, 32, 0))
+    assert labels.shape == (32, 10)
+    np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
+    assert float(train(small_network(task), task, TrainingOptions(20, 32, 5e-3), progress=False).test_accuracy) > 0.6
+
+
+RANK = """
+import sys, torch
+from tests.networks.test_training import small_task, trained_without_noise, weights_of
+from neurosim.storage import write_weights
+from pathlib import Path
+network, history = trained_without_noise()
+rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+write_weights(Path(sys.argv[1]) / f"rank{rank}.safetensors", weights_of(network) | {"accuracy": history.accuracy.values})
+"""
+
+
+def trained_without_noise():
+    """No dropout, so that the split of a batch over processes is all that differs."""
+    torch.set_num_threads(1)
+    task = small_task()
+    with torch_seeded(0):
+        network = build_network(MLPSpecification((32,)), task.image_shape, 10).double()
+    task = replace(task, augment=lambda x, rng: x)
+    options = TrainingOptions(2, 50, 5e-3)
+    return network, train(network.float(), task, options, device="cpu", progress=False)
+
+
+def test_two_processes_train_the_network_that_one_trains(tmp_path):
+    script = tmp_path / "rank.py"
+    script.write_text(RANK)
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--standalone",
+        str(script),
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "."},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    alone, history = trained_without_noise()
+    first, second = (read_weights(tmp_path / f"rank{k}.safetensors") for k in (0, 1))
+    for name, value in weights_of(alone).items():
+        np.testing.assert_array_equal(first[name], second[name])
+        np.testing.assert_allclose(first[name], value, atol=2e-5)
+    np.testing.assert_allclose(first["accuracy"], history.accuracy.values)
+
+
+def test_events_are_written_for_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    task = small_task()
+    train(small_network(task), task, TrainingOptions(2, 64), log=tmp_path, progress=False)
+    assert list(tmp_path.glob("events.out.tfevents*"))
+
+
+class Broken:
+    """A task that holds what a user may hand over by mistake."""
+
+    categories, is_sequence = ("a", "b", "c"), False
+
+    def __init__(self, inputs, labels):
+        self.batch = (np.asarray(inputs, dtype=np.float32), np.asarray(labels))
+
+    def n_batches(self, batch_size):
+        return 1
+
+    def batches(self, *_):
+        yield self.batch
+
+    test_batches = validation_batches = batches
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (np.zeros((4, 6)), [0, 1, 2, 3], r"labels lie in 0\.\.2 for 3 categories, found 0\.\.3"),
+        (np.zeros((4, 6)), [0, 1, -1, 2], r"found -1\.\.2"),
+        (np.full((4, 6), np.nan), [0, 1, 2, 0], "not all finite"),
+        (np.zeros((4, 5)), [0, 1, 2, 0], r"does not take batches of shape \(4, 5\)"),
+        (np.zeros((0, 6)), np.zeros(0, dtype=int), "no training stimuli"),
+        (np.zeros((4, 6)), np.array([0.0, 1.0, 2.0, 0.0]), "whole numbers"),
+    ],
+)
+def test_bad_batches_are_refused_before_training(inputs, labels, message):
+    network = torch.nn.Linear(6, 3)
+    before = weights_of(network)
+    with pytest.raises(InputError, match=message):
+        train(network, Broken(inputs, labels), progress=False)
+    assert all(np.array_equal(before[k], v) for k, v in weights_of(network).items())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: train(torch.nn.Linear(6, 4), Broken(np.zeros((4, 6)), [0, 1, 2, 0])), r"logits of shape \(4, 3\)"),
+        (lambda: TrainingOptions(optimizer="adma"), "Did you mean 'adam'"),
+        (lambda: TrainingOptions(epochs=0), "epochs, batch_size >= 1"),
+        (lambda: TrainingOptions(patience=0), "patience >= 1"),
+        (
+            lambda: train(small_network(small_task()), small_task(), TrainingOptions(1, patience=1)),
+            "validation_fraction",
+        ),
+        (lambda: train(small_network(small_task()), small_task(), device="gpu"), "device = 'gpu' is not known"),
+        (lambda: replace_head(torch.nn.ReLU(), 3), "found 0 such layers"),
+    ],
+)
+def test_bad_requests_are_one_line(make, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("precision", ["float16"])
+def test_what_only_a_gpu_does_is_refused_without_one(precision):
+    if torch.cuda.is_available():
+        device, message = "cpu", "needs a GPU"
+    else:
+        device, message = "cuda", "sees no GPU"
+        with pytest.raises(InputError, match="needs a GPU"):
+            train(small_network(small_task()), small_task(), TrainingOptions(precision=precision), progress=False)
+    with pytest.raises(InputError, match=message):
+        train(
+            small_network(small_task()),
+            small_task(),
+            TrainingOptions(precision=precision),
+            device=device,
+            progress=False,
+        )
 
 
 def test_other_or_damaged_checkpoints_are_refused_before_training(tmp_path):

@@ -1,0 +1,170 @@
+"""What fig3_training_speed times: spiking layers and networks, forward and backward, against snnTorch's time loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import snntorch as snn
+import torch
+from pairs import Benchmark, Pair, seconds
+from snntorch import surrogate
+from torch import Tensor, nn
+
+from neurosim.networks.architectures import build_network
+from neurosim.networks.conversion import from_snntorch
+from neurosim.networks.recording import record_responses
+from neurosim.networks.specifications import ConvNetSpecification, EfficientNetLite0Specification
+from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.parameters import DiscreteLIFParameters
+from neurosim.schema import as_stimuli
+
+BETA, BATCH = 0.9, 32
+
+
+def leaky() -> snn.Leaky:
+    """Return neurons as snnTorch's tutorials have them."""
+    return snn.Leaky(beta=BETA, spike_grad=surrogate.atan(alpha=2.0))
+
+
+def time_loop(layers: list[nn.Module], sequence: Tensor) -> Tensor:
+    """Run snnTorch fairly: one pass over time, states kept as tensors, no attribute looked up twice."""
+    states: list[tuple[Tensor, ...] | None] = [None] * len(layers)
+    spikes = []
+    for now in sequence.unbind(0):
+        for k, layer in enumerate(layers):
+            if isinstance(layer, snn.RLeaky):
+                now, mem = layer(now, *(states[k] or layer.reset_mem()))
+                states[k] = (now, mem)
+            elif isinstance(layer, snn.Leaky):
+                now, mem = layer(now, *(states[k] or (layer.reset_mem(),)))
+                states[k] = (mem,)
+            else:
+                now = layer(now)
+        spikes.append(now)
+    return torch.stack(spikes)
+
+
+def trained_step(
+    run: Callable[[Tensor], Tensor], sequence: Tensor, grad: Tensor, parameters: list[nn.Parameter]
+) -> list[Tensor]:
+    """Return spikes and all gradients of one forward and backward pass; `grad` is that of the spikes."""
+    inputs = sequence.detach().requires_grad_()
+    for parameter in parameters:
+        parameter.grad = None
+    spikes = run(inputs)
+    spikes.backward(grad)
+    return [spikes.detach(), inputs.grad, *(p.grad for p in parameters)]
+
+
+def check(ours: list[Tensor], peer: list[Tensor]) -> float:
+    """Require equal spikes and gradients within 1e-5 of the largest one; return the largest difference."""
+    assert torch.equal(ours[0], peer[0]), "spikes differ"
+    assert ours[0].sum() > 0, "nothing spikes"
+    worst = 0.0
+    for mine, other in zip(ours[1:], peer[1:], strict=True):
+        scale = max(float(other.abs().max()), 1e-12)
+        worst = max(worst, float((mine - other).abs().max()) / scale)
+    assert worst < 1e-5, worst
+    return worst
+
+
+def layer_pair(n_units: int, engine: str, n_steps: int = 100) -> Pair:
+    """One layer of neurons."""
+    torch.manual_seed(0)
+    sequence = 0.4 * torch.rand(n_steps, BATCH, n_units)
+    ours = SpikingLayer(
+        DiscreteLIFParameters(-1e-3 / torch.log(torch.tensor(BETA, dtype=torch.float64)).item()), engine=engine
+    )
+    peer = partial(time_loop, [leaky()])
+    grad = torch.randn(sequence.shape)
+    return Pair(partial(trained_step, ours, sequence, grad, []), partial(trained_step, peer, sequence, grad, []), check)
+
+
+def network_pair(layers: Callable[[], list[nn.Module]], shape: tuple[int, ...], n_steps: int) -> Pair:
+    """A whole network, with the same weights."""
+    torch.manual_seed(0)
+    theirs = layers()
+    with torch.no_grad():
+        for layer in theirs:
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                layer.weight.mul_(3)
+    network = from_snntorch(nn.Sequential(*theirs))
+    sequence = (torch.rand(n_steps, BATCH, *shape) < 0.3).float()
+    own = [p for p in network.parameters() if p.requires_grad]
+    other = [p for layer in theirs for p in layer.parameters() if p.requires_grad]
+    grad = torch.randn(n_steps, BATCH, 10)
+    return Pair(
+        partial(trained_step, network, sequence, grad, own),
+        partial(trained_step, partial(time_loop, theirs), sequence, grad, other),
+        check,
+    )
+
+
+def mlp() -> list[nn.Module]:
+    """Two hidden layers."""
+    return [nn.Linear(128, 256), leaky(), nn.Linear(256, 256), leaky(), nn.Linear(256, 10), leaky()]
+
+
+def cnn() -> list[nn.Module]:
+    """Two convolutions with pooling."""
+    return [
+        nn.Conv2d(1, 8, 3, padding=1), leaky(), nn.AvgPool2d(2), nn.Conv2d(8, 16, 3, padding=1), leaky(),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16 * 16, 10), leaky(),
+    ]  # fmt: skip
+
+
+def recurrent() -> list[nn.Module]:
+    """One layer connected all to all."""
+    neurons = snn.RLeaky(beta=BETA, linear_features=128, spike_grad=surrogate.atan(alpha=2.0))
+    with torch.no_grad():
+        neurons.recurrent.weight.mul_(0.3)
+    return [nn.Linear(40, 128), neurons, nn.Linear(128, 10), leaky()]
+
+
+BENCHMARKS = [
+    Benchmark("layer, 1024 neurons, plain torch", "snnTorch", 2, partial(layer_pair, 1024, "torch")),
+    Benchmark("layer, 1024 neurons, C++", "snnTorch", 4, partial(layer_pair, 1024, "compiled")),
+    Benchmark("layer, 128 neurons, C++", "snnTorch", 5, partial(layer_pair, 128, "compiled")),
+    Benchmark("layer, 16384 neurons, C++", "snnTorch", 2, partial(layer_pair, 16384, "compiled")),
+    Benchmark("fully connected network", "snnTorch", 4, partial(network_pair, mlp, (128,), 50)),
+    Benchmark("convolutional network", "snnTorch", 2, partial(network_pair, cnn, (1, 16, 16), 25)),
+    Benchmark("recurrent network", "snnTorch", 1.5, partial(network_pair, recurrent, (40,), 100)),
+]
+
+
+def saved_bytes_per_neuron_step() -> float:
+    """Return what a layer keeps for the gradient, its output left aside."""
+    saved: list[int] = []
+    sequence = torch.rand(100, BATCH, 1024, requires_grad=True)
+    pack = lambda t: saved.append(t.numel() * t.element_size()) or t  # noqa: E731
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        SpikingLayer(DiscreteLIFParameters())(sequence)
+    return sum(saved) / sequence.numel()
+
+
+def recording_overhead() -> dict[str, float]:
+    """Return how much longer a recorded pass of 256 images takes than a bare one, by network: the median of 9 pairs."""
+    found = {}
+    for name, specification, shape, layers in (
+        ("ConvNet", ConvNetSpecification((32, 64)), (32, 32), ["conv*", "hidden", "readout"]),
+        ("EfficientNet-Lite0", EfficientNetLite0Specification("random"), (3, 224, 224), ["block.*"]),
+    ):
+        torch.manual_seed(0)
+        network = build_network(specification, shape, 10).eval()
+        images = as_stimuli(torch.rand(16 if len(shape) == 3 else 256, *shape).numpy())
+        shown = torch.from_numpy(images.values)
+        names = None if name != "ConvNet" else layers
+
+        def bare(network: nn.Module = network, shown: Tensor = shown) -> None:
+            with torch.no_grad():
+                for start in range(0, len(shown), 128):
+                    network(shown[start : start + 128])
+
+        record = partial(record_responses, network, images, layers=names, progress=False)
+        ratios = []
+        for _ in range(9):
+            alone = seconds(bare)
+            ratios.append(seconds(record) / alone)
+        found[name] = float(torch.tensor(ratios).median()) - 1
+    return found
