@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.published import torchvision
 from neurosim.networks.recurrent import pooled
 from neurosim.networks.specifications import TransformerSpecification
 from neurosim.schema import InputError, as_stimuli, stimulus_labels
@@ -175,10 +177,14 @@ def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> x
 def _from_folder(folder: Path) -> Any:
     try:
         from transformers import AutoModel
+        from transformers.utils import logging
     except ImportError as error:
         raise InputError("PretrainedEncoder: transformers is not installed; pip install 'neurosim[text]'.") from error
     _file(folder, "config.json")
     _file(folder, "model.safetensors")
+    if importlib.util.find_spec("torchvision") is not None:
+        torchvision()
+    logging.disable_progress_bar()
     try:
         return AutoModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, attn_implementation="eager"
