@@ -60,14 +60,14 @@ def digits_rnn(seed: int) -> Experiment:
 
 def mnist_cnn(seed: int) -> Experiment:
     """Two blocks of two convolutions."""
-    network = sp.ConvNetSpecification((24, 48), 128, convolutions=2, dropout=0.4)
-    return _experiment(network, mnist(), TrainingOptions(14, 128, 4e-3))
+    network = sp.ConvNetSpecification((20, 40), 128, convolutions=2, dropout=0.4)
+    return _experiment(network, mnist(), TrainingOptions(10, 128, 4e-3))
 
 
 def mnist_spiking_cnn(seed: int) -> Experiment:
     """Two convolutions of leaky integrate-and-fire neurons, 6 steps an image."""
-    network = sp.SpikingConvNetSpecification((16, 40), n_steps=6, dropout=0.2, tau_mem=4e-3)
-    return _experiment(network, mnist(), TrainingOptions(10, 128, 5e-3))
+    network = sp.SpikingConvNetSpecification((16, 32), n_steps=5, dropout=0.2, tau_mem=4e-3)
+    return _experiment(network, mnist(), TrainingOptions(8, 128, 5e-3))
 
 
 def spoken_digits_spiking_rnn(seed: int) -> Experiment:
@@ -115,10 +115,10 @@ def reviews_pretrained(seed: int) -> Experiment:
 
 def nmnist_spiking_cnn(seed: int) -> Experiment:
     """Events of a moving camera, 900 recordings for training, to convolutions of integrate-and-fire neurons."""
-    events = load_nmnist(n_steps=15).isel(y=slice(0, 34), x=slice(0, 34))
+    events = load_nmnist(n_steps=10)
     task = classification_task(events, test_fraction=0.1, seed=seed).with_augmentation(_moved_events)
-    network = sp.SpikingConvNetSpecification((16, 32, 48), dropout=0.3, tau_mem=60e-3, dt=20e-3)
-    return _experiment(network, task, TrainingOptions(50, 32, 4e-3))
+    network = sp.SpikingConvNetSpecification((16, 32, 48), dropout=0.3, tau_mem=60e-3, dt=30e-3)
+    return _experiment(network, task, TrainingOptions(30, 32, 4e-3))
 
 
 EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
@@ -128,7 +128,7 @@ EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
     "MNIST, CNN": (0.994, 1, mnist_cnn),
     "MNIST, spiking CNN": (0.99, 1, mnist_spiking_cnn),
     "spoken digits, spiking RNN": (0.90, 3, spoken_digits_spiking_rnn),
-    "N-MNIST, spiking CNN": (0.93, 3, nmnist_spiking_cnn),
+    "N-MNIST, spiking CNN": (0.93, 2, nmnist_spiking_cnn),
     "movie reviews, LSTM": (0.75, 3, reviews_lstm),
     "movie reviews, transformer": (0.73, 3, reviews_transformer),
     "movie reviews, pretrained MiniLM": (0.80, 1, reviews_pretrained),

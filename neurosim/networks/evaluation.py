@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 from scipy.stats import binomtest
+from scipy.stats import t as student_t
 from torch import nn
 
 from neurosim.networks.training import Task, as_input
@@ -16,6 +17,7 @@ from neurosim.runtime import pick_device, track
 from neurosim.schema import InputError
 
 N_BINS = 10
+INTERVALS = ["interval", "top_5_interval"]
 
 
 def evaluate(
@@ -25,12 +27,15 @@ def evaluate(
 
     Parameters
     ----------
-    network : module from inputs to logits (batch, category). task : what it learned; its test set is used.
+    network : module from inputs to logits (batch, category). task : what it learned; its test set is used. Of several
+        trained instances, :func:`over_seeds` makes one with intervals.
     seed : of encoded inputs. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
 
     Returns
     -------
-    Dataset: ``accuracy`` with its ``interval`` (bound; Wilson, 95 %), ``balanced_accuracy``, ``cross_entropy``, ``auc``
+    Dataset: ``accuracy`` with its ``interval`` (bound; Wilson, 95 %), ``top_5`` (the right category among the five with
+    the largest logits) with ``top_5_interval`` where there are more than five, ``balanced_accuracy``, ``cross_entropy``,
+    ``mean_squared_error`` of the probabilities (Brier score, summed over categories), ``auc``
     (one against the rest, mean over categories; NaN where a category is not in the test set), ``calibration_error``
     (expected, over ten bins of confidence; https://proceedings.mlr.press/v70/guo17a.html); along ``category``
     ``precision``, ``recall``, ``f1``, ``support``; ``confusion`` (category, named), counts.
@@ -79,6 +84,7 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
         "accuracy": right / len(labels),
         "interval": ("bound", [interval.low, interval.high]),
         "balanced_accuracy": float(recall[present].mean()),
+        "mean_squared_error": float(((p - np.eye(n)[labels]) ** 2).sum(1).mean()),
         "cross_entropy": float(-log_p[np.arange(len(labels)), labels].mean()),
         "auc": float(np.mean(auc)),
         "calibration_error": _calibration_error(p.max(1), named == labels),
@@ -88,26 +94,92 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
         "support": ("category", support),
         "confusion": (("category", "named"), metrics.confusion_matrix(labels, named, labels=every)),
     }
+    if n > 5:
+        among = int((np.argsort(-logits, axis=1, kind="stable")[:, :5] == labels[:, None]).any(1).sum())
+        ci = binomtest(among, len(labels)).proportion_ci(method="wilson")
+        data |= {"top_5": among / len(labels), "top_5_interval": ("bound", [ci.low, ci.high])}
     coords = {"category": list(categories), "named": list(categories), "bound": ["low", "high"]}
     return xr.Dataset(data, coords=coords, attrs={"n_test": len(labels)})
 
 
-def classical_baselines(task: Task, *, seed: int = 0, progress: bool = True) -> xr.Dataset:
-    """Return the test accuracy of classical classifiers on the same split, on the raw inputs.
+def roc_curves(
+    logits: np.ndarray, labels: np.ndarray, categories: tuple[str, ...], n_points: int = 101
+) -> xr.DataArray:
+    """Return the share of hits at each share of false alarms, one category against the rest.
+
+    Parameters
+    ----------
+    logits : (stimulus, category). labels : right categories. categories : names. n_points : false-alarm rates in 0..1.
+
+    Returns
+    -------
+    array (category, false_alarms); NaN for a category that is not among `labels`.
+    """
+    from sklearn import metrics
+
+    rates = np.linspace(0, 1, n_points)
+    curves = np.full((len(categories), n_points), np.nan)
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    for k in np.unique(labels):
+        false, hits, _ = metrics.roc_curve(labels == k, p[:, k])
+        curves[k] = np.interp(rates, false, hits)
+    return xr.DataArray(
+        curves, dims=("category", "false_alarms"), coords={"category": list(categories), "false_alarms": rates}
+    )
+
+
+def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return the mean of every measure over trained instances, with its 95 % interval (Student's t).
+
+    Parameters
+    ----------
+    evaluations : of :func:`evaluate`, one an instance, at least two.
+
+    Returns
+    -------
+    Dataset with each measure, ``<measure>_low`` and ``<measure>_high`` over ``subject``s, the confusion matrix included.
+
+    Raises
+    ------
+    InputError : fewer than two instances, or other categories.
+    """
+    if len(evaluations) < 2:
+        raise InputError(f"over_seeds: at least 2 trained instances asked, found {len(evaluations)}.")
+    if any(not e.category.equals(evaluations[0].category) for e in evaluations):
+        raise InputError("over_seeds: the instances do not name the same categories.")
+    together = xr.concat([e.drop_vars(INTERVALS, errors="ignore") for e in evaluations], dim="subject")
+    n = len(evaluations)
+    mean = together.mean("subject")
+    half = together.std("subject", ddof=1) / np.sqrt(n) * student_t.ppf(0.975, n - 1)
+    low = (mean - half).rename({k: f"{k}_low" for k in mean})
+    high = (mean + half).rename({k: f"{k}_high" for k in mean})
+    return xr.merge([mean, low, high]).assign_attrs(n_subjects=n, n_test=evaluations[0].attrs["n_test"])
+
+
+def classical_baselines(
+    task: Task,
+    *,
+    features: Callable[[np.ndarray], np.ndarray] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Return the test accuracy of classical classifiers on the same split, on the raw inputs or on features of them.
 
     Logistic regression, a support vector machine with a radial kernel (both on standardised inputs) and a random
     forest, as scikit-learn has them. Inputs that are encoded as spikes are summed over time first.
 
     Parameters
     ----------
-    task : labelled batches. seed : of the forest and of encoded inputs. progress : show a bar.
+    task : labelled batches. features : from inputs (batch, ...) to (batch, feature), such as
+        :func:`orientation_histograms`. seed : of the forest and of encoded inputs. progress : show a bar.
 
     Returns
     -------
     Dataset along ``baseline``: ``accuracy`` and ``interval`` (baseline, bound; Wilson, 95 %).
     """
-    train = _flat(task.batches(0, 1024, seed), task)
-    test = _flat(task.test_batches(1024, seed), task)
+    train = _flat(task.batches(0, 1024, seed), task, features)
+    test = _flat(task.test_batches(1024, seed), task, features)
     rows = []
     models = _baselines(seed)
     for model in track(list(models.values()), "fitting baselines", progress=progress):
@@ -133,9 +205,38 @@ def _baselines(seed: int) -> Mapping[str, Any]:
     }
 
 
-def _flat(batches: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
+def orientation_histograms(images: np.ndarray, cell: int = 4, n_orientations: int = 9) -> np.ndarray:
+    """Return hand-made features of images: histograms of the orientations of their edges, cell by cell.
+
+    The features of https://doi.org/10.1109/CVPR.2005.177, each cell normalised for itself.
+
+    Parameters
+    ----------
+    images : (batch, [channel,] y, x); channels are averaged. cell : side of a cell, pixels. n_orientations : bins.
+
+    Returns
+    -------
+    array (batch, feature).
+    """
+    gray = images.mean(1) if images.ndim == 4 else images
+    dy, dx = np.gradient(gray.astype(float), axis=(1, 2))
+    strength, angle = np.hypot(dy, dx), np.arctan2(dy, dx) % np.pi
+    index = np.minimum((angle / np.pi * n_orientations).astype(int), n_orientations - 1)
+    n, y, x = gray.shape
+    rows, columns = max(1, y // cell), max(1, x // cell)
+    place = (np.arange(y)[:, None] * rows // y) * columns + np.arange(x)[None] * columns // x
+    flat = (np.arange(n)[:, None, None] * rows * columns + place) * n_orientations + index
+    size = n * rows * columns * n_orientations
+    found = np.bincount(flat.ravel(), strength.ravel(), size).reshape(n, rows * columns, n_orientations)
+    return (found / (np.linalg.norm(found, axis=2, keepdims=True) + 1e-2)).reshape(n, -1)
+
+
+def _flat(
+    batches: Any, task: Task, features: Callable[[np.ndarray], np.ndarray] | None
+) -> tuple[np.ndarray, np.ndarray]:
     inputs, labels = zip(*batches, strict=True)
-    joined = np.concatenate([x.sum(1) if task.is_sequence else x for x in inputs])
+    joined = np.concatenate([x.sum(1) if task.is_sequence and x.ndim > 2 else x for x in inputs])
+    joined = joined if features is None else features(joined)
     return joined.reshape(len(joined), -1), np.concatenate(labels)
 
 

@@ -221,7 +221,7 @@ class _Run:
         self.optimizer = _optimizer(network, options)
         self.n_batches = task.n_batches(options.batch_size)
         self.schedule = _schedule(self.optimizer, options, options.epochs * self.n_batches)
-        self.scaler = torch.amp.GradScaler(where.split(":")[0], enabled=options.precision == "float16")
+        self.scaler = torch.amp.GradScaler(where.split(":", maxsplit=1)[0], enabled=options.precision == "float16")
         self.parallel = share.wrapped(network, where)
         self.progress = Progress()
         self.best: dict[str, np.ndarray] = {}
@@ -424,7 +424,7 @@ def _schedule(
 
 def _autocast(precision: Precision, where: str) -> torch.autocast:
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
-    return torch.autocast(where.split(":")[0], dtype=dtype, enabled=precision != "float32")
+    return torch.autocast(where.split(":", maxsplit=1)[0], dtype=dtype, enabled=precision != "float32")
 
 
 def _shape_of(network: nn.Module) -> dict[str, list[int]]:

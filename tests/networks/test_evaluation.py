@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+from sklearn import metrics
 from torch import nn
 
-from neurosim.networks.evaluation import classical_baselines, evaluate, score_logits
+from neurosim.networks.evaluation import (
+    classical_baselines,
+    evaluate,
+    orientation_histograms,
+    over_seeds,
+    roc_curves,
+    score_logits,
+)
 from neurosim.schema import InputError
 from neurosim.stimuli.images import load_digits
 from neurosim.tasks.classification import classification_task
@@ -45,3 +54,42 @@ def test_networks_and_classical_classifiers_on_the_same_digits():
     baselines = classical_baselines(task, progress=False)
     assert float(baselines.accuracy.min()) > 0.93
     assert int(found.support.sum()) == baselines.attrs["n_test"] == task.test.sizes["stimulus"]
+
+
+def test_curves_top_five_and_squared_errors_are_those_of_scikit_learn():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 8, 300)
+    logits = rng.normal(size=(300, 8)) + 1.5 * np.eye(8)[labels]
+    names = tuple("abcdefgh")
+    found = score_logits(logits, labels, names)
+    assert float(found.top_5) == pytest.approx(metrics.top_k_accuracy_score(labels, logits, k=5))
+    assert float(found.top_5_interval[0]) < float(found.top_5) < float(found.top_5_interval[1])
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert float(found.mean_squared_error) == pytest.approx(((p - np.eye(8)[labels]) ** 2).sum(1).mean())
+    curves = roc_curves(logits, labels, names, 2001)
+    assert float(curves.integrate("false_alarms").mean()) == pytest.approx(float(found.auc), abs=2e-3)
+
+
+def test_intervals_over_instances_cover_their_mean():
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    found = [score_logits(rng.normal(size=(60, 3)) + np.eye(3)[labels], labels, ("a", "b", "c")) for _ in range(4)]
+    together = over_seeds(found)
+    values = [float(f.accuracy) for f in found]
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert float(together.accuracy_low) == pytest.approx(low) and float(together.accuracy_high) == pytest.approx(high)
+    assert together.confusion.sum() == pytest.approx(60) and (together.confusion_high >= together.confusion).all()
+    with pytest.raises(InputError, match="at least 2"):
+        over_seeds(found[:1])
+
+
+def test_orientation_histograms_see_orientation_and_not_brightness():
+    y, x = np.mgrid[:16, :16]
+    gratings = np.stack([np.sin(x), np.sin(y), 3 * np.sin(x) + 5])
+    found = orientation_histograms(gratings)
+    assert found.shape == (3, 16 * 9)
+    similar = np.corrcoef(found)
+    assert similar[0, 2] > 0.99 > 0.2 > similar[0, 1]
+    task = classification_task(load_digits()[:500])
+    raw, made = (classical_baselines(task, features=f, progress=False) for f in (None, orientation_histograms))
+    assert made.accuracy.sel(baseline="support_vector_machine") > 0.85 and not made.equals(raw)

@@ -1,0 +1,91 @@
+"""Figure 2: context-dependent decisions; what is attended moves the choice, what is not does not (Mante et al. 2013).
+
+Run: python analyses/cognition/fig2_context.py [folder] (some minutes)
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from neurosim import runtime, storage
+from neurosim.networks.architectures import build_network
+from neurosim.networks.specifications import LeakyRNNSpecification
+from neurosim.networks.training import TrainingOptions, train
+from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.training import plot_psychometric
+from neurosim.tasks.cognition import cognitive_task, psychometric
+
+SEEDS, N_TRIALS = (0, 1, 2), 4000
+SPECIFICATION = LeakyRNNSpecification(100, noise=0.1, identity=0.5)
+OPTIONS = TrainingOptions(12, 64, 3e-3)
+
+
+def compute(seed: int) -> xr.Dataset:
+    """Train one network; return its choices on new trials with their table."""
+    task = replace(cognitive_task("context_decision", noise=0.5), n_batches_an_epoch=150)
+    with runtime.torch_seeded(seed):
+        network = build_network(SPECIFICATION, task.image_shape, len(task.outputs))
+    train(network, task, OPTIONS, seed=seed)
+    trials = task.trials(N_TRIALS, seed=99)
+    network.eval()
+    with torch.no_grad():
+        outputs = network(torch.from_numpy(trials.inputs.values).transpose(0, 1)).transpose(0, 1).numpy()
+    chosen, right = task.chosen(outputs, trials), task.score(outputs, trials)
+    return xr.Dataset({"chosen": chosen, "right": right})
+
+
+def draw(results: xr.Dataset) -> object:
+    """Draw the share of choice 1 by motion and by colour coherence, in each context."""
+    figure = new_figure(6, 3)
+    for ax, evidence in zip(figure.subplots(1, 2, sharey=True), ("motion", "colour"), strict=True):
+        for k, context in enumerate(("motion", "colour")):
+            own = results.chosen.isel(stimulus=np.flatnonzero(results.context.values == context))
+            plot_psychometric(
+                psychometric(own, f"{evidence}_coherence"), ax, label=f"attend {context}", colour=PALETTE[k]
+            )
+        ax.set(ylabel="share of choice 1" if evidence == "motion" else "")
+    return figure
+
+
+def slopes(results: xr.Dataset) -> dict[str, float]:
+    """Return the weight of each evidence on the choice in each context, by logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+
+    found = {}
+    for context in ("motion", "colour"):
+        own = results.isel(stimulus=np.flatnonzero(results.context.values == context))
+        evidence = np.stack([own.motion_coherence.values, own.colour_coherence.values], axis=1)
+        weights = LogisticRegression(C=100.0).fit(evidence, own.chosen.values).coef_[0]
+        found |= {
+            f"{context} attended: weight of {e}": round(float(w), 2)
+            for e, w in zip(("motion", "colour"), weights, strict=True)
+        }
+    return found
+
+
+def main(folder: Path) -> None:
+    """Train, keep the numbers, and draw from them."""
+    results = [compute(seed) for seed in SEEDS]
+    together = xr.concat(
+        [r.assign_coords(stimulus=[f"{k}_{s}" for s in r.stimulus.values]) for k, r in enumerate(results)], "stimulus"
+    )
+    content = {
+        "share_right_by_seed": [round(float(r.right.mean()), 4) for r in results],
+        "weights": slopes(together),
+        "n_trials_a_seed": N_TRIALS,
+        "provenance": runtime.provenance(),
+    }
+    storage.write_json(folder / "fig2_context.json", content, sort_keys=False)
+    with house_style():
+        storage.write_bytes(folder / "fig2_context.png", figure_bytes(draw(together))["png"])
+    print(content["share_right_by_seed"], content["weights"])
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "results/cognition")
+    target.mkdir(parents=True, exist_ok=True)
+    main(target)
