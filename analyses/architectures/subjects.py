@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -26,7 +26,7 @@ class Subject:
 
     specification: sp.NetworkSpecification
     shown: Shown = "image"
-    options: TrainingOptions = TrainingOptions(30, 64, 4e-3)
+    options: TrainingOptions = field(default_factory=lambda: TrainingOptions(30, 64, 4e-3))
     group: str = "feedforward"
 
 

@@ -44,17 +44,22 @@ def trained(subject: Subject, seed: int) -> tuple[torch.nn.Module, float]:
 def accuracies(network: torch.nn.Module, subject: Subject, seed: int) -> list[float]:
     """Return the accuracy on the test set under noise on its pixels; codes without labels are read out linearly."""
     task = classification_task(load_digits(), seed=seed)
-    name = lambda images: predict(network, as_recorded(images, subject))
+    reader = None
     if subject.group == "unsupervised":
         reader = LogisticRegression(max_iter=2000).fit(code(network, task.train), _labels(task, task.train))
-        name = lambda images: reader.predict(code(network, images))
+
+    def named(images: xr.DataArray) -> np.ndarray:
+        return (
+            predict(network, as_recorded(images, subject)) if reader is None else reader.predict(code(network, images))
+        )
+
     found = []
     for sd in NOISE:
         rng = runtime.stream(seed, "noise", str(sd))
         noisy = task.test.copy(
             data=(task.test.values + sd * rng.standard_normal(task.test.shape)).clip(0, 1).astype(np.float32)
         )
-        found.append(float((name(noisy) == _labels(task, task.test)).mean()))
+        found.append(float((named(noisy) == _labels(task, task.test)).mean()))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Networks of snnTorch and ours are the same networks: layers of one turned into layers of the other, weights and all."""
+"""Networks of snnTorch and ours are the same networks: layers of one become layers of the other, weights and all."""
 
 from __future__ import annotations
 

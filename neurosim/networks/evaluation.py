@@ -34,8 +34,8 @@ def evaluate(
     Returns
     -------
     Dataset: ``accuracy`` with its ``interval`` (bound; Wilson, 95 %), ``top_5`` (the right category among the five with
-    the largest logits) with ``top_5_interval`` where there are more than five, ``balanced_accuracy``, ``cross_entropy``,
-    ``mean_squared_error`` of the probabilities (Brier score, summed over categories), ``auc``
+    the largest logits) with ``top_5_interval`` where there are more than five, ``balanced_accuracy``,
+    ``cross_entropy``, ``mean_squared_error`` of the probabilities (Brier score, summed over categories), ``auc``
     (one against the rest, mean over categories; NaN where a category is not in the test set), ``calibration_error``
     (expected, over ten bins of confidence; https://proceedings.mlr.press/v70/guo17a.html); along ``category``
     ``precision``, ``recall``, ``f1``, ``support``; ``confusion`` (category, named), counts.
@@ -138,7 +138,7 @@ def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
 
     Returns
     -------
-    Dataset with each measure, ``<measure>_low`` and ``<measure>_high`` over ``subject``s, the confusion matrix included.
+    Dataset with each measure, its ``<measure>_low`` and ``<measure>_high``, the confusion matrix included.
 
     Raises
     ------

@@ -223,7 +223,7 @@ def _reading(rolled: Tensor, present: Tensor, first: int) -> Tensor:
 
 
 def _attention(network: nn.Module, words: Tensor) -> tuple[list[Tensor], int]:
-    """Return the attention of every layer (batch, head, query, key), and how many places stand before the first word."""
+    """Return the attention of each layer (batch, head, query, key), and how many places stand before the first word."""
     if isinstance(network, PretrainedEncoder):
         turned = words.long().T
         found = network.encoder(

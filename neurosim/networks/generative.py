@@ -140,7 +140,8 @@ def train_gan(
 
     Returns
     -------
-    Dataset along ``epoch``: ``generator_loss``, ``discriminator_loss``, ``fooled`` (share of made images taken for real).
+    Dataset along ``epoch``: ``generator_loss``, ``discriminator_loss``, ``fooled`` (share of made images taken for
+    real).
 
     Raises
     ------

@@ -120,7 +120,7 @@ class Reconstruction:
         return error + self.price * divergence
 
     def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
-        """Return the variance explained, summed over stimuli: 1 is a perfect copy, 0 is no better than the mean image."""
+        """Return the variance explained, times stimuli: 1 a stimulus is a perfect copy, 0 no better than the mean."""
         first = outputs[0] if isinstance(outputs, tuple) else outputs
         wanted = targets[0]
         error = (first.detach() - wanted).square().sum()

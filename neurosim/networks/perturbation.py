@@ -16,7 +16,7 @@ from neurosim.schema import Perturbation
 
 @contextlib.contextmanager
 def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Module]:
-    """Run a network with some of its units lesioned, silenced, clamped, stimulated or made noisy, inside the block only.
+    """Run a network with some of its units lesioned, silenced, clamped, stimulated or made noisy, inside the block.
 
     Parameters
     ----------

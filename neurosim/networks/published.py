@@ -80,6 +80,8 @@ def vision_network(specification: VisionSpecification, n_categories: int = 1000)
 class VisionNetwork(nn.Module):
     """A network of torchvision on RGB images in 0..1, (batch, 3, y, x); its layers are those of torchvision."""
 
+    mean: Tensor
+    sd: Tensor
     MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     LAYERS: ClassVar[dict[str, tuple[str, ...]]] = {
         "resnet18": ("relu", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"),

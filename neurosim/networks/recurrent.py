@@ -81,10 +81,13 @@ class RateRNN(nn.Module):
 class RecurrentWeights(nn.Module):
     """Weights (to, from) between units, by re-parametrisation free, of low rank, or of one sign a sender.
 
-    Dale's law: the first units excite, the others inhibit, ``W = |free| diag(sign)`` without self-connections, excitation
-    and inhibition balanced at the start (https://doi.org/10.1371/journal.pcbi.1004792). Low rank: ``W = m n^T / units``
-    (https://doi.org/10.1016/j.neuron.2018.07.003).
+    Dale's law: the first units excite, the others inhibit, ``W = |free| diag(sign)`` without self-connections,
+    excitation and inhibition balanced at the start (https://doi.org/10.1371/journal.pcbi.1004792). Low rank:
+    ``W = m n^T / units`` (https://doi.org/10.1016/j.neuron.2018.07.003).
     """
+
+    sign: Tensor
+    mask: Tensor
 
     def __init__(self, specification: LeakyRNNSpecification) -> None:
         super().__init__()
@@ -136,7 +139,7 @@ class LeakyUnits(nn.Module):
 
 
 class _LeakySequence(torch.autograd.Function):
-    """All steps ``r = (1 - alpha) r + alpha f(W r + drive)`` as one node; the gradient of W is one product at the end."""
+    """All steps ``r = (1 - alpha) r + alpha f(W r + drive)`` as one node; the gradient of W is one product."""
 
     @staticmethod
     def forward(ctx: Any, drive: Tensor, weights: Tensor, alpha: float, activation: str) -> Tensor:
@@ -206,7 +209,7 @@ class GatedRNN(nn.Module):
         self.recorded = ("recurrent",)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits (batch, category) of words (time, batch), sequences (time, batch, unit) or images (batch, ...)."""
+        """Return logits (batch, category) of words (time, batch), sequences (time, batch, unit) or images."""
         present = None
         if self.words:
             present = (inputs > 0).unsqueeze(2)

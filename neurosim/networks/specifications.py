@@ -164,8 +164,8 @@ class VAESpecification:
 class SpikingConvNetSpecification:
     """Spiking convolutional network.
 
-    `channels`; `tau_mem` and `dt` in s; `n_steps` of `dt` an image; `dropout` before the readout; `kind` of neuron, with
-    `tau_syn` in s of synaptic and `tau_threshold` in s and `rise` of adaptive ones.
+    `channels`; `tau_mem` and `dt` in s; `n_steps` of `dt` an image; `dropout` before the readout; `kind` of neuron,
+    with `tau_syn` in s of synaptic and `tau_threshold` in s and `rise` of adaptive ones.
     """
 
     channels: tuple[int, ...] = (12, 24)
@@ -240,7 +240,7 @@ class EfficientNetLite0Specification:
 
 @dataclass(frozen=True)
 class VisionSpecification:
-    """A published network of torchvision. `name`; `weights`, path of a file of published weights, or none: untrained."""
+    """A published network of torchvision. `name`; `weights`, path of a file of published ones, or none: untrained."""
 
     name: Literal["resnet18", "resnet50", "inception_v3", "mobilenet_v2"] = "resnet50"
     weights: str | None = None

@@ -122,9 +122,9 @@ class SpikingRNN(nn.Module):
         return self.readout(activity.mean(0)) * math.sqrt(len(sequence))
 
 
-def _start(linear: nn.Module, layer: SpikingLayer, spread: float) -> None:
+def _start(linear: nn.Module, layer: nn.Module, spread: float) -> None:
     """Draw weights so that currents are of the size of the threshold and activity neither dies nor explodes."""
-    assert isinstance(linear, nn.Linear)
+    assert isinstance(linear, nn.Linear) and isinstance(layer, SpikingLayer)
     nn.init.normal_(linear.weight, std=spread / math.sqrt(linear.in_features))
     nn.init.zeros_(linear.bias)
     if layer.recurrent is not None:

@@ -70,7 +70,7 @@ class Plan:
 
 
 def stream_responses(path: Path, plan: Plan, blocks: Iterable[tuple[int, np.ndarray]]) -> xr.DataArray:
-    """Write blocks of responses as they come, (first stimulus, values), and return them as :func:`open_streamed` does."""
+    """Write blocks of responses as they come, (first stimulus, values); return them as :func:`open_streamed` does."""
     packs = plan.quantity == "spike_count"
     name, shape, dims = PLAIN, plan.shape, plan.dims
     if packs:
@@ -98,10 +98,9 @@ def open_streamed(path: str | Path) -> xr.DataArray:
         raise storage.StorageError(f"open_streamed: {path} holds no streamed responses.")
     packed = found[PACKED]
     lazy = indexing.LazilyIndexedArray(_Unpacked(packed, found.sizes["unit"]))
-    array = xr.DataArray(
+    return xr.DataArray(
         xr.Variable((*packed.dims[:-1], "unit"), lazy), coords=found.coords, attrs=found.attrs, name=PLAIN
     )
-    return array
 
 
 class _Unpacked(BackendArray):

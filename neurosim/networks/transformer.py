@@ -1,4 +1,4 @@
-"""Transformers that read: trained from nothing, or a pretrained encoder from a folder on disk; attention is recorded."""
+"""Transformers that read: trained from nothing, or pretrained ones from a folder on disk; attention is recorded."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class PretrainedEncoder(nn.Module):
 
 
 def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> xr.DataArray:
-    """Return sentences, the ``text`` of stimuli, as words (stimulus, time) numbered as a pretrained encoder numbers them.
+    """Return sentences, the ``text`` of stimuli, as words (stimulus, time) with the numbers of a pretrained encoder.
 
     Parameters
     ----------

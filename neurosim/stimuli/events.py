@@ -35,8 +35,8 @@ def load_nmnist(*, n_steps: int = 30, binary: bool = True) -> xr.DataArray:
     path = folder / "nmnist" / NMNIST_FILE if folder else Path(NMNIST_FILE)
     if not path.is_file():
         raise storage.StorageError(
-            f"load_nmnist: put {NMNIST_FILE} (arrays x, y, p, t_us, n_events, label) into the folder nmnist of the data "
-            f"folder and name that in {storage.DATA_FOLDER_VARIABLE}; the recordings come from {NMNIST_HOME}"
+            f"load_nmnist: put {NMNIST_FILE} (arrays x, y, p, t_us, n_events, label) into the folder nmnist of the "
+            f"data folder and name that in {storage.DATA_FOLDER_VARIABLE}; the recordings come from {NMNIST_HOME}"
         )
     packed = storage.read_npz(path)
     x, y, sign = (packed[k].astype(np.int64) for k in ("x", "y", "p"))
@@ -122,7 +122,7 @@ def saccades(images: xr.DataArray, *, n_steps: int = 30, amplitude: int = 2, tim
     movie = np.stack([wide[..., i : i + y, j : j + x] for i, j in path], axis=1)
     return as_stimuli(
         movie,
-        dims=("stimulus", "time", *images.dims[1:]),
+        dims=("stimulus", "time", *map(str, images.dims[1:])),
         ids=images.stimulus.values.tolist(),
         coords=stimulus_labels(images),
         time_step=time_step,

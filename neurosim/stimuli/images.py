@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,43 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     )
 
 
+def iterate_image_folder(
+    folder: str | Path, *, size: int = 256, crop: int = 224, batch_size: int = 64, progress: bool = True
+) -> Iterator[xr.DataArray]:
+    """Yield the pictures of a folder in batches, as published networks are evaluated: resized, then cropped.
+
+    Parameters
+    ----------
+    folder : one folder a category (the ``ImageFolder`` layout).
+    size : pixels of the shorter side after resizing (bilinear). crop : side of the square taken from the middle.
+    batch_size : pictures at once; no more are held.
+
+    Yields
+    ------
+    stimuli (stimulus, channel, y, x), RGB in 0..1, with ``category``.
+
+    Raises
+    ------
+    InputError : no picture found, or a crop larger than `size`.
+    """
+    folder = Path(folder)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.parent != folder)
+    if not paths or crop > size:
+        raise InputError(
+            f"iterate_image_folder: folders of pictures in {folder} and a crop of at most {size} pixels asked; found "
+            f"{len(paths)} pictures, crop {crop}."
+        )
+    for start in track(range(0, len(paths), batch_size), "reading pictures", progress=progress):
+        chosen = paths[start : start + batch_size]
+        pixels = np.stack([_resized_and_cropped(storage.read_image(p), size, crop) for p in chosen])
+        yield as_stimuli(
+            np.moveaxis(pixels, -1, 1).astype(np.float32) / 255,
+            dims=("stimulus", "channel", "y", "x"),
+            ids=[p.relative_to(folder).as_posix() for p in chosen],
+            coords={"category": [p.relative_to(folder).parts[0] for p in chosen]},
+        )
+
+
 def resize_images(stimuli: xr.DataArray, size: int) -> xr.DataArray:
     """Return the images resized to `size` x `size` pixels (bicubic), values kept in 0..1.
 
@@ -105,6 +143,16 @@ def balanced(stimuli: xr.DataArray, n_per_category: int) -> xr.DataArray:
     if short:
         raise InputError(f"balanced: fewer than {n_per_category} stimuli in {short[:3]}; ask for fewer.")
     return stimuli.isel(stimulus=np.concatenate(picks))
+
+
+def _resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:
+    from PIL import Image
+
+    scale = size / min(image.shape[:2])
+    shape = (max(size, round(image.shape[1] * scale)), max(size, round(image.shape[0] * scale)))
+    large = np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.BILINEAR))
+    top, left = (large.shape[0] - crop) // 2, (large.shape[1] - crop) // 2
+    return large[top : top + crop, left : left + crop]
 
 
 def _resize(image: np.ndarray, size: int) -> np.ndarray:

@@ -86,8 +86,8 @@ def load_spoken_digits(
     path = folder / "fsdd" / FSDD_FILE if folder else None
     if path is None or not path.is_file():
         raise storage.StorageError(
-            f"load_spoken_digits: put {FSDD_FILE} (arrays samples, lengths, label, speaker, index) into the folder fsdd "
-            f"of the data folder and name that in {storage.DATA_FOLDER_VARIABLE}; the recordings come from {FSDD_HOME}"
+            f"load_spoken_digits: put {FSDD_FILE} (arrays samples, lengths, label, speaker, index) into the folder "
+            f"fsdd of the data folder and name that in {storage.DATA_FOLDER_VARIABLE}; it comes from {FSDD_HOME}"
         )
     packed = storage.read_npz(path)
     ends = np.cumsum(packed["lengths"])
@@ -109,7 +109,8 @@ def load_spoken_digits(
 
 def _bands(n: int, n_fft: int, rate: float, low: float, high: float) -> np.ndarray:
     """Return triangular filters (frequency, band)."""
-    edges = 700 * (10 ** (np.linspace(*(2595 * np.log10(1 + np.array([low, high]) / 700)), n + 2) / 2595) - 1)
+    first, last = (2595 * np.log10(1 + f / 700) for f in (low, high))
+    edges = 700 * (10 ** (np.linspace(first, last, n + 2) / 2595) - 1)
     f = np.fft.rfftfreq(n_fft, 1 / rate)[:, None]
     left, middle, right = edges[:-2], edges[1:-1], edges[2:]
     return np.clip(np.minimum((f - left) / (middle - left), (right - f) / (right - middle)), 0, None)

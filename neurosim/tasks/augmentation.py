@@ -40,7 +40,7 @@ def random_flips(probability: float = 0.5) -> Augmentation:
 
 
 def random_turns(degrees: float, zoom: float = 0.0) -> Augmentation:
-    """Return an augmentation that turns images (batch, ..., y, x) by up to `degrees` and scales them by up to 1 +- zoom.
+    """Return an augmentation that turns images (batch, ..., y, x) by up to `degrees` and scales them by 1 +- `zoom`.
 
     Values between pixels are interpolated linearly; zeros come in from outside.
     """

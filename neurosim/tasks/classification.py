@@ -68,7 +68,7 @@ class ClassificationTask:
         return -(-self.train.sizes["stimulus"] // batch_size)
 
     def batches(self, epoch: int, batch_size: int, seed: int, start: int = 0) -> Iterator[Batch]:
-        """Yield shuffled (inputs, labels) of one epoch from batch `start` on; (epoch, seed) decide them, nothing else."""
+        """Yield shuffled (inputs, labels) of one epoch from batch `start` on, as (epoch, seed) decide them."""
         order = stream(seed, "batches", epoch).permutation(self.train.sizes["stimulus"])
         labels = self._labels(self.train)
         for index in range(start, self.n_batches(batch_size)):

@@ -62,7 +62,7 @@ def from_neurogym(environment: Any, *, name: str | None = None, n_outputs: int |
 
 
 def judge_actions(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return which trials took the right action in most steps of their last period, the one whose target is constant."""
+    """Return which trials took the right action in most steps of their last period, whose target is constant."""
     chosen, wanted = outputs.argmax(2), targets.argmax(2)
     last = weights.shape[1] - 1 - (weights[:, ::-1] > 0).argmax(1)
     final = wanted[np.arange(len(wanted)), last]

@@ -1,4 +1,4 @@
-"""Trials of cognitive tasks: what is seen, what should be answered when, and the table of conditions that belongs to it."""
+"""Trials of cognitive tasks: what is seen, what should be answered when, and the table of conditions with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Judge = Callable[..., np.ndarray]
 
 @dataclass(frozen=True)
 class Trials:
-    """Trials as plain arrays: inputs and targets (trial, time, unit), weights (trial, time), and columns of the table."""
+    """Trials as plain arrays: inputs and targets (trial, time, unit), weights (trial, time), columns of the table."""
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -260,7 +260,7 @@ def _fixation(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     asked = ((targets[:, :, 0] < 0.5) & (weights > 0)).any(1)
     n = fixate.sum(1)
     mean = np.einsum("nt,nt->n", outputs[:, :, 0], fixate) / np.maximum(n, 1)
-    return (mean > 0.5) | (n == 0), asked
+    return np.asarray((mean > 0.5) | (n == 0)), np.asarray(asked)
 
 
 def _final(weights: np.ndarray, width: int = 5) -> np.ndarray:

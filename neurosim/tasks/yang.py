@@ -5,6 +5,7 @@ https://doi.org/10.1038/s41593-018-0310-2. Periods, strengths and noise follow t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -145,7 +146,7 @@ def _coherence(d: _Drawing, sizes: Sequence[float]) -> np.ndarray:
 
 
 def _decide(d: _Drawing, attended: tuple[int, ...], shown: tuple[int, ...], delayed: bool) -> dict[str, Any]:
-    """Two stimuli, at once or one after another; the stronger one in the modalities attended is the answer."""
+    """Draw two stimuli, together or in turn; the stronger one in the modalities attended is the answer."""
     first, second = _two_directions(d)
     sizes = COARSE if delayed else FINE
     mean = {m: d.between(0.8, 1.2) for m in shown}
@@ -177,10 +178,10 @@ def _decide(d: _Drawing, attended: tuple[int, ...], shown: tuple[int, ...], dela
 
 
 def _match(d: _Drawing, category: bool, respond_to_match: bool) -> dict[str, Any]:
-    """A sample, a delay, a test at whose onset is answered, or not."""
+    """Draw a sample, a delay, and a test at whose onset is answered, or not."""
     modality, match = d.rng.integers(0, 2, d.n), d.rng.integers(0, 2, d.n).astype(bool)
     if category:
-        sample, test = (d.one_of(np.deg2rad([18, 54, 90, 126, 162])) for _ in range(2))
+        sample, test = (d.one_of([math.radians(v) for v in (18, 54, 90, 126, 162)]) for _ in range(2))
         half = d.rng.integers(0, 2, d.n)
         sample, test = sample + np.pi * half, test + np.pi * np.where(match, half, 1 - half)
     else:

@@ -99,7 +99,7 @@ def test_rollout_gives_shares_of_words_and_nothing_to_fillings():
         (lambda n, d: explain(n, d, "grad_cam", layer="conv9"), "no layer 'conv9'"),
         (lambda n, d: explain(n, d, "grad_cam", layer="readout", progress=False), "name a convolution"),
         (lambda n, d: maximise_activation(n, "readout", [99], (8, 8), progress=False), r"units 0\.\.9"),
-        (lambda n, d: attention_rollout(n, d), "words .stimulus, time. asked"),
+        (attention_rollout, "words .stimulus, time. asked"),
         (lambda n, d: attention_rollout(nn.Linear(8, 2), d[:, :, 0].rename(y="time")), "no attention"),
         (lambda n, d: record_responses(n, d, layers=["nothing*"]), "is named like 'nothing"),
     ],

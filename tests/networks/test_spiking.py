@@ -1,4 +1,4 @@
-"""Our spiking layers and snnTorch's are the same neurons, spike for spike and gradient for gradient, on every engine."""
+"""Our spiking layers and snnTorch's are the same neurons, spike for spike and gradient for gradient, everywhere."""
 
 import os
 import subprocess

@@ -65,7 +65,7 @@ def small_network(task, seed=0):
         return build_network(MLPSpecification((32,), dropout=0.1), task.image_shape, 10)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the power that goes out."""
 
 
@@ -82,10 +82,10 @@ def test_a_training_cut_off_inside_an_epoch_goes_on_to_the_same_bits(tmp_path, m
         plain(*arguments)
         saved.append(1)
         if len(saved) == n_written:
-            raise Killed
+            raise KilledError
 
     monkeypatch.setattr(training, "save_checkpoint", save)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(small_network(task), task, options, device="cpu", checkpoint=path, checkpoint_every=3, progress=False)
     monkeypatch.setattr(training, "save_checkpoint", plain)
     resumed = small_network(task, seed=7)
@@ -151,7 +151,7 @@ def test_balanced_weights_make_every_category_count_the_same():
 
 def test_mixup_and_augmentation_train():
     task = small_task().with_augmentation(chained(random_crops(1), random_flips(0.0), pixel_noise(0.1)), mixup=0.2)
-    images, labels = next(task.batches(0, 32, 0))
+    _, labels = next(task.batches(0, 32, 0))
     assert labels.shape == (32, 10)
     np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
     assert float(train(small_network(task), task, TrainingOptions(20, 32, 5e-3), progress=False).test_accuracy) > 0.6

@@ -77,7 +77,7 @@ class SpikingLayer(nn.Module):
         return self.advance(currents)[0]
 
     def advance(self, currents: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return spikes and last state of a chunk that starts from `state`, for truncated backpropagation through time."""
+        """Return spikes and last state of a chunk that starts from `state`: truncated backpropagation through time."""
         weight = None
         if self.recurrent is not None:
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias

@@ -1,6 +1,6 @@
 """Surrogate gradients: what stands in for the derivative of a spike, which is zero wherever it is defined.
 
-Each is the derivative of a smooth primitive that approaches the step; both are here, so that one is tested by the other.
+Each is the derivative of a smooth primitive that approaches the step; both are here, and one is tested by the other.
 """
 
 from __future__ import annotations
@@ -122,5 +122,5 @@ _DERIVATIVES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "fast_sigmoid": _d_fast_sigmoid,
     "sigmoid": _d_sigmoid,
     "triangular": lambda x, k: (1.0 - (x * k).abs()).clamp(min=0.0) * k,
-    "straight_through": lambda x, k: torch.full_like(x, k),
+    "straight_through": torch.full_like,
 }

@@ -18,12 +18,9 @@ class TorchEngine:
         membrane, current, adaptation = state.membrane.clone(), state.current.clone(), state.adaptation.clone()
         before, threshold = state.spikes, c.threshold
         drive = torch.empty_like(membrane)
-        for t, now in enumerate(currents.unbind(0)):
-            if weight is not None:
-                now = torch.addmm(now, before, weight.T, out=drive)
-            if c.has_current:
-                now = current.mul_(c.alpha).add_(now)
-            _advance(membrane, now, before, c)
+        for t, arriving in enumerate(currents.unbind(0)):
+            now = arriving if weight is None else torch.addmm(arriving, before, weight.T, out=drive)
+            _advance(membrane, current.mul_(c.alpha).add_(now) if c.has_current else now, before, c)
             if c.adapts:
                 threshold = adaptation.mul_(c.rho).add_(before).mul(c.rise).add_(c.threshold)
             torch.sub(membrane, threshold, out=distance[t])

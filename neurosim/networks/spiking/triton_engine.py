@@ -20,7 +20,7 @@ BLOCK = 256
 
 
 @triton.jit
-def _derivative(x, slope, SURROGATE: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: ANN
+def _derivative(x, slope, SURROGATE: tl.constexpr):  # type: ignore[no-untyped-def]
     if SURROGATE == 0:
         scaled = x * (1.5707963267948966 * slope)
         found = (slope / 2) / (scaled * scaled + 1.0)
@@ -41,7 +41,7 @@ def _derivative(x, slope, SURROGATE: tl.constexpr):  # type: ignore[no-untyped-d
 def _forward(  # type: ignore[no-untyped-def]
     x, v0, i0, a0, s0, spikes, distance, v1, i1, a1, s1, beta, threshold, alpha, rho, rise, steps, lanes, units,
     RESET: tl.constexpr, CURRENT: tl.constexpr, ADAPTS: tl.constexpr, BLOCK: tl.constexpr,
-):  # noqa: ANN  # fmt: skip
+):  # fmt: skip
     lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < lanes
     unit = lane % units
@@ -84,7 +84,7 @@ def _forward(  # type: ignore[no-untyped-def]
 def _backward(  # type: ignore[no-untyped-def]
     grad, distance, before, to_v, to_i, to_a, found, beta, alpha, rho, rise, slope, steps, lanes, units,
     RESET: tl.constexpr, CURRENT: tl.constexpr, ADAPTS: tl.constexpr, SURROGATE: tl.constexpr, BLOCK: tl.constexpr,
-):  # noqa: ANN  # fmt: skip
+):  # fmt: skip
     lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = lane < lanes
     unit = lane % units
@@ -108,7 +108,7 @@ def _backward(  # type: ignore[no-untyped-def]
         if ADAPTS:
             adapted = adapted * fade - now * up
         drive = membrane
-        if RESET == 1 or RESET == 2:
+        if RESET == 1 or RESET == 2:  # noqa: PLR1714 Triton compiles no sets
             is_first = place < lanes
             first = tl.load(before + lane, inside & is_first, other=0.0)
             earlier = tl.load(distance + (place - lanes), inside & (place >= lanes), other=0.0)

@@ -1,0 +1,98 @@
+"""Figure 1: images made by networks that saw digits: reconstructions, samples, and a map that organised itself.
+
+Run: python analyses/generative/fig1_images.py [folder] (two minutes)
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from neurosim import runtime, storage
+from neurosim.networks.architectures import build_network
+from neurosim.networks.generative import GAN, train_gan
+from neurosim.networks.objectives import Reconstruction
+from neurosim.networks.som import SelfOrganisingMap, train_som
+from neurosim.networks.specifications import AutoencoderSpecification, VAESpecification
+from neurosim.networks.training import TrainingOptions, train
+from neurosim.plots.canvas import figure_bytes, house_style, new_figure
+from neurosim.plots.pictures import plot_stimuli
+from neurosim.schema import as_stimuli
+from neurosim.stimuli.images import load_digits
+from neurosim.tasks.classification import classification_task
+
+SEED, N, SIDE = 0, 12, 9
+OPTIONS = TrainingOptions(60, 64, 4e-3)
+
+
+def compute() -> xr.Dataset:
+    """Train all four; return pictures and errors on images never seen."""
+    task = classification_task(load_digits(), seed=SEED)
+    shown = torch.from_numpy(task.test.values[:N])
+    pictures, errors = {"shown": shown.numpy()}, {}
+    for name, specification in (("autoencoder", AutoencoderSpecification()), ("VAE", VAESpecification())):
+        with runtime.torch_seeded(SEED):
+            network = build_network(specification, task.image_shape, 0)
+        history = train(network, task.reconstruction(), OPTIONS, objective=Reconstruction(0.1), seed=SEED)
+        network.eval()
+        with torch.no_grad():
+            every = network(torch.from_numpy(task.test.values))
+        made = (every[0] if isinstance(every, tuple) else every).numpy()
+        pictures[name] = made[:N]
+        errors[f"{name}_squared_error_a_pixel"] = float(((made - task.test.values) ** 2).mean())
+        errors[f"{name}_variance_explained"] = float(history.test_accuracy)
+    pictures["VAE samples"] = network.sample(N, seed=1)
+    with runtime.torch_seeded(SEED):
+        gan = GAN(task.image_shape)
+    rivalry = train_gan(gan, task, epochs=120, seed=SEED)
+    pictures["GAN samples"] = gan.sample(N, seed=1)
+    errors["GAN_share_taken_for_real"] = float(rivalry.fooled[-10:].mean())
+    errors |= nearest(gan.sample(500, seed=2), task.train.values, task.test.values)
+    sheet = SelfOrganisingMap(64, SIDE, SIDE)
+    organised = train_som(sheet, task, epochs=30, seed=SEED)
+    errors["SOM_topographic_error"] = float(organised.test_topographic_error)
+    errors["SOM_quantization_error"] = float(organised.test_quantization_error)
+    data = {k.replace(" ", "_"): (("picture", "y", "x"), v) for k, v in pictures.items()}
+    data["SOM"] = (("unit", "y", "x"), sheet.weights.numpy().reshape(-1, 8, 8))
+    return xr.Dataset(data, attrs=errors)
+
+
+def nearest(made: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[str, float]:
+    """Return how far made images are from the nearest training image, beside how far unseen real ones are."""
+
+    def mean_distance(images: np.ndarray) -> float:
+        apart = np.linalg.norm(images.reshape(-1, 1, 64) - train.reshape(1, -1, 64), axis=2)
+        return float(apart.min(1).mean())
+
+    return {"GAN_distance_to_nearest": mean_distance(made), "real_distance_to_nearest": mean_distance(test)}
+
+
+def draw(results: xr.Dataset) -> object:
+    """Draw rows of pictures, and the map."""
+    rows = ("shown", "autoencoder", "VAE", "VAE_samples", "GAN_samples")
+    figure = new_figure(8, 3.6)
+    grid = figure.add_gridspec(len(rows), 2, width_ratios=(2.2, 1))
+    for k, name in enumerate(rows):
+        ax = figure.add_subplot(grid[k, 0])
+        plot_stimuli(as_stimuli(results[name].values, dims=("stimulus", "y", "x")), ax, n_columns=N)
+        ax.set_title(name.replace("_", " "), fontsize=7, loc="left")
+    ax = figure.add_subplot(grid[:, 1])
+    plot_stimuli(as_stimuli(results["SOM"].values, dims=("stimulus", "y", "x")), ax, n_columns=SIDE)
+    ax.set_title(f"self-organising map (topographic error {results.attrs['SOM_topographic_error']:.3f})", fontsize=7)
+    return figure
+
+
+def main(folder: Path) -> None:
+    """Compute, keep the numbers, and draw from them."""
+    results = compute()
+    content = {k: round(v, 4) for k, v in results.attrs.items()} | {"provenance": runtime.provenance()}
+    storage.write_json(folder / "fig1_images.json", content, sort_keys=False)
+    with house_style():
+        storage.write_bytes(folder / "fig1_images.png", figure_bytes(draw(results))["png"])
+    print({k: v for k, v in content.items() if k != "provenance"})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent))
