@@ -102,11 +102,41 @@ from neurosim.experiments import (
 from neurosim.networks.architectures import (
     build_network as build_network,
 )
+from neurosim.networks.architectures import (
+    n_parameters as n_parameters,
+)
+from neurosim.networks.conversion import (
+    SpikingSequence as SpikingSequence,
+)
+from neurosim.networks.conversion import (
+    from_snntorch as from_snntorch,
+)
+from neurosim.networks.conversion import (
+    to_snntorch as to_snntorch,
+)
 from neurosim.networks.evaluation import (
     classical_baselines as classical_baselines,
 )
 from neurosim.networks.evaluation import (
     evaluate as evaluate,
+)
+from neurosim.networks.evaluation import (
+    over_seeds as over_seeds,
+)
+from neurosim.networks.explanation import (
+    attention_rollout as attention_rollout,
+)
+from neurosim.networks.explanation import (
+    explain as explain,
+)
+from neurosim.networks.explanation import (
+    maximise_activation as maximise_activation,
+)
+from neurosim.networks.generative import (
+    GAN as GAN,
+)
+from neurosim.networks.generative import (
+    train_gan as train_gan,
 )
 from neurosim.networks.perturbation import (
     perturbed as perturbed,
@@ -114,11 +144,32 @@ from neurosim.networks.perturbation import (
 from neurosim.networks.recording import (
     record_responses as record_responses,
 )
+from neurosim.networks.som import (
+    SelfOrganisingMap as SelfOrganisingMap,
+)
+from neurosim.networks.som import (
+    train_som as train_som,
+)
+from neurosim.networks.specifications import (
+    AutoencoderSpecification as AutoencoderSpecification,
+)
 from neurosim.networks.specifications import (
     ConvNetSpecification as ConvNetSpecification,
 )
 from neurosim.networks.specifications import (
     EfficientNetLite0Specification as EfficientNetLite0Specification,
+)
+from neurosim.networks.specifications import (
+    GRUSpecification as GRUSpecification,
+)
+from neurosim.networks.specifications import (
+    LeakyRNNSpecification as LeakyRNNSpecification,
+)
+from neurosim.networks.specifications import (
+    LSTMSpecification as LSTMSpecification,
+)
+from neurosim.networks.specifications import (
+    MLPSpecification as MLPSpecification,
 )
 from neurosim.networks.specifications import (
     RateRNNSpecification as RateRNNSpecification,
@@ -129,14 +180,47 @@ from neurosim.networks.specifications import (
 from neurosim.networks.specifications import (
     SpikingMLPSpecification as SpikingMLPSpecification,
 )
+from neurosim.networks.specifications import (
+    SpikingRNNSpecification as SpikingRNNSpecification,
+)
+from neurosim.networks.specifications import (
+    TransformerSpecification as TransformerSpecification,
+)
+from neurosim.networks.specifications import (
+    VAESpecification as VAESpecification,
+)
+from neurosim.networks.specifications import (
+    VisionSpecification as VisionSpecification,
+)
+from neurosim.networks.spiking.eprop import (
+    eprop_gradients as eprop_gradients,
+)
+from neurosim.networks.spiking.layers import (
+    SpikingLayer as SpikingLayer,
+)
+from neurosim.networks.spiking.surrogates import (
+    Surrogate as Surrogate,
+)
 from neurosim.networks.stepwise import (
     OverTime as OverTime,
+)
+from neurosim.networks.streaming import (
+    open_streamed as open_streamed,
 )
 from neurosim.networks.training import (
     TrainingOptions as TrainingOptions,
 )
 from neurosim.networks.training import (
     train as train,
+)
+from neurosim.networks.transfer import (
+    replace_head as replace_head,
+)
+from neurosim.networks.transformer import (
+    PretrainedEncoder as PretrainedEncoder,
+)
+from neurosim.networks.transformer import (
+    words_for as words_for,
 )
 from neurosim.parameters import (
     AdaptiveLIFParameters as AdaptiveLIFParameters,
@@ -149,6 +233,9 @@ from neurosim.parameters import (
 )
 from neurosim.parameters import (
     DeltaParameters as DeltaParameters,
+)
+from neurosim.parameters import (
+    DiscreteAdaptiveLIFParameters as DiscreteAdaptiveLIFParameters,
 )
 from neurosim.parameters import (
     DiscreteLIFParameters as DiscreteLIFParameters,
@@ -212,6 +299,21 @@ from neurosim.plots.scores import (
 )
 from neurosim.plots.scores import (
     plot_scores as plot_scores,
+)
+from neurosim.plots.training import (
+    plot_attribution as plot_attribution,
+)
+from neurosim.plots.training import (
+    plot_confusion as plot_confusion,
+)
+from neurosim.plots.training import (
+    plot_psychometric as plot_psychometric,
+)
+from neurosim.plots.training import (
+    plot_training as plot_training,
+)
+from neurosim.plots.training import (
+    plot_words as plot_words,
 )
 from neurosim.power import (
     power_analysis as power_analysis,
@@ -342,6 +444,12 @@ from neurosim.responses.tuning import (
 from neurosim.responses.tuning import (
     tuning_curve as tuning_curve,
 )
+from neurosim.responses.unsupervised import (
+    cluster_stimuli as cluster_stimuli,
+)
+from neurosim.responses.unsupervised import (
+    embed_stimuli as embed_stimuli,
+)
 from neurosim.responses.variability import (
     fano_factor as fano_factor,
 )
@@ -450,6 +558,15 @@ from neurosim.stimuli.cifar10 import (
 from neurosim.stimuli.encoders import (
     encode_rate as encode_rate,
 )
+from neurosim.stimuli.events import (
+    encode_delta as encode_delta,
+)
+from neurosim.stimuli.events import (
+    load_nmnist as load_nmnist,
+)
+from neurosim.stimuli.events import (
+    saccades as saccades,
+)
 from neurosim.stimuli.files import (
     load_stimuli as load_stimuli,
 )
@@ -460,6 +577,9 @@ from neurosim.stimuli.images import (
     balanced as balanced,
 )
 from neurosim.stimuli.images import (
+    iterate_image_folder as iterate_image_folder,
+)
+from neurosim.stimuli.images import (
     load_digits as load_digits,
 )
 from neurosim.stimuli.images import (
@@ -467,6 +587,21 @@ from neurosim.stimuli.images import (
 )
 from neurosim.stimuli.mnist import (
     load_mnist as load_mnist,
+)
+from neurosim.stimuli.sentences import (
+    as_words as as_words,
+)
+from neurosim.stimuli.sentences import (
+    load_sentences as load_sentences,
+)
+from neurosim.stimuli.sounds import (
+    load_spoken_digits as load_spoken_digits,
+)
+from neurosim.stimuli.sounds import (
+    mel_spectrogram as mel_spectrogram,
+)
+from neurosim.stimuli.time_series import (
+    load_time_series as load_time_series,
 )
 from neurosim.storage import (
     StorageError as StorageError,
@@ -509,6 +644,18 @@ from neurosim.study.verify import (
 )
 from neurosim.tasks.classification import (
     classification_task as classification_task,
+)
+from neurosim.tasks.cognition import (
+    cognitive_task as cognitive_task,
+)
+from neurosim.tasks.cognition import (
+    psychometric as psychometric,
+)
+from neurosim.tasks.neurogym import (
+    from_neurogym as from_neurogym,
+)
+from neurosim.tasks.yang import (
+    yang_task as yang_task,
 )
 
 __version__: str

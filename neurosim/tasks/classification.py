@@ -69,17 +69,19 @@ class ClassificationTask:
 
     def batches(self, epoch: int, batch_size: int, seed: int, start: int = 0) -> Iterator[Batch]:
         """Yield shuffled (inputs, labels) of one epoch from batch `start` on, as (epoch, seed) decide them."""
-        order = stream(seed, "batches", epoch).permutation(self.train.sizes["stimulus"])
+        rng = stream(seed, "batches", epoch)
+        order = rng.permutation(self.train.sizes["stimulus"])
         labels = self._labels(self.train)
-        for index in range(start, self.n_batches(batch_size)):
+        for index in range(self.n_batches(batch_size)):
             chosen = order[index * batch_size : (index + 1) * batch_size]
-            rng = stream(seed, "batches", epoch, index)
             inputs, truth = _floats(self.train.values[chosen]), labels[chosen]
             if self.augment is not None:
                 inputs = np.asarray(self.augment(inputs, rng), dtype=np.float32)
             if self.mixup:
                 inputs, truth = _mixed(inputs, np.eye(len(self.categories), dtype=np.float32)[truth], self.mixup, rng)
-            yield self._encoded(inputs, rng), truth
+            batch = self._encoded(inputs, rng), truth
+            if index >= start:
+                yield batch
 
     def test_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Yield (inputs, labels) of the test set in order."""
@@ -192,7 +194,7 @@ def classification_task(
     empty = sorted(set(test["category"].values.astype(str)) - set(categories))
     if empty:
         raise InputError(
-            f"classification_task: no training stimuli of category {empty[0]!r}, which is in the test set."
+            f"classification_task: no training stimuli of category {str(empty[0])!r}, which is in the test set."
         )
     if len(categories) < 2:
         raise InputError(f"classification_task: at least two categories asked, found {list(categories)}.")
