@@ -164,7 +164,8 @@ from neurosim.storage import write_weights
 from pathlib import Path
 network, history = trained_without_noise()
 rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-write_weights(Path(sys.argv[1]) / f"rank{rank}.safetensors", weights_of(network) | {"accuracy": history.accuracy.values})
+arrays = weights_of(network) | {"accuracy": history.accuracy.values}
+write_weights(Path(sys.argv[1]) / f"rank{rank}.safetensors", arrays)
 """
 
 

@@ -1,4 +1,4 @@
-"""Sentences, sounds, events and time series become stimuli with labels; files that are not what they say are refused."""
+"""Sentences, sounds, events and time series become stimuli with labels; files that are not those are refused."""
 
 import numpy as np
 import pytest

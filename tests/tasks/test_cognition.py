@@ -1,4 +1,4 @@
-"""Trials: perfect answers are right, wrong ones are not, tables say what was shown, seeds repeat, networks learn them."""
+"""Trials: perfect answers are right, wrong ones are not, tables say what was shown, networks learn them."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -43,7 +43,7 @@ def test_trials_repeat_by_seed_and_carry_their_table(name):
     batches = [next(task.batches(0, 8, 5)), next(task.batches(0, 8, 5)), next(task.batches(1, 8, 5))]
     np.testing.assert_array_equal(batches[0][0], batches[1][0])
     assert batches[0][0].shape != batches[2][0].shape or not np.array_equal(batches[0][0], batches[2][0])
-    late = list(task.batches(0, 8, 5, start=3))[0]
+    late = next(iter(task.batches(0, 8, 5, start=3)))
     np.testing.assert_array_equal(late[0], list(replace(task, n_batches_an_epoch=4).batches(0, 8, 5))[3][0])
 
 
@@ -85,7 +85,7 @@ def test_a_network_learns_to_decide_and_its_psychometric_curve_rises():
     trials = task.trials(400, seed=9)
     outputs = _outputs(network, trials)
     curve = psychometric(task.chosen(outputs, trials), "coherence")
-    assert curve["mean"].values[0] < 0.1 < 0.9 < curve["mean"].values[-1]
+    assert curve["mean"].values[0] < 0.1 and curve["mean"].values[-1] > 0.9
     assert (curve.n.sum() == 400) and (curve.standard_error >= 0).all()
 
 
@@ -144,5 +144,5 @@ def test_bad_requests_are_one_line(make, message):
     with pytest.raises(InputError, match=message):
         make()
     task = cognitive_task("go_nogo")
-    with pytest.raises(InputError, match="no condition 'cues'.*Did you mean 'cue'"):
+    with pytest.raises(InputError, match=r"no condition 'cues'.*Did you mean 'cue'"):
         psychometric(task.score(task.trials(4).targets.values, task.trials(4)), "cues")
