@@ -70,6 +70,7 @@ _PUBLIC = {
     "networks.spiking.layers": ("SpikingLayer",),
     "networks.spiking.surrogates": ("Surrogate",),
     "networks.spiking.eprop": ("eprop_gradients",),
+    "networks.nir_networks": ("from_nir",),
     "networks.conversion": ("SpikingSequence", "from_snntorch", "to_snntorch"),
     "networks.training": ("TrainingOptions", "train"),
     "networks.transfer": ("replace_head",),

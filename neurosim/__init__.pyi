@@ -138,6 +138,9 @@ from neurosim.networks.generative import (
 from neurosim.networks.generative import (
     train_gan as train_gan,
 )
+from neurosim.networks.nir_networks import (
+    from_nir as from_nir,
+)
 from neurosim.networks.perturbation import (
     perturbed as perturbed,
 )

@@ -38,6 +38,7 @@ def to_nir(
     dt: float = 1e-3,
     inputs: str = "spikes",
     example: torch.Tensor | None = None,
+    keep_reset: bool = True,
 ) -> nir.NIRGraph:
     """Return a spiking network as a NIR graph: its layers in the order in which they are called.
 
@@ -52,6 +53,7 @@ def to_nir(
     inputs : what the network is shown: "spikes" or "current"; known for our networks.
     example : an input (time, batch, ...) of a module with a ``forward`` of its own; its layers are then taken in the
         order in which they are called, else in the order in which they were defined.
+    keep_reset : keep resets, which NIR does not hold, in the metadata of neurons; otherwise they are refused.
 
     Raises
     ------
@@ -69,6 +71,11 @@ def to_nir(
     if not any(is_neuron(m) for _, m in layers):
         raise InputError(
             f"to_nir: {type(network).__name__} holds no neurons that spike (SpikingLayer, snn.Leaky, ...)."
+        )
+    if not keep_reset:
+        raise InputError(
+            "to_nir: NIR resets to v_reset at once, trained neurons one step later; keep_reset=True keeps theirs in "
+            "the metadata of the graph."
         )
     if shape is None:
         first = next((m for _, m in layers if not isinstance(m, SKIPPED)), None)

@@ -1,5 +1,6 @@
 """snnTorch networks become ours and ours become snnTorch's, spike for spike, and come back the same."""
 
+import nir
 import pytest
 import snntorch as snn
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from neurosim.networks.architectures import build_network
 from neurosim.networks.conversion import from_snntorch, to_snntorch
 from neurosim.networks.exchange import to_nir
+from neurosim.networks.nir_networks import from_nir
 from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
@@ -83,3 +85,43 @@ def test_recurrent_layers_reach_nir():
 def test_what_has_no_twin_is_refused_by_name(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", [n for n in NEURONS if "one to one" not in n])
+def test_networks_come_back_from_nir_spike_for_spike(name, tmp_path):
+    torch.manual_seed(3)
+    network = from_snntorch(nn.Sequential(nn.Linear(8, 12), NEURONS[name](12), nn.Linear(12, 6), NEURONS[name](6)))
+    nir.write(tmp_path / "graph.nir", to_nir(network))
+    again = from_nir(nir.read(tmp_path / "graph.nir"))
+    sequence = 3 * torch.rand(30, 4, 8)
+    assert network(sequence).sum() > 0 and torch.equal(again(sequence), network(sequence))
+
+
+def test_convolutions_come_back_from_nir():
+    torch.manual_seed(0)
+    network = build_network(SpikingConvNetSpecification((4, 6), n_steps=5), (8, 8), 3).eval()
+    again = from_nir(to_nir(network), n_steps=5)
+    images = torch.rand(4, 1, 8, 8)
+    torch.testing.assert_close(again(images).mean(0) * 5**0.5, network(images), atol=1e-4, rtol=1e-4)
+
+
+def test_graphs_of_other_tools_need_a_reset_that_layers_have(data_folder):
+    graph = nir.read(data_folder / "nir_lif" / "lif_norse.nir")
+    with pytest.raises(InputError, match="choose reset="):
+        from_nir(graph, dt=1e-4)
+    with pytest.raises(InputError, match="a dt of 0 to 1 s"):
+        from_nir(graph, reset="zero")
+    network = from_nir(graph, dt=1e-4, reset="none")
+    inputs = torch.zeros(400, 1, 1)
+    inputs[:, 0, 0] = 1.0
+    neurons = network.network[-1]
+    tau, current = 2.5e-3, float(network.network[0](inputs[:1])[0, 0, 0]) / (1 - neurons.coefficients.beta.item())
+    expected = current * (1 - torch.exp(-torch.arange(1, 401) * 1e-4 / tau))
+    membrane = neurons.membrane(network.network[0](inputs))[:, 0, 0]
+    torch.testing.assert_close(membrane, expected.float(), atol=1e-4, rtol=1e-3)
+
+
+def test_resets_are_kept_on_request_only():
+    network = from_snntorch(nn.Sequential(nn.Linear(3, 2), snn.Leaky(0.9)))
+    with pytest.raises(InputError, match="keep_reset=True"):
+        to_nir(network, keep_reset=False)
