@@ -141,6 +141,9 @@ from neurosim.networks.generative import (
 from neurosim.networks.nir_networks import (
     from_nir as from_nir,
 )
+from neurosim.networks.optimization import (
+    TrainingOptions as TrainingOptions,
+)
 from neurosim.networks.perturbation import (
     perturbed as perturbed,
 )
@@ -209,9 +212,6 @@ from neurosim.networks.stepwise import (
 )
 from neurosim.networks.streaming import (
     open_streamed as open_streamed,
-)
-from neurosim.networks.training import (
-    TrainingOptions as TrainingOptions,
 )
 from neurosim.networks.training import (
     train as train,

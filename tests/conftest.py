@@ -27,8 +27,9 @@ def spiking_mlp():
     from functools import partial
 
     from neurosim.networks.architectures import build_network
+    from neurosim.networks.optimization import TrainingOptions
     from neurosim.networks.specifications import SpikingMLPSpecification
-    from neurosim.networks.training import TrainingOptions, train
+    from neurosim.networks.training import train
     from neurosim.stimuli.encoders import bernoulli_spikes
     from neurosim.stimuli.images import load_digits
     from neurosim.tasks.classification import classification_task

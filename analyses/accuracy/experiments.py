@@ -9,7 +9,7 @@ import torch
 
 from neurosim.networks import specifications as sp
 from neurosim.networks.architectures import build_network
-from neurosim.networks.training import TrainingOptions
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.transformer import PretrainedEncoder, words_for
 from neurosim.stimuli.events import load_nmnist
 from neurosim.stimuli.images import load_digits

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.networks import specifications as sp
-from neurosim.networks.training import TrainingOptions
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.schema import as_stimuli, stimulus_labels
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import load_digits, resize_images

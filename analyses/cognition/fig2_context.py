@@ -13,8 +13,9 @@ import xarray as xr
 
 from neurosim import runtime, storage
 from neurosim.networks.architectures import build_network
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.specifications import LeakyRNNSpecification
-from neurosim.networks.training import TrainingOptions, train
+from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 from neurosim.plots.training import plot_psychometric
 from neurosim.tasks.cognition import cognitive_task, psychometric

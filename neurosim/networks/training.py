@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,12 +17,10 @@ from torch import Tensor, nn
 from neurosim.networks import distributed
 from neurosim.networks.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
+from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
 from neurosim.runtime import pick_device, progress_bar, torch_seeded
-from neurosim.schema import InputError, suggest
+from neurosim.schema import InputError
 
-Precision = Literal["float32", "bfloat16", "float16"]
-Schedule = Literal["one_cycle", "cosine", "constant"]
-Optimizer = Literal["adam", "adamw", "sgd"]
 Batch = tuple[np.ndarray, Any]
 
 
@@ -49,71 +46,6 @@ class Task(Protocol):
 
     def validation_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Yield the validation batches, if there are any."""
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a network is trained: by default Adam with a one-cycle learning rate (https://arxiv.org/abs/1708.07120).
-
-    Parameters
-    ----------
-    epochs : passes over the training set.
-    batch_size : stimuli a step.
-    learning_rate : highest learning rate.
-    clip : gradients are scaled down to this norm.
-    optimizer : "adam", "adamw" or "sgd" (with momentum 0.9). weight_decay : of the optimizer.
-    schedule : "one_cycle", "cosine" (down to 0) or "constant".
-    precision : "float32", or mixed precision in "bfloat16" or "float16" (GPU only), weights kept in float32.
-    patience : stop after that many epochs without a better validation loss and take the best weights back; never when
-        absent.
-    class_weights : "equal", or "balanced": categories count the same however many stimuli they have.
-    label_smoothing : share of each label that goes to all categories.
-    layer_rates : (pattern of parameter names, factor of the learning rate); the first that fits counts, 0 freezes.
-
-    Raises
-    ------
-    InputError : a value that is unknown or out of its range.
-    """
-
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    clip: float = 1.0
-    optimizer: Optimizer = "adam"
-    weight_decay: float = 0.0
-    schedule: Schedule = "one_cycle"
-    precision: Precision = "float32"
-    patience: int | None = None
-    class_weights: Literal["equal", "balanced"] = "equal"
-    label_smoothing: float = 0.0
-    layer_rates: tuple[tuple[str, float], ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < 10:
-            raise InputError(
-                f"TrainingOptions: epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
-            )
-        for name, known in (
-            ("optimizer", get_args(Optimizer)),
-            ("schedule", get_args(Schedule)),
-            ("precision", get_args(Precision)),
-            ("class_weights", ("equal", "balanced")),
-        ):
-            value = getattr(self, name)
-            if value not in known:
-                raise InputError(
-                    f"TrainingOptions: {name} = {value!r}; known: {', '.join(known)}.{suggest(str(value), known)}"
-                )
-        if (
-            self.clip <= 0
-            or self.weight_decay < 0
-            or not 0 <= self.label_smoothing < 1
-            or (self.patience is not None and self.patience < 1)
-        ):
-            raise InputError(
-                "TrainingOptions: clip > 0, weight_decay >= 0, label_smoothing in 0..1 and patience >= 1 asked, "
-                f"found {self}."
-            )
 
 
 @dataclass
@@ -218,9 +150,9 @@ class _Run:
     ) -> None:
         self.network, self.task, self.objective, self.options = network, task, objective, options
         self.seed, self.where, self.share = seed, where, share
-        self.optimizer = _optimizer(network, options)
+        self.optimizer = optimizer_of(network, options)
         self.n_batches = task.n_batches(options.batch_size)
-        self.schedule = _schedule(self.optimizer, options, options.epochs * self.n_batches)
+        self.schedule = schedule_of(self.optimizer, options, options.epochs * self.n_batches)
         self.scaler = torch.amp.GradScaler(where.split(":", maxsplit=1)[0], enabled=options.precision == "float16")
         self.parallel = share.wrapped(network, where)
         self.progress = Progress()
@@ -255,7 +187,7 @@ class _Run:
         n_all = len(inputs)
         x = as_input(self.share.of(inputs), self.task, self.where)
         truth = as_targets(self.share.of(targets), self.where)
-        with _autocast(self.options.precision, self.where):
+        with autocast_of(self.options.precision, self.where):
             outputs = self.parallel(x)
             losses = self.objective.losses(outputs, truth)
         loss = losses.sum() * (self.share.size / n_all)
@@ -389,42 +321,6 @@ def as_targets(targets: Any, device: str) -> tuple[Tensor, ...]:
     """Return the arrays of a batch that say what is right, on the device."""
     arrays = targets if isinstance(targets, tuple) else (targets,)
     return tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays)
-
-
-def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        factor = next((f for pattern, f in options.layer_rates if fnmatch.fnmatchcase(name, pattern)), 1.0)
-        parameter.requires_grad_(factor > 0)
-        if factor > 0:
-            groups.setdefault(factor, []).append(parameter)
-    for pattern, _ in options.layer_rates:
-        if not any(fnmatch.fnmatchcase(name, pattern) for name, _ in network.named_parameters()):
-            raise InputError(f"train: layer_rates: no parameter is named like {pattern!r}.")
-    if not groups:
-        raise InputError("train: layer_rates freezes every parameter; there is nothing to train.")
-    own = [{"params": group, "lr": options.learning_rate * factor} for factor, group in groups.items()]
-    if options.optimizer == "sgd":
-        return torch.optim.SGD(own, options.learning_rate, momentum=0.9, weight_decay=options.weight_decay)
-    kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
-    return kind(own, lr=options.learning_rate, weight_decay=options.weight_decay)
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, options: TrainingOptions, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    schedules = torch.optim.lr_scheduler
-    if options.schedule == "one_cycle":
-        highest = [group["lr"] for group in optimizer.param_groups]
-        return schedules.OneCycleLR(optimizer, highest, total_steps=steps)
-    if options.schedule == "cosine":
-        return schedules.CosineAnnealingLR(optimizer, steps)
-    return schedules.ConstantLR(optimizer, 1.0)
-
-
-def _autocast(precision: Precision, where: str) -> torch.autocast:
-    dtype = torch.float16 if precision == "float16" else torch.bfloat16
-    return torch.autocast(where.split(":", maxsplit=1)[0], dtype=dtype, enabled=precision != "float32")
 
 
 def _shape_of(network: nn.Module) -> dict[str, list[int]]:

@@ -13,8 +13,9 @@ import torch
 from neurosim.networks import training
 from neurosim.networks.architectures import build_network
 from neurosim.networks.objectives import balanced_weights
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.specifications import ConvNetSpecification, MLPSpecification
-from neurosim.networks.training import TrainingOptions, train, weights_of
+from neurosim.networks.training import train, weights_of
 from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from neurosim.networks.architectures import build_network
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
 from neurosim.networks.specifications import LeakyRNNSpecification
-from neurosim.networks.training import TrainingOptions, train
+from neurosim.networks.training import train
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError
 from neurosim.tasks.cognition import TASKS, cognitive_task, psychometric

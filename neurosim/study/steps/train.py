@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from neurosim import storage
 from neurosim.networks.architectures import Network, build_network
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.specifications import ARCHITECTURES, NetworkSpecification, SpikingMLPSpecification
-from neurosim.networks.training import TrainingOptions, load_weights, train, weights_of
+from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError
 from neurosim.stimuli.cifar10 import load_cifar10

@@ -1,0 +1,120 @@
+"""How a network is optimised: the options of a training, and the optimizer, schedule and precision that they mean."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+
+from neurosim.schema import InputError, suggest
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Schedule = Literal["one_cycle", "cosine", "constant"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained: by default Adam with a one-cycle learning rate (https://arxiv.org/abs/1708.07120).
+
+    Parameters
+    ----------
+    epochs : passes over the training set.
+    batch_size : stimuli a step.
+    learning_rate : highest learning rate.
+    clip : gradients are scaled down to this norm.
+    optimizer : "adam", "adamw" or "sgd" (with momentum 0.9). weight_decay : of the optimizer.
+    schedule : "one_cycle", "cosine" (down to 0) or "constant".
+    precision : "float32", or mixed precision in "bfloat16" or "float16" (GPU only), weights kept in float32.
+    patience : stop after that many epochs without a better validation loss and take the best weights back; never when
+        absent.
+    class_weights : "equal", or "balanced": categories count the same however many stimuli they have.
+    label_smoothing : share of each label that goes to all categories.
+    layer_rates : (pattern of parameter names, factor of the learning rate); the first that fits counts, 0 freezes.
+
+    Raises
+    ------
+    InputError : a value that is unknown or out of its range.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    clip: float = 1.0
+    optimizer: Optimizer = "adam"
+    weight_decay: float = 0.0
+    schedule: Schedule = "one_cycle"
+    precision: Precision = "float32"
+    patience: int | None = None
+    class_weights: Literal["equal", "balanced"] = "equal"
+    label_smoothing: float = 0.0
+    layer_rates: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < 10:
+            raise InputError(
+                f"TrainingOptions: epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
+            )
+        for name, known in (
+            ("optimizer", get_args(Optimizer)),
+            ("schedule", get_args(Schedule)),
+            ("precision", get_args(Precision)),
+            ("class_weights", ("equal", "balanced")),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(
+                    f"TrainingOptions: {name} = {value!r}; known: {', '.join(known)}.{suggest(str(value), known)}"
+                )
+        if (
+            self.clip <= 0
+            or self.weight_decay < 0
+            or not 0 <= self.label_smoothing < 1
+            or (self.patience is not None and self.patience < 1)
+        ):
+            raise InputError(
+                "TrainingOptions: clip > 0, weight_decay >= 0, label_smoothing in 0..1 and patience >= 1 asked, "
+                f"found {self}."
+            )
+
+
+def optimizer_of(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    """Return the optimizer of the parameters that are not frozen; those that are stop asking for gradients."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        factor = next((f for pattern, f in options.layer_rates if fnmatch.fnmatchcase(name, pattern)), 1.0)
+        parameter.requires_grad_(factor > 0)
+        if factor > 0:
+            groups.setdefault(factor, []).append(parameter)
+    for pattern, _ in options.layer_rates:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name, _ in network.named_parameters()):
+            raise InputError(f"train: layer_rates: no parameter is named like {pattern!r}.")
+    if not groups:
+        raise InputError("train: layer_rates freezes every parameter; there is nothing to train.")
+    own = [{"params": group, "lr": options.learning_rate * factor} for factor, group in groups.items()]
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(own, options.learning_rate, momentum=0.9, weight_decay=options.weight_decay)
+    kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
+    return kind(own, lr=options.learning_rate, weight_decay=options.weight_decay)
+
+
+def schedule_of(
+    optimizer: torch.optim.Optimizer, options: TrainingOptions, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return the schedule of the learning rate over so many steps."""
+    schedules = torch.optim.lr_scheduler
+    if options.schedule == "one_cycle":
+        highest = [group["lr"] for group in optimizer.param_groups]
+        return schedules.OneCycleLR(optimizer, highest, total_steps=steps)
+    if options.schedule == "cosine":
+        return schedules.CosineAnnealingLR(optimizer, steps)
+    return schedules.ConstantLR(optimizer, 1.0)
+
+
+def autocast_of(precision: Precision, where: str) -> torch.autocast:
+    """Return the context in which a forward pass is computed in mixed precision, if at all."""
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    return torch.autocast(where.split(":", maxsplit=1)[0], dtype=dtype, enabled=precision != "float32")
