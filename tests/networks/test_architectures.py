@@ -1,6 +1,7 @@
 """Every architecture builds, answers, learns a step, is recorded by name; published ones have their published sizes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -151,9 +152,10 @@ def test_transforms_of_torchvision_are_augmentations():
     assert 0 < flipped.sum() < 20
 
 
-@pytest.fixture
-def encoder_folder(tmp_path):
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory):
     """A BERT of a few units, saved as Hugging Face saves it."""
+    tmp_path = tmp_path_factory.mktemp("encoder")
     from neurosim.networks.published import torchvision
 
     torchvision()
@@ -188,11 +190,11 @@ def test_a_pretrained_encoder_is_read_from_its_folder(encoder_folder):
 def test_folders_that_are_no_encoders_are_refused(encoder_folder, tmp_path):
     with pytest.raises(InputError, match=r"no config\.json"):
         PretrainedEncoder(tmp_path / "nothing", 2)
-    config = json.loads((encoder_folder / "config.json").read_text())
-    config["model_type"] = "nonsense"
-    (encoder_folder / "config.json").write_text(json.dumps(config))
+    changed = shutil.copytree(encoder_folder, tmp_path / "changed")
+    config = json.loads((changed / "config.json").read_text())
+    (changed / "config.json").write_text(json.dumps(config | {"model_type": "nonsense"}))
     with pytest.raises(InputError, match="is no encoder"):
-        PretrainedEncoder(encoder_folder, 2)
+        PretrainedEncoder(changed, 2)
 
 
 @pytest.mark.parametrize(
