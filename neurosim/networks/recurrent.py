@@ -135,7 +135,9 @@ class LeakyUnits(nn.Module):
         drive = self.input(sequence)
         if self.noise and self.training:
             drive = drive + self.noise * torch.randn_like(drive)
-        return _LeakySequence.apply(drive, self.weights(), self.alpha, self.activation)
+        weights = self.weights()
+        with torch.autocast(drive.device.type, enabled=False):
+            return _LeakySequence.apply(drive.to(weights.dtype), weights, self.alpha, self.activation)
 
 
 class _LeakySequence(torch.autograd.Function):

@@ -14,7 +14,12 @@ from neurosim.networks import training
 from neurosim.networks.architectures import build_network
 from neurosim.networks.objectives import balanced_weights
 from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.specifications import ConvNetSpecification, MLPSpecification
+from neurosim.networks.specifications import (
+    ConvNetSpecification,
+    LeakyRNNSpecification,
+    MLPSpecification,
+    SpikingRNNSpecification,
+)
 from neurosim.networks.training import train, weights_of
 from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
@@ -125,6 +130,16 @@ def test_every_option_learns(change):
     history = train(network, task, TrainingOptions(15, 32, 5e-3, **change), progress=False)
     assert float(history.test_accuracy) > 0.7
     assert {p.dtype for p in network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("specification", [SpikingRNNSpecification((12,)), LeakyRNNSpecification(12)])
+def test_recurrent_networks_train_in_mixed_precision(specification):
+    sequence = 2 * torch.rand(9, 4, 5)
+    network = build_network(specification, (9, 5), 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs = network(sequence)
+    outputs.float().square().sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
 
 
 def test_frozen_layers_stay_and_slow_ones_lag():

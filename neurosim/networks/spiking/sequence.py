@@ -218,7 +218,8 @@ def run_sequence(
     start = State(*(p.detach().to(working).reshape(flat.shape[1:]).contiguous() for p in state)) if state else None
     start = start or silence(flat[0].detach())
     weight = None if weight is None else weight.to(working)
-    spikes, *last = _Sequence.apply(flat, weight, start, _flat(c, flat), surrogate or Surrogate(), engine)
+    with torch.autocast(currents.device.type, enabled=False):
+        spikes, *last = _Sequence.apply(flat, weight, start, _flat(c, flat), surrogate or Surrogate(), engine)
     return spikes.to(dtype).reshape(shape), State(*(part.reshape(shape[1:]) for part in last))
 
 
