@@ -18,6 +18,7 @@ from neurosim.networks.published import EfficientNetLite0, vision_network
 from neurosim.networks.recurrent import GatedRNN, LeakyRNN, RateRNN
 from neurosim.networks.spiking_networks import SpikingConvNet, SpikingMLP, SpikingRNN
 from neurosim.networks.transformer import Transformer
+from neurosim.schema import InputError
 
 Network = nn.Module
 BUILDERS: dict[type, Callable[..., nn.Module]] = {
@@ -56,6 +57,9 @@ def build_network(specification: sp.NetworkSpecification, image_shape: tuple[int
         return EfficientNetLite0(specification)
     if isinstance(specification, sp.VisionSpecification):
         return vision_network(specification, n_categories)
+    if type(specification) not in BUILDERS:
+        known = ", ".join(sp.ARCHITECTURES)
+        raise InputError(f"build_network: a specification of {known} asked, found {specification!r}.")
     return BUILDERS[type(specification)](specification, image_shape, n_categories)
 
 

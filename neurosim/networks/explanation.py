@@ -64,15 +64,17 @@ def explain(
     sequence = "time" in stimuli.dims
     run = _Batched(network, sequence)
     module = None if layer is None else dict(network.named_modules())[layer_names(network, [layer])[0]]
-    wanted = None if target is None else np.broadcast_to(np.asarray(target), stimuli.sizes["stimulus"])
+    if target is not None and np.size(target) not in (1, stimuli.sizes["stimulus"]):
+        n = stimuli.sizes["stimulus"]
+        raise InputError(f"explain: one target, or one for each of {n} stimuli asked; {np.size(target)} given.")
+    wanted = None if target is None else np.broadcast_to(np.ravel(target), stimuli.sizes["stimulus"])
     found, chosen = [], []
     try:
         starts = range(0, stimuli.sizes["stimulus"], batch_size)
         for start in track(starts, f"explaining by {method}", progress=progress):
             values = np.ascontiguousarray(stimuli[start : start + batch_size].values, dtype=np.float32)
             shown = torch.from_numpy(values).to(where)
-            with torch.no_grad():
-                logits = run(shown)
+            logits = _logits(run, shown)
             goal = logits.argmax(1) if wanted is None else torch.from_numpy(wanted[start : start + batch_size].copy())
             if int(goal.min()) < 0 or int(goal.max()) >= logits.shape[1]:
                 raise InputError(
@@ -121,6 +123,8 @@ def maximise_activation(
     ------
     InputError : no such layer or unit, or the layer is not reached.
     """
+    if not units:
+        raise InputError("maximise_activation: at least one unit is asked.")
     where = pick_device(device)
     name = layer_names(network, [layer])[0]
     module = dict(network.named_modules())[name]
@@ -241,6 +245,20 @@ def _attention(network: nn.Module, words: Tensor) -> tuple[list[Tensor], int]:
         for handle in handles:
             handle.remove()
     return seen, 1
+
+
+def _logits(run: nn.Module, shown: Tensor) -> Tensor:
+    try:
+        with torch.no_grad():
+            logits: Tensor = run(shown)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:150]
+        raise InputError(
+            f"explain: the network does not take stimuli of shape {tuple(shown.shape)} ({reason})."
+        ) from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        raise InputError("explain: the network does not answer with logits (batch, category).")
+    return logits
 
 
 class _Batched(nn.Module):

@@ -38,6 +38,8 @@ class ConvNet(nn.Module):
 
     def __init__(self, specification: ConvNetSpecification, image_shape: tuple[int, ...], n_categories: int) -> None:
         super().__init__()
+        if len(image_shape) < 2:
+            raise InputError(f"ConvNet: images ([channel,] y, x) asked, found shape {image_shape}.")
         channels = (n_channels(image_shape), *specification.channels)
         side = image_shape[-1]
         self.blocks = nn.ModuleDict()

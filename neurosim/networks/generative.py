@@ -145,8 +145,13 @@ def train_gan(
 
     Raises
     ------
-    InputError : a loss that is no longer finite.
+    InputError : images of another shape, or a loss that is no longer finite.
     """
+    if epochs < 1:
+        raise InputError(f"train_gan: epochs = {epochs}; at least 1 is asked.")
+    shape = next(iter(task.batches(0, 1, seed)))[0].shape[1:]
+    if tuple(shape) != tuple(network.image_shape):
+        raise InputError(f"train_gan: the network makes images {network.image_shape}, those of the task are {shape}.")
     where = pick_device(device)
     network.to(where)
     rows: list[list[float]] = []

@@ -44,6 +44,8 @@ def from_nir(
     ------
     InputError : a node or a wiring that layers do not have, a missing `dt`, or a reset that was not chosen.
     """
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"from_nir: a NIR graph is asked, found {type(graph).__name__}; read files with load_nir.")
     order, back = _chain(graph)
     neurons = [name for name in order if isinstance(graph.nodes[name], NEURONS)]
     kept = next((m for n in neurons if (m := from_metadata(graph.nodes[n].metadata))), {})

@@ -54,9 +54,10 @@ class TrainingOptions:
     layer_rates: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < 10:
+        whole = all(isinstance(n, int) and n >= 1 for n in (self.epochs, self.batch_size))
+        if not whole or not 0 < self.learning_rate < 10:
             raise InputError(
-                f"TrainingOptions: epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
+                f"TrainingOptions: whole epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
             )
         for name, known in (
             ("optimizer", get_args(Optimizer)),

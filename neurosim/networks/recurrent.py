@@ -17,6 +17,7 @@ from neurosim.networks.specifications import (
     LSTMSpecification,
     RateRNNSpecification,
 )
+from neurosim.schema import InputError
 
 # activation -> (function, its derivative written by what the function returned)
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
@@ -215,7 +216,7 @@ class GatedRNN(nn.Module):
         present = None
         if self.words:
             present = (inputs > 0).unsqueeze(2)
-            sequence = self.dropout(self.embedding(inputs.long()))
+            sequence = self.dropout(self.embedding(check_words(inputs.long(), self.embedding, "GatedRNN")))
         else:
             sequence = as_rows(inputs) if self.is_image else inputs
         activity = self.recurrent(sequence)[0]
@@ -234,6 +235,21 @@ def pooled(activity: Tensor, pooling: str, present: Tensor | None) -> Tensor:
     if pooling == "mean":
         return (activity * present).sum(0) / present.sum(0).clamp(min=1)
     return activity.masked_fill(~present, torch.finfo(activity.dtype).min).amax(0).clamp(min=-1e4)
+
+
+def check_words(words: Tensor, embedding: nn.Module, who: str) -> Tensor:
+    """Return the words, which have to be numbers that the network has vectors for."""
+    assert isinstance(embedding, nn.Embedding)
+    if (
+        words.device.type == "cpu"
+        and words.numel()
+        and not 0 <= int(words.min()) <= int(words.max()) < embedding.num_embeddings
+    ):
+        raise InputError(
+            f"{who}: words 0..{embedding.num_embeddings - 1} are known (n_words), found {int(words.min())}.."
+            f"{int(words.max())}."
+        )
+    return words
 
 
 def as_rows(images: Tensor) -> Tensor:

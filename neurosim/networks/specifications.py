@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from neurosim.parameters import (
     DiscreteAdaptiveLIFParameters,
@@ -12,10 +12,11 @@ from neurosim.parameters import (
     DiscreteSynapticParameters,
     Reset,
 )
-from neurosim.schema import InputError
+from neurosim.schema import InputError, suggest
 
 Pooling = Literal["last", "mean", "max"]
 SpikingNeuron = Literal["lif", "synaptic", "adaptive"]
+VisionName = Literal["resnet18", "resnet50", "inception_v3", "mobilenet_v2"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class MLPSpecification:
 
     hidden: tuple[int, ...] = (128,)
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_share("MLP", self.dropout)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class ConvNetSpecification:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_share("ConvNet", self.dropout)
         if self.kernel % 2 == 0 or self.convolutions < 1:
             raise InputError(
                 f"ConvNet: an odd kernel and at least one convolution asked, found {self.kernel}, {self.convolutions}."
@@ -140,6 +145,7 @@ class TransformerSpecification:
     dt: float = 1.0
 
     def __post_init__(self) -> None:
+        _check_share("Transformer", self.dropout)
         if self.n_units % self.n_heads:
             raise InputError(f"Transformer: n_units = {self.n_units} is not a multiple of n_heads = {self.n_heads}.")
 
@@ -242,8 +248,15 @@ class EfficientNetLite0Specification:
 class VisionSpecification:
     """A published network of torchvision. `name`; `weights`, path of a file of published ones, or none: untrained."""
 
-    name: Literal["resnet18", "resnet50", "inception_v3", "mobilenet_v2"] = "resnet50"
+    name: VisionName = "resnet50"
     weights: str | None = None
+
+    def __post_init__(self) -> None:
+        known = get_args(VisionName)
+        if self.name not in known:
+            raise InputError(
+                f"VisionSpecification: no network {self.name!r}; known: {', '.join(known)}.{suggest(self.name, known)}"
+            )
 
 
 NetworkSpecification = (
@@ -279,6 +292,11 @@ ARCHITECTURES: dict[str, type[NetworkSpecification]] = {
     "EfficientNetLite0": EfficientNetLite0Specification,
     "Vision": VisionSpecification,
 }
+
+
+def _check_share(who: str, dropout: float) -> None:
+    if not 0 <= dropout < 1:
+        raise InputError(f"{who}: dropout = {dropout!r}; a share from 0 up to 1 is asked.")
 
 
 def _neuron(

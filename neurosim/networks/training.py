@@ -113,6 +113,8 @@ def train(
     """
     options = options or TrainingOptions()
     share, where = distributed.join(pick_device(device))
+    if checkpoint_every is not None and checkpoint_every < 1:
+        raise InputError(f"train: checkpoint_every = {checkpoint_every}; at least 1 batch is asked.")
     if options.precision == "float16" and not where.startswith("cuda"):
         raise InputError("train: precision 'float16' needs a GPU; take 'bfloat16' or 'float32'.")
     network.to(where)

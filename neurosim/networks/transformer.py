@@ -13,7 +13,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.published import torchvision
-from neurosim.networks.recurrent import pooled
+from neurosim.networks.recurrent import check_words, pooled
 from neurosim.networks.specifications import TransformerSpecification
 from neurosim.schema import InputError, as_stimuli, stimulus_labels
 
@@ -96,7 +96,7 @@ class Transformer(nn.Module):
             raise InputError(f"Transformer: sequences of at most {MAX_STEPS - 1} steps asked, found {turned.shape[1]}.")
         if self.words:
             words = turned.long()
-            present, activity = words > 0, self.embedding(words)
+            present, activity = words > 0, self.embedding(check_words(words, self.embedding, "Transformer"))
         else:
             present, activity = (
                 torch.ones(turned.shape[:2], dtype=torch.bool, device=turned.device),

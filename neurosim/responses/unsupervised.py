@@ -102,6 +102,10 @@ def embed_stimuli(
         coords["explained_variance"] = ("component", model.explained_variance_ratio_)
     elif method == "tsne":
         options = {"perplexity": min(30.0, (len(values) - 1) / 3)} | options
+        if not 0 < options["perplexity"] < len(values):
+            raise InputError(
+                f"embed_stimuli: perplexity = {options['perplexity']} of {len(values)} stimuli; take fewer."
+            )
         places = manifold.TSNE(n_components, random_state=seed, init="pca", **options).fit_transform(values)
     else:
         places = _umap()(n_components=n_components, random_state=seed, **options).fit_transform(values)

@@ -31,6 +31,8 @@ def load_nmnist(*, n_steps: int = 30, binary: bool = True) -> xr.DataArray:
     ------
     StorageError : the file is not in the folder ``nmnist`` of the data folder, or holds events outside the camera.
     """
+    if n_steps < 1:
+        raise InputError(f"load_nmnist: n_steps = {n_steps}; at least 1 is asked.")
     folder = storage.data_folder()
     path = folder / "nmnist" / NMNIST_FILE if folder else Path(NMNIST_FILE)
     if not path.is_file():
@@ -113,7 +115,13 @@ def saccades(images: xr.DataArray, *, n_steps: int = 30, amplitude: int = 2, tim
     Returns
     -------
     stimuli (stimulus, time, [channel,] y, x).
+
+    Raises
+    ------
+    InputError : no step, or a negative amplitude.
     """
+    if n_steps < 1 or amplitude < 0:
+        raise InputError(f"saccades: n_steps >= 1 and amplitude >= 0 asked, found {n_steps} and {amplitude}.")
     corners = np.array([[0, 0], [amplitude, amplitude / 2], [0, amplitude], [0, 0]])
     place = np.linspace(0, 3, n_steps)
     path = np.stack([np.interp(place, np.arange(4), corners[:, k]) for k in range(2)], axis=1).round().astype(int)

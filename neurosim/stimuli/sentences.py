@@ -66,6 +66,8 @@ def load_sentences(name: str, split: str = "all", *, n_words: int = 50, max_word
         raise InputError(f"load_sentences: no set {name!r}; known: {', '.join(SETS)}.{suggest(name, SETS)}")
     if split not in files:
         raise InputError(f"load_sentences: {name!r} has no split {split!r}; it has {', '.join(files)}.")
+    if n_words < 1 or max_words < 1:
+        raise InputError(f"load_sentences: n_words and max_words >= 1 asked, found {n_words} and {max_words}.")
     texts = {part: _read(name, file) for part, file in files.items()}
     words = vocabulary([text for part in texts.values() for _, text in part], max_words)
     labels = np.asarray(CATEGORIES[name])[[label for label, _ in texts[split]]]

@@ -38,7 +38,7 @@ def mel_spectrogram(
 
     Raises
     ------
-    InputError : no samples, or samples that are no finite numbers.
+    InputError : no samples, samples that are no finite numbers, or bands and windows that there cannot be.
 
     The scale is that of https://doi.org/10.1121/1.1915893 as 2595 log10(1 + f / 700).
 
@@ -50,12 +50,18 @@ def mel_spectrogram(
     sound = np.asarray(sound, dtype=float)
     if sound.ndim != 1 or not len(sound) or not np.isfinite(sound).all():
         raise InputError(f"mel_spectrogram: finite samples (time,) asked, found shape {sound.shape}.")
+    high = sampling_rate / 2 if high is None else high
+    if n_bands < 1 or not 0 <= low < high <= sampling_rate / 2 or not min(window, time_step) * sampling_rate >= 1:
+        raise InputError(
+            f"mel_spectrogram: n_bands >= 1, 0 <= low < high <= {sampling_rate / 2:g} Hz and windows of a sample "
+            f"or more asked, found {n_bands}, {low!r}, {high!r}, {window!r} and {time_step!r}."
+        )
     length, step = round(window * sampling_rate), round(time_step * sampling_rate)
     padded = np.pad(sound, (0, max(0, length - len(sound))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::step]
     n_fft = 1 << (length - 1).bit_length()
     power = np.abs(np.fft.rfft(frames * scipy.signal.get_window("hann", length), n_fft)) ** 2 / length
-    return np.log(power @ _bands(n_bands, n_fft, sampling_rate, low, high or sampling_rate / 2) + 1e-8)
+    return np.log(power @ _bands(n_bands, n_fft, sampling_rate, low, high) + 1e-8)
 
 
 def load_spoken_digits(
@@ -82,6 +88,8 @@ def load_spoken_digits(
     """
     if split not in ("train", "test"):
         raise InputError(f"load_spoken_digits: unknown split {split!r}; known: train, test.")
+    if not time_step <= duration <= 60:
+        raise InputError(f"load_spoken_digits: duration = {duration!r} s is outside {time_step:g}..60 s.")
     folder = storage.data_folder()
     path = folder / "fsdd" / FSDD_FILE if folder else None
     if path is None or not path.is_file():

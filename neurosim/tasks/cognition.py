@@ -18,6 +18,7 @@ from neurosim.tasks.trials import CognitiveTask, Judge, Sheet, Trials, judge_cho
 COHERENCES = (0.032, 0.064, 0.128, 0.256, 0.512)
 GRACE, RESPONSE = 0.1, 0.3
 N_RING = 16
+MOST = 60.0
 Draw = Callable[[int, np.random.Generator, Callable[..., Sheet]], Trials]
 
 
@@ -37,7 +38,7 @@ def cognitive_task(name: str, *, dt: float = 20e-3, **options: float) -> Cogniti
 
     Raises
     ------
-    InputError : an unknown task or option.
+    InputError : an unknown task or option, or a value outside its range.
 
     Examples
     --------
@@ -48,10 +49,12 @@ def cognitive_task(name: str, *, dt: float = 20e-3, **options: float) -> Cogniti
     if name not in TASKS:
         raise InputError(f"cognitive_task: no task {name!r}; known: {', '.join(TASKS)}.{suggest(name, TASKS)}")
     draw, inputs, outputs, defaults, judge = TASKS[name]
-    for key in options:
+    for key, value in options.items():
         if key not in defaults:
             known = ", ".join(defaults) or "none"
             raise InputError(f"cognitive_task: {name} has no option {key!r}; known: {known}.{suggest(key, defaults)}")
+        if not (isinstance(value, int | float) and 0 <= value <= MOST):
+            raise InputError(f"cognitive_task: {key} = {value!r} is outside 0..{MOST:g}.")
     if not 1e-4 <= dt <= 0.1:
         raise InputError(f"cognitive_task: dt = {dt!r} s is outside 1e-4..0.1 s.")
     sheet = partial(Sheet, dt=dt, inputs=inputs, outputs=outputs)

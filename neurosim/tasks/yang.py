@@ -45,6 +45,10 @@ def yang_task(
     for name in chosen:
         if name not in RULES:
             raise InputError(f"yang_task: no rule {name!r}; known: {', '.join(RULES)}.{suggest(name, RULES)}")
+    if n_ring < 4 or not (noise >= 0 and 0 < dt <= tau):
+        raise InputError(
+            f"yang_task: n_ring >= 4, noise >= 0, 0 < dt <= tau asked, found {n_ring}, {noise!r}, {dt!r}, {tau!r}."
+        )
     ring = [f"{k * 360 / n_ring:g}" for k in range(n_ring)]
     inputs = ("fixation", *(f"first {k}" for k in ring), *(f"second {k}" for k in ring), *RULES)
     outputs = ("fixation", *ring)

@@ -50,6 +50,10 @@ def eprop_gradients(
             f"{type(layer.neuron).__name__} with {c.reset!r}."
         )
     n_time, n_batch = sequence.shape[:2]
+    if labels.shape != (n_batch,) or not bool(((labels >= 0) & (labels < readout.out_features)).all()):
+        raise InputError(
+            f"eprop_gradients: {n_batch} labels in 0..{readout.out_features - 1} asked, found {labels.tolist()}."
+        )
     senders = [inputs] if layer.recurrent is None else [inputs, layer.recurrent]
     state = silence(inputs(sequence[0]))
     traces = [_Traces(part, n_batch, layer) for part in senders]

@@ -58,6 +58,8 @@ class SpikingLayer(nn.Module):
     ) -> None:
         super().__init__()
         coefficients(neuron)
+        if n_recurrent is not None and n_recurrent < 1:
+            raise InputError(f"SpikingLayer: n_recurrent = {n_recurrent}; at least 1 unit is asked.")
         self.neuron, self.engine = neuron, engine
         self.surrogate = surrogate or Surrogate()
         self.recurrent = None if n_recurrent is None else nn.Linear(n_recurrent, n_recurrent)

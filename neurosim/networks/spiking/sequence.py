@@ -204,7 +204,8 @@ def run_sequence(
 
     Raises
     ------
-    InputError : no step at all, or recurrent weights that do not fit.
+    InputError : no step at all, recurrent weights or a state that do not fit, membranes that are no finite numbers (on
+        the CPU, where looking costs nothing).
     """
     if currents.ndim < 2 or currents.shape[0] == 0:
         raise InputError(
@@ -215,11 +216,16 @@ def run_sequence(
     flat = currents.to(working).reshape(shape[0], shape[1], math.prod(shape[2:])).contiguous()
     if weight is not None and weight.shape != (flat.shape[2], flat.shape[2]):
         raise InputError(f"SpikingLayer: recurrent weights {tuple(weight.shape)} do not fit {flat.shape[2]} units.")
+    if state is not None and any(part.shape != shape[1:] for part in state):
+        found = tuple(state.membrane.shape)
+        raise InputError(f"SpikingLayer: the state {found} is not that of currents {tuple(shape)} (time, batch, ...).")
     start = State(*(p.detach().to(working).reshape(flat.shape[1:]).contiguous() for p in state)) if state else None
     start = start or silence(flat[0].detach())
     weight = None if weight is None else weight.to(working)
     with torch.autocast(currents.device.type, enabled=False):
         spikes, *last = _Sequence.apply(flat, weight, start, _flat(c, flat), surrogate or Surrogate(), engine)
+    if currents.device.type == "cpu" and not torch.isfinite(last[0]).all():
+        raise InputError("SpikingLayer: membranes are no finite numbers; its input is not, or weights have exploded.")
     return spikes.to(dtype).reshape(shape), State(*(part.reshape(shape[1:]) for part in last))
 
 

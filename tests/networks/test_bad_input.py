@@ -1,0 +1,70 @@
+"""What a user may hand over by mistake to networks is refused in one line that says what to do."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import neurosim as ns
+
+DIGITS = ns.load_digits()[:60]
+LEAKY = ns.DiscreteLIFParameters()
+
+
+def convnet():
+    return ns.build_network(ns.ConvNetSpecification((4, 8)), (8, 8), 10)
+
+
+def eprop(labels):
+    parts = nn.Linear(4, 5), ns.SpikingLayer(LEAKY), nn.Linear(5, 3)
+    return ns.eprop_gradients(*parts, torch.rand(5, 2, 4), torch.tensor(labels))
+
+
+def state_of(n_units):
+    return ns.SpikingLayer(LEAKY).advance(torch.ones(3, 1, n_units))[1]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ns.TrainingOptions(epochs=1.5), "whole epochs"),
+        (lambda: ns.train(convnet(), ns.classification_task(DIGITS), checkpoint_every=0), "at least 1 batch"),
+        (lambda: ns.explain(nn.Linear(3, 2), DIGITS, progress=False), "does not take stimuli of shape"),
+        (lambda: ns.explain(nn.Flatten(0), DIGITS, progress=False), "does not answer with logits"),
+        (lambda: ns.explain(convnet(), DIGITS, target=[1, 2]), "one for each of 60 stimuli"),
+        (lambda: ns.maximise_activation(convnet(), "readout", [], (8, 8)), "at least one unit"),
+        (lambda: ns.SpikingLayer(LEAKY)(torch.full((3, 1, 2), torch.nan)), "no finite numbers"),
+        (lambda: ns.SpikingLayer(LEAKY).advance(torch.ones(3, 1, 2), state_of(5)), "the state"),
+        (lambda: ns.SpikingLayer(LEAKY, n_recurrent=0), "at least 1 unit"),
+        (lambda: ns.from_nir("graph.nir"), "read files with load_nir"),
+        (lambda: eprop([0, 9]), r"labels in 0\.\.2 asked"),
+        (lambda: ns.build_network("CNN", (8, 8), 3), "found 'CNN'"),
+        (lambda: ns.build_network(ns.ConvNetSpecification(), (8,), 3), "found shape"),
+        (lambda: ns.VisionSpecification("resnet34"), "Did you mean 'resnet"),
+        (lambda: ns.MLPSpecification(dropout=2), "a share from 0"),
+        (
+            lambda: ns.build_network(ns.TransformerSpecification(n_words=5), (4,), 2)(torch.full((4, 1), 9)),
+            r"words 0\.\.4 are known",
+        ),
+        (
+            lambda: ns.build_network(ns.GRUSpecification(n_words=5), (4,), 2)(torch.full((4, 1), 9)),
+            r"words 0\.\.4 are known",
+        ),
+        (lambda: ns.train_gan(ns.GAN((3, 8, 8)), ns.classification_task(DIGITS)), "those of the task"),
+        (lambda: ns.train_gan(ns.GAN((8, 8)), ns.classification_task(DIGITS), epochs=0), "at least 1"),
+        (lambda: ns.load_nmnist(n_steps=0), "at least 1"),
+        (lambda: ns.load_sentences("mr", n_words=0), "n_words and max_words"),
+        (lambda: ns.load_spoken_digits(duration=0), r"outside 0\.01\.\.60 s"),
+        (lambda: ns.mel_spectrogram(np.ones(100), 8000.0, n_bands=0), "n_bands >= 1"),
+        (lambda: ns.mel_spectrogram(np.ones(100), 8000.0, high=10.0), "low < high"),
+        (lambda: ns.saccades(DIGITS, amplitude=-1), "amplitude >= 0"),
+        (lambda: ns.yang_task(n_ring=1), "n_ring >= 4"),
+        (lambda: ns.cognitive_task("go_nogo", delay=float("nan")), "outside 0"),
+        (lambda: ns.cognitive_task("perceptual_decision", noise=-1), "outside 0"),
+        (lambda: ns.embed_stimuli(np.random.default_rng(0).random((9, 4)), "tsne", perplexity=100), "take fewer"),
+    ],
+)
+def test_mistakes_are_one_line(make, message):
+    with pytest.raises(ns.InputError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
