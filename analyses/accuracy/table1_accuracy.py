@@ -56,7 +56,7 @@ def interval(accuracies: list[float], n_test: int) -> tuple[float, float]:
         ci = binomtest(round(accuracies[0] * n_test), n_test).proportion_ci(method="wilson")
         return float(ci.low), float(ci.high)
     half = np.std(accuracies, ddof=1) / len(accuracies) ** 0.5 * student_t.ppf(0.975, len(accuracies) - 1)
-    return float(np.mean(accuracies) - half), float(np.mean(accuracies) + half)
+    return max(0.0, float(np.mean(accuracies) - half)), min(1.0, float(np.mean(accuracies) + half))
 
 
 def draw(rows: dict[str, dict]) -> object:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.streaming import Plan, stream_responses
-from neurosim.runtime import pick_device, track
+from neurosim.runtime import kept_memory, pick_device, track
 from neurosim.schema import InputError, as_responses, suggest
 
 
@@ -66,7 +66,7 @@ def record_responses(
     (4, 3)
     """
     names = layer_names(network, layers)
-    with _evaluating(network, device, double) as where:
+    with _evaluating(network, device, double) as where, kept_memory():
         first = next(_blocks(network, stimuli[:1], names, 1, where, double))
         plan = _plan(network, names, first, stimuli)
         n_bytes = plan.itemsize * plan.n_values

@@ -18,7 +18,7 @@ from neurosim.networks import distributed
 from neurosim.networks.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
-from neurosim.runtime import pick_device, progress_bar, torch_seeded
+from neurosim.runtime import kept_memory, pick_device, progress_bar, torch_seeded
 from neurosim.schema import InputError
 
 Batch = tuple[np.ndarray, Any]
@@ -121,7 +121,7 @@ def train(
     objective = objective or default_objective(task, options)
     check_batch(network, task, objective, options, seed, where)
     key = {"network": _shape_of(network), "categories": list(task.categories), "options": asdict(options), "seed": seed}
-    with torch_seeded(seed):
+    with torch_seeded(seed), kept_memory():
         run = _Run(network, task, objective, options, seed, where, share)
         if checkpoint is not None:
             run.keep_at(Path(checkpoint), key, checkpoint_every)
