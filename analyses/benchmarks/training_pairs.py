@@ -18,7 +18,7 @@ from neurosim.networks.recording import record_responses
 from neurosim.networks.specifications import ConvNetSpecification, EfficientNetLite0Specification
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters
-from neurosim.runtime import kept_memory
+from neurosim.runtime import kept_memory, limit_threads
 from neurosim.schema import as_stimuli
 
 BETA, BATCH = 0.9, 32
@@ -156,6 +156,7 @@ def saved_bytes_per_neuron_step() -> float:
 
 def recording_overhead() -> dict[str, float]:
     """Return how much longer a recorded pass of 256 images takes than a bare one, by network: the median of 9 pairs."""
+    limit_threads(1)
     found = {}
     for name, specification, shape, layers in (
         ("ConvNet", ConvNetSpecification((32, 64)), (32, 32), ["conv*", "hidden", "readout"]),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,8 @@ def record_responses(
     ----------
     network : module; it is run in evaluation mode, its weights are left as they are.
     stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit).
-    layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"); by default those the network
-        names in ``recorded``, otherwise every leaf module that has parameters.
+    layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
+        that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
     double : compute in float64, as needed to compare spikes one by one.
@@ -67,7 +68,8 @@ def record_responses(
     """
     names = layer_names(network, layers)
     with _evaluating(network, device, double) as where, kept_memory():
-        first = next(_blocks(network, stimuli[:1], names, 1, where, double))
+        blocks = _blocks(network, stimuli, names, batch_size, where, double, progress)
+        first = next(blocks)
         plan = _plan(network, names, first, stimuli)
         n_bytes = plan.itemsize * plan.n_values
         if out is None and n_bytes > memory:
@@ -75,17 +77,17 @@ def record_responses(
                 f"record_responses: the responses take {n_bytes / 2**30:.1f} GiB, more than memory = "
                 f"{memory / 2**30:.1f} GiB; pass out='responses.nc' to stream them to disk, or fewer layers."
             )
-        blocks = _blocks(network, stimuli, names, batch_size, where, double, progress)
+        numbered = _numbered(first, blocks)
         if out is not None:
-            return stream_responses(Path(out), plan, ((start, _joined(block)) for start, block in _counted(blocks)))
+            return stream_responses(Path(out), plan, ((start, _joined(block)) for start, block in numbered))
         values = np.empty(plan.shape, dtype=plan.dtype)
-        for start, block in _counted(blocks):
+        for start, block in numbered:
             _fill(values, start, block)
     return plan.labelled(values)
 
 
 def _plan(network: nn.Module, names: Sequence[str], first: dict[str, np.ndarray], stimuli: xr.DataArray) -> Plan:
-    """Return what the responses will be, from those to the first stimulus."""
+    """Return what the responses will be, from those to the first batch."""
     with_time = [name for name in names if first[name].ndim == 3]
     if with_time and len(with_time) != len(names):
         still = [name for name in names if name not in with_time]
@@ -104,9 +106,12 @@ def _plan(network: nn.Module, names: Sequence[str], first: dict[str, np.ndarray]
     )
 
 
-def _counted(blocks: Iterator[dict[str, np.ndarray]]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+def _numbered(
+    first: dict[str, np.ndarray], others: Iterator[dict[str, np.ndarray]]
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Yield the place of the first stimulus of each batch, and the batch."""
     start = 0
-    for block in blocks:
+    for block in itertools.chain([first], others):
         yield start, block
         start += len(next(iter(block.values())))
 
@@ -332,7 +337,7 @@ def layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
     found: list[str] = []
     for name in layers:
         if set(name) & set("*?["):
-            fitting = [n for n in modules if fnmatch.fnmatchcase(n, name) or fnmatch.fnmatchcase(layer_label(n), name)]
+            fitting = _fitting(name, short.values()) or _fitting(name, modules)
             if not fitting:
                 raise InputError(f"record_responses: no layer of {type(network).__name__} is named like {name!r}.")
             found += [n for n in fitting if n not in found]
@@ -345,6 +350,11 @@ def layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
             )
         found.append(short.get(name, name))
     return found
+
+
+def _fitting(pattern: str, names: Iterable[str]) -> list[str]:
+    """Return the names that fit, as modules are named or as they are called in results."""
+    return [n for n in names if fnmatch.fnmatchcase(n, pattern) or fnmatch.fnmatchcase(layer_label(n), pattern)]
 
 
 def layer_label(name: str) -> str:

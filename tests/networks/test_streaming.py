@@ -58,8 +58,10 @@ def test_other_files_and_broken_answers_are_refused(tmp_path):
 
 def test_layers_are_named_with_wildcards():
     network = build_network(ConvNetSpecification((4, 6)), (8, 8), 10)
-    found = record_responses(network, load_digits()[:3], layers=["conv?", "readout"], progress=False)
+    found = record_responses(network, load_digits()[:3], layers=["conv*", "readout"], progress=False)
     assert list(dict.fromkeys(found.layer.values)) == ["conv1", "conv2", "readout"]
+    inside = record_responses(network, load_digits()[:3], layers=["*.conv2.*"], progress=False)
+    assert list(dict.fromkeys(inside.layer.values)) == [f"conv2.{k}" for k in range(4)]
 
 
 def test_clamped_units_send_what_they_are_told():
