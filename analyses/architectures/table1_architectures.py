@@ -128,7 +128,7 @@ def table(results: xr.Dataset) -> dict[str, dict]:
         rows[str(name)] = {
             "parameters": int(own.n_parameters),
             "accuracy": round(float(values.mean()), 4),
-            "interval": [round(float(values.mean() + s * half), 4) for s in (-1, 1)] if n > 1 else None,
+            "interval": [round(float(np.clip(values.mean() + s * half, 0, 1)), 4) for s in (-1, 1)] if n > 1 else None,
             "training_seconds": round(float(own.seconds), 1),
             "accuracy_under_noise": {str(s): round(float(own.accuracy.sel(noise=s).mean()), 4) for s in NOISE[1:]},
             "most_alike": str(results.layer.values[others.argmax()]),
