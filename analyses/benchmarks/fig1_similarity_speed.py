@@ -20,8 +20,8 @@ def compute() -> xr.Dataset:
     return run(BENCHMARKS)
 
 
-def draw(results: xr.Dataset) -> Figure:
-    """Draw one bar a benchmark, with the range over repeats, the ratio asked for and both times."""
+def draw(results: xr.Dataset, *, memory: bool = True) -> Figure:
+    """Draw one bar a benchmark, with the range over repeats, the ratio asked for, both times and peaks of memory."""
     figure = new_figure(8.0, 4.2)
     ax = figure.add_subplot()
     ratio = results["ratio"].values
@@ -33,13 +33,9 @@ def draw(results: xr.Dataset) -> Figure:
     columns = ("ours_seconds", "peer_seconds", "ours_peak_bytes", "peer_peak_bytes")
     rows = zip(place, middle, np.nanmax(ratio, axis=1), *(results[c].values for c in columns), strict=True)
     for y, m, end, ours, peer, small, big in rows:
-        ax.text(
-            max(m, end) * 1.15,
-            y,
-            f"{significant(m)} x   {duration(peer)} to {duration(ours)}, {size(big)} to {size(small)}",
-            va="center",
-            fontsize=6,
-        )
+        peaks = f", {size(big)} to {size(small)}" if memory else ""
+        text = f"{significant(m)} x   {duration(peer)} to {duration(ours)}{peaks}"
+        ax.text(max(m, end) * 1.15, y, text, va="center", fontsize=6)
     ax.set_yticks(
         place,
         [f"{n} ({p})" for n, p in zip(results["benchmark"].values, results["peer"].values, strict=True)],
@@ -47,7 +43,7 @@ def draw(results: xr.Dataset) -> Figure:
     )
     ax.set(
         xscale="log",
-        xlabel="times faster on one thread; time and peak memory of the peer, and ours",
+        xlabel=f"times faster on one thread; time{' and peak memory' if memory else ''} of the peer, and ours",
         xlim=(0.8, middle.max() * 900),
     )
     ax.set_title(results.attrs["cpu"], fontsize=7, fontweight="normal")

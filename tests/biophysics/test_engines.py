@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from neurosim.biophysics import brian2_engine, standalone, torch_engine
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
@@ -228,8 +229,14 @@ def test_the_spike_table_is_the_binned_array(spikes):
 def test_the_engine_is_chosen_by_the_size_of_the_work(monkeypatch):
     circuit = CIRCUITS["discrete"]()
     assert choose_engine(circuit, "auto", "cpu", 10) == "brian2"
-    assert choose_engine(circuit, "auto", "cuda", 10) == "brian2"
-    assert choose_engine(circuit, "auto", "cuda", 10**9) == "torch"
+    with monkeypatch.context() as with_a_gpu:
+        with_a_gpu.setattr(torch.cuda, "is_available", lambda: True)
+        assert choose_engine(circuit, "auto", "cuda", 10) == "brian2"
+        assert choose_engine(circuit, "auto", "cuda", 10**9) == "torch"
+    with monkeypatch.context() as without_one:
+        without_one.setattr(torch.cuda, "is_available", lambda: False)
+        with pytest.raises(InputError, match="sees no GPU"):
+            choose_engine(circuit, "auto", "cuda", 10**9)
     assert choose_engine(circuit, "auto", "cpu", 10**9) == ("cpp_standalone" if shutil.which("g++") else "brian2")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert choose_engine(circuit, "auto", "cpu", 10**9) == "brian2"
