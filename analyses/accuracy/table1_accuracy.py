@@ -51,12 +51,14 @@ def compute(name: str) -> dict[str, object]:
 
 
 def interval(accuracies: list[float], n_test: int) -> tuple[float, float]:
-    """Return a 95 % interval: of Student over seeds, or of Wilson over stimuli where there is one seed."""
+    """Return a 95 % interval: of Wilson over the stimuli of all instances, or of Student over these where wider."""
+    n = len(accuracies) * n_test
+    ci = binomtest(round(sum(accuracies) * n_test), n).proportion_ci(method="wilson")
     if len(accuracies) == 1:
-        ci = binomtest(round(accuracies[0] * n_test), n_test).proportion_ci(method="wilson")
         return float(ci.low), float(ci.high)
-    half = np.std(accuracies, ddof=1) / len(accuracies) ** 0.5 * student_t.ppf(0.975, len(accuracies) - 1)
-    return max(0.0, float(np.mean(accuracies) - half)), min(1.0, float(np.mean(accuracies) + half))
+    mean = float(np.mean(accuracies))
+    half = float(np.std(accuracies, ddof=1) / len(accuracies) ** 0.5 * student_t.ppf(0.975, len(accuracies) - 1))
+    return float(max(0.0, min(ci.low, mean - half))), float(min(1.0, max(ci.high, mean + half)))
 
 
 def draw(rows: dict[str, dict]) -> object:
