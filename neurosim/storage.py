@@ -400,6 +400,23 @@ def data_folder() -> Path | None:
 # --- checksums ---------------------------------------------------------------------------------------------------
 
 
+def data_file(folder: str, name: str, who: str, holds: str, home: str) -> Path:
+    """Return the path of a file of the data folder.
+
+    Raises
+    ------
+    StorageError : it is not there; the message says what goes where, what it `holds` and where it comes from.
+    """
+    root = data_folder()
+    path = root / folder / name if root else Path(name)
+    if root is None or not path.is_file():
+        raise StorageError(
+            f"{who}: put {name} ({holds}) into the folder {folder} of the data folder and name the data folder in the "
+            f"variable {DATA_FOLDER_VARIABLE} (now: {root or 'not set'}); it comes from {home}"
+        )
+    return path
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:

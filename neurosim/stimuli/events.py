@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import xarray as xr
 
@@ -33,13 +31,8 @@ def load_nmnist(*, n_steps: int = 30, binary: bool = True) -> xr.DataArray:
     """
     if n_steps < 1:
         raise InputError(f"load_nmnist: n_steps = {n_steps}; at least 1 is asked.")
-    folder = storage.data_folder()
-    path = folder / "nmnist" / NMNIST_FILE if folder else Path(NMNIST_FILE)
-    if not path.is_file():
-        raise storage.StorageError(
-            f"load_nmnist: put {NMNIST_FILE} (arrays x, y, p, t_us, n_events, label) into the folder nmnist of the "
-            f"data folder and name that in {storage.DATA_FOLDER_VARIABLE}; the recordings come from {NMNIST_HOME}"
-        )
+    holds = "arrays x, y, p, t_us, n_events, label"
+    path = storage.data_file("nmnist", NMNIST_FILE, "load_nmnist", holds, NMNIST_HOME)
     packed = storage.read_npz(path)
     x, y, sign = (packed[k].astype(np.int64) for k in ("x", "y", "p"))
     if max(x.max(), y.max()) >= SIDE or sign.max() > 1 or min(x.min(), y.min(), sign.min()) < 0:

@@ -35,14 +35,7 @@ def load_mnist(split: str = "train", n: int | None = None) -> xr.DataArray:
     if split not in FILES:
         raise InputError(f"load_mnist: unknown split {split!r}; known: {', '.join(FILES)}.")
     name, sha256 = FILES[split]
-    folder = storage.data_folder()
-    path = folder / "mnist" / name if folder else None
-    if path is None or not path.is_file():
-        raise storage.StorageError(
-            f"load_mnist: put {name} (arrays 'images' and 'labels') into the folder mnist of the data folder and name "
-            f"the data folder in the variable {storage.DATA_FOLDER_VARIABLE} (now: {folder or 'not set'}); "
-            f"it comes from {HOME}"
-        )
+    path = storage.data_file("mnist", name, "load_mnist", "arrays 'images' and 'labels'", HOME)
     storage.check_sha256(path, sha256)
     packed = storage.read_npz(path)
     labels = packed["labels"][:n]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -125,13 +124,7 @@ def split_words(text: str) -> list[str]:
 
 
 def _read(name: str, file: str) -> list[tuple[int, str]]:
-    folder = storage.data_folder()
-    path = folder / "sentences" / file if folder else Path(file)
-    if not path.is_file():
-        raise storage.StorageError(
-            f"load_sentences: put {file} into the folder sentences of the data folder and name the data folder in the "
-            f"variable {storage.DATA_FOLDER_VARIABLE} (now: {folder or 'not set'}); published in {SOURCES[name]}"
-        )
+    path = storage.data_file("sentences", file, "load_sentences", "'label sentence' a line", SOURCES[name])
     pairs = [line.split(" ", 1) for line in storage.read_text(path, "latin-1").split("\n") if line.strip()]
     if not all(len(p) == 2 and p[0].isdigit() for p in pairs):
         raise storage.StorageError(f"load_sentences: {file} does not hold 'label sentence' on every line.")

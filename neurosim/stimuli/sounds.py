@@ -90,13 +90,8 @@ def load_spoken_digits(
         raise InputError(f"load_spoken_digits: unknown split {split!r}; known: train, test.")
     if not time_step <= duration <= 60:
         raise InputError(f"load_spoken_digits: duration = {duration!r} s is outside {time_step:g}..60 s.")
-    folder = storage.data_folder()
-    path = folder / "fsdd" / FSDD_FILE if folder else None
-    if path is None or not path.is_file():
-        raise storage.StorageError(
-            f"load_spoken_digits: put {FSDD_FILE} (arrays samples, lengths, label, speaker, index) into the folder "
-            f"fsdd of the data folder and name that in {storage.DATA_FOLDER_VARIABLE}; it comes from {FSDD_HOME}"
-        )
+    holds = "arrays samples, lengths, label, speaker, index"
+    path = storage.data_file("fsdd", FSDD_FILE, "load_spoken_digits", holds, FSDD_HOME)
     packed = storage.read_npz(path)
     ends = np.cumsum(packed["lengths"])
     chosen = np.flatnonzero((packed["index"] < 5) == (split == "test"))
