@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
+from scipy.stats import binomtest
 
 from neurosim import runtime, storage
 from neurosim.networks.architectures import build_network
@@ -49,10 +50,10 @@ def compute(network: torch.nn.Module) -> xr.Dataset:
         task = yang_task([rule])
         trials = task.trials(N_TRIALS, seed=1)
         score = task.score(answers(network, trials.inputs), trials).values
-        share, half = score.mean(), 1.96 * np.sqrt(max(score.mean() * (1 - score.mean()), 1e-9) / N_TRIALS)
-        right.append(share)
-        low.append(max(0.0, share - half))
-        high.append(min(1.0, share + half))
+        interval = binomtest(int(score.sum()), N_TRIALS).proportion_ci(method="wilson")
+        right.append(score.mean())
+        low.append(interval.low)
+        high.append(interval.high)
         rates = record_responses(network, trials.inputs, progress=False)
         alive = trials.weights.rename(output="unit") if "output" in trials.weights.dims else trials.weights
         variance.append(rates.where(alive > 0).var("stimulus").mean("time").values)
@@ -94,6 +95,10 @@ def main(folder: Path) -> None:
     results = compute(network)
     content = {
         "right": {r: round(float(v), 4) for r, v in zip(results.rule.values, results.right.values, strict=True)},
+        "interval": {
+            r: [round(float(v), 4) for v in bounds]
+            for r, bounds in zip(results.rule.values, results.interval.values, strict=True)
+        },
         "n_rules_at_95_percent": int((results.right >= 0.95).sum()),
         "n_trials_a_rule": N_TRIALS,
         "n_batches": BATCHES * OPTIONS.epochs,

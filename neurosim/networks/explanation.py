@@ -85,7 +85,10 @@ def explain(
             chosen.append(goal.cpu().numpy())
     finally:
         network.train(was_training)
-    array = stimuli.copy(data=np.concatenate(found).reshape(stimuli.shape))
+    values = np.concatenate(found).reshape(stimuli.shape)
+    if not np.isfinite(values).all():
+        raise InputError(f"explain: {method} gives values that are no finite numbers.")
+    array = stimuli.copy(data=values)
     return array.assign_coords(target=("stimulus", np.concatenate(chosen))).assign_attrs(
         method=method, quantity="attribution"
     )
@@ -143,16 +146,7 @@ def maximise_activation(
         network(images)
         if not seen:
             raise InputError(f"maximise_activation: layer {layer!r} is never reached.")
-        out = seen[-1].mean(0) if time_first else seen[-1]
-        if not 0 <= min(units) <= max(units) < out.shape[1]:
-            raise InputError(
-                f"maximise_activation: {layer!r} has units 0..{out.shape[1] - 1}, asked for {list(units)}."
-            )
-        return (
-            out.flatten(2).mean(2)[range(len(units)), list(units)]
-            if out.ndim > 2
-            else out[range(len(units)), list(units)]
-        )
+        return _of_units(seen[-1].mean(0) if time_first else seen[-1], units, layer)
 
     try:
         with torch.no_grad():
@@ -172,11 +166,23 @@ def maximise_activation(
     finally:
         handle.remove()
         network.train(was_training)
+    if not np.isfinite(after).all():
+        raise InputError(
+            f"maximise_activation: the activity of {layer!r} is no longer finite; lower the learning_rate."
+        )
     dims = ("stimulus", "channel", "y", "x") if len(image_shape) == 3 else ("stimulus", "y", "x")
     coords = {"layer": [layer_label(name)] * len(units), "unit_index": list(units), "activation": after,
               "activation_at_start": before}  # fmt: skip
     ids = [f"{layer_label(name)}_{u}" for u in units]
     return as_stimuli(final.cpu().numpy(), dims=dims, ids=ids, coords=coords)
+
+
+def _of_units(out: Tensor, units: Sequence[int], layer: str) -> Tensor:
+    """Return the activity (stimulus,) of one unit a stimulus; of a channel, its mean over places."""
+    if not 0 <= min(units) <= max(units) < out.shape[1]:
+        raise InputError(f"maximise_activation: {layer!r} has units 0..{out.shape[1] - 1}, asked for {list(units)}.")
+    flat = out.flatten(2).mean(2) if out.ndim > 2 else out
+    return flat[range(len(units)), list(units)]
 
 
 def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 64) -> xr.DataArray:

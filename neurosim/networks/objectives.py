@@ -131,4 +131,7 @@ class Reconstruction:
 def balanced_weights(labels: Tensor, n_categories: int) -> tuple[float, ...]:
     """Return weights of categories that make each count the same, with mean 1 over stimuli."""
     counts = torch.bincount(labels, minlength=n_categories).double()
+    if len(counts) > n_categories or not bool((counts > 0).all()):
+        empty = (counts[:n_categories] == 0).nonzero().flatten().tolist()
+        raise InputError(f"train: balanced weights need stimuli of categories 0..{n_categories - 1}; none of {empty}.")
     return tuple((len(labels) / (n_categories * counts)).tolist())

@@ -212,8 +212,6 @@ class _Run:
         watched = self.task.validation_batches(256, self.seed)
         if measured := _measure(self.network, watched, self.task, self.objective, self.where):
             found |= {"validation_loss": measured[0], "validation_accuracy": measured[1]}
-        elif self.options.patience is not None:
-            raise InputError("train: patience needs a validation set; make the task with validation_fraction=.")
         for name, value in found.items():
             now.history.setdefault(name, []).append(value)
         if self.options.patience is not None and found["validation_loss"] < now.best:
@@ -253,6 +251,8 @@ def check_batch(
     inputs, targets = next(iter(task.batches(0, options.batch_size, seed)), (np.zeros(0), np.zeros(0)))
     if len(inputs) == 0:
         raise InputError("train: the task has no training stimuli.")
+    if options.patience is not None and next(iter(task.validation_batches(1, seed)), None) is None:
+        raise InputError("train: patience needs a validation set; make the task with validation_fraction=.")
     if not np.isfinite(inputs).all():
         raise InputError("train: the inputs of the first batch are not all finite numbers.")
     was_training = network.training

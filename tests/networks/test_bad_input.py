@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import neurosim as ns
+from neurosim.networks.objectives import balanced_weights
 
 DIGITS = ns.load_digits()[:60]
 LEAKY = ns.DiscreteLIFParameters()
@@ -31,6 +32,11 @@ def state_of(n_units):
         (lambda: ns.train(convnet(), ns.classification_task(DIGITS), checkpoint_every=0), "at least 1 batch"),
         (lambda: ns.explain(nn.Linear(3, 2), DIGITS, progress=False), "does not take stimuli of shape"),
         (lambda: ns.explain(nn.Flatten(0), DIGITS, progress=False), "does not answer with logits"),
+        (
+            lambda: ns.train(convnet(), ns.classification_task(DIGITS), ns.TrainingOptions(50, patience=2)),
+            "patience needs a validation set",
+        ),
+        (lambda: balanced_weights(torch.tensor([0, 2, 2]), 3), r"none of \[1\]"),
         (lambda: ns.explain(convnet(), DIGITS, target=[1, 2]), "one for each of 60 stimuli"),
         (lambda: ns.maximise_activation(convnet(), "readout", [], (8, 8)), "at least one unit"),
         (lambda: ns.SpikingLayer(LEAKY)(torch.full((3, 1, 2), torch.nan)), "no finite numbers"),
