@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from neurosim.schema import InputError, suggest
 from neurosim.tasks.trials import CognitiveTask, Judge, Sheet, Trials, judge_choice, judge_direction
@@ -268,7 +269,7 @@ TASKS: dict[str, tuple[Callable[..., Trials], tuple[str, ...], tuple[str, ...], 
 
 
 def psychometric(right: Any, condition: str) -> Any:
-    """Return the share of trials answered rightly by condition, with its standard error and number of trials.
+    """Return the share of trials answered rightly by condition, with its uncertainty and number of trials.
 
     Parameters
     ----------
@@ -277,7 +278,7 @@ def psychometric(right: Any, condition: str) -> Any:
 
     Returns
     -------
-    Dataset along `condition`: ``mean``, ``standard_error``, ``n``.
+    Dataset along `condition`: ``mean``, ``standard_error``, ``interval`` (bound; Wilson, 95 %), ``n``.
     """
     if condition not in right.coords:
         known = [str(c) for c in right.coords if c != "stimulus"]
@@ -286,4 +287,11 @@ def psychometric(right: Any, condition: str) -> Any:
         )
     groups = right.groupby(condition)
     mean, n = groups.mean(), groups.count()
-    return mean.to_dataset(name="mean").assign(standard_error=(mean * (1 - mean) / n) ** 0.5, n=n)
+    bounds = [_wilson(m, k) for m, k in zip(mean.values, n.values, strict=True)]
+    interval = ((condition, "bound"), [[b.low, b.high] for b in bounds])
+    found = mean.to_dataset(name="mean").assign(standard_error=(mean * (1 - mean) / n) ** 0.5, interval=interval, n=n)
+    return found.assign_coords(bound=["low", "high"])
+
+
+def _wilson(share: float, n: float) -> Any:
+    return binomtest(round(share * n), int(n)).proportion_ci(method="wilson")

@@ -87,6 +87,8 @@ def test_a_network_learns_to_decide_and_its_psychometric_curve_rises():
     outputs = _outputs(network, trials)
     curve = psychometric(task.chosen(outputs, trials), "coherence")
     assert curve["mean"].values[0] < 0.1 and curve["mean"].values[-1] > 0.9
+    assert (curve.interval.sel(bound="low") <= curve["mean"]).all() and (curve.interval.sel(bound="high") > 0).all()
+    assert (np.ptp(curve.interval.values, axis=1) > 0).all()
     assert (curve.n.sum() == 400) and (curve.standard_error >= 0).all()
 
 
