@@ -1,4 +1,4 @@
-"""The constraints file pins one version that satisfies pyproject for every dependency, on Python 3.11."""
+"""The constraints file pins one version that satisfies pyproject for every dependency, on every Python."""
 
 import re
 import tomllib
@@ -12,7 +12,7 @@ ENVIRONMENT = {"python_version": "3.11", "extra": ""}
 
 
 def pins() -> dict[str, str]:
-    lines = (ROOT / "tests" / "constraints-py311.txt").read_text().splitlines()
+    lines = (ROOT / "tests" / "constraints.txt").read_text().splitlines()
     pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {re.sub(r"[-_.]+", "-", r.name).lower(): str(r.specifier).removeprefix("==") for r in pinned}
 

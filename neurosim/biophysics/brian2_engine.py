@@ -34,7 +34,10 @@ STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
 
 def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, target: str = "numpy") -> Run:
-    """Run the copies of `chunk`; `watched` names the neurons whose membrane is recorded."""
+    """Run the copies of `chunk`; `watched` names the neurons whose membrane is recorded.
+
+    What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
+    """
     b2 = import_brian2()
     with preferences(b2, target):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False)
@@ -44,7 +47,7 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
             for p in circuit.populations
         }
         membrane = {
-            name: membrane_of(np.asarray(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
+            name: membrane_of(np.array(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
         }
         broken = tuple(n for n, group in parts.groups.items() if not np.isfinite(np.asarray(group.v_)).all())
     return Run(events, membrane, broken)
