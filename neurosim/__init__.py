@@ -4,6 +4,7 @@ Public names are attached lazily: importing the package loads neither torch, nor
 API is readable in ``neurosim/__init__.pyi``.
 """
 
+import difflib
 import importlib
 
 __version__ = "0.1.0"
@@ -165,7 +166,10 @@ __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
 def __getattr__(name: str) -> object:
     if name not in _HOME:
-        raise AttributeError(f"module 'neurosim' has no attribute {name!r}; public names: {', '.join(__all__)}")
+        spelled = {known.lower(): known for known in __all__}
+        near = [spelled[n] for n in difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.5)]
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'neurosim' has no attribute {name!r}.{hint} All names: dir(neurosim).")
     return getattr(importlib.import_module(f"neurosim.{_HOME[name]}"), name)
 
 

@@ -1,12 +1,15 @@
 """The one labelled array: builders accept what is plain and refuse the rest in one line."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurosim.schema import SchemaError, as_rdm, as_responses, as_stimuli, same_stimuli, suggest
+import neurosim
+from neurosim.schema import SchemaError, as_rdm, as_responses, as_stimuli, as_trials, check_rdm, same_stimuli, suggest
 
 
 def test_a_bare_array_gets_labels():
@@ -61,3 +64,111 @@ def test_different_stimuli_are_named():
 
 def test_no_suggestion_for_what_is_far():
     assert suggest("zzz", ["conv1"]) == ""
+
+
+IDS = list("abcd")
+VALUES = np.arange(12.0).reshape(4, 3)
+
+
+@pytest.mark.parametrize("order", [[2, 0, 3, 1], [3, 2, 1, 0]])
+def test_a_table_and_a_labelled_array_are_put_in_order_by_name(order):
+    table = pd.DataFrame(VALUES, index=IDS, columns=["u", "v", "w"]).iloc[order]
+    labelled = xr.DataArray(VALUES, dims=("stimulus", "unit"), coords={"stimulus": IDS})[order]
+    shown = as_stimuli(np.zeros((4, 2, 2)), ids=IDS, coords={"category": list("xyxy")})
+    for brought in (table, labelled):
+        for stimuli in (IDS, shown, pd.Index(IDS)):
+            found = as_responses(brought, stimuli=stimuli)
+            np.testing.assert_array_equal(found.values, VALUES)
+            assert found.stimulus.values.tolist() == IDS
+    assert as_responses(table, stimuli=shown).category.values.tolist() == list("xyxy")
+    assert as_responses(table).stimulus.values.tolist() == [IDS[i] for i in order]
+    assert as_responses(table).unit.values.tolist() == ["u", "v", "w"]
+
+
+def test_a_table_of_counted_rows_goes_by_place_and_a_shuffled_one_is_refused():
+    table = pd.DataFrame(VALUES)
+    np.testing.assert_array_equal(as_responses(table, stimuli=IDS).values, VALUES)
+    for broken in (table.sample(frac=1, random_state=1), table[1:]):
+        with pytest.raises(SchemaError, match="describe different stimuli"):
+            as_responses(broken, stimuli=IDS[: len(broken)])
+    with pytest.raises(SchemaError, match="another order"):
+        as_trials(table.sample(frac=1, random_state=1), IDS)
+    series = pd.Series(IDS, index=["p", "q", "r", "s"])
+    trials = as_trials(pd.DataFrame(VALUES, index=["s", "r", "q", "p"]), series)
+    np.testing.assert_array_equal(trials.sel(stimulus="a", trial=0), VALUES[3])
+
+
+def test_a_square_table_is_labelled_on_both_sides():
+    square = np.abs(np.subtract.outer(np.array([0, 1, 4, 9.0]), np.array([0, 1, 4, 9.0])))
+    table = pd.DataFrame(square, index=IDS, columns=IDS)
+    found = as_rdm(table[["d", "b", "a", "c"]].iloc[[1, 3, 2, 0]], stimuli=IDS)
+    np.testing.assert_array_equal(found.values, square)
+    with pytest.raises(SchemaError, match="rows or its columns only"):
+        as_rdm(pd.DataFrame(square, index=IDS))
+    crooked = as_rdm(square, stimuli=IDS).isel(stimulus_other=[1, 0, 3, 2])
+    np.testing.assert_array_equal(check_rdm(crooked).values, square)
+
+
+def test_labels_come_as_xarray_writes_them_and_series_by_name():
+    pictures = np.zeros((4, 5, 5))
+    for category in (list("xyxz"), ("stimulus", list("xyxz")), pd.Series(list("zxyx"), index=list("dabc"))):
+        found = as_stimuli(pictures, ids=IDS, coords={"category": category})
+        assert found.category.values.tolist() == list("xyxz")
+    with pytest.raises(SchemaError, match="one value a place"):
+        as_stimuli(pictures, coords={"category": ["x"]})
+
+
+def test_tensors_of_any_kind_are_read():
+    tensor = torch.tensor(VALUES, requires_grad=True)
+    for brought in (tensor, tensor.detach().bfloat16(), tensor.detach().to_sparse(), tensor.detach().half()):
+        np.testing.assert_array_equal(as_responses(brought).values, VALUES)
+
+
+def test_rdms_with_a_diagonal_are_refused_and_rounding_on_it_is_not_used():
+    square = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
+    with pytest.raises(SchemaError, match="diagonal"):
+        as_rdm(square + np.eye(4))
+    assert (np.diagonal(as_rdm(square + 1e-9 * np.eye(4)).values) == 0).all()
+    with pytest.raises(SchemaError, match="second moments"):
+        check_rdm(as_rdm(square).assign_attrs(quantity="second_moment"))
+
+
+@pytest.mark.parametrize("bad", [VALUES + 1j, VALUES[:0], VALUES.astype(object), [[1], [1, 2]], {"a": 1}, None, "ab"])
+def test_what_is_no_array_of_numbers_is_refused_by_every_builder(bad):
+    for build in (as_responses, as_stimuli, as_rdm, lambda x: as_trials(x, IDS)):
+        with pytest.raises(SchemaError) as caught:
+            build(bad)
+        assert "\n" not in str(caught.value)
+
+
+def test_masked_values_are_refused():
+    with pytest.raises(SchemaError, match="1 of 12 values are masked"):
+        as_responses(np.ma.masked_equal(VALUES, 5))
+
+
+def test_pictures_match_without_their_ending_where_that_is_unambiguous():
+    shown = as_stimuli(np.zeros((3, 2, 2)), ids=["cat.png", "dog.JPG", "owl.png"])
+    brain = as_responses(VALUES[:3], stimuli=["owl", "cat", "dog"])
+    found = same_stimuli(shown, brain, "here")
+    np.testing.assert_array_equal(found.values, VALUES[[1, 2, 0]])
+    assert found.stimulus.values.tolist() == ["cat.png", "dog.JPG", "owl.png"]
+    np.testing.assert_array_equal(as_responses(brain, stimuli=shown).values, VALUES[[1, 2, 0]])
+    both = as_stimuli(np.zeros((3, 2, 2)), ids=["cat.png", "cat.jpg", "owl.png"])
+    with pytest.raises(SchemaError, match=r"\['cat.png', 'cat.jpg'\] are then the same"):
+        same_stimuli(both, as_responses(VALUES[:2], stimuli=["cat", "owl"]), "here")
+
+
+def test_what_is_shared_is_counted():
+    first = as_responses(VALUES, stimuli=IDS)
+    with pytest.raises(SchemaError, match="Select the 3 common ones"):
+        same_stimuli(first, as_responses(VALUES, stimuli=list("abcz")), "here")
+    with pytest.raises(SchemaError, match="No name is shared"):
+        same_stimuli(first, as_responses(VALUES, stimuli=list("wxyz")), "here")
+
+
+def test_names_that_people_type_lead_to_ours():
+    assert suggest("pearson", ["cosine", "corr"]) == " Did you mean 'corr'?"
+    assert suggest("Pearson", ["cosine", "correlation"]) == " Did you mean 'correlation'?"
+    with pytest.raises(AttributeError, match=r"Did you mean 'compute_rdm'\?") as caught:
+        neurosim.compute_rsm  # noqa: B018
+    assert len(str(caught.value)) < 150

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, check_responses, same_stimuli
+from neurosim.schema import InputError, check_responses, labelled, same_stimuli
 
 
 def spike_time_f1(expected: xr.DataArray, found: xr.DataArray, *, tolerance: float = 2e-3) -> xr.DataArray:
@@ -90,7 +90,7 @@ def coincidence(
     >>> float(coincidence(data, data, tolerance=2e-3).md_star[0])
     1.0
     """
-    observed, predicted = _comparable(observed, predicted)
+    observed, predicted = _comparable(observed, predicted, "coincidence")
     reach = round(tolerance / float(observed.attrs["time_step"]))
     data, model = (r.transpose("trial", "stimulus", "time", "unit").values for r in (observed, predicted))
     dd, dm = _pairs_of(data, data, reach), _pairs_of(data, model, reach)
@@ -149,11 +149,12 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
     >>> float(coincidence_rate(data, data)[0, 0])
     1.0
     """
+    observed = labelled(observed, "coincidence_rate")
     if "trial" in observed.dims:
         raise InputError(
             "coincidence_rate: one trial of the data asked; with repeats, coincidence(...) knows their reliability."
         )
-    observed, predicted = _comparable(observed.expand_dims(trial=2), predicted)
+    observed, predicted = _comparable(observed.expand_dims(trial=2), predicted, "coincidence_rate")
     step = float(observed.attrs["time_step"])
     data = observed.isel(trial=0).transpose("stimulus", "time", "unit").values
     model = predicted.transpose("trial", "stimulus", "time", "unit").values
@@ -171,17 +172,17 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
     )
 
 
-def _comparable(observed: xr.DataArray, predicted: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    observed, predicted = (check_responses(r, "coincidence") for r in (observed, predicted))
+def _comparable(observed: xr.DataArray, predicted: xr.DataArray, who: str) -> tuple[xr.DataArray, xr.DataArray]:
+    observed, predicted = (check_responses(r, who) for r in (observed, predicted))
     if observed.sizes.get("trial", 1) < 2:
-        raise InputError("coincidence: at least 2 trials of the data asked; reliability cannot be known from one.")
+        raise InputError(f"{who}: at least 2 trials of the data asked; reliability cannot be known from one.")
     predicted = predicted if "trial" in predicted.dims else predicted.expand_dims("trial")
-    predicted = same_stimuli(observed, predicted, "coincidence")
+    predicted = same_stimuli(observed, predicted, who)
     steps = [r.attrs.get("time_step", 0.0) for r in (observed, predicted)]
     sizes = [{d: r.sizes.get(d) for d in ("stimulus", "time", "unit")} for r in (observed, predicted)]
     if sizes[0] != sizes[1] or "time" not in observed.dims or not steps[0] or not np.isclose(*steps):
         raise InputError(
-            f"coincidence: counts over the same time and units at one step asked, found {sizes[0]} every {steps[0]:g} "
+            f"{who}: counts over the same time and units at one step asked, found {sizes[0]} every {steps[0]:g} "
             f"s and {sizes[1]} every {steps[1]:g} s."
         )
     return observed, predicted

@@ -8,9 +8,10 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli, suggest
+from neurosim.arrays import plain
+from neurosim.schema import TINY_DIAGONAL, InputError, check_rdm, same_stimuli, suggest
 from neurosim.similarity.kernels import alignment
-from neurosim.similarity.kernels.arrays import Array, is_torch_array, upper
+from neurosim.similarity.kernels.arrays import Array, diagonal, hollow, is_torch_array, upper
 from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE, METHODS, bures, cross_scores, embed
 
 log = logging.getLogger(__name__)
@@ -49,10 +50,9 @@ def compare_rdms(
     1.0
     """
     check_method(method, METHODS, "compare_rdms")
-    if is_torch_array(a):
+    if is_torch_array(a) and is_torch_array(b):
         return _compare_tensors(a, b, method, sigma_k)
-    a = check_rdm(a if isinstance(a, xr.DataArray) else as_rdm(a), "compare_rdms")
-    b = check_rdm(b if isinstance(b, xr.DataArray) else as_rdm(b), "compare_rdms")
+    a, b = check_rdm(a, "compare_rdms"), check_rdm(b, "compare_rdms")
     b = same_stimuli(a, b, "compare_rdms")
     noise = _stimulus_noise(sigma_k, a, method)
     rdm_vectors(a, method, "compare_rdms"), rdm_vectors(b, method, "compare_rdms")
@@ -89,6 +89,9 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     ------
     InputError : another metric, or fewer than 4 stimuli.
     """
+    if not isinstance(rdms, xr.DataArray) or "model" not in rdms.dims:
+        raise InputError("compare_cka: RDMs (model, stimulus, stimulus_other) asked; as_rdm(..., dims=('model',)).")
+    rdms = check_rdm(rdms, "compare_cka")
     if rdms.attrs.get("metric") not in ("euclidean", "crossnobis"):
         raise InputError(f"compare_cka: CKA is made of euclidean RDMs, found metric {rdms.attrs.get('metric')!r}.")
     if rdms.sizes["stimulus"] < 4:
@@ -100,7 +103,7 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     for i, j in product(range(n), range(n)):
         if i < j:
             scores[i, j] = scores[j, i] = kernel(grams[i], grams[j])
-    names = rdms["model"].values
+    names = rdms["model"].values if "model" in rdms.coords else np.arange(n)
     lost = names[np.isnan(scores).sum(0) >= max(1, n - 1)] if n > 1 else []
     for name in lost:
         log.warning("compare_cka: the geometry of %s cannot be told from noise; its scores are NaN", name)
@@ -119,7 +122,7 @@ def _stimulus_noise(sigma_k: xr.DataArray | None, rdm: xr.DataArray, method: str
         raise InputError(f"compare_rdms: {method} takes no sigma_k; whitened_cosine and whitened_corr do.")
     if isinstance(sigma_k, xr.DataArray) and "stimulus" in sigma_k.coords:
         sigma_k = same_stimuli(rdm, sigma_k, "compare_rdms")
-    noise, n = np.asarray(sigma_k, dtype=float), rdm.sizes["stimulus"]
+    noise, n = plain(sigma_k, "compare_rdms").astype(float), rdm.sizes["stimulus"]
     if noise.shape != (n, n) or not np.allclose(noise, noise.T) or not _positive_definite(noise):
         raise InputError(
             f"compare_rdms: sigma_k is a positive definite covariance of {n} x {n} stimuli, found {noise.shape}; "
@@ -143,10 +146,29 @@ def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Array | None) -> 
         raise InputError(
             f"compare_rdms: tensors have shape (n, stimulus, stimulus), found {tuple(a.shape)} and {tuple(b.shape)}."
         )
+    a, b = (_checked_tensor(x) for x in (a, b))
     scores = bures(a, b) if method == "bures" else embed(a, method, sigma_k) @ embed(b, method, sigma_k).mT
     if not bool(scores.isfinite().all()):
         raise InputError(f"compare_rdms: {method} is not defined: a tensor holds NaN or an RDM that does not vary.")
     return scores
+
+
+def _checked_tensor(rdms: Array) -> Array:
+    """Return real, symmetric tensors with 0 on the diagonal, or say what is wrong; the rounding on it goes."""
+    if rdms.is_complex() or not len(rdms) or rdms.shape[1] < 3:
+        raise InputError(f"compare_rdms: real RDMs of 3 stimuli or more asked, found {rdms.dtype} {tuple(rdms.shape)}.")
+    rdms = rdms if rdms.is_floating_point() else rdms.double()
+    found = rdms.detach().abs()
+    if not bool(found.isfinite().all()):
+        raise InputError("compare_rdms: a tensor holds NaN or infinite values; drop those stimuli first.")
+    allowed = TINY_DIAGONAL * float(found.max())
+    if float(diagonal(found).max()) > allowed:
+        raise InputError(
+            "compare_rdms: the diagonal of a tensor is not 0; similarities become distances as 1 - values."
+        )
+    if float((rdms.detach() - rdms.detach().mT).abs().max()) > 10 * allowed:
+        raise InputError("compare_rdms: a tensor is not symmetric; average it with its transpose if that is meant.")
+    return hollow(rdms)
 
 
 def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import is_table, plain
 from neurosim.schema import InputError, check_responses, same_stimuli, suggest
 from neurosim.similarity.kernels.arrays import Array, array_namespace, is_torch_array
 
@@ -15,6 +16,7 @@ Responses = xr.DataArray | np.ndarray
 
 def as_pair(a: Any, b: Any, who: str, least: int = 3) -> tuple[Array, Array]:
     """Return the two as finite arrays (K, P) in one order of stimuli."""
+    a, b = (check_responses(x, who) if is_table(x) else x for x in (a, b))
     if isinstance(a, xr.DataArray) and isinstance(b, xr.DataArray):
         b = same_stimuli(check_responses(a, who), check_responses(b, who), who)
     a, b = (as_matrix(x, who) for x in (a, b))
@@ -30,8 +32,12 @@ def as_matrix(x: Any, who: str) -> Array:
     if isinstance(x, xr.DataArray):
         x = check_responses(x, who).values
     if not is_torch_array(x):
-        x = np.asarray(x, dtype=float)
-    if x.ndim != 2:
+        x = plain(x, who).astype(float)
+    elif x.is_complex():
+        raise InputError(f"{who}: the values are complex ({x.dtype}); give the real part, or both as units.")
+    elif not x.is_floating_point():
+        x = x.double()
+    if x.ndim != 2 or not all(x.shape):
         raise InputError(f"{who}: responses are (stimulus, unit), found shape {tuple(x.shape)}; average or select.")
     if not bool(array_namespace(x).all(array_namespace(x).isfinite(x))):
         raise InputError(f"{who}: responses hold NaN or infinite values; drop or impute them first.")
@@ -40,7 +46,7 @@ def as_matrix(x: Any, who: str) -> Array:
 
 def with_trials(x: Any, who: str) -> np.ndarray:
     """Return responses (stimulus, trial, unit) with 2 trials or more, or raise :class:`InputError`."""
-    values = check_responses(x, who).values if isinstance(x, xr.DataArray) else np.asarray(x, dtype=float)
+    values = check_responses(x, who).values if isinstance(x, xr.DataArray) else plain(x, who).astype(float)
     if values.ndim != 3 or values.shape[1] < 2 or not np.isfinite(values).all():
         raise InputError(f"{who}: needs finite responses (stimulus, trial, unit) with 2 trials, found {values.shape}.")
     return np.asarray(values, dtype=float)

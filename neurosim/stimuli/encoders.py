@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.runtime import stream
-from neurosim.schema import InputError, as_stimuli, stimulus_labels
+from neurosim.schema import InputError, as_stimuli, labelled, stimulus_labels
 
 
 def bernoulli_spikes(
@@ -47,6 +47,7 @@ def encode_rate(
     >>> encode_rate(pixels, n_steps=10).shape
     (2, 10, 9)
     """
+    stimuli = labelled(stimuli, "encode_rate", "stimuli")
     values = np.asarray(stimuli.values, dtype=float).reshape(stimuli.sizes["stimulus"], -1)
     if values.min() < 0 or values.max() > 1:
         raise InputError(

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.schema import InputError, as_stimuli, stimulus_labels
+from neurosim.schema import InputError, as_stimuli, labelled, stimulus_labels
 
 NMNIST_FILE = "nmnist_1000_train.npz"
 NMNIST_HOME = "https://doi.org/10.3389/fnins.2015.00437"
@@ -76,6 +76,7 @@ def encode_delta(stimuli: xr.DataArray, *, threshold: float) -> xr.DataArray:
     >>> encode_delta(ramp, threshold=0.4).values[0, :, 1].tolist()
     [0, 1, 1]
     """
+    stimuli = labelled(stimuli, "encode_delta", "stimuli")
     if "time" not in stimuli.dims or not threshold > 0:
         raise InputError(
             f"encode_delta: stimuli with a time dim and a threshold above 0 asked, found dims {stimuli.dims} and "
@@ -113,6 +114,10 @@ def saccades(images: xr.DataArray, *, n_steps: int = 30, amplitude: int = 2, tim
     ------
     InputError : no step, or a negative amplitude.
     """
+    images = labelled(images, "saccades", "stimuli")
+    if "time" in images.dims or not {"y", "x"} <= set(images.dims):
+        raise InputError(f"saccades: still images (stimulus, [channel,] y, x) asked, found dims {images.dims}.")
+    images = images.transpose(..., "y", "x")
     if n_steps < 1 or amplitude < 0:
         raise InputError(f"saccades: n_steps >= 1 and amplitude >= 0 asked, found {n_steps} and {amplitude}.")
     corners = np.array([[0, 0], [amplitude, amplitude / 2], [0, amplitude], [0, 0]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, as_stimuli, stimulus_labels
+from neurosim.schema import InputError, as_stimuli, labelled, stimulus_labels
 from neurosim.stimuli.images import to_gray
 
 
@@ -67,6 +67,7 @@ def gabor_energy(
     """
     from scipy.ndimage import convolve
 
+    images = labelled(images, "gabor_energy", "stimuli")
     if "y" not in images.dims or "x" not in images.dims:
         raise InputError(f"gabor_energy: images have dims y and x, found {tuple(images.dims)}.")
     pixels = np.asarray(to_gray(images).transpose("stimulus", "y", "x").values, dtype=float)

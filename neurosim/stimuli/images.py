@@ -9,10 +9,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.arrays import PICTURE_ENDINGS
 from neurosim.runtime import track
-from neurosim.schema import InputError, as_stimuli, stimulus_labels
-
-PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+from neurosim.schema import InputError, as_stimuli, labelled, stimulus_labels
 
 
 def load_digits() -> xr.DataArray:
@@ -118,13 +117,15 @@ def resize_images(stimuli: xr.DataArray, size: int) -> xr.DataArray:
     stimuli : (stimulus, [channel,] y, x) in 0..1.
     size : side in pixels.
     """
+    stimuli = labelled(stimuli, "resize_images", "stimuli")
     images = np.asarray(stimuli.values)
     gray = images.ndim == 3
     rgb = np.repeat(images[:, None], 3, axis=1) if gray else images
     bytes_ = np.round(np.moveaxis(rgb, 1, -1) * 255).clip(0, 255).astype(np.uint8)
     resized = np.stack([_resize(image, size) for image in bytes_]).astype(np.float32) / 255
     values = resized[..., 0] if gray else np.moveaxis(resized, -1, 1)
-    return as_stimuli(values, ids=stimuli.stimulus.values.tolist(), coords=stimulus_labels(stimuli))
+    dims = ("stimulus", "y", "x") if gray else ("stimulus", "channel", "y", "x")
+    return as_stimuli(values, dims=dims, ids=stimuli.stimulus.values.tolist(), coords=stimulus_labels(stimuli))
 
 
 def to_gray(stimuli: xr.DataArray) -> xr.DataArray:
@@ -137,6 +138,11 @@ def to_gray(stimuli: xr.DataArray) -> xr.DataArray:
 
 def balanced(stimuli: xr.DataArray, n_per_category: int) -> xr.DataArray:
     """Return the first `n_per_category` stimuli of every category, sorted by category."""
+    stimuli = labelled(stimuli, "balanced", "stimuli")
+    if "category" not in stimuli.coords or n_per_category < 1:
+        raise InputError(
+            "balanced: stimuli with a label 'category' and 1 or more of each asked; as_stimuli(coords=...)."
+        )
     category = stimuli["category"].values
     picks = [np.flatnonzero(category == c)[:n_per_category] for c in np.unique(category)]
     short = [str(c) for c, p in zip(np.unique(category), picks, strict=True) if len(p) < n_per_category]

@@ -7,6 +7,7 @@ import scipy.signal
 import xarray as xr
 
 from neurosim import storage
+from neurosim.arrays import plain
 from neurosim.schema import InputError, as_stimuli
 
 FSDD_FILE = "fsdd_v1.npz"
@@ -47,7 +48,7 @@ def mel_spectrogram(
     >>> mel_spectrogram(np.sin(np.arange(8000) / 3), 8000.0).shape
     (98, 40)
     """
-    sound = np.asarray(sound, dtype=float)
+    sound = plain(sound, "mel_spectrogram").astype(float)
     if sound.ndim != 1 or not len(sound) or not np.isfinite(sound).all():
         raise InputError(f"mel_spectrogram: finite samples (time,) asked, found shape {sound.shape}.")
     high = sampling_rate / 2 if high is None else high

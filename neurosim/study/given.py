@@ -38,9 +38,9 @@ def compare_subjects(
 
     Parameters
     ----------
-    stimuli : what was shown, (stimulus, [channel,] y, x) or a DataArray as of ``load_digits``.
+    stimuli : what was shown, (stimulus, [channel,] y, x), a list of pictures or a DataArray as of ``load_digits``.
     subjects : by name, a ``torch.nn.Module`` (it is shown the stimuli), a responses array or file, or the name of a
-        built-in model.
+        built-in model. Responses that name their stimuli are matched by name, with or without the ending of a picture.
     brains : by name, responses (an array, a DataArray with ``subject`` along ``unit``, or a file .nc, .npz, .csv).
     out : results folder.
     layers : by subject, the layers of a module to record.
@@ -90,9 +90,7 @@ def _entry(
         responses = load_responses(given)
     elif hasattr(given, "named_modules"):
         responses = record_responses(given, stimuli, layers=layers)
-    elif isinstance(given, xr.DataArray):
-        responses = as_responses(given)
-    elif hasattr(given, "__array__"):
+    elif hasattr(given, "__array__") or isinstance(given, list | tuple):
         responses = as_responses(given, stimuli=stimuli)
     else:
         raise InputError(

@@ -252,7 +252,7 @@ def test_arrangement_keeps_distances_that_fit_the_plane():
         (lambda: compare_rdms(*rdms(0), "whitened_corr", sigma_k=np.eye(3)), "covariance of 8 x 8 stimuli"),
         (lambda: compare_rdms(*rdms(0), "whitened_corr", sigma_k=np.ones((8, 8))), "positive definite"),
         (lambda: compare_rdms(torch.ones(1, 4, 4), torch.ones(1, 4, 4), "spearman"), "of tensors is not available"),
-        (lambda: compare_rdms(torch.zeros(1, 4, 4), torch.ones(1, 4, 4), "corr"), "an RDM that does not vary"),
+        (lambda: compare_rdms(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), "corr"), "an RDM that does not vary"),
         (lambda: score(np.eye(5) - 1, 1 - np.eye(5), "bures"), "no positive part"),
         (lambda: compare_rdms(torch.ones(4, 4), torch.ones(1, 4, 4), "corr"), "tensors have shape"),
     ],
@@ -260,3 +260,22 @@ def test_arrangement_keeps_distances_that_fit_the_plane():
 def test_bad_input_is_named(act, words):
     with pytest.raises(InputError, match=words):
         act()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_uses_a_diagonal(method):
+    a, b = rdms(0)[0], rdms(1)[0]
+    wanted = float(compare_rdms(a, b, method))
+    assert float(compare_rdms(a + 1e-8 * np.eye(len(a)), b, method)) == wanted
+    with pytest.raises(InputError, match="diagonal"):
+        compare_rdms(a + np.eye(len(a)), b, method)
+    if method in DIFFERENTIABLE:
+        tensors = [torch.as_tensor(x)[None] for x in (a, b)]
+        np.testing.assert_allclose(compare_rdms(*tensors, method).item(), wanted, rtol=1e-9)
+        with pytest.raises(InputError, match="diagonal"):
+            compare_rdms(tensors[0] + torch.eye(len(a)), tensors[1], method)
+
+
+def test_pearson_is_called_corr():
+    with pytest.raises(InputError, match="Did you mean 'corr'"):
+        score(*rdms(0), "pearson")

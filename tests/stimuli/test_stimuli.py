@@ -5,6 +5,7 @@ import tarfile
 
 import numpy as np
 import pytest
+import torch
 
 from neurosim import storage
 from neurosim.schema import InputError, as_stimuli
@@ -141,3 +142,68 @@ def test_cifar10_is_read(data_folder):
         "ship",
         "truck",
     }
+
+
+def colours(n=3, side=7):
+    return np.random.default_rng(3).integers(0, 256, (n, side, side, 3), dtype=np.uint8)
+
+
+def test_bytes_of_any_layout_and_kind_are_the_planes_of_the_picture(tmp_path):
+    from PIL import Image
+
+    pixels = colours()
+    pictures = [Image.fromarray(p) for p in pixels]
+    wanted = np.stack([[np.asarray(plane) / 255 for plane in p.split()] for p in pictures])
+    np.save(tmp_path / "a.npy", pixels)
+    np.savez(tmp_path / "a.npz", stimuli=pixels, stimulus=np.array(["x", "y", "z"]), category=np.array(list("uvu")))
+    (tmp_path / "folder").mkdir()
+    for k, picture in enumerate(pictures):
+        picture.save(tmp_path / "folder" / f"{k}.png")
+    first = np.moveaxis(pixels, -1, 1)
+    files = [tmp_path / "a.npy", tmp_path / "a.npz", tmp_path / "folder"]
+    for given in (pixels, first, pictures, torch.from_numpy(first), list(pixels), *files):
+        found = load_stimuli(given)
+        assert found.dims == ("stimulus", "channel", "y", "x")
+        np.testing.assert_allclose(found.values, wanted, atol=1e-7)
+        np.testing.assert_allclose(as_stimuli(found).values, wanted, atol=1e-7)
+    assert load_stimuli(tmp_path / "a.npz").stimulus.values.tolist() == ["x", "y", "z"]
+    gray = load_stimuli([p.convert("L") for p in pictures])
+    assert gray.dims == ("stimulus", "y", "x")
+    np.testing.assert_allclose(gray.values, [np.asarray(p.convert("L")) / 255 for p in pictures], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: load_stimuli(colours().astype(float)), "scale=255"),
+        (lambda: load_stimuli(colours().astype(np.int64)), "scale=255"),
+        (lambda: load_stimuli((colours() > 99).astype(np.uint8)), "scale=1"),
+        (lambda: load_stimuli(np.zeros((2, 3, 3, 3))), "layout='NHWC'"),
+        (lambda: load_stimuli(np.zeros((2, 8, 8, 8))), "layout='NCHW'"),
+        (lambda: load_stimuli(colours()[0]), "one picture"),
+        (lambda: load_stimuli(colours(), layout="CHWN"), "'NCHW' or 'NHWC'"),
+        (lambda: load_stimuli(colours(), scale=0), "above 0"),
+        (lambda: load_stimuli(colours(), size=4), "folders of pictures"),
+        (lambda: load_stimuli("nowhere.npy"), "no such file"),
+    ],
+)
+def test_what_is_not_certain_of_pictures_is_asked(make, words):
+    with pytest.raises(InputError, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_layout_and_scale_that_are_said_are_used():
+    pixels = colours()
+    np.testing.assert_allclose(load_stimuli(pixels.astype(float), scale=255).values, load_stimuli(pixels).values, 1e-6)
+    meant = load_stimuli(pixels.astype(float), scale=1)
+    np.testing.assert_array_equal(as_stimuli(meant).values, np.moveaxis(pixels, -1, 1))
+    small = np.random.default_rng(0).random((2, 3, 3, 3))
+    np.testing.assert_array_equal(load_stimuli(small, layout="NHWC").values, np.moveaxis(small, -1, 1))
+    np.testing.assert_array_equal(load_stimuli(small, layout="NCHW").values, small)
+
+
+def test_counts_of_events_are_no_bytes():
+    events = np.random.default_rng(0).integers(0, 2, (2, 4, 2, 5, 5), dtype=np.uint8)
+    found = as_stimuli(events, dims=("stimulus", "time", "channel", "y", "x"))
+    np.testing.assert_array_equal(found.values, events)

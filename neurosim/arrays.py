@@ -1,0 +1,162 @@
+"""Arrays as strangers bring them: lists, tensors, tables and masked arrays, converted once to plain numbers and names.
+
+What cannot be represented is refused here by name; nothing is imported to recognise what was brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
+
+
+class InputError(ValueError):
+    """Something the user asked for cannot be done; the message says what was asked, found and what to do."""
+
+    exit_code = 2
+
+
+class SchemaError(InputError):
+    """An array does not have the dims, labels or values that its place asks for."""
+
+
+def plain(values: Any, who: str) -> np.ndarray:
+    """Return `values` as an array of real numbers, or raise :class:`SchemaError`.
+
+    >>> plain([[1, 2], [3, 4]], "here").shape
+    (2, 2)
+    """
+    if np.ma.isMaskedArray(values):
+        hidden = int(np.ma.getmaskarray(values).sum())
+        if hidden:
+            raise SchemaError(f"{who}: {hidden} of {values.size} values are masked; drop or impute them first.")
+        values = values.data
+    if hasattr(values, "detach") and hasattr(values, "cpu"):
+        values = _of_tensor(values)
+    elif is_table(values):
+        values = _of_table(values, who)
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SchemaError(f"{who}: a {type(values).__name__} is no array of numbers ({said}).") from None
+    check_numbers(array, who, type(values).__name__)
+    return array
+
+
+def check_numbers(array: Any, who: str, kind: str = "array") -> None:
+    """Raise :class:`SchemaError` if the dtype of `array` is complex, objects, text or else no real numbers."""
+    if array.dtype.kind == "c":
+        raise SchemaError(f"{who}: the values are complex ({array.dtype}); give .real, abs(...) or both as units.")
+    if array.dtype.kind not in "biuf":
+        raise SchemaError(f"{who}: numbers asked, found a {kind} of dtype {array.dtype}; convert it to floats first.")
+
+
+def is_table(values: Any) -> bool:
+    """Return whether `values` is a pandas DataFrame or Series (something with rows named by an index)."""
+    return hasattr(values, "iloc") and hasattr(values, "index")
+
+
+def row_names(table: Any, who: str) -> list[str] | None:
+    """Return the names of the rows of a table, or None where its index only counts them."""
+    return _names(table.index, who)
+
+
+def column_names(table: Any, who: str) -> list[str] | None:
+    """Return the names of the columns of a table, or None where they are only counted."""
+    return _names(table.columns, who) if hasattr(table, "columns") else None
+
+
+def is_count(names: Sequence[str]) -> bool:
+    """Return whether `names` are the numbers from 0 in another order: a default index, shuffled.
+
+    >>> is_count(["2", "0", "1"]), is_count(["2", "5"])
+    (True, False)
+    """
+    return sorted(names) == sorted(str(i) for i in range(len(names)))
+
+
+def match_names(wanted: Sequence[str], found: Sequence[str], who: str) -> list[int]:
+    """Return where each of the `wanted` names is in `found`: by name, or else by name without the ending of a picture.
+
+    Raises
+    ------
+    SchemaError : the two do not name the same, or names without their endings are not unique.
+
+    >>> match_names(["a.png", "b.png"], ["b", "a"], "here")
+    [1, 0]
+    """
+    if set(wanted) != set(found):
+        first, second = [without_ending(n) for n in wanted], [without_ending(n) for n in found]
+        if set(first) != set(second) or not (set(first) - set(wanted) or set(second) - set(found)):
+            raise SchemaError(_difference(wanted, found, who))
+        for names, bare in ((wanted, first), (found, second)):
+            if len(set(bare)) < len(names):
+                twice = next(b for b in bare if bare.count(b) > 1)
+                both = [n for n, b in zip(names, bare, strict=True) if b == twice][:3]
+                raise SchemaError(
+                    f"{who}: names match without the endings of pictures only, and {both} are then the same; name the "
+                    "endings on both sides."
+                )
+        wanted, found = first, second
+    place = {name: i for i, name in enumerate(found)}
+    return [place[name] for name in wanted]
+
+
+def without_ending(name: str) -> str:
+    """Return a picture's name without its ending.
+
+    >>> without_ending("cat/one.PNG"), without_ending("v1.5")
+    ('cat/one', 'v1.5')
+    """
+    ending = next((e for e in PICTURE_ENDINGS if name.lower().endswith(e)), "")
+    return name[: len(name) - len(ending)]
+
+
+def _difference(wanted: Sequence[str], found: Sequence[str], who: str) -> str:
+    only_first, only_second = (sorted(set(a) - set(b))[:3] for a, b in ((wanted, found), (found, wanted)))
+    shared = len(set(wanted) & set(found))
+    advice = (
+        f"Select the {shared} common ones with .sel(stimulus=...)."
+        if shared
+        else "No name is shared: give both the same names, or, where both are in one order, the values without names."
+    )
+    if is_count(found) or is_count(wanted):
+        advice = "A default index in another order or with gaps: .reset_index(drop=True) where rows are in order."
+    return (
+        f"{who}: the two describe different stimuli; only in the first: {only_first}, "
+        f"only in the second: {only_second}. {advice}"
+    )
+
+
+def _names(index: Any, who: str) -> list[str] | None:
+    if getattr(index, "nlevels", 1) > 1:
+        raise SchemaError(f"{who}: names of {index.nlevels} levels; join them into one, or give the values without.")
+    names = [str(n) for n in index]
+    return None if names == [str(i) for i in range(len(names))] and index.dtype.kind in "iu" else names
+
+
+def _of_table(table: Any, who: str) -> np.ndarray:
+    """Numbers of a DataFrame or Series; missing values become NaN."""
+    types = list(table.dtypes) if hasattr(table, "columns") else [table.dtype]
+    bad = [str(n) for n, t in zip(getattr(table, "columns", ["values"]), types, strict=True) if t.kind not in "biufc"]
+    if bad:
+        raise SchemaError(f"{who}: columns {bad[:3]} of the table are no numbers; leave them out or convert them.")
+    if any(t.kind == "c" for t in types):
+        return np.asarray(table.to_numpy(dtype=complex))
+    values = table.to_numpy()
+    return np.asarray(values if values.dtype.kind in "biuf" else table.to_numpy(dtype=float, na_value=np.nan))
+
+
+def _of_tensor(tensor: Any) -> Any:
+    """Numbers of a torch tensor on any device, with or without gradient, in a precision that numpy knows."""
+    tensor = tensor.detach()
+    if getattr(tensor, "is_quantized", False):
+        tensor = tensor.dequantize()
+    if getattr(tensor, "layout", None) is not None and str(tensor.layout) != "torch.strided":
+        tensor = tensor.to_dense()
+    tensor = tensor.cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()

@@ -1,0 +1,101 @@
+"""Layout and scale of pictures: recognised where they are certain, asked for where they are not."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from neurosim.arrays import SchemaError
+
+Layout = Literal["NCHW", "NHWC"]
+COLOURS = (1, 3, 4)
+LAYOUTS = {
+    "NCHW": ("stimulus", "channel", "y", "x"),
+    "NHWC": ("stimulus", "y", "x", "channel"),
+}
+
+
+def is_picture(value: Any) -> bool:
+    """Return whether `value` is a PIL image."""
+    return hasattr(value, "getbands") and hasattr(value, "convert")
+
+
+def of_pictures(pictures: Any, who: str) -> np.ndarray:
+    """Return PIL images of one size as bytes: (stimulus, y, x) where all are gray, else RGB (stimulus, y, x, channel).
+
+    Raises
+    ------
+    SchemaError : sizes differ, or a mode of more than 8 bits.
+    """
+    deep = sorted(
+        {p.mode for p in pictures} - {"1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LA", "PA", "HSV", "LAB"}
+    )
+    if deep:
+        raise SchemaError(f"{who}: pictures of mode {deep}; give their values as an array, with scale=.")
+    sizes = sorted({p.size for p in pictures})
+    if len(sizes) > 1:
+        raise SchemaError(f"{who}: pictures have {len(sizes)} sizes, such as {sizes[:2]}; resize them to one.")
+    mode = "L" if {p.mode for p in pictures} <= {"1", "L"} else "RGB"
+    return np.stack([np.asarray(p.convert(mode)) for p in pictures])
+
+
+def picture_dims(shape: tuple[int, ...], layout: str | None, who: str) -> tuple[str, ...] | None:
+    """Return the dims of a bare array of pictures, or None where its number of dims says nothing.
+
+    The channel is the dim of 1, 3 or 4 (or 2 in front); where both ends are, the reading whose pictures are square.
+
+    >>> picture_dims((5, 32, 32, 3), None, "here")
+    ('stimulus', 'y', 'x', 'channel')
+    """
+    if layout is not None:
+        if layout not in LAYOUTS or len(shape) != 4:
+            raise SchemaError(f"{who}: layout = {layout!r} of shape {shape}; 'NCHW' or 'NHWC' of 4 dims asked.")
+        return LAYOUTS[layout]
+    if len(shape) == 3 and shape[2] in COLOURS[1:] and shape[1] > 4 and shape[0] > 4:
+        raise SchemaError(
+            f"{who}: shape {shape} may be one picture (y, x, channel), or {shape[0]} of them; array[None] for one, "
+            "dims=('stimulus', 'y', 'x') for many."
+        )
+    if len(shape) != 4:
+        return None
+    first, last = shape[1] in (*COLOURS, 2), shape[3] in COLOURS
+    if first and last:
+        first, last = shape[2] == shape[3], shape[1] == shape[2]
+    if first == last:
+        raise SchemaError(
+            f"{who}: shape {shape} does not say which dim is the channel; pass layout='NCHW' (channel, y, x), "
+            "layout='NHWC' (y, x, channel), or dims=(...)."
+        )
+    return LAYOUTS["NCHW" if first else "NHWC"]
+
+
+def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArray:
+    """Return pictures in 0..1: bytes are divided by 255, others by `scale`, which is asked for where it is not certain.
+
+    What is no picture passes, and so do values that lie in 0..1 already, or on both sides of 0.
+
+    Raises
+    ------
+    SchemaError : whole numbers, or numbers above 2, of which nothing says what white is.
+    """
+    if scale is not None:
+        if not np.isfinite(scale) or scale <= 0:
+            raise SchemaError(f"{who}: scale = {scale!r}; the value of white, above 0, is asked (255 for bytes).")
+        scaled = stimuli if scale == 1 else (stimuli / scale).astype(np.result_type(stimuli.dtype, np.float32))
+        return scaled.assign_attrs({**stimuli.attrs, "scale": float(scale)})
+    kind = stimuli.dtype.kind
+    if not {"y", "x"} <= set(stimuli.dims) or kind == "b" or "scale" in stimuli.attrs or not stimuli.size:
+        return stimuli
+    moving, low, high = "time" in stimuli.dims, float(stimuli.min()), float(stimuli.max())
+    if stimuli.dtype == np.uint8 and not moving and high != 1:
+        return (stimuli / np.float32(255)).astype(np.float32).assign_attrs(stimuli.attrs)
+    still_bytes = stimuli.dtype == np.uint8 and not moving
+    counted = moving and stimuli.dtype != np.uint8
+    if counted or (not still_bytes and (low < 0 or high <= (2 if kind == "f" else 1))):
+        return stimuli
+    raise SchemaError(
+        f"{who}: pictures of {stimuli.dtype} in {low:g}..{high:g}; pass scale=255 (0..255, to be divided), or scale=1 "
+        "where the values are meant as they are."
+    )
