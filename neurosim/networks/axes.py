@@ -21,7 +21,7 @@ LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention)
 
 @dataclass(frozen=True)
 class Selection:
-    """What is kept of each answer: the `tokens` asked, and a `pool` over places or tokens, with the axis of channels."""
+    """What is kept of each answer: the `tokens` asked, a `pool` over places or tokens, and where channels are."""
 
     pool: Pool | None = None
     tokens: tuple[int, ...] | None = None

@@ -92,12 +92,12 @@ def _fitting_taps(
 ) -> list[Tap]:
     if name in modules:
         return [Tap(name, asked=asked)]
-    if name == "output" and name not in short:
-        return [Tap("", asked=asked)]
     match = _ASKED.fullmatch(name)
     module = match["module"] if match else name
     call, path = (match["call"], match["path"]) if match else (None, None)
     number, parts = None if call is None else int(call), tuple(path.split(":")) if path else ()
+    if module == "output" and module not in {**modules, **short}:
+        return [Tap("", number, parts, asked)]
     if set(module) & set("*?["):
         fitting = _fitting(module, short.values()) or _fitting(module, modules)
         if not fitting:

@@ -57,8 +57,8 @@ def record_responses(
     layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
         that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
         "relu#2" is the second call alone, "conv1:input" what a layer takes, "encoder:last_hidden_state" or "lstm:1" a
-        part of what it answers, "output" the answer of the whole network. Layers that
-        were not asked for by name and are not reached are left out, and logged.
+        part of what it answers, "output" the answer of the whole network. Layers that were
+        not asked for by name and are not reached are left out, and logged.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
     double : compute in float64, as needed to compare spikes one by one.
