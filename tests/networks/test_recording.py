@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+import snntorch as snn
 import torch
 from torch import nn
 
@@ -250,3 +251,83 @@ def test_a_network_that_refuses_its_stimuli_says_so_in_one_line():
     with pytest.raises(InputError, match="does not take stimuli of shape") as caught:
         record(nn.Sequential(nn.Linear(5, 2)), RNG.random((3, 4)), ["0"], ("stimulus", "unit"))
     assert "\n" not in str(caught.value)
+
+
+class Odd(nn.Module):
+    """A quantised answer, an input that is None, named parts, packed sequences, complex numbers."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.quantize = torch.ao.nn.quantized.Quantize(0.1, 3, torch.quint8)
+        self.take, self.parts, self.wave = Takes(), Parts(), nn.Identity()
+        self.lstm = nn.LSTM(4, 3, batch_first=True)
+
+    def forward(self, x):
+        self.quantize(x)
+        self.take(x, None, scale=x * 2)
+        self.parts(x)
+        self.wave(torch.fft.fft(x))
+        lengths = torch.full((len(x),), 2)
+        packed = nn.utils.rnn.pack_padded_sequence(torch.stack([x, 2 * x], 1), lengths, batch_first=True)
+        return self.lstm(packed)[1][0]
+
+
+class Takes(nn.Module):
+    def forward(self, x, mask, scale):
+        return x if mask is None else mask
+
+
+class Parts(nn.Module):
+    def forward(self, x):
+        return {"up": x + 1, "pair": (x, x - 1)}
+
+
+def test_quantised_absent_named_and_packed_values():
+    network, values, dims = Odd(), RNG.random((5, 4)).astype(np.float32), ("stimulus", "unit")
+    x = torch.from_numpy(values)
+    close(record(network, values, ["quantize"], dims), torch.quantize_per_tensor(x, 0.1, 3, torch.quint8).dequantize())
+    close(record(network, values, ["take:input:scale"], dims, batch_size=2), 2 * x)
+    close(record(network, values, ["take:input"], dims), x)
+    close(record(network, values, ["parts:pair:1"], dims), x - 1)
+    close(record(network, values, ["lstm"], dims, batch_size=2), network.lstm(torch.stack([x, 2 * x], 1))[0])
+    for layer, message in [
+        ("parts", "ask for one: parts:up, parts:pair"),
+        ("wave", "complex"),
+        ("parts:down", "has up"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            record(network, values, [layer], dims)
+    assert set(record(network, values, ["p*:up", "tak*"], dims).layer.values) == {"parts:up", "take"}
+
+
+class Stepped(nn.Module):
+    """snnTorch neurons in a loop of one's own, after an encoder that is run once."""
+
+    def __init__(self, shared=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.encoder, self.linear, self.leaky = nn.Linear(4, 4), nn.Linear(4, 3), snn.Leaky(beta=0.9)
+        self.shared = shared
+        self.other = snn.Leaky(beta=0.5)
+
+    def forward(self, x):
+        first, second, x = self.leaky.init_leaky(), self.other.init_leaky(), self.encoder(x)
+        for _ in range(5):
+            spikes, first = self.leaky(self.linear(x), first)
+            spikes, second = self.other(spikes, second)
+            if self.shared:
+                spikes, first = self.leaky(spikes, first)
+        return spikes
+
+
+def test_calls_are_steps_in_networks_of_steps_alone():
+    network, values, dims = Stepped(), RNG.normal(size=(5, 4)).astype(np.float32), ("stimulus", "unit")
+    found = record(network, values, ["linear", "leaky"], dims, batch_size=2)
+    assert found.shape == (5, 5, 6)
+    drive = network.linear(network.encoder(torch.from_numpy(values)))
+    close(found.sel(unit=found.layer == "linear"), drive[:, None].expand(5, 5, 3))
+    assert record(network, values, ["encoder"], dims).dims == ("stimulus", "unit")
+    with pytest.raises(InputError, match="no time steps"):
+        record(Stepped(shared=True), values, ["leaky"], dims)
+    assert record(Stepped(shared=True), values, ["leaky#1"], dims).dims == ("stimulus", "unit")
