@@ -188,9 +188,15 @@ def record_neurons(
     Returns
     -------
     Dataset with ``responses`` (stimulus, time, unit) of spikes, with ``layer`` along ``unit``, and ``membrane``.
+
+    Raises
+    ------
+    InputError : a layer that is unknown or never reached.
     """
     modules = dict(network.named_modules())
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    if unknown := [n for n in layers if n not in modules]:
+        raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
@@ -208,6 +214,8 @@ def record_neurons(
             for start in show.starts(batch_size):
                 seen.clear()
                 show.run(start, batch_size)
+                if absent := [n for n in layers if n not in seen]:
+                    raise InputError(f"record_neurons: layer {absent[0]!r} is never reached by the stimuli.")
                 for k in range(1 + membrane):
                     rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
                     parts[k].append(np.concatenate(rows, axis=-1))
@@ -276,6 +284,9 @@ def predict(
     with evaluating(network, device, double) as where, torch.no_grad():
         show = Shown(network, stimuli, where, double)
         logits = [show.run(start, batch_size) for start in show.starts(batch_size)]
+    n_answers = sum(len(one) for one in logits if isinstance(one, Tensor) and one.ndim == 2)
+    if n_answers != stimuli.sizes["stimulus"]:
+        raise InputError(f"predict: {type(network).__name__} does not answer with logits (batch, category).")
     return torch.cat(logits).argmax(1).cpu().numpy()
 
 

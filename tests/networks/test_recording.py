@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from neurosim.networks.published import torchvision
-from neurosim.networks.recording import predict, record_responses
+from neurosim.networks.recording import predict, record_neurons, record_responses
 from neurosim.schema import InputError, as_stimuli
 
 RNG = np.random.default_rng(0)
@@ -331,3 +331,15 @@ def test_calls_are_steps_in_networks_of_steps_alone():
     with pytest.raises(InputError, match="no time steps"):
         record(Stepped(shared=True), values, ["leaky"], dims)
     assert record(Stepped(shared=True), values, ["leaky#1"], dims).dims == ("stimulus", "unit")
+
+
+def test_other_ways_to_run_a_network_refuse_what_they_cannot_do():
+    stimuli = as_stimuli(RNG.random((5, 4)).astype(np.float32), dims=("stimulus", "unit"))
+    for make, message in [
+        (lambda: record_neurons(Stepped(), stimuli, ["nothing"], device="cpu"), "no layer 'nothing'"),
+        (lambda: record_neurons(nn.ModuleList(), stimuli, [], device="cpu"), "does not take|NotImplemented"),
+        (lambda: predict(Parts(), stimuli, device="cpu"), "does not answer with logits"),
+        (lambda: predict(nn.Flatten(0), stimuli, device="cpu"), "does not answer with logits"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            make()
