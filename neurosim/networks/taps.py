@@ -173,7 +173,7 @@ def answers(
         log.warning("record_responses: left out: %s", " ".join(skipped))
     if not found:
         raise InputError(f"record_responses: no layer of {type(network).__name__} can be recorded: {skipped[0]}")
-    return found
+    return list({answer.name: answer for answer in found}.values())
 
 
 def _answers_of(

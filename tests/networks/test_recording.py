@@ -193,6 +193,7 @@ def test_calls_names_and_axes_are_never_confused():
     ):  # fmt: skip
         close(found.sel(unit=found.layer == layer), expected)
     close(record(network, values, ["relu#2"], dims), again.relu())
+    assert record(network, values, ["used", "use*", "relu#1", "relu"], dims).sizes["unit"] == 4 * 4  # blocks.used fits
     for layer, message in [
         ("alike", r"axes \[0, 1\]"),
         ("weights", "no axis of layer"),
