@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.axes import Pool, Selection
+from neurosim.networks.naming import layer_label, layer_labels, layer_names, taps
+from neurosim.networks.showing import Shown, uncompiled
 from neurosim.networks.spiking.layers import SpikingLayer
-from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.streaming import Plan, stream_responses
-from neurosim.runtime import kept_memory, pick_device, track
-from neurosim.schema import InputError, as_responses, suggest
+from neurosim.networks.taps import Answer, Given, cast_inputs
+from neurosim.networks.untouched import evaluating
+from neurosim.runtime import kept_memory
+from neurosim.schema import InputError, as_responses
+
+__all__ = ["iterate_layers", "layer_label", "layer_names", "predict", "record_neurons", "record_responses"]
 
 
 def record_responses(
@@ -31,24 +36,38 @@ def record_responses(
     out: str | Path | None = None,
     memory: int = 2**33,
     progress: bool = True,
+    batch_axis: Given = None,
+    time_axis: Given = None,
+    pool: Pool | None = None,
+    tokens: int | Sequence[int] | None = None,
+    channels: Literal["first", "last"] | None = None,
 ) -> xr.DataArray:
-    """Show `stimuli` to a network and record the output of its layers.
+    """Show `stimuli` to a network and record the output of its layers, copied before anything can change it.
 
-    Works with any ``torch.nn.Module``. A layer called once a time step (as in snnTorch), or marked ``time_first``,
-    answers with a ``time`` dim. Stimuli with a ``time`` dim reach the network as (time, batch, ...).
+    Works with any ``torch.nn.Module``. ``time`` is what ``nn.RNN``, ``nn.LSTM``, ``nn.GRU`` and modules marked
+    ``time_first`` answer over, and what snnTorch neurons, recurrent cells and what is called as often as they are run
+    through call by call. Other modules that are called again answer once a call: "relu", "relu#2". The axis of stimuli
+    is measured, by showing 2 and then 3 stimuli first. Stimuli with a ``time`` dim reach the network as (time, batch,
+    ...); integers stay integers where an embedding takes them or nothing else is taken.
 
     Parameters
     ----------
-    network : module; it is run in evaluation mode, its weights are left as they are.
+    network : module; it is run in evaluation mode, and left as it was found.
     stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit).
     layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
         that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
+        "relu#2" is the second call alone, "conv1:input" what a layer takes, "encoder:last_hidden_state" or "lstm:1" a
+        part of what it answers, "output" the answer of the whole network. Layers that were
+        not asked for by name and are not reached are left out, and logged.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
     double : compute in float64, as needed to compare spikes one by one.
     out : netCDF file that responses are streamed to, batch by batch; spikes take one bit each. What is returned is then
         read from it when it is used.
     memory : bytes that responses may take when there is no `out`.
+    batch_axis, time_axis : axes of what layers answer, one for all or by name, where they are not known.
+    pool : "mean", "max" or "sum" over places or tokens. tokens : those kept, of layers (stimulus, token, unit).
+    channels : "first" or "last", for `pool`, where the kind of layer does not tell.
 
     Returns
     -------
@@ -57,7 +76,8 @@ def record_responses(
 
     Raises
     ------
-    InputError : unknown layer, a layer that is never reached, layers with and without time mixed, more than `memory`.
+    InputError : unknown layer, a layer that is never reached, layers with and without time mixed, more than `memory`,
+        axes that are not known, a part that is not named, stimuli that the network does not take.
 
     Examples
     --------
@@ -66,18 +86,21 @@ def record_responses(
     >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
     (4, 3)
     """
-    names = layer_names(network, layers)
-    with _evaluating(network, device, double) as where, kept_memory():
-        blocks = _blocks(network, stimuli, names, batch_size, where, double, progress)
+    network = uncompiled(network)
+    chosen = Selection(pool, None if tokens is None else tuple(np.ravel(tokens).tolist()), channels)
+    with evaluating(network, device, double) as where, kept_memory():
+        show = Shown(network, stimuli, where, double)
+        found = show.answers(taps(network, layers), (batch_axis, time_axis), chosen)
+        blocks = show.blocks(found, batch_size, progress)
         first = next(blocks)
-        plan = _plan(network, names, first, stimuli)
+        plan = _plan(network, found, first, stimuli)
         n_bytes = plan.itemsize * plan.n_values
         if out is None and n_bytes > memory:
             raise InputError(
                 f"record_responses: the responses take {n_bytes / 2**30:.1f} GiB, more than memory = "
                 f"{memory / 2**30:.1f} GiB; pass out='responses.nc' to stream them to disk, or fewer layers."
             )
-        numbered = _numbered(first, blocks)
+        numbered = _numbered(plan, first, blocks)
         if out is not None:
             return stream_responses(Path(out), plan, ((start, _joined(block)) for start, block in numbered))
         values = np.empty(plan.shape, dtype=plan.dtype)
@@ -86,34 +109,51 @@ def record_responses(
     return plan.labelled(values)
 
 
-def _plan(network: nn.Module, names: Sequence[str], first: dict[str, np.ndarray], stimuli: xr.DataArray) -> Plan:
+def _plan(network: nn.Module, found: Sequence[Answer], first: dict[str, np.ndarray], stimuli: xr.DataArray) -> Plan:
     """Return what the responses will be, from those to the first batch."""
+    names = [a.name for a in found]
     with_time = [name for name in names if first[name].ndim == 3]
     if with_time and len(with_time) != len(names):
         still = [name for name in names if name not in with_time]
         raise InputError(
             f"record_responses: {with_time[:2]} answer over time, {still[:2]} do not; record them apart with layers=."
         )
-    labels = np.repeat([layer_label(name) for name in names], [first[name].shape[-1] for name in names])
+    lengths = {name: first[name].shape[1] for name in with_time}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"record_responses: layers answer over {lengths} steps; record them apart with layers=.")
+    labels = np.repeat(layer_labels(network, names), [first[name].shape[-1] for name in names])
     time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
     return Plan(
         stimuli=stimuli,
         layer=labels,
         n_time=first[names[0]].shape[1] if with_time else None,
         dtype=np.result_type(*(a.dtype for a in first.values())),
-        quantity="spike_count" if _is_spiking(network, names) else "activation",
+        quantity="spike_count" if _is_spiking(network, found) else "activation",
         time_step=time_step if with_time else None,
     )
 
 
 def _numbered(
-    first: dict[str, np.ndarray], others: Iterator[dict[str, np.ndarray]]
+    plan: Plan, first: dict[str, np.ndarray], others: Iterator[dict[str, np.ndarray]]
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Yield the place of the first stimulus of each batch, and the batch."""
+    """Yield the place of the first stimulus of each batch, and the batch, until every stimulus had its answer."""
     start = 0
     for block in itertools.chain([first], others):
+        _check_alike(first, block)
         yield start, block
         start += len(next(iter(block.values())))
+    if start != plan.shape[0]:
+        raise InputError(f"record_responses: {start} of {plan.shape[0]} stimuli were answered.")
+
+
+def _check_alike(first: dict[str, np.ndarray], block: dict[str, np.ndarray]) -> None:
+    n_stimuli = len(next(iter(block.values())))
+    for name, array in block.items():
+        if array.shape[1:] != first[name].shape[1:] or len(array) != n_stimuli:
+            raise InputError(
+                f"record_responses: layer {name!r} answers with shape {first[name].shape} to one batch and "
+                f"{array.shape} to another; show stimuli of one length, or choose tokens= or pool=."
+            )
 
 
 def _joined(block: dict[str, np.ndarray]) -> np.ndarray:
@@ -125,20 +165,6 @@ def _fill(values: np.ndarray, start: int, block: dict[str, np.ndarray]) -> None:
     for array in block.values():
         values[start : start + len(array), ..., unit : unit + array.shape[-1]] = array
         unit += array.shape[-1]
-
-
-@contextlib.contextmanager
-def _evaluating(network: nn.Module, device: str, double: bool) -> Iterator[str]:
-    """Put a network on its device, in evaluation, in float64 where asked; back as it was afterwards."""
-    where = pick_device(device)
-    was_training, dtype = network.training, next((p.dtype for p in network.parameters()), torch.float32)
-    network.to(where).eval()
-    if double:
-        network.double()
-    try:
-        yield where
-    finally:
-        network.to(dtype).train(was_training)
 
 
 def record_neurons(
@@ -162,37 +188,41 @@ def record_neurons(
     Returns
     -------
     Dataset with ``responses`` (stimulus, time, unit) of spikes, with ``layer`` along ``unit``, and ``membrane``.
-    """
-    where = pick_device(device)
-    modules, dtype = dict(network.named_modules()), next((p.dtype for p in network.parameters()), torch.float32)
-    was_training = network.training
-    network.to(where).eval()
-    if double:
-        network.double()
-    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
-    def keep(name: str) -> object:
+    Raises
+    ------
+    InputError : a layer that is unknown or never reached.
+    """
+    modules = dict(network.named_modules())
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    if unknown := [n for n in layers if n not in modules]:
+        raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
+
+    def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-            seen.setdefault(name, []).append(_spikes_and_membrane(module, inputs, output))
+            pair = _spikes_and_membrane(module, inputs, output)
+            seen.setdefault(name, []).append((pair[0].clone(), pair[1].clone()))
 
         return modules[name].register_forward_hook(hook)
 
-    handles = [keep(name) for name in layers] + _cast_inputs(network)
     parts: list[list[np.ndarray]] = [[], []]
-    try:
-        with torch.no_grad():
-            for start in _starts(stimuli, batch_size):
+    handles: list[Any] = []
+    with evaluating(network, device, double) as where, torch.no_grad():
+        show = Shown(network, stimuli, where, double)
+        try:
+            handles += [keep(name) for name in layers] + cast_inputs(network)
+            for start in show.starts(batch_size):
                 seen.clear()
-                reset_neurons(network)
-                network(_batch(stimuli, start, batch_size, where, double))
+                show.run(start, batch_size)
+                if absent := [n for n in layers if n not in seen]:
+                    raise InputError(f"record_neurons: layer {absent[0]!r} is never reached by the stimuli.")
                 for k in range(1 + membrane):
                     rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
                     parts[k].append(np.concatenate(rows, axis=-1))
-    finally:
-        for handle in handles:
-            handle.remove()  # type: ignore[attr-defined]
-        network.to(dtype).train(was_training)
-    names = np.repeat([layer_label(n) for n in layers], [r.shape[-1] for r in rows])
+        finally:
+            for handle in handles:
+                handle.remove()
+    names = np.repeat(layer_labels(network, layers), [r.shape[-1] for r in rows])
     time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
     responses = as_responses(
         np.concatenate(parts[0]),
@@ -211,16 +241,6 @@ def _spikes_and_membrane(module: nn.Module, inputs: tuple[Tensor, ...], output: 
         return output, module.membrane(inputs[0])
     first, last = (output[0], output[-1]) if isinstance(output, tuple) else (output, module.mem)
     return first.detach().unsqueeze(0), last.detach().unsqueeze(0)  # type: ignore[union-attr, operator]
-
-
-def _cast_inputs(network: nn.Module) -> list[object]:
-    """Let layers with weights take inputs of any precision: snnTorch's spikes are float32 in float64 networks too."""
-
-    def cast(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(i.to(module.weight.dtype) if i.is_floating_point() else i for i in inputs)  # type: ignore[arg-type]
-
-    weighted = [m for m in network.modules() if isinstance(getattr(m, "weight", None), Tensor)]
-    return [m.register_forward_pre_hook(cast) for m in weighted]
 
 
 def _time_second(steps: list[Tensor]) -> np.ndarray:
@@ -242,130 +262,36 @@ def iterate_layers(
 
     The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
     """
-    names = layer_names(network, layers)
-    with _evaluating(network, device, double) as where:
-        sizes = {n: a.nbytes for n, a in next(_blocks(network, stimuli[:1], names, 1, where, double)).items()}
-        for group in _groups(names, {n: s * stimuli.sizes["stimulus"] for n, s in sizes.items()}, memory):
-            parts = list(_blocks(network, stimuli, group, batch_size, where, double, progress))
+    network = uncompiled(network)
+    with evaluating(network, device, double) as where:
+        show = Shown(network, stimuli, where, double)
+        found = show.answers(taps(network, layers), (None, None), Selection())
+        one = next(Shown(network, stimuli[:1], where, double, show.dtype).blocks(found, 1))
+        sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in one.items()}
+        for group in _groups([a.name for a in found], sizes, memory):
+            parts = list(show.blocks([a for a in found if a.name in group], batch_size, progress))
+            for part in parts:
+                _check_alike(parts[0], part)
             for name in group:
-                yield name, np.concatenate([part.pop(name) for part in parts])
+                yield name, np.concatenate([part[name] for part in parts])
 
 
 def predict(
     network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 128, device: str = "auto", double: bool = False
 ) -> np.ndarray:
     """Return the index of the category that `network` gives each stimulus, shape (stimulus,)."""
-    where = pick_device(device)
-    network.to(where).eval()
-    dtype = next(network.parameters()).dtype
-    if double:
-        network.double()
-    with torch.no_grad():
-        logits = [network(_batch(stimuli, i, batch_size, where, double)) for i in _starts(stimuli, batch_size)]
-    network.to(dtype)
+    network = uncompiled(network)
+    with evaluating(network, device, double) as where, torch.no_grad():
+        show = Shown(network, stimuli, where, double)
+        logits = [show.run(start, batch_size) for start in show.starts(batch_size)]
+    n_answers = sum(len(one) for one in logits if isinstance(one, Tensor) and one.ndim == 2)
+    if n_answers != stimuli.sizes["stimulus"]:
+        raise InputError(f"predict: {type(network).__name__} does not answer with logits (batch, category).")
     return torch.cat(logits).argmax(1).cpu().numpy()
 
 
-def _blocks(
-    network: nn.Module,
-    stimuli: xr.DataArray,
-    names: Sequence[str],
-    batch_size: int,
-    device: str,
-    double: bool,
-    progress: bool = False,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Yield what every layer answers to each batch, (stimulus, [time,] unit)."""
-    modules = dict(network.named_modules())
-    seen: dict[str, list[Tensor]] = {}
-
-    def keep(name: str) -> object:
-        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-            first = output[0] if isinstance(output, tuple | list) else output
-            if not isinstance(first, Tensor):
-                raise InputError(f"record_responses: layer {name!r} returns {type(first).__name__}, not a tensor.")
-            seen.setdefault(name, []).append(first.detach())
-
-        return modules[name].register_forward_hook(hook)
-
-    handles = [keep(name) for name in names] + _cast_inputs(network)
-    try:
-        for start in track(_starts(stimuli, batch_size), f"recording {type(network).__name__}", progress=progress):
-            seen.clear()
-            with torch.no_grad():
-                reset_neurons(network)
-                network(_batch(stimuli, start, batch_size, device, double))
-            missing = [n for n in names if n not in seen]
-            if missing:
-                raise InputError(f"record_responses: layer {missing[0]!r} is never reached by the stimuli.")
-            yield {name: _stimulus_first(seen[name], modules[name]) for name in names}
-    finally:
-        for handle in handles:
-            handle.remove()  # type: ignore[attr-defined]
-
-
-def _stimulus_first(outputs: list[Tensor], module: nn.Module) -> np.ndarray:
-    """Return (stimulus, [time,] unit) of one batch."""
-    if len(outputs) > 1:
-        joined = torch.stack(outputs).transpose(0, 1)
-    elif getattr(module, "time_first", False):
-        joined = outputs[0].transpose(0, 1)
-    else:
-        return outputs[0].flatten(1).cpu().numpy()
-    return joined.flatten(2).cpu().numpy()
-
-
-def _batch(stimuli: xr.DataArray, start: int, size: int, device: str, double: bool) -> Tensor:
-    values = np.ascontiguousarray(stimuli.isel(stimulus=slice(start, start + size)).values)
-    tensor = torch.from_numpy(values).to(device, torch.float64 if double else torch.float32)
-    return tensor.transpose(0, 1) if "time" in stimuli.dims else tensor
-
-
-def _starts(stimuli: xr.DataArray, batch_size: int) -> list[int]:
-    return list(range(0, stimuli.sizes["stimulus"], batch_size))
-
-
-def layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
-    """Return the module names of `layers`, given as modules or as in results; by default those that are recorded."""
-    modules = {n: m for n, m in network.named_modules() if n}
-    if layers is None:
-        leaves = [n for n, m in modules.items() if not list(m.children()) and list(m.parameters())]
-        layers = getattr(network, "recorded", leaves)
-    if not layers:
-        raise InputError(f"record_responses: {type(network).__name__} has no layer with parameters; pass layers=.")
-    short = {layer_label(n): n for n in getattr(network, "recorded", ())}
-    found: list[str] = []
-    for name in layers:
-        if set(name) & set("*?["):
-            fitting = _fitting(name, short.values()) or _fitting(name, modules)
-            if not fitting:
-                raise InputError(f"record_responses: no layer of {type(network).__name__} is named like {name!r}.")
-            found += [n for n in fitting if n not in found]
-            continue
-        if name not in modules and name not in short:
-            known = ", ".join(list(short) or list(modules))
-            raise InputError(
-                f"record_responses: no layer {name!r} in {type(network).__name__}. Layers: {known}."
-                f"{suggest(name, [*modules, *short])}"
-            )
-        found.append(short.get(name, name))
-    return found
-
-
-def _fitting(pattern: str, names: Iterable[str]) -> list[str]:
-    """Return the names that fit, as modules are named or as they are called in results."""
-    return [n for n in names if fnmatch.fnmatchcase(n, pattern) or fnmatch.fnmatchcase(layer_label(n), pattern)]
-
-
-def layer_label(name: str) -> str:
-    """Return how a module is called in results: without the container that holds it."""
-    head, _, tail = name.partition(".")
-    return tail if head in ("blocks", "spikes", "network") and tail else name.replace("block.", "block")
-
-
-def _is_spiking(network: nn.Module, names: Sequence[str]) -> bool:
-    modules = dict(network.named_modules())
-    return all(isinstance(modules[n], SpikingLayer) for n in names)
+def _is_spiking(network: nn.Module, found: Sequence[Answer]) -> bool:
+    return all(isinstance(network.get_submodule(a.tap.module), SpikingLayer) and not a.tap.path for a in found)
 
 
 def _groups(names: Sequence[str], sizes: dict[str, int], memory: int) -> Iterator[list[str]]:

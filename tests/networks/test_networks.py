@@ -99,7 +99,8 @@ def test_unknown_unreached_and_mixed_layers_are_named(task):
     lonely = nn.ModuleDict({"used": nn.Linear(64, 2), "unused": nn.Linear(2, 2)})
     lonely.forward = lambda x: lonely["used"](x.flatten(1))
     with pytest.raises(InputError, match="'unused' is never reached"):
-        record_responses(lonely, task.test[:2], progress=False)
+        record_responses(lonely, task.test[:2], layers=["used", "unused"], progress=False)
+    assert set(record_responses(lonely, task.test[:2], progress=False).layer.values) == {"used"}
     mixed = build_network(SPECIFICATIONS[1], task.image_shape, 10)
     with pytest.raises(InputError, match="answer over time"):
         record_responses(mixed, task.test[:2], layers=["recurrent", "readout"], progress=False)

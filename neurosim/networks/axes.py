@@ -1,0 +1,125 @@
+"""Which axis of what a layer answers runs over stimuli and which over time: known or measured, never guessed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from neurosim.schema import InputError
+
+Pool = Literal["mean", "max", "sum"]
+FIRST = (_ConvNd, _BatchNorm, nn.GroupNorm, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is kept of each answer: the `tokens` asked, a `pool` over places or tokens, and where channels are."""
+
+    pool: Pool | None = None
+    tokens: tuple[int, ...] | None = None
+    channels: Literal["first", "last"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.pool is not None and self.pool not in get_args(Pool):
+            raise InputError(f"record_responses: no pool {self.pool!r}; known: {', '.join(get_args(Pool))}.")
+        if self.channels not in (None, "first", "last"):
+            raise InputError(f"record_responses: channels = {self.channels!r}; 'first' or 'last' is asked.")
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Axes of stimuli and of time in what one layer answers, and what is kept of the others."""
+
+    name: str
+    batch: int
+    time: int | None
+    selection: Selection
+    channels: Literal["first", "last"] | None
+
+    def rows(self, answer: Tensor, n_stimuli: int) -> Tensor:
+        """Return a copy (stimulus, [time,] unit) of an answer, floats of low precision as float32."""
+        if answer.ndim <= self.batch or answer.shape[self.batch] != n_stimuli:
+            raise InputError(
+                f"record_responses: layer {self.name!r} answers with shape {tuple(answer.shape)} to {n_stimuli} "
+                f"stimuli, where axis {self.batch} runs over stimuli; pass batch_axis=."
+            )
+        plain = answer.dequantize() if answer.is_quantized else answer
+        lead = [self.batch] if self.time is None else [self.batch, self.time]
+        moved = self._kept(plain.movedim(lead, list(range(len(lead)))), len(lead))
+        flat = moved.reshape(*moved.shape[: len(lead)], math.prod(moved.shape[len(lead) :]))
+        if flat.dtype in (torch.float16, torch.bfloat16):
+            return flat.float()
+        shared = flat.untyped_storage().data_ptr() == plain.untyped_storage().data_ptr()
+        return flat.clone() if shared else flat
+
+    def _kept(self, moved: Tensor, n_lead: int) -> Tensor:
+        tokens, pool = self.selection.tokens, self.selection.pool
+        if tokens is not None:
+            if moved.ndim != 3 or n_lead != 1 or self.channels == "first":
+                raise InputError(
+                    f"record_responses: tokens= is for layers that answer (stimulus, token, unit); {self.name!r} "
+                    f"answers with {moved.ndim} axes."
+                )
+            if not all(-moved.shape[1] <= t < moved.shape[1] for t in tokens):
+                raise InputError(
+                    f"record_responses: layer {self.name!r} has tokens 0..{moved.shape[1] - 1}, {tokens} asked."
+                )
+            moved = moved[:, list(tokens)]
+        if pool is None or moved.ndim - n_lead < 2:
+            return moved
+        places = range(n_lead + 1, moved.ndim) if self.channels == "first" else range(n_lead, moved.ndim - 1)
+        return _pooled(moved, pool, list(places))
+
+
+def _pooled(values: Tensor, pool: Pool, axes: Sequence[int]) -> Tensor:
+    exact = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    if pool == "max":
+        return exact.amax(list(axes))
+    return exact.mean(list(axes)) if pool == "mean" else exact.sum(list(axes))
+
+
+def measured_batch_axis(name: str, shapes: Sequence[tuple[int, ...]], sizes: Sequence[int]) -> int:
+    """Return the axis that has as many places as stimuli were shown, for each of two numbers of stimuli.
+
+    Raises
+    ------
+    InputError : there is none, or more than one.
+    """
+    n_axes = min(len(shape) for shape in shapes)
+    fitting = [a for a in range(n_axes) if all(s[a] == n for s, n in zip(shapes, sizes, strict=True))]
+    if len(fitting) == 1:
+        return fitting[0]
+    found = ", ".join(f"{s} to {n}" for s, n in zip(shapes, sizes, strict=True))
+    if not fitting:
+        raise InputError(
+            f"record_responses: no axis of layer {name!r} runs over stimuli, it answers with shape {found} stimuli; "
+            "leave it out, or pass batch_axis=."
+        )
+    raise InputError(
+        f"record_responses: axes {fitting} of layer {name!r} could run over stimuli, it answers with shape {found} "
+        "stimuli; pass batch_axis=."
+    )
+
+
+def known_axes(module: nn.Module, in_sequence: bool) -> tuple[int, int] | None:
+    """Return axes (batch, time) of the sequences that recurrent modules and those marked ``time_first`` answer with."""
+    if isinstance(module, nn.RNNBase) and in_sequence:
+        return (0, 1) if module.batch_first else (1, 0)
+    return (1, 0) if getattr(module, "time_first", False) and in_sequence else None
+
+
+def channel_place(module: nn.Module) -> Literal["first", "last"] | None:
+    """Return where a module, or all inside it that are known to have any, has its channels; None: unknown."""
+    kinds = {"first" for m in module.modules() if isinstance(m, FIRST)}
+    kinds |= {"last" for m in module.modules() if isinstance(m, LAST)}
+    if len(kinds) != 1:
+        return None
+    return "first" if "first" in kinds else "last"

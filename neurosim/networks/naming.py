@@ -1,0 +1,117 @@
+"""How the layers of a network are asked for, and how they are called in results."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from neurosim.schema import InputError, suggest
+
+_ASKED = re.compile(r"(?P<module>[^:#]*)(?:#(?P<call>[1-9]\d*))?(?::(?P<path>.+))?")
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A place where a network is listened to.
+
+    `module`, and of it one `call` (None: all); its output, or its input where the `path` starts with "input", and of
+    those the part that the path leads to. `asked` by its own name, so that it must be reached.
+    """
+
+    module: str
+    call: int | None = None
+    path: tuple[str, ...] = ()
+    asked: bool = True
+
+    @property
+    def of_input(self) -> bool:
+        """Whether the input is listened to."""
+        return self.path[:1] == ("input",)
+
+    def name(self, call: int) -> str:
+        """Return the full name of one call: ``module#2:path``."""
+        return ":".join([(self.module or "output") + (f"#{call}" if call > 1 else ""), *self.path])
+
+
+def taps(network: nn.Module, layers: Sequence[str] | None) -> list[Tap]:
+    """Return where to listen for `layers`, by default those that the network names, else leaves with parameters."""
+    modules = {n: m for n, m in network.named_modules() if n}
+    asked = layers is not None
+    if layers is None:
+        leaves = [n for n, m in modules.items() if not list(m.children()) and list(m.parameters())]
+        layers = getattr(network, "recorded", leaves)
+    if isinstance(layers, str):
+        layers = [layers]
+    if not layers:
+        raise InputError(f"record_responses: {type(network).__name__} has no layer with parameters; pass layers=.")
+    short = _short(network, modules)
+    found: dict[Tap, None] = {}
+    for name in layers:
+        found |= dict.fromkeys(_fitting_taps(name, network, modules, short, asked))
+    return list(found)
+
+
+def layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
+    """Return the module names of `layers`, given as modules or as in results; by default those that are recorded."""
+    return list(dict.fromkeys(tap.module for tap in taps(network, layers)))
+
+
+def layer_label(name: str) -> str:
+    """Return how a module is called in results: without the container that holds it."""
+    head, _, tail = name.partition(".")
+    return tail if head in ("blocks", "spikes", "network") and tail else name.replace("block.", "block")
+
+
+def layer_labels(network: nn.Module, names: Sequence[str]) -> list[str]:
+    """Return how layers are called in results; by their full names where two modules would be called alike."""
+    shared = Counter(layer_label(n) for n, _ in network.named_modules() if n)
+    labels = [_relabelled(name, shared) for name in names]
+    twice = Counter(labels)
+    return [name if twice[label] > 1 else label for name, label in zip(names, labels, strict=True)]
+
+
+def _relabelled(name: str, shared: Counter[str]) -> str:
+    module = re.split("[#:]", name, maxsplit=1)[0]
+    label = layer_label(module)
+    return name if shared[label] > 1 else label + name[len(module) :]
+
+
+def _short(network: nn.Module, modules: dict[str, nn.Module]) -> dict[str, str]:
+    """Return the names in results of the layers that a network names itself, where they are plain."""
+    recorded = [n for n in getattr(network, "recorded", ()) if n in modules]
+    return dict(zip(layer_labels(network, recorded), recorded, strict=True))
+
+
+def _fitting_taps(
+    name: str, network: nn.Module, modules: dict[str, nn.Module], short: dict[str, str], asked: bool
+) -> list[Tap]:
+    if name in modules:
+        return [Tap(name, asked=asked)]
+    match = _ASKED.fullmatch(name)
+    module = match["module"] if match else name
+    call, path = (match["call"], match["path"]) if match else (None, None)
+    number, parts = None if call is None else int(call), tuple(path.split(":")) if path else ()
+    if module == "output" and module not in {**modules, **short}:
+        return [Tap("", number, parts, asked)]
+    if set(module) & set("*?["):
+        fitting = _fitting(module, short.values()) or _fitting(module, modules)
+        if not fitting:
+            raise InputError(f"record_responses: no layer of {type(network).__name__} is named like {name!r}.")
+        return [Tap(n, number, parts, asked=False) for n in fitting]
+    if module not in modules and module not in short:
+        known = ", ".join(list(short) or list(modules))
+        raise InputError(
+            f"record_responses: no layer {module!r} in {type(network).__name__}. Layers: {known}."
+            f"{suggest(module, [*modules, *short])}"
+        )
+    return [Tap(module if module in modules else short[module], number, parts, asked=asked)]
+
+
+def _fitting(pattern: str, names: Iterable[str]) -> list[str]:
+    """Return the names that fit, as modules are named or as they are called in results."""
+    return [n for n in names if fnmatch.fnmatchcase(n, pattern) or fnmatch.fnmatchcase(layer_label(n), pattern)]

@@ -1,0 +1,152 @@
+"""Showing stimuli to a network batch by batch, in the dtype that it takes, and collecting what its layers answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from neurosim.networks.axes import Selection
+from neurosim.networks.naming import Tap
+from neurosim.networks.stepwise import reset_neurons
+from neurosim.networks.taps import Answer, Given, answers, listening, part_of, steppers
+from neurosim.runtime import track
+from neurosim.schema import InputError
+
+PROBES = (2, 3)  # numbers of stimuli shown first, to see which axis runs over stimuli
+
+
+class Shown:
+    """Stimuli that are shown to a network, batch by batch, in the dtype that it takes."""
+
+    def __init__(
+        self, network: nn.Module, stimuli: xr.DataArray, device: str, double: bool, dtype: torch.dtype | None = None
+    ) -> None:
+        self.network, self.stimuli, self.device = network, stimuli, device
+        self.floating = torch.float64 if double else _floating(network)
+        self.dtype = dtype
+
+    def starts(self, batch_size: int) -> list[int]:
+        """Return the first stimulus of each batch."""
+        if batch_size < 1 or not self.stimuli.sizes["stimulus"]:
+            raise InputError("record_responses: at least one stimulus, and batches of at least 1, are asked.")
+        return list(range(0, self.stimuli.sizes["stimulus"], batch_size))
+
+    def run(self, start: int, size: int) -> Any:
+        """Return what the network answers to one batch."""
+        return self._run(self.stimuli.isel(stimulus=slice(start, start + size)))
+
+    def answers(self, wanted: Sequence[Tap], given: tuple[Given, Given], selection: Selection) -> list[Answer]:
+        """Return what will be recorded; axes are measured with a few stimuli, and no random number is used up."""
+        modules = dict(self.network.named_modules())
+        asked = {tap.module for tap in wanted}
+        _check_reachable(modules, wanted)
+        every = [*wanted, *(t for t in steppers(self.network) if t.module not in asked or t not in wanted)]
+
+        def take(tap: Tap, _call: int, value: Any) -> Any:
+            try:
+                return part_of(tap, value, modules[tap.module]).detach()
+            except InputError as error:
+                if tap.asked:
+                    raise
+                return error
+
+        probes = []
+        n = self.stimuli.sizes["stimulus"]
+        self.starts(1)
+        devices = [self.device] if self.device.startswith("cuda") else []
+        with torch.no_grad(), torch.random.fork_rng(devices), listening(self.network, every, take) as heard:
+            for size in PROBES:
+                self._run(self.stimuli.isel(stimulus=np.arange(size) % n), heard.clear)
+                probes.append(dict(heard))
+        return answers(self.network, probes, PROBES, wanted, given, selection)
+
+    def blocks(
+        self, found: Sequence[Answer], batch_size: int, progress: bool = False
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield what every layer answers to each batch, (stimulus, [time,] unit)."""
+        modules = dict(self.network.named_modules())
+        axes = {(a.tap, None if a.over_steps else a.call): a.axes for a in found}
+        n_now = 0
+
+        def take(tap: Tap, call: int, value: Any) -> Tensor | None:
+            known = axes.get((tap, None)) or axes.get((tap, call))
+            return None if known is None else known.rows(part_of(tap, value, modules[tap.module]).detach(), n_now)
+
+        wanted = list(dict.fromkeys(a.tap for a in found))
+        n_all = self.stimuli.sizes["stimulus"]
+        label = f"recording {type(self.network).__name__}"
+        with torch.no_grad(), listening(self.network, wanted, take) as heard:
+            for start in track(self.starts(batch_size), label, progress=progress):
+                heard.clear()
+                n_now = min(batch_size, n_all - start)
+                with torch.no_grad():
+                    self.run(start, batch_size)
+                yield {a.name: _collected(a, heard.get(a.tap, {})) for a in found}
+
+    def _run(self, shown: xr.DataArray, before: Callable[[], None] = lambda: None) -> Any:
+        values = torch.from_numpy(np.ascontiguousarray(shown.values))
+        values = values.transpose(0, 1) if "time" in shown.dims else values
+        problem: Exception | None = None
+        for dtype in [self.dtype] if self.dtype is not None else self._dtypes(values):
+            try:
+                before()
+                reset_neurons(self.network)
+                answer = self.network(values.to(self.device, dtype))
+                self.dtype = dtype
+                return answer
+            except (RuntimeError, ValueError, TypeError, IndexError) as error:
+                if isinstance(error, InputError | torch.OutOfMemoryError):
+                    raise
+                problem = problem or error
+        line = " ".join(str(problem).split())[:200]
+        raise InputError(
+            f"record_responses: {type(self.network).__name__} does not take stimuli of shape {tuple(values.shape)} "
+            f"and dtype {shown.dtype}: {line}"
+        ) from problem
+
+    def _dtypes(self, values: Tensor) -> list[torch.dtype]:
+        """Return what to try: integers first where an embedding could take them, floats first for all else."""
+        if values.is_floating_point() or values.dtype == torch.bool:
+            return [self.floating]
+        embeds = any(isinstance(m, nn.Embedding | nn.EmbeddingBag) for m in self.network.modules())
+        return [torch.int64, self.floating] if embeds else [self.floating, torch.int64]
+
+
+def _collected(answer: Answer, calls: dict[int, Tensor]) -> np.ndarray:
+    if len(calls) != answer.n_calls:
+        raise InputError(
+            f"record_responses: layer {answer.tap.module!r} is called {answer.n_calls} times for some stimuli and "
+            f"{len(calls)} times for others; record it for stimuli of one length."
+        )
+    if answer.over_steps:
+        return torch.stack([calls[k] for k in sorted(calls)], dim=1).cpu().numpy()
+    return calls[answer.call].cpu().numpy()
+
+
+def _check_reachable(modules: dict[str, nn.Module], wanted: Sequence[Tap]) -> None:
+    """Refuse layers inside scripted or traced modules, which run where no hook is called."""
+    for tap in wanted:
+        above = [".".join(tap.module.split(".")[:k]) for k in range(tap.module.count(".") + 1)]
+        outer = [n for n in above if n != tap.module and isinstance(modules.get(n), torch.jit.ScriptModule)]
+        if outer:
+            raise InputError(
+                f"record_responses: layer {tap.module!r} is inside {outer[0] or 'the network'!r}, which is scripted or "
+                "traced and calls no hooks; record the module before it was traced."
+            )
+
+
+def _floating(network: nn.Module) -> torch.dtype:
+    """Return the dtype of all weights, float32 where they differ or there are none."""
+    dtypes = {p.dtype for p in network.parameters() if p.is_floating_point()}
+    return dtypes.pop() if len(dtypes) == 1 else torch.float32
+
+
+def uncompiled(network: nn.Module) -> nn.Module:
+    """Return the network inside a compiled one, else the network."""
+    inner = getattr(network, "_orig_mod", network)
+    return inner if isinstance(inner, nn.Module) else network

@@ -1,0 +1,291 @@
+"""Listening to the modules of a network: what each call takes and answers, copied before anything can change it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import snntorch as snn
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from neurosim.networks.axes import Axes, Selection, channel_place, known_axes, measured_batch_axis
+from neurosim.networks.naming import Tap
+from neurosim.schema import InputError
+
+log = logging.getLogger(__name__)
+Given = int | Mapping[str, int] | None
+Take = Callable[[Tap, int, Any], Any]
+STEPPERS = (snn.SpikingNeuron, nn.RNNCellBase)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is recorded under one name: one call of a module, or all its calls, one a time step (`over_steps`)."""
+
+    tap: Tap
+    call: int
+    n_calls: int
+    axes: Axes
+    over_steps: bool
+
+    @property
+    def name(self) -> str:
+        """Full name: ``module#call:path``."""
+        return self.tap.name(self.call)
+
+
+@contextmanager
+def listening(network: nn.Module, wanted: Sequence[Tap], take: Take) -> Iterator[dict[Tap, dict[int, Any]]]:
+    """Call `take` at each call of what is `wanted`, and keep what it returns, by tap and number of the call.
+
+    The hooks are gone afterwards. The dict is to be emptied between passes, which starts the counting anew.
+    """
+    modules = dict(network.named_modules(remove_duplicate=False))
+    heard: dict[Tap, dict[int, Any]] = {}
+    handles = cast_inputs(network)
+
+    def hear(tap: Tap, value: Any) -> None:
+        calls = heard.setdefault(tap, {})
+        number = len(calls) + 1
+        calls[number] = take(tap, number, value) if tap.call in (None, number) else None
+
+    try:
+        for tap in wanted:
+            handles.append(_hook(modules[tap.module], tap, hear))
+        yield heard
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _hook(module: nn.Module, tap: Tap, hear: Callable[[Tap, Any], None]) -> Any:
+    def before(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        hear(tap, (*inputs, named) if named else inputs)
+
+    def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        hear(tap, output)
+
+    if tap.of_input:
+        return module.register_forward_pre_hook(before, with_kwargs=True)
+    return module.register_forward_hook(after)
+
+
+def cast_inputs(network: nn.Module) -> list[Any]:
+    """Let layers with weights take inputs of any precision: snnTorch's spikes are float32 in float64 networks too."""
+
+    def cast(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        dtype = module.weight.dtype
+        floats = [isinstance(i, Tensor) and i.is_floating_point() and i.dtype != dtype for i in inputs]
+        return tuple(i.to(dtype) if f else i for i, f in zip(inputs, floats, strict=True))  # type: ignore[arg-type]
+
+    weighted = [m for m in network.modules() if isinstance(getattr(m, "weight", None), Tensor)]
+    plain = [m for m in weighted if m.weight.is_floating_point() and not isinstance(m, torch.jit.ScriptModule)]  # type: ignore[union-attr, operator]
+    return [m.register_forward_pre_hook(cast) for m in plain]
+
+
+def part_of(tap: Tap, value: Any, module: nn.Module) -> Tensor:
+    """Return the tensor that a tap leads to in what a module took or answered.
+
+    Raises
+    ------
+    InputError : there is none, or more than one to choose from.
+    """
+    path = tap.path[1:] if tap.of_input else tap.path
+    if tap.of_input and not path and isinstance(value, tuple):
+        value = value[0] if value and isinstance(value[0], Tensor) else value
+    for key in path:
+        value = _entry(value, key, tap)
+    if not isinstance(value, Tensor | PackedSequence):
+        value = _only(value, tap, module)
+    if isinstance(value, PackedSequence):
+        value = pad_packed_sequence(value, batch_first=getattr(module, "batch_first", False))[0]
+    if value.is_complex():
+        raise InputError(f"record_responses: layer {tap.name(1)!r} answers with complex numbers; real ones are asked.")
+    return value
+
+
+def _entries(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return {str(k): v for k, v in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, value, strict=True))
+    if isinstance(value, tuple | list):
+        plain = {str(k): v for k, v in enumerate(value) if not isinstance(v, dict)}
+        named = value[-1] if value and isinstance(value[-1], dict) else {}
+        return plain | {str(k): v for k, v in named.items()}
+    return {}
+
+
+def _entry(value: Any, key: str, tap: Tap) -> Any:
+    entries = _entries(value)
+    if key in entries:
+        return entries[key]
+    if key.isdigit() and isinstance(value, tuple | list) and int(key) < len(value):
+        return value[int(key)]
+    known = ", ".join(k for k, v in entries.items() if v is not None) or f"a {type(value).__name__} alone"
+    raise InputError(f"record_responses: layer {tap.module!r} has no {':'.join(tap.path)!r}; it has {known}.")
+
+
+def _only(value: Any, tap: Tap, module: nn.Module) -> Tensor | PackedSequence:
+    entries = {k: v for k, v in _entries(value).items() if v is not None}
+    first = next(iter(entries.values()), None)
+    sequence_first = isinstance(module, (nn.RNNBase, nn.MultiheadAttention, *STEPPERS)) and not tap.path
+    if isinstance(first, Tensor | PackedSequence) and (sequence_first or len(entries) == 1):
+        return first
+    if not entries:
+        raise InputError(
+            f"record_responses: layer {tap.name(1)!r} answers with {type(value).__name__}, not with a tensor."
+        )
+    names = [":".join([tap.name(1), k]) for k in entries]
+    raise InputError(f"record_responses: layer {tap.name(1)!r} has several parts; ask for one: {', '.join(names)}.")
+
+
+def answers(
+    network: nn.Module,
+    probes: Sequence[Mapping[Tap, Mapping[int, Tensor]]],
+    sizes: Sequence[int],
+    wanted: Sequence[Tap],
+    given: tuple[Given, Given],
+    selection: Selection,
+) -> list[Answer]:
+    """Return what will be recorded, from what was heard when two numbers of stimuli, `sizes`, were shown.
+
+    Raises
+    ------
+    InputError : a layer that is not reached, or not alike for all stimuli; axes that are not known.
+    """
+    n_steps = _n_steps(network, probes[0])
+    found: list[Answer] = []
+    skipped: list[str] = []
+    for tap in wanted:
+        try:
+            found += _answers_of(network, tap, probes, sizes, n_steps, given, selection)
+        except InputError as error:
+            if tap.asked:
+                raise
+            skipped.append(str(error).removeprefix("record_responses: "))
+    if skipped:
+        log.warning("record_responses: left out: %s", " ".join(skipped))
+    if not found:
+        raise InputError(f"record_responses: no layer of {type(network).__name__} can be recorded: {skipped[0]}")
+    return list({answer.name: answer for answer in found}.values())
+
+
+def _answers_of(
+    network: nn.Module,
+    tap: Tap,
+    probes: Sequence[Mapping[Tap, Mapping[int, Any]]],
+    sizes: Sequence[int],
+    n_steps: int | None,
+    given: tuple[Given, Given],
+    selection: Selection,
+) -> list[Answer]:
+    calls = [len(probe.get(tap, ())) for probe in probes]
+    if min(calls) < (tap.call or 1):
+        raise InputError(f"record_responses: layer {tap.name(tap.call or 1)!r} is never reached by the stimuli.")
+    if len(set(calls)) > 1:
+        raise InputError(f"record_responses: layer {tap.module!r} is called {calls} times for {list(sizes)} stimuli.")
+    steps = tap.call is None and _is_step(network, tap.module, calls[0], n_steps)
+    found = []
+    for call in [1] if steps else [tap.call] if tap.call else range(1, calls[0] + 1):
+        tensors = [probe[tap][call] for probe in probes]
+        for tensor in tensors:
+            if isinstance(tensor, InputError):
+                raise tensor
+        axes = _axes(network, tap, call, tensors, sizes, given, selection, steps)
+        found.append(Answer(tap, call, calls[0], axes, steps))
+    return found
+
+
+def steppers(network: nn.Module) -> list[Tap]:
+    """Return taps of the modules that by their kind are called once a time step."""
+    return [Tap(n, asked=False) for n, m in network.named_modules() if isinstance(m, STEPPERS)]
+
+
+def _n_steps(network: nn.Module, probe: Mapping[Tap, Mapping[int, Tensor]]) -> int | None:
+    """Return how often the modules that are called once a step were called; None: there are none."""
+    counts = {tap.module: len(probe[tap]) for tap in steppers(network) if tap in probe}
+    if len(set(counts.values())) > 1:
+        return min(counts.values())
+    return next(iter(counts.values()), None)
+
+
+def _is_step(network: nn.Module, name: str, n_calls: int, n_steps: int | None) -> bool:
+    module = network.get_submodule(name)
+    if isinstance(module, STEPPERS):
+        if n_steps != n_calls:
+            raise InputError(
+                f"record_responses: {name!r} is called {n_calls} times where others are called {n_steps} times, so "
+                f"that calls are no time steps; ask for single calls, as in '{name}#1'."
+            )
+        return True
+    if n_calls > 1 and n_steps == n_calls:
+        return True
+    return n_calls > 1 and any(_marked(network.get_submodule(p)) for p in _above(name))
+
+
+def _marked(module: nn.Module) -> bool:
+    return bool(getattr(module, "time_first", False))
+
+
+def _above(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:k]) for k in range(1, len(parts))]
+
+
+def _axes(
+    network: nn.Module,
+    tap: Tap,
+    call: int,
+    tensors: Sequence[Tensor],
+    sizes: Sequence[int],
+    given: tuple[Given, Given],
+    selection: Selection,
+    steps: bool,
+) -> Axes:
+    module, name = network.get_submodule(tap.module), tap.name(call)
+    in_sequence = not [p for p in tap.path if p not in ("0", "input")]
+    known = None if steps else known_axes(module, in_sequence)
+    batch, time = (_given(g, tap, name) for g in given)
+    if isinstance(module, nn.RNNBase) and tensors[0].ndim < 3:
+        raise InputError(
+            f"record_responses: layer {name!r} takes the stimuli for one sequence; show it (batch, time, unit)."
+        )
+    shapes = [tuple(t.shape) for t in tensors]
+    if known is not None:
+        batch, time = known if batch is None else (batch, known[1] if time is None else time)
+    elif batch is None:
+        batch = measured_batch_axis(name, shapes, sizes)
+    if time is None and not steps and batch == 1 and any(_marked(network.get_submodule(p)) for p in _above(tap.module)):
+        time = 0
+    n_axes = tensors[0].ndim
+    batch, time = _whole(batch, n_axes, name), None if time is None else _whole(time, n_axes, name)
+    if batch == time or (steps and time is not None):
+        raise InputError(f"record_responses: layer {name!r} cannot have time along axis {time} too.")
+    return Axes(name, batch, time, selection, selection.channels or _channels(module, name, n_axes, time, selection))
+
+
+def _whole(axis: int, n_axes: int, name: str) -> int:
+    if not -n_axes <= axis < n_axes:
+        raise InputError(f"record_responses: layer {name!r} has {n_axes} axes, axis {axis} asked.")
+    return axis % n_axes
+
+
+def _given(given: Given, tap: Tap, name: str) -> int | None:
+    return given if given is None or isinstance(given, int) else given.get(name, given.get(tap.module))
+
+
+def _channels(module: nn.Module, name: str, n_axes: int, time: int | None, selection: Selection) -> Any:
+    if selection.pool is None or n_axes - (time is not None) < 3:
+        return None
+    place = channel_place(module)
+    if place is None:
+        raise InputError(
+            f"record_responses: whether channels are first or last in layer {name!r} is not known; pass channels=."
+        )
+    return place
