@@ -34,9 +34,14 @@ def as_targets(targets: Any, device: str) -> tuple[Tensor, ...]:
 
 
 def check_subject(asker: str, network: object, task: object) -> None:
-    """Refuse what is no module, and what is no task, such as an array or a loader of data."""
+    """Refuse what is no module, and what is no task."""
     if not isinstance(network, nn.Module):
         raise InputError(f"{asker}: a torch module is asked as network, found {type(network).__name__}.")
+    check_task(asker, task)
+
+
+def check_task(asker: str, task: object) -> None:
+    """Refuse what is no task, such as an array or a loader of data."""
     if isinstance(task, type) or not all(hasattr(task, name) for name in ASKED):
         found = task.__name__ if isinstance(task, type) else type(task).__name__
         raise InputError(

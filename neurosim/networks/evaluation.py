@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 from torch import nn
 
-from neurosim.networks.batches import as_input, check_subject
+from neurosim.networks.batches import as_input, check_subject, check_task
 from neurosim.networks.flags import kept_flags
 from neurosim.networks.training import Task
 from neurosim.runtime import pick_device, track
@@ -57,6 +57,8 @@ def evaluate(
     (10, 10)
     """
     check_subject("evaluate", network, task)
+    if batch_size < 1 or next(iter(task.test_batches(1, seed)), None) is None:
+        raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
     where = pick_device(device)
     network.to(where)
     logits, labels = [], []
@@ -75,6 +77,8 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
     n = len(categories)
     if logits.ndim != 2 or logits.shape[1] != n or not np.isfinite(logits).all():
         raise InputError(f"evaluate: finite logits for {n} categories asked, found shape {logits.shape}.")
+    if len(labels) != len(logits) or labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= n)).any():
+        raise InputError(f"evaluate: {len(logits)} labels, whole numbers in 0..{n - 1}, asked; found {labels.dtype}.")
     shifted = logits - logits.max(1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
     p, named = np.exp(log_p), logits.argmax(1)
@@ -195,6 +199,7 @@ def classical_baselines(
     -------
     Dataset along ``baseline``: ``accuracy`` and ``interval`` (baseline, bound; Wilson, 95 %).
     """
+    check_task("classical_baselines", task)
     train = _flat(task.batches(0, 1024, seed), task, features)
     test = _flat(task.test_batches(1024, seed), task, features)
     rows = []

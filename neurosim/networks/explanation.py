@@ -61,6 +61,11 @@ def explain(
         raise InputError(f"explain: no method {method!r}; known: {', '.join(known)}.{suggest(method, known)}")
     if (method == "grad_cam") != (layer is not None):
         raise InputError("explain: 'grad_cam' takes layer=, the name of a convolution; the other methods take none.")
+    if batch_size < 1 or window < 1:
+        raise InputError(f"explain: batch_size and window of at least 1 asked, found {batch_size} and {window}.")
+    if target is not None and np.asarray(target).dtype.kind not in "iu":
+        raise InputError(f"explain: targets are whole numbers, found {np.asarray(target).dtype}.")
+    stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
     attr = _captum()
     where = pick_device(device)
     network.to(where)
@@ -206,8 +211,9 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
     ------
     InputError : a network without attention.
     """
-    if stimuli.dims != ("stimulus", "time"):
-        raise InputError(f"attention_rollout: words (stimulus, time) asked, found dims {stimuli.dims}.")
+    found = stimuli.dims if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
+    if found != ("stimulus", "time"):
+        raise InputError(f"attention_rollout: words (stimulus, time) asked, found {found}.")
     device = next(network.parameters()).device
     rows = []
     with kept_flags(network), torch.no_grad():
