@@ -17,6 +17,16 @@ def convnet():
     return ns.build_network(ns.ConvNetSpecification((4, 8)), (8, 8), 10)
 
 
+def effect(subject, stimuli, categories, **options):
+    cut = {"cut": ns.Perturbation("silence", "0", [0])}
+    return ns.perturbation_effect(subject, cut, stimuli, categories=categories, progress=False, **options)
+
+
+def points():
+    labels = ["a", "b", "c", "a", "b"]
+    return ns.as_stimuli(np.random.default_rng(0).normal(size=(5, 4)), coords={"category": labels})
+
+
 def eprop(labels):
     parts = nn.Linear(4, 5), ns.SpikingLayer(LEAKY), nn.Linear(5, 3)
     return ns.eprop_gradients(*parts, torch.rand(5, 2, 4), torch.tensor(labels))
@@ -51,6 +61,9 @@ def state_of(n_units):
         (lambda: ns.evaluate(convnet(), ns.classification_task(DIGITS), batch_size=0), "batch_size of at least 1"),
         (lambda: ns.classical_baselines(DIGITS.values), "classical_baselines: a task is asked"),
         (lambda: score_logits(np.zeros((2, 2)), np.array([0, -1]), ("a", "b")), r"whole numbers in 0\.\.1"),
+        (lambda: effect(nn.Sequential(nn.Linear(4, 6)), points(), ["a", "b"]), "category 'c' of a stimulus"),
+        (lambda: effect(nn.Sequential(nn.Linear(4, 60)), points(), ["a", "b", "c"]), "name one for each output"),
+        (lambda: effect(nn.Sequential(nn.Linear(4, 3)), np.ones((5, 4)), ["a"]), "no 'category' label"),
         (lambda: ns.SpikingLayer(LEAKY, n_recurrent=0), "at least 1 unit"),
         (lambda: ns.from_nir("graph.nir"), "read files with load_nir"),
         (lambda: eprop([0, 9]), r"labels in 0\.\.2 asked"),
