@@ -16,7 +16,7 @@ from neurosim.networks.perturbation import perturbed
 from neurosim.networks.recording import layer_names, predict, record_responses
 from neurosim.responses.averages import average_trials, over_time
 from neurosim.runtime import track
-from neurosim.schema import InputError, Perturbation
+from neurosim.schema import InputError, Perturbation, as_stimuli
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.rdms import compute_rdm
 
@@ -70,8 +70,10 @@ def perturbation_effect(
     >>> effect.perturbation.values.tolist(), effect.layer.values.tolist()
     (['none', 'cut'], ['0'])
     """
-    if categories is not None and "category" not in stimuli.coords:
-        raise InputError("perturbation_effect: the stimuli have no 'category' label, by which accuracy is measured.")
+    stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
+    _check_categories(stimuli, categories)
+    if isinstance(subject, Circuit) and layers is not None:
+        raise InputError("perturbation_effect: all populations of a circuit are recorded; layers= is for networks.")
     for perturbation in perturbations.values():
         if isinstance(subject, Circuit):
             subject.population(perturbation.layer)
@@ -132,9 +134,26 @@ def _representation(
     return xr.Dataset({k: ("layer", v) for k, v in columns.items()}, coords={"layer": names})
 
 
+def _check_categories(stimuli: xr.DataArray, categories: Sequence[str] | None) -> None:
+    if categories is None:
+        return
+    if "category" not in stimuli.coords:
+        raise InputError("perturbation_effect: the stimuli have no 'category' label, by which accuracy is measured.")
+    unknown = sorted(set(stimuli["category"].values.astype(str).tolist()) - {str(c) for c in categories})
+    if unknown:
+        raise InputError(
+            f"perturbation_effect: category {unknown[0]!r} of a stimulus is not among categories={list(categories)}."
+        )
+
+
 def _accuracy(chosen: np.ndarray | None, stimuli: xr.DataArray, categories: Sequence[str] | None) -> xr.Dataset:
     if chosen is None or categories is None:
         return xr.Dataset()
-    right = np.asarray(categories)[chosen] == stimuli["category"].values
+    if int(chosen.max()) >= len(categories):
+        raise InputError(
+            f"perturbation_effect: output {int(chosen.max())} was chosen, and there are {len(categories)} categories; "
+            "name one for each output, in their order."
+        )
+    right = np.asarray(categories, dtype=str)[chosen] == stimuli["category"].values.astype(str)
     low, high = binomtest(int(right.sum()), right.size).proportion_ci(method="wilson")
     return xr.Dataset({"accuracy": float(right.mean()), "accuracy_low": low, "accuracy_high": high})

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from neurosim import storage
+from neurosim.networks.distributed import Share
 from neurosim.schema import InputError
 
 STATE = "state"
@@ -28,8 +29,9 @@ def save_checkpoint(
     scaler: torch.amp.GradScaler,
     about: dict[str, Any],
     best: dict[str, np.ndarray],
+    random: dict[str, np.ndarray],
 ) -> None:
-    """Write everything that the next step of training depends on; `about` is JSON, `best` the weights to go back to."""
+    """Write all that the next step depends on; `about` is JSON, `best` the weights to go back to, `random` states."""
     kept = optimizer.state_dict()
     arrays = {f"network.{k}": _array(v) for k, v in network.state_dict().items()}
     arrays |= {f"best.{k}": v for k, v in best.items()}
@@ -40,9 +42,7 @@ def save_checkpoint(
                 arrays[f"optimizer.{index}.{name}"] = _array(value)
             else:
                 plain.setdefault(str(index), {})[name] = value
-    arrays["random.cpu"] = _array(torch.get_rng_state())
-    if torch.cuda.is_available():
-        arrays |= {f"random.cuda.{k}": _array(s) for k, s in enumerate(torch.cuda.get_rng_state_all())}
+    arrays |= random
     state = {
         "about": about,
         "optimizer": {"plain": plain, "param_groups": kept["param_groups"]},
@@ -61,13 +61,15 @@ def load_checkpoint(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     scaler: torch.amp.GradScaler,
     key: dict[str, Any],
+    share: Share,
+    where: str,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Put a checkpoint back in place; return its `about`, whose ``key`` has to be the one asked for, and its `best`.
 
     Raises
     ------
     StorageError : truncated or changed since it was written.
-    InputError : a checkpoint of another network, task or options.
+    InputError : a checkpoint of another network, task, objective, options, seed or number of processes.
     """
     arrays = storage.read_weights(path)
     state = _state(path, arrays)
@@ -90,12 +92,20 @@ def load_checkpoint(
     optimizer.load_state_dict({"state": moments, "param_groups": state["optimizer"]["param_groups"]})
     schedule.load_state_dict(state["schedule"])
     scaler.load_state_dict(state["scaler"])
-    torch.set_rng_state(_tensor(arrays["random.cpu"]))
-    generators = [arrays[k] for k in sorted(arrays) if k.startswith("random.cuda.")]
-    if generators and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([_tensor(g) for g in generators])
+    torch.set_rng_state(_tensor(arrays[f"random.cpu.{share.rank}"]))
+    if where.startswith("cuda") and f"random.cuda.{share.rank}" in arrays:
+        torch.cuda.set_rng_state(_tensor(arrays[f"random.cuda.{share.rank}"]), where)
     best = {k.removeprefix("best."): v for k, v in arrays.items() if k.startswith("best.")}
     return state["about"], best
+
+
+def random_state(share: Share, where: str) -> dict[str, np.ndarray]:
+    """Return the states of torch's random numbers of every process; all of them have to ask together."""
+    found = {f"random.cpu.{k}": _array(s) for k, s in enumerate(share.gathered(torch.get_rng_state(), where))}
+    if where.startswith("cuda"):
+        states = share.gathered(torch.cuda.get_rng_state(where), where)
+        found |= {f"random.cuda.{k}": _array(s) for k, s in enumerate(states)}
+    return found
 
 
 def _state(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

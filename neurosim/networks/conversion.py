@@ -65,6 +65,11 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     network : ``nn.Sequential`` with ``snn.Leaky``, ``snn.RLeaky`` or ``snn.Synaptic`` neurons, or one such neuron.
     dt : duration of a step, s; snnTorch has none of its own. n_steps : steps an input without time is shown.
 
+    Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``) are refused, since ours
+    are fixed; with ``neuron.beta.requires_grad_(False)`` the value reached is taken. Weights that are frozen stay so.
+    One-to-one recurrence (``all_to_all=False``) becomes a diagonal matrix of fixed zero bias; trained further, the rest
+    of the matrix learns too.
+
     Raises
     ------
     InputError : a neuron or an option of it that ours do not have.
@@ -100,6 +105,7 @@ def _flat(network: nn.Module) -> list[nn.Module]:
 
 def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
     record, exact = record_of(type(module).__name__, module, dt)
+    _refuse_learned(module)
     tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()}
     inner = getattr(module, "recurrent", None)
     if inner is not None and not isinstance(inner, nn.Linear) and not hasattr(inner, "V"):
@@ -113,7 +119,22 @@ def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
             else:
                 layer.recurrent.weight.copy_(torch.diag(inner.V.flatten()))
                 layer.recurrent.bias.zero_()
-    return layer
+        is_full = isinstance(inner, nn.Linear)
+        layer.recurrent.weight.requires_grad_((inner.weight if is_full else inner.V).requires_grad)
+        layer.recurrent.bias.requires_grad_(is_full and inner.bias.requires_grad)
+    return layer.train(module.training)
+
+
+def _refuse_learned(module: nn.Module) -> None:
+    learned = sorted(n for n, p in module.named_parameters(recurse=False) if p.requires_grad and n != "V")
+    kind = f"snn.{type(module).__name__}"
+    if learned:
+        raise InputError(
+            f"from_snntorch: {kind} learns its {' and '.join(learned)} (learn_{learned[0]}=True), which is fixed in a "
+            f"SpikingLayer; call .{learned[0]}.requires_grad_(False) to take the value it has."
+        )
+    if getattr(module, "surrogate_disable", False):
+        raise InputError(f"from_snntorch: {kind} has surrogate_disable=True; spikes of a SpikingLayer have a gradient.")
 
 
 def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from neurosim.runtime import seed_of
+
 
 @dataclass(frozen=True)
 class Share:
@@ -42,6 +44,33 @@ class Share:
         torch.distributed.all_reduce(together)
         return together.tolist()
 
+    def of_first(self, values: list[float], device: str) -> list[float]:
+        """Return the numbers of the first process, so that all decide alike."""
+        if self.size == 1:
+            return values
+        together = torch.tensor(values, dtype=torch.float64, device=device)
+        torch.distributed.broadcast(together, 0)
+        return together.tolist()
+
+    def gathered(self, values: torch.Tensor, device: str) -> list[torch.Tensor]:
+        """Return a tensor of every process, all of the same shape, on the CPU."""
+        if self.size == 1:
+            return [values]
+        own = values.to(device)
+        every = [torch.empty_like(own) for _ in range(self.size)]
+        torch.distributed.all_gather(every, own)
+        return [v.cpu() for v in every]
+
+    def share_buffers(self, network: nn.Module) -> None:
+        """Give every process the buffers of the first, such as the statistics of batch normalisation."""
+        if self.size > 1:
+            for buffer in network.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
+    def seed(self, seed: int) -> int:
+        """Return the seed of the random layers of this process: `seed` itself of the first, another of each other."""
+        return seed if self.is_first else seed_of(seed, "process", self.rank)
+
 
 def join(device: str) -> tuple[Share, str]:
     """Return the share of this process and its device; joins the others where ``torchrun`` started several.
@@ -58,10 +87,9 @@ def join(device: str) -> tuple[Share, str]:
     return Share(torch.distributed.get_rank(), torch.distributed.get_world_size()), device
 
 
-def enough_for_all(targets: Any, share: Share) -> bool:
-    """Whether a batch has a stimulus for every process; smaller ones are left out by all."""
-    first = targets[0] if isinstance(targets, tuple) else targets
-    return len(np.asarray(first)) >= share.size
+def is_used(inputs: np.ndarray, share: Share, at_least: int = 1) -> bool:
+    """Whether a batch is large enough, and has a stimulus for every process; smaller ones are left out by all."""
+    return len(inputs) >= max(share.size, at_least)
 
 
 def _joined() -> bool:

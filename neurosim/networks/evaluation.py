@@ -12,12 +12,16 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 from torch import nn
 
-from neurosim.networks.training import Task, as_input
+from neurosim.networks.batches import as_input, check_subject, check_task
+from neurosim.networks.flags import kept_flags
+from neurosim.networks.training import Task
 from neurosim.runtime import pick_device, track
 from neurosim.schema import InputError
 
 N_BINS = 10
 INTERVALS = ["interval", "top_5_interval"]
+SHARES = ("accuracy", "top_5", "balanced_accuracy", "auc", "calibration_error", "precision", "recall", "f1")
+HIGHEST = dict.fromkeys(SHARES, 1.0) | {"mean_squared_error": 2.0}
 
 
 def evaluate(
@@ -52,10 +56,14 @@ def evaluate(
     >>> evaluate(network, classification_task(load_digits())).confusion.shape
     (10, 10)
     """
+    check_subject("evaluate", network, task)
+    if batch_size < 1 or next(iter(task.test_batches(1, seed)), None) is None:
+        raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
     where = pick_device(device)
-    network.to(where).eval()
+    network.to(where)
     logits, labels = [], []
-    with torch.no_grad():
+    with kept_flags(network), torch.no_grad():
+        network.eval()
         for inputs, truth in task.test_batches(batch_size, seed):
             logits.append(network(as_input(inputs, task, where)).double().cpu().numpy())
             labels.append(truth)
@@ -69,6 +77,8 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
     n = len(categories)
     if logits.ndim != 2 or logits.shape[1] != n or not np.isfinite(logits).all():
         raise InputError(f"evaluate: finite logits for {n} categories asked, found shape {logits.shape}.")
+    if len(labels) != len(logits) or labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= n)).any():
+        raise InputError(f"evaluate: {len(logits)} labels, whole numbers in 0..{n - 1}, asked; found {labels.dtype}.")
     shifted = logits - logits.max(1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
     p, named = np.exp(log_p), logits.argmax(1)
@@ -132,6 +142,9 @@ def roc_curves(
 def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return the mean of every measure over trained instances, with its 95 % interval (Student's t).
 
+    Bounds that a measure cannot reach are moved to the last value that it can: a share ends at 0 and 1, a squared error
+    of probabilities at 2, a cross-entropy and a count at 0. The interval covers the mean as often as without.
+
     Parameters
     ----------
     evaluations : of :func:`evaluate`, one an instance, at least two.
@@ -142,18 +155,26 @@ def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
 
     Raises
     ------
-    InputError : fewer than two instances, or other categories.
+    InputError : fewer than two instances, other categories or another number of test stimuli, or shares outside 0..1.
     """
     if len(evaluations) < 2:
         raise InputError(f"over_seeds: at least 2 trained instances asked, found {len(evaluations)}.")
     if any(not e.category.equals(evaluations[0].category) for e in evaluations):
         raise InputError("over_seeds: the instances do not name the same categories.")
+    sizes = sorted({int(e.attrs["n_test"]) for e in evaluations})
+    if len(sizes) > 1:
+        raise InputError(f"over_seeds: the instances were tested on other numbers of stimuli, {sizes}.")
     together = xr.concat([e.drop_vars(INTERVALS, errors="ignore") for e in evaluations], dim="subject")
+    for name in together:
+        bad = (together[name] < 0) | (together[name] > HIGHEST.get(str(name), np.inf) + 1e-9)
+        if bool(bad.any()):
+            raise InputError(f"over_seeds: {name} = {float(together[name].where(bad).max())} is out of its range.")
     n = len(evaluations)
-    mean = together.mean("subject")
-    half = together.std("subject", ddof=1) / np.sqrt(n) * student_t.ppf(0.975, n - 1)
-    low = (mean - half).rename({k: f"{k}_low" for k in mean})
-    high = (mean + half).rename({k: f"{k}_high" for k in mean})
+    mean = together.mean("subject", skipna=False)
+    half = together.std("subject", ddof=1, skipna=False) / np.sqrt(n) * student_t.ppf(0.975, n - 1)
+    low = (mean - half).clip(min=0).rename({k: f"{k}_low" for k in mean})
+    high = (mean + half).map(lambda v: v.clip(max=HIGHEST.get(str(v.name), np.inf)))
+    high = high.rename({k: f"{k}_high" for k in mean})
     return xr.merge([mean, low, high]).assign_attrs(n_subjects=n, n_test=evaluations[0].attrs["n_test"])
 
 
@@ -178,6 +199,7 @@ def classical_baselines(
     -------
     Dataset along ``baseline``: ``accuracy`` and ``interval`` (baseline, bound; Wilson, 95 %).
     """
+    check_task("classical_baselines", task)
     train = _flat(task.batches(0, 1024, seed), task, features)
     test = _flat(task.test_batches(1024, seed), task, features)
     rows = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -10,6 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.flags import kept_flags
 from neurosim.networks.recording import layer_label, layer_names
 from neurosim.networks.transformer import AttentionMap, PretrainedEncoder
 from neurosim.runtime import pick_device, track
@@ -36,17 +38,19 @@ def explain(
     ----------
     network : from stimuli to logits (batch, category); it is run in evaluation mode.
     stimuli : (stimulus, [channel,] y, x) or (stimulus, time, unit).
-    method : "saliency", the size of the gradient (https://arxiv.org/abs/1312.6034); "integrated_gradients" from zero,
-        which sums to the difference of the logits (https://arxiv.org/abs/1703.01365); "grad_cam" of a convolutional
-        `layer` (https://doi.org/10.1109/ICCV.2017.74), stretched over the image; "occlusion" by windows of zeros
-        (https://arxiv.org/abs/1311.2901).
+    method : "saliency", the size of the gradient (https://arxiv.org/abs/1312.6034); "integrated_gradients" from zero
+        (https://arxiv.org/abs/1703.01365), which sums to the difference of the logits where gradients are those of the
+        network's own function (surrogate gradients of spikes are not, see ``completeness_gap``); "grad_cam" of a
+        convolutional `layer` (https://doi.org/10.1109/ICCV.2017.74), stretched over the image; "occlusion" by windows
+        of zeros (https://arxiv.org/abs/1311.2901).
     target : output that is explained, one for all or one a stimulus; by default the strongest.
     layer : for "grad_cam". window : side of the occluding window, values.
     batch_size : stimuli at once. device : "auto", "cpu", "cuda".
 
     Returns
     -------
-    array of the dims of the stimuli, with ``target`` along ``stimulus``.
+    array of the dims of the stimuli, with ``target`` along ``stimulus``; of integrated gradients also
+    ``completeness_gap``: the sum of the attributions minus the difference of the logits of stimulus and zeros.
 
     Raises
     ------
@@ -57,10 +61,14 @@ def explain(
         raise InputError(f"explain: no method {method!r}; known: {', '.join(known)}.{suggest(method, known)}")
     if (method == "grad_cam") != (layer is not None):
         raise InputError("explain: 'grad_cam' takes layer=, the name of a convolution; the other methods take none.")
+    if batch_size < 1 or window < 1:
+        raise InputError(f"explain: batch_size and window of at least 1 asked, found {batch_size} and {window}.")
+    if target is not None and np.asarray(target).dtype.kind not in "iu":
+        raise InputError(f"explain: targets are whole numbers, found {np.asarray(target).dtype}.")
+    stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
     attr = _captum()
     where = pick_device(device)
-    was_training = network.training
-    network.to(where).eval()
+    network.to(where)
     sequence = "time" in stimuli.dims
     run = _Batched(network, sequence)
     module = None if layer is None else dict(network.named_modules())[layer_names(network, [layer])[0]]
@@ -68,8 +76,9 @@ def explain(
         n = stimuli.sizes["stimulus"]
         raise InputError(f"explain: one target, or one for each of {n} stimuli asked; {np.size(target)} given.")
     wanted = None if target is None else np.broadcast_to(np.ravel(target), stimuli.sizes["stimulus"])
-    found, chosen = [], []
-    try:
+    found, chosen, gaps = [], [], []
+    with kept_flags(network):
+        network.eval()
         starts = range(0, stimuli.sizes["stimulus"], batch_size)
         for start in track(starts, f"explaining by {method}", progress=progress):
             values = np.ascontiguousarray(stimuli[start : start + batch_size].values, dtype=np.float32)
@@ -83,15 +92,15 @@ def explain(
             result = _attribute(attr, run, shown, method, goal.to(where), module, window)
             found.append(result.detach().cpu().numpy())
             chosen.append(goal.cpu().numpy())
-    finally:
-        network.train(was_training)
+            if method == "integrated_gradients":
+                gaps.append(_gap(run, shown, result, logits, goal.to(where)))
     values = np.concatenate(found).reshape(stimuli.shape)
     if not np.isfinite(values).all():
         raise InputError(f"explain: {method} gives values that are no finite numbers.")
-    array = stimuli.copy(data=values)
-    return array.assign_coords(target=("stimulus", np.concatenate(chosen))).assign_attrs(
-        method=method, quantity="attribution"
-    )
+    own = {"target": ("stimulus", np.concatenate(chosen))}
+    if gaps:
+        own["completeness_gap"] = ("stimulus", np.concatenate(gaps))
+    return stimuli.copy(data=values).assign_coords(own).assign_attrs(method=method, quantity="attribution")
 
 
 def maximise_activation(
@@ -131,8 +140,7 @@ def maximise_activation(
     where = pick_device(device)
     name = layer_names(network, [layer])[0]
     module = dict(network.named_modules())[name]
-    was_training = network.training
-    network.to(where).eval()
+    network.to(where)
     generator = torch.Generator().manual_seed(seed)
     start = 0.5 + 0.05 * torch.randn((len(units), *image_shape), generator=generator)
     free = torch.logit(start.clamp(0.01, 0.99)).to(where).requires_grad_()
@@ -148,7 +156,9 @@ def maximise_activation(
             raise InputError(f"maximise_activation: layer {layer!r} is never reached.")
         return _of_units(seen[-1].mean(0) if time_first else seen[-1], units, layer)
 
-    try:
+    with kept_flags(network), contextlib.ExitStack() as hooks:
+        hooks.callback(handle.remove)
+        network.eval()
         with torch.no_grad():
             before = activity(torch.sigmoid(free)).cpu().numpy()
         for _ in track(range(n_steps), "maximising activation", progress=progress):
@@ -163,9 +173,6 @@ def maximise_activation(
         with torch.no_grad():
             final = torch.sigmoid(free)
             after = activity(final).cpu().numpy()
-    finally:
-        handle.remove()
-        network.train(was_training)
     if not np.isfinite(after).all():
         raise InputError(
             f"maximise_activation: the activity of {layer!r} is no longer finite; lower the learning_rate."
@@ -204,13 +211,13 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
     ------
     InputError : a network without attention.
     """
-    if stimuli.dims != ("stimulus", "time"):
-        raise InputError(f"attention_rollout: words (stimulus, time) asked, found dims {stimuli.dims}.")
-    was_training = network.training
+    found = stimuli.dims if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
+    if found != ("stimulus", "time"):
+        raise InputError(f"attention_rollout: words (stimulus, time) asked, found {found}.")
     device = next(network.parameters()).device
-    network.eval()
     rows = []
-    with torch.no_grad():
+    with kept_flags(network), torch.no_grad():
+        network.eval()
         for start in range(0, stimuli.sizes["stimulus"], batch_size):
             words = torch.from_numpy(np.ascontiguousarray(stimuli[start : start + batch_size].values)).T.to(device)
             maps, first = _attention(network, words)
@@ -222,7 +229,6 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
             present = (words.T > 0)[:, : rolled.shape[-1] - first].float()
             reached = _reading(rolled, present, first) * present
             rows.append(nn.functional.pad(reached, (0, words.shape[0] - reached.shape[1])).cpu().numpy())
-    network.train(was_training)
     return stimuli.copy(data=np.concatenate(rows)).assign_attrs(method="attention rollout", quantity="attribution")
 
 
@@ -276,6 +282,13 @@ class _Batched(nn.Module):
 
     def forward(self, stimuli: Tensor) -> Tensor:
         return self.network(stimuli.transpose(0, 1) if self.sequence else stimuli)
+
+
+def _gap(run: nn.Module, shown: Tensor, result: Tensor, logits: Tensor, goal: Tensor) -> np.ndarray:
+    """Return by how much attributions (stimulus, ...) miss the difference of the logits of stimulus and zeros."""
+    change = logits - _logits(run, torch.zeros_like(shown))
+    wanted = change.gather(1, goal[:, None])[:, 0]
+    return (result.detach().flatten(1).sum(1) - wanted).cpu().numpy()
 
 
 def _attribute(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -33,7 +35,9 @@ class TrainingOptions:
         absent.
     class_weights : "equal", or "balanced": categories count the same however many stimuli they have.
     label_smoothing : share of each label that goes to all categories.
-    layer_rates : (pattern of parameter names, factor of the learning rate); the first that fits counts, 0 freezes.
+    layer_rates : (pattern of parameter names, factor of the learning rate); the first that fits counts, 0 freezes for
+        this training. Parameters that do not ask for gradients stay as they are whatever their factor.
+    drop_last : leave out batches that are smaller than `batch_size`, the last of an epoch.
 
     Raises
     ------
@@ -52,9 +56,10 @@ class TrainingOptions:
     class_weights: Literal["equal", "balanced"] = "equal"
     label_smoothing: float = 0.0
     layer_rates: tuple[tuple[str, float], ...] = ()
+    drop_last: bool = False
 
     def __post_init__(self) -> None:
-        whole = all(isinstance(n, int) and n >= 1 for n in (self.epochs, self.batch_size))
+        whole = all(isinstance(n, int | np.integer) and n >= 1 for n in (self.epochs, self.batch_size))
         if not whole or not 0 < self.learning_rate < 10:
             raise InputError(
                 f"TrainingOptions: whole epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
@@ -71,8 +76,8 @@ class TrainingOptions:
                     f"TrainingOptions: {name} = {value!r}; known: {', '.join(known)}.{suggest(str(value), known)}"
                 )
         if (
-            self.clip <= 0
-            or self.weight_decay < 0
+            not self.clip > 0
+            or not 0 <= self.weight_decay < math.inf
             or not 0 <= self.label_smoothing < 1
             or (self.patience is not None and self.patience < 1)
         ):
@@ -80,21 +85,28 @@ class TrainingOptions:
                 "TrainingOptions: clip > 0, weight_decay >= 0, label_smoothing in 0..1 and patience >= 1 asked, "
                 f"found {self}."
             )
+        if not all(len(pair) == 2 and 0 <= pair[1] < math.inf for pair in self.layer_rates):
+            raise InputError(
+                f"TrainingOptions: layer_rates are pairs (pattern, factor of at least 0), found {self.layer_rates}."
+            )
 
 
 def optimizer_of(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Return the optimizer of the parameters that are not frozen; those that are stop asking for gradients."""
+    """Return the optimizer of the parameters that ask for gradients; those of factor 0 stop asking for them."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         factor = next((f for pattern, f in options.layer_rates if fnmatch.fnmatchcase(name, pattern)), 1.0)
-        parameter.requires_grad_(factor > 0)
-        if factor > 0:
+        if factor == 0:
+            parameter.requires_grad_(False)
+        if parameter.requires_grad:
             groups.setdefault(factor, []).append(parameter)
     for pattern, _ in options.layer_rates:
         if not any(fnmatch.fnmatchcase(name, pattern) for name, _ in network.named_parameters()):
             raise InputError(f"train: layer_rates: no parameter is named like {pattern!r}.")
     if not groups:
-        raise InputError("train: layer_rates freezes every parameter; there is nothing to train.")
+        raise InputError(
+            "train: every parameter is frozen, by requires_grad or by layer_rates; there is nothing to train."
+        )
     own = [{"params": group, "lr": options.learning_rate * factor} for factor, group in groups.items()]
     if options.optimizer == "sgd":
         return torch.optim.SGD(own, options.learning_rate, momentum=0.9, weight_decay=options.weight_decay)

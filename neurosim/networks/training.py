@@ -12,10 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor, nn
+from torch import nn
 
 from neurosim.networks import distributed
-from neurosim.networks.checkpoint import load_checkpoint, save_checkpoint
+from neurosim.networks.batches import as_input, as_targets, check_batch, check_request, check_sizes, check_subject
+from neurosim.networks.checkpoint import load_checkpoint, random_state, save_checkpoint
+from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_task
+from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
 from neurosim.runtime import kept_memory, pick_device, progress_bar, torch_seeded
@@ -83,7 +86,12 @@ def train(
     """Train `network` in place on `task` by gradient descent.
 
     With a `checkpoint`, a run that was killed at any moment goes on from its last one and ends with the same bits as
-    one that was not (on the same machine and device). Under ``torchrun`` every process takes its share of each batch.
+    one that was not (on the same machine and device). Under ``torchrun`` every process takes its share of each batch;
+    batch normalisation learns from the share of each and keeps the statistics of the first.
+
+    Parameters that do not ask for gradients are not trained, and modules in evaluation mode inside a network in
+    training mode stay in it. All these flags are afterwards as they were: call ``network.eval()`` before asking the
+    network itself, where it holds dropout or batch normalisation.
 
     Parameters
     ----------
@@ -95,7 +103,7 @@ def train(
     seed : seed of shuffling and of every random layer.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
     checkpoint : ``.safetensors`` file that is written after every epoch, and from which training goes on if it is
-        there.
+        there; one of other data, augmentation, objective or options is refused. One epoch of batches is read for that.
     checkpoint_every : write it also after every so many batches.
     log : folder of TensorBoard event files; needs ``pip install 'neurosim[tensorboard]'``.
     progress : show loss, share right, learning rate and time left.
@@ -107,24 +115,23 @@ def train(
 
     Raises
     ------
-    InputError : inputs or labels that the network or the objective does not take (before any training), a loss that is
-        no longer finite, or `checkpoint` is that of another training.
+    InputError : inputs or labels that the network or the objective does not take, or a last batch too small for batch
+        normalisation (before any training), a loss that is no longer finite, or `checkpoint` is of another training.
     StorageError : a truncated or changed checkpoint.
     """
-    options = options or TrainingOptions()
+    options = TrainingOptions() if options is None else options
+    check_request(network, task, options, objective, checkpoint_every, checkpoint is not None)
     share, where = distributed.join(pick_device(device))
-    if checkpoint_every is not None and checkpoint_every < 1:
-        raise InputError(f"train: checkpoint_every = {checkpoint_every}; at least 1 batch is asked.")
     if options.precision == "float16" and not where.startswith("cuda"):
         raise InputError("train: precision 'float16' needs a GPU; take 'bfloat16' or 'float32'.")
     network.to(where)
     objective = objective or default_objective(task, options)
     check_batch(network, task, objective, options, seed, where)
-    key = {"network": _shape_of(network), "categories": list(task.categories), "options": asdict(options), "seed": seed}
-    with torch_seeded(seed), kept_memory():
+    check_sizes(network, task, options, seed, where, share)
+    with kept_flags(network), torch_seeded(share.seed(seed)), kept_memory():
         run = _Run(network, task, objective, options, seed, where, share)
         if checkpoint is not None:
-            run.keep_at(Path(checkpoint), key, checkpoint_every)
+            run.keep_at(Path(checkpoint), checkpoint_every)
         with _logger(log if share.is_first else None) as write, _bar(run, progress and share.is_first) as report:
             while not run.progress.should_stop(options):
                 run.epoch(report)
@@ -152,6 +159,7 @@ class _Run:
     ) -> None:
         self.network, self.task, self.objective, self.options = network, task, objective, options
         self.seed, self.where, self.share = seed, where, share
+        self.modes = training_modes(network)
         self.optimizer = optimizer_of(network, options)
         self.n_batches = task.n_batches(options.batch_size)
         self.schedule = schedule_of(self.optimizer, options, options.epochs * self.n_batches)
@@ -162,19 +170,37 @@ class _Run:
         self.path: Path | None = None
         self.every: int | None = None
 
-    def keep_at(self, path: Path, key: dict[str, Any], every: int | None) -> None:
+    def keep_at(self, path: Path, every: int | None) -> None:
         """Go on from `path` if it is there, and write to it from now on."""
-        self.path, self.key, self.every = path, key, every
+        self.path, self.key, self.every = path, self._key(), every
         if path.exists():
-            about, self.best = load_checkpoint(path, self.network, self.optimizer, self.schedule, self.scaler, key)
+            about, self.best = load_checkpoint(
+                path, self.network, self.optimizer, self.schedule, self.scaler, self.key, self.share, self.where
+            )
             self.progress = Progress(**about["progress"])
+
+    def _key(self) -> dict[str, Any]:
+        """Return what a checkpoint has to agree in, by name."""
+        return {
+            "network": [str(self.network), _shape_of(self.network)],
+            "frozen parameters": [name for name, p in self.network.named_parameters() if not p.requires_grad],
+            "modules that stay in evaluation mode": [n for n, m in self.network.named_modules() if not self.modes[m]],
+            "categories": list(self.task.categories),
+            "task": fingerprint_of_task(self.task),
+            "objective": fingerprint_of(self.objective),
+            "options": asdict(self.options),
+            "seed": self.seed,
+            "processes": self.share.size,
+        }
 
     def epoch(self, report: Any) -> None:
         """Train to the end of the current epoch."""
         now, options = self.progress, self.options
-        self.network.train()
+        least = options.batch_size if options.drop_last else 1
+        for module, is_training in self.modes.items():
+            module.training = is_training
         for inputs, targets in self.task.batches(now.epoch, options.batch_size, self.seed, now.batch):
-            if distributed.enough_for_all(targets, self.share):
+            if distributed.is_used(inputs, self.share, least):
                 for k, value in enumerate(self._step(inputs, targets)):
                     now.sums[k] += value
             now.batch += 1
@@ -193,14 +219,13 @@ class _Run:
             outputs = self.parallel(x)
             losses = self.objective.losses(outputs, truth)
         loss = losses.sum() * (self.share.size / n_all)
-        if not torch.isfinite(loss):
-            raise InputError(
-                f"train: the loss is {loss.item()} in epoch {self.progress.epoch}; lower the learning_rate."
-            )
+        (reached,) = self.share.summed([loss.item()], self.where)
+        if not math.isfinite(reached):
+            raise InputError(f"train: the loss is {reached} in epoch {self.progress.epoch}; lower the learning_rate.")
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
+        nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], self.options.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return [float(losses.detach().sum()), self.objective.n_right(outputs, truth), float(len(losses))]
@@ -209,8 +234,10 @@ class _Run:
         now = self.progress
         total, right, seen = self.share.summed(now.sums, self.where)
         found = {"loss": total / seen, "accuracy": right / seen}
+        self.share.share_buffers(self.network)
         watched = self.task.validation_batches(256, self.seed)
         if measured := _measure(self.network, watched, self.task, self.objective, self.where):
+            measured = self.share.of_first(measured, self.where)
             found |= {"validation_loss": measured[0], "validation_accuracy": measured[1]}
         for name, value in found.items():
             now.history.setdefault(name, []).append(value)
@@ -225,9 +252,14 @@ class _Run:
             load_weights(self.network, self.best)
 
     def _write(self) -> None:
-        if self.path is not None and self.share.is_first:
+        if self.path is None:
+            return
+        random = random_state(self.share, self.where)
+        if self.share.is_first:
             about = {"key": self.key, "progress": asdict(self.progress)}
-            save_checkpoint(self.path, self.network, self.optimizer, self.schedule, self.scaler, about, self.best)
+            save_checkpoint(
+                self.path, self.network, self.optimizer, self.schedule, self.scaler, about, self.best, random
+            )
 
 
 def default_objective(task: Task, options: TrainingOptions) -> Objective:
@@ -244,59 +276,33 @@ def default_objective(task: Task, options: TrainingOptions) -> Objective:
     return CrossEntropy(n, weights, options.label_smoothing)
 
 
-def check_batch(
-    network: nn.Module, task: Task, objective: Objective, options: TrainingOptions, seed: int, where: str
-) -> None:
-    """Show the first batch to the network, untrained, and refuse in one line what does not fit."""
-    inputs, targets = next(iter(task.batches(0, options.batch_size, seed)), (np.zeros(0), np.zeros(0)))
-    if len(inputs) == 0:
-        raise InputError("train: the task has no training stimuli.")
-    if options.patience is not None and next(iter(task.validation_batches(1, seed)), None) is None:
-        raise InputError("train: patience needs a validation set; make the task with validation_fraction=.")
-    if not np.isfinite(inputs).all():
-        raise InputError("train: the inputs of the first batch are not all finite numbers.")
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.random.fork_rng(), torch.no_grad():
-            outputs = network(as_input(inputs, task, where))
-    except (RuntimeError, ValueError, IndexError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"train: {type(network).__name__} does not take batches of shape {inputs.shape} ({reason})."
-        ) from error
-    finally:
-        network.train(was_training)
-    objective.check(outputs, as_targets(targets, where))
-
-
 def test_accuracy(
     network: nn.Module, task: Task, *, objective: Objective | None = None, seed: int = 0, device: str = "auto"
 ) -> float:
     """Return the share of test stimuli that `network` answers rightly."""
+    check_subject("test_accuracy", network, task)
     where = pick_device(device) if device == "auto" else device
     network.to(where)
     objective = objective or default_objective(task, TrainingOptions())
     measured = _measure(network, task.test_batches(256, seed), task, objective, where)
-    assert measured is not None
+    if measured is None:
+        raise InputError("test_accuracy: the task has no test stimuli.")
     return measured[1]
 
 
 def _measure(
     network: nn.Module, batches: Iterator[Batch], task: Task, objective: Objective, where: str
-) -> tuple[float, float] | None:
+) -> list[float] | None:
     """Return the mean loss and the share right over `batches`; None where there are none."""
-    network.eval()
     total, right, seen = 0.0, 0.0, 0
-    with torch.no_grad():
+    with kept_flags(network), torch.no_grad():
+        network.eval()
         for inputs, targets in batches:
             truth, outputs = as_targets(targets, where), network(as_input(inputs, task, where))
             total += float(objective.losses(outputs, truth).sum())
             right += objective.n_right(outputs, truth)
             seen += len(inputs)
-    return (total / seen, right / seen) if seen else None
+    return [total / seen, right / seen] if seen else None
 
 
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
@@ -311,18 +317,6 @@ def load_weights(network: nn.Module, tensors: dict[str, np.ndarray]) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"load_weights: the weights do not fit {type(network).__name__}: {reason}") from error
-
-
-def as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
-    """Return a batch on the device, sequences with time first, as spiking networks take them."""
-    tensor = torch.from_numpy(np.ascontiguousarray(inputs)).to(device)
-    return tensor.transpose(0, 1) if task.is_sequence else tensor
-
-
-def as_targets(targets: Any, device: str) -> tuple[Tensor, ...]:
-    """Return the arrays of a batch that say what is right, on the device."""
-    arrays = targets if isinstance(targets, tuple) else (targets,)
-    return tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays)
 
 
 def _shape_of(network: nn.Module) -> dict[str, list[int]]:

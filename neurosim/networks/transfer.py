@@ -42,5 +42,5 @@ def replace_head(network: nn.Module, n_categories: int, *, seed: int = 0) -> str
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         new = nn.Linear(old.in_features, n_categories, old.bias is not None).to(old.weight)
-    setattr(parent, own, new)
+    setattr(parent, own, new.train(old.training))
     return heads[-1]

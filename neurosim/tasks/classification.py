@@ -102,7 +102,12 @@ class ClassificationTask:
         return inputs if self.encode is None else self.encode(inputs.reshape(len(inputs), -1), rng)
 
     def _labels(self, stimuli: xr.DataArray) -> np.ndarray:
-        return np.searchsorted(np.asarray(self.categories), stimuli["category"].values.astype(str))
+        place = {name: k for k, name in enumerate(self.categories)}
+        names = stimuli["category"].values.astype(str).tolist()
+        unknown = next((name for name in names if name not in place), None)
+        if unknown is not None:
+            raise InputError(f"ClassificationTask: category {unknown!r} of a stimulus is not among the categories.")
+        return np.array([place[name] for name in names], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -178,6 +183,11 @@ def classification_task(
     for given in (stimuli, test):
         if given is not None:
             _check(given)
+    if test is not None and (test.dims != stimuli.dims or test.shape[1:] != stimuli.shape[1:]):
+        raise InputError(
+            f"classification_task: test stimuli are {dict(test.sizes)}, which differs from those to train on, "
+            f"{dict(stimuli.sizes)}."
+        )
     if test is None:
         _check_share("test_fraction", test_fraction)
         stimuli, test = _held_back(stimuli, test_fraction, stream(seed, "split"))
@@ -202,6 +212,11 @@ def classification_task(
 
 
 def _check(stimuli: xr.DataArray) -> None:
+    if not isinstance(stimuli, xr.DataArray) or "stimulus" not in stimuli.dims:
+        raise InputError(
+            "classification_task: stimuli are as_stimuli(values, coords={'category': labels}), found "
+            f"{type(stimuli).__name__}{' of shape ' + str(stimuli.shape) if hasattr(stimuli, 'shape') else ''}."
+        )
     if "category" not in stimuli.coords:
         raise InputError(
             "classification_task: the stimuli have no 'category' label; add one with .assign_coords(category=...)."

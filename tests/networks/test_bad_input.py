@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import neurosim as ns
+from neurosim.networks.evaluation import score_logits
 from neurosim.networks.objectives import balanced_weights
 
 DIGITS = ns.load_digits()[:60]
@@ -14,6 +15,16 @@ LEAKY = ns.DiscreteLIFParameters()
 
 def convnet():
     return ns.build_network(ns.ConvNetSpecification((4, 8)), (8, 8), 10)
+
+
+def effect(subject, stimuli, categories, **options):
+    cut = {"cut": ns.Perturbation("silence", "0", [0])}
+    return ns.perturbation_effect(subject, cut, stimuli, categories=categories, progress=False, **options)
+
+
+def points():
+    labels = ["a", "b", "c", "a", "b"]
+    return ns.as_stimuli(np.random.default_rng(0).normal(size=(5, 4)), coords={"category": labels})
 
 
 def eprop(labels):
@@ -41,6 +52,18 @@ def state_of(n_units):
         (lambda: ns.maximise_activation(convnet(), "readout", [], (8, 8)), "at least one unit"),
         (lambda: ns.SpikingLayer(LEAKY)(torch.full((3, 1, 2), torch.nan)), "no finite numbers"),
         (lambda: ns.SpikingLayer(LEAKY).advance(torch.ones(3, 1, 2), state_of(5)), "the state"),
+        (lambda: ns.SpikingLayer(LEAKY)(np.ones((3, 1, 2))), "real torch tensor .*found ndarray"),
+        (lambda: ns.SpikingLayer(LEAKY, n_recurrent=2)(np.ones((3, 1, 2))), "found ndarray"),
+        (lambda: ns.SpikingLayer(LEAKY)(torch.ones(3, 1, 2) * 1j), "found torch.complex64"),
+        (lambda: ns.explain(convnet(), DIGITS, batch_size=0), "batch_size and window of at least 1"),
+        (lambda: ns.explain(convnet(), DIGITS, target=1.5), "whole numbers, found float64"),
+        (lambda: ns.attention_rollout(convnet(), DIGITS.values), "found ndarray"),
+        (lambda: ns.evaluate(convnet(), ns.classification_task(DIGITS), batch_size=0), "batch_size of at least 1"),
+        (lambda: ns.classical_baselines(DIGITS.values), "classical_baselines: a task is asked"),
+        (lambda: score_logits(np.zeros((2, 2)), np.array([0, -1]), ("a", "b")), r"whole numbers in 0\.\.1"),
+        (lambda: effect(nn.Sequential(nn.Linear(4, 6)), points(), ["a", "b"]), "category 'c' of a stimulus"),
+        (lambda: effect(nn.Sequential(nn.Linear(4, 60)), points(), ["a", "b", "c"]), "name one for each output"),
+        (lambda: effect(nn.Sequential(nn.Linear(4, 3)), np.ones((5, 4)), ["a"]), "no 'category' label"),
         (lambda: ns.SpikingLayer(LEAKY, n_recurrent=0), "at least 1 unit"),
         (lambda: ns.from_nir("graph.nir"), "read files with load_nir"),
         (lambda: eprop([0, 9]), r"labels in 0\.\.2 asked"),
@@ -74,3 +97,11 @@ def test_mistakes_are_one_line(make, message):
     with pytest.raises(ns.InputError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+def test_bare_images_are_explained_as_labelled_ones():
+    network = convnet()
+    bare, labelled = (
+        ns.explain(network, d, "saliency", device="cpu", progress=False) for d in (DIGITS[:3].values, DIGITS[:3])
+    )
+    np.testing.assert_array_equal(bare.values, labelled.values)

@@ -45,6 +45,23 @@ def test_networks_go_and_come_back_spike_for_spike(name):
         torch.testing.assert_close(*(_gradient(n, sequence) for n in (OverTime(network), ours)), atol=1e-5, rtol=1e-4)
 
 
+def test_numbers_that_were_learned_and_frozen_are_taken():
+    neuron = snn.Leaky(0.9, learn_beta=True, learn_threshold=True)
+    neuron.beta.data.fill_(0.7)
+    neuron.threshold.data.fill_(1.3)
+    neuron.requires_grad_(False)
+    sequence = 2 * torch.rand(30, 4, 8, generator=torch.Generator().manual_seed(1))
+    theirs = OverTime(nn.Sequential(neuron))(sequence)
+    assert theirs.sum() > 0 and torch.equal(from_snntorch(neuron)(sequence), theirs)
+    plain = OverTime(nn.Sequential(snn.Leaky(0.9)))(sequence)
+    assert not torch.equal(plain, theirs)
+
+
+def test_frozen_recurrent_weights_stay_frozen():
+    layer = from_snntorch(snn.RLeaky(0.9, linear_features=3, learn_recurrent=False).eval()).network[0]
+    assert not any(p.requires_grad for p in layer.parameters()) and not layer.training
+
+
 def _gradient(network, sequence):
     network.zero_grad()
     network(sequence).sum().backward()
@@ -71,6 +88,12 @@ def test_recurrent_layers_reach_nir():
     [
         (lambda: from_snntorch(nn.Linear(2, 2)), "nn.Sequential is asked"),
         (lambda: from_snntorch(snn.Leaky(0.9, inhibition=True)), "inhibition"),
+        (lambda: from_snntorch(snn.Leaky(0.9, learn_beta=True)), "snn.Leaky learns its beta .learn_beta=True."),
+        (lambda: from_snntorch(snn.Leaky(0.9, learn_threshold=True)), "learns its threshold"),
+        (lambda: from_snntorch(snn.Synaptic(0.9, 0.8, learn_alpha=True)), "learns its alpha"),
+        (lambda: from_snntorch(snn.RLeaky(0.9, linear_features=2, learn_beta=True)), "snn.RLeaky learns its beta"),
+        (lambda: from_snntorch(snn.Leaky(0.9, learn_graded_spikes_factor=True)), "learns its graded_spikes_factor"),
+        (lambda: from_snntorch(snn.Leaky(0.9, surrogate_disable=True)), "surrogate_disable=True"),
         (lambda: from_snntorch(snn.Alpha(0.9, 0.8)), "Alpha"),
         (lambda: to_snntorch(SpikingLayer(DiscreteAdaptiveLIFParameters())), "adaptive threshold"),
         (lambda: to_snntorch(SpikingLayer(DiscreteLIFParameters(reset="clear"))), "reset 'clear'"),

@@ -83,6 +83,39 @@ def test_intervals_over_instances_cover_their_mean():
         over_seeds(found[:1])
 
 
+def instances(*rights, n=10):
+    """Instances that name so many of n stimuli of two categories rightly."""
+    labels = np.arange(n) % 2
+    return [score_logits(np.eye(2)[np.where(np.arange(n) < k, labels, 1 - labels)], labels, ("a", "b")) for k in rights]
+
+
+def test_intervals_of_shares_end_where_shares_end():
+    together = over_seeds(instances(6, 10, 10))
+    free = stats.t.interval(0.95, 2, np.mean([0.6, 1, 1]), stats.sem([0.6, 1, 1]))
+    assert free[1] > 1.19 and float(together.accuracy_high) == 1.0
+    assert float(together.accuracy_low) == pytest.approx(free[0])
+    shares = ("accuracy", "balanced_accuracy", "auc", "calibration_error", "precision", "recall", "f1")
+    for name in shares:
+        for bound in ("", "_low", "_high"):
+            assert ((together[name + bound] >= 0) & (together[name + bound] <= 1)).all(), name
+    assert (together.confusion_low >= 0).all() and float(together.cross_entropy_low) >= 0
+    assert float(over_seeds(instances(0, 0, 4)).accuracy_low) == 0.0
+
+
+def test_instances_that_are_no_shares_or_of_other_tests_are_refused():
+    found = instances(6, 10)
+    with pytest.raises(InputError, match=r"accuracy = 1\.199 is out of its range"):
+        over_seeds([found[0], found[1].assign(accuracy=1.199)])
+    with pytest.raises(InputError, match=r"other numbers of stimuli, \[10, 12\]"):
+        over_seeds([found[0], *instances(6, n=12)])
+
+
+def test_a_measure_that_is_missing_in_an_instance_is_missing_in_the_mean():
+    found = instances(6, 10, 8)
+    together = over_seeds([found[0].assign(auc=np.nan), *found[1:]])
+    assert np.isnan(together.auc) and np.isnan(together.auc_low) and together.accuracy == pytest.approx(0.8)
+
+
 def test_orientation_histograms_see_orientation_and_not_brightness():
     y, x = np.mgrid[:16, :16]
     gratings = np.stack([np.sin(x), np.sin(y), 3 * np.sin(x) + 5])

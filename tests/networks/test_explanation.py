@@ -49,6 +49,23 @@ def test_integrated_gradients_sum_to_the_change_of_the_output():
 
 
 @pytest.mark.parametrize(
+    ("specification", "is_small"),
+    [(ConvNetSpecification((4, 8)), True), (SpikingConvNetSpecification((4, 8), n_steps=4), False)],
+)
+def test_the_gap_of_integrated_gradients_is_told_and_large_for_spikes(specification, is_small):
+    torch.manual_seed(0)
+    network, digits = build_network(specification, (8, 8), 10).eval(), load_digits()[:6]
+    found = explain(network, digits, "integrated_gradients", target=2, device="cpu", progress=False)
+    with torch.no_grad():
+        change = (network(torch.from_numpy(digits.values)) - network(torch.zeros(1, 8, 8)))[:, 2].numpy()
+    gap = found.completeness_gap
+    assert gap.dims == ("stimulus",)
+    np.testing.assert_allclose(gap, found.sum(("y", "x")) - change, atol=1e-5)
+    assert (np.abs(gap).max() < 0.02 * np.abs(change).max()) == is_small
+    assert "completeness_gap" not in explain(network, digits, "saliency", device="cpu", progress=False).coords
+
+
+@pytest.mark.parametrize(
     "specification", [ConvNetSpecification((4, 8)), SpikingConvNetSpecification((4, 8), n_steps=4)]
 )
 def test_gradients_reach_the_image_in_rate_and_spiking_networks(specification):

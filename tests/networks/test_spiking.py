@@ -247,6 +247,7 @@ INTERPRETED = """
 import itertools, torch
 from tests.networks.test_spiking import NEURONS, random_currents, spikes_and_gradients
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.sequence import State
 from neurosim.networks.spiking.surrogates import DEFAULT_SLOPES, Surrogate
 kinds = itertools.cycle(DEFAULT_SLOPES)
 for (name, p), n, recurrent in itertools.product(NEURONS.items(), (5, 300), (False, True)):
@@ -259,6 +260,16 @@ for (name, p), n, recurrent in itertools.product(NEURONS.items(), (5, 300), (Fal
     assert torch.equal(results[0][0], results[1][0]), name
     for a, b in zip(results[0][1:], results[1][1:]):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+for name in ("subtract", "zero", "clear", "synaptic clear"):
+    zero, fired, results = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]), []
+    for engine in ("torch", "triton"):
+        layer, x = SpikingLayer(NEURONS[name], engine=engine), torch.full((2, 1, 2), 1.0, requires_grad=True)
+        spikes, state = layer.advance(x, State(zero + 0.7, zero, zero, fired))
+        spikes.sum().backward()
+        results.append((spikes.detach(), state.membrane, x.grad))
+    for a, b in zip(*results):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-6)
+assert SpikingLayer(NEURONS["none"], engine="triton")(torch.ones(1, 1, 1)).item() == 0
 print("equal")
 """
 

@@ -80,6 +80,7 @@ class SpikingLayer(nn.Module):
 
     def advance(self, currents: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return spikes and last state of a chunk that starts from `state`: truncated backpropagation through time."""
+        sequence.check_currents(currents)
         weight = None
         if self.recurrent is not None:
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias

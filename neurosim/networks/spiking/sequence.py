@@ -180,6 +180,17 @@ def recurrent_gradient(grad: Tensor, past: Past) -> Tensor:
     return found + grad[0].T @ past.first_spikes
 
 
+def check_currents(currents: object) -> None:
+    """Refuse what is no real tensor (time, batch, ...) of at least one step."""
+    if not isinstance(currents, Tensor) or currents.is_complex():
+        found = currents.dtype if isinstance(currents, Tensor) else type(currents).__name__
+        raise InputError(f"SpikingLayer: currents are a real torch tensor (time, batch, ...), found {found}.")
+    if currents.ndim < 2 or currents.shape[0] == 0:
+        raise InputError(
+            f"SpikingLayer: currents (time, batch, ...) of at least one step asked, found {tuple(currents.shape)}."
+        )
+
+
 def run_sequence(
     currents: Tensor,
     c: Coefficients,
@@ -207,10 +218,7 @@ def run_sequence(
     InputError : no step at all, recurrent weights or a state that do not fit, membranes that are no finite numbers (on
         the CPU, where looking costs nothing).
     """
-    if currents.ndim < 2 or currents.shape[0] == 0:
-        raise InputError(
-            f"SpikingLayer: currents (time, batch, ...) of at least one step asked, found {tuple(currents.shape)}."
-        )
+    check_currents(currents)
     shape, dtype = currents.shape, currents.dtype
     working = torch.float64 if dtype == torch.float64 else torch.float32
     flat = currents.to(working).reshape(shape[0], shape[1], math.prod(shape[2:])).contiguous()

@@ -1,0 +1,31 @@
+"""A network is handed back as it was found: which modules train, and which parameters ask for gradients."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from torch import nn
+
+
+@contextlib.contextmanager
+def kept_flags(network: nn.Module) -> Iterator[None]:
+    """Put the ``training`` flag of every module and ``requires_grad`` of every parameter back after the block."""
+    modes = [(module, module.training) for module in network.modules()]
+    asks = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    try:
+        yield
+    finally:
+        for module, is_training in modes:
+            module.training = is_training
+        for parameter, wanted in asks:
+            parameter.requires_grad_(wanted)
+
+
+def training_modes(network: nn.Module) -> dict[nn.Module, bool]:
+    """Return the ``training`` flag that each module has while the network learns.
+
+    Modules that stand in evaluation mode inside a network in training mode are meant to stay there, such as a batch
+    normalisation whose statistics are kept; a network that stands in evaluation mode as a whole trains as a whole.
+    """
+    return {module: module.training or not network.training for module in network.modules()}

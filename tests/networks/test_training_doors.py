@@ -1,0 +1,303 @@
+"""What a stranger hands to training, and what training hands back: frozen parts stay frozen, flags are as found."""
+
+import dataclasses
+import functools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from neurosim.networks.evaluation import evaluate
+from neurosim.networks.explanation import explain, maximise_activation
+from neurosim.networks.fingerprints import fingerprint_of
+from neurosim.networks.objectives import CrossEntropy, Reconstruction
+from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.training import test_accuracy as accuracy_of
+from neurosim.networks.training import train, weights_of
+from neurosim.networks.transfer import replace_head
+from neurosim.runtime import torch_seeded
+from neurosim.schema import InputError, as_stimuli
+from neurosim.storage import read_weights
+from neurosim.tasks.augmentation import pixel_noise
+from neurosim.tasks.classification import ClassificationTask, classification_task
+
+ONE = TrainingOptions(1, 16)
+
+
+def blobs(n=48, seed=0, shift=3.0):
+    """Three clouds of points in four dimensions."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    values = rng.normal(size=(n, 4)) + shift * np.eye(4)[labels]
+    return as_stimuli(values.astype(np.float32), dims=("stimulus", "unit"), coords={"category": list("abc" * n)[:n]})
+
+
+def task_of(n=48, **options):
+    return classification_task(blobs(n, **options), test_fraction=0.25, validation_fraction=0.25)
+
+
+def network_of(*, normalised=False, dropout=0.0, seed=0):
+    with torch_seeded(seed):
+        middle = nn.BatchNorm1d(8) if normalised else nn.Identity()
+        return nn.Sequential(nn.Linear(4, 8), middle, nn.ReLU(), nn.Dropout(dropout), nn.Linear(8, 3))
+
+
+def changed(network, before):
+    return {k for k, v in weights_of(network).items() if not np.array_equal(before[k], v)}
+
+
+def flags(network):
+    return [m.training for m in network.modules()], [p.requires_grad for p in network.parameters()]
+
+
+@pytest.mark.parametrize("rates", [(), (("*", 0.5),), (("0.weight", 0.0),)])
+def test_what_the_user_froze_stays_frozen_and_nothing_else_does(rates):
+    network = network_of(normalised=True)
+    network[0].bias.requires_grad_(False)
+    network[1].eval()
+    before, were = weights_of(network), flags(network)
+    network[0].bias.grad = torch.full((8,), 1e6)
+    train(network, task_of(), dataclasses.replace(ONE, layer_rates=rates), device="cpu", progress=False)
+    frozen = {name for name, factor in rates if factor == 0}
+    assert changed(network, before) == {"0.weight", "1.weight", "1.bias", "4.weight", "4.bias"} - frozen
+    assert flags(network) == were
+
+
+def test_a_stale_gradient_of_a_frozen_parameter_does_not_shrink_the_steps():
+    plain, stale = network_of(), network_of()
+    for network in (plain, stale):
+        network[0].bias.requires_grad_(False)
+    stale[0].bias.grad = torch.full((8,), 1e6)
+    train_of(plain, optimizer="sgd", clip=0.1)
+    train_of(stale, optimizer="sgd", clip=0.1)
+    assert not changed(plain, weights_of(stale))
+
+
+def train_of(network, **options):
+    return train(network, task_of(), dataclasses.replace(ONE, **options), device="cpu", progress=False)
+
+
+def test_a_network_that_stands_in_evaluation_mode_trains_as_a_whole():
+    network = network_of(normalised=True).eval()
+    before = weights_of(network)
+    train_of(network)
+    assert {"1.running_mean", "1.running_var"} <= changed(network, before) and not network.training
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda n: evaluate(n, task_of(), device="cpu"),
+        lambda n: accuracy_of(n, task_of(), device="cpu"),
+        lambda n: explain(n, blobs(3), "saliency", device="cpu", progress=False),
+        lambda n: maximise_activation(nn.Sequential(nn.Flatten(), n), "1.4", [0], (2, 2), n_steps=1, progress=False),
+        train_of,
+    ],
+)
+def test_questions_leave_every_flag_as_found(ask):
+    network = network_of(normalised=True, dropout=0.3)
+    network[1].eval()
+    network[4].weight.requires_grad_(False)
+    were = flags(network)
+    ask(network)
+    assert flags(network) == were
+
+
+def test_a_new_head_is_in_the_mode_of_the_old_one():
+    network = network_of().eval()
+    replace_head(network, 5)
+    assert not any(m.training for m in network.modules())
+
+
+OTHERS = {
+    "task": [
+        {"task": lambda: task_of(seed=1)},
+        {"task": lambda: task_of(shift=3.1)},
+        {"task": lambda: task_of().with_augmentation(pixel_noise(0.1))},
+        {"task": lambda: task_of().with_augmentation(mixup=0.2)},
+        {"task": lambda: relabelled(task_of())},
+    ],
+    "objective": [
+        {"objective": CrossEntropy(3, (1.0, 2.0, 1.0))},
+        {"objective": CrossEntropy(3, smoothing=0.1)},
+    ],
+    "options": [{"options": dataclasses.replace(ONE, learning_rate=1e-3)}],
+    "network": [{"network": lambda: nn.Sequential(*network_of()[:2], nn.Tanh(), *network_of()[3:])}],
+    "frozen parameters": [{"network": lambda: frozen(network_of())}],
+}
+
+
+def relabelled(task):
+    names = task.train["category"].values.copy()
+    names[[0, 1]] = names[[1, 0]]
+    return dataclasses.replace(task, train=task.train.assign_coords(category=("stimulus", names)))
+
+
+def frozen(network):
+    network[0].bias.requires_grad_(False)
+    return network
+
+
+@pytest.mark.parametrize(("name", "change"), [(n, c) for n, changes in OTHERS.items() for c in changes])
+def test_the_checkpoint_of_another_training_is_refused_by_name(tmp_path, name, change):
+    def run(network=network_of, task=task_of, options=ONE, objective=None):
+        path = tmp_path / "run.safetensors"
+        return train(network(), task(), options, objective=objective, checkpoint=path, device="cpu", progress=False)
+
+    first = run()
+    assert first.identical(run())
+    with pytest.raises(InputError, match=rf"another training \(it differs in {name}\)"):
+        run(**change)
+
+
+def test_augmentations_of_other_strength_have_other_fingerprints():
+    def scaled(by):
+        return lambda x, rng: by * x
+
+    makers = [lambda: pixel_noise(0.1), lambda: pixel_noise(0.2), lambda: scaled(2), lambda: scaled(3)]
+    makers += [lambda: functools.partial(np.add, 1), lambda: functools.partial(np.add, 2), lambda: Reconstruction(2.0)]
+    makers += [nn.ReLU, nn.Tanh, lambda: torch.ones(2), lambda: torch.ones(3)]
+    assert len({fingerprint_of(make()) for make in makers}) == len(makers)
+    assert all(fingerprint_of(make()) == fingerprint_of(make()) for make in makers)
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(29, 4), (5, 1)])
+def test_batches_of_one_are_refused_before_batch_normalisation_meets_them(n, batch_size):
+    task = classification_task(blobs(n), test=blobs(60).isel(stimulus=slice(40, 60)))
+    network, options = network_of(normalised=True), TrainingOptions(2, batch_size)
+    before = weights_of(network)
+    with pytest.raises(InputError, match=r"a batch holds 1 stimuli .* take drop_last=True") as caught:
+        train(network, task, options, device="cpu", progress=False)
+    assert "\n" not in str(caught.value) and not changed(network, before)
+    if batch_size > 1:
+        history = train(network, task, dataclasses.replace(options, drop_last=True), device="cpu", progress=False)
+        assert history.sizes["epoch"] == 2 and changed(network, before)
+    train(network_of(), task, options, device="cpu", progress=False)
+    network[1].eval()
+    train(network, task, options, device="cpu", progress=False)
+
+
+def test_an_epoch_without_any_batch_is_refused():
+    with pytest.raises(InputError, match="no batch is left: the largest holds 27 stimuli, batch_size = 64"):
+        train_of(network_of(), batch_size=64, drop_last=True)
+
+
+CHANGES = {
+    "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "clip": 0.01, "optimizer": "sgd", "weight_decay": 0.5,
+    "schedule": "constant", "precision": "bfloat16", "patience": 1, "class_weights": "balanced",
+    "label_smoothing": 0.3, "layer_rates": (("0.*", 0.1),), "drop_last": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(TrainingOptions)])
+def test_every_option_changes_what_is_learned(name):
+    task = task_of()
+    uneven = dataclasses.replace(task, train=task.train.isel(stimulus=slice(3, 25)))
+    base = {"epochs": 6, "batch_size": 16, "learning_rate": 0.5} if name == "patience" else {"batch_size": 16}
+    found = []
+    for options in (base, base | {name: CHANGES[name]}):
+        network = network_of()
+        train(network, uneven, TrainingOptions(**({"epochs": 3} | options)), device="cpu", progress=False)
+        found.append(network)
+    assert changed(found[0], weights_of(found[1]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: train(network_of(), blobs()), "a task is asked, .* found DataArray"),
+        (lambda: train(network_of(), blobs().values), "found ndarray"),
+        (lambda: train(network_of(), torch.utils.data.DataLoader([1])), "found DataLoader"),
+        (lambda: train(network_of(), ClassificationTask), "found ClassificationTask"),
+        (lambda: train(blobs(), network_of()), "a torch module is asked as network, found DataArray"),
+        (lambda: train(network_of(), task_of(), 20), "options are TrainingOptions"),
+        (lambda: train(network_of(), task_of(), {"epochs": 2}), "found dict"),
+        (lambda: train(network_of(), task_of(), ONE, checkpoint_every=3), "without a checkpoint"),
+        (
+            lambda: train(network_of(), task_of(), TrainingOptions(label_smoothing=0.1), objective=CrossEntropy(3)),
+            "class_weights and label_smoothing belong",
+        ),
+        (lambda: evaluate(network_of(), blobs().values), "evaluate: a task is asked"),
+        (lambda: evaluate(blobs(), task_of()), "evaluate: a torch module"),
+        (lambda: accuracy_of(network_of(), blobs()), "test_accuracy: a task is asked"),
+        (lambda: classification_task(blobs().values), "found ndarray of shape"),
+        (lambda: classification_task(blobs(), test=blobs().values), "found ndarray of shape"),
+        (lambda: classification_task(blobs(), test=blobs()[:, :3]), "differs from those to train on"),
+        (lambda: next(dataclasses.replace(task_of(), categories=("a", "b")).batches(0, 64, 0)), "'c' of a stimulus"),
+        (lambda: TrainingOptions(clip=float("nan")), "clip > 0"),
+        (lambda: TrainingOptions(weight_decay=float("nan")), "weight_decay >= 0"),
+        (lambda: TrainingOptions(layer_rates=(("*", -1.0),)), "factor of at least 0"),
+        (lambda: train_of(frozen_throughout(network_of())), "nothing to train"),
+    ],
+)
+def test_what_training_does_not_take_is_one_line(make, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def frozen_throughout(network):
+    return network.requires_grad_(False)
+
+
+def test_labels_are_looked_up_whatever_the_order_of_the_names():
+    task = dataclasses.replace(task_of(), categories=("c", "a", "b"))
+    labels = next(task.test_batches(64, 0))[1]
+    assert [task.categories[k] for k in labels] == task.test["category"].values.tolist()
+
+
+RANK = """
+import shutil, sys, torch
+from pathlib import Path
+from neurosim.networks import training
+from neurosim.storage import write_weights
+from tests.networks.test_training_doors import network_of, task_of
+out, masks, plain = Path(sys.argv[1]), [], training.save_checkpoint
+
+def save(path, *rest):
+    plain(path, *rest)
+    if not (out / "cut.safetensors").exists() and rest[4]["progress"]["epoch"] == 2:
+        shutil.copy(path, out / "cut.safetensors")
+
+def run(path):
+    network = torch.nn.Sequential(torch.nn.Dropout(0.5), *network_of(normalised=True))
+    network[0].register_forward_hook(lambda m, i, o: masks.append((o == 0).flatten()[:16]) if m.training else None)
+    options = training.TrainingOptions(6, 9, 0.05, patience=2, schedule="constant")
+    found = training.train(network, task_of(), options, device="cpu", checkpoint=path, progress=False)
+    arrays = training.weights_of(network) | {k: v.values for k, v in found.items()}
+    return arrays
+
+training.save_checkpoint = save
+torch.set_num_threads(1)
+whole = run(out / "run.safetensors") | {"mask": masks[0].numpy()}
+torch.distributed.barrier()
+again = run(out / "cut.safetensors")
+rank = torch.distributed.get_rank()
+write_weights(out / f"rank{rank}.safetensors", whole)
+write_weights(out / f"again{rank}.safetensors", again)
+"""
+
+
+def test_processes_agree_on_statistics_and_stop_but_not_on_dropout(tmp_path):
+    script = tmp_path / "rank.py"
+    script.write_text(RANK)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    done = subprocess.run(
+        [*command, str(script), str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=120,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "."},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second, again, also = (
+        read_weights(tmp_path / f"{k}.safetensors") for k in ("rank0", "rank1", "again0", "again1")
+    )
+    masks = first.pop("mask"), second.pop("mask")
+    assert not np.array_equal(*masks)
+    for name, value in first.items():
+        for other in (second, again, also):
+            np.testing.assert_array_equal(value, other[name], err_msg=name)
+    assert len(first["validation_loss"]) >= 3
