@@ -9,10 +9,13 @@ from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.simulation import Execution, simulate
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.parameters import (
+    AdaptiveLIFParameters,
+    AdExParameters,
     ConductanceParameters,
     DeltaParameters,
     DiscreteLIFParameters,
     ExponentialParameters,
+    GIFParameters,
     LIFParameters,
 )
 from neurosim.schema import InputError, as_stimuli
@@ -147,3 +150,40 @@ def test_what_would_be_read_by_nobody_is_refused(what):
     make, message = REFUSED[what]
     with pytest.raises(InputError, match=message):
         make()
+
+
+def leaky(t, y):
+    return [(10e-9 * (-70e-3 - y[0]) + 1e-10) / 100e-12]
+
+
+def adex(t, y):
+    v, w = y
+    upstroke = 30e-9 * 2e-3 * np.exp((v + 50.4e-3) / 2e-3)
+    return [(30e-9 * (-70.6e-3 - v) + upstroke - w + 4e-10) / 281e-12, (4e-9 * (v + 70.6e-3) - w) / 144e-3]
+
+
+def gif(t, y):
+    v, h = y
+    opened = 1 / (1 + np.exp(-(v + 25e-3) / 6e-3))
+    current = 2e-9 * (-65e-3 - v) - 1e-9 * max(v + 55e-3, 0) - 50e-9 * opened * h * (v + 85e-3) + 5e-11
+    return [current / 50e-12, (1 / (1 + np.exp((v + 68e-3) / 8e-3)) - h) / 80e-3]
+
+
+SILENT_GIF = GIFParameters(g_bend=1e-9, g_a=50e-9, v_t=1.0)
+CONTINUOUS = {
+    LIFParameters: (LIFParameters(), leaky, 1e-10, [-70e-3]),
+    AdaptiveLIFParameters: (AdaptiveLIFParameters(), leaky, 1e-10, [-70e-3]),
+    AdExParameters: (AdExParameters(), adex, 4e-10, [-70.6e-3, 0.0]),
+    GIFParameters: (SILENT_GIF, gif, 5e-11, [-65e-3, 1 / (1 + np.exp(3 / 8))]),
+}
+
+
+@pytest.mark.parametrize("kind", CONTINUOUS)
+def test_the_membrane_below_threshold_follows_its_published_equation(kind):
+    parameters, change, drive, start = CONTINUOUS[kind]
+    circuit = one(parameters, Input(1), [[0.0]], dt=1e-5, drive=drive)
+    silent = as_stimuli(np.zeros((1, 30, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    trace = simulate(circuit, silent, engine="torch", membrane=["n"], progress=False).membrane_potential.values
+    times = np.arange(1, 30) * 1e-3
+    exact = solve_ivp(change, (0, 30e-3), start, t_eval=times, rtol=1e-9, atol=1e-14).y[0]
+    np.testing.assert_allclose(trace[0, np.rint(times / 1e-5).astype(int) - 1, 0], exact, atol=2e-5)
