@@ -6,6 +6,7 @@ from scipy.integrate import solve_ivp
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.neurons import MODELS
 from neurosim.biophysics.simulation import Execution, simulate
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.parameters import (
@@ -13,9 +14,12 @@ from neurosim.parameters import (
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
+    DiscreteAdaptiveLIFParameters,
     DiscreteLIFParameters,
+    DiscreteSynapticParameters,
     ExponentialParameters,
     GIFParameters,
+    HodgkinHuxleyParameters,
     LIFParameters,
 )
 from neurosim.schema import InputError, as_stimuli
@@ -187,3 +191,36 @@ def test_the_membrane_below_threshold_follows_its_published_equation(kind):
     times = np.arange(1, 30) * 1e-3
     exact = solve_ivp(change, (0, 30e-3), start, t_eval=times, rtol=1e-9, atol=1e-14).y[0]
     np.testing.assert_allclose(trace[0, np.rint(times / 1e-5).astype(int) - 1, 0], exact, atol=2e-5)
+
+
+def discrete_spikes(kind, drive, n_steps):
+    """The published recursions with the default numbers: reset by subtraction, one step late."""
+    v = current = raised = fired = 0.0
+    spikes = []
+    for _ in range(n_steps):
+        current = np.exp(-1 / 5) * current + drive if kind is DiscreteSynapticParameters else drive
+        is_adaptive = kind is DiscreteAdaptiveLIFParameters
+        v = np.exp(-1 / (20 if is_adaptive else 10)) * v + current - fired
+        raised = np.exp(-1 / 200) * raised + fired
+        fired = float(v > 1 + 0.1 * raised * is_adaptive)
+        spikes.append(fired)
+    return spikes
+
+
+DISCRETE = (DiscreteLIFParameters, DiscreteSynapticParameters, DiscreteAdaptiveLIFParameters)
+
+
+@pytest.mark.parametrize("kind", DISCRETE)
+def test_discrete_neurons_follow_their_recursion(kind):
+    drive = {DiscreteSynapticParameters: 0.11}.get(kind, 0.37)
+    silent = as_stimuli(np.zeros((1, 60, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    circuit = one(kind(), Input(1), [[0.0]], dt=1e-3, drive=drive)
+    wanted = discrete_spikes(kind, drive, 60)
+    assert 5 < sum(wanted) < 55
+    assert simulate(circuit, silent, engine="torch", progress=False).values[0, :, 0].tolist() == wanted
+
+
+def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
+    """The Hodgkin-Huxley neuron is compared with an adaptive solver in test_neurons.py."""
+    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == set(MODELS)
+    assert set(CURRENT) == set(SYNAPSE_MODELS)
