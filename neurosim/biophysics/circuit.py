@@ -105,6 +105,11 @@ class Population:
         if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
             raise InputError(f"Population {self.name!r}: discrete neurons have delta synapses; climb first.")
 
+        if isinstance(self.parameters, CustomNeuron) and (self.noise or varying):
+            raise InputError(
+                f"Population {self.name!r}: free equations take neither noise nor varying; write them as equations, "
+                "or make a population for each set of numbers."
+            )
         if self.noise and self.escapes:
             raise InputError(f"Population {self.name!r}: its spikes are random already; noise = 0.")
 
@@ -142,6 +147,11 @@ class Projection:
     delay: float = 0.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.delay, bool) or not isinstance(self.delay, int | float):
+            raise InputError(
+                f"Projection {self.source}->{self.target}: one number of seconds asked as delay, found "
+                f"{type(self.delay).__name__}; make a projection for each delay."
+            )
         weights = self.weights
         if scipy.sparse.issparse(weights):
             weights = scipy.sparse.csr_array(weights, dtype=float)

@@ -7,6 +7,7 @@ first and may hold nothing but numbers, names, arithmetic, comparisons and known
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 from collections.abc import Mapping
@@ -65,7 +66,7 @@ class CustomNeuron:
         for key, value in {**self.numbers, **self.initial}.items():
             if not key.isidentifier() or key.startswith("_") or not isinstance(value, int | float) or math.isnan(value):
                 raise InputError(f"CustomNeuron: {key!r} = {value!r} is not a name and a number.")
-            if key in (*FUNCTIONS, *RESERVED):
+            if key in (*FUNCTIONS, *RESERVED, *PROVIDED[:3]) or keyword.iskeyword(key):
                 raise InputError(f"CustomNeuron: {key!r} has a meaning of its own; choose another name.")
         for _, _, formula in lines:
             check_formula(formula, known)
@@ -75,6 +76,7 @@ class CustomNeuron:
             if name not in self.states:
                 raise InputError(f"CustomNeuron: the reset assigns {name!r}, which is no state of the neuron.")
             check_formula(formula, known)
+        self._check_used(lines)
         if not 0 <= self.refractory <= 1:
             raise InputError(f"CustomNeuron: refractory = {self.refractory!r} is outside 0..1 s.")
 
@@ -82,6 +84,31 @@ class CustomNeuron:
     def states(self) -> tuple[str, ...]:
         """Names of the variables that have a differential equation."""
         return tuple(name for name, is_state, _ in self.lines() if is_state)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether there is one state, in which its equation is linear: then exponential Euler can integrate it."""
+        degrees: dict[str, float] = dict.fromkeys(self.states, 1)
+        highest = 0.0
+        for _ in self.lines():
+            for name, is_state, formula in self.lines():
+                found = _degree(ast.parse(formula, mode="eval").body, degrees)
+                degrees |= {} if is_state else {name: found}
+                highest = max(highest, found) if is_state else highest
+        return len(self.states) == 1 and highest <= 1
+
+    def _check_used(self, lines: list[tuple[str, bool, str]]) -> None:
+        """Raise for numbers that no formula names, and for initial values of what is no state."""
+        used = set(re.findall(r"[A-Za-z_]\w*", " ".join([*(f for _, _, f in lines), self.threshold, self.reset])))
+        for key in self.numbers:
+            if key not in used:
+                raise InputError(f"CustomNeuron: no formula names the number {key!r}.{suggest(key, used)}")
+        for key in self.initial:
+            if key not in self.states:
+                raise InputError(
+                    f"CustomNeuron: initial {key!r} is no state; states: {', '.join(self.states)}."
+                    f"{suggest(key, self.states)}"
+                )
 
     def lines(self) -> list[tuple[str, bool, str]]:
         """Return (name, has a differential equation, formula) of every line."""
@@ -91,7 +118,7 @@ class CustomNeuron:
             if match is None or len(line) > LONGEST:
                 raise InputError(f"CustomNeuron: cannot read the line {line[:80]!r}; write 'dx/dt = ...' or 'x = ...'.")
             name = match["state"] or match["name"]
-            if name in FUNCTIONS or name in RESERVED:
+            if name in FUNCTIONS or name in RESERVED or keyword.iskeyword(name):
                 raise InputError(f"CustomNeuron: {name!r} has a meaning of its own; choose another name.")
             found.append((name, match["state"] is not None, match["formula"].strip()))
         return found
@@ -130,8 +157,35 @@ def check_formula(formula: str, known: set[str]) -> None:
             raise InputError(f"the formula holds {node.value!r}, which is not a number.")
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
-            if not isinstance(power, ast.Constant) or abs(power.value) > 16:  # type: ignore[operator, arg-type]
+            if not isinstance(power, ast.Constant) or _power(node) > 16:
                 raise InputError(f"the formula {formula[:80]!r} has a power that is not a number up to 16.")
+
+
+def _power(node: ast.AST) -> float:
+    """Return the largest product of nested powers at and below `node`."""
+    below = max((_power(child) for child in ast.iter_child_nodes(node)), default=1.0)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
+        return below * max(1.0, abs(power.value)) if isinstance(power, ast.Constant) else math.inf  # type: ignore[arg-type]
+    return below
+
+
+def _degree(node: ast.AST, degrees: Mapping[str, float]) -> float:
+    """Return the degree of a formula in the states whose `degrees` are given; infinite where it is no polynomial."""
+    if isinstance(node, ast.Name):
+        return degrees.get(node.id, 0)
+    if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
+        return _degree(node.operand, degrees)
+    if isinstance(node, ast.BinOp):
+        left, right = _degree(node.left, degrees), _degree(node.right, degrees)
+        if isinstance(node.op, ast.Mult):
+            return left + right
+        if isinstance(node.op, ast.Add | ast.Sub):
+            return max(left, right)
+        if isinstance(node.op, ast.Div):
+            return math.inf if right else left
+    parts = [_degree(child, degrees) for child in ast.iter_child_nodes(node)]
+    return math.inf if any(parts) else 0
 
 
 def _split_assignment(assignment: str) -> tuple[str, str]:

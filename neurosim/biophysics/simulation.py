@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
+import scipy.sparse
 import xarray as xr
 from joblib import Parallel, delayed
 
@@ -28,6 +29,7 @@ BYTES_A_SYNAPSE = 64
 BYTES_A_NEURON = 256
 WORTH_COMPILING = 5e8
 WORTH_A_GPU = 1e7
+MOST_A_STEP = 100
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,7 @@ def run_chunk(
     """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
     if engine == "torch":
         return torch_engine.run(circuit, chunk, watched, device=execution.device, single=execution.single)
+    circuit, chunk = _apart(circuit, chunk)
     if engine == "cpp_standalone":
         n_copies = max(padded, chunk.n_copies)
         return standalone.run(circuit, chunk, watched, n_copies=n_copies, threads=execution.threads)
@@ -242,7 +245,11 @@ def chunk_size(
     a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
     a_copy += 8 * n_time * (graded if circuit.inputs.kind == "current" else circuit.inputs.size)
     a_copy += 8 * n_steps * sum(len(index) for index in watched.values())
-    return max(1, min(n_copies, memory // max(1, a_copy)))
+    if a_copy > memory:
+        raise InputError(
+            f"simulate: one copy of {circuit.name} needs about {a_copy} bytes, above memory = {memory}; allow more."
+        )
+    return min(n_copies, memory // max(1, a_copy))
 
 
 def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]], n_steps: int, seed: int) -> Chunk:
@@ -255,6 +262,8 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
         spikes = np.stack([_poisson(circuit, shown, s, t, seed) for s, t in copies])
     else:
         external = _currents(circuit, shown, [s for s, _ in copies])
+        if n_steps > shown.n_time * circuit.substeps:
+            external = {name: _ended(values, shown.n_time) for name, values in external.items()}
     noise = {}
     for p in circuit.populations:
         if p.is_random:
@@ -271,6 +280,10 @@ def _draws(rng: np.random.Generator, shape: tuple[int, int], escapes: bool) -> n
 def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
     """Check stimuli against the input of the circuit and lay them out as (stimulus, [time,] unit)."""
     kind, name = circuit.inputs.kind, circuit.name
+    if not isinstance(stimuli, xr.DataArray):
+        raise InputError(
+            f"simulate: stimuli are a labelled array, found {type(stimuli).__name__}; name its dims with as_stimuli."
+        )
     if "stimulus" not in stimuli.dims or (kind == "spikes" and tuple(stimuli.dims) != ("stimulus", "time", "unit")):
         raise InputError(
             f"simulate: {name} takes {'spike trains (stimulus, time, unit)' if kind == 'spikes' else 'stimuli'}, found "
@@ -287,6 +300,11 @@ def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
         raise InputError("simulate: the stimuli hold NaN or infinity; drop or impute them first.")
     if kind == "poisson" and (values.min() < 0 or values.max() > 1):
         raise InputError(f"simulate: intensities lie in 0..1, found {values.min():g}..{values.max():g}; rescale them.")
+    if kind == "poisson" and circuit.inputs.max_rate * circuit.step > MOST_A_STEP:
+        raise InputError(
+            f"simulate: max_rate = {circuit.inputs.max_rate:g} spikes/s is more than {MOST_A_STEP} spikes in a step of "
+            f"{circuit.step} s; lower it and raise the weights, or send a current."
+        )
     step = stimuli.attrs.get("time_step", circuit.step)
     if len(lead) == 2 and not np.isclose(step, circuit.step):
         raise InputError(f"simulate: the stimuli come every {step} s, {name} expects one every {circuit.step} s.")
@@ -295,10 +313,30 @@ def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
 
 
 def _poisson(circuit: Circuit, shown: Shown, stimulus: int, trial: int, seed: int) -> np.ndarray:
-    """Draw input spikes (time, unit) with probability rate x step."""
-    chance = np.clip(shown.values[stimulus] * circuit.inputs.max_rate * circuit.step, 0, 1)
-    draws = stream(seed, "input", shown.ids[stimulus], trial).random((shown.n_time, circuit.inputs.size))
-    return (draws < chance).astype(np.uint8)
+    """Draw the number of input spikes (time, unit) of every step: Poisson counts with the mean rate x step."""
+    mean = shown.values[stimulus] * circuit.inputs.max_rate * circuit.step
+    draw = stream(seed, "input", shown.ids[stimulus], trial)
+    return draw.poisson(mean, (shown.n_time, circuit.inputs.size)).astype(np.uint8)
+
+
+def _apart(circuit: Circuit, chunk: Chunk) -> tuple[Circuit, Chunk]:
+    """Return circuit and chunk with repeated input units, so that none sends two spikes in one step.
+
+    Their number is a power of two, so that compiled programs are found again.
+    """
+    most = 0 if chunk.spikes is None else int(chunk.spikes.max(initial=0))
+    if chunk.spikes is None or most < 2:
+        return circuit, chunk
+    n_units = 2 ** (most - 1).bit_length()
+    spikes = np.concatenate([chunk.spikes > k for k in range(n_units)], axis=-1).astype(np.uint8)
+    projections = tuple(
+        replace(q, weights=scipy.sparse.vstack([scipy.sparse.csr_array(q.weights)] * n_units))
+        if q.source == INPUT
+        else q
+        for q in circuit.projections
+    )
+    inputs = replace(circuit.inputs, size=n_units * circuit.inputs.size)
+    return replace(circuit, inputs=inputs, projections=projections), replace(chunk, spikes=spikes)
 
 
 def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, np.ndarray]:
@@ -312,6 +350,12 @@ def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, n
             brought = np.asarray(product).reshape(len(stimuli), -1, q.weights.shape[1])
             external[q.target] = external[q.target] + brought if q.target in external else brought
     return external
+
+
+def _ended(values: np.ndarray, n_time: int) -> np.ndarray:
+    """Return graded input (copy, time or 1, neuron) over `n_time` steps and, from then on, none."""
+    lasting = np.broadcast_to(values, (len(values), n_time, values.shape[-1]))
+    return np.concatenate([lasting, np.zeros_like(lasting[:, :1])], axis=1)
 
 
 def _in_worker(one: Any, start: int) -> Run:
