@@ -9,12 +9,14 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -290,9 +292,18 @@ def read_array(path: Path, name: str | None = None) -> xr.DataArray:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Read a ``.npz`` file of plain arrays; pickled objects are refused."""
-    with readable(path, "npz"), np.load(_existing(path), allow_pickle=False) as archive:
-        return {k: archive[k] for k in archive.files}
+    """Read a ``.npz`` file of plain arrays; pickled objects, and arrays larger than their file says, are refused."""
+    with readable(path, "npz"):
+        _check_expansion(_existing(path))
+        with np.load(path, allow_pickle=False) as archive:
+            return {k: archive[k] for k in archive.files}
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Read a ``.npy`` file of a plain array; pickled objects are refused."""
+    with readable(path, "npy"), _existing(path).open("rb") as file:
+        _check_header(path, path.name, file, path.stat().st_size)
+        return np.asarray(np.load(path, allow_pickle=False))
 
 
 def read_table(path: Path) -> Any:
@@ -312,6 +323,11 @@ def read_mat(path: Path) -> dict[str, Any]:
     import scipy.io
 
     with readable(path, "MATLAB"):
+        claimed = sum(8 * math.prod(shape) for _, shape, _ in scipy.io.whosmat(_existing(path)))
+        if claimed > MAX_BYTES:
+            raise StorageError(
+                f"{path}: its arrays claim {claimed / 2**30:.0f} GiB, more than is read at once (16 GiB)."
+            )
         content = scipy.io.loadmat(_existing(path), squeeze_me=True)
     return {k: v for k, v in content.items() if not k.startswith("__")}
 
@@ -463,6 +479,29 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def _check_expansion(path: Path) -> None:
+    """Refuse an archive of arrays that expands without bound, or whose arrays claim more than they hold."""
+    with zipfile.ZipFile(path) as archive:
+        total = sum(member.file_size for member in archive.infolist())
+        if total > MAX_BYTES:
+            raise StorageError(f"{path}: expands to {total / 2**30:.0f} GiB, more than is read at once (16 GiB).")
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                _check_header(path, member.filename, file, member.file_size)
+
+
+def _check_header(path: Path, name: str, file: Any, held: int) -> None:
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise StorageError(f"{path}: {name} is of npy version {version}; save plain arrays with names in ASCII.")
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise StorageError(f"{path}: {name} holds pickled objects, which can run code; save plain arrays.")
+    if math.prod(shape) * dtype.itemsize > held:
+        raise StorageError(f"{path}: {name} claims {math.prod(shape)} values and holds {held} bytes; it is damaged.")
+
+
 @contextlib.contextmanager
 def readable(path: Path, kind: str) -> Iterator[None]:
     """Turn whatever a reader of a public format raises into one line: truncated, or not such a file."""
@@ -516,7 +555,7 @@ def _check_hdf5(path: Path, soft_links: bool = False, any_size: bool = False) ->
                 raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
             item = group[name]
             if isinstance(item, h5py.Dataset):
-                if item.external:
+                if item.external or item.is_virtual:
                     raise StorageError(f"{path}: {name!r} keeps its data outside the file; such files are not opened.")
                 if item.nbytes > MAX_BYTES and not any_size:
                     raise StorageError(f"{path}: {name!r} claims {item.nbytes / 2**30:.0f} GiB.")

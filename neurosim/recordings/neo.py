@@ -9,33 +9,70 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.schema import InputError
+from neurosim.schema import InputError, suggest
+
+CODE_INSIDE = {"PickleIO": "is a pickle, which can run code", "ElphyIO": "is read by evaluating text of the file"}
 
 
-def load_neo(path: str | Path) -> Any:
+def load_neo(path: str | Path, *, reader: str | None = None) -> Any:
     """Read a recording of any format that Neo knows, as one Neo block; signals stay on disk where its reader allows.
 
     Parameters
     ----------
     path : file or folder of Spike2, Plexon, Blackrock, Intan, Open Ephys, Axon, ... (needs ``neurosim[neo]``). Formats
-        that hold Python pickles are refused.
+        that can run code when they are read (pickles, Elphy) are refused, whatever their name.
+    reader : class of ``neo.io`` that reads it, such as "PlexonIO"; by default the first that fits the ending and opens.
 
     Raises
     ------
-    StorageError : no such file, or one that Neo cannot read. InputError : Neo is not installed, or a pickle.
+    StorageError : no such file, one that Neo cannot read, or HDF5 that leads out of the file. InputError : Neo is not
+        installed, an unknown reader, or a format that can run code.
     """
     try:
-        from neo.io import get_io
+        from neo.io import list_candidate_ios
     except ImportError as error:
         raise InputError("load_neo needs Neo: pip install 'neurosim[neo]'.") from error
     path = Path(path)
-    if path.suffix in (".pkl", ".pickle"):
-        raise InputError(f"load_neo: {path.name} is a pickle, which can run code; save it in another format.")
     if not path.exists():
         raise storage.StorageError(f"{path}: no such file.")
     with storage.readable(path, "a format of Neo"):
-        reader = get_io(str(path))
-        return reader.read_block(lazy=True) if getattr(reader, "support_lazy", False) else reader.read_block()
+        fitting = list_candidate_ios(str(path)) if reader is None else [_reader(reader)]
+        safe = [r for r in fitting if r.__name__ not in CODE_INSIDE]
+        if not safe:
+            raise InputError(f"load_neo: {path.name} {CODE_INSIDE[fitting[0].__name__]}; save it in another format.")
+        _check_files(path)
+        found = _opened(path, safe)
+        return found.read_block(lazy=True) if getattr(found, "support_lazy", False) else found.read_block()
+
+
+def _reader(name: str) -> Any:
+    """Return a class of Neo by its name."""
+    from neo.io import iolist
+
+    known = {r.__name__: r for r in iolist}
+    if name not in known:
+        raise InputError(f"load_neo: no reader {name!r} in Neo.{suggest(name, known)}")
+    return known[name]
+
+
+def _opened(path: Path, readers: list[Any]) -> Any:
+    """Return the first reader that opens a file; the error of the last one where none does."""
+    for k, reader in enumerate(readers):
+        try:
+            return reader(str(path))
+        except Exception:
+            if k == len(readers) - 1:
+                raise
+    raise storage.StorageError(f"{path}: no reader of Neo fits.")
+
+
+def _check_files(path: Path) -> None:
+    """Refuse HDF5 files, alone or in a folder, that read from other files."""
+    import h5py
+
+    for file in [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file()):
+        if h5py.is_hdf5(file):
+            storage.check_hdf5(file, soft_links=True, any_size=True)
 
 
 def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neurosim import storage
+from neurosim.clock import bin_index
 from neurosim.recordings.registry import data_file, fetch
 from neurosim.recordings.sweeps import load_sweeps
 from neurosim.schema import as_rdm, as_responses, as_stimuli, as_sweeps
@@ -106,7 +107,7 @@ def read_rokem2006(name: str, _entry: dict[str, Any]) -> Content:
     ]
     counts = np.zeros((2, len(envelopes[0]), 1), dtype=np.uint8)
     for row, spikes in zip(counts, times, strict=True):
-        np.add.at(row[:, 0], np.minimum((spikes / step + 1e-6).astype(int), len(row) - 1), 1)
+        np.add.at(row[:, 0], np.minimum(bin_index(spikes, step), len(row) - 1), 1)
     stimuli = as_stimuli(np.stack(envelopes), dims=("stimulus", "time"), ids=ids, time_step=step)
     responses = as_responses(counts, stimuli=ids, coords={"unit": ["receptor"]}, quantity="spike_count", time_step=step)
     return {"stimuli": stimuli, "responses": {"receptor": responses}}

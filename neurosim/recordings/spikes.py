@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.clock import NARROWEST, bin_index, n_before, whole_number
 from neurosim.recordings.events import event_layout
 from neurosim.schema import InputError, as_responses
 
@@ -53,6 +54,11 @@ def load_spikes(path: str | Path) -> Any:
 
 def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> Any:
     """Return a table of spikes sorted by unit and time, or say what is wrong with it."""
+    if not hasattr(table, "columns"):
+        raise InputError(
+            f"{name}: a pandas DataFrame with the columns {', '.join(columns)} (times in s) asked, found "
+            f"{type(table).__name__}; one row a spike."
+        )
     missing = [c for c in columns if c not in table.columns]
     if missing:
         raise InputError(
@@ -81,7 +87,8 @@ def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_sp
     Parameters
     ----------
     table : pandas DataFrame with columns ``stimulus``, ``unit``, ``time`` (s from onset) and optionally ``trial``.
-    time_bin : width of the bins, s; one bin over everything when absent.
+    time_bin : width of the bins, s; one bin over everything when absent. An edge lies at 0 s, and a spike on an edge
+        belongs to the bin that starts there; before 0 s bins have negative times.
     name : what to call the table in errors.
 
     Returns
@@ -105,14 +112,16 @@ def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_sp
     stimuli, stimulus = np.unique(table["stimulus"].astype(str), return_inverse=True)
     units, unit = np.unique(table["unit"].astype(str), return_inverse=True)
     trials, trial = np.unique(table["trial"], return_inverse=True) if "trial" in table else (np.zeros(1), 0 * unit)
-    start = min(0.0, float(times.min()))
-    if time_bin is not None and not time_bin > 0:
-        raise InputError(f"{name}: a time_bin above 0 s asked, found {time_bin!r}.")
-    n_bins = 1 if time_bin is None else int((times.max() - start) // time_bin) + 1
+    bins = np.zeros(len(times), dtype=int)
+    if time_bin is not None:
+        if not NARROWEST <= time_bin < np.inf:
+            raise InputError(f"{name}: a time_bin of at least {NARROWEST:g} s asked, found {time_bin!r}.")
+        bins = bin_index(times, time_bin)
+    first = min(0, int(bins.min()))
+    n_bins = int(bins.max()) - first + 1
     _check_cells(name, len(stimuli), len(trials), n_bins, len(units))
-    bins = np.zeros(len(times), dtype=int) if time_bin is None else ((times - start) // time_bin).astype(int)
     counts = np.zeros((len(stimuli), len(trials), n_bins, len(units)))
-    np.add.at(counts, (stimulus, trial, bins, unit), 1)
+    np.add.at(counts, (stimulus, trial, bins - first, unit), 1)
     responses = as_responses(
         counts,
         dims=("stimulus", "trial", "time", "unit"),
@@ -125,7 +134,7 @@ def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_sp
     if "trial" not in table:
         drop["trial"] = 0
     found = responses.isel(drop, drop=True)
-    return found.assign_coords(time=found["time"].values + start) if "time" in found.dims and start < 0 else found
+    return found if time_bin is None else found.assign_coords(time=(first + np.arange(n_bins)) * time_bin)
 
 
 def align_spikes(
@@ -174,8 +183,8 @@ def align_spikes(
     trains = _by_unit(spikes)
     names = list(trains) if units is None else [str(u) for u in units.index]
     start, stop = (float(t) for t in window)
-    n_bins = 1 if time_bin is None else round((stop - start) / time_bin) if time_bin > 0 else 0
-    if not stop > start or n_bins < 1 or (time_bin is not None and not np.isclose(n_bins * time_bin, stop - start)):
+    n_bins = 1 if time_bin is None else whole_number(stop - start, time_bin)
+    if not stop > start or n_bins is None:
         raise InputError(f"align_spikes: a window of whole bins asked, found {window} s and time_bin = {time_bin} s.")
     if session is not None:
         lost = sum(int(((t < session[0]) | (t > session[1])).sum()) for t in trains.values())
@@ -191,7 +200,7 @@ def align_spikes(
     counts = np.zeros((n_stimuli, n_trials, n_bins, len(names)), dtype=np.float32)
     places = (layout.times[..., None] + edges).reshape(-1, n_bins + 1)
     for column, name in enumerate(names):
-        before = np.searchsorted(trains.get(name, np.empty(0)), places, side="left")
+        before = n_before(trains.get(name, np.empty(0)), places)
         counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
     labels = (
         {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neurosim.clock import whole_number
 from neurosim.schema import InputError, check_responses
 
 
@@ -44,8 +45,8 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
     step = responses.attrs.get("time_step")
     if "time" not in responses.dims or not step:
         raise InputError("rebin: the responses need a 'time' dim and a time_step in attrs.")
-    ratio = round(time_bin / step)
-    if ratio < 1 or not np.isclose(ratio * step, time_bin):
+    ratio = whole_number(time_bin, step)
+    if ratio is None:
         raise InputError(f"rebin: time_bin = {time_bin:g} s is not a multiple of the step {step:g} s.")
     coarse = responses.coarsen(time=ratio, boundary="trim")
     binned = coarse.sum() if responses.attrs.get("quantity") == "spike_count" else coarse.mean()

@@ -69,10 +69,7 @@ def load_stimuli(
 def _from_numpy(path: Path) -> tuple[np.ndarray, list[str] | None, dict[str, Any]]:
     """Return the array of a .npy or .npz file, the ids and the labels it has."""
     if path.suffix.lower() == ".npy":
-        if not path.is_file():
-            raise storage.StorageError(f"{path}: no such file.")
-        with storage.readable(path, "npy"):
-            return np.load(path, allow_pickle=False), None, {}
+        return storage.read_npy(path), None, {}
     content = storage.read_npz(path)
     if len(content) > 1 and "stimuli" not in content:
         raise InputError(f"load_stimuli: {path.name} holds {', '.join(content)}; call the array 'stimuli'.")
