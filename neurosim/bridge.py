@@ -15,6 +15,7 @@ from neurosim.biophysics.circuit import Circuit, InputKind
 from neurosim.biophysics.exchange import Integration, circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.simulation import Engine, simulate
 from neurosim.networks import exchange
+from neurosim.networks.chains import is_neuron, spiking_layers
 from neurosim.networks.recording import layer_label, record_neurons
 from neurosim.networks.stepwise import OverTime, is_stepwise
 from neurosim.schema import InputError
@@ -47,7 +48,8 @@ def to_circuit(
     inputs : what is shown, "spikes" (default) or "current"; known for our networks.
     duration : how long stimuli without a ``time`` dim are shown, s.
     input_shape : shape of the input of one step, where the first layer does not tell.
-    example : input (time, batch, ...) with which the order of the layers of a module of your own is found out.
+    example : input (time, batch, ...) of a module with a ``forward`` of its own, for which it is needed: each of its
+        layers must get exactly what the layer before it sends.
     integration : how plain NIR neurons become steps, "euler" or "exact".
 
     Returns
@@ -67,12 +69,20 @@ def to_circuit(
     """
     if isinstance(network, nir.NIRGraph):
         graph = network
+    elif not _is_module(network):
+        raise InputError(
+            f"to_circuit: a spiking network (torch.nn.Module) or a NIR graph asked, found {type(network).__name__}."
+        )
     else:
         graph = exchange.to_nir(
             network, input_shape=input_shape, dt=dt or 1e-3, inputs=inputs or "spikes", example=example
         )
         dt = None
     return circuit_from_nir(graph, name=name, dt=dt, integration=integration, inputs=inputs, duration=duration)
+
+
+def _is_module(network: object) -> bool:
+    return hasattr(network, "named_modules") and hasattr(network, "forward")
 
 
 def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
@@ -132,7 +142,7 @@ def verify_translation(
     >>> verify_translation(net, to_circuit(net), spikes).n_differing.values
     array([0])
     """
-    modules = [n for n, m in exchange.spiking_layers(network, example) if exchange.is_neuron(m)]
+    modules = [n for n, m in spiking_layers(network, example) if is_neuron(m)]
     labels = [layer_label(n) for n in modules]
     runnable, prefix = network, ""
     if is_stepwise(network):

@@ -46,6 +46,17 @@ def n_before(sorted_times: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.searchsorted(sorted_times, np.asarray(edges) - TOLERANCE, side="left")
 
 
+def is_fine(times: npt.ArrayLike) -> bool:
+    """Whether times are held finely enough to be told from their neighbours on a clock: not as 32-bit numbers of s.
+
+    >>> is_fine(np.float32([0.5, 1.0])), is_fine([0.5, 1.0]), is_fine([1.7e9])
+    (False, True, False)
+    """
+    held = np.asarray(times)
+    held = held[np.isfinite(held)] if held.dtype.kind == "f" else held
+    return held.dtype.kind != "f" or not held.size or float(np.spacing(np.abs(held).max())) <= TOLERANCE
+
+
 def whole_number(duration: float, width: float) -> int | None:
     """Return how many bins of `width` fill `duration`, or None when they do not fill it exactly (0.1 % of a bin).
 

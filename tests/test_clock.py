@@ -5,8 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from neurosim.clock import bin_index, n_before, whole_number
+from neurosim.recordings.events import align_series
 from neurosim.recordings.spikes import align_spikes, bin_spikes
 from neurosim.responses.averages import rebin
 from neurosim.schema import InputError, as_responses
@@ -86,3 +88,22 @@ def test_rebinning_asks_for_whole_steps_also_when_steps_are_small():
     with pytest.raises(InputError, match="not a multiple"):
         rebin(responses, 1.5e-8)
     assert rebin(responses, 2e-8).sizes["time"] == 4
+
+
+@pytest.mark.parametrize("times", [np.arange(1000, dtype=np.float32) / np.float32(1000), 1.7e9 + np.arange(3) / 1000])
+def test_times_coarser_than_a_clock_are_refused(times):
+    table = pd.DataFrame({"stimulus": "a", "unit": "u", "time": times})
+    with pytest.raises(InputError, match="coarser than the clock"):
+        bin_spikes(table, time_bin=0.001)
+    events = pd.DataFrame({"start_time": [0.1], "stimulus": ["s"]})
+    for spikes in (table, {"u": times}):
+        with pytest.raises(InputError, match="coarser than the clock"):
+            align_spikes(spikes, events, window=(0, 0.1))
+
+
+def test_series_are_cut_in_whole_samples():
+    ramp = xr.DataArray(np.arange(100.0), dims="time", coords={"time": np.arange(100) * 0.001})
+    events = pd.DataFrame({"start_time": [0.01], "stimulus": ["s"]})
+    assert align_series(ramp, events, window=(0, 0.01)).sizes["time"] == 10
+    with pytest.raises(InputError, match="window of whole samples"):
+        align_series(ramp, events, window=(0, 0.0105))

@@ -10,7 +10,8 @@ import torch
 from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
-from neurosim.networks.exchange import is_neuron, record_of, spiking_layers
+from neurosim.networks.chains import is_neuron, spiking_layers
+from neurosim.networks.exchange import record_of
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime

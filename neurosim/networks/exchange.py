@@ -6,7 +6,6 @@ Brian2 is exact. Ours and snnTorch's neurons are known; whatever cannot be repre
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +15,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from neurosim.networks.chains import SKIPPED, is_neuron, spiking_layers
 from neurosim.networks.recording import layer_label
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import (
@@ -27,7 +27,6 @@ from neurosim.parameters import (
 )
 from neurosim.schema import InputError
 
-SKIPPED = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 Shape = tuple[int, ...]
 
 
@@ -51,8 +50,8 @@ def to_nir(
         first layer is ``Linear``.
     dt : duration of one step of snnTorch neurons, which have none of their own, s.
     inputs : what the network is shown: "spikes" or "current"; known for our networks.
-    example : an input (time, batch, ...) of a module with a ``forward`` of its own; its layers are then taken in the
-        order in which they are called, else in the order in which they were defined.
+    example : an input (time, batch, ...) of a module with a ``forward`` of its own, for which it is needed: the layers
+        are followed on random numbers of its shape, and whatever is no chain is refused by name.
     keep_reset : keep resets, which NIR does not hold, in the metadata of neurons; otherwise they are refused.
 
     Raises
@@ -86,43 +85,6 @@ def to_nir(
     if hasattr(network, "n_steps"):
         about["duration"] = float(network.n_steps) * float(network.time_step)  # type: ignore[arg-type]
     return _Builder(tuple(shape), dt, about).graph(layers)
-
-
-def spiking_layers(network: nn.Module, example: torch.Tensor | None = None) -> list[tuple[str, nn.Module]]:
-    """Return (name, module) of the layers of a spiking network in the order in which the signal reaches them."""
-    if hasattr(network, "chain"):
-        return network.chain()  # type: ignore[operator]
-    inside = [m for m in network.modules() if isinstance(m, snn.RLeaky | SpikingLayer)]
-    hidden = {id(part) for neuron in inside for part in neuron.modules() if part is not neuron}
-    leaves = [
-        (n, m)
-        for n, m in network.named_modules()
-        if n and id(m) not in hidden and (not list(m.children()) or isinstance(m, snn.RLeaky | SpikingLayer))
-    ]
-    if example is None:
-        return leaves
-    called: list[tuple[str, nn.Module]] = []
-
-    def note(name: str, module: nn.Module) -> Callable[..., None]:
-        def hook(*_: object) -> None:
-            if all(module is not m for _, m in called):
-                called.append((name, module))
-
-        return hook
-
-    handles = [m.register_forward_hook(note(n, m)) for n, m in leaves]
-    try:
-        with torch.no_grad():
-            network(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return called
-
-
-def is_neuron(module: nn.Module) -> bool:
-    """Whether a module is a spiking neuron, ours or snnTorch's."""
-    return isinstance(module, SpikingLayer | snn.SpikingNeuron)
 
 
 class _Builder:

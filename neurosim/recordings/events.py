@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.clock import whole_number
 from neurosim.schema import InputError, as_responses, suggest
 
 
@@ -113,9 +114,11 @@ def align_series(
     step = float(clock[-1] - clock[0]) / (len(clock) - 1)
     if not step > 0 or not np.allclose(np.diff(clock), step, rtol=1e-3, atol=1e-3 * step):
         raise InputError("align_series: the samples are not evenly spaced in time; interpolate the series first.")
-    n = round((window[1] - window[0]) / step)
-    if n < 1:
-        raise InputError(f"align_series: the window {window} s holds no sample; one comes every {step:g} s.")
+    n = whole_number(window[1] - window[0], step)
+    if n is None:
+        raise InputError(
+            f"align_series: a window of whole samples asked, found {window} s; one comes every {step:g} s."
+        )
     layout = event_layout(
         events, align_to, by, window, (float(clock[0]), float(clock[-1]) + step), balance, "align_series"
     )

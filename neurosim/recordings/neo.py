@@ -33,6 +33,8 @@ def load_neo(path: str | Path, *, reader: str | None = None) -> Any:
     except ImportError as error:
         raise InputError("load_neo needs Neo: pip install 'neurosim[neo]'.") from error
     path = Path(path)
+    if path.suffix.lower() in (".pkl", ".pickle"):
+        raise InputError(f"load_neo: {path.name} {CODE_INSIDE['PickleIO']}; save it in another format.")
     if not path.exists():
         raise storage.StorageError(f"{path}: no such file.")
     with storage.readable(path, "a format of Neo"):
@@ -70,6 +72,10 @@ def _check_files(path: Path) -> None:
     """Refuse HDF5 files, alone or in a folder, that read from other files."""
     import h5py
 
+    if path.is_file() and path.stat().st_size == 0:
+        raise storage.StorageError(f"{path}: the file is empty.")
+    if path.is_dir():
+        storage.check_links(path)
     for file in [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file()):
         if h5py.is_hdf5(file):
             storage.check_hdf5(file, soft_links=True, any_size=True)

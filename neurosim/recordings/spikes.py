@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.clock import NARROWEST, bin_index, n_before, whole_number
+from neurosim.clock import NARROWEST, bin_index, is_fine, n_before, whole_number
 from neurosim.recordings.events import event_layout
 from neurosim.schema import InputError, as_responses
 
@@ -78,6 +78,7 @@ def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS
         raise InputError(
             f"{name}: {int((~np.isfinite(times)).sum())} spike times are NaN or infinite; drop those rows."
         )
+    _check_fine(table["time"].to_numpy(), name)
     return table.assign(time=times).sort_values(["unit", "time"], kind="stable", ignore_index=True)
 
 
@@ -184,7 +185,7 @@ def align_spikes(
     names = list(trains) if units is None else [str(u) for u in units.index]
     start, stop = (float(t) for t in window)
     n_bins = 1 if time_bin is None else whole_number(stop - start, time_bin)
-    if not stop > start or n_bins is None:
+    if not stop > start or n_bins is None or (time_bin is not None and time_bin < NARROWEST):
         raise InputError(f"align_spikes: a window of whole bins asked, found {window} s and time_bin = {time_bin} s.")
     if session is not None:
         lost = sum(int(((t < session[0]) | (t > session[1])).sum()) for t in trains.values())
@@ -220,6 +221,8 @@ def align_spikes(
 
 def _by_unit(spikes: Any) -> dict[str, np.ndarray]:
     if isinstance(spikes, Mapping):
+        for times in spikes.values():
+            _check_fine(np.asarray(times), "align_spikes")
         trains = {str(k): np.asarray(v, dtype=float) for k, v in spikes.items()}
         bad = [k for k, v in trains.items() if v.ndim != 1 or not np.isfinite(v).all()]
         if bad or not trains:
@@ -229,6 +232,14 @@ def _by_unit(spikes: Any) -> dict[str, np.ndarray]:
         return {k: np.sort(v) for k, v in trains.items()}
     table = check_spikes(spikes, "align_spikes")
     return {str(k): v["time"].to_numpy() for k, v in table.groupby("unit", sort=True)}
+
+
+def _check_fine(times: np.ndarray, name: str) -> None:
+    if not is_fine(times):
+        raise InputError(
+            f"{name}: spike times of {float(np.nanmax(np.abs(times))):g} s held as {times.dtype} are coarser than the "
+            "clock of a recording; pass them in s from the start of the session, in float64 from the source."
+        )
 
 
 def _plain(values: Any) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Files from outside are hostile: no code runs, no other file is read, nothing expands without bound."""
 
+import gzip
 import io
 import os
 import pickle
@@ -8,6 +9,8 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+import scipy.io
+import xarray as xr
 
 from neurosim import storage
 from neurosim.recordings.neo import load_neo
@@ -86,7 +89,7 @@ def test_objects_in_arrays_are_refused(tmp_path):
     np.save(tmp_path / "o.npy", np.array([Trap(str(tmp_path / "sprung"))], dtype=object), allow_pickle=True)
     np.savez(tmp_path / "o.npz", a=np.array([Trap(str(tmp_path / "other"))], dtype=object))
     for read, name in ((storage.read_npy, "o.npy"), (storage.read_npz, "o.npz")):
-        with pytest.raises(storage.StorageError, match="pickled objects"):
+        with pytest.raises(storage.StorageError, match="allow_pickle"):
             read(tmp_path / name)
     assert not (tmp_path / "sprung").exists()
 
@@ -96,3 +99,39 @@ def test_plain_arrays_come_back(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.array(3.5), b=np.array(["x", "y"]))
     assert storage.read_npy(tmp_path / "a.npy").tolist() == [[0, 1, 2], [3, 4, 5]]
     assert {k: v.tolist() for k, v in storage.read_npz(tmp_path / "a.npz").items()} == {"a": 3.5, "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize("held", ["array", "struct"])
+def test_matlab_files_do_not_expand_without_bound(tmp_path, monkeypatch, held):
+    path, zeros = tmp_path / "bomb.mat", np.zeros((1000, 1000))
+    scipy.io.savemat(path, {"a": zeros if held == "array" else {"inner": zeros}}, do_compression=True)
+    assert path.stat().st_size < 10**5
+    assert storage.read_mat(path)
+    monkeypatch.setattr(storage, "MAX_BYTES", 10**6)
+    with pytest.raises(storage.StorageError, match="expands to more"):
+        storage.read_mat(path)
+
+
+def test_tables_are_not_unpacked(tmp_path):
+    with gzip.open(tmp_path / "t.csv.gz", "wt") as file:
+        file.write("unit,time\n" + "u,0.5\n" * 1000)
+    with pytest.raises(storage.StorageError, match="cannot be read as CSV"):
+        storage.read_table(tmp_path / "t.csv.gz")
+
+
+def test_zarr_folders_read_no_other_file_and_run_no_pickle(tmp_path):
+    xr.Dataset({"a": ("x", np.arange(3.0))}).to_zarr(tmp_path / "s.zarr")
+    assert storage.open_dataset(tmp_path / "s.zarr").a.values.tolist() == [0, 1, 2]
+    (tmp_path / "secret").write_bytes(bytes(24))
+    (tmp_path / "s.zarr" / "a" / "stray").symlink_to(tmp_path / "secret")
+    with pytest.raises(storage.StorageError, match="'stray' links to another place"):
+        storage.open_dataset(tmp_path / "s.zarr")
+    with pytest.raises(storage.StorageError, match="'stray' links to another place"):
+        load_neo(tmp_path / "s.zarr", reader="OpenEphysBinaryIO")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.abf", "a.plx"])
+def test_empty_files_are_no_recordings(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(storage.StorageError, match="the file is empty"):
+        load_neo(tmp_path / name)
