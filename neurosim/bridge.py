@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit, InputKind
-from neurosim.biophysics.exchange import Integration, circuit_from_nir, circuit_to_nir
+from neurosim.biophysics.exchange import IfInput, Integration, circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.simulation import Engine, simulate
 from neurosim.networks import exchange
 from neurosim.networks.chains import is_neuron, spiking_layers
@@ -36,6 +36,7 @@ def to_circuit(
     input_shape: tuple[int, ...] | None = None,
     example: Tensor | None = None,
     integration: Integration = "euler",
+    if_input: IfInput | None = None,
 ) -> Circuit:
     """Translate a trained spiking network, or any NIR graph, into a circuit that spikes identically.
 
@@ -51,6 +52,7 @@ def to_circuit(
     example : input (time, batch, ...) of a module with a ``forward`` of its own, for which it is needed: each of its
         layers must get exactly what the layer before it sends.
     integration : how plain NIR neurons become steps, "euler" or "exact".
+    if_input : what reaches plain IF neurons of NIR, "charge" a step or a "current"; asked by a warning.
 
     Returns
     -------
@@ -78,7 +80,9 @@ def to_circuit(
             network, input_shape=input_shape, dt=dt or 1e-3, inputs=inputs or "spikes", example=example
         )
         dt = None
-    return circuit_from_nir(graph, name=name, dt=dt, integration=integration, inputs=inputs, duration=duration)
+    return circuit_from_nir(
+        graph, name=name, dt=dt, integration=integration, inputs=inputs, duration=duration, if_input=if_input
+    )
 
 
 def _is_module(network: object) -> bool:

@@ -6,10 +6,11 @@ each path is multiplied out to one sparse matrix. What NIR cannot hold (step, re
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import nir
 import numpy as np
@@ -29,6 +30,7 @@ from neurosim.parameters import (
 from neurosim.schema import InputError
 
 Integration = Literal["euler", "exact"]
+IfInput = Literal["charge", "current"]
 NEURON_NODES = (nir.LIF, nir.IF, nir.CubaLIF)
 
 
@@ -73,6 +75,7 @@ def circuit_from_nir(
     integration: Integration = "euler",
     inputs: InputKind | None = None,
     duration: float | None = None,
+    if_input: IfInput | None = None,
 ) -> Circuit:
     """Translate a NIR graph into a circuit of discrete neurons.
 
@@ -80,12 +83,13 @@ def circuit_from_nir(
     ----------
     graph : layers of LIF, IF or CubaLIF neurons, any linear nodes between them, recurrent connections, subgraphs.
     name : name of the circuit.
-    dt : step, s; by default what the graph's metadata say, else 1e-4 s. IF neurons have no time constant: their input
-        is taken as charge a step, ``v += r I``.
+    dt : step, s; by default what the graph's metadata say, else 1e-4 s.
     integration : how the differential equations of plain NIR nodes become steps: "euler" (forward, as most simulators
         do) or "exact" (for input that is constant within a step; a LIF neuron then resets at the moment of crossing).
     inputs : kind of input; by default what the metadata say, else "spikes".
     duration : how long stimuli without a ``time`` dim are shown, s.
+    if_input : what reaches an IF neuron, which has no time constant: "charge" a step, ``v += r I``, as event-driven
+        tools do, or "current", ``v += r I dt``, as NIR's equation says; charge, with a warning, where nobody says.
 
     Raises
     ------
@@ -107,8 +111,8 @@ def circuit_from_nir(
         raise InputError(f"to_circuit: a dt of 0 to 1 s asked, found {step!r}.")
     populations, projections = [], []
     for label in neurons:
-        node, size = nodes[label], int(np.prod(shapes[label]))
-        record, varying, scale, shift = _discrete(label, node, step, integration, size)
+        size = int(np.prod(shapes[label]))
+        record, varying, scale, shift = _discrete(label, nodes[label], step, integration, if_input, shapes[label])
         drive = np.array(shift)
         for path in _paths(label, nodes, before, shapes, neurons, entry):
             drive = drive + scale * path.bias
@@ -198,21 +202,23 @@ def _node_of(population: Population, about: Mapping[str, Any]) -> nir.NIRNode:
 
 
 def _discrete(
-    label: str, node: Any, step: float, integration: Integration, size: int
+    label: str, node: Any, step: float, integration: Integration, if_input: IfInput | None, shape: tuple[int, ...]
 ) -> tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Return (record, varying numbers, factor of all input, constant input) of a neuron node."""
     kept = from_metadata(node.metadata)
     if kept is not None:
-        return _recorded(label, node, kept, size)
-    threshold, v_reset = spread(node.v_threshold, size), spread(_or_zero(node.v_reset), size)
-    r = spread(node.r, size)
+        return _recorded(label, node, kept, shape)
+    size = int(np.prod(shape))
+    threshold, v_reset = spread(label, node.v_threshold, shape), spread(label, _or_zero(node.v_reset), shape)
+    r = spread(label, node.r, shape)
     if isinstance(node, nir.IF):
+        r = r * _if_gain(label, if_input, step)
         common = {"threshold": float(threshold[0]), "v_reset": float(v_reset[0])}
         record: DiscreteParameters = DiscreteLIFParameters(np.inf, step, reset="immediate", **common)  # type: ignore[arg-type]
         return record, _varying({"threshold": threshold, "v_reset": v_reset}, record), r, np.zeros(size)
-    tau = spread(node.tau if isinstance(node, nir.LIF) else node.tau_mem, size)
+    tau = spread(label, node.tau if isinstance(node, nir.LIF) else node.tau_mem, shape)
     _check_positive(label, "tau", tau, step)
-    beta, leak = _step_of(tau, step, integration), spread(node.v_leak, size)
+    beta, leak = _step_of(tau, step, integration), spread(label, node.v_leak, shape)
     gain = 1 - beta
     numbers = {"beta": beta, "threshold": threshold, "v_reset": v_reset}
     common = {"threshold": float(threshold[0]), "v_reset": float(v_reset[0])}
@@ -220,18 +226,35 @@ def _discrete(
         reset = "interpolated" if integration == "exact" else "immediate"
         record = DiscreteLIFParameters(float(tau[0]), step, reset=reset, **common)  # type: ignore[arg-type]
         return record, _varying(numbers, record), gain * r, gain * leak
-    tau_syn = spread(node.tau_syn, size)
+    tau_syn = spread(label, node.tau_syn, shape)
     _check_positive(label, "tau_syn", tau_syn, step)
     alpha = _step_of(tau_syn, step, integration)
     if leak.any():
         raise InputError(f"to_circuit: node {label!r} (CubaLIF) has a v_leak other than 0, which is not represented.")
     record = DiscreteSynapticParameters(float(tau_syn[0]), float(tau[0]), step, reset="immediate", **common)
     numbers |= {"alpha": alpha, "input_scale": gain * r}
-    return record, _varying(numbers, record, input_scale=1.0), (1 - alpha) * spread(node.w_in, size), np.zeros(size)
+    return (
+        record,
+        _varying(numbers, record, input_scale=1.0),
+        (1 - alpha) * spread(label, node.w_in, shape),
+        np.zeros(size),
+    )
+
+
+def _if_gain(label: str, if_input: IfInput | None, step: float) -> float:
+    if if_input is None:
+        warnings.warn(
+            f"to_circuit: node {label!r} (IF) does not say whether its input is charge a step or a current; charge is "
+            "taken, pass if_input='charge' or 'current'.",
+            stacklevel=2,
+        )
+    elif if_input not in get_args(IfInput):
+        raise InputError(f"to_circuit: if_input is 'charge' or 'current', found {if_input!r}.")
+    return step if if_input == "current" else 1.0
 
 
 def _recorded(
-    label: str, node: Any, kept: Mapping[str, Any], size: int
+    label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, ...]
 ) -> tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Return what the metadata of a node say, which is exact; numbers that vary stand in the node itself."""
     fields = ("tau_syn", "tau_mem", "dt", "threshold", "reset", "v_reset")
@@ -240,11 +263,12 @@ def _recorded(
     varying = {}
     for key in kept.get("varying", ()):
         if key in ("threshold", "v_reset"):
-            varying[key] = spread(getattr(node, "v_threshold" if key == "threshold" else "v_reset"), size)
+            varying[key] = spread(label, getattr(node, "v_threshold" if key == "threshold" else "v_reset"), shape)
         elif key in kept.get("exact", {}):
-            varying[key] = spread(kept["exact"][key], size)
+            varying[key] = spread(label, kept["exact"][key], shape)
         else:
             raise InputError(f"to_circuit: node {label!r} says that {key!r} varies, but does not hold it.")
+    size = int(np.prod(shape))
     return record, varying, np.ones(size), np.zeros(size)
 
 
@@ -317,23 +341,31 @@ def _only(nodes: Mapping[str, Any], kind: type) -> str:
 
 
 def _in_order(nodes: Mapping[str, Any], edges: list[tuple[str, str]]) -> list[str]:
-    """Return the neuron nodes in the order in which the input reaches them."""
-    following: dict[str, list[str]] = {}
-    for a, b in edges:
-        following.setdefault(a, []).append(b)
-    level, frontier, seen = [], [_only(nodes, nir.Input)], set()
-    while frontier:
-        label = frontier.pop(0)
-        if label in seen:
-            continue
-        seen.add(label)
-        if isinstance(nodes[label], NEURON_NODES):
-            level.append(label)
-        frontier += following.get(label, [])
+    """Return the neuron nodes in topological order from the input; edges that close a cycle do not count.
+
+    The order is that of the nodes where the graph leaves it open, never that of the edges.
+    """
+    rank = {label: i for i, label in enumerate(nodes)}
+    following: dict[str, list[str]] = {label: [] for label in nodes}
+    for a, b in dict.fromkeys(edges):
+        following[a].append(b)
+    entry = _only(nodes, nir.Input)
+    finished: list[str] = []
+    seen = {entry}
+    pending = [(entry, iter(sorted(following[entry], key=rank.__getitem__, reverse=True)))]
+    while pending:
+        label, others = pending[-1]
+        fresh = next((o for o in others if o not in seen), None)
+        if fresh is None:
+            finished.append(label)
+            pending.pop()
+        else:
+            seen.add(fresh)
+            pending.append((fresh, iter(sorted(following[fresh], key=rank.__getitem__, reverse=True))))
     missing = [n for n, node in nodes.items() if isinstance(node, NEURON_NODES) and n not in seen]
     if missing:
         raise InputError(f"to_circuit: node {missing[0]!r} is never reached by the input.")
-    return level
+    return [label for label in reversed(finished) if isinstance(nodes[label], NEURON_NODES)]
 
 
 def _paths(
@@ -354,8 +386,10 @@ def _paths_through(
     if label in seen:
         raise InputError(f"to_circuit: node {label!r} lies on a cycle without neurons, which is not represented.")
     node = nodes[label]
-    starts = [start for start in before.get(label, []) if start in shapes]
-    for start in starts:
+    is_first = True
+    for start in before.get(label, []):
+        if start not in shapes:
+            continue
         for path in _paths_through(start, (*seen, label), nodes, before, shapes, neurons, entry):
             matrix, bias = operator_of(label, node, shapes[start])
             if matrix.shape[1] != len(path.bias):
@@ -363,8 +397,8 @@ def _paths_through(
                     f"to_circuit: node {label!r} takes {matrix.shape[1]} values, {start!r} gives {len(path.bias)}."
                 )
             delay = float(np.asarray(node.delay).ravel()[0]) if isinstance(node, nir.Delay) else 0.0
-            first = bias if start == starts[0] else np.zeros(len(bias))
-            yield replace(path, matrix=matrix @ path.matrix, bias=matrix @ path.bias + first, delay=path.delay + delay)
+            own, is_first = bias if is_first else np.zeros(len(bias)), False
+            yield replace(path, matrix=matrix @ path.matrix, bias=matrix @ path.bias + own, delay=path.delay + delay)
 
 
 def _output_shapes(nodes: Mapping[str, Any], before: Mapping[str, list[str]], entry: str) -> dict[str, tuple[int, ...]]:

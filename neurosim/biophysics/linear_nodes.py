@@ -34,7 +34,7 @@ def operator_of(label: str, node: Any, shape: tuple[int, ...]) -> tuple[Any, np.
         weight = np.asarray(node.weight, dtype=float)
         return scipy.sparse.csr_array(weight), np.asarray(getattr(node, "bias", np.zeros(len(weight))), dtype=float)
     if isinstance(node, nir.Scale):
-        return scipy.sparse.diags_array(spread(node.scale, n), format="csr"), np.zeros(n)
+        return scipy.sparse.diags_array(spread(label, node.scale, shape), format="csr"), np.zeros(n)
     if isinstance(node, nir.Delay):
         if len(np.unique(np.asarray(node.delay))) > 1:
             raise InputError(f"to_circuit: node {label!r} has delays that differ; one a projection is represented.")
@@ -52,7 +52,7 @@ class _Window:
     bias: np.ndarray
     shape: tuple[int, ...]
     stride: tuple[int, ...]
-    padding: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
     groups: int
 
@@ -60,7 +60,7 @@ class _Window:
     def sides_after(self) -> tuple[int, ...]:
         kernel = self.weight.shape[2:]
         return tuple(
-            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            (n + sum(p) - d * (k - 1) - 1) // s + 1
             for n, p, d, k, s in zip(self.shape[1:], self.padding, self.dilation, kernel, self.stride, strict=True)
         )
 
@@ -76,7 +76,7 @@ class _Window:
         places = np.indices(after).reshape(len(after), -1)
         flat_after = np.arange(places.shape[1])
         for offset in np.ndindex(*self.weight.shape[2:]):
-            at = [p * s - pad + o * d for p, s, pad, o, d in
+            at = [p * s - pad[0] + o * d for p, s, pad, o, d in
                   zip(places, self.stride, self.padding, offset, self.dilation, strict=True)]  # fmt: skip
             inside = np.all([(a >= 0) & (a < n) for a, n in zip(at, self.shape[1:], strict=True)], axis=0)
             flat_before = np.ravel_multi_index([a[inside] for a in at], self.shape[1:])
@@ -104,19 +104,31 @@ def _window(label: str, node: Any, shape: tuple[int, ...]) -> _Window:
         share = 1.0 if isinstance(node, nir.SumPool2d) else 1 / np.prod(kernel)
         stride = _pair(node.stride, 2)
         weight = np.full((shape[0], 1, *kernel), share)
-        return _Window(weight, np.zeros(shape[0]), shape, stride, _pair(node.padding, 2), (1, 1), shape[0])
+        return _Window(weight, np.zeros(shape[0]), shape, stride, _both(_pair(node.padding, 2)), (1, 1), shape[0])
     weight = np.asarray(node.weight, dtype=float)
     groups = int(node.groups)
     if weight.shape[1] * groups != shape[0]:
         raise InputError(f"to_circuit: node {label!r} takes {weight.shape[1] * groups} channels, {shape[0]} arrive.")
     dilation, stride = _pair(node.dilation, n_dims), _pair(node.stride, n_dims)
-    if isinstance(node.padding, str):
-        same = tuple(d * (k - 1) // 2 for d, k in zip(dilation, weight.shape[2:], strict=True))
-        padding = same if node.padding == "same" else (0,) * n_dims
-    else:
-        padding = _pair(node.padding, n_dims)
+    padding = _padding(label, node.padding, weight.shape[2:], dilation, stride)
     bias = np.zeros(len(weight)) if node.bias is None else np.asarray(node.bias, dtype=float).ravel()
     return _Window(weight, bias, shape, stride, padding, dilation, groups)
+
+
+def _padding(
+    label: str, asked: Any, kernel: tuple[int, ...], dilation: tuple[int, ...], stride: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Return the zeros before and after each dim; "same" puts the odd one of an even kernel after, as torch does."""
+    if not isinstance(asked, str):
+        return _both(_pair(asked, len(kernel)))
+    if asked not in ("same", "valid") or (asked == "same" and set(stride) != {1}):
+        raise InputError(f"to_circuit: node {label!r} has padding {asked!r} with stride {stride}, which is not known.")
+    whole = [d * (k - 1) if asked == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
+    return tuple((w // 2, w - w // 2) for w in whole)
+
+
+def _both(padding: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple((p, p) for p in padding)
 
 
 def _pair(value: Any, n: int) -> tuple[int, ...]:
@@ -124,11 +136,13 @@ def _pair(value: Any, n: int) -> tuple[int, ...]:
     return tuple(flat * n) if len(flat) == 1 else tuple(flat)
 
 
-def spread(value: Any, size: int) -> np.ndarray:
-    """Return a number a neuron: one for all, one a channel, or one each."""
-    flat = np.asarray(value, dtype=float).ravel()
+def spread(label: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a number a neuron of a node of `shape`: one for all, one each, or one a channel, which comes first."""
+    flat, size = np.asarray(value, dtype=float).ravel(), int(np.prod(shape))
     if len(flat) in (1, size):
         return np.broadcast_to(flat, (size,)).copy()
-    if size % len(flat) == 0:
+    if len(shape) > 1 and len(flat) == shape[0]:
         return np.repeat(flat, size // len(flat))
-    raise InputError(f"to_circuit: {len(flat)} numbers cannot be given to {size} neurons.")
+    raise InputError(
+        f"to_circuit: node {label!r}: {len(flat)} numbers cannot be given to {size} neurons of shape {shape}."
+    )

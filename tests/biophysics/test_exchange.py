@@ -225,3 +225,94 @@ def test_what_nir_cannot_hold_is_refused():
         circuit_to_nir(climb(circuit, "continuous"))
     again = circuit_from_nir(circuit_to_nir(circuit))
     assert again.populations[0].parameters == population.parameters
+
+
+def weights_of(circuit, source, target):
+    found = [q.weights for q in circuit.projections if (q.source, q.target) == (source, target)]
+    return sum(w if isinstance(w, np.ndarray) else w.toarray() for w in found).T
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_populations_stand_in_topological_order_whatever_the_order_of_edges(seed):
+    """Two paths of different length meet in ``last``: it comes after both."""
+    rng = np.random.default_rng(seed)
+    names = ["a", "b", "c", "last"]
+    nodes = {n: lif(4) for n in rng.permutation(names)}
+    pairs = [("input", "a"), ("a", "last"), ("a", "b"), ("b", "c"), ("c", "last"), ("last", "a")]
+    edges = []
+    for i, (x, y) in enumerate(pairs):
+        nodes[f"w{i}"] = nir.Linear(np.eye(4) * (i + 1))
+        edges += [(x, f"w{i}"), (f"w{i}", y)]
+    edges = [edges[i] for i in rng.permutation(len(edges))] + [("last", "output")]
+    circuit = circuit_from_nir(graph(nodes, edges))
+    assert [p.name for p in circuit.populations] == names
+    for i, (x, y) in enumerate(pairs):
+        gain = 1 - (1 - circuit.step / 5e-3)
+        np.testing.assert_allclose(weights_of(circuit, x, y), np.eye(4) * (i + 1) * gain, rtol=1e-12)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_bias_of_a_node_counts_once_however_many_paths_reach_it(turned):
+    """``sum`` adds three paths and its own bias; its value is evaluated by hand for every input."""
+    rng = np.random.default_rng(0)
+    w = {k: rng.normal(size=(4, 4)) for k in ("one", "two", "three", "sum")}
+    b = {k: rng.normal(size=4) for k in w}
+    nodes = {k: nir.Affine(w[k], b[k]) for k in w} | {"n": lif(4)}
+    edges = [("input", "one"), ("one", "two"), ("one", "three"), ("one", "sum"), ("two", "sum"), ("three", "sum")]
+    edges = (edges[::-1] if turned else edges) + [("sum", "n"), ("n", "output")]
+    circuit = circuit_from_nir(graph(nodes, edges))
+    x = rng.normal(size=4)
+    one = w["one"] @ x + b["one"]
+    into = one + w["two"] @ one + b["two"] + w["three"] @ one + b["three"]
+    gain = circuit.step / 5e-3
+    found = weights_of(circuit, "input", "n") @ x + circuit.populations[0].drive
+    np.testing.assert_allclose(found, gain * (w["sum"] @ into + b["sum"]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kernel", [(2, 2), (4, 3), (3, 5)])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_padding_same_equals_torch_for_even_kernels_too(kernel, dilation):
+    rng = np.random.default_rng(1)
+    weight, x = rng.normal(size=(3, 2, *kernel)), rng.normal(size=(1, 2, 7, 6))
+    node = nir.Conv2d((7, 6), weight, 1, "same", dilation, 1, np.zeros(3))
+    circuit = circuit_from_nir(chain(node, lif((3, 7, 6)), size=(2, 7, 6)))
+    expected = torch.nn.functional.conv2d(
+        torch.from_numpy(x), torch.from_numpy(weight), padding="same", dilation=dilation
+    ).numpy()
+    found = weights_of(circuit, "input", "n1") @ x.ravel() / (circuit.step / 5e-3)
+    np.testing.assert_allclose(found, expected.ravel(), atol=1e-12)
+
+
+def test_a_strided_padding_same_is_refused():
+    node = nir.Conv2d((4, 4), np.ones((1, 1, 2, 2)), 1, "same", 1, 1, np.zeros(1))
+    node.stride = (2, 2)
+    with pytest.raises(InputError, match="padding 'same' with stride"):
+        circuit_from_nir(chain(node, lif((1, 2, 2)), size=(1, 4, 4)))
+
+
+def test_numbers_a_channel_are_spread_over_its_places_and_others_refused():
+    conv = nir.Conv2d((4, 4), np.ones((3, 1, 1, 1)), 1, 0, 1, 1, np.zeros(3))
+    tau = np.array([5e-3, 1e-2, 2e-2])
+
+    def circuit(numbers):
+        neurons = nir.LIF(*(np.ones(1) for _ in range(4)), v_reset=np.zeros(1))
+        neurons.tau = numbers
+        return circuit_from_nir(chain(conv, neurons, size=(1, 4, 4)))
+
+    for numbers in (tau, tau[:, None, None]):
+        found = circuit(numbers).populations[0].varying["beta"]
+        np.testing.assert_allclose(found, np.repeat(1 - 1e-4 / tau, 16))
+    with pytest.raises(InputError, match=r"'n1': 4 numbers cannot be given to 48 neurons of shape \(3, 4, 4\)"):
+        circuit(np.full(4, 5e-3))
+
+
+def test_integrate_and_fire_takes_charge_or_current_and_asks():
+    fire = nir.IF(r=np.full(4, 2.0), v_threshold=np.ones(4), v_reset=np.zeros(4))
+    made = chain(nir.Linear(np.eye(4)), fire)
+    with pytest.warns(UserWarning, match="'n1' .IF. does not say"):
+        asked = circuit_from_nir(made)
+    charge, current = (circuit_from_nir(made, if_input=kind, dt=1e-3) for kind in ("charge", "current"))
+    for found, gain in ((asked, 2.0), (charge, 2.0), (current, 2e-3)):
+        np.testing.assert_allclose(weights_of(found, "input", "n1"), np.eye(4) * gain)
+    with pytest.raises(InputError, match="if_input is 'charge' or 'current'"):
+        circuit_from_nir(made, if_input="both")
