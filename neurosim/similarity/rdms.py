@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -257,9 +257,9 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
     trial = ["trial"] if "trial" in responses.dims else []
     data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
-    if isinstance(plan.precision, xr.DataArray):
+    is_given = isinstance(plan.precision, xr.DataArray)
+    if is_given:
         data = data * np.sqrt(_precision_of(plan.precision, responses))
-        plan = _Plan("euclidean" if plan.metric == "mahalanobis" else plan.metric, None, plan.keep, plan.measured)
     n = responses.sizes["stimulus"]
     values = np.empty((len(members), *[responses.sizes[d] for d in lead], n, n))
     batches = list(_batches(sizes, int(np.prod(data.shape[:-1]))))
@@ -267,7 +267,11 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
         inside = np.stack([row[row >= 0] for row in members[batch]])
         gathered = np.moveaxis(np.take(data, inside, axis=-1), -2, 0)
         name = f"searchlights of {inside.shape[1]} units"
-        values[batch] = plan.values(gathered, bool(trial), name, responses)
+        whole, labels = plan, responses
+        if is_given:
+            whole = replace(plan, precision=xr.DataArray(np.ones(inside.shape[1]), dims="unit"))
+            labels = responses.drop_vars("unit", errors="ignore").isel(unit=slice(inside.shape[1]))
+        values[batch] = whole.values(gathered, bool(trial), name, labels)
     rdm = label_rdm(values, responses, [by.dims[0], *lead], plan.metric, plan.keep)
     return rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
 
