@@ -214,10 +214,11 @@ def _intervals(trains: np.ndarray, step: float) -> tuple[float, float, int]:
     """CV, LV and number of intervals of binned trains (n, time) of one unit; intervals stay inside a train."""
     within = [np.diff(np.repeat(np.arange(len(t)), t.astype(int))) * step for t in trains]
     joined = np.concatenate(within)
-    pairs = [(i[:-1], i[1:]) for i in within if len(i) > 1]
+    first, second = (np.concatenate([i[cut] for i in within]) for cut in (slice(None, -1), slice(1, None)))
+    apart = first + second > 0
     cv = float(joined.std() / joined.mean()) if len(joined) > 2 and joined.mean() > 0 else np.nan
-    terms = [3 * ((a - b) / (a + b)) ** 2 for a, b in pairs if ((a + b) > 0).all()]
-    lv = float(np.concatenate(terms).mean()) if terms else np.nan
+    terms = 3 * np.square((first[apart] - second[apart]) / (first[apart] + second[apart]))
+    lv = float(terms.mean()) if len(terms) else np.nan
     return cv, lv, len(joined)
 
 
