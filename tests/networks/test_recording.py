@@ -233,7 +233,7 @@ def test_low_precision_mixed_precision_and_gradients_stay(dtype):
 def test_counts_stay_counts_and_pictures_become_floats():
     shown = RNG.integers(0, 255, (4, 3, 8, 8), dtype=np.uint8)
     network = nn.Sequential(nn.Conv2d(3, 2, 3))
-    close(record(network, shown, ["0"]), network(torch.from_numpy(shown).float()).flatten(1))
+    close(record(network, shown, ["0"]), network(torch.from_numpy(shown).float() / 255).flatten(1))
     words = np.array([[16_777_217, 1], [2, 3]])
 
     class Hashed(nn.Module):
