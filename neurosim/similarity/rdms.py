@@ -257,9 +257,9 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
     trial = ["trial"] if "trial" in responses.dims else []
     data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
-    is_given = isinstance(plan.precision, xr.DataArray)
-    if is_given:
-        data = data * np.sqrt(_precision_of(plan.precision, responses))
+    given = plan.precision if isinstance(plan.precision, xr.DataArray) else None
+    if given is not None:
+        data = data * np.sqrt(_precision_of(given, responses))
     n = responses.sizes["stimulus"]
     values = np.empty((len(members), *[responses.sizes[d] for d in lead], n, n))
     batches = list(_batches(sizes, int(np.prod(data.shape[:-1]))))
@@ -268,7 +268,7 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
         gathered = np.moveaxis(np.take(data, inside, axis=-1), -2, 0)
         name = f"searchlights of {inside.shape[1]} units"
         whole, labels = plan, responses
-        if is_given:
+        if given is not None:
             whole = replace(plan, precision=xr.DataArray(np.ones(inside.shape[1]), dims="unit"))
             labels = responses.drop_vars("unit", errors="ignore").isel(unit=slice(inside.shape[1]))
         values[batch] = whole.values(gathered, bool(trial), name, labels)
