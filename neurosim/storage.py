@@ -6,6 +6,7 @@ Everything that neurosim writes or reads from outside passes here.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import json
@@ -31,6 +32,7 @@ from neurosim.schema import InputError
 DATA_FOLDER_VARIABLE = "NEUROSIM_DATA"
 MAX_BYTES = 16 * 2**30
 SMALL = 4096
+AT_CWD, EXCHANGE = -100, 2  # of Linux's renameat2
 MAT_COMPRESSED = 15
 COMPRESSED = {"compression": "gzip", "compression_opts": 4}
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -87,8 +89,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give an empty temporary folder that replaces `path` when the block ends without an error."""
+def atomic_folder(path: Path, listed: frozenset[str] | None = None) -> Iterator[Path]:
+    """Give an empty temporary folder that replaces `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    path : where it goes. listed : names inside an old folder that may go; everything else in it moves to the new one.
+        By default all of an old folder goes.
+    """
     path = Path(path)
     with _as_storage_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +107,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _sync(file)
-            replace_folder(temporary, path)
+            replace_folder(temporary, path, listed)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -112,15 +120,42 @@ def remove_leftovers(folder: Path, older_than: float = 86400.0) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def replace_folder(new: Path, path: Path) -> None:
-    """Put the folder `new` in the place of `path`; an old one is moved aside first and then removed."""
-    if path.exists():
-        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-        path.replace(aside / path.name)
+def replace_folder(new: Path, path: Path, listed: frozenset[str] | None = None) -> None:
+    """Put the folder `new` in the place of `path`, which then is gone but for what is not `listed`.
+
+    Where the file system can exchange two names, there is no moment without a folder.
+    """
+    if not path.exists():
         new.replace(path)
-        shutil.rmtree(aside, ignore_errors=True)
+        return
+    if _exchanged(new, path):
+        old = new
     else:
+        old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old.")) / path.name
+        path.replace(old)
         new.replace(path)
+    if listed is not None:
+        for file in [p for p in old.rglob("*") if p.is_symlink() or not p.is_dir()]:
+            name = file.relative_to(old).as_posix()
+            if name not in listed:
+                _kept(file, path / name)
+    shutil.rmtree(old, ignore_errors=True)
+    if old is not new:
+        shutil.rmtree(old.parent, ignore_errors=True)
+
+
+def _exchanged(a: Path, b: Path) -> bool:
+    """Exchange two names in one step, if the system knows how."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    return rename is not None and not rename(AT_CWD, os.fsencode(a), AT_CWD, os.fsencode(b), EXCHANGE)
+
+
+def _kept(file: Path, target: Path) -> None:
+    """Move a file of the user's to the new folder; beside a new file of its name it is called ``NAME.old``."""
+    while target.is_symlink() or target.exists():
+        target = target.with_name(f"{target.name}.old")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(target)
 
 
 def write_text(path: Path, text: str) -> None:

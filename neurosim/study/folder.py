@@ -9,12 +9,14 @@ from typing import Any
 import xarray as xr
 
 from neurosim import runtime, storage
-from neurosim.study.config import Study
+from neurosim.study.config import Study, StudyError
 from neurosim.study.graph import Step
 from neurosim.study.report import write_report
 from neurosim.study.store import Entry, digest_of
 
 MAX_TABLE_CELLS = 20_000
+MANIFEST = "MANIFEST.sha256"
+OF_EVERY_STUDY = {"study.toml", "resolved.json", "provenance.json", "report.html"}
 
 
 def assemble(
@@ -24,9 +26,9 @@ def assemble(
 
     ``study.toml`` (verbatim), ``resolved.json`` (every default spelled out), ``inputs/`` (files the study reads),
     ``results/<step>/`` (netCDF and CSV), ``figures/`` (SVG, PDF, PNG and the numbers drawn), ``numbers.json``,
-    ``provenance.json``, ``report.html`` and ``MANIFEST.sha256``.
+    ``provenance.json``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old folder are kept.
     """
-    with storage.atomic_folder(out) as folder:
+    with storage.atomic_folder(out, replaceable(out)) as folder:
         storage.write_text(folder / "study.toml", text)
         resolved = study.model_dump(mode="json")
         places = _copy_inputs(resolved, files, folder)
@@ -38,8 +40,30 @@ def assemble(
         provenance = _provenance(study, steps, entries)
         storage.write_json(folder / "provenance.json", provenance)
         write_report(folder / "report.html", study, entries, numbers, provenance)
-        storage.write_manifest(folder)
+        storage.write_manifest(folder, MANIFEST)
     return out / "report.html"
+
+
+def replaceable(out: Path) -> frozenset[str]:
+    """Return the names of the files in the folder `out` that a run of a study made and a new one may replace.
+
+    Raises
+    ------
+    StudyError : `out` is no folder, or holds files and is not the results folder of a study.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise StudyError(f"{out} is not a folder; choose another one for the results (-o FOLDER).")
+    if not out.exists() or not any(out.iterdir()):
+        return frozenset()
+    listed: set[str] = set()
+    if (out / MANIFEST).is_file():
+        listed = {line.partition("  ")[2] for line in storage.read_text(out / MANIFEST).splitlines()}
+    if not listed >= OF_EVERY_STUDY:
+        raise StudyError(
+            f"{out} holds files and is not the results folder of a study, so nothing in it is touched; choose another "
+            "folder for the results (-o FOLDER)."
+        )
+    return frozenset(listed | {MANIFEST})
 
 
 def step_folder(name: str) -> str:

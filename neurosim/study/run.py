@@ -11,7 +11,7 @@ from typing import Any
 from neurosim import storage
 from neurosim.schema import suggest
 from neurosim.study.config import Study, StudyError, builtin, load_study, parse_study
-from neurosim.study.folder import assemble
+from neurosim.study.folder import MANIFEST, assemble, replaceable
 from neurosim.study.graph import check_files, input_files, plan
 from neurosim.study.runner import Look, Report, look_up, run_steps, silent
 from neurosim.study.store import Store
@@ -51,7 +51,7 @@ def study_status(path: str | Path, *, out: str | Path | None = None) -> dict[str
     """Return how many steps of a study are done, where its results folder is, and whether that is whole."""
     looks = check_study(path, out=out)
     folder = results_folder(read_study(Path(path))[0], out)
-    manifest = folder / "MANIFEST.sha256"
+    manifest = folder / MANIFEST
     whole = not storage.damaged_files(folder) if manifest.is_file() else None
     return {"hits": sum(x.state == "hit" for x in looks), "steps": len(looks), "folder": str(folder), "whole": whole}
 
@@ -96,6 +96,7 @@ def run_study(
     path = Path(path)
     study, text = read_study(path)
     folder = results_folder(study, out)
+    replaceable(folder)
     storage.check_writable(folder.parent)
     if folder.exists():
         storage.check_writable(folder)

@@ -20,6 +20,8 @@ from neurosim import runtime, storage
 
 SCHEMA_VERSION = 1
 ENTRY = "entry.json"
+ROOT = Path(__file__).resolve().parent.parent.parent
+DATA = (".toml", ".mplstyle", ".cpp")
 
 
 @dataclass(frozen=True)
@@ -143,24 +145,23 @@ def _versions() -> dict[str, str]:
 @cache
 def source_digest(module: str) -> str:
     """Return the digest of the source of `module` and of every neurosim module and data file it imports."""
-    return digest_of({p.name: storage.sha256(p) for p in sorted(_sources(module))})
+    return digest_of({p.relative_to(ROOT).as_posix(): storage.sha256(p) for p in sorted(_sources(module))})
 
 
 def _sources(module: str) -> set[Path]:
-    root = Path(__file__).resolve().parent.parent.parent
     seen: set[Path] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        base = root / Path(*name.split("."))
+        base = ROOT / Path(*name.split("."))
         path = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
         if path in seen or not path.is_file():
             continue
         seen.add(path)
-        seen.update(p for p in path.parent.glob("*") if p.suffix in (".toml", ".mplstyle"))
+        seen.update(p for p in path.parent.glob("*") if p.suffix in DATA)
         for node in ast.walk(ast.parse(storage.read_text(path))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurosim"):
                 waiting += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
             elif isinstance(node, ast.Import):
                 waiting += [alias.name for alias in node.names if alias.name.startswith("neurosim")]
-    return {p for p in seen if p != root / "neurosim" / "__init__.py"}
+    return {p for p in seen if p != ROOT / "neurosim" / "__init__.py"}
