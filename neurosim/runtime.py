@@ -31,6 +31,7 @@ NUMERIC_LIBRARIES = (
     "brian2",
     "scikit-learn",
     "matplotlib",
+    "pillow",
     "h5netcdf",
 )
 

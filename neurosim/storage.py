@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -33,6 +34,7 @@ DATA_FOLDER_VARIABLE = "NEUROSIM_DATA"
 MAX_BYTES = 16 * 2**30
 SMALL = 4096
 AT_CWD, EXCHANGE = -100, 2  # of Linux's renameat2
+LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.[a-z0-9_]{8}")
 MAT_COMPRESSED = 15
 COMPRESSED = {"compression": "gzip", "compression_opts": 4}
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -113,10 +115,10 @@ def atomic_folder(path: Path, listed: frozenset[str] | None = None) -> Iterator[
 
 
 def remove_leftovers(folder: Path, older_than: float = 86400.0) -> None:
-    """Remove temporary files and folders that killed runs left in `folder` more than `older_than` seconds ago."""
+    """Remove half-written entries, named after a digest, that runs killed over `older_than` seconds ago left in `folder`."""
     for path in folder.glob(".*.*"):
         with contextlib.suppress(OSError):
-            if time.time() - path.lstat().st_mtime > older_than:
+            if LEFTOVER.fullmatch(path.name) and time.time() - path.lstat().st_mtime > older_than:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -1,9 +1,11 @@
 """The door to disk: whole or not at all, checksummed, and shut to hostile files."""
 
+import contextlib
 import errno
 import os
 import pickle
 import subprocess
+import threading
 
 import h5py
 import numpy as np
@@ -147,8 +149,50 @@ def test_tables_of_different_dims_do_not_multiply(tmp_path):
 
 
 def test_only_old_leftovers_of_killed_runs_are_removed(tmp_path):
-    for name in (".old.abc", ".new.abc", "kept.txt"):
-        (tmp_path / name).write_text("")
-    os.utime(tmp_path / ".old.abc", (0, 0))
+    with contextlib.suppress(KeyboardInterrupt), storage.atomic_folder(tmp_path / ("a" * 64)) as temporary:
+        old = tmp_path / temporary.name.replace("aaaa", "bbbb")
+        temporary.rename(old)
+        (old / "half.nc").write_text("")
+        raise KeyboardInterrupt
+    new = tmp_path / f".{'c' * 64}.abcdefgh"
+    for path in (new, tmp_path / ".bash_history.old", tmp_path / ".config.d", tmp_path / "kept.txt"):
+        path.write_text("")
+        os.utime(path, (0, 0))
+    os.utime(new)
+    os.utime(old, (0, 0))
     storage.remove_leftovers(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".new.abc", "kept.txt"]
+    assert {p.name for p in tmp_path.iterdir()} == {new.name, ".bash_history.old", ".config.d", "kept.txt"}
+
+
+def test_a_folder_is_exchanged_and_what_is_not_listed_stays(tmp_path):
+    folder = tmp_path / "results"
+    for name in ("table.csv", "notes.md", "mine/draft.tex"):
+        storage.write_text(folder / name, f"old {name}")
+    (folder / "link").symlink_to(tmp_path)
+    with storage.atomic_folder(folder, frozenset({"table.csv"})) as temporary:
+        storage.write_text(temporary / "table.csv", "new")
+        storage.write_text(temporary / "notes.md", "new")
+    found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_symlink() or p.is_file()}
+    assert set(found) == {"table.csv", "notes.md", "notes.md.old", "mine/draft.tex", "link"}
+    assert found["table.csv"].read_text() == found["notes.md"].read_text() == "new"
+    assert found["notes.md.old"].read_text() == "old notes.md"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["results"]
+
+
+def test_there_is_no_moment_without_a_folder(tmp_path):
+    folder, seen, done = tmp_path / "results", [], threading.Event()
+    storage.write_text(folder / "a.txt", "0")
+
+    def look():
+        while not done.is_set():
+            seen.append(folder.exists())
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    for i in range(50):
+        with storage.atomic_folder(folder) as temporary:
+            storage.write_text(temporary / "a.txt", str(i))
+    done.set()
+    watcher.join()
+    assert len(seen) > 0
+    assert all(seen)

@@ -17,7 +17,7 @@ from neurosim.study import graph
 from neurosim.study.graph import Step
 from neurosim.study.run import check_study, run_study
 from neurosim.study.runner import StepError, run_steps
-from neurosim.study.store import Store, source_digest
+from neurosim.study.store import ROOT, Store, _sources, source_digest
 from neurosim.study.verify import rerun_results
 
 from .conftest import content, neurosim
@@ -53,6 +53,49 @@ def test_the_results_folder_is_complete_and_checks_itself(small_study, tmp_path)
     assert "<script" not in page
     assert "What would make it differ" in page
     assert "10.7554/eLife.82566" in page
+
+
+def everything(folder):
+    """Return all files of a folder with their checksums, and its folders and links."""
+    return {p: storage.sha256(p) if p.is_file() else p.is_symlink() for p in folder.rglob("*")}
+
+
+def test_a_folder_that_is_not_ours_is_left_as_it_is(small_study, tmp_path):
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "ch1.tex").write_text("x")
+    forged = tmp_path / "forged"
+    forged.mkdir()
+    (forged / "mine.txt").write_text("x")
+    storage.write_manifest(forged, "MANIFEST.sha256")
+    link = tmp_path / "link"
+    link.symlink_to(thesis)
+    for out in (thesis, forged, link, small_study.parent, small_study):
+        before = everything(tmp_path)
+        run = neurosim("run", small_study, "-o", out, cwd=tmp_path)
+        assert run.returncode == 2
+        assert "choose another" in run.stderr
+        assert len(run.stderr.strip().splitlines()) == 1
+        assert everything(tmp_path) == before
+
+
+def test_notes_placed_in_results_stay(small_study, tmp_path):
+    folder = run_study(small_study, out=tmp_path / "out" / "small").folder
+    before = content(folder)
+    (folder / "results" / "notes.md").write_text("look at pair 3")
+    (folder / "numbers.json").write_text("{}")
+    run_study(small_study, out=folder)
+    assert (folder / "results" / "notes.md").read_text() == "look at pair 3"
+    (folder / "results" / "notes.md").unlink()
+    assert content(folder) == before
+
+
+def test_every_source_that_a_step_can_run_is_in_its_key():
+    sources = {p.relative_to(ROOT).as_posix() for p in _sources("neurosim.study.steps.rdms")}
+    assert {"neurosim/similarity/rdms.py", "neurosim/study/steps/rdms.py", "neurosim/schema.py"} <= sources
+    assert "neurosim/biophysics/torch_engine.py" in {
+        p.relative_to(ROOT).as_posix() for p in _sources("neurosim.study.steps.simulate")
+    }
 
 
 def test_the_results_folder_alone_repeats_the_study(small_study, tmp_path):
