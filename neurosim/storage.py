@@ -115,7 +115,7 @@ def atomic_folder(path: Path, listed: frozenset[str] | None = None) -> Iterator[
 
 
 def remove_leftovers(folder: Path, older_than: float = 86400.0) -> None:
-    """Remove half-written entries, named after a digest, that runs killed over `older_than` seconds ago left in `folder`."""
+    """Remove half-written entries, named after a digest, that runs killed `older_than` seconds ago left in `folder`."""
     for path in folder.glob(".*.*"):
         with contextlib.suppress(OSError):
             if LEFTOVER.fullmatch(path.name) and time.time() - path.lstat().st_mtime > older_than:
