@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -70,13 +71,18 @@ def _shapes(nodes: Mapping[str, Any], edges: Edges, before: Mapping[str, list[st
     Where shapes of as many values meet, a flat one and one of several dims, the latter counts.
     """
     shapes = {entry: port_shape(ASKER, entry, nodes[entry])}
+    pending = {label: node for label, node in nodes.items() if label != entry}
     for _ in nodes:
         earlier = dict(shapes)
-        for label, node in nodes.items():
+        for label, node in pending.items():
             if any(start in shapes for start in before[label]):
-                shapes[label] = shape_after_node(label, node, _arriving(label, before, shapes))
+                with contextlib.suppress(InputError):
+                    shapes[label] = shape_after_node(label, node, _arriving(label, before, shapes))
         if shapes == earlier:
             break
+    for label, node in pending.items():
+        if any(start in shapes for start in before[label]):
+            shape_after_node(label, node, _arriving(label, before, shapes))
     for a, b in edges:
         expected = _arriving(b, before, shapes)
         if not _alike(shapes[a], expected):
