@@ -245,7 +245,7 @@ def check_unchanged(asker: str, label: str, node: Any, kept: Mapping[str, Any]) 
     InputError : threshold, reset or time constant differ, or what is kept is no table of numbers.
     """
     varying, exact = kept.get("varying", []), kept.get("exact", {})
-    if not isinstance(varying, list) or not isinstance(exact, dict):
+    if not (isinstance(varying, list) and all(isinstance(v, str) for v in varying) and _is_table(exact)):
         raise InputError(f"{asker}: the metadata 'neurosim' of node {label!r} are not as neurosim writes them.")
     freed = {*varying, *exact}
     pairs = {"v_threshold": ("threshold", "threshold"), "tau_syn": ("tau_syn", "alpha")}
@@ -263,3 +263,11 @@ def check_unchanged(asker: str, label: str, node: Any, kept: Mapping[str, Any]) 
                 f"{asker}: node {label!r} has {key} = {np.ravel(found)[0]:g}, its metadata say {told}; it was changed "
                 "after neurosim wrote it. Remove its metadata 'neurosim', or write it anew."
             )
+
+
+def _is_table(exact: Any) -> bool:
+    """Whether this is numbers by name."""
+    try:
+        return isinstance(exact, dict) and all(np.asarray(v, dtype=float).size for v in exact.values())
+    except (TypeError, ValueError):
+        return False
