@@ -6,11 +6,14 @@ import h5py
 import nir
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.exchange import circuit_from_nir, circuit_to_nir, load_nir
 from neurosim.biophysics.simulation import simulate
+from neurosim.networks.nir_networks import from_nir
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError, as_stimuli
 from tests.nir_reference import DT, Interpreter, draw_branching
@@ -425,3 +428,65 @@ def test_paths_that_are_no_graphs_are_refused(tmp_path):
         file["node/nodes/n1/type"] = "Izhikevich"
     with pytest.raises(InputError, match="node 'n1' is of the type 'Izhikevich', which NIR does not have"):
         load_nir(tmp_path / "graph.nir")
+
+
+@pytest.mark.parametrize(
+    "numbers", [np.arange(1, 5)[None, None], np.arange(1, 5)[None, :, None], np.arange(1.0, 17).reshape(1, 4, 4)]
+)
+def test_numbers_of_as_many_dims_broadcast_as_in_numpy(numbers):
+    """As many channels as rows and columns: the dims say which is meant."""
+    found = circuit_from_nir(chain(changed(lif(1), v_threshold=numbers * 1.0), size=(4, 4, 4)))
+    expected = np.broadcast_to(numbers, (4, 4, 4)).ravel()
+    np.testing.assert_array_equal(found.populations[0].varying["threshold"], expected)
+
+
+def window_of(seed):
+    """Return a window node, the same in torch, and a picture or a line."""
+    rng = np.random.default_rng(seed)
+    n_dims, groups = int(rng.integers(1, 3)), int(rng.integers(1, 3))
+    sides = tuple(int(n) for n in rng.integers(5, 8, n_dims))
+    x = rng.normal(size=(2, *sides))
+    stride, padding, dilation, kernel = (
+        tuple(int(n) for n in rng.integers(low, high, n_dims)) for low, high in ((1, 3), (0, 2), (1, 3), (2, 4))
+    )
+    if n_dims == 2 and seed % 3 == 0:
+        kind, divisor = (nir.SumPool2d, 1) if rng.random() < 0.5 else (nir.AvgPool2d, None)
+        node = kind(*(np.array(v) for v in (kernel, stride, padding)))
+        expected = functional.avg_pool2d(torch.from_numpy(x), kernel, stride, padding, divisor_override=divisor)
+        return node, x, expected.numpy()
+    weight, bias = rng.normal(size=(4, 2 // groups, *kernel)), rng.normal(size=4)
+    options = (stride, padding, dilation, groups)
+    tensors = (torch.from_numpy(v) for v in (x[None], weight, bias))
+    if n_dims == 1:
+        return (
+            nir.Conv1d(sides[0], weight, stride[0], padding[0], dilation[0], groups, bias),
+            x,
+            functional.conv1d(*tensors, *options)[0].numpy(),
+        )
+    return nir.Conv2d(sides, weight, *options, bias), x, functional.conv2d(*tensors, *options)[0].numpy()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_windows_of_any_stride_padding_dilation_and_groups_equal_torch(seed):
+    node, x, expected = window_of(seed)
+    circuit = circuit_from_nir(chain(node, lif(expected.shape), size=x.shape))
+    weights = circuit.projections[0].weights
+    found = (weights.T @ x.ravel() + circuit.populations[0].drive) / (1e-4 / 5e-3)
+    np.testing.assert_allclose(found, expected.ravel(), atol=1e-11)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+def test_networks_circuits_and_graphs_are_one_thing(reset):
+    """Graph of a circuit without delays, as a network again: its spikes are those of the circuit."""
+    record = DiscreteLIFParameters(6e-3, DT, 0.9, reset)
+    rng = np.random.default_rng(2)
+    populations = (Population("a", 4, record, drive=0.05), Population("b", 3, record, drive=0.02))
+    pairs = (("input", "a", (5, 4)), ("a", "b", (4, 3)), ("b", "b", (3, 3)))
+    projections = tuple(Projection(x, y, np.round(np.abs(rng.normal(size=shape)) * 25) / 64) for x, y, shape in pairs)
+    circuit = Circuit("c", Input(5), populations, projections, DT, DT)
+    shown = (rng.random((40, 5)) < 0.3) * 1.0
+    expected = spikes_of(circuit, shown)
+    network = from_nir(circuit_to_nir(circuit)).double()
+    found = network(torch.from_numpy(shown)[:, None])[:, 0].detach().numpy()
+    assert 5 < expected["b"].sum() < 115
+    np.testing.assert_array_equal(found, expected["b"])
