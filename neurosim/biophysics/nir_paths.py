@@ -154,7 +154,7 @@ def in_order(neurons: list[str], found: Mapping[str, Arrivals]) -> list[str]:
         chosen = next((n for n in waiting if not every[n] & rest), None)
         if chosen is None:
             heads = [n for n in waiting if _is_head(n, every, rest) and _is_head(n, at_once, rest)]
-            chosen = min(heads, key=lambda n: (bool(at_once[n] & rest), not every[n] - rest, waiting.index(n)))
+            chosen = min(heads, key=lambda n: (not every[n] - rest, waiting.index(n)))
         order.append(chosen)
         waiting.remove(chosen)
     return order

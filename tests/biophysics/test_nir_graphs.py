@@ -109,9 +109,11 @@ ENTRIES = [("input", "a"), ("input", "b")]
         ("cab", [*ENTRIES, ("a", "b"), ("b", "a"), ("b", "c"), ("input", "c")], (), "abc"),
         ("cba", [("input", "a"), ("a", "b"), ("b", "c"), ("c", "a")], (), "abc"),
         ("cba", [("input", "a"), ("a", "b"), ("b", "c"), ("c", "a")], [("a", "b")], "bca"),
+        ("cdab", [("input", "a"), ("a", "b"), ("b", "a"), ("b", "c"), ("input", "c"), ("c", "d"), ("d", "c")],
+         [("b", "c")], "abcd"),
         ("dcba", [("input", "a"), ("a", "b"), ("b", "a"), ("b", "c"), ("c", "d"), ("d", "c")], (), "abcd"),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("seed", range(3))
 def test_order_is_topological_and_cycles_open_at_delays_then_by_the_order_of_nodes(
     neurons, pairs, delayed, order, seed
