@@ -5,10 +5,11 @@ Circuits and networks are both made from what passes here: flat nodes and edges 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import nir
 import numpy as np
@@ -21,6 +22,7 @@ IfInput = Literal["charge", "current"]
 NEURON_NODES = (nir.LIF, nir.IF, nir.CubaLIF)
 DEEPEST = 32
 LARGEST = 2**31
+FAR = 1e300
 NO_NUMBERS = ("input_type", "output_type", "metadata", "input_shape")
 Edges = list[tuple[str, str]]
 
@@ -198,7 +200,7 @@ def time_step(asker: str, given: float | None, kept: float | None, default: floa
     if isinstance(step, bool) or not isinstance(step, int | float) or not 0 < step <= 1:
         hint = "" if step is not None else "; the graph keeps none"
         raise InputError(f"{asker}: a dt of 0 to 1 s asked, found {step!r}{hint}.")
-    if kept is not None and not (isinstance(kept, int | float) and np.isclose(step, kept)):
+    if kept is not None and not (_is_number(kept) and np.isclose(step, kept)):
         raise InputError(f"{asker}: dt = {step:g} s, but the neurons of the graph advance in steps of {kept} s.")
     return float(step)
 
@@ -247,22 +249,34 @@ def check_unchanged(asker: str, label: str, node: Any, kept: Mapping[str, Any]) 
     varying, exact = kept.get("varying", []), kept.get("exact", {})
     if not (isinstance(varying, list) and all(isinstance(v, str) for v in varying) and _is_table(exact)):
         raise InputError(f"{asker}: the metadata 'neurosim' of node {label!r} are not as neurosim writes them.")
-    freed = {*varying, *exact}
-    pairs = {"v_threshold": ("threshold", "threshold"), "tau_syn": ("tau_syn", "alpha")}
-    pairs["tau_mem" if isinstance(node, nir.CubaLIF) else "tau"] = ("tau_mem", "beta")
-    if kept.get("reset") in ("immediate", "interpolated"):
-        pairs["v_reset"] = ("v_reset", "v_reset")
-    for key, names in pairs.items():
-        told, found = kept.get(names[0]), getattr(node, key, None)
-        if told is None or found is None or freed & set(names):
+    for key, told in _told(node, kept, {*varying, *exact}).items():
+        found = getattr(node, key, None)
+        if found is None:
             continue
-        if not isinstance(told, int | float) or not np.allclose(
-            np.asarray(found, dtype=float), told, rtol=1e-6, atol=0
-        ):
+        if not _is_number(told) or not np.allclose(np.asarray(found, dtype=float), told, rtol=1e-6, atol=0):
             raise InputError(
                 f"{asker}: node {label!r} has {key} = {np.ravel(found)[0]:g}, its metadata say {told}; it was changed "
                 "after neurosim wrote it. Remove its metadata 'neurosim', or write it anew."
             )
+
+
+def _told(node: Any, kept: Mapping[str, Any], freed: set[str]) -> dict[str, Any]:
+    """Return the numbers that neurosim wrote into a neuron node, as far as they follow from what it kept."""
+    own = "tau_mem" if isinstance(node, nir.CubaLIF) else "tau"
+    names = {"v_threshold": ("threshold", ()), "tau_syn": ("tau_syn", ("alpha",)), own: ("tau_mem", ("beta",))}
+    if kept.get("reset") in ("immediate", "interpolated"):
+        names["v_reset"] = ("v_reset", ())
+    told = {key: kept[name] for key, (name, also) in names.items() if name in kept and not freed & {name, *also}}
+    told["v_leak"] = 0.0
+    tau, step = told.get("tau"), kept.get("dt")
+    if isinstance(node, nir.LIF) and _is_number(tau) and _is_number(step) and tau > 0 and step > 0:
+        told["r"] = 1 / share if (share := -math.expm1(-step / tau)) > 0 else 1.0
+    return told | ({"r": 1.0} if isinstance(node, nir.IF) else {})
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a number that floats hold; whole numbers of JSON have no end."""
+    return isinstance(value, int | float) and (value == math.inf or abs(value) < FAR)
 
 
 def _is_table(exact: Any) -> bool:

@@ -407,6 +407,9 @@ def test_circuits_that_nir_does_not_hold_are_refused(make, words):
         ('{"dt": 0.001, "reset": "sometimes"}', "reset = 'sometimes'"),
         ('{"dt": 0.001, "threshold": 3.0}', "v_threshold = 0.9, its metadata say 3"),
         ('{"dt": 0.001, "tau_mem": 0.5}', r"has tau = 0.006, its metadata say 0.5"),
+        ('{"dt": 0.001, "tau_mem": 1' + 400 * "0" + "}", "has tau = 0.006"),
+        ('{"dt": 1' + 400 * "0" + "}", "a dt of 0 to 1 s asked"),
+        ('{"dt": -1000.0, "tau_mem": 1e-5}', "a dt of 0 to 1 s asked"),
         ('{"dt": 0.001, "input_kind": 5}', "kind = 5"),
         ('{"dt": 0.001, "max_rate": "all"}', "are numbers"),
     ],
@@ -417,6 +420,27 @@ def test_metadata_that_do_not_fit_are_refused_by_name(kept, words):
     with pytest.raises(InputError, match=words) as error:
         circuit_from_nir(written)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("record", "key", "value"),
+    [
+        (LIFS[0], "r", 2.0),
+        (LIFS[0], "v_leak", 0.1),
+        (LIFS[0], "tau", 7e-3),
+        (LIFS[5], "r", 2.0),
+        (LIFS[4], "v_reset", -0.1),
+        (SYNAPTICS[0], "tau_syn", 1e-3),
+        (SYNAPTICS[0], "tau_mem", 1e-3),
+        (SYNAPTICS[0], "v_threshold", 0.8),
+    ],
+)
+def test_numbers_changed_by_another_tool_are_not_passed_over(record, key, value):
+    written = circuit_to_nir(one_population(record))
+    assert circuit_from_nir(written).populations[0].parameters == record
+    setattr(written.nodes["a"], key, np.full(2, value))
+    with pytest.raises(InputError, match=f"node 'a' has {key} = {value:g}, its metadata say"):
+        circuit_from_nir(written)
 
 
 def test_paths_that_are_no_graphs_are_refused(tmp_path):

@@ -121,6 +121,20 @@ def test_recurrent_input_counts_as_input_from_outside_does():
     np.testing.assert_allclose(membrane_of_last(network, shown)[:, 0], [gain * (30 + 0.25), gain * (0.5 + 0.25)])
 
 
+def test_subgraphs_are_dissolved():
+    """Recurrent neurons as a subgraph, as snnTorch exports them, are those of the flat graph."""
+    rng = np.random.default_rng(0)
+    weight, loop = nir.Linear(rng.uniform(0, 6, (4, 3))), nir.Affine(rng.normal(size=(4, 4)), np.full(4, 0.5))
+    ports = {"input": nir.Input({"input": np.array([4])}), "output": nir.Output({"output": np.array([4])})}
+    pairs = [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")]
+    inner = nir.NIRGraph(ports | {"lif": lif(4), "w_rec": loop}, pairs, type_check=False)
+    shown = (rng.random((40, 3)) < 0.5) * 1.0
+    graphs = chain(weight, inner, size=3), chain(weight, lif(4), size=3, back=loop)
+    (nested,), (flat,) = (spikes_of(from_nir(g, dt=1e-3, reset="zero"), shown) for g in graphs)
+    assert flat.sum() > 10
+    np.testing.assert_array_equal(nested, flat)
+
+
 def draw_chain(seed, euler):
     """Return a random chain; its last neurons may send back to themselves."""
     drawing = Drawing(seed, plain=True)
