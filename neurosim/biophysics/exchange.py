@@ -1,24 +1,37 @@
 """Circuits from and to NIR graphs, the exchange format of spiking networks (https://doi.org/10.1038/s41467-024-52259-9).
 
 Between two layers of neurons a graph may hold any linear nodes (weights, convolutions, pooling, scale, flatten, delay):
-each path is multiplied out to one sparse matrix. What NIR cannot hold (step, reset) stands in the metadata of a node.
+all ways from one to the other are multiplied out to one sparse matrix a delay. What NIR cannot hold (step, reset)
+stands in the metadata of a node.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
+import h5py
 import nir
 import numpy as np
 import scipy.sparse
 
 from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
-from neurosim.biophysics.linear_nodes import LINEAR_NODES, operator_of, shape_after_node, spread
+from neurosim.biophysics.dynamics import constants_of
+from neurosim.biophysics.linear_nodes import ASKER, LINEAR_NODES, WHOLE
+from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
+from neurosim.nir_graphs import (
+    NEURON_NODES,
+    IfInput,
+    Integration,
+    check_unchanged,
+    decay_a_step,
+    flat_graph,
+    if_gain,
+    spread,
+    time_step,
+)
 from neurosim.parameters import (
     DiscreteLIFParameters,
     DiscreteParameters,
@@ -29,19 +42,9 @@ from neurosim.parameters import (
 )
 from neurosim.schema import InputError
 
-Integration = Literal["euler", "exact"]
-IfInput = Literal["charge", "current"]
-NEURON_NODES = (nir.LIF, nir.IF, nir.CubaLIF)
-
-
-@dataclass(frozen=True)
-class _Path:
-    """What happens between two layers of neurons: ``matrix @ spikes + bias``, after a delay."""
-
-    source: str
-    matrix: Any
-    bias: np.ndarray
-    delay: float
+__all__ = ("IfInput", "Integration", "circuit_from_nir", "circuit_to_nir", "load_nir")
+KEPT_FIELDS = ("tau_syn", "tau_mem", "dt", "threshold", "reset", "v_reset")
+Neurons = tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray, np.ndarray]
 
 
 def load_nir(path: str | Path) -> nir.NIRGraph:
@@ -56,15 +59,32 @@ def load_nir(path: str | Path) -> nir.NIRGraph:
     StorageError : no such file, a damaged or hostile one.
     InputError : no NIR graph.
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"load_nir: the path of a file is asked, found {type(path).__name__}.")
     checked = storage.check_hdf5(Path(path))
     try:
         graph = nir.read(checked, type_check=False)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = _unknown_type(checked) or (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"load_nir: {path} is not a NIR graph ({reason}).") from error
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"load_nir: {path} holds a single node ({type(graph).__name__}), not a graph.")
     return graph
+
+
+def _unknown_type(path: Path) -> str | None:
+    """Return which node of a file is of a type that NIR does not have, in words."""
+    found: list[str] = []
+
+    def look(name: str, item: Any) -> None:
+        if name.endswith("/type") and isinstance(item, h5py.Dataset) and item.shape == ():
+            kind = item.asstr()[()] if h5py.check_string_dtype(item.dtype) else str(item[()])
+            if not hasattr(nir, kind):
+                found.append(f"node {name.split('/')[-2]!r} is of the type {kind!r}, which NIR does not have")
+
+    with h5py.File(path, "r") as file:
+        file.visititems(look)
+    return found[0] if found else None
 
 
 def circuit_from_nir(
@@ -85,7 +105,7 @@ def circuit_from_nir(
     name : name of the circuit.
     dt : step, s; by default what the graph's metadata say, else 1e-4 s.
     integration : how the differential equations of plain NIR nodes become steps: "euler" (forward, as most simulators
-        do) or "exact" (for input that is constant within a step; a LIF neuron then resets at the moment of crossing).
+        do) or "exact" (LIF with input that is constant within a step; it then resets at the moment of crossing).
     inputs : kind of input; by default what the metadata say, else "spikes".
     duration : how long stimuli without a ``time`` dim are shown, s.
     if_input : what reaches an IF neuron, which has no time constant: "charge" a step, ``v += r I``, as event-driven
@@ -93,181 +113,233 @@ def circuit_from_nir(
 
     Raises
     ------
-    InputError : a node that cannot be represented, a cycle without neurons, shapes that do not fit, no neurons.
+    InputError : a node that cannot be represented, a cycle without neurons, shapes that do not fit, no neurons, a
+        delay that is no whole number of steps, numbers that are not finite.
+
+    Populations stand in topological order; cycles are opened at delays, else by the order of the nodes. A spike that
+    goes back along the order without delay arrives one step later.
     """
-    _check_weights(graph)
-    nodes, edges = _flat(graph)
-    before: dict[str, list[str]] = {}
-    for a, b in dict.fromkeys(edges):
-        before.setdefault(b, []).append(a)
-    neurons = _in_order(nodes, edges)
+    nodes, edges, entry, leave = flat_graph(ASKER, graph, (*NEURON_NODES, *LINEAR_NODES))
+    neurons = [label for label, node in nodes.items() if isinstance(node, NEURON_NODES)]
     if not neurons:
-        raise InputError("to_circuit: the graph holds no neurons (LIF, IF, CubaLIF).")
-    entry = _only(nodes, nir.Input)
-    shapes = _output_shapes(nodes, before, entry)
-    kept = next((m for n in neurons if (m := from_metadata(nodes[n].metadata))), {})
-    step = dt or kept.get("dt", 1e-4)
-    if not isinstance(step, int | float) or not 0 < step <= 1:
-        raise InputError(f"to_circuit: a dt of 0 to 1 s asked, found {step!r}.")
+        raise InputError(f"{ASKER}: the graph holds no neurons (LIF, IF, CubaLIF).")
+    tables = {n: kept for n in neurons if (kept := from_metadata(nodes[n].metadata)) is not None}
+    kept = next(iter(tables.values()), {})
+    step = time_step(ASKER, dt, kept.get("dt"), 1e-4)
+    found, shapes = arrivals(nodes, edges, entry, step)
+    places = {str(table.get("place")): n for n, table in tables.items()}
+    numbered = [places.get(str(k), "") for k in range(len(neurons))]
+    order = numbered if set(numbered) == set(neurons) else in_order(neurons, found)
     populations, projections = [], []
-    for label in neurons:
-        size = int(np.prod(shapes[label]))
-        record, varying, scale, shift = _discrete(label, nodes[label], step, integration, if_input, shapes[label])
-        drive = np.array(shift)
-        for path in _paths(label, nodes, before, shapes, neurons, entry):
-            drive = drive + scale * path.bias
-            matrix = scipy.sparse.csr_array(path.matrix.T) * scale
-            dense = matrix.nnz > 0.3 * matrix.shape[0] * matrix.shape[1]
-            delay = round(path.delay / step) * step
-            source = INPUT if path.source == entry else path.source
-            projections.append(Projection(source, label, matrix.toarray() if dense else matrix, delay))
-        populations.append(Population(label, size, record, drive, varying=varying))
-    shown = Input(
-        int(np.prod(shapes[entry])),
-        inputs or kept.get("input_kind", "spikes"),
-        duration or kept.get("duration", 100 * step),
-    )
-    readout = _readout(nodes, before, shapes, neurons, entry)
+    for label in order:
+        neuron = _discrete(label, nodes[label], step, integration, if_input, shapes[label])
+        population, into = _populated(label, neuron, found[label], entry, step, label in tables)
+        populations.append(population)
+        projections += into
+    about = {"duration": kept.get("duration", 100 * step) if duration is None else duration}
+    about |= {"max_rate": kept["max_rate"]} if "max_rate" in kept else {}
+    shown = Input(int(np.prod(shapes[entry])), inputs or kept.get("input_kind", "spikes"), **about)
+    readout = _readout(found[leave], order, entry)
     return Circuit(name, shown, tuple(populations), tuple(projections), step, step, readout)
 
 
+def _populated(
+    label: str, neuron: Neurons, arrived: Arrivals, entry: str, step: float, is_kept: bool
+) -> tuple[Population, list[Projection]]:
+    """Return neurons as a population, and the projections onto it."""
+    record, varying, scale, shift = neuron
+    if arrived.late and not is_kept:
+        raise InputError(
+            f"{ASKER}: a bias passes the delay {arrived.late!r} on its way to node {label!r}, and NIR does not say "
+            "what arrives before the delay is over; put the bias behind the delay."
+        )
+    if len(arrived.bias) != len(scale):
+        raise InputError(f"{ASKER}: node {label!r} has {len(scale)} neurons, {len(arrived.bias)} values arrive.")
+    projections = []
+    for (source, steps), matrix in arrived.matrices.items():
+        turned = scipy.sparse.csr_array(scipy.sparse.csr_array(matrix.T) * scale)
+        if turned.nnz:
+            dense = turned.nnz > 0.3 * turned.shape[0] * turned.shape[1]
+            start = INPUT if source == entry else source
+            projections.append(Projection(start, label, turned.toarray() if dense else turned, steps * step))
+    drive = shift + scale * arrived.bias
+    return Population(label, len(scale), record, drive, varying=varying), projections
+
+
 def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
-    """Return a circuit of discrete neurons as a NIR graph; step, reset and kind of input stand in the metadata.
+    """Return a circuit of discrete neurons as a NIR graph; step, reset, order and input stand in the metadata.
 
     Raises
     ------
-    InputError : the circuit has left the first rung, or its neurons differ in a way that NIR cannot hold.
+    InputError : the circuit has left the first rung, or its neurons are or differ in a way that NIR cannot hold.
     """
     if not circuit.is_discrete:
         raise InputError(
             f"to_nir: {circuit.name!r} stands on rung {circuit.rung!r}; NIR holds the neurons of rung 'exact' only. "
             "save_circuit keeps every circuit."
         )
+    _check_names(circuit)
     nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
-    edges = []
-    about = {"input_kind": circuit.inputs.kind, "duration": circuit.inputs.duration}
+    edges: list[tuple[str, str]] = []
+    inputs = circuit.inputs
+    about = {"input_kind": inputs.kind, "duration": inputs.duration, "max_rate": inputs.max_rate}
+    for k, population in enumerate(circuit.populations):
+        nodes[population.name] = _node_of(population, circuit.dt, about | {"place": k})
+    reached = _reached(circuit)
     for population in circuit.populations:
-        nodes[population.name] = _node_of(population, about)
-        into = circuit.into(population.name)
-        zero = scipy.sparse.csr_array((circuit.inputs.size, population.size))
-        if not into and population.drive.any():
-            into = (Projection(INPUT, population.name, zero),)
-        for i, q in enumerate(into):
-            label = f"{q.source}_to_{q.target}" + (f"_{i}" if sum(r.source == q.source for r in into) > 1 else "")
-            weight = _as_dense(q.weights).T
-            bias = population.drive if i == 0 else np.zeros(population.size)
-            nodes[label] = nir.Affine(weight=weight, bias=np.array(bias))
-            edges += [(q.source, label)]
-            if q.delay:
-                nodes[f"{label}_delay"] = nir.Delay(np.full(population.size, q.delay))
-                edges += [(label, f"{label}_delay"), (f"{label}_delay", population.name)]
-            else:
-                edges += [(label, population.name)]
+        _add_projections(circuit, population, population.name in reached, nodes, edges)
     last = circuit.populations[-1].name
+    n_out = circuit.sizes[last]
     if circuit.readout is not None:
-        weight = _as_dense(circuit.readout.weights).T
-        nodes["readout"] = nir.Affine(weight=weight, bias=np.array(circuit.readout.bias))
-        edges.append((circuit.readout.source, "readout"))
-        last = "readout"
-    n_out = len(nodes[last].bias) if last == "readout" else circuit.sizes[last]
-    nodes["output_port"] = nir.Output({"output": np.array([n_out])})
-    return nir.NIRGraph(nodes, [*edges, (last, "output_port")], type_check=False)
+        n_out, last = len(circuit.readout.bias), _free("readout", nodes)
+        nodes[last] = nir.Affine(_as_dense(circuit.readout.weights).T, np.array(circuit.readout.bias, dtype=float))
+        edges.append((circuit.readout.source, last))
+    leave = _free("output_port", nodes)
+    nodes[leave] = nir.Output({"output": np.array([n_out])})
+    return nir.NIRGraph(nodes, [*edges, (last, leave)], type_check=False)
 
 
-def _node_of(population: Population, about: Mapping[str, Any]) -> nir.NIRNode:
-    record = population.parameters
-    assert isinstance(record, DiscreteLIFParameters | DiscreteSynapticParameters)
-    n = population.size
-    exact = {k: v.tolist() for k, v in population.varying.items() if k in ("alpha", "beta", "input_scale")}
+def _add_projections(
+    circuit: Circuit,
+    population: Population,
+    is_reached: bool,
+    nodes: dict[str, nir.NIRNode],
+    edges: list[tuple[str, str]],
+) -> None:
+    """Add what arrives at a population; its drive goes with a projection without delay, if need be an empty one."""
+    name, into = population.name, circuit.into(population.name)
+    if not is_reached or (population.drive.any() and all(q.delay for q in into)):
+        into = (*into, Projection(INPUT, name, scipy.sparse.csr_array((circuit.inputs.size, population.size))))
+    drive = population.drive
+    for i, q in enumerate(into):
+        several = sum(r.source == q.source for r in into) > 1
+        label = _free(f"{q.source}_to_{name}" + (f"_{i}" if several else ""), nodes)
+        bias = np.zeros(population.size) if q.delay else drive
+        drive = drive if q.delay else np.zeros(population.size)
+        nodes[label] = nir.Affine(weight=_as_dense(q.weights).T, bias=np.array(bias))
+        edges.append((q.source, label))
+        if q.delay:
+            steps = q.delay / circuit.dt
+            if abs(steps - round(steps)) > WHOLE:
+                raise InputError(f"to_nir: {q.source}->{name} has a delay of {steps:.6g} steps; whole steps asked.")
+            late = _free(f"{label}_delay", nodes)
+            nodes[late] = nir.Delay(np.full(population.size, q.delay))
+            edges.append((label, late))
+            label = late
+        edges.append((label, name))
 
-    def values(name: str, default: float) -> np.ndarray:
-        return np.array(population.varying.get(name, np.full(n, default)), dtype=float)
 
-    beta = values("beta", record.beta)
-    tau = np.where(beta < 1, -record.dt / np.log(np.where(beta < 1, beta, 0.5)), np.inf)
-    common = {
-        "r": 1 / np.where(beta < 1, 1 - beta, 1.0),
-        "v_leak": np.zeros(n),
-        "v_threshold": values("threshold", record.threshold),
-        "v_reset": values("v_reset", record.v_reset),
-        "metadata": to_metadata(record, varying=sorted(population.varying), exact=exact, **about),
+def _check_names(circuit: Circuit) -> None:
+    found = next((p.name for p in circuit.populations if "/" in p.name or not p.name), None)
+    if found is not None:
+        raise InputError(f"to_nir: a population is called {found!r}; files of NIR take names without '/'.")
+
+
+def _free(name: str, nodes: Mapping[str, Any]) -> str:
+    return name if name not in nodes else next(n for k in range(len(nodes) + 1) if (n := f"{name}_{k}") not in nodes)
+
+
+def _reached(circuit: Circuit) -> set[str]:
+    reached = {INPUT}
+    for _ in circuit.populations:
+        reached |= {q.target for q in circuit.projections if q.source in reached}
+    return reached
+
+
+def _node_of(population: Population, dt: float, about: Mapping[str, Any]) -> nir.NIRNode:
+    record, n, name = population.parameters, population.size, population.name
+    if not isinstance(record, DiscreteLIFParameters | DiscreteSynapticParameters):
+        raise InputError(f"to_nir: {name!r} has neurons ({type(record).__name__}) that NIR does not hold.")
+    if population.noise:
+        raise InputError(f"to_nir: {name!r} has noise = {population.noise:g}, which NIR does not hold.")
+    numbers = {
+        k: np.broadcast_to(np.asarray(v, dtype=float), (n,)).copy()
+        for k, v in constants_of(population, dt).items()
+        if not isinstance(v, str | bool)
     }
-    if isinstance(record, DiscreteSynapticParameters):
-        alpha = values("alpha", record.alpha)
-        return nir.CubaLIF(tau_syn=-record.dt / np.log(alpha), tau_mem=tau, w_in=1 / (1 - alpha), **common)
-    if not np.isfinite(tau).all():
-        common.pop("v_leak")
-        return nir.IF(**common | {"r": np.ones(n)})
-    return nir.LIF(tau=tau, **common)
+    leaks = numbers["beta"] < 1
+    if leaks.any() and not leaks.all():
+        raise InputError(f"to_nir: {name!r} has neurons that leak and others that do not; split the population.")
+    exact = {k: v.tolist() for k, v in population.varying.items() if k not in ("threshold", "v_reset")}
+    kept = to_metadata(record, varying=sorted(population.varying), exact=exact, **about)
+    common = {"v_threshold": numbers["threshold"], "v_reset": numbers["v_reset"], "metadata": kept}
+    is_synaptic = isinstance(record, DiscreteSynapticParameters)
+    if not leaks.all() and not is_synaptic:
+        return nir.IF(r=np.ones(n), **common)
+    if not leaks.all() or (is_synaptic and not (numbers["alpha"] < 1).all()):
+        raise InputError(f"to_nir: {name!r} has synaptic currents or membranes that never decay; NIR's CubaLIF do.")
+    common |= {"v_leak": np.zeros(n)}
+    tau, r = -dt / np.log(numbers["beta"]), 1 / (1 - numbers["beta"])
+    if not is_synaptic:
+        return nir.LIF(tau=tau, r=r, **common)
+    alpha, r = numbers["alpha"], r * numbers["input_scale"]
+    return nir.CubaLIF(tau_syn=-dt / np.log(alpha), tau_mem=tau, r=r, w_in=1 / (1 - alpha), **common)
 
 
 def _discrete(
     label: str, node: Any, step: float, integration: Integration, if_input: IfInput | None, shape: tuple[int, ...]
-) -> tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+) -> Neurons:
     """Return (record, varying numbers, factor of all input, constant input) of a neuron node."""
     kept = from_metadata(node.metadata)
-    if kept is not None:
-        return _recorded(label, node, kept, shape)
-    size = int(np.prod(shape))
-    threshold, v_reset = spread(label, node.v_threshold, shape), spread(label, _or_zero(node.v_reset), shape)
-    r = spread(label, node.r, shape)
-    if isinstance(node, nir.IF):
-        r = r * _if_gain(label, if_input, step)
-        common = {"threshold": float(threshold[0]), "v_reset": float(v_reset[0])}
-        record: DiscreteParameters = DiscreteLIFParameters(np.inf, step, reset="immediate", **common)  # type: ignore[arg-type]
-        return record, _varying({"threshold": threshold, "v_reset": v_reset}, record), r, np.zeros(size)
-    tau = spread(label, node.tau if isinstance(node, nir.LIF) else node.tau_mem, shape)
-    _check_positive(label, "tau", tau, step)
-    beta, leak = _step_of(tau, step, integration), spread(label, node.v_leak, shape)
-    gain = 1 - beta
-    numbers = {"beta": beta, "threshold": threshold, "v_reset": v_reset}
-    common = {"threshold": float(threshold[0]), "v_reset": float(v_reset[0])}
-    if isinstance(node, nir.LIF):
-        reset = "interpolated" if integration == "exact" else "immediate"
-        record = DiscreteLIFParameters(float(tau[0]), step, reset=reset, **common)  # type: ignore[arg-type]
-        return record, _varying(numbers, record), gain * r, gain * leak
-    tau_syn = spread(label, node.tau_syn, shape)
-    _check_positive(label, "tau_syn", tau_syn, step)
-    alpha = _step_of(tau_syn, step, integration)
-    if leak.any():
-        raise InputError(f"to_circuit: node {label!r} (CubaLIF) has a v_leak other than 0, which is not represented.")
-    record = DiscreteSynapticParameters(float(tau_syn[0]), float(tau[0]), step, reset="immediate", **common)
-    numbers |= {"alpha": alpha, "input_scale": gain * r}
-    return (
-        record,
-        _varying(numbers, record, input_scale=1.0),
-        (1 - alpha) * spread(label, node.w_in, shape),
-        np.zeros(size),
-    )
+    try:
+        if kept is not None:
+            return _recorded(label, node, kept, shape)
+        return _plain(label, node, step, integration, if_input, shape)
+    except InputError as error:
+        named = str(error).startswith(f"{ASKER}: ")
+        raise error if named else InputError(f"{ASKER}: node {label!r}: {error}") from error
 
 
-def _if_gain(label: str, if_input: IfInput | None, step: float) -> float:
-    if if_input is None:
-        warnings.warn(
-            f"to_circuit: node {label!r} (IF) does not say whether its input is charge a step or a current; charge is "
-            "taken, pass if_input='charge' or 'current'.",
-            stacklevel=2,
+def _plain(
+    label: str, node: Any, step: float, integration: Integration, if_input: IfInput | None, shape: tuple[int, ...]
+) -> Neurons:
+    def each(key: str) -> np.ndarray:
+        return spread(ASKER, label, 0.0 if getattr(node, key) is None else getattr(node, key), shape)
+
+    numbers = {"threshold": each("v_threshold"), "v_reset": each("v_reset")}
+    common: dict[str, Any] = {k: float(v[0]) for k, v in numbers.items()} | {"dt": step, "reset": "immediate"}
+    if (numbers["threshold"] <= numbers["v_reset"]).any():
+        raise InputError(
+            f"{ASKER}: node {label!r} has a threshold that is not above v_reset; it would fire without end."
         )
-    elif if_input not in get_args(IfInput):
-        raise InputError(f"to_circuit: if_input is 'charge' or 'current', found {if_input!r}.")
-    return step if if_input == "current" else 1.0
+    r, nothing = each("r"), np.zeros(int(np.prod(shape)))
+    if isinstance(node, nir.IF):
+        record: DiscreteParameters = DiscreteLIFParameters(np.inf, **common)
+        return record, _varying(numbers, record), r * if_gain(ASKER, label, if_input, step), nothing
+    key = "tau" if isinstance(node, nir.LIF) else "tau_mem"
+    numbers["beta"] = decay_a_step(ASKER, label, node, key, step, integration, shape)
+    tau, leak, gain = float(each(key)[0]), each("v_leak"), 1 - numbers["beta"]
+    if isinstance(node, nir.LIF):
+        common |= {"reset": "interpolated"} if integration == "exact" else {}
+        record = DiscreteLIFParameters(tau, **common)
+        return record, _varying(numbers, record), gain * r, gain * leak
+    if leak.any():
+        raise InputError(f"{ASKER}: node {label!r} (CubaLIF) has a v_leak other than 0, which is not represented.")
+    alpha = decay_a_step(ASKER, label, node, "tau_syn", step, integration, shape)
+    record = DiscreteSynapticParameters(float(each("tau_syn")[0]), tau, **common)
+    numbers |= {"alpha": alpha, "input_scale": gain * r}
+    return record, _varying(numbers, record, input_scale=1.0), (1 - alpha) * each("w_in"), nothing
 
 
-def _recorded(
-    label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, ...]
-) -> tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def _recorded(label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, ...]) -> Neurons:
     """Return what the metadata of a node say, which is exact; numbers that vary stand in the node itself."""
-    fields = ("tau_syn", "tau_mem", "dt", "threshold", "reset", "v_reset")
-    numbers = {k: kept[k] for k in fields if k in kept}
+    check_unchanged(ASKER, label, node, kept)
+    numbers = {k: kept[k] for k in KEPT_FIELDS if k in kept}
     record = parameters_of(str(kept.get("model", "discrete_lif")), numbers)
+    if not isinstance(record, DiscreteLIFParameters | DiscreteSynapticParameters):
+        raise InputError(
+            f"{ASKER}: node {label!r} says that its neurons are {kept['model']!r}, which NIR does not hold."
+        )
     varying = {}
     for key in kept.get("varying", ()):
         if key in ("threshold", "v_reset"):
-            varying[key] = spread(label, getattr(node, "v_threshold" if key == "threshold" else "v_reset"), shape)
+            varying[key] = spread(
+                ASKER, label, getattr(node, "v_threshold" if key == "threshold" else "v_reset"), shape
+            )
         elif key in kept.get("exact", {}):
-            varying[key] = spread(label, kept["exact"][key], shape)
+            varying[key] = spread(ASKER, label, kept["exact"][key], shape)
         else:
-            raise InputError(f"to_circuit: node {label!r} says that {key!r} varies, but does not hold it.")
+            raise InputError(f"{ASKER}: node {label!r} says that {key!r} varies, but does not hold it.")
     size = int(np.prod(shape))
     return record, varying, np.ones(size), np.zeros(size)
 
@@ -278,163 +350,18 @@ def _varying(numbers: Mapping[str, np.ndarray], record: Any, **defaults: float) 
     return {k: v for k, v in numbers.items() if held[k] is None or (v != held[k]).any()}
 
 
-def _step_of(tau: np.ndarray, step: float, integration: Integration) -> np.ndarray:
-    return np.exp(-step / tau) if integration == "exact" else 1 - step / tau
-
-
-def _check_positive(label: str, what: str, tau: np.ndarray, step: float) -> None:
-    if not (tau > 0).all():
-        raise InputError(f"to_circuit: node {label!r} has {what} = {tau.min():g} s, which is not above 0.")
-    if (tau < step).any():
-        raise InputError(
-            f"to_circuit: dt = {step:g} s is above {what} = {tau.min():g} s of node {label!r}; pass a shorter dt."
-        )
-
-
-def _check_weights(graph: nir.NIRGraph, inside: str = "") -> None:
-    for label, node in graph.nodes.items():
-        if isinstance(node, nir.NIRGraph):
-            _check_weights(node, f"{inside}{label}.")
-            continue
-        known = (*NEURON_NODES, *LINEAR_NODES, nir.Input, nir.Output)
-        if not isinstance(node, known):
-            names = ", ".join(k.__name__ for k in (*NEURON_NODES, *LINEAR_NODES))
-            raise InputError(
-                f"to_circuit: node {inside + label!r} ({type(node).__name__}) cannot be represented; known: {names}."
-            )
-        for key in ("weight", "bias", "tau", "r", "v_threshold", "tau_mem", "tau_syn", "scale", "delay"):
-            value = getattr(node, key, None)
-            if value is not None and not np.isfinite(np.asarray(value, dtype=float)).all():
-                raise InputError(f"to_circuit: {key} of node {inside + label!r} holds NaN or infinity.")
-
-
-def _flat(graph: nir.NIRGraph, prefix: str = "") -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return nodes and edges with subgraphs dissolved; ports of subgraphs become pass-through edges."""
-    nodes: dict[str, Any] = {}
-    edges: list[tuple[str, str]] = []
-    doors: dict[str, tuple[str, str]] = {}
-    for label, node in graph.nodes.items():
-        if isinstance(node, nir.NIRGraph):
-            inner_nodes, inner_edges = _flat(node, f"{prefix}{label}.")
-            entry, leave = _only(inner_nodes, nir.Input), _only(inner_nodes, nir.Output)
-            sources = [a for a, b in inner_edges if b == leave]
-            if len(sources) != 1:
-                raise InputError(f"to_circuit: subgraph {label!r} has {len(sources)} outputs; one is represented.")
-            nodes |= {k: v for k, v in inner_nodes.items() if k not in (entry, leave)}
-            targets = [b for a, b in inner_edges if a == entry]
-            edges += [(a, b) for a, b in inner_edges if a != entry and b != leave]
-            doors[label] = ("|".join(targets), sources[0])
-        else:
-            nodes[prefix + label] = node
-    for a, b in graph.edges:
-        start = doors[a][1] if a in doors else prefix + a
-        for end in doors[b][0].split("|") if b in doors else [prefix + b]:
-            edges.append((start, end))
-    return nodes, edges
-
-
-def _only(nodes: Mapping[str, Any], kind: type) -> str:
-    found = [n for n, node in nodes.items() if isinstance(node, kind)]
-    if len(found) != 1:
-        raise InputError(f"to_circuit: a graph with one {kind.__name__} node is represented, found {len(found)}.")
-    return found[0]
-
-
-def _in_order(nodes: Mapping[str, Any], edges: list[tuple[str, str]]) -> list[str]:
-    """Return the neuron nodes in topological order from the input; edges that close a cycle do not count.
-
-    The order is that of the nodes where the graph leaves it open, never that of the edges.
-    """
-    rank = {label: i for i, label in enumerate(nodes)}
-    following: dict[str, list[str]] = {label: [] for label in nodes}
-    for a, b in dict.fromkeys(edges):
-        following[a].append(b)
-    entry = _only(nodes, nir.Input)
-    finished: list[str] = []
-    seen = {entry}
-    pending = [(entry, iter(sorted(following[entry], key=rank.__getitem__, reverse=True)))]
-    while pending:
-        label, others = pending[-1]
-        fresh = next((o for o in others if o not in seen), None)
-        if fresh is None:
-            finished.append(label)
-            pending.pop()
-        else:
-            seen.add(fresh)
-            pending.append((fresh, iter(sorted(following[fresh], key=rank.__getitem__, reverse=True))))
-    missing = [n for n, node in nodes.items() if isinstance(node, NEURON_NODES) and n not in seen]
-    if missing:
-        raise InputError(f"to_circuit: node {missing[0]!r} is never reached by the input.")
-    return [label for label in reversed(finished) if isinstance(nodes[label], NEURON_NODES)]
-
-
-def _paths(
-    label: str, nodes: Mapping[str, Any], before: Mapping[str, list[str]], shapes: Any, neurons: list[str], entry: str
-) -> Iterator[_Path]:
-    """Yield every path of linear nodes that ends at `label`, multiplied out."""
-    for start in before.get(label, []):
-        yield from _paths_through(start, (label,), nodes, before, shapes, neurons, entry)
-
-
-def _paths_through(
-    label: str, seen: tuple[str, ...], nodes: Any, before: Any, shapes: Any, neurons: list[str], entry: str
-) -> Iterator[_Path]:
-    if label in neurons or label == entry:
-        n = int(np.prod(shapes[label]))
-        yield _Path(label, scipy.sparse.eye_array(n, format="csr"), np.zeros(n), 0.0)
-        return
-    if label in seen:
-        raise InputError(f"to_circuit: node {label!r} lies on a cycle without neurons, which is not represented.")
-    node = nodes[label]
-    is_first = True
-    for start in before.get(label, []):
-        if start not in shapes:
-            continue
-        for path in _paths_through(start, (*seen, label), nodes, before, shapes, neurons, entry):
-            matrix, bias = operator_of(label, node, shapes[start])
-            if matrix.shape[1] != len(path.bias):
-                raise InputError(
-                    f"to_circuit: node {label!r} takes {matrix.shape[1]} values, {start!r} gives {len(path.bias)}."
-                )
-            delay = float(np.asarray(node.delay).ravel()[0]) if isinstance(node, nir.Delay) else 0.0
-            own, is_first = bias if is_first else np.zeros(len(bias)), False
-            yield replace(path, matrix=matrix @ path.matrix, bias=matrix @ path.bias + own, delay=path.delay + delay)
-
-
-def _output_shapes(nodes: Mapping[str, Any], before: Mapping[str, list[str]], entry: str) -> dict[str, tuple[int, ...]]:
-    """Return the shape of what every node sends, found by walking from the input until nothing is new."""
-    shapes = {entry: _size_of_port(nodes[entry], "input")}
-    fresh = True
-    while fresh:
-        fresh = False
-        for label, node in nodes.items():
-            known = next((shapes[start] for start in before.get(label, []) if start in shapes), None)
-            if label not in shapes and known is not None:
-                shapes[label] = shape_after_node(label, node, known)
-                fresh = True
-    return shapes
-
-
-def _size_of_port(node: Any, key: str) -> tuple[int, ...]:
-    shape = tuple(int(n) for n in np.atleast_1d(np.asarray(node.input_type[key])).ravel())
-    return shape or (1,)
-
-
-def _readout(nodes: Any, before: Any, shapes: Any, neurons: list[str], entry: str) -> Readout | None:
-    """Return the linear nodes behind the last neurons, when the output hangs on them."""
-    leave = _only(nodes, nir.Output)
-    last = before.get(leave, [])
-    if len(last) != 1 or last[0] in neurons:
+def _readout(arrived: Arrivals, order: list[str], entry: str) -> Readout | None:
+    """Return what the output makes of one population; None where that is the last one, as it is."""
+    (source, steps), *others = arrived.matrices
+    if others or source == entry:
+        raise InputError(f"{ASKER}: the output reads more than one layer or the input; one readout is represented.")
+    if steps:
+        raise InputError(f"{ASKER}: the output reads {source!r} after a delay, which is not represented.")
+    weights: Weights = scipy.sparse.csr_array(arrived.matrices[(source, 0)].T)
+    same = weights.shape[0] == weights.shape[1] and not (weights != scipy.sparse.eye_array(weights.shape[0])).nnz
+    if same and source == order[-1] and not arrived.bias.any():
         return None
-    paths = list(_paths(leave, nodes, before, shapes, neurons, entry))
-    if len(paths) != 1 or paths[0].source == entry:
-        raise InputError("to_circuit: the output reads more than one layer; one readout is represented.")
-    weights: Weights = scipy.sparse.csr_array(paths[0].matrix.T)
-    return Readout(paths[0].source, weights, paths[0].bias)
-
-
-def _or_zero(value: Any) -> Any:
-    return 0.0 if value is None else value
+    return Readout(source, weights, arrived.bias)
 
 
 def _as_dense(weights: Weights) -> np.ndarray:

@@ -9,8 +9,11 @@ import nir
 import numpy as np
 import scipy.sparse
 
+from neurosim.nir_graphs import spread
 from neurosim.schema import InputError
 
+ASKER = "to_circuit"
+WHOLE = 1e-6
 LINEAR_NODES = (
     nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten, nir.Delay,
 )  # fmt: skip
@@ -19,9 +22,9 @@ LINEAR_NODES = (
 def shape_after_node(label: str, node: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of what a node sends when values of `shape` arrive."""
     if isinstance(node, nir.Affine | nir.Linear):
-        return (int(np.asarray(node.weight).shape[0]),)
+        return (len(_matrix_of(label, node)),)
     if isinstance(node, nir.Flatten):
-        return (int(np.prod(shape)),)
+        return _flattened(label, node, shape)
     if isinstance(node, nir.Conv1d | nir.Conv2d | nir.AvgPool2d | nir.SumPool2d):
         return _window(label, node, shape).shape_after
     return shape
@@ -31,17 +34,60 @@ def operator_of(label: str, node: Any, shape: tuple[int, ...]) -> tuple[Any, np.
     """Return a linear node as a sparse matrix (after, before) of flat values, and its bias."""
     n = int(np.prod(shape))
     if isinstance(node, nir.Affine | nir.Linear):
-        weight = np.asarray(node.weight, dtype=float)
-        return scipy.sparse.csr_array(weight), np.asarray(getattr(node, "bias", np.zeros(len(weight))), dtype=float)
+        weight = _matrix_of(label, node)
+        return scipy.sparse.csr_array(weight), _bias_of(label, getattr(node, "bias", None), len(weight))
     if isinstance(node, nir.Scale):
-        return scipy.sparse.diags_array(spread(label, node.scale, shape), format="csr"), np.zeros(n)
-    if isinstance(node, nir.Delay):
-        if len(np.unique(np.asarray(node.delay))) > 1:
-            raise InputError(f"to_circuit: node {label!r} has delays that differ; one a projection is represented.")
-        return scipy.sparse.eye_array(n, format="csr"), np.zeros(n)
-    if isinstance(node, nir.Flatten):
+        return scipy.sparse.diags_array(spread(ASKER, label, node.scale, shape), format="csr"), np.zeros(n)
+    if not isinstance(node, nir.Conv1d | nir.Conv2d | nir.AvgPool2d | nir.SumPool2d):
         return scipy.sparse.eye_array(n, format="csr"), np.zeros(n)
     return _window(label, node, shape).matrix()
+
+
+def delay_in_steps(label: str, node: nir.Delay, step: float, shape: tuple[int, ...]) -> int:
+    """Return how many whole steps a delay lasts.
+
+    Raises
+    ------
+    InputError : delays that differ between units, or are no whole number of steps, to a millionth of one.
+    """
+    delays = np.unique(spread(ASKER, label, node.delay, shape))
+    if len(delays) > 1:
+        raise InputError(f"{ASKER}: node {label!r} has delays that differ; one a projection is represented.")
+    steps = float(delays[0]) / step
+    if abs(steps - round(steps)) > WHOLE:
+        raise InputError(
+            f"{ASKER}: node {label!r} has a delay of {delays[0]:g} s, which is {steps:.6g} steps of {step:g} s; whole "
+            "steps are represented, pass another dt."
+        )
+    return round(steps)
+
+
+def _matrix_of(label: str, node: Any) -> np.ndarray:
+    weight = np.asarray(node.weight, dtype=float)
+    if weight.ndim != 2:
+        raise InputError(
+            f"{ASKER}: node {label!r} has weights of shape {weight.shape}; (after, before) is represented."
+        )
+    return weight
+
+
+def _bias_of(label: str, bias: Any, n: int) -> np.ndarray:
+    flat = np.zeros(n) if bias is None else np.asarray(bias, dtype=float).ravel()
+    if len(flat) != n:
+        raise InputError(f"{ASKER}: node {label!r} has {len(flat)} biases for {n} outputs.")
+    return flat
+
+
+def _flattened(label: str, node: nir.Flatten, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return `shape` with the dims from the first to the last that the node names made one."""
+    first, last = (int(d) + len(shape) * (int(d) < 0) for d in (node.start_dim, node.end_dim))
+    if len(shape) == 1:
+        return shape
+    if not 0 <= first <= last < len(shape):
+        raise InputError(
+            f"{ASKER}: node {label!r} flattens dims {node.start_dim} to {node.end_dim}, values of shape {shape} arrive."
+        )
+    return (*shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :])
 
 
 @dataclass(frozen=True)
@@ -98,21 +144,32 @@ def _window(label: str, node: Any, shape: tuple[int, ...]) -> _Window:
     if len(shape) == n_dims:
         shape = (1, *shape)
     if len(shape) != n_dims + 1:
-        raise InputError(f"to_circuit: node {label!r} ({type(node).__name__}) needs {n_dims + 1} dims, found {shape}.")
+        raise InputError(f"{ASKER}: node {label!r} ({type(node).__name__}) needs {n_dims + 1} dims, found {shape}.")
+    stride = _counts(label, "stride", node.stride, n_dims, 1)
     if isinstance(node, nir.AvgPool2d | nir.SumPool2d):
-        kernel = _pair(node.kernel_size, 2)
+        kernel = _counts(label, "kernel_size", node.kernel_size, 2, 1)
         share = 1.0 if isinstance(node, nir.SumPool2d) else 1 / np.prod(kernel)
-        stride = _pair(node.stride, 2)
-        weight = np.full((shape[0], 1, *kernel), share)
-        return _Window(weight, np.zeros(shape[0]), shape, stride, _both(_pair(node.padding, 2)), (1, 1), shape[0])
-    weight = np.asarray(node.weight, dtype=float)
-    groups = int(node.groups)
+        weight, padding = np.full((shape[0], 1, *kernel), share), _counts(label, "padding", node.padding, 2, 0)
+        return _fitting(label, _Window(weight, np.zeros(shape[0]), shape, stride, _both(padding), (1, 1), shape[0]))
+    weight, groups = np.asarray(node.weight, dtype=float), _counts(label, "groups", node.groups, 1, 1)[0]
+    if weight.ndim != n_dims + 2 or len(weight) % groups:
+        raise InputError(f"{ASKER}: node {label!r} has weights of shape {weight.shape} in {groups} groups.")
     if weight.shape[1] * groups != shape[0]:
-        raise InputError(f"to_circuit: node {label!r} takes {weight.shape[1] * groups} channels, {shape[0]} arrive.")
-    dilation, stride = _pair(node.dilation, n_dims), _pair(node.stride, n_dims)
-    padding = _padding(label, node.padding, weight.shape[2:], dilation, stride)
-    bias = np.zeros(len(weight)) if node.bias is None else np.asarray(node.bias, dtype=float).ravel()
-    return _Window(weight, bias, shape, stride, padding, dilation, groups)
+        raise InputError(f"{ASKER}: node {label!r} takes {weight.shape[1] * groups} channels, {shape[0]} arrive.")
+    if node.input_shape is not None and tuple(np.ravel(node.input_shape)) != shape[1:]:
+        said = tuple(int(n) for n in np.ravel(node.input_shape))
+        raise InputError(f"{ASKER}: node {label!r} says input_shape = {said}, values of shape {shape} arrive.")
+    dilation = _counts(label, "dilation", node.dilation, n_dims, 1)
+    padding_ends = _padding(label, node.padding, weight.shape[2:], dilation, stride)
+    bias = _bias_of(label, node.bias, len(weight))
+    return _fitting(label, _Window(weight, bias, shape, stride, padding_ends, dilation, groups))
+
+
+def _fitting(label: str, window: _Window) -> _Window:
+    if min(window.sides_after) < 1:
+        kernel = window.weight.shape[2:]
+        raise InputError(f"{ASKER}: node {label!r} has a window of {kernel}, too large for values of {window.shape}.")
+    return window
 
 
 def _padding(
@@ -120,9 +177,9 @@ def _padding(
 ) -> tuple[tuple[int, int], ...]:
     """Return the zeros before and after each dim; "same" puts the odd one of an even kernel after, as torch does."""
     if not isinstance(asked, str):
-        return _both(_pair(asked, len(kernel)))
+        return _both(_counts(label, "padding", asked, len(kernel), 0))
     if asked not in ("same", "valid") or (asked == "same" and set(stride) != {1}):
-        raise InputError(f"to_circuit: node {label!r} has padding {asked!r} with stride {stride}, which is not known.")
+        raise InputError(f"{ASKER}: node {label!r} has padding {asked!r} with stride {stride}, which is not known.")
     whole = [d * (k - 1) if asked == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
     return tuple((w // 2, w - w // 2) for w in whole)
 
@@ -131,18 +188,11 @@ def _both(padding: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     return tuple((p, p) for p in padding)
 
 
-def _pair(value: Any, n: int) -> tuple[int, ...]:
-    flat = [int(v) for v in np.atleast_1d(np.asarray(value)).ravel()]
-    return tuple(flat * n) if len(flat) == 1 else tuple(flat)
-
-
-def spread(label: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a number a neuron of a node of `shape`: one for all, one each, or one a channel, which comes first."""
-    flat, size = np.asarray(value, dtype=float).ravel(), int(np.prod(shape))
-    if len(flat) in (1, size):
-        return np.broadcast_to(flat, (size,)).copy()
-    if len(shape) > 1 and len(flat) == shape[0]:
-        return np.repeat(flat, size // len(flat))
-    raise InputError(
-        f"to_circuit: node {label!r}: {len(flat)} numbers cannot be given to {size} neurons of shape {shape}."
-    )
+def _counts(label: str, what: str, value: Any, n: int, least: int) -> tuple[int, ...]:
+    """Return whole numbers of at least `least`, one a dim; one number is for all dims."""
+    flat = np.atleast_1d(np.asarray(value, dtype=float)).ravel()
+    if len(flat) not in (1, n) or (flat != np.floor(flat)).any() or (flat < least).any():
+        raise InputError(
+            f"{ASKER}: node {label!r} has {what} = {value!r}; {n} whole numbers of at least {least} asked."
+        )
+    return tuple(int(v) for v in np.broadcast_to(flat, (n,)))

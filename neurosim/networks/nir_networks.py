@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import nir
@@ -14,6 +15,19 @@ from torch import nn
 from neurosim.networks.conversion import SpikingSequence
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.sequence import RESETS, SequenceReset
+from neurosim.nir_graphs import (
+    NEURON_NODES,
+    Edges,
+    IfInput,
+    Integration,
+    check_unchanged,
+    decay_a_step,
+    flat_graph,
+    if_gain,
+    port_shape,
+    spread,
+    time_step,
+)
 from neurosim.parameters import (
     DiscreteLIFParameters,
     DiscreteParameters,
@@ -23,188 +37,307 @@ from neurosim.parameters import (
 )
 from neurosim.schema import InputError
 
-NEURONS = (nir.LIF, nir.IF, nir.CubaLIF)
+ASKER = "from_nir"
+KNOWN = (
+    *NEURON_NODES, nir.Affine, nir.Linear, nir.Scale, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten,
+)  # fmt: skip
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """How nodes of other tools become steps."""
+
+    dt: float
+    reset: SequenceReset | None
+    integration: Integration
+    if_input: IfInput | None
 
 
 def from_nir(
-    graph: nir.NIRGraph, *, dt: float | None = None, reset: SequenceReset | None = None, n_steps: int | None = None
+    graph: nir.NIRGraph,
+    *,
+    dt: float | None = None,
+    reset: SequenceReset | None = None,
+    n_steps: int | None = None,
+    integration: Integration = "exact",
+    if_input: IfInput | None = None,
 ) -> SpikingSequence:
     """Return a NIR graph as a network of torch, with copies of all weights (https://doi.org/10.1038/s41467-024-52259-9).
 
     Parameters
     ----------
-    graph : a chain of ``Affine``, ``Linear``, ``Conv2d``, ``AvgPool2d``, ``Flatten`` and the neurons ``LIF``, ``IF``,
-        ``CubaLIF``, each of which may send back to itself through ``Affine`` or ``Linear``.
+    graph : a chain of ``Affine``, ``Linear``, ``Scale``, ``Conv2d``, ``AvgPool2d``, ``SumPool2d``, ``Flatten`` and the
+        neurons ``LIF``, ``IF``, ``CubaLIF``, each of which may send back to itself through ``Affine`` or ``Linear``.
     dt : duration of a step, s; by default what neurosim kept in the graph, else it has to be given.
-    reset : of neurons in whose metadata neurosim kept none. NIR's own, to ``v_reset`` at once, has no layer here: one
-        has to be chosen, and is not quite the graph then.
+    reset : of neurons in whose metadata neurosim kept none. NIR sets a neuron that fired to `v_reset` at once; "zero"
+        sends the same spikes for ``v_reset = 0``, and shows the membrane before it is reset.
     n_steps : steps an input without time is shown.
+    integration : how neurons of other tools become steps: "exact" (LIF with input that is constant within a step, reset
+        at its end) or "euler" (forward, as ``to_circuit`` does).
+    if_input : what reaches IF neurons of other tools: "charge" a step, or a "current"; charge, with a warning, where
+        nobody says.
 
     Raises
     ------
     InputError : a node or a wiring that layers do not have, a missing `dt`, or a reset that was not chosen.
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> graph = nir.NIRGraph.from_list(nir.Linear(2 * np.eye(1)), nir.LIF(0.01 * one, one, 0 * one, one))
+    >>> from_nir(graph, dt=1e-3, reset="zero")(torch.ones(20, 1, 1)).sum().item()
+    2.0
     """
-    if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"from_nir: a NIR graph is asked, found {type(graph).__name__}; read files with load_nir.")
-    order, back = _chain(graph)
-    neurons = [name for name in order if isinstance(graph.nodes[name], NEURONS)]
-    kept = next((m for n in neurons if (m := from_metadata(graph.nodes[n].metadata))), {})
-    step = dt or kept.get("dt")
-    if not isinstance(step, int | float) or not 0 < step <= 1:
-        raise InputError(f"from_nir: a dt of 0 to 1 s asked, found {step!r}; the graph keeps none.")
-    layers: list[nn.Module] = []
+    nodes, edges, entry, leave = flat_graph(ASKER, graph, KNOWN)
+    order, back = _chain(nodes, edges, entry, leave)
+    tables = [from_metadata(nodes[n].metadata) for n in order if isinstance(nodes[n], NEURON_NODES)]
+    kept = next((table for table in tables if table is not None), {})
+    choice = _Choice(time_step(ASKER, dt, kept.get("dt"), None), reset, integration, if_input)
+    layers = _Layers(port_shape(ASKER, entry, nodes[entry]))
     for name in order:
-        node = graph.nodes[name]
-        if isinstance(node, NEURONS):
-            layer, scale = _neurons(name, node, float(step), reset, back.get(name))
-            _scale(name, layers, scale)
-            layers.append(layer)
+        node = nodes[name]
+        if isinstance(node, NEURON_NODES):
+            layers.add_neurons(name, node, back.get(name), choice)
         elif not isinstance(node, nir.Input | nir.Output):
-            layers.append(_weights(name, node))
-    return SpikingSequence(layers, n_steps=n_steps, time_step=float(step))
+            layers.add_linear(name, node)
+    return SpikingSequence(layers.found, n_steps=n_steps, time_step=choice.dt)
 
 
-def _chain(graph: nir.NIRGraph) -> tuple[list[str], dict[str, Any]]:
+def _chain(nodes: Mapping[str, Any], edges: Edges, entry: str, leave: str) -> tuple[list[str], dict[str, Any]]:
     """Return the nodes in order, and by neuron the node through which it sends back to itself."""
-    after: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    for source, target in graph.edges:
-        if source not in after or target not in after:
-            raise InputError(f"from_nir: an edge names {source!r} or {target!r}, which is no node of the graph.")
+    after: dict[str, list[str]] = {name: [] for name in nodes}
+    for source, target in edges:
         after[source].append(target)
-    loops = {n for n in after if len(after[n]) == 1 and n in after[after[n][0]] and not _is_end(graph, n)}
-    loops = {n for n in loops if isinstance(graph.nodes[after[n][0]], NEURONS)}
-    back = {after[n][0]: graph.nodes[n] for n in loops}
-    starts = [n for n, node in graph.nodes.items() if isinstance(node, nir.Input)]
-    if len(starts) != 1:
-        raise InputError(f"from_nir: one input asked, found {len(starts)}.")
-    order, here = [starts[0]], starts[0]
+    neurons = [n for n, node in nodes.items() if isinstance(node, NEURON_NODES)]
+    loops = {n: after[n][0] for n in nodes if n not in neurons and len(after[n]) == 1 and n in after[after[n][0]]}
+    loops = {n: neuron for n, neuron in loops.items() if neuron in neurons}
+    back: dict[str, Any] = {}
+    for name, neuron in loops.items():
+        if neuron in back:
+            raise InputError(f"{ASKER}: node {neuron!r} sends back to itself in several ways; one is represented.")
+        back[neuron] = nodes[name]
+    order, here = [entry], entry
     while onward := [t for t in after[here] if t not in loops]:
         if len(onward) > 1 or onward[0] in order:
-            raise InputError(f"from_nir: node {here!r} sends to {onward}; only chains become sequences of layers.")
+            raise InputError(f"{ASKER}: node {here!r} sends to {onward}; only chains become sequences of layers.")
         here = onward[0]
         order.append(here)
-    left = sorted(set(graph.nodes) - set(order) - loops)
-    if left:
-        raise InputError(f"from_nir: node {left[0]!r} is not on the chain from the input to the output.")
+    left = sorted(set(nodes) - set(order) - set(loops))
+    if left or here != leave:
+        raise InputError(f"{ASKER}: node {(left or [leave])[0]!r} is not on the chain from the input to the output.")
     return order, back
 
 
-def _is_end(graph: nir.NIRGraph, name: str) -> bool:
-    return isinstance(graph.nodes[name], (nir.Input, nir.Output, *NEURONS))
+class _Layers:
+    """Adds one layer after another, and keeps the shape of what the last one sends."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.found: list[nn.Module] = []
+        self.came = self.shape = shape
+
+    def add_linear(self, name: str, node: Any) -> None:
+        """Add a node that knows no time."""
+        if isinstance(node, nir.Affine | nir.Linear):
+            self._add_weights(name, node)
+        elif isinstance(node, nir.Scale):
+            self._add_gain(name, spread(ASKER, name, node.scale, self.shape))
+        elif isinstance(node, nir.Flatten):
+            ends = (int(d) + (int(d) >= 0) for d in (node.start_dim, node.end_dim))
+            self._add(name, lambda: nn.Flatten(*ends) if len(self.shape) > 1 else nn.Flatten())
+        elif isinstance(node, nir.Conv2d):
+            self._add(name, lambda: _convolution(node))
+            said = None if node.input_shape is None else tuple(int(n) for n in np.ravel(node.input_shape))
+            if said is not None and said != self.came[1:]:
+                raise InputError(f"{ASKER}: node {name!r} says input_shape = {said}, {self.came} arrives.")
+        else:
+            self._add(name, lambda: _pooling(node))
+
+    def add_neurons(self, name: str, node: Any, back: Any, choice: _Choice) -> None:
+        """Add neurons, and before them what their input counts."""
+        kept = from_metadata(node.metadata)
+        gain: np.ndarray | None = None
+        if kept is None:
+            record, exact, gain = _discrete(name, node, self.shape, choice)
+        else:
+            record, exact = _recorded(name, node, kept, self.shape, choice.dt)
+        recurrent = None
+        if back is not None:
+            if not isinstance(back, nir.Affine | nir.Linear) or len(self.shape) != 1:
+                raise InputError(
+                    f"{ASKER}: node {name!r} of shape {self.shape} sends back through {type(back).__name__}; Affine or "
+                    "Linear of flat neurons asked."
+                )
+            recurrent = _linear(name, back)
+            if recurrent.weight.shape != (self.shape[0], self.shape[0]):
+                raise InputError(f"{ASKER}: node {name!r} sends back through weights of shape {back.weight.shape}.")
+        layer = SpikingLayer(
+            record,
+            n_recurrent=None if recurrent is None else recurrent.out_features,
+            exact={k: torch.from_numpy(v) for k, v in exact.items()},
+        )
+        if gain is not None and (gain != 1.0).any():
+            self._add_gain(name, gain)
+            if recurrent is not None:
+                _multiply(recurrent, gain)
+        if recurrent is not None and layer.recurrent is not None:
+            layer.recurrent.load_state_dict(recurrent.state_dict())
+        self.found.append(layer)
+
+    def _add_weights(self, name: str, node: Any) -> None:
+        layer = _linear(name, node)
+        if math.prod(self.shape) != layer.in_features:
+            raise InputError(f"{ASKER}: node {name!r} takes {layer.in_features} values, {self.shape} arrives.")
+        if len(self.shape) > 1:
+            self._add(name, nn.Flatten)
+        self._add(name, lambda: layer)
+
+    def _add_gain(self, name: str, gain: np.ndarray) -> None:
+        """Multiply what arrives: in the weights just before, where they can hold it, else by a layer of its own.
+
+        A gain never passes neurons: what lies before them is another layer's input.
+        """
+        last = self.found[-1] if self.found else None
+        channels = gain.reshape(self.shape[0], -1)
+        if isinstance(last, nn.Linear) or (isinstance(last, nn.Conv2d) and (channels == channels[:, :1]).all()):
+            _multiply(last, channels[:, 0])
+        elif len(self.shape) == 1:
+            diagonal = nn.Linear(len(gain), len(gain), bias=False)
+            _copy(diagonal, np.diag(gain), None)
+            self.found.append(diagonal)
+        elif len(self.shape) == 3 and (channels == channels[:, :1]).all():
+            n = self.shape[0]
+            each = nn.Conv2d(n, n, 1, groups=n, bias=False)
+            _copy(each, channels[:, :1].reshape(n, 1, 1, 1), None)
+            self.found.append(each)
+        else:
+            raise InputError(
+                f"{ASKER}: the input of node {name!r} counts differently at places of one channel, or has the shape "
+                f"{self.shape}; a factor a channel or a unit is represented."
+            )
+
+    def _add(self, name: str, make: Callable[[], nn.Module]) -> None:
+        """Add a layer, and find out the shape of what it sends."""
+        try:
+            layer = make()
+            with torch.no_grad():
+                sent = layer(torch.zeros(1, *self.shape, dtype=torch.get_default_dtype()))
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            reason = " ".join(str(error).split())[:120]
+            raise InputError(
+                f"{ASKER}: node {name!r} does not take values of shape {self.shape} ({reason})."
+            ) from error
+        self.found.append(layer)
+        self.came, self.shape = self.shape, tuple(sent.shape[1:])
 
 
-def _weights(name: str, node: Any) -> nn.Module:
-    if isinstance(node, nir.Affine | nir.Linear):
-        return _linear(node)
-    if isinstance(node, nir.Conv2d):
-        n_out, n_in = node.weight.shape[:2]
-        layer = nn.Conv2d(
-            n_in * node.groups, n_out, node.weight.shape[2:], _pair(node.stride), _pair(node.padding),
-            _pair(node.dilation), node.groups,
-        )  # fmt: skip
-        _copy(layer, node.weight, node.bias)
-        return layer
-    if isinstance(node, nir.AvgPool2d):
-        return nn.AvgPool2d(_pair(node.kernel_size), _pair(node.stride), _pair(node.padding))
-    if isinstance(node, nir.Flatten):
-        return nn.Flatten()
-    raise InputError(
-        f"from_nir: node {name!r} ({type(node).__name__}) is not known; known: Affine, Linear, Conv2d, AvgPool2d, "
-        "Flatten, LIF, IF, CubaLIF."
-    )
-
-
-def _linear(node: Any) -> nn.Linear:
-    layer = nn.Linear(node.weight.shape[1], node.weight.shape[0])
-    _copy(layer, node.weight, getattr(node, "bias", np.zeros(node.weight.shape[0])))
+def _convolution(node: nir.Conv2d) -> nn.Conv2d:
+    weight = np.asarray(node.weight, dtype=float)
+    groups = int(node.groups)
+    layer = nn.Conv2d(
+        weight.shape[1] * groups, len(weight), weight.shape[2:], _pair(node.stride), _pair(node.padding),
+        _pair(node.dilation), groups,
+    )  # fmt: skip
+    _copy(layer, weight, node.bias)
     return layer
 
 
-def _copy(layer: nn.Linear | nn.Conv2d, weight: Any, bias: Any) -> None:
+def _pooling(node: Any) -> nn.AvgPool2d:
+    kernel, stride, padding = (_pair(v) for v in (node.kernel_size, node.stride, node.padding))
+    return nn.AvgPool2d(kernel, stride, padding, divisor_override=1 if isinstance(node, nir.SumPool2d) else None)
+
+
+def _linear(name: str, node: Any) -> nn.Linear:
+    weight = np.asarray(node.weight, dtype=float)
+    bias = np.ravel(getattr(node, "bias", np.zeros(len(weight))))
+    if weight.ndim != 2 or len(bias) != len(weight):
+        raise InputError(f"{ASKER}: node {name!r} has weights of shape {weight.shape} and {len(bias)} biases.")
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    _copy(layer, weight, bias)
+    return layer
+
+
+def _copy(layer: nn.Linear | nn.Conv2d, weight: np.ndarray, bias: Any) -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(np.array(weight, dtype=float)))
-        assert layer.bias is not None
-        layer.bias.copy_(torch.from_numpy(np.array(bias, dtype=float)))
+        if layer.bias is not None:
+            flat = np.zeros(len(weight)) if bias is None else np.array(bias, dtype=float).ravel()
+            layer.bias.copy_(torch.from_numpy(flat))
 
 
-def _neurons(
-    name: str, node: Any, dt: float, reset: SequenceReset | None, back: Any
-) -> tuple[SpikingLayer, np.ndarray | float]:
-    """Return a layer of neurons, and what its input has to be multiplied by."""
-    kept = from_metadata(node.metadata)
-    threshold = np.ravel(np.asarray(node.v_threshold, dtype=float))
-    scale: np.ndarray | float = 1.0
-    exact: dict[str, np.ndarray]
-    if kept is not None:
-        model = str(kept.get("model", "discrete_lif"))
-        names = [f.name for f in fields(parameters_of(model, {}))]
-        record = parameters_of(model, {k: kept[k] for k in names if k in kept})
-        exact = {k: np.asarray(v, dtype=float) for k, v in kept.get("exact", {}).items()}
-        exact |= {"threshold": threshold} if "threshold" in kept.get("varying", ()) else {}
-    else:
-        if reset not in RESETS:
-            raise InputError(
-                f"from_nir: node {name!r} resets to v_reset at once, which no layer does; choose reset= of "
-                f"{', '.join(RESETS)}, or simulate the graph: to_circuit."
-            )
-        record, exact, scale = _discrete(name, node, dt, reset, threshold)
-    recurrent = None
-    if back is not None:
-        if not isinstance(back, nir.Affine | nir.Linear):
-            raise InputError(
-                f"from_nir: node {name!r} sends back through {type(back).__name__}; Affine or Linear asked."
-            )
-        recurrent = _linear(back)
-    layer = SpikingLayer(
-        record,
-        n_recurrent=None if recurrent is None else recurrent.out_features,
-        exact={k: torch.from_numpy(v) for k, v in exact.items()},
-    )
-    if recurrent is not None and layer.recurrent is not None:
-        layer.recurrent.load_state_dict(recurrent.state_dict())
-    return layer, scale
+def _multiply(layer: nn.Linear | nn.Conv2d, gain: np.ndarray) -> None:
+    """Multiply what a layer sends by a number a unit or channel."""
+    factor = torch.from_numpy(gain.copy()).to(layer.weight)
+    with torch.no_grad():
+        layer.weight.mul_(factor.view(-1, *(1,) * (layer.weight.ndim - 1)))
+        if layer.bias is not None:
+            layer.bias.mul_(factor)
+
+
+def _recorded(
+    name: str, node: Any, kept: Mapping[str, Any], shape: Shape, dt: float
+) -> tuple[DiscreteParameters, dict[str, np.ndarray]]:
+    """Return the record that neurosim kept of a node, and the numbers that it cannot hold exactly."""
+    check_unchanged(ASKER, name, node, kept)
+    model = str(kept.get("model", "discrete_lif"))
+    names = [f.name for f in fields(parameters_of(model, {}))]
+    record = parameters_of(model, {k: kept[k] for k in names if k in kept})
+    if not isinstance(record, DiscreteLIFParameters | DiscreteSynapticParameters):
+        raise InputError(f"{ASKER}: node {name!r} says that its neurons are {model!r}, which NIR does not hold.")
+    if not math.isclose(record.dt, dt):
+        raise InputError(f"{ASKER}: node {name!r} advances in steps of {record.dt} s, others in steps of {dt} s.")
+    exact = {k: spread(ASKER, name, v, shape) for k, v in kept.get("exact", {}).items()}
+    if "threshold" in kept.get("varying", ()):
+        exact["threshold"] = spread(ASKER, name, node.v_threshold, shape)
+    unknown = {*kept.get("varying", ()), *exact} - {"beta", "threshold", "alpha"}
+    if unknown:
+        raise InputError(
+            f"{ASKER}: {min(unknown)!r} of node {name!r} differs between neurons, which layers do not have."
+        )
+    return record, exact
 
 
 def _discrete(
-    name: str, node: Any, dt: float, reset: SequenceReset, threshold: np.ndarray
+    name: str, node: Any, shape: Shape, choice: _Choice
 ) -> tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray]:
-    """Return the record of a node of another tool, integrated exactly over a step."""
-    if np.any(np.asarray(getattr(node, "v_leak", 0.0))) or np.any(
-        np.asarray(node.v_reset if node.v_reset is not None else 0)
-    ):
-        raise InputError(f"from_nir: node {name!r} rests or resets at another value than 0, which layers do not have.")
-    common: dict[str, Any] = {"dt": dt, "threshold": float(threshold[0]), "reset": reset}
-    r = np.ravel(np.asarray(node.r, dtype=float))
-    if isinstance(node, nir.IF):
-        return DiscreteLIFParameters(math.inf, **common), {"threshold": threshold}, r
-    tau = np.ravel(np.asarray(node.tau_mem if isinstance(node, nir.CubaLIF) else node.tau, dtype=float))
-    beta = np.exp(-dt / tau)
-    exact = {"threshold": threshold, "beta": beta}
-    if isinstance(node, nir.LIF):
-        return DiscreteLIFParameters(float(tau[0]), **common), exact, (1 - beta) * r
-    tau_syn = np.ravel(np.asarray(node.tau_syn, dtype=float))
-    record = DiscreteSynapticParameters(float(tau_syn[0]), float(tau[0]), **common)
-    gain = (1 - beta) * r * np.ravel(np.asarray(node.w_in, dtype=float)) * (1 - np.exp(-dt / tau_syn))
-    return record, exact | {"alpha": np.exp(-dt / tau_syn)}, gain
-
-
-def _scale(name: str, layers: list[nn.Module], scale: np.ndarray | float) -> None:
-    """Multiply the weights before neurons by what their input counts."""
-    values = np.ravel(np.asarray(scale, dtype=float))
-    if np.all(values == 1.0):
-        return
-    before = next((m for m in reversed(layers) if isinstance(m, nn.Linear | nn.Conv2d)), None)
-    alike = bool(np.all(values == values[0]))
-    if before is None or not (alike or (isinstance(before, nn.Linear) and before is layers[-1])):
+    """Return the record of a node of another tool, what it cannot hold exactly, and what its input counts."""
+    if choice.reset not in RESETS:
         raise InputError(
-            f"from_nir: the input of node {name!r} counts differently a unit, and no Affine stands before it."
+            f"{ASKER}: node {name!r} resets to v_reset at once, which no layer does; choose reset= of "
+            f"{', '.join(RESETS)} ('zero' sends the same spikes), or simulate the graph: to_circuit."
         )
-    factor = torch.from_numpy(values if not alike else values[:1]).to(before.weight.dtype)
-    with torch.no_grad():
-        before.weight.mul_(factor.view(-1, *(1,) * (before.weight.ndim - 1)))
-        if before.bias is not None:
-            before.bias.mul_(factor)
+    if any(np.any(value) for key in ("v_leak", "v_reset") if (value := getattr(node, key, None)) is not None):
+        raise InputError(f"{ASKER}: node {name!r} rests or resets at another value than 0, which layers do not have.")
+
+    def each(key: str) -> np.ndarray:
+        return spread(ASKER, name, getattr(node, key), shape)
+
+    def decay(key: str) -> np.ndarray:
+        return decay_a_step(ASKER, name, node, key, choice.dt, choice.integration, shape)
+
+    exact, gain = {"threshold": each("v_threshold")}, each("r")
+    if not (exact["threshold"] > 0).all():
+        raise InputError(
+            f"{ASKER}: node {name!r} has a threshold that is not above v_reset; it would fire without end."
+        )
+    common: dict[str, Any] = {"dt": choice.dt, "threshold": float(exact["threshold"][0]), "reset": choice.reset}
+    if isinstance(node, nir.IF):
+        gain = gain * if_gain(ASKER, name, choice.if_input, choice.dt)
+        return DiscreteLIFParameters(math.inf, **common), exact, gain
+    key = "tau_mem" if isinstance(node, nir.CubaLIF) else "tau"
+    exact["beta"], tau = decay(key), float(each(key)[0])
+    gain = gain * (1 - exact["beta"])
+    if isinstance(node, nir.LIF):
+        return DiscreteLIFParameters(tau, **common), exact, gain
+    exact["alpha"] = decay("tau_syn")
+    record = DiscreteSynapticParameters(float(each("tau_syn")[0]), tau, **common)
+    return record, exact, gain * each("w_in") * (1 - exact["alpha"])
 
 
 def _pair(value: Any) -> Any:
-    return value if isinstance(value, str) else tuple(int(v) for v in np.broadcast_to(np.asarray(value), (2,)))
+    if isinstance(value, str):
+        return value
+    flat = np.ravel(np.asarray(value, dtype=float))
+    if len(flat) not in (1, 2) or (flat != np.floor(flat)).any() or (flat < 0).any():
+        raise ValueError(f"{value!r} is no pair of whole numbers")
+    return tuple(int(v) for v in np.broadcast_to(flat, (2,)))
