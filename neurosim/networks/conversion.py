@@ -11,7 +11,7 @@ from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
 from neurosim.networks.chains import is_neuron, spiking_layers
-from neurosim.networks.exchange import record_of
+from neurosim.networks.neuron_records import record_of
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
