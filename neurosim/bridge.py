@@ -20,7 +20,7 @@ from neurosim.networks import exchange
 from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
-from neurosim.networks.stepwise import OverTime, is_stepwise
+from neurosim.networks.stepwise import OverTime, TimeFirst, is_stepwise
 from neurosim.schema import InputError, as_stimuli
 
 if TYPE_CHECKING:
@@ -170,12 +170,15 @@ def verify_translation(
             f"{type(circuit).__name__}."
         )
     stimuli = _labelled(stimuli, circuit)
-    modules = neuron_names(structure_of(network, example))
+    structure = structure_of(network, example)
+    modules = neuron_names(structure)
     labels = [layer_label(n) for n in modules]
     runnable, prefix = network, ""
     if is_stepwise(network):
         n_steps = None if "time" in stimuli.dims else round(circuit.inputs.duration / circuit.step)
         runnable, prefix = OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
+    elif structure.time_axis == 1:
+        runnable, prefix = TimeFirst(network), "network."
     if labels != [p.name for p in circuit.populations]:
         raise InputError(
             f"verify_translation: the network has the layers {labels}, the circuit "

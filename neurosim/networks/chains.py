@@ -77,6 +77,11 @@ def is_neuron(module: nn.Module) -> bool:
     return isinstance(module, SpikingLayer | snn.SpikingNeuron)
 
 
+def _is_leaf(module: nn.Module) -> bool:
+    """Whether a module is one layer; layers whose weights torch computes have modules inside, and neurons too."""
+    return is_neuron(module) or isinstance(module, LINEAR) or not list(module.children())
+
+
 def _asking(network: nn.Module) -> InputError:
     return InputError(
         f"to_nir: {type(network).__name__} has a forward of its own, or hooks, which can do anything between its "
@@ -105,7 +110,8 @@ def _plain_layers(network: nn.Module) -> list[Named] | None:
         return None
     if hasattr(network, "chain"):
         owner = next(k for k in type(network).__mro__ if "chain" in vars(k))
-        return network.chain() if "forward" in vars(owner) and type(network).forward is owner.forward else None  # type: ignore[operator]
+        is_its_own = vars(owner).get("forward") is type(network).forward
+        return network.chain() if is_its_own else None  # type: ignore[operator]
     if _is_sequence(network):
         found = _sequence(network)
         _check_shared(found)
@@ -125,16 +131,18 @@ def _is_known(layers: list[Named]) -> bool:
 def _is_changed(module: nn.Module) -> bool:
     """Whether a layer that torch, snnTorch or this package brought has been given other code or hooks."""
     kinds = [k for k in type(module).__mro__ if k.__module__.split(".")[0] in ("torch", "snntorch", "neurosim")]
-    is_layer = isinstance(module, SpikingLayer | snn.SpikingNeuron) or not list(module.children())
-    other_code = is_layer and bool(kinds) and kinds[0] is not nn.Module and type(module).forward is not kinds[0].forward
-    hooked = any(getattr(module, h) for h in ("_forward_hooks", "_forward_pre_hooks") if hasattr(module, h))
-    return other_code or hooked or "forward" in vars(module)
+    other_code = (
+        bool(kinds) and kinds[0] is not nn.Module and type(module).forward is not getattr(kinds[0], "forward", None)
+    )
+    hooks = [h for kind in ("_forward_hooks", "_forward_pre_hooks") for h in getattr(module, kind, {}).values()]
+    hooked = any(not type(h).__module__.startswith("torch.nn.utils.") for h in hooks)
+    return (_is_leaf(module) and other_code) or hooked or "forward" in vars(module)
 
 
 def _is_sequence(network: nn.Module) -> bool:
     if type(network).forward not in (nn.Sequential.forward, OverTime.forward):
         return False
-    return all(is_neuron(m) or not list(m.children()) or _is_sequence(m) for m in network.children())
+    return all(_is_leaf(m) or _is_sequence(m) for m in network.children())
 
 
 def _sequence(network: nn.Module, prefix: str = "") -> list[Named]:
@@ -143,8 +151,7 @@ def _sequence(network: nn.Module, prefix: str = "") -> list[Named]:
     for name, module in network._modules.items():
         if module is None:
             continue
-        inside = list(module.children()) and not is_neuron(module)
-        found += _sequence(module, f"{prefix}{name}.") if inside else [(prefix + name, module)]
+        found += [(prefix + name, module)] if _is_leaf(module) else _sequence(module, f"{prefix}{name}.")
     return found
 
 
@@ -164,9 +171,9 @@ class _Finder:
 
     def __init__(self, network: nn.Module, example: Tensor) -> None:
         modules = [(n, m) for n, m in network.named_modules() if n]
-        hidden = {id(part) for _, m in modules if is_neuron(m) for part in m.modules() if part is not m}
+        hidden = {id(part) for _, m in modules if _is_leaf(m) for part in m.modules() if part is not m}
         self.neurons = {n: m for n, m in modules if is_neuron(m)}
-        self.layers = {n: m for n, m in modules if id(m) not in hidden and not is_neuron(m) and not list(m.children())}
+        self.layers = {n: m for n, m in modules if id(m) not in hidden and not is_neuron(m) and _is_leaf(m)}
         runnable = OverTime(network) if is_stepwise(network) else network  # type: ignore[arg-type]
         self.network, self.example = network, example
         self.probe = Probe(network, runnable, self.neurons, self.layers)
@@ -186,7 +193,7 @@ class _Finder:
         with torch.no_grad():
             chain = self._chain(cut)
             if chain is not None and all(self._is_chain(chain, r, time) for r in (short, cut, silent, *own)):
-                return Chain(chain.layers, time.shape(cut.shown))
+                return Chain(chain.layers, time.shape(cut.shown), time.axis)
         ordered = [(n, self.neurons[n]) for n in cut.neurons]
         wiring = wire(ordered, cut, silent, time)
         with torch.no_grad():
@@ -212,10 +219,15 @@ class _Finder:
 
     def _time(self, run: Run) -> Time:
         """Return the axis along which the input that counts moves on as steps do; none where it stays."""
-        last, before = (self._support(run, k) for k in (-1, -2))
-        if not last:
+        last, before, first = (self._support(run, k) for k in (-1, -2, 0))
+        if not last and not before:
             raise InputError("to_nir: no neurons get the input of the network; nothing of it can be represented.")
-        moving = [a for a in last if before and max(last[a], default=-1) == max(before[a], default=-1) + 1]
+        moving = [a for a in last if before and max(last[a]) == max(before[a]) + 1]
+        if not moving and not last == before == first:
+            raise InputError(
+                f"to_nir: {type(self.network).__name__} makes {run.n_steps} steps, and neurons get the input in "
+                "some; neurons that are called once in every step, each with a module of its own, are represented."
+            )
         return Time(moving[0] if moving else None)
 
     def _support(self, run: Run, step: int) -> dict[int, list[int]]:

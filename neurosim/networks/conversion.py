@@ -58,6 +58,36 @@ class SpikingSequence(nn.Module):
         return [(f"network.{name}", module) for name, module in self.network.named_children()]
 
 
+class OneToOne(nn.Module):
+    """Recurrent weights of units that drive only themselves: one number each, the diagonal of a matrix, without bias.
+
+    Parameters
+    ----------
+    V : weights (unit,).
+
+    Examples
+    --------
+    >>> OneToOne(torch.tensor([0.5, 2.0])).weight.tolist()
+    [[0.5, 0.0], [0.0, 2.0]]
+    """
+
+    bias: Tensor
+
+    def __init__(self, V: Tensor) -> None:
+        super().__init__()
+        self.V = nn.Parameter(V.detach().clone())
+        self.register_buffer("bias", torch.zeros_like(self.V.detach()), persistent=False)
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights as a matrix (to, from)."""
+        return torch.diag(self.V)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Return what the spikes (..., unit) of the last step bring."""
+        return spikes * self.V
+
+
 def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None = None) -> SpikingSequence:
     """Return a sequence of snnTorch neurons and other layers as ours, with copies of all weights: the same spikes.
 
@@ -68,8 +98,7 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
 
     Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``) are refused, since ours
     are fixed; with ``neuron.beta.requires_grad_(False)`` the value reached is taken. Weights that are frozen stay so.
-    One-to-one recurrence (``all_to_all=False``) becomes a diagonal matrix of fixed zero bias; trained further, the rest
-    of the matrix learns too.
+    One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and nothing else.
 
     Raises
     ------
@@ -111,18 +140,16 @@ def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
     inner = getattr(module, "recurrent", None)
     if inner is not None and not isinstance(inner, nn.Linear) and not hasattr(inner, "V"):
         raise InputError("from_snntorch: snn.RLeaky with a recurrent convolution is not known; use linear_features.")
-    n = None if inner is None else (inner.out_features if isinstance(inner, nn.Linear) else int(inner.V.numel()))
+    n = inner.out_features if isinstance(inner, nn.Linear) else None
     layer = SpikingLayer(record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module))
-    if inner is not None and layer.recurrent is not None:
-        with torch.no_grad():
-            if isinstance(inner, nn.Linear):
-                layer.recurrent.load_state_dict(inner.state_dict())
-            else:
-                layer.recurrent.weight.copy_(torch.diag(inner.V.flatten()))
-                layer.recurrent.bias.zero_()
-        is_full = isinstance(inner, nn.Linear)
-        layer.recurrent.weight.requires_grad_((inner.weight if is_full else inner.V).requires_grad)
-        layer.recurrent.bias.requires_grad_(is_full and inner.bias.requires_grad)
+    if isinstance(inner, nn.Linear):
+        assert layer.recurrent is not None
+        layer.recurrent.load_state_dict(inner.state_dict())
+        layer.recurrent.weight.requires_grad_(inner.weight.requires_grad)
+        layer.recurrent.bias.requires_grad_(inner.bias.requires_grad)
+    elif inner is not None:
+        layer.recurrent = OneToOne(torch.as_tensor(inner.V).flatten())  # type: ignore[assignment]
+        layer.recurrent.requires_grad_(inner.V.requires_grad)  # type: ignore[union-attr]
     return layer.train(module.training)
 
 
@@ -155,6 +182,11 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
         return snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
     if layer.recurrent is None:
         return snn.Leaky(beta=c.beta, **options)
+    if isinstance(layer.recurrent, OneToOne):
+        own = layer.recurrent.V
+        return snn.RLeaky(
+            beta=c.beta, V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
+        )
     neuron = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
     neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
     return neuron

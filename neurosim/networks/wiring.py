@@ -19,7 +19,7 @@ from neurosim.networks.probing import Heard, Run, differs
 from neurosim.schema import InputError
 
 INPUT = "input"
-LARGEST = 2**26
+LARGEST = 2**25
 Named = tuple[str, nn.Module]
 Key = tuple[str, int]
 
@@ -67,13 +67,14 @@ class Structure(Protocol):
 
 @dataclass(frozen=True)
 class Wiring:
-    """Neurons in the order of their calls, what arrives at each and at the readout, and the shape of each."""
+    """Neurons in the order of their calls, what arrives at each and at the readout, the shape of each; axis of time."""
 
     neurons: list[Named]
     shapes: Mapping[str, tuple[int, ...]]
     input_shape: tuple[int, ...]
     onto: Mapping[str, Connections]
     readout: tuple[str, str, Connections] | None = None
+    time_axis: int | None = 0
 
     def current(self, name: str, run: Run, time: Time) -> Tensor:
         """Return the current (time, batch, ...) of one layer of neurons."""
@@ -82,10 +83,11 @@ class Wiring:
 
 @dataclass(frozen=True)
 class Chain:
-    """Layers of which each gets what the one before it sends, and the shape of the input of a step, where known."""
+    """Layers of which each gets what the one before sends; shape of the input of a step, where known; axis of time."""
 
     layers: list[Named]
     input_shape: tuple[int, ...] | None = None
+    time_axis: int | None = 0
 
     def current(self, name: str, run: Run, time: Time) -> Tensor:
         """Return the current (time, batch, ...) of one layer of neurons, or what the last layer sends."""
@@ -126,7 +128,7 @@ def wire(neurons: list[Named], cut: Run, silent: Run, time: Time) -> Wiring:
     if not any(source == INPUT for c in onto.values() for source, _ in c.weights):
         raise InputError("to_nir: no neurons get the input of the network; nothing of it can be represented.")
     shapes = {n: tuple(cut.neurons[n].given.shape[2:]) for n, _ in neurons}
-    return Wiring(neurons, shapes, time.shape(cut.shown), onto, _readout(neurons, cut, silent, time))
+    return Wiring(neurons, shapes, time.shape(cut.shown), onto, _readout(neurons, cut, silent, time), time.axis)
 
 
 def _weights(name: str, values: Tensor, step: int, run: Run, time: Time) -> dict[Key, Tensor]:
