@@ -173,12 +173,7 @@ def verify_translation(
     structure = structure_of(network, example)
     modules = neuron_names(structure)
     labels = [layer_label(n) for n in modules]
-    runnable, prefix = network, ""
-    if is_stepwise(network):
-        n_steps = None if "time" in stimuli.dims else round(circuit.inputs.duration / circuit.step)
-        runnable, prefix = OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
-    elif structure.time_axis == 1:
-        runnable, prefix = TimeFirst(network), "network."
+    runnable, prefix = _runnable(network, structure.time.axis, circuit, "time" in stimuli.dims)
     if labels != [p.name for p in circuit.populations]:
         raise InputError(
             f"verify_translation: the network has the layers {labels}, the circuit "
@@ -187,10 +182,23 @@ def verify_translation(
     with casting_spikes(network, double):
         expected = record_neurons(runnable, stimuli, [prefix + n for n in modules], double=double)
     found = simulate(circuit, stimuli, engine=engine, progress=progress)
+    if expected["responses"].shape != found.shape:
+        raise InputError(
+            f"verify_translation: the network answers with {expected['responses'].shape} spikes (stimulus, time, "
+            f"unit), the circuit with {found.shape}; give to_circuit the duration that the network takes."
+        )
     differs = expected["responses"].values != found.values
     chosen = np.unique(np.concatenate([np.arange(min(n_membrane, len(differs))), np.flatnonzero(differs.any((1, 2)))]))
     traces = simulate(circuit, stimuli.isel(stimulus=chosen), engine=engine, membrane=labels, progress=progress)
     return _report(circuit, expected, differs, chosen, traces["membrane_potential"].values, found.attrs["engine"])
+
+
+def _runnable(network: nn.Module, time_axis: int | None, circuit: Circuit, in_steps: bool) -> tuple[nn.Module, str]:
+    """Return a network that takes (time, batch, ...), and what the names of its modules begin with."""
+    if is_stepwise(network):
+        n_steps = None if in_steps else round(circuit.inputs.duration / circuit.step)
+        return OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
+    return (TimeFirst(network), "network.") if time_axis == 1 else (network, "")
 
 
 def _labelled(stimuli: Any, circuit: Circuit) -> xr.DataArray:

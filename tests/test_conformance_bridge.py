@@ -403,11 +403,15 @@ def test_a_readout_of_the_mean_over_time_names_the_category_that_the_network_nam
     np.testing.assert_allclose(circuit.readout.weights.toarray(), network.readout.weight.detach().numpy().T, atol=1e-12)
 
 
-def test_currents_that_stay_need_no_time():
+def test_currents_that_stay_are_shown_as_long_as_the_network_takes():
     network = Own(residual, NEURONS["Leaky subtract"])
     network.forward = lambda inputs: (network.__dict__.update(state={}), [residual(network, inputs) for _ in range(9)])
     pictures = as_stimuli(np.random.default_rng(1).random((4, N)), dims=("stimulus", "unit"))
-    circuit = to_circuit(network, example=torch.zeros(2, N), inputs="current", duration=9e-3)
+    circuit = to_circuit(network, example=torch.zeros(2, N), inputs="current")
+    assert circuit.inputs.duration == pytest.approx(9e-3)
+    longer = to_circuit(network, example=torch.zeros(2, N), inputs="current", duration=12e-3)
+    with pytest.raises(InputError, match=r"answers with .4, 9, 12. spikes .*, the circuit with .4, 12, 12."):
+        verify_translation(network, longer, pictures, example=torch.zeros(2, N), engine="torch", progress=False)
     for shown in (pictures, pictures.values):
         found = verify_translation(network, circuit, shown, example=torch.zeros(2, N), progress=False)
         assert int(found.n_differing.sum()) == 0 and int(found.n_spikes.min()) > 10

@@ -30,19 +30,6 @@ LONGER = 9
 Named = tuple[str, nn.Module]
 
 
-def spiking_layers(network: nn.Module) -> list[Named]:
-    """Return (name, module) of the layers of a sequence, or of one of our networks, in order.
-
-    Raises
-    ------
-    InputError : a module with a ``forward`` of its own, or with hooks, which can do anything between its layers.
-    """
-    layers = _plain_layers(network)
-    if layers is None:
-        raise _asking(network)
-    return layers
-
-
 def structure_of(network: nn.Module, example: Any = None) -> Chain | Wiring:
     """Return the layers of a spiking network as a chain, or its neurons and what connects them.
 
@@ -56,11 +43,14 @@ def structure_of(network: nn.Module, example: Any = None) -> Chain | Wiring:
     InputError : no example for a module with a ``forward`` of its own; something that is no weighted sum of input and
         spikes, or neurons whose state is changed from outside, by the name of the layer.
     """
-    layers = _plain_layers(network)
+    layers = plain_layers(network)
     if layers is not None and (example is None or _is_known(layers)):
         return Chain(layers)
     if example is None:
-        raise _asking(network)
+        raise InputError(
+            f"to_nir: {type(network).__name__} has a forward of its own, or hooks, which can do anything between its "
+            "layers; pass example=, an input of it, with which its layers are followed."
+        )
     where = next((p.device.type for p in network.parameters()), "cpu")
     with evaluating(network, where, True):
         return _Finder(network, _as_example(example).to(where)).structure()
@@ -82,13 +72,6 @@ def _is_leaf(module: nn.Module) -> bool:
     return is_neuron(module) or isinstance(module, LINEAR) or not list(module.children())
 
 
-def _asking(network: nn.Module) -> InputError:
-    return InputError(
-        f"to_nir: {type(network).__name__} has a forward of its own, or hooks, which can do anything between its "
-        "layers; pass example=, an input of it, with which its layers are followed."
-    )
-
-
 def _as_example(example: Any) -> Tensor:
     values = example.values if hasattr(example, "dims") and hasattr(example, "values") else example
     try:
@@ -104,8 +87,15 @@ def _as_example(example: Any) -> Tensor:
     return tensor.detach().double()
 
 
-def _plain_layers(network: nn.Module) -> list[Named] | None:
-    """Return the layers where the modules alone say what happens: no code of others between or inside them."""
+def plain_layers(network: nn.Module) -> list[Named] | None:
+    """Return (name, module) of all layers in order, where the modules alone say what happens.
+
+    None for a module with a ``forward`` of its own, or with layers that have hooks or other code.
+
+    Raises
+    ------
+    InputError : neurons that stand in two places of a sequence.
+    """
     if any(_is_changed(m) for m in network.modules()):
         return None
     if hasattr(network, "chain"):
@@ -193,7 +183,7 @@ class _Finder:
         with torch.no_grad():
             chain = self._chain(cut)
             if chain is not None and all(self._is_chain(chain, r, time) for r in (short, cut, silent, *own)):
-                return Chain(chain.layers, time.shape(cut.shown), time.axis)
+                return Chain(chain.layers, time.shape(cut.shown), time)
         ordered = [(n, self.neurons[n]) for n in cut.neurons]
         wiring = wire(ordered, cut, silent, time)
         with torch.no_grad():
@@ -228,7 +218,7 @@ class _Finder:
                 f"to_nir: {type(self.network).__name__} makes {run.n_steps} steps, and neurons get the input in "
                 "some; neurons that are called once in every step, each with a module of its own, are represented."
             )
-        return Time(moving[0] if moving else None)
+        return Time(moving[0]) if moving else Time(None, run.n_steps)
 
     def _support(self, run: Run, step: int) -> dict[int, list[int]]:
         """Return, for the first two axes, the places of the input on which the currents of a step depend."""
@@ -251,7 +241,7 @@ class _Finder:
         if time.axis is None:
             return short
         shape = list(self.example.shape)
-        shape[time.axis] = 2 * short.n_steps + LONGER
+        shape[time.axis], shape[1 - time.axis] = 2 * short.n_steps + LONGER, min(shape[1 - time.axis], 2)
         try:
             longer = self.probe.run(self.probe.draw(tuple(shape), self.example), "cut")
         except InputError:

@@ -10,7 +10,7 @@ import torch
 from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
-from neurosim.networks.chains import is_neuron, spiking_layers
+from neurosim.networks.chains import is_neuron, plain_layers
 from neurosim.networks.neuron_records import record_of
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
@@ -104,9 +104,9 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     ------
     InputError : a neuron or an option of it that ours do not have.
     """
-    layers = [network] if is_neuron(network) else _flat(network)
-    return SpikingSequence([_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for m in layers],
-                           n_steps=n_steps, time_step=dt)  # fmt: skip
+    layers = [("neurons", network)] if is_neuron(network) else _layers(network)
+    converted = [_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for _, m in layers]
+    return SpikingSequence(converted, n_steps=n_steps, time_step=dt)
 
 
 def to_snntorch(network: nn.Module) -> OverTime:
@@ -116,7 +116,12 @@ def to_snntorch(network: nn.Module) -> OverTime:
     ------
     InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset.
     """
-    layers = [("layer", network)] if isinstance(network, SpikingLayer) else spiking_layers(network)
+    layers = [("layer", network)] if isinstance(network, SpikingLayer) else plain_layers(network)
+    if layers is None:
+        raise InputError(
+            f"to_snntorch: {type(network).__name__} has a forward of its own, or hooks, which can do anything between "
+            "its layers; a sequence of layers, or one of our networks of such, is asked."
+        )
     if not any(isinstance(m, SpikingLayer) for _, m in layers):
         raise InputError(f"to_snntorch: {type(network).__name__} holds no SpikingLayer.")
     found = [_to_neuron(n, m) if isinstance(m, SpikingLayer) else copy.deepcopy(m) for n, m in layers]
@@ -127,10 +132,14 @@ def to_snntorch(network: nn.Module) -> OverTime:
     return OverTime(nn.Sequential(*found), n_steps=shown, time_step=step)
 
 
-def _flat(network: nn.Module) -> list[nn.Module]:
-    if not isinstance(network, nn.Sequential):
-        raise InputError(f"from_snntorch: an nn.Sequential is asked, found {type(network).__name__}.")
-    return [inner for m in network for inner in (_flat(m) if isinstance(m, nn.Sequential) else [m])]
+def _layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    layers = plain_layers(network) if isinstance(network, nn.Sequential) else None
+    if layers is None:
+        raise InputError(
+            "from_snntorch: an nn.Sequential is asked, of layers without hooks or code of their own, found "
+            f"{type(network).__name__}."
+        )
+    return layers
 
 
 def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:

@@ -63,7 +63,6 @@ def to_nir(
     >>> sorted(to_nir(build_network(SpikingMLPSpecification((5,)), (4, 4), 2)).nodes)
     ['hidden1', 'input', 'output', 'output_readout', 'weights_hidden1', 'weights_output']
     """
-    shape = input_shape or getattr(network, "input_shape", None)
     found = structure_of(network, example)
     if not neuron_names(found):
         raise InputError(
@@ -77,11 +76,14 @@ def to_nir(
     about = {"input_kind": getattr(network, "input_kind", inputs)}
     if hasattr(network, "n_steps") and hasattr(network, "time_step"):
         about["duration"] = float(network.n_steps) * float(network.time_step)  # type: ignore[arg-type]
+    elif found.time.shown_steps is not None:
+        about["duration"] = found.time.shown_steps * dt
+    shown = found.input_shape
+    if input_shape is not None and shown is not None and np.prod(input_shape) != np.prod(shown):
+        raise InputError(f"to_nir: input_shape is {tuple(input_shape)}, the example shows {shown} in a step.")
     if isinstance(found, Wiring):
-        if shape is not None and np.prod(shape) != np.prod(found.input_shape):
-            raise InputError(f"to_nir: input_shape is {tuple(shape)}, the example shows {found.input_shape} in a step.")
         return wired_graph(found, dt, about)
-    shape = shape or found.input_shape
+    shape = shown or input_shape or getattr(network, "input_shape", None)
     if shape is None:
         first = next((m for _, m in found.layers if not isinstance(m, SKIPPED)), None)
         if not isinstance(first, nn.Linear):
@@ -127,7 +129,7 @@ class _Builder:
             self._fold(name, module)
         elif isinstance(module, nn.AvgPool2d):
             self._add_pool(label, name, module)
-        elif isinstance(module, nn.Flatten):
+        elif isinstance(module, nn.Flatten) and module.start_dim == 1 and module.end_dim in (-1, len(self.shape)):
             self._put(label, nir.Flatten({"input": np.array(self.shape)}, 0, -1))
             self.shape = (int(np.prod(self.shape)),)
         elif is_neuron(module):

@@ -145,8 +145,9 @@ class _Notes:
         return hook
 
     def _before(self, name: str, module: nn.Module) -> Callable[..., Any]:
-        def hook(_module: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-            given = inputs[0] if inputs else next(iter(options.values()), None)
+        def hook(_module: nn.Module, inputs: tuple[Any, ...], options: dict[Any, Any]) -> Any:
+            key = next((k for k in ("input_", "currents") if k in options), None)
+            given = inputs[0] if inputs else options.get(key)
             if not isinstance(given, Tensor) or given.ndim < 2 or not given.is_floating_point():
                 found = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
                 raise InputError(f"to_nir: layer {name!r} gets {found}; currents (batch, ...) are asked.")
@@ -160,7 +161,7 @@ class _Notes:
             parts["drive"].append(drive.detach().clone())
             if inputs:
                 return (drive, *inputs[1:]), options
-            return inputs, options | {next(iter(options)): drive}
+            return inputs, options | {key: drive}
 
         return hook
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -26,9 +26,10 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Time:
-    """Where the input has its steps and stimuli: axis of time, or none where it is shown all the time."""
+    """Axis of the input along which steps are, or none where it is shown all the time, in `shown_steps` steps."""
 
-    axis: int | None
+    axis: int | None = 0
+    shown_steps: int | None = None
 
     def steps(self, shown: Tensor, n_steps: int) -> Tensor:
         """Return the input (time, batch, ...)."""
@@ -67,14 +68,14 @@ class Structure(Protocol):
 
 @dataclass(frozen=True)
 class Wiring:
-    """Neurons in the order of their calls, what arrives at each and at the readout, the shape of each; axis of time."""
+    """Neurons in the order of their calls, what arrives at each and at the readout, the shape of each; the time."""
 
     neurons: list[Named]
     shapes: Mapping[str, tuple[int, ...]]
     input_shape: tuple[int, ...]
     onto: Mapping[str, Connections]
     readout: tuple[str, str, Connections] | None = None
-    time_axis: int | None = 0
+    time: Time = field(default_factory=Time)
 
     def current(self, name: str, run: Run, time: Time) -> Tensor:
         """Return the current (time, batch, ...) of one layer of neurons."""
@@ -83,11 +84,11 @@ class Wiring:
 
 @dataclass(frozen=True)
 class Chain:
-    """Layers of which each gets what the one before sends; shape of the input of a step, where known; axis of time."""
+    """Layers of which each gets what the one before sends; shape of the input of a step, where known; the time."""
 
     layers: list[Named]
     input_shape: tuple[int, ...] | None = None
-    time_axis: int | None = 0
+    time: Time = field(default_factory=Time)
 
     def current(self, name: str, run: Run, time: Time) -> Tensor:
         """Return the current (time, batch, ...) of one layer of neurons, or what the last layer sends."""
@@ -128,7 +129,7 @@ def wire(neurons: list[Named], cut: Run, silent: Run, time: Time) -> Wiring:
     if not any(source == INPUT for c in onto.values() for source, _ in c.weights):
         raise InputError("to_nir: no neurons get the input of the network; nothing of it can be represented.")
     shapes = {n: tuple(cut.neurons[n].given.shape[2:]) for n, _ in neurons}
-    return Wiring(neurons, shapes, time.shape(cut.shown), onto, _readout(neurons, cut, silent, time), time.axis)
+    return Wiring(neurons, shapes, time.shape(cut.shown), onto, _readout(neurons, cut, silent, time), time)
 
 
 def _weights(name: str, values: Tensor, step: int, run: Run, time: Time) -> dict[Key, Tensor]:

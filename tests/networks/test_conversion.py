@@ -18,6 +18,14 @@ from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters
 from neurosim.schema import InputError
 
+
+class Doubled(nn.Sequential):
+    """A sequence with code of its own."""
+
+    def forward(self, inputs):
+        return super().forward(2 * inputs)
+
+
 NEURONS = {
     "Leaky": lambda n: snn.Leaky(0.9),
     "Leaky zero": lambda n: snn.Leaky(0.8, reset_mechanism="zero", spike_grad=surrogate.fast_sigmoid(slope=10)),
@@ -108,6 +116,10 @@ def test_recurrent_layers_reach_nir():
     ("make", "message"),
     [
         (lambda: from_snntorch(nn.Linear(2, 2)), "nn.Sequential is asked"),
+        (lambda: from_snntorch(Doubled(nn.Linear(2, 2), snn.Leaky(0.9))), "of their own, found Doubled"),
+        (lambda: from_snntorch(nn.Sequential(Doubled(nn.Linear(2, 2)), snn.Leaky(0.9))), "of their own"),
+        (lambda: from_snntorch(nn.Sequential(*[snn.Leaky(0.9)] * 2)), "are one module, whose state is shared"),
+        (lambda: to_snntorch(Doubled(nn.Linear(2, 2), SpikingLayer(DiscreteLIFParameters()))), "Doubled has a forward"),
         (lambda: from_snntorch(snn.Leaky(0.9, inhibition=True)), "inhibition"),
         (lambda: from_snntorch(snn.Leaky(0.9, learn_beta=True)), "snn.Leaky learns its beta .learn_beta=True."),
         (lambda: from_snntorch(snn.Leaky(0.9, learn_threshold=True)), "learns its threshold"),
