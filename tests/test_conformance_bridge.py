@@ -282,6 +282,32 @@ CHANGED = {
         "Leaky subtract",
         "neurons that are called once in every step",
     ),
+    "a membrane that starts charged": (
+        lambda net, now: net.state.setdefault("lif1", (torch.ones_like(now),)) and residual(net, now),
+        "Leaky subtract",
+        "'lif1' does not spike in step 0 as its equation says from silence",
+    ),
+    "feedback that starts at one": (
+        lambda net, now: net.state.setdefault("back", torch.ones_like(now)) is None or feedback(net, now),
+        "Leaky subtract",
+        "'lif1' gets in step 1 something other",
+    ),
+    "no gradient": (torch.no_grad()(residual), "Leaky subtract", "no neurons of Own get its input"),
+    "two readouts": (
+        lambda net, now: net.readout(net.neurons("lif1", net.fc1(now))) + net.fc2(net.neurons("lif2", now))[:, :3],
+        "Leaky subtract",
+        "'readout' and 'fc2' both read spikes",
+    ),
+    "a readout of a chain, and spikes": (
+        lambda net, now: net.readout(net.neurons("lif1", net.fc1(now))) + net.state["lif1"][-1][:, :3] + now[:, :3],
+        "Leaky subtract",
+        "answers with more than its readout 'readout'",
+    ),
+    "a readout of one layer, and spikes of another": (
+        lambda net, now: net.readout(residual(net, now)) + net.neurons("lif3", now)[:, :3],
+        "Leaky subtract",
+        "answers with more than its readout 'readout'",
+    ),
     "time turned": (
         lambda net, now: net.neurons("lif2", net.fc2(net.neurons("lif1", net.fc1(now)).flip(0))),
         "SpikingLayer lif subtract",
@@ -378,6 +404,23 @@ def test_a_layer_that_is_called_twice_in_a_chain_has_a_node_for_each_call():
     np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_a_network_is_left_as_it_was_whatever_gradients_are_about(around):
+    network = Own(residual, NEURONS["Leaky subtract"]).half()
+    network.requires_grad_(False)
+    network.lif1.eval()
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    with around():
+        circuit = to_circuit(network, example=EXAMPLE)
+    assert {(q.source, q.target) for q in circuit.projections} == {
+        ("input", "lif1"), ("input", "lif2"), ("lif1", "lif2"),
+    }  # fmt: skip
+    after = network.state_dict()
+    assert all(after[k].dtype == v.dtype and torch.equal(after[k], v) for k, v in before.items())
+    assert not any(p.requires_grad for p in network.parameters()) and network.training and not network.lif1.training
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
 def test_time_may_be_the_second_axis_even_of_as_many_steps_as_stimuli():
     def forward(net, inputs):
         return torch.stack([residual(net, now) for now in inputs.unbind(1)])
@@ -471,6 +514,10 @@ ARGUMENTS = {
     "an example of other units": (
         lambda net, circuit: to_circuit(Own(chain, leaky()), example=torch.zeros(4, 2, 9)),
         "Own fails on an example of shape .4, 2, 9.",
+    ),
+    "a traced network": (
+        lambda net, circuit: to_circuit(torch.jit.trace(nn.Linear(N, N), torch.ones(1, N)), example=EXAMPLE),
+        "compiled by torch.jit",
     ),
     "another input_shape": (
         lambda net, circuit: to_circuit(Own(residual, leaky()), example=EXAMPLE, input_shape=(7,)),

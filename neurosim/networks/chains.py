@@ -19,7 +19,7 @@ from neurosim.networks.probing import Probe, Run, differs, first_misstep
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.stepwise import OverTime, is_stepwise
 from neurosim.networks.untouched import evaluating
-from neurosim.networks.wiring import Chain, Time, Wiring, check_readout, first_misfit, wire
+from neurosim.networks.wiring import Chain, Time, Wiring, check_output, check_readout, first_misfit, wire
 from neurosim.schema import InputError
 
 SKIPPED = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
@@ -43,6 +43,11 @@ def structure_of(network: nn.Module, example: Any = None) -> Chain | Wiring:
     InputError : no example for a module with a ``forward`` of its own; something that is no weighted sum of input and
         spikes, or neurons whose state is changed from outside, by the name of the layer.
     """
+    if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
+        raise InputError(
+            f"to_nir: {type(network).__name__} was compiled by torch.jit, which hides its layers; give the module "
+            "that it was made of."
+        )
     layers = plain_layers(network)
     if layers is not None and (example is None or _is_known(layers)):
         return Chain(layers)
@@ -52,7 +57,7 @@ def structure_of(network: nn.Module, example: Any = None) -> Chain | Wiring:
             "layers; pass example=, an input of it, with which its layers are followed."
         )
     where = next((p.device.type for p in network.parameters()), "cpu")
-    with evaluating(network, where, True):
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(network, where, True):
         return _Finder(network, _as_example(example).to(where)).structure()
 
 
@@ -84,7 +89,7 @@ def _as_example(example: Any) -> Tensor:
         raise InputError(
             f"to_nir: example is a real tensor (time, batch, ...), found shape {tuple(tensor.shape)}, {tensor.dtype}."
         )
-    return tensor.detach().double()
+    return tensor.detach().double().clone()
 
 
 def plain_layers(network: nn.Module) -> list[Named] | None:
@@ -180,9 +185,12 @@ class _Finder:
         for run in (short, cut, *own):
             self._check_calls(run)
             self._check_neurons(run)
-        with torch.no_grad():
-            chain = self._chain(cut)
-            if chain is not None and all(self._is_chain(chain, r, time) for r in (short, cut, silent, *own)):
+        chain = self._chain(cut)
+        if chain is not None:
+            with torch.no_grad():
+                is_chain = all(self._is_chain(chain, r, time) for r in (short, cut, silent, *own))
+            if is_chain:
+                check_output(chain.layers[-1][0], cut)
                 return Chain(chain.layers, time.shape(cut.shown), time)
         ordered = [(n, self.neurons[n]) for n in cut.neurons]
         wiring = wire(ordered, cut, silent, time)
@@ -211,7 +219,10 @@ class _Finder:
         """Return the axis along which the input that counts moves on as steps do; none where it stays."""
         last, before, first = (self._support(run, k) for k in (-1, -2, 0))
         if not last and not before:
-            raise InputError("to_nir: no neurons get the input of the network; nothing of it can be represented.")
+            raise InputError(
+                f"to_nir: no neurons of {type(self.network).__name__} get its input, or forward keeps gradients, by "
+                "which connections are found, from passing (torch.no_grad, detach)."
+            )
         moving = [a for a in last if before and max(last[a]) == max(before[a]) + 1]
         if not moving and not last == before == first:
             raise InputError(

@@ -220,7 +220,9 @@ def wired_graph(wiring: Wiring, dt: float, about: dict[str, Any]) -> nir.NIRGrap
 
     def connect(onto: Connections, target: str, name: str) -> None:
         bias, none = as_numbers(onto.bias).ravel(), torch.zeros(onto.bias.numel(), int(np.prod(wiring.input_shape)))
-        for (source, lag), weight in (onto.weights or {(INPUT, 0): none}).items():
+        at_once = any(not lag for _, lag in onto.weights)
+        weights = dict(onto.weights) if at_once or not bias.any() else {(INPUT, 0): none, **onto.weights}
+        for (source, lag), weight in sorted(weights.items(), key=lambda item: item[0][1]):
             label = _free(name.format(labels[source]) + f"_{lag}_ago" * (lag > 0), nodes, labels)
             nodes[label] = nir.Affine(weight=as_numbers(weight), bias=bias)
             edges.append((labels[source], label))

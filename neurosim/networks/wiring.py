@@ -200,6 +200,7 @@ def _readout(neurons: list[Named], cut: Run, silent: Run, time: Time) -> tuple[s
     aside = [n for n in read[:-1] if n not in _reaching(cut.layers[name], cut.layers)]
     if aside:
         raise InputError(f"to_nir: {aside[-1]!r} and {name!r} both read spikes; one readout is represented.")
+    check_output(name, cut)
     outputs, calm = cut.layers[name], silent.layers[name]
     bias = (calm[0][0, 0] if _is_sequence(outputs, cut) else calm[0][0]).detach().double().flatten()
     if len(outputs) == cut.n_steps or _is_sequence(outputs, cut):
@@ -250,6 +251,30 @@ def check_readout(wiring: Wiring, run: Run, time: Time) -> None:
     found = found.detach().double()
     if math.prod(found.shape) != math.prod(expected.shape) or bool(differs(found.reshape(expected.shape), expected)):
         raise _no_readout(name)
+
+
+def check_output(name: str, cut: Run) -> None:
+    """Refuse a network whose answer hangs on its readout and on something besides, which the readout does not say."""
+    read = [o for o in cut.layers.get(name, []) if o.requires_grad]
+    leaves = [cut.shown, *(leaf for h in cut.neurons.values() for leaf in h.leaves)]
+    for answer in cut.output if read else []:
+        price = torch.rand(answer.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(answer)
+        slopes = _slopes([answer], [price], read)
+        if not any(bool(s.any()) for s in slopes):
+            continue
+        whole, through = _slopes([answer], [price], leaves), _slopes(read, slopes, leaves)
+        if any(bool(differs(a, b)) for a, b in zip(through, whole, strict=True)):
+            raise InputError(
+                f"to_nir: the network answers with more than its readout {name!r}, which other spikes or input reach; "
+                "one linear layer that reads spikes is represented."
+            )
+
+
+def _slopes(values: list[Tensor], prices: list[Tensor], by: list[Tensor]) -> list[Tensor]:
+    """Return the gradient of values by tensors; 0 where there is none."""
+    if not values[0].requires_grad:
+        return [torch.zeros_like(b) for b in by]
+    return list(torch.autograd.grad(values, by, prices, retain_graph=True, allow_unused=True, materialize_grads=True))
 
 
 def _no_readout(name: str) -> InputError:

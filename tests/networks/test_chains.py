@@ -124,7 +124,7 @@ def test_what_is_done_to_the_input_first_stands_in_the_weights(ahead, made):
     circuit = to_circuit(network, example=EXAMPLE)
     weights = made(network.fc1.weight.detach().double()).T
     np.testing.assert_allclose(circuit.into("lif1")[0].weights, weights, rtol=0, atol=1e-12)
-    with pytest.raises(InputError, match="no neurons get the input of the network"):
+    with pytest.raises(InputError, match="no neurons of Own get its input"):
         to_circuit(Own(plain, torch.zeros_like), example=EXAMPLE)
 
 
