@@ -140,8 +140,14 @@ def delayed(net, now):
     return net.neurons("lif2", net.fc2(sent[-3] if len(sent) > 2 else torch.zeros_like(now)))
 
 
-WIRINGS = (chain, residual, scaled, parallel, shared, feedback, delayed)
-STEP_BY_STEP = (feedback, delayed)
+def pipeline(net, now):
+    two = net.neurons("lif2", net.fc2(net.state.get("one", torch.zeros_like(now))))
+    net.state["one"] = net.neurons("lif1", net.fc1(now))
+    return two
+
+
+WIRINGS = (chain, residual, scaled, parallel, shared, feedback, delayed, pipeline)
+STEP_BY_STEP = (feedback, delayed, pipeline)
 IN_ALL = ("Leaky zero", "Synaptic", "RLeaky", "SpikingLayer lif subtract")
 CASES = [
     (name, wiring)
@@ -187,6 +193,16 @@ def test_neurons_that_no_circuit_has_are_refused_in_sequences_and_elsewhere(name
 
 
 @pytest.mark.parametrize("wiring", WIRINGS, ids=named)
+def test_populations_stand_in_the_order_of_the_signal_and_the_last_answers(wiring):
+    circuit = to_circuit(Own(wiring, NEURONS["Leaky zero"]), example=EXAMPLE)
+    order = ["input", *(p.name for p in circuit.populations)]
+    assert order == sorted(order)
+    for q in circuit.projections:
+        steps = round(q.delay / circuit.dt)
+        assert order.index(q.source) < order.index(q.target) or steps == 1
+
+
+@pytest.mark.parametrize("wiring", (residual, parallel, feedback, delayed), ids=named)
 def test_brian2_agrees(wiring):
     network = Own(wiring, NEURONS["Leaky zero"])
     circuit = to_circuit(network, example=EXAMPLE)

@@ -68,7 +68,7 @@ class Structure(Protocol):
 
 @dataclass(frozen=True)
 class Wiring:
-    """Neurons in the order of their calls, what arrives at each and at the readout, the shape of each; the time."""
+    """Neurons in the order of the signal, what arrives at each and at the readout, the shape of each; the time."""
 
     neurons: list[Named]
     shapes: Mapping[str, tuple[int, ...]]
@@ -129,7 +129,26 @@ def wire(neurons: list[Named], cut: Run, silent: Run, time: Time) -> Wiring:
     if not any(source == INPUT for c in onto.values() for source, _ in c.weights):
         raise InputError("to_nir: no neurons get the input of the network; nothing of it can be represented.")
     shapes = {n: tuple(cut.neurons[n].given.shape[2:]) for n, _ in neurons}
-    return Wiring(neurons, shapes, time.shape(cut.shown), onto, _readout(neurons, cut, silent, time), time)
+    return Wiring(
+        _in_order(neurons, onto), shapes, time.shape(cut.shown), onto, _readout(neurons, cut, silent, time), time
+    )
+
+
+def _in_order(neurons: list[Named], onto: Mapping[str, Connections]) -> list[Named]:
+    """Return neurons behind all that send to them; in a cycle, behind those whose spikes arrive in the same step.
+
+    What that leaves open, the order of calls decides.
+    """
+    order, rest = [], dict(neurons)
+
+    def is_free(name: str, lags: tuple[int, ...] | None) -> bool:
+        sources = {s for s, lag in onto[name].weights if s != name and (lags is None or lag in lags)}
+        return not sources & rest.keys()
+
+    while rest:
+        name = next((n for lags in (None, (0,)) for n in rest if is_free(n, lags)), next(iter(rest)))
+        order.append((name, rest.pop(name)))
+    return order
 
 
 def _weights(name: str, values: Tensor, step: int, run: Run, time: Time) -> dict[Key, Tensor]:
