@@ -5,20 +5,23 @@ Networks and circuits meet in the NIR graph; this is the one place that knows bo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import nir
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.biophysics.circuit import Circuit, InputKind
 from neurosim.biophysics.exchange import IfInput, Integration, circuit_from_nir, circuit_to_nir
-from neurosim.biophysics.simulation import Engine, simulate
+from neurosim.biophysics.simulation import Engine, check_stimuli, simulate
 from neurosim.networks import exchange
-from neurosim.networks.chains import is_neuron, spiking_layers
+from neurosim.networks.chains import neuron_names, structure_of
+from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
-from neurosim.networks.stepwise import OverTime, is_stepwise
-from neurosim.schema import InputError
+from neurosim.networks.stepwise import OverTime, TimeFirst, is_stepwise
+from neurosim.schema import InputError, as_stimuli
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,8 +52,9 @@ def to_circuit(
     inputs : what is shown, "spikes" (default) or "current"; known for our networks.
     duration : how long stimuli without a ``time`` dim are shown, s.
     input_shape : shape of the input of one step, where the first layer does not tell.
-    example : input (time, batch, ...) of a module with a ``forward`` of its own, for which it is needed: each of its
-        layers must get exactly what the layer before it sends.
+    example : input (time, batch, ...) of two steps or more of a module with a ``forward`` of its own, for which it
+        is needed. Each of its neurons must get a fixed weighted sum of the input and of spikes, of this step or of
+        earlier ones, and do what its equation says; that is proven on the example and on random input.
     integration : how plain NIR neurons become steps, "euler" or "exact".
     if_input : what reaches plain IF neurons of NIR, "charge" a step or a "current"; asked by a warning.
 
@@ -71,22 +75,31 @@ def to_circuit(
     """
     if isinstance(network, nir.NIRGraph):
         graph = network
-    elif not _is_module(network):
-        raise InputError(
-            f"to_circuit: a spiking network (torch.nn.Module) or a NIR graph asked, found {type(network).__name__}."
-        )
     else:
+        _check_module(network, "to_circuit", " or a NIR graph")
         graph = exchange.to_nir(
             network, input_shape=input_shape, dt=dt or 1e-3, inputs=inputs or "spikes", example=example
         )
         dt = None
-    return circuit_from_nir(
+    circuit = circuit_from_nir(
         graph, name=name, dt=dt, integration=integration, inputs=inputs, duration=duration, if_input=if_input
     )
+    return circuit if isinstance(network, nir.NIRGraph) else _in_order_of(circuit, list(graph.nodes))
 
 
-def _is_module(network: object) -> bool:
-    return hasattr(network, "named_modules") and hasattr(network, "forward")
+def _check_module(network: object, who: str, besides: str = "") -> None:
+    """Refuse what is no network; nothing is imported to recognise one."""
+    if isinstance(network, type):
+        raise InputError(
+            f"{who}: a spiking network asked, found the class {network.__name__}; make one: {network.__name__}(...)."
+        )
+    if not (hasattr(network, "named_modules") and hasattr(network, "forward")):
+        raise InputError(f"{who}: a spiking network (torch.nn.Module){besides} asked, found {type(network).__name__}.")
+
+
+def _in_order_of(circuit: Circuit, names: list[str]) -> Circuit:
+    """Return the circuit with its populations in the order of calls, in which spikes pass on within a step."""
+    return replace(circuit, populations=tuple(sorted(circuit.populations, key=lambda p: names.index(p.name))))
 
 
 def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
@@ -100,7 +113,10 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     ------
     InputError : something that NIR cannot hold, by name.
     """
-    return circuit_to_nir(subject) if isinstance(subject, Circuit) else exchange.to_nir(subject, **options)
+    if isinstance(subject, Circuit):
+        return circuit_to_nir(subject)
+    _check_module(subject, "to_nir", " or a circuit")
+    return exchange.to_nir(subject, **options)
 
 
 def verify_translation(
@@ -120,7 +136,8 @@ def verify_translation(
     ----------
     network : the trained network; it is run in float64, or as it is with ``double=False``.
     circuit : its translation.
-    stimuli : shown to both, as the circuit takes them.
+    stimuli : shown to both, as the circuit takes them; of a bare array the axes are (stimulus, time, unit), or those
+        that :func:`neurosim.as_stimuli` knows.
     example : input with which the order of the layers was found out, as for :func:`to_circuit`.
     engine : engine of the circuit.
     n_membrane : number of stimuli whose membranes are compared too.
@@ -146,29 +163,65 @@ def verify_translation(
     >>> verify_translation(net, to_circuit(net), spikes).n_differing.values
     array([0])
     """
-    modules = [n for n, m in spiking_layers(network, example) if is_neuron(m)]
+    _check_module(network, "verify_translation")
+    if not isinstance(circuit, Circuit):
+        raise InputError(
+            f"verify_translation: the circuit that to_circuit made of the network asked, found "
+            f"{type(circuit).__name__}."
+        )
+    stimuli = _labelled(stimuli, circuit)
+    structure = structure_of(network, example)
+    modules = neuron_names(structure)
     labels = [layer_label(n) for n in modules]
-    runnable, prefix = network, ""
-    if is_stepwise(network):
-        n_steps = None if "time" in stimuli.dims else round(circuit.inputs.duration / circuit.step)
-        runnable, prefix = OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
+    runnable, prefix = _runnable(network, structure.time.axis, circuit, "time" in stimuli.dims)
     if labels != [p.name for p in circuit.populations]:
         raise InputError(
             f"verify_translation: the network has the layers {labels}, the circuit "
             f"{[p.name for p in circuit.populations]}; pass the circuit that to_circuit made of this network."
         )
-    expected = record_neurons(runnable, stimuli, [prefix + n for n in modules], double=double)
+    with casting_spikes(network, double):
+        expected = record_neurons(runnable, stimuli, [prefix + n for n in modules], double=double)
     found = simulate(circuit, stimuli, engine=engine, progress=progress)
+    if expected["responses"].shape != found.shape:
+        raise InputError(
+            f"verify_translation: the network answers with {expected['responses'].shape} spikes (stimulus, time, "
+            f"unit), the circuit with {found.shape}; give to_circuit the duration that the network takes."
+        )
     differs = expected["responses"].values != found.values
     chosen = np.unique(np.concatenate([np.arange(min(n_membrane, len(differs))), np.flatnonzero(differs.any((1, 2)))]))
     traces = simulate(circuit, stimuli.isel(stimulus=chosen), engine=engine, membrane=labels, progress=progress)
     return _report(circuit, expected, differs, chosen, traces["membrane_potential"].values, found.attrs["engine"])
 
 
+def _runnable(network: nn.Module, time_axis: int | None, circuit: Circuit, in_steps: bool) -> tuple[nn.Module, str]:
+    """Return a network that takes (time, batch, ...), and what the names of its modules begin with."""
+    if is_stepwise(network):
+        n_steps = None if in_steps else round(circuit.inputs.duration / circuit.step)
+        return OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
+    return (TimeFirst(network), "network.") if time_axis == 1 else (network, "")
+
+
+def _labelled(stimuli: Any, circuit: Circuit) -> xr.DataArray:
+    """Return stimuli with names of dims, checked to be what the circuit takes."""
+    if not isinstance(stimuli, xr.DataArray):
+        values = plain(stimuli, "verify_translation")
+        in_steps = values.ndim == 3 and values.shape[2] == circuit.inputs.size and values.shape[1] > 1
+        if not in_steps and circuit.inputs.kind == "spikes":
+            raise InputError(
+                f"verify_translation: spikes (stimulus, time, {circuit.inputs.size} units) asked, found an array "
+                f"of shape {values.shape}; name its dims with as_stimuli."
+            )
+        dims = ("stimulus", "time", "unit") if in_steps else ("stimulus", "unit") if values.ndim == 2 else None
+        stimuli = as_stimuli(values, dims=dims, time_step=circuit.step if in_steps else None)
+    check_stimuli(circuit, stimuli)
+    return stimuli
+
+
 def _report(
     circuit: Circuit, expected: xr.Dataset, differs: np.ndarray, chosen: np.ndarray, membrane: np.ndarray, engine: str
 ) -> xr.Dataset:
-    spikes, layer = expected["responses"].values, expected["layer"].values
+    spikes = expected["responses"].values
+    layer = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
     gap = np.abs(membrane - expected["membrane"].values[chosen])
     thresholds = np.concatenate(
         [p.varying.get("threshold", np.full(p.size, p.parameters.threshold)) for p in circuit.populations]  # type: ignore[union-attr]

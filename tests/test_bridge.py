@@ -10,7 +10,7 @@ from torch import nn
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.bridge import to_circuit, to_nir, verify_translation
 from neurosim.networks.architectures import build_network
-from neurosim.networks.chains import is_neuron, spiking_layers
+from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.recording import predict
 from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.runtime import torch_seeded
@@ -149,7 +149,7 @@ def test_a_module_with_a_forward_of_its_own_is_translated_in_the_order_of_its_ca
     with pytest.raises(InputError, match="Backwards has a forward of its own"):
         to_circuit(network, input_shape=(64,))
 
-    assert [n for n, m in spiking_layers(network, torch.zeros(2, 1, 64)) if is_neuron(m)] == ["spk1", "spk2"]
+    assert neuron_names(structure_of(network, torch.zeros(2, 1, 64))) == ["spk1", "spk2"]
     found = verify_translation(network, circuit, spikes, example=torch.zeros(2, 1, 64), progress=False)
     assert found.n_differing.sum() == 0
     assert found.n_spikes.values.min() > 20

@@ -10,8 +10,8 @@ import torch
 from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
-from neurosim.networks.chains import is_neuron, spiking_layers
-from neurosim.networks.exchange import record_of
+from neurosim.networks.chains import is_neuron, plain_layers
+from neurosim.networks.neuron_records import record_of
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
@@ -58,6 +58,36 @@ class SpikingSequence(nn.Module):
         return [(f"network.{name}", module) for name, module in self.network.named_children()]
 
 
+class OneToOne(nn.Module):
+    """Recurrent weights of units that drive only themselves: one number each, the diagonal of a matrix, without bias.
+
+    Parameters
+    ----------
+    V : weights (unit,).
+
+    Examples
+    --------
+    >>> OneToOne(torch.tensor([0.5, 2.0])).weight.tolist()
+    [[0.5, 0.0], [0.0, 2.0]]
+    """
+
+    bias: Tensor
+
+    def __init__(self, V: Tensor) -> None:
+        super().__init__()
+        self.V = nn.Parameter(V.detach().clone())
+        self.register_buffer("bias", torch.zeros_like(self.V.detach()), persistent=False)
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights as a matrix (to, from)."""
+        return torch.diag(self.V)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Return what the spikes (..., unit) of the last step bring."""
+        return spikes * self.V
+
+
 def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None = None) -> SpikingSequence:
     """Return a sequence of snnTorch neurons and other layers as ours, with copies of all weights: the same spikes.
 
@@ -68,16 +98,15 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
 
     Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``) are refused, since ours
     are fixed; with ``neuron.beta.requires_grad_(False)`` the value reached is taken. Weights that are frozen stay so.
-    One-to-one recurrence (``all_to_all=False``) becomes a diagonal matrix of fixed zero bias; trained further, the rest
-    of the matrix learns too.
+    One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and nothing else.
 
     Raises
     ------
     InputError : a neuron or an option of it that ours do not have.
     """
-    layers = [network] if is_neuron(network) else _flat(network)
-    return SpikingSequence([_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for m in layers],
-                           n_steps=n_steps, time_step=dt)  # fmt: skip
+    layers = [("neurons", network)] if is_neuron(network) else _layers(network)
+    converted = [_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for _, m in layers]
+    return SpikingSequence(converted, n_steps=n_steps, time_step=dt)
 
 
 def to_snntorch(network: nn.Module) -> OverTime:
@@ -87,7 +116,12 @@ def to_snntorch(network: nn.Module) -> OverTime:
     ------
     InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset.
     """
-    layers = [("layer", network)] if isinstance(network, SpikingLayer) else spiking_layers(network)
+    layers = [("layer", network)] if isinstance(network, SpikingLayer) else plain_layers(network)
+    if layers is None:
+        raise InputError(
+            f"to_snntorch: {type(network).__name__} has a forward of its own, or hooks, which can do anything between "
+            "its layers; a sequence of layers, or one of our networks of such, is asked."
+        )
     if not any(isinstance(m, SpikingLayer) for _, m in layers):
         raise InputError(f"to_snntorch: {type(network).__name__} holds no SpikingLayer.")
     found = [_to_neuron(n, m) if isinstance(m, SpikingLayer) else copy.deepcopy(m) for n, m in layers]
@@ -98,10 +132,14 @@ def to_snntorch(network: nn.Module) -> OverTime:
     return OverTime(nn.Sequential(*found), n_steps=shown, time_step=step)
 
 
-def _flat(network: nn.Module) -> list[nn.Module]:
-    if not isinstance(network, nn.Sequential):
-        raise InputError(f"from_snntorch: an nn.Sequential is asked, found {type(network).__name__}.")
-    return [inner for m in network for inner in (_flat(m) if isinstance(m, nn.Sequential) else [m])]
+def _layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    layers = plain_layers(network) if isinstance(network, nn.Sequential) else None
+    if layers is None:
+        raise InputError(
+            "from_snntorch: an nn.Sequential is asked, of layers without hooks or code of their own, found "
+            f"{type(network).__name__}."
+        )
+    return layers
 
 
 def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
@@ -111,18 +149,16 @@ def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
     inner = getattr(module, "recurrent", None)
     if inner is not None and not isinstance(inner, nn.Linear) and not hasattr(inner, "V"):
         raise InputError("from_snntorch: snn.RLeaky with a recurrent convolution is not known; use linear_features.")
-    n = None if inner is None else (inner.out_features if isinstance(inner, nn.Linear) else int(inner.V.numel()))
+    n = inner.out_features if isinstance(inner, nn.Linear) else None
     layer = SpikingLayer(record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module))
-    if inner is not None and layer.recurrent is not None:
-        with torch.no_grad():
-            if isinstance(inner, nn.Linear):
-                layer.recurrent.load_state_dict(inner.state_dict())
-            else:
-                layer.recurrent.weight.copy_(torch.diag(inner.V.flatten()))
-                layer.recurrent.bias.zero_()
-        is_full = isinstance(inner, nn.Linear)
-        layer.recurrent.weight.requires_grad_((inner.weight if is_full else inner.V).requires_grad)
-        layer.recurrent.bias.requires_grad_(is_full and inner.bias.requires_grad)
+    if isinstance(inner, nn.Linear):
+        assert layer.recurrent is not None
+        layer.recurrent.load_state_dict(inner.state_dict())
+        layer.recurrent.weight.requires_grad_(inner.weight.requires_grad)
+        layer.recurrent.bias.requires_grad_(inner.bias.requires_grad)
+    elif inner is not None:
+        layer.recurrent = OneToOne(torch.as_tensor(inner.V).flatten())  # type: ignore[assignment]
+        layer.recurrent.requires_grad_(inner.V.requires_grad)  # type: ignore[union-attr]
     return layer.train(module.training)
 
 
@@ -155,6 +191,11 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
         return snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
     if layer.recurrent is None:
         return snn.Leaky(beta=c.beta, **options)
+    if isinstance(layer.recurrent, OneToOne):
+        own = layer.recurrent.V
+        return snn.RLeaky(
+            beta=c.beta, V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
+        )
     neuron = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
     neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
     return neuron

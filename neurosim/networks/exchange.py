@@ -6,25 +6,21 @@ Brian2 is exact. Ours and snnTorch's neurons are known; whatever cannot be repre
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import nir
 import numpy as np
-import snntorch as snn
 import torch
 from torch import nn
 
-from neurosim.networks.chains import SKIPPED, is_neuron, spiking_layers
+from neurosim.networks.chains import SKIPPED, is_neuron, neuron_names, structure_of
+from neurosim.networks.neuron_records import numbers_of, of_layer, record_of
 from neurosim.networks.recording import layer_label
 from neurosim.networks.spiking.layers import SpikingLayer
-from neurosim.parameters import (
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    DiscreteParameters,
-    DiscreteSynapticParameters,
-    to_metadata,
-)
+from neurosim.networks.wiring import INPUT, Connections, Wiring, as_numbers
+from neurosim.parameters import DiscreteSynapticParameters, to_metadata
 from neurosim.schema import InputError
 
 Shape = tuple[int, ...]
@@ -50,8 +46,10 @@ def to_nir(
         first layer is ``Linear``.
     dt : duration of one step of snnTorch neurons, which have none of their own, s.
     inputs : what the network is shown: "spikes" or "current"; known for our networks.
-    example : an input (time, batch, ...) of a module with a ``forward`` of its own, for which it is needed: the layers
-        are followed on random numbers of its shape, and whatever is no chain is refused by name.
+    example : an input (time, batch, ...) of two steps or more of a module with a ``forward`` of its own, for which
+        it is needed. The module is run on it and on random numbers. Layers that form a chain keep a node each; else
+        each weighted sum of input and spikes (residual and parallel branches, factors, shared weights, feedback of
+        earlier steps) becomes one matrix. Whatever else stands between layers is refused by name.
     keep_reset : keep resets, which NIR does not hold, in the metadata of neurons; otherwise they are refused.
 
     Raises
@@ -65,9 +63,8 @@ def to_nir(
     >>> sorted(to_nir(build_network(SpikingMLPSpecification((5,)), (4, 4), 2)).nodes)
     ['hidden1', 'input', 'output', 'output_readout', 'weights_hidden1', 'weights_output']
     """
-    shape = input_shape or getattr(network, "input_shape", None)
-    layers = spiking_layers(network, example)
-    if not any(is_neuron(m) for _, m in layers):
+    found = structure_of(network, example)
+    if not neuron_names(found):
         raise InputError(
             f"to_nir: {type(network).__name__} holds no neurons that spike (SpikingLayer, snn.Leaky, ...)."
         )
@@ -76,15 +73,23 @@ def to_nir(
             "to_nir: NIR resets to v_reset at once, trained neurons one step later; keep_reset=True keeps theirs in "
             "the metadata of the graph."
         )
+    about = {"input_kind": getattr(network, "input_kind", inputs)}
+    if hasattr(network, "n_steps") and hasattr(network, "time_step"):
+        about["duration"] = float(network.n_steps) * float(network.time_step)  # type: ignore[arg-type]
+    elif found.time.shown_steps is not None:
+        about["duration"] = found.time.shown_steps * dt
+    shown = found.input_shape
+    if input_shape is not None and shown is not None and np.prod(input_shape) != np.prod(shown):
+        raise InputError(f"to_nir: input_shape is {tuple(input_shape)}, the example shows {shown} in a step.")
+    if isinstance(found, Wiring):
+        return wired_graph(found, dt, about)
+    shape = shown or input_shape or getattr(network, "input_shape", None)
     if shape is None:
-        first = next((m for _, m in layers if not isinstance(m, SKIPPED)), None)
+        first = next((m for _, m in found.layers if not isinstance(m, SKIPPED)), None)
         if not isinstance(first, nn.Linear):
             raise InputError("to_nir: pass input_shape=(channel, y, x), the shape of the input of one step.")
         shape = (first.in_features,)
-    about = {"input_kind": getattr(network, "input_kind", inputs)}
-    if hasattr(network, "n_steps"):
-        about["duration"] = float(network.n_steps) * float(network.time_step)  # type: ignore[arg-type]
-    return _Builder(tuple(shape), dt, about).graph(layers)
+    return _Builder(tuple(shape), dt, about).graph(found.layers)
 
 
 class _Builder:
@@ -97,11 +102,11 @@ class _Builder:
         self.shape, self.dt, self.about = shape, dt, about
 
     def graph(self, layers: list[tuple[str, nn.Module]]) -> nir.NIRGraph:
-        """Return the graph of all layers."""
-        names = _weight_names(layers)
+        """Return the graph of all layers; a layer that stands in several places has a node in each."""
+        names, taken = _weight_names(layers), _neuron_labels(n for n, m in layers if is_neuron(m))
         for name, module in layers:
             if not isinstance(module, SKIPPED):
-                self._add(names.get(name, layer_label(name)), name, module)
+                self._add(taken[name] if is_neuron(module) else _free(names[name], self.nodes, taken), name, module)
         self._put("output_readout", nir.Output({"output": np.array(self.shape)}))
         return nir.NIRGraph(self.nodes, [*pairwise(self.chain), *self.back], type_check=False)
 
@@ -115,8 +120,8 @@ class _Builder:
                 raise InputError(
                     f"to_nir: layer {name!r} takes {module.in_features} values, the layer before it gives {self.shape}."
                 )
-            bias = np.zeros(module.out_features) if module.bias is None else _array(module.bias)
-            self._put(label, nir.Affine(weight=_array(module.weight), bias=bias))
+            bias = np.zeros(module.out_features) if module.bias is None else numbers_of(module.bias)
+            self._put(label, nir.Affine(weight=numbers_of(module.weight), bias=bias))
             self.shape = (module.out_features,)
         elif isinstance(module, nn.Conv2d):
             self._add_convolution(label, name, module)
@@ -124,7 +129,7 @@ class _Builder:
             self._fold(name, module)
         elif isinstance(module, nn.AvgPool2d):
             self._add_pool(label, name, module)
-        elif isinstance(module, nn.Flatten):
+        elif isinstance(module, nn.Flatten) and module.start_dim == 1 and module.end_dim in (-1, len(self.shape)):
             self._put(label, nir.Flatten({"input": np.array(self.shape)}, 0, -1))
             self.shape = (int(np.prod(self.shape)),)
         elif is_neuron(module):
@@ -141,11 +146,7 @@ class _Builder:
             raise InputError(
                 f"to_nir: layer {name!r} needs padding with zeros and (channel, y, x), found {self.shape}."
             )
-        bias = np.zeros(module.out_channels) if module.bias is None else _array(module.bias)
-        node = nir.Conv2d(
-            self.shape[1:], _array(module.weight), module.stride, module.padding, module.dilation, module.groups, bias
-        )
-        self._put(label, node)
+        self._put(label, _convolution(module, self.shape))
         with torch.no_grad():
             probe = torch.zeros(1, *self.shape, dtype=module.weight.dtype, device=module.weight.device)
             self.shape = tuple(module(probe).shape[1:])
@@ -162,98 +163,121 @@ class _Builder:
         before = self.nodes[self.chain[-1]]
         if not isinstance(before, nir.Affine | nir.Conv2d) or module.running_var is None:
             raise InputError(f"to_nir: batch norm {name!r} does not follow weights, or keeps no statistics.")
-        variance, mean = _array(module.running_var), _array(module.running_mean)
-        scale = (1.0 if module.weight is None else _array(module.weight)) / np.sqrt(variance + module.eps)
+        variance, mean = numbers_of(module.running_var), numbers_of(module.running_mean)
+        scale = (1.0 if module.weight is None else numbers_of(module.weight)) / np.sqrt(variance + module.eps)
         before.weight = before.weight * np.reshape(scale, (-1,) + (1,) * (before.weight.ndim - 1))
-        before.bias = (before.bias - mean) * scale + (0.0 if module.bias is None else _array(module.bias))
+        before.bias = (before.bias - mean) * scale + (0.0 if module.bias is None else numbers_of(module.bias))
 
     def _add_neuron(self, label: str, name: str, module: nn.Module) -> None:
-        record, exact = of_layer(name, module) if isinstance(module, SpikingLayer) else record_of(name, module, self.dt)
-        n = int(np.prod(self.shape))
-        exact = {k: np.broadcast_to(v, (n,)).tolist() for k, v in exact.items()}
-        threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
-        varying = sorted(exact)
-        kept = to_metadata(
-            record, varying=varying, exact={k: v for k, v in exact.items() if k != "threshold"}, **self.about
-        )
-        common = {"v_leak": np.zeros(n), "v_threshold": threshold, "v_reset": np.zeros(n), "metadata": kept}
-        beta = np.asarray(exact.get("beta", np.full(n, record.beta)))
-        tau = np.full(n, record.tau_mem)
-        if isinstance(record, DiscreteSynapticParameters):
-            node: nir.NIRNode = nir.CubaLIF(np.full(n, record.tau_syn), tau, r=np.ones(n), w_in=np.ones(n), **common)
-        elif np.isfinite(tau).all():
-            node = nir.LIF(tau=tau, r=1 / np.where(beta < 1, 1 - beta, 1.0), **common)
-        else:
-            node = nir.IF(r=np.ones(n), **{k: v for k, v in common.items() if k != "v_leak"})
-        self._put(label, node)
+        self._put(label, neuron_node(name, module, self.shape, self.dt, self.about))
         inner = getattr(module, "recurrent", None)
         if inner is not None:
-            self._add_recurrence(label, inner)
+            back = f"recurrent_{label}"
+            self.nodes[back] = recurrent_node(inner, self.shape)
+            self.back += [(label, back), (back, label)]
 
-    def _add_recurrence(self, label: str, inner: nn.Module) -> None:
-        back = f"recurrent_{label}"
-        if isinstance(inner, nn.Linear):
-            bias = np.zeros(inner.out_features) if inner.bias is None else _array(inner.bias)
-            self.nodes[back] = nir.Affine(weight=_array(inner.weight), bias=bias)
-        elif isinstance(inner, nn.Conv2d):
-            bias = np.zeros(inner.out_channels) if inner.bias is None else _array(inner.bias)
-            self.nodes[back] = nir.Conv2d(
-                self.shape[1:], _array(inner.weight), inner.stride, inner.padding, inner.dilation, inner.groups, bias
+
+def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: dict[str, Any]) -> nir.NIRNode:
+    """Return the node of a layer of neurons of `shape`; what NIR does not hold stands in its metadata."""
+    record, exact = of_layer(name, module) if isinstance(module, SpikingLayer) else record_of(name, module, dt)
+    n = int(np.prod(shape))
+    exact = {k: _spread(name, k, v, shape).tolist() for k, v in exact.items()}
+    threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
+    kept = to_metadata(
+        record, varying=sorted(exact), exact={k: v for k, v in exact.items() if k != "threshold"}, **about
+    )
+    common = {"v_leak": np.zeros(n), "v_threshold": threshold, "v_reset": np.zeros(n), "metadata": kept}
+    beta = np.asarray(exact.get("beta", np.full(n, record.beta)))
+    tau = np.full(n, record.tau_mem)
+    if isinstance(record, DiscreteSynapticParameters):
+        return nir.CubaLIF(np.full(n, record.tau_syn), tau, r=np.ones(n), w_in=np.ones(n), **common)
+    if np.isfinite(tau).all():
+        return nir.LIF(tau=tau, r=1 / np.where(beta < 1, 1 - beta, 1.0), **common)
+    return nir.IF(r=np.ones(n), **{k: v for k, v in common.items() if k != "v_leak"})
+
+
+def recurrent_node(inner: nn.Module, shape: Shape) -> nir.NIRNode:
+    """Return the node of the weights with which a layer of `shape` drives itself."""
+    if isinstance(inner, nn.Linear):
+        bias = np.zeros(inner.out_features) if inner.bias is None else numbers_of(inner.bias)
+        return nir.Affine(weight=numbers_of(inner.weight), bias=bias)
+    if isinstance(inner, nn.Conv2d):
+        return _convolution(inner, shape)
+    return nir.Scale(np.broadcast_to(numbers_of(inner.V), shape).copy())
+
+
+def _convolution(module: nn.Conv2d, shape: Shape) -> nir.Conv2d:
+    bias = np.zeros(module.out_channels) if module.bias is None else numbers_of(module.bias)
+    weight, options = numbers_of(module.weight), (module.stride, module.padding, module.dilation, module.groups)
+    return nir.Conv2d(shape[1:], weight, *options, bias)
+
+
+def wired_graph(wiring: Wiring, dt: float, about: dict[str, Any]) -> nir.NIRGraph:
+    """Return a wiring as a graph: a matrix for each pair of layers, and a delay for spikes of earlier steps."""
+    labels = {INPUT: INPUT, **_neuron_labels(n for n, _ in wiring.neurons)}
+    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([int(np.prod(wiring.input_shape))])})}
+    edges: list[tuple[str, str]] = []
+
+    def connect(onto: Connections, target: str, name: str) -> None:
+        bias, none = as_numbers(onto.bias).ravel(), torch.zeros(onto.bias.numel(), int(np.prod(wiring.input_shape)))
+        at_once = any(not lag for _, lag in onto.weights)
+        weights = dict(onto.weights) if at_once or not bias.any() else {(INPUT, 0): none, **onto.weights}
+        for (source, lag), weight in sorted(weights.items(), key=lambda item: item[0][1]):
+            label = _free(name.format(labels[source]) + f"_{lag}_ago" * (lag > 0), nodes, labels)
+            nodes[label] = nir.Affine(weight=as_numbers(weight), bias=bias)
+            edges.append((labels[source], label))
+            bias = np.zeros(len(bias))
+            if lag:
+                nodes[f"{label}_delay"] = nir.Delay(np.full(len(bias), lag * dt))
+                edges.append((label, f"{label}_delay"))
+            edges.append((list(nodes)[-1], target))
+
+    for name, module in wiring.neurons:
+        label, shape = labels[name], wiring.shapes[name]
+        connect(wiring.onto[name], label, "{}_to_" + label)
+        nodes[label] = neuron_node(name, module, shape, dt, about)
+        if (inner := getattr(module, "recurrent", None)) is not None:
+            nodes[f"recurrent_{label}"] = recurrent_node(inner, shape)
+            edges += [(label, f"recurrent_{label}"), (f"recurrent_{label}", label)]
+    last, n_out = label, int(np.prod(shape))
+    if wiring.readout is not None:
+        name, _, onto = wiring.readout
+        connect(onto, "output_readout", name.replace(".", "_"))
+        nodes["output_readout"], n_out = nir.Output({"output": np.array([onto.bias.numel()])}), 0
+    else:
+        nodes["output_readout"] = nir.Output({"output": np.array([n_out])})
+        edges.append((last, "output_readout"))
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+def _spread(name: str, key: str, values: np.ndarray, shape: Shape) -> np.ndarray:
+    """Return a number a neuron, flat, of numbers that torch would broadcast to the neurons' shape."""
+    if values.size == np.prod(shape):
+        return values.ravel()
+    try:
+        return np.broadcast_to(values.ravel() if values.size == 1 else values, shape).ravel()
+    except ValueError as error:
+        raise InputError(
+            f"to_nir: neuron {name!r} has {key} of shape {values.shape}, which does not fit neurons of shape {shape}."
+        ) from error
+
+
+def _neuron_labels(names: Iterable[str]) -> dict[str, str]:
+    """Return the label of each neuron module; two may not be called alike."""
+    labels = {n: layer_label(n) for n in names}
+    for name, label in labels.items():
+        if label in (INPUT, "output_readout") or list(labels.values()).count(label) > 1:
+            raise InputError(
+                f"to_nir: neuron {name!r} would be called {label!r}, as another node is; rename the module."
             )
-        else:
-            self.nodes[back] = nir.Scale(np.broadcast_to(_array(inner.V), self.shape).copy())
-        self.back += [(label, back), (back, label)]
+    return labels
 
 
-def of_layer(name: str, layer: SpikingLayer) -> tuple[DiscreteParameters, dict[str, np.ndarray]]:
-    """Return the record of one of our layers, and the numbers that the record cannot hold exactly."""
-    if isinstance(layer.neuron, DiscreteAdaptiveLIFParameters):
-        raise InputError(f"to_nir: layer {name!r} has an adaptive threshold, which NIR does not hold.")
-    return layer.neuron, {k: _array(getattr(layer, f"exact_{k}")).ravel() for k in layer.exact}
-
-
-def record_of(
-    name: str, module: nn.Module, dt: float
-) -> tuple[DiscreteLIFParameters | DiscreteSynapticParameters, dict[str, np.ndarray]]:
-    """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly."""
-    kind = type(module).__name__
-    if type(module) not in (snn.Leaky, snn.RLeaky, snn.Synaptic):
-        raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) cannot be represented; known: Leaky, RLeaky, Synaptic.")
-    refused = {
-        "reset_delay=False": not getattr(module, "reset_delay", True),
-        "inhibition": bool(module.inhibition),
-        "state_quant": bool(module.state_quant),
-        "graded spikes": bool((torch.as_tensor(module.graded_spikes_factor) != 1).any()),
-    }
-    found = next((option for option, is_set in refused.items() if is_set), None)
-    if found:
-        raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) has {found}, which cannot be represented.")
-    reset = {0: "subtract", 1: "zero" if type(module) is snn.Leaky else "clear", 2: "none"}[
-        int(module.reset_mechanism_val)  # type: ignore[arg-type]
-    ]
-    beta = np.clip(_array(module.beta).ravel(), 0, 1)
-    threshold = _array(module.threshold).ravel()
-    if (beta <= 0).any() or (threshold <= 0).any():
-        raise InputError(f"to_nir: neuron {name!r} has beta or threshold not above 0.")
-    numbers: dict[str, Any] = {"tau_mem": _time_constant(beta[0], dt), "dt": dt, "threshold": float(threshold[0])}
-    exact = {"beta": beta, "threshold": threshold}
-    if type(module) is snn.Synaptic:
-        alpha = np.clip(_array(module.alpha).ravel(), 0, 1)
-        if (alpha <= 0).any():
-            raise InputError(f"to_nir: neuron {name!r} has alpha not above 0.")
-        numbers["tau_syn"] = _time_constant(alpha[0], dt)
-        synaptic = DiscreteSynapticParameters(**numbers, reset=reset)  # type: ignore[arg-type]
-        return synaptic, _inexact(exact | {"alpha": alpha}, synaptic)
-    record = DiscreteLIFParameters(**numbers, reset=reset)  # type: ignore[arg-type]
-    return record, _inexact(exact, record)
-
-
-def _inexact(numbers: dict[str, np.ndarray], record: object) -> dict[str, np.ndarray]:
-    return {k: v for k, v in numbers.items() if (v != getattr(record, k)).any()}
-
-
-def _time_constant(share: float, dt: float) -> float:
-    return float(np.inf if share == 1 else -dt / np.log(share))
+def _free(label: str, nodes: Mapping[str, Any], taken: Mapping[str, str]) -> str:
+    """Return a label that no node has, nor will have."""
+    while label in nodes or label in taken.values() or label == "output_readout":
+        label += "_"
+    return label
 
 
 def _weight_names(layers: list[tuple[str, nn.Module]]) -> dict[str, str]:
@@ -266,7 +290,3 @@ def _weight_names(layers: list[tuple[str, nn.Module]]) -> dict[str, str]:
         elif is_neuron(module) and pending is not None and name.startswith("spikes."):
             names[pending], pending = f"weights_{layer_label(name)}", None
     return names | {n: n.replace(".", "_") for n, m in layers if n not in names and not is_neuron(m)}
-
-
-def _array(values: Any) -> np.ndarray:
-    return np.array(torch.as_tensor(values).detach().cpu().numpy(), dtype=float)

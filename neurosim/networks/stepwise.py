@@ -1,4 +1,4 @@
-"""Networks of snnTorch neurons over whole sequences: every stimulus starts from silence, one step at a time."""
+"""Networks over whole sequences (time, batch, ...): snnTorch neurons start every stimulus from silence."""
 
 from __future__ import annotations
 
@@ -53,6 +53,24 @@ class OverTime(nn.Module):
                 activity = _advance(layer, activity, state)
             outputs.append(activity)
         return torch.stack(outputs)
+
+
+class TimeFirst(nn.Module):
+    """A network over (batch, time, ...), run over (time, batch, ...).
+
+    Examples
+    --------
+    >>> TimeFirst(nn.Flatten())(torch.ones(5, 2, 4)).shape
+    torch.Size([2, 20])
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> object:
+        """Return what the network answers."""
+        return self.network(inputs.transpose(0, 1))
 
 
 def _layers(network: nn.Sequential) -> list[nn.Module]:

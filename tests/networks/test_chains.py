@@ -7,11 +7,14 @@ import torch
 from torch import nn
 
 from neurosim.bridge import to_circuit, verify_translation
-from neurosim.networks.chains import spiking_layers
+from neurosim.networks.chains import structure_of
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
 
 EXAMPLE = torch.zeros(3, 2, 8)
+SPIKES = as_stimuli(
+    (np.random.default_rng(0).random((9, 20, 8)) < 0.5) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3
+)
 
 
 class Own(nn.Module):
@@ -38,51 +41,98 @@ def plain(net, now, first, two, fed):
     return net.lif2(net.fc2(first), two)
 
 
-UNFIT = {
-    "residual": (lambda net, now, first, two, fed: net.lif2(net.fc2(first) + first, two), "'lif2' does not get"),
-    "factor": (lambda net, now, first, two, fed: net.lif2(0.5 * net.fc2(first), two), "'lif2' does not get"),
-    "factor in place": (
-        lambda net, now, first, two, fed: net.lif2(net.fc2(first).mul_(0.5), two),
-        "'lif2' does not get",
+CHANGED = {
+    "rectified": (
+        lambda net, now, first, two, fed: net.lif2(torch.relu(net.fc2(first)), two),
+        "'lif2' gets in step 0 something other than a fixed weighted sum",
     ),
-    "skip": (lambda net, now, first, two, fed: net.lif2(net.fc2(now), two), "'fc2' does not get"),
-    "twice": (lambda net, now, first, two, fed: net.lif2(net.fc2(net.fc2(first)), two), "'fc2' is called twice"),
-    "turned": (lambda net, now, first, two, fed: net.lif2(net.fc2(first.flip(1)), two), "'fc2' does not get"),
-    "rectified": (lambda net, now, first, two, fed: net.lif2(torch.relu(net.fc2(first)), two), "'lif2' does not get"),
-    "leaking state": (lambda net, now, first, two, fed: net.lif2(net.fc2(first), 0.9 * two), "'lif2' starts a step"),
-    "feedback": (
-        lambda net, now, first, two, fed: net.lif2(net.fc2(first if fed is None else first + fed), two),
-        "'fc2' does not get",
+    "leaking state": (
+        lambda net, now, first, two, fed: net.lif2(net.fc2(first), 0.9 * two),
+        "'lif2' does not spike in step 1 as its equation says",
     ),
     "only at first": (
         lambda net, now, first, two, fed: plain(net, now, first, two, fed) if fed is None else (first, two),
-        "'fc1' is called again",
+        "'lif2' makes 1 steps where 'lif1' makes 3",
     ),
 }
 
 
-@pytest.mark.parametrize("kind", UNFIT)
-def test_what_is_no_chain_is_refused_by_the_name_of_the_layer(kind):
-    between, message = UNFIT[kind]
+@pytest.mark.parametrize("kind", CHANGED)
+def test_what_no_circuit_can_hold_is_refused_by_the_name_of_the_layer(kind):
+    between, message = CHANGED[kind]
     with pytest.raises(InputError, match=message):
         to_circuit(Own(between), example=EXAMPLE)
 
 
+# what stands between two layers -> (code, weights (to, from) by (source, target, steps ago))
+HELD = {
+    "residual": (
+        lambda net, now, first, two, fed: net.lif2(net.fc2(first) + first, two),
+        {("lif1", "lif2", 0): lambda one, two: two + torch.eye(8)},
+    ),
+    "factor": (
+        lambda net, now, first, two, fed: net.lif2(0.5 * net.fc2(first), two),
+        {("lif1", "lif2", 0): lambda one, two: 0.5 * two},
+    ),
+    "factor in place": (
+        lambda net, now, first, two, fed: net.lif2(net.fc2(first).mul_(0.5), two),
+        {("lif1", "lif2", 0): lambda one, two: 0.5 * two},
+    ),
+    "skip": (
+        lambda net, now, first, two, fed: net.lif2(net.fc2(now), two),
+        {("input", "lif2", 0): lambda one, two: two},
+    ),
+    "twice": (
+        lambda net, now, first, two, fed: net.lif2(net.fc2(net.fc2(first)), two),
+        {("lif1", "lif2", 0): lambda one, two: two @ two},
+    ),
+    "turned": (
+        lambda net, now, first, two, fed: net.lif2(net.fc2(first.flip(1)), two),
+        {("lif1", "lif2", 0): lambda one, two: two.flip(1)},
+    ),
+    "feedback": (
+        lambda net, now, first, two, fed: net.lif2(net.fc2(first if fed is None else first + fed), two),
+        {("lif1", "lif2", 0): lambda one, two: two, ("lif2", "lif2", 1): lambda one, two: two},
+    ),
+    "scaled functionally": (
+        lambda net, now, first, two, fed: net.lif2(nn.functional.linear(first, net.fc2.weight * 1.5), two),
+        {("lif1", "lif2", 0): lambda one, two: 1.5 * two},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_sums_factors_and_feedback_become_projections_with_the_weights_that_the_code_says(kind):
+    between, weights = HELD[kind]
+    network = Own(between)
+    one, two = network.fc1.weight.detach().double(), network.fc2.weight.detach().double()
+    circuit = to_circuit(network, example=EXAMPLE)
+    expected = {("input", "lif1", 0): one, **{k: made(one, two) for k, made in weights.items()}}
+    found = {(q.source, q.target, round(q.delay / circuit.dt)): q.weights.T for q in circuit.projections}
+    assert found.keys() == expected.keys()
+    for key, matrix in expected.items():
+        np.testing.assert_allclose(found[key], matrix, rtol=0, atol=1e-12)
+    result = verify_translation(network, circuit, SPIKES, example=EXAMPLE, engine="torch", progress=False)
+    assert int(result.n_differing.sum()) == 0 and int(result.n_spikes.min()) > 10
+
+
 @pytest.mark.parametrize(
-    "ahead", [lambda x: 2 * x, lambda x: x.flip(1), torch.zeros_like], ids=["scaled", "turned", "none"]
+    ("ahead", "made"), [(lambda x: 2 * x, lambda w: 2 * w), (lambda x: x.flip(1), lambda w: w.flip(1))]
 )
-def test_the_first_layer_gets_the_input_as_it_is(ahead):
-    with pytest.raises(InputError, match="'fc1' is the first, and does not get the input"):
-        to_circuit(Own(plain, ahead), example=EXAMPLE)
+def test_what_is_done_to_the_input_first_stands_in_the_weights(ahead, made):
+    network = Own(plain, ahead)
+    circuit = to_circuit(network, example=EXAMPLE)
+    weights = made(network.fc1.weight.detach().double()).T
+    np.testing.assert_allclose(circuit.into("lif1")[0].weights, weights, rtol=0, atol=1e-12)
+    with pytest.raises(InputError, match="no neurons of Own get its input"):
+        to_circuit(Own(plain, torch.zeros_like), example=EXAMPLE)
 
 
 def test_a_chain_is_followed_in_the_order_of_its_calls_and_spikes_identically():
     network = Own(plain)
-    rng = np.random.default_rng(0)
-    spikes = as_stimuli((rng.random((9, 20, 8)) < 0.5) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
-    assert [n for n, _ in spiking_layers(network, EXAMPLE)] == ["fc1", "lif1", "fc2", "lif2"]
+    assert [n for n, _ in structure_of(network, EXAMPLE).layers] == ["fc1", "lif1", "fc2", "lif2"]
     circuit = to_circuit(network, input_shape=(8,), example=EXAMPLE)
-    found = verify_translation(network, circuit, spikes, example=EXAMPLE, progress=False)
+    found = verify_translation(network, circuit, SPIKES, example=EXAMPLE, progress=False)
     assert int(found.n_differing.sum()) == 0
     assert int(found.n_spikes.min()) > 100
 
@@ -91,7 +141,7 @@ def test_following_leaves_the_network_as_it_was():
     network = Own(plain)
     network.lif1.train(False)
     before = {k: v.clone() for k, v in network.state_dict().items()}
-    spiking_layers(network, EXAMPLE)
+    structure_of(network, EXAMPLE)
     assert network.training and not network.lif1.training
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())

@@ -18,6 +18,14 @@ from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters
 from neurosim.schema import InputError
 
+
+class Doubled(nn.Sequential):
+    """A sequence with code of its own."""
+
+    def forward(self, inputs):
+        return super().forward(2 * inputs)
+
+
 NEURONS = {
     "Leaky": lambda n: snn.Leaky(0.9),
     "Leaky zero": lambda n: snn.Leaky(0.8, reset_mechanism="zero", spike_grad=surrogate.fast_sigmoid(slope=10)),
@@ -62,6 +70,27 @@ def test_frozen_recurrent_weights_stay_frozen():
     assert not any(p.requires_grad for p in layer.parameters()) and not layer.training
 
 
+def test_one_to_one_recurrence_stays_so_when_it_learns_further():
+    torch.manual_seed(1)
+    theirs = snn.RLeaky(0.9, V=0.3 * torch.rand(6), all_to_all=False, learn_recurrent=True)
+    layer = from_snntorch(theirs).network[0]
+    assert {n: tuple(p.shape) for n, p in layer.named_parameters()} == {"recurrent.V": (6,)}
+    sequence = 2 * torch.rand(30, 4, 6)
+    optimizers = [torch.optim.SGD(m.parameters(), lr=1e-3) for m in (theirs, layer)]
+    for run in (OverTime(nn.Sequential(theirs)), layer):
+        (run(sequence).sum(2) * torch.arange(30.0)[:, None]).sum().backward()
+    before = layer.recurrent.V.detach().clone()
+    for optimizer in optimizers:
+        optimizer.step()
+    assert not torch.isclose(layer.recurrent.V, before).any()
+    torch.testing.assert_close(layer.recurrent.V, theirs.recurrent.V, atol=1e-6, rtol=1e-4)
+    matrix = layer.recurrent.weight
+    assert torch.equal(matrix, torch.diag(matrix.diagonal()))
+    back = to_snntorch(layer).network[0]
+    assert not back.all_to_all and torch.equal(back.recurrent.V, layer.recurrent.V)
+    assert isinstance(to_nir(nn.Sequential(nn.Linear(6, 6), layer)).nodes["recurrent_1"], nir.Scale)
+
+
 def _gradient(network, sequence):
     network.zero_grad()
     network(sequence).sum().backward()
@@ -87,6 +116,10 @@ def test_recurrent_layers_reach_nir():
     ("make", "message"),
     [
         (lambda: from_snntorch(nn.Linear(2, 2)), "nn.Sequential is asked"),
+        (lambda: from_snntorch(Doubled(nn.Linear(2, 2), snn.Leaky(0.9))), "of their own, found Doubled"),
+        (lambda: from_snntorch(nn.Sequential(Doubled(nn.Linear(2, 2)), snn.Leaky(0.9))), "of their own"),
+        (lambda: from_snntorch(nn.Sequential(*[snn.Leaky(0.9)] * 2)), "are one module, whose state is shared"),
+        (lambda: to_snntorch(Doubled(nn.Linear(2, 2), SpikingLayer(DiscreteLIFParameters()))), "Doubled has a forward"),
         (lambda: from_snntorch(snn.Leaky(0.9, inhibition=True)), "inhibition"),
         (lambda: from_snntorch(snn.Leaky(0.9, learn_beta=True)), "snn.Leaky learns its beta .learn_beta=True."),
         (lambda: from_snntorch(snn.Leaky(0.9, learn_threshold=True)), "learns its threshold"),

@@ -1,0 +1,75 @@
+"""Spiking neurons of snnTorch and ours as records of their parameters; options that no record holds are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import snntorch as snn
+import torch
+from torch import nn
+
+from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.parameters import (
+    DiscreteAdaptiveLIFParameters,
+    DiscreteLIFParameters,
+    DiscreteParameters,
+    DiscreteSynapticParameters,
+)
+from neurosim.schema import InputError
+
+
+def of_layer(name: str, layer: SpikingLayer) -> tuple[DiscreteParameters, dict[str, np.ndarray]]:
+    """Return the record of one of our layers, and the numbers that the record cannot hold exactly."""
+    if isinstance(layer.neuron, DiscreteAdaptiveLIFParameters):
+        raise InputError(f"to_nir: layer {name!r} has an adaptive threshold, which NIR does not hold.")
+    return layer.neuron, {k: numbers_of(getattr(layer, f"exact_{k}")).ravel() for k in layer.exact}
+
+
+def record_of(
+    name: str, module: nn.Module, dt: float
+) -> tuple[DiscreteLIFParameters | DiscreteSynapticParameters, dict[str, np.ndarray]]:
+    """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly."""
+    kind = type(module).__name__
+    if type(module) not in (snn.Leaky, snn.RLeaky, snn.Synaptic):
+        raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) cannot be represented; known: Leaky, RLeaky, Synaptic.")
+    refused = {
+        "reset_delay=False": not getattr(module, "reset_delay", True),
+        "inhibition": bool(module.inhibition),
+        "state_quant": bool(module.state_quant),
+        "graded spikes": bool((torch.as_tensor(module.graded_spikes_factor) != 1).any()),
+    }
+    found = next((option for option, is_set in refused.items() if is_set), None)
+    if found:
+        raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) has {found}, which cannot be represented.")
+    reset = {0: "subtract", 1: "zero" if type(module) is snn.Leaky else "clear", 2: "none"}[
+        int(module.reset_mechanism_val)  # type: ignore[arg-type]
+    ]
+    beta, threshold = np.clip(numbers_of(module.beta), 0, 1), numbers_of(module.threshold)
+    if (beta <= 0).any() or (threshold <= 0).any():
+        raise InputError(f"to_nir: neuron {name!r} has beta or threshold not above 0.")
+    numbers: dict[str, Any] = {"tau_mem": _time_constant(beta.flat[0], dt), "dt": dt}
+    numbers["threshold"] = float(threshold.flat[0])
+    exact = {"beta": beta, "threshold": threshold}
+    if type(module) is snn.Synaptic:
+        alpha = np.clip(numbers_of(module.alpha), 0, 1)
+        if (alpha <= 0).any():
+            raise InputError(f"to_nir: neuron {name!r} has alpha not above 0.")
+        numbers["tau_syn"] = _time_constant(alpha.flat[0], dt)
+        synaptic = DiscreteSynapticParameters(**numbers, reset=reset)  # type: ignore[arg-type]
+        return synaptic, _inexact(exact | {"alpha": alpha}, synaptic)
+    record = DiscreteLIFParameters(**numbers, reset=reset)  # type: ignore[arg-type]
+    return record, _inexact(exact, record)
+
+
+def _inexact(numbers: dict[str, np.ndarray], record: object) -> dict[str, np.ndarray]:
+    return {k: v for k, v in numbers.items() if (v != getattr(record, k)).any()}
+
+
+def _time_constant(share: float, dt: float) -> float:
+    return float(np.inf if share == 1 else -dt / np.log(share))
+
+
+def numbers_of(values: Any) -> np.ndarray:
+    """Return a copy of a tensor as floats."""
+    return np.array(torch.as_tensor(values).detach().cpu().numpy(), dtype=float)
