@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from neurosim.networks.axes import Pool, Selection
 from neurosim.networks.naming import layer_label, layer_labels, layer_names, taps
-from neurosim.networks.showing import Shown, uncompiled
+from neurosim.networks.showing import Shown, as_network
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
 from neurosim.networks.taps import Answer, Given, cast_inputs
@@ -86,11 +86,11 @@ def record_responses(
     >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
     (4, 3)
     """
-    network = uncompiled(network)
+    network = as_network(network)
     chosen = Selection(pool, None if tokens is None else tuple(np.ravel(tokens).tolist()), channels)
     with evaluating(network, device, double) as where, kept_memory():
         show = Shown(network, stimuli, where, double)
-        found = show.answers(taps(network, layers), (batch_axis, time_axis), chosen)
+        found = show.answers(taps(network, layers), (batch_axis, time_axis), chosen, batch_size)
         blocks = show.blocks(found, batch_size, progress)
         first = next(blocks)
         plan = _plan(network, found, first, stimuli)
@@ -193,6 +193,7 @@ def record_neurons(
     ------
     InputError : a layer that is unknown or never reached.
     """
+    network = as_network(network)
     modules = dict(network.named_modules())
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
     if unknown := [n for n in layers if n not in modules]:
@@ -262,10 +263,10 @@ def iterate_layers(
 
     The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
     """
-    network = uncompiled(network)
+    network = as_network(network)
     with evaluating(network, device, double) as where:
         show = Shown(network, stimuli, where, double)
-        found = show.answers(taps(network, layers), (None, None), Selection())
+        found = show.answers(taps(network, layers), (None, None), Selection(), batch_size)
         one = next(Shown(network, stimuli[:1], where, double, show.dtype).blocks(found, 1))
         sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in one.items()}
         for group in _groups([a.name for a in found], sizes, memory):
@@ -280,7 +281,7 @@ def predict(
     network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 128, device: str = "auto", double: bool = False
 ) -> np.ndarray:
     """Return the index of the category that `network` gives each stimulus, shape (stimulus,)."""
-    network = uncompiled(network)
+    network = as_network(network)
     with evaluating(network, device, double) as where, torch.no_grad():
         show = Shown(network, stimuli, where, double)
         logits = [show.run(start, batch_size) for start in show.starts(batch_size)]
@@ -291,7 +292,8 @@ def predict(
 
 
 def _is_spiking(network: nn.Module, found: Sequence[Answer]) -> bool:
-    return all(isinstance(network.get_submodule(a.tap.module), SpikingLayer) and not a.tap.path for a in found)
+    modules = dict(network.named_modules())
+    return all(isinstance(modules.get(a.tap.module), SpikingLayer) and not a.tap.path for a in found)
 
 
 def _groups(names: Sequence[str], sizes: dict[str, int], memory: int) -> Iterator[list[str]]:

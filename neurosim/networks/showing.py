@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from neurosim.networks.axes import Selection
 from neurosim.networks.naming import Tap
+from neurosim.networks.steadiness import steady_answers
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.taps import Answer, Given, answers, listening, part_of, steppers
 from neurosim.runtime import track
 from neurosim.schema import InputError
 
-PROBES = (2, 3)  # numbers of stimuli shown first, to see which axis runs over stimuli
+PROBES = ((0, 1), (1, 0, 2))  # stimuli shown first, to see which axis runs over stimuli, and whether each has its own
 
 
 class Shown:
@@ -40,7 +41,9 @@ class Shown:
         """Return what the network answers to one batch."""
         return self._run(self.stimuli.isel(stimulus=slice(start, start + size)))
 
-    def answers(self, wanted: Sequence[Tap], given: tuple[Given, Given], selection: Selection) -> list[Answer]:
+    def answers(
+        self, wanted: Sequence[Tap], given: tuple[Given, Given], selection: Selection, batch_size: int
+    ) -> list[Answer]:
         """Return what will be recorded; axes are measured with a few stimuli, and no random number is used up."""
         modules = dict(self.network.named_modules())
         asked = {tap.module for tap in wanted}
@@ -55,15 +58,19 @@ class Shown:
                     raise
                 return error
 
-        probes = []
-        n = self.stimuli.sizes["stimulus"]
-        self.starts(1)
+        self.starts(batch_size)
         devices = [self.device] if self.device.startswith("cuda") else []
         with torch.no_grad(), torch.random.fork_rng(devices), listening(self.network, every, take) as heard:
-            for size in PROBES:
-                self._run(self.stimuli.isel(stimulus=np.arange(size) % n), heard.clear)
-                probes.append(dict(heard))
-        return answers(self.network, probes, PROBES, wanted, given, selection)
+
+            def probe(few: tuple[int, ...]) -> dict[Tap, dict[int, Any]]:
+                self._run(self.stimuli.isel(stimulus=np.array(few) % self.stimuli.sizes["stimulus"]), heard.clear)
+                return dict(heard)
+
+            probes = [probe(few) for few in PROBES]
+            found = answers(self.network, probes, [len(few) for few in PROBES], wanted, given, selection)
+            if batch_size == 1:
+                return found
+            return steady_answers(self.network, found, probes, lambda: probe(PROBES[0]))
 
     def blocks(
         self, found: Sequence[Answer], batch_size: int, progress: bool = False
@@ -129,15 +136,20 @@ def _collected(answer: Answer, calls: dict[int, Tensor]) -> np.ndarray:
 
 
 def _check_reachable(modules: dict[str, nn.Module], wanted: Sequence[Tap]) -> None:
-    """Refuse layers inside scripted or traced modules, which run where no hook is called."""
-    for tap in wanted:
-        above = [".".join(tap.module.split(".")[:k]) for k in range(tap.module.count(".") + 1)]
-        outer = [n for n in above if n != tap.module and isinstance(modules.get(n), torch.jit.ScriptModule)]
-        if outer:
-            raise InputError(
-                f"record_responses: layer {tap.module!r} is inside {outer[0] or 'the network'!r}, which is scripted or "
-                "traced and calls no hooks; record the module before it was traced."
-            )
+    """Refuse layers inside scripted or traced modules, which run where no hook is called, if asked by name or alone."""
+    outer = {tap: _scripted_above(modules, tap.module) for tap in wanted}
+    inside = [tap for tap in wanted if outer[tap] is not None]
+    refused = [tap for tap in inside if tap.asked] or (inside if len(inside) == len(wanted) else [])
+    if refused:
+        raise InputError(
+            f"record_responses: layer {refused[0].module!r} is inside {outer[refused[0]] or 'the network'!r}, which is "
+            "scripted or traced and calls no hooks; record the module before it was traced."
+        )
+
+
+def _scripted_above(modules: dict[str, nn.Module], name: str) -> str | None:
+    above = [".".join(name.split(".")[:k]) for k in range(name.count(".") + 1)]
+    return next((n for n in above if n != name and isinstance(modules.get(n), torch.jit.ScriptModule)), None)
 
 
 def _floating(network: nn.Module) -> torch.dtype:
@@ -146,7 +158,23 @@ def _floating(network: nn.Module) -> torch.dtype:
     return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
-def uncompiled(network: nn.Module) -> nn.Module:
-    """Return the network inside a compiled one, else the network."""
+def as_network(network: object) -> nn.Module:
+    """Return the network, or the one inside a compiled one.
+
+    Raises
+    ------
+    InputError : no module, or one that cannot be put into evaluation mode, as frozen and exported ones.
+    """
     inner = getattr(network, "_orig_mod", network)
-    return inner if isinstance(inner, nn.Module) else network
+    if not isinstance(inner, nn.Module):
+        raise InputError(
+            f"record_responses: network is a {type(inner).__name__}; a torch.nn.Module is asked, which may be one that "
+            "calls it in its forward."
+        )
+    for name, module in inner.named_modules():
+        if not hasattr(module, "training") or "eval" in vars(module):
+            raise InputError(
+                f"record_responses: {name or 'the network'!r} is frozen or exported and has no evaluation mode; record "
+                "the module that it was made from."
+            )
+    return inner
