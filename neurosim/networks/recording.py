@@ -13,7 +13,8 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Pool, Selection
-from neurosim.networks.naming import layer_label, layer_labels, layer_names, taps
+from neurosim.networks.naming import layer_label, layer_labels, layer_names
+from neurosim.networks.passes import Passes
 from neurosim.networks.showing import Shown, as_network
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
@@ -57,7 +58,8 @@ def record_responses(
     layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
         that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
         "relu#2" is the second call alone, "conv1:input" what a layer takes, "encoder:last_hidden_state" or "lstm:1" a
-        part of what it answers, "output" the answer of the whole network. Layers that were
+        part of what it answers, "output" the answer of the whole network. What is no module is looked for among the
+        operations that torch.fx traces, which are named as by torchvision: "layer1.0.add", "flatten". Layers that were
         not asked for by name and are not reached are left out, and logged.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
@@ -77,7 +79,8 @@ def record_responses(
     Raises
     ------
     InputError : unknown layer, a layer that is never reached, layers with and without time mixed, more than `memory`,
-        axes that are not known, a part that is not named, stimuli that the network does not take.
+        axes that are not known, a part that is not named, stimuli that the network does not take, an operation of code
+        that cannot be traced, answers to a stimulus that depend on the others in its batch.
 
     Examples
     --------
@@ -89,11 +92,18 @@ def record_responses(
     network = as_network(network)
     chosen = Selection(pool, None if tokens is None else tuple(np.ravel(tokens).tolist()), channels)
     with evaluating(network, device, double) as where, kept_memory():
-        show = Shown(network, stimuli, where, double)
-        found = show.answers(taps(network, layers), (batch_axis, time_axis), chosen, batch_size)
-        blocks = show.blocks(found, batch_size, progress)
+        passes = Passes(
+            network,
+            stimuli,
+            layers,
+            (where, double),
+            batch_size=batch_size,
+            given=(batch_axis, time_axis),
+            selection=chosen,
+        )
+        blocks = passes.blocks(progress=progress)
         first = next(blocks)
-        plan = _plan(network, found, first, stimuli)
+        plan = _plan(network, passes.found, first, stimuli)
         n_bytes = plan.itemsize * plan.n_values
         if out is None and n_bytes > memory:
             raise InputError(
@@ -265,12 +275,10 @@ def iterate_layers(
     """
     network = as_network(network)
     with evaluating(network, device, double) as where:
-        show = Shown(network, stimuli, where, double)
-        found = show.answers(taps(network, layers), (None, None), Selection(), batch_size)
-        one = next(Shown(network, stimuli[:1], where, double, show.dtype).blocks(found, 1))
-        sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in one.items()}
-        for group in _groups([a.name for a in found], sizes, memory):
-            parts = list(show.blocks([a for a in found if a.name in group], batch_size, progress))
+        passes = Passes(network, stimuli, layers, (where, double), batch_size=batch_size)
+        sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in passes.one().items()}
+        for group in _groups(list(sizes), sizes, memory):
+            parts = list(passes.blocks(group, progress))
             for part in parts:
                 _check_alike(parts[0], part)
             for name in group:

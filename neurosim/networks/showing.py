@@ -87,7 +87,9 @@ class Shown:
         wanted = list(dict.fromkeys(a.tap for a in found))
         n_all = self.stimuli.sizes["stimulus"]
         label = f"recording {type(self.network).__name__}"
-        with torch.no_grad(), listening(self.network, wanted, take) as heard:
+        with listening(
+            self.network, wanted, take
+        ) as heard:  # and grad mode is left alone, as it would last over yields
             for start in track(self.starts(batch_size), label, progress=progress):
                 heard.clear()
                 n_now = min(batch_size, n_all - start)
@@ -106,9 +108,9 @@ class Shown:
                 answer = self.network(values.to(self.device, dtype))
                 self.dtype = dtype
                 return answer
-            except (RuntimeError, ValueError, TypeError, IndexError) as error:
-                if isinstance(error, InputError | torch.OutOfMemoryError):
-                    raise
+            except (InputError, torch.OutOfMemoryError):
+                raise
+            except Exception as error:  # whatever somebody's code raises
                 problem = problem or error
         line = " ".join(str(problem).split())[:200]
         raise InputError(

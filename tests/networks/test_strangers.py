@@ -301,6 +301,7 @@ def state_of(network):
         torch.random.get_rng_state().numpy().tobytes(),
         np.random.get_state()[1].tobytes(),  # noqa: NPY002
         random.getstate(),
+        torch.is_grad_enabled(),
     )
 
 
@@ -476,3 +477,10 @@ def test_channels_are_known_from_the_numbers_of_channels_or_asked_for():
         record_responses(wave, vectors, layers=["core"], tokens=0, device="cpu", progress=False)
     pooled = record_responses(wave, vectors, layers=["core"], **options)
     np.testing.assert_allclose(pooled, wave(torch.from_numpy(VECTORS)).detach().mean(2), rtol=1e-5, atol=1e-6)
+
+
+def test_an_encoder_of_transformers_has_no_operations_by_name_and_says_why():
+    network = of_transformers("BertModel", {"vocab_size": 50, **TINY})
+    with pytest.raises(InputError, match=r"If an operation is meant: .* cannot be traced: ") as caught:
+        record_responses(network, as_stimuli(WORDS, dims=("stimulus", "unit")), layers=["add"], progress=False)
+    assert "\n" not in str(caught.value)
