@@ -87,9 +87,7 @@ class Shown:
         wanted = list(dict.fromkeys(a.tap for a in found))
         n_all = self.stimuli.sizes["stimulus"]
         label = f"recording {type(self.network).__name__}"
-        with listening(
-            self.network, wanted, take
-        ) as heard:  # and grad mode is left alone, as it would last over yields
+        with listening(self.network, wanted, take) as heard:  # grad mode would last over the yields
             for start in track(self.starts(batch_size), label, progress=progress):
                 heard.clear()
                 n_now = min(batch_size, n_all - start)
