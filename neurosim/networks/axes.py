@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -28,10 +29,18 @@ class Selection:
     channels: Literal["first", "last"] | None = None
 
     def __post_init__(self) -> None:
-        if self.pool is not None and self.pool not in get_args(Pool):
+        if self.pool is not None and (not isinstance(self.pool, str) or self.pool not in get_args(Pool)):
             raise InputError(f"record_responses: no pool {self.pool!r}; known: {', '.join(get_args(Pool))}.")
         if self.channels not in (None, "first", "last"):
             raise InputError(f"record_responses: channels = {self.channels!r}; 'first' or 'last' is asked.")
+
+    @classmethod
+    def of(cls, pool: Any, tokens: Any, channels: Any) -> Selection:
+        """Return what is kept, with one token or several."""
+        places = np.ravel(np.asarray(() if tokens is None else tokens))
+        if tokens is not None and (not places.size or places.dtype.kind not in "iu"):
+            raise InputError(f"record_responses: tokens = {tokens!r}; places of tokens are asked, 0 or [0, 5, -1].")
+        return cls(pool, None if tokens is None else tuple(places.tolist()), channels)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import copy
 import fnmatch
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,10 +173,13 @@ def wanted(network: nn.Module, layers: Sequence[str] | None) -> Wanted:
     """
     if layers is None:
         return Wanted(taps(network, None), [], None)
+    names = [layers] if isinstance(layers, str) else layers
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"record_responses: layers = {layers!r}; names of layers are asked, as in ['conv1', 'fc'].")
     every: dict[Tap, None] = {}
     operations: dict[Tap, None] = {}
     graph: Graph | None = None
-    for name in [layers] if isinstance(layers, str) else layers:
+    for name in names:
         try:
             every |= dict.fromkeys(taps(network, [name]))
         except InputError as error:
@@ -188,7 +191,7 @@ def wanted(network: nn.Module, layers: Sequence[str] | None) -> Wanted:
             operations |= dict.fromkeys(found)
             every |= dict.fromkeys(found)
     if not every:
-        return Wanted(taps(network, layers), [], None)
+        raise InputError("record_responses: layers = [] names no layer; leave it out for those with parameters.")
     return Wanted(list(every), list(operations), graph)
 
 

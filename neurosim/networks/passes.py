@@ -14,7 +14,7 @@ from neurosim.networks.axes import Selection
 from neurosim.networks.functional import wanted
 from neurosim.networks.showing import Shown
 from neurosim.networks.taps import Answer, Given
-from neurosim.schema import InputError
+from neurosim.schema import InputError, suggest
 
 
 class Passes:
@@ -46,6 +46,8 @@ class Passes:
     ) -> None:
         self.stimuli, self.batch_size, self.where = stimuli, batch_size, where
         asked, chosen = wanted(network, layers), selection or Selection()
+        for option, axes in zip(("batch_axis", "time_axis"), given, strict=True):
+            _check_axes(option, axes)
         self.shown: list[tuple[Shown, list[Answer]]] = []
         show = Shown(network, stimuli, *where)
         if asked.modules:
@@ -56,6 +58,8 @@ class Passes:
             self.shown.append((other, other.answers(asked.operations, given, chosen, batch_size)))
         place = {tap: k for k, tap in enumerate(asked.taps)}
         self.found = sorted((a for _, found in self.shown for a in found), key=lambda a: place[a.tap])
+        for option, axes in zip(("batch_axis", "time_axis"), given, strict=True):
+            _check_read(option, axes, self.found)
 
     def blocks(self, names: Sequence[str] | None = None, progress: bool = False) -> Iterator[dict[str, np.ndarray]]:
         """Yield what the layers of `names`, by default all, answer to each batch, (stimulus, [time,] unit)."""
@@ -72,6 +76,21 @@ class Passes:
         for show, found in self.shown:
             heard |= next(Shown(show.network, self.stimuli[:1], *self.where, show.dtype).blocks(found, 1))
         return {a.name: heard[a.name] for a in self.found}
+
+
+def _check_axes(option: str, axes: Any) -> None:
+    values = list(axes.values()) if isinstance(axes, Mapping) else [] if axes is None else [axes]
+    if any(isinstance(axis, bool) or not isinstance(axis, int) for axis in values):
+        raise InputError(f"record_responses: {option} = {axes!r}; a whole number, or one by name of layer, is asked.")
+
+
+def _check_read(option: str, axes: Given, found: Sequence[Answer]) -> None:
+    """Refuse axes of layers that are not recorded."""
+    known = [name for answer in found for name in (answer.name, answer.tap.module)]
+    if unread := [name for name in (axes if isinstance(axes, Mapping) else ()) if name not in known]:
+        raise InputError(
+            f"record_responses: {option} names {unread[0]!r}, which is not recorded.{suggest(unread[0], known)}"
+        )
 
 
 def _check_same(network: Shown, graph: Shown) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import snntorch as snn
 import torch
 import xarray as xr
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from neurosim.networks.axes import Pool, Selection
 from neurosim.networks.naming import layer_label, layer_labels, layer_names
 from neurosim.networks.passes import Passes
-from neurosim.networks.showing import Shown, as_network
+from neurosim.networks.showing import Shown, as_network, as_shown
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
 from neurosim.networks.taps import Answer, Given, cast_inputs
@@ -89,8 +90,9 @@ def record_responses(
     >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
     (4, 3)
     """
-    network = as_network(network)
-    chosen = Selection(pool, None if tokens is None else tuple(np.ravel(tokens).tolist()), channels)
+    network, stimuli = as_network(network), as_shown(stimuli, "record_responses")
+    chosen = Selection.of(pool, tokens, channels)
+    _check_place(out, memory)
     with evaluating(network, device, double) as where, kept_memory():
         passes = Passes(
             network,
@@ -117,6 +119,13 @@ def record_responses(
         for start, block in numbered:
             _fill(values, start, block)
     return plan.labelled(values)
+
+
+def _check_place(out: str | Path | None, memory: float) -> None:
+    if isinstance(memory, bool) or not isinstance(memory, int | float | np.integer):
+        raise InputError(f"record_responses: memory = {memory!r}; a number of bytes is asked.")
+    if out is not None and Path(out).is_dir():
+        raise InputError(f"record_responses: out = {str(out)!r} is a folder; a file is asked, as in 'responses.nc'.")
 
 
 def _plan(network: nn.Module, found: Sequence[Answer], first: dict[str, np.ndarray], stimuli: xr.DataArray) -> Plan:
@@ -203,11 +212,17 @@ def record_neurons(
     ------
     InputError : a layer that is unknown or never reached.
     """
-    network = as_network(network)
+    network, stimuli = as_network(network), as_shown(stimuli, "record_neurons")
     modules = dict(network.named_modules())
+    layers = [layers] if isinstance(layers, str) else layers
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
     if unknown := [n for n in layers if n not in modules]:
         raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
+    if other := [n for n in layers if not isinstance(modules[n], SpikingLayer | snn.SpikingNeuron)]:
+        kind = type(modules[other[0]]).__name__
+        raise InputError(f"record_neurons: layer {other[0]!r} is a {kind}, not of spiking neurons; leave it out.")
+    if not layers:
+        raise InputError("record_neurons: layers = [] names no layer; neurons are asked.")
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
@@ -273,7 +288,7 @@ def iterate_layers(
 
     The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
     """
-    network = as_network(network)
+    network, stimuli = as_network(network), as_shown(stimuli, "iterate_layers")
     with evaluating(network, device, double) as where:
         passes = Passes(network, stimuli, layers, (where, double), batch_size=batch_size)
         sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in passes.one().items()}
@@ -289,7 +304,7 @@ def predict(
     network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 128, device: str = "auto", double: bool = False
 ) -> np.ndarray:
     """Return the index of the category that `network` gives each stimulus, shape (stimulus,)."""
-    network = as_network(network)
+    network, stimuli = as_network(network), as_shown(stimuli, "predict")
     with evaluating(network, device, double) as where, torch.no_grad():
         show = Shown(network, stimuli, where, double)
         logits = [show.run(start, batch_size) for start in show.starts(batch_size)]

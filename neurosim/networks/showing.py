@@ -16,7 +16,7 @@ from neurosim.networks.steadiness import steady_answers
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.taps import Answer, Given, answers, listening, part_of, steppers
 from neurosim.runtime import track
-from neurosim.schema import InputError
+from neurosim.schema import STIMULUS_DIMS, InputError, labelled
 
 PROBES = ((0, 1), (1, 0, 2))  # stimuli shown first, to see which axis runs over stimuli, and whether each has its own
 
@@ -33,8 +33,8 @@ class Shown:
 
     def starts(self, batch_size: int) -> list[int]:
         """Return the first stimulus of each batch."""
-        if batch_size < 1 or not self.stimuli.sizes["stimulus"]:
-            raise InputError("record_responses: at least one stimulus, and batches of at least 1, are asked.")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise InputError(f"record_responses: batch_size = {batch_size!r}; a whole number of at least 1 is asked.")
         return list(range(0, self.stimuli.sizes["stimulus"], batch_size))
 
     def run(self, start: int, size: int) -> Any:
@@ -113,7 +113,7 @@ class Shown:
         line = " ".join(str(problem).split())[:200]
         raise InputError(
             f"record_responses: {type(self.network).__name__} does not take stimuli of shape {tuple(values.shape)} "
-            f"and dtype {shown.dtype}: {line}"
+            f"and dtype {shown.dtype}: {type(problem).__name__}: {line}"
         ) from problem
 
     def _dtypes(self, values: Tensor) -> list[torch.dtype]:
@@ -171,6 +171,7 @@ def as_network(network: object) -> nn.Module:
             f"record_responses: network is a {type(inner).__name__}; a torch.nn.Module is asked, which may be one that "
             "calls it in its forward."
         )
+    _check_has_weights(inner)
     for name, module in inner.named_modules():
         if not hasattr(module, "training") or "eval" in vars(module):
             raise InputError(
@@ -178,3 +179,24 @@ def as_network(network: object) -> nn.Module:
                 "the module that it was made from."
             )
     return inner
+
+
+def _check_has_weights(network: nn.Module) -> None:
+    for name, weight in network.named_parameters():
+        if isinstance(weight, nn.parameter.UninitializedParameter):
+            raise InputError(
+                f"record_responses: {name!r} gets its shape from the first inputs; call the network once before."
+            )
+        if weight.is_meta:
+            raise InputError(f"record_responses: {name!r} has no values (device 'meta'); load the weights before.")
+
+
+def as_shown(stimuli: Any, who: str) -> xr.DataArray:
+    """Return stimuli as networks are given them, with their dims in order; arrays and tables are labelled.
+
+    Raises
+    ------
+    SchemaError : no array of finite real numbers, or dims that are not plain.
+    """
+    found = labelled(stimuli, who, "stimuli")
+    return found.transpose(*[d for d in STIMULUS_DIMS if d in found.dims])
