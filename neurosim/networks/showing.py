@@ -96,14 +96,14 @@ class Shown:
                 yield {a.name: _collected(a, heard.get(a.tap, {})) for a in found}
 
     def _run(self, shown: xr.DataArray, before: Callable[[], None] = lambda: None) -> Any:
-        values = torch.from_numpy(np.ascontiguousarray(shown.values))
+        values = torch.from_numpy(np.require(shown.values, requirements=["C", "W"]))
         values = values.transpose(0, 1) if "time" in shown.dims else values
         problem: Exception | None = None
         for dtype in [self.dtype] if self.dtype is not None else self._dtypes(values):
             try:
                 before()
                 reset_neurons(self.network)
-                answer = self.network(values.to(self.device, dtype))
+                answer = self.network(values.to(self.device, dtype, copy=True))  # which may write into it
                 self.dtype = dtype
                 return answer
             except (InputError, torch.OutOfMemoryError):

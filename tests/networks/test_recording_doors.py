@@ -143,3 +143,33 @@ def test_what_fails_inside_a_network_is_told_in_a_line_with_its_cause():
 def test_neurons_that_are_none(layers, message):
     with pytest.raises(InputError, match=message):
         record_neurons(network(), STIMULI, layers, device="cpu")
+
+
+class Writes(nn.Module):
+    """Writes into what it is given, as a first layer does that computes in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.relu, self.linear = nn.ReLU(inplace=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.linear(self.relu(x.sub_(0.5)))
+
+
+def test_stimuli_stay_as_they_are_when_a_network_writes_into_its_inputs():
+    torch.manual_seed(0)
+    values, subject = VALUES.copy(), Writes()
+    expected = subject.linear(torch.from_numpy(VALUES - 0.5).relu()).detach().numpy()
+    given = as_stimuli(values, dims=("stimulus", "unit"))
+    for _ in range(2):
+        found = record_responses(subject, given, layers=["linear", "relu:input"], batch_size=2, **QUIET)
+        np.testing.assert_allclose(found[:, :2], expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found[:, 2:], VALUES - 0.5, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(predict(subject, given, device="cpu"), expected.argmax(1))
+        [(_, answers)] = iterate_layers(subject, given, ["linear"], **QUIET)
+        np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(values, VALUES)
+    frozen = VALUES.copy()
+    frozen.flags.writeable = False
+    found = record_responses(subject, frozen, layers=["linear"], **QUIET)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

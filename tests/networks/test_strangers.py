@@ -25,6 +25,7 @@ RNG = np.random.default_rng(0)
 N = 5
 VECTORS = RNG.normal(size=(N, 40)).astype(np.float32)
 PICTURES = RNG.random((N, 3, 32, 32)).astype(np.float32)
+LARGE = RNG.random((N, 3, 75, 75)).astype(np.float32)
 WORDS = RNG.integers(1, 50, (N, 6))
 TINY = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
 T5 = {"vocab_size": 50, "d_model": 8, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
@@ -168,6 +169,10 @@ def vit():
     return models().VisionTransformer(32, 16, 2, 2, 8, 16, num_classes=3)
 
 
+def inception():
+    return models().inception_v3(num_classes=3, init_weights=False)  # with an auxiliary output while it learns
+
+
 def swin():
     return models().SwinTransformer([4, 4], 8, [1, 1], [2, 2], [2, 2], num_classes=3)
 
@@ -228,6 +233,7 @@ CASES = {
     "snnTorch with its own state": (lambda: Sequences(True), VECTORS, ["linear", "leaky"]),
     "snnTorch": (lambda: Sequences(False), VECTORS, ["linear", "leaky"]),
     "ResNet-18": (lambda: models().resnet18(num_classes=3), PICTURES, ["layer1*", "layer4.1*", "bn1", "fc"]),
+    "Inception": (inception, LARGE, ["Mixed_5b", "Mixed_6a", "Conv2d_1a_3x3.bn", "output"]),
     "ViT": (vit, PICTURES, ["*"]),
     "Swin": (swin, PICTURES, ["*"]),
     "ConvNeXt": (convnext, PICTURES, ["*"]),
@@ -378,6 +384,17 @@ class InParts(nn.Module):
         return torch.cat([self.core(c) for c in x.split(2)])
 
 
+class OneByOne(nn.Module):
+    """Gives its recurrent module one stimulus at a time, without an axis of stimuli."""
+
+    def __init__(self):
+        super().__init__()
+        self.core = nn.LSTM(8, 3)
+
+    def forward(self, x):
+        return torch.stack([self.core(one)[0] for one in rows(x)])
+
+
 def exported():
     return torch.export.export(pair(), (torch.from_numpy(VECTORS),)).module()
 
@@ -399,7 +416,9 @@ REFUSED = {
     "another order": (lambda: Mixes(linear(), lambda x: x.flip(0)), ["core"], "or their order"),
     "sorted": (lambda: Mixes(linear(), lambda x: x[x[:, 0].argsort()]), ["core"], "or their order"),
     "in parts": (InParts, ["core"], r"called \[1, 2\] times for \[2, 3\] stimuli"),
-    "stimuli one by one": (lambda: Wraps(linear(), take=lambda y: y.sum(0)), ["output"], "no axis"),
+    "one by one": (OneByOne, ["core"], r"called \[2, 3\] times for \[2, 3\] stimuli"),
+    "summed": (lambda: Wraps(linear(), take=lambda y: y.sum(0)), ["output"], "no axis"),
+    "auxiliary": (lambda: inception().eval(), ["AuxLogits.fc"], "never reached"),
     "tokens and stimuli": (lambda: Wraps(nn.Linear(8, 6), lambda x: x.reshape(-1, 8)), ["core"], "no axis"),
     "keywords only": (Named, ["inner"], "does not take stimuli"),
     "two inputs": (lambda: nn.Bilinear(40, 40, 2), ["output"], "does not take stimuli"),
@@ -417,7 +436,7 @@ def test_a_stranger_that_cannot_be_recorded_is_refused_in_a_line(name):
     torch.manual_seed(0)
     network = make()
     before = state_of(network) if name not in ("a function", "frozen") else None
-    stimuli = as_stimuli(VECTORS, dims=("stimulus", "unit"))
+    stimuli = as_stimuli(LARGE[:2]) if name == "auxiliary" else as_stimuli(VECTORS, dims=("stimulus", "unit"))
     with pytest.raises(InputError, match=message) as caught:
         record_responses(network, stimuli, layers=layers, batch_size=3, double="float64" in name, progress=False)
     assert "\n" not in str(caught.value)
