@@ -163,7 +163,8 @@ def as_network(network: object) -> nn.Module:
 
     Raises
     ------
-    InputError : no module, or one that cannot be put into evaluation mode, as frozen and exported ones.
+    InputError : no module, one without weights, in copies on several devices, or one that cannot be put into
+        evaluation mode, as frozen and exported ones.
     """
     inner = getattr(network, "_orig_mod", network)
     if not isinstance(inner, nn.Module):
@@ -173,6 +174,10 @@ def as_network(network: object) -> nn.Module:
         )
     _check_has_weights(inner)
     for name, module in inner.named_modules():
+        if isinstance(module, nn.DataParallel) and len(module.device_ids) > 1:
+            raise InputError(
+                f"record_responses: {name or 'the network'!r} runs in copies on several devices; record its .module."
+            )
         if not hasattr(module, "training") or "eval" in vars(module):
             raise InputError(
                 f"record_responses: {name or 'the network'!r} is frozen or exported and has no evaluation mode; record "

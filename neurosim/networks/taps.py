@@ -120,6 +120,8 @@ def part_of(tap: Tap, value: Any, module: nn.Module) -> Tensor:
         value = pad_packed_sequence(value, batch_first=getattr(module, "batch_first", False))[0]
     if value.is_nested:  # of unequal lengths, as nn.TransformerEncoder makes them of padded ones in evaluation
         value = value.to_padded_tensor(0.0)
+    if value.layout != torch.strided:
+        value = value.to_dense()
     if value.is_complex():
         raise InputError(f"record_responses: layer {tap.name(1)!r} answers with complex numbers; real ones are asked.")
     return value

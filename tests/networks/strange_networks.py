@@ -230,6 +230,12 @@ class OneByOne(nn.Module):
         return torch.stack([self.core(one)[0] for one in rows(x)])
 
 
+def in_copies():
+    network = nn.DataParallel(pair())
+    network.device_ids = [0, 1]  # as it is where there are two GPUs
+    return network
+
+
 def exported():
     return torch.export.export(pair(), (torch.from_numpy(VECTORS),)).module()
 

@@ -37,6 +37,7 @@ from strange_networks import (
     compiled_inside,
     convnext,
     exported,
+    in_copies,
     inception,
     lengths_packed,
     linear,
@@ -79,6 +80,7 @@ CASES = {
     "dataclass": (lambda: Calls(lambda y: Parts(y, -y)), VECTORS, ["form:up", "form:down", "core", "core.inner"]),
     "named tuple": (lambda: Calls(lambda y: Pair(y, -y)), VECTORS, ["form:down"]),
     "nested": (lambda: Calls(lambda y: {"a": {"n": None, "b": [y, -y]}}), VECTORS, ["form:a:b:1"]),
+    "sparse": (lambda: Calls(lambda y: y.relu().to_sparse()), VECTORS, ["form"]),
     "tuple with None": (lambda: Calls(lambda y: (None, y)), VECTORS, ["form:1"]),
     "weight norm": (lambda: nn.Sequential(parametrizations.weight_norm(linear()), nn.ReLU()), VECTORS, ["0", "1"]),
     "weight norm of old": (lambda: nn.Sequential(weight_norm(linear()), nn.ReLU()), VECTORS, ["0", "1"]),
@@ -120,6 +122,7 @@ def part(output, path, module):
         output = pad_packed_sequence(output, batch_first=module.batch_first)[0]
     if output.is_nested:
         output = output.to_padded_tensor(0.0)
+    output = output.to_dense() if output.is_sparse else output
     return output.detach().double().flatten().numpy().copy()
 
 
@@ -222,6 +225,7 @@ REFUSED = {
     "inside a scripted module": (lambda: nn.Sequential(torch.jit.script(pair())), ["0.1"], "calls no hooks"),
     "a scripted network": (lambda: torch.jit.script(pair()), None, "calls no hooks"),
     "frozen": (lambda: torch.jit.freeze(torch.jit.script(pair().eval())), ["output"], "frozen or exported"),
+    "on several devices": (in_copies, ["output"], "runs in copies on several devices"),
     "exported": (exported, ["output"], "frozen or exported"),
     "a function": (lambda: torch.relu, ["output"], "a torch.nn.Module is asked"),
     "fixed batch, early": (lambda: Fixed(False), ["core"], "does not take stimuli"),
