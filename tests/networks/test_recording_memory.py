@@ -46,7 +46,7 @@ def test_only_what_is_chosen_is_held(options, kept):
     network, stimuli = Watched(), as_stimuli(PICTURES)
     network.eval()
     with torch.no_grad():
-        network(torch.from_numpy(stimuli.values))
+        network(torch.from_numpy(stimuli.values).clone())  # recorded networks get a copy too
     bare = network.held.pop()
     found = record_responses(network, stimuli, layers=LAYERS, device="cpu", progress=False, batch_size=N, **options)
     assert found.shape == (N, N_LAYERS * kept * WIDTH)
