@@ -45,8 +45,9 @@ LAYERS = [f"vit.encoder.layers.encoder_layer_{k}" for k in range(N_LAYERS)]
 def test_only_what_is_chosen_is_held(options, kept):
     network, stimuli = Watched(), as_stimuli(PICTURES)
     network.eval()
+    shown = torch.from_numpy(stimuli.values)
     with torch.no_grad():
-        network(torch.from_numpy(stimuli.values).clone())  # recorded networks get a copy too
+        network(shown.clone())  # recorded networks get a copy too
     bare = network.held.pop()
     found = record_responses(network, stimuli, layers=LAYERS, device="cpu", progress=False, batch_size=N, **options)
     assert found.shape == (N, N_LAYERS * kept * WIDTH)
