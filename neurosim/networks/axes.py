@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -28,10 +29,18 @@ class Selection:
     channels: Literal["first", "last"] | None = None
 
     def __post_init__(self) -> None:
-        if self.pool is not None and self.pool not in get_args(Pool):
+        if self.pool is not None and (not isinstance(self.pool, str) or self.pool not in get_args(Pool)):
             raise InputError(f"record_responses: no pool {self.pool!r}; known: {', '.join(get_args(Pool))}.")
         if self.channels not in (None, "first", "last"):
             raise InputError(f"record_responses: channels = {self.channels!r}; 'first' or 'last' is asked.")
+
+    @classmethod
+    def of(cls, pool: Any, tokens: Any, channels: Any) -> Selection:
+        """Return what is kept, with one token or several."""
+        places = np.ravel(np.asarray(() if tokens is None else tokens))
+        if tokens is not None and (not places.size or places.dtype.kind not in "iu"):
+            raise InputError(f"record_responses: tokens = {tokens!r}; places of tokens are asked, 0 or [0, 5, -1].")
+        return cls(pool, None if tokens is None else tuple(places.tolist()), channels)
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,10 @@ class Axes:
         tokens, pool = self.selection.tokens, self.selection.pool
         if tokens is not None:
             if moved.ndim != 3 or n_lead != 1 or self.channels == "first":
+                first = ", channels first" if self.channels == "first" else ""
                 raise InputError(
                     f"record_responses: tokens= is for layers that answer (stimulus, token, unit); {self.name!r} "
-                    f"answers with {moved.ndim} axes."
+                    f"answers with {moved.ndim} axes{first}."
                 )
             if not all(-moved.shape[1] <= t < moved.shape[1] for t in tokens):
                 raise InputError(
@@ -109,17 +119,37 @@ def measured_batch_axis(name: str, shapes: Sequence[tuple[int, ...]], sizes: Seq
     )
 
 
+def is_recurrent(module: nn.Module) -> bool:
+    """Whether a module is an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, or one of them quantised."""
+    quantised = type(module).__module__.endswith("nn.quantized.dynamic.modules.rnn") and hasattr(module, "batch_first")
+    return isinstance(module, nn.RNNBase) or quantised
+
+
 def known_axes(module: nn.Module, in_sequence: bool) -> tuple[int, int] | None:
     """Return axes (batch, time) of the sequences that recurrent modules and those marked ``time_first`` answer with."""
-    if isinstance(module, nn.RNNBase) and in_sequence:
+    if is_recurrent(module) and in_sequence:
         return (0, 1) if module.batch_first else (1, 0)
     return (1, 0) if getattr(module, "time_first", False) and in_sequence else None
 
 
-def channel_place(module: nn.Module) -> Literal["first", "last"] | None:
-    """Return where a module, or all inside it that are known to have any, has its channels; None: unknown."""
-    kinds = {"first" for m in module.modules() if isinstance(m, FIRST)}
-    kinds |= {"last" for m in module.modules() if isinstance(m, LAST)}
+def channel_place(module: nn.Module, sizes: Sequence[int]) -> Literal["first", "last"] | None:
+    """Return where an answer of `sizes`, without axes of stimuli and time, has its channels; None: unknown.
+
+    It is known of layers by their kind, and of what holds layers of one kind alone if one end of the answer, and not
+    the other, has as many places as they have channels.
+    """
+    if isinstance(module, (*FIRST, *LAST)):
+        return "first" if isinstance(module, FIRST) else "last"
+    inside = [m for m in module.modules() if isinstance(m, (*FIRST, *LAST))]
+    kinds = {isinstance(m, FIRST) for m in inside}
+    counts = {n for m in inside for n in _channel_counts(m)}
     if len(kinds) != 1:
         return None
-    return "first" if "first" in kinds else "last"
+    place, ends = ("first", sizes) if True in kinds else ("last", sizes[::-1])
+    return place if ends[0] in counts and ends[-1] not in counts else None  # type: ignore[return-value]
+
+
+def _channel_counts(module: nn.Module) -> list[int]:
+    names = ("out_channels", "num_features", "num_channels", "out_features", "embedding_dim", "embed_dim")
+    shape = getattr(module, "normalized_shape", ())
+    return [getattr(module, n) for n in names if isinstance(getattr(module, n, None), int)] + list(shape[-1:])

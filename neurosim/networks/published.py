@@ -93,7 +93,8 @@ class VisionNetwork(nn.Module):
     def __init__(self, network: nn.Module, name: str) -> None:
         super().__init__()
         self.network = network
-        self.image_size = 299 if name == "inception_v3" else 224
+        self.has_auxiliary = name == "inception_v3"
+        self.image_size = 299 if self.has_auxiliary else 224
         self.register_buffer("mean", torch.tensor(self.MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("sd", torch.tensor(self.SD).view(3, 1, 1), persistent=False)
         self.recorded = tuple(f"network.{layer}" for layer in self.LAYERS[name] if layer != "relu")
@@ -101,7 +102,7 @@ class VisionNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (batch, category)."""
         found = self.network((images - self.mean) / self.sd)
-        return found if isinstance(found, Tensor) else found.logits
+        return found.logits if self.has_auxiliary and self.network.training else found
 
 
 @functools.cache

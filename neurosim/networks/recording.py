@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import snntorch as snn
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Pool, Selection
-from neurosim.networks.naming import layer_label, layer_labels, layer_names, taps
-from neurosim.networks.showing import Shown, uncompiled
+from neurosim.networks.naming import layer_label, layer_labels, layer_names
+from neurosim.networks.passes import Passes
+from neurosim.networks.showing import Shown, as_network, as_shown
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
 from neurosim.networks.taps import Answer, Given, cast_inputs
@@ -57,7 +59,8 @@ def record_responses(
     layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
         that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
         "relu#2" is the second call alone, "conv1:input" what a layer takes, "encoder:last_hidden_state" or "lstm:1" a
-        part of what it answers, "output" the answer of the whole network. Layers that were
+        part of what it answers, "output" the answer of the whole network. What is no module is looked for among the
+        operations that torch.fx traces, which are named as by torchvision: "layer1.0.add", "flatten". Layers that were
         not asked for by name and are not reached are left out, and logged.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
@@ -77,7 +80,8 @@ def record_responses(
     Raises
     ------
     InputError : unknown layer, a layer that is never reached, layers with and without time mixed, more than `memory`,
-        axes that are not known, a part that is not named, stimuli that the network does not take.
+        axes that are not known, a part that is not named, stimuli that the network does not take, an operation of code
+        that cannot be traced, answers to a stimulus that depend on the others in its batch.
 
     Examples
     --------
@@ -86,14 +90,22 @@ def record_responses(
     >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
     (4, 3)
     """
-    network = uncompiled(network)
-    chosen = Selection(pool, None if tokens is None else tuple(np.ravel(tokens).tolist()), channels)
+    network, stimuli = as_network(network), as_shown(stimuli, "record_responses")
+    chosen = Selection.of(pool, tokens, channels)
+    _check_place(out, memory)
     with evaluating(network, device, double) as where, kept_memory():
-        show = Shown(network, stimuli, where, double)
-        found = show.answers(taps(network, layers), (batch_axis, time_axis), chosen)
-        blocks = show.blocks(found, batch_size, progress)
+        passes = Passes(
+            network,
+            stimuli,
+            layers,
+            (where, double),
+            batch_size=batch_size,
+            given=(batch_axis, time_axis),
+            selection=chosen,
+        )
+        blocks = passes.blocks(progress=progress)
         first = next(blocks)
-        plan = _plan(network, found, first, stimuli)
+        plan = _plan(network, passes.found, first, stimuli)
         n_bytes = plan.itemsize * plan.n_values
         if out is None and n_bytes > memory:
             raise InputError(
@@ -107,6 +119,13 @@ def record_responses(
         for start, block in numbered:
             _fill(values, start, block)
     return plan.labelled(values)
+
+
+def _check_place(out: str | Path | None, memory: float) -> None:
+    if isinstance(memory, bool) or not isinstance(memory, int | float | np.integer):
+        raise InputError(f"record_responses: memory = {memory!r}; a number of bytes is asked.")
+    if out is not None and Path(out).is_dir():
+        raise InputError(f"record_responses: out = {str(out)!r} is a folder; a file is asked, as in 'responses.nc'.")
 
 
 def _plan(network: nn.Module, found: Sequence[Answer], first: dict[str, np.ndarray], stimuli: xr.DataArray) -> Plan:
@@ -193,10 +212,17 @@ def record_neurons(
     ------
     InputError : a layer that is unknown or never reached.
     """
+    network, stimuli = as_network(network), as_shown(stimuli, "record_neurons")
     modules = dict(network.named_modules())
+    layers = [layers] if isinstance(layers, str) else layers
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
     if unknown := [n for n in layers if n not in modules]:
         raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
+    if other := [n for n in layers if not isinstance(modules[n], SpikingLayer | snn.SpikingNeuron)]:
+        kind = type(modules[other[0]]).__name__
+        raise InputError(f"record_neurons: layer {other[0]!r} is a {kind}, not of spiking neurons; leave it out.")
+    if not layers:
+        raise InputError("record_neurons: layers = [] names no layer; neurons are asked.")
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
@@ -262,14 +288,12 @@ def iterate_layers(
 
     The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
     """
-    network = uncompiled(network)
+    network, stimuli = as_network(network), as_shown(stimuli, "iterate_layers")
     with evaluating(network, device, double) as where:
-        show = Shown(network, stimuli, where, double)
-        found = show.answers(taps(network, layers), (None, None), Selection())
-        one = next(Shown(network, stimuli[:1], where, double, show.dtype).blocks(found, 1))
-        sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in one.items()}
-        for group in _groups([a.name for a in found], sizes, memory):
-            parts = list(show.blocks([a for a in found if a.name in group], batch_size, progress))
+        passes = Passes(network, stimuli, layers, (where, double), batch_size=batch_size)
+        sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in passes.one().items()}
+        for group in _groups(list(sizes), sizes, memory):
+            parts = list(passes.blocks(group, progress))
             for part in parts:
                 _check_alike(parts[0], part)
             for name in group:
@@ -280,7 +304,7 @@ def predict(
     network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 128, device: str = "auto", double: bool = False
 ) -> np.ndarray:
     """Return the index of the category that `network` gives each stimulus, shape (stimulus,)."""
-    network = uncompiled(network)
+    network, stimuli = as_network(network), as_shown(stimuli, "predict")
     with evaluating(network, device, double) as where, torch.no_grad():
         show = Shown(network, stimuli, where, double)
         logits = [show.run(start, batch_size) for start in show.starts(batch_size)]
@@ -291,7 +315,8 @@ def predict(
 
 
 def _is_spiking(network: nn.Module, found: Sequence[Answer]) -> bool:
-    return all(isinstance(network.get_submodule(a.tap.module), SpikingLayer) and not a.tap.path for a in found)
+    modules = dict(network.named_modules())
+    return all(isinstance(modules.get(a.tap.module), SpikingLayer) and not a.tap.path for a in found)
 
 
 def _groups(names: Sequence[str], sizes: dict[str, int], memory: int) -> Iterator[list[str]]:

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from neurosim.networks.axes import Selection
 from neurosim.networks.naming import Tap
+from neurosim.networks.steadiness import steady_answers
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.taps import Answer, Given, answers, listening, part_of, steppers
 from neurosim.runtime import track
-from neurosim.schema import InputError
+from neurosim.schema import STIMULUS_DIMS, InputError, labelled
 
-PROBES = (2, 3)  # numbers of stimuli shown first, to see which axis runs over stimuli
+PROBES = ((0, 1), (1, 0, 2))  # stimuli shown first, to see which axis runs over stimuli, and whether each has its own
 
 
 class Shown:
@@ -32,15 +33,17 @@ class Shown:
 
     def starts(self, batch_size: int) -> list[int]:
         """Return the first stimulus of each batch."""
-        if batch_size < 1 or not self.stimuli.sizes["stimulus"]:
-            raise InputError("record_responses: at least one stimulus, and batches of at least 1, are asked.")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise InputError(f"record_responses: batch_size = {batch_size!r}; a whole number of at least 1 is asked.")
         return list(range(0, self.stimuli.sizes["stimulus"], batch_size))
 
     def run(self, start: int, size: int) -> Any:
         """Return what the network answers to one batch."""
         return self._run(self.stimuli.isel(stimulus=slice(start, start + size)))
 
-    def answers(self, wanted: Sequence[Tap], given: tuple[Given, Given], selection: Selection) -> list[Answer]:
+    def answers(
+        self, wanted: Sequence[Tap], given: tuple[Given, Given], selection: Selection, batch_size: int
+    ) -> list[Answer]:
         """Return what will be recorded; axes are measured with a few stimuli, and no random number is used up."""
         modules = dict(self.network.named_modules())
         asked = {tap.module for tap in wanted}
@@ -55,15 +58,19 @@ class Shown:
                     raise
                 return error
 
-        probes = []
-        n = self.stimuli.sizes["stimulus"]
-        self.starts(1)
+        self.starts(batch_size)
         devices = [self.device] if self.device.startswith("cuda") else []
         with torch.no_grad(), torch.random.fork_rng(devices), listening(self.network, every, take) as heard:
-            for size in PROBES:
-                self._run(self.stimuli.isel(stimulus=np.arange(size) % n), heard.clear)
-                probes.append(dict(heard))
-        return answers(self.network, probes, PROBES, wanted, given, selection)
+
+            def probe(few: tuple[int, ...]) -> dict[Tap, dict[int, Any]]:
+                self._run(self.stimuli.isel(stimulus=np.array(few) % self.stimuli.sizes["stimulus"]), heard.clear)
+                return dict(heard)
+
+            probes = [probe(few) for few in PROBES]
+            found = answers(self.network, probes, [len(few) for few in PROBES], wanted, given, selection)
+            if batch_size == 1:
+                return found
+            return steady_answers(self.network, found, probes, lambda: probe(PROBES[0]))
 
     def blocks(
         self, found: Sequence[Answer], batch_size: int, progress: bool = False
@@ -80,7 +87,7 @@ class Shown:
         wanted = list(dict.fromkeys(a.tap for a in found))
         n_all = self.stimuli.sizes["stimulus"]
         label = f"recording {type(self.network).__name__}"
-        with torch.no_grad(), listening(self.network, wanted, take) as heard:
+        with listening(self.network, wanted, take) as heard:  # grad mode would last over the yields
             for start in track(self.starts(batch_size), label, progress=progress):
                 heard.clear()
                 n_now = min(batch_size, n_all - start)
@@ -89,24 +96,24 @@ class Shown:
                 yield {a.name: _collected(a, heard.get(a.tap, {})) for a in found}
 
     def _run(self, shown: xr.DataArray, before: Callable[[], None] = lambda: None) -> Any:
-        values = torch.from_numpy(np.ascontiguousarray(shown.values))
+        values = torch.from_numpy(np.require(shown.values, requirements=["C", "W"]))
         values = values.transpose(0, 1) if "time" in shown.dims else values
         problem: Exception | None = None
         for dtype in [self.dtype] if self.dtype is not None else self._dtypes(values):
             try:
                 before()
                 reset_neurons(self.network)
-                answer = self.network(values.to(self.device, dtype))
+                answer = self.network(values.to(self.device, dtype, copy=True))  # which may write into it
                 self.dtype = dtype
                 return answer
-            except (RuntimeError, ValueError, TypeError, IndexError) as error:
-                if isinstance(error, InputError | torch.OutOfMemoryError):
-                    raise
+            except (InputError, torch.OutOfMemoryError):
+                raise
+            except Exception as error:  # whatever somebody's code raises
                 problem = problem or error
         line = " ".join(str(problem).split())[:200]
         raise InputError(
             f"record_responses: {type(self.network).__name__} does not take stimuli of shape {tuple(values.shape)} "
-            f"and dtype {shown.dtype}: {line}"
+            f"and dtype {shown.dtype}: {type(problem).__name__}: {line}"
         ) from problem
 
     def _dtypes(self, values: Tensor) -> list[torch.dtype]:
@@ -129,15 +136,20 @@ def _collected(answer: Answer, calls: dict[int, Tensor]) -> np.ndarray:
 
 
 def _check_reachable(modules: dict[str, nn.Module], wanted: Sequence[Tap]) -> None:
-    """Refuse layers inside scripted or traced modules, which run where no hook is called."""
-    for tap in wanted:
-        above = [".".join(tap.module.split(".")[:k]) for k in range(tap.module.count(".") + 1)]
-        outer = [n for n in above if n != tap.module and isinstance(modules.get(n), torch.jit.ScriptModule)]
-        if outer:
-            raise InputError(
-                f"record_responses: layer {tap.module!r} is inside {outer[0] or 'the network'!r}, which is scripted or "
-                "traced and calls no hooks; record the module before it was traced."
-            )
+    """Refuse layers inside scripted or traced modules, which run where no hook is called, if asked by name or alone."""
+    outer = {tap: _scripted_above(modules, tap.module) for tap in wanted}
+    inside = [tap for tap in wanted if outer[tap] is not None]
+    refused = [tap for tap in inside if tap.asked] or (inside if len(inside) == len(wanted) else [])
+    if refused:
+        raise InputError(
+            f"record_responses: layer {refused[0].module!r} is inside {outer[refused[0]] or 'the network'!r}, which is "
+            "scripted or traced and calls no hooks; record the module before it was traced."
+        )
+
+
+def _scripted_above(modules: dict[str, nn.Module], name: str) -> str | None:
+    above = [".".join(name.split(".")[:k]) for k in range(name.count(".") + 1)]
+    return next((n for n in above if n != name and isinstance(modules.get(n), torch.jit.ScriptModule)), None)
 
 
 def _floating(network: nn.Module) -> torch.dtype:
@@ -146,7 +158,50 @@ def _floating(network: nn.Module) -> torch.dtype:
     return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
-def uncompiled(network: nn.Module) -> nn.Module:
-    """Return the network inside a compiled one, else the network."""
+def as_network(network: object) -> nn.Module:
+    """Return the network, or the one inside a compiled one.
+
+    Raises
+    ------
+    InputError : no module, one without weights, in copies on several devices, or one that cannot be put into
+        evaluation mode, as frozen and exported ones.
+    """
     inner = getattr(network, "_orig_mod", network)
-    return inner if isinstance(inner, nn.Module) else network
+    if not isinstance(inner, nn.Module):
+        raise InputError(
+            f"record_responses: network is a {type(inner).__name__}; a torch.nn.Module is asked, which may be one that "
+            "calls it in its forward."
+        )
+    _check_has_weights(inner)
+    for name, module in inner.named_modules():
+        if isinstance(module, nn.DataParallel) and len(module.device_ids) > 1:
+            raise InputError(
+                f"record_responses: {name or 'the network'!r} runs in copies on several devices; record its .module."
+            )
+        if not hasattr(module, "training") or "eval" in vars(module):
+            raise InputError(
+                f"record_responses: {name or 'the network'!r} is frozen or exported and has no evaluation mode; record "
+                "the module that it was made from."
+            )
+    return inner
+
+
+def _check_has_weights(network: nn.Module) -> None:
+    for name, weight in network.named_parameters():
+        if isinstance(weight, nn.parameter.UninitializedParameter):
+            raise InputError(
+                f"record_responses: {name!r} gets its shape from the first inputs; call the network once before."
+            )
+        if weight.is_meta:
+            raise InputError(f"record_responses: {name!r} has no values (device 'meta'); load the weights before.")
+
+
+def as_shown(stimuli: Any, who: str) -> xr.DataArray:
+    """Return stimuli as networks are given them, with their dims in order; arrays and tables are labelled.
+
+    Raises
+    ------
+    SchemaError : no array of finite real numbers, or dims that are not plain.
+    """
+    found = labelled(stimuli, who, "stimuli")
+    return found.transpose(*[d for d in STIMULUS_DIMS if d in found.dims])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from neurosim.networks.axes import Axes, Selection, channel_place, known_axes, measured_batch_axis
+from neurosim.networks.axes import Axes, Selection, channel_place, is_recurrent, known_axes, measured_batch_axis
 from neurosim.networks.naming import Tap
 from neurosim.schema import InputError
 
@@ -45,7 +46,7 @@ def listening(network: nn.Module, wanted: Sequence[Tap], take: Take) -> Iterator
 
     The hooks are gone afterwards. The dict is to be emptied between passes, which starts the counting anew.
     """
-    modules = dict(network.named_modules(remove_duplicate=False))
+    modules = _modules(network)
     heard: dict[Tap, dict[int, Any]] = {}
     handles = cast_inputs(network)
 
@@ -70,6 +71,19 @@ def _hook(module: nn.Module, tap: Tap, hear: Callable[[Tap, Any], None]) -> Any:
     def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
         hear(tap, output)
 
+    def after_any(called: nn.Module, inputs: Any, output: Any) -> None:
+        if called is module:
+            after(called, inputs, output)
+
+    def before_any(called: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if called is module:
+            before(called, inputs, {})
+
+    if isinstance(module, torch.jit.ScriptModule):  # scripted ones take no hooks of their own
+        every = nn.modules.module
+        if tap.of_input:
+            return every.register_module_forward_pre_hook(before_any)
+        return every.register_module_forward_hook(after_any)
     if tap.of_input:
         return module.register_forward_pre_hook(before, with_kwargs=True)
     return module.register_forward_hook(after)
@@ -104,12 +118,18 @@ def part_of(tap: Tap, value: Any, module: nn.Module) -> Tensor:
         value = _only(value, tap, module)
     if isinstance(value, PackedSequence):
         value = pad_packed_sequence(value, batch_first=getattr(module, "batch_first", False))[0]
+    if value.is_nested:  # of unequal lengths, as nn.TransformerEncoder makes them of padded ones in evaluation
+        value = value.to_padded_tensor(0.0)
+    if value.layout != torch.strided:
+        value = value.to_dense()
     if value.is_complex():
         raise InputError(f"record_responses: layer {tap.name(1)!r} answers with complex numbers; real ones are asked.")
     return value
 
 
 def _entries(value: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, Mapping):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(k): v for k, v in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -134,7 +154,8 @@ def _entry(value: Any, key: str, tap: Tap) -> Any:
 def _only(value: Any, tap: Tap, module: nn.Module) -> Tensor | PackedSequence:
     entries = {k: v for k, v in _entries(value).items() if v is not None}
     first = next(iter(entries.values()), None)
-    sequence_first = isinstance(module, (nn.RNNBase, nn.MultiheadAttention, *STEPPERS)) and not tap.path
+    kinds = (nn.MultiheadAttention, *STEPPERS)
+    sequence_first = (is_recurrent(module) or isinstance(module, kinds)) and not tap.path
     if isinstance(first, Tensor | PackedSequence) and (sequence_first or len(entries) == 1):
         return first
     if not entries:
@@ -216,8 +237,8 @@ def _n_steps(network: nn.Module, probe: Mapping[Tap, Mapping[int, Tensor]]) -> i
 
 
 def _is_step(network: nn.Module, name: str, n_calls: int, n_steps: int | None) -> bool:
-    module = network.get_submodule(name)
-    if isinstance(module, STEPPERS):
+    modules = _modules(network)
+    if isinstance(modules[name], STEPPERS):
         if n_steps != n_calls:
             raise InputError(
                 f"record_responses: {name!r} is called {n_calls} times where others are called {n_steps} times, so "
@@ -226,7 +247,12 @@ def _is_step(network: nn.Module, name: str, n_calls: int, n_steps: int | None) -
         return True
     if n_calls > 1 and n_steps == n_calls:
         return True
-    return n_calls > 1 and any(_marked(network.get_submodule(p)) for p in _above(name))
+    return n_calls > 1 and any(_marked(modules[p]) for p in _above(name))
+
+
+def _modules(network: nn.Module) -> dict[str, nn.Module]:
+    """Return modules by all their names, which scripted networks are not asked for one by one."""
+    return dict(network.named_modules(remove_duplicate=False))
 
 
 def _marked(module: nn.Module) -> bool:
@@ -248,11 +274,12 @@ def _axes(
     selection: Selection,
     steps: bool,
 ) -> Axes:
-    module, name = network.get_submodule(tap.module), tap.name(call)
+    modules, name = _modules(network), tap.name(call)
+    module = modules[tap.module]
     in_sequence = not [p for p in tap.path if p not in ("0", "input")]
     known = None if steps else known_axes(module, in_sequence)
     batch, time = (_given(g, tap, name) for g in given)
-    if isinstance(module, nn.RNNBase) and tensors[0].ndim < 3:
+    if is_recurrent(module) and tensors[0].ndim < 3:
         raise InputError(
             f"record_responses: layer {name!r} takes the stimuli for one sequence; show it (batch, time, unit)."
         )
@@ -261,13 +288,14 @@ def _axes(
         batch, time = known if batch is None else (batch, known[1] if time is None else time)
     elif batch is None:
         batch = measured_batch_axis(name, shapes, sizes)
-    if time is None and not steps and batch == 1 and any(_marked(network.get_submodule(p)) for p in _above(tap.module)):
+    if time is None and not steps and batch == 1 and any(_marked(modules[p]) for p in _above(tap.module)):
         time = 0
     n_axes = tensors[0].ndim
     batch, time = _whole(batch, n_axes, name), None if time is None else _whole(time, n_axes, name)
     if batch == time or (steps and time is not None):
         raise InputError(f"record_responses: layer {name!r} cannot have time along axis {time} too.")
-    return Axes(name, batch, time, selection, selection.channels or _channels(module, name, n_axes, time, selection))
+    sizes_left = [n for axis, n in enumerate(tensors[0].shape) if axis not in (batch, time)]
+    return Axes(name, batch, time, selection, selection.channels or _channels(module, name, sizes_left, selection))
 
 
 def _whole(axis: int, n_axes: int, name: str) -> int:
@@ -280,11 +308,12 @@ def _given(given: Given, tap: Tap, name: str) -> int | None:
     return given if given is None or isinstance(given, int) else given.get(name, given.get(tap.module))
 
 
-def _channels(module: nn.Module, name: str, n_axes: int, time: int | None, selection: Selection) -> Any:
-    if selection.pool is None or n_axes - (time is not None) < 3:
+def _channels(module: nn.Module, name: str, sizes: Sequence[int], selection: Selection) -> Any:
+    """Return where channels are, which tokens and a pool depend on."""
+    if len(sizes) < 2 or (selection.pool is None and selection.tokens is None):
         return None
-    place = channel_place(module)
-    if place is None:
+    place = channel_place(module, sizes)
+    if place is None and selection.pool is not None:
         raise InputError(
             f"record_responses: whether channels are first or last in layer {name!r} is not known; pass channels=."
         )

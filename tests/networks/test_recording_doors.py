@@ -1,0 +1,175 @@
+"""What is given to be recorded is taken by its labels and kinds at the door, or refused in one line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from neurosim.networks.recording import iterate_layers, predict, record_neurons, record_responses
+from neurosim.schema import InputError, SchemaError, as_stimuli
+
+VALUES = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
+STIMULI = as_stimuli(VALUES, dims=("stimulus", "unit"), ids=list("abcd"))
+QUIET = {"device": "cpu", "progress": False}
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (VALUES, None),
+        (VALUES.tolist(), None),
+        (torch.from_numpy(VALUES), None),
+        (pd.DataFrame(VALUES, index=list("dcba")), list("dcba")),
+        (STIMULI.transpose(), list("abcd")),  # as many stimuli as units: dims in another order are no other stimuli
+        (STIMULI.isel(stimulus=[2, 0, 3, 1]), list("cadb")),
+    ],
+)
+def test_stimuli_of_every_form(given, names):
+    rows = [list("abcd").index(n) for n in names] if isinstance(given, type(STIMULI)) else [0, 1, 2, 3]
+    subject = network()
+    expected = subject(torch.from_numpy(VALUES[rows])).detach().numpy()
+    found = record_responses(subject, given, layers=["2"], **QUIET)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert names is None or list(found.stimulus.values) == names
+    np.testing.assert_allclose(
+        dict(iterate_layers(subject, given, ["2"], **QUIET))["2"], expected, rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_array_equal(predict(subject, given, device="cpu"), expected.argmax(1))
+
+
+def test_dims_of_pictures_and_sequences_are_put_in_order():
+    pictures = as_stimuli(np.random.default_rng(1).random((4, 4, 4, 4)).astype(np.float32), layout="NCHW")
+    core = nn.Sequential(nn.Conv2d(4, 2, 3))
+    expected = core(torch.from_numpy(pictures.values)).flatten(1).detach()
+    for dims in (("x", "y", "channel", "stimulus"), ("stimulus", "y", "x", "channel")):
+        found = record_responses(core, pictures.transpose(*dims), layers=["0"], **QUIET)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    trains = as_stimuli(VALUES.reshape(2, 2, 4), dims=("stimulus", "time", "unit"), time_step=1.0)
+    lstm = nn.LSTM(4, 3)
+    expected = lstm(torch.from_numpy(trains.values).transpose(0, 1))[0].transpose(0, 1).detach()
+    found = record_responses(lstm, trains.transpose("time", "unit", "stimulus"), layers=["output"], **QUIET)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (STIMULI.astype(complex), "complex"),
+        (STIMULI.astype(str), "numbers asked"),
+        (STIMULI.where(STIMULI > 0), "NaN or infinite"),
+        (STIMULI[:0], "empty along"),
+        (STIMULI.rename(unit="pixel"), "unknown dims"),
+        (None, "numbers asked"),
+    ],
+)
+def test_stimuli_that_are_none(given, message):
+    for run in (
+        lambda: record_responses(network(), given, **QUIET),
+        lambda: list(iterate_layers(network(), given, **QUIET)),
+        lambda: predict(network(), given, device="cpu"),
+        lambda: record_neurons(network(), given, ["0"], device="cpu"),
+    ):
+        with pytest.raises(SchemaError, match=message) as caught:
+            run()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *(({"batch_size": size}, "batch_size = .* whole number") for size in (0, -1, 2.5, "3", True)),
+        *(({"layers": layers}, "names of layers are asked") for layers in (3, [3], [None])),
+        ({"layers": []}, "names no layer"),
+        *(({"pool": pool}, "no pool") for pool in (3, "median", ["mean"])),
+        *(({"tokens": tokens}, "places of tokens") for tokens in ("cls", 0.5, [0.5], True, [], slice(1))),
+        ({"channels": "middle"}, "'first' or 'last'"),
+        *(({name: axis}, name) for name in ("batch_axis", "time_axis") for axis in ("x", 1.5, True, {"0": "a"})),
+        *(({name: {"zz": 0}}, "'zz', which is not") for name in ("batch_axis", "time_axis")),
+        ({"batch_axis": 2}, "has 2 axes, axis 2 asked"),
+        ({"memory": "1GB"}, "a number of bytes"),
+        ({"device": "gpu"}, "device = 'gpu'"),
+    ],
+)
+def test_options_that_mean_nothing(options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        record_responses(network(), STIMULI, **{"layers": ["1"], **QUIET, **options})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        record_responses(network(), STIMULI, out=tmp_path, **QUIET)
+
+
+@pytest.mark.parametrize(
+    ("subject", "message"),
+    [
+        (lambda: nn.Sequential(nn.LazyLinear(3)), "call the network once before"),
+        (lambda: nn.Sequential(nn.Linear(4, 3, device="meta")), "has no values"),
+        (lambda: "resnet18", "torch.nn.Module is asked"),
+        (lambda: None, "torch.nn.Module is asked"),
+    ],
+)
+def test_networks_that_are_none_yet(subject, message):
+    for run in (
+        lambda: record_responses(subject(), STIMULI, **QUIET),
+        lambda: predict(subject(), STIMULI, device="cpu"),
+        lambda: record_neurons(subject(), STIMULI, ["0"], device="cpu"),
+    ):
+        with pytest.raises(InputError, match=message) as caught:
+            run()
+        assert "\n" not in str(caught.value)
+
+
+class Fails(nn.Module):
+    def forward(self, x):
+        return {}[f"a bug\nof one's own: {len(x)}"]
+
+
+def test_what_fails_inside_a_network_is_told_in_a_line_with_its_cause():
+    with pytest.raises(InputError, match=r"does not take stimuli .*KeyError: .*of one's own") as caught:
+        record_responses(Fails(), STIMULI, layers=["output"], **QUIET)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(("layers", "message"), [(["0"], "is a Linear, not of spiking"), ([], "names no layer")])
+def test_neurons_that_are_none(layers, message):
+    with pytest.raises(InputError, match=message):
+        record_neurons(network(), STIMULI, layers, device="cpu")
+
+
+class Writes(nn.Module):
+    """Writes into what it is given, as a first layer does that computes in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.relu, self.linear = nn.ReLU(inplace=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.linear(self.relu(x.sub_(0.5)))
+
+
+def test_stimuli_stay_as_they_are_when_a_network_writes_into_its_inputs():
+    torch.manual_seed(0)
+    values, subject = VALUES.copy(), Writes()
+    expected = subject.linear(torch.from_numpy(VALUES - 0.5).relu()).detach().numpy()
+    given = as_stimuli(values, dims=("stimulus", "unit"))
+    for _ in range(2):
+        found = record_responses(subject, given, layers=["linear", "relu:input"], batch_size=2, **QUIET)
+        np.testing.assert_allclose(found[:, :2], expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found[:, 2:], VALUES - 0.5, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(predict(subject, given, device="cpu"), expected.argmax(1))
+        [(_, answers)] = iterate_layers(subject, given, ["linear"], **QUIET)
+        np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(values, VALUES)
+    frozen = VALUES.copy()
+    frozen.flags.writeable = False
+    found = record_responses(subject, frozen, layers=["linear"], **QUIET)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
