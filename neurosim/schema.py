@@ -576,6 +576,14 @@ def check_finite(array: xr.DataArray, who: str) -> None:
             )
 
 
+def check_measured(array: xr.DataArray, who: str) -> xr.DataArray:
+    """Return an array of any dims that holds real numbers, finite wherever something was ``measured``."""
+    check_numbers(array, who)
+    _check_not_empty(array, who, "arrays")
+    check_finite(array.where(array["measured"], 0) if "measured" in array.coords else array, who)
+    return array
+
+
 def stimulus_labels(array: xr.DataArray) -> dict[str, np.ndarray]:
     """Return the labels along ``stimulus``, without the ids."""
     return {str(k): v.values for k, v in array.coords.items() if v.dims == (STIMULUS,) and k != STIMULUS}

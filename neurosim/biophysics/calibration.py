@@ -20,7 +20,7 @@ from neurosim.biophysics.simulation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
 from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
 from neurosim.runtime import pick_device, stream, track
-from neurosim.schema import InputError, same_stimuli
+from neurosim.schema import InputError, check_responses, same_stimuli
 
 BAND = (0.5, 2.0)
 COARSE_GAINS, COARSE_BIASES = np.geomspace(0.35, 100.0, 13), np.linspace(-0.4, 0.8, 7)
@@ -70,7 +70,9 @@ def calibrate(
     """
     if circuit.is_discrete:
         raise InputError(f"calibrate: {circuit.name!r} stands on rung 'exact': nothing is to be calibrated; climb.")
-    expected = same_stimuli(stimuli, expected, "calibrate")
+    expected = check_responses(same_stimuli(stimuli, expected, "calibrate"), "calibrate")
+    if "layer" not in expected.coords or expected.dims != ("stimulus", "time", "unit"):
+        raise InputError(f"calibrate: expected spikes (stimulus, time, unit) with layer asked, found {expected.dims}.")
     shown = check_stimuli(circuit, stimuli)
     n_steps = shown.n_time * circuit.substeps
     chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, rng)

@@ -21,7 +21,7 @@ from neurosim.biophysics.simulation import Execution, check_stimuli, make_chunk,
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
 from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
 from neurosim.runtime import pick_device, stream, torch_seeded, track
-from neurosim.schema import InputError, same_stimuli, suggest
+from neurosim.schema import InputError, check_responses, labelled, same_stimuli, suggest
 
 Tuned = Literal["gain", "bias", "threshold", "weights"]
 TUNED: tuple[str, ...] = get_args(Tuned)
@@ -98,7 +98,7 @@ def retune(
     torch = torch_engine.import_torch()
     options = options or RetuningOptions()
     _check(circuit, categories)
-    first = stimuli(0) if callable(stimuli) else stimuli
+    first = labelled(stimuli(0) if callable(stimuli) else stimuli, "retune", "stimuli")
     n_batches = -(-first.sizes["stimulus"] // options.batch_size)
     rows = []
     with torch_seeded(seed):
@@ -187,13 +187,17 @@ def homeostasis(
         raise InputError(
             f"homeostasis: {circuit.name!r} stands on rung 'exact', which is the trained network; climb first."
         )
-    expected = same_stimuli(stimuli, expected, "homeostasis")
+    expected = check_responses(same_stimuli(stimuli, expected, "homeostasis"), "homeostasis")
+    if "time" not in expected.dims or "trial" in expected.dims:
+        raise InputError(f"homeostasis: expected spikes (stimulus, time, unit) asked, found {expected.dims}.")
     wanted = expected.transpose("stimulus", "time", "unit").values.sum(1).mean(0)
     layers = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
     if expected.sizes["unit"] != len(layers):
         raise InputError(
             f"homeostasis: the expected spikes have {expected.sizes['unit']} units, the circuit {len(layers)}."
         )
+    if "layer" in expected.coords and (expected["layer"].values.astype(str) != layers).any():
+        raise InputError(f"homeostasis: units in the order {[p.name for p in circuit.populations]} of layers asked.")
     misses = []
     for k in track(range(rounds + 1), f"homeostasis of {circuit.name}", progress=progress):
         answers = simulate(circuit, stimuli, engine="torch", rng=rng, execution=Execution(device), progress=False)

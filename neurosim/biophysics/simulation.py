@@ -21,7 +21,7 @@ from neurosim.biophysics.circuit import INPUT, Circuit
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.runtime import limit_threads, pick_device, stream, track
-from neurosim.schema import InputError, as_responses, suggest
+from neurosim.schema import InputError, as_responses, check_responses, suggest
 
 Engine = Literal["auto", "brian2", "cython", "cpp_standalone", "torch"]
 ENGINES: tuple[str, ...] = get_args(Engine)
@@ -181,8 +181,12 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     >>> choose_category(circuit, answers).tolist()
     [1]
     """
+    responses = check_responses(responses, "choose_category")
     readout = circuit.readout
     source = readout.source if readout else circuit.populations[-1].name
+    layers = responses["layer"].values if "layer" in responses.coords else []
+    if "time" not in responses.dims or source not in layers:
+        raise InputError(f"choose_category: spikes (stimulus, time, unit) with layer {source!r} asked, see simulate.")
     spikes = responses.isel(unit=np.flatnonzero(responses["layer"].values == source)).mean("time")
     values = spikes.transpose(..., "unit").values
     if readout is not None:

@@ -157,6 +157,10 @@ def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
     ------
     InputError : fewer than two instances, other categories or another number of test stimuli, or shares outside 0..1.
     """
+    given = list(evaluations) if isinstance(evaluations, Sequence) else [evaluations]
+    odd = [e for e in given if not isinstance(e, xr.Dataset) or "category" not in e.coords or "n_test" not in e.attrs]
+    if odd:
+        raise InputError(f"over_seeds: a list of what evaluate returns is asked, found {type(odd[0]).__name__}.")
     if len(evaluations) < 2:
         raise InputError(f"over_seeds: at least 2 trained instances asked, found {len(evaluations)}.")
     if any(not e.category.equals(evaluations[0].category) for e in evaluations):

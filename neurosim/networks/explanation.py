@@ -15,7 +15,7 @@ from neurosim.networks.flags import kept_flags
 from neurosim.networks.recording import layer_label, layer_names
 from neurosim.networks.transformer import AttentionMap, PretrainedEncoder
 from neurosim.runtime import pick_device, track
-from neurosim.schema import InputError, as_stimuli, suggest
+from neurosim.schema import InputError, as_stimuli, labelled, suggest
 
 Method = Literal["saliency", "integrated_gradients", "grad_cam", "occlusion"]
 
@@ -65,7 +65,7 @@ def explain(
         raise InputError(f"explain: batch_size and window of at least 1 asked, found {batch_size} and {window}.")
     if target is not None and np.asarray(target).dtype.kind not in "iu":
         raise InputError(f"explain: targets are whole numbers, found {np.asarray(target).dtype}.")
-    stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
+    stimuli = labelled(stimuli, "explain", "stimuli")
     attr = _captum()
     where = pick_device(device)
     network.to(where)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import check_numbers
 from neurosim.clock import whole_number
 from neurosim.schema import InputError, as_responses, suggest
 
@@ -107,6 +108,11 @@ def align_series(
     >>> align_series(ramp, shown, window=(0, 0.03)).values[..., 0].tolist()
     [[[10.0, 11.0, 12.0]], [[50.0, 51.0, 52.0]]]
     """
+    if not isinstance(series, xr.DataArray):
+        raise InputError(
+            f"align_series: a series (time, unit) with its time in s asked, found {type(series).__name__}."
+        )
+    check_numbers(series, "align_series")
     series = series if "unit" in series.dims else series.expand_dims("unit", axis=-1)
     if set(series.dims) != {"time", "unit"} or series.sizes["time"] < 2:
         raise InputError(f"align_series: a series (time, unit) asked, found {dict(series.sizes)}.")

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.runtime import stream
-from neurosim.schema import InputError, as_responses, same_stimuli
+from neurosim.schema import InputError, as_responses, labelled, same_stimuli
 
 
 def synthetic_brain(
@@ -61,6 +61,7 @@ def synthetic_brain(
     if not 0 <= noise_correlation < 1 or (mean_count is not None and not 0 < mean_count < 1e6):
         raise InputError("synthetic_brain: a noise_correlation of 0 to below 1 and a mean_count above 0 asked.")
     areas = dict(tuning) if isinstance(tuning, Mapping) else {area: tuning}
+    areas = {n: labelled(t, "synthetic_brain", "stimuli").transpose("stimulus", ...) for n, t in areas.items()}
     first = next(iter(areas.values()))
     parts, labels = [], []
     for name, given in areas.items():

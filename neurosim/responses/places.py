@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
+from neurosim.arrays import check_numbers
 from neurosim.schema import InputError
 
 
@@ -47,6 +48,12 @@ def spatial_map(
     >>> float(found.rate.idxmax("x")[0]), round(float(found.information[0]), 1)
     (0.55, 3.3)
     """
+    if not isinstance(position, xr.DataArray) or "time" not in position.coords:
+        raise InputError(
+            f"spatial_map: a position (time, axis) with its time in s asked, found {type(position).__name__}; "
+            "xr.DataArray(values, dims=('time', 'axis'), coords={'time': seconds})."
+        )
+    check_numbers(position, "spatial_map")
     if set(position.dims) != {"time", "axis"} or position.sizes["axis"] not in (1, 2) or position.sizes["time"] < 2:
         raise InputError(f"spatial_map: a position (time, axis) of 1 or 2 axes asked, found {dict(position.sizes)}.")
     where, clock = position.transpose("time", "axis").values.astype(float), position["time"].values

@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from neurosim.runtime import as_rng, track
-from neurosim.schema import InputError, same_stimuli
+from neurosim.schema import InputError, labelled, same_stimuli
 from neurosim.similarity.kernels import alignment as kernels
 from neurosim.similarity.kernels.arrays import Array
 from neurosim.similarity.pairs import Responses, as_pair, check_known, plain_scalar
@@ -130,7 +130,7 @@ def compare_by(
     >>> compare_by(x, x).dims
     ('layer', 'layer_other')
     """
-    parts_a, parts_b = (_parts(x, by) for x in (a, b))
+    parts_a, parts_b = (_parts(labelled(x, "compare_by"), by) for x in (a, b))
     pairs = [(i, j) for i in parts_a for j in parts_b]
     values = [score(parts_a[i], parts_b[j]) for i, j in track(pairs, "comparing", progress=progress)]
     return xr.DataArray(

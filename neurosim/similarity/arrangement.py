@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import column_names, is_table, match_names, plain, row_names
+from neurosim.schema import SchemaError, check_measured
+
 
 def arrange(distances: Any, *, seed: int = 0) -> Any:
     """Return points (n, 2) whose distances resemble `distances` (https://doi.org/10.1007/BF02289565).
@@ -20,6 +23,10 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
         (stimulus, axis), for :func:`~neurosim.plots.geometry.plot_stimulus_map`.
     seed : seed of the starts.
 
+    Raises
+    ------
+    SchemaError : not square, not finite, or no real numbers.
+
     Examples
     --------
     >>> arrange(np.ones((4, 4)) - np.eye(4)).shape
@@ -28,10 +35,18 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
     from sklearn.manifold import MDS
 
     if isinstance(distances, xr.DataArray):
-        points = xr.DataArray(arrange(distances.values, seed=seed), dims=(distances.dims[0], "axis"))
+        points = xr.DataArray(
+            arrange(check_measured(distances, "arrange").values, seed=seed), dims=(distances.dims[0], "axis")
+        )
         along = {k: v for k, v in distances.coords.items() if v.dims == distances.dims[:1]}
         return points.assign_coords(along)
-    symmetric = np.clip((distances + distances.T) / 2, 0, None)
+    values = plain(distances, "arrange").astype(float)
+    if values.ndim != 2 or not len(values) or len(set(values.shape)) > 1 or not np.isfinite(values).all():
+        raise SchemaError(f"arrange: finite distances (n, n) asked, found shape {values.shape}.")
+    if is_table(distances):
+        rows, columns = row_names(distances, "arrange"), column_names(distances, "arrange")
+        values = values if rows is None or columns is None else values[:, match_names(rows, columns, "arrange")]
+    symmetric = np.clip((values + values.T) / 2, 0, None)
     np.fill_diagonal(symmetric, 0)
     mds = MDS(n_components=2, metric="precomputed", n_init=8, init="random", random_state=seed, normalized_stress=False)
     points = mds.fit_transform(symmetric)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, SchemaError, check_finite, suggest
+from neurosim.schema import InputError, SchemaError, check_measured, labelled, suggest
 from neurosim.similarity.kernels.noise import SHRINKAGES, noise_covariance
 
 
@@ -43,6 +43,8 @@ def noise_precision(
     if shrinkage not in SHRINKAGES:
         known = f"{', '.join(SHRINKAGES)}.{suggest(shrinkage, SHRINKAGES)}"
         raise InputError(f"noise_precision: no shrinkage {shrinkage!r}. Known: {known}")
+    if not isinstance(measurements, xr.DataArray):
+        measurements = labelled(measurements, "noise_precision")
     residuals, natural = residuals_of(measurements)
     df = natural if df is None else df
     if df < 1:
@@ -71,18 +73,20 @@ def noise_precision(
 
 def residuals_of(measurements: xr.DataArray) -> tuple[np.ndarray, int]:
     """Return residuals (n, unit) and their degrees of freedom."""
-    if "unit" not in measurements.dims or measurements.ndim not in (2, 3):
+    dims = set(measurements.dims)
+    if "unit" not in dims or not (len(dims) == 2 or dims == {"stimulus", "trial", "unit"}):
         raise SchemaError(
             f"noise_precision: needs (stimulus, trial, unit) or (any, unit), found {tuple(measurements.dims)}; "
             "select one of the other dims, or average over it."
         )
+    check_measured(measurements, "noise_precision")
     if measurements.ndim == 2:
-        check_finite(measurements, "noise_precision")
         values = np.asarray(measurements.transpose(..., "unit").values, dtype=float)
         return values - values.mean(0), len(values) - 1
     ordered = measurements.transpose("stimulus", "trial", "unit")
-    measured = ordered["measured"].values if "measured" in ordered.coords else np.ones(ordered.shape[:2], dtype=bool)
-    check_finite(ordered.where(xr.DataArray(measured, dims=("stimulus", "trial")), 0.0), "noise_precision")
+    measured = np.ones(ordered.shape[:2], dtype=bool)
+    if "measured" in ordered.coords:
+        measured = ordered["measured"].transpose("stimulus", "trial").values.astype(bool)
     values = np.where(measured[..., None], np.asarray(ordered.values, dtype=float), 0.0)
     centred = values - (values.sum(1) / np.maximum(measured.sum(1), 1)[:, None])[:, None]
     return centred[measured], int(measured.sum() - (measured.sum(1) > 0).sum())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import check_numbers, is_table, plain
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, suggest
 from neurosim.similarity.kernels import prediction as kernels
@@ -112,15 +114,17 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
 
     Raises
     ------
-    InputError : a ceiling that is not above 0: such units carry no signal and are to be left out.
+    InputError : a ceiling that is not above 0: such units carry no signal and are to be left out; other dims or names.
 
     Examples
     --------
     >>> normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
     [-0.4, 1.2]
     """
+    score = _numbers(score, None)
     if not bool(np.isfinite(score).all()):
         raise InputError("normalize: some scores are NaN or infinite; leave them out with .dropna(...).")
+    ceiling = _numbers(ceiling, score)
     bad = ~(ceiling > 0)
     if bool(bad.any()):
         raise InputError(
@@ -128,10 +132,29 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
             "them out with .where(ceiling > 0, drop=True)."
         )
     share = score / ceiling
+    if share.sizes != score.sizes:
+        raise InputError(
+            f"normalize: scores {dict(score.sizes)} and ceilings {dict(ceiling.sizes)} share {dict(share.sizes)}; give "
+            "a ceiling of the dims and names of the scores."
+        )
     above = int((share > 1).sum())
     if above:
         log.warning("normalize: %d of %d scores are above their ceiling", above, share.size)
     return share.assign_attrs(quantity="normalized_score", n_above_ceiling=above)
+
+
+def _numbers(values: Any, like: xr.DataArray | None) -> xr.DataArray:
+    """Return scores or ceilings with their own names, or with those of `like` where they have none."""
+    if not isinstance(values, xr.DataArray):
+        bare = plain(values, "normalize")
+        named = like is not None and bare.shape == like.shape and not is_table(values)
+        values = (
+            like.copy(data=bare) if like is not None and named else xr.DataArray(values if is_table(values) else bare)
+        )
+    check_numbers(values, "normalize")
+    if not values.size:
+        raise InputError("normalize: there are no scores.")
+    return values
 
 
 def _averaged(responses: xr.DataArray) -> xr.DataArray:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
 from neurosim.similarity.kernels import patterns as kernels
@@ -119,7 +120,7 @@ def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
     """
     from scipy.spatial import cKDTree
 
-    positions = np.asarray(positions, dtype=float)
+    positions = plain(positions, "searchlights").astype(float)
     if positions.ndim != 2 or not len(positions) or not np.isfinite(positions).all() or not radius >= 0:
         raise InputError(f"searchlights: needs finite positions (unit, axis) and a radius, found {positions.shape}.")
     near = [sorted(n) for n in cKDTree(positions).query_ball_point(positions, radius)]

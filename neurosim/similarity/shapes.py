@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.kernels import alignment as kernels
@@ -101,7 +102,7 @@ def soft_matching(a: Responses, b: Responses) -> float:
     >>> round(soft_matching(x, x[:, ::-1]), 6)
     1.0
     """
-    a, b = (np.asarray(x, dtype=float) for x in as_pair(a, b, "soft_matching"))
+    a, b = (plain(x, "soft_matching").astype(float) for x in as_pair(a, b, "soft_matching"))
     similarity = unit_correlations(a, b)
     return float((kernels.transport_plan(similarity) * similarity).sum())
 

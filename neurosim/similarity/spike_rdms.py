@@ -159,7 +159,8 @@ def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]
 
 def _nested(spikes: Any) -> np.ndarray:
     """Object array (stimulus, trial, unit) of nested sequences; two levels of nesting are stimulus and unit."""
-    rows = [] if any(_is_number(stimulus) for stimulus in spikes) else [list(stimulus) for stimulus in spikes]
+    flat_already = _is_number(spikes) or any(_is_number(stimulus) for stimulus in spikes)
+    rows = [] if flat_already else [list(stimulus) for stimulus in spikes]
     flat = list(chain.from_iterable(rows))
     if not rows or any(_is_number(cell) for cell in flat):
         raise InputError(
@@ -183,7 +184,7 @@ def _nested(spikes: Any) -> np.ndarray:
 
 
 def _is_number(value: Any) -> bool:
-    return not hasattr(value, "__len__")
+    return isinstance(value, str) or not hasattr(value, "__len__")
 
 
 def _from_bins(spikes: xr.DataArray) -> tuple[np.ndarray, xr.DataArray, float]:
