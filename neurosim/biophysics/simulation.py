@@ -184,8 +184,7 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     responses = check_responses(responses, "choose_category")
     readout = circuit.readout
     source = readout.source if readout else circuit.populations[-1].name
-    layers = responses["layer"].values if "layer" in responses.coords else []
-    if "time" not in responses.dims or source not in layers:
+    if "time" not in responses.dims or "layer" not in responses.coords or source not in responses["layer"].values:
         raise InputError(f"choose_category: spikes (stimulus, time, unit) with layer {source!r} asked, see simulate.")
     spikes = responses.isel(unit=np.flatnonzero(responses["layer"].values == source)).mean("time")
     values = spikes.transpose(..., "unit").values

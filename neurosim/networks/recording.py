@@ -19,6 +19,7 @@ from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
 from neurosim.networks.taps import Answer, Given, cast_inputs
 from neurosim.networks.untouched import evaluating
+from neurosim.refusals import asked_by
 from neurosim.runtime import kept_memory
 from neurosim.schema import InputError, as_responses
 
@@ -167,6 +168,7 @@ def _fill(values: np.ndarray, start: int, block: dict[str, np.ndarray]) -> None:
         unit += array.shape[-1]
 
 
+@asked_by("record_neurons")
 def record_neurons(
     network: nn.Module,
     stimuli: xr.DataArray,
@@ -248,6 +250,7 @@ def _time_second(steps: list[Tensor]) -> np.ndarray:
     return torch.cat(steps).transpose(0, 1).flatten(2).cpu().numpy()
 
 
+@asked_by("iterate_layers")
 def iterate_layers(
     network: nn.Module,
     stimuli: xr.DataArray,
@@ -276,6 +279,7 @@ def iterate_layers(
                 yield name, np.concatenate([part[name] for part in parts])
 
 
+@asked_by("predict")
 def predict(
     network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 128, device: str = "auto", double: bool = False
 ) -> np.ndarray:
