@@ -31,6 +31,7 @@ PICTURES = RNG.integers(0, 8, (3, 9, 9)) / 8.0
 SOUND = RNG.integers(-8, 8, 800) / 8.0
 COUNTS = (RNG.random((2, 40, 2)) < 0.2).astype(float)
 RATES = MATRIX + 1.0
+SERIES = RNG.integers(0, 8, (3, 20, 4)) / 8.0
 
 # name -> (values, dims, call). The call is given the values in another form each time.
 CALLS = {
@@ -76,6 +77,23 @@ CALLS = {
     "infer": (SQUARE, ("stimulus", "stimulus_other"), lambda x: ns.infer({"m": x}, SUBJECTS, progress=False)),
     "searchlights": (MATRIX, None, lambda x: ns.searchlights(x, 8.0)),
     "arrange": (SQUARE, None, ns.arrange),
+    "noise_precision": (MATRIX, ("stimulus", "unit"), ns.noise_precision),
+    "over_time": (COUNTS, ("stimulus", "time", "unit"), ns.over_time),
+    "dsa": (
+        SERIES,
+        ("stimulus", "time", "unit"),
+        lambda x: ns.dsa(x, as_form_of(x, SERIES[:, ::2]), n_delays=2, rank=2),
+    ),
+    "synthetic_brain": (MATRIX, ("stimulus", "unit"), lambda x: ns.synthetic_brain(x, n_subjects=2, n_units=3)),
+    "normalize": (RATES, None, lambda x: ns.normalize(x, RATES[::-1])),
+    "compare_by": (MATRIX, ("stimulus", "unit"), lambda x: ns.compare_by(x, as_form_of(x, OTHER), progress=False)),
+    "power_analysis": (
+        MATRIX,
+        ("stimulus", "unit"),
+        lambda x: ns.power_analysis(
+            x, as_form_of(x, OTHER), n_subjects=(3,), n_units=(4,), n_simulations=1, progress=False
+        ),
+    ),
 }
 SUBJECTS = np.stack([SQUARE_OTHER, SQUARE_OTHER.T[::-1, ::-1], SQUARE])
 
@@ -87,8 +105,6 @@ LABELLED = {
     "encode_delta": lambda x: ns.encode_delta(x, threshold=0.1),
     "coincidence": lambda x: ns.coincidence(x, x),
     "compare_cka": ns.compare_cka,
-    "noise_precision": ns.noise_precision,
-    "over_time": ns.over_time,
     "rebin": lambda x: ns.rebin(x, 0.01),
     "firing_rate": ns.firing_rate,
     "tuning_curve": lambda x: ns.tuning_curve(x, "orientation"),
@@ -109,8 +125,6 @@ LABELLED = {
     "signal_correlation": ns.signal_correlation,
     "spike_rdm": lambda x: ns.spike_rdm(x, progress=False),
     "stochastic_shape": lambda x: ns.stochastic_shape(x, x),
-    "dsa": lambda x: ns.dsa(x, x),
-    "compare_by": lambda x: ns.compare_by(x, x, progress=False),
     "jackknife": lambda x: ns.jackknife(ns.cka, x, x, progress=False),
     "partition_variance": lambda x: ns.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
     "classification_task": ns.classification_task,
@@ -123,14 +137,11 @@ LABELLED = {
     "as_sweeps": lambda x: ns.as_sweeps(x, x, time_step=1e-4),
     "bin_spikes": ns.bin_spikes,
     "align_series": lambda x: ns.align_series(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
-    "synthetic_brain": lambda x: ns.synthetic_brain(x, n_subjects=2, n_units=3),
-    "power_analysis": lambda x: ns.power_analysis(x, x, n_simulations=1, progress=False),
     "record_responses": lambda x: ns.record_responses(torch.nn.Linear(UNITS, 2), x, progress=False),
     "explain": lambda x: ns.explain(torch.nn.Linear(UNITS, 2), x, progress=False),
     "attention_rollout": lambda x: ns.attention_rollout(torch.nn.Linear(UNITS, 2), x),
     "train": lambda x: ns.train(torch.nn.Linear(UNITS, 2), x, progress=False),
     "simulate": lambda x: ns.simulate(neuron(), x, progress=False),
-    "normalize": lambda x: ns.normalize(x, x),
     "fit_tuning": lambda x: ns.fit_tuning(x, "gaussian"),
     "orientation_selectivity": ns.orientation_selectivity,
     "align_spikes": lambda x: ns.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
@@ -265,6 +276,7 @@ def test_nonsense_is_refused_in_one_line(name, kind):
 
 
 TURN = RNG.permutation(N)
+TRACK = xr.DataArray(np.linspace(0, 1, 50)[:, None], dims=("time", "axis"), coords={"time": np.arange(50) * 0.1})
 
 
 @pytest.mark.parametrize(
@@ -317,6 +329,10 @@ def half_measured():
         (lambda: ns.noise_precision(COUNTS), r"needs \(stimulus, trial, unit\)"),
         (lambda: ns.over_seeds([MATRIX, MATRIX]), "what evaluate returns"),
         (lambda: ns.spike_rdm("spikes"), "each a list of times"),
+        (lambda: ns.spatial_map({"a": [0.1, np.nan]}, TRACK), "finite times"),
+        (lambda: ns.spatial_map({"a": [1j]}, TRACK), "complex"),
+        (lambda: ns.spatial_map([0.1], TRACK), "unit: times in s"),
+        (lambda: ns.spatial_map({"a": [0.1]}, TRACK.drop_vars("time")), "with its time in s"),
         (lambda: ns.arrange(MATRIX), r"\(n, n\) asked"),
     ],
 )

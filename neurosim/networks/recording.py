@@ -250,7 +250,6 @@ def _time_second(steps: list[Tensor]) -> np.ndarray:
     return torch.cat(steps).transpose(0, 1).flatten(2).cpu().numpy()
 
 
-@asked_by("iterate_layers")
 def iterate_layers(
     network: nn.Module,
     stimuli: xr.DataArray,

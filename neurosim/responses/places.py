@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
-from neurosim.arrays import check_numbers
+from neurosim.arrays import check_numbers, plain
 from neurosim.schema import InputError
 
 
@@ -64,9 +64,13 @@ def spatial_map(
         low + np.arange(int(np.ceil((high - low) / bin_width + 1e-9)) + 1) * bin_width for low, high in _extent(where)
     ]
     visits = np.histogramdd(where, edges)[0] * step
+    if not isinstance(spikes, Mapping) or not spikes:
+        raise InputError(f"spatial_map: {{unit: times in s}} asked, found {type(spikes).__name__}.")
     counts = []
-    for times in spikes.values():
-        inside = np.asarray(times, dtype=float)
+    for unit, times in spikes.items():
+        inside = plain(times, "spatial_map").astype(float)
+        if inside.ndim != 1 or not np.isfinite(inside).all():
+            raise InputError(f"spatial_map: finite times (spike,) asked, unit {unit!r} has shape {inside.shape}.")
         inside = inside[(inside >= clock[0]) & (inside <= clock[-1] + step)]
         nearest = np.clip(np.rint((inside - clock[0]) / step).astype(int), 0, len(clock) - 1)
         counts.append(np.histogramdd(where[nearest], edges)[0])
