@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import TINY_DIAGONAL, InputError, check_rdm, same_stimuli, suggest
+from neurosim.arrays import is_table
+from neurosim.schema import TINY_DIAGONAL, InputError, as_rdm, check_rdm, same_stimuli, suggest
 from neurosim.similarity.covariances import stimulus_covariance
 from neurosim.similarity.kernels import alignment
-from neurosim.similarity.kernels.arrays import Array, diagonal, hollow, is_torch_array, upper
+from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
 from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE, METHODS, bures, cross_scores, embed
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def compare_rdms(
     if is_torch_array(a) and is_torch_array(b):
         return _compare_tensors(a, b, method, sigma_k)
     _check_gradient(a, b)
-    a, b = check_rdm(a, "compare_rdms"), check_rdm(b, "compare_rdms")
+    a, b = (check_rdm(as_rdm(x) if is_table(x) else x, "compare_rdms") for x in (a, b))
     b = same_stimuli(a, b, "compare_rdms")
     noise = _stimulus_noise(sigma_k, a, method)
     rdm_vectors(a, method, "compare_rdms"), rdm_vectors(b, method, "compare_rdms")
@@ -145,9 +146,13 @@ def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Any) -> Array:
     wider = a.dtype if a.dtype.itemsize >= b.dtype.itemsize else b.dtype
     a, b = a.to(wider), b.to(device=a.device, dtype=wider)
     sigma_k = _stimulus_noise(sigma_k, a, method)
+    if any(bool(array_namespace(x).any(_flat(upper(x), method))) for x in (a, b)):
+        raise InputError(
+            f"compare_rdms: {method} is not defined: a tensor holds an RDM that does not vary; leave it out."
+        )
     scores = bures(a, b) if method == "bures" else embed(a, method, sigma_k) @ embed(b, method, sigma_k).mT
     if not bool(scores.isfinite().all()):
-        raise InputError(f"compare_rdms: {method} is not defined: a tensor holds NaN or an RDM that does not vary.")
+        raise InputError(f"compare_rdms: {method} is not defined for an RDM whose second moment has no positive part.")
     return scores
 
 
@@ -172,8 +177,7 @@ def _checked_tensor(rdms: Array) -> Array:
 def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
     """Return the upper entries (n, P) of the RDMs, or say which one a comparison is not defined for."""
     vectors = upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
-    needs_spread = "cosine" not in method and method != "bures"
-    flat = np.ptp(vectors, axis=1) == 0 if needs_spread else np.abs(vectors).max(axis=1) == 0
+    flat = _flat(vectors, method)
     if flat.any():
         lead = [str(d) for d in rdm.dims[:-2]]
         index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()
@@ -182,6 +186,13 @@ def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
             f"{who}: the RDM ({place or 'given'}) does not vary, so {method} is not defined; leave it out."
         )
     return vectors
+
+
+def _flat(vectors: Array, method: str) -> Array:
+    """Which RDMs (n, P) do not vary, as `method` needs it: over their entries, or from 0 for a cosine or Bures."""
+    xp = array_namespace(vectors)
+    low, high = xp.min(vectors, axis=-1), xp.max(vectors, axis=-1)
+    return low == high if "cosine" not in method and method != "bures" else (low == 0) & (high == 0)
 
 
 def check_method(method: str, known: tuple[str, ...], who: str) -> None:

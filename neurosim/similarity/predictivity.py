@@ -125,6 +125,8 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     score, ceiling = (x if isinstance(x, xr.DataArray) else _bare(x) for x in (score, ceiling))
     for numbers in (score, ceiling):
         check_numbers(numbers, "normalize")
+    if not score.size:
+        raise InputError("normalize: there is no score.")
     if not set(ceiling.dims) <= set(score.dims):
         raise InputError(f"normalize: the ceiling has dims {ceiling.dims}, the score {score.dims}; average or rename.")
     ceiling = _in_order(ceiling, score)

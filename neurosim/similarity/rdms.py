@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
 from neurosim.similarity.covariances import precision_factor
@@ -123,8 +125,9 @@ def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
     """
     from scipy.spatial import cKDTree
 
-    positions = np.asarray(positions, dtype=float)
-    if positions.ndim != 2 or not len(positions) or not np.isfinite(positions).all() or not radius >= 0:
+    positions = plain(positions, "searchlights").astype(float)
+    far = isinstance(radius, Real) and radius >= 0
+    if positions.ndim != 2 or not positions.size or not np.isfinite(positions).all() or not far:
         raise InputError(f"searchlights: needs finite positions (unit, axis) and a radius, found {positions.shape}.")
     near = [sorted(n) for n in cKDTree(positions).query_ball_point(positions, radius)]
     members = np.full((len(near), max(map(len, near))), -1)

@@ -1,4 +1,4 @@
-"""What comes into similarity besides the first array: precisions, searchlights, covariances of stimuli, spike times.
+"""What comes into similarity besides the first array: precisions, searchlights, covariances of stimuli, ceilings.
 
 Each is converted once: any container gives the same numbers, labels are matched, and what is no such thing is refused.
 """
@@ -22,7 +22,6 @@ from neurosim.similarity.rdms import WHITENED, compute_rdm
 from neurosim.similarity.regression import regress_rdm
 from neurosim.similarity.reweighting import reweight_features
 from neurosim.similarity.shapes import ShapeMetric, soft_matching, stochastic_shape
-from neurosim.similarity.spike_rdms import spike_rdm
 
 UNITS = list("abcdef")
 RNG = np.random.default_rng(0)
@@ -372,36 +371,3 @@ def squared(n):
 
 def twice(n):
     return xr.concat([squared(n), squared(n) ** 2], xr.DataArray(["m", "m"], dims="model", name="model"))
-
-
-# --- spike times --------------------------------------------------------------------------------------------------
-
-TIMES = [[[0.1, 0.2]], [[0.15]], [[0.3, 0.5]]]
-
-
-def test_spike_times_are_the_same_whatever_holds_them():
-    wanted = spike_rdm(TIMES, time_constant=[0.01, 0.1], progress=False).values
-    tensors = [[torch.tensor(unit) for unit in stimulus] for stimulus in TIMES]
-    found = spike_rdm(tensors, time_constant=torch.tensor([0.01, 0.1], dtype=torch.float64), progress=False)
-    np.testing.assert_allclose(found.values, wanted, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("spikes", "options", "words"),
-    [
-        (np.ones((3, 2, 4)), {}, "times or counts"),
-        (torch.ones(3, 2, 4), {}, "times or counts"),
-        (pd.DataFrame(np.ones((3, 4))), {}, "times or counts|found a DataFrame"),
-        ({"a": [0.1]}, {}, "found a dict"),
-        (5, {}, "found a int"),
-        ([[[0.1j]], [[0.2]], [[0.3]]], {}, "complex"),
-        ([[["a"]], [[0.2]], [[0.3]]], {}, "numbers asked"),
-        (TIMES, {"time_constant": []}, "above 0 s"),
-        (TIMES, {"time_constant": [[0.1, 0.2]]}, "above 0 s"),
-        (TIMES, {"time_constant": 0.1j}, "complex"),
-        (TIMES, {"time_constant": "slow"}, "numbers asked"),
-        (TIMES, {"metric": "isi", "duration": "1"}, "above 0 s"),
-    ],
-)
-def test_what_is_no_spike_time_is_refused(spikes, options, words):
-    refused(lambda: spike_rdm(spikes, **options, progress=False), words)
