@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import column_names, is_table, match_names, plain, row_names
-from neurosim.schema import SchemaError, check_measured
+from neurosim.arrays import plain
+from neurosim.schema import InputError
 
 
 def arrange(distances: Any, *, seed: int = 0) -> Any:
@@ -25,7 +25,7 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
 
     Raises
     ------
-    SchemaError : not square, not finite, or no real numbers.
+    InputError : not square, not symmetric, or not finite.
 
     Examples
     --------
@@ -35,18 +35,14 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
     from sklearn.manifold import MDS
 
     if isinstance(distances, xr.DataArray):
-        points = xr.DataArray(
-            arrange(check_measured(distances, "arrange").values, seed=seed), dims=(distances.dims[0], "axis")
-        )
+        points = xr.DataArray(arrange(distances.values, seed=seed), dims=(distances.dims[0], "axis"))
         along = {k: v for k, v in distances.coords.items() if v.dims == distances.dims[:1]}
         return points.assign_coords(along)
-    values = plain(distances, "arrange").astype(float)
-    if values.ndim != 2 or not len(values) or len(set(values.shape)) > 1 or not np.isfinite(values).all():
-        raise SchemaError(f"arrange: finite distances (n, n) asked, found shape {values.shape}.")
-    if is_table(distances):
-        rows, columns = row_names(distances, "arrange"), column_names(distances, "arrange")
-        values = values if rows is None or columns is None else values[:, match_names(rows, columns, "arrange")]
-    symmetric = np.clip((values + values.T) / 2, 0, None)
+    distances = plain(distances, "arrange").astype(float)
+    square = distances.ndim == 2 and distances.size and len(distances) == distances.shape[1]
+    if not square or not np.isfinite(distances).all() or not np.allclose(distances, distances.T, atol=1e-6):
+        raise InputError(f"arrange: finite, symmetric distances (n, n) asked, found shape {distances.shape}.")
+    symmetric = np.clip((distances + distances.T) / 2, 0, None)
     np.fill_diagonal(symmetric, 0)
     mds = MDS(n_components=2, metric="precomputed", n_init=8, init="random", random_state=seed, normalized_stress=False)
     points = mds.fit_transform(symmetric)

@@ -72,7 +72,9 @@ def dsa(
 
 
 def _trajectories(x: Any) -> np.ndarray:
+    if isinstance(x, xr.DataArray) and set(x.dims) != {"stimulus", "time", "unit"}:
+        raise InputError(f"dsa: needs responses (stimulus, time, unit), found {tuple(x.dims)}; average or select.")
     values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else plain(x, "dsa").astype(float)
-    if values.ndim != 3 or not np.isfinite(values).all():
+    if not values.size or values.ndim != 3 or not np.isfinite(values).all():
         raise InputError(f"dsa: needs finite responses (stimulus, time, unit), found shape {values.shape}.")
     return values - values.mean((0, 1))

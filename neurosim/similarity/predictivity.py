@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import check_numbers, is_table, plain
+from neurosim.arrays import check_numbers, match_names, plain
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, suggest
 from neurosim.similarity.kernels import prediction as kernels
@@ -110,21 +110,28 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     score : any dims, such as (unit); correlations, not their squares.
-    ceiling : the best that could be reached, such as the root of the split-half reliability; dims of `score`, above 0.
+    ceiling : the best that could be reached, such as the root of the split-half reliability; dims of `score`,
+        above 0; matched by label. Bare arrays are in one order.
 
     Raises
     ------
-    InputError : a ceiling that is not above 0: such units carry no signal and are to be left out; other dims or names.
+    InputError : other dims, sizes or labels; a ceiling that is not above 0: such units carry no signal; leave them out.
 
     Examples
     --------
     >>> normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
     [-0.4, 1.2]
     """
-    score = _numbers(score, None)
+    score, ceiling = (x if isinstance(x, xr.DataArray) else _bare(x) for x in (score, ceiling))
+    for numbers in (score, ceiling):
+        check_numbers(numbers, "normalize")
+    if not score.size:
+        raise InputError("normalize: there is no score.")
+    if not set(ceiling.dims) <= set(score.dims):
+        raise InputError(f"normalize: the ceiling has dims {ceiling.dims}, the score {score.dims}; average or rename.")
+    ceiling = _in_order(ceiling, score)
     if not bool(np.isfinite(score).all()):
         raise InputError("normalize: some scores are NaN or infinite; leave them out with .dropna(...).")
-    ceiling = _numbers(ceiling, score)
     bad = ~(ceiling > 0)
     if bool(bad.any()):
         raise InputError(
@@ -132,29 +139,28 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
             "them out with .where(ceiling > 0, drop=True)."
         )
     share = score / ceiling
-    if share.sizes != score.sizes:
-        raise InputError(
-            f"normalize: scores {dict(score.sizes)} and ceilings {dict(ceiling.sizes)} share {dict(share.sizes)}; give "
-            "a ceiling of the dims and names of the scores."
-        )
     above = int((share > 1).sum())
     if above:
         log.warning("normalize: %d of %d scores are above their ceiling", above, share.size)
     return share.assign_attrs(quantity="normalized_score", n_above_ceiling=above)
 
 
-def _numbers(values: Any, like: xr.DataArray | None) -> xr.DataArray:
-    """Return scores or ceilings with their own names, or with those of `like` where they have none."""
-    if not isinstance(values, xr.DataArray):
-        bare = plain(values, "normalize")
-        named = like is not None and bare.shape == like.shape and not is_table(values)
-        values = (
-            like.copy(data=bare) if like is not None and named else xr.DataArray(values if is_table(values) else bare)
-        )
-    check_numbers(values, "normalize")
-    if not values.size:
-        raise InputError("normalize: there are no scores.")
-    return values
+def _bare(values: Any) -> xr.DataArray:
+    array = plain(values, "normalize").astype(float)
+    return xr.DataArray(array, dims=[f"dim_{i}" for i in range(array.ndim)])
+
+
+def _in_order(ceiling: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
+    """Return the ceiling in the order of the score along every dim that both label, of equal size along all."""
+    for dim in ceiling.dims:
+        if ceiling.sizes[dim] != score.sizes[dim]:
+            found = f"{ceiling.sizes[dim]} and {score.sizes[dim]}"
+            raise InputError(f"normalize: ceiling and score have {found} along {dim!r}; give the same to both.")
+        if dim in ceiling.coords and dim in score.coords:
+            wanted, own = ([str(n) for n in x[dim].values] for x in (score, ceiling))
+            if wanted != own:
+                ceiling = ceiling.isel({dim: match_names(wanted, own, f"normalize, {dim}")})
+    return ceiling.drop_vars([d for d in ceiling.dims if d in ceiling.coords])
 
 
 def _averaged(responses: xr.DataArray) -> xr.DataArray:
