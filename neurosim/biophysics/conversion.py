@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,13 @@ def convert(record: Any, who: str, **kinds: Any) -> None:
             asked = f"{', '.join(kinds)} {'are numbers' if len(kinds) > 1 else 'is one number'}"
             whole_one = f" ({name} a whole one)" if kind is whole else ""
             raise InputError(f"{who}: {asked}{whole_one}, found {name} = {str(value)[:60]!r}.") from error
+
+
+def one_of(who: str, name: str, value: Any, kind: Any = number) -> Any:
+    """Return an option that is one number, whatever numeric type it has."""
+    given = SimpleNamespace(**{name: value})
+    convert(given, who, **{name: kind})
+    return getattr(given, name)
 
 
 def real(values: Any, what: str) -> np.ndarray:
