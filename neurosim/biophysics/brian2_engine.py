@@ -28,6 +28,7 @@ from neurosim.biophysics.formulas import Text, as_code, as_expression
 from neurosim.biophysics.neurons import MODELS
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.runtime import private_folder
+from neurosim.schema import InputError
 from neurosim.storage import cache_folder
 
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
@@ -39,7 +40,7 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
     b2 = import_brian2()
-    with preferences(b2, target):
+    with preferences(b2, target), _refusing(b2, circuit):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
         events = {
@@ -265,6 +266,20 @@ def _synapses(
         synapses.pre.when = f"syn_{place}"
         made.append(synapses)
     return made
+
+
+@contextlib.contextmanager
+def _refusing(b2: Any, circuit: Circuit) -> Iterator[None]:
+    """Say in one line which free equations Brian2 refuses, such as poles that it finds when it simplifies them."""
+    free = [p.name for p in circuit.populations if isinstance(p.parameters, CustomNeuron)]
+    kinds = (b2.core.base.BrianObjectException, ValueError, TypeError, KeyError, SyntaxError, NotImplementedError)
+    try:
+        yield
+    except (*kinds, ArithmeticError, RecursionError) as error:
+        if not free or isinstance(error, InputError):
+            raise
+        cause = " ".join(str(error.__cause__ or error).split())[:200]
+        raise InputError(f"simulate: Brian2 cannot run the equations of {', '.join(free)}: {cause}") from error
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.conversion import convert, matrix, number, real, whole
+from neurosim.biophysics.conversion import convert, matrix, number, real, scaled, whole
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.neurons import MODELS
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
@@ -123,6 +123,10 @@ class Population:
             raise InputError(f"Population {self.name!r}: its spikes are random already; noise = 0.")
         self._check_varying()
 
+    def number(self, name: str) -> np.ndarray:
+        """Return a parameter of every neuron, (neuron,)."""
+        return np.broadcast_to(self.varying.get(name, getattr(self.parameters, name)), (self.size,))
+
     def _check_varying(self) -> None:
         """Raise where a parameter of a neuron is outside the range that its record knows, or cannot vary."""
         own = {k: v for k, v in self.varying.items() if k in self.parameters.__dataclass_fields__}
@@ -130,7 +134,7 @@ class Population:
         if fixed:
             raise InputError(f"Population {self.name!r}: {fixed[0]!r} cannot vary; make a population for each.")
         for i in {int(place) for values in own.values() for place in (values.argmin(), values.argmax())}:
-            replace(self.parameters, **{k: float(v[i]) for k, v in own.items()})  # type: ignore[type-var]
+            replace(self.parameters, **{k: float(v[i]) for k, v in own.items()})  # type: ignore[arg-type, type-var]
 
     @property
     def is_discrete(self) -> bool:
@@ -198,11 +202,6 @@ class Projection:
             changed.data = function(changed.data)
             return replace(self, weights=changed)
         return replace(self, weights=function(self.weights))
-
-
-def scaled(weights: Weights, factor: np.ndarray) -> Weights:
-    """Return weights (source, target), dense or sparse, with each column multiplied by its `factor`."""
-    return weights * factor if isinstance(weights, np.ndarray) else weights.multiply(factor[None]).tocsr()
 
 
 @dataclass(frozen=True)

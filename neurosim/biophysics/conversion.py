@@ -65,3 +65,8 @@ def matrix(weights: Any, what: str) -> Any:
     weights = scipy.sparse.csr_array(weights, dtype=float)
     weights.sum_duplicates()
     return weights
+
+
+def scaled(weights: Any, factor: np.ndarray) -> Any:
+    """Return weights (source, target), dense or sparse, with each column multiplied by its `factor`."""
+    return weights * factor if isinstance(weights, np.ndarray) else weights.multiply(factor[None]).tocsr()

@@ -97,7 +97,7 @@ def _read(population: Population, constants: Mapping[str, Any]) -> set[str]:
     """Return the names that the formulas of a population, or the values from which it starts, name."""
     model = MODELS[type(population.parameters)]
     state = initial_state(population, constants)
-    names = {k: Text(k) for k in (*state, *constants, "drive", "xi", "noise_scale")}
+    names: dict[str, Any] = {k: Text(k) for k in (*state, *constants, "drive", "xi", "noise_scale")}
     names |= {k: v for k, v in constants.items() if isinstance(v, str | bool)}
     code = [as_code(population_step(population), names), as_expression(model.distance, names)]
     code += [as_code(model.reset, names), *(v for v in model.state.values() if isinstance(v, str))]

@@ -23,7 +23,7 @@ from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
 from neurosim.runtime import limit_threads, pick_device, stream, track
-from neurosim.schema import InputError, suggest
+from neurosim.schema import InputError, check_responses, suggest
 
 Engine = Literal["auto", "brian2", "cython", "cpp_standalone", "torch"]
 ENGINES: tuple[str, ...] = get_args(Engine)
@@ -50,7 +50,7 @@ class Execution:
     Parameters
     ----------
     device : torch device, "auto" is the GPU when there is one.
-    single : float32 (torch only); spikes then differ where a membrane nearly ties with the threshold.
+    single : float32 on torch; spikes then differ where a membrane nearly ties with the threshold.
     memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
     workers : processes that run chunks at the same time.
     threads : OpenMP threads of a C++ standalone program.
@@ -126,8 +126,8 @@ def simulate(
     shown, execution = check_stimuli(circuit, stimuli), execution or Execution()
     trials, tail = one_of("simulate", "trials", trials, whole), one_of("simulate", "tail", tail)
     width = circuit.step if time_bin is None else one_of("simulate", "time_bin", time_bin)
-    is_drawn = isinstance(rng, np.random.Generator)
-    seed = int(rng.integers(2**63 - 1)) if is_drawn else one_of("simulate", "rng", 0 if rng is None else rng, whole)
+    given = int(rng.integers(2**63 - 1)) if isinstance(rng, np.random.Generator) else rng
+    seed = one_of("simulate", "rng", 0 if given is None else given, whole)
     if not 0 <= tail <= 1e4:
         raise InputError(f"simulate: a tail of 0 to 1e4 s asked, found {tail}.")
     per_bin = round(width / circuit.step) if 0 < width <= 1e9 else 0
@@ -187,7 +187,9 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     >>> choose_category(circuit, answers).tolist()
     [1]
     """
-    readout = circuit.readout
+    responses, readout = check_responses(responses, "choose_category"), circuit.readout
+    if "layer" not in responses.coords or "time" not in responses.dims:
+        raise InputError("choose_category: spikes over time with 'layer' along unit asked, as simulate returns them.")
     source = readout.source if readout else circuit.populations[-1].name
     spikes = responses.isel(unit=np.flatnonzero(responses["layer"].values == source)).mean("time")
     values = spikes.transpose(..., "unit").values
@@ -222,16 +224,11 @@ def run_chunk(
 
 def _with_means(engine: str, execution: Execution) -> str:
     """Return the engine, or raise where it has not the means that are asked of it."""
-    asked = {
-        "single": (execution.single, ("torch",)),
-        "device": (execution.device not in ("auto", "cpu"), ("torch",)),
-        "threads": (execution.threads > 1, ("cpp_standalone",)),
-    }
-    for name, (is_asked, engines) in asked.items():
-        if is_asked and engine in ENGINES and engine not in ("auto", *engines):
-            raise InputError(
-                f"simulate: {name} = {getattr(execution, name)!r} is for engine {engines[0]!r}, found {engine!r}."
-            )
+    is_on_gpu, is_spread = execution.device not in ("auto", "cpu"), execution.threads > 1
+    asked = {"single": (execution.single, "torch"), "device": (is_on_gpu, "torch")}
+    for name, (is_asked, reader) in {**asked, "threads": (is_spread, "cpp_standalone")}.items():
+        if is_asked and engine in ENGINES and engine not in ("auto", reader):
+            raise InputError(f"simulate: {name} = {getattr(execution, name)!r} is for {reader!r}, found {engine!r}.")
     return "torch" if engine == "auto" and execution.single else engine
 
 
@@ -247,7 +244,7 @@ def choose_engine(circuit: Circuit, engine: str, device: str, n_copy_steps: int)
     if engine != "auto":
         return engine
     work = n_copy_steps * sum(p.size for p in circuit.populations)
-    if work > WORTH_A_GPU and not is_free and _has_gpu(device):
+    if work > WORTH_A_GPU and not is_free and pick_device(device).startswith("cuda"):
         return "torch"
     return "cpp_standalone" if work > WORTH_COMPILING and shutil.which("g++") else "brian2"
 
@@ -292,13 +289,10 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
     for p in circuit.populations:
         if p.is_random:
             streams = [stream(seed, "noise", p.name, shown.ids[s], t) for s, t in copies]
-            draws = [_draws(rng, (n_steps, p.size), p.escapes) for rng in streams]
-            noise[p.name] = np.stack(draws, axis=1)
+            shape = (n_steps, p.size)
+            draws = [rng.standard_exponential(shape) if p.escapes else rng.standard_normal(shape) for rng in streams]
+            noise[p.name] = np.stack([np.log(d) if p.escapes else d for d in draws], axis=1)
     return Chunk(len(copies), n_steps, spikes, external, noise)
-
-
-def _draws(rng: np.random.Generator, shape: tuple[int, int], escapes: bool) -> np.ndarray:
-    return np.log(rng.standard_exponential(shape)) if escapes else rng.standard_normal(shape)
 
 
 def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
@@ -402,7 +396,3 @@ def _watched(circuit: Circuit, membrane: Sequence[str]) -> tuple[dict[str, np.nd
     order = [p.name for p in circuit.populations if p.name in chosen]
     watched = {name: np.unique(chosen[name]) for name in order}
     return watched, [f"{name}/{i}" for name in order for i in watched[name]]
-
-
-def _has_gpu(device: str) -> bool:
-    return pick_device(device).startswith("cuda")
