@@ -151,8 +151,8 @@ def layer_counts(circuit: Circuit, stimuli: xr.DataArray, spikes: xr.DataArray, 
     short = [name for name, values in found.items() if values.shape[1] != circuit.sizes[name]]
     if short:
         raise InputError(
-            f"{who}: the spikes of the trained network have {found[short[0]].shape[1]} units of layer {short[0]!r}, "
-            f"the circuit {circuit.sizes[short[0]]}."
+            f"{who}: {found[short[0]].shape[1]} of {circuit.sizes[short[0]]} units of layer {short[0]!r} found; the spikes "
+            f"of the trained network have {counts.shape[1]} units, the circuit {sum(p.size for p in circuit.populations)}."
         )
     return found
 

@@ -86,4 +86,6 @@ def _noisy(circuit: Circuit, population: Population, chosen: np.ndarray, amount:
     scale[chosen] = np.sqrt(scale[chosen] ** 2 + (size * a_step)[chosen] ** 2)
     varying = {**population.varying, "noise_scale": scale}
     largest = max(population.noise, float(np.max(size)))
+    if not largest:
+        return circuit
     return circuit.with_population(population.name, noise=largest, varying=varying)
