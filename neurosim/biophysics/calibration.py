@@ -150,9 +150,10 @@ def layer_counts(circuit: Circuit, stimuli: xr.DataArray, spikes: xr.DataArray, 
     found = {p.name: counts[:, spikes["layer"].values == p.name] for p in circuit.populations}
     short = [name for name, values in found.items() if values.shape[1] != circuit.sizes[name]]
     if short:
+        name, total = short[0], sum(p.size for p in circuit.populations)
         raise InputError(
-            f"{who}: {found[short[0]].shape[1]} of {circuit.sizes[short[0]]} units of layer {short[0]!r} found; the spikes "
-            f"of the trained network have {counts.shape[1]} units, the circuit {sum(p.size for p in circuit.populations)}."
+            f"{who}: {found[name].shape[1]} of {circuit.sizes[name]} units of layer {name!r} found; the spikes of the "
+            f"trained network have {counts.shape[1]} units, the circuit {total}."
         )
     return found
 
