@@ -149,7 +149,7 @@ def align_series(
 
 
 def _clock(series: Any) -> tuple[np.ndarray, float]:
-    """Times of the samples of a series, s, and the step between them."""
+    """Return the times of the samples of a series, s, and the step between them."""
     if not isinstance(series, xr.DataArray) or not {"time"} <= set(series.dims) <= {"time", "unit"}:
         found = dict(series.sizes) if isinstance(series, xr.DataArray) else type(series).__name__
         raise InputError(f"align_series: a DataArray (time, unit) asked, found {found}.")

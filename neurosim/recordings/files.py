@@ -35,12 +35,13 @@ def load_responses(path: str | Path, *, time_bin: float | None = None, lazy: boo
     StorageError : missing, truncated or unsafe file.
     InputError : a format that is not known, missing columns or labels, NaN.
     """
-    path = Path(path)
+    path = storage.as_path(path, "load_responses")
     ending = path.suffix.lower()
     if ending in (".nc", ".zarr"):
         return _with_time_step(_from_dataset(path, lazy), path.name)
     if ending == ".npz":
-        return _with_time_step(_from_npz(path), path.name)
+        with storage.readable(path, "npz of responses"):
+            return _with_time_step(_from_npz(path), path.name)
     if ending in (".csv", ".tsv", ".parquet"):
         return bin_spikes(load_spikes(path), time_bin=time_bin, name=path.name)
     raise InputError(
@@ -50,7 +51,7 @@ def load_responses(path: str | Path, *, time_bin: float | None = None, lazy: boo
 
 
 def _from_dataset(path: Path, lazy: bool) -> xr.DataArray:
-    if not lazy and path.suffix == ".nc":
+    if not lazy and path.suffix.lower() == ".nc":
         return check_responses(storage.read_array(path), path.name)
     dataset = storage.open_dataset(path)
     names = [str(v) for v in dataset.data_vars]

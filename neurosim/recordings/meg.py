@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import xarray as xr
 from neurosim import storage
 from neurosim.schema import InputError, as_responses
 
+# the tag of FIF that names the file of the next part: kind, type, size, next
+NEXT_PART = re.compile(rb"\x00\x00\x00\x76\x00\x00\x00\x0a(.{4}).{4}", re.DOTALL)
 KINDS = {"mag": "magnetic_field", "grad": "activation", "eeg": "electric_potential"}
 
 
@@ -36,8 +40,13 @@ def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subje
     """
     if picks not in KINDS:
         raise InputError(f"load_epochs: picks = {picks!r}; known: {', '.join(KINDS)}.")
-    found = _read(Path(epochs)) if isinstance(epochs, str | Path) else epochs
-    first = found[0] if isinstance(found, list) else found
+    found = _read(storage.as_path(epochs, "load_epochs")) if isinstance(epochs, str | os.PathLike) else epochs
+    first = found[0] if isinstance(found, list) and found else found
+    if not all(hasattr(e, "get_channel_types") for e in (found if isinstance(found, list) and found else [found])):
+        raise InputError(
+            f"load_epochs: mne.Epochs, mne.Evoked or a list of them, or the path of a file asked, found "
+            f"{type(first).__name__}."
+        )
     index = _sensors(first, picks)
     if hasattr(first, "events"):
         values, stimuli = _trials(found, index, balance), list(found.event_id)
@@ -60,12 +69,26 @@ def _read(path: Path) -> Any:
         import mne
     except ImportError as error:
         raise InputError("load_epochs needs MNE: pip install 'neurosim[meg]'.") from error
-    if not path.is_file():
-        raise storage.StorageError(f"{path}: no such file.")
+    name = path.name.lower()
+    if not name.endswith((".fif", ".fif.gz")):
+        raise InputError(f"load_epochs: {path.name} is no .fif or .fif.gz file.")
     with storage.readable(path, "FIF"):
-        if path.name.endswith(("ave.fif", "ave.fif.gz")):
+        _check_parts(storage.existing(path, any_size=True))
+        if name.endswith(("ave.fif", "ave.fif.gz")):
             return mne.read_evokeds(path, verbose="error")
         return mne.read_epochs(path, preload=False, verbose="error")
+
+
+def _check_parts(path: Path) -> None:
+    """Refuse a file that goes on in another folder, or unpacks without bound."""
+    last = b""
+    for piece in storage.pieces(path):
+        for match in NEXT_PART.finditer(last + piece):
+            begin, size = match.end(), int.from_bytes(match.group(1), "big")
+            name = (last + piece)[begin : begin + min(size, 1024)]
+            if b"/" in name or b"\\" in name:
+                raise storage.StorageError(f"{path}: goes on in {name.decode('latin-1')!r}, elsewhere; not opened.")
+        last = piece[-2048:]
 
 
 def _sensors(first: Any, picks: str) -> np.ndarray:

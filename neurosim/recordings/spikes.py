@@ -37,8 +37,9 @@ def load_spikes(path: str | Path) -> Any:
     ------
     StorageError : missing, truncated or unsafe file. InputError : missing columns, NaN or infinite times, no spikes.
     """
-    path = Path(path)
-    if path.suffix == ".npz":
+    path = storage.as_path(path, "load_spikes")
+    ending = path.suffix.lower()
+    if ending == ".npz":
         import pandas as pd
 
         arrays = storage.read_npz(path)
@@ -46,7 +47,7 @@ def load_spikes(path: str | Path) -> Any:
         if len(lengths) != 1 or -1 in lengths:
             raise InputError(f"{path.name}: a table of spikes has arrays of one dimension and length, found {lengths}.")
         table = pd.DataFrame(arrays)
-    elif path.suffix in (".csv", ".tsv", ".parquet"):
+    elif ending in (".csv", ".tsv", ".parquet"):
         table = storage.read_table(path)
     else:
         raise InputError(f"load_spikes: {path.name} ends in {path.suffix!r}; known: .csv, .tsv, .parquet, .npz.")
@@ -197,9 +198,7 @@ def align_spikes(
         raise InputError(f"align_spikes: a window of whole bins asked, found {window} s and time_bin = {time_bin} s.")
     if session is not None:
         session = span(session, "align_spikes")
-        lost = sum(
-            int(((t < session[0] - TOLERANCE) | (t > session[1] + TOLERANCE)).sum()) for t in trains.values()
-        )
+        lost = sum(int(((t < session[0] - TOLERANCE) | (t > session[1] + TOLERANCE)).sum()) for t in trains.values())
         if lost:
             raise InputError(
                 f"align_spikes: {lost} spikes lie outside the recording ({session[0]:g} to {session[1]:g} s); are "

@@ -29,13 +29,15 @@ def load_sweeps(path: str | Path) -> dict[str, xr.Dataset]:
     ------
     StorageError : missing, truncated or unsafe file. InputError : another format, or missing arrays.
     """
-    path = Path(path)
-    if path.suffix == ".nwb":
+    path = storage.as_path(path, "load_sweeps")
+    ending = path.suffix.lower()
+    if ending == ".nwb":
         return {"sweeps": load_nwb_sweeps(path)}
-    if path.suffix == ".nc":
+    if ending == ".nc":
         return {"sweeps": check_sweeps(storage.read_dataset(path), path.name)}
-    if path.suffix == ".npz":
-        return _from_npz(path)
+    if ending == ".npz":
+        with storage.readable(path, "npz of sweeps"):
+            return _from_npz(path)
     raise InputError(f"load_sweeps: {path.name} ends in {path.suffix!r}; known: .nwb, .nc, .npz.")
 
 
