@@ -520,7 +520,11 @@ def check_links(folder: Path) -> None:
     """Refuse a folder of which a part lies elsewhere."""
     root = folder.resolve()
     for path in folder.rglob("*"):
-        if not path.resolve().is_relative_to(root):
+        try:
+            inside_of_it = path.resolve().is_relative_to(root)
+        except (OSError, RuntimeError):
+            inside_of_it = False
+        if not inside_of_it:
             raise StorageError(f"{folder}: {path.name!r} links to another place; such folders are not opened.")
 
 

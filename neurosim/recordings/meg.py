@@ -40,7 +40,15 @@ def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subje
     """
     if picks not in KINDS:
         raise InputError(f"load_epochs: picks = {picks!r}; known: {', '.join(KINDS)}.")
-    found = _read(storage.as_path(epochs, "load_epochs")) if isinstance(epochs, str | os.PathLike) else epochs
+    if not isinstance(epochs, str | os.PathLike):
+        return _responses(epochs, picks, balance, subject)
+    path = storage.as_path(epochs, "load_epochs")
+    with storage.readable(path, "FIF"):
+        return _responses(_read(path), picks, balance, subject)
+
+
+def _responses(found: Any, picks: str, balance: bool, subject: str | None) -> xr.DataArray:
+    """Label what MNE read."""
     first = found[0] if isinstance(found, list) and found else found
     if not all(hasattr(e, "get_channel_types") for e in (found if isinstance(found, list) and found else [found])):
         raise InputError(
@@ -72,11 +80,10 @@ def _read(path: Path) -> Any:
     name = path.name.lower()
     if not name.endswith((".fif", ".fif.gz")):
         raise InputError(f"load_epochs: {path.name} is no .fif or .fif.gz file.")
-    with storage.readable(path, "FIF"):
-        _check_parts(storage.existing(path, any_size=True))
-        if name.endswith(("ave.fif", "ave.fif.gz")):
-            return mne.read_evokeds(path, verbose="error")
-        return mne.read_epochs(path, preload=False, verbose="error")
+    _check_parts(storage.existing(path, any_size=True))
+    if name.endswith(("ave.fif", "ave.fif.gz")):
+        return mne.read_evokeds(path, verbose="error")
+    return mne.read_epochs(path, preload=False, verbose="error")
 
 
 def _check_parts(path: Path) -> None:

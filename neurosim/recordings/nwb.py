@@ -92,7 +92,8 @@ def load_nwb_responses(
         subject = nwb.subject.subject_id if nwb.subject is not None and nwb.subject.subject_id else None
     if series is not None:
         whole = load_nwb_series(path, series)
-        responses = align_series(whole, events, window=window, align_to=align_to, by=by, balance=balance)
+        with storage.readable(Path(path), "NWB"):
+            responses = align_series(whole, events, window=window, align_to=align_to, by=by, balance=balance)
     if subject is not None:
         responses = responses.assign_coords(subject=("unit", np.repeat(subject, responses.sizes["unit"])))
     return responses

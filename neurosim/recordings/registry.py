@@ -54,6 +54,8 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
     if os.pathsep in str(path):
         raise InputError(f"register_datasets: the path {path} holds {os.pathsep!r}; move the file.")
     added = _read(path)
+    if not added:
+        raise InputError(f"register_datasets: {path.name} describes no set.")
     taken = sorted(set(added) & set(_read(BUILT_IN)))
     if taken:
         raise InputError(

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import check_step, seconds
 from neurosim.recordings.nwb import load_nwb_sweeps
 from neurosim.schema import InputError, as_sweeps, check_sweeps
 
@@ -34,7 +35,11 @@ def load_sweeps(path: str | Path) -> dict[str, xr.Dataset]:
     if ending == ".nwb":
         return {"sweeps": load_nwb_sweeps(path)}
     if ending == ".nc":
-        return {"sweeps": check_sweeps(storage.read_dataset(path), path.name)}
+        sweeps = check_sweeps(storage.read_dataset(path), path.name)
+        if "time" in sweeps.coords:
+            clock = seconds(sweeps["time"], path.name, "times of the sweeps")
+            check_step(clock, float(sweeps.attrs["time_step"]), path.name)
+        return {"sweeps": sweeps}
     if ending == ".npz":
         with storage.readable(path, "npz of sweeps"):
             return _from_npz(path)
