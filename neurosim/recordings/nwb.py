@@ -21,10 +21,10 @@ from neurosim.recordings.events import align_series
 from neurosim.recordings.nwb_content import (
     check_pairs,
     contents_of,
-    conversion_of,
     frame_of,
     in_si,
     labels_of,
+    on_disk,
     series_of,
     session_of,
     sweep_pairs,
@@ -128,18 +128,9 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
         item = found[name]
         if item.data.ndim > 2:
             raise InputError(f"{Path(path).name}: {name} has shape {item.data.shape}; a series is (time, unit).")
-        group, factor = item.data.parent.name, conversion_of(item)
-        offset, unit = float(getattr(item, "offset", 0.0) or 0.0), str(item.unit)
+        values, unit = on_disk(item, Path(path)), str(item.unit)
         clock = np.asarray(item.timestamps[:]) if item.timestamps is not None else None
         rate, start = item.rate, float(item.starting_time or 0.0)
-    with storage.readable(Path(path), "NWB"):
-        raw = xr.open_dataset(path, group=group, engine="h5netcdf", phony_dims="access", decode_cf=False)[["data"]]
-        dims = dict(zip(raw["data"].dims, ("time", "unit"), strict=False))
-        common = {"scale_factor": factor, "add_offset": offset} if isinstance(factor, float) else {}
-        raw = raw.rename(dims).assign(data=lambda d: d["data"].assign_attrs(common))
-        values = xr.decode_cf(raw)["data"]
-        if not common:
-            values = values * xr.DataArray(factor, dims="unit") + offset
     clock = start + np.arange(values.sizes["time"]) / rate if clock is None else clock
     values = values if "unit" in values.dims else values.expand_dims("unit", axis=-1)
     quantity = QUANTITY_OF.get(unit, "activation")
@@ -193,8 +184,9 @@ def save_nwb(
 ) -> None:
     """Write responses as an NWB file that other tools read; :func:`load_nwb_responses` reads it back.
 
-    Presentations follow each other with pauses of half a second. Spike counts become the spike times of units, each in
-    its bin; other quantities become a sampled series called ``responses``.
+    Presentations follow each other with pauses of half a second, in whole steps. Spike counts become the spike times of
+    units, each in its bin; other quantities become a sampled series called ``responses``. ``start_time`` of a trial is
+    where its responses begin; where their ``time`` does not begin at 0 s, ``event_time`` is when it was 0 s.
 
     Parameters
     ----------
@@ -233,8 +225,8 @@ def save_nwb(
     )
     file.subject = pynwb.file.Subject(subject_id=_only_subject(responses), species=species, sex=sex, age=age)
     n_stimuli, n_trials, n_time, _ = counts.shape
-    length = n_time * step
-    onsets = PAUSE + (length + PAUSE) * np.arange(n_stimuli * n_trials).reshape(n_trials, n_stimuli).T
+    length, pause = n_time * step, int(np.ceil(PAUSE / step - 1e-9)) * step
+    onsets = pause + (length + pause) * np.arange(n_stimuli * n_trials).reshape(n_trials, n_stimuli).T
     _add_trials(file, values, onsets, length)
     if is_count:
         _add_units(file, values, counts, onsets, step)
@@ -292,10 +284,15 @@ def _add_trials(file: Any, values: xr.DataArray, onsets: np.ndarray, length: flo
     file.add_trial_column("stimulus", "what was shown")
     for name in labels:
         file.add_trial_column(name, f"{name} of the stimulus")
+    begin = float(values["time"].values[0]) if "time" in values.coords else 0.0
+    if begin and "event_time" not in labels:
+        file.add_trial_column("event_time", "when the event was to which the responses are aligned, s")
     order = np.argsort(onsets, axis=None)
     for s, t in zip(*np.unravel_index(order, onsets.shape), strict=True):
         row = {k: v[s].item() if hasattr(v[s], "item") else v[s] for k, v in labels.items()}
         onset = float(onsets[s, t])
+        if begin:
+            row.setdefault("event_time", onset - begin)
         file.add_trial(start_time=onset, stop_time=onset + length, stimulus=str(values["stimulus"].values[s]), **row)
 
 

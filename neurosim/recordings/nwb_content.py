@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from neurosim import storage
 from neurosim.recordings.columns import seconds
@@ -89,11 +94,29 @@ def series_of(nwb: Any) -> Iterator[tuple[str, Any]]:
         yield (item.name if names.count(item.name) == 1 else item.data.parent.name.strip("/")), item
 
 
-def conversion_of(item: Any) -> Any:
-    """Return the factor to SI units; one for each channel where they differ."""
+def on_disk(item: Any, path: Path) -> xr.DataArray:
+    """Return the samples of a series (time, [unit]) in SI units, read when they are used."""
     channels = getattr(item, "channel_conversion", None)
-    factors = float(item.conversion or 1.0) * np.asarray([1.0] if channels is None else channels[:], dtype=float)
-    return float(factors[0]) if len(set(factors.tolist())) == 1 else factors
+    factors = float(item.conversion or 1.0) * np.asarray(1.0 if channels is None else channels[:], dtype=float)
+    held = _OnDisk(path, item.data.name, item.data.shape, factors, float(getattr(item, "offset", 0.0) or 0.0))
+    return xr.DataArray(xr.Variable(("time", "unit")[: item.data.ndim], indexing.LazilyIndexedArray(held)))
+
+
+class _OnDisk(BackendArray):
+    """Samples of a file, of which only those asked for are read."""
+
+    def __init__(self, path: Path, name: str, shape: tuple[int, ...], factors: np.ndarray, offset: float) -> None:
+        self.path, self.name, self.offset = path, name, offset
+        self.factors = np.broadcast_to(factors, shape[1:]) if len(shape) > 1 else factors
+        self.shape, self.dtype = shape, np.dtype(float)
+
+    def __getitem__(self, key: Any) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        with storage.readable(self.path, "NWB"), h5py.File(self.path, "r") as file:
+            raw = np.asarray(file[self.name][key], dtype=float)
+        return raw * self.factors[key[1:]] + self.offset
 
 
 def check_pairs(pairs: list[tuple[Any, Any]], name: str) -> None:
