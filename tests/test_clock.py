@@ -335,3 +335,10 @@ def test_a_spike_belongs_to_every_window_that_holds_it():
     found = align_spikes({"u": [1.35, 1.45, 5.05, 9.0]}, events, window=(0.0, 0.4), time_bin=0.1, balance=True)
     assert found.sel(stimulus="a").values[0, :, 0].tolist() == [0, 0, 0, 1]
     assert found.sel(stimulus="b").values[0, :, 0].tolist() == [1, 1, 0, 0]
+
+
+def test_bins_begin_at_the_onset_also_when_the_first_spike_comes_late():
+    table = pd.DataFrame({"stimulus": ["a", "a", "b"], "unit": "u", "time": [0.55, 0.58, 0.31]})
+    counts = bin_spikes(table, time_bin=0.1)
+    np.testing.assert_allclose(counts.time, np.arange(6) / 10, atol=1e-12)
+    assert counts.values[..., 0].tolist() == [[0, 0, 0, 0, 0, 2], [0, 0, 0, 1, 0, 0]]

@@ -89,7 +89,7 @@ def span(window: Any, who: str) -> tuple[float, float]:
     try:
         start, stop = (float(t) for t in window)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{who}: a window (from, to) in s asked, found {str(window)[:60]!r}.") from error
+        raise InputError(f"{who}: a window (from, to) in s asked, found {shown(window)}.") from error
     if not np.isfinite([start, stop]).all():
         raise InputError(f"{who}: a window (from, to) in s asked, found {(start, stop)}.")
     return start, stop
@@ -128,6 +128,16 @@ def _without_unit(times: Any, who: str, what: str) -> Any:
     if isinstance(unit, str) and unit not in SECONDS:
         raise InputError(f"{who}: the {what} are in {unit!r}; s asked.")
     return times
+
+
+def shown(value: Any) -> str:
+    """Return what was given, in one short line.
+
+    >>> shown(np.zeros((2, 2)))
+    'array([[0., 0.], [0., 0.]])'
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.clock import TOLERANCE, whole_number
-from neurosim.recordings.columns import check_frame, names, seconds, span
+from neurosim.recordings.columns import check_frame, names, seconds, shown, span
 from neurosim.schema import InputError, as_responses, suggest
 
 
@@ -43,9 +43,10 @@ def event_layout(
     columns = [str(c) for c in events.columns]
     events = events.set_axis(columns, axis=1)
     for column in (align_to, by):
-        if column not in columns:
+        if not isinstance(column, str) or column not in columns:
             raise InputError(
-                f"{who}: no column {column!r} of events. Columns: {', '.join(columns)}.{suggest(str(column), columns)}"
+                f"{who}: no column {shown(column)} of events. Columns: {', '.join(columns)}."
+                f"{suggest(str(column), columns)}"
             )
     if not len(events):
         raise InputError(f"{who}: the table of events is empty.")
@@ -64,10 +65,10 @@ def event_layout(
         raise InputError(
             f"{who}: trial {twice['trial']} of {by} {str(twice[by])!r} is there twice; number the trials anew."
         )
-    shown = names(events[by], who, by)
-    stimuli = sorted(set(shown))
+    ids = names(events[by], who, by)
+    stimuli = sorted(set(ids))
     order = np.argsort(times, kind="stable")
-    rows = [order[shown[order] == s] for s in stimuli]
+    rows = [order[ids[order] == s] for s in stimuli]
     counts = [len(r) for r in rows]
     if len(set(counts)) > 1 and not balance:
         raise InputError(

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import shown
 from neurosim.schema import InputError, as_responses
 
 # the tag of FIF that names the file of the next part: kind, type, size, next
@@ -38,8 +39,8 @@ def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subje
     StorageError : a file that is missing or cannot be read. InputError : MNE is not installed, no such sensors, trials
         not equally many.
     """
-    if picks not in KINDS:
-        raise InputError(f"load_epochs: picks = {picks!r}; known: {', '.join(KINDS)}.")
+    if not isinstance(picks, str) or picks not in KINDS:
+        raise InputError(f"load_epochs: picks = {shown(picks)}; known: {', '.join(KINDS)}.")
     if not isinstance(epochs, str | os.PathLike):
         return _responses(epochs, picks, balance, subject)
     path = storage.as_path(epochs, "load_epochs")

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.recordings.columns import seconds
+from neurosim.recordings.columns import seconds, shown
 from neurosim.schema import InputError, suggest
 
 NAMES_FILES = {
@@ -59,7 +59,7 @@ def _reader(name: str) -> Any:
 
     known = {r.__name__: r for r in iolist}
     if not isinstance(name, str) or name not in known:
-        raise InputError(f"load_neo: no reader {name!r} in Neo.{suggest(str(name), known)}")
+        raise InputError(f"load_neo: no reader {shown(name)} in Neo.{suggest(str(name), known)}")
     return known[name]
 
 
@@ -132,8 +132,8 @@ def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
     found = {str(e.name or f"events_{i}"): e for i, e in enumerate([*held.events, *held.epochs])}
     if name is None and len(found) == 1:
         name = next(iter(found))
-    if name not in found:
-        raise InputError(f"neo_events: no events {name!r}. Events: {', '.join(found) or 'none'}.")
+    if not isinstance(name, str) or name not in found:
+        raise InputError(f"neo_events: no events {shown(name)}. Events: {', '.join(found) or 'none'}.")
     events = _loaded(found[name])
     times, labels = seconds(events.times, "neo_events", "event times"), [str(label) for label in events.labels]
     if len(labels) != len(times):
@@ -145,7 +145,7 @@ def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray
     """Return an analog signal of a segment as a series (time, unit) in SI units; what :func:`align_series` takes."""
     signals = _segment(block, segment).analogsignals
     if not isinstance(signal, int) or not 0 <= signal < len(signals):
-        raise InputError(f"neo_series: no signal {signal}; the segment holds {len(signals)}.")
+        raise InputError(f"neo_series: no signal {shown(signal)}; the segment holds {len(signals)}.")
     found = _loaded(signals[signal])
     is_voltage = found.units.simplified.dimensionality == _volt().simplified.dimensionality
     values = found.rescale("V").magnitude if is_voltage else found.magnitude
@@ -159,7 +159,7 @@ def _segment(block: Any, index: int) -> Any:
     if not hasattr(block, "segments"):
         raise InputError(f"Neo: a block of Neo asked, as load_neo reads it, found {type(block).__name__}.")
     if not isinstance(index, int) or not 0 <= index < len(block.segments):
-        raise InputError(f"Neo: no segment {index}; the block holds {len(block.segments)}.")
+        raise InputError(f"Neo: no segment {shown(index)}; the block holds {len(block.segments)}.")
     return block.segments[index]
 
 

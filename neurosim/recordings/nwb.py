@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import shown
 from neurosim.recordings.events import align_series
 from neurosim.recordings.nwb_content import (
     check_pairs,
@@ -120,9 +121,9 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
         found = dict(series_of(nwb))
         if name is None and len(found) == 1:
             name = next(iter(found))
-        if name not in found:
+        if not isinstance(name, str) or name not in found:
             raise InputError(
-                f"{Path(path).name}: no series {name!r}. Series: {', '.join(found) or 'none'}."
+                f"{Path(path).name}: no series {shown(name)}. Series: {', '.join(found) or 'none'}."
                 f"{suggest(str(name), found)}"
             )
         item = found[name]
@@ -203,6 +204,7 @@ def save_nwb(
     """
     path = storage.as_path(path, "save_nwb")
     responses = check_responses(responses, "save_nwb")
+    _check_texts({"description": description, "species": species, "sex": sex, "age": age}, session_start)
     step = float(responses.attrs.get("time_step", 0.0))
     if "time" not in responses.dims or not step:
         raise InputError("save_nwb: responses over time with a time_step asked; NWB holds times, not averages.")
@@ -266,6 +268,14 @@ def _quiet() -> Iterator[None]:
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
+
+
+def _check_texts(texts: dict[str, Any], session_start: Any) -> None:
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise InputError(f"save_nwb: {name} is a text, found a {type(value).__name__}.")
+    if not isinstance(session_start, datetime):
+        raise InputError(f"save_nwb: session_start is a datetime, found a {type(session_start).__name__}.")
 
 
 def _only_subject(responses: xr.DataArray) -> str:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
-from neurosim.recordings.columns import check_frame, names, seconds, span
+from neurosim.recordings.columns import check_frame, names, seconds, shown, span
 from neurosim.recordings.events import event_layout
 from neurosim.schema import InputError, as_responses
 
@@ -82,7 +82,7 @@ def check_bin(time_bin: Any, name: str) -> float:
     except (TypeError, ValueError):
         width = np.nan
     if not NARROWEST <= width < np.inf:
-        raise InputError(f"{name}: a time_bin of at least {NARROWEST:g} s asked, found {time_bin!r}.")
+        raise InputError(f"{name}: a time_bin of at least {NARROWEST:g} s asked, found {shown(time_bin)}.")
     return width
 
 
@@ -191,7 +191,7 @@ def align_spikes(
     [[2.0, 1.0], [0.0, 0.0]]
     """
     trains = _by_unit(spikes)
-    shown = list(trains) if units is None else _chosen(units, trains)
+    chosen = list(trains) if units is None else _chosen(units, trains)
     start, stop = span(window, "align_spikes")
     n_bins = 1 if time_bin is None else whole_number(stop - start, check_bin(time_bin, "align_spikes"))
     if not stop > start or n_bins is None:
@@ -206,11 +206,11 @@ def align_spikes(
             )
     layout = event_layout(events, align_to, by, (start, stop), session, balance, "align_spikes")
     n_stimuli, n_trials = layout.times.shape
-    _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(shown))
+    _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(chosen))
     edges = start + np.arange(n_bins + 1) * (stop - start) / n_bins
-    counts = np.zeros((n_stimuli, n_trials, n_bins, len(shown)), dtype=np.float32)
+    counts = np.zeros((n_stimuli, n_trials, n_bins, len(chosen)), dtype=np.float32)
     places = (layout.times[..., None] + edges).reshape(-1, n_bins + 1)
-    for column, name in enumerate(shown):
+    for column, name in enumerate(chosen):
         before = n_before(trains.get(name, np.empty(0)), places)
         counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
     labels = (
@@ -222,7 +222,7 @@ def align_spikes(
         counts,
         dims=("stimulus", "trial", "time", "unit"),
         stimuli=layout.stimuli,
-        coords={"unit": shown, "onset": (("stimulus", "trial"), layout.times), **layout.labels, **labels},
+        coords={"unit": chosen, "onset": (("stimulus", "trial"), layout.times), **layout.labels, **labels},
         quantity="spike_count",
         time_step=(stop - start) / n_bins,
     ).assign_coords(time=edges[:-1])
