@@ -342,3 +342,29 @@ def test_bins_begin_at_the_onset_also_when_the_first_spike_comes_late():
     counts = bin_spikes(table, time_bin=0.1)
     np.testing.assert_allclose(counts.time, np.arange(6) / 10, atol=1e-12)
     assert counts.values[..., 0].tolist() == [[0, 0, 0, 0, 0, 2], [0, 0, 0, 1, 0, 0]]
+
+
+def test_windows_in_which_a_clock_drifts_by_samples_are_refused():
+    times = np.cumsum(np.where(np.arange(4000) < 2000, 0.9985e-3, 1.0015e-3))
+    series = xr.DataArray(times, dims="time", coords={"time": times})
+    events = pd.DataFrame({"start_time": [0.5], "stimulus": ["s"]})
+    assert align_series(series, events, window=(0, 0.2)).sizes["time"] == 200
+    with pytest.raises(InputError, match="drifts within a window"):
+        align_series(series, events, window=(0, 1.0))
+
+
+def test_balanced_trials_are_the_first_in_time():
+    events = pd.DataFrame({"start_time": [3.0, 1.0, 2.0, 4.0], "stimulus": ["a", "a", "b", "a"]})
+    found = align_spikes({"u": [1.1, 3.1, 3.2, 4.1]}, events, balance=True)
+    assert found.onset.values.tolist() == [[1.0], [2.0]]
+    assert found.values[..., 0].tolist() == [[1], [0]]
+    whole = align_spikes({"u": [1.1, 3.1, 3.2, 4.1]}, events[events.stimulus == "a"])
+    assert whole.onset.values.tolist() == [[1.0, 3.0, 4.0]]
+    assert whole.values[..., 0].tolist() == [[1, 2, 1]]
+
+
+def test_spikes_before_and_after_a_session_are_refused():
+    events = pd.DataFrame({"start_time": [0.5], "stimulus": ["s"]})
+    for spike in (-0.01, 1.01):
+        with pytest.raises(InputError, match="1 spikes lie outside the recording"):
+            align_spikes({"u": [0.6, spike]}, events, window=(0, 0.2), session=(0.0, 1.0))
