@@ -149,3 +149,11 @@ def test_only_responses_over_time_are_written(tmp_path, nothing):
         save_nwb(tmp_path / "x.nwb", nothing, description="x")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_events_whose_window_leaves_the_recording_are_refused(tmp_path):
+    units_and_trials(tmp_path / "x.nwb", [[1.1, 1.2, 2.3], [2.0, 2.49]])
+    assert load_nwb_responses(tmp_path / "x.nwb", by="shown", window=(-1.0, 0.5)).sizes["trial"] == 1
+    for window in ((-1.01, 0.5), (0.0, 0.51)):
+        with pytest.raises(InputError, match=r"1 of 2 events lie outside the recording \(0 to 2\.5 s\)"):
+            load_nwb_responses(tmp_path / "x.nwb", by="shown", window=window)
