@@ -11,7 +11,7 @@ import xarray as xr
 
 from neurosim.arrays import plain
 from neurosim.runtime import stream
-from neurosim.schema import InputError, as_responses, same_stimuli
+from neurosim.schema import InputError, as_responses, labelled, same_stimuli
 
 
 def synthetic_brain(
@@ -71,6 +71,7 @@ def synthetic_brain(
     areas = dict(tuning) if isinstance(tuning, Mapping) else {area: tuning}
     if not areas:
         raise InputError("synthetic_brain: no area is given; pass features of the stimuli, or such features by area.")
+    areas = {n: labelled(t, "synthetic_brain", "stimuli").transpose("stimulus", ...) for n, t in areas.items()}
     first = next(iter(areas.values()))
     parts, labels = [], []
     for name, given in areas.items():

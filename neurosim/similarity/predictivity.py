@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import check_numbers, match_names, plain
+from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, suggest
 from neurosim.similarity.kernels import prediction as kernels
@@ -122,7 +122,8 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     >>> normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
     [-0.4, 1.2]
     """
-    score, ceiling = (x if isinstance(x, xr.DataArray) else _bare(x) for x in (score, ceiling))
+    score = score if isinstance(score, xr.DataArray) else _bare(score)
+    ceiling = ceiling if isinstance(ceiling, xr.DataArray) else _bare(ceiling, like=score)
     for numbers in (score, ceiling):
         check_numbers(numbers, "normalize")
     if not score.size:
@@ -145,9 +146,16 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     return share.assign_attrs(quantity="normalized_score", n_above_ceiling=above)
 
 
-def _bare(values: Any) -> xr.DataArray:
+def _bare(values: Any, like: xr.DataArray | None = None) -> xr.DataArray:
+    """Return numbers with the names of a table, or with those of `like` where they have none and its shape."""
     array = plain(values, "normalize").astype(float)
-    return xr.DataArray(array, dims=[f"dim_{i}" for i in range(array.ndim)])
+    if like is not None and array.shape == like.shape and not is_table(values):
+        return like.copy(data=array)
+    dims = [f"dim_{i}" for i in range(array.ndim)]
+    if not is_table(values):
+        return xr.DataArray(array, dims=dims)
+    found = (row_names(values, "normalize"), column_names(values, "normalize"))
+    return xr.DataArray(array, dims=dims, coords={d: n for d, n in zip(dims, found, strict=False) if n is not None})
 
 
 def _in_order(ceiling: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
