@@ -10,20 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.refusals import SchemaError
+
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
-
-
-class InputError(ValueError):
-    """Something the user asked for cannot be done; the message says what was asked, found and what to do."""
-
-    __module__ = "neurosim.schema"  # where it is public
-    exit_code = 2
-
-
-class SchemaError(InputError):
-    """An array does not have the dims, labels or values that its place asks for."""
-
-    __module__ = "neurosim.schema"
 
 
 def plain(values: Any, who: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from neurosim.biophysics.perturbation import perturb_circuit
 from neurosim.biophysics.simulation import Engine, choose_category, simulate
 from neurosim.networks.perturbation import perturbed
 from neurosim.networks.recording import layer_names, predict, record_responses
+from neurosim.refusals import asked_by
 from neurosim.responses.averages import average_trials, over_time
 from neurosim.runtime import track
 from neurosim.schema import InputError, Perturbation, as_stimuli
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@asked_by("perturbation_effect", "record_responses", "predict", "perturbed")
 def perturbation_effect(
     subject: nn.Module | Circuit,
     perturbations: Mapping[str, Perturbation],

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import SchemaError
+from neurosim.refusals import SchemaError
 
 Layout = Literal["NCHW", "NHWC"]
 COLOURS = (1, 3, 4)

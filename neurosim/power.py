@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from neurosim.recordings.synthetic import synthetic_brain
 from neurosim.runtime import stream, track
-from neurosim.schema import InputError, same_stimuli
+from neurosim.schema import InputError, labelled, same_stimuli
 from neurosim.similarity.inference import infer
 from neurosim.similarity.rdms import compute_rdm
 
@@ -43,7 +43,8 @@ def power_analysis(
 
     Parameters
     ----------
-    model, rival : features (stimulus, unit) of the same stimuli; the brain is tuned to those of `model`.
+    model, rival : features (stimulus, unit) of the same stimuli, labelled or bare arrays in one order; the brain is
+        tuned to those of `model`.
     n_subjects, n_stimuli, n_units : the designs: all combinations. Stimuli are drawn from those given; all when absent.
     n_trials, trial_noise, noise_correlation, individuality : of the brain, see :func:`~neurosim.synthetic_brain`; take
         them from a pilot with :func:`~neurosim.signal_to_noise`.
@@ -73,6 +74,7 @@ def power_analysis(
     >>> float(found.power[0, 0, 0]) > 0.9
     True
     """
+    model, rival = (labelled(x, "power_analysis", "stimuli") for x in (model, rival))
     rival = same_stimuli(model, rival, "power_analysis")
     n_stimuli = (model.sizes["stimulus"],) if n_stimuli is None else tuple(n_stimuli)
     if max(n_stimuli) > model.sizes["stimulus"] or min(n_subjects) < 2 or not 0 <= mixture <= 1 or n_simulations < 1:
@@ -144,7 +146,9 @@ def _mixed(model: xr.DataArray, rival: xr.DataArray, mixture: float) -> xr.DataA
     """Features of both, each with the share of variance it is given."""
     parts = []
     for features, share in ((model, 1 - mixture), (rival, mixture)):
-        values = np.asarray(features.values, dtype=float).reshape(features.sizes["stimulus"], -1)
+        values = np.asarray(features.transpose("stimulus", ...).values, dtype=float).reshape(
+            features.sizes["stimulus"], -1
+        )
         values = values - values.mean(0)
         size = np.sqrt((values**2).sum(1).mean())
         if size > 0 and share > 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gzip
 import hashlib
 import json
 import math
@@ -269,9 +270,55 @@ def check_writable(folder: Path) -> None:
 def read_text(path: Path, encoding: str = "utf-8") -> str:
     """Read UTF-8 text."""
     try:
-        return _existing(path).read_text(encoding=encoding)
+        return existing(path).read_text(encoding=encoding)
     except UnicodeDecodeError as error:
         raise StorageError(f"{path}: not a text file ({error.reason} at byte {error.start}).") from error
+
+
+def as_path(path: Any, who: str) -> Path:
+    """Return a path that was given as text or as a path object.
+
+    Raises
+    ------
+    InputError : anything else, or a name that no file can have.
+
+    Examples
+    --------
+    >>> as_path("a/b.nc", "here").name
+    'b.nc'
+    """
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise InputError(f"{who}: the path of a file asked, as text or pathlib.Path, found {type(path).__name__}.")
+    if "\0" in os.fspath(path):
+        raise StorageError(f"{who}: {os.fspath(path)!r} is no path; it holds a null character.")
+    return Path(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder that can be reached."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def existing(path: Path, *, any_size: bool = False) -> Path:
+    """Return the path of a file that is there and small enough to be read at once, unless `any_size` is bearable.
+
+    Raises
+    ------
+    StorageError : no such file, it cannot be reached, or is too large.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size if path.is_file() else -1
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path}: cannot be reached ({getattr(error, 'strerror', error)}).") from error
+    if size < 0:
+        raise StorageError(f"{path}: no such file.")
+    if size > MAX_BYTES and not any_size:
+        raise StorageError(f"{path}: {size / 2**30:.0f} GiB is more than is read at once (16 GiB).")
+    return path
 
 
 def read_json(path: Path) -> Any:
@@ -280,11 +327,13 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise StorageError(f"{path}: not valid JSON ({error.msg} in line {error.lineno}).") from error
+    except RecursionError as error:
+        raise StorageError(f"{path}: not valid JSON (nested too deeply).") from error
 
 
 def read_dataset(path: Path) -> xr.Dataset:
     """Read a netCDF-4 file into memory, after its links and sizes were found harmless."""
-    _check_hdf5(_existing(path))
+    _check_hdf5(existing(path))
     with readable(path, "netCDF"), xr.open_dataset(path, engine="h5netcdf") as opened:
         return opened.load()
 
@@ -299,19 +348,15 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
     ------
     StorageError : no such file, not HDF5 or truncated, data outside the file, absurd sizes.
     """
-    if not any_size:
-        _existing(path)
-    elif not Path(path).is_file():
-        raise StorageError(f"{path}: no such file.")
-    _check_hdf5(path, soft_links, any_size)
+    _check_hdf5(existing(path, any_size=any_size), soft_links, any_size)
     return Path(path)
 
 
 def open_dataset(path: Path) -> xr.Dataset:
     """Open a netCDF-4 file (``.nc``) or a Zarr folder (``.zarr``) lazily: values are read when they are used."""
     path = Path(path)
-    if path.suffix == ".zarr":
-        if not path.is_dir():
+    if path.suffix.lower() == ".zarr":
+        if not is_folder(path):
             raise StorageError(f"{path}: no such folder.")
         with readable(path, "Zarr"):
             check_links(path)
@@ -335,14 +380,14 @@ def read_array(path: Path, name: str | None = None) -> xr.DataArray:
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Read a ``.npz`` file of plain arrays; pickled objects, and arrays larger than their file says, are refused."""
     with readable(path, "npz"):
-        _check_expansion(_existing(path))
+        _check_expansion(existing(path))
         with np.load(path, allow_pickle=False) as archive:
             return {k: archive[k] for k in archive.files}
 
 
 def read_npy(path: Path) -> np.ndarray:
     """Read a ``.npy`` file of a plain array; pickled objects are refused."""
-    with readable(path, "npy"), _existing(path).open("rb") as file:
+    with readable(path, "npy"), existing(path).open("rb") as file:
         _check_header(path, path.name, file, path.stat().st_size)
         return np.asarray(np.load(path, allow_pickle=False))
 
@@ -352,11 +397,12 @@ def read_table(path: Path) -> Any:
     import pandas as pd
 
     path = Path(path)
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         with readable(path, "Parquet"):
-            return pd.read_parquet(_existing(path))
+            _check_parquet(existing(path))
+            return pd.read_parquet(path, engine="pyarrow")
     with readable(path, "CSV"):
-        return pd.read_csv(_existing(path), sep="\t" if path.suffix == ".tsv" else ",", compression=None)
+        return pd.read_csv(existing(path), sep="\t" if path.suffix.lower() == ".tsv" else ",", compression=None)
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -364,8 +410,8 @@ def read_mat(path: Path) -> dict[str, Any]:
     import scipy.io
 
     with readable(path, "MATLAB"):
-        _check_inflation(_existing(path))
-        content = scipy.io.loadmat(_existing(path), squeeze_me=True)
+        check_inflation(existing(path))
+        content = scipy.io.loadmat(path, squeeze_me=True)
     return {k: v for k, v in content.items() if not k.startswith("__")}
 
 
@@ -373,13 +419,13 @@ def read_image(path: Path) -> np.ndarray:
     """Read a picture as an array (y, x, 3) of uint8."""
     from PIL import Image
 
-    with readable(path, "image"), Image.open(_existing(path)) as picture:
+    with readable(path, "image"), Image.open(existing(path)) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
 def read_tar_member(path: Path, name: str) -> bytes:
     """Return the content of one plain file inside a tar archive; nothing is extracted to disk."""
-    with readable(path, "tar"), tarfile.open(_existing(path)) as archive:
+    with readable(path, "tar"), tarfile.open(existing(path)) as archive:
         member = archive.getmember(name)
         content = archive.extractfile(member) if member.isfile() and member.size <= MAX_BYTES else None
         if content is None:
@@ -422,7 +468,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load
 
     with readable(path, "safetensors"):
-        return dict(load(_existing(path).read_bytes()))
+        return dict(load(existing(path).read_bytes()))
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -478,7 +524,7 @@ def sha256(path: Path) -> str:
 
 def check_sha256(path: Path, expected: str) -> None:
     """Raise :class:`StorageError` unless the file has the checksum it should have."""
-    found = sha256(_existing(path))
+    found = sha256(existing(path))
     if found != expected:
         raise StorageError(
             f"{path.name}: wrong checksum, expected {expected[:12]}…, found {found[:12]}…; "
@@ -507,20 +553,15 @@ def damaged_files(folder: Path, name: str = "MANIFEST.sha256") -> list[str]:
 # --- helpers -----------------------------------------------------------------------------------------------------
 
 
-def _existing(path: Path) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise StorageError(f"{path}: no such file.")
-    if path.stat().st_size > MAX_BYTES:
-        raise StorageError(f"{path}: {path.stat().st_size / 2**30:.0f} GiB is more than is read at once (16 GiB).")
-    return path
-
-
 def check_links(folder: Path) -> None:
     """Refuse a folder of which a part lies elsewhere."""
     root = folder.resolve()
     for path in folder.rglob("*"):
-        if not path.resolve().is_relative_to(root):
+        try:
+            inside_of_it = path.resolve().is_relative_to(root)
+        except (OSError, RuntimeError):
+            inside_of_it = False
+        if not inside_of_it:
             raise StorageError(f"{folder}: {path.name!r} links to another place; such folders are not opened.")
 
 
@@ -535,7 +576,7 @@ def _check_expansion(path: Path) -> None:
                 _check_header(path, member.filename, file, member.file_size)
 
 
-def _check_inflation(path: Path) -> None:
+def check_inflation(path: Path) -> None:
     """Refuse a MATLAB file whose compressed elements expand without bound; they are inflated piece by piece."""
     total = 0
     with path.open("rb") as file:
@@ -552,6 +593,35 @@ def _check_inflation(path: Path) -> None:
                     piece = inflate.unconsumed_tail
                     if total > MAX_BYTES:
                         raise StorageError(f"{path}: expands to more than is read at once ({MAX_BYTES} bytes).")
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Give the content of a file piece by piece, unpacked where it is packed by gzip.
+
+    Raises
+    ------
+    StorageError : it unpacks to more than is read at once.
+    """
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    total = 0
+    with gzip.open(path) if packed else path.open("rb") as file:
+        while piece := file.read(2**20):
+            total += len(piece)
+            if packed and total > MAX_BYTES:
+                raise StorageError(f"{path}: unpacks to more than is read at once ({MAX_BYTES} bytes); unpack it.")
+            yield piece
+
+
+def _check_parquet(path: Path) -> None:
+    """Refuse a table whose columns unpack without bound."""
+    import pyarrow.parquet  # type: ignore[import-untyped]
+
+    about = pyarrow.parquet.read_metadata(path)
+    packed = sum(about.row_group(g).total_byte_size for g in range(about.num_row_groups))
+    claimed = max(packed, 8 * about.num_rows * about.num_columns)
+    if claimed > MAX_BYTES:
+        raise StorageError(f"{path}: expands to {claimed} bytes, more than is read at once ({MAX_BYTES}).")
 
 
 def _check_header(path: Path, name: str, file: Any, held: int) -> None:
@@ -608,21 +678,32 @@ def _plain_attribute(value: Any) -> Any:
 def _check_hdf5(path: Path, soft_links: bool = False, any_size: bool = False) -> None:
     import h5py
 
-    def visit(group: h5py.Group, walk: Callable[..., None]) -> None:
-        for name in group:
-            link = group.get(name, getlink=True)
-            if soft_links and isinstance(link, h5py.SoftLink):
-                continue
-            if not isinstance(link, h5py.HardLink):
-                raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
-            item = group[name]
-            if isinstance(item, h5py.Dataset):
+    def visit(file: h5py.File) -> None:
+        waiting, seen, total = [file], set(), 0
+        while waiting:
+            group = waiting.pop()
+            for name in group:
+                link = group.get(name, getlink=True)
+                if soft_links and isinstance(link, h5py.SoftLink):
+                    continue
+                if not isinstance(link, h5py.HardLink):
+                    raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
+                item = group[name]
+                place = h5py.h5o.get_info(item.id).addr
+                if place in seen:
+                    continue
+                seen.add(place)
+                if isinstance(item, h5py.Group):
+                    waiting.append(item)
+                if not isinstance(item, h5py.Dataset):
+                    continue
                 if item.external or item.is_virtual:
                     raise StorageError(f"{path}: {name!r} keeps its data outside the file; such files are not opened.")
-                if item.nbytes > MAX_BYTES and not any_size:
-                    raise StorageError(f"{path}: {name!r} claims {item.nbytes / 2**30:.0f} GiB.")
-            else:
-                walk(item, walk)
+                total += item.nbytes
+                if total > MAX_BYTES and not any_size:
+                    raise StorageError(
+                        f"{path}: claims {total / 2**30:.0f} GiB, {item.nbytes / 2**30:.0f} of them in {name!r}."
+                    )
 
     with readable(path, "HDF5"), h5py.File(path, "r") as file:
-        visit(file, visit)
+        visit(file)

@@ -16,8 +16,9 @@ from subjects import SUBJECTS, Subject, as_recorded, task_of
 
 from neurosim import runtime, storage
 from neurosim.networks.architectures import build_network, n_parameters
+from neurosim.networks.naming import layer_labels
 from neurosim.networks.objectives import Reconstruction
-from neurosim.networks.recording import iterate_layers, layer_label, predict
+from neurosim.networks.recording import iterate_layers, predict
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 from neurosim.similarity.comparison import compare_cka, compare_rdms
@@ -76,7 +77,7 @@ def representations(network: torch.nn.Module, subject: Subject, images: xr.DataA
     for name, values in iterate_layers(network, shown, progress=False):
         flat = values.mean(1) if values.ndim == 3 else values
         if (flat.std(0) > 0).sum() > 1:
-            layers[layer_label(name)] = flat
+            layers[layer_labels(network, [name])[0]] = flat
     return layers
 
 

@@ -17,7 +17,8 @@ from scipy.stats import spearmanr
 
 from neurosim import storage
 from neurosim.networks.architectures import build_network
-from neurosim.networks.recording import iterate_layers, layer_label
+from neurosim.networks.naming import layer_labels
+from neurosim.networks.recording import iterate_layers
 from neurosim.networks.specifications import EfficientNetLite0Specification
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.recordings.datasets import load_dataset
@@ -101,7 +102,7 @@ def layer_rdms(stimuli: xr.DataArray) -> dict[str, xr.DataArray]:
     found = {}
     for name, activity in iterate_layers(network, shown, None, progress=True):
         rdm = compute_rdm(np.asarray(activity, dtype=float).reshape(len(activity), -1)).values
-        found[layer_label(name)] = as_rdm(rdm, stimuli=stimuli)
+        found[layer_labels(network, [name])[0]] = as_rdm(rdm, stimuli=stimuli)
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
-from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.custom import CustomNeuron, in_brian2, name_in_brian2
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
@@ -28,6 +28,7 @@ from neurosim.biophysics.formulas import Text, as_code, as_expression
 from neurosim.biophysics.neurons import MODELS
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.runtime import private_folder
+from neurosim.schema import InputError
 from neurosim.storage import cache_folder
 
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
@@ -39,7 +40,7 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
     b2 = import_brian2()
-    with preferences(b2, target):
+    with preferences(b2, target), _refusing(b2, circuit):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
         events = {
@@ -111,10 +112,11 @@ def _input_group(b2: Any, circuit: Circuit, chunk: Chunk, parts: Parts, as_array
         flat = chunk.spikes.transpose(1, 0, 2).reshape(chunk.spikes.shape[1], n_units).astype(float)
         parts.arrays["spikes"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name="input_array")
         first = "" if circuit.substeps == 1 else f" and (t_in_timesteps % {circuit.substeps} == 0)"
+        lasting = f" and (t_in_timesteps < {len(flat) * circuit.substeps})"
         group = b2.NeuronGroup(
             n_units,
             "unused : 1",
-            threshold=f"(input_array(t, i) > 0.5){first}",
+            threshold=f"(input_array(t, i) > 0.5){first}{lasting}",
             clock=parts.clock,
             name="input_spikes",
             namespace={"input_array": parts.arrays["spikes"]},
@@ -195,25 +197,28 @@ def _custom_group(b2: Any, circuit: Circuit, population: Population, index: int,
     numbers = synapse.constants(population.synapses.__dict__, circuit.dt)
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     lines = [
-        f"d{name}/dt = ({formula})/second : 1" if is_state else f"{name} = {formula} : 1"
+        f"d{name_in_brian2(name)}/dt = ({in_brian2(formula)})/second : 1"
+        if is_state
+        else f"{name_in_brian2(name)} = {in_brian2(formula)} : 1"
         for name, is_state, formula in neuron.lines()
     ]
+    reset = "\n".join(f"{name_in_brian2(n)} {sign} {in_brian2(formula)}" for n, sign, formula in neuron.assignments())
     own = (*synapse.state, *synapse.arrivals, "i_syn", "g_syn", "kick")
-    given = "drive : 1 (constant)" if drive == "drive" else f"own_drive : 1 (constant)\ndrive = {drive} : 1"
+    given = "drive : 1 (constant)" if drive == "drive" else f"given_drive : 1 (constant)\ndrive = {drive} : 1"
     group = b2.NeuronGroup(
         chunk.n_copies * population.size,
-        "\n".join([*lines, *(f"{name} : 1" for name in own), given.replace("(drive +", "(own_drive +")]),
-        threshold=neuron.threshold,
-        reset=neuron.reset.replace(";", "\n"),
+        "\n".join([*lines, *(f"{name} : 1" for name in own), given.replace("(drive +", "(given_drive +")]),
+        threshold=in_brian2(neuron.threshold),
+        reset=reset,
         refractory=neuron.refractory * b2.second if neuron.refractory else False,
         method="exponential_euler" if neuron.is_linear else "rk2",
         clock=parts.clock,
-        namespace=dict(neuron.numbers) | numbers | arrays,
+        namespace={name_in_brian2(k): v for k, v in neuron.numbers.items()} | numbers | arrays,
         name=f"L{index}",
     )
     for name, value in neuron.initial.items():
-        setattr(group, name, value)
-    setattr(group, "drive" if drive == "drive" else "own_drive", np.tile(population.drive, chunk.n_copies))
+        setattr(group, name_in_brian2(name), value)
+    setattr(group, "drive" if drive == "drive" else "given_drive", np.tile(population.drive, chunk.n_copies))
 
     def arrive(x: Any, m: Any) -> dict[str, Any]:
         state, brought = synapse.step(x, m)
@@ -261,6 +266,20 @@ def _synapses(
         synapses.pre.when = f"syn_{place}"
         made.append(synapses)
     return made
+
+
+@contextlib.contextmanager
+def _refusing(b2: Any, circuit: Circuit) -> Iterator[None]:
+    """Say in one line which free equations Brian2 refuses, such as poles that it finds when it simplifies them."""
+    free = [p.name for p in circuit.populations if isinstance(p.parameters, CustomNeuron)]
+    kinds = (b2.core.base.BrianObjectException, ValueError, TypeError, KeyError, SyntaxError, NotImplementedError)
+    try:
+        yield
+    except (*kinds, ArithmeticError, RecursionError) as error:
+        if not free or isinstance(error, InputError):
+            raise
+        cause = " ".join(str(error.__cause__ or error).split())[:200]
+        raise InputError(f"simulate: Brian2 cannot run the equations of {', '.join(free)}: {cause}") from error
 
 
 @contextlib.contextmanager

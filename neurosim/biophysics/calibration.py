@@ -18,7 +18,7 @@ from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.simulation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
-from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
+from neurosim.parameters import HodgkinHuxleyParameters
 from neurosim.runtime import pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli
 
@@ -70,14 +70,18 @@ def calibrate(
     """
     if circuit.is_discrete:
         raise InputError(f"calibrate: {circuit.name!r} stands on rung 'exact': nothing is to be calibrated; climb.")
-    expected = same_stimuli(stimuli, expected, "calibrate")
+    expected_counts = layer_counts(circuit, stimuli, expected, "calibrate")
     shown = check_stimuli(circuit, stimuli)
     n_steps = shown.n_time * circuit.substeps
     chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, rng)
     replayed: dict[str, Any] = {}
     rows = []
     for population in track(circuit.populations, f"calibrating {circuit.name}", progress=progress):
-        wanted = _wanted(expected, population)
+        wanted = expected_counts[population.name]
+        if not wanted.any():
+            raise InputError(
+                f"calibrate: layer {population.name!r} of the trained network is silent; nothing to match."
+            )
         part, shorter, chosen = _sample(up_to(circuit, population.name), population.name, chunk)
         search = _LayerSearch(part, population.name, shorter, replayed, wanted[:, chosen], device)
         gain, bias, before = search.search()
@@ -105,15 +109,15 @@ def calibrate(
     return circuit, report
 
 
-def rheobase(population: Population) -> float:
-    """Return the constant current that brings the membrane of a leaky neuron to threshold, A: the unit of biases."""
+def rheobase(population: Population) -> np.ndarray:
+    """Return the constant current that brings each neuron to threshold, (neuron,) in A: the unit of biases."""
     p = population.parameters
     if population.is_discrete or isinstance(p, CustomNeuron):
         raise InputError(f"rheobase: {population.name!r} has no neurons in volts of a known model; climb first.")
+    g_leak, e_leak = (population.number(name) for name in ("g_leak", "e_leak"))
     if isinstance(p, HodgkinHuxleyParameters):
-        return p.g_leak * 20e-3
-    threshold = p.v_t if isinstance(p, AdExParameters) else p.v_threshold  # type: ignore[union-attr]
-    return float(p.g_leak * (threshold - p.e_leak))  # type: ignore[union-attr]
+        return g_leak * 20e-3
+    return g_leak * (population.number("v_threshold" if hasattr(p, "v_threshold") else "v_t") - e_leak)
 
 
 def spikes_of(circuit: Circuit, name: str, chunk: Chunk, replayed: dict[str, Any], device: str) -> Any:
@@ -134,17 +138,24 @@ def up_to(circuit: Circuit, name: str) -> Circuit:
     return replace(circuit, populations=kept, projections=inner, readout=None)
 
 
-def _wanted(expected: xr.DataArray, population: Population) -> np.ndarray:
-    own = expected["layer"].values == population.name
-    if own.sum() != population.size:
+def layer_counts(circuit: Circuit, stimuli: xr.DataArray, spikes: xr.DataArray, who: str) -> dict[str, np.ndarray]:
+    """Return the spike counts (stimulus, neuron) of a trained network, by the population of its name."""
+    spikes = same_stimuli(stimuli, spikes, who)
+    if set(spikes.dims) != {"stimulus", "time", "unit"} or "layer" not in spikes.coords:
         raise InputError(
-            f"calibrate: the expected spikes have {int(own.sum())} units of layer {population.name!r}, "
-            f"the circuit {population.size}."
+            f"{who}: spikes (stimulus, time, unit) of the trained network with 'layer' along unit asked, found "
+            f"{tuple(spikes.dims)} with {', '.join(map(str, spikes.coords))}; see record_responses."
         )
-    counts = expected.transpose("stimulus", "time", "unit").values[:, :, own].sum(1)
-    if not counts.any():
-        raise InputError(f"calibrate: layer {population.name!r} of the trained network is silent; nothing to match.")
-    return counts
+    counts = spikes.transpose("stimulus", "time", "unit").values.sum(1)
+    found = {p.name: counts[:, spikes["layer"].values == p.name] for p in circuit.populations}
+    short = [name for name, values in found.items() if values.shape[1] != circuit.sizes[name]]
+    if short:
+        name, total = short[0], sum(p.size for p in circuit.populations)
+        raise InputError(
+            f"{who}: {found[name].shape[1]} of {circuit.sizes[name]} units of layer {name!r} found; the spikes of the "
+            f"trained network have {counts.shape[1]} units, the circuit {total}."
+        )
+    return found
 
 
 def _sample(circuit: Circuit, name: str, chunk: Chunk) -> tuple[Circuit, Chunk, np.ndarray]:
@@ -178,7 +189,7 @@ class _LayerSearch:
         self.brought = torch_engine.arrivals(circuit, name, chunk, replayed, device=device)
         alone = tuple(q for q in circuit.projections if q.source == q.target == name)
         self.circuit = replace(circuit, populations=(circuit.population(name),), projections=alone)
-        self.unit = rheobase(circuit.population(name))
+        self.unit = float(rheobase(circuit.population(name)).mean())
 
     def search(self) -> tuple[float, float, float]:
         """Return gain, bias (A), and the rate ratio without them."""

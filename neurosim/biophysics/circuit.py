@@ -12,8 +12,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import scipy.sparse
 
+from neurosim.biophysics.conversion import convert, matrix, number, real, scaled, whole
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.neurons import MODELS
+from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.parameters import (
     DeltaParameters,
     DiscreteLIFParameters,
@@ -25,6 +27,7 @@ from neurosim.parameters import (
 from neurosim.schema import InputError, suggest
 
 INPUT = "input"
+OWN_WORDS = ("dt", "reset")
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 InputKind = Literal["spikes", "poisson", "current"]
 
@@ -50,9 +53,7 @@ class Input:
     def __post_init__(self) -> None:
         if self.kind not in get_args(InputKind):
             raise InputError(f"Input: kind = {self.kind!r}; known: {', '.join(get_args(InputKind))}.")
-        numbers = (self.size, self.duration, self.max_rate)
-        if not all(isinstance(n, int | float) for n in numbers):
-            raise InputError(f"Input: size, duration and max_rate are numbers, found {numbers}.")
+        convert(self, "Input", size=whole, duration=number, max_rate=number)
         if self.size < 1 or not 0 < self.duration <= 1e4 or not 0 <= self.max_rate <= 1e6:
             raise InputError(
                 f"Input: size >= 1, duration in 0..1e4 s and max_rate in 0..1e6 spikes/s asked, found {self}."
@@ -84,7 +85,15 @@ class Population:
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        drive = np.asarray(self.drive, dtype=float)
+        who = f"Population {self.name!r}"
+        kinds = (type(self.parameters), type(self.synapses))
+        if kinds[0] not in (*MODELS, CustomNeuron) or kinds[1] not in SYNAPSE_MODELS or not isinstance(self.name, str):
+            raise InputError(
+                f"{who}: a name and records of neuron and synapse parameters asked, found "
+                f"{', '.join(kind.__name__ for kind in (type(self.name), *kinds))}."
+            )
+        convert(self, who, size=whole, noise=number)
+        drive = real(self.drive, f"{who}: drive")
         drive = np.full(max(self.size, 0), float(drive)) if drive.ndim == 0 else drive
         if self.size < 1 or drive.shape != (self.size,) or not np.isfinite(drive).all():
             raise InputError(
@@ -92,7 +101,7 @@ class Population:
                 f"found {drive.shape}."
             )
         object.__setattr__(self, "drive", drive)
-        varying = {k: np.asarray(v, dtype=float) for k, v in self.varying.items()}
+        varying = {k: real(v, f"{who}: varying {k!r}") for k, v in self.varying.items()}
         for key, values in varying.items():
             if values.shape != (self.size,) or not np.isfinite(values).all():
                 raise InputError(
@@ -112,6 +121,20 @@ class Population:
             )
         if self.noise and self.escapes:
             raise InputError(f"Population {self.name!r}: its spikes are random already; noise = 0.")
+        self._check_varying()
+
+    def number(self, name: str) -> np.ndarray:
+        """Return a parameter of every neuron, (neuron,)."""
+        return np.broadcast_to(self.varying.get(name, getattr(self.parameters, name)), (self.size,))
+
+    def _check_varying(self) -> None:
+        """Raise where a parameter of a neuron is outside the range that its record knows, or cannot vary."""
+        own = {k: v for k, v in self.varying.items() if k in self.parameters.__dataclass_fields__}
+        fixed = [k for k in own if k in OWN_WORDS]
+        if fixed:
+            raise InputError(f"Population {self.name!r}: {fixed[0]!r} cannot vary; make a population for each.")
+        for i in {int(place) for values in own.values() for place in (values.argmin(), values.argmax())}:
+            replace(self.parameters, **{k: float(v[i]) for k, v in own.items()})  # type: ignore[arg-type, type-var]
 
     @property
     def is_discrete(self) -> bool:
@@ -147,18 +170,15 @@ class Projection:
     delay: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.delay, bool) or not isinstance(self.delay, int | float):
+        who = f"Projection {self.source}->{self.target}"
+        try:
+            convert(self, who, delay=number)
+        except InputError as error:
+            found = type(self.delay).__name__
             raise InputError(
-                f"Projection {self.source}->{self.target}: one number of seconds asked as delay, found "
-                f"{type(self.delay).__name__}; make a projection for each delay."
-            )
-        weights = self.weights
-        if scipy.sparse.issparse(weights):
-            weights = scipy.sparse.csr_array(weights, dtype=float)
-            weights.sum_duplicates()
-        else:
-            weights = np.asarray(weights, dtype=float)
-        object.__setattr__(self, "weights", weights)
+                f"{who}: one number of seconds asked as delay, found {found}; make a projection for each delay."
+            ) from error
+        object.__setattr__(self, "weights", matrix(self.weights, f"{who}: weights"))
 
     @property
     def values(self) -> np.ndarray:
@@ -184,11 +204,6 @@ class Projection:
         return replace(self, weights=function(self.weights))
 
 
-def scaled(weights: Weights, factor: np.ndarray) -> Weights:
-    """Return weights (source, target), dense or sparse, with each column multiplied by its `factor`."""
-    return weights * factor if isinstance(weights, np.ndarray) else weights.multiply(factor[None]).tocsr()
-
-
 @dataclass(frozen=True)
 class Readout:
     """How spikes name a category: mean spikes a step of `source`, times `weights` (source, category), plus `bias`."""
@@ -196,6 +211,15 @@ class Readout:
     source: str
     weights: Weights
     bias: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", matrix(self.weights, "Readout: weights"))
+        object.__setattr__(self, "bias", real(self.bias, "Readout: bias"))
+        if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[1:] or not np.isfinite(self.bias).all():
+            raise InputError(
+                f"Readout: weights (source, category) and a finite bias a category asked, found "
+                f"{self.weights.shape} and {self.bias.shape}."
+            )
 
 
 @dataclass(frozen=True)
@@ -228,6 +252,9 @@ class Circuit:
     rung: str = "exact"
 
     def __post_init__(self) -> None:
+        convert(self, f"Circuit {self.name!r}", dt=number, step=number)
+        object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "projections", tuple(self.projections))
         sizes = self.sizes
         if len(sizes) != len(self.populations) + 1:
             raise InputError(f"Circuit {self.name!r}: population names repeat or one is called {INPUT!r}.")
@@ -241,8 +268,13 @@ class Circuit:
             self._check_projection(p, sizes)
         for population in self.populations:
             self._check_step(population)
-        if self.readout is not None and self.readout.source not in sizes:
-            raise InputError(f"Circuit {self.name!r}: the readout names no population: {self.readout.source!r}.")
+        if self.readout is not None:
+            n = self.population(self.readout.source).size
+            if self.readout.weights.shape[0] != n:
+                raise InputError(
+                    f"Circuit {self.name!r}: the readout has weights of {self.readout.weights.shape[0]} neurons, "
+                    f"{self.readout.source!r} has {n}."
+                )
 
     def __str__(self) -> str:
         """Return the circuit as a few readable lines."""
@@ -338,10 +370,11 @@ class Circuit:
                     f"the circuit in {self.dt} s and {self.step} s; they must agree."
                 )
             return
-        times = {k: v for k, v in {**as_dict(record), **as_dict(population.synapses)}.items() if k.startswith("tau_")}
-        times["capacitance / g_leak"] = record.capacitance / record.g_leak  # type: ignore[union-attr]
+        numbers = {**as_dict(record), **as_dict(population.synapses), **population.varying}
+        numbers["capacitance / g_leak"] = np.asarray(numbers["capacitance"]) / numbers["g_leak"]
+        times = {k: float(np.min(v)) for k, v in numbers.items() if k.startswith(("tau_", "capacitance /"))}
         name, shortest = min(times.items(), key=lambda item: item[1])
-        if self.dt > shortest:  # type: ignore[operator]
+        if self.dt > shortest:
             raise InputError(
                 f"Circuit {self.name!r}: dt = {self.dt} s is above the shortest time constant of {population.name!r}, "
                 f"{name} = {shortest:g} s; take a shorter step."

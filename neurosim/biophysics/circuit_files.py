@@ -19,6 +19,8 @@ from neurosim.biophysics.custom import CustomNeuron
 from neurosim.parameters import as_dict, model_name, parameters_of
 from neurosim.schema import InputError
 
+SCHEMA_VERSION = 1
+
 
 def save_circuit(path: str | Path, circuit: Circuit) -> Path:
     """Write a circuit to one netCDF file: numbers as arrays, everything else as readable JSON in its attributes.
@@ -39,7 +41,7 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
         return name
 
     about = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "name": circuit.name,
         "rung": circuit.rung,
         "dt": circuit.dt,
@@ -78,6 +80,8 @@ def load_circuit(path: str | Path) -> Circuit:
     data = storage.read_dataset(Path(path))
     try:
         about = json.loads(data.attrs["circuit"])
+        if about["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version {about['schema_version']!r}, known: {SCHEMA_VERSION}")
         populations = tuple(_population_of(p, data) for p in about["populations"])
         projections = tuple(
             Projection(p["source"], p["target"], _weights_of(p["weights"], data), float(p["delay"]))
@@ -90,7 +94,7 @@ def load_circuit(path: str | Path) -> Circuit:
         )
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(f"load_circuit: {path} is not a circuit file ({type(error).__name__}: {error}).") from error
 
 

@@ -13,12 +13,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from neurosim.schema import InputError, suggest
 
 FUNCTIONS = ("exp", "log", "sqrt", "abs", "clip", "exprel", "expm1", "sin", "cos", "tan", "tanh", "int", "sign")
+N_ARGUMENTS = {"clip": 3}
 RESERVED = ("e", "pi", "inf", "t", "dt", "i", "j", "N", "xi", "lastspike", "not_refractory", "second", "kick")
 PROVIDED = ("drive", "i_syn", "g_syn", "v")
 LONGEST = 2000
+DEEPEST = 50
+LARGEST = 1e100
+OWN = "own_"
 _LINE = re.compile(r"^\s*(?:d(?P<state>[A-Za-z]\w*)/dt|(?P<name>[A-Za-z]\w*))\s*=(?P<formula>[^=].*)$")
 _ALLOWED = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant,
@@ -59,24 +65,29 @@ class CustomNeuron:
     refractory: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("equations", "threshold", "reset"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"CustomNeuron: {name} is a text, found {type(getattr(self, name)).__name__}.")
+        for name in ("numbers", "initial"):
+            object.__setattr__(self, name, {k: _number(k, v) for k, v in getattr(self, name).items()})
         lines = self.lines()
-        known = {*(name for name, _, _ in lines), *self.numbers, *PROVIDED}
+        names = [*(name for name, _, _ in lines), *self.numbers]
+        known = {*names, *PROVIDED}
         if "v" not in self.states:
             raise InputError("CustomNeuron: the equations need a line 'dv/dt = ...' for the membrane.")
-        for key, value in {**self.numbers, **self.initial}.items():
-            if not key.isidentifier() or key.startswith("_") or not isinstance(value, int | float) or math.isnan(value):
-                raise InputError(f"CustomNeuron: {key!r} = {value!r} is not a name and a number.")
-            if key in (*FUNCTIONS, *RESERVED, *PROVIDED[:3]) or keyword.iskeyword(key):
-                raise InputError(f"CustomNeuron: {key!r} has a meaning of its own; choose another name.")
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise InputError(f"CustomNeuron: {twice[0]!r} is given twice; one line or one number for each name.")
         for _, _, formula in lines:
             check_formula(formula, known)
-        check_formula(self.threshold, known)
-        for assignment in filter(None, (a.strip() for a in self.reset.split(";"))):
-            name, formula = _split_assignment(assignment)
+        check_formula(self.threshold, known, is_condition=True)
+        for name, _, formula in self.assignments():
             if name not in self.states:
                 raise InputError(f"CustomNeuron: the reset assigns {name!r}, which is no state of the neuron.")
             check_formula(formula, known)
+        _check_order([(name, formula) for name, is_state, formula in lines if not is_state])
         self._check_used(lines)
+        object.__setattr__(self, "refractory", _number("refractory", self.refractory))
         if not 0 <= self.refractory <= 1:
             raise InputError(f"CustomNeuron: refractory = {self.refractory!r} is outside 0..1 s.")
 
@@ -118,14 +129,17 @@ class CustomNeuron:
             if match is None or len(line) > LONGEST:
                 raise InputError(f"CustomNeuron: cannot read the line {line[:80]!r}; write 'dx/dt = ...' or 'x = ...'.")
             name = match["state"] or match["name"]
-            if name in FUNCTIONS or name in RESERVED or keyword.iskeyword(name):
-                raise InputError(f"CustomNeuron: {name!r} has a meaning of its own; choose another name.")
+            _check_name(name)
             found.append((name, match["state"] is not None, match["formula"].strip()))
         return found
 
+    def assignments(self) -> list[tuple[str, str, str]]:
+        """Return (name, operator, formula) of every assignment of the reset."""
+        return [_split_assignment(part) for part in (a.strip() for a in self.reset.split(";")) if part]
 
-def check_formula(formula: str, known: set[str]) -> None:
-    """Raise unless `formula` is arithmetic on numbers and `known` names.
+
+def check_formula(formula: str, known: set[str], *, is_condition: bool = False) -> None:
+    """Raise unless `formula` is arithmetic on numbers and `known` names, or with `is_condition` a comparison of such.
 
     >>> check_formula("exp(v/2) + 1", {"v"})
     >>> check_formula("v.__class__", {"v"})
@@ -138,27 +152,118 @@ def check_formula(formula: str, known: set[str]) -> None:
         tree = ast.parse(formula.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"the formula {formula[:80]!r} cannot be read.") from error
+    if _depth(tree) > DEEPEST:
+        raise InputError(f"the formula {formula[:80]!r} is nested more than {DEEPEST} deep; name parts of it.")
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED):
             raise InputError(f"the formula {formula[:80]!r} holds {type(node).__name__}, which is not arithmetic.")
         if isinstance(node, ast.Call):
-            name = node.func.id if isinstance(node.func, ast.Name) else "?"
-            if name not in FUNCTIONS or node.keywords:
-                raise InputError(
-                    f"the formula calls {name!r}; known: {', '.join(FUNCTIONS)}.{suggest(name, FUNCTIONS)}"
-                )
-        elif isinstance(node, ast.Name) and node.id not in known and node.id not in FUNCTIONS:
+            _check_call(node)
+        elif isinstance(node, ast.Name) and node not in called and node.id not in known:
             raise InputError(
                 f"the formula names {node.id!r}; known: {', '.join(sorted(known))}.{suggest(node.id, known)}"
             )
         elif isinstance(node, ast.Constant) and (
-            isinstance(node.value, bool) or not isinstance(node.value, int | float)
+            isinstance(node.value, bool) or not isinstance(node.value, int | float) or not abs(node.value) <= LARGEST
         ):
-            raise InputError(f"the formula holds {node.value!r}, which is not a number.")
+            raise InputError(f"the formula holds {_short(node.value)}, which is not a number up to {LARGEST:g}.")
+        elif isinstance(node, ast.Compare) and len(node.ops) > 1:
+            raise InputError(f"the formula {formula[:80]!r} compares more than two; join comparisons with 'and'.")
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
             if not isinstance(power, ast.Constant) or _power(node) > 16:
                 raise InputError(f"the formula {formula[:80]!r} has a power that is not a number up to 16.")
+    _check_kind(tree.body, is_condition, formula)
+
+
+def in_brian2(formula: str) -> str:
+    """Return `formula` with every name of its author marked, so that it is no name of Brian2, C++ or an engine.
+
+    >>> in_brian2("exp(-v/ms) + drive/double")
+    'exp(-v / own_ms) + drive / own_double'
+    """
+    tree = ast.parse(formula.strip(), mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id not in FUNCTIONS:
+            node.id = name_in_brian2(node.id)
+    return ast.unparse(tree)
+
+
+def name_in_brian2(name: str) -> str:
+    """Return the name that a variable or number of a free equation has in Brian2."""
+    return name if name in PROVIDED else OWN + name
+
+
+def _number(name: str, value: object) -> float:
+    """Return a number as a float, whatever numeric type it has; its name is checked too."""
+    if name != "refractory":
+        _check_name(name)
+    try:
+        number = float(value) if np.ndim(value) == 0 and not isinstance(value, str | bool) else math.nan  # type: ignore[arg-type, call-overload]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not abs(number) <= LARGEST:
+        raise InputError(f"CustomNeuron: {name} = {_short(value)} is not a number up to {LARGEST:g}.")
+    return number
+
+
+def _short(value: object) -> str:
+    """Return a value as a short text; whole numbers of thousands of digits have none."""
+    return "a huge number" if isinstance(value, int) and abs(value) > LARGEST else repr(value)[:40]
+
+
+def _check_name(name: str) -> None:
+    if not (isinstance(name, str) and name.isascii() and name.isidentifier() and not name.startswith("_")):
+        raise InputError(f"CustomNeuron: {name!r} is not a name of plain letters, digits and '_'.")
+    if name in (*FUNCTIONS, *RESERVED, *PROVIDED[:3]) or keyword.iskeyword(name):
+        raise InputError(f"CustomNeuron: {name!r} has a meaning of its own; choose another name.")
+
+
+def _check_call(node: ast.Call) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else "?"
+    if name not in FUNCTIONS or node.keywords:
+        raise InputError(f"the formula calls {name!r}; known: {', '.join(FUNCTIONS)}.{suggest(name, FUNCTIONS)}")
+    if len(node.args) != N_ARGUMENTS.get(name, 1):
+        raise InputError(
+            f"the formula calls {name!r} with {len(node.args)} values, it takes {N_ARGUMENTS.get(name, 1)}."
+        )
+
+
+def _check_kind(node: ast.AST, is_condition: bool, formula: str) -> None:
+    """Raise where a comparison stands for a number or a number for a condition; ``int`` turns one into the other."""
+    found = isinstance(node, ast.Compare | ast.BoolOp) or (
+        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    )
+    if found != is_condition:
+        asked = "a condition such as v > 1" if is_condition else "a number; int(condition) is 1 or 0"
+        raise InputError(f"the formula {formula[:80]!r} has {ast.unparse(node)[:40]!r} where it needs {asked}.")
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr) and not (isinstance(node, ast.Call) and child is node.func):
+            turned = isinstance(node, ast.Call) and node.func.id == "int"  # type: ignore[attr-defined]
+            inner = isinstance(child, ast.Compare | ast.BoolOp) or (
+                isinstance(child, ast.UnaryOp) and isinstance(child.op, ast.Not)
+            )
+            _check_kind(child, inner if turned else found and not isinstance(node, ast.Compare), formula)
+
+
+def _check_order(lines: list[tuple[str, str]]) -> None:
+    """Raise where lines ``x = formula`` need each other in a circle."""
+    needs = {name: set(re.findall(r"[A-Za-z]\w*", formula)) for name, formula in lines}
+    while needs:
+        ready = [name for name, found in needs.items() if not found & needs.keys()]
+        if not ready:
+            raise InputError(f"CustomNeuron: {', '.join(sorted(needs))} need each other in a circle.")
+        for name in ready:
+            del needs[name]
+
+
+def _depth(tree: ast.AST) -> int:
+    """Return how deep a formula is nested, without recursion."""
+    depth, level = 0, [tree]
+    while level:
+        depth, level = depth + 1, [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
 
 
 def _power(node: ast.AST) -> float:
@@ -188,8 +293,8 @@ def _degree(node: ast.AST, degrees: Mapping[str, float]) -> float:
     return math.inf if any(parts) else 0
 
 
-def _split_assignment(assignment: str) -> tuple[str, str]:
+def _split_assignment(assignment: str) -> tuple[str, str, str]:
     match = re.match(r"^([A-Za-z]\w*)\s*(\+=|-=|\*=|=)(?!=)(.*)$", assignment)
     if match is None:
         raise InputError(f"CustomNeuron: cannot read the reset {assignment[:80]!r}; write 'v = ...' or 'w += ...'.")
-    return match[1], match[3]
+    return match[1], match[2], match[3]

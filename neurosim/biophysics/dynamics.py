@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.biophysics.circuit import Circuit, Population
-from neurosim.biophysics.formulas import Step
+from neurosim.biophysics.formulas import Step, Text, as_code, as_expression
 from neurosim.biophysics.neurons import MODELS
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.parameters import as_dict
@@ -70,17 +71,37 @@ def constants_of(population: Population, dt: float) -> dict[str, Any]:
         k: v for k, v in population.varying.items() if k in as_dict(population.parameters)
     }
     constants = neuron.constants(numbers, dt) | synapse.constants(as_dict(population.synapses), dt)
-    unknown = [k for k in population.varying if k not in constants and k not in numbers and k != "noise_scale"]
+    known = {*constants, *numbers, *(("noise_scale",) if population.noise else ())}
+    unknown = [k for k in population.varying if k not in known]
     if unknown:
         raise InputError(
             f"Population {population.name!r}: varying {unknown[0]!r} is no number of its model. "
             f"Known: {', '.join(dict.fromkeys([*numbers, *constants]))}.{suggest(unknown[0], constants)}"
         )
-    constants |= {k: v for k, v in population.varying.items() if k in constants}
+    given = {k: v for k, v in population.varying.items() if k in constants}
+    unread = (
+        {k for k in given if k not in numbers} - _read(population, constants) if given.keys() - numbers.keys() else ()
+    )
+    if unread:
+        raise InputError(
+            f"Population {population.name!r}: varying {min(unread)!r} is read by no formula of its neuron and synapses."
+        )
+    constants |= given
     if population.noise:
         a_step = 1.0 if neuron.is_discrete else np.sqrt(1 - constants["leak_decay"] ** 2)
         constants["noise_scale"] = population.varying.get("noise_scale", population.noise * a_step)
     return constants
+
+
+def _read(population: Population, constants: Mapping[str, Any]) -> set[str]:
+    """Return the names that the formulas of a population, or the values from which it starts, name."""
+    model = MODELS[type(population.parameters)]
+    state = initial_state(population, constants)
+    names: dict[str, Any] = {k: Text(k) for k in (*state, *constants, "drive", "xi", "noise_scale")}
+    names |= {k: v for k, v in constants.items() if isinstance(v, str | bool)}
+    code = [as_code(population_step(population), names), as_expression(model.distance, names)]
+    code += [as_code(model.reset, names), *(v for v in model.state.values() if isinstance(v, str))]
+    return {*re.findall(r"[A-Za-z_]\w*", " ".join(code)), *(("leak_decay",) if population.noise else ())}
 
 
 def initial_state(population: Population, constants: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.conversion import convert, number
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.parameters import (
     AdExParameters,
@@ -36,7 +37,7 @@ class Ladder:
 
     Parameters
     ----------
-    membrane : leak, rest, threshold and reset of neurons in volts; capacitances follow the trained time constants.
+    membrane : leak, rest and threshold of neurons in volts; capacitance and reset are those of the trained network.
     dt : step from rung "fine" on, s; at 0.1 ms the f-I curve of Hodgkin-Huxley neurons is within 3 % of its limit.
     tau_syn : time constant of synaptic currents, s (rung "currents").
     conductance : time constants and reversal potentials (rung "conductance").
@@ -60,6 +61,11 @@ class Ladder:
     b: float = 20e-12
     tau_w: float = 100e-3
     hodgkin_huxley: HodgkinHuxleyParameters = field(default_factory=HodgkinHuxleyParameters)
+
+    def __post_init__(self) -> None:
+        convert(self, "Ladder", **dict.fromkeys(("dt", "tau_syn", "refractory", "delay", "noise"), number))
+        if self.reset not in ("value", "keep"):
+            raise InputError(f"Ladder: reset = {self.reset!r}; known: value, keep.")
 
 
 def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circuit:
@@ -174,7 +180,7 @@ def _currents(circuit: Circuit, ladder: Ladder) -> Circuit:
     """Turn jumps of the membrane into currents of the same charge: A = V x capacitance / tau_syn."""
 
     def factor(target: Population) -> np.ndarray:
-        return _number(target, "capacitance") / ladder.tau_syn
+        return target.number("capacitance") / ladder.tau_syn
 
     return _exchange(circuit, DeltaParameters, ExponentialParameters(ladder.tau_syn), factor)
 
@@ -258,10 +264,6 @@ def _exchange(
         for q in circuit.projections
     )
     return replace(circuit, populations=populations, projections=projections)
-
-
-def _number(population: Population, name: str) -> np.ndarray:
-    return np.broadcast_to(population.varying.get(name, getattr(population.parameters, name)), (population.size,))
 
 
 _STEPS: dict[str, Callable[[Circuit, Ladder], Circuit]] = {

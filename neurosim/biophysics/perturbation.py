@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from neurosim.biophysics.calibration import rheobase
-from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights, scaled
+from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights
+from neurosim.biophysics.conversion import scaled
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.schema import InputError, Perturbation
 
@@ -40,17 +41,15 @@ def perturb_circuit(circuit: Circuit, perturbation: Perturbation) -> Circuit:
     if perturbation.kind in ("lesion", "silence"):
         return _cut(circuit, population, chosen)
     changed = np.zeros(population.size)
-    changed[chosen] = perturbation.amount * _unit(population)
+    changed[chosen] = perturbation.amount * _unit(population)[chosen]
     if perturbation.kind == "stimulate":
         return circuit.with_population(population.name, drive=population.drive + changed)
     return _noisy(circuit, population, chosen, perturbation.amount)
 
 
-def _unit(population: Population) -> np.ndarray | float:
-    """Return what brings a resting neuron to threshold: a current (A), or the input of one discrete step."""
-    if not population.is_discrete:
-        return rheobase(population)
-    return constants_of(population, population.parameters.dt)["threshold"]  # type: ignore[union-attr]
+def _unit(population: Population) -> np.ndarray:
+    """Return what brings each resting neuron to threshold: a current (A), or the input of one discrete step."""
+    return population.number("threshold") if population.is_discrete else rheobase(population)
 
 
 def _cut(circuit: Circuit, population: Population, chosen: np.ndarray) -> Circuit:
@@ -77,14 +76,16 @@ def _cut_rows(weights: Weights, keep: np.ndarray) -> Weights:
 def _noisy(circuit: Circuit, population: Population, chosen: np.ndarray, amount: float) -> Circuit:
     """Add noise whose standard deviation on the free membrane is `amount` times the way from rest to threshold."""
     if population.is_discrete:
-        size, a_step = amount * np.asarray(_unit(population)), 1.0
+        size, a_step = amount * _unit(population), 1.0
     else:
         constants = constants_of(population, circuit.dt)
-        size = np.asarray(amount * rheobase(population) / population.parameters.g_leak)  # type: ignore[union-attr]
+        size = amount * rheobase(population) / population.number("g_leak")
         a_step = np.sqrt(1 - constants["leak_decay"] ** 2)
     before = np.broadcast_to(constants_of(population, circuit.dt).get("noise_scale", 0.0), (population.size,))
     scale = np.array(before)
-    scale[chosen] = np.sqrt(scale[chosen] ** 2 + (np.broadcast_to(size * a_step, (population.size,))[chosen]) ** 2)
+    scale[chosen] = np.sqrt(scale[chosen] ** 2 + (size * a_step)[chosen] ** 2)
     varying = {**population.varying, "noise_scale": scale}
     largest = max(population.noise, float(np.max(size)))
+    if not largest:
+        return circuit
     return circuit.with_population(population.name, noise=largest, varying=varying)

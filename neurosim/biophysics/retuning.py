@@ -15,13 +15,13 @@ import scipy.sparse
 import xarray as xr
 
 from neurosim.biophysics import torch_engine
-from neurosim.biophysics.calibration import rheobase
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, scaled
+from neurosim.biophysics.calibration import layer_counts, rheobase
+from neurosim.biophysics.circuit import INPUT, Circuit, Population
+from neurosim.biophysics.conversion import convert, number, scaled, whole
 from neurosim.biophysics.simulation import Execution, check_stimuli, make_chunk, simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
-from neurosim.parameters import AdExParameters, HodgkinHuxleyParameters
 from neurosim.runtime import pick_device, stream, torch_seeded, track
-from neurosim.schema import InputError, same_stimuli, suggest
+from neurosim.schema import InputError, suggest
 
 Tuned = Literal["gain", "bias", "threshold", "weights"]
 TUNED: tuple[str, ...] = get_args(Tuned)
@@ -55,10 +55,14 @@ class RetuningOptions:
                 raise InputError(
                     f"RetuningOptions: cannot tune {name!r}. Known: {', '.join(TUNED)}.{suggest(name, TUNED)}"
                 )
+        convert(self, "RetuningOptions", epochs=whole, batch_size=whole, learning_rate=number, clip=number)
+        convert(self, "RetuningOptions", fidelity=number)
         if not self.tune or self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < 10:
             raise InputError(
                 f"RetuningOptions: tune, epochs and batch_size >= 1, learning_rate in 0..10 asked, found {self}."
             )
+        if not (self.clip > 0 and 0 <= self.fidelity < np.inf):
+            raise InputError(f"RetuningOptions: clip above 0 and a finite fidelity >= 0 asked, found {self}.")
 
 
 def retune(
@@ -98,7 +102,7 @@ def retune(
     torch = torch_engine.import_torch()
     options = options or RetuningOptions()
     _check(circuit, categories)
-    first = stimuli(0) if callable(stimuli) else stimuli
+    first = _given(stimuli, 0)
     n_batches = -(-first.sizes["stimulus"] // options.batch_size)
     rows = []
     with torch_seeded(seed):
@@ -108,8 +112,8 @@ def retune(
             optimizer, options.learning_rate, total_steps=options.epochs * n_batches
         )
         for epoch in track(range(options.epochs), f"retuning {circuit.name}", progress=progress):
-            given = first if epoch == 0 or not callable(stimuli) else stimuli(epoch)
-            wanted = None if teacher is None else _layer_counts(circuit, teacher(given))
+            given = first if epoch == 0 or not callable(stimuli) else _given(stimuli, epoch)
+            wanted = None if teacher is None else layer_counts(circuit, given, teacher(given), "retune")
             total = np.zeros(2)
             for loss, right in _batches(learned, given, wanted, categories, options, epoch, seed):
                 if not torch.isfinite(loss):
@@ -130,6 +134,14 @@ def retune(
         attrs={"tuned": ", ".join(options.tune), "n_stimuli": first.sizes["stimulus"]},
     )
     return tuned, history
+
+
+def _given(stimuli: Shown, epoch: int) -> xr.DataArray:
+    """Return the stimuli of an epoch."""
+    given = stimuli(epoch) if callable(stimuli) else stimuli
+    if not isinstance(given, xr.DataArray):
+        raise InputError(f"retune: a labelled array of stimuli with 'category' asked, found {type(given).__name__}.")
+    return given
 
 
 def _batches(
@@ -187,13 +199,8 @@ def homeostasis(
         raise InputError(
             f"homeostasis: {circuit.name!r} stands on rung 'exact', which is the trained network; climb first."
         )
-    expected = same_stimuli(stimuli, expected, "homeostasis")
-    wanted = expected.transpose("stimulus", "time", "unit").values.sum(1).mean(0)
+    wanted = np.concatenate([c.mean(0) for c in layer_counts(circuit, stimuli, expected, "homeostasis").values()])
     layers = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
-    if expected.sizes["unit"] != len(layers):
-        raise InputError(
-            f"homeostasis: the expected spikes have {expected.sizes['unit']} units, the circuit {len(layers)}."
-        )
     misses = []
     for k in track(range(rounds + 1), f"homeostasis of {circuit.name}", progress=progress):
         answers = simulate(circuit, stimuli, engine="torch", rng=rng, execution=Execution(device), progress=False)
@@ -279,7 +286,7 @@ class _Learned:
                 gain[p.name] = factor
             drive[p.name] = self._tensor(p.drive) * (1.0 if factor is None else factor)
             if (p.name, "bias") in self.parts:
-                drive[p.name] = drive[p.name] + self.parts[p.name, "bias"] * rheobase(p)
+                drive[p.name] = drive[p.name] + self.parts[p.name, "bias"] * self._tensor(rheobase(p))
             if (p.name, "threshold") in self.parts:
                 name, value = threshold_of(p)
                 constants[p.name, name] = self._tensor(value) + self.parts[p.name, "threshold"] * THRESHOLD_UNIT
@@ -321,31 +328,13 @@ SURROGATE_WIDTH = 6e-3
 
 def threshold_of(population: Population) -> tuple[str, np.ndarray]:
     """Return the name of the number that sets the threshold of a neuron, and its value for each neuron, V."""
-    p = population.parameters
-    name = (
-        "v_t"
-        if isinstance(p, AdExParameters)
-        else "v_shift"
-        if isinstance(p, HodgkinHuxleyParameters)
-        else "v_threshold"
-    )
-    return name, np.broadcast_to(population.varying.get(name, getattr(p, name)), (population.size,))
+    known = ("v_threshold", "v_t", "v_shift")
+    name = next(name for name in known if hasattr(population.parameters, name))
+    return name, population.number(name)
 
 
 def _numpy(tensor: Any) -> np.ndarray:
     return tensor.detach().cpu().numpy().astype(float)
-
-
-def _layer_counts(circuit: Circuit, spikes: xr.DataArray) -> dict[str, np.ndarray]:
-    """Return the spike counts (stimulus, neuron) of the trained network, by layer."""
-    counts = spikes.transpose("stimulus", "time", "unit").values.sum(1)
-    found = {p.name: counts[:, spikes["layer"].values == p.name] for p in circuit.populations}
-    short = [p.name for p in circuit.populations if found[p.name].shape[1] != p.size]
-    if short:
-        raise InputError(
-            f"retune: the teacher's spikes do not have the {circuit.sizes[short[0]]} units of {short[0]!r}."
-        )
-    return found
 
 
 def _labels(stimuli: xr.DataArray, categories: Sequence[str]) -> np.ndarray:

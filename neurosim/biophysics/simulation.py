@@ -18,10 +18,12 @@ from joblib import Parallel, delayed
 
 from neurosim.biophysics import brian2_engine, standalone, torch_engine
 from neurosim.biophysics.circuit import INPUT, Circuit
+from neurosim.biophysics.conversion import convert, one_of, whole
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
+from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
 from neurosim.runtime import limit_threads, pick_device, stream, track
-from neurosim.schema import InputError, as_responses, suggest
+from neurosim.schema import InputError, check_responses, suggest
 
 Engine = Literal["auto", "brian2", "cython", "cpp_standalone", "torch"]
 ENGINES: tuple[str, ...] = get_args(Engine)
@@ -48,7 +50,7 @@ class Execution:
     Parameters
     ----------
     device : torch device, "auto" is the GPU when there is one.
-    single : float32 (torch only); spikes then differ where a membrane nearly ties with the threshold.
+    single : float32 on torch; spikes then differ where a membrane nearly ties with the threshold.
     memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
     workers : processes that run chunks at the same time.
     threads : OpenMP threads of a C++ standalone program.
@@ -61,6 +63,7 @@ class Execution:
     threads: int = 1
 
     def __post_init__(self) -> None:
+        convert(self, "Execution", memory=whole, workers=whole, threads=whole)
         if self.memory < 1 or self.workers < 1 or self.threads < 1:
             raise InputError(f"Execution: memory, workers and threads of at least 1 asked, found {self}.")
 
@@ -121,38 +124,41 @@ def simulate(
     [1.0, 0.0, 1.0]
     """
     shown, execution = check_stimuli(circuit, stimuli), execution or Execution()
-    seed = int(rng.integers(2**63 - 1)) if isinstance(rng, np.random.Generator) else int(rng or 0)
-    width = circuit.step if time_bin is None else time_bin
-    per_bin = round(width / circuit.step)
+    trials, tail = one_of("simulate", "trials", trials, whole), one_of("simulate", "tail", tail)
+    width = circuit.step if time_bin is None else one_of("simulate", "time_bin", time_bin)
+    given = int(rng.integers(2**63 - 1)) if isinstance(rng, np.random.Generator) else rng
+    seed = one_of("simulate", "rng", 0 if given is None else given, whole)
     if not 0 <= tail <= 1e4:
         raise InputError(f"simulate: a tail of 0 to 1e4 s asked, found {tail}.")
+    per_bin = round(width / circuit.step) if 0 < width <= 1e9 else 0
     if trials < 1 or per_bin < 1 or not np.isclose(per_bin * circuit.step, width):
         raise InputError(f"simulate: trials >= 1 and a time_bin that is a multiple of {circuit.step} s asked.")
     n_steps = round((shown.n_time * circuit.step + tail) / circuit.dt)
     watched, watched_names = _watched(circuit, membrane)
     copies = [(s, t) for s in range(len(shown.ids)) for t in range(trials)]
-    used = choose_engine(circuit, engine, execution.device, len(copies) * n_steps)
-    size = chunk_size(circuit, used, shown.n_time, n_steps, execution.memory, len(copies), watched)
+    used = choose_engine(circuit, _with_means(engine, execution), execution.device, len(copies) * n_steps)
+    laid = circuit if used == "torch" else _apart(circuit, _most_at_once(circuit, shown, trials, seed))
+    size = chunk_size(laid, used, shown.n_time, n_steps, execution.memory, len(copies), watched)
     starts = list(range(0, len(copies), size))
 
     def one(start: int) -> Run:
         chunk = make_chunk(circuit, shown, copies[start : start + size], n_steps, seed)
-        result = run_chunk(circuit, chunk, watched, engine=used, execution=execution, padded=size)
+        result = run_chunk(laid, chunk, watched, engine=used, execution=execution, padded=size)
         check_exploded(circuit, result, chunk)
         return result
 
     parts = _run_all(one, starts, circuit.name, execution.workers, progress)
     per_bin *= circuit.substeps
     counted = [
-        _count(circuit, run, per_bin, -(-n_steps // per_bin), min(size, len(copies) - start))
+        count_spikes(circuit, run, per_bin, -(-n_steps // per_bin), min(size, len(copies) - start))
         for start, run in zip(starts, parts, strict=True)
     ]
-    responses = _label(circuit, np.concatenate(counted), stimuli, trials, width, used)
+    responses = label_counts(circuit, np.concatenate(counted), stimuli, trials, width, used)
     data: dict[str, Any] = {"responses": responses}
     if spike_times:
-        data |= _spike_table(circuit, parts, starts, trials)
+        data |= spike_table(circuit, parts, starts, trials)
     if membrane:
-        data["membrane_potential"] = _membrane(circuit, parts, watched_names, trials)
+        data["membrane_potential"] = label_membrane(circuit, parts, watched_names, trials)
     return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
 
 
@@ -181,7 +187,9 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     >>> choose_category(circuit, answers).tolist()
     [1]
     """
-    readout = circuit.readout
+    responses, readout = check_responses(responses, "choose_category"), circuit.readout
+    if "layer" not in responses.coords or "time" not in responses.dims:
+        raise InputError("choose_category: spikes over time with 'layer' along unit asked, as simulate returns them.")
     source = readout.source if readout else circuit.populations[-1].name
     spikes = responses.isel(unit=np.flatnonzero(responses["layer"].values == source)).mean("time")
     values = spikes.transpose(..., "unit").values
@@ -204,11 +212,24 @@ def run_chunk(
     """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
     if engine == "torch":
         return torch_engine.run(circuit, chunk, watched, device=execution.device, single=execution.single)
-    circuit, chunk = _apart(circuit, chunk)
+    if chunk.spikes is not None:
+        times = circuit.inputs.size // chunk.spikes.shape[-1]
+        spikes = np.concatenate([chunk.spikes > k for k in range(times)], axis=-1).astype(np.uint8)
+        chunk = replace(chunk, spikes=spikes)
     if engine == "cpp_standalone":
         n_copies = max(padded, chunk.n_copies)
         return standalone.run(circuit, chunk, watched, n_copies=n_copies, threads=execution.threads)
     return brian2_engine.run(circuit, chunk, watched, target="numpy" if engine == "brian2" else engine)
+
+
+def _with_means(engine: str, execution: Execution) -> str:
+    """Return the engine, or raise where it has not the means that are asked of it."""
+    is_on_gpu, is_spread = execution.device not in ("auto", "cpu"), execution.threads > 1
+    asked = {"single": (execution.single, "torch"), "device": (is_on_gpu, "torch")}
+    for name, (is_asked, reader) in {**asked, "threads": (is_spread, "cpp_standalone")}.items():
+        if is_asked and engine in ENGINES and engine not in ("auto", reader):
+            raise InputError(f"simulate: {name} = {getattr(execution, name)!r} is for {reader!r}, found {engine!r}.")
+    return "torch" if engine == "auto" and execution.single else engine
 
 
 def choose_engine(circuit: Circuit, engine: str, device: str, n_copy_steps: int) -> str:
@@ -223,7 +244,7 @@ def choose_engine(circuit: Circuit, engine: str, device: str, n_copy_steps: int)
     if engine != "auto":
         return engine
     work = n_copy_steps * sum(p.size for p in circuit.populations)
-    if work > WORTH_A_GPU and not is_free and _has_gpu(device):
+    if work > WORTH_A_GPU and not is_free and pick_device(device).startswith("cuda"):
         return "torch"
     return "cpp_standalone" if work > WORTH_COMPILING and shutil.which("g++") else "brian2"
 
@@ -268,13 +289,10 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
     for p in circuit.populations:
         if p.is_random:
             streams = [stream(seed, "noise", p.name, shown.ids[s], t) for s, t in copies]
-            draws = [_draws(rng, (n_steps, p.size), p.escapes) for rng in streams]
-            noise[p.name] = np.stack(draws, axis=1)
+            shape = (n_steps, p.size)
+            draws = [rng.standard_exponential(shape) if p.escapes else rng.standard_normal(shape) for rng in streams]
+            noise[p.name] = np.stack([np.log(d) if p.escapes else d for d in draws], axis=1)
     return Chunk(len(copies), n_steps, spikes, external, noise)
-
-
-def _draws(rng: np.random.Generator, shape: tuple[int, int], escapes: bool) -> np.ndarray:
-    return np.log(rng.standard_exponential(shape)) if escapes else rng.standard_normal(shape)
 
 
 def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
@@ -319,24 +337,27 @@ def _poisson(circuit: Circuit, shown: Shown, stimulus: int, trial: int, seed: in
     return draw.poisson(mean, (shown.n_time, circuit.inputs.size)).astype(np.uint8)
 
 
-def _apart(circuit: Circuit, chunk: Chunk) -> tuple[Circuit, Chunk]:
-    """Return circuit and chunk with repeated input units, so that none sends two spikes in one step.
+def _most_at_once(circuit: Circuit, shown: Shown, trials: int, seed: int) -> int:
+    """Return the largest number of spikes that an input unit sends in one step of the whole simulation."""
+    if circuit.inputs.kind != "poisson":
+        return 1
+    counts = (_poisson(circuit, shown, s, t, seed) for s in range(len(shown.ids)) for t in range(trials))
+    return max(int(drawn.max(initial=0)) for drawn in counts)
+
+
+def _apart(circuit: Circuit, most: int) -> Circuit:
+    """Return the circuit with its input units repeated, so that none sends more than one spike in a step.
 
     Their number is a power of two, so that compiled programs are found again.
     """
-    most = 0 if chunk.spikes is None else int(chunk.spikes.max(initial=0))
-    if chunk.spikes is None or most < 2:
-        return circuit, chunk
-    n_units = 2 ** (most - 1).bit_length()
-    spikes = np.concatenate([chunk.spikes > k for k in range(n_units)], axis=-1).astype(np.uint8)
+    if most < 2:
+        return circuit
+    most = 2 ** (most - 1).bit_length()
     projections = tuple(
-        replace(q, weights=scipy.sparse.vstack([scipy.sparse.csr_array(q.weights)] * n_units))
-        if q.source == INPUT
-        else q
+        replace(q, weights=scipy.sparse.vstack([scipy.sparse.csr_array(q.weights)] * most)) if q.source == INPUT else q
         for q in circuit.projections
     )
-    inputs = replace(circuit.inputs, size=n_units * circuit.inputs.size)
-    return replace(circuit, inputs=inputs, projections=projections), replace(chunk, spikes=spikes)
+    return replace(circuit, inputs=replace(circuit.inputs, size=most * circuit.inputs.size), projections=projections)
 
 
 def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, np.ndarray]:
@@ -367,72 +388,11 @@ def _watched(circuit: Circuit, membrane: Sequence[str]) -> tuple[dict[str, np.nd
     """Return the neurons of each population whose membrane is asked for, and the names of all of them."""
     chosen: dict[str, list[int]] = {}
     for name in [membrane] if isinstance(membrane, str) else membrane:
-        layer, _, number = str(name).partition("/")
-        size = circuit.population(layer).size
-        if number and not (number.isdigit() and int(number) < size):
+        layer, _, index = (str(name), "", "") if name in circuit.sizes else str(name).rpartition("/")
+        size = circuit.population(layer or str(name)).size
+        if index and not (index.isdigit() and int(index) < size):
             raise InputError(f"simulate: no unit {name!r}; {layer!r} has units {layer}/0 to {layer}/{size - 1}.")
-        chosen.setdefault(layer, []).extend([int(number)] if number else range(size))
+        chosen.setdefault(layer, []).extend([int(index)] if index else range(size))
     order = [p.name for p in circuit.populations if p.name in chosen]
     watched = {name: np.unique(chosen[name]) for name in order}
     return watched, [f"{name}/{i}" for name in order for i in watched[name]]
-
-
-def _count(circuit: Circuit, run: Run, per_bin: int, n_bins: int, n_copies: int) -> np.ndarray:
-    """Return spike counts (copy, bin, unit) as float32."""
-    parts = []
-    for p in circuit.populations:
-        spikes = run.events[p.name]
-        flat = (spikes.copy * n_bins + np.minimum(spikes.step // per_bin, n_bins - 1)) * p.size + spikes.neuron
-        counts = np.bincount(flat, minlength=n_copies * n_bins * p.size)
-        parts.append(counts.reshape(n_copies, n_bins, p.size).astype(np.float32))
-    return np.concatenate(parts, axis=-1)
-
-
-def _label(
-    circuit: Circuit, counts: np.ndarray, stimuli: xr.DataArray, trials: int, width: float, engine: str
-) -> xr.DataArray:
-    layers = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
-    dims: tuple[str, ...] = ("stimulus", "time", "unit")
-    if trials > 1:
-        counts, dims = counts.reshape(-1, trials, *counts.shape[1:]), ("stimulus", "trial", "time", "unit")
-    responses = as_responses(
-        counts,
-        dims=dims,
-        stimuli=stimuli,
-        coords={"layer": ("unit", layers)},
-        quantity="spike_count",
-        time_step=width,
-    )
-    responses.attrs |= {"engine": engine, "rung": circuit.rung}
-    return responses
-
-
-def _spike_table(circuit: Circuit, parts: list[Run], starts: list[int], trials: int) -> dict[str, Any]:
-    rows, first = [], 0
-    for p in circuit.populations:
-        for start, run in zip(starts, parts, strict=True):
-            e = run.events[p.name]
-            rows.append(np.stack([e.step, e.copy + start, e.neuron + first]))
-        first += p.size
-    step, copy, unit = np.concatenate(rows, axis=1)
-    order = np.lexsort((unit, step, copy))
-    stimulus, trial = np.divmod(copy[order], trials)
-    return {
-        "spike_time": ("spike", step[order] * circuit.dt, {"units": "s"}),
-        "spike_stimulus": ("spike", stimulus),
-        "spike_trial": ("spike", trial),
-        "spike_unit": ("spike", unit[order]),
-    }
-
-
-def _membrane(circuit: Circuit, parts: list[Run], names: list[str], trials: int) -> xr.DataArray:
-    values = np.concatenate([np.concatenate(list(run.membrane.values()), axis=2) for run in parts])
-    dims: tuple[str, ...] = ("stimulus", "membrane_time", "membrane_unit")
-    if trials > 1:
-        values, dims = values.reshape(-1, trials, *values.shape[1:]), ("stimulus", "trial", *dims[1:])
-    coords = {"membrane_time": np.arange(values.shape[-2]) * circuit.dt, "membrane_unit": names}
-    return xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1" if circuit.is_discrete else "V"})
-
-
-def _has_gpu(device: str) -> bool:
-    return pick_device(device).startswith("cuda")

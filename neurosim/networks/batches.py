@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from neurosim.networks.distributed import Share, is_used
-from neurosim.networks.flags import kept_flags, training_modes
+from neurosim.networks.flags import check_module, kept_flags, training_modes
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.schema import InputError
@@ -35,8 +35,7 @@ def as_targets(targets: Any, device: str) -> tuple[Tensor, ...]:
 
 def check_subject(asker: str, network: object, task: object) -> None:
     """Refuse what is no module, and what is no task."""
-    if not isinstance(network, nn.Module):
-        raise InputError(f"{asker}: a torch module is asked as network, found {type(network).__name__}.")
+    check_module(asker, network)
     check_task(asker, task)
 
 

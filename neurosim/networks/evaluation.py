@@ -13,9 +13,10 @@ from scipy.stats import t as student_t
 from torch import nn
 
 from neurosim.networks.batches import as_input, check_subject, check_task
-from neurosim.networks.flags import kept_flags
+from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.training import Task
-from neurosim.runtime import pick_device, track
+from neurosim.networks.untouched import evaluating
+from neurosim.runtime import track
 from neurosim.schema import InputError
 
 N_BINS = 10
@@ -59,12 +60,10 @@ def evaluate(
     check_subject("evaluate", network, task)
     if batch_size < 1 or next(iter(task.test_batches(1, seed)), None) is None:
         raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
-    where = pick_device(device)
-    network.to(where)
     logits, labels = [], []
-    with kept_flags(network), torch.no_grad():
-        network.eval()
+    with evaluating(network, device, False) as where, torch.no_grad():
         for inputs, truth in task.test_batches(batch_size, seed):
+            reset_neurons(network)
             logits.append(network(as_input(inputs, task, where)).double().cpu().numpy())
             labels.append(truth)
     return score_logits(np.concatenate(logits), np.concatenate(labels), task.categories)
@@ -157,6 +156,10 @@ def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
     ------
     InputError : fewer than two instances, other categories or another number of test stimuli, or shares outside 0..1.
     """
+    given = list(evaluations) if isinstance(evaluations, Sequence) else [evaluations]
+    odd = [e for e in given if not isinstance(e, xr.Dataset) or "category" not in e.coords or "n_test" not in e.attrs]
+    if odd:
+        raise InputError(f"over_seeds: a list of what evaluate returns is asked, found {type(odd[0]).__name__}.")
     if len(evaluations) < 2:
         raise InputError(f"over_seeds: at least 2 trained instances asked, found {len(evaluations)}.")
     if any(not e.category.equals(evaluations[0].category) for e in evaluations):

@@ -11,11 +11,17 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.flags import kept_flags
-from neurosim.networks.recording import layer_label, layer_names
+from neurosim.networks.axes import Selection, channel_place
+from neurosim.networks.flags import check_module
+from neurosim.networks.naming import Tap, layer_labels, one_module, one_tap
+from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.stepwise import reset_neurons
+from neurosim.networks.taps import Answer, answers, listening, part_of, steppers
 from neurosim.networks.transformer import AttentionMap, PretrainedEncoder
-from neurosim.runtime import pick_device, track
-from neurosim.schema import InputError, as_stimuli, suggest
+from neurosim.networks.untouched import evaluating
+from neurosim.refusals import asked_by
+from neurosim.runtime import track
+from neurosim.schema import InputError, as_stimuli, labelled, suggest
 
 Method = Literal["saliency", "integrated_gradients", "grad_cam", "occlusion"]
 
@@ -65,20 +71,17 @@ def explain(
         raise InputError(f"explain: batch_size and window of at least 1 asked, found {batch_size} and {window}.")
     if target is not None and np.asarray(target).dtype.kind not in "iu":
         raise InputError(f"explain: targets are whole numbers, found {np.asarray(target).dtype}.")
-    stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
+    stimuli = labelled(stimuli, "explain", "stimuli")
     attr = _captum()
-    where = pick_device(device)
-    network.to(where)
-    sequence = "time" in stimuli.dims
-    run = _Batched(network, sequence)
-    module = None if layer is None else dict(network.named_modules())[layer_names(network, [layer])[0]]
+    check_module("explain", network)
+    run = _Batched(network, "time" in stimuli.dims)
+    module = None if layer is None else network.get_submodule(one_module(network, layer, "explain"))
     if target is not None and np.size(target) not in (1, stimuli.sizes["stimulus"]):
         n = stimuli.sizes["stimulus"]
         raise InputError(f"explain: one target, or one for each of {n} stimuli asked; {np.size(target)} given.")
     wanted = None if target is None else np.broadcast_to(np.ravel(target), stimuli.sizes["stimulus"])
     found, chosen, gaps = [], [], []
-    with kept_flags(network):
-        network.eval()
+    with evaluating(network, device, False) as where, _with_gradients(where):
         starts = range(0, stimuli.sizes["stimulus"], batch_size)
         for start in track(starts, f"explaining by {method}", progress=progress):
             values = np.ascontiguousarray(stimuli[start : start + batch_size].values, dtype=np.float32)
@@ -113,6 +116,7 @@ def maximise_activation(
     learning_rate: float = 0.05,
     jitter: int = 1,
     smoothness: float = 0.05,
+    channels: Literal["first", "last"] | None = None,
     seed: int = 0,
     device: str = "auto",
     progress: bool = True,
@@ -121,10 +125,13 @@ def maximise_activation(
 
     Parameters
     ----------
-    network : from images to anything. layer : whose units. units : channels of a convolution, or units of a flat layer.
+    network : from images to anything. layer : whose units, named as in ``record_responses``.
+    units : channels of a convolution or of tokens, whose mean over places counts, or units of a flat layer; of layers
+        over time their mean over time.
     image_shape : ([channel,] y, x); values stay in 0..1.
     n_steps, learning_rate : of Adam. jitter : pixels by which the image is moved in each step.
     smoothness : price of the squared differences of neighbouring pixels. seed : of the noise that images start from.
+    channels : "first" or "last", of layers with places or tokens whose kind does not tell.
 
     Returns
     -------
@@ -133,32 +140,17 @@ def maximise_activation(
 
     Raises
     ------
-    InputError : no such layer or unit, or the layer is not reached.
+    InputError : no such layer or unit, the layer is not reached, or its axes or channels are not known.
     """
     if not units:
         raise InputError("maximise_activation: at least one unit is asked.")
-    where = pick_device(device)
-    name = layer_names(network, [layer])[0]
-    module = dict(network.named_modules())[name]
-    network.to(where)
+    tap = one_tap(network, layer, "maximise_activation")
     generator = torch.Generator().manual_seed(seed)
     start = 0.5 + 0.05 * torch.randn((len(units), *image_shape), generator=generator)
-    free = torch.logit(start.clamp(0.01, 0.99)).to(where).requires_grad_()
-    seen: list[Tensor] = []
-    handle = module.register_forward_hook(lambda _m, _i, out: seen.append(out[0] if isinstance(out, tuple) else out))
-    optimizer = torch.optim.Adam([free], lr=learning_rate)
-    time_first = bool(getattr(module, "time_first", False))
-
-    def activity(images: Tensor) -> Tensor:
-        seen.clear()
-        network(images)
-        if not seen:
-            raise InputError(f"maximise_activation: layer {layer!r} is never reached.")
-        return _of_units(seen[-1].mean(0) if time_first else seen[-1], units, layer)
-
-    with kept_flags(network), contextlib.ExitStack() as hooks:
-        hooks.callback(handle.remove)
-        network.eval()
+    with evaluating(network, device, False) as where, _with_gradients(where):
+        free = torch.logit(start.clamp(0.01, 0.99)).to(where).requires_grad_()
+        activity = _Activity(network, tap, units, channels, start.to(where))
+        optimizer = torch.optim.Adam([free], lr=learning_rate)
         with torch.no_grad():
             before = activity(torch.sigmoid(free)).cpu().numpy()
         for _ in track(range(n_steps), "maximising activation", progress=progress):
@@ -167,8 +159,7 @@ def maximise_activation(
             moved = torch.roll(images, shift, dims=(-2, -1))
             rough = images.diff(dim=-1).square().sum() + images.diff(dim=-2).square().sum()
             loss = smoothness * rough - activity(moved).sum()
-            optimizer.zero_grad()
-            loss.backward()
+            (free.grad,) = torch.autograd.grad(loss, [free])
             optimizer.step()
         with torch.no_grad():
             final = torch.sigmoid(free)
@@ -178,18 +169,65 @@ def maximise_activation(
             f"maximise_activation: the activity of {layer!r} is no longer finite; lower the learning_rate."
         )
     dims = ("stimulus", "channel", "y", "x") if len(image_shape) == 3 else ("stimulus", "y", "x")
-    coords = {"layer": [layer_label(name)] * len(units), "unit_index": list(units), "activation": after,
+    name = layer_labels(network, [tap.name(tap.call or 1)])[0]
+    coords = {"layer": [name] * len(units), "unit_index": list(units), "activation": after,
               "activation_at_start": before}  # fmt: skip
-    ids = [f"{layer_label(name)}_{u}" for u in units]
+    ids = [f"{name}_{u}" for u in units]
     return as_stimuli(final.cpu().numpy(), dims=dims, ids=ids, coords=coords)
 
 
-def _of_units(out: Tensor, units: Sequence[int], layer: str) -> Tensor:
-    """Return the activity (stimulus,) of one unit a stimulus; of a channel, its mean over places."""
-    if not 0 <= min(units) <= max(units) < out.shape[1]:
-        raise InputError(f"maximise_activation: {layer!r} has units 0..{out.shape[1] - 1}, asked for {list(units)}.")
-    flat = out.flatten(2).mean(2) if out.ndim > 2 else out
-    return flat[range(len(units)), list(units)]
+class _Activity:
+    """The activity (stimulus,) of one unit a stimulus: its mean over places and time."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tap: Tap,
+        units: Sequence[int],
+        channels: Literal["first", "last"] | None,
+        like: Tensor,
+    ) -> None:
+        self.network, self.tap, self.units = network, tap, list(units)
+        self.module = network.get_submodule(tap.module)
+        few, heard = [len(units), len(units) + 1], [tap, *steppers(network)]
+        with torch.no_grad():
+            probes = [self._heard(like[torch.arange(n) % len(like)], heard) for n in few]
+        with asked_by("maximise_activation"):
+            self.answer: Answer = answers(network, probes, few, [tap], (None, None), Selection())[0]
+        is_known = isinstance(self.module, SpikingLayer)
+        self.channels = channels or ("first" if is_known else channel_place(self.module))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        calls = self._heard(images, [self.tap])[self.tap]
+        chosen = calls.values() if self.answer.over_steps else [calls[self.answer.call]]
+        return torch.stack([self._of_units(out) for out in chosen]).mean(0)
+
+    def _heard(self, images: Tensor, wanted: Sequence[Tap]) -> dict[Tap, dict[int, Tensor]]:
+        """Return what each call of the layer answers, with its gradient; of other layers calls alone are counted."""
+
+        def take(tap: Tap, _call: int, value: Any) -> Tensor | None:
+            return part_of(tap, value, self.module) if tap is self.tap else None
+
+        with asked_by("maximise_activation"), listening(self.network, wanted, take) as heard:
+            reset_neurons(self.network)
+            self.network(images)
+        if self.tap not in heard:
+            raise InputError(f"maximise_activation: layer {self.tap.module!r} is never reached.")
+        return heard
+
+    def _of_units(self, out: Tensor) -> Tensor:
+        axes, name = self.answer.axes, self.answer.name
+        out = out.movedim(axes.batch, 0) if axes.time is None else out.movedim([axes.batch, axes.time], [0, 1]).mean(1)
+        if out.ndim > 2 and self.channels is None:
+            raise InputError(
+                f"maximise_activation: whether channels are first or last in {name!r} {tuple(out.shape)} is not known; "
+                "pass channels=."
+            )
+        flat = out.flatten(2).mean(2) if self.channels == "first" and out.ndim > 2 else out
+        flat = flat.flatten(1, -2).mean(1) if flat.ndim > 2 else flat
+        if not 0 <= min(self.units) <= max(self.units) < flat.shape[1]:
+            raise InputError(f"maximise_activation: {name!r} has units 0..{flat.shape[1] - 1}, asked for {self.units}.")
+        return flat[range(len(self.units)), self.units]
 
 
 def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 64) -> xr.DataArray:
@@ -216,8 +254,7 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
         raise InputError(f"attention_rollout: words (stimulus, time) asked, found {found}.")
     device = next(network.parameters()).device
     rows = []
-    with kept_flags(network), torch.no_grad():
-        network.eval()
+    with evaluating(network, str(device), False), torch.no_grad():
         for start in range(0, stimuli.sizes["stimulus"], batch_size):
             words = torch.from_numpy(np.ascontiguousarray(stimuli[start : start + batch_size].values)).T.to(device)
             maps, first = _attention(network, words)
@@ -281,7 +318,13 @@ class _Batched(nn.Module):
         self.network, self.sequence = network, sequence
 
     def forward(self, stimuli: Tensor) -> Tensor:
+        reset_neurons(self.network)
         return self.network(stimuli.transpose(0, 1) if self.sequence else stimuli)
+
+
+def _with_gradients(where: str) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which recurrent modules have gradients in evaluation mode, which cuDNN denies."""
+    return torch.backends.cudnn.flags(enabled=False) if where.startswith("cuda") else contextlib.nullcontext()
 
 
 def _gap(run: nn.Module, shown: Tensor, result: Tensor, logits: Tensor, goal: Tensor) -> np.ndarray:

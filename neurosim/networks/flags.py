@@ -7,6 +7,15 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from neurosim.refusals import InputError
+
+
+def check_module(asker: str, network: object) -> None:
+    """Refuse what is no module, such as its class."""
+    if not isinstance(network, nn.Module):
+        found = network.__name__ if isinstance(network, type) else type(network).__name__
+        raise InputError(f"{asker}: a torch module is asked as network, found {found}.")
+
 
 @contextlib.contextmanager
 def kept_flags(network: nn.Module) -> Iterator[None]:

@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.batches import check_subject
 from neurosim.networks.feedforward import n_channels, with_channel
 from neurosim.networks.specifications import AutoencoderSpecification, VAESpecification
 from neurosim.networks.training import Task
@@ -147,6 +148,7 @@ def train_gan(
     ------
     InputError : images of another shape, or a loss that is no longer finite.
     """
+    check_subject("train_gan", network, task)
     if epochs < 1:
         raise InputError(f"train_gan: epochs = {epochs}; at least 1 is asked.")
     shape = next(iter(task.batches(0, 1, seed)))[0].shape[1:]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from neurosim.refusals import asked_by
 from neurosim.schema import InputError, suggest
 
 _ASKED = re.compile(r"(?P<module>[^:#]*)(?:#(?P<call>[1-9]\d*))?(?::(?P<path>.+))?")
@@ -59,6 +60,28 @@ def taps(network: nn.Module, layers: Sequence[str] | None) -> list[Tap]:
 def layer_names(network: nn.Module, layers: Sequence[str] | None) -> list[str]:
     """Return the module names of `layers`, given as modules or as in results; by default those that are recorded."""
     return list(dict.fromkeys(tap.module for tap in taps(network, layers)))
+
+
+def one_tap(network: nn.Module, layer: str, who: str) -> Tap:
+    """Return where to listen for one layer: a name that fits several is refused.
+
+    Raises
+    ------
+    InputError : no such layer, or a name that fits several.
+    """
+    with asked_by(who):
+        found = taps(network, [layer])
+    if len(found) > 1:
+        raise InputError(f"{who}: one layer asked, {layer!r} fits {', '.join(t.module for t in found[:5])}.")
+    return found[0]
+
+
+def one_module(network: nn.Module, layer: str, who: str) -> str:
+    """Return the name of the module that is one layer; single calls and parts of what it answers are refused."""
+    tap = one_tap(network, layer, who)
+    if tap.call is not None or tap.path:
+        raise InputError(f"{who}: {layer!r} is a call or a part of module {tap.module!r}; name the whole module.")
+    return tap.module
 
 
 def layer_label(name: str) -> str:

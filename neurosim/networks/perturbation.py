@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import snntorch as snn
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
-from neurosim.networks.recording import layer_names
+from neurosim.networks.axes import known_axes
+from neurosim.networks.naming import one_module
+from neurosim.networks.recurrent import LeakyUnits, RateUnits
 from neurosim.networks.spiking.layers import SpikingLayer
-from neurosim.schema import Perturbation
+from neurosim.networks.untouched import eagerly
+from neurosim.schema import InputError, Perturbation
+
+CUT = ("lesion", "silence")
 
 
 @contextlib.contextmanager
 def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Module]:
     """Run a network with some of its units lesioned, silenced, clamped, stimulated or made noisy, inside the block.
+
+    Units that send to each other inside their module (``nn.LSTM``, recurrent spiking layers) are cut off from each
+    other too when they are lesioned or silenced.
 
     Parameters
     ----------
@@ -26,7 +36,8 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
 
     Raises
     ------
-    InputError : no such layer or unit.
+    InputError : no such layer or unit, a layer that the network ran without, or a clamp or, of units that do not spike,
+        a stimulation or noise, that the units would have to send to each other inside their module.
 
     Examples
     --------
@@ -35,41 +46,138 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
     ...     net(torch.ones(1, 2))[0, 1].item()
     0.0
     """
-    name = layer_names(network, [perturbation.layer])[0]
-    module = dict(network.named_modules())[name]
-    generator = torch.Generator().manual_seed(perturbation.seed)
-    is_spiking = isinstance(module, SpikingLayer) or type(module).__module__.startswith("snntorch")
+    name = one_module(network, perturbation.layer, "perturbed")
+    module = network.get_submodule(name)
+    is_spiking = isinstance(module, SpikingLayer | snn.SpikingNeuron)
+    at_input = is_spiking and perturbation.kind in ("stimulate", "noise")
+    _check(module, perturbation, at_input)
+    n_runs = {"network": 0, "layer": 0}
 
-    def change(values: Tensor) -> Tensor:
-        lead = 2 if getattr(module, "time_first", False) else 1
-        flat = values.flatten(lead)
-        places = torch.as_tensor(perturbation.chosen(flat.shape[-1]), device=flat.device)
-        changed = flat.clone()
-        if perturbation.kind in ("lesion", "silence"):
-            changed[..., places] = 0.0
-        elif perturbation.kind == "clamp":
-            changed[..., places] = perturbation.amount
+    def count(which: str) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            n_runs[which] += 1
+
+        return hook
+
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(eagerly(network))
+        undo.enter_context(_cut_inside(module, perturbation))
+        act = _Change(module, perturbation, is_spiking)
+        for handle in (
+            network.register_forward_hook(count("network")),
+            module.register_forward_hook(count("layer")),
+            module.register_forward_pre_hook(act.on_input) if at_input else module.register_forward_hook(act.on_output),
+        ):
+            undo.callback(handle.remove)
+        yield network
+    if n_runs["network"] and not n_runs["layer"]:
+        raise InputError(f"perturbed: the network ran without layer {name!r}, so that nothing was perturbed.")
+
+
+class _Change:
+    """What is done to the values that a layer takes or sends."""
+
+    def __init__(self, module: nn.Module, perturbation: Perturbation, is_spiking: bool) -> None:
+        self.module, self.perturbation = module, perturbation
+        self.generator = torch.Generator().manual_seed(perturbation.seed)
+        self.size = perturbation.amount * (_threshold(module) if is_spiking else 1.0)
+        self.lead = 1 if known_axes(module, True) is None else 2
+
+    def on_input(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (self._changed(inputs[0], self.lead), *inputs[1:])
+
+    def on_output(self, module: nn.Module, _inputs: Any, output: Any) -> Any:
+        first, *rest = output if isinstance(output, tuple) and not isinstance(output, PackedSequence) else (output,)
+        if isinstance(module, nn.RNNBase):
+            return self._sequence(first), self._last(module, rest[0])
+        if isinstance(module, nn.MultiheadAttention) and not module.batch_first and first.ndim == 3:
+            changed = self._changed(first.transpose(0, 1), 1).transpose(0, 1)
         else:
-            amount = perturbation.amount * (_threshold(module) if is_spiking else 1.0)
+            changed = self._changed(first, self.lead)
+        if isinstance(module, snn.SpikingNeuron) and isinstance(getattr(module, "spk", None), Tensor):
+            module.spk = changed  # what recurrent neurons send to each other in the next step
+        return (changed, *rest) if isinstance(output, tuple) else changed
+
+    def _sequence(self, sequence: Any) -> Any:
+        if isinstance(sequence, PackedSequence):
+            return sequence._replace(data=self._changed(sequence.data, 1))
+        return self._changed(sequence, sequence.ndim - 1)
+
+    def _last(self, module: nn.RNNBase, state: Any) -> Any:
+        """Return the last state (layer x direction, ..., unit) in which the units of the last layer are cut."""
+        h, *cell = state if isinstance(state, tuple) else (state,)
+        sides = 1 + module.bidirectional
+        top = torch.cat(list(h[-sides:]), dim=-1)
+        top = self._changed(top, top.ndim - 1)
+        h = torch.cat([h[:-sides], torch.stack(top.chunk(sides, dim=-1))])
+        return (h, *cell) if cell else h
+
+    def _changed(self, values: Tensor, lead: int) -> Tensor:
+        p = self.perturbation
+        flat = values.flatten(lead)
+        places = torch.as_tensor(p.chosen(flat.shape[-1]), device=flat.device)
+        changed = flat.clone()
+        if p.kind in CUT:
+            changed[..., places] = 0.0
+        elif p.kind == "clamp":
+            changed[..., places] = p.amount
+        else:
             shape = (*flat.shape[:-1], len(places))
-            draw = torch.randn(shape, generator=generator) if perturbation.kind == "noise" else torch.ones(shape)
-            changed[..., places] += amount * draw.to(flat)
+            draw = torch.randn(shape, generator=self.generator) if p.kind == "noise" else torch.ones(shape)
+            changed[..., places] += self.size * draw.to(flat)
         return changed.reshape(values.shape)
 
-    def on_output(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-        return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
 
-    def on_input(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (change(inputs[0]), *inputs[1:])
+def _check(module: nn.Module, p: Perturbation, at_input: bool) -> None:
+    inside = isinstance(module, nn.RNNBase | LeakyUnits | RateUnits) or getattr(module, "recurrent", None) is not None
+    if inside and p.kind not in CUT and not at_input:
+        raise InputError(
+            f"perturbed: units of {p.layer!r} send to each other inside {type(module).__name__}, where {p.kind!r} does "
+            "not reach; 'lesion' and 'silence' do."
+        )
 
-    if is_spiking and perturbation.kind in ("stimulate", "noise"):
-        handle = module.register_forward_pre_hook(on_input)
-    else:
-        handle = module.register_forward_hook(on_output)
+
+@contextlib.contextmanager
+def _cut_inside(module: nn.Module, p: Perturbation) -> Iterator[None]:
+    """Take away what cut units send to the units of their own module."""
+    before: list[tuple[Tensor, Tensor, Tensor]] = []
+    handle = None
+    if p.kind in CUT and isinstance(module, LeakyUnits):
+        handle = module.weights.register_forward_hook(
+            lambda _m, _i, weights: weights.index_fill(1, _places(p, weights.shape[1], weights), 0.0)
+        )
+    elif p.kind in CUT:
+        weights = _inner_weights(module)
+        size = sum(w.shape[1] for w in weights)
+        for k, one in enumerate(weights):
+            places = _places(p, size, one) - k * one.shape[1]
+            own = places[(places >= 0) & (places < one.shape[1])]
+            before.append((one, own, one.detach()[:, own].clone()))
     try:
-        yield network
+        with torch.no_grad():
+            for weight, own, _ in before:
+                weight[:, own] = 0.0
+        yield
     finally:
-        handle.remove()
+        with torch.no_grad():
+            for weight, own, values in before:
+                weight[:, own] = values
+        if handle is not None:
+            handle.remove()
+
+
+def _places(p: Perturbation, size: int, like: Tensor) -> Tensor:
+    return torch.as_tensor(p.chosen(size), device=like.device)
+
+
+def _inner_weights(module: nn.Module) -> list[Tensor]:
+    """Return the weights (to, from) among the units of a module, one a direction."""
+    if isinstance(module, nn.RNNBase):
+        last = f"weight_hh_l{module.num_layers - 1}"
+        return [getattr(module, last + side) for side in ("", "_reverse")[: 1 + module.bidirectional]]
+    if isinstance(module, RateUnits | SpikingLayer) and module.recurrent is not None:
+        return [module.recurrent.weight]
+    return []
 
 
 def _threshold(module: nn.Module) -> float:

@@ -21,6 +21,7 @@ from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
 from neurosim.networks.taps import Answer, Given, cast_inputs
 from neurosim.networks.untouched import evaluating
+from neurosim.refusals import asked_by
 from neurosim.runtime import kept_memory
 from neurosim.schema import InputError, as_responses
 
@@ -186,6 +187,7 @@ def _fill(values: np.ndarray, start: int, block: dict[str, np.ndarray]) -> None:
         unit += array.shape[-1]
 
 
+@asked_by("record_neurons")
 def record_neurons(
     network: nn.Module,
     stimuli: xr.DataArray,
@@ -300,6 +302,7 @@ def iterate_layers(
                 yield name, np.concatenate([part[name] for part in parts])
 
 
+@asked_by("predict")
 def predict(
     network: nn.Module, stimuli: xr.DataArray, *, batch_size: int = 128, device: str = "auto", double: bool = False
 ) -> np.ndarray:

@@ -7,6 +7,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.batches import check_subject
 from neurosim.networks.training import Task
 from neurosim.runtime import stream, track
 from neurosim.schema import InputError
@@ -63,6 +64,7 @@ def train_som(
     ------
     InputError : stimuli of another size, or widths that do not shrink.
     """
+    check_subject("train_som", network, task)
     if not widths[0] >= widths[1] > 0 or epochs < 1:
         raise InputError(f"train_som: widths that shrink towards a number above 0 asked, found {widths}.")
     stimuli = _all(task.batches(0, 4096, seed))

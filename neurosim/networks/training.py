@@ -21,6 +21,7 @@ from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_task
 from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
+from neurosim.networks.stepwise import reset_neurons
 from neurosim.runtime import kept_memory, pick_device, progress_bar, torch_seeded
 from neurosim.schema import InputError
 
@@ -215,6 +216,7 @@ class _Run:
         n_all = len(inputs)
         x = as_input(self.share.of(inputs), self.task, self.where)
         truth = as_targets(self.share.of(targets), self.where)
+        reset_neurons(self.network)
         with autocast_of(self.options.precision, self.where):
             outputs = self.parallel(x)
             losses = self.objective.losses(outputs, truth)
@@ -298,6 +300,7 @@ def _measure(
     with kept_flags(network), torch.no_grad():
         network.eval()
         for inputs, targets in batches:
+            reset_neurons(network)
             truth, outputs = as_targets(targets, where), network(as_input(inputs, task, where))
             total += float(objective.losses(outputs, truth).sum())
             right += objective.n_right(outputs, truth)

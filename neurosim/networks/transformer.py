@@ -158,7 +158,7 @@ def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> x
     """
     from tokenizers import Tokenizer
 
-    if "text" not in stimuli.coords:
+    if "text" not in getattr(stimuli, "coords", ()):
         raise InputError("words_for: the stimuli have no 'text'; take those of load_sentences.")
     tokenizer = Tokenizer.from_file(str(_file(Path(folder), "tokenizer.json")))
     tokenizer.enable_truncation(n_words)

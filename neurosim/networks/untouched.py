@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from neurosim.networks.flags import check_module, kept_flags
 from neurosim.runtime import pick_device
 
 
@@ -19,20 +20,18 @@ def evaluating(network: nn.Module, device: str, double: bool) -> Iterator[str]:
     What is put back: the training flag of each module, each parameter and gradient with its own dtype and device, and
     each buffer with the values it had. Compiled parts run uncompiled, so that hooks inside them are called.
     """
+    check_module("record_responses", network)
     where = pick_device(device)
     modules = list(network.modules())
-    flags = [(m, m.training) for m in modules]
     parameters = [(p, p.data, p.grad, None if p.grad is None else p.grad.data) for p in network.parameters()]
     buffers = [(m, k, b, None if b is None else b.detach().clone()) for m in modules for k, b in _buffers(m)]
     try:
-        network.to(where).eval()
-        if double:
-            network.double()
-        with _uncompiled(modules):
+        with kept_flags(network), eagerly(network):
+            network.to(where).eval()
+            if double:
+                network.double()
             yield where
     finally:
-        for module, flag in flags:
-            module.training = flag
         for parameter, data, grad, grad_data in parameters:
             _put_back(parameter, data)
             if grad is not None and grad_data is not None:
@@ -58,6 +57,8 @@ def _restore_buffer(module: nn.Module, key: str, buffer: Tensor | None, values: 
             buffer.copy_(values)
 
 
-def _uncompiled(modules: list[nn.Module]) -> Any:
-    compiled = any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) is not None for m in modules)
+def eagerly(network: nn.Module) -> Any:
+    """Return a context in which compiled parts of a network run uncompiled, so that hooks inside them are called."""
+    parts = network.modules()
+    compiled = any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) is not None for m in parts)
     return torch.compiler.set_stance("force_eager") if compiled else contextlib.nullcontext()

@@ -117,11 +117,12 @@ def _read_described(name: str, entry: dict[str, Any]) -> Content:
 
 
 def _array(path: Path, variable: str | None, who: str) -> Any:
-    if path.suffix == ".nc":
+    ending = path.suffix.lower()
+    if ending == ".nc":
         return storage.read_array(path, variable)
-    if path.suffix not in (".npz", ".mat"):
+    if ending not in (".npz", ".mat"):
         raise InputError(f"{who}: arrays are read from .nc, .npz and .mat files, found {path.name}.")
-    arrays = storage.read_npz(path) if path.suffix == ".npz" else storage.read_mat(path)
+    arrays = storage.read_npz(path) if ending == ".npz" else storage.read_mat(path)
     if variable is None or variable not in arrays:
         raise InputError(f"{who}: no variable {variable!r} in {path.name}; it holds {', '.join(arrays)}.")
     return np.asarray(arrays[variable])

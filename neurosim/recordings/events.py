@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.clock import whole_number
+from neurosim.clock import TOLERANCE, whole_number
+from neurosim.recordings.columns import check_frame, names, seconds, shown, span
 from neurosim.schema import InputError, as_responses, suggest
 
 
@@ -38,15 +39,20 @@ def event_layout(
     who: str,
 ) -> EventLayout:
     """Arrange a table of events by stimulus and trial, in the order of time; see :func:`align_series`."""
+    check_frame(events, who, f"the columns {align_to} (s) and {by}, one row a presentation,")
     columns = [str(c) for c in events.columns]
+    events = events.set_axis(columns, axis=1)
     for column in (align_to, by):
-        if column not in columns:
+        if not isinstance(column, str) or column not in columns:
             raise InputError(
-                f"{who}: no column {column!r} of events. Columns: {', '.join(columns)}.{suggest(column, columns)}"
+                f"{who}: no column {shown(column)} of events. Columns: {', '.join(columns)}."
+                f"{suggest(str(column), columns)}"
             )
-    times = _times(events[align_to], align_to, who)
+    if not len(events):
+        raise InputError(f"{who}: the table of events is empty.")
+    times = seconds(events[align_to], who, "event times")
     if session is not None:
-        outside = (times + window[0] < session[0]) | (times + window[1] > session[1] * (1 + 1e-12) + 1e-9)
+        outside = (times + window[0] < session[0] - TOLERANCE) | (times + window[1] > session[1] + TOLERANCE)
         if outside.any():
             raise InputError(
                 f"{who}: {int(outside.sum())} of {len(times)} events lie outside the recording ({session[0]:g} to "
@@ -59,10 +65,10 @@ def event_layout(
         raise InputError(
             f"{who}: trial {twice['trial']} of {by} {str(twice[by])!r} is there twice; number the trials anew."
         )
-    shown = events[by].astype(str).to_numpy()
-    stimuli = sorted(set(shown))
+    ids = names(events[by], who, by)
+    stimuli = sorted(set(ids))
     order = np.argsort(times, kind="stable")
-    rows = [order[shown[order] == s] for s in stimuli]
+    rows = [order[ids[order] == s] for s in stimuli]
     counts = [len(r) for r in rows]
     if len(set(counts)) > 1 and not balance:
         raise InputError(
@@ -93,11 +99,14 @@ def align_series(
 
     Returns
     -------
-    responses (stimulus, trial, time, unit); ``time`` is that of the sample nearest to the start of the window, and on.
+    responses (stimulus, trial, time, unit). The first sample of a presentation is the one nearest to the start of the
+    window; ``first_sample`` (stimulus, trial) is when it was taken, s from the event. ``time`` starts there, at the
+    mean over presentations where samples fall differently between them.
 
     Raises
     ------
-    InputError : no even time, missing columns, events outside the recording, trials not equally many.
+    InputError : no series with an even ``time``, missing columns, events outside the recording, trials not equally
+        many.
 
     Examples
     --------
@@ -107,48 +116,59 @@ def align_series(
     >>> align_series(ramp, shown, window=(0, 0.03)).values[..., 0].tolist()
     [[[10.0, 11.0, 12.0]], [[50.0, 51.0, 52.0]]]
     """
-    series = series if "unit" in series.dims else series.expand_dims("unit", axis=-1)
-    if set(series.dims) != {"time", "unit"} or series.sizes["time"] < 2:
-        raise InputError(f"align_series: a series (time, unit) asked, found {dict(series.sizes)}.")
-    clock = series["time"].values
-    step = float(clock[-1] - clock[0]) / (len(clock) - 1)
-    if not step > 0 or not np.allclose(np.diff(clock), step, rtol=1e-3, atol=1e-3 * step):
-        raise InputError("align_series: the samples are not evenly spaced in time; interpolate the series first.")
+    clock, step = _clock(series)
+    window = span(window, "align_series")
     n = whole_number(window[1] - window[0], step)
     if n is None:
         raise InputError(
             f"align_series: a window of whole samples asked, found {window} s; one comes every {step:g} s."
         )
-    layout = event_layout(
-        events, align_to, by, window, (float(clock[0]), float(clock[-1]) + step), balance, "align_series"
-    )
-    first = np.rint((layout.times + window[0] - clock[0]) / step).astype(int)
-    first = np.clip(first, 0, len(clock) - n)
-    ordered = series.transpose("time", "unit")
+    session = (float(clock[0]), float(clock[-1]) + step)
+    layout = event_layout(events, align_to, by, window, session, balance, "align_series")
+    first = np.clip(_nearest(clock, layout.times + window[0], step), 0, len(clock) - n)
+    ordered = (series if "unit" in series.dims else series.expand_dims("unit", axis=-1)).transpose("time", "unit")
     cut = np.stack([[np.asarray(ordered[f : f + n].values) for f in row] for row in first])
-    labels = {str(k): v for k, v in series.coords.items() if v.dims == ("unit",)}
+    begin = clock[first] - layout.times
+    if np.abs(clock[first + n - 1] - clock[first] - (n - 1) * step).max() > step / 2:
+        raise InputError("align_series: the clock of the samples drifts within a window; interpolate the series first.")
+    labels = {str(k): v for k, v in ordered.coords.items() if v.dims == ("unit",)}
     responses = as_responses(
         cut,
         dims=("stimulus", "trial", "time", "unit"),
         stimuli=layout.stimuli,
-        coords={"onset": (("stimulus", "trial"), layout.times), **layout.labels, **labels},
+        coords={
+            "onset": (("stimulus", "trial"), layout.times),
+            "first_sample": (("stimulus", "trial"), begin),
+            **layout.labels,
+            **labels,
+        },
         quantity=series.attrs.get("quantity", "activation"),
         time_step=step,
     )
-    return responses.assign_coords(time=window[0] + np.arange(n) * step)
+    as_asked = np.abs(begin - window[0]).max() <= TOLERANCE
+    return responses.assign_coords(time=(window[0] if as_asked else begin.mean()) + np.arange(n) * step)
 
 
-def _times(column: Any, name: str, who: str) -> np.ndarray:
-    try:
-        times = column.to_numpy(dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{who}: the column {name!r} of events holds no times in s.") from error
-    if not len(times):
-        raise InputError(f"{who}: the table of events is empty.")
-    if not np.isfinite(times).all():
-        bad = int((~np.isfinite(times)).sum())
-        raise InputError(f"{who}: {bad} of {len(times)} event times are NaN or infinite; drop those rows.")
-    return times
+def _clock(series: Any) -> tuple[np.ndarray, float]:
+    """Return the times of the samples of a series, s, and the step between them."""
+    if not isinstance(series, xr.DataArray) or not {"time"} <= set(series.dims) <= {"time", "unit"}:
+        found = dict(series.sizes) if isinstance(series, xr.DataArray) else type(series).__name__
+        raise InputError(f"align_series: a DataArray (time, unit) asked, found {found}.")
+    if "time" not in series.coords:
+        raise InputError("align_series: the series has no 'time' coordinate; assign the times of its samples, in s.")
+    clock = seconds(series["time"], "align_series", "times of the samples")
+    if len(clock) < 2:
+        raise InputError(f"align_series: a series of 2 samples or more asked, found {len(clock)}.")
+    step = float(clock[-1] - clock[0]) / (len(clock) - 1)
+    if not step > 0 or not np.allclose(np.diff(clock), step, rtol=1e-3, atol=1e-3 * step):
+        raise InputError("align_series: the samples are not evenly spaced in time; interpolate the series first.")
+    return clock, step
+
+
+def _nearest(clock: np.ndarray, times: np.ndarray, step: float) -> np.ndarray:
+    """Index of the sample nearest to each time; of two as near, the earlier."""
+    after = np.clip(np.searchsorted(clock, times - TOLERANCE), 1, len(clock) - 1)
+    return after - (times - clock[after - 1] <= clock[after] - times + 1e-6 * step)
 
 
 def _labels(events: Any, rows: list[np.ndarray], used: set[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import check_step, seconds
 from neurosim.recordings.spikes import bin_spikes, load_spikes
 from neurosim.schema import InputError, SchemaError, as_responses, check_responses
 
@@ -35,12 +36,13 @@ def load_responses(path: str | Path, *, time_bin: float | None = None, lazy: boo
     StorageError : missing, truncated or unsafe file.
     InputError : a format that is not known, missing columns or labels, NaN.
     """
-    path = Path(path)
+    path = storage.as_path(path, "load_responses")
     ending = path.suffix.lower()
     if ending in (".nc", ".zarr"):
         return _with_time_step(_from_dataset(path, lazy), path.name)
     if ending == ".npz":
-        return _with_time_step(_from_npz(path), path.name)
+        with storage.readable(path, "npz of responses"):
+            return _with_time_step(_from_npz(path), path.name)
     if ending in (".csv", ".tsv", ".parquet"):
         return bin_spikes(load_spikes(path), time_bin=time_bin, name=path.name)
     raise InputError(
@@ -50,13 +52,13 @@ def load_responses(path: str | Path, *, time_bin: float | None = None, lazy: boo
 
 
 def _from_dataset(path: Path, lazy: bool) -> xr.DataArray:
-    if not lazy and path.suffix == ".nc":
-        return check_responses(storage.read_array(path), path.name)
+    if not lazy and path.suffix.lower() == ".nc":
+        return check_responses(_in_seconds(storage.read_array(path), path.name), path.name)
     dataset = storage.open_dataset(path)
     names = [str(v) for v in dataset.data_vars]
     if len(names) != 1:
         raise InputError(f"{path.name}: holds {len(names)} variables ({', '.join(names[:8])}); responses are one.")
-    responses = dataset[names[0]]
+    responses = _in_seconds(dataset[names[0]], path.name)
     if not lazy:
         return check_responses(responses.load(), path.name)
     missing = [d for d in ("stimulus", "unit") if d not in responses.dims]
@@ -76,11 +78,23 @@ def _from_npz(path: Path) -> xr.DataArray:
     return as_responses(content["responses"], dims=dims, stimuli=stimuli, coords=coords, time_step=step)
 
 
+def _in_seconds(responses: xr.DataArray, name: str) -> xr.DataArray:
+    """Return responses with their time coordinate as numbers of s."""
+    if "time" not in responses.coords:
+        return responses
+    clock = seconds(responses["time"], name, "times of the responses")
+    return responses.assign_coords(time=(responses["time"].dims, clock))
+
+
 def _with_time_step(responses: xr.DataArray, name: str) -> xr.DataArray:
     """Return responses whose ``time_step`` is known: given, or the even spacing of the time coordinate."""
-    if "time" not in responses.dims or responses.attrs.get("time_step"):
+    if "time" not in responses.dims:
         return responses
     gaps = np.diff(responses["time"].values) if "time" in responses.coords else np.empty(0)
+    if responses.attrs.get("time_step"):
+        if len(gaps):
+            check_step(responses["time"].values, float(responses.attrs["time_step"]), name)
+        return responses
     if not len(gaps) or gaps[0] <= 0 or not np.allclose(gaps, gaps[0]):
         raise InputError(
             f"{name}: the responses have a 'time' dim but neither a time_step nor an even time coordinate, both in s."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def load_betas(
             f"load_betas: betas {image.shape} and mask {where.shape} are no images (x, y, z, presentation) and (x, y, "
             "z) of one space; resample the mask."
         )
-    table = storage.read_table(Path(events))
+    table = storage.read_table(storage.as_path(events, "load_betas"))
     if by not in table or len(table) != image.shape[3]:
         raise InputError(
             f"load_betas: {image.shape[3]} presentations need as many events with a column {by!r}, found "
@@ -86,8 +87,14 @@ def _image(path: str | Path) -> Any:
         import nibabel
     except ImportError as error:
         raise InputError("load_betas needs nibabel: pip install 'neurosim[fmri]'.") from error
-    path = Path(path)
-    if not path.is_file():
-        raise storage.StorageError(f"{path}: no such file.")
+    path = storage.existing(storage.as_path(path, "load_betas"), any_size=True)
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        raise InputError(f"load_betas: {path.name} is no .nii or .nii.gz file.")
     with storage.readable(path, "NIfTI"):
-        return nibabel.load(path)
+        packed = path.name.lower().endswith(".gz")
+        held = sum(map(len, storage.pieces(path))) if packed else path.stat().st_size
+        image = nibabel.load(path)
+        claimed = math.prod(image.shape) * image.get_data_dtype().itemsize
+        if claimed > held:
+            raise storage.StorageError(f"{path}: claims {claimed} bytes of voxels and holds {held}; it is damaged.")
+        return image

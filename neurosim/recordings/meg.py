@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import shown
 from neurosim.schema import InputError, as_responses
 
+# the tag of FIF that names the file of the next part: kind, type, size, next
+NEXT_PART = re.compile(rb"\x00\x00\x00\x76\x00\x00\x00\x0a(.{4}).{4}", re.DOTALL)
 KINDS = {"mag": "magnetic_field", "grad": "activation", "eeg": "electric_potential"}
 
 
@@ -34,10 +39,23 @@ def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subje
     StorageError : a file that is missing or cannot be read. InputError : MNE is not installed, no such sensors, trials
         not equally many.
     """
-    if picks not in KINDS:
-        raise InputError(f"load_epochs: picks = {picks!r}; known: {', '.join(KINDS)}.")
-    found = _read(Path(epochs)) if isinstance(epochs, str | Path) else epochs
-    first = found[0] if isinstance(found, list) else found
+    if not isinstance(picks, str) or picks not in KINDS:
+        raise InputError(f"load_epochs: picks = {shown(picks)}; known: {', '.join(KINDS)}.")
+    if not isinstance(epochs, str | os.PathLike):
+        return _responses(epochs, picks, balance, subject)
+    path = storage.as_path(epochs, "load_epochs")
+    with storage.readable(path, "FIF"):
+        return _responses(_read(path), picks, balance, subject)
+
+
+def _responses(found: Any, picks: str, balance: bool, subject: str | None) -> xr.DataArray:
+    """Label what MNE read."""
+    first = found[0] if isinstance(found, list) and found else found
+    if not all(hasattr(e, "get_channel_types") for e in (found if isinstance(found, list) and found else [found])):
+        raise InputError(
+            f"load_epochs: mne.Epochs, mne.Evoked or a list of them, or the path of a file asked, found "
+            f"{type(first).__name__}."
+        )
     index = _sensors(first, picks)
     if hasattr(first, "events"):
         values, stimuli = _trials(found, index, balance), list(found.event_id)
@@ -60,12 +78,25 @@ def _read(path: Path) -> Any:
         import mne
     except ImportError as error:
         raise InputError("load_epochs needs MNE: pip install 'neurosim[meg]'.") from error
-    if not path.is_file():
-        raise storage.StorageError(f"{path}: no such file.")
-    with storage.readable(path, "FIF"):
-        if path.name.endswith(("ave.fif", "ave.fif.gz")):
-            return mne.read_evokeds(path, verbose="error")
-        return mne.read_epochs(path, preload=False, verbose="error")
+    name = path.name.lower()
+    if not name.endswith((".fif", ".fif.gz")):
+        raise InputError(f"load_epochs: {path.name} is no .fif or .fif.gz file.")
+    _check_parts(storage.existing(path, any_size=True))
+    if name.endswith(("ave.fif", "ave.fif.gz")):
+        return mne.read_evokeds(path, verbose="error")
+    return mne.read_epochs(path, preload=False, verbose="error")
+
+
+def _check_parts(path: Path) -> None:
+    """Refuse a file that goes on in another folder, or unpacks without bound."""
+    last = b""
+    for piece in storage.pieces(path):
+        for match in NEXT_PART.finditer(last + piece):
+            begin, size = match.end(), int.from_bytes(match.group(1), "big")
+            name = (last + piece)[begin : begin + min(size, 1024)]
+            if b"/" in name or b"\\" in name:
+                raise storage.StorageError(f"{path}: goes on in {name.decode('latin-1')!r}, elsewhere; not opened.")
+        last = piece[-2048:]
 
 
 def _sensors(first: Any, picks: str) -> np.ndarray:

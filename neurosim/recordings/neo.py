@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,13 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import seconds, shown
 from neurosim.schema import InputError, suggest
 
+NAMES_FILES = {
+    ".vhdr": re.compile(r"(?im)^(Data|Marker)File\s*=.*[/\\\\].*$"),
+    ".oebin": re.compile(r'"folder_name"\s*:\s*"[^"]*\.\.[^"]*"'),
+}
 CODE_INSIDE = {"PickleIO": "is a pickle, which can run code", "ElphyIO": "is read by evaluating text of the file"}
 
 
@@ -32,11 +38,11 @@ def load_neo(path: str | Path, *, reader: str | None = None) -> Any:
         from neo.io import list_candidate_ios
     except ImportError as error:
         raise InputError("load_neo needs Neo: pip install 'neurosim[neo]'.") from error
-    path = Path(path)
+    path = storage.as_path(path, "load_neo")
     if path.suffix.lower() in (".pkl", ".pickle"):
         raise InputError(f"load_neo: {path.name} {CODE_INSIDE['PickleIO']}; save it in another format.")
-    if not path.exists():
-        raise storage.StorageError(f"{path}: no such file.")
+    if not storage.is_folder(path):
+        storage.existing(path, any_size=True)
     with storage.readable(path, "a format of Neo"):
         fitting = list_candidate_ios(str(path)) if reader is None else [_reader(reader)]
         safe = [r for r in fitting if r.__name__ not in CODE_INSIDE]
@@ -52,8 +58,8 @@ def _reader(name: str) -> Any:
     from neo.io import iolist
 
     known = {r.__name__: r for r in iolist}
-    if name not in known:
-        raise InputError(f"load_neo: no reader {name!r} in Neo.{suggest(name, known)}")
+    if not isinstance(name, str) or name not in known:
+        raise InputError(f"load_neo: no reader {shown(name)} in Neo.{suggest(str(name), known)}")
     return known[name]
 
 
@@ -77,8 +83,15 @@ def _check_files(path: Path) -> None:
     if path.is_dir():
         storage.check_links(path)
     for file in [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file()):
+        ending = file.suffix.lower()
         if h5py.is_hdf5(file):
             storage.check_hdf5(file, soft_links=True, any_size=True)
+        elif ending == ".mat":
+            storage.check_inflation(file)
+        elif ending in NAMES_FILES:
+            away = NAMES_FILES[ending].search(storage.read_text(file, "latin-1"))
+            if away is not None:
+                raise storage.StorageError(f"{file}: names a file elsewhere ({away.group().strip()}); not opened.")
 
 
 def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
@@ -98,7 +111,7 @@ def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
         raise InputError("neo_spikes: the segment holds no spike trains.")
     names = [str(t.name or f"unit_{i:03d}") for i, t in enumerate(trains)]
     names = names if len(set(names)) == len(names) else [f"{n}_{i}" for i, n in enumerate(names)]
-    return {n: np.asarray(t.rescale("s").magnitude, dtype=float) for n, t in zip(names, trains, strict=True)}
+    return {n: seconds(t, "neo_spikes", f"spike times of {n}") for n, t in zip(names, trains, strict=True)}
 
 
 def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
@@ -119,30 +132,34 @@ def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
     found = {str(e.name or f"events_{i}"): e for i, e in enumerate([*held.events, *held.epochs])}
     if name is None and len(found) == 1:
         name = next(iter(found))
-    if name not in found:
-        raise InputError(f"neo_events: no events {name!r}. Events: {', '.join(found) or 'none'}.")
+    if not isinstance(name, str) or name not in found:
+        raise InputError(f"neo_events: no events {shown(name)}. Events: {', '.join(found) or 'none'}.")
     events = _loaded(found[name])
-    times = np.asarray(events.times.rescale("s").magnitude, dtype=float)
-    return pd.DataFrame({"start_time": times, "stimulus": [str(label) for label in events.labels]})
+    times, labels = seconds(events.times, "neo_events", "event times"), [str(label) for label in events.labels]
+    if len(labels) != len(times):
+        raise InputError(f"neo_events: {len(times)} events need as many labels, found {len(labels)}.")
+    return pd.DataFrame({"start_time": times, "stimulus": labels})
 
 
 def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray:
     """Return an analog signal of a segment as a series (time, unit) in SI units; what :func:`align_series` takes."""
     signals = _segment(block, segment).analogsignals
-    if not 0 <= signal < len(signals):
-        raise InputError(f"neo_series: no signal {signal}; the segment holds {len(signals)}.")
+    if not isinstance(signal, int) or not 0 <= signal < len(signals):
+        raise InputError(f"neo_series: no signal {shown(signal)}; the segment holds {len(signals)}.")
     found = _loaded(signals[signal])
     is_voltage = found.units.simplified.dimensionality == _volt().simplified.dimensionality
     values = found.rescale("V").magnitude if is_voltage else found.magnitude
     attrs = {"quantity": "electric_potential" if is_voltage else "activation"}
     attrs["units"] = "V" if is_voltage else str(found.units.dimensionality)
-    clock = np.asarray(found.times.rescale("s").magnitude, dtype=float)
+    clock = seconds(found.times, "neo_series", "times of the samples")
     return xr.DataArray(np.asarray(values), dims=("time", "unit"), coords={"time": clock}, attrs=attrs)
 
 
 def _segment(block: Any, index: int) -> Any:
-    if not 0 <= index < len(block.segments):
-        raise InputError(f"Neo: no segment {index}; the block holds {len(block.segments)}.")
+    if not hasattr(block, "segments"):
+        raise InputError(f"Neo: a block of Neo asked, as load_neo reads it, found {type(block).__name__}.")
+    if not isinstance(index, int) or not 0 <= index < len(block.segments):
+        raise InputError(f"Neo: no segment {shown(index)}; the block holds {len(block.segments)}.")
     return block.segments[index]
 
 

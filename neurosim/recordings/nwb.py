@@ -17,7 +17,21 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import shown
 from neurosim.recordings.events import align_series
+from neurosim.recordings.nwb_content import (
+    check_pairs,
+    contents_of,
+    frame_of,
+    in_si,
+    labels_of,
+    on_disk,
+    series_of,
+    session_of,
+    sweep_pairs,
+    trains_of,
+    unit_table,
+)
 from neurosim.recordings.spikes import align_spikes
 from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, suggest
 
@@ -60,12 +74,11 @@ def load_nwb_responses(
     """
     with _opened(path) as nwb:
         if nwb.trials is None:
-            raise InputError(f"{Path(path).name}: holds no trials to align to; it has {_contents(nwb)}.")
-        events = nwb.trials.to_dataframe()
+            raise InputError(f"{Path(path).name}: holds no trials to align to; it has {contents_of(nwb)}.")
+        events = frame_of(nwb.trials, Path(path).name)
         if series is None:
-            table = _units(nwb, Path(path).name)
-            trains = {str(i): np.asarray(t, dtype=float) for i, t in table["spike_times"].items()}
-            _check_trains(trains, Path(path).name)
+            table = unit_table(nwb, Path(path).name)
+            trains = trains_of(table["spike_times"], Path(path).name)
             responses = align_spikes(
                 trains,
                 events,
@@ -73,14 +86,15 @@ def load_nwb_responses(
                 time_bin=time_bin,
                 align_to=align_to,
                 by=by,
-                session=_session(nwb, trains, events),
+                session=session_of(nwb, trains, events),
                 balance=balance,
-                units=_labels(table),
+                units=labels_of(table),
             )
         subject = nwb.subject.subject_id if nwb.subject is not None and nwb.subject.subject_id else None
     if series is not None:
         whole = load_nwb_series(path, series)
-        responses = align_series(whole, events, window=window, align_to=align_to, by=by, balance=balance)
+        with storage.readable(Path(path), "NWB"):
+            responses = align_series(whole, events, window=window, align_to=align_to, by=by, balance=balance)
     if subject is not None:
         responses = responses.assign_coords(subject=("unit", np.repeat(subject, responses.sizes["unit"])))
     return responses
@@ -104,24 +118,20 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
     InputError : no such series (the message lists those there are).
     """
     with _opened(path) as nwb:
-        found = dict(_series(nwb))
+        found = dict(series_of(nwb))
         if name is None and len(found) == 1:
             name = next(iter(found))
-        if name not in found:
+        if not isinstance(name, str) or name not in found:
             raise InputError(
-                f"{Path(path).name}: no series {name!r}. Series: {', '.join(found) or 'none'}."
+                f"{Path(path).name}: no series {shown(name)}. Series: {', '.join(found) or 'none'}."
                 f"{suggest(str(name), found)}"
             )
         item = found[name]
-        group, factor = item.data.parent.name, float(item.conversion or 1.0)
-        offset, unit = float(getattr(item, "offset", 0.0) or 0.0), str(item.unit)
+        if item.data.ndim > 2:
+            raise InputError(f"{Path(path).name}: {name} has shape {item.data.shape}; a series is (time, unit).")
+        values, unit = on_disk(item, Path(path)), str(item.unit)
         clock = np.asarray(item.timestamps[:]) if item.timestamps is not None else None
         rate, start = item.rate, float(item.starting_time or 0.0)
-    with storage.readable(Path(path), "NWB"):
-        raw = xr.open_dataset(path, group=group, engine="h5netcdf", phony_dims="access", decode_cf=False)[["data"]]
-        dims = dict(zip(raw["data"].dims, ("time", "unit"), strict=False))
-        raw = raw.rename(dims).assign(data=lambda d: d["data"].assign_attrs(scale_factor=factor, add_offset=offset))
-        values = xr.decode_cf(raw)["data"]
     clock = start + np.arange(values.sizes["time"]) / rate if clock is None else clock
     values = values if "unit" in values.dims else values.expand_dims("unit", axis=-1)
     quantity = QUANTITY_OF.get(unit, "activation")
@@ -147,16 +157,17 @@ def load_nwb_sweeps(path: str | Path) -> xr.Dataset:
     InputError : no current-clamp sweeps, or sweeps of several lengths or rates.
     """
     with _opened(path) as nwb:
-        pairs = list(_sweep_pairs(nwb))
+        pairs = list(sweep_pairs(nwb))
         if not pairs:
-            raise InputError(f"{Path(path).name}: holds no current-clamp sweeps; it has {_contents(nwb)}.")
+            raise InputError(f"{Path(path).name}: holds no current-clamp sweeps; it has {contents_of(nwb)}.")
+        check_pairs(pairs, Path(path).name)
         shapes = {(len(v.data), float(v.rate)) for v, _ in pairs}
         if len(shapes) > 1:
             raise InputError(
                 f"{Path(path).name}: sweeps of several lengths and rates: {sorted(shapes)}; they make no array."
             )
-        voltage = np.stack([_in_si(v) for v, _ in pairs])
-        current = np.stack([_in_si(i)[: voltage.shape[1]] for _, i in pairs])
+        voltage = np.stack([in_si(v) for v, _ in pairs])
+        current = np.stack([in_si(i)[: voltage.shape[1]] for _, i in pairs])
         names, rate = [v.name for v, _ in pairs], float(pairs[0][0].rate)
         about = {"subject": nwb.subject.subject_id} if nwb.subject is not None and nwb.subject.subject_id else {}
     return as_sweeps(current, voltage, time_step=1 / rate, sweeps=names, attrs=about)
@@ -174,8 +185,9 @@ def save_nwb(
 ) -> None:
     """Write responses as an NWB file that other tools read; :func:`load_nwb_responses` reads it back.
 
-    Presentations follow each other with pauses of half a second. Spike counts become the spike times of units, each in
-    its bin; other quantities become a sampled series called ``responses``.
+    Presentations follow each other with pauses of half a second, in whole steps. Spike counts become the spike times of
+    units, each in its bin; other quantities become a sampled series called ``responses``. ``start_time`` of a trial is
+    where its responses begin; where their ``time`` does not begin at 0 s, ``event_time`` is when it was 0 s.
 
     Parameters
     ----------
@@ -190,7 +202,9 @@ def save_nwb(
     ------
     InputError : no ``time`` dim or time step, counts that are no whole numbers, several subjects.
     """
+    path = storage.as_path(path, "save_nwb")
     responses = check_responses(responses, "save_nwb")
+    _check_texts({"description": description, "species": species, "sex": sex, "age": age}, session_start)
     step = float(responses.attrs.get("time_step", 0.0))
     if "time" not in responses.dims or not step:
         raise InputError("save_nwb: responses over time with a time_step asked; NWB holds times, not averages.")
@@ -213,14 +227,14 @@ def save_nwb(
     )
     file.subject = pynwb.file.Subject(subject_id=_only_subject(responses), species=species, sex=sex, age=age)
     n_stimuli, n_trials, n_time, _ = counts.shape
-    length = n_time * step
-    onsets = PAUSE + (length + PAUSE) * np.arange(n_stimuli * n_trials).reshape(n_trials, n_stimuli).T
+    length, pause = n_time * step, int(np.ceil(PAUSE / step - 1e-9)) * step
+    onsets = pause + (length + pause) * np.arange(n_stimuli * n_trials).reshape(n_trials, n_stimuli).T
     _add_trials(file, values, onsets, length)
     if is_count:
         _add_units(file, values, counts, onsets, step)
     else:
         _add_series(file, pynwb.TimeSeries, values, counts, onsets, step)
-    with storage.atomic_file(Path(path)) as temporary, _quiet(), pynwb.NWBHDF5IO(str(temporary), "w") as io:
+    with storage.atomic_file(path) as temporary, _quiet(), pynwb.NWBHDF5IO(str(temporary), "w") as io:
         io.write(file)
 
 
@@ -229,7 +243,7 @@ def save_nwb(
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Any]:
-    path = Path(path)
+    path = storage.as_path(path, "NWB")
     storage.check_hdf5(path, soft_links=True, any_size=True)
     pynwb = _pynwb()
     with storage.readable(path, "NWB"), _quiet(), pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
@@ -253,86 +267,15 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _contents(nwb: Any) -> str:
-    parts = {
-        "units": nwb.units is not None,
-        "trials": nwb.trials is not None,
-        f"series {', '.join(n for n, _ in _series(nwb))}": any(True for _ in _series(nwb)),
-        "current-clamp sweeps": any(True for _ in _sweep_pairs(nwb)),
-    }
-    return "; ".join(k for k, there in parts.items() if there) or "nothing that neurosim reads"
-
-
-def _units(nwb: Any, name: str) -> Any:
-    if nwb.units is None or "spike_times" not in nwb.units.colnames:
-        raise InputError(f"{name}: holds no units with spike times; it has {_contents(nwb)}.")
-    return nwb.units.to_dataframe()
-
-
-def _check_trains(trains: dict[str, np.ndarray], name: str) -> None:
-    for unit, times in trains.items():
-        if not np.isfinite(times).all() or (np.diff(times) < 0).any() or (times < 0).any():
-            raise InputError(
-                f"{name}: spike times of unit {unit} are NaN, negative or not in order; its table is damaged."
-            )
-
-
-def _labels(table: Any) -> Any:
-    """Columns of the table of units that hold one plain value a unit."""
-    plain = [
-        c
-        for c in table.columns
-        if c not in ("spike_times", "obs_intervals", "electrodes", "electrode_group", "waveform_mean", "waveform_sd")
-        and all(np.ndim(v) == 0 for v in table[c])
-    ]
-    return table[plain].set_axis([str(i) for i in table.index])
-
-
-def _session(nwb: Any, trains: dict[str, np.ndarray], events: Any) -> tuple[float, float]:
-    """From the first to the last moment at which anything is known to have been recorded, s."""
-    times = [t[[0, -1]] for t in trains.values() if len(t)] + [events["start_time"], events["stop_time"]]
-    if "obs_intervals" in nwb.units.colnames:
-        times = [np.asarray(nwb.units["obs_intervals"][i]).ravel() for i in range(len(nwb.units))]
-    everything = np.concatenate([np.asarray(t, dtype=float) for t in times])
-    return min(0.0, float(np.nanmin(everything))), float(np.nanmax(everything))
-
-
-def _series(nwb: Any) -> Iterator[tuple[str, Any]]:
-    """Every sampled series of a file with its name, those of icephys apart."""
-    from pynwb import TimeSeries
-    from pynwb.icephys import PatchClampSeries
-
-    for item in nwb.objects.values():
-        if isinstance(item, TimeSeries) and not isinstance(item, PatchClampSeries) and hasattr(item.data, "parent"):
-            yield item.name, item
-
-
-def _sweep_pairs(nwb: Any) -> Iterator[tuple[Any, Any]]:
-    """Voltage and current of every current-clamp sweep."""
-    from pynwb.icephys import CurrentClampSeries, CurrentClampStimulusSeries
-
-    table = nwb.intracellular_recordings
-    if table is not None:
-        for row in range(len(table)):
-            voltage = table.category_tables["responses"]["response"][row].timeseries
-            current = table.category_tables["stimuli"]["stimulus"][row].timeseries
-            if isinstance(voltage, CurrentClampSeries) and isinstance(current, CurrentClampStimulusSeries):
-                yield voltage, current
-        return
-    voltages = [s for s in nwb.acquisition.values() if isinstance(s, CurrentClampSeries)]
-    currents = [s for s in nwb.stimulus.values() if isinstance(s, CurrentClampStimulusSeries)]
-    if len({s.sweep_number for s in voltages}) == len(voltages) > 1:
-        by_number = {s.sweep_number: s for s in currents}
-        yield from ((v, by_number[v.sweep_number]) for v in voltages if v.sweep_number in by_number)
-    elif len(voltages) == len(currents):
-        yield from zip(voltages, currents, strict=True)
-
-
-def _in_si(series: Any) -> np.ndarray:
-    return np.asarray(series.data[:], dtype=float) * float(series.conversion or 1.0) + float(series.offset or 0.0)
-
-
 # --- writing ------------------------------------------------------------------------------------------------------
+
+
+def _check_texts(texts: dict[str, Any], session_start: Any) -> None:
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise InputError(f"save_nwb: {name} is a text, found a {type(value).__name__}.")
+    if not isinstance(session_start, datetime):
+        raise InputError(f"save_nwb: session_start is a datetime, found a {type(session_start).__name__}.")
 
 
 def _only_subject(responses: xr.DataArray) -> str:
@@ -351,10 +294,15 @@ def _add_trials(file: Any, values: xr.DataArray, onsets: np.ndarray, length: flo
     file.add_trial_column("stimulus", "what was shown")
     for name in labels:
         file.add_trial_column(name, f"{name} of the stimulus")
+    begin = float(values["time"].values[0]) if "time" in values.coords else 0.0
+    if begin and "event_time" not in labels:
+        file.add_trial_column("event_time", "when the event was to which the responses are aligned, s")
     order = np.argsort(onsets, axis=None)
     for s, t in zip(*np.unravel_index(order, onsets.shape), strict=True):
         row = {k: v[s].item() if hasattr(v[s], "item") else v[s] for k, v in labels.items()}
         onset = float(onsets[s, t])
+        if begin:
+            row.setdefault("event_time", onset - begin)
         file.add_trial(start_time=onset, stop_time=onset + length, stimulus=str(values["stimulus"].values[s]), **row)
 
 

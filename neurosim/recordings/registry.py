@@ -50,8 +50,12 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
         recordings.V4 = { file = "v4.nc", kind = "responses" }
         files = [{ name = "v4.nc", sha256 = "..." }]
     """
-    path = Path(path).resolve()
+    path = storage.as_path(path, "register_datasets").absolute()
+    if os.pathsep in str(path):
+        raise InputError(f"register_datasets: the path {path} holds {os.pathsep!r}; move the file.")
     added = _read(path)
+    if not added:
+        raise InputError(f"register_datasets: {path.name} describes no set.")
     taken = sorted(set(added) & set(_read(BUILT_IN)))
     if taken:
         raise InputError(
@@ -75,8 +79,10 @@ def registry() -> dict[str, Any]:
 def entry_of(name: str) -> dict[str, Any]:
     """Return the description of one set, or raise :class:`InputError` with the names there are."""
     known = registry()
-    if name not in known:
-        raise InputError(f"load_dataset: no data set {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")
+    if not isinstance(name, str) or name not in known:
+        raise InputError(
+            f"load_dataset: no data set {str(name)[:60]!r}. Known: {', '.join(known)}.{suggest(str(name), known)}"
+        )
     return known[name]
 
 
@@ -125,7 +131,7 @@ def fetch(name: str, file_name: str) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(storage.read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path.name}: not valid TOML ({error}).") from error
 
 

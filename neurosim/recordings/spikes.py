@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.clock import NARROWEST, bin_index, is_fine, n_before, whole_number
+from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
+from neurosim.recordings.columns import check_frame, names, seconds, shown, span
 from neurosim.recordings.events import event_layout
 from neurosim.schema import InputError, as_responses
 
@@ -36,8 +37,9 @@ def load_spikes(path: str | Path) -> Any:
     ------
     StorageError : missing, truncated or unsafe file. InputError : missing columns, NaN or infinite times, no spikes.
     """
-    path = Path(path)
-    if path.suffix == ".npz":
+    path = storage.as_path(path, "load_spikes")
+    ending = path.suffix.lower()
+    if ending == ".npz":
         import pandas as pd
 
         arrays = storage.read_npz(path)
@@ -45,7 +47,7 @@ def load_spikes(path: str | Path) -> Any:
         if len(lengths) != 1 or -1 in lengths:
             raise InputError(f"{path.name}: a table of spikes has arrays of one dimension and length, found {lengths}.")
         table = pd.DataFrame(arrays)
-    elif path.suffix in (".csv", ".tsv", ".parquet"):
+    elif ending in (".csv", ".tsv", ".parquet"):
         table = storage.read_table(path)
     else:
         raise InputError(f"load_spikes: {path.name} ends in {path.suffix!r}; known: .csv, .tsv, .parquet, .npz.")
@@ -54,11 +56,7 @@ def load_spikes(path: str | Path) -> Any:
 
 def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> Any:
     """Return a table of spikes sorted by unit and time, or say what is wrong with it."""
-    if not hasattr(table, "columns"):
-        raise InputError(
-            f"{name}: a pandas DataFrame with the columns {', '.join(columns)} (times in s) asked, found "
-            f"{type(table).__name__}; one row a spike."
-        )
+    check_frame(table, name, f"the columns {', '.join(columns)} (times in s), one row a spike,")
     missing = [c for c in columns if c not in table.columns]
     if missing:
         raise InputError(
@@ -67,19 +65,25 @@ def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS
         )
     if not len(table):
         raise InputError(f"{name}: the table holds no spike.")
-    for column in columns:
+    for column in (*columns, *({"trial"} & set(table.columns))):
         if column != "time" and table[column].isna().any():
             raise InputError(f"{name}: {int(table[column].isna().sum())} spikes have no {column}; drop those rows.")
+    table = table.assign(time=seconds(table["time"], name, "spike times", samples=True))
+    if table["unit"].dtype == object:
+        text = names(table["unit"], name, "unit")
+        return table.iloc[np.lexsort((table["time"], text))].reset_index(drop=True)
+    return table.sort_values(["unit", "time"], kind="stable", ignore_index=True)
+
+
+def check_bin(time_bin: Any, name: str) -> float:
+    """Return the width of bins in s, or say what is asked."""
     try:
-        times = table["time"].to_numpy(dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: the spike times are not numbers ({str(error).splitlines()[0]}).") from error
-    if not np.isfinite(times).all():
-        raise InputError(
-            f"{name}: {int((~np.isfinite(times)).sum())} spike times are NaN or infinite; drop those rows."
-        )
-    _check_fine(table["time"].to_numpy(), name)
-    return table.assign(time=times).sort_values(["unit", "time"], kind="stable", ignore_index=True)
+        width = float(time_bin)
+    except (TypeError, ValueError):
+        width = np.nan
+    if not NARROWEST <= width < np.inf:
+        raise InputError(f"{name}: a time_bin of at least {NARROWEST:g} s asked, found {shown(time_bin)}.")
+    return width
 
 
 def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_spikes") -> xr.DataArray:
@@ -108,15 +112,20 @@ def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_sp
     >>> bin_spikes(spikes).values.tolist()
     [[1.0, 0.0], [1.0, 1.0]]
     """
+    if time_bin is not None:
+        time_bin = check_bin(time_bin, name)
     table = check_spikes(table, name, ("stimulus", *SPIKE_COLUMNS))
     times = table["time"].to_numpy()
-    stimuli, stimulus = np.unique(table["stimulus"].astype(str), return_inverse=True)
-    units, unit = np.unique(table["unit"].astype(str), return_inverse=True)
-    trials, trial = np.unique(table["trial"], return_inverse=True) if "trial" in table else (np.zeros(1), 0 * unit)
+    stimuli, stimulus = np.unique(names(table["stimulus"], name, "stimulus"), return_inverse=True)
+    units, unit = np.unique(names(table["unit"], name, "unit"), return_inverse=True)
+    trials, trial = np.zeros(1), np.zeros(len(times), dtype=int)
+    if "trial" in table:
+        numbers = table["trial"].dtype.kind in "biuf"
+        trials, trial = np.unique(
+            table["trial"] if numbers else names(table["trial"], name, "trial"), return_inverse=True
+        )
     bins = np.zeros(len(times), dtype=int)
     if time_bin is not None:
-        if not NARROWEST <= time_bin < np.inf:
-            raise InputError(f"{name}: a time_bin of at least {NARROWEST:g} s asked, found {time_bin!r}.")
         bins = bin_index(times, time_bin)
     first = min(0, int(bins.min()))
     n_bins = int(bins.max()) - first + 1
@@ -154,16 +163,16 @@ def align_spikes(
 
     Parameters
     ----------
-    spikes : table of spikes with columns ``unit`` and ``time`` (s in the session), or a mapping of unit to times; in
-        any order.
+    spikes : table of spikes with columns ``unit`` and ``time`` (s in the session), or a mapping of unit to times, such
+        as Neo spike trains or ``spike_trains()`` of Brian2; in any order. Times with a unit are converted to s.
     events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     align_to, by : the two columns of `events`.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
         refused.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
-    units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``; its units without any spike
-        are silent, not absent.
+    units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``. Its units are those of the
+        result: one without any spike is silent, not absent, and spikes of other units are left out.
 
     Returns
     -------
@@ -182,25 +191,26 @@ def align_spikes(
     [[2.0, 1.0], [0.0, 0.0]]
     """
     trains = _by_unit(spikes)
-    names = list(trains) if units is None else [str(u) for u in units.index]
-    start, stop = (float(t) for t in window)
-    n_bins = 1 if time_bin is None else whole_number(stop - start, time_bin)
-    if not stop > start or n_bins is None or (time_bin is not None and time_bin < NARROWEST):
+    chosen = list(trains) if units is None else _chosen(units, trains)
+    start, stop = span(window, "align_spikes")
+    n_bins = 1 if time_bin is None else whole_number(stop - start, check_bin(time_bin, "align_spikes"))
+    if not stop > start or n_bins is None:
         raise InputError(f"align_spikes: a window of whole bins asked, found {window} s and time_bin = {time_bin} s.")
     if session is not None:
-        lost = sum(int(((t < session[0]) | (t > session[1])).sum()) for t in trains.values())
+        session = span(session, "align_spikes")
+        lost = sum(int(((t < session[0] - TOLERANCE) | (t > session[1] + TOLERANCE)).sum()) for t in trains.values())
         if lost:
             raise InputError(
                 f"align_spikes: {lost} spikes lie outside the recording ({session[0]:g} to {session[1]:g} s); are "
                 "times in s from the start of the session?"
             )
-    layout = event_layout(events, align_to, by, window, session, balance, "align_spikes")
+    layout = event_layout(events, align_to, by, (start, stop), session, balance, "align_spikes")
     n_stimuli, n_trials = layout.times.shape
-    _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(names))
+    _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(chosen))
     edges = start + np.arange(n_bins + 1) * (stop - start) / n_bins
-    counts = np.zeros((n_stimuli, n_trials, n_bins, len(names)), dtype=np.float32)
+    counts = np.zeros((n_stimuli, n_trials, n_bins, len(chosen)), dtype=np.float32)
     places = (layout.times[..., None] + edges).reshape(-1, n_bins + 1)
-    for column, name in enumerate(names):
+    for column, name in enumerate(chosen):
         before = n_before(trains.get(name, np.empty(0)), places)
         counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
     labels = (
@@ -212,7 +222,7 @@ def align_spikes(
         counts,
         dims=("stimulus", "trial", "time", "unit"),
         stimuli=layout.stimuli,
-        coords={"unit": names, "onset": (("stimulus", "trial"), layout.times), **layout.labels, **labels},
+        coords={"unit": chosen, "onset": (("stimulus", "trial"), layout.times), **layout.labels, **labels},
         quantity="spike_count",
         time_step=(stop - start) / n_bins,
     ).assign_coords(time=edges[:-1])
@@ -221,25 +231,36 @@ def align_spikes(
 
 def _by_unit(spikes: Any) -> dict[str, np.ndarray]:
     if isinstance(spikes, Mapping):
-        for times in spikes.values():
-            _check_fine(np.asarray(times), "align_spikes")
-        trains = {str(k): np.asarray(v, dtype=float) for k, v in spikes.items()}
-        bad = [k for k, v in trains.items() if v.ndim != 1 or not np.isfinite(v).all()]
-        if bad or not trains:
-            raise InputError(
-                f"align_spikes: times of one dimension without NaN asked, found others in {bad[:3] or 'none'}."
-            )
-        return {k: np.sort(v) for k, v in trains.items()}
-    table = check_spikes(spikes, "align_spikes")
-    return {str(k): v["time"].to_numpy() for k, v in table.groupby("unit", sort=True)}
-
-
-def _check_fine(times: np.ndarray, name: str) -> None:
-    if not is_fine(times):
+        keys = names(list(spikes), "align_spikes", "unit")
+        times = [seconds(v, "align_spikes", f"spike times of unit {k}", samples=True) for k, v in spikes.items()]
+        bad = [str(k) for k, t in zip(keys, times, strict=True) if t.ndim != 1]
+        if bad or not times:
+            raise InputError(f"align_spikes: times of one dimension asked, found others in {bad[:3] or 'none'}.")
+        return {str(k): np.sort(t) for k, t in zip(keys, times, strict=True)}
+    if hasattr(spikes, "spike_trains"):
         raise InputError(
-            f"{name}: spike times of {float(np.nanmax(np.abs(times))):g} s held as {times.dtype} are coarser than the "
-            "clock of a recording; pass them in s from the start of the session, in float64 from the source."
+            f"align_spikes: a {type(spikes).__name__} gives its times by unit with .spike_trains(); pass those."
         )
+    table = check_spikes(spikes, "align_spikes")
+    times, unit = table["time"].to_numpy(), names(table["unit"], "align_spikes", "unit")
+    begins = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
+    return {str(unit[b]): t for b, t in zip(begins, np.split(times, begins[1:]), strict=True)}
+
+
+def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
+    """Names of the units of a table, of which some at least have spikes."""
+    check_frame(units, "align_spikes", "one row a unit, indexed by unit,")
+    chosen = [str(u) for u in names(units.index.to_series(), "align_spikes", "unit")]
+    if len(set(chosen)) < len(chosen) or ("unit" in units and list(map(str, units["unit"])) != chosen):
+        raise InputError(
+            "align_spikes: the index of units names every unit once; set it, as with units.set_index('unit')."
+        )
+    if not set(chosen) & set(trains):
+        raise InputError(
+            f"align_spikes: units names {', '.join(chosen[:3])} ..., spikes come from {', '.join(list(trains)[:3])} "
+            "...; none is in both."
+        )
+    return chosen
 
 
 def _plain(values: Any) -> np.ndarray:

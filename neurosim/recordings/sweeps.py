@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.columns import check_step, seconds
 from neurosim.recordings.nwb import load_nwb_sweeps
 from neurosim.schema import InputError, as_sweeps, check_sweeps
 
@@ -29,13 +30,19 @@ def load_sweeps(path: str | Path) -> dict[str, xr.Dataset]:
     ------
     StorageError : missing, truncated or unsafe file. InputError : another format, or missing arrays.
     """
-    path = Path(path)
-    if path.suffix == ".nwb":
+    path = storage.as_path(path, "load_sweeps")
+    ending = path.suffix.lower()
+    if ending == ".nwb":
         return {"sweeps": load_nwb_sweeps(path)}
-    if path.suffix == ".nc":
-        return {"sweeps": check_sweeps(storage.read_dataset(path), path.name)}
-    if path.suffix == ".npz":
-        return _from_npz(path)
+    if ending == ".nc":
+        sweeps = check_sweeps(storage.read_dataset(path), path.name)
+        if "time" in sweeps.coords:
+            clock = seconds(sweeps["time"], path.name, "times of the sweeps")
+            check_step(clock, float(sweeps.attrs["time_step"]), path.name)
+        return {"sweeps": sweeps}
+    if ending == ".npz":
+        with storage.readable(path, "npz of sweeps"):
+            return _from_npz(path)
     raise InputError(f"load_sweeps: {path.name} ends in {path.suffix!r}; known: .nwb, .nc, .npz.")
 
 

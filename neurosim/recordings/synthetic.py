@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.runtime import stream
-from neurosim.schema import InputError, as_responses, same_stimuli
+from neurosim.schema import InputError, as_responses, labelled, same_stimuli
 
 
 def synthetic_brain(
@@ -56,11 +59,19 @@ def synthetic_brain(
     >>> synthetic_brain(features, n_subjects=2, n_units=3).shape
     (5, 4, 6)
     """
+    _check_numbers(
+        {"n_subjects": n_subjects, "n_trials": n_trials, "n_units": n_units, "seed": seed},
+        {"trial_noise": trial_noise, "noise_correlation": noise_correlation, "individuality": individuality}
+        | ({} if mean_count is None else {"mean_count": mean_count}),
+    )
     if min(n_subjects, n_trials, n_units) < 1 or min(trial_noise, individuality) < 0:
         raise InputError("synthetic_brain: counts are at least 1 and noise at least 0.")
     if not 0 <= noise_correlation < 1 or (mean_count is not None and not 0 < mean_count < 1e6):
         raise InputError("synthetic_brain: a noise_correlation of 0 to below 1 and a mean_count above 0 asked.")
     areas = dict(tuning) if isinstance(tuning, Mapping) else {area: tuning}
+    if not areas:
+        raise InputError("synthetic_brain: no area is given; pass features of the stimuli, or such features by area.")
+    areas = {n: labelled(t, "synthetic_brain", "stimuli").transpose("stimulus", ...) for n, t in areas.items()}
     first = next(iter(areas.values()))
     parts, labels = [], []
     for name, given in areas.items():
@@ -94,9 +105,16 @@ def synthetic_brain(
     return responses
 
 
+def _check_numbers(whole: Mapping[str, Any], real: Mapping[str, Any]) -> None:
+    for options, kind, words in ((whole, Integral, "a whole number"), (real, Real, "a number")):
+        for name, value in options.items():
+            if not isinstance(value, kind):
+                raise InputError(f"synthetic_brain: {name} is {words}, found a {type(value).__name__}.")
+
+
 def _standardised(tuning: xr.DataArray) -> np.ndarray:
     """Features (stimulus, feature) of mean 0 and mean square 1."""
-    features = np.asarray(tuning.values, dtype=float).reshape(tuning.sizes["stimulus"], -1)
+    features = plain(tuning, "synthetic_brain").astype(float).reshape(tuning.sizes["stimulus"], -1)
     features = features - features.mean(0)
     spread = np.sqrt((features**2).mean())
     if spread == 0:

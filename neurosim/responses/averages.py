@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from neurosim.clock import whole_number
-from neurosim.schema import InputError, check_responses
+from neurosim.schema import InputError, SchemaError, check_measured, check_responses, labelled
 
 
 def average_trials(responses: xr.DataArray) -> xr.DataArray:
-    """Return the mean over ``trial``; responses without trials pass through."""
-    return responses.mean("trial", keep_attrs=True) if "trial" in responses.dims else responses
+    """Return the mean over ``trial``; responses without trials pass through.
+
+    Parameters
+    ----------
+    responses : (..., [trial,] ...); places that ``measured`` names as empty do not count.
+
+    Raises
+    ------
+    SchemaError : NaN, no real numbers, or a bare array of 3 dims, whose second may be trials or time.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_trials
+    >>> average_trials(as_trials([[1.0], [2.0], [5.0]], ["a", "b", "a"])).values.tolist()
+    [[3.0], [2.0]]
+    """
+    found = _checked(responses, "average_trials")
+    if not isinstance(responses, xr.DataArray) and found.dims == ("stimulus", "time", "unit"):
+        raise SchemaError(
+            f"average_trials: an array of shape {found.shape} may hold trials or time; label it with "
+            "as_responses(values, dims=(...))."
+        )
+    return found.mean("trial", keep_attrs=True) if "trial" in found.dims else found
 
 
 def over_time(responses: xr.DataArray) -> xr.DataArray:
-    """Return one value a stimulus and unit: the sum of spike counts, the mean of anything else."""
-    if "time" not in responses.dims:
-        return responses
-    count = responses.attrs.get("quantity") == "spike_count"
-    return responses.sum("time", keep_attrs=True) if count else responses.mean("time", keep_attrs=True)
+    """Return one value a stimulus and unit: the sum of spike counts, the mean of anything else.
+
+    Parameters
+    ----------
+    responses : (..., [time,] ...); a bare array is (stimulus, unit) or (stimulus, time, unit).
+
+    Raises
+    ------
+    SchemaError : NaN, or no real numbers.
+
+    Examples
+    --------
+    >>> over_time(np.arange(6.0).reshape(1, 3, 2)).values.tolist()
+    [[2.0, 3.0]]
+    """
+    found = _checked(responses, "over_time")
+    if "time" not in found.dims:
+        return found
+    count = found.attrs.get("quantity") == "spike_count"
+    total = found.sum if count else found.mean
+    return total("time", skipna=False, keep_attrs=True)
+
+
+def _checked(responses: Any, who: str) -> xr.DataArray:
+    """Return an array whose dims are its own, or a bare one as responses."""
+    return check_measured(responses, who) if isinstance(responses, xr.DataArray) else labelled(responses, who)
 
 
 def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:

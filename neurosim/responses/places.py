@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
+from neurosim.arrays import check_numbers, plain
 from neurosim.schema import InputError
 
 
@@ -47,6 +48,12 @@ def spatial_map(
     >>> float(found.rate.idxmax("x")[0]), round(float(found.information[0]), 1)
     (0.55, 3.3)
     """
+    if not isinstance(position, xr.DataArray) or "time" not in position.coords:
+        raise InputError(
+            f"spatial_map: a position (time, axis) with its time in s asked, found {type(position).__name__}; "
+            "xr.DataArray(values, dims=('time', 'axis'), coords={'time': seconds})."
+        )
+    check_numbers(position, "spatial_map")
     if set(position.dims) != {"time", "axis"} or position.sizes["axis"] not in (1, 2) or position.sizes["time"] < 2:
         raise InputError(f"spatial_map: a position (time, axis) of 1 or 2 axes asked, found {dict(position.sizes)}.")
     where, clock = position.transpose("time", "axis").values.astype(float), position["time"].values
@@ -57,9 +64,13 @@ def spatial_map(
         low + np.arange(int(np.ceil((high - low) / bin_width + 1e-9)) + 1) * bin_width for low, high in _extent(where)
     ]
     visits = np.histogramdd(where, edges)[0] * step
+    if not isinstance(spikes, Mapping) or not spikes:
+        raise InputError(f"spatial_map: {{unit: times in s}} asked, found {type(spikes).__name__}.")
     counts = []
-    for times in spikes.values():
-        inside = np.asarray(times, dtype=float)
+    for unit, times in spikes.items():
+        inside = plain(times, "spatial_map").astype(float)
+        if inside.ndim != 1 or not np.isfinite(inside).all():
+            raise InputError(f"spatial_map: finite times (spike,) asked, unit {unit!r} has shape {inside.shape}.")
         inside = inside[(inside >= clock[0]) & (inside <= clock[-1] + step)]
         nearest = np.clip(np.rint((inside - clock[0]) / step).astype(int), 0, len(clock) - 1)
         counts.append(np.histogramdd(where[nearest], edges)[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.optimize import curve_fit
 
 from neurosim.responses.averages import average_trials, over_time
-from neurosim.schema import InputError, check_responses, suggest
+from neurosim.schema import InputError, check_measured, check_responses, suggest
 
 Shape = Literal["von_mises", "gaussian", "threshold_linear", "saturating"]
 
@@ -96,7 +96,7 @@ def fit_tuning(curve: xr.Dataset, shape: Shape, *, period: float = 180.0) -> xr.
 
     Raises
     ------
-    InputError : unknown shape, or fewer values than parameters.
+    InputError : unknown shape, fewer values than parameters, or no tuning curve.
 
     Examples
     --------
@@ -110,8 +110,8 @@ def fit_tuning(curve: xr.Dataset, shape: Shape, *, period: float = 180.0) -> xr.
     shapes = _shapes(period)
     if shape not in shapes:
         raise InputError(f"fit_tuning: no shape {shape!r}. Shapes: {', '.join(shapes)}.{suggest(str(shape), shapes)}")
-    chosen, by = shapes[shape], str(curve.attrs["label"])
-    x = curve[by].values.astype(float)
+    by = _label_of(curve, "fit_tuning")
+    chosen, x = shapes[shape], curve[by].values.astype(float)
     if len(x) <= len(chosen.names):
         raise InputError(
             f"fit_tuning: {shape} has {len(chosen.names)} parameters; {len(x)} values of {by} are too few."
@@ -146,7 +146,7 @@ def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
 
     Raises
     ------
-    InputError : negative responses, or degrees that are not even.
+    InputError : negative responses, degrees that are not even, or no tuning curve.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
     >>> float(orientation_selectivity(tuning_curve(r, "orientation_deg")).orientation_selectivity[0])
     1.0
     """
-    by = str(curve.attrs["label"])
+    by = _label_of(curve, "orientation_selectivity")
     degrees, values = curve[by].values.astype(float), curve["response"].transpose(by, "unit").values
     gaps = np.diff(degrees)
     whole = len(degrees) * gaps[0] if len(gaps) else 0.0
@@ -204,6 +204,16 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     square = (responses**2).mean(along)
     share = xr.where(square > 0, responses.mean(along) ** 2 / square.where(square > 0, 1.0), 1.0)
     return ((1 - share) / (1 - 1 / n)).clip(0, 1).assign_attrs(quantity="sparseness", units="1")
+
+
+def _label_of(curve: Any, who: str) -> str:
+    """Return the label that a tuning curve is over, of finite responses along it and ``unit``."""
+    by = str(getattr(curve, "attrs", {}).get("label", ""))
+    if not isinstance(curve, xr.Dataset) or "response" not in curve or set(curve["response"].dims) != {by, "unit"}:
+        raise InputError(f"{who}: a curve as tuning_curve returns it is asked, found {type(curve).__name__}.")
+    for values in (curve["response"], curve[by]):
+        check_measured(values, who)
+    return by
 
 
 def _label(responses: xr.DataArray, by: str, who: str) -> np.ndarray:

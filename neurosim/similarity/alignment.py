@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from neurosim.runtime import as_rng, track
-from neurosim.schema import InputError, same_stimuli
+from neurosim.schema import InputError, check_responses, same_stimuli
 from neurosim.similarity.kernels import alignment as kernels
 from neurosim.similarity.kernels.arrays import Array
 from neurosim.similarity.pairs import Responses, as_pair, check_known, plain_scalar
@@ -130,7 +130,7 @@ def compare_by(
     >>> compare_by(x, x).dims
     ('layer', 'layer_other')
     """
-    parts_a, parts_b = (_parts(x, by) for x in (a, b))
+    parts_a, parts_b = (_parts(check_responses(x, "compare_by"), by) for x in (a, b))
     pairs = [(i, j) for i in parts_a for j in parts_b]
     values = [score(parts_a[i], parts_b[j]) for i, j in track(pairs, "comparing", progress=progress)]
     return xr.DataArray(
@@ -169,6 +169,8 @@ def jackknife(
         b = same_stimuli(a, b, "jackknife")
     else:
         a, b = as_pair(a, b, "jackknife", least=5)
+    if not 0 < alpha < 1:
+        raise InputError(f"jackknife: alpha is between 0 and 1, found {alpha}; 0.05 gives a 95 % interval.")
     n = a.sizes["stimulus"] if isinstance(a, xr.DataArray) else len(a)
     value = float(score(a, b))
     left = np.array(
@@ -185,6 +187,10 @@ def jackknife(
 def _parts(x: xr.DataArray, by: str) -> dict[str, xr.DataArray]:
     if by not in x.coords:
         return {"all": x}
+    if x[by].dims != ("unit",) or bool(x[by].isnull().any()):
+        raise InputError(
+            f"compare_by: {by!r} is a label of every unit, found one along {x[by].dims} or without values."
+        )
     names = x[by].values
     return {str(n): x.isel(unit=np.flatnonzero(names == n)) for n in dict.fromkeys(names.tolist())}
 

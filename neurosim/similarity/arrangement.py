@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import column_names, is_table, match_names, plain, row_names
+from neurosim.schema import InputError
+
 
 def arrange(distances: Any, *, seed: int = 0) -> Any:
     """Return points (n, 2) whose distances resemble `distances` (https://doi.org/10.1007/BF02289565).
@@ -20,6 +23,10 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
         (stimulus, axis), for :func:`~neurosim.plots.geometry.plot_stimulus_map`.
     seed : seed of the starts.
 
+    Raises
+    ------
+    InputError : not square, not symmetric, or not finite.
+
     Examples
     --------
     >>> arrange(np.ones((4, 4)) - np.eye(4)).shape
@@ -31,6 +38,15 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
         points = xr.DataArray(arrange(distances.values, seed=seed), dims=(distances.dims[0], "axis"))
         along = {k: v for k, v in distances.coords.items() if v.dims == distances.dims[:1]}
         return points.assign_coords(along)
+    rows, columns = (
+        names(distances, "arrange") if is_table(distances) else None for names in (row_names, column_names)
+    )
+    distances = plain(distances, "arrange").astype(float)
+    if rows is not None and columns is not None:
+        distances = distances[:, match_names(rows, columns, "arrange, rows and columns")]
+    square = distances.ndim == 2 and distances.size and len(distances) == distances.shape[1]
+    if not square or not np.isfinite(distances).all() or not np.allclose(distances, distances.T, atol=1e-6):
+        raise InputError(f"arrange: finite, symmetric distances (n, n) asked, found shape {distances.shape}.")
     symmetric = np.clip((distances + distances.T) / 2, 0, None)
     np.fill_diagonal(symmetric, 0)
     mds = MDS(n_components=2, metric="precomputed", n_init=8, init="random", random_state=seed, normalized_stress=False)

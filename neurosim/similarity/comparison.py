@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 from itertools import product
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import plain
-from neurosim.schema import TINY_DIAGONAL, InputError, check_rdm, same_stimuli, suggest
+from neurosim.arrays import is_table
+from neurosim.schema import TINY_DIAGONAL, InputError, as_rdm, check_rdm, same_stimuli, suggest
+from neurosim.similarity.covariances import stimulus_covariance
 from neurosim.similarity.kernels import alignment
-from neurosim.similarity.kernels.arrays import Array, diagonal, hollow, is_torch_array, upper
+from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
 from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE, METHODS, bures, cross_scores, embed
 
 log = logging.getLogger(__name__)
 
 
 def compare_rdms(
-    a: xr.DataArray, b: xr.DataArray, method: str = "spearman", *, sigma_k: xr.DataArray | None = None
+    a: xr.DataArray, b: xr.DataArray, method: str = "spearman", *, sigma_k: xr.DataArray | np.ndarray | None = None
 ) -> xr.DataArray:
     """Compare every RDM of `a` with every RDM of `b` (https://doi.org/10.7554/eLife.82566).
 
@@ -31,7 +33,7 @@ def compare_rdms(
         https://arxiv.org/abs/2007.02789), or "bures" (normalised Bures similarity of squared distances,
         https://arxiv.org/abs/2311.11436).
     sigma_k : covariance of noise between stimuli (stimulus, stimulus_other) for the whitened methods; independent
-        and equal when absent.
+        and equal when absent; matched to the stimuli by label.
 
     Returns
     -------
@@ -52,7 +54,8 @@ def compare_rdms(
     check_method(method, METHODS, "compare_rdms")
     if is_torch_array(a) and is_torch_array(b):
         return _compare_tensors(a, b, method, sigma_k)
-    a, b = check_rdm(a, "compare_rdms"), check_rdm(b, "compare_rdms")
+    _check_gradient(a, b)
+    a, b = (check_rdm(as_rdm(x) if is_table(x) else x, "compare_rdms") for x in (a, b))
     b = same_stimuli(a, b, "compare_rdms")
     noise = _stimulus_noise(sigma_k, a, method)
     rdm_vectors(a, method, "compare_rdms"), rdm_vectors(b, method, "compare_rdms")
@@ -115,41 +118,41 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     )
 
 
-def _stimulus_noise(sigma_k: xr.DataArray | None, rdm: xr.DataArray, method: str) -> np.ndarray | None:
+def _stimulus_noise(sigma_k: Any, rdms: Any, method: str) -> Array | None:
+    """Return the covariance between stimuli, for labelled RDMs or a tensor of them."""
     if sigma_k is None:
         return None
     if not method.startswith("whitened"):
         raise InputError(f"compare_rdms: {method} takes no sigma_k; whitened_cosine and whitened_corr do.")
-    if isinstance(sigma_k, xr.DataArray) and "stimulus" in sigma_k.coords:
-        sigma_k = same_stimuli(rdm, sigma_k, "compare_rdms")
-    noise, n = plain(sigma_k, "compare_rdms").astype(float), rdm.sizes["stimulus"]
-    if noise.shape != (n, n) or not np.allclose(noise, noise.T) or not _positive_definite(noise):
+    return stimulus_covariance(sigma_k, rdms, "compare_rdms")
+
+
+def _check_gradient(*given: Any) -> None:
+    """Raise :class:`InputError` if a tensor would lose its gradient because the other side is none."""
+    if any(is_torch_array(x) and x.requires_grad for x in given):
         raise InputError(
-            f"compare_rdms: sigma_k is a positive definite covariance of {n} x {n} stimuli, found {noise.shape}; "
-            "add a little to its diagonal if it is singular."
+            "compare_rdms: a tensor that is differentiated needs the other as a tensor too; or .detach() it."
         )
-    return noise
 
 
-def _positive_definite(matrix: np.ndarray) -> bool:
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Array | None) -> Array:
+def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Any) -> Array:
     if method not in DIFFERENTIABLE:
         raise InputError(f"compare_rdms: {method} of tensors is not available; methods: {', '.join(DIFFERENTIABLE)}.")
     if a.ndim != 3 or b.ndim != 3 or a.shape[1:] != b.shape[1:] or a.shape[1] != a.shape[2]:
         raise InputError(
             f"compare_rdms: tensors have shape (n, stimulus, stimulus), found {tuple(a.shape)} and {tuple(b.shape)}."
         )
-    a, b = (_checked_tensor(x) for x in (a, b))
+    a, b = _checked_tensor(a), _checked_tensor(b)
+    wider = a.dtype if a.dtype.itemsize >= b.dtype.itemsize else b.dtype
+    a, b = a.to(wider), b.to(device=a.device, dtype=wider)
+    sigma_k = _stimulus_noise(sigma_k, a, method)
+    if any(bool(array_namespace(x).any(_flat(upper(x), method))) for x in (a, b)):
+        raise InputError(
+            f"compare_rdms: {method} is not defined: a tensor holds an RDM that does not vary; leave it out."
+        )
     scores = bures(a, b) if method == "bures" else embed(a, method, sigma_k) @ embed(b, method, sigma_k).mT
     if not bool(scores.isfinite().all()):
-        raise InputError(f"compare_rdms: {method} is not defined: a tensor holds NaN or an RDM that does not vary.")
+        raise InputError(f"compare_rdms: {method} is not defined for an RDM whose second moment has no positive part.")
     return scores
 
 
@@ -174,8 +177,7 @@ def _checked_tensor(rdms: Array) -> Array:
 def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
     """Return the upper entries (n, P) of the RDMs, or say which one a comparison is not defined for."""
     vectors = upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
-    needs_spread = "cosine" not in method and method != "bures"
-    flat = np.ptp(vectors, axis=1) == 0 if needs_spread else np.abs(vectors).max(axis=1) == 0
+    flat = _flat(vectors, method)
     if flat.any():
         lead = [str(d) for d in rdm.dims[:-2]]
         index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()
@@ -184,6 +186,13 @@ def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
             f"{who}: the RDM ({place or 'given'}) does not vary, so {method} is not defined; leave it out."
         )
     return vectors
+
+
+def _flat(vectors: Array, method: str) -> Array:
+    """Which RDMs (n, P) do not vary, as `method` needs it: over their entries, or from 0 for a cosine or Bures."""
+    xp = array_namespace(vectors)
+    low, high = xp.min(vectors, axis=-1), xp.max(vectors, axis=-1)
+    return low == high if "cosine" not in method and method != "bures" else (low == 0) & (high == 0)
 
 
 def check_method(method: str, known: tuple[str, ...], who: str) -> None:

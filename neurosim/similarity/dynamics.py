@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses
 from neurosim.similarity.kernels import alignment as kernels
@@ -71,7 +72,9 @@ def dsa(
 
 
 def _trajectories(x: Any) -> np.ndarray:
-    values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else np.asarray(x, dtype=float)
-    if values.ndim != 3 or not np.isfinite(values).all():
+    if isinstance(x, xr.DataArray) and set(x.dims) != {"stimulus", "time", "unit"}:
+        raise InputError(f"dsa: needs responses (stimulus, time, unit), found {tuple(x.dims)}; average or select.")
+    values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else plain(x, "dsa").astype(float)
+    if not values.size or values.ndim != 3 or not np.isfinite(values).all():
         raise InputError(f"dsa: needs finite responses (stimulus, time, unit), found shape {values.shape}.")
     return values - values.mean((0, 1))

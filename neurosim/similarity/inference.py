@@ -233,10 +233,10 @@ def _levels(data: xr.DataArray, groups: str | None, factors: tuple[str, ...]) ->
     """Index (K,) of what is resampled as one: the stimulus itself, or its group."""
     if groups is None:
         return np.arange(data.sizes["stimulus"])
-    if groups not in data.coords or data[groups].dims != ("stimulus",):
+    if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
         labels = [str(k) for k, v in data.coords.items() if v.dims == ("stimulus",) and k != "stimulus"]
         raise InputError(
-            f"infer: no label {groups!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
+            f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
         )
     names, levels = np.unique(data[groups].values, return_inverse=True)
     if len(names) < MIN_GROUPS and "stimulus" in factors:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import check_numbers, column_names, is_table, plain
 from neurosim.schema import InputError, SchemaError, check_finite, suggest
 from neurosim.similarity.kernels.noise import SHRINKAGES, noise_covariance
 
@@ -17,12 +21,13 @@ def noise_precision(
     Parameters
     ----------
     measurements : repeated measurements (stimulus, trial, unit), whose residuals about the mean of each stimulus are
-        the noise; or residuals (any one dim, unit), such as those of a general linear model.
+        the noise; or residuals (any one dim, unit), such as those of a general linear model. Bare arrays and tables
+        are accepted.
     shrinkage : "schaefer_strimmer" (towards independent units, https://doi.org/10.2202/1544-6115.1175),
         "ledoit_wolf" (towards equal independent units, https://doi.org/10.1016/S0047-259X(03)00096-4),
         "diagonal" (variances alone) or "none".
     df : degrees of freedom. Default: measurements minus stimuli, as each stimulus takes its mean; for residuals their
-        number minus one. A linear model with r regressors leaves n - r.
+        number minus one. A linear model with r regressors leaves n - r. Never more than there are measurements.
 
     Returns
     -------
@@ -43,10 +48,15 @@ def noise_precision(
     if shrinkage not in SHRINKAGES:
         known = f"{', '.join(SHRINKAGES)}.{suggest(shrinkage, SHRINKAGES)}"
         raise InputError(f"noise_precision: no shrinkage {shrinkage!r}. Known: {known}")
+    measurements = _measurements(measurements)
     residuals, natural = residuals_of(measurements)
     df = natural if df is None else df
-    if df < 1:
-        raise InputError(f"noise_precision: {df} degrees of freedom; at least one stimulus needs two trials.")
+    if natural > 0 and not (isinstance(df, Real) and 1 <= df <= len(residuals)):
+        raise InputError(
+            f"noise_precision: df = {df}; {len(residuals)} residuals have 1 to {len(residuals)} degrees of freedom."
+        )
+    if natural < 1:
+        raise InputError(f"noise_precision: {natural} degrees of freedom; at least one stimulus needs two trials.")
     silent = (residuals**2).sum(0) == 0
     if silent.any():
         raise InputError(
@@ -69,9 +79,27 @@ def noise_precision(
     return xr.DataArray(inverse.T @ inverse, dims=("unit", "unit_other"), coords=coords, attrs=attrs)
 
 
+def _measurements(given: Any) -> xr.DataArray:
+    """Return repeated measurements or residuals as a labelled array of real numbers, none of its dims empty."""
+    if not isinstance(given, xr.DataArray):
+        array = plain(given, "noise_precision")
+        dims = {2: ("sample", "unit"), 3: ("stimulus", "trial", "unit")}.get(array.ndim)
+        if dims is None:
+            raise SchemaError(
+                f"noise_precision: (stimulus, trial, unit) or residuals (any, unit) asked, found {array.shape}."
+            )
+        units = column_names(given, "noise_precision") if is_table(given) else None
+        given = xr.DataArray(array, dims=dims, coords={} if units is None else {"unit": units})
+    check_numbers(given, "noise_precision")
+    if 0 in given.shape:
+        raise SchemaError(f"noise_precision: the measurements are empty, {dict(given.sizes)}.")
+    return given
+
+
 def residuals_of(measurements: xr.DataArray) -> tuple[np.ndarray, int]:
     """Return residuals (n, unit) and their degrees of freedom."""
-    if "unit" not in measurements.dims or measurements.ndim not in (2, 3):
+    dims = set(measurements.dims)
+    if "unit" not in dims or measurements.ndim not in (2, 3) or (len(dims) == 3 and not dims >= {"stimulus", "trial"}):
         raise SchemaError(
             f"noise_precision: needs (stimulus, trial, unit) or (any, unit), found {tuple(measurements.dims)}; "
             "select one of the other dims, or average over it."

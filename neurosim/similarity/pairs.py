@@ -19,7 +19,7 @@ def as_pair(a: Any, b: Any, who: str, least: int = 3) -> tuple[Array, Array]:
     a, b = (check_responses(x, who) if is_table(x) else x for x in (a, b))
     if isinstance(a, xr.DataArray) and isinstance(b, xr.DataArray):
         b = same_stimuli(check_responses(a, who), check_responses(b, who), who)
-    a, b = (as_matrix(x, who) for x in (a, b))
+    a, b = alike(as_matrix(a, who), as_matrix(b, who))
     if len(a) != len(b):
         raise InputError(f"{who}: responses to {len(a)} and {len(b)} stimuli; give the same stimuli to both.")
     if len(a) < least:
@@ -44,10 +44,22 @@ def as_matrix(x: Any, who: str) -> Array:
     return x
 
 
+def alike(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return the two as tensors of one device and dtype if either is a tensor; arrays stay arrays."""
+    if not (is_torch_array(a) or is_torch_array(b)):
+        return a, b
+    model = a if is_torch_array(a) else b
+    a, b = (x if is_torch_array(x) else model.new_tensor(x, dtype=model.dtype) for x in (a, b))
+    wider = a.dtype if a.dtype.itemsize >= b.dtype.itemsize else b.dtype
+    return a.to(wider), b.to(device=a.device, dtype=wider)
+
+
 def with_trials(x: Any, who: str) -> np.ndarray:
     """Return responses (stimulus, trial, unit) with 2 trials or more, or raise :class:`InputError`."""
+    if isinstance(x, xr.DataArray) and set(x.dims) != {"stimulus", "trial", "unit"}:
+        raise InputError(f"{who}: needs responses (stimulus, trial, unit), found {tuple(x.dims)}; average or select.")
     values = check_responses(x, who).values if isinstance(x, xr.DataArray) else plain(x, who).astype(float)
-    if values.ndim != 3 or values.shape[1] < 2 or not np.isfinite(values).all():
+    if not values.size or values.ndim != 3 or values.shape[1] < 2 or not np.isfinite(values).all():
         raise InputError(f"{who}: needs finite responses (stimulus, trial, unit) with 2 trials, found {values.shape}.")
     return np.asarray(values, dtype=float)
 

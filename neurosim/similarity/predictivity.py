@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, suggest
 from neurosim.similarity.kernels import prediction as kernels
@@ -108,17 +110,27 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     score : any dims, such as (unit); correlations, not their squares.
-    ceiling : the best that could be reached, such as the root of the split-half reliability; dims of `score`, above 0.
+    ceiling : the best that could be reached, such as the root of the split-half reliability; dims of `score`,
+        above 0; matched by label. Bare arrays are in one order.
 
     Raises
     ------
-    InputError : a ceiling that is not above 0: such units carry no signal and are to be left out.
+    InputError : other dims, sizes or labels; a ceiling that is not above 0: such units carry no signal; leave them out.
 
     Examples
     --------
     >>> normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
     [-0.4, 1.2]
     """
+    score = score if isinstance(score, xr.DataArray) else _bare(score)
+    ceiling = ceiling if isinstance(ceiling, xr.DataArray) else _bare(ceiling, like=score)
+    for numbers in (score, ceiling):
+        check_numbers(numbers, "normalize")
+    if not score.size:
+        raise InputError("normalize: there is no score.")
+    if not set(ceiling.dims) <= set(score.dims):
+        raise InputError(f"normalize: the ceiling has dims {ceiling.dims}, the score {score.dims}; average or rename.")
+    ceiling = _in_order(ceiling, score)
     if not bool(np.isfinite(score).all()):
         raise InputError("normalize: some scores are NaN or infinite; leave them out with .dropna(...).")
     bad = ~(ceiling > 0)
@@ -132,6 +144,31 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     if above:
         log.warning("normalize: %d of %d scores are above their ceiling", above, share.size)
     return share.assign_attrs(quantity="normalized_score", n_above_ceiling=above)
+
+
+def _bare(values: Any, like: xr.DataArray | None = None) -> xr.DataArray:
+    """Return numbers with the names of a table, or with those of `like` where they have none and its shape."""
+    array = plain(values, "normalize").astype(float)
+    if like is not None and array.shape == like.shape and not is_table(values):
+        return like.copy(data=array)
+    dims = [f"dim_{i}" for i in range(array.ndim)]
+    if not is_table(values):
+        return xr.DataArray(array, dims=dims)
+    found = (row_names(values, "normalize"), column_names(values, "normalize"))
+    return xr.DataArray(array, dims=dims, coords={d: n for d, n in zip(dims, found, strict=False) if n is not None})
+
+
+def _in_order(ceiling: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
+    """Return the ceiling in the order of the score along every dim that both label, of equal size along all."""
+    for dim in ceiling.dims:
+        if ceiling.sizes[dim] != score.sizes[dim]:
+            found = f"{ceiling.sizes[dim]} and {score.sizes[dim]}"
+            raise InputError(f"normalize: ceiling and score have {found} along {dim!r}; give the same to both.")
+        if dim in ceiling.coords and dim in score.coords:
+            wanted, own = ([str(n) for n in x[dim].values] for x in (score, ceiling))
+            if wanted != own:
+                ceiling = ceiling.isel({dim: match_names(wanted, own, f"normalize, {dim}")})
+    return ceiling.drop_vars([d for d in ceiling.dims if d in ceiling.coords])
 
 
 def _averaged(responses: xr.DataArray) -> xr.DataArray:

@@ -67,6 +67,8 @@ def regress_rdm(
     >>> [str(t) for t in found.term.values], bool(found.coefficient[0] > found.coefficient[1] > 0.1)
     (['a', 'b'], True)
     """
+    if not 0 < alpha < 1:
+        raise InputError(f"regress_rdm: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
     names, vectors, subjects, n_stimuli = _terms(data, models, interactions, "regress_rdm")
     factors = _factors(resample, len(subjects), "regress_rdm")
     levels = np.arange(n_stimuli)
@@ -274,9 +276,13 @@ def _terms(
 ) -> tuple[list[str], np.ndarray, np.ndarray, int]:
     """Names, vectors of the terms and of the subjects, number of stimuli."""
     if not isinstance(models, Mapping):
-        models = models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",))
+        models = check_rdm(models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",)), who)
+        if models.dims[:-2] != ("model",):
+            raise InputError(f"{who}: models have dims (model, ...), found {models.dims[:-2]}; stack or select first.")
         labels = models["model"].values if "model" in models.coords else range(models.sizes["model"])
         models = {str(name): models.isel(model=i, drop=True) for i, name in enumerate(labels)}
+        if len(models) < len(labels):
+            raise InputError(f"{who}: names of models repeat.")
     data = check_rdm(as_rdms(data), who)
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",) or not models:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_rdm, check_responses, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
@@ -66,7 +67,10 @@ def reweight_features(
         raise InputError("reweight_features: no feature varies over stimuli, so there is nothing to weight.")
     rows, columns = np.triu_indices(n, 1)
     kernel = _pair_kernel(x, rows, columns)
-    plain = ((x**2).sum(1)[rows] + (x**2).sum(1)[columns] - 2 * (x @ x.T)[rows, columns]) / x.shape[1]
+    equal = ((x**2).sum(1)[rows] + (x**2).sum(1)[columns] - 2 * (x @ x.T)[rows, columns]) / x.shape[1]
+    strengths = plain(list(penalties), "reweight_features, penalties").astype(float)
+    if strengths.ndim != 1 or not strengths.size or not (np.isfinite(strengths) & (strengths > 0)).all():
+        raise InputError("reweight_features: penalties are one or more finite numbers above 0.")
     generator = as_rng(rng)
     outer = Folds.random(
         np.arange(n), len(vectors), (number_of_folds(folds, n, "reweight_features"), 1), generator
@@ -75,11 +79,11 @@ def reweight_features(
     for f, test in enumerate(track(outer, "folds", progress=progress)):
         train_pairs, test_pairs = (m[rows] & m[columns] for m in (~test, test))
         inner = _inner_parts(np.flatnonzero(~test), generator, rows, columns)
-        chosen[f] = _best_penalties(kernel, vectors, inner, np.asarray(penalties, dtype=float))
+        chosen[f] = _best_penalties(kernel, vectors, inner, strengths)
         for s, vector in enumerate(vectors):
             predicted = _kernel_ridge(kernel, vector, train_pairs, test_pairs, np.array([chosen[f, s]]))[0]
             scores[f, s] = _correlation(predicted, vector[test_pairs])
-            plain_scores[f, s] = _correlation(plain[test_pairs], vector[test_pairs])
+            plain_scores[f, s] = _correlation(equal[test_pairs], vector[test_pairs])
     result = xr.Dataset(
         {
             "score": ("subject", scores.mean(0)),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import plain
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.kernels import alignment as kernels
 from neurosim.similarity.kernels.arrays import Array, array_namespace
-from neurosim.similarity.pairs import Responses, as_pair, plain_scalar, with_trials
+from neurosim.similarity.pairs import Responses, alike, as_pair, plain_scalar, with_trials
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,13 @@ class FittedShape:
     def score(self, a: Responses, b: Responses) -> float:
         """Return the distance of other responses of the same units under this alignment."""
         a, b = as_pair(a, b, "FittedShape.score")
+        a, b = (alike(x, mean)[0] for x, mean in zip((a, b), self.means, strict=True))
+        means, maps, turns = ([alike(a, x)[1] for x in of_both] for of_both in (self.means, self.maps, self.turns))
         if a.shape[1] != self.maps[0].shape[0] or b.shape[1] != self.maps[1].shape[0]:
             raise InputError("FittedShape.score: other numbers of units than the alignment was fitted to.")
-        a, b = ((x - m) @ w for x, m, w in zip((a, b), self.means, self.maps, strict=True))
+        a, b = ((x - m) @ w for x, m, w in zip((a, b), means, maps, strict=True))
         xp = array_namespace(a)
-        agreement = ((a @ self.turns[0]) * (b @ self.turns[1])).sum()
+        agreement = ((a @ turns[0]) * (b @ turns[1])).sum()
         sizes = (a * a).sum(), (b * b).sum()
         if self.metric.scaled and not (sizes[0] > 0 and sizes[1] > 0):
             raise InputError("FittedShape.score: the responses of one side do not vary, so they have no shape.")
@@ -101,7 +104,7 @@ def soft_matching(a: Responses, b: Responses) -> float:
     >>> round(soft_matching(x, x[:, ::-1]), 6)
     1.0
     """
-    a, b = (np.asarray(x, dtype=float) for x in as_pair(a, b, "soft_matching"))
+    a, b = (plain(x, "soft_matching").astype(float) for x in as_pair(a, b, "soft_matching"))
     similarity = unit_correlations(a, b)
     return float((kernels.transport_plan(similarity) * similarity).sum())
 
@@ -141,6 +144,8 @@ def stochastic_shape(
     first, second = (with_trials(x, "stochastic_shape") for x in (a, b))
     if isinstance(a, xr.DataArray) and isinstance(b, xr.DataArray):
         second = with_trials(same_stimuli(a, b, "stochastic_shape"), "stochastic_shape")
+    if len(first) != len(second):
+        raise InputError(f"stochastic_shape: responses to {len(first)} and {len(second)} stimuli; give the same ones.")
     width = max(first.shape[2], second.shape[2])
     padded = [np.pad(x, ((0, 0), (0, 0), (0, width - x.shape[2]))) for x in (first, second)]
     means = tuple(x.mean(1) - x.mean((0, 1)) for x in padded)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import is_table, plain
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, carry_stimulus_labels, check_responses, suggest
 from neurosim.similarity.kernels import spike_trains as kernels
@@ -67,8 +69,8 @@ def spike_rdm(
     """
     _check_names(metric, population, crossvalidated)
     trains, labels, window = _trains(spikes)
-    constants = np.atleast_1d(np.asarray(time_constant, dtype=float))
-    if not (np.isfinite(constants) & (constants > 0)).all():
+    constants = np.atleast_1d(plain(time_constant, "spike_rdm, time_constant").astype(float))
+    if constants.ndim != 1 or not constants.size or not (np.isfinite(constants) & (constants > 0)).all():
         raise InputError(f"spike_rdm: time constants are above 0 s, found {constants.tolist()}.")
     n_stimuli, n_trials, _ = trains.shape
     if crossvalidated and n_trials < 2:
@@ -147,7 +149,7 @@ def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]
         nested = _nested(spikes)
     trains = np.empty(nested.shape, dtype=object)
     for index in np.ndindex(*nested.shape):
-        times = np.sort(np.asarray(nested[index], dtype=float).ravel())
+        times = np.sort(plain(nested[index], "spike_rdm, spike times").astype(float).ravel())
         if len(times) and not (np.isfinite(times).all() and times[0] >= 0):
             raise InputError(
                 f"spike_rdm: stimulus {index[0]}, trial {index[1]}, unit {index[2]} has spike times that are negative "
@@ -159,6 +161,13 @@ def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]
 
 def _nested(spikes: Any) -> np.ndarray:
     """Object array (stimulus, trial, unit) of nested sequences; two levels of nesting are stimulus and unit."""
+    if not isinstance(spikes, Sequence) and hasattr(spikes, "dtype") and spikes.dtype != object:
+        raise InputError(
+            f"spike_rdm: a bare array of shape {tuple(spikes.shape)} may hold times or counts; give times as lists, "
+            "spikes[stimulus][unit], or counts as as_responses(..., time_step=...)."
+        )
+    if is_table(spikes) or isinstance(spikes, str | Mapping) or not hasattr(spikes, "__len__"):
+        raise InputError(f"spike_rdm: needs nested lists of spike times, found a {type(spikes).__name__}.")
     rows = [] if any(_is_number(stimulus) for stimulus in spikes) else [list(stimulus) for stimulus in spikes]
     flat = list(chain.from_iterable(rows))
     if not rows or any(_is_number(cell) for cell in flat):
@@ -183,7 +192,7 @@ def _nested(spikes: Any) -> np.ndarray:
 
 
 def _is_number(value: Any) -> bool:
-    return not hasattr(value, "__len__")
+    return not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
 
 
 def _from_bins(spikes: xr.DataArray) -> tuple[np.ndarray, xr.DataArray, float]:
@@ -210,7 +219,7 @@ def _summed(trains: np.ndarray) -> np.ndarray:
 
 
 def _window(trains: np.ndarray, duration: float | None, known: float | None) -> tuple[float, float]:
-    if duration is not None and not (np.isfinite(duration) and duration > 0):
+    if duration is not None and not (isinstance(duration, Real) and np.isfinite(duration) and duration > 0):
         raise InputError(f"spike_rdm: the duration is above 0 s, found {duration}.")
     last = max((float(t[-1]) for t in trains.ravel() if len(t)), default=0.0)
     end = duration or known or last

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import check_numbers
 from neurosim.runtime import stream
 from neurosim.schema import InputError
 
@@ -180,9 +181,9 @@ def classification_task(
     >>> classification_task(images).test.sizes["stimulus"]
     2
     """
-    for given in (stimuli, test):
-        if given is not None:
-            _check(given)
+    _check(stimuli)
+    if test is not None:
+        _check(test)
     if test is not None and (test.dims != stimuli.dims or test.shape[1:] != stimuli.shape[1:]):
         raise InputError(
             f"classification_task: test stimuli are {dict(test.sizes)}, which differs from those to train on, "
@@ -217,6 +218,7 @@ def _check(stimuli: xr.DataArray) -> None:
             "classification_task: stimuli are as_stimuli(values, coords={'category': labels}), found "
             f"{type(stimuli).__name__}{' of shape ' + str(stimuli.shape) if hasattr(stimuli, 'shape') else ''}."
         )
+    check_numbers(stimuli, "classification_task")
     if "category" not in stimuli.coords:
         raise InputError(
             "classification_task: the stimuli have no 'category' label; add one with .assign_coords(category=...)."

@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from scipy.stats import binomtest
 
+from neurosim.arrays import check_numbers
 from neurosim.schema import InputError, suggest
 from neurosim.tasks.trials import CognitiveTask, Judge, Sheet, Trials, judge_choice, judge_direction
 
@@ -280,6 +282,9 @@ def psychometric(right: Any, condition: str) -> Any:
     -------
     Dataset along `condition`: ``mean``, ``standard_error``, ``interval`` (bound; Wilson, 95 %), ``n``.
     """
+    if not isinstance(right, xr.DataArray):
+        raise InputError(f"psychometric: what .score(...) of a task returns is asked, found {type(right).__name__}.")
+    check_numbers(right, "psychometric")
     if condition not in right.coords:
         known = [str(c) for c in right.coords if c != "stimulus"]
         raise InputError(

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import snntorch as snn
 import torch
 from torch import nn
 
 from neurosim.networks.architectures import build_network
 from neurosim.networks.explanation import attention_rollout, explain, maximise_activation
-from neurosim.networks.recording import record_responses
+from neurosim.networks.recording import predict, record_responses
 from neurosim.networks.specifications import ConvNetSpecification, SpikingConvNetSpecification, TransformerSpecification
 from neurosim.plots.training import plot_attribution, plot_words
 from neurosim.schema import InputError, as_stimuli
@@ -90,6 +91,99 @@ def test_a_linear_unit_is_most_excited_by_its_own_weights():
     found = maximise_activation(network, "1", [0, 1], (8, 8), jitter=0, smoothness=0.0, progress=False)
     assert (found.values[0, :4] > 0.9).all() and (found.values[0, 4:] < 0.1).all()
     assert (found.activation.values > found.activation_at_start.values).all()
+
+
+class Reader(nn.Module):
+    """Reads an image row by row, with any recurrent module."""
+
+    def __init__(self, unit):
+        super().__init__()
+        self.unit, self.readout = unit, nn.Linear(4, 3)
+
+    def forward(self, images):
+        rows = images if getattr(self.unit, "batch_first", True) else images.transpose(0, 1)
+        if isinstance(self.unit, nn.RNNBase):
+            sequence, _ = self.unit(rows)
+            return self.readout(sequence.select(1 if self.unit.batch_first else 0, -1))
+        out = [self.unit(now) for now in images[..., :4].unbind(1)]
+        return self.readout(torch.stack(out).sum(0))
+
+    def mean_activity(self, images):
+        if isinstance(self.unit, nn.RNNBase):
+            flipped = images if self.unit.batch_first else images.transpose(0, 1)
+            return self.unit(flipped)[0].mean(1 if self.unit.batch_first else 0)
+        self.unit.reset_mem()
+        return torch.stack([self.unit(now) for now in images[..., :4].unbind(1)]).mean(0)
+
+
+UNITS = {
+    "lstm": lambda: nn.LSTM(8, 4),
+    "gru": lambda: nn.GRU(8, 4, batch_first=True),
+    "leaky": lambda: snn.Leaky(beta=0.9, threshold=0.7, init_hidden=True),
+}
+
+
+@pytest.mark.parametrize("kind", UNITS)
+def test_units_over_time_are_excited_in_the_mean_over_time(kind):
+    torch.manual_seed(0)
+    network = Reader(UNITS[kind]())
+    gradient = network.readout.weight.grad = torch.ones(3, 4)
+    found = maximise_activation(network, "unit", [2, 0, 1], (8, 8), n_steps=15, progress=False, device="cpu")
+    with torch.no_grad():
+        wanted = network.mean_activity(torch.from_numpy(found.values).float())[range(3), [2, 0, 1]]
+    np.testing.assert_allclose(found.activation, wanted, rtol=1e-4, atol=1e-6)
+    gain = found.activation - found.activation_at_start
+    assert (gain >= 0).all() and gain.sum() > 0
+    assert network.readout.weight.grad is gradient and (gradient == 1).all() and network.readout.bias.grad is None
+
+
+@pytest.mark.parametrize("kind", UNITS)
+@pytest.mark.parametrize("method", ["saliency", "occlusion"])
+def test_every_stimulus_is_explained_from_silence(kind, method):
+    torch.manual_seed(0)
+    network, digits = Reader(UNITS[kind]()), load_digits()[:4]
+    whole = explain(network, digits, method, target=1, progress=False, device="cpu")
+    for size in (1, 3):
+        parts = explain(network, digits, method, target=1, batch_size=size, progress=False, device="cpu")
+        np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-6)
+    assert np.abs(whole).max() > 0
+
+
+@pytest.mark.parametrize(("channels", "axis"), [("last", 1), ("first", 2)])
+def test_channels_of_tokens_are_known_or_asked(channels, axis):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Unflatten(1, (8, 1)), nn.Flatten(2), nn.Linear(8, 5), nn.GELU())
+    known = maximise_activation(network, "2", [4], (8, 8), n_steps=2, progress=False, device="cpu")
+    with torch.no_grad():
+        token = network[:3](torch.from_numpy(known.values).float())
+    np.testing.assert_allclose(known.activation, token.mean(1)[:, 4], rtol=1e-5)
+    with pytest.raises(InputError, match="pass channels="):
+        maximise_activation(network, "3", [4], (8, 8), n_steps=2, progress=False)
+    given = maximise_activation(network, "3", [4], (8, 8), channels=channels, n_steps=2, progress=False, device="cpu")
+    with torch.no_grad():
+        token = network(torch.from_numpy(given.values).float())
+    np.testing.assert_allclose(given.activation, token.mean(axis)[:, 4], rtol=1e-5)
+
+
+def test_layers_of_one_short_name_keep_their_full_ones():
+    network = nn.Sequential()
+    for part in ("blocks", "spikes"):
+        network.add_module(part, nn.Sequential(nn.Flatten(), nn.Linear(64, 64)))
+    found = maximise_activation(network, "blocks.1", [0], (8, 8), n_steps=1, progress=False)
+    assert found.layer.values.tolist() == ["blocks.1"] and found.stimulus.values.tolist() == ["blocks.1_0"]
+
+
+def test_the_function_that_was_called_speaks():
+    network, digits = nn.Linear(3, 2), load_digits()[:2]
+    with pytest.raises(InputError, match=r"^predict: Linear does not take stimuli"):
+        predict(network, digits)
+    for ask, who in ((predict, "predict"), (explain, "explain"), (record_responses, "record_responses")):
+        with pytest.raises(InputError, match=rf"^{who}: a torch module is asked as network, found Linear"):
+            ask(nn.Linear, digits)
+    with pytest.raises(InputError, match=r"^maximise_activation: no layer 'unti'.*Did you mean 'unit'"):
+        maximise_activation(Reader(nn.GRU(8, 4)), "unti", [0], (8, 8))
+    with pytest.raises(InputError, match=r"^maximise_activation: 'unit' has units 0\.\.3"):
+        maximise_activation(Reader(nn.GRU(8, 4)), "unit", [4], (8, 8), progress=False)
 
 
 def test_rollout_gives_shares_of_words_and_nothing_to_fillings():

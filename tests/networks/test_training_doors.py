@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import snntorch as snn
 import torch
 from torch import nn
 
@@ -105,6 +106,21 @@ def test_questions_leave_every_flag_as_found(ask):
     were = flags(network)
     ask(network)
     assert flags(network) == were
+
+
+def test_neurons_that_keep_their_state_start_every_batch_from_silence():
+    with torch_seeded(0):
+        neurons = snn.Leaky(beta=0.9, threshold=0.3, init_hidden=True)
+        network = nn.Sequential(nn.Linear(4, 8), neurons, nn.Linear(8, 3))
+    history = train_of(network)
+    whole, one = (evaluate(network, task_of(), batch_size=size, device="cpu") for size in (256, 1))
+    np.testing.assert_allclose(one.cross_entropy, whole.cross_entropy, rtol=1e-5)
+    assert float(history.test_accuracy) == float(whole.accuracy)
+    values = torch.from_numpy(task_of().test.values)
+    neurons.reset_mem()
+    with torch.no_grad():
+        wanted = torch.nn.functional.cross_entropy(network(values), torch.from_numpy(task_of()._labels(task_of().test)))
+    np.testing.assert_allclose(whole.cross_entropy, wanted, rtol=1e-5)
 
 
 def test_a_new_head_is_in_the_mode_of_the_old_one():

@@ -1,5 +1,7 @@
 """The field's formats: written by their own tools, read back as the same labelled arrays; damaged ones are refused."""
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from neurosim.recordings.fmri import load_betas
 from neurosim.recordings.meg import load_epochs
 from neurosim.recordings.neo import load_neo, neo_events, neo_series, neo_spikes
 from neurosim.recordings.nwb import load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
-from neurosim.recordings.registry import _in_package, register_datasets
+from neurosim.recordings.registry import _in_package, fetch, register_datasets
 from neurosim.recordings.spikes import align_spikes, bin_spikes, load_spikes
 from neurosim.recordings.sweeps import load_sweeps
 from neurosim.schema import InputError, as_responses
@@ -364,3 +366,12 @@ def test_a_truncated_nwb_file_is_refused(data_folder, tmp_path, share):
     for read in (load_nwb_sweeps, load_nwb_series):
         with pytest.raises(StorageError, match=r"cut\.nwb"):
             read(tmp_path / "cut.nwb")
+
+
+@pytest.mark.data
+def test_spikes_of_the_grasshopper_lie_in_the_bins_of_whole_microseconds(data_folder):
+    counts = load_dataset("rokem2006").responses["receptor"]
+    for k in (0, 1):
+        lines = fetch("rokem2006", f"grasshopper_spike_times{k + 1}.txt").read_text().splitlines()
+        times = [Fraction(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
+        assert np.flatnonzero(counts.values[k, :, 0]).tolist() == sorted({int(t // 50) for t in times})

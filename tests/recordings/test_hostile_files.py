@@ -4,16 +4,20 @@ import gzip
 import io
 import os
 import pickle
+import tracemalloc
 import zipfile
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 import xarray as xr
 
 from neurosim import storage
-from neurosim.recordings.neo import load_neo
+from neurosim.recordings.fmri import load_betas
+from neurosim.recordings.meg import load_epochs
+from neurosim.recordings.neo import load_neo, neo_series
 from neurosim.schema import InputError
 
 
@@ -135,3 +139,182 @@ def test_empty_files_are_no_recordings(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(storage.StorageError, match="the file is empty"):
         load_neo(tmp_path / name)
+
+
+def packed_image(path, shape, claimed=None, extra=0):
+    """Write a NIfTI file of zeros packed by gzip, whose header may claim another shape."""
+    import nibabel
+
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.float64)
+    header.set_data_shape(claimed or shape)
+    with gzip.open(path, "wb") as file:
+        file.write(header.binaryblock + bytes(4) + bytes(8 * int(np.prod(shape)) + extra))
+
+
+def peak_of(call):
+    """Bytes that Python and numpy held at most at once during a call."""
+    tracemalloc.start()
+    try:
+        call()
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return peak
+
+
+def test_packed_images_do_not_expand_without_bound(tmp_path, monkeypatch):
+    pytest.importorskip("nibabel")
+    packed_image(tmp_path / "mask.nii.gz", (10, 10, 10))
+    packed_image(tmp_path / "bomb.nii.gz", (10, 10, 10, 2), extra=2 * 10**7)
+    (tmp_path / "events.tsv").write_text("trial_type\na\nb\n")
+    monkeypatch.setattr(storage, "MAX_BYTES", 10**7)
+    assert (tmp_path / "bomb.nii.gz").stat().st_size < 10**5
+
+    def read():
+        with pytest.raises(storage.StorageError, match=r"bomb\.nii\.gz: unpacks to more than is read at once"):
+            load_betas(tmp_path / "bomb.nii.gz", tmp_path / "events.tsv", mask=tmp_path / "mask.nii.gz")
+
+    read()
+    assert peak_of(read) < 10**7
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_images_that_claim_more_than_they_hold_are_refused_before_room_is_made(tmp_path, packed):
+    pytest.importorskip("nibabel")
+    path = tmp_path / "mask.nii.gz"
+    packed_image(path, (10, 10, 10), claimed=(1000, 1000, 1000))
+    if not packed:
+        (tmp_path / "mask.nii").write_bytes(gzip.decompress(path.read_bytes()))
+        path = tmp_path / "mask.nii"
+
+    def read():
+        with pytest.raises(storage.StorageError, match="claims 8000000000 bytes of voxels and holds"):
+            load_betas(path, tmp_path / "events.tsv", mask=path)
+
+    read()
+    assert peak_of(read) < 10**7
+
+
+def test_only_nifti_files_are_images(tmp_path):
+    pytest.importorskip("nibabel")
+    with h5py.File(tmp_path / "x.mnc", "w") as file:
+        file["minc-2.0"] = h5py.ExternalLink("/etc/passwd", "/")
+    with pytest.raises(InputError, match=r"x\.mnc is no \.nii or \.nii\.gz file"):
+        load_betas(tmp_path / "x.mnc", tmp_path / "e.tsv", mask=tmp_path / "x.mnc")
+
+
+def some_epochs():
+    mne = pytest.importorskip("mne")
+    events = np.stack([np.arange(4) * 500, np.zeros(4, int), [1, 2, 1, 2]], axis=1)
+    info = mne.create_info(["M1", "M2"], 100.0, "mag")
+    return mne.EpochsArray(np.zeros((4, 2, 300)), info, events, event_id={"a": 1, "b": 2}, verbose="error")
+
+
+def test_packed_epochs_do_not_expand_without_bound(tmp_path, monkeypatch):
+    some_epochs().save(tmp_path / "x-epo.fif.gz", verbose="error")
+    assert load_epochs(tmp_path / "x-epo.fif.gz").shape == (2, 2, 300, 2)
+    monkeypatch.setattr(storage, "MAX_BYTES", 8 * 10**3)
+    with pytest.raises(storage.StorageError, match="unpacks to more than is read at once"):
+        load_epochs(tmp_path / "x-epo.fif.gz")
+
+
+@pytest.mark.parametrize("place", ["../secret/x-epo-1.fif", "x-epo-1.fif"])
+def test_epochs_go_on_in_their_own_folder_only(tmp_path, place):
+    """Parts of a recording name each other; the name is changed as a hostile file would."""
+    pytest.importorskip("mne")
+    from mne._fiff.constants import FIFF
+    from mne._fiff.write import end_block, start_and_end_file, start_block, write_int, write_string
+
+    some_epochs().save(tmp_path / "x-epo.fif", verbose="error")
+    with start_and_end_file(tmp_path / "link.fif") as file:
+        start_block(file, FIFF.FIFFB_REF)
+        write_int(file, FIFF.FIFF_REF_ROLE, FIFF.FIFFV_ROLE_NEXT_FILE)
+        write_string(file, FIFF.FIFF_REF_FILE_NAME, place)
+        end_block(file, FIFF.FIFFB_REF)
+    content = (tmp_path / "link.fif").read_bytes()
+    (tmp_path / "link-epo.fif").write_bytes((tmp_path / "x-epo.fif").read_bytes() + content)
+    wanted = "goes on in '../secret/x-epo-1.fif', elsewhere"
+    if "/" in place:
+        with pytest.raises(storage.StorageError, match=wanted):
+            load_epochs(tmp_path / "link-epo.fif")
+    else:
+        assert load_epochs(tmp_path / "link-epo.fif").sizes["trial"] == 2
+
+
+def test_arrays_that_are_too_much_together_are_refused(tmp_path):
+    with h5py.File(tmp_path / "x.nc", "w") as file:
+        for k in range(3):
+            file.create_dataset(f"v{k}", shape=(2**30,), dtype="f8", chunks=(2**10,))
+    with pytest.raises(storage.StorageError, match="claims 24 GiB"):
+        storage.read_dataset(tmp_path / "x.nc")
+
+
+def test_a_thicket_of_links_is_walked_once(tmp_path):
+    """Thirty groups, each twice in the one before: a thousand million paths to thirty places."""
+    with h5py.File(tmp_path / "x.nc", "w") as file:
+        inner = file.create_group("g")
+        inner["values"] = np.arange(3.0)
+        for k in range(30):
+            outer = file.create_group(f"level{k}")
+            outer["left"] = outer["right"] = inner
+            inner = outer
+        inner["circle"] = file["level0"]
+    assert storage.check_hdf5(tmp_path / "x.nc").name == "x.nc"
+
+
+def test_archives_that_lie_about_their_size_are_not_unpacked_beyond_it(tmp_path):
+    content = io.BytesIO()
+    np.save(content, np.zeros(10**7))
+    with zipfile.ZipFile(tmp_path / "liar.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", content.getvalue())
+    honest = (tmp_path / "liar.npz").read_bytes()
+    size = len(content.getvalue()).to_bytes(4, "little")
+    assert honest.count(size) == 2
+    (tmp_path / "liar.npz").write_bytes(honest.replace(size, (1000).to_bytes(4, "little")))
+
+    def read():
+        with pytest.raises(storage.StorageError, match=r"Bad CRC-32 for file 'a\.npy'"):
+            storage.read_npz(tmp_path / "liar.npz")
+
+    read()
+    assert peak_of(read) < 10**6
+
+
+def test_tables_that_unpack_without_bound_are_refused(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    pd.DataFrame({"unit": np.zeros(10**5, np.int8), "time": np.zeros(10**5)}).to_parquet(tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 10**4
+    assert len(storage.read_table(tmp_path / "t.parquet")) == 10**5
+    monkeypatch.setattr(storage, "MAX_BYTES", 10**6)
+    with pytest.raises(storage.StorageError, match="expands to 1600000 bytes"):
+        storage.read_table(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("name", ["../secret.eeg", "/etc/secret.eeg", "x.eeg"])
+def test_recordings_of_neo_name_no_file_elsewhere(tmp_path, name):
+    pytest.importorskip("neo")
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for path in (tmp_path / "secret.eeg", folder / "x.eeg"):
+        path.write_bytes(np.arange(20, dtype="<i2").tobytes())
+    (folder / "x.vmrk").write_text("Brain Vision Data Exchange Marker File\n[Marker Infos]\n")
+    (folder / "x.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\n"
+        f"DataFile={name}\nMarkerFile=x.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=2\n"
+        "SamplingInterval=1000\n[Binary Infos]\nBinaryFormat=INT_16\n[Channel Infos]\nCh1=a,,1,uV\nCh2=b,,1,uV\n"
+    )
+    if name == "x.eeg":
+        found = neo_series(load_neo(folder / "x.vhdr"))
+        np.testing.assert_allclose(found.values, np.arange(20.0).reshape(10, 2) * 1e-6)
+        assert found.time.values.tolist() == pytest.approx(np.arange(10) / 1000)
+    else:
+        with pytest.raises(storage.StorageError, match=r"names a file elsewhere \(DataFile="):
+            load_neo(folder / "x.vhdr")
+
+
+def test_a_circle_of_links_in_a_folder_is_refused(tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "stray").symlink_to(tmp_path / "s" / "stray")
+    with pytest.raises(storage.StorageError, match="'stray' links to another place"):
+        storage.check_links(tmp_path / "s")

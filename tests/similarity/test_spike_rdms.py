@@ -3,7 +3,9 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 import xarray as xr
 
 from neurosim.schema import InputError, as_responses
@@ -145,3 +147,36 @@ def test_silence_is_at_distance_zero_from_silence():
         rdm = spike_rdm(spikes, metric).values
         assert rdm[0, 1] == 0
         assert rdm[0, 2] == pytest.approx(1)
+
+
+TIMES = [[[0.1, 0.2]], [[0.15]], [[0.3, 0.5]]]
+
+
+def test_spike_times_are_the_same_whatever_holds_them():
+    wanted = spike_rdm(TIMES, time_constant=[0.01, 0.1], progress=False).values
+    tensors = [[torch.tensor(unit) for unit in stimulus] for stimulus in TIMES]
+    found = spike_rdm(tensors, time_constant=torch.tensor([0.01, 0.1], dtype=torch.float64), progress=False)
+    np.testing.assert_allclose(found.values, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spikes", "options", "words"),
+    [
+        (np.ones((3, 2, 4)), {}, "times or counts"),
+        (torch.ones(3, 2, 4), {}, "times or counts"),
+        (pd.DataFrame(np.ones((3, 4))), {}, "times or counts|found a DataFrame"),
+        ({"a": [0.1]}, {}, "found a dict"),
+        (5, {}, "found a int"),
+        ([[[0.1j]], [[0.2]], [[0.3]]], {}, "complex"),
+        ([[["a"]], [[0.2]], [[0.3]]], {}, "numbers asked"),
+        (TIMES, {"time_constant": []}, "above 0 s"),
+        (TIMES, {"time_constant": [[0.1, 0.2]]}, "above 0 s"),
+        (TIMES, {"time_constant": 0.1j}, "complex"),
+        (TIMES, {"time_constant": "slow"}, "numbers asked"),
+        (TIMES, {"metric": "isi", "duration": "1"}, "above 0 s"),
+    ],
+)
+def test_what_is_no_spike_time_is_refused(spikes, options, words):
+    with pytest.raises(InputError, match=words) as error:
+        spike_rdm(spikes, **options, progress=False)
+    assert len(str(error.value).splitlines()) == 1

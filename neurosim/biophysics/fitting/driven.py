@@ -13,7 +13,7 @@ import xarray as xr
 from scipy.signal import lfilter
 
 from neurosim.biophysics.circuit import Circuit, single_neuron
-from neurosim.biophysics.fitting.receptive_field import matched
+from neurosim.biophysics.fitting.receptive_field import matched, stimulus_values
 from neurosim.biophysics.simulation import Engine, simulate
 from neurosim.parameters import GIF_MEMORIES, GIFParameters
 from neurosim.runtime import track
@@ -48,7 +48,7 @@ class DrivenNeuron:
 
     def current(self, stimuli: xr.DataArray) -> xr.DataArray:
         """Return the current (stimulus, time, unit) in A that `stimuli` (stimulus, time) drive."""
-        values = _drive(stimuli.transpose("stimulus", "time").values, self.logarithmic)
+        values = _drive(stimulus_values(stimuli, self.time_step, "DrivenNeuron.current"), self.logarithmic)
         shifted = _delayed((values - self.centre) / self.spread, round(self.delay / self.time_step))
         return as_stimuli(
             shifted[..., None] * G_LEAK * MILLIVOLT,

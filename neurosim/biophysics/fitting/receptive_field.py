@@ -92,12 +92,15 @@ class PoissonModel:
 
     def rate(self, stimuli: xr.DataArray, responses: xr.DataArray | None = None) -> xr.DataArray:
         """Return the rate (stimulus, time, unit) in spikes/s; with a history, given the spikes of `responses`."""
-        values = np.asarray(stimuli.transpose("stimulus", "time").values, dtype=float)
+        values = stimulus_values(stimuli, self.time_step, "PoissonModel.rate")
         drive = self.bias + _filtered(values, self.stimulus_filter)
         if len(self.history_filter):
             if responses is None:
                 raise InputError("PoissonModel.rate: a model with a history needs the spikes; or simulate(...).")
-            past = np.asarray(responses.transpose("stimulus", "time", "unit").values[..., 0], dtype=float)
+            past = matched(stimuli, responses, "PoissonModel.rate")[1]
+            if past.shape[1] != 1 or past.shape[-1] != 1:
+                raise InputError("PoissonModel.rate: the spikes of one trial of one unit asked.")
+            past = past[:, 0, :, 0]
             drive = drive + _filtered(np.pad(past, ((0, 0), (1, 0)))[:, :-1], self.history_filter)
         return as_responses(
             np.exp(np.minimum(drive, 20))[..., None],
@@ -110,7 +113,7 @@ class PoissonModel:
         self, stimuli: xr.DataArray, *, trials: int = 1, rng: np.random.Generator | int | None = 0
     ) -> xr.DataArray:
         """Draw spike counts (stimulus, trial, time, unit) that answer `stimuli`; at most one spike a bin."""
-        values = np.asarray(stimuli.transpose("stimulus", "time").values, dtype=float)
+        values = stimulus_values(stimuli, self.time_step, "PoissonModel.simulate")
         drive = np.repeat((self.bias + _filtered(values, self.stimulus_filter))[:, None], trials, axis=1)
         generator = as_rng(rng)
         draws = np.log(generator.standard_exponential(drive.shape)) - np.log(self.time_step)
@@ -185,10 +188,24 @@ def fit_poisson(
     )
 
 
+def stimulus_values(stimuli: xr.DataArray, time_step: float | None, who: str) -> np.ndarray:
+    """Return stimuli as values (stimulus, time), or raise unless they come every `time_step` seconds."""
+    if not isinstance(stimuli, xr.DataArray) or set(stimuli.dims) != {"stimulus", "time"}:
+        raise InputError(
+            f"{who}: stimuli (stimulus, time) with a time_step asked, found {type(stimuli).__name__}"
+            f"{getattr(stimuli, 'dims', '')}; see as_stimuli."
+        )
+    found = float(stimuli.attrs.get("time_step", 0.0))
+    if time_step is not None and not np.isclose(found, time_step):
+        raise InputError(f"{who}: stimuli every {time_step:g} s asked, found every {found:g} s; resample them.")
+    return np.asarray(stimuli.transpose("stimulus", "time").values, dtype=float)
+
+
 def matched(
     stimuli: xr.DataArray, responses: xr.DataArray, who: str
 ) -> tuple[np.ndarray, np.ndarray, float, xr.DataArray]:
     """Return values (stimulus, time), counts (stimulus, trial, time, unit), their step, responses in this order."""
+    stimulus_values(stimuli, None, who)
     responses = check_responses(responses, who)
     step = float(responses.attrs.get("time_step", 0.0))
     if set(stimuli.dims) != {"stimulus", "time"} or "time" not in responses.dims or not step:

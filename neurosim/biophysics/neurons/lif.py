@@ -35,8 +35,9 @@ def update(x: Any, m: Any) -> dict[str, Any]:
 
 
 def distance(x: Any, m: Any) -> Any:
-    """Return how far the membrane is above threshold, V."""
-    return x.v - x.v_threshold
+    """Return how far the membrane is above threshold, V; out of reach while it is held, also above it."""
+    above = x.v - x.v_threshold
+    return above - 1e3 * m.is_positive(x.wait - 0.5) if x.can_wait else above
 
 
 def reset(x: Any, m: Any) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def eprop_gradients(
 
     Raises
     ------
-    InputError : another kind of neuron or reset.
+    InputError : another kind of neuron or reset, or what is no tensor of these dims.
 
     Examples
     --------
@@ -49,10 +49,17 @@ def eprop_gradients(
             "eprop_gradients: leaky or adaptive neurons with the reset 'subtract' or 'none' are asked, found "
             f"{type(layer.neuron).__name__} with {c.reset!r}."
         )
+    for name, given, n_dims, kinds in (("sequence", sequence, 3, "floats"), ("labels", labels, 1, "whole numbers")):
+        is_float = isinstance(given, Tensor) and given.is_floating_point()
+        whole = isinstance(given, Tensor) and not (is_float or given.is_complex() or given.dtype == torch.bool)
+        if not (is_float if kinds == "floats" else whole) or given.ndim != n_dims:
+            raise InputError(
+                f"eprop_gradients: {name} as a tensor of {n_dims} dims of {kinds} asked, found {type(given).__name__}."
+            )
     n_time, n_batch = sequence.shape[:2]
     if labels.shape != (n_batch,) or not bool(((labels >= 0) & (labels < readout.out_features)).all()):
         raise InputError(
-            f"eprop_gradients: {n_batch} labels in 0..{readout.out_features - 1} asked, found {labels.tolist()}."
+            f"eprop_gradients: {n_batch} labels in 0..{readout.out_features - 1} asked, found {labels.tolist()[:10]}."
         )
     senders = [inputs] if layer.recurrent is None else [inputs, layer.recurrent]
     state = silence(inputs(sequence[0]))

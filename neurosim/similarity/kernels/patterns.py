@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import blas, lapack
+from scipy.linalg import blas
 
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, unit_blocks
 
@@ -70,21 +70,23 @@ def distances_from_gram(gram: Array) -> Array:
     return hollow(own[..., :, None] + own[..., None, :] - gram - _transposed(gram))
 
 
-def whiten(patterns: Array, precision: Array) -> Array:
-    """Return patterns (..., P) whose Euclidean distance is the Mahalanobis one, for a precision (P,) or (P, P).
+def noise_factor(precision: Array) -> Array:
+    """Return the lower triangular factor L of a precision ``L L'`` (P, P), or the root (P,) of a diagonal one (P,)."""
+    xp = array_namespace(precision)
+    return xp.sqrt(precision) if precision.ndim == 1 else xp.linalg.cholesky(precision)
 
-    The factor is triangular, which halves the work.
+
+def whiten(patterns: Array, factor: Array) -> Array:
+    """Return patterns (..., P) whose Euclidean distance is the Mahalanobis one, for the factor of a precision.
+
+    A matrix is triangular, which halves the work.
     """
-    xp = array_namespace(patterns, precision)
-    if precision.ndim == 1:
-        return patterns * xp.sqrt(precision)
+    if factor.ndim == 1:
+        return patterns * factor
     if is_torch_array(patterns):
-        return patterns @ xp.linalg.cholesky(precision)
-    root, failed = lapack.dpotrf(precision, lower=0)
-    if failed:
-        raise np.linalg.LinAlgError("the precision is not positive definite")
+        return patterns @ factor
     rows = np.array(patterns, dtype=float, order="C").reshape(-1, patterns.shape[-1])
-    return blas.dtrmm(1.0, root, rows.T, overwrite_b=True).T.reshape(patterns.shape)
+    return blas.dtrmm(1.0, factor.T, rows.T, overwrite_b=True).T.reshape(patterns.shape)
 
 
 def cosine(patterns: Array) -> Array:

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.networks.recording import iterate_layers, layer_label
+from neurosim.networks.naming import layer_labels
+from neurosim.networks.recording import iterate_layers
 from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.recordings.files import load_responses
 from neurosim.responses.averages import average_trials, over_time, rebin
@@ -82,7 +83,7 @@ def _network_layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.D
     time_step = float(getattr(network, "time_step", 1.0))
     for name, array in iterate_layers(network, shown, double=spiking):
         yield (
-            layer_label(name),
+            layer_labels(network, [name])[0],
             as_responses(
                 array,
                 dims=("stimulus", "time", "unit") if array.ndim == 3 else ("stimulus", "unit"),

@@ -1,0 +1,192 @@
+"""Names, order and values along the dims of a labelled array: what every builder and check of arrays is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.arrays import check_numbers, column_names, is_table, match_names, row_names
+from neurosim.refusals import SchemaError
+
+STIMULUS, TRIAL, TIME, UNIT = "stimulus", "trial", "time", "unit"
+STIMULUS_OTHER = "stimulus_other"
+FINITE_BLOCK = 2**23
+
+
+def check_finite(array: xr.DataArray, who: str) -> None:
+    """Raise :class:`SchemaError` if `array` holds NaN or infinity, naming the first place; read it in blocks."""
+    if not np.issubdtype(array.dtype, np.inexact):
+        return
+    last = array.dims[-1] if array.dims else None
+    n_last = array.shape[-1] if last is not None else 1
+    step = max(1, FINITE_BLOCK // max(1, array.size // max(1, n_last)))
+    for start in range(0, n_last, step):
+        block = array if last is None else array.isel({last: slice(start, start + step)})
+        values = block.values
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(values.sum()):
+                continue
+        bad = ~np.isfinite(values)
+        if bad.any():
+            first = np.array(np.unravel_index(int(np.argmax(bad)), bad.shape))
+            first[-1:] += start
+            place = ", ".join(f"{d}={i}" for d, i in zip(array.dims, first, strict=True))
+            raise SchemaError(
+                f"{who}: {int(bad.sum())} of {bad.size} values are NaN or infinite, the first at ({place}); "
+                "drop or impute them first."
+            )
+
+
+def check_measured(array: xr.DataArray, who: str) -> xr.DataArray:
+    """Return an array of any dims that holds real numbers, finite wherever something was ``measured``."""
+    check_numbers(array, who)
+    check_not_empty(array, who, "arrays")
+    check_finite(array.where(array["measured"], 0) if "measured" in array.coords else array, who)
+    return array
+
+
+def stimulus_labels(array: xr.DataArray) -> dict[str, np.ndarray]:
+    """Return the labels along ``stimulus``, without the ids."""
+    return {str(k): v.values for k, v in array.coords.items() if v.dims == (STIMULUS,) and k != STIMULUS}
+
+
+def carry_stimulus_labels(array: xr.DataArray, stimuli: xr.DataArray) -> xr.DataArray:
+    """Return `array` with the id and labels that `stimuli` have along ``stimulus``."""
+    if array.sizes[STIMULUS] != stimuli.sizes[STIMULUS]:
+        raise SchemaError(
+            f"there are {array.sizes[STIMULUS]} rows of responses for {stimuli.sizes[STIMULUS]} stimuli; "
+            "give one row a stimulus, in the same order."
+        )
+    labels = {STIMULUS: stimuli[STIMULUS].values, **stimulus_labels(stimuli)}
+    return array.assign_coords({k: (STIMULUS, v) for k, v in labels.items()})
+
+
+def same_stimuli(reference: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:
+    """Return `other` in the stimulus order of `reference`; raise :class:`SchemaError` if the sets differ.
+
+    >>> a = xr.DataArray([1.0, 2.0, 3.0], dims="stimulus", coords={"stimulus": ["a", "b", "c"]})
+    >>> same_stimuli(a, a[::-1], "here").values.tolist()
+    [1.0, 2.0, 3.0]
+    """
+    reference, other = (with_ids(_is_labelled(x, who), None, who) for x in (reference, other))
+    first, second = [str(s) for s in reference[STIMULUS].values], [str(s) for s in other[STIMULUS].values]
+    if first == second:
+        return other
+    index = match_names(first, second, who)
+    picks = {d: index for d in (STIMULUS, STIMULUS_OTHER) if d in other.dims}
+    ordered = other.isel(picks)
+    named = {d: reference[STIMULUS].values for d in picks if d in other.coords}
+    return ordered if set(first) == set(second) else ordered.assign_coords(named)
+
+
+def _is_labelled(array: Any, who: str) -> xr.DataArray:
+    if not isinstance(array, xr.DataArray):
+        raise SchemaError(f"{who}: a labelled array asked, found a {type(array).__name__}; see as_responses, as_rdm.")
+    return array
+
+
+def with_dims(array: np.ndarray, dims: Sequence[str] | None, who: str) -> xr.DataArray:
+    """Return the array with the names of its dims, which must be as many."""
+    if dims is None or isinstance(dims, str) or len(dims) != array.ndim or len(set(dims)) != array.ndim:
+        raise SchemaError(
+            f"{who}: an array of shape {array.shape} needs its dims named, {array.ndim} of them; pass dims=(...)."
+        )
+    return xr.DataArray(array, dims=tuple(dims))
+
+
+def with_table_names(array: xr.DataArray, values: Any, who: str) -> xr.DataArray:
+    """Return the array with the names that a table has along its rows and columns."""
+    if not is_table(values):
+        return array
+    found = {array.dims[0]: row_names(values, who)}
+    if array.ndim == 2:
+        found[array.dims[1]] = column_names(values, who)
+    return array.assign_coords({d: names for d, names in found.items() if names is not None and d in (STIMULUS, UNIT)})
+
+
+def in_order_of(array: xr.DataArray, stimuli: Any, who: str) -> xr.DataArray:
+    """Return `array` with the names, labels and order of `stimuli`: by its own names, or as it stands without any."""
+    if isinstance(stimuli, str):
+        raise SchemaError(f"{who}: one name a stimulus asked, found the text {stimuli!r}; give a list.")
+    shown = stimuli if isinstance(stimuli, xr.DataArray) and STIMULUS in stimuli.dims else None
+    if shown is not None:
+        shown = with_ids(shown, None, who)
+    ids = None if stimuli is None else [str(s) for s in (stimuli if shown is None else shown[STIMULUS].values)]
+    array = with_ids(array, ids if STIMULUS not in array.coords else None, who)
+    if ids is None or STIMULUS not in array.dims:
+        return array
+    own = [str(s) for s in array[STIMULUS].values]
+    if own != ids and own != _counted(len(own)):
+        index = match_names(ids, own, who)
+        array = array.isel({d: index for d in (STIMULUS, STIMULUS_OTHER) if d in array.dims})
+    array = with_ids(array, ids, who)
+    if STIMULUS_OTHER in array.dims:
+        array = array.assign_coords({STIMULUS_OTHER: array[STIMULUS].values})
+    return array if shown is None else carry_stimulus_labels(array, shown)
+
+
+def _counted(n: int) -> list[str]:
+    return [f"stimulus_{i:03d}" for i in range(n)]
+
+
+def labels_along(
+    array: xr.DataArray, coords: Mapping[str, Any] | None, who: str, default: str | None
+) -> dict[str, Any]:
+    """Return labels as xarray takes them, each along a dim that is there and as long as it."""
+    found: dict[str, Any] = {}
+    for name, given in (coords or {}).items():
+        if isinstance(given, xr.DataArray):
+            found[name] = given
+            continue
+        pair = isinstance(given, tuple) and len(given) == 2 and (given[0] in array.dims or isinstance(given[0], tuple))
+        dim, values = given if pair else (name if name in array.dims else default, given)
+        if is_table(values) and isinstance(dim, str):
+            rows = row_names(values, who)
+            order = None if rows is None or dim not in array.coords else [str(n) for n in array[dim].values]
+            values = values.to_numpy()
+            values = values if order is None or rows is None else values[match_names(order, rows, f"{who}, {name}")]
+        sizes = [array.sizes.get(d) for d in ((dim,) if isinstance(dim, str) else dim or ())]
+        if np.ndim(values) and list(np.shape(values)) != sizes:
+            raise SchemaError(
+                f"{who}: label {name!r} of shape {np.shape(values)} along {dim!r} (dims {dict(array.sizes)}); give "
+                f"{{{name!r}: (dim, values)}} with one value a place."
+            )
+        found[name] = (dim, np.asarray(values)) if np.ndim(values) else values
+    return found
+
+
+def timed(array: xr.DataArray, time_step: float | None, who: str) -> xr.DataArray:
+    """Return the array with seconds along its ``time``, where a step is given."""
+    if time_step is None:
+        return array
+    if TIME not in array.dims or not np.isfinite(time_step) or time_step <= 0:
+        raise SchemaError(f"{who}: time_step = {time_step!r} of dims {array.dims}; a time dim and s above 0 asked.")
+    timed = array.assign_coords(time=np.arange(array.sizes[TIME]) * time_step)
+    return timed.assign_attrs(time_step=float(time_step))
+
+
+def check_not_empty(array: xr.DataArray, who: str, what: str) -> None:
+    """Raise :class:`SchemaError` if a dim has no place."""
+    empty = [str(d) for d in array.dims if array.sizes[d] == 0]
+    if empty:
+        raise SchemaError(f"{who}: {what} are empty along {empty}; at least one unit and stimulus is asked.")
+
+
+def with_ids(array: xr.DataArray, ids: Sequence[str] | None, who: str) -> xr.DataArray:
+    """Return the array with one name a stimulus: its own, those given, or counted ones."""
+    if STIMULUS not in array.dims:
+        raise SchemaError(f"{who}: no 'stimulus' dim among {tuple(array.dims)}.")
+    n = array.sizes[STIMULUS]
+    if ids is not None and len(ids) != n:
+        raise SchemaError(f"{who}: {len(ids)} stimulus ids for {n} stimuli.")
+    if ids is None and STIMULUS in array.coords:
+        ids = [str(s) for s in array[STIMULUS].values]
+    elif ids is None:
+        ids = _counted(n)
+    repeated = sorted({str(s) for s in ids if list(ids).count(s) > 1}) if len(set(ids)) != n else []
+    if repeated:
+        raise SchemaError(f"{who}: stimulus ids repeat: {repeated[:3]}; put repetitions along the 'trial' dim.")
+    return array.assign_coords({STIMULUS: np.asarray(ids, dtype=str)})

@@ -1,0 +1,126 @@
+"""RDMs as labelled arrays (..., stimulus, stimulus_other): built from what strangers bring, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
+from neurosim.labels import (
+    STIMULUS,
+    STIMULUS_OTHER,
+    check_finite,
+    check_not_empty,
+    in_order_of,
+    labels_along,
+    with_ids,
+)
+from neurosim.refusals import SchemaError
+
+TINY_DIAGONAL = 1e-5
+
+
+def as_rdm(
+    values: npt.ArrayLike | xr.DataArray,
+    *,
+    stimuli: xr.DataArray | Sequence[str] | None = None,
+    dims: Sequence[str] = (),
+    metric: str = "unknown",
+    coords: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Label a square array (..., stimulus, stimulus) as one or several RDMs.
+
+    Parameters
+    ----------
+    values : array of shape (..., K, K); the last two dims are the stimuli.
+    stimuli : stimuli (or their ids) that label both sides.
+    dims : names of the leading dims, such as ``("subject",)``.
+    metric : how the RDM was made.
+    coords : labels of the leading dims.
+
+    Raises
+    ------
+    SchemaError : not square, fewer than 3 stimuli, not symmetric, or not finite.
+
+    Examples
+    --------
+    >>> as_rdm(1 - np.eye(3), stimuli=["a", "b", "c"]).dims
+    ('stimulus', 'stimulus_other')
+    """
+    if isinstance(values, xr.DataArray):
+        rdm = check_rdm(values, "as_rdm")
+        return rdm if stimuli is None else in_order_of(rdm, stimuli, "as_rdm")
+    array = plain(values, "as_rdm").astype(float)
+    if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
+        raise SchemaError(
+            f"as_rdm: an RDM is square, found shape {array.shape}; see scipy.spatial.distance.squareform."
+        )
+    if len(dims) != array.ndim - 2:
+        raise SchemaError(f"as_rdm: shape {array.shape} has {array.ndim - 2} leading dims; name them with dims=(...).")
+    rdm = xr.DataArray(array, dims=(*dims, STIMULUS, STIMULUS_OTHER))
+    if is_table(values):
+        rdm = _square_names(rdm, values)
+    rdm = in_order_of(rdm, stimuli, "as_rdm")
+    rdm = rdm.assign_coords({STIMULUS_OTHER: rdm[STIMULUS].values, **labels_along(rdm, coords, "as_rdm", None)})
+    rdm.attrs.update(quantity="dissimilarity", metric=metric)
+    # what compute_rdm labels may be second moments, which have a diagonal and say so afterwards
+    return check_rdm(rdm, "as_rdm") if metric == "unknown" else _check_square(rdm, "as_rdm")
+
+
+def check_rdm(rdm: Any, who: str = "check_rdm") -> xr.DataArray:
+    """Return `rdm` with the stimulus dims last, one order on both and 0 on the diagonal, or raise :class:`SchemaError`.
+
+    A bare square array is labelled first.
+    """
+    if not isinstance(rdm, xr.DataArray):
+        return as_rdm(plain(rdm, who))
+    if rdm.attrs.get("quantity") == "second_moment":
+        raise SchemaError(f"{who}: a matrix of second moments is no RDM; compute_rdm(...) with keep='distances' is.")
+    rdm = _check_square(rdm, who)
+    diagonal = np.diagonal(rdm.values, axis1=-2, axis2=-1)
+    largest, scale = float(np.abs(diagonal).max()), float(np.abs(rdm.values).max())
+    if largest > TINY_DIAGONAL * scale:
+        raise SchemaError(
+            f"{who}: the diagonal of the RDM holds up to {largest:g}; a stimulus has distance 0 from itself; "
+            "similarities become distances as 1 - values."
+        )
+    return rdm if largest == 0 else rdm.copy(data=np.where(np.eye(rdm.shape[-1], dtype=bool), 0.0, rdm.values))
+
+
+def _check_square(rdm: xr.DataArray, who: str) -> xr.DataArray:
+    check_numbers(rdm, who)
+    for dim in (STIMULUS, STIMULUS_OTHER):
+        if dim not in rdm.dims:
+            raise SchemaError(f"{who}: an RDM has dims (..., stimulus, stimulus_other), found {tuple(rdm.dims)}.")
+    rdm = rdm.transpose(..., STIMULUS, STIMULUS_OTHER)
+    if rdm.sizes[STIMULUS] < 3 or rdm.sizes[STIMULUS] != rdm.sizes[STIMULUS_OTHER]:
+        raise SchemaError(f"{who}: an RDM needs at least 3 stimuli, the same on both sides, found {rdm.shape[-2:]}.")
+    check_not_empty(rdm, who, "RDMs")
+    rdm = with_ids(rdm, None, who)
+    if STIMULUS_OTHER not in rdm.coords:
+        rdm = rdm.assign_coords({STIMULUS_OTHER: rdm[STIMULUS].values})
+    else:
+        first, second = ([str(s) for s in rdm[d].values] for d in (STIMULUS, STIMULUS_OTHER))
+        if first != second:
+            rdm = rdm.isel({STIMULUS_OTHER: match_names(first, second, f"{who}, two sides of an RDM")})
+    check_finite(rdm, who)
+    values = np.asarray(rdm.values, dtype=float)
+    scale = float(np.abs(values).max()) or 1.0
+    if not np.allclose(values, np.swapaxes(values, -1, -2), atol=1e-6 * scale):
+        raise SchemaError(f"{who}: the RDM is not symmetric; average it with its transpose if that is what you mean.")
+    return rdm
+
+
+def _square_names(rdm: xr.DataArray, table: Any) -> xr.DataArray:
+    rows, columns = row_names(table, "as_rdm"), column_names(table, "as_rdm")
+    if (rows is None) != (columns is None):
+        raise SchemaError("as_rdm: a table names its rows or its columns only; name both, or give .to_numpy().")
+    if rows is None or columns is None:
+        return rdm
+    return rdm.isel({STIMULUS_OTHER: match_names(rows, columns, "as_rdm, rows and columns")}).assign_coords(
+        {STIMULUS: rows}
+    )

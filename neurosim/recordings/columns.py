@@ -1,0 +1,144 @@
+"""What every door of recorded times and names asks: times in s, and names that stay apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.clock import is_fine
+from neurosim.schema import InputError
+
+SECONDS = ("s", "sec", "secs", "second", "seconds")
+
+
+def seconds(times: Any, who: str, what: str = "times", *, samples: bool = False) -> np.ndarray:
+    """Return times as 64-bit numbers of s, in the shape given; units that come with them are converted.
+
+    Parameters
+    ----------
+    times : array, list or column; quantities of quantities, Neo, Brian2, pint or astropy; timedelta. who : asks.
+    what : they are, for errors. samples : whole numbers are refused, because they may count samples.
+
+    Raises
+    ------
+    InputError : no numbers, dates, other units than of time, NaN, or held too coarsely.
+
+    Examples
+    --------
+    >>> seconds(np.array([500, 1500], "timedelta64[ms]"), "here").tolist()
+    [0.5, 1.5]
+    """
+    try:
+        if np.ma.isMaskedArray(times) and np.ma.getmaskarray(times).any():
+            raise InputError(f"{who}: {int(np.ma.getmaskarray(times).sum())} {what} are masked; drop them.")
+        held = np.asarray(_without_unit(times, who, what))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{who}: the {what} cannot be given in s ({_line(error)}).") from error
+    if held.dtype.kind == "m":
+        held = held / np.timedelta64(1, "s")
+    if held.dtype.kind in "Mbc" or (samples and held.dtype.kind in "iu" and held.size):
+        hint = "counted in samples? divide by the sampling rate; in s, give them as float" if samples else "s asked"
+        raise InputError(f"{who}: the {what} are held as {held.dtype}; {hint}.")
+    try:
+        found = held.astype(float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{who}: the {what} are not numbers, s asked ({_line(error)}).") from error
+    if not np.isfinite(found).all():
+        raise InputError(
+            f"{who}: {int((~np.isfinite(found)).sum())} of {found.size} {what} are NaN or infinite; drop those rows."
+        )
+    if not is_fine(held):
+        raise InputError(
+            f"{who}: {what} of {float(np.abs(found).max()):g} s held as {held.dtype} are coarser than the clock of a "
+            "recording; pass them in s from the start of the session, in float64 from the source."
+        )
+    return found
+
+
+def names(ids: Any, who: str, what: str) -> np.ndarray:
+    """Return ids as text, in their order, or refuse ids that differ and read alike: 1 and "1".
+
+    >>> names([1, "a", 1], "here", "units").tolist()
+    ['1', 'a', '1']
+    """
+    import pandas as pd
+
+    held = ids if isinstance(ids, pd.Series) else pd.Series(list(ids), dtype=object)
+    if isinstance(held.dtype, pd.CategoricalDtype):
+        held = held.astype(object)
+    if held.dtype == object:
+        text = np.array([str(v) for v in held], dtype=str)
+        kinds = [type(v.item() if isinstance(v, np.generic) else v).__name__ for v in held]
+        pairs = pd.DataFrame({"text": text, "kind": kinds}).drop_duplicates()
+        alike = pairs[pairs["text"].duplicated(keep=False)]
+        if len(alike):
+            found = alike[alike["text"] == alike["text"].iloc[0]]
+            raise InputError(
+                f"{who}: {what} {found['text'].iloc[0]} is there as {' and as '.join(sorted(found['kind']))}; give all "
+                "ids as one type."
+            )
+        return text
+    return held.astype(str).to_numpy(dtype=str)
+
+
+def span(window: Any, who: str) -> tuple[float, float]:
+    """Return a window as two finite numbers of s, in the order given."""
+    try:
+        start, stop = (float(t) for t in window)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{who}: a window (from, to) in s asked, found {shown(window)}.") from error
+    if not np.isfinite([start, stop]).all():
+        raise InputError(f"{who}: a window (from, to) in s asked, found {(start, stop)}.")
+    return start, stop
+
+
+def check_step(clock: np.ndarray, step: float, who: str) -> None:
+    """Refuse times that are other than `step` apart."""
+    gaps = np.diff(clock)
+    if gaps.size and not np.allclose(gaps, step, rtol=1e-3, atol=0):
+        raise InputError(
+            f"{who}: the times are {gaps.min():g} to {gaps.max():g} s apart and time_step is {step:g} s; correct one."
+        )
+
+
+def check_frame(table: Any, who: str, asked: str) -> None:
+    """Refuse what is no pandas DataFrame, and one with a column twice."""
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(f"{who}: a pandas DataFrame with {asked} asked, found {type(table).__name__}.")
+    if table.columns.duplicated().any():
+        raise InputError(f"{who}: the column {str(table.columns[table.columns.duplicated()][0])!r} is there twice.")
+
+
+def _without_unit(times: Any, who: str, what: str) -> Any:
+    """Numbers of s of a quantity; anything that has no unit as it is."""
+    if hasattr(times, "rescale"):
+        return times.rescale("s").magnitude
+    if hasattr(times, "to_value"):
+        return times.to_value("s")
+    if hasattr(times, "magnitude"):
+        return times.to("s").magnitude
+    if hasattr(times, "get_best_unit") and str(times.dim) != "s":
+        raise InputError(f"{who}: the {what} are in {times.dim}; s asked.")
+    unit = getattr(times, "attrs", {}).get("units")
+    if isinstance(unit, str) and unit not in SECONDS:
+        raise InputError(f"{who}: the {what} are in {unit!r}; s asked.")
+    return times
+
+
+def shown(value: Any) -> str:
+    """Return what was given, in one short line.
+
+    >>> shown(np.zeros((2, 2)))
+    'array([[0., 0.], [0., 0.]])'
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

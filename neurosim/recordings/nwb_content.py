@@ -1,0 +1,159 @@
+"""What an open NWB file holds: its units, trials, sampled series and sweeps, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from neurosim import storage
+from neurosim.recordings.columns import seconds
+from neurosim.schema import InputError
+
+
+def contents_of(nwb: Any) -> str:
+    """Say in words what a file holds."""
+    parts = {
+        "units": nwb.units is not None,
+        "trials": nwb.trials is not None,
+        f"series {', '.join(n for n, _ in series_of(nwb))}": any(True for _ in series_of(nwb)),
+        "current-clamp sweeps": any(True for _ in sweep_pairs(nwb)),
+    }
+    return "; ".join(k for k, there in parts.items() if there) or "nothing that neurosim reads"
+
+
+def unit_table(nwb: Any, name: str) -> Any:
+    """Return the table of the units, which have spike times."""
+    if nwb.units is None or "spike_times" not in nwb.units.colnames:
+        raise InputError(f"{name}: holds no units with spike times; it has {contents_of(nwb)}.")
+    return frame_of(nwb.units, name)
+
+
+def frame_of(table: Any, name: str) -> Any:
+    """Return a table of the file, if it is small enough to be read at once."""
+    held = sum(int(getattr(getattr(c, "data", None), "nbytes", 0)) for c in table.columns)
+    if held > storage.MAX_BYTES:
+        raise storage.StorageError(f"{name}: the table {table.name} claims {held / 2**30:.0f} GiB.")
+    return table.to_dataframe()
+
+
+def trains_of(column: Any, name: str) -> dict[str, np.ndarray]:
+    """Return the spike times of every unit, s, in order."""
+    if column.index.duplicated().any():
+        raise InputError(f"{name}: unit {column.index[column.index.duplicated()][0]} is there twice.")
+    trains = {}
+    for unit, held in column.items():
+        times = np.asarray(held, dtype=float)
+        if not np.isfinite(times).all() or (np.diff(times) < 0).any() or (times < 0).any():
+            raise InputError(
+                f"{name}: spike times of unit {unit} are NaN, negative or not in order; its table is damaged."
+            )
+        trains[str(unit)] = seconds(np.asarray(held), name, f"spike times of unit {unit}")
+    return trains
+
+
+def labels_of(table: Any) -> Any:
+    """Return the columns of the table of units that hold one plain value a unit."""
+    plain = [
+        c
+        for c in table.columns
+        if c not in ("spike_times", "obs_intervals", "electrodes", "electrode_group", "waveform_mean", "waveform_sd")
+        and all(np.ndim(v) == 0 for v in table[c])
+    ]
+    kept = table[plain].set_axis([str(i) for i in table.index])
+    return kept if "label" in kept else kept.rename(columns={"unit": "label"})
+
+
+def session_of(nwb: Any, trains: dict[str, np.ndarray], events: Any) -> tuple[float, float]:
+    """Return the first and the last moment at which anything is known to have been recorded, s."""
+    times = [t[[0, -1]] for t in trains.values() if len(t)] + [events["start_time"], events["stop_time"]]
+    if "obs_intervals" in nwb.units.colnames:
+        times = [np.asarray(nwb.units["obs_intervals"][i]).ravel() for i in range(len(nwb.units))]
+    everything = np.concatenate([np.asarray(t, dtype=float) for t in times])
+    return min(0.0, float(np.nanmin(everything))), float(np.nanmax(everything))
+
+
+def series_of(nwb: Any) -> Iterator[tuple[str, Any]]:
+    """Give the sampled series of a file by name, by path where a name is there twice; those of icephys apart."""
+    from pynwb import TimeSeries
+    from pynwb.icephys import PatchClampSeries
+
+    found = [
+        item
+        for item in nwb.objects.values()
+        if isinstance(item, TimeSeries) and not isinstance(item, PatchClampSeries) and hasattr(item.data, "parent")
+    ]
+    names = [item.name for item in found]
+    for item in found:
+        yield (item.name if names.count(item.name) == 1 else item.data.parent.name.strip("/")), item
+
+
+def on_disk(item: Any, path: Path) -> xr.DataArray:
+    """Return the samples of a series (time, [unit]) in SI units, read when they are used."""
+    channels = getattr(item, "channel_conversion", None)
+    factors = float(item.conversion or 1.0) * np.asarray(1.0 if channels is None else channels[:], dtype=float)
+    held = _OnDisk(path, item.data.name, item.data.shape, factors, float(getattr(item, "offset", 0.0) or 0.0))
+    return xr.DataArray(xr.Variable(("time", "unit")[: item.data.ndim], indexing.LazilyIndexedArray(held)))
+
+
+class _OnDisk(BackendArray):
+    """Samples of a file, of which only those asked for are read."""
+
+    def __init__(self, path: Path, name: str, shape: tuple[int, ...], factors: np.ndarray, offset: float) -> None:
+        self.path, self.name, self.offset = path, name, offset
+        self.factors = np.broadcast_to(factors, shape[1:]) if len(shape) > 1 else factors
+        self.shape, self.dtype = shape, np.dtype(float)
+
+    def __getitem__(self, key: Any) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        with storage.readable(self.path, "NWB"), h5py.File(self.path, "r") as file:
+            raw = np.asarray(file[self.name][key], dtype=float)
+        return raw * self.factors[key[1:]] + self.offset
+
+
+def check_pairs(pairs: list[tuple[Any, Any]], name: str) -> None:
+    """Refuse sweeps whose current and voltage were not sampled at the same moments, or are too large."""
+    for voltage, current in pairs:
+        clocks = {(s.rate, float(s.starting_time or 0.0)) for s in (voltage, current)}
+        if len(clocks) > 1 or voltage.rate is None:
+            raise InputError(
+                f"{name}: {voltage.name} and {current.name} have other rates or starts than each other, or time stamps "
+                f"of their own: {sorted(map(str, clocks))}; a sweep is sampled on one clock."
+            )
+    held = sum(8 * int(s.data.size) for pair in pairs for s in pair)
+    if held > storage.MAX_BYTES:
+        raise storage.StorageError(f"{name}: the sweeps claim {held / 2**30:.0f} GiB.")
+
+
+def sweep_pairs(nwb: Any) -> Iterator[tuple[Any, Any]]:
+    """Give voltage and current of every current-clamp sweep."""
+    from pynwb.icephys import CurrentClampSeries, CurrentClampStimulusSeries
+
+    table = nwb.intracellular_recordings
+    if table is not None:
+        for row in range(len(table)):
+            voltage = table.category_tables["responses"]["response"][row].timeseries
+            current = table.category_tables["stimuli"]["stimulus"][row].timeseries
+            if isinstance(voltage, CurrentClampSeries) and isinstance(current, CurrentClampStimulusSeries):
+                yield voltage, current
+        return
+    voltages = [s for s in nwb.acquisition.values() if isinstance(s, CurrentClampSeries)]
+    currents = [s for s in nwb.stimulus.values() if isinstance(s, CurrentClampStimulusSeries)]
+    if len({s.sweep_number for s in voltages}) == len(voltages) > 1:
+        by_number = {s.sweep_number: s for s in currents}
+        yield from ((v, by_number[v.sweep_number]) for v in voltages if v.sweep_number in by_number)
+    elif len(voltages) == len(currents):
+        yield from zip(voltages, currents, strict=True)
+
+
+def in_si(series: Any) -> np.ndarray:
+    """Return the samples of a series in SI units."""
+    return np.asarray(series.data[:], dtype=float) * float(series.conversion or 1.0) + float(series.offset or 0.0)

@@ -1,0 +1,53 @@
+"""Parts of the units: searchlights as users bring them, and batches of those of one size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.arrays import plain
+from neurosim.schema import InputError
+from neurosim.similarity.kernels.arrays import n_block
+
+
+def as_searchlights(by: Any, n_units: int) -> xr.DataArray:
+    """Return searchlights (searchlight, member) of some of `n_units` units, or raise :class:`InputError`.
+
+    >>> as_searchlights([[0, 1], [2, -1]], 3).dims
+    ('searchlight', 'member')
+    """
+    if isinstance(by, xr.DataArray) and (by.ndim != 2 or "member" not in by.dims):
+        raise InputError(f"compute_rdm: searchlights have dims (searchlight, member), found {tuple(by.dims)}.")
+    given = by.transpose(..., "member") if isinstance(by, xr.DataArray) else by
+    members = np.asarray(given) if np.asarray(given).dtype.kind in "USOb" else plain(given, "compute_rdm, by")
+    if members.ndim != 2 or members.dtype.kind not in "iu":
+        raise InputError(
+            f"compute_rdm: `by` is a label along unit, or searchlights of integer members (searchlight, member), found "
+            f"{members.dtype} of shape {members.shape}."
+        )
+    found = members.astype(np.int64)
+    if not found.size or found.max() >= n_units or found.min() < -1 or not (found >= 0).any(1).all():
+        raise InputError(f"compute_rdm: searchlights hold 1 or more of the units 0..{n_units - 1}, -1 for none.")
+    ordered = np.sort(found, axis=1)
+    twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    if twice.any():
+        first, place = np.argwhere(twice)[0]
+        raise InputError(
+            f"compute_rdm: searchlight {first} holds unit {ordered[first, place]} twice; name every unit once, and -1 "
+            "for none."
+        )
+    if not isinstance(by, xr.DataArray):
+        return xr.DataArray(found, dims=("searchlight", "member"))
+    return by.transpose(..., "member").copy(data=found)
+
+
+def batches(sizes: np.ndarray, n_rows: int) -> Iterator[np.ndarray]:
+    """Yield the searchlights of one size, as many at once as fit into a block with `n_rows` numbers a unit."""
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        step = n_block(n_rows * int(size), 2**23)
+        for start in range(0, len(same), step):
+            yield same[start : start + step]

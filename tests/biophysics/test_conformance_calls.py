@@ -1,0 +1,337 @@
+"""Every option of every public function and field of every public record changes something, or is refused by name.
+
+Functions, options, records and fields are found, not listed. Seeds, devices, engines, progress bars and numbers are
+changed alike everywhere; whatever else there is has one line in a table below, without which its test fails.
+"""
+
+import inspect
+import io
+import sys
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+import scipy.sparse
+import xarray as xr
+
+import neurosim as ns
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.ladder import RUNGS, Ladder, climb
+from neurosim.biophysics.retuning import RetuningOptions, retune
+from neurosim.biophysics.simulation import Execution, choose_category, simulate
+from neurosim.parameters import (
+    ConductanceParameters,
+    DiscreteLIFParameters,
+    ExponentialParameters,
+    HodgkinHuxleyParameters,
+    LIFParameters,
+)
+from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
+
+RNG = np.random.default_rng(0)
+NEURON = LIFParameters(refractory=0.0)
+
+
+def wired(kind="spikes", neuron=NEURON, dt=5e-4, **fields_of_population):
+    """Three inputs, two neurons."""
+    population = Population("n", 2, neuron, 1.5e-10, **fields_of_population)
+    weights = np.array([[9e-3, 2e-3], [4e-3, 8e-3], [1e-3, 1e-2]])
+    return Circuit("c", Input(3, kind, 20e-3), (population,), (Projection("input", "n", weights),), dt, 1e-3)
+
+
+TRAINS = (RNG.random((4, 20, 3)) < 0.4).astype(float)
+SHOWN = as_stimuli(
+    TRAINS, dims=("stimulus", "time", "unit"), time_step=1e-3, coords={"category": ("stimulus", list("xyxy"))}
+)
+LEVELS = as_stimuli(RNG.random((4, 3)))
+WANTED = as_responses(
+    (RNG.random((4, 20, 2)) < 0.3).astype(float), stimuli=SHOWN, quantity="spike_count", time_step=1e-3,
+    coords={"layer": ("unit", ["n", "n"])},
+)  # fmt: skip
+TWIN = Circuit(
+    "twin", Input(3), (Population("n", 2, DiscreteLIFParameters()),),
+    (Projection("input", "n", [[0.9, 0.2], [0.4, 0.8], [0.1, 1.0]]),), 1e-3, 1e-3,
+)  # fmt: skip
+NOISE = as_stimuli(RNG.normal(size=(1, 1500)), dims=("stimulus", "time"), time_step=1e-3)
+FIRED = as_responses(
+    (np.roll(NOISE.values, 3, axis=1) + RNG.normal(size=(1, 1500)) > 1.2).astype(float)[..., None],
+    stimuli=NOISE, quantity="spike_count", time_step=1e-3,
+)  # fmt: skip
+
+
+@cache
+def sweeps():
+    """Current clamp of a leaky neuron, its spikes drawn as peaks that come twice, behind an electrode."""
+    current = 60e-12 + 70e-12 * RNG.normal(size=(4, 300)).repeat(10, axis=1)
+    neuron = single_neuron(LIFParameters(60e-12, 3e-9, -68e-3, -48e-3, -60e-3, 4e-3), 1e-4)
+    shown = as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-4)
+    found = simulate(neuron, shown, membrane=["neuron"], engine="torch", progress=False)
+    voltage = found.membrane_potential.values[..., 0] + 1e7 * current
+    fired = found.responses.values[..., 0] > 0
+    voltage[fired] = 20e-3
+    voltage[0, np.roll(fired[0], 80)] = -5e-3
+    return as_sweeps(current, voltage, time_step=1e-4)
+
+
+@cache
+def electrode():
+    return ns.estimate_electrode(sweeps(), reach=14e-3)
+
+
+@cache
+def fitted():
+    return ns.fit_neuron(sweeps(), "lif", refractory=5e-3, progress=False)
+
+
+ONCE = RetuningOptions(epochs=1, batch_size=2)
+TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
+# How each function is called, by its name; numbers small enough to be quick.
+CALLS = {
+    "simulate": lambda **o: simulate(wired(noise=3e-3), SHOWN, **o),
+    "calibrate": lambda **o: ns.calibrate(wired(noise=3e-3), SHOWN, WANTED, **o),
+    "homeostasis": lambda **o: ns.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
+    "retune": lambda **o: retune(wired(noise=3e-3), SHOWN, ["x", "y"], **({"options": ONCE} | o)),
+    "climb": lambda **o: climb(TWIN, "noise", **o),
+    "gabor_adex_circuit": lambda **o: ns.gabor_adex_circuit(8, **({"n_excitatory": 8, "n_inhibitory": 4} | o)),
+    "detect_spikes": lambda **o: ns.detect_spikes(sweeps(), **o),
+    "estimate_electrode": lambda **o: ns.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
+    "fit_neuron": lambda **o: ns.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
+    "predict_spikes": lambda **o: ns.predict_spikes(fitted(), sweeps().isel(sweep=[0], time=slice(300)), **o),
+    "fit_driven": lambda **o: ns.fit_driven(NOISE, FIRED, **(TRIED | o)),
+    "fit_poisson": lambda **o: ns.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
+    "spike_triggered_average": lambda **o: ns.spike_triggered_average(NOISE, FIRED, **o),
+}  # fmt: skip
+# What an option is set to, or (what it is set to, words of its refusal), where no rule below fits.
+OPTIONS = {
+    ("simulate", "time_bin"): 2e-3,
+    ("simulate", "tail"): 5e-3,
+    ("simulate", "spike_times"): True,
+    ("simulate", "membrane"): ["n"],
+    ("simulate", "execution"): (Execution(memory=1), "above memory = 1"),
+    ("predict_spikes", "rng"): ("no seed", "rng"),
+    ("retune", "teacher"): lambda given: WANTED,
+    ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
+    ("climb", "ladder"): Ladder(noise=2e-3),
+    ("gabor_adex_circuit", "n_excitatory"): 9,
+    ("gabor_adex_circuit", "dt"): 5e-4,
+    ("detect_spikes", "threshold"): 10e-3,
+    ("detect_spikes", "dead_time"): 9e-3,
+    ("estimate_electrode", "reach"): 12e-3,
+    ("estimate_electrode", "settled"): 2e-3,
+    ("fit_neuron", "kind"): ("glf", "Did you mean"),
+    ("fit_neuron", "electrode"): electrode,
+    ("fit_neuron", "threshold"): 10e-3,
+    ("fit_neuron", "refractory"): 8e-3,
+    ("fit_driven", "delays"): (0.0,),
+    ("fit_driven", "time_constants"): (4e-3,),
+    ("fit_driven", "refractory"): 2e-3,
+    ("fit_poisson", "n_basis"): 5,
+    ("fit_poisson", "history"): 10e-3,
+    ("fit_poisson", "penalty"): 0.1,
+    ("spike_triggered_average", "window"): (-10e-3, 5e-3),
+}  # fmt: skip
+
+
+SHOWS_PROGRESS = {"fit_neuron": lambda: {"kind": "gif", "electrode": electrode()}}
+
+
+class DrawnError(Exception):
+    """A progress bar was drawn: that is enough."""
+
+
+class Terminal(io.StringIO):
+    """A place for progress bars."""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        raise DrawnError
+
+
+def flat(value):
+    """Every number and word in a result, in order, whatever records and arrays it is made of."""
+    if isinstance(value, xr.Dataset | xr.DataArray):
+        parts = value.variables.values() if isinstance(value, xr.Dataset) else [value.variable, *value.coords.values()]
+        return [x for part in parts for x in flat(np.asarray(part.values))] + sorted(map(str, value.attrs.items()))
+    if is_dataclass(value):
+        return [x for f in fields(value) for x in flat(getattr(value, f.name))]
+    if isinstance(value, dict):
+        return [x for pair in sorted(value.items()) for x in flat(pair[1])]
+    if scipy.sparse.issparse(value):
+        return flat(value.toarray())
+    if isinstance(value, tuple | list | np.ndarray):
+        return [str(np.shape(value)), *map(repr, value.ravel().tolist())] if isinstance(value, np.ndarray) else [
+            x for part in value for x in flat(part)
+        ]  # fmt: skip
+    return [repr(value)]
+
+
+def public_functions():
+    """Every public function of circuits that has options."""
+    for name in sorted(ns.__all__):
+        function = getattr(ns, name)
+        if inspect.isfunction(function) and function.__module__.startswith("neurosim.biophysics"):
+            for option in inspect.signature(function).parameters.values():
+                if option.default is not option.empty:
+                    yield name, option.name, option.default
+
+
+@cache
+def usual(name):
+    given = {"progress": False} if "progress" in inspect.signature(getattr(ns, name)).parameters else {}
+    return flat(CALLS[name](**given)), given
+
+
+def changed(name, option, default):
+    """What an option is set to, and the words of its refusal where it is refused."""
+    if (name, option) in OPTIONS:
+        found = OPTIONS[name, option]
+        found = found() if found is electrode else found
+        return found if isinstance(found, tuple) and isinstance(found[-1], str) else (found, None)
+    rules = {"rng": (7, None), "seed": (7, None), "device": ("nowhere", "nowhere"), "engine": ("torhc", "'torch'")}
+    if option in rules:
+        return rules[option]
+    assert isinstance(default, int | float) and not isinstance(default, bool), f"{name}({option}=...) needs a line"
+    return (default + 1 if isinstance(default, int) else default * 1.5), None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "option", "default"), public_functions(), ids=lambda x: str(x)[:20])
+def test_every_option_of_every_function_changes_its_result_or_is_refused(name, option, default, monkeypatch):
+    before, given = usual(name)
+    if option == "progress":
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with pytest.raises(DrawnError):
+            CALLS[name](progress=True, **SHOWS_PROGRESS.get(name, dict)())
+        return
+    value, words = changed(name, option, default)
+    if words is not None:
+        with pytest.raises(InputError, match=words):
+            CALLS[name](**{**given, option: value})
+        return
+    assert flat(CALLS[name](**{**given, option: value})) != before
+
+
+# ------------------------------------------------------------------------------------------------- records
+def spikes_of(circuit, stimuli=SHOWN, **options):
+    return flat(simulate(circuit, stimuli, engine="torch", membrane=["n"], progress=False, **options))
+
+
+def of_circuit(circuit):
+    found = simulate(circuit, SHOWN, engine="torch", progress=False)
+    return [str(circuit), *flat(choose_category(circuit, found)), *flat(found)]
+
+
+def of_population(population):
+    wire = Projection("input", population.name, np.full((3, population.size), 5e-3))
+    circuit = Circuit("c", Input(3), (population,), (wire,), 5e-4, 1e-3)
+    return flat(simulate(circuit, SHOWN, engine="torch", membrane=[population.name], progress=False))
+
+
+def of_projection(projection):
+    populations = tuple(Population(n, 2, NEURON, 2.5e-10) for n in ("n", "m"))
+    circuit = Circuit("c", Input(2), populations, (projection,), 5e-4, 1e-3)
+    return flat(simulate(circuit, SHOWN.isel(unit=[0, 1]), engine="torch", membrane=["n", "m"], progress=False))
+
+
+def of_readout(readout):
+    return [str(of_circuit(replace(wired(), readout=readout))[:6]), *np.asarray(readout.weights).ravel()]
+
+
+def of_custom(neuron):
+    return flat(simulate(wired(neuron=neuron, dt=1e-3), SHOWN, engine="brian2", membrane=["n"], progress=False))
+
+
+FREE = CustomNeuron("dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3)
+# How each record is used, its usual value, and for each field another value, or (another value, words of its refusal).
+RECORDS = {
+    Input: (
+        lambda i: spikes_of(replace(wired("poisson"), inputs=i), LEVELS), Input(3, "poisson", 20e-3, 800.0),
+        {"size": (4, "has 4 inputs|shape"), "kind": ("current", "exploded"), "duration": 25e-3, "max_rate": 900.0},
+    ),
+    Population: (
+        of_population, Population("n", 2, NEURON, 2e-10),
+        {"name": "m",
+         "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
+         "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
+         "varying": {"v_threshold": [-50e-3, -60e-3]}},
+    ),
+    Projection: (
+        of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
+        {"source": "n", "target": "m", "weights": np.full((2, 2), 9e-3), "delay": 2e-3},
+    ),
+    Readout: (
+        of_readout, Readout("n", np.eye(2), np.zeros(2)),
+        {"source": ("m", "no population 'm'"), "weights": np.eye(2)[::-1], "bias": np.array([9.0, 0.0])},
+    ),
+    Circuit: (
+        of_circuit, wired(),
+        {"name": "d", "inputs": (Input(2), "shape"), "populations": wired(noise=1e-3).populations, "projections": (),
+         "dt": 2.5e-4, "step": (2e-3, "expects one every"), "rung": "noise",
+         "readout": Readout("n", np.eye(2)[::-1], np.array([9.0, 0.0]))},
+    ),
+    CustomNeuron: (
+        of_custom, FREE,
+        {"equations": "dv/dt = (k * drive - 2 * v) / tau", "threshold": "v > 2", "reset": "v = -1",
+         "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3},
+    ),
+    Execution: (
+        lambda e: spikes_of(wired("poisson"), LEVELS, execution=e), Execution(),
+        {"device": ("nowhere", "nowhere"), "single": True, "memory": (1, "above memory"), "workers": (0, "workers"),
+         "threads": (2, "'cpp_standalone'")},
+    ),
+    Ladder: (
+        lambda ladder: [x for rung in RUNGS[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
+        {"membrane": LIFParameters(g_leak=2e-8), "conductance": ConductanceParameters(4e-3),
+         "reset": ("keep", "keeps a subtracting reset"),
+         "dt": 2e-4, "hodgkin_huxley": HodgkinHuxleyParameters(g_na=1e-5)},
+    ),
+    RetuningOptions: (
+        lambda o: flat(retune(wired(), SHOWN, ["x", "y"], o, teacher=lambda given: WANTED, progress=False)),
+        RetuningOptions(epochs=2, batch_size=2),
+        {"tune": ("gain",), "clip": 1e-3},
+    ),
+}  # fmt: skip
+
+
+def public_fields():
+    """Every field of every public record of circuits."""
+    for name in sorted(ns.__all__):
+        record = getattr(ns, name)
+        if is_dataclass(record) and record.__module__.startswith("neurosim.biophysics"):
+            yield from ((record, field.name) for field in fields(record))
+
+
+@cache
+def used(record):
+    use, usual_record, _ = RECORDS[record]
+    return use(usual_record)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("record", "field"), public_fields(), ids=lambda x: getattr(x, "__name__", x))
+def test_every_field_of_every_record_changes_a_result_or_is_refused(record, field):
+    use, usual_record, others = RECORDS[record]
+    value = getattr(usual_record, field)
+    if field not in others:
+        assert isinstance(value, int | float) and not isinstance(value, bool), f"{record.__name__}.{field} needs a line"
+        others = {field: value + 1 if isinstance(value, int) else value * 1.5}
+    other = others[field]
+    if isinstance(other, tuple) and other and isinstance(other[-1], str) and field != "tune":
+        with pytest.raises(InputError, match=other[1]):
+            use(replace(usual_record, **{field: other[0]}))
+        return
+    assert use(replace(usual_record, **{field: other})) != used(record)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_nothing_changes_where_nothing_is_set():
+    """Without this, results that differ by themselves would pass every test above."""
+    for name in ("calibrate", "fit_poisson", "homeostasis", "retune", "simulate"):
+        before, given = usual(name)
+        assert flat(CALLS[name](**given)) == before, name
+    for record, (use, usual_record, _) in RECORDS.items():
+        assert use(replace(usual_record)) == used(record), record

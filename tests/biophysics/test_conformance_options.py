@@ -1,0 +1,162 @@
+"""Every number and choice of every neuron and synapse changes what the neuron does, or is refused by name.
+
+Models and their fields are found, not listed: what is added tomorrow is tested, and fails where it needs a line in a
+table below. Fields vary from neuron to neuron of one population, so that each model runs once.
+"""
+
+from dataclasses import fields, replace
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+
+from neurosim.biophysics import torch_engine
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.dynamics import Chunk, constants_of
+from neurosim.biophysics.neurons import MODELS
+from neurosim.biophysics.synapses import SYNAPSE_MODELS
+from neurosim.parameters import (
+    AdaptiveLIFParameters,
+    AdExParameters,
+    ConductanceParameters,
+    DeltaParameters,
+    DiscreteAdaptiveLIFParameters,
+    DiscreteLIFParameters,
+    DiscreteSynapticParameters,
+    ExponentialParameters,
+    GIFParameters,
+    HodgkinHuxleyParameters,
+    LIFParameters,
+)
+from neurosim.schema import InputError
+
+RNG = np.random.default_rng(0)
+TRAINS = (RNG.random((1, 100, 2)) < 0.1).astype(np.uint8)
+
+# ---------------------------------------------------------------- neurons: one record a line, with all its currents on
+NEURONS = {
+    DiscreteLIFParameters: (DiscreteLIFParameters(reset="immediate", v_reset=-0.1), 0.3),
+    DiscreteSynapticParameters: (DiscreteSynapticParameters(reset="immediate", v_reset=-0.1), 0.1),
+    DiscreteAdaptiveLIFParameters: (DiscreteAdaptiveLIFParameters(), 0.3),
+    LIFParameters: (LIFParameters(), 4e-10),
+    AdaptiveLIFParameters: (AdaptiveLIFParameters(), 4e-10),
+    AdExParameters: (AdExParameters(), 1.2e-9),
+    GIFParameters: (
+        GIFParameters(
+            g_bend=2e-10, g_a=5e-9, coupling=0.3, v_t=-56e-3, v_couple=-60e-3, tau_1=8e-3, refractory=2e-3,
+            **{f"eta_{k}": 5e-12 for k in "1234"}, **{f"gamma_{k}": 5e-4 for k in "1234"},
+        ),
+        1.5e-10,
+    ),
+    HodgkinHuxleyParameters: (HodgkinHuxleyParameters(), 4e-10),
+}  # fmt: skip
+# Fields that cannot vary between neurons, and those that are read in one way of resetting only.
+ONE_FOR_ALL = {"dt": {"dt": 2e-3}, "reset": None}
+READ_WITH = {(LIFParameters, "subtracted"): {"reset": "subtract"}}
+WEIGHTS = {DeltaParameters: 2e-3, ExponentialParameters: 5e-11, ConductanceParameters: 2e-9}
+
+
+def answers(parameters, varying, size, synapses=None):
+    """Membrane and spikes (step, neuron) of a population whose neurons differ in what varies, and in nothing else."""
+    is_discrete = MODELS[type(parameters)].is_discrete
+    dt = parameters.dt if is_discrete else 2e-4
+    synapses = synapses or DeltaParameters()
+    weight = 0.3 if is_discrete else WEIGHTS[type(synapses)]
+    population = Population("n", size, parameters, NEURONS[type(parameters)][1], synapses, varying=varying)
+    wire = Projection("input", "n", np.array([[1.0], [-1.0]]) * weight * np.ones(size))
+    circuit = Circuit("c", Input(2), (population,), (wire,), dt, dt if is_discrete else 1e-3)
+    n_steps = 100 * circuit.substeps
+    drawn = np.log(np.random.default_rng(1).standard_exponential((n_steps, 1, 1)))
+    noise = {"n": np.repeat(drawn, size, axis=2)} if population.is_random else {}
+    found = torch_engine.run(circuit, Chunk(1, n_steps, TRAINS, {}, noise), {"n": np.arange(size)}, device="cpu")
+    spikes = np.zeros((n_steps, size))
+    np.add.at(spikes, (found.events["n"].step, found.events["n"].neuron), 1)
+    return found.membrane["n"][0], spikes
+
+
+def tried(record, name):
+    """Other values of a number that its record takes."""
+    value = getattr(record, name)
+    for other in (value * 1.2, value * 0.8, value * 2, value * 0.1, value + 5e-3, value - 5e-3):
+        try:
+            replace(record, **{name: other})
+        except InputError:
+            continue
+        yield other
+
+
+def unread(parameters, values):
+    """Return the names of which no other value changes anything; (name, usual value, other value), one a neuron."""
+    size = 1 + len(values)
+    varying = {}
+    for place, (name, usual, other) in enumerate(values, start=1):
+        varying.setdefault(name, np.full(size, usual))[place] = other
+    membrane, spikes = answers(parameters, varying, size)
+    assert spikes[:, 0].sum() > 2
+    differs = ((membrane != membrane[:, :1]) | (spikes != spikes[:, :1])).any(0)[1:]
+    return {v[0] for v in values} - {v[0] for v, d in zip(values, differs, strict=True) if d}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_number_of_every_neuron_changes_what_it_does(kind):
+    parameters, _ = NEURONS[kind]
+    names = [f.name for f in fields(kind) if f.name not in ONE_FOR_ALL]
+    special = [n for n in names if (kind, n) in READ_WITH]
+    values = [(n, getattr(parameters, n), v) for n in names if n not in special for v in tried(parameters, n)]
+    assert not unread(parameters, values)
+    for name in special:
+        other = replace(parameters, **READ_WITH[kind, name])
+        assert not unread(other, [(name, getattr(other, name), v) for v in tried(other, name)])
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_choice_of_every_neuron_changes_what_it_does(kind):
+    parameters, _ = NEURONS[kind]
+    plain = answers(parameters, {}, 1)
+    for name in [f.name for f in fields(kind) if f.name in ONE_FOR_ALL]:
+        if name == "dt":
+            others = [replace(parameters, dt=parameters.dt / 2)]
+        else:
+            choices = set(get_args(get_type_hints(kind)[name])) - {getattr(parameters, name)}
+            others = []
+            for choice in choices:
+                try:
+                    others.append(replace(parameters, **{name: choice}))
+                except InputError as error:
+                    assert name in str(error)
+        assert others
+        for other in others:
+            assert any((a != b).any() for a, b in zip(answers(other, {}, 1), plain, strict=True)), (name, other)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_constant_that_varies_changes_something_or_is_refused(kind):
+    parameters, drive = NEURONS[kind]
+    own = {f.name for f in fields(kind)}
+    dt = 1e-3 if MODELS[kind].is_discrete else 2e-4
+    known = constants_of(Population("n", 1, parameters, drive), dt)
+    read = []
+    for name, value in known.items():
+        if name in own or isinstance(value, str | bool):
+            continue
+        try:
+            constants_of(Population("n", 1, parameters, drive, varying={name: [1.0]}), dt)
+        except InputError as error:
+            assert f"{name!r} is read by no formula" in str(error)
+            continue
+        read.append((name, value, value * 1.2 + 1e-3))
+    assert len(read) >= 1
+    assert not unread(parameters, read)
+
+
+@pytest.mark.parametrize("kind", SYNAPSE_MODELS)
+def test_every_number_of_every_synapse_changes_what_the_neuron_does(kind):
+    parameters, _ = NEURONS[LIFParameters]
+    plain = answers(parameters, {}, 1, kind())[0]
+    for field in fields(kind):
+        others = [replace(kind(), **{field.name: value}) for value in tried(kind(), field.name)]
+        assert any((answers(parameters, {}, 1, other)[0] != plain).any() for other in others), field.name
+
+
+def test_neurons_and_synapses_that_are_added_get_a_line():
+    assert set(NEURONS) == set(MODELS) and set(WEIGHTS) == set(SYNAPSE_MODELS)

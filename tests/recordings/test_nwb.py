@@ -1,0 +1,159 @@
+"""NWB files of others: factors of channels, clocks, names that are there twice, against what was written."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neurosim import storage
+from neurosim.recordings.nwb import LONG_AGO, load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
+from neurosim.schema import InputError, as_responses
+from neurosim.storage import StorageError
+
+pynwb = pytest.importorskip("pynwb")
+
+
+def new_file():
+    return pynwb.NWBFile("x", "x", LONG_AGO)
+
+
+def write(path, file):
+    with pynwb.NWBHDF5IO(str(path), "w") as io:
+        io.write(file)
+
+
+def electrodes(file, n):
+    group = file.create_electrode_group("g", "g", "g", file.create_device("d"))
+    for _ in range(n):
+        file.add_electrode(location="x", group=group)
+    return file.create_electrode_table_region(list(range(n)), "all")
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(None, (7, 3)), ([2.0, 2.0, 2.0], (3, 3)), ([1.0, 0.5, 4.0], (3, 3))])
+def test_volts_are_samples_times_both_factors_plus_offset(tmp_path, channels, shape):
+    file, raw = new_file(), np.random.default_rng(0).integers(-3000, 3000, shape).astype(np.int16)
+    series = pynwb.ecephys.ElectricalSeries(
+        name="lfp", data=raw, electrodes=electrodes(file, 3), rate=30000.0, starting_time=2.5,
+        conversion=1.95e-7, offset=1e-3, channel_conversion=channels,
+    )  # fmt: skip
+    file.add_acquisition(series)
+    write(tmp_path / "x.nwb", file)
+    found = load_nwb_series(tmp_path / "x.nwb")
+    wanted = raw.astype(float) * 1.95e-7 * np.array(channels or [1.0, 1.0, 1.0]) + 1e-3
+    assert not found.variable._in_memory
+    np.testing.assert_allclose(found.values, wanted, rtol=1e-12, atol=1e-18)
+    np.testing.assert_allclose(found[2:0:-1, [2, 0]].values, wanted[2:0:-1, [2, 0]], rtol=1e-12)
+    np.testing.assert_allclose(found[1, 1].values, wanted[1, 1], rtol=1e-12)
+    np.testing.assert_allclose(found.time, 2.5 + np.arange(shape[0]) / 30000, rtol=1e-15)
+    assert (found.attrs["quantity"], found.attrs["units"]) == ("electric_potential", "V")
+
+
+def test_series_of_one_name_are_told_apart_by_their_place(tmp_path):
+    file = new_file()
+    for k, module in enumerate(("first", "second")):
+        one = pynwb.TimeSeries(name="speed", data=np.full(4, float(k)), unit="m/s", rate=10.0)
+        file.create_processing_module(module, module).add(one)
+    write(tmp_path / "x.nwb", file)
+    with pytest.raises(InputError, match=r"no series 'speed'\. Series: processing/.*/speed, processing/.*/speed"):
+        load_nwb_series(tmp_path / "x.nwb", "speed")
+    assert load_nwb_series(tmp_path / "x.nwb", "processing/second/speed").values.tolist() == [[1.0]] * 4
+
+
+def test_a_series_of_pictures_is_no_series_of_units(tmp_path):
+    file = new_file()
+    file.add_acquisition(pynwb.TimeSeries(name="film", data=np.zeros((4, 3, 2)), unit="1", rate=10.0))
+    write(tmp_path / "x.nwb", file)
+    with pytest.raises(InputError, match=r"film has shape \(4, 3, 2\)"):
+        load_nwb_series(tmp_path / "x.nwb")
+
+
+def current_clamp(path, *, rates=(1e4, 1e4), starts=(0.0, 0.0)):
+    file = new_file()
+    electrode = file.create_icephys_electrode(name="e", description="e", device=file.create_device("d"))
+    kinds = (pynwb.icephys.CurrentClampSeries, pynwb.icephys.CurrentClampStimulusSeries)
+    scales = ({"conversion": 1e-3, "offset": 0.002}, {"conversion": 1e-12})
+    for kind, name, rate, start, scale in zip(kinds, "vi", rates, starts, scales, strict=True):
+        values = np.arange(5.0) - 70 if name == "v" else np.arange(5.0) * 10
+        series = kind(name=name, data=values, electrode=electrode, gain=1.0, rate=rate, starting_time=start, **scale)
+        (file.add_acquisition if name == "v" else file.add_stimulus)(series)
+    write(path, file)
+
+
+def test_sweeps_are_in_volts_and_amperes_on_one_clock(tmp_path):
+    current_clamp(tmp_path / "x.nwb")
+    found = load_nwb_sweeps(tmp_path / "x.nwb")
+    np.testing.assert_allclose(found.voltage[0], (np.arange(5.0) - 70) * 1e-3 + 0.002, rtol=1e-12)
+    np.testing.assert_allclose(found.current[0], np.arange(5.0) * 1e-11, rtol=1e-12)
+    for other in ({"rates": (1e4, 2e4)}, {"starts": (0.0, 0.1)}):
+        current_clamp(tmp_path / "y.nwb", **other)
+        with pytest.raises(InputError, match="v and i have other rates or starts"):
+            load_nwb_sweeps(tmp_path / "y.nwb")
+
+
+def units_and_trials(path, times, ids=(0, 1)):
+    file = new_file()
+    file.add_trial_column("shown", "what")
+    for k in range(2):
+        file.add_trial(start_time=1.0 + k, stop_time=1.5 + k, shown="ab"[k])
+    file.add_unit_column("unit", "name")
+    for k, train in zip(ids, times, strict=True):
+        file.add_unit(spike_times=train, unit=f"n{k}", id=k)
+    write(path, file)
+
+
+def test_units_keep_their_names_and_their_spikes(tmp_path):
+    units_and_trials(tmp_path / "x.nwb", [[1.1, 1.2, 2.3], [2.0, 2.49]])
+    found = load_nwb_responses(tmp_path / "x.nwb", by="shown")
+    assert found.values[:, 0].tolist() == [[2, 0], [1, 2]]
+    assert found.label.values.tolist() == ["n0", "n1"]
+
+
+def test_units_of_one_number_are_refused(tmp_path):
+    units_and_trials(tmp_path / "x.nwb", [[1.1], [2.0]], ids=(4, 4))
+    with pytest.raises(InputError, match="unit 4 is there twice"):
+        load_nwb_responses(tmp_path / "x.nwb", by="shown")
+
+
+def test_tables_and_sweeps_that_claim_too_much_are_not_read(tmp_path, monkeypatch):
+    units_and_trials(tmp_path / "x.nwb", [np.linspace(1, 2.5, 3000), [2.0]])
+    current_clamp(tmp_path / "y.nwb")
+    monkeypatch.setattr(storage, "MAX_BYTES", 70)
+    with pytest.raises(StorageError, match="the table units claims"):
+        load_nwb_responses(tmp_path / "x.nwb", by="shown")
+    with pytest.raises(StorageError, match="the sweeps claim"):
+        load_nwb_sweeps(tmp_path / "y.nwb")
+
+
+@pytest.mark.parametrize("step", [0.03, 1 / 30, 1 / 24414.0625])
+@pytest.mark.parametrize("quantity", ["spike_count", "electric_potential"])
+def test_what_is_written_comes_back_to_the_last_bit(tmp_path, step, quantity):
+    start = 0.0 if step == 0.03 else -0.06
+    rng = np.random.default_rng(1)
+    values = (
+        rng.poisson(2.0, (2, 3, 5, 2)).astype(float) if quantity == "spike_count" else rng.normal(size=(2, 3, 5, 2))
+    )
+    written = as_responses(values, stimuli=["a", "b"], quantity=quantity, time_step=step)
+    written = written.assign_coords(time=start + np.arange(5) * step)
+    save_nwb(tmp_path / "x.nwb", written, description="x")
+    how = {"time_bin": step} if quantity == "spike_count" else {"series": "responses"}
+    align_to = "start_time" if start == 0 else "event_time"
+    window = (start, start + 5 * step)
+    found = load_nwb_responses(tmp_path / "x.nwb", by="stimulus", window=window, align_to=align_to, **how)
+    np.testing.assert_array_equal(found.values, values)
+    np.testing.assert_allclose(found.time, written.time, atol=1e-9)
+    assert found.attrs["quantity"] == quantity
+
+
+@pytest.mark.parametrize("nothing", [None, np.zeros((2, 3)), pd.DataFrame({"a": [1.0]}), "x", 3])
+def test_only_responses_over_time_are_written(tmp_path, nothing):
+    with pytest.raises(InputError) as caught:
+        save_nwb(tmp_path / "x.nwb", nothing, description="x")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_events_whose_window_leaves_the_recording_are_refused(tmp_path):
+    units_and_trials(tmp_path / "x.nwb", [[1.1, 1.2, 2.3], [2.0, 2.49]])
+    assert load_nwb_responses(tmp_path / "x.nwb", by="shown", window=(-1.0, 0.5)).sizes["trial"] == 1
+    for window in ((-1.01, 0.5), (0.0, 0.51)):
+        with pytest.raises(InputError, match=r"1 of 2 events lie outside the recording \(0 to 2\.5 s\)"):
+            load_nwb_responses(tmp_path / "x.nwb", by="shown", window=window)
