@@ -129,12 +129,12 @@ def test_what_cannot_be_taken_is_refused_in_one_line(what):
 
 
 def test_amounts_in_rheobases_are_those_of_each_neuron():
-    """g_leak (threshold - e_leak), by hand: 10 nS x 20 mV and 10 nS x 30 mV; 2 nS x 15 mV for the GIF neuron."""
-    varied = small(varying={"v_threshold": [-50e-3, -40e-3]})
+    """g_leak (threshold - e_leak), by hand: 10 nS x 20 mV and 20 nS x 30 mV; 2 nS x 15 mV for the GIF neuron."""
+    varied = small(varying={"v_threshold": [-50e-3, -40e-3], "g_leak": [1e-8, 2e-8]})
     found = perturb_circuit(varied, Perturbation("stimulate", "a", amount=2.0)).populations[0].drive
-    np.testing.assert_allclose(found, [4e-10, 6e-10])
+    np.testing.assert_allclose(found, [4e-10, 12e-10])
     noisy = perturb_circuit(varied, Perturbation("noise", "a", amount=0.1)).populations[0]
-    np.testing.assert_allclose(noisy.varying["noise_scale"] / np.sqrt(1 - np.exp(-0.2)), [2e-3, 3e-3])
+    np.testing.assert_allclose(noisy.varying["noise_scale"] / np.sqrt(1 - np.exp([-0.2, -0.4])), [2e-3, 3e-3])
     escaping = perturb_circuit(small(GIFParameters()), Perturbation("stimulate", "a")).populations[0].drive
     np.testing.assert_allclose(escaping, 3e-11)
 
@@ -200,6 +200,14 @@ def test_a_file_with_any_value_in_any_place_is_a_circuit_or_refused_in_one_line(
         assert "\n" not in str(error)
         return
     assert isinstance(circuit, Circuit) and circuit.sizes
+
+
+def test_a_file_of_a_later_version_is_refused_whatever_it_holds(saved):
+    path, dataset = saved
+    later = json.dumps(json.loads(dataset.attrs["circuit"]) | {"schema_version": 2})
+    storage.write_dataset(path.with_name("later.nc"), dataset.assign_attrs(circuit=later))
+    with pytest.raises(InputError, match="schema_version 2, known: 1"):
+        load_circuit(path.with_name("later.nc"))
 
 
 @pytest.mark.parametrize("text", ["[" * 20_000 + "]" * 20_000, "null", "3", "{}", '{"schema_version": 2}'])

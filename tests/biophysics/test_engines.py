@@ -118,14 +118,22 @@ def test_chunks_workers_and_order_change_nothing(name, spikes):
 
 
 def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path, monkeypatch):
-    """Noise, recurrence, delays and two threads; other inputs run on the binary that is there."""
+    """Noise, recurrence, delays, several input spikes a step, a tail, two threads; other inputs run on one binary."""
     if not shutil.which("g++"):
         pytest.skip("needs a C++ compiler")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4, noise=1e-3, recurrent=0.3, delay=1e-3)
-    wanted = simulate(circuit, spikes, rng=3, membrane=["b"], progress=False)
+    circuit = replace(circuit, inputs=Input(12, "poisson", 20e-3, 1500.0))
+    wanted = simulate(circuit, spikes, rng=3, membrane=["b"], tail=5e-3, progress=False)
     found = simulate(
-        circuit, spikes, rng=3, engine="cpp_standalone", membrane=["b"], execution=Execution(threads=2), progress=False
+        circuit,
+        spikes,
+        rng=3,
+        engine="cpp_standalone",
+        membrane=["b"],
+        tail=5e-3,
+        execution=Execution(threads=2),
+        progress=False,
     )
     np.testing.assert_array_equal(found.responses.values, wanted.responses.values)
     np.testing.assert_allclose(found.membrane_potential.values, wanted.membrane_potential.values, atol=1e-12)
@@ -136,10 +144,11 @@ def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path
         rng=4,
         engine="cpp_standalone",
         membrane=["b"],
+        tail=5e-3,
         execution=Execution(threads=2),
         progress=False,
     )
-    expected = simulate(circuit, spikes[::-1], rng=4, engine="torch", membrane=["b"], progress=False)
+    expected = simulate(circuit, spikes[::-1], rng=4, engine="torch", membrane=["b"], tail=5e-3, progress=False)
     np.testing.assert_array_equal(other.responses.values, expected.responses.values)
     kept = [p.name for p in (tmp_path / "neurosim" / "standalone").iterdir() if p.is_dir()]
     assert len(kept) == 1 and len(kept[0]) == 32
