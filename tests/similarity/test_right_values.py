@@ -19,7 +19,7 @@ from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm, searchlights
 from neurosim.similarity.regression import regress_rdm
-from neurosim.similarity.resampling import JackknifeVariance, _two_factor, bootstrap_variance
+from neurosim.similarity.resampling import JackknifeVariance, _two_factor, bootstrap_variance, jackknife_variance
 
 
 def test_a_tie_of_the_decoder_counts_half():
@@ -196,6 +196,36 @@ def test_the_jackknife_takes_off_what_both_factors_hold_and_pairs_add():
     nothing, little = np.zeros((1, 1)), np.full((1, 1), 0.01)
     found = JackknifeVariance(subjects, stimuli, nothing, little, little / 2).of(np.ones(1))[0]
     assert found == pytest.approx(single[0] + single[1] - 0.015, rel=1e-12)
+
+
+@pytest.mark.parametrize("factor", ["stimulus", "subject"])
+def test_the_jackknife_of_a_mean_is_the_variance_of_the_mean(factor):
+    values = np.random.default_rng(12).normal(size=11)
+
+    def evaluate(counts, draws):
+        weights = counts[:, None] if factor == "stimulus" else np.broadcast_to(draws[None, :, 0], (1, len(draws), 11))
+        means = (weights @ values / weights.sum(-1))[..., None]
+        return np.broadcast_to(means, (len(counts), len(draws), 1))
+
+    sizes = (11, 1) if factor == "stimulus" else (3, 11)
+    found = jackknife_variance(evaluate, np.arange(sizes[0]), sizes[1], (factor,))
+    assert found.of(np.ones(1))[0] == pytest.approx(values.var(ddof=1) / 11, rel=1e-9)
+
+
+def test_what_pairs_of_subjects_add_is_the_residual_of_single_ones():
+    """Values of pairs, less the best sum of single effects by least squares, have n (n - 3) / 2 degrees of freedom."""
+    n = 7
+    i, j = np.triu_indices(n, 1)
+    values = np.random.default_rng(13).normal(size=len(i))
+
+    def evaluate(counts, draws):
+        weights = draws[:, 0, i] * draws[:, 0, j]
+        return (weights @ values / weights.sum(-1))[None, :, None]
+
+    single = (np.arange(n) == i[:, None]).astype(float) + (np.arange(n) == j[:, None])
+    left = float(np.linalg.lstsq(single, values)[1][0])
+    found = jackknife_variance(evaluate, np.arange(3), n, ("subject",)).pairs_of_subjects[0, 0]
+    assert found == pytest.approx(left / (n * (n - 3) / 2) / len(values), rel=1e-9)
 
 
 def test_intervals_of_coefficients_are_those_of_the_t_distribution():
