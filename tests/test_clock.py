@@ -327,6 +327,7 @@ def test_spikes_on_the_edges_of_a_window_and_of_its_bins():
     found = align_spikes({"u": spikes[::-1]}, events, window=(-0.1, 0.2), time_bin=0.1)
     assert found.values[0, :, :, 0].tolist() == [[1, 1, 1]] * 3
     np.testing.assert_allclose(found.time, [-0.1, 0.0, 0.1], atol=1e-12)
+    assert found.onset.values.tolist() == [[10.0, 20.0, 30.1]]
 
 
 def test_a_spike_belongs_to_every_window_that_holds_it():
