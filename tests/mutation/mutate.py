@@ -1,0 +1,188 @@
+"""Make each mistake of a list in a copy of the project, run the tests that should see it, and write who noticed.
+
+``python -m tests.mutation.mutate [FILE ...] [--commit REV] [--tests PATH ...] [-o results.json]``; see README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+RESULTS = ("killed", "survived", "does not apply")
+PASSED, FAILED, BROKEN, NONE_FOUND = 0, 1, 2, 5  # what pytest returns
+
+Mutant = Mapping[str, Any]
+
+
+def read_mutants(path: Path = HERE / "mutants.toml") -> list[dict[str, Any]]:
+    """Return the mutants of a list: file, old, new, tests, why."""
+    found: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]
+    return found
+
+
+def fault_of(mutant: Mutant, root: Path) -> str | None:
+    """Return why a mutant cannot be made of the files under `root`, or None."""
+    path = root / mutant["file"]
+    if not path.is_file():
+        return "no such file"
+    n = path.read_text(encoding="utf-8").count(mutant["old"])
+    return None if n == 1 else f"the old text stands {n} times in the file"
+
+
+def copy_tree(root: Path, commit: str | None, folder: Path) -> str:
+    """Copy the project, as it stands or at a commit, into `folder`; return the commit, with + where files differ."""
+
+    def git(*command: str) -> bytes:
+        return subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True).stdout
+
+    name = git("rev-parse", "--short", commit or "HEAD").decode().strip()
+    if commit is not None:
+        with tarfile.open(fileobj=BytesIO(git("archive", commit))) as archive:
+            archive.extractall(folder, filter="data")
+        return name
+    for line in git("ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0"):
+        if line and (root / line).is_file():
+            (folder / line).parent.mkdir(parents=True, exist_ok=True)
+            (folder / line).write_bytes((root / line).read_bytes())
+    return name + "+" * bool(git("status", "--porcelain", "--", "neurosim", "tests").strip())
+
+
+def run_tests(root: Path, tests: Sequence[str], limit: float | None) -> tuple[str, str]:
+    """Run tests in the copy `root` until the first fails; return how it ended and the test that failed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", "-rfE", *tests]
+    # without bytecode: a mutant of the same size, made within a second, would be taken for the file before
+    own = {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(root / ".cache")}
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command, cwd=root, env={**os.environ, **own}, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return "killed", "time limit"
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    if code not in (PASSED, FAILED, BROKEN, NONE_FOUND):
+        raise SystemExit(f"pytest ended with {code}:\n{said[-2000:]}")
+    first = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+    return ("killed", first[1] if first else "collection") if code in (FAILED, BROKEN) else ("survived", "")
+
+
+def selected(mutant: Mutant, root: Path, given: Sequence[str] = ()) -> list[str]:
+    """Return the tests to run for a mutant, of those that `root` has: the examples of its file, then those listed."""
+    own = [mutant["file"]] if mutant["file"].endswith(".py") and "neurosim" in mutant["file"] else []
+    return [*own, *(t for t in given or mutant["tests"] if (root / t.split("::")[0]).is_file())]
+
+
+def outcomes(
+    mutants: Sequence[Mutant], root: Path, limit: float, given: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Make one mutant after the other in the copy `root`, put the file back, and yield what became of each."""
+    for mutant in mutants:
+        start, path = time.monotonic(), root / mutant["file"]
+        result, by = "does not apply", fault_of(mutant, root)
+        if by is None:
+            text = path.read_text(encoding="utf-8")
+            try:
+                path.write_text(text.replace(mutant["old"], mutant["new"]), encoding="utf-8")
+                result, by = run_tests(root, selected(mutant, root, given), limit)
+            finally:
+                path.write_text(text, encoding="utf-8")
+        seconds = round(time.monotonic() - start, 1)
+        yield {k: mutant[k] for k in ("file", "old", "new", "why")} | {"result": result, "by": by, "seconds": seconds}
+
+
+def check_baseline(mutants: Sequence[Mutant], root: Path, given: Sequence[str]) -> None:
+    """Stop unless the copy is what Python imports, and its tests pass before anything is changed."""
+    package = mutants[0]["file"].split("/")[0]
+    where = subprocess.run(
+        [sys.executable, "-c", f"import {package}; print({package}.__file__)"],
+        env={**os.environ, "PYTHONPATH": str(root)}, cwd=root, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    if not Path(where).resolve().is_relative_to(root.resolve()):
+        raise SystemExit(f"{package} is imported from {where}, not from the copy.")
+    applying = [m for m in mutants if fault_of(m, root) is None]
+    wanted = list(dict.fromkeys(t for m in applying for t in selected(m, root, given)))
+    result, by = run_tests(root, wanted, None) if wanted else ("survived", "")
+    if result == "killed":
+        raise SystemExit(f"{by} fails without any mutant; only tests that pass can tell one.")
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how many mutants ended how, and the share killed of those that apply."""
+    counts = Counter(row["result"] for row in rows)
+    applied = counts["killed"] + counts["survived"]
+    in_time = sum(row["by"] == "time limit" for row in rows)
+    rate = round(counts["killed"] / applied, 4) if applied else None
+    return {"mutants": len(rows), **{r: counts[r] for r in RESULTS}, "killed by the time limit": in_time, "rate": rate}
+
+
+def _merged(before: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    known = {(r["file"], r["old"], r["new"]): r for r in (*before, *rows)}
+    return list(known.values())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the tool from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation.mutate", description=__doc__)
+    parser.add_argument("files", nargs="*", help="mutate these files or folders only")
+    parser.add_argument("--commit", help="the code and the tests of this commit, with today's list")
+    parser.add_argument("--tests", nargs="+", default=[], help="these tests for every mutant, in place of its own")
+    parser.add_argument("--name", default="after", help="under which name the results are written")
+    parser.add_argument("--survivors", action="store_true", help="only those that survived under that name")
+    parser.add_argument("--limit", type=float, default=300, help="s a mutant; one that takes longer counts as killed")
+    parser.add_argument("-o", "--output", type=Path, default=HERE / "results.json")
+    asked = parser.parse_args(arguments)
+    written = json.loads(asked.output.read_text(encoding="utf-8")) if asked.output.is_file() else {}
+    kept = written.get(asked.name, {}).get("results", [])
+    lived = {(r["file"], r["old"], r["new"]) for r in kept if r["result"] == "survived"}
+    mutants = [
+        m for m in read_mutants()
+        if (not asked.files or any(Path(m["file"]).is_relative_to(f) for f in asked.files))
+        and (not asked.survivors or (m["file"], m["old"], m["new"]) in lived)
+    ]  # fmt: skip
+    if not mutants:
+        raise SystemExit("no such mutants in mutants.toml")
+    listed = {(m["file"], m["old"], m["new"]) for m in read_mutants()}
+    kept = [r for r in kept if (r["file"], r["old"], r["new"]) in listed]
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        about = {"commit": copy_tree(ROOT, asked.commit, root), "python": platform.python_version(),
+                 "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}  # fmt: skip
+        sys.stderr.write("tests without a mutant ...\n")
+        check_baseline(mutants, root, asked.tests)
+        for row in outcomes(mutants, root, asked.limit, asked.tests):
+            rows.append(row)
+            whole = _merged(kept, rows)
+            written[asked.name] = {**about, **summary(whole), "seconds": round(sum(r["seconds"] for r in whole)),
+                                   "results": whole}  # fmt: skip
+            asked.output.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            said = f"{len(rows)}/{len(mutants)} {row['result']} {row['file']}: {row['why']} [{row['by']}]\n"
+            sys.stderr.write(said)
+    sys.stderr.write(f"{summary(rows)}\n")
+
+
+if __name__ == "__main__":
+    main()
