@@ -26,7 +26,8 @@ def test_every_mutant_can_be_read_by_python():
 
 
 @pytest.fixture
-def toy(tmp_path):
+def toy(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "__init__.py").write_text("def total(n):\n    while n > 3:\n        n -= 1\n    return n * 2\n")
     (tmp_path / "test_toy.py").write_text("from toy import total\n\n\ndef test():\n    assert total(5) == 6\n")
