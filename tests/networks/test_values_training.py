@@ -32,9 +32,7 @@ def test_a_step_is_the_mean_gradient_of_the_batch_at_the_rate_of_its_layer_cut_t
     share = min(1.0, clip / norm)
     rates = (0.1, 0.05)
     expected = [p.detach() - r * share * g for p, r, g in zip(network.parameters(), rates, gradients, strict=True)]
-    options = TrainingOptions(
-        1, 1000, 0.1, clip, optimizer="sgd", schedule="constant", layer_rates=(("*.bias", 0.5),)
-    )
+    options = TrainingOptions(1, 1000, 0.1, clip, optimizer="sgd", schedule="constant", layer_rates=(("*.bias", 0.5),))
     history = train(network, task, options, device="cpu", progress=False)
     for found, right in zip(network.parameters(), expected, strict=True):
         torch.testing.assert_close(found.detach(), right, rtol=1e-4, atol=1e-6)
