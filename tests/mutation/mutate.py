@@ -67,6 +67,8 @@ def copy_tree(root: Path, commit: str | None, folder: Path) -> str:
 def run_tests(root: Path, tests: Sequence[str], limit: float | None) -> tuple[str, str]:
     """Run tests in the copy `root` until the first fails; return how it ended and the test that failed."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", "-rfE", *tests]
+    # a module that is named is searched for tests too: of the project's own only the examples are meant
+    command += [f"--deselect={t}::test_" for t in tests if t.startswith("neurosim/")]
     # without bytecode: a mutant of the same size, made within a second, would be taken for the file before
     own = {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(root / ".cache")}
     with tempfile.TemporaryFile() as output:
@@ -91,42 +93,50 @@ def run_tests(root: Path, tests: Sequence[str], limit: float | None) -> tuple[st
 
 def selected(mutant: Mutant, root: Path, given: Sequence[str] = ()) -> list[str]:
     """Return the tests to run for a mutant, of those that `root` has: the examples of its file, then those listed."""
-    own = [mutant["file"]] if mutant["file"].endswith(".py") and "neurosim" in mutant["file"] else []
+    own = [mutant["file"]] if mutant["file"].startswith("neurosim/") and mutant["file"].endswith(".py") else []
     return [*own, *(t for t in given or mutant["tests"] if (root / t.split("::")[0]).is_file())]
 
 
 def outcomes(
     mutants: Sequence[Mutant], root: Path, limit: float, given: Sequence[str] = ()
 ) -> Iterator[dict[str, Any]]:
-    """Make one mutant after the other in the copy `root`, put the file back, and yield what became of each."""
+    """Make one mutant after the other in the copy `root`, put the file back, and yield what became of each.
+
+    Tests are run without a mutant before they are first used; it stops where one fails then.
+    """
+    passed: set[str] = set()
     for mutant in mutants:
-        start, path = time.monotonic(), root / mutant["file"]
-        result, by = "does not apply", fault_of(mutant, root)
+        path, result, by = root / mutant["file"], "does not apply", fault_of(mutant, root)
+        start = time.monotonic()
         if by is None:
-            text = path.read_text(encoding="utf-8")
+            tests = selected(mutant, root, given)
+            check_baseline([t for t in tests if t not in passed], root)
+            passed |= set(tests)
+            text, start = path.read_text(encoding="utf-8"), time.monotonic()
             try:
                 path.write_text(text.replace(mutant["old"], mutant["new"]), encoding="utf-8")
-                result, by = run_tests(root, selected(mutant, root, given), limit)
+                result, by = run_tests(root, tests, limit)
             finally:
                 path.write_text(text, encoding="utf-8")
         seconds = round(time.monotonic() - start, 1)
         yield {k: mutant[k] for k in ("file", "old", "new", "why")} | {"result": result, "by": by, "seconds": seconds}
 
 
-def check_baseline(mutants: Sequence[Mutant], root: Path, given: Sequence[str]) -> None:
-    """Stop unless the copy is what Python imports, and its tests pass before anything is changed."""
-    package = mutants[0]["file"].split("/")[0]
+def check_baseline(tests: Sequence[str], root: Path) -> None:
+    """Stop unless tests pass before anything is changed: one that fails would seem to kill every mutant."""
+    result, by = run_tests(root, tests, None) if tests else ("survived", "")
+    if result == "killed":
+        raise SystemExit(f"{by} fails without any mutant; only tests that pass can tell one.")
+
+
+def check_import(package: str, root: Path) -> None:
+    """Stop unless the copy is what Python imports."""
     where = subprocess.run(
         [sys.executable, "-c", f"import {package}; print({package}.__file__)"],
         env={**os.environ, "PYTHONPATH": str(root)}, cwd=root, capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     if not Path(where).resolve().is_relative_to(root.resolve()):
         raise SystemExit(f"{package} is imported from {where}, not from the copy.")
-    applying = [m for m in mutants if fault_of(m, root) is None]
-    wanted = list(dict.fromkeys(t for m in applying for t in selected(m, root, given)))
-    result, by = run_tests(root, wanted, None) if wanted else ("survived", "")
-    if result == "killed":
-        raise SystemExit(f"{by} fails without any mutant; only tests that pass can tell one.")
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -171,8 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         root = Path(folder)
         about = {"commit": copy_tree(ROOT, asked.commit, root), "python": platform.python_version(),
                  "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}  # fmt: skip
-        sys.stderr.write("tests without a mutant ...\n")
-        check_baseline(mutants, root, asked.tests)
+        check_import("neurosim", root)
         for row in outcomes(mutants, root, asked.limit, asked.tests):
             rows.append(row)
             whole = _merged(kept, rows)
