@@ -1,10 +1,14 @@
 """The list of mutants stays true to the code, and the tool tells the killed from those that live."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.mutation.mutate import ROOT, check_import, fault_of, outcomes, read_mutants, selected, summary
+from tests.mutation.mutate import ROOT, fault_of, read_mutants, selected, summary
 
 MUTANTS = read_mutants()
 
@@ -26,12 +30,27 @@ def test_every_mutant_can_be_read_by_python():
 
 
 @pytest.fixture
-def toy(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+def toy(tmp_path):
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "__init__.py").write_text("def total(n):\n    while n > 3:\n        n -= 1\n    return n * 2\n")
     (tmp_path / "test_toy.py").write_text("from toy import total\n\n\ndef test():\n    assert total(5) == 6\n")
     return tmp_path
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+from tests.mutation.mutate import outcomes
+root, mutants = Path(sys.argv[1]), json.loads(sys.argv[2])
+print(json.dumps([row for m in mutants for row in outcomes([m], root, limit=3 if m["old"] == "n -= 1" else 100)]))
+"""
+
+
+def run_toy(toy, mutants):
+    """In a process of its own, since the tool forks."""
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", RUN, str(toy), json.dumps(mutants)]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_the_tool_tells_killed_from_survived_and_ends_what_does_not_end(toy):
@@ -44,16 +63,14 @@ def test_the_tool_tells_killed_from_survived_and_ends_what_does_not_end(toy):
             ("n += 1", "n -= 1", "does not apply"),
         )
     ]
-    check_import("toy", toy)
     before = (toy / "toy" / "__init__.py").read_text()
-    rows = [r for m in mutants for r in outcomes([m], toy, limit=3 if m["old"] == "n -= 1" else 100)]
+    rows = json.loads(run_toy(toy, mutants).stdout)
     assert [r["result"] for r in rows] == [m["why"] for m in mutants]
     assert [r["by"] for r in rows] == ["test_toy.py::test", "", "time limit", "the old text stands 0 times in the file"]
     assert (toy / "toy" / "__init__.py").read_text() == before
     assert summary(rows)["rate"] == pytest.approx(2 / 3, abs=1e-4)
     (toy / "test_toy.py").write_text("def test():\n    assert False\n")
-    with pytest.raises(SystemExit, match=r"test_toy.py::test fails without any mutant"):
-        next(outcomes(mutants, toy, limit=100))
+    assert "test_toy.py::test fails without any mutant" in run_toy(toy, mutants[:1]).stderr
 
 
 def test_examples_of_a_mutated_file_are_run_too_and_tests_of_another_time_are_left_out(toy):

@@ -1,12 +1,13 @@
 """What a spike leaves behind, and synapses on neurons with conductances of their own, against an adaptive solver."""
 
 import numpy as np
+import pytest
 from scipy.integrate import solve_ivp
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
 from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import ConductanceParameters, GIFParameters, HodgkinHuxleyParameters, as_dict
+from neurosim.parameters import ConductanceParameters, GIFParameters, HodgkinHuxleyParameters, LIFParameters, as_dict
 from neurosim.schema import as_stimuli
 
 MEMORIES = (1, 2, 3, 4)
@@ -96,3 +97,18 @@ def test_synapses_on_hodgkin_huxley_neurons_add_to_their_own_conductances():
     exact = solve_ivp(change, (0, 15e-3), start, t_eval=times, method="LSODA", rtol=1e-9, atol=1e-12).y[0]
     assert 1e-3 < exact.max() - start[0] < 20e-3
     np.testing.assert_allclose(trace[np.rint(times / 1e-5).astype(int) - 1], exact, atol=5e-5)
+
+
+@pytest.mark.parametrize(("weight", "tau"), [(1e-9, 2e-3), (-1e-9, 9e-3)])
+def test_conductances_of_either_sign_carry_weight_times_their_own_time_constant(weight, tau):
+    """Also at a step of 1 ms, where the mean of a decay over a step is not its beginning."""
+    synapses = ConductanceParameters(2e-3, 9e-3, e_exc=10.0, e_inh=-10.0)
+    neuron = LIFParameters(v_threshold=0.1)
+    shown = np.zeros((1, 200, 1))
+    shown[0, 2] = 1
+    wire = Projection("input", "n", [[1e-2 * weight]])
+    circuit = Circuit("one", Input(1), (Population("n", 1, neuron, synapses=synapses),), (wire,), dt=1e-3, step=1e-3)
+    shown = as_stimuli(shown, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    trace = simulate(circuit, shown, engine="torch", membrane=["n"], progress=False).membrane_potential
+    area = float((trace - neuron.e_leak).sum()) * 1e-3
+    assert area == pytest.approx(1e-2 * weight * tau * 10 / neuron.g_leak, rel=0.02)
