@@ -7,7 +7,14 @@ from scipy.integrate import solve_ivp
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
 from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import ConductanceParameters, GIFParameters, HodgkinHuxleyParameters, LIFParameters, as_dict
+from neurosim.parameters import (
+    ConductanceParameters,
+    DiscreteLIFParameters,
+    GIFParameters,
+    HodgkinHuxleyParameters,
+    LIFParameters,
+    as_dict,
+)
 from neurosim.schema import as_stimuli
 
 MEMORIES = (1, 2, 3, 4)
@@ -112,3 +119,18 @@ def test_conductances_of_either_sign_carry_weight_times_their_own_time_constant(
     trace = simulate(circuit, shown, engine="torch", membrane=["n"], progress=False).membrane_potential
     area = float((trace - neuron.e_leak).sum()) * 1e-3
     assert area == pytest.approx(1e-2 * weight * tau * 10 / neuron.g_leak, rel=0.02)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "clear", "none"])
+def test_every_reset_of_a_discrete_neuron_comes_a_step_after_the_spike(reset):
+    """Zero forgets the membrane alone, clear the input of the step too; membranes by hand."""
+    neuron = DiscreteLIFParameters(5e-3, 1e-3, threshold=1.0, reset=reset)
+    beta, v, fired, expected = np.exp(-0.2), 0.0, False, []
+    for _ in range(30):
+        left = 0.0 if fired and reset in ("zero", "clear") else beta * v
+        v = left + (0.0 if fired and reset == "clear" else 0.6) - (1.0 if fired and reset == "subtract" else 0.0)
+        fired = v > 1.0
+        expected.append(v)
+    found = simulate(alone(neuron, 0.6, 1e-3), silent(30), engine="torch", membrane=["n"], progress=False)
+    np.testing.assert_allclose(found.membrane_potential.values[0, :, 0], expected, rtol=1e-12)
+    assert found.responses.sum() > 5
