@@ -6,6 +6,7 @@ import xarray as xr
 
 from neurosim.schema import as_responses
 from neurosim.similarity.kernels.patterns import decoding_accuracy
+from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.rdms import compute_rdm
 
 
@@ -26,3 +27,11 @@ def test_two_stimuli_with_the_same_patterns_are_told_apart_by_chance():
     folds = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 2.0]]] * 3)
     found = decoding_accuracy(folds, lambda _training: np.eye(2))
     np.testing.assert_array_equal(found, [[0, 0.5, 1], [0.5, 0, 1], [1, 1, 0]])
+
+
+def test_precision_of_observations_has_the_degrees_of_freedom_of_their_covariance():
+    observations = np.random.default_rng(1).normal(size=(9, 3))
+    labelled = xr.DataArray(observations, dims=("observation", "unit"))
+    covariance = np.cov(observations, rowvar=False)
+    np.testing.assert_allclose(noise_precision(labelled, shrinkage="none"), np.linalg.inv(covariance))
+    np.testing.assert_allclose(noise_precision(labelled, shrinkage="diagonal"), 1 / np.diagonal(covariance))
