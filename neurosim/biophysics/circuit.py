@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.conversion import convert, matrix, number, real, scaled, whole
+from neurosim.biophysics.conversion import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.neurons import MODELS
 from neurosim.biophysics.synapses import SYNAPSE_MODELS
@@ -356,6 +356,18 @@ class Circuit:
         if not 0 <= p.delay <= 10 or (p.delay and p.delay < self.dt / 2):
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s; 0, or {self.dt} to 10 s."
+            )
+
+        steps = p.delay / self.dt
+        if not is_whole(steps):
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s, {steps:g} steps of {self.dt} s; "
+                "a whole number of steps is asked."
+            )
+        if p.source == INPUT and p.delay and self.inputs.kind == "current":
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay, but currents of the input act at once; "
+                "take the delay off, or send spikes."
             )
 
     def _check_step(self, population: Population) -> None:

@@ -77,7 +77,8 @@ def load_circuit(path: str | Path) -> Circuit:
     InputError : not a circuit file, an unknown model or key, numbers out of range.
     StorageError : no such file, or a damaged one.
     """
-    data = storage.read_dataset(Path(path))
+    path = storage.as_path(path, "load_circuit")
+    data = storage.read_dataset(path)
     try:
         about = json.loads(data.attrs["circuit"])
         if about["schema_version"] != SCHEMA_VERSION:

@@ -11,6 +11,14 @@ import scipy.sparse
 from neurosim.schema import InputError
 
 
+WHOLE = 1e-6
+
+
+def is_whole(steps: float) -> bool:
+    """Whether a number of steps is a whole one, to a millionth of a step."""
+    return abs(steps - round(steps)) <= WHOLE
+
+
 def number(value: Any) -> float:
     """Return one number as a float."""
     return float(value)

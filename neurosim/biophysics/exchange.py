@@ -19,7 +19,7 @@ import scipy.sparse
 from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
 from neurosim.biophysics.dynamics import constants_of
-from neurosim.biophysics.linear_nodes import ASKER, LINEAR_NODES, WHOLE
+from neurosim.biophysics.linear_nodes import ASKER, LINEAR_NODES
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
 from neurosim.nir_graphs import (
     NEURON_NODES,
@@ -59,9 +59,7 @@ def load_nir(path: str | Path) -> nir.NIRGraph:
     StorageError : no such file, a damaged or hostile one.
     InputError : no NIR graph.
     """
-    if not isinstance(path, str | Path):
-        raise InputError(f"load_nir: the path of a file is asked, found {type(path).__name__}.")
-    checked = storage.check_hdf5(Path(path))
+    checked = storage.check_hdf5(storage.as_path(path, "load_nir"))
     try:
         graph = nir.read(checked, type_check=False)
     except Exception as error:
@@ -219,9 +217,6 @@ def _add_projections(
         nodes[label] = nir.Affine(weight=_as_dense(q.weights).T, bias=np.array(bias))
         edges.append((q.source, label))
         if q.delay:
-            steps = q.delay / circuit.dt
-            if abs(steps - round(steps)) > WHOLE:
-                raise InputError(f"to_nir: {q.source}->{name} has a delay of {steps:.6g} steps; whole steps asked.")
             late = _free(f"{label}_delay", nodes)
             nodes[late] = nir.Delay(np.full(population.size, q.delay))
             edges.append((label, late))

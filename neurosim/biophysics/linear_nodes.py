@@ -9,11 +9,11 @@ import nir
 import numpy as np
 import scipy.sparse
 
+from neurosim.biophysics.conversion import is_whole
 from neurosim.nir_graphs import spread
 from neurosim.schema import InputError
 
 ASKER = "to_circuit"
-WHOLE = 1e-6
 LINEAR_NODES = (
     nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten, nir.Delay,
 )  # fmt: skip
@@ -54,7 +54,7 @@ def delay_in_steps(label: str, node: nir.Delay, step: float, shape: tuple[int, .
     if len(delays) > 1:
         raise InputError(f"{ASKER}: node {label!r} has delays that differ; one a projection is represented.")
     steps = float(delays[0]) / step
-    if abs(steps - round(steps)) > WHOLE:
+    if not is_whole(steps):
         raise InputError(
             f"{ASKER}: node {label!r} has a delay of {delays[0]:g} s, which is {steps:.6g} steps of {step:g} s; whole "
             "steps are represented, pass another dt."

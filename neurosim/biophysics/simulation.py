@@ -302,7 +302,7 @@ def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
         raise InputError(
             f"simulate: stimuli are a labelled array, found {type(stimuli).__name__}; name its dims with as_stimuli."
         )
-    if "stimulus" not in stimuli.dims or (kind == "spikes" and tuple(stimuli.dims) != ("stimulus", "time", "unit")):
+    if "stimulus" not in stimuli.dims or (kind == "spikes" and tuple(stimuli.dims[:2]) != ("stimulus", "time")):
         raise InputError(
             f"simulate: {name} takes {'spike trains (stimulus, time, unit)' if kind == 'spikes' else 'stimuli'}, found "
             f"{tuple(stimuli.dims)}; encode images with encode_rate."

@@ -188,12 +188,21 @@ def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: di
     )
     common = {"v_leak": np.zeros(n), "v_threshold": threshold, "v_reset": np.zeros(n), "metadata": kept}
     beta = np.asarray(exact.get("beta", np.full(n, record.beta)))
-    tau = np.full(n, record.tau_mem)
+    tau, r = time_constant(beta, dt), 1 / np.where(beta < 1, 1 - beta, 1.0)
     if isinstance(record, DiscreteSynapticParameters):
-        return nir.CubaLIF(np.full(n, record.tau_syn), tau, r=np.ones(n), w_in=np.ones(n), **common)
+        alpha = np.asarray(exact.get("alpha", np.full(n, record.alpha)))
+        if not (np.isfinite(tau).all() and (alpha < 1).all()):
+            raise InputError(f"to_nir: {name!r} has synaptic currents or membranes that never decay; NIR's CubaLIF do.")
+        return nir.CubaLIF(time_constant(alpha, dt), tau, r=r, w_in=1 / (1 - alpha), **common)
     if np.isfinite(tau).all():
-        return nir.LIF(tau=tau, r=1 / np.where(beta < 1, 1 - beta, 1.0), **common)
+        return nir.LIF(tau=tau, r=r, **common)
     return nir.IF(r=np.ones(n), **{k: v for k, v in common.items() if k != "v_leak"})
+
+
+def time_constant(decay: np.ndarray, dt: float) -> np.ndarray:
+    """Return the time constant, s, of what keeps the share `decay` of itself in a step of `dt`."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(-dt / np.log(decay))
 
 
 def recurrent_node(inner: nn.Module, shape: Shape) -> nir.NIRNode:

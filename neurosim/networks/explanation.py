@@ -194,8 +194,10 @@ class _Activity:
             probes = [self._heard(like[torch.arange(n) % len(like)], heard) for n in few]
         with asked_by("maximise_activation"):
             self.answer: Answer = answers(network, probes, few, [tap], (None, None), Selection())[0]
+        axes, one = self.answer.axes, probes[0][tap][self.answer.call]
+        sizes = [n for axis, n in enumerate(one.shape) if axis not in (axes.batch, axes.time)]
         is_known = isinstance(self.module, SpikingLayer)
-        self.channels = channels or ("first" if is_known else channel_place(self.module))
+        self.channels = channels or ("first" if is_known else channel_place(self.module, sizes))
 
     def __call__(self, images: Tensor) -> Tensor:
         calls = self._heard(images, [self.tap])[self.tap]

@@ -91,7 +91,7 @@ def open_streamed(path: str | Path) -> xr.DataArray:
     ------
     StorageError : no such file, or not one of streamed responses.
     """
-    found = storage.open_dataset(Path(path))
+    found = storage.open_dataset(storage.as_path(path, "open_streamed"))
     if PLAIN in found:
         return found[PLAIN].assign_attrs(found.attrs)
     if PACKED not in found or "unit" not in found.sizes:

@@ -49,7 +49,7 @@ def load_stimuli(
     array([0.2, 0.2, 0.2], dtype=float32)
     """
     named = isinstance(path, str | Path)
-    if named and Path(path).is_dir():
+    if named and storage.is_folder(storage.as_path(path, "load_stimuli")):
         if ids is not None or layout is not None or scale is not None:
             raise InputError("load_stimuli: a folder of pictures knows its ids, layout and scale; pass size= only.")
         return load_image_folder(path, size=size)

@@ -52,7 +52,10 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     ------
     InputError : no picture found, or sizes differ and `size` is not given.
     """
-    folder = Path(folder)
+    folder = storage.as_path(folder, "load_image_folder")
+    if not storage.is_folder(folder):
+        raise storage.StorageError(f"{folder}: no such folder.")
+    storage.check_links(folder)
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
     if not paths:
         raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}.")

@@ -29,7 +29,7 @@ def load_time_series(path: str | Path, *, time_step: float = 1.0, pad: bool = Fa
     StorageError : missing, or not of this format; the line is named.
     InputError : missing values, time stamps, or cases of different lengths without `pad`.
     """
-    path = Path(path)
+    path = storage.as_path(path, "load_time_series")
     head, _, body = storage.read_text(path).partition("@data")
     lines = [line.strip() for line in body.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:

@@ -282,16 +282,9 @@ def no_sets_of_others(monkeypatch):
     monkeypatch.setenv("NEUROSIM_DATASETS", "")
 
 
-# readers of other rooms whose own doors take a path unasked; what is mended leaves
-KNOWN = {"load_circuit", "load_image_folder", "load_nir", "load_stimuli", "load_time_series", "open_streamed"}
-OPEN = pytest.mark.xfail(reason="its own door is open", strict=False)
-
-
 def every(kinds):
     return [
-        pytest.param(
-            *key, kind, id=f"{key[0]}-{key[1]}-{kind}", marks=OPEN if key[0] in KNOWN and kind == "a long name" else []
-        )
+        pytest.param(*key, kind, id=f"{key[0]}-{key[1]}-{kind}")
         for key in CASES
         for kind in kinds
     ]
@@ -412,13 +405,7 @@ def test_a_file_that_is_cut_or_of_another_format_is_refused_or_read_in_part(orig
         assert found is None or Path(other).suffix == path.suffix
 
 
-@pytest.mark.parametrize(
-    "reader",
-    [
-        pytest.param(r, marks=OPEN if r in KNOWN else [])
-        for r in sorted({reader for reader, _ in CASES} - {"load_stimuli"})
-    ],
-)
+@pytest.mark.parametrize("reader", sorted({reader for reader, _ in CASES} - {"load_stimuli"}))
 def test_what_is_no_path_is_refused_in_one_line(reader):
     read = next(case.read for (r, _), case in CASES.items() if r == reader)
     for given in (None, 3, b"x.nc", ["x.nc"], np.zeros((2, 2)), pd.DataFrame(SPIKES), {}):

@@ -49,6 +49,11 @@ def eprop_gradients(
             "eprop_gradients: leaky or adaptive neurons with the reset 'subtract' or 'none' are asked, found "
             f"{type(layer.neuron).__name__} with {c.reset!r}."
         )
+    if not isinstance(layer.recurrent, nn.Linear | None):
+        raise InputError(
+            "eprop_gradients: recurrent weights all to all (nn.Linear) are asked, found "
+            f"{type(layer.recurrent).__name__}."
+        )
     for name, given, n_dims, kinds in (("sequence", sequence, 3, "floats"), ("labels", labels, 1, "whole numbers")):
         is_float = isinstance(given, Tensor) and given.is_floating_point()
         whole = isinstance(given, Tensor) and not (is_float or given.is_complex() or given.dtype == torch.bool)
