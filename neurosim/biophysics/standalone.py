@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -87,12 +88,15 @@ def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], pri
 
 
 def _build_in_child(job: Path, folder: Path) -> None:
-    """Build in a fresh process, whose device is C++; only what a run needs is kept."""
+    """Build in a fresh process, whose device is C++, with the code of this one; only what a run needs is kept."""
+    root = str(Path(__file__).parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     work = Path(tempfile.mkdtemp(prefix="build-", dir=folder.parent))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "neurosim.biophysics.standalone", str(job), str(work)],
             cwd=job,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             capture_output=True,
             text=True,
             check=False,
