@@ -10,7 +10,6 @@ import scipy.sparse
 
 from neurosim.schema import InputError
 
-
 WHOLE = 1e-6
 
 

@@ -283,11 +283,7 @@ def no_sets_of_others(monkeypatch):
 
 
 def every(kinds):
-    return [
-        pytest.param(*key, kind, id=f"{key[0]}-{key[1]}-{kind}")
-        for key in CASES
-        for kind in kinds
-    ]
+    return [pytest.param(*key, kind, id=f"{key[0]}-{key[1]}-{kind}") for key in CASES for kind in kinds]
 
 
 def same(found, case):
