@@ -127,6 +127,24 @@ def test_spiking_conv_net_and_its_readout(pictures):
     np.testing.assert_array_equal(choose_category(circuit, answers), predict(network, images, double=True))
 
 
+def test_convolutions_on_events_differ_in_no_spike():
+    events = as_stimuli(
+        (np.random.default_rng(4).random((4, 12, 2, 8, 8)) < 0.2) * 1.0,
+        dims=("stimulus", "time", "channel", "y", "x"),
+        time_step=1e-3,
+    )
+    network = seeded(
+        lambda: nn.Sequential(
+            nn.Conv2d(2, 4, 3), snn.Leaky(beta=0.9, threshold=0.2), nn.AvgPool2d(2), nn.Flatten(),
+            nn.Linear(36, 5), snn.Leaky(beta=0.9, threshold=0.1),
+        )
+    )  # fmt: skip
+    circuit = to_circuit(network, input_shape=(2, 8, 8))
+    found = verify_translation(network, circuit, events, progress=False)
+    assert found.n_differing.sum() == 0
+    assert found.n_spikes.values.min() > 20
+
+
 def test_a_module_with_a_forward_of_its_own_is_translated_in_the_order_of_its_calls(spikes):
     class Backwards(nn.Module):
         """Defined in another order than called."""

@@ -361,8 +361,8 @@ class Circuit:
         steps = p.delay / self.dt
         if not is_whole(steps):
             raise InputError(
-                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s, {steps:g} steps of {self.dt} "
-                "s; a whole number of steps is asked."
+                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s, {steps:g} steps of dt; a "
+                "whole number of steps is asked."
             )
         if p.source == INPUT and p.delay and self.inputs.kind == "current":
             raise InputError(

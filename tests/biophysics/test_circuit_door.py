@@ -64,6 +64,18 @@ def test_a_delay_of_any_numeric_type_delays():
         assert np.flatnonzero(found.values[0, :, 0])[0] == 4
 
 
+@pytest.mark.parametrize("steps", [2.51, 1.4, 1.9999, 1e3 + 0.01])
+def test_delays_of_no_whole_steps_are_refused(steps):
+    with pytest.raises(InputError, match=r"input->a has a delay of .* a whole number of steps is asked"):
+        one_step(steps * 1e-3)
+
+
+def test_currents_that_would_come_late_are_refused():
+    circuit = one_step(3e-3)
+    with pytest.raises(InputError, match="input->a has a delay, but currents of the input act at once"):
+        Circuit("c", Input(2, "current"), circuit.populations, circuit.projections, 1e-3, 1e-3)
+
+
 BARE = np.ones((2, 12, 2))
 SPIKES = as_responses(BARE, quantity="spike_count", time_step=1e-3)
 SERIES = as_stimuli(np.random.default_rng(0).normal(size=(2, 40)), dims=("stimulus", "time"), time_step=1e-3)

@@ -1,6 +1,7 @@
 """snnTorch networks become ours and ours become snnTorch's, spike for spike, and come back the same."""
 
 import nir
+import numpy as np
 import pytest
 import snntorch as snn
 import torch
@@ -181,3 +182,29 @@ def test_resets_are_kept_on_request_only():
     network = from_snntorch(nn.Sequential(nn.Linear(3, 2), snn.Leaky(0.9)))
     with pytest.raises(InputError, match="keep_reset=True"):
         to_nir(network, keep_reset=False)
+
+
+@pytest.mark.parametrize("name", ["Leaky", "Leaky, a beta and threshold a unit", "Synaptic"])
+def test_nodes_mean_to_other_tools_what_the_layer_does(name):
+    """Solved over a step of constant input, the equations of NIR give the membrane of the layer."""
+    torch.manual_seed(3)
+    neuron, dt, n = NEURONS[name](7), 1e-3, 7
+    node = to_nir(nn.Sequential(nn.Linear(7, 7), neuron), dt=dt).nodes["1"]
+    currents = 0.02 * torch.rand(12, 1, n)
+    membrane = from_snntorch(neuron).network[0].membrane(currents).detach().numpy()
+    assert 0 < membrane.min() <= membrane.max() < 0.4
+    v, i = np.zeros(n), np.zeros(n)
+    for now, wanted in zip(currents.numpy()[:, 0], membrane[:, 0], strict=True):
+        if isinstance(node, nir.CubaLIF):
+            i = i * np.exp(-dt / node.tau_syn) + node.w_in * (1 - np.exp(-dt / node.tau_syn)) * now
+            tau, arriving = node.tau_mem, i
+        else:
+            tau, arriving = node.tau, now
+        v = v * np.exp(-dt / tau) + node.r * (1 - np.exp(-dt / tau)) * arriving
+        np.testing.assert_allclose(v, wanted, rtol=1e-5)
+
+
+def test_currents_that_never_decay_are_refused():
+    for alpha, beta in ((1.0, 0.8), (0.7, 1.0)):
+        with pytest.raises(InputError, match="never decay"):
+            to_nir(nn.Sequential(nn.Linear(4, 4), snn.Synaptic(alpha, beta)))

@@ -1,9 +1,11 @@
 """E-prop is backpropagation through time without the path through recurrent spikes, exactly; memory does not grow."""
 
 import pytest
+import snntorch as snn
 import torch
 from torch import nn
 
+from neurosim.networks.conversion import from_snntorch
 from neurosim.networks.spiking.eprop import eprop_gradients
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.sequence import neuron_step, silence
@@ -80,3 +82,10 @@ def test_other_neurons_are_refused():
     for neuron in (DiscreteSynapticParameters(), DiscreteLIFParameters(reset="zero")):
         with pytest.raises(InputError, match="leaky or adaptive neurons"):
             eprop_gradients(*parts(neuron, False), torch.rand(5, 2, 4, dtype=torch.float64), torch.tensor([0, 1]))
+
+
+def test_recurrence_one_to_one_is_refused():
+    network = from_snntorch(nn.Sequential(nn.Linear(4, 6), snn.RLeaky(0.9, V=torch.rand(6), all_to_all=False)))
+    layer = next(m for m in network.modules() if isinstance(m, SpikingLayer))
+    with pytest.raises(InputError, match="all to all"):
+        eprop_gradients(nn.Linear(4, 6), layer, nn.Linear(6, 3), torch.rand(5, 2, 4), torch.tensor([0, 1]))
