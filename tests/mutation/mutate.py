@@ -228,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                  "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}  # fmt: skip
         import_libraries()
         for row in outcomes(mutants, root, asked.limit, asked.tests, killers):
-            rows.append(row)
+            rows.append({**row, "commit": about["commit"]})
             whole = _merged(kept, rows)
             written[asked.name] = {**about, **summary(whole), "seconds": round(sum(r["seconds"] for r in whole)),
                                    "results": whole}  # fmt: skip
