@@ -9,6 +9,7 @@ from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
 from neurosim.biophysics.simulation import simulate
 from neurosim.parameters import (
     ConductanceParameters,
+    DiscreteAdaptiveLIFParameters,
     DiscreteLIFParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
@@ -134,3 +135,14 @@ def test_every_reset_of_a_discrete_neuron_comes_a_step_after_the_spike(reset):
     found = simulate(alone(neuron, 0.6, 1e-3), silent(30), engine="torch", membrane=["n"], progress=False)
     np.testing.assert_allclose(found.membrane_potential.values[0, :, 0], expected, rtol=1e-12)
     assert found.responses.sum() > 5
+
+
+def test_an_adaptive_discrete_neuron_raises_its_threshold_by_the_whole_rise_a_step_after_the_spike():
+    neuron = DiscreteAdaptiveLIFParameters(tau_mem=5e-3, tau_threshold=8e-3, dt=1e-3, threshold=1.0, rise=0.4)
+    beta, rho, v, a, fired, expected = np.exp(-0.2), np.exp(-1 / 8), 0.0, 0.0, False, []
+    for _ in range(60):
+        v, a = beta * v + 0.6 - (1.0 if fired else 0.0), rho * a + fired
+        fired = v > 1.0 + 0.4 * a
+        expected.append(fired)
+    found = simulate(alone(neuron, 0.6, 1e-3), silent(60), engine="torch", progress=False).values[0, :, 0]
+    assert found.tolist() == expected and 5 < sum(expected) < 40
