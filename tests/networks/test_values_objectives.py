@@ -10,10 +10,10 @@ from neurosim.runtime import torch_seeded
 
 
 def test_the_error_of_a_trial_is_the_mean_over_the_steps_that_count():
-    wanted, weights = torch.zeros(2, 4, 1), torch.tensor([[0.0, 0.0, 1.0, 3.0], [1.0, 1.0, 1.0, 1.0]])
+    wanted, weights = torch.zeros(2, 4, 1), torch.tensor([[0.0, 0.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0]])
     outputs = torch.tensor([[5.0, 5.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0]]).T[..., None]
     found = SquaredError(None).losses(outputs, (wanted, weights))
-    torch.testing.assert_close(found, torch.tensor([(1 * 1 + 3 * 4) / 4, (1 + 4 + 9 + 16) / 4]))
+    torch.testing.assert_close(found, torch.tensor([(1 * 1 + 2 * 4) / 3, (1 + 4 + 9 + 16) / 4]))
 
 
 def test_a_code_costs_its_divergence_from_a_standard_normal_times_the_price():
