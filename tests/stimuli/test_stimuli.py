@@ -84,7 +84,7 @@ def test_picture_folders(tmp_path):
     with pytest.raises(InputError, match="2 sizes"):
         load_image_folder(tmp_path)
     assert load_image_folder(tmp_path, size=5).shape == (3, 3, 5, 5)
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="no such folder"):
         load_image_folder(tmp_path / "cat" / "none")
     with pytest.raises(InputError, match="neither"):
         load_stimuli(tmp_path / "cat" / "one.png")
