@@ -22,8 +22,8 @@ TOO_FEW = "more than 1 value per channel"
 
 
 def as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
-    """Return a batch on the device, sequences with time first, as spiking networks take them."""
-    tensor = torch.from_numpy(np.ascontiguousarray(inputs)).to(device)
+    """Return a copy of a batch on the device, sequences with time first, as spiking networks take them."""
+    tensor = torch.from_numpy(np.ascontiguousarray(inputs)).to(device, copy=True)
     return tensor.transpose(0, 1) if task.is_sequence else tensor
 
 

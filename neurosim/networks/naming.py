@@ -44,7 +44,7 @@ def taps(network: nn.Module, layers: Sequence[str] | None) -> list[Tap]:
     modules = {n: m for n, m in network.named_modules() if n}
     asked = layers is not None
     if layers is None:
-        leaves = [n for n, m in modules.items() if not list(m.children()) and list(m.parameters())]
+        leaves = [n for n, m in modules.items() if _is_leaf(n, m) and list(m.parameters())]
         layers = getattr(network, "recorded", leaves)
     if isinstance(layers, str):
         layers = [layers]
@@ -102,6 +102,11 @@ def _relabelled(name: str, shared: Counter[str]) -> str:
     module = re.split("[#:]", name, maxsplit=1)[0]
     label = layer_label(module)
     return name if shared[label] > 1 else label + name[len(module) :]
+
+
+def _is_leaf(name: str, module: nn.Module) -> bool:
+    """Whether a module holds no other, but for what computes its weights, as ``weight_norm`` adds."""
+    return "parametrizations" not in name.split(".") and {n for n, _ in module.named_children()} <= {"parametrizations"}
 
 
 def _short(network: nn.Module, modules: dict[str, nn.Module]) -> dict[str, str]:

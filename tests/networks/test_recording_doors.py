@@ -173,3 +173,13 @@ def test_stimuli_stay_as_they_are_when_a_network_writes_into_its_inputs():
     frozen.flags.writeable = False
     found = record_responses(subject, frozen, layers=["linear"], **QUIET)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("wrap", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm])
+def test_layers_whose_weights_are_computed_are_layers_by_default(wrap):
+    torch.manual_seed(0)
+    subject = nn.Sequential(wrap(nn.Linear(4, 3)), nn.ReLU(), nn.Linear(3, 2)).eval()
+    found = record_responses(subject, STIMULI, **QUIET)
+    assert found.layer.values.tolist() == ["0"] * 3 + ["2"] * 2
+    with torch.no_grad():
+        np.testing.assert_allclose(found[:, :3], subject[0](torch.from_numpy(VALUES)), rtol=1e-6)

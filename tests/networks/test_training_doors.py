@@ -266,6 +266,23 @@ def test_labels_are_looked_up_whatever_the_order_of_the_names():
     assert [task.categories[k] for k in labels] == task.test["category"].values.tolist()
 
 
+class WritesInput(nn.Sequential):
+    """Writes into what it is given, as a first layer does that computes in place."""
+
+    def forward(self, inputs):
+        return super().forward(inputs.mul_(0.5))
+
+
+def test_the_data_of_a_task_stay_when_a_network_writes_into_its_inputs():
+    task, network = task_of(), WritesInput(*network_of())
+    before = task.train.copy(deep=True), task.test.copy(deep=True), task.validation.copy(deep=True)
+    train(network, task, ONE, device="cpu", progress=False)
+    first = evaluate(network, task, device="cpu").accuracy
+    assert evaluate(network, task, device="cpu").accuracy == first
+    for found, wanted in zip((task.train, task.test, task.validation), before, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 RANK = """
 import shutil, sys, torch
 from pathlib import Path
