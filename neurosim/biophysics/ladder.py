@@ -212,7 +212,10 @@ def _refractory(circuit: Circuit, ladder: Ladder) -> Circuit:
         assert isinstance(p.parameters, LIFParameters)
         changes = {"reset": "value"} if ladder.reset == "value" else {}
         populations.append(replace(p, parameters=replace(p.parameters, refractory=ladder.refractory, **changes)))  # type: ignore[arg-type]
-    projections = tuple(replace(q, delay=q.delay + ladder.delay) for q in circuit.projections)
+    at_once = INPUT if circuit.inputs.kind == "current" else None  # currents do not travel
+    projections = tuple(
+        q if q.source == at_once else replace(q, delay=q.delay + ladder.delay) for q in circuit.projections
+    )
     return replace(circuit, populations=tuple(populations), projections=projections)
 
 

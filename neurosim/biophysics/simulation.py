@@ -182,6 +182,7 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     --------
     >>> from neurosim.biophysics.circuit import Circuit, Input, Population
     >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> from neurosim.schema import as_responses
     >>> circuit = Circuit("two", Input(1), (Population("out", 2, DiscreteLIFParameters()),), (), dt=1e-3, step=1e-3)
     >>> answers = as_responses([[[0.0, 1.0], [0.0, 1.0]]], coords={"layer": ("unit", ["out", "out"])})
     >>> choose_category(circuit, answers).tolist()

@@ -10,11 +10,12 @@ from torch import nn
 from neurosim.refusals import InputError
 
 
-def check_module(asker: str, network: object) -> None:
-    """Refuse what is no module, such as its class."""
+def check_module(asker: str, network: object) -> nn.Module:
+    """Return the network; what is no module, such as its class, is refused."""
     if not isinstance(network, nn.Module):
-        found = network.__name__ if isinstance(network, type) else type(network).__name__
-        raise InputError(f"{asker}: a torch module is asked as network, found {found}.")
+        found = f"the class {network.__name__}" if isinstance(network, type) else type(network).__name__
+        raise InputError(f"{asker}: a torch.nn.Module is asked as network, found {found}.")
+    return network
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Selection
+from neurosim.networks.flags import check_module
 from neurosim.networks.naming import Tap
 from neurosim.networks.steadiness import steady_answers
 from neurosim.networks.stepwise import reset_neurons
@@ -166,12 +167,7 @@ def as_network(network: object) -> nn.Module:
     InputError : no module, one without weights, in copies on several devices, or one that cannot be put into
         evaluation mode, as frozen and exported ones.
     """
-    inner = getattr(network, "_orig_mod", network)
-    if not isinstance(inner, nn.Module):
-        raise InputError(
-            f"record_responses: network is a {type(inner).__name__}; a torch.nn.Module is asked, which may be one that "
-            "calls it in its forward."
-        )
+    inner = check_module("record_responses", getattr(network, "_orig_mod", network))
     _check_has_weights(inner)
     for name, module in inner.named_modules():
         if isinstance(module, nn.DataParallel) and len(module.device_ids) > 1:

@@ -178,7 +178,7 @@ def test_the_function_that_was_called_speaks():
     with pytest.raises(InputError, match=r"^predict: Linear does not take stimuli"):
         predict(network, digits)
     for ask, who in ((predict, "predict"), (explain, "explain"), (record_responses, "record_responses")):
-        with pytest.raises(InputError, match=rf"^{who}: a torch module is asked as network, found Linear"):
+        with pytest.raises(InputError, match=rf"^{who}: a torch.nn.Module is asked as network, found the class Linear"):
             ask(nn.Linear, digits)
     with pytest.raises(InputError, match=r"^maximise_activation: no layer 'unti'.*Did you mean 'unit'"):
         maximise_activation(Reader(nn.GRU(8, 4)), "unti", [0], (8, 8))

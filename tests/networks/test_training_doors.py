@@ -229,7 +229,7 @@ def test_every_option_changes_what_is_learned(name):
         (lambda: train(network_of(), blobs().values), "found ndarray"),
         (lambda: train(network_of(), torch.utils.data.DataLoader([1])), "found DataLoader"),
         (lambda: train(network_of(), ClassificationTask), "found ClassificationTask"),
-        (lambda: train(blobs(), network_of()), "a torch module is asked as network, found DataArray"),
+        (lambda: train(blobs(), network_of()), "a torch.nn.Module is asked as network, found DataArray"),
         (lambda: train(network_of(), task_of(), 20), "options are TrainingOptions"),
         (lambda: train(network_of(), task_of(), {"epochs": 2}), "found dict"),
         (lambda: train(network_of(), task_of(), ONE, checkpoint_every=3), "without a checkpoint"),
