@@ -238,7 +238,7 @@ def test_every_option_changes_what_is_learned(name):
             "class_weights and label_smoothing belong",
         ),
         (lambda: evaluate(network_of(), blobs().values), "evaluate: a task is asked"),
-        (lambda: evaluate(blobs(), task_of()), "evaluate: a torch module"),
+        (lambda: evaluate(blobs(), task_of()), "evaluate: a torch.nn.Module is asked"),
         (lambda: accuracy_of(network_of(), blobs()), "test_accuracy: a task is asked"),
         (lambda: classification_task(blobs().values), "found ndarray of shape"),
         (lambda: classification_task(blobs(), test=blobs().values), "found ndarray of shape"),
