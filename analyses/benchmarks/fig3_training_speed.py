@@ -12,18 +12,16 @@ from pathlib import Path
 import xarray as xr
 from fig1_similarity_speed import draw, table
 from pairs import run
-from training_pairs import BENCHMARKS, recording_overhead, saved_bytes_per_neuron_step
+from training_pairs import BENCHMARKS, saved_bytes_per_neuron_step
 
 from neurosim import storage
 from neurosim.plots.canvas import figure_bytes, house_style
 
 
 def compute() -> xr.Dataset:
-    """Run all pairs, and what has no peer: bytes saved, and what recording costs."""
+    """Run all pairs, and what has no peer: bytes saved."""
     found = run(BENCHMARKS)
     found.attrs["saved_bytes_per_neuron_step"] = saved_bytes_per_neuron_step()
-    for name, share in recording_overhead().items():
-        found.attrs[f"recording_overhead_{name}"] = share
     return found
 
 

@@ -8,18 +8,14 @@ from functools import partial
 
 import snntorch as snn
 import torch
-from pairs import Benchmark, Pair, seconds
+from pairs import Benchmark, Pair
 from snntorch import surrogate
 from torch import Tensor, nn
 
-from neurosim.networks.architectures import build_network
 from neurosim.networks.conversion import from_snntorch
-from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import ConvNetSpecification, EfficientNetLite0Specification
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters
-from neurosim.runtime import kept_memory, limit_threads
-from neurosim.schema import as_stimuli
+from neurosim.runtime import kept_memory
 
 BETA, BATCH = 0.9, 32
 KEPT = ExitStack()  # the worker keeps freed memory between passes, as ``train`` does: for both alike
@@ -152,29 +148,3 @@ def saved_bytes_per_neuron_step() -> float:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         SpikingLayer(DiscreteLIFParameters())(sequence)
     return sum(saved) / sequence.numel()
-
-
-def recording_overhead() -> dict[str, float]:
-    """Return how much longer a recorded pass of 256 images takes than a bare one, by network: the median of 9 pairs."""
-    limit_threads(1)
-    found = {}
-    for name, specification, shape, layers in (
-        ("ConvNet", ConvNetSpecification((32, 64)), (32, 32), ["conv*", "hidden", "readout"]),
-        ("EfficientNet-Lite0", EfficientNetLite0Specification("random"), (3, 224, 224), ["block.*"]),
-    ):
-        torch.manual_seed(0)
-        network = build_network(specification, shape, 10).eval()
-        images = as_stimuli(torch.rand(16 if len(shape) == 3 else 256, *shape).numpy())
-        shown = torch.from_numpy(images.values)
-        names = None if name != "ConvNet" else layers
-
-        def bare(network: nn.Module = network, shown: Tensor = shown) -> None:
-            with torch.no_grad():
-                for start in range(0, len(shown), 128):
-                    network(shown[start : start + 128])
-
-        record = partial(record_responses, network, images, layers=names, progress=False)
-        with kept_memory():
-            ratios = [seconds(record) / seconds(bare) for _ in range(9)]
-        found[name] = float(torch.tensor(ratios).median()) - 1
-    return found
