@@ -119,7 +119,7 @@ def in_order_of(array: xr.DataArray, stimuli: Any, who: str) -> xr.DataArray:
     if ids is None or STIMULUS not in array.dims:
         return array
     own = [str(s) for s in array[STIMULUS].values]
-    if own != ids and own != _counted(len(own)):
+    if own != ids and (own != _counted(len(own)) or set(own) == set(ids)):
         index = match_names(ids, own, who)
         array = array.isel({d: index for d in (STIMULUS, STIMULUS_OTHER) if d in array.dims})
     array = with_ids(array, ids, who)

@@ -1,0 +1,48 @@
+"""Names are matched by what they say, and what is no name is refused."""
+
+import numpy as np
+import pytest
+from torch import nn
+
+from neurosim.experiments import perturbation_effect
+from neurosim.schema import InputError, Perturbation, as_rdm, as_responses, as_stimuli, suggest
+
+
+def test_counted_names_of_the_same_set_are_matched_by_name():
+    shuffled = as_stimuli(np.zeros((4, 8, 8)))[[2, 0, 3, 1]]
+    responses = as_responses(np.arange(20.0).reshape(4, 5), stimuli=[f"stimulus_{i:03d}" for i in range(4)])
+    found = as_responses(responses, stimuli=shuffled)
+    assert found.stimulus.values.tolist() == shuffled.stimulus.values.tolist()
+    assert found[:, 0].values.tolist() == [10, 0, 15, 5]
+    square = np.abs(np.subtract.outer(np.arange(4.0) ** 2, np.arange(4.0) ** 2))
+    rdm = as_rdm(as_rdm(square), stimuli=shuffled)
+    assert rdm.values.tolist() == square[np.ix_([2, 0, 3, 1], [2, 0, 3, 1])].tolist()
+    assert as_responses(np.arange(20.0).reshape(4, 5), stimuli=shuffled)[:, 0].values.tolist() == [0, 5, 10, 15]
+
+
+def test_units_are_indices_or_a_mask():
+    mask = np.zeros(12, dtype=bool)
+    mask[7] = True
+    assert Perturbation("silence", "a", mask).chosen(12).tolist() == [7]
+    assert Perturbation("silence", "a", [3, 0]).chosen(12).tolist() == [0, 3]
+    assert Perturbation("silence", "a", []).chosen(12).tolist() == []
+    assert Perturbation("silence", "a", 5).chosen(12).tolist() == [5]
+
+
+@pytest.mark.parametrize("units", [[0.5], True, "0", "ab", {1, 2}, slice(0, 2), [True, False], [[1], [2, 3]]])
+def test_units_that_are_no_indices_are_refused(units):
+    with pytest.raises(InputError, match="Perturbation: units = "):
+        Perturbation("silence", "a", units).chosen(12)
+
+
+@pytest.mark.parametrize(
+    ("experiments", "words"),
+    [({"none": Perturbation("silence", "0")}, "'none' is the name"), ([Perturbation("silence", "0")], "found a list")],
+)
+def test_experiments_need_names_of_their_own(experiments, words):
+    with pytest.raises(InputError, match=words):
+        perturbation_effect(nn.Sequential(nn.Linear(4, 6)), experiments, np.ones((5, 4)), progress=False)
+
+
+def test_what_is_no_text_has_no_nearest_name():
+    assert suggest(None, ["corr"]) == ""
