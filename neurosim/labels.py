@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import check_numbers, column_names, is_table, match_names, row_names
+from neurosim.arrays import check_numbers, column_names, is_table, listed, match_names, row_names
 from neurosim.refusals import SchemaError
 
 STIMULUS, TRIAL, TIME, UNIT = "stimulus", "trial", "time", "unit"
@@ -114,7 +114,9 @@ def in_order_of(array: xr.DataArray, stimuli: Any, who: str) -> xr.DataArray:
     shown = stimuli if isinstance(stimuli, xr.DataArray) and STIMULUS in stimuli.dims else None
     if shown is not None:
         shown = with_ids(shown, None, who)
-    ids = None if stimuli is None else [str(s) for s in (stimuli if shown is None else shown[STIMULUS].values)]
+    ids = (
+        None if stimuli is None else [str(s) for s in listed(stimuli if shown is None else shown[STIMULUS].values, who)]
+    )
     array = with_ids(array, ids if STIMULUS not in array.coords else None, who)
     if ids is None or STIMULUS not in array.dims:
         return array

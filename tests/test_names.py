@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
+import xarray as xr
 from torch import nn
 
 from neurosim.experiments import perturbation_effect
-from neurosim.schema import InputError, Perturbation, as_rdm, as_responses, as_stimuli, suggest
+from neurosim.schema import InputError, Perturbation, as_rdm, as_responses, as_stimuli, as_trials, suggest
 
 
 def test_counted_names_of_the_same_set_are_matched_by_name():
@@ -46,3 +48,27 @@ def test_experiments_need_names_of_their_own(experiments, words):
 
 def test_what_is_no_text_has_no_nearest_name():
     assert suggest(None, ["corr"]) == ""
+
+
+@pytest.mark.parametrize(
+    "names", [xr.DataArray(["a", "b"]), [b"a", b"b"], np.array([b"a", b"b"]), np.array(["a", "b"]), ("a", "b")]
+)
+def test_names_are_read_out_of_what_holds_them(names):
+    assert as_responses(np.ones((2, 3)), stimuli=names).stimulus.values.tolist() == ["a", "b"]
+    assert as_stimuli(np.ones((2, 3)), ids=names).stimulus.values.tolist() == ["a", "b"]
+    assert as_trials(np.ones((2, 3)), names).stimulus.values.tolist() == ["a", "b"]
+
+
+def test_trials_are_gathered_by_the_values_of_their_names():
+    found = as_trials(np.ones((4, 3)), xr.DataArray(["a", "b", "a", "b"], dims="trial"))
+    assert found.shape == (2, 2, 3)
+    of_tensor = as_trials(np.ones((4, 3)), torch.tensor([0, 1, 0, 1]), trials=torch.tensor([1, 1, 0, 0]))
+    assert of_tensor.stimulus.values.tolist() == ["0", "1"]
+    assert of_tensor.trial.values.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("names", [{"a", "b"}, np.array([["a"], ["b"]]), 5, b"ab", np.array("a")])
+def test_names_without_an_order_are_refused(names):
+    for make in (lambda: as_responses(np.ones((2, 3)), stimuli=names), lambda: as_trials(np.ones((2, 3)), names)):
+        with pytest.raises(InputError, match=r"list of names asked|one name each asked"):
+            make()
