@@ -138,9 +138,19 @@ def labels_along(
     array: xr.DataArray, coords: Mapping[str, Any] | None, who: str, default: str | None
 ) -> dict[str, Any]:
     """Return labels as xarray takes them, each along a dim that is there and as long as it."""
+    if coords is not None and not isinstance(coords, Mapping):
+        raise SchemaError(
+            f"{who}: coords by name asked, found a {type(coords).__name__}; give {{'label': (dim, values)}}."
+        )
     found: dict[str, Any] = {}
     for name, given in (coords or {}).items():
         if isinstance(given, xr.DataArray):
+            sizes = {str(d): n for d, n in given.sizes.items() if array.sizes.get(d) != n}
+            if sizes:
+                raise SchemaError(
+                    f"{who}: label {name!r} along {sizes} (dims {dict(array.sizes)}); rename its dim or give "
+                    f"{{{name!r}: (dim, values)}}."
+                )
             found[name] = given
             continue
         pair = isinstance(given, tuple) and len(given) == 2 and (given[0] in array.dims or isinstance(given[0], tuple))
@@ -164,7 +174,8 @@ def timed(array: xr.DataArray, time_step: float | None, who: str) -> xr.DataArra
     """Return the array with seconds along its ``time``, where a step is given."""
     if time_step is None:
         return array
-    if TIME not in array.dims or not np.isfinite(time_step) or time_step <= 0:
+    number = isinstance(time_step, int | float | np.integer | np.floating) and not isinstance(time_step, bool)
+    if TIME not in array.dims or not number or not np.isfinite(time_step) or time_step <= 0:
         raise SchemaError(f"{who}: time_step = {time_step!r} of dims {array.dims}; a time dim and s above 0 asked.")
     timed = array.assign_coords(time=np.arange(array.sizes[TIME]) * time_step)
     return timed.assign_attrs(time_step=float(time_step))

@@ -194,7 +194,7 @@ def _responses(
     if stimuli is not None:
         responses = in_order_of(responses, stimuli, who)
     responses = responses.assign_coords(labels_along(responses, coords, who, None))
-    if quantity not in UNITS_OF:
+    if not isinstance(quantity, str) or quantity not in UNITS_OF:
         raise SchemaError(
             f"{who}: unknown quantity {quantity!r}; known: {', '.join(UNITS_OF)}.{suggest(quantity, UNITS_OF)}"
         )

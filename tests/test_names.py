@@ -72,3 +72,31 @@ def test_names_without_an_order_are_refused(names):
     for make in (lambda: as_responses(np.ones((2, 3)), stimuli=names), lambda: as_trials(np.ones((2, 3)), names)):
         with pytest.raises(InputError, match=r"list of names asked|one name each asked"):
             make()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"coords": {"c": xr.DataArray([1, 2], dims="other")}}, r"label 'c' along \{'other': 2\}"),
+        ({"coords": {"c": xr.DataArray([1, 2, 3], dims="stimulus")}}, r"label 'c' along \{'stimulus': 3\}"),
+        ({"coords": ["c"]}, "coords by name asked, found a list"),
+        ({"quantity": ["x"]}, "unknown quantity"),
+        ({"quantity": None}, "unknown quantity None"),
+        ({"time_step": "10ms"}, "time_step = '10ms'"),
+        ({"time_step": [0.1]}, "time_step = "),
+    ],
+)
+def test_options_of_another_kind_are_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        as_responses(np.ones((2, 4, 3)), **options)
+
+
+@pytest.mark.parametrize("options", [{"scale": "255"}, {"scale": [255]}, {"scale": True}, {"layout": ["NCHW"]}])
+def test_scales_and_layouts_of_another_kind_are_refused(options):
+    with pytest.raises(InputError, match=r"as_stimuli: (scale|layout) = "):
+        as_stimuli(np.full((2, 3, 8, 8), 7.0), **{"layout": "NCHW", **options})
+
+
+def test_a_label_along_a_dim_that_is_there_is_kept():
+    label = xr.DataArray([1, 2], dims="stimulus")
+    assert as_responses(np.ones((2, 3)), coords={"c": label}).c.values.tolist() == [1, 2]
