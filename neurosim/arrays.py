@@ -79,8 +79,8 @@ def listed(names: Any, who: str) -> list[Any]:
     names = names.tolist() if hasattr(names, "tolist") else list(names)
     if not isinstance(names, list):
         raise SchemaError(f"{who}: a list of names asked, found the single {names!r}; give one name each.")
-    found = [n.item() if hasattr(n, "item") and not getattr(n, "ndim", 0) else n for n in names]
-    odd = [n for n in found if isinstance(n, list | set | dict) or getattr(n, "ndim", 0)]
+    found = [n.item() if isinstance(n, np.generic) or (hasattr(n, "item") and np.ndim(n) == 0) else n for n in names]
+    odd = [n for n in found if isinstance(n, list | set | dict) or bool(getattr(n, "ndim", False))]
     if odd:
         raise SchemaError(f"{who}: one name each asked, found a {type(odd[0]).__name__} among them; give a flat list.")
     return [n.decode() if isinstance(n, bytes) else n for n in found]

@@ -145,10 +145,10 @@ def labels_along(
     found: dict[str, Any] = {}
     for name, given in (coords or {}).items():
         if isinstance(given, xr.DataArray):
-            sizes = {str(d): n for d, n in given.sizes.items() if array.sizes.get(d) != n}
-            if sizes:
+            strange = {str(d): n for d, n in given.sizes.items() if array.sizes.get(d) != n}
+            if strange:
                 raise SchemaError(
-                    f"{who}: label {name!r} along {sizes} (dims {dict(array.sizes)}); rename its dim or give "
+                    f"{who}: label {name!r} along {strange} (dims {dict(array.sizes)}); rename its dim or give "
                     f"{{{name!r}: (dim, values)}}."
                 )
             found[name] = given

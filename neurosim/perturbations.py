@@ -23,7 +23,7 @@ class Perturbation:
         "clamp" holds what they send at `amount` in every step (networks only); "stimulate" adds `amount` to their input
         in every step; "noise" adds Gaussian noise of that standard deviation.
     layer : layer or population.
-    units : indices in the layer, a fraction of it that is drawn at random, or None for all.
+    units : indices in the layer or a mask of booleans, a fraction of it that is drawn at random, or None for all.
     amount : in units of what brings a resting neuron to threshold; for units that do not spike, of their activity.
     seed : seed of the units drawn and of the noise.
 
