@@ -62,6 +62,30 @@ def column_names(table: Any, who: str) -> list[str] | None:
     return _names(table.columns, who) if hasattr(table, "columns") else None
 
 
+def listed(names: Any, who: str) -> list[Any]:
+    """Return names in their order, out of a list, array, tensor, labelled array or Series; bytes become text.
+
+    Raises
+    ------
+    SchemaError : a set or something else without an order, or names of more than one dim.
+
+    >>> listed(np.array([b"a", b"b"]), "here")
+    ['a', 'b']
+    """
+    if isinstance(names, str | bytes | set | frozenset | dict) or not hasattr(names, "__iter__"):
+        raise SchemaError(f"{who}: a list of names asked, found a {type(names).__name__}; give them in their order.")
+    names = names.detach().cpu() if hasattr(names, "detach") else names
+    names = names.values if hasattr(names, "coords") else names
+    names = names.tolist() if hasattr(names, "tolist") else list(names)
+    if not isinstance(names, list):
+        raise SchemaError(f"{who}: a list of names asked, found the single {names!r}; give one name each.")
+    found = [n.item() if isinstance(n, np.generic) or (hasattr(n, "item") and np.ndim(n) == 0) else n for n in names]
+    odd = [n for n in found if isinstance(n, list | set | dict) or bool(getattr(n, "ndim", False))]
+    if odd:
+        raise SchemaError(f"{who}: one name each asked, found a {type(odd[0]).__name__} among them; give a flat list.")
+    return [n.decode() if isinstance(n, bytes) else n for n in found]
+
+
 def is_count(names: Sequence[str]) -> bool:
     """Return whether `names` are the numbers from 0 in another order: a default index, shuffled.
 

@@ -72,6 +72,13 @@ def perturbation_effect(
     >>> effect.perturbation.values.tolist(), effect.layer.values.tolist()
     (['none', 'cut'], ['0'])
     """
+    if not isinstance(perturbations, Mapping):
+        raise InputError(
+            "perturbation_effect: experiments by name asked, found a "
+            f"{type(perturbations).__name__}; give {{'name': Perturbation(...)}}."
+        )
+    if "none" in perturbations:
+        raise InputError("perturbation_effect: 'none' is the name of the unperturbed subject; give another name.")
     stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
     _check_categories(stimuli, categories)
     if isinstance(subject, Circuit) and layers is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import check_numbers, column_names, is_table, match_names, row_names
+from neurosim.arrays import check_numbers, column_names, is_table, listed, match_names, row_names
 from neurosim.refusals import SchemaError
 
 STIMULUS, TRIAL, TIME, UNIT = "stimulus", "trial", "time", "unit"
@@ -114,12 +114,14 @@ def in_order_of(array: xr.DataArray, stimuli: Any, who: str) -> xr.DataArray:
     shown = stimuli if isinstance(stimuli, xr.DataArray) and STIMULUS in stimuli.dims else None
     if shown is not None:
         shown = with_ids(shown, None, who)
-    ids = None if stimuli is None else [str(s) for s in (stimuli if shown is None else shown[STIMULUS].values)]
+    ids = (
+        None if stimuli is None else [str(s) for s in listed(stimuli if shown is None else shown[STIMULUS].values, who)]
+    )
     array = with_ids(array, ids if STIMULUS not in array.coords else None, who)
     if ids is None or STIMULUS not in array.dims:
         return array
     own = [str(s) for s in array[STIMULUS].values]
-    if own != ids and own != _counted(len(own)):
+    if own != ids and (own != _counted(len(own)) or set(own) == set(ids)):
         index = match_names(ids, own, who)
         array = array.isel({d: index for d in (STIMULUS, STIMULUS_OTHER) if d in array.dims})
     array = with_ids(array, ids, who)
@@ -136,9 +138,19 @@ def labels_along(
     array: xr.DataArray, coords: Mapping[str, Any] | None, who: str, default: str | None
 ) -> dict[str, Any]:
     """Return labels as xarray takes them, each along a dim that is there and as long as it."""
+    if coords is not None and not isinstance(coords, Mapping):
+        raise SchemaError(
+            f"{who}: coords by name asked, found a {type(coords).__name__}; give {{'label': (dim, values)}}."
+        )
     found: dict[str, Any] = {}
     for name, given in (coords or {}).items():
         if isinstance(given, xr.DataArray):
+            strange = {str(d): n for d, n in given.sizes.items() if array.sizes.get(d) != n}
+            if strange:
+                raise SchemaError(
+                    f"{who}: label {name!r} along {strange} (dims {dict(array.sizes)}); rename its dim or give "
+                    f"{{{name!r}: (dim, values)}}."
+                )
             found[name] = given
             continue
         pair = isinstance(given, tuple) and len(given) == 2 and (given[0] in array.dims or isinstance(given[0], tuple))
@@ -162,7 +174,8 @@ def timed(array: xr.DataArray, time_step: float | None, who: str) -> xr.DataArra
     """Return the array with seconds along its ``time``, where a step is given."""
     if time_step is None:
         return array
-    if TIME not in array.dims or not np.isfinite(time_step) or time_step <= 0:
+    number = isinstance(time_step, int | float | np.integer | np.floating) and not isinstance(time_step, bool)
+    if TIME not in array.dims or not number or not np.isfinite(time_step) or time_step <= 0:
         raise SchemaError(f"{who}: time_step = {time_step!r} of dims {array.dims}; a time dim and s above 0 asked.")
     timed = array.assign_coords(time=np.arange(array.sizes[TIME]) * time_step)
     return timed.assign_attrs(time_step=float(time_step))

@@ -23,7 +23,7 @@ class Perturbation:
         "clamp" holds what they send at `amount` in every step (networks only); "stimulate" adds `amount` to their input
         in every step; "noise" adds Gaussian noise of that standard deviation.
     layer : layer or population.
-    units : indices in the layer, a fraction of it that is drawn at random, or None for all.
+    units : indices in the layer or a mask of booleans, a fraction of it that is drawn at random, or None for all.
     amount : in units of what brings a resting neuron to threshold; for units that do not spike, of their activity.
     seed : seed of the units drawn and of the noise.
 
@@ -61,9 +61,25 @@ class Perturbation:
         if isinstance(self.units, float):
             rng = np.random.default_rng(self.seed)
             return np.sort(rng.choice(size, round(self.units * size), replace=False))
-        index = np.unique(np.asarray(self.units, dtype=np.int64))
+        index = self._indices(size)
         if len(index) and not (index.min() >= 0 and index.max() < size):
             raise InputError(
                 f"Perturbation: units {index.min()}..{index.max()} asked, {self.layer!r} has units 0 to {size - 1}."
             )
         return index
+
+    def _indices(self, size: int) -> np.ndarray:
+        """Return the indices given, or those that a mask of one boolean a unit picks."""
+        try:
+            given = np.asarray(self.units)
+        except (ValueError, TypeError):
+            given = np.asarray(None)
+        if given.dtype.kind == "b" and given.shape == (size,):
+            return np.flatnonzero(given)
+        whole = given.dtype.kind in "iu" or (not given.size and given.ndim == 1)
+        if not whole or given.ndim > 1:
+            raise InputError(
+                f"Perturbation: units = {self.units!r} of {self.layer!r}; whole numbers in 0..{size - 1}, a mask of "
+                f"{size} booleans, a fraction (a float) or None asked."
+            )
+        return np.unique(given.astype(np.int64))

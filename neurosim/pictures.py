@@ -50,7 +50,7 @@ def picture_dims(shape: tuple[int, ...], layout: str | None, who: str) -> tuple[
     ('stimulus', 'y', 'x', 'channel')
     """
     if layout is not None:
-        if layout not in LAYOUTS or len(shape) != 4:
+        if not isinstance(layout, str) or layout not in LAYOUTS or len(shape) != 4:
             raise SchemaError(f"{who}: layout = {layout!r} of shape {shape}; 'NCHW' or 'NHWC' of 4 dims asked.")
         return LAYOUTS[layout]
     if len(shape) == 3 and shape[2] in COLOURS[1:] and shape[1] > 4 and shape[0] > 4:
@@ -81,7 +81,8 @@ def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArr
     SchemaError : whole numbers, or numbers above 2, of which nothing says what white is.
     """
     if scale is not None:
-        if not np.isfinite(scale) or scale <= 0:
+        number = isinstance(scale, int | float | np.integer | np.floating) and not isinstance(scale, bool)
+        if not number or not np.isfinite(scale) or scale <= 0:
             raise SchemaError(f"{who}: scale = {scale!r}; the value of white, above 0, is asked (255 for bytes).")
         scaled = stimuli if scale == 1 else (stimuli / scale).astype(np.result_type(stimuli.dtype, np.float32))
         return scaled.assign_attrs({**stimuli.attrs, "scale": float(scale)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 ALIASES = {
     "pearson": ("corr", "correlation"),
@@ -35,13 +36,15 @@ class SchemaError(InputError):
     __module__ = "neurosim.schema"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: Any, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known word nearest to `name`, or an empty string.
 
     >>> suggest("conv4", ["conv1", "conv3", "readout"])
     " Did you mean 'conv3'?"
     """
     known = list(known)
+    if not isinstance(name, str):
+        return ""
     near = [a for a in ALIASES.get(name.lower(), ()) if a in known]
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from neurosim.arrays import check_numbers, column_names, is_count, is_table, match_names, plain, row_names
+from neurosim.arrays import check_numbers, column_names, is_count, is_table, listed, match_names, plain, row_names
 from neurosim.labels import (
     STIMULUS,
     STIMULUS_OTHER,
@@ -194,7 +194,7 @@ def _responses(
     if stimuli is not None:
         responses = in_order_of(responses, stimuli, who)
     responses = responses.assign_coords(labels_along(responses, coords, who, None))
-    if quantity not in UNITS_OF:
+    if not isinstance(quantity, str) or quantity not in UNITS_OF:
         raise SchemaError(
             f"{who}: unknown quantity {quantity!r}; known: {', '.join(UNITS_OF)}.{suggest(quantity, UNITS_OF)}"
         )
@@ -283,7 +283,7 @@ def as_trials(
 def _per_observation(named: Any, observations: Any) -> list[Any] | None:
     """Return the names of the observations in their order: by index where both are tables, else as they stand."""
     if named is None or not is_table(observations):
-        return None if named is None else list(named)
+        return None if named is None else listed(named, "as_trials")
     index = row_names(observations, "as_trials")
     if is_table(named):
         other = row_names(named, "as_trials")
@@ -294,13 +294,14 @@ def _per_observation(named: Any, observations: Any) -> list[Any] | None:
                 )
             return list(named)
         return [named.iloc[i] for i in match_names(index, other, "as_trials")]
-    names = [str(n) for n in named]
+    order = listed(named, "as_trials")
+    names = [str(n) for n in order]
     if index is not None and (is_count(index) or (set(index) == set(names) and index != names)):
         raise SchemaError(
             "as_trials: the index of the table is in another order than the names; .reset_index(drop=True) if the rows "
             "are in order, else give the names as a Series with the same index."
         )
-    return list(named)
+    return order
 
 
 def check_responses(responses: Any, who: str = "check_responses", *, leading: bool = False) -> xr.DataArray:
