@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import snntorch as snn
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from neurosim.networks.stepwise import is_stepwise
 from neurosim.schema import InputError
 
 Pool = Literal["mean", "max", "sum"]
@@ -132,6 +134,58 @@ def known_axes(module: nn.Module, in_sequence: bool) -> tuple[int, int] | None:
     return (1, 0) if getattr(module, "time_first", False) and in_sequence else None
 
 
+def n_leading_axes(network: nn.Module, module: nn.Module, name: str, shape: Sequence[int]) -> int:
+    """Return how many axes of stimuli, time or tokens come before those of the units in an answer of `shape`.
+
+    Raises
+    ------
+    InputError : it is known neither from the kind of the module nor from the others in the network.
+    """
+    n = len(shape)
+    if known_axes(module, True) is not None:
+        return 2
+    if isinstance(module, _ConvNd | nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
+        return n - 1 - _n_spatial(module)
+    if isinstance(module, nn.LayerNorm):
+        return n - len(module.normalized_shape)
+    if isinstance(module, (*LAST, nn.RNNBase)):
+        return n - 1
+    if n <= 2:
+        return max(n - 1, 0)
+    if isinstance(module, (*FIRST, snn.SpikingNeuron, nn.RNNCellBase)):
+        return 1
+    inside = [m for m in module.modules() if isinstance(m, (*FIRST, *LAST, nn.RNNBase))]
+    if inside and not any(isinstance(m, FIRST) for m in inside) and shape[-1] in {
+        c for m in inside for c in _channel_counts(m)
+    }:
+        return n - 1
+    spatial = {_n_spatial(m) for m in inside if isinstance(m, _ConvNd)}
+    if inside and all(isinstance(m, FIRST) for m in inside) and spatial == {n - 2}:
+        return 1
+    if any(_may_be_time_first(m) for m in network.modules()) and not _is_step_by_step(network, name):
+        raise InputError(
+            f"perturbed: which axis of what layer {name!r} ({type(module).__name__}) answers, of shape {tuple(shape)}, "
+            "runs over stimuli is not known; perturb the layer with weights before it, or the one after it."
+        )
+    return 1
+
+
+def _may_be_time_first(module: nn.Module) -> bool:
+    if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
+        return not module.batch_first
+    return isinstance(module, snn.SpikingNeuron | nn.RNNCellBase) or bool(getattr(module, "time_first", False))
+
+
+def _is_step_by_step(network: nn.Module, name: str) -> bool:
+    """Whether a layer is called once a time step: in a plain sequence with neurons that keep their state."""
+    above = [network.get_submodule(".".join(name.split(".")[:k])) for k in range(len(name.split(".")))]
+    return any(is_stepwise(m) for m in above)
+
+
+def _n_spatial(module: nn.Module) -> int:
+    return len(module.kernel_size) if isinstance(module, _ConvNd) else 2
+
+
 def channel_place(module: nn.Module, sizes: Sequence[int]) -> Literal["first", "last"] | None:
     """Return where an answer of `sizes`, without axes of stimuli and time, has its channels; None: unknown.
 
@@ -152,4 +206,6 @@ def channel_place(module: nn.Module, sizes: Sequence[int]) -> Literal["first", "
 def _channel_counts(module: nn.Module) -> list[int]:
     names = ("out_channels", "num_features", "num_channels", "out_features", "embedding_dim", "embed_dim")
     shape = getattr(module, "normalized_shape", ())
+    if isinstance(module, nn.RNNBase):
+        return [(module.proj_size or module.hidden_size) * (1 + module.bidirectional)]
     return [getattr(module, n) for n in names if isinstance(getattr(module, n, None), int)] + list(shape[-1:])
