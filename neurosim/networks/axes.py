@@ -141,33 +141,38 @@ def n_leading_axes(network: nn.Module, module: nn.Module, name: str, shape: Sequ
     ------
     InputError : it is known neither from the kind of the module nor from the others in the network.
     """
-    n = len(shape)
-    if known_axes(module, True) is not None:
-        return 2
-    if isinstance(module, _ConvNd | nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
-        return n - 1 - _n_spatial(module)
-    if isinstance(module, nn.LayerNorm):
-        return n - len(module.normalized_shape)
-    if isinstance(module, (*LAST, nn.RNNBase)):
-        return n - 1
-    if n <= 2:
-        return max(n - 1, 0)
-    if isinstance(module, (*FIRST, snn.SpikingNeuron, nn.RNNCellBase)):
-        return 1
-    inside = [m for m in module.modules() if isinstance(m, (*FIRST, *LAST, nn.RNNBase))]
-    if inside and not any(isinstance(m, FIRST) for m in inside) and shape[-1] in {
-        c for m in inside for c in _channel_counts(m)
-    }:
-        return n - 1
-    spatial = {_n_spatial(m) for m in inside if isinstance(m, _ConvNd)}
-    if inside and all(isinstance(m, FIRST) for m in inside) and spatial == {n - 2}:
-        return 1
+    found = _lead_of_kind(module, len(shape))
+    found = max(len(shape) - 1, 0) if found is None and len(shape) <= 2 else found
+    found = _lead_of_parts(module, shape) if found is None else found
+    if found is not None:
+        return found
     if any(_may_be_time_first(m) for m in network.modules()) and not _is_step_by_step(network, name):
         raise InputError(
             f"perturbed: which axis of what layer {name!r} ({type(module).__name__}) answers, of shape {tuple(shape)}, "
             "runs over stimuli is not known; perturb the layer with weights before it, or the one after it."
         )
     return 1
+
+
+def _lead_of_kind(module: nn.Module, n: int) -> int | None:
+    """Return the axes before units in an answer of `n` axes, where the kind of the module tells."""
+    if known_axes(module, True) is not None:
+        return 2
+    if isinstance(module, _ConvNd | nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
+        return n - 1 - _n_spatial(module)
+    if isinstance(module, (*LAST, nn.RNNBase)):
+        return n - (len(module.normalized_shape) if isinstance(module, nn.LayerNorm) else 1)
+    return 1 if n > 2 and isinstance(module, (*FIRST, snn.SpikingNeuron, nn.RNNCellBase)) else None
+
+
+def _lead_of_parts(module: nn.Module, shape: Sequence[int]) -> int | None:
+    """Return the axes before units, where a module holds layers of one kind alone, and its answer has their shape."""
+    inside = [m for m in module.modules() if isinstance(m, (*FIRST, *LAST, nn.RNNBase))]
+    n_first = sum(isinstance(m, FIRST) for m in inside)
+    if inside and not n_first and shape[-1] in {c for m in inside for c in _channel_counts(m)}:
+        return len(shape) - 1
+    spatial = {_n_spatial(m) for m in inside if isinstance(m, _ConvNd)}
+    return 1 if n_first == len(inside) and spatial == {len(shape) - 2} else None
 
 
 def _may_be_time_first(module: nn.Module) -> bool:

@@ -38,8 +38,9 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
 
     Raises
     ------
-    InputError : no such layer or unit, a layer whose axis of stimuli is not known, or that the network ran without, or a clamp or, of units that do not spike,
-        a stimulation or noise, that the units would have to send to each other inside their module.
+    InputError : no such layer or unit, a layer whose axis of stimuli is not known, or that the network ran without, or
+        a clamp or, of units that do not spike, a stimulation or noise, that the units would have to send to each other
+        inside their module.
 
     Examples
     --------

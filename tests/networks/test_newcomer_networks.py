@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+import snntorch as snn
 import torch
 from torch import nn
 
 from neurosim.experiments import perturbation_effect
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.perturbation import perturbed
+from neurosim.networks.training import train
 from neurosim.schema import InputError, Perturbation, as_stimuli
+from neurosim.tasks.classification import classification_task
 
 
 class Recurrent(nn.Module):
@@ -72,3 +76,94 @@ def test_places_of_convolutions_and_what_follows_them_are_counted_as_recorded():
         assert (found == 7).nonzero().tolist() == [[0, 9], [1, 9], [2, 9]]
     with perturbed(network, Perturbation("clamp", "0", [9], amount=7.0)), torch.no_grad():
         assert (network(torch.zeros(1, 5, 5)).flatten() == 7).nonzero().tolist() == [[9]]
+
+
+class Spiking(nn.Module):
+    """Linear layers around neurons, whose constants the text of the network does not show."""
+
+    def __init__(self, beta=0.9, n_steps=5, reset="subtract", slope=25, scale=1.0):
+        super().__init__()
+        self.a, self.b, self.n_steps = nn.Linear(64, 8), nn.Linear(8, 4), n_steps
+        self.norm = nn.BatchNorm1d(8)
+        self.neurons = snn.Leaky(beta=beta, reset_mechanism=reset, spike_grad=snn.surrogate.fast_sigmoid(slope))
+        self.register_buffer("average", torch.zeros(8))
+        self.n_seen, self.scale, self.last = 0, torch.tensor(scale), None
+
+    def forward(self, x):
+        membrane, out = self.neurons.init_leaky(), 0
+        now = self.norm(self.a(x.flatten(1)))
+        if self.training:
+            self.n_seen += 1
+            self.average += 0.1 * (now.detach().mean(0) - self.average)
+            self.last = now
+        for _ in range(self.n_steps):
+            spikes, membrane = self.neurons(now, membrane)
+            out = out + self.b(spikes) * self.scale
+        return out
+
+
+def spiking_twin(factor):
+    class Twin(Spiking):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    class Other(Spiking):
+        def forward(self, x):
+            return super().forward(x) * 3
+
+    Other.__name__ = Other.__qualname__ = "Twin"
+    return Other() if factor == 3 else Twin()
+
+
+@pytest.fixture(scope="module")
+def task():
+    rng = np.random.default_rng(0)
+    return classification_task(
+        as_stimuli(rng.random((48, 8, 8)), coords={"category": [f"c{k % 4}" for k in range(48)]}), seed=1
+    )
+
+
+def run(network, task, path, **options):
+    options = TrainingOptions(epochs=2, batch_size=8, **options)
+    return train(network, task, options, checkpoint=path, device="cpu", progress=False)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: Spiking(beta=0.1),
+        lambda: Spiking(n_steps=6),
+        lambda: Spiking(reset="zero"),
+        lambda: Spiking(slope=5),
+        lambda: Spiking(scale=2.0),
+    ],
+)
+def test_the_checkpoint_of_a_network_with_other_constants_is_refused(task, tmp_path, other):
+    path = tmp_path / "run.safetensors"
+    run(Spiking(), task, path)
+    with pytest.raises(InputError, match=r"another training \(it differs in network\)"):
+        run(other(), task, path)
+
+
+def test_the_checkpoint_of_a_network_with_another_forward_is_refused(task, tmp_path):
+    path = tmp_path / "run.safetensors"
+    run(spiking_twin(2), task, path)
+    run(spiking_twin(2), task, path)
+    with pytest.raises(InputError, match="it differs in network"):
+        run(spiking_twin(3), task, path)
+
+
+def test_the_same_network_goes_on_whatever_training_changed_in_it(task, tmp_path):
+    path = tmp_path / "run.safetensors"
+    torch.manual_seed(3)
+    network = Spiking()
+    first = run(network, task, path)
+    assert first.identical(run(network, task, path))  # trained: statistics, averages and counts are others
+    torch.manual_seed(4)
+    other = Spiking()
+    assert first.identical(run(other, task, path))
+    assert all(torch.equal(v, other.state_dict()[k]) for k, v in network.state_dict().items() if "neurons" not in k)
+    torch.manual_seed(3)
+    plain = Spiking()
+    assert first.identical(train(plain, task, TrainingOptions(epochs=2, batch_size=8), device="cpu", progress=False))
+    assert all(torch.equal(v, plain.state_dict()[k]) for k, v in network.state_dict().items() if "neurons" not in k)
