@@ -66,10 +66,10 @@ def fingerprint_of_network(network: nn.Module, learn: Callable[[], Any]) -> str:
     after = _parts_of(network)
     with torch.no_grad():
         for module, name, buffer, value in buffers:
-            module._buffers[name] = buffer.set_(value) if buffer.shape != value.shape else buffer.copy_(value)
-    for module, name, value in attributes:
-        if vars(module).get(name) is not value:
-            vars(module)[name] = value
+            module._buffers[name] = buffer.copy_(value) if buffer.shape == value.shape else value
+    for module, name, plain in attributes:
+        if vars(module).get(name) is not plain:
+            vars(module)[name] = plain
     return fingerprint_of(sorted(f"{k} {v}" for k, v in before.items() if after.get(k) == v))
 
 

@@ -99,8 +99,11 @@ def train(
     network : module from inputs to logits (batch, category), or to what `objective` takes.
     task : batches, see ``neurosim.tasks``.
     options : epochs, batch size, learning rate, ...
-    objective : what is made small; by default the cross-entropy of labels, or the squared
-        error of the answers of a cognitive task.
+    objective : what is made small; by default the cross-entropy of labels, or the squared error of the answers of a
+        cognitive task. One of your own is any object with three methods of (outputs, targets), where ``outputs`` is
+        what the network answers to a batch and ``targets`` the tuple of tensors of the batch, its labels first:
+        ``check`` raises before training where the two do not fit, ``losses`` returns the loss of every stimulus,
+        shape (batch,), and ``n_right`` how many were answered rightly, a float.
     seed : seed of shuffling and of every random layer.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
     checkpoint : ``.safetensors`` file that is written after every epoch, and from which training goes on if it is

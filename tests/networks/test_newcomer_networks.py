@@ -7,11 +7,15 @@ import torch
 from torch import nn
 
 from neurosim.experiments import perturbation_effect
+from neurosim.networks.explanation import explain
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.perturbation import perturbed
+from neurosim.networks.recording import record_responses
 from neurosim.networks.training import train
 from neurosim.schema import InputError, Perturbation, as_stimuli
 from neurosim.tasks.classification import classification_task
+
+ONE = TrainingOptions(epochs=1, batch_size=8)
 
 
 class Recurrent(nn.Module):
@@ -167,3 +171,86 @@ def test_the_same_network_goes_on_whatever_training_changed_in_it(task, tmp_path
     plain = Spiking()
     assert first.identical(train(plain, task, TrainingOptions(epochs=2, batch_size=8), device="cpu", progress=False))
     assert all(torch.equal(v, plain.state_dict()[k]) for k, v in network.state_dict().items() if "neurons" not in k)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "longdouble", ">i2", "uint16"])
+def test_stimuli_of_any_byte_order_and_width_are_shown(dtype):
+    values = np.random.default_rng(0).integers(0, 2, (6, 8, 8)).astype(dtype)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    wanted = record_responses(network, values.astype("f4"), progress=False)
+    np.testing.assert_array_equal(record_responses(network, values, progress=False).values, wanted.values)
+    task = classification_task(as_stimuli(np.repeat(values, 4, 0), coords={"category": list("abcd") * 6}))
+    assert np.isfinite(train(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), task, ONE, progress=False).loss).all()
+
+
+def test_options_take_the_numbers_of_numpy(task):
+    numbers = {"epochs": np.int64(2), "batch_size": np.int64(8), "learning_rate": np.float32(0.125)}
+    options = TrainingOptions(**numbers, patience=np.int16(3), layer_rates=[("a*", np.float64(0.5))])
+    assert options == TrainingOptions(2, 8, 0.125, patience=3, layer_rates=(("a*", 0.5),))
+    assert run(Spiking(), task, None).sizes["epoch"] == 2
+    assert train(Spiking(), task, TrainingOptions(**numbers), progress=False).sizes["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 2.5),
+        ("epochs", True),
+        ("batch_size", "8"),
+        ("learning_rate", "1e-3"),
+        ("learning_rate", np.nan),
+        ("clip", None),
+        ("patience", 0),
+        ("weight_decay", -1),
+        ("label_smoothing", 1),
+        ("layer_rates", "a"),
+        ("layer_rates", (("a", -1),)),
+    ],
+)
+def test_an_option_out_of_range_is_named_alone(name, value):
+    with pytest.raises(InputError, match=f"^TrainingOptions: {name} ") as caught:
+        TrainingOptions(**{name: value})
+    assert len(str(caught.value)) < 120 and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"batch_size": "4"}, "batch_size = '4'"),
+        ({"batch_size": 2.5}, "batch_size = 2.5"),
+        ({"window": True}, "window = True"),
+        ({"target": [[0], [1, 2]]}, r"found \[\[0\], \[1, 2\]\]"),
+        ({"target": 0.5}, "found 0.5"),
+        ({"method": None}, "no method None"),
+    ],
+)
+def test_explain_refuses_what_it_cannot_take(request_, message):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    with pytest.raises(InputError, match=f"^explain: .*{message}"):
+        explain(network, np.zeros((4, 8, 8)), **{"method": "saliency", "progress": False} | request_)
+
+
+class Hinge:
+    """An objective that somebody wrote: a margin between the right and the others."""
+
+    def check(self, outputs, targets):
+        assert outputs.shape[1] == 4
+
+    def losses(self, outputs, targets):
+        return nn.functional.multi_margin_loss(outputs, targets[0], reduction="none")
+
+    def n_right(self, outputs, targets):
+        return float((outputs.argmax(1) == targets[0]).sum())
+
+
+class Partial:
+    losses, n_right = Hinge.losses, Hinge.n_right
+
+
+def test_an_objective_of_ones_own_is_taken_or_refused_in_one_line(task):
+    history = train(Spiking(), task, ONE, objective=Hinge(), progress=False)
+    assert np.isfinite(history.loss).all()
+    for wrong, found in ((Partial(), "Partial without check"), (Hinge, "Hinge, a class"), (nn.MSELoss(), "MSELoss")):
+        with pytest.raises(InputError, match=f"train: an objective has methods check, .*found {found}"):
+            train(Spiking(), task, ONE, objective=wrong, progress=False)
