@@ -21,6 +21,12 @@ Pool = Literal["mean", "max", "sum"]
 FIRST = (_ConvNd, _BatchNorm, nn.GroupNorm, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention)
 
+CURE = "pass batch_axis="
+CURE_OVER_TIME = (
+    "stimuli over time are shown as (time, stimulus, ...), so that a network over (stimulus, time, ...) has to begin "
+    "its forward with x = x.transpose(0, 1)"
+)
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -57,11 +63,7 @@ class Axes:
 
     def rows(self, answer: Tensor, n_stimuli: int) -> Tensor:
         """Return a copy (stimulus, [time,] unit) of an answer, floats of low precision as float32."""
-        if answer.ndim <= self.batch or answer.shape[self.batch] != n_stimuli:
-            raise InputError(
-                f"record_responses: layer {self.name!r} answers with shape {tuple(answer.shape)} to {n_stimuli} "
-                f"stimuli, where axis {self.batch} runs over stimuli; pass batch_axis=."
-            )
+        self.check(answer.shape, n_stimuli)
         plain = answer.dequantize() if answer.is_quantized else answer
         lead = [self.batch] if self.time is None else [self.batch, self.time]
         moved = self._kept(plain.movedim(lead, list(range(len(lead)))), len(lead))
@@ -70,6 +72,14 @@ class Axes:
             return flat.float()
         shared = flat.untyped_storage().data_ptr() == plain.untyped_storage().data_ptr()
         return flat.clone() if shared else flat
+
+    def check(self, shape: Sequence[int], n_stimuli: int) -> None:
+        """Refuse an answer whose axis of stimuli has not as many places as stimuli were shown."""
+        if len(shape) <= self.batch or shape[self.batch] != n_stimuli:
+            raise InputError(
+                f"record_responses: layer {self.name!r} answers with shape {tuple(shape)} to {n_stimuli} "
+                f"stimuli, where axis {self.batch} runs over stimuli; {CURE}."
+            )
 
     def _kept(self, moved: Tensor, n_lead: int) -> Tensor:
         tokens, pool = self.selection.tokens, self.selection.pool
@@ -113,7 +123,7 @@ def measured_batch_axis(name: str, shapes: Sequence[tuple[int, ...]], sizes: Seq
     if not fitting:
         raise InputError(
             f"record_responses: no axis of layer {name!r} runs over stimuli, it answers with shape {found} stimuli; "
-            "leave it out, or pass batch_axis=."
+            f"leave it out, or {CURE}."
         )
     raise InputError(
         f"record_responses: axes {fitting} of layer {name!r} could run over stimuli, it answers with shape {found} "

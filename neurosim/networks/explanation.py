@@ -70,7 +70,7 @@ def explain(
         raise InputError("explain: 'grad_cam' takes layer=, the name of a convolution; the other methods take none.")
     for name, value in (("batch_size", batch_size), ("window", window)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise InputError(f"explain: {name} = {value!r}; a whole number of at least 1 is asked.")
+            raise InputError(f"explain: {name} = {value!r}; whole batch_size and window of at least 1 asked.")
     goals = None if target is None else _targets(target)
     stimuli = labelled(stimuli, "explain", "stimuli")
     attr = _captum()
@@ -112,9 +112,9 @@ def _targets(target: object) -> np.ndarray:
     try:
         goals = np.asarray(target)
     except (ValueError, TypeError, RuntimeError):
-        goals = np.asarray(None)
+        raise InputError(f"explain: targets are whole numbers, one or one a stimulus, found {target!s:.80}.") from None
     if goals.dtype.kind not in "iu":
-        raise InputError(f"explain: target is a whole number, or one a stimulus; found {target!r:.80}.")
+        raise InputError(f"explain: targets are whole numbers, found {goals.dtype}.")
     return goals.ravel().astype(np.int64)
 
 

@@ -69,7 +69,8 @@ class Shown:
                 return dict(heard)
 
             probes = [probe(few) for few in PROBES]
-            found = answers(self.network, probes, [len(few) for few in PROBES], wanted, given, selection)
+            sizes, over_time = [len(few) for few in PROBES], "time" in self.stimuli.dims
+            found = answers(self.network, probes, sizes, wanted, given, selection, over_time)
             if batch_size == 1:
                 return found
             return steady_answers(self.network, found, probes, lambda: probe(PROBES[0]))

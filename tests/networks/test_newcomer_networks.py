@@ -221,7 +221,7 @@ def test_an_option_out_of_range_is_named_alone(name, value):
         ({"batch_size": 2.5}, "batch_size = 2.5"),
         ({"window": True}, "window = True"),
         ({"target": [[0], [1, 2]]}, r"found \[\[0\], \[1, 2\]\]"),
-        ({"target": 0.5}, "found 0.5"),
+        ({"target": 0.5}, "found float64"),
         ({"method": None}, "no method None"),
     ],
 )
@@ -254,3 +254,31 @@ def test_an_objective_of_ones_own_is_taken_or_refused_in_one_line(task):
     for wrong, found in ((Partial(), "Partial without check"), (Hinge, "Hinge, a class"), (nn.MSELoss(), "MSELoss")):
         with pytest.raises(InputError, match=f"train: an objective has methods check, .*found {found}"):
             train(Spiking(), task, ONE, objective=wrong, progress=False)
+
+
+class BatchFirst(nn.Module):
+    """A network over (batch, time, unit), shown stimuli over time as it is, or after its forward turned them."""
+
+    def __init__(self, turns):
+        super().__init__()
+        self.lstm, self.readout, self.turns = nn.LSTM(6, 4, batch_first=True), nn.Linear(4, 3), turns
+
+    def forward(self, x):
+        return self.readout(self.lstm(x.transpose(0, 1) if self.turns else x)[0][:, -1])
+
+
+@pytest.mark.parametrize("n", [5, 7])
+@pytest.mark.parametrize(
+    "options", [{}, {"layers": ["readout"]}, {"layers": ["lstm"]}, {"layers": ["lstm"], "batch_axis": 0}]
+)
+def test_a_network_over_batch_and_time_is_told_to_turn_its_stimuli(n, options):
+    torch.manual_seed(0)
+    values = np.random.default_rng(0).random((n, 7, 6))  # as many stimuli as steps: the axes are not confused
+    stimuli = as_stimuli(values, dims=("stimulus", "time", "unit"))
+    with pytest.raises(InputError, match=r"has to begin its forward with x = x.transpose\(0, 1\)") as caught:
+        record_responses(BatchFirst(False), stimuli, **options, progress=False)
+    assert "batch_axis" not in str(caught.value) and "\n" not in str(caught.value)
+    network = BatchFirst(True).double()
+    found = record_responses(network, stimuli, layers=["readout"], progress=False)
+    with torch.no_grad():
+        np.testing.assert_allclose(found.values, network(torch.from_numpy(values).transpose(0, 1)))
