@@ -77,6 +77,8 @@ def _parts_of(network: nn.Module) -> dict[str, str]:
     """Return the digest of each attribute and buffer of each module, and of the code of its class, by name."""
     found = {}
     for name, module in network.named_modules():
+        if "_orig_mod" in module._modules:  # compiled, which says nothing of what is computed
+            continue
         left_out: tuple[str, ...] = STATE if isinstance(module, snn.SpikingNeuron) else ()
         left_out = STATISTICS if isinstance(module, nn.modules.batchnorm._NormBase) else left_out
         for key, value in (_own(module) | dict(module.named_buffers(recurse=False))).items():

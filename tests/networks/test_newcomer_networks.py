@@ -173,6 +173,15 @@ def test_the_same_network_goes_on_whatever_training_changed_in_it(task, tmp_path
     assert all(torch.equal(v, plain.state_dict()[k]) for k, v in network.state_dict().items() if "neurons" not in k)
 
 
+@pytest.mark.parametrize("wrap", [torch.compile, torch.jit.script, torch.fx.symbolic_trace])
+def test_wrapped_networks_go_on_too(task, tmp_path, wrap):
+    options = {"backend": "eager"} if wrap is torch.compile else {}
+    inner = nn.utils.parametrizations.spectral_norm(nn.Linear(64, 4)) if wrap is torch.compile else nn.Linear(64, 4)
+    network, path = wrap(nn.Sequential(nn.Flatten(), inner), **options), tmp_path / "run.safetensors"
+    first = run(network, task, path)
+    assert first.identical(run(wrap(nn.Sequential(nn.Flatten(), inner), **options), task, path))
+
+
 @pytest.mark.parametrize("dtype", [">f4", ">f8", "longdouble", ">i2", "uint16"])
 def test_stimuli_of_any_byte_order_and_width_are_shown(dtype):
     values = np.random.default_rng(0).integers(0, 2, (6, 8, 8)).astype(dtype)
