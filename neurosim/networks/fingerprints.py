@@ -57,20 +57,21 @@ def fingerprint_of_network(network: nn.Module, learn: Callable[[], Any]) -> str:
     modules = [m for m in network.modules() if not isinstance(m, torch.jit.ScriptModule)]
     buffers = [(m, n, b, b.detach().clone()) for m in modules for n, b in m.named_buffers(recurse=False)]
     attributes = [(m, n, v) for m in modules for n, v in _own(m).items() if isinstance(v, PLAIN)]
-    before = _parts_of(network)
+    before, objects = _parts_of(network), _tensors_of(network)
     try:
         with torch.random.fork_rng(), torch.no_grad():
             learn()
     except Exception:  # whatever somebody's code raises, training will say
         pass
     after = _parts_of(network)
+    kept = {name: tensor is objects.get(name, tensor) for name, tensor in _tensors_of(network).items()}
     with torch.no_grad():
         for module, name, buffer, value in buffers:
             module._buffers[name] = buffer.copy_(value) if buffer.shape == value.shape else value
     for module, name, plain in attributes:
         if vars(module).get(name) is not plain:
             vars(module)[name] = plain
-    return fingerprint_of(sorted(f"{k} {v}" for k, v in before.items() if after.get(k) == v))
+    return fingerprint_of(sorted(f"{k} {v}" for k, v in before.items() if after.get(k) == v and kept.get(k, True)))
 
 
 def _parts_of(network: nn.Module) -> dict[str, str]:
@@ -86,6 +87,16 @@ def _parts_of(network: nn.Module) -> dict[str, str]:
                 found[f"{name}.{key}"] = fingerprint_of(_reduced(value, DEPTH - 2))
         found[f"{name}()"] = fingerprint_of([_reduced(f, 2) for f in _methods(type(module))])
     return found
+
+
+def _tensors_of(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the tensors that modules hold as attributes or buffers, by name; one put anew by a pass is a state."""
+    return {
+        f"{name}.{key}": value
+        for name, module in network.named_modules()
+        for key, value in (_own(module) | dict(module.named_buffers(recurse=False))).items()
+        if isinstance(value, torch.Tensor)
+    }
 
 
 def _own(module: nn.Module) -> dict[str, Any]:

@@ -291,3 +291,23 @@ def test_a_network_over_batch_and_time_is_told_to_turn_its_stimuli(n, options):
     found = record_responses(network, stimuli, layers=["readout"], progress=False)
     with torch.no_grad():
         np.testing.assert_allclose(found.values, network(torch.from_numpy(values).transpose(0, 1)))
+
+
+class Keeping(nn.Module):
+    """Keeps what it answered last, and neurons whose thresholds are learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.act = nn.Linear(64, 4), torch.relu
+        self.neurons = snn.RSynaptic(alpha=0.5, beta=0.9, linear_features=4, learn_threshold=True, init_hidden=True)
+
+    def forward(self, x):
+        self.last = self.act(self.a(x.flatten(1)))
+        return sum(self.neurons(self.last) for _ in range(3))
+
+
+def test_networks_that_keep_what_they_answered_go_on(task, tmp_path):
+    path, network = tmp_path / "run.safetensors", Keeping()
+    first = run(network, task, path)
+    assert first.identical(run(Keeping(), task, path))
+    assert first.identical(run(network, task, path))
