@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import snntorch as snn
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from neurosim.networks.stepwise import is_stepwise
 from neurosim.schema import InputError
 
 Pool = Literal["mean", "max", "sum"]
 FIRST = (_ConvNd, _BatchNorm, nn.GroupNorm, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention)
+
+CURE = "pass batch_axis="
+CURE_OVER_TIME = (
+    "stimuli over time are shown as (time, stimulus, ...), so that a network over (stimulus, time, ...) has to begin "
+    "its forward with x = x.transpose(0, 1)"
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +63,7 @@ class Axes:
 
     def rows(self, answer: Tensor, n_stimuli: int) -> Tensor:
         """Return a copy (stimulus, [time,] unit) of an answer, floats of low precision as float32."""
-        if answer.ndim <= self.batch or answer.shape[self.batch] != n_stimuli:
-            raise InputError(
-                f"record_responses: layer {self.name!r} answers with shape {tuple(answer.shape)} to {n_stimuli} "
-                f"stimuli, where axis {self.batch} runs over stimuli; pass batch_axis=."
-            )
+        self.check(answer.shape, n_stimuli)
         plain = answer.dequantize() if answer.is_quantized else answer
         lead = [self.batch] if self.time is None else [self.batch, self.time]
         moved = self._kept(plain.movedim(lead, list(range(len(lead)))), len(lead))
@@ -68,6 +72,14 @@ class Axes:
             return flat.float()
         shared = flat.untyped_storage().data_ptr() == plain.untyped_storage().data_ptr()
         return flat.clone() if shared else flat
+
+    def check(self, shape: Sequence[int], n_stimuli: int) -> None:
+        """Refuse an answer whose axis of stimuli has not as many places as stimuli were shown."""
+        if len(shape) <= self.batch or shape[self.batch] != n_stimuli:
+            raise InputError(
+                f"record_responses: layer {self.name!r} answers with shape {tuple(shape)} to {n_stimuli} "
+                f"stimuli, where axis {self.batch} runs over stimuli; {CURE}."
+            )
 
     def _kept(self, moved: Tensor, n_lead: int) -> Tensor:
         tokens, pool = self.selection.tokens, self.selection.pool
@@ -111,7 +123,7 @@ def measured_batch_axis(name: str, shapes: Sequence[tuple[int, ...]], sizes: Seq
     if not fitting:
         raise InputError(
             f"record_responses: no axis of layer {name!r} runs over stimuli, it answers with shape {found} stimuli; "
-            "leave it out, or pass batch_axis=."
+            f"leave it out, or {CURE}."
         )
     raise InputError(
         f"record_responses: axes {fitting} of layer {name!r} could run over stimuli, it answers with shape {found} "
@@ -130,6 +142,63 @@ def known_axes(module: nn.Module, in_sequence: bool) -> tuple[int, int] | None:
     if is_recurrent(module) and in_sequence:
         return (0, 1) if module.batch_first else (1, 0)
     return (1, 0) if getattr(module, "time_first", False) and in_sequence else None
+
+
+def n_leading_axes(network: nn.Module, module: nn.Module, name: str, shape: Sequence[int]) -> int:
+    """Return how many axes of stimuli, time or tokens come before those of the units in an answer of `shape`.
+
+    Raises
+    ------
+    InputError : it is known neither from the kind of the module nor from the others in the network.
+    """
+    found = _lead_of_kind(module, len(shape))
+    found = max(len(shape) - 1, 0) if found is None and len(shape) <= 2 else found
+    found = _lead_of_parts(module, shape) if found is None else found
+    if found is not None:
+        return found
+    if any(_may_be_time_first(m) for m in network.modules()) and not _is_step_by_step(network, name):
+        raise InputError(
+            f"perturbed: which axis of what layer {name!r} ({type(module).__name__}) answers, of shape {tuple(shape)}, "
+            "runs over stimuli is not known; perturb the layer with weights before it, or the one after it."
+        )
+    return 1
+
+
+def _lead_of_kind(module: nn.Module, n: int) -> int | None:
+    """Return the axes before units in an answer of `n` axes, where the kind of the module tells."""
+    if known_axes(module, True) is not None:
+        return 2
+    if isinstance(module, _ConvNd | nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
+        return n - 1 - _n_spatial(module)
+    if isinstance(module, (*LAST, nn.RNNBase)):
+        return n - (len(module.normalized_shape) if isinstance(module, nn.LayerNorm) else 1)
+    return 1 if n > 2 and isinstance(module, (*FIRST, snn.SpikingNeuron, nn.RNNCellBase)) else None
+
+
+def _lead_of_parts(module: nn.Module, shape: Sequence[int]) -> int | None:
+    """Return the axes before units, where a module holds layers of one kind alone, and its answer has their shape."""
+    inside = [m for m in module.modules() if isinstance(m, (*FIRST, *LAST, nn.RNNBase))]
+    n_first = sum(isinstance(m, FIRST) for m in inside)
+    if inside and not n_first and shape[-1] in {c for m in inside for c in _channel_counts(m)}:
+        return len(shape) - 1
+    spatial = {_n_spatial(m) for m in inside if isinstance(m, _ConvNd)}
+    return 1 if n_first == len(inside) and spatial == {len(shape) - 2} else None
+
+
+def _may_be_time_first(module: nn.Module) -> bool:
+    if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
+        return not module.batch_first
+    return isinstance(module, snn.SpikingNeuron | nn.RNNCellBase) or bool(getattr(module, "time_first", False))
+
+
+def _is_step_by_step(network: nn.Module, name: str) -> bool:
+    """Whether a layer is called once a time step: in a plain sequence with neurons that keep their state."""
+    above = [network.get_submodule(".".join(name.split(".")[:k])) for k in range(len(name.split(".")))]
+    return any(is_stepwise(m) for m in above)
+
+
+def _n_spatial(module: nn.Module) -> int:
+    return len(module.kernel_size) if isinstance(module, _ConvNd) else 2
 
 
 def channel_place(module: nn.Module, sizes: Sequence[int]) -> Literal["first", "last"] | None:
@@ -152,4 +221,6 @@ def channel_place(module: nn.Module, sizes: Sequence[int]) -> Literal["first", "
 def _channel_counts(module: nn.Module) -> list[int]:
     names = ("out_channels", "num_features", "num_channels", "out_features", "embedding_dim", "embed_dim")
     shape = getattr(module, "normalized_shape", ())
+    if isinstance(module, nn.RNNBase):
+        return [(module.proj_size or module.hidden_size) * (1 + module.bidirectional)]
     return [getattr(module, n) for n in names if isinstance(getattr(module, n, None), int)] + list(shape[-1:])

@@ -21,16 +21,22 @@ ASKED = ("categories", "is_sequence", "n_batches", "batches", "test_batches", "v
 TOO_FEW = "more than 1 value per channel"
 
 
+def native(values: np.ndarray) -> np.ndarray:
+    """Return an array as torch takes it: in one piece, writable, in this machine's byte order, in 64 bits at most."""
+    dtype = np.dtype(np.float64) if values.dtype.kind == "f" and values.dtype.itemsize > 8 else values.dtype
+    return np.require(values, dtype.newbyteorder("="), ["C", "W"])
+
+
 def as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
     """Return a copy of a batch on the device, sequences with time first, as spiking networks take them."""
-    tensor = torch.from_numpy(np.ascontiguousarray(inputs)).to(device, copy=True)
+    tensor = torch.from_numpy(native(inputs)).to(device, copy=True)
     return tensor.transpose(0, 1) if task.is_sequence else tensor
 
 
 def as_targets(targets: Any, device: str) -> tuple[Tensor, ...]:
     """Return the arrays of a batch that say what is right, on the device."""
     arrays = targets if isinstance(targets, tuple) else (targets,)
-    return tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays)
+    return tuple(torch.from_numpy(native(a)).to(device) for a in arrays)
 
 
 def check_subject(asker: str, network: object, task: object) -> None:
@@ -60,11 +66,24 @@ def check_request(
         raise InputError(f"train: checkpoint_every = {every}; at least 1 batch is asked.")
     if every is not None and not keeps:
         raise InputError("train: checkpoint_every is given without a checkpoint to write; name one with checkpoint=.")
+    _check_objective(objective)
     own = objective is not None or getattr(task, "judge", None) is not None
     if own and (options.class_weights != "equal" or options.label_smoothing):
         raise InputError(
             "train: class_weights and label_smoothing belong to the cross-entropy of labels, and another objective is "
             "at work; leave them out."
+        )
+
+
+def _check_objective(objective: object) -> None:
+    """Refuse what is no objective, such as a loss of torch, or the class of one."""
+    missing = [name for name in ("check", "losses", "n_right") if not callable(getattr(objective, name, None))]
+    if objective is not None and (missing or isinstance(objective, type)):
+        found = objective.__name__ if isinstance(objective, type) else type(objective).__name__
+        lacks = f" without {', '.join(missing)}" if missing else ", a class"
+        raise InputError(
+            f"train: an objective has methods check, losses and n_right, each of (outputs, targets), as CrossEntropy "
+            f"has; found {found}{lacks}."
         )
 
 

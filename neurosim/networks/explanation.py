@@ -12,6 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Selection, channel_place
+from neurosim.networks.batches import native
 from neurosim.networks.flags import check_module
 from neurosim.networks.naming import Tap, layer_labels, one_module, one_tap
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -64,22 +65,22 @@ def explain(
     """
     known = get_args(Method)
     if method not in known:
-        raise InputError(f"explain: no method {method!r}; known: {', '.join(known)}.{suggest(method, known)}")
+        raise InputError(f"explain: no method {method!r}; known: {', '.join(known)}.{suggest(str(method), known)}")
     if (method == "grad_cam") != (layer is not None):
         raise InputError("explain: 'grad_cam' takes layer=, the name of a convolution; the other methods take none.")
-    if batch_size < 1 or window < 1:
-        raise InputError(f"explain: batch_size and window of at least 1 asked, found {batch_size} and {window}.")
-    if target is not None and np.asarray(target).dtype.kind not in "iu":
-        raise InputError(f"explain: targets are whole numbers, found {np.asarray(target).dtype}.")
+    for name, value in (("batch_size", batch_size), ("window", window)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise InputError(f"explain: {name} = {value!r}; whole batch_size and window of at least 1 asked.")
+    goals = None if target is None else _targets(target)
     stimuli = labelled(stimuli, "explain", "stimuli")
     attr = _captum()
     check_module("explain", network)
     run = _Batched(network, "time" in stimuli.dims)
     module = None if layer is None else network.get_submodule(one_module(network, layer, "explain"))
-    if target is not None and np.size(target) not in (1, stimuli.sizes["stimulus"]):
+    if goals is not None and goals.size not in (1, stimuli.sizes["stimulus"]):
         n = stimuli.sizes["stimulus"]
-        raise InputError(f"explain: one target, or one for each of {n} stimuli asked; {np.size(target)} given.")
-    wanted = None if target is None else np.broadcast_to(np.ravel(target), stimuli.sizes["stimulus"])
+        raise InputError(f"explain: one target, or one for each of {n} stimuli asked; {goals.size} given.")
+    wanted = None if goals is None else np.broadcast_to(goals, stimuli.sizes["stimulus"])
     found, chosen, gaps = [], [], []
     with evaluating(network, device, False) as where, _with_gradients(where):
         starts = range(0, stimuli.sizes["stimulus"], batch_size)
@@ -104,6 +105,17 @@ def explain(
     if gaps:
         own["completeness_gap"] = ("stimulus", np.concatenate(gaps))
     return stimuli.copy(data=values).assign_coords(own).assign_attrs(method=method, quantity="attribution")
+
+
+def _targets(target: object) -> np.ndarray:
+    """Return targets as whole numbers."""
+    try:
+        goals = np.asarray(target)
+    except (ValueError, TypeError, RuntimeError):
+        raise InputError(f"explain: targets are whole numbers, one or one a stimulus, found {target!s:.80}.") from None
+    if goals.dtype.kind not in "iu":
+        raise InputError(f"explain: targets are whole numbers, found {goals.dtype}.")
+    return goals.ravel().astype(np.int64)
 
 
 def maximise_activation(
@@ -258,7 +270,7 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
     rows = []
     with evaluating(network, str(device), False), torch.no_grad():
         for start in range(0, stimuli.sizes["stimulus"], batch_size):
-            words = torch.from_numpy(np.ascontiguousarray(stimuli[start : start + batch_size].values)).T.to(device)
+            words = torch.from_numpy(native(stimuli[start : start + batch_size].values)).T.to(device)
             maps, first = _attention(network, words)
             rolled = None
             for weights in maps:

@@ -6,14 +6,19 @@ import dataclasses
 import functools
 import hashlib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import snntorch as snn
 import torch
 from torch import nn
 
 DEPTH, SIZE = 8, 256
+PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, np.ndarray, np.generic)
+LIBRARIES = ("torch", "snntorch", "neurosim", "builtins", "abc", "typing")
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+STATE = ("mem", "spk", "syn", "syn_exc", "syn_inh")
 
 
 def fingerprint_of_task(task: Any) -> str:
@@ -40,6 +45,113 @@ def fingerprint_of_task(task: Any) -> str:
 def fingerprint_of(value: Any) -> str:
     """Return a digest of an object: of its type and fields, the bytes of its arrays and the code of its functions."""
     return hashlib.sha256(_described(value, DEPTH).encode()).hexdigest()[:16]
+
+
+def fingerprint_of_network(network: nn.Module, learn: Callable[[], Any]) -> str:
+    """Return a digest of what a network computes besides its weights, the same before and after it is trained.
+
+    It holds the plain attributes of every module, the values of its buffers and the code of its class, if that is of no
+    library. Left out are weights, statistics of batch normalisations, states of neurons, and whatever else is changed
+    by ``learn``, which lets the network see one batch as in training; buffers and attributes are put back afterwards.
+    """
+    modules = [m for m in network.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    buffers = [(m, n, b, b.detach().clone()) for m in modules for n, b in m.named_buffers(recurse=False)]
+    attributes = [(m, n, v) for m in modules for n, v in _own(m).items() if isinstance(v, PLAIN)]
+    before, objects = _parts_of(network), _tensors_of(network)
+    try:
+        with torch.random.fork_rng(), torch.no_grad():
+            learn()
+    except Exception:  # whatever somebody's code raises, training will say
+        pass
+    after = _parts_of(network)
+    kept = {name: tensor is objects.get(name, tensor) for name, tensor in _tensors_of(network).items()}
+    with torch.no_grad():
+        for module, name, buffer, value in buffers:
+            module._buffers[name] = buffer.copy_(value) if buffer.shape == value.shape else value
+    for module, name, plain in attributes:
+        if vars(module).get(name) is not plain:
+            vars(module)[name] = plain
+    return fingerprint_of(sorted(f"{k} {v}" for k, v in before.items() if after.get(k) == v and kept.get(k, True)))
+
+
+def _parts_of(network: nn.Module) -> dict[str, str]:
+    """Return the digest of each attribute and buffer of each module, and of the code of its class, by name."""
+    found = {}
+    for name, module in network.named_modules():
+        if "_orig_mod" in module._modules:  # compiled, which says nothing of what is computed
+            continue
+        left_out: tuple[str, ...] = STATE if isinstance(module, snn.SpikingNeuron) else ()
+        left_out = STATISTICS if isinstance(module, nn.modules.batchnorm._NormBase) else left_out
+        for key, value in (_own(module) | dict(module.named_buffers(recurse=False))).items():
+            if key not in left_out:
+                found[f"{name}.{key}"] = fingerprint_of(_reduced(value, DEPTH - 2))
+        found[f"{name}()"] = fingerprint_of([_reduced(f, 2) for f in _methods(type(module))])
+    return found
+
+
+def _tensors_of(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the tensors that modules hold as attributes or buffers, by name; one put anew by a pass is a state."""
+    return {
+        f"{name}.{key}": value
+        for name, module in network.named_modules()
+        for key, value in (_own(module) | dict(module.named_buffers(recurse=False))).items()
+        if isinstance(value, torch.Tensor)
+    }
+
+
+def _own(module: nn.Module) -> dict[str, Any]:
+    return {k: v for k, v in vars(module).items() if k not in BARE}
+
+
+BARE = frozenset(vars(nn.Module()))
+
+
+def _methods(kind: type) -> list[types.FunctionType]:
+    """Return the functions of a class that somebody wrote, but not how it is made."""
+    own = [k for k in kind.__mro__ if k.__module__.split(".")[0] not in LIBRARIES]
+    parts = [getattr(v, "__func__", getattr(v, "fget", v)) for k in own for n, v in vars(k).items() if n != "__init__"]
+    return [part for part in parts if isinstance(part, types.FunctionType)]
+
+
+def _reduced(value: Any, depth: int) -> Any:
+    """Return the plain values and the code in something; of weights, other objects and modules their type alone."""
+    if isinstance(value, torch.Tensor | torch.dtype):
+        return _constant(value) if isinstance(value, torch.Tensor) else str(value)
+    if depth == 0 and not isinstance(value, PLAIN):
+        return type(value).__qualname__
+    inner: list[Any] | None = None
+    if isinstance(value, Mapping):
+        return [[_reduced(k, depth - 1), _reduced(v, depth - 1)] for k, v in value.items()]
+    if isinstance(value, set | frozenset):
+        return sorted(str(_reduced(v, depth - 1)) for v in value)
+    if isinstance(value, list | tuple):
+        inner = list(value)
+    elif isinstance(value, types.FunctionType):
+        cells = [c.cell_contents for c in value.__closure__ or () if _is_filled(c)]
+        inner = [value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, *cells]
+    elif isinstance(value, types.CodeType):
+        inner = [value.co_code, value.co_names, value.co_consts]
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        inner = [type(value).__qualname__, *[getattr(value, f.name) for f in dataclasses.fields(value)]]
+    if inner is not None:
+        return [_reduced(v, depth - 1) for v in inner]
+    named = value if isinstance(value, types.MethodType | type) else type(value)
+    return value if isinstance(value, PLAIN) else named.__qualname__
+
+
+def _constant(value: torch.Tensor) -> Any:
+    """Return the values of a tensor that nothing learns, of others the shape."""
+    is_plain = not (value.requires_grad or value.is_meta or value.is_quantized or value.is_complex())
+    if not is_plain or value.layout != torch.strided or isinstance(value, nn.Parameter):
+        return [str(value.dtype), list(value.shape)]
+    return (value.double() if value.is_floating_point() else value).detach().cpu().numpy()
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
 
 
 def _described(value: Any, depth: int) -> str:

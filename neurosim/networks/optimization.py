@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -59,11 +60,10 @@ class TrainingOptions:
     drop_last: bool = False
 
     def __post_init__(self) -> None:
-        whole = all(isinstance(n, int | np.integer) and n >= 1 for n in (self.epochs, self.batch_size))
-        if not whole or not 0 < self.learning_rate < 10:
-            raise InputError(
-                f"TrainingOptions: whole epochs, batch_size >= 1 and learning_rate in 0..10 asked, found {self}."
-            )
+        for name, asked in ASKED.items():
+            object.__setattr__(self, name, _number(name, getattr(self, name), *asked))
+        if self.patience is not None:
+            object.__setattr__(self, "patience", _number("patience", self.patience, *WAITED))
         for name, known in (
             ("optimizer", get_args(Optimizer)),
             ("schedule", get_args(Schedule)),
@@ -75,20 +75,36 @@ class TrainingOptions:
                 raise InputError(
                     f"TrainingOptions: {name} = {value!r}; known: {', '.join(known)}.{suggest(str(value), known)}"
                 )
-        if (
-            not self.clip > 0
-            or not 0 <= self.weight_decay < math.inf
-            or not 0 <= self.label_smoothing < 1
-            or (self.patience is not None and self.patience < 1)
-        ):
-            raise InputError(
-                "TrainingOptions: clip > 0, weight_decay >= 0, label_smoothing in 0..1 and patience >= 1 asked, "
-                f"found {self}."
-            )
-        if not all(len(pair) == 2 and 0 <= pair[1] < math.inf for pair in self.layer_rates):
-            raise InputError(
-                f"TrainingOptions: layer_rates are pairs (pattern, factor of at least 0), found {self.layer_rates}."
-            )
+        object.__setattr__(self, "layer_rates", _rates(self.layer_rates))
+
+
+Asked = tuple[type, Callable[[Any], bool], str]
+WAITED: Asked = (int, lambda n: n >= 1, "whole epochs, patience >= 1, or None")
+ASKED: dict[str, Asked] = {
+    "epochs": (int, lambda n: n >= 1, "whole epochs, batch_size >= 1"),
+    "batch_size": (int, lambda n: n >= 1, "whole epochs, batch_size >= 1"),
+    "learning_rate": (float, lambda x: 0 < x < 10, "a number, learning_rate in 0..10"),
+    "clip": (float, lambda x: x > 0, "a number, clip > 0"),
+    "weight_decay": (float, lambda x: 0 <= x < math.inf, "a number, weight_decay >= 0"),
+    "label_smoothing": (float, lambda x: 0 <= x < 1, "a number in 0..1, below 1"),
+}
+
+
+def _number(name: str, value: Any, kind: type, fits: Callable[[Any], bool], asked: str) -> Any:
+    """Return a number of Python's own kind, whatever library it came from."""
+    kinds = (int, np.integer) if kind is int else (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not fits(value):
+        raise InputError(f"TrainingOptions: {name} = {value!r}; asked: {asked}.")
+    return kind(value)
+
+
+def _rates(rates: Any) -> tuple[tuple[str, float], ...]:
+    """Return patterns of parameter names, each with its factor."""
+    pairs = list(rates) if isinstance(rates, list | tuple) else [rates]
+    if not all(isinstance(p, list | tuple) and len(p) == 2 and isinstance(p[0], str) for p in pairs):
+        raise InputError(f"TrainingOptions: layer_rates are pairs (pattern, factor of at least 0), found {rates!r}.")
+    asked = (float, lambda x: 0 <= x < math.inf, "a pair (pattern, factor of at least 0)")
+    return tuple((pattern, _number("layer_rates", factor, *asked)) for pattern, factor in pairs)
 
 
 def optimizer_of(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from neurosim.networks.axes import known_axes
+from neurosim.networks.axes import n_leading_axes
 from neurosim.networks.naming import one_module
 from neurosim.networks.recurrent import LeakyUnits, RateUnits
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -32,12 +32,15 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
     ----------
     network : any module; layers are named as in ``record_responses``.
     perturbation : what is done to whom. Neurons that spike are stimulated at their input, in units of their threshold;
-        other units at their output.
+        other units at their output. Units of linear layers, embeddings and layer normalisations lie along the last
+        axis, whatever axes of stimuli, time or tokens come before; all other units are counted as
+        ``record_responses`` counts them, every place of every channel of a convolution.
 
     Raises
     ------
-    InputError : no such layer or unit, a layer that the network ran without, or a clamp or, of units that do not spike,
-        a stimulation or noise, that the units would have to send to each other inside their module.
+    InputError : no such layer or unit, a layer whose axis of stimuli is not known, or that the network ran without, or
+        a clamp or, of units that do not spike, a stimulation or noise, that the units would have to send to each other
+        inside their module.
 
     Examples
     --------
@@ -62,7 +65,7 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
     with contextlib.ExitStack() as undo:
         undo.enter_context(eagerly(network))
         undo.enter_context(_cut_inside(module, perturbation))
-        act = _Change(module, perturbation, is_spiking)
+        act = _Change(network, name, perturbation, is_spiking)
         for handle in (
             network.register_forward_hook(count("network")),
             module.register_forward_hook(count("layer")),
@@ -77,23 +80,28 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
 class _Change:
     """What is done to the values that a layer takes or sends."""
 
-    def __init__(self, module: nn.Module, perturbation: Perturbation, is_spiking: bool) -> None:
-        self.module, self.perturbation = module, perturbation
+    def __init__(self, network: nn.Module, name: str, perturbation: Perturbation, is_spiking: bool) -> None:
+        self.network, self.name, self.perturbation = network, name, perturbation
+        module = network.get_submodule(name)
         self.generator = torch.Generator().manual_seed(perturbation.seed)
         self.size = perturbation.amount * (_threshold(module) if is_spiking else 1.0)
-        self.lead = 1 if known_axes(module, True) is None else 2
 
-    def on_input(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (self._changed(inputs[0], self.lead), *inputs[1:])
+    def on_input(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (self._changed(inputs[0], self._lead(module, inputs[0])), *inputs[1:])
+
+    def _lead(self, module: nn.Module, values: Tensor) -> int:
+        return n_leading_axes(self.network, module, self.name, values.shape)
 
     def on_output(self, module: nn.Module, _inputs: Any, output: Any) -> Any:
         first, *rest = output if isinstance(output, tuple) and not isinstance(output, PackedSequence) else (output,)
         if isinstance(module, nn.RNNBase):
             return self._sequence(first), self._last(module, rest[0])
-        if isinstance(module, nn.MultiheadAttention) and not module.batch_first and first.ndim == 3:
-            changed = self._changed(first.transpose(0, 1), 1).transpose(0, 1)
+        if isinstance(module, nn.MultiheadAttention) and first.ndim == 3:
+            rows = first if module.batch_first else first.transpose(0, 1)
+            changed = self._changed(rows, 1)
+            changed = changed if module.batch_first else changed.transpose(0, 1)
         else:
-            changed = self._changed(first, self.lead)
+            changed = self._changed(first, self._lead(module, first))
         if isinstance(module, snn.SpikingNeuron) and isinstance(getattr(module, "spk", None), Tensor):
             module.spk = changed  # what recurrent neurons send to each other in the next step
         return (changed, *rest) if isinstance(output, tuple) else changed

@@ -11,6 +11,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Selection
+from neurosim.networks.batches import native
 from neurosim.networks.flags import check_module
 from neurosim.networks.naming import Tap
 from neurosim.networks.steadiness import steady_answers
@@ -68,7 +69,8 @@ class Shown:
                 return dict(heard)
 
             probes = [probe(few) for few in PROBES]
-            found = answers(self.network, probes, [len(few) for few in PROBES], wanted, given, selection)
+            sizes, over_time = [len(few) for few in PROBES], "time" in self.stimuli.dims
+            found = answers(self.network, probes, sizes, wanted, given, selection, over_time)
             if batch_size == 1:
                 return found
             return steady_answers(self.network, found, probes, lambda: probe(PROBES[0]))
@@ -97,7 +99,7 @@ class Shown:
                 yield {a.name: _collected(a, heard.get(a.tap, {})) for a in found}
 
     def _run(self, shown: xr.DataArray, before: Callable[[], None] = lambda: None) -> Any:
-        values = torch.from_numpy(np.require(shown.values, requirements=["C", "W"]))
+        values = torch.from_numpy(native(shown.values))
         values = values.transpose(0, 1) if "time" in shown.dims else values
         problem: Exception | None = None
         for dtype in [self.dtype] if self.dtype is not None else self._dtypes(values):

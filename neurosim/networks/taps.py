@@ -14,7 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from neurosim.networks.axes import Axes, Selection, channel_place, is_recurrent, known_axes, measured_batch_axis
+from neurosim.networks.axes import (
+    CURE,
+    CURE_OVER_TIME,
+    Axes,
+    Selection,
+    channel_place,
+    is_recurrent,
+    known_axes,
+    measured_batch_axis,
+)
 from neurosim.networks.naming import Tap
 from neurosim.schema import InputError
 
@@ -173,8 +182,11 @@ def answers(
     wanted: Sequence[Tap],
     given: tuple[Given, Given],
     selection: Selection,
+    over_time: bool = False,
 ) -> list[Answer]:
     """Return what will be recorded, from what was heard when two numbers of stimuli, `sizes`, were shown.
+
+    Stimuli `over_time` are shown time first, which the refusal of a network over (stimulus, time, ...) says.
 
     Raises
     ------
@@ -187,9 +199,10 @@ def answers(
         try:
             found += _answers_of(network, tap, probes, sizes, n_steps, given, selection)
         except InputError as error:
+            told = str(error).replace(CURE, CURE_OVER_TIME) if over_time else str(error)
             if tap.asked:
-                raise
-            skipped.append(str(error).removeprefix("record_responses: "))
+                raise InputError(told) from error
+            skipped.append(told.removeprefix("record_responses: "))
     if skipped:
         log.warning("record_responses: left out: %s", " ".join(skipped))
     if not found:
@@ -295,7 +308,10 @@ def _axes(
     if batch == time or (steps and time is not None):
         raise InputError(f"record_responses: layer {name!r} cannot have time along axis {time} too.")
     sizes_left = [n for axis, n in enumerate(tensors[0].shape) if axis not in (batch, time)]
-    return Axes(name, batch, time, selection, selection.channels or _channels(module, name, sizes_left, selection))
+    found = Axes(name, batch, time, selection, selection.channels or _channels(module, name, sizes_left, selection))
+    for shape, n_stimuli in zip(shapes, sizes, strict=True):
+        found.check(shape, n_stimuli)
+    return found
 
 
 def _whole(axis: int, n_axes: int, name: str) -> int:

@@ -17,7 +17,7 @@ from torch import nn
 from neurosim.networks import distributed
 from neurosim.networks.batches import as_input, as_targets, check_batch, check_request, check_sizes, check_subject
 from neurosim.networks.checkpoint import load_checkpoint, random_state, save_checkpoint
-from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_task
+from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
 from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
@@ -99,12 +99,16 @@ def train(
     network : module from inputs to logits (batch, category), or to what `objective` takes.
     task : batches, see ``neurosim.tasks``.
     options : epochs, batch size, learning rate, ...
-    objective : what is made small; by default the cross-entropy of labels, or the squared
-        error of the answers of a cognitive task.
+    objective : what is made small; by default the cross-entropy of labels, or the squared error of the answers of a
+        cognitive task. One of your own is any object with three methods of (outputs, targets), where ``outputs`` is
+        what the network answers to a batch and ``targets`` the tuple of tensors of the batch, its labels first:
+        ``check`` raises before training where the two do not fit, ``losses`` returns the loss of every stimulus,
+        shape (batch,), and ``n_right`` how many were answered rightly, a float.
     seed : seed of shuffling and of every random layer.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
     checkpoint : ``.safetensors`` file that is written after every epoch, and from which training goes on if it is
-        there; one of other data, augmentation, objective or options is refused. One epoch of batches is read for that.
+        there; one of another network (its layers, their constants and code, not its weights), other data, augmentation,
+        objective or options is refused. One epoch of batches is read for that.
     checkpoint_every : write it also after every so many batches.
     log : folder of TensorBoard event files; needs ``pip install 'neurosim[tensorboard]'``.
     progress : show loss, share right, learning rate and time left.
@@ -183,7 +187,7 @@ class _Run:
     def _key(self) -> dict[str, Any]:
         """Return what a checkpoint has to agree in, by name."""
         return {
-            "network": [str(self.network), _shape_of(self.network)],
+            "network": [str(self.network), _shape_of(self.network), fingerprint_of_network(self.network, self._see)],
             "frozen parameters": [name for name, p in self.network.named_parameters() if not p.requires_grad],
             "modules that stay in evaluation mode": [n for n, m in self.network.named_modules() if not self.modes[m]],
             "categories": list(self.task.categories),
@@ -193,6 +197,17 @@ class _Run:
             "seed": self.seed,
             "processes": self.share.size,
         }
+
+    def _see(self) -> None:
+        """Show the first batch to the network as in training, without learning from it."""
+        inputs = next(iter(self.task.batches(0, self.options.batch_size, self.seed)))[0]
+        reset_neurons(self.network)
+        try:
+            for module, is_training in self.modes.items():
+                module.training = is_training
+            self.network(as_input(inputs, self.task, self.where))
+        finally:
+            reset_neurons(self.network)
 
     def epoch(self, report: Any) -> None:
         """Train to the end of the current epoch."""
