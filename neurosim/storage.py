@@ -37,6 +37,8 @@ SMALL = 4096
 AT_CWD, EXCHANGE = -100, 2  # of Linux's renameat2
 LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.[a-z0-9_]{8}")
 MAT_COMPRESSED = 15
+ID_COLUMNS = ("stimulus", "unit", "trial")
+WHOLE = re.compile(r" *(0|-?[1-9][0-9]{0,17}) *")
 COMPRESSED = {"compression": "gzip", "compression_opts": 4}
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -392,8 +394,18 @@ def read_npy(path: Path) -> np.ndarray:
         return np.asarray(np.load(path, allow_pickle=False))
 
 
-def read_table(path: Path) -> Any:
-    """Read a table as a pandas DataFrame: ``.csv``, ``.tsv``, or ``.parquet`` (columns of plain numbers and text)."""
+def read_table(path: Path, ids: tuple[str, ...] = ID_COLUMNS) -> Any:
+    """Read a table as a pandas DataFrame: ``.csv``, ``.tsv``, or ``.parquet`` (columns of plain numbers and text).
+
+    Parameters
+    ----------
+    path : the file. ids : columns of names, which a file of text gives as they are written: 01 and 1 are two, NA is a
+        name, and only nothing at all is missing. A column of plain whole numbers alone is one of integers.
+
+    Raises
+    ------
+    StorageError : missing, truncated or unsafe file. InputError : a column that is there twice.
+    """
     import pandas as pd
 
     path = Path(path)
@@ -402,7 +414,18 @@ def read_table(path: Path) -> Any:
             _check_parquet(existing(path))
             return pd.read_parquet(path, engine="pyarrow")
     with readable(path, "CSV"):
-        return pd.read_csv(existing(path), sep="\t" if path.suffix.lower() == ".tsv" else ",", compression=None)
+        sep = "\t" if path.suffix.lower() == ".tsv" else ","
+        first = pd.read_csv(existing(path), sep=sep, compression=None, header=None, nrows=1, dtype=str)
+        header = first.iloc[0].dropna().tolist()
+        twice = [c for c in header if header.count(c) > 1]
+        if twice:
+            raise InputError(f"{path.name}: the column {twice[0]!r} is there twice; rename or drop one.")
+        table = pd.read_csv(path, sep=sep, compression=None)
+        written = [c for c in ids if c in header]
+        if not written:
+            return table
+        text = pd.read_csv(path, sep=sep, compression=None, usecols=written, dtype=str, keep_default_na=False)
+        return table.assign(**{c: _ids(text[c].fillna("")) for c in written})
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -416,11 +439,29 @@ def read_mat(path: Path) -> dict[str, Any]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as an array (y, x, 3) of uint8."""
-    from PIL import Image
+    """Read a picture as an array (y, x, 3) of uint8, upright as its camera says; 16-bit gray is scaled to 255.
+
+    Raises
+    ------
+    StorageError : missing or damaged file. InputError : a moving picture, or numbers of which white is not known.
+    """
+    from PIL import Image, ImageOps
 
     with readable(path, "image"), Image.open(existing(path)) as picture:
-        return np.asarray(picture.convert("RGB"))
+        frames = getattr(picture, "n_frames", 1)
+        if frames > 1 and picture.format != "MPO":
+            raise InputError(f"{path}: holds {frames} pictures, one asked; save each frame as a file.")
+        gray16 = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")
+        if picture.mode in ("I", "F") and not gray16:
+            raise InputError(
+                f"{path}: its pixels are numbers of mode {picture.mode!r}, of which white is not known; save it with 8 "
+                "or 16 bits, or pass the values in 0..1 to as_stimuli."
+            )
+        upright = ImageOps.exif_transpose(picture)
+        if gray16:
+            gray = np.rint(np.asarray(upright).astype(float) / 257).astype(np.uint8)
+            return np.repeat(gray[..., None], 3, axis=2)
+        return np.asarray(upright.convert("RGB"))
 
 
 def read_tar_member(path: Path, name: str) -> bytes:
@@ -611,6 +652,13 @@ def pieces(path: Path) -> Iterator[bytes]:
             if packed and total > MAX_BYTES:
                 raise StorageError(f"{path}: unpacks to more than is read at once ({MAX_BYTES} bytes); unpack it.")
             yield piece
+
+
+def _ids(column: Any) -> Any:
+    """Names as they are written, or integers where all are plain whole numbers; nothing at all is missing."""
+    if len(column) and column.map(lambda v: WHOLE.fullmatch(v) is not None).all():
+        return column.astype("int64")
+    return column.astype(object).where(column != "", None)
 
 
 def _check_parquet(path: Path) -> None:

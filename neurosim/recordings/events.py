@@ -14,6 +14,9 @@ from neurosim.recordings.columns import check_frame, names, seconds, shown, span
 from neurosim.schema import InputError, as_responses, suggest
 
 
+RESERVED = frozenset({"trial", "unit", "time", "onset", "id", "stimulus"})
+
+
 @dataclass(frozen=True)
 class EventLayout:
     """Where the presentations of a session lie.
@@ -131,7 +134,8 @@ def align_series(
     begin = clock[first] - layout.times
     if np.abs(clock[first + n - 1] - clock[first] - (n - 1) * step).max() > step / 2:
         raise InputError("align_series: the clock of the samples drifts within a window; interpolate the series first.")
-    labels = {str(k): v for k, v in ordered.coords.items() if v.dims == ("unit",)}
+    kept = (RESERVED - {"unit"}) | {"first_sample", *layout.labels}
+    labels = {str(k): v for k, v in ordered.coords.items() if v.dims == ("unit",) and str(k) not in kept}
     responses = as_responses(
         cut,
         dims=("stimulus", "trial", "time", "unit"),
@@ -175,7 +179,7 @@ def _labels(events: Any, rows: list[np.ndarray], used: set[str]) -> dict[str, An
     """Columns that have one value a stimulus, such as its category."""
     found = {}
     for name, column in events.items():
-        if str(name) in used | {"trial", "unit", "time", "onset", "id", "stimulus"}:
+        if str(name) in used | RESERVED:
             continue
         values = [set(map(str, column.to_numpy()[r])) for r in rows]
         if all(len(v) == 1 for v in values):

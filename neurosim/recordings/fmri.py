@@ -55,12 +55,14 @@ def load_betas(
             f"load_betas: betas {image.shape} and mask {where.shape} are no images (x, y, z, presentation) and (x, y, "
             "z) of one space; resample the mask."
         )
-    table = storage.read_table(storage.as_path(events, "load_betas"))
+    table = storage.read_table(storage.as_path(events, "load_betas"), ids=(by, run))
     if by not in table or len(table) != image.shape[3]:
         raise InputError(
             f"load_betas: {image.shape[3]} presentations need as many events with a column {by!r}, found "
             f"{len(table)} with {', '.join(map(str, table.columns))}."
         )
+    if table[by].isna().any():
+        raise InputError(f"load_betas: {int(table[by].isna().sum())} events have no {by}; name what was shown.")
     with storage.readable(Path(mask), "NIfTI"):
         inside = np.asarray(where.dataobj).reshape(where.shape[:3]) > 0
     if not inside.any():

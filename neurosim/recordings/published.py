@@ -118,7 +118,7 @@ def read_drn_patch_clamp(name: str, entry: dict[str, Any]) -> Content:
 
     Cells whose files lie in the data folder beside the published ones are read too.
     """
-    table = storage.read_table(fetch(name, "Index.csv"))
+    table = storage.read_table(fetch(name, "Index.csv"), ids=("Cell #",))
     known = {str(row["Cell #"]): row for _, row in table.iterrows()}
     files = {f["name"]: fetch(name, f["name"]) for f in entry["files"] if f["name"].endswith(".npz")}
     beside = next(iter(files.values())).parent.glob("DRN*.npz")

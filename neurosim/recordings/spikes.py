@@ -13,12 +13,13 @@ import xarray as xr
 from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
 from neurosim.recordings.columns import check_frame, names, seconds, shown, span
-from neurosim.recordings.events import event_layout
+from neurosim.recordings.events import RESERVED, event_layout
 from neurosim.schema import InputError, as_responses
 
 log = logging.getLogger(__name__)
 
 SPIKE_COLUMNS = ("unit", "time")
+UNIT_LABELS_LEFT = (RESERVED - {"id"}) | {"spike_times"}
 
 
 def load_spikes(path: str | Path) -> Any:
@@ -216,7 +217,7 @@ def align_spikes(
     labels = (
         {}
         if units is None
-        else {str(k): ("unit", _plain(v)) for k, v in units.items() if k not in ("unit", "spike_times")}
+        else {str(k): ("unit", _plain(v)) for k, v in units.items() if str(k) not in UNIT_LABELS_LEFT}
     )
     responses = as_responses(
         counts,
