@@ -13,7 +13,6 @@ from neurosim.clock import TOLERANCE, whole_number
 from neurosim.recordings.columns import check_frame, names, seconds, shown, span
 from neurosim.schema import InputError, as_responses, suggest
 
-
 RESERVED = frozenset({"trial", "unit", "time", "onset", "id", "stimulus"})
 
 
