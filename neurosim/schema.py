@@ -134,8 +134,7 @@ def _stimuli(
     stimuli = timed(stimuli, time_step, who)
     check_finite(stimuli, who)
     stimuli = in_range(stimuli, scale, who)
-    last = [d for d in ("channel", "y", "x") if d in stimuli.dims]
-    return stimuli.transpose(..., *last) if last and not isinstance(values, xr.DataArray) else stimuli
+    return stimuli.transpose(*[d for d in STIMULUS_DIMS if d in stimuli.dims])
 
 
 def as_responses(

@@ -39,7 +39,7 @@ def encode_rate(
 
     Raises
     ------
-    InputError : intensities outside 0..1.
+    InputError : intensities outside 0..1, no step, a probability outside 0..1.
 
     Examples
     --------
@@ -48,6 +48,10 @@ def encode_rate(
     (2, 10, 9)
     """
     stimuli = labelled(stimuli, "encode_rate", "stimuli")
+    if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
+        raise InputError(f"encode_rate: n_steps = {n_steps!r}; a whole number of at least 1 is asked.")
+    if isinstance(max_probability, str) or not 0 < max_probability <= 1:
+        raise InputError(f"encode_rate: max_probability = {max_probability!r}; above 0 and up to 1 is asked.")
     values = np.asarray(stimuli.values, dtype=float).reshape(stimuli.sizes["stimulus"], -1)
     if values.min() < 0 or values.max() > 1:
         raise InputError(

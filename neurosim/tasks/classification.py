@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim.arrays import check_numbers
 from neurosim.runtime import stream
-from neurosim.schema import InputError
+from neurosim.schema import InputError, labelled
 
 Encoder = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -181,9 +181,8 @@ def classification_task(
     >>> classification_task(images).test.sizes["stimulus"]
     2
     """
-    _check(stimuli)
-    if test is not None:
-        _check(test)
+    stimuli = _checked(stimuli)
+    test = None if test is None else _checked(test)
     if test is not None and (test.dims != stimuli.dims or test.shape[1:] != stimuli.shape[1:]):
         raise InputError(
             f"classification_task: test stimuli are {dict(test.sizes)}, which differs from those to train on, "
@@ -212,7 +211,7 @@ def classification_task(
     return ClassificationTask(stimuli, test, categories, validation=validation)
 
 
-def _check(stimuli: xr.DataArray) -> None:
+def _checked(stimuli: xr.DataArray) -> xr.DataArray:
     if not isinstance(stimuli, xr.DataArray) or "stimulus" not in stimuli.dims:
         raise InputError(
             "classification_task: stimuli are as_stimuli(values, coords={'category': labels}), found "
@@ -228,6 +227,10 @@ def _check(stimuli: xr.DataArray) -> None:
     if not np.isfinite(stimuli.values).all():
         bad = stimuli.stimulus.values[~np.isfinite(stimuli.values).reshape(len(stimuli), -1).all(1)][0]
         raise InputError(f"classification_task: stimulus {str(bad)!r} holds values that are NaN or infinite.")
+    names = stimuli["category"].values
+    if any(name is None or (isinstance(name, float) and np.isnan(name)) for name in names.ravel().tolist()):
+        raise InputError("classification_task: a stimulus has no category (NaN); name it, or drop the stimulus.")
+    return labelled(stimuli, "classification_task", "stimuli")
 
 
 def _check_share(name: str, value: float) -> None:
