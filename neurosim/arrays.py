@@ -83,7 +83,7 @@ def listed(names: Any, who: str) -> list[Any]:
     odd = [n for n in found if isinstance(n, list | set | dict) or bool(getattr(n, "ndim", False))]
     if odd:
         raise SchemaError(f"{who}: one name each asked, found a {type(odd[0]).__name__} among them; give a flat list.")
-    return [n.decode() if isinstance(n, bytes) else n for n in found]
+    return [n.decode(errors="backslashreplace") if isinstance(n, bytes) else n for n in found]
 
 
 def is_count(names: Sequence[str]) -> bool:
