@@ -181,6 +181,39 @@ def timed(array: xr.DataArray, time_step: float | None, who: str) -> xr.DataArra
     return timed.assign_attrs(time_step=float(time_step))
 
 
+def step_of(array: xr.DataArray, who: str) -> float:
+    """Return the step of what has times, s, that ``attrs["time_step"]`` gives.
+
+    Raises
+    ------
+    SchemaError : no such number above 0, or times that are other than a step apart, as after ``coarsen`` or ``isel``.
+
+    Examples
+    --------
+    >>> step_of(xr.DataArray([0, 1], dims="time", coords={"time": [0.0, 0.2]}, attrs={"time_step": 0.2}), "here")
+    0.2
+    """
+    step = array.attrs.get("time_step")
+    if step is None or (isinstance(step, int | float) and step == 0):
+        raise SchemaError(f"{who}: the responses need a time_step in attrs, in s.")
+    number = isinstance(step, int | float | np.integer | np.floating) and not isinstance(step, bool)
+    if not number or not np.isfinite(step) or step < 0:
+        raise SchemaError(f"{who}: time_step = {step!r} in attrs; seconds above 0 asked.")
+    if TIME in array.coords and array[TIME].dtype.kind in "iuf":
+        check_step(np.asarray(array[TIME].values), float(step), who)
+    return float(step)
+
+
+def check_step(clock: np.ndarray, step: float, who: str) -> None:
+    """Refuse times that are other than `step` apart."""
+    gaps = np.diff(clock)
+    if gaps.size and not np.allclose(gaps, step, rtol=1e-3, atol=0):
+        raise SchemaError(
+            f"{who}: the times are {gaps.min():g} to {gaps.max():g} s apart and time_step is {step:g} s; correct one, "
+            "as with .assign_attrs(time_step=...)."
+        )
+
+
 def check_not_empty(array: xr.DataArray, who: str, what: str) -> None:
     """Raise :class:`SchemaError` if a dim has no place."""
     empty = [str(d) for d in array.dims if array.sizes[d] == 0]

@@ -24,9 +24,11 @@ from neurosim.labels import (
     check_finite,
     check_measured,
     check_not_empty,
+    check_step,
     in_order_of,
     labels_along,
     same_stimuli,
+    step_of,
     stimulus_labels,
     timed,
     with_dims,
@@ -43,7 +45,8 @@ __all__ = [
     "RESPONSE_DIMS", "STIMULUS", "STIMULUS_DIMS", "STIMULUS_OTHER", "TIME", "TINY_DIAGONAL", "TRIAL", "UNIT",
     "UNITS_OF", "InputError", "Perturbation", "PerturbationKind", "SchemaError", "as_rdm", "as_responses",
     "as_stimuli", "as_sweeps", "as_trials", "carry_stimulus_labels", "check_finite", "check_measured", "check_rdm",
-    "check_responses", "check_sweeps", "labelled", "same_stimuli", "stimulus_labels", "suggest",
+    "check_responses", "check_step", "check_sweeps", "labelled", "same_stimuli", "step_of", "stimulus_labels",
+    "suggest",
 ]  # fmt: skip
 
 RESPONSE_DIMS = (STIMULUS, TRIAL, TIME, UNIT)

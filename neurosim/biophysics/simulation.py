@@ -23,7 +23,7 @@ from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
 from neurosim.runtime import limit_threads, pick_device, stream, track
-from neurosim.schema import InputError, check_responses, suggest
+from neurosim.schema import STIMULUS_DIMS, InputError, check_responses, step_of, suggest
 
 Engine = Literal["auto", "brian2", "cython", "cpp_standalone", "torch"]
 ENGINES: tuple[str, ...] = get_args(Engine)
@@ -134,6 +134,11 @@ def simulate(
     if trials < 1 or per_bin < 1 or not np.isclose(per_bin * circuit.step, width):
         raise InputError(f"simulate: trials >= 1 and a time_bin that is a multiple of {circuit.step} s asked.")
     n_steps = round((shown.n_time * circuit.step + tail) / circuit.dt)
+    if n_steps % (per_bin * circuit.substeps):
+        raise InputError(
+            f"simulate: {n_steps * circuit.dt:g} s of stimuli and tail are no whole number of bins of {width:g} s; "
+            "choose time_bin= or tail= so that they are."
+        )
     watched, watched_names = _watched(circuit, membrane)
     copies = [(s, t) for s in range(len(shown.ids)) for t in range(trials)]
     used = choose_engine(circuit, _with_means(engine, execution), execution.device, len(copies) * n_steps)
@@ -303,13 +308,14 @@ def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
         raise InputError(
             f"simulate: stimuli are a labelled array, found {type(stimuli).__name__}; name its dims with as_stimuli."
         )
-    if "stimulus" not in stimuli.dims or (kind == "spikes" and tuple(stimuli.dims[:2]) != ("stimulus", "time")):
+    if "stimulus" not in stimuli.dims or (kind == "spikes" and "time" not in stimuli.dims):
         raise InputError(
             f"simulate: {name} takes {'spike trains (stimulus, time, unit)' if kind == 'spikes' else 'stimuli'}, found "
             f"{tuple(stimuli.dims)}; encode images with encode_rate."
         )
     lead = ("stimulus", "time") if "time" in stimuli.dims else ("stimulus",)
-    values = np.asarray(stimuli.transpose(*lead, ...).values)
+    stimuli = stimuli.transpose(*[d for d in STIMULUS_DIMS if d in stimuli.dims], ...)
+    values = np.asarray(stimuli.values)
     values = values.reshape(*values.shape[: len(lead)], -1)
     if values.shape[-1] != circuit.inputs.size:
         raise InputError(f"simulate: {name} has {circuit.inputs.size} inputs, the stimuli {values.shape[-1]} units.")
@@ -324,7 +330,7 @@ def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
             f"simulate: max_rate = {circuit.inputs.max_rate:g} spikes/s is more than {MOST_A_STEP} spikes in a step of "
             f"{circuit.step} s; lower it and raise the weights, or send a current."
         )
-    step = stimuli.attrs.get("time_step", circuit.step)
+    step = step_of(stimuli, "simulate") if "time_step" in stimuli.attrs and len(lead) == 2 else circuit.step
     if len(lead) == 2 and not np.isclose(step, circuit.step):
         raise InputError(f"simulate: the stimuli come every {step} s, {name} expects one every {circuit.step} s.")
     n_time = values.shape[1] if len(lead) == 2 else max(1, round(circuit.inputs.duration / circuit.step))

@@ -95,15 +95,6 @@ def span(window: Any, who: str) -> tuple[float, float]:
     return start, stop
 
 
-def check_step(clock: np.ndarray, step: float, who: str) -> None:
-    """Refuse times that are other than `step` apart."""
-    gaps = np.diff(clock)
-    if gaps.size and not np.allclose(gaps, step, rtol=1e-3, atol=0):
-        raise InputError(
-            f"{who}: the times are {gaps.min():g} to {gaps.max():g} s apart and time_step is {step:g} s; correct one."
-        )
-
-
 def check_frame(table: Any, who: str, asked: str) -> None:
     """Refuse what is no pandas DataFrame, and one with a column twice."""
     import pandas as pd

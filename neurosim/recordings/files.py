@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.recordings.columns import check_step, seconds
+from neurosim.recordings.columns import seconds
 from neurosim.recordings.spikes import bin_spikes, load_spikes
-from neurosim.schema import InputError, SchemaError, as_responses, check_responses
+from neurosim.schema import InputError, SchemaError, as_responses, check_responses, check_step
 
 NPZ_LABELS = ("layer", "area", "subject", "cell_type")
 

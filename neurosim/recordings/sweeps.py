@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.recordings.columns import check_step, seconds
+from neurosim.recordings.columns import seconds
 from neurosim.recordings.nwb import load_nwb_sweeps
-from neurosim.schema import InputError, as_sweeps, check_sweeps
+from neurosim.schema import InputError, as_sweeps, check_step, check_sweeps
 
 
 def load_sweeps(path: str | Path) -> dict[str, xr.Dataset]:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.clock import whole_number
-from neurosim.schema import InputError, SchemaError, check_measured, check_responses, labelled
+from neurosim.schema import InputError, SchemaError, check_measured, check_responses, labelled, step_of
 
 
 def average_trials(responses: xr.DataArray) -> xr.DataArray:
@@ -86,9 +86,9 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
     [3.0, 3.0]
     """
     responses = check_responses(responses, "rebin")
-    step = responses.attrs.get("time_step")
-    if "time" not in responses.dims or not step:
+    if "time" not in responses.dims or not responses.attrs.get("time_step"):
         raise InputError("rebin: the responses need a 'time' dim and a time_step in attrs.")
+    step = step_of(responses, "rebin")
     ratio = whole_number(time_bin, step)
     if ratio is None:
         raise InputError(f"rebin: time_bin = {time_bin:g} s is not a multiple of the step {step:g} s.")

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 
 from neurosim.runtime import as_rng
-from neurosim.schema import InputError, check_responses
+from neurosim.schema import InputError, check_responses, step_of
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +231,8 @@ def check_counts(responses: xr.DataArray, who: str, needed: tuple[str, ...]) -> 
         )
     missing = [d for d in needed if d not in responses.dims]
     if missing or ("trial" in needed and responses.sizes["trial"] < 2):
-        raise InputError(f"{who}: needs dims {', '.join(needed)} and at least 2 trials, found {dict(responses.sizes)}.")
-    if "time" in needed and not responses.attrs.get("time_step"):
-        raise InputError(f"{who}: the responses need a time_step in attrs, in s.")
+        trials = " and at least 2 trials" if "trial" in needed else ""
+        raise InputError(f"{who}: needs dims {', '.join(needed)}{trials}, found {dict(responses.sizes)}.")
+    if "time" in needed:
+        step_of(responses, who)
     return responses

@@ -12,7 +12,7 @@ import xarray as xr
 
 from neurosim.arrays import is_table, plain
 from neurosim.runtime import track
-from neurosim.schema import InputError, as_rdm, carry_stimulus_labels, check_responses, suggest
+from neurosim.schema import InputError, as_rdm, carry_stimulus_labels, check_responses, step_of, suggest
 from neurosim.similarity.kernels import spike_trains as kernels
 from neurosim.similarity.kernels.patterns import distances_from_gram
 
@@ -197,9 +197,9 @@ def _is_number(value: Any) -> bool:
 
 def _from_bins(spikes: xr.DataArray) -> tuple[np.ndarray, xr.DataArray, float]:
     spikes = check_responses(spikes, "spike_rdm")
-    step = spikes.attrs.get("time_step")
-    if "time" not in spikes.dims or not step:
+    if "time" not in spikes.dims or not spikes.attrs.get("time_step"):
         raise InputError("spike_rdm: binned spikes need a 'time' dim and attrs['time_step'] in s.")
+    step = step_of(spikes, "spike_rdm")
     ordered = spikes.transpose("stimulus", *(["trial"] if "trial" in spikes.dims else []), "unit", "time")
     counts = ordered.values if "trial" in spikes.dims else ordered.values[:, None]
     if (counts < 0).any() or (counts != np.round(counts)).any():

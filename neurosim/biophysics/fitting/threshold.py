@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TypeVar
 
@@ -37,9 +38,10 @@ def match_count(parameters: P, name: str, trace: Trace) -> P:
     wire = Projection("input", "neuron", np.ones((1, len(values))))
     circuit = Circuit("thresholds", Input(1, "current"), (many,), (wire,), dt=trace.step, step=trace.step)
     shown = as_stimuli(current, dims=("stimulus", "time", "unit"), time_step=trace.step)
-    spikes = simulate(circuit, shown, time_bin=lead * trace.step, engine="brian2", progress=False)
+    whole = math.gcd(lead, length)
+    spikes = simulate(circuit, shown, time_bin=whole * trace.step, engine="brian2", progress=False)
     wanted = sum(float(trace.spikes[s : s + length].sum()) for s in starts)
-    counts = spikes.values[:, 1:].sum((0, 1))
+    counts = spikes.values[:, lead // whole :].sum((0, 1))
     best = float(values[int(np.abs(counts - wanted).argmin())])
     return replace(parameters, **{name: best})  # type: ignore[arg-type]
 

@@ -29,6 +29,7 @@ from neurosim.tasks.classification import ClassificationTask
 
 MANY_SYNAPSES = 10**8
 GABOR_STEP = 1e-3
+LARGEST_BIN = 10  # steps; the largest share of the duration up to it is the bin of spike counts
 
 
 def run(job: Job) -> None:
@@ -126,8 +127,10 @@ def _gabor_adex(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
         max_rate=config["max_probability"] / GABOR_STEP,
         seed=config["seed"],
     )
+    n_steps = round(config["duration"] / circuit.step)
+    in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
     answers = simulate(
-        circuit, drive, trials=config["n_trials"], rng=config["seed"], time_bin=10 * circuit.step, engine="brian2"
+        circuit, drive, trials=config["n_trials"], rng=config["seed"], time_bin=in_bin * circuit.step, engine="brian2"
     )
     assert isinstance(answers, xr.DataArray)
     return answers
