@@ -207,7 +207,8 @@ def step_of(array: xr.DataArray, who: str) -> float:
 def check_step(clock: np.ndarray, step: float, who: str) -> None:
     """Refuse times that are other than `step` apart."""
     gaps = np.diff(clock)
-    if gaps.size and not np.allclose(gaps, step, rtol=1e-3, atol=0):
+    rounding = 2 * np.spacing(np.abs(clock).max(initial=0)) if clock.dtype.kind == "f" else 0.0
+    if gaps.size and not np.allclose(gaps, step, rtol=1e-3, atol=float(rounding)):
         raise SchemaError(
             f"{who}: the times are {gaps.min():g} to {gaps.max():g} s apart and time_step is {step:g} s; correct one, "
             "as with .assign_attrs(time_step=...)."

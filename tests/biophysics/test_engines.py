@@ -264,7 +264,7 @@ def test_stimuli_that_do_not_fit_are_refused(spikes):
         (images, "encode_rate"),
         (spikes.isel(unit=slice(10)), "has 12 inputs"),
         (spikes * 0.5, "graded input"),
-        (spikes.assign_attrs(time_step=2e-3), "expects one every"),
+        (spikes.drop_vars("time").assign_attrs(time_step=2e-3), "expects one every"),
     ):
         with pytest.raises(InputError, match=words):
             simulate(circuit, stimuli)
