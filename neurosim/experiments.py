@@ -12,8 +12,9 @@ from scipy.stats import binomtest
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.perturbation import perturb_circuit
 from neurosim.biophysics.simulation import Engine, choose_category, simulate
-from neurosim.networks.perturbation import perturbed
-from neurosim.networks.recording import layer_names, predict, record_responses
+from neurosim.networks.naming import layer_labels, one_module
+from neurosim.networks.perturbation import changed, perturbed
+from neurosim.networks.recording import predict, record_responses
 from neurosim.refusals import asked_by
 from neurosim.responses.averages import average_trials, over_time
 from neurosim.runtime import track
@@ -87,13 +88,13 @@ def perturbation_effect(
         if isinstance(subject, Circuit):
             subject.population(perturbation.layer)
         else:
-            layer_names(subject, [perturbation.layer])
+            one_module(subject, perturbation.layer, "perturbation_effect")
     everything: dict[str, Perturbation | None] = {"none": None, **perturbations}
     rows, reference = [], None
     for p in track(everything.values(), "perturbing", len(everything), progress=progress):
-        answers, chosen = _answers(subject, p, stimuli, layers, categories is not None, engine, rng)
+        answers, gone, chosen = _answers(subject, p, stimuli, layers, categories is not None, engine, rng)
         reference = answers if reference is None else reference
-        rows.append((_representation(reference, answers, p, metric, method), _accuracy(chosen, stimuli, categories)))
+        rows.append((_representation(reference, answers, gone, metric, method), _accuracy(chosen, stimuli, categories)))
     found = xr.concat([xr.merge(row) for row in rows], dim="perturbation")
     return found.assign_coords(perturbation=list(everything)).assign_attrs(metric=metric, method=method)
 
@@ -106,31 +107,41 @@ def _answers(
     with_choice: bool,
     engine: Engine,
     rng: int,
-) -> tuple[xr.DataArray, np.ndarray | None]:
-    """Return responses (stimulus, unit) and the chosen categories of the perturbed subject."""
+) -> tuple[xr.DataArray, np.ndarray, np.ndarray | None]:
+    """Return responses (stimulus, unit), which of them are of lesioned units, and the chosen categories."""
     if isinstance(subject, Circuit):
         circuit = subject if p is None else perturb_circuit(subject, p)
         spikes = simulate(circuit, stimuli, engine=engine, rng=rng, progress=False)
-        return over_time(average_trials(spikes)), choose_category(circuit, spikes) if with_choice else None
+        gone = _gone(spikes, p, p.layer, subject.population(p.layer).size) if p else _gone(spikes)
+        return over_time(average_trials(spikes)), gone, choose_category(circuit, spikes) if with_choice else None
     if p is None:
         answers = record_responses(subject, stimuli, layers=layers, progress=False)
-        return over_time(answers), predict(subject, stimuli) if with_choice else None
-    with perturbed(subject, p):
+        return over_time(answers), _gone(answers), predict(subject, stimuli) if with_choice else None
+    with changed(subject, p) as change:
         answers = record_responses(subject, stimuli, layers=layers, progress=False)
+    label = layer_labels(subject, [one_module(subject, p.layer, "perturbation_effect")])[0]
+    gone = _gone(answers, p, label, change.n_units)
     with perturbed(subject, p):
-        return over_time(answers), predict(subject, stimuli) if with_choice else None
+        return over_time(answers), gone, predict(subject, stimuli) if with_choice else None
+
+
+def _gone(answers: xr.DataArray, p: Perturbation | None = None, label: str = "", n_units: int = 0) -> np.ndarray:
+    """Return which recorded units (unit,) are lesioned: the units of a layer come one after another for each token."""
+    gone = np.zeros(answers.sizes["unit"], dtype=bool)
+    own = np.flatnonzero(answers["layer"].values == label)
+    if p is not None and p.kind == "lesion" and len(own):
+        gone[own] = np.isin(np.arange(len(own)) % n_units, p.chosen(n_units))
+    return gone
 
 
 def _representation(
-    reference: xr.DataArray, answers: xr.DataArray, p: Perturbation | None, metric: str, method: str
+    reference: xr.DataArray, answers: xr.DataArray, gone: np.ndarray, metric: str, method: str
 ) -> xr.Dataset:
     layer = reference["layer"].values
     columns: dict[str, list[float]] = {"similarity": [], "n_varying": [], "activity": []}
     names = list(dict.fromkeys(layer.tolist()))
     for name in names:
-        own = np.flatnonzero(layer == name)
-        if p is not None and p.kind == "lesion" and p.layer == name:
-            own = np.delete(own, p.chosen(len(own)))
+        own = np.flatnonzero((layer == name) & ~gone)
         before, after = reference.isel(unit=own), answers.isel(unit=own)
         columns["activity"].append(float(after.mean() / before.mean()) if len(own) and before.values.mean() else np.nan)
         n_varying = 0 if not len(own) else len(np.unique(after.values, axis=0))

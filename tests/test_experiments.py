@@ -13,7 +13,8 @@ from neurosim.bridge import to_circuit
 from neurosim.experiments import perturbation_effect
 from neurosim.networks.perturbation import perturbed
 from neurosim.networks.recording import record_responses
-from neurosim.schema import InputError, Perturbation
+from neurosim.runtime import torch_seeded
+from neurosim.schema import InputError, Perturbation, as_stimuli
 from neurosim.stimuli.encoders import encode_rate
 
 
@@ -129,3 +130,26 @@ def test_layers_that_do_not_spike_are_perturbed_at_their_output():
 def test_experiments_that_make_no_sense_are_refused(make, words, both):
     with pytest.raises(InputError, match=words):
         make(both)
+
+
+class Words(nn.Module):
+    """Features of five words, the mean of which is read out."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = nn.ModuleDict({"features": nn.Linear(3, 6)})
+        self.readout = nn.Linear(6, 2)
+
+    def forward(self, words):
+        return self.readout(torch.tanh(self.block["features"](words.unflatten(-1, (5, 3)))).mean(1))
+
+
+def test_lesioned_units_of_every_word_count_neither_in_rdms_nor_in_activity():
+    with torch_seeded(3):
+        network = Words()
+    stimuli = as_stimuli(np.random.default_rng(0).normal(size=(7, 15)), dims=("stimulus", "unit"))
+    experiments = {"cut": Perturbation("lesion", "block.features", [1, 4])}
+    found = perturbation_effect(network, experiments, stimuli, layers=["block.features"], progress=False)
+    cut = found.sel(perturbation="cut")
+    assert float(cut.similarity) == pytest.approx(1)
+    assert float(cut.activity) == pytest.approx(1)

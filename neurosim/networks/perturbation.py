@@ -49,6 +49,13 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
     ...     net(torch.ones(1, 2))[0, 1].item()
     0.0
     """
+    with changed(network, perturbation):
+        yield network
+
+
+@contextlib.contextmanager
+def changed(network: nn.Module, perturbation: Perturbation) -> Iterator[Change]:
+    """Do as :func:`perturbed`, and tell what was done: afterwards ``n_units`` is the number of units of the layer."""
     name = one_module(network, perturbation.layer, "perturbed")
     module = network.get_submodule(name)
     is_spiking = isinstance(module, SpikingLayer | snn.SpikingNeuron)
@@ -65,34 +72,37 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
     with contextlib.ExitStack() as undo:
         undo.enter_context(eagerly(network))
         undo.enter_context(_cut_inside(module, perturbation))
-        act = _Change(network, name, perturbation, is_spiking)
+        act = Change(network, name, perturbation, is_spiking)
         for handle in (
             network.register_forward_hook(count("network")),
             module.register_forward_hook(count("layer")),
             module.register_forward_pre_hook(act.on_input) if at_input else module.register_forward_hook(act.on_output),
         ):
             undo.callback(handle.remove)
-        yield network
+        yield act
     if n_runs["network"] and not n_runs["layer"]:
         raise InputError(f"perturbed: the network ran without layer {name!r}, so that nothing was perturbed.")
 
 
-class _Change:
+class Change:
     """What is done to the values that a layer takes or sends."""
 
     def __init__(self, network: nn.Module, name: str, perturbation: Perturbation, is_spiking: bool) -> None:
         self.network, self.name, self.perturbation = network, name, perturbation
         module = network.get_submodule(name)
         self.generator = torch.Generator().manual_seed(perturbation.seed)
+        self.n_units = 0
         self.size = perturbation.amount * (_threshold(module) if is_spiking else 1.0)
 
     def on_input(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return what the layer takes instead: a hook before it runs."""
         return (self._changed(inputs[0], self._lead(module, inputs[0])), *inputs[1:])
 
     def _lead(self, module: nn.Module, values: Tensor) -> int:
         return n_leading_axes(self.network, module, self.name, values.shape)
 
     def on_output(self, module: nn.Module, _inputs: Any, output: Any) -> Any:
+        """Return what the layer sends instead: a hook after it ran."""
         first, *rest = output if isinstance(output, tuple) and not isinstance(output, PackedSequence) else (output,)
         if isinstance(module, nn.RNNBase):
             return self._sequence(first), self._last(module, rest[0])
@@ -123,7 +133,8 @@ class _Change:
     def _changed(self, values: Tensor, lead: int) -> Tensor:
         p = self.perturbation
         flat = values.flatten(lead)
-        places = torch.as_tensor(p.chosen(flat.shape[-1]), device=flat.device)
+        self.n_units = flat.shape[-1]
+        places = torch.as_tensor(p.chosen(self.n_units), device=flat.device)
         changed = flat.clone()
         if p.kind in CUT:
             changed[..., places] = 0.0
