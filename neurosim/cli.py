@@ -43,19 +43,19 @@ def demo(
     studies = ["digits"] + (["object_vision"] if ns.data_folder() else [])
     base = out or Path("results")
     for name in studies:
-        _print_run(_run(ns.find_study(name), base / name, jobs), json)
+        _print_run(_run(ns.study.find_study(name), base / name, jobs), json)
 
 
 @app.command()
 def run(study: StudyFile, out: Out = None, jobs: Jobs = 0, json: Json = False) -> None:
     """Run a study; steps that are in the store are not run again."""
-    _print_run(_run(ns.find_study(study), out, jobs), json)
+    _print_run(_run(ns.study.find_study(study), out, jobs), json)
 
 
 @app.command()
 def check(study: StudyFile, out: Out = None, json: Json = False) -> None:
     """Print the steps of a study with what the store has of them. Runs nothing."""
-    looks = ns.check_study(ns.find_study(study), out=out)
+    looks = ns.study.check_study(ns.study.find_study(study), out=out)
     rows = [{"step": x.step.name, "state": x.state, "reads": list(x.step.inputs)} for x in looks]
     if json:
         _say(json_module.dumps(rows, indent=2))
@@ -68,7 +68,7 @@ def check(study: StudyFile, out: Out = None, json: Json = False) -> None:
 @app.command()
 def status(study: StudyFile, out: Out = None, json: Json = False) -> None:
     """Say how far a study is and whether its results folder is whole."""
-    state = ns.study_status(ns.find_study(study), out=out)
+    state = ns.study.study_status(ns.study.find_study(study), out=out)
     text = {None: "not written yet", True: "whole", False: "damaged; run again to repair it"}[state["whole"]]
     line = f"{state['hits']} of {state['steps']} steps done; {state['folder']}: {text}."
     _say(json_module.dumps(state) if json else line)
@@ -84,14 +84,14 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check the files of a results folder, and with --rerun that a fresh run gives the same."""
-    ns.check_results(folder)
+    ns.study.check_results(folder)
     if not rerun:
         _say(json_module.dumps({"damaged": []}) if json else f"{folder}: every file is as it was written.")
         return
     with _Progress() as progress:
-        verdicts = ns.rerun_results(folder, jobs=jobs or None, report=progress)
+        verdicts = ns.study.rerun_results(folder, jobs=jobs or None, report=progress)
     differing = [v for v in verdicts if v.verdict == "differs"]
-    changes = ns.environment_changes(folder)
+    changes = ns.study.environment_changes(folder)
     if json:
         _say(json_module.dumps({"steps": [v.__dict__ for v in verdicts], "environment": changes}, indent=2))
     else:
@@ -108,13 +108,13 @@ def verify(
 @app.command()
 def report(study: StudyFile, out: Out = None, json: Json = False) -> None:
     """Write the results folder and report again from the store; nothing is computed that is there."""
-    _print_run(_run(ns.find_study(study), out, 1), json)
+    _print_run(_run(ns.study.find_study(study), out, 1), json)
 
 
 @app.command()
 def new(folder: Annotated[Path, typer.Argument(help="Folder to write the template into.")], json: Json = False) -> None:
     """Write a working template: your model against your data."""
-    files = [str(p) for p in ns.new_study(folder)]
+    files = [str(p) for p in ns.study.new_study(folder)]
     lines = [*files, f"Next: cd {folder}; python compare.py   or   neurosim run study.toml"]
     _say(json_module.dumps(files) if json else "\n".join(lines))
 
@@ -122,7 +122,7 @@ def new(folder: Annotated[Path, typer.Argument(help="Folder to write the templat
 @app.command()
 def doctor(json: Json = False) -> None:
     """Look at this machine: libraries, devices, disk, data folder."""
-    findings = ns.examine_machine(Path("results"))
+    findings = ns.study.examine_machine(Path("results"))
     if json:
         _say(json_module.dumps([f.__dict__ for f in findings], indent=2))
     else:

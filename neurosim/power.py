@@ -38,16 +38,16 @@ def power_analysis(
 ) -> xr.Dataset:
     """Simulate experiments on a brain that is tuned as `model` says, and count how often the inference finds out.
 
-    Each experiment draws stimuli, records a :func:`~neurosim.synthetic_brain`, makes the RDM of every subject and runs
-    :func:`~neurosim.infer` on both models, generalising to new subjects and stimuli.
+    Each experiment draws stimuli, records a :func:`~neurosim.recordings.synthetic_brain`, makes the RDM of every
+    subject and runs :func:`~neurosim.infer` on both models, generalising to new subjects and stimuli.
 
     Parameters
     ----------
     model, rival : features (stimulus, unit) of the same stimuli, labelled or bare arrays in one order; the brain is
         tuned to those of `model`.
     n_subjects, n_stimuli, n_units : the designs: all combinations. Stimuli are drawn from those given; all when absent.
-    n_trials, trial_noise, noise_correlation, individuality : of the brain, see :func:`~neurosim.synthetic_brain`; take
-        them from a pilot with :func:`~neurosim.signal_to_noise`.
+    n_trials, trial_noise, noise_correlation, individuality : of the brain, see
+        :func:`~neurosim.recordings.synthetic_brain`; take them from a pilot with :func:`~neurosim.responses.signal_to_noise`.
     mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
         ``power`` and ``wrong`` are false alarms where both models are equally rich.
     metric, method : how RDMs are made and compared. alpha : level of the two-sided test between the models.

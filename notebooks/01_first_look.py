@@ -30,19 +30,19 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 # The scanned digits of scikit-learn, split so that no image is in both sets.
 
 # %%
-task = ns.classification_task(ns.load_digits(), seed=0)
-shown = ns.balanced(task.test, 6)
-ns.plot_stimuli(shown, n_columns=20);
+task = ns.tasks.classification_task(ns.load_digits(), seed=0)
+shown = ns.stimuli.balanced(task.test, 6)
+ns.plots.plot_stimuli(shown, n_columns=20);
 
 # %% [markdown]
 # ## A trained spiking network
 # Pixels become spikes, drawn anew for every batch.
 
 # %%
-specification = ns.SpikingMLPSpecification(hidden=(64, 32), n_steps=20)
+specification = ns.networks.SpikingMLPSpecification(hidden=(64, 32), n_steps=20)
 network = ns.build_network(specification, task.image_shape, n_categories=10)
 spiking_task = task.with_encoder(partial(bernoulli_spikes, n_steps=20))
-history = ns.train(network, spiking_task, ns.TrainingOptions(epochs=12, learning_rate=5e-3))
+history = ns.train(network, spiking_task, ns.networks.TrainingOptions(epochs=12, learning_rate=5e-3))
 print(f"test accuracy {float(history.test_accuracy):.3f}")
 
 # %% [markdown]
@@ -50,7 +50,7 @@ print(f"test accuracy {float(history.test_accuracy):.3f}")
 # The network leaves torch as a NIR graph and becomes a circuit. Every spike of every layer is compared.
 
 # %%
-spikes = ns.encode_rate(shown, n_steps=20)
+spikes = ns.stimuli.encode_rate(shown, n_steps=20)
 circuit = ns.to_circuit(network)
 trained = ns.record_responses(network, spikes, double=True)
 twin = ns.simulate(circuit, spikes)
@@ -59,15 +59,15 @@ print(translation.attrs["verdict"])
 translation.to_dataframe()
 
 # %%
-ns.plot_raster(trained, twin, labels=("torch", "Brian2"));
+ns.plots.plot_raster(trained, twin, labels=("torch", "Brian2"));
 
 # %% [markdown]
 # ## A synthetic brain
 # Five subjects whose units are tuned to Gabor energy, with trial noise. It is synthetic and says so.
 
 # %%
-brain = ns.synthetic_brain(ns.gabor_energy(shown), area="V1-like", n_subjects=5)
-reliability = ns.split_half_reliability(brain)
+brain = ns.recordings.synthetic_brain(ns.stimuli.gabor_energy(shown), area="V1-like", n_subjects=5)
+reliability = ns.responses.split_half_reliability(brain)
 print("synthetic:", bool(brain.attrs["synthetic"]), "| median reliability", round(float(reliability.median()), 2))
 
 # %% [markdown]
@@ -75,9 +75,9 @@ print("synthetic:", bool(brain.attrs["synthetic"]), "| median reliability", roun
 # One call a subject; the same words for every kind of subject.
 
 # %%
-layers = ns.compute_rdm(ns.over_time(trained), by="layer").rename(layer="model")
+layers = ns.compute_rdm(ns.responses.over_time(trained), by="layer").rename(layer="model")
 pixels = ns.compute_rdm(shown.values.reshape(len(shown), -1)).assign_coords(stimulus=shown.stimulus.values)
-ns.plot_rdm(layers[0], title="first hidden layer");
+ns.plots.plot_rdm(layers[0], title="first hidden layer");
 
 # %%
 brains = ns.compute_rdm(brain, "crossnobis", by="subject")
@@ -85,7 +85,7 @@ result = ns.infer(layers, brains, method="spearman", n=500, rng=0)
 result[["score", "standard_error", "p_zero_corrected"]].to_dataframe()
 
 # %%
-ns.plot_scores(result, groups=list(result.model.values), title="layers against a synthetic brain");
+ns.plots.plot_scores(result, groups=list(result.model.values), title="layers against a synthetic brain");
 
 # %%
 assert translation.n_differing.sum() == 0

@@ -33,7 +33,7 @@ folder = Path(tempfile.mkdtemp())
 # your own file: `.nc`, `.npz`, or a `.csv` of spikes with the columns `stimulus`, `trial`, `unit`, `time`.
 
 # %%
-stimuli = ns.balanced(ns.load_digits(), 4)
+stimuli = ns.stimuli.balanced(ns.load_digits(), 4)
 rng = np.random.default_rng(0)
 rates = 30 * np.abs(stimuli.values.reshape(len(stimuli), -1) @ rng.normal(size=(64, 40))) / 8
 rows = ["stimulus,trial,unit,time"]

@@ -46,7 +46,7 @@ area = measure(features)
 print("plain", float(ns.compute_rdm(area, "euclidean").mean()))
 print("cross-validated", float(ns.compute_rdm(area, "crossnobis").mean()))
 crossnobis = ns.compute_rdm(area, "crossnobis", precision="schaefer_strimmer")
-ns.plot_rdm(crossnobis, order="category", colorbar=True, title="crossnobis, whitened");
+ns.plots.plot_rdm(crossnobis, order="category", colorbar=True, title="crossnobis, whitened");
 
 # %% [markdown]
 # ## Inference that generalises to new subjects and new stimuli
@@ -60,7 +60,7 @@ models = {name: ns.compute_rdm(ns.as_responses(x, stimuli=names), "euclidean") f
 result = ns.infer(models, subjects, method="corr")
 print(result[["score", "standard_error", "p_zero_corrected"]].to_dataframe())
 print("noise ceiling", result.ceiling.values)
-ns.plot_scores(result, pairs=True);
+ns.plots.plot_scores(result, pairs=True);
 
 # %%
 parts = [ns.compute_rdm(ns.as_responses(features[:, [f]], stimuli=names), "euclidean") for f in range(10)]
@@ -75,7 +75,7 @@ print(float(fitted.score[0]), "+-", float(fitted.standard_error[0]))
 # %%
 pattern = [np.sort(rng.uniform(0, 0.5, 12)) for _ in names]
 spikes = [[[np.sort(t + rng.normal(0, 2e-3, 12)).clip(0)] for _ in range(4)] for t in pattern]
-timing = ns.spike_rdm(spikes, time_constant=[1e-3, 10e-3, 0.1, 1.0], crossvalidated=True)
+timing = ns.similarity.spike_rdm(spikes, time_constant=[1e-3, 10e-3, 0.1, 1.0], crossvalidated=True)
 print(timing.mean(("stimulus", "stimulus_other")).round(2).to_series())
 
 # %% [markdown]
@@ -84,6 +84,6 @@ print(timing.mean(("stimulus", "stimulus_other")).round(2).to_series())
 # %%
 other = measure(features[:, :5], n_units=30)
 a, b = area.mean("trial"), other.mean("trial")
-for name, score in (("CKA", ns.cka), ("Procrustes angle", ns.ShapeMetric().distance), ("soft matching", ns.soft_matching)):
-    found = ns.jackknife(score, a, b)
+for name, score in (("CKA", ns.similarity.cka), ("Procrustes angle", ns.similarity.ShapeMetric().distance), ("soft matching", ns.similarity.soft_matching)):
+    found = ns.similarity.jackknife(score, a, b)
     print(f"{name}: {float(found.score):.2f} +- {float(found.standard_error):.2f}")

@@ -29,7 +29,7 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 
 # %%
 n_steps = 15
-task = ns.classification_task(ns.load_digits(), seed=0).with_encoder(partial(bernoulli_spikes, n_steps=n_steps))
+task = ns.tasks.classification_task(ns.load_digits(), seed=0).with_encoder(partial(bernoulli_spikes, n_steps=n_steps))
 with torch_seeded(0):
     network = torch.nn.Sequential(
         torch.nn.Linear(64, 32), snn.Leaky(beta=0.9), torch.nn.Linear(32, 10), snn.Leaky(beta=0.9)
@@ -41,13 +41,13 @@ class Counts(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.network = ns.OverTime(network)
+        self.network = ns.networks.OverTime(network)
 
     def forward(self, spikes):
         return self.network(spikes).sum(0)
 
 
-history = ns.train(Counts(), task, ns.TrainingOptions(epochs=8, learning_rate=5e-3))
+history = ns.train(Counts(), task, ns.networks.TrainingOptions(epochs=8, learning_rate=5e-3))
 print(f"test accuracy {float(history.test_accuracy):.3f}")
 
 # %% [markdown]
@@ -55,7 +55,7 @@ print(f"test accuracy {float(history.test_accuracy):.3f}")
 # `to_circuit` translates; `verify_translation` compares every spike and says how sure it is.
 
 # %%
-encode = partial(ns.encode_rate, n_steps=n_steps)
+encode = partial(ns.stimuli.encode_rate, n_steps=n_steps)
 tested = encode(task.test[:150])
 circuit = ns.to_circuit(network)
 print(circuit)
@@ -68,18 +68,18 @@ print(ns.verify_translation(network, circuit, tested).attrs["verdict"])
 
 # %%
 calibration = encode(task.train[:60])
-expected = ns.record_responses(ns.OverTime(network), calibration, double=True)
+expected = ns.record_responses(ns.networks.OverTime(network), calibration, double=True)
 
 
 def accuracy(c):
     answers = ns.simulate(c, tested, engine="torch")
-    return (np.asarray(task.categories)[ns.choose_category(c, answers)] == tested.category.values).mean()
+    return (np.asarray(task.categories)[ns.biophysics.choose_category(c, answers)] == tested.category.values).mean()
 
 
 climbed = ns.climb(circuit, "adex")
-calibrated, report = ns.calibrate(climbed, calibration, expected)
-options = ns.RetuningOptions(("gain", "bias", "threshold", "weights"), epochs=1, learning_rate=0.05)
-retuned, _ = ns.retune(calibrated, encode(task.train[:500]), task.categories, options)
+calibrated, report = ns.biophysics.calibrate(climbed, calibration, expected)
+options = ns.biophysics.RetuningOptions(("gain", "bias", "threshold", "weights"), epochs=1, learning_rate=0.05)
+retuned, _ = ns.biophysics.retune(calibrated, encode(task.train[:500]), task.categories, options)
 for name, c in {"exact": circuit, "climbed": climbed, "calibrated": calibrated, "retuned": retuned}.items():
     print(f"{name:>10}: {accuracy(c):.3f}")
 report.to_dataframe()

@@ -38,7 +38,7 @@ for unit, best in enumerate(preferred):
 # The result is the same labelled array as that of any network or circuit; the orientation of each stimulus came along.
 
 # %%
-responses = ns.align_spikes(spikes, shown, window=(0.0, 0.6), time_bin=0.01)
+responses = ns.recordings.align_spikes(spikes, shown, window=(0.0, 0.6), time_bin=0.01)
 responses
 
 # %% [markdown]
@@ -47,27 +47,27 @@ responses
 # and `ceiling` how well a perfect model could predict its mean.
 
 # %%
-ns.signal_to_noise(responses).to_dataframe()[["signal_to_noise", "standard_error", "ceiling", "p"]].round(3)
+ns.responses.signal_to_noise(responses).to_dataframe()[["signal_to_noise", "standard_error", "ceiling", "p"]].round(3)
 
 # %%
-reliable = ns.select_reliable(responses, correct=True)
+reliable = ns.responses.select_reliable(responses, correct=True)
 reliable.unit.values
 
 # %% [markdown]
 # ## Tuning, with a fit
 
 # %%
-curve = ns.tuning_curve(reliable, "orientation_deg")
-fit = ns.fit_tuning(curve, "von_mises")
-ns.plot_tuning(curve, fit, unit=3)
+curve = ns.responses.tuning_curve(reliable, "orientation_deg")
+fit = ns.responses.fit_tuning(curve, "von_mises")
+ns.plots.plot_tuning(curve, fit, unit=3)
 fit.to_dataframe().groupby("unit")[["preferred", "preferred_error", "explained"]].first().round(2)
 
 # %% [markdown]
 # ## What the population knows, and when
 
 # %%
-course = ns.decode(ns.rebin(reliable, 0.05), "orientation_deg", folds=5, n_orders=2)
-ns.plot_time_course(course.accuracy, course.standard_error, label="orientation").axhline(float(course.chance));
+course = ns.responses.decode(ns.responses.rebin(reliable, 0.05), "orientation_deg", folds=5, n_orders=2)
+ns.plots.plot_time_course(course.accuracy, course.standard_error, label="orientation").axhline(float(course.chance));
 
 # %% [markdown]
 # ## A neuron from inside
@@ -84,8 +84,8 @@ def current(n_sweeps, seed):
     return 70e-12 + 10e-12 * np.array([np.convolve(row, smooth, "valid") for row in noise])
 
 
-truth = ns.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
-cell = ns.single_neuron(truth, dt)
+truth = ns.parameters.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
+cell = ns.biophysics.single_neuron(truth, dt)
 
 
 def record(injected, trials=1):
@@ -101,9 +101,9 @@ repeated = current(1, 2)
 test = ns.as_sweeps(np.repeat(repeated, 10, axis=0), record(repeated, trials=10)[0], time_step=dt, stimulus="test")
 
 # %%
-fitted = ns.fit_neuron(training, progress=False)
-predicted = ns.predict_spikes(fitted, test, trials=10, progress=False)
-score = ns.coincidence(ns.detect_spikes(test), predicted, tolerance=3e-3)
+fitted = ns.biophysics.fit_neuron(training, progress=False)
+predicted = ns.biophysics.predict_spikes(fitted, test, trials=10, progress=False)
+score = ns.responses.coincidence(ns.biophysics.detect_spikes(test), predicted, tolerance=3e-3)
 print("Md*", score.md_star.values, "in", score.interval.values, "; by chance", score.chance.values)
 assert float(score.md_star[0]) > 0.8
 

@@ -18,6 +18,7 @@ from neurosim.networks.generative import GAN
 from neurosim.networks.som import SelfOrganisingMap
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters
+from tests.public import public
 
 N, UNITS = 10, 6
 IDS = [f"s{i}" for i in range(N)]
@@ -40,53 +41,61 @@ CALLS = {
     "as_rdm": (SQUARE, ("stimulus", "stimulus_other"), ns.as_rdm),
     "as_trials": (MATRIX, None, lambda x: ns.as_trials(x, ["a", "b"] * (N // 2))),
     "load_stimuli": (PICTURES, ("stimulus", "y", "x"), ns.load_stimuli),
-    "encode_rate": (FLAT, ("stimulus", "unit"), lambda x: ns.encode_rate(x, n_steps=4)),
-    "gabor_energy": (PICTURES, ("stimulus", "y", "x"), lambda x: ns.gabor_energy(x, grid=2)),
-    "saccades": (PICTURES, ("stimulus", "y", "x"), lambda x: ns.saccades(x, n_steps=3)),
-    "mel_spectrogram": (SOUND, None, lambda x: ns.mel_spectrogram(x, 8000.0, n_bands=4)),
+    "encode_rate": (FLAT, ("stimulus", "unit"), lambda x: ns.stimuli.encode_rate(x, n_steps=4)),
+    "gabor_energy": (PICTURES, ("stimulus", "y", "x"), lambda x: ns.stimuli.gabor_energy(x, grid=2)),
+    "saccades": (PICTURES, ("stimulus", "y", "x"), lambda x: ns.stimuli.saccades(x, n_steps=3)),
+    "mel_spectrogram": (SOUND, None, lambda x: ns.stimuli.mel_spectrogram(x, 8000.0, n_bands=4)),
     "compute_rdm": (MATRIX, ("stimulus", "unit"), lambda x: ns.compute_rdm(x, "euclidean")),
     "compare_rdms": (SQUARE, ("stimulus", "stimulus_other"), lambda x: compared(x, as_form_of(x, SQUARE_OTHER))),
-    "cka": (MATRIX, ("stimulus", "unit"), lambda x: ns.cka(x, as_form_of(x, OTHER))),
-    "cca": (MATRIX, ("stimulus", "unit"), lambda x: ns.cca(x, as_form_of(x, OTHER), variance=0.8)),
-    "soft_matching": (MATRIX, ("stimulus", "unit"), lambda x: ns.soft_matching(x, as_form_of(x, OTHER))),
+    "cka": (MATRIX, ("stimulus", "unit"), lambda x: ns.similarity.cka(x, as_form_of(x, OTHER))),
+    "cca": (MATRIX, ("stimulus", "unit"), lambda x: ns.similarity.cca(x, as_form_of(x, OTHER), variance=0.8)),
+    "soft_matching": (MATRIX, ("stimulus", "unit"), lambda x: ns.similarity.soft_matching(x, as_form_of(x, OTHER))),
     "coincidence_rate": (
         COUNTS,
         ("stimulus", "time", "unit"),
-        lambda x: ns.coincidence_rate(*spikes(x), tolerance=1e-3),
+        lambda x: ns.responses.coincidence_rate(*spikes(x), tolerance=1e-3),
     ),
-    "spike_time_f1": (COUNTS, ("stimulus", "time", "unit"), lambda x: ns.spike_time_f1(*spikes(x))),
-    "sparseness": (RATES, ("stimulus", "unit"), ns.sparseness),
-    "participation_ratio": (MATRIX, ("stimulus", "unit"), ns.participation_ratio),
-    "embed_stimuli": (MATRIX, ("stimulus", "unit"), ns.embed_stimuli),
-    "cluster_stimuli": (MATRIX, ("stimulus", "unit"), lambda x: ns.cluster_stimuli(x, 2)),
+    "spike_time_f1": (COUNTS, ("stimulus", "time", "unit"), lambda x: ns.responses.spike_time_f1(*spikes(x))),
+    "sparseness": (RATES, ("stimulus", "unit"), ns.responses.sparseness),
+    "participation_ratio": (MATRIX, ("stimulus", "unit"), ns.responses.participation_ratio),
+    "embed_stimuli": (MATRIX, ("stimulus", "unit"), ns.responses.embed_stimuli),
+    "cluster_stimuli": (MATRIX, ("stimulus", "unit"), lambda x: ns.responses.cluster_stimuli(x, 2)),
     "reweight_features": (
         MATRIX,
         ("stimulus", "unit"),
-        lambda x: ns.reweight_features(x, SQUARE_OTHER, progress=False),
+        lambda x: ns.similarity.reweight_features(x, SQUARE_OTHER, progress=False),
     ),
     "predict_responses": (
         MATRIX,
         ("stimulus", "unit"),
-        lambda x: ns.predict_responses(x, OTHER, folds=2, progress=False),
+        lambda x: ns.similarity.predict_responses(x, OTHER, folds=2, progress=False),
     ),
     "regress_rdm": (
         SQUARE,
         ("stimulus", "stimulus_other"),
-        lambda x: ns.regress_rdm(x, {"m": SQUARE_OTHER}, resample=("stimulus",)),
+        lambda x: ns.similarity.regress_rdm(x, {"m": SQUARE_OTHER}, resample=("stimulus",)),
     ),
     "infer": (SQUARE, ("stimulus", "stimulus_other"), lambda x: ns.infer({"m": x}, SUBJECTS, progress=False)),
-    "searchlights": (MATRIX, None, lambda x: ns.searchlights(x, 8.0)),
-    "arrange": (SQUARE, None, ns.arrange),
-    "noise_precision": (MATRIX, ("stimulus", "unit"), ns.noise_precision),
-    "over_time": (COUNTS, ("stimulus", "time", "unit"), ns.over_time),
+    "searchlights": (MATRIX, None, lambda x: ns.similarity.searchlights(x, 8.0)),
+    "arrange": (SQUARE, None, ns.similarity.arrange),
+    "noise_precision": (MATRIX, ("stimulus", "unit"), ns.similarity.noise_precision),
+    "over_time": (COUNTS, ("stimulus", "time", "unit"), ns.responses.over_time),
     "dsa": (
         SERIES,
         ("stimulus", "time", "unit"),
-        lambda x: ns.dsa(x, as_form_of(x, SERIES[:, ::2]), n_delays=2, rank=2),
+        lambda x: ns.similarity.dsa(x, as_form_of(x, SERIES[:, ::2]), n_delays=2, rank=2),
     ),
-    "synthetic_brain": (MATRIX, ("stimulus", "unit"), lambda x: ns.synthetic_brain(x, n_subjects=2, n_units=3)),
-    "normalize": (RATES, None, lambda x: ns.normalize(x, RATES[::-1])),
-    "compare_by": (MATRIX, ("stimulus", "unit"), lambda x: ns.compare_by(x, as_form_of(x, OTHER), progress=False)),
+    "synthetic_brain": (
+        MATRIX,
+        ("stimulus", "unit"),
+        lambda x: ns.recordings.synthetic_brain(x, n_subjects=2, n_units=3),
+    ),
+    "normalize": (RATES, None, lambda x: ns.similarity.normalize(x, RATES[::-1])),
+    "compare_by": (
+        MATRIX,
+        ("stimulus", "unit"),
+        lambda x: ns.similarity.compare_by(x, as_form_of(x, OTHER), progress=False),
+    ),
     "power_analysis": (
         MATRIX,
         ("stimulus", "unit"),
@@ -100,70 +109,74 @@ SUBJECTS = np.stack([SQUARE_OTHER, SQUARE_OTHER.T[::-1, ::-1], SQUARE])
 # what takes arrays of a form that a bare table cannot have (time, trials, a network, sweeps, a label): each is asked
 # that it refuses nonsense by name.
 LABELLED = {
-    "average_trials": ns.average_trials,
-    "balanced": lambda x: ns.balanced(x, 1),
-    "encode_delta": lambda x: ns.encode_delta(x, threshold=0.1),
-    "coincidence": lambda x: ns.coincidence(x, x),
-    "compare_cka": ns.compare_cka,
-    "rebin": lambda x: ns.rebin(x, 0.01),
-    "firing_rate": ns.firing_rate,
-    "tuning_curve": lambda x: ns.tuning_curve(x, "orientation"),
-    "select_reliable": ns.select_reliable,
-    "signal_to_noise": ns.signal_to_noise,
-    "split_half_reliability": ns.split_half_reliability,
-    "cross_validated_pca": ns.cross_validated_pca,
-    "decode": lambda x: ns.decode(x, progress=False),
-    "generalise": lambda x: ns.generalise(x, "category", "time", progress=False),
-    "burst_statistics": ns.burst_statistics,
-    "first_spike_latency": ns.first_spike_latency,
-    "cross_correlogram": ns.cross_correlogram,
-    "synchrony": ns.synchrony,
-    "fano_factor": ns.fano_factor,
-    "interval_variability": ns.interval_variability,
-    "noise_correlation": ns.noise_correlation,
-    "psth": ns.psth,
-    "signal_correlation": ns.signal_correlation,
-    "spike_rdm": lambda x: ns.spike_rdm(x, progress=False),
-    "stochastic_shape": lambda x: ns.stochastic_shape(x, x),
-    "jackknife": lambda x: ns.jackknife(ns.cka, x, x, progress=False),
-    "partition_variance": lambda x: ns.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
-    "classification_task": ns.classification_task,
-    "spike_triggered_average": lambda x: ns.spike_triggered_average(x, x),
-    "fit_poisson": lambda x: ns.fit_poisson(x, x),
-    "fit_driven": lambda x: ns.fit_driven(x, x, progress=False),
-    "detect_spikes": ns.detect_spikes,
-    "estimate_electrode": ns.estimate_electrode,
-    "fit_neuron": lambda x: ns.fit_neuron(x, progress=False),
+    "average_trials": ns.responses.average_trials,
+    "balanced": lambda x: ns.stimuli.balanced(x, 1),
+    "encode_delta": lambda x: ns.stimuli.encode_delta(x, threshold=0.1),
+    "coincidence": lambda x: ns.responses.coincidence(x, x),
+    "compare_cka": ns.similarity.compare_cka,
+    "rebin": lambda x: ns.responses.rebin(x, 0.01),
+    "firing_rate": ns.responses.firing_rate,
+    "tuning_curve": lambda x: ns.responses.tuning_curve(x, "orientation"),
+    "select_reliable": ns.responses.select_reliable,
+    "signal_to_noise": ns.responses.signal_to_noise,
+    "split_half_reliability": ns.responses.split_half_reliability,
+    "cross_validated_pca": ns.responses.cross_validated_pca,
+    "decode": lambda x: ns.responses.decode(x, progress=False),
+    "generalise": lambda x: ns.responses.generalise(x, "category", "time", progress=False),
+    "burst_statistics": ns.responses.burst_statistics,
+    "first_spike_latency": ns.responses.first_spike_latency,
+    "cross_correlogram": ns.responses.cross_correlogram,
+    "synchrony": ns.responses.synchrony,
+    "fano_factor": ns.responses.fano_factor,
+    "interval_variability": ns.responses.interval_variability,
+    "noise_correlation": ns.responses.noise_correlation,
+    "psth": ns.responses.psth,
+    "signal_correlation": ns.responses.signal_correlation,
+    "spike_rdm": lambda x: ns.similarity.spike_rdm(x, progress=False),
+    "stochastic_shape": lambda x: ns.similarity.stochastic_shape(x, x),
+    "jackknife": lambda x: ns.similarity.jackknife(ns.similarity.cka, x, x, progress=False),
+    "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
+    "classification_task": ns.tasks.classification_task,
+    "spike_triggered_average": lambda x: ns.biophysics.spike_triggered_average(x, x),
+    "fit_poisson": lambda x: ns.biophysics.fit_poisson(x, x),
+    "fit_driven": lambda x: ns.biophysics.fit_driven(x, x, progress=False),
+    "detect_spikes": ns.biophysics.detect_spikes,
+    "estimate_electrode": ns.biophysics.estimate_electrode,
+    "fit_neuron": lambda x: ns.biophysics.fit_neuron(x, progress=False),
     "as_sweeps": lambda x: ns.as_sweeps(x, x, time_step=1e-4),
-    "bin_spikes": ns.bin_spikes,
-    "align_series": lambda x: ns.align_series(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
+    "bin_spikes": ns.recordings.bin_spikes,
+    "align_series": lambda x: ns.recordings.align_series(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
     "record_responses": lambda x: ns.record_responses(torch.nn.Linear(UNITS, 2), x, progress=False),
-    "explain": lambda x: ns.explain(torch.nn.Linear(UNITS, 2), x, progress=False),
-    "attention_rollout": lambda x: ns.attention_rollout(torch.nn.Linear(UNITS, 2), x),
+    "explain": lambda x: ns.networks.explain(torch.nn.Linear(UNITS, 2), x, progress=False),
+    "attention_rollout": lambda x: ns.networks.attention_rollout(torch.nn.Linear(UNITS, 2), x),
     "train": lambda x: ns.train(torch.nn.Linear(UNITS, 2), x, progress=False),
     "simulate": lambda x: ns.simulate(neuron(), x, progress=False),
-    "fit_tuning": lambda x: ns.fit_tuning(x, "gaussian"),
-    "orientation_selectivity": ns.orientation_selectivity,
-    "align_spikes": lambda x: ns.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
-    "over_seeds": ns.over_seeds,
-    "evaluate": lambda x: ns.evaluate(torch.nn.Linear(UNITS, 2), x),
-    "classical_baselines": lambda x: ns.classical_baselines(x, progress=False),
-    "train_gan": lambda x: ns.train_gan(GAN((8, 8)), x, progress=False),
-    "train_som": lambda x: ns.train_som(SelfOrganisingMap(UNITS), x, progress=False),
-    "eprop_gradients": lambda x: ns.eprop_gradients(
+    "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
+    "orientation_selectivity": ns.responses.orientation_selectivity,
+    "align_spikes": lambda x: ns.recordings.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
+    "over_seeds": ns.networks.over_seeds,
+    "evaluate": lambda x: ns.networks.evaluate(torch.nn.Linear(UNITS, 2), x),
+    "classical_baselines": lambda x: ns.networks.classical_baselines(x, progress=False),
+    "train_gan": lambda x: ns.networks.train_gan(GAN((8, 8)), x, progress=False),
+    "train_som": lambda x: ns.networks.train_som(SelfOrganisingMap(UNITS), x, progress=False),
+    "eprop_gradients": lambda x: ns.networks.eprop_gradients(
         torch.nn.Linear(UNITS, 5), SpikingLayer(DiscreteLIFParameters()), torch.nn.Linear(5, 3), x, x
     ),
-    "words_for": lambda x: ns.words_for("encoder", x),
-    "psychometric": lambda x: ns.psychometric(x, "coherence"),
-    "choose_category": lambda x: ns.choose_category(neuron(), x),
-    "calibrate": lambda x: ns.calibrate(neuron(), x, x, progress=False),
-    "homeostasis": lambda x: ns.homeostasis(neuron(), x, x, progress=False),
-    "retune": lambda x: ns.retune(neuron(), x, ["a"], progress=False),
+    "words_for": lambda x: ns.networks.words_for("encoder", x),
+    "psychometric": lambda x: ns.tasks.psychometric(x, "coherence"),
+    "choose_category": lambda x: ns.biophysics.choose_category(neuron(), x),
+    "calibrate": lambda x: ns.biophysics.calibrate(neuron(), x, x, progress=False),
+    "homeostasis": lambda x: ns.biophysics.homeostasis(neuron(), x, x, progress=False),
+    "retune": lambda x: ns.biophysics.retune(neuron(), x, ["a"], progress=False),
     "perturbation_effect": lambda x: ns.perturbation_effect(torch.nn.Linear(UNITS, 2), {}, x, progress=False),
-    "compensate": lambda x: ns.compensate(x, Electrode(np.ones(3), 1e-4, 1e6, 1e-10, 1e8, {}, xr.DataArray(1.0))),
-    "predict_spikes": lambda x: ns.predict_spikes(FittedNeuron(ns.LIFParameters(), None, 1e-4, {}), x, progress=False),
-    "spatial_map": lambda x: ns.spatial_map({"a": [0.1]}, x),
-    "save_nwb": lambda x: ns.save_nwb("never_written.nwb", x, description="nonsense"),
+    "compensate": lambda x: ns.biophysics.compensate(
+        x, Electrode(np.ones(3), 1e-4, 1e6, 1e-10, 1e8, {}, xr.DataArray(1.0))
+    ),
+    "predict_spikes": lambda x: ns.biophysics.predict_spikes(
+        FittedNeuron(ns.parameters.LIFParameters(), None, 1e-4, {}), x, progress=False
+    ),
+    "spatial_map": lambda x: ns.responses.spatial_map({"a": [0.1]}, x),
+    "save_nwb": lambda x: ns.recordings.save_nwb("never_written.nwb", x, description="nonsense"),
     "compare_subjects": lambda x: ns.compare_subjects(x, {}, {}, out="never_written"),
     "to_circuit": ns.to_circuit,
     "verify_translation": lambda x: ns.verify_translation(torch.nn.Linear(UNITS, 2), neuron(), x, progress=False),
@@ -184,7 +197,7 @@ NONE = set(
 
 
 def neuron():
-    return ns.single_neuron(ns.LIFParameters(), 1e-4)
+    return ns.biophysics.single_neuron(ns.parameters.LIFParameters(), 1e-4)
 
 
 def as_form_of(like, values):
@@ -253,7 +266,7 @@ BAD = [(name, kind) for name in (*CALLS, *LABELLED) for kind in nonsense()]
 
 
 def test_every_public_function_is_asked():
-    functions = {n for n in ns.__all__ if inspect.isfunction(getattr(ns, n)) and not n.startswith("plot_")}
+    functions = {n for n, thing in public().items() if inspect.isfunction(thing) and not n.startswith("plot_")}
     assert functions == set(CALLS) | set(LABELLED) | NONE
     assert not (set(CALLS) & set(LABELLED)) | (NONE & (set(CALLS) | set(LABELLED)))
 
@@ -282,23 +295,33 @@ TRACK = xr.DataArray(np.linspace(0, 1, 50)[:, None], dims=("time", "axis"), coor
 @pytest.mark.parametrize(
     ("call", "wanted"),
     [
-        (lambda: ns.arrange(pd.DataFrame(SQUARE, IDS, IDS).iloc[:, TURN]), lambda: ns.arrange(SQUARE)),
         (
-            lambda: ns.normalize(pd.Series(MATRIX[0] + 1, list("abcdef")), pd.Series(RATES[1], list("abcdef"))[::-1]),
+            lambda: ns.similarity.arrange(pd.DataFrame(SQUARE, IDS, IDS).iloc[:, TURN]),
+            lambda: ns.similarity.arrange(SQUARE),
+        ),
+        (
+            lambda: ns.similarity.normalize(
+                pd.Series(MATRIX[0] + 1, list("abcdef")), pd.Series(RATES[1], list("abcdef"))[::-1]
+            ),
             lambda: (MATRIX[0] + 1) / RATES[1],
         ),
-        (lambda: ns.normalize(named(MATRIX[0]), RATES[1]), lambda: MATRIX[0] / RATES[1]),
+        (lambda: ns.similarity.normalize(named(MATRIX[0]), RATES[1]), lambda: MATRIX[0] / RATES[1]),
         (
-            lambda: ns.synthetic_brain(xr.DataArray(MATRIX.T, dims=("unit", "stimulus")), n_subjects=2, n_units=3),
-            lambda: ns.synthetic_brain(MATRIX, n_subjects=2, n_units=3),
+            lambda: ns.recordings.synthetic_brain(
+                xr.DataArray(MATRIX.T, dims=("unit", "stimulus")), n_subjects=2, n_units=3
+            ),
+            lambda: ns.recordings.synthetic_brain(MATRIX, n_subjects=2, n_units=3),
         ),
-        (lambda: ns.average_trials(half_measured()), lambda: np.stack([MATRIX[:5].mean(0), *MATRIX[5:]])),
+        (lambda: ns.responses.average_trials(half_measured()), lambda: np.stack([MATRIX[:5].mean(0), *MATRIX[5:]])),
         (
-            lambda: ns.over_time(xr.DataArray(COUNTS, dims=("stimulus", "time", "unit"), attrs=SPIKES)),
+            lambda: ns.responses.over_time(xr.DataArray(COUNTS, dims=("stimulus", "time", "unit"), attrs=SPIKES)),
             lambda: COUNTS.sum(1),
         ),
-        (lambda: ns.over_time(COUNTS), lambda: COUNTS.mean(1)),
-        (lambda: ns.noise_precision(half_measured(), shrinkage="diagonal"), lambda: 1 / MATRIX[:5].var(0, ddof=1)),
+        (lambda: ns.responses.over_time(COUNTS), lambda: COUNTS.mean(1)),
+        (
+            lambda: ns.similarity.noise_precision(half_measured(), shrinkage="diagonal"),
+            lambda: 1 / MATRIX[:5].var(0, ddof=1),
+        ),
     ],
 )
 def test_names_dims_and_places_without_a_measurement_are_followed(call, wanted):
@@ -320,20 +343,20 @@ def half_measured():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: ns.average_trials(COUNTS), "may hold trials or time"),
-        (lambda: ns.average_trials(half_measured().drop_vars("measured")), "20 of 30 values are NaN|are NaN"),
-        (lambda: ns.over_time(xr.DataArray([[np.nan]], dims=("time", "unit"))), "NaN"),
-        (lambda: ns.normalize(named(MATRIX[0]), named(RATES[1])[:3]), "have 3 and 6 along"),
-        (lambda: ns.normalize(named(MATRIX[0]), RATES[1][:3]), "average or rename"),
-        (lambda: ns.fit_tuning(xr.Dataset(), "gaussian"), "as tuning_curve returns it"),
-        (lambda: ns.noise_precision(ns.as_responses(COUNTS)), r"needs \(stimulus, trial, unit\)"),
-        (lambda: ns.over_seeds([MATRIX, MATRIX]), "what evaluate returns"),
-        (lambda: ns.spike_rdm("spikes"), "nested lists of spike times"),
-        (lambda: ns.spatial_map({"a": [0.1, np.nan]}, TRACK), "finite times"),
-        (lambda: ns.spatial_map({"a": [1j]}, TRACK), "complex"),
-        (lambda: ns.spatial_map([0.1], TRACK), "unit: times in s"),
-        (lambda: ns.spatial_map({"a": [0.1]}, TRACK.drop_vars("time")), "with its time in s"),
-        (lambda: ns.arrange(MATRIX), r"\(n, n\) asked"),
+        (lambda: ns.responses.average_trials(COUNTS), "may hold trials or time"),
+        (lambda: ns.responses.average_trials(half_measured().drop_vars("measured")), "20 of 30 values are NaN|are NaN"),
+        (lambda: ns.responses.over_time(xr.DataArray([[np.nan]], dims=("time", "unit"))), "NaN"),
+        (lambda: ns.similarity.normalize(named(MATRIX[0]), named(RATES[1])[:3]), "have 3 and 6 along"),
+        (lambda: ns.similarity.normalize(named(MATRIX[0]), RATES[1][:3]), "average or rename"),
+        (lambda: ns.responses.fit_tuning(xr.Dataset(), "gaussian"), "as tuning_curve returns it"),
+        (lambda: ns.similarity.noise_precision(ns.as_responses(COUNTS)), r"needs \(stimulus, trial, unit\)"),
+        (lambda: ns.networks.over_seeds([MATRIX, MATRIX]), "what evaluate returns"),
+        (lambda: ns.similarity.spike_rdm("spikes"), "nested lists of spike times"),
+        (lambda: ns.responses.spatial_map({"a": [0.1, np.nan]}, TRACK), "finite times"),
+        (lambda: ns.responses.spatial_map({"a": [1j]}, TRACK), "complex"),
+        (lambda: ns.responses.spatial_map([0.1], TRACK), "unit: times in s"),
+        (lambda: ns.responses.spatial_map({"a": [0.1]}, TRACK.drop_vars("time")), "with its time in s"),
+        (lambda: ns.similarity.arrange(MATRIX), r"\(n, n\) asked"),
     ],
 )
 def test_what_has_no_plain_meaning_is_asked_for(call, message):

@@ -16,13 +16,13 @@ ORDERS = [("stimulus", "x", "y"), ("y", "x", "stimulus"), ("x", "stimulus", "y")
 def test_pictures_in_another_order_of_dims_are_the_same_pictures(dims):
     torch.manual_seed(0)
     network, other = nn.Sequential(nn.Flatten(), nn.Linear(25, 3)), STIMULI.transpose(*dims)
-    explained = [ns.explain(network, s, "saliency", target=0, progress=False) for s in (STIMULI, other)]
+    explained = [ns.networks.explain(network, s, "saliency", target=0, progress=False) for s in (STIMULI, other)]
     np.testing.assert_array_equal(explained[0].transpose(*explained[1].dims), explained[1])
     np.testing.assert_array_equal(explained[1].values[0].ravel(), network[1].weight[0].abs().detach().numpy())
     whole = (STIMULI > 0.5).astype(float)
-    spikes = ns.encode_rate(whole.transpose(*dims), n_steps=1, max_probability=1.0)
+    spikes = ns.stimuli.encode_rate(whole.transpose(*dims), n_steps=1, max_probability=1.0)
     np.testing.assert_array_equal(spikes.values[:, 0], (PIXELS > 0.5).reshape(6, -1))
-    tasks = [ns.classification_task(s) for s in (STIMULI, other)]
+    tasks = [ns.tasks.classification_task(s) for s in (STIMULI, other)]
     for found, wanted in zip(*(list(t.batches(0, 2, 0)) for t in tasks), strict=True):
         np.testing.assert_array_equal(found[0], wanted[0])
 
@@ -38,7 +38,7 @@ def test_channels_last_in_a_labelled_array_come_first():
 def test_a_stimulus_without_a_category_is_no_category_of_its_own():
     unnamed = STIMULI.assign_coords(category=("stimulus", [1.0, np.nan, 1.0, 2.0, 2.0, 1.0]))
     with pytest.raises(ns.InputError, match="has no category"):
-        ns.classification_task(unnamed)
+        ns.tasks.classification_task(unnamed)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_a_stimulus_without_a_category_is_no_category_of_its_own():
 )
 def test_rates_that_no_step_can_hold_are_refused(options):
     with pytest.raises(ns.InputError, match=f"encode_rate: {next(iter(options))} = "):
-        ns.encode_rate(STIMULI, **{"n_steps": 3, **options})
+        ns.stimuli.encode_rate(STIMULI, **{"n_steps": 3, **options})

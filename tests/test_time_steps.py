@@ -13,13 +13,13 @@ COUNTS = ns.as_responses(
 )  # fmt: skip
 STALE = {"coarsened": COUNTS.coarsen(time=2).sum(), "every other": COUNTS.isel(time=slice(None, None, 2))}
 FUNCTIONS = {
-    "psth": ns.psth,
-    "firing_rate": ns.firing_rate,
-    "rebin": lambda r: ns.rebin(r, 0.04),
-    "cross_correlogram": ns.cross_correlogram,
-    "burst_statistics": ns.burst_statistics,
-    "interval_variability": ns.interval_variability,
-    "spike_rdm": lambda r: ns.spike_rdm(r, "van_rossum"),
+    "psth": ns.responses.psth,
+    "firing_rate": ns.responses.firing_rate,
+    "rebin": lambda r: ns.responses.rebin(r, 0.04),
+    "cross_correlogram": ns.responses.cross_correlogram,
+    "burst_statistics": ns.responses.burst_statistics,
+    "interval_variability": ns.responses.interval_variability,
+    "spike_rdm": lambda r: ns.similarity.spike_rdm(r, "van_rossum"),
 }
 
 
@@ -41,8 +41,8 @@ def test_a_step_that_is_no_duration_is_refused_in_one_line(name, step):
 def test_rates_of_counts_that_were_put_together_rightly_are_the_same():
     right = STALE["coarsened"].assign_attrs(time_step=0.02)
     wanted = float(COUNTS.mean() / 0.01)
-    for found in (COUNTS, right, ns.rebin(COUNTS, 0.02)):
-        assert float(ns.psth(found, bandwidth=0.0).rate.mean()) == pytest.approx(wanted)
+    for found in (COUNTS, right, ns.responses.rebin(COUNTS, 0.02)):
+        assert float(ns.responses.psth(found, bandwidth=0.0).rate.mean()) == pytest.approx(wanted)
 
 
 def circuit():

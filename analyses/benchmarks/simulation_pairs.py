@@ -18,9 +18,9 @@ from neurosim.biophysics.brian2_engine import import_brian2, preferences
 N_STIMULI, N_INPUTS, N_NEURONS, DURATION, DT = 50, 40, 200, 0.2, 1e-4
 RHEOBASES = 1.05
 MODELS = {
-    "LIF": (ns.LIFParameters(), "v > -50e-3", "v = -70e-3", ""),
+    "LIF": (ns.parameters.LIFParameters(), "v > -50e-3", "v = -70e-3", ""),
     "AdEx": (
-        ns.AdExParameters(),
+        ns.parameters.AdExParameters(),
         "v > -30e-3",
         "v = -70.6e-3; w += 80.5e-12",
         "dw/dt = (4e-9*(v + 70.6e-3) - w) / (144*ms) : 1",
@@ -29,7 +29,7 @@ MODELS = {
 
 
 @functools.cache
-def task(name: str) -> tuple[ns.Circuit, xr.DataArray]:
+def task(name: str) -> tuple[ns.biophysics.Circuit, xr.DataArray]:
     """Return a recurrent circuit of conductance synapses and Poisson input spikes for it."""
     rng = np.random.default_rng(0)
     neuron = MODELS[name][0]
@@ -39,11 +39,14 @@ def task(name: str) -> tuple[ns.Circuit, xr.DataArray]:
         rng.gamma(2, scale / 2, s) * (rng.random(s) < 0.1) for s in ((N_INPUTS, N_NEURONS), (N_NEURONS, N_NEURONS))
     ]
     weights[1] *= np.where(np.arange(N_NEURONS) < 160, 0.2, -0.8)[:, None]
-    population = ns.Population(
-        "neurons", N_NEURONS, neuron, RHEOBASES * neuron.g_leak * gap, ns.ConductanceParameters()
+    population = ns.biophysics.Population(
+        "neurons", N_NEURONS, neuron, RHEOBASES * neuron.g_leak * gap, ns.parameters.ConductanceParameters()
     )
-    projections = (ns.Projection("input", "neurons", weights[0]), ns.Projection("neurons", "neurons", weights[1]))
-    circuit = ns.Circuit(name, ns.Input(N_INPUTS), (population,), projections, dt=DT, step=1e-3)
+    projections = (
+        ns.biophysics.Projection("input", "neurons", weights[0]),
+        ns.biophysics.Projection("neurons", "neurons", weights[1]),
+    )
+    circuit = ns.biophysics.Circuit(name, ns.biophysics.Input(N_INPUTS), (population,), projections, dt=DT, step=1e-3)
     spikes = (rng.random((N_STIMULI, round(DURATION / 1e-3), N_INPUTS)) < 0.05) * 1.0
     return circuit, ns.as_stimuli(spikes, dims=("stimulus", "time", "unit"), time_step=1e-3)
 
@@ -186,16 +189,17 @@ BENCHMARKS = [benchmark for name in MODELS for benchmark in benchmarks(name)]
 FIRST_RESULT = """
 import numpy as np, neurosim as ns
 rng = np.random.default_rng(0)
-p = ns.Population("a", 50, ns.LIFParameters(), synapses=ns.ConductanceParameters())
-c = ns.Circuit("c", ns.Input(20), (p,), (ns.Projection("input", "a", rng.random((20, 50)) * 5e-9),), 1e-4, 1e-3)
+b = ns.biophysics
+p = b.Population("a", 50, ns.parameters.LIFParameters(), synapses=ns.parameters.ConductanceParameters())
+c = b.Circuit("c", b.Input(20), (p,), (b.Projection("input", "a", rng.random((20, 50)) * 5e-9),), 1e-4, 1e-3)
 s = ns.as_stimuli((rng.random((5, 100, 20)) < 0.2) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
 assert ns.simulate(c, s, engine="brian2").sum() > 0
 """
 
 TRANSLATION = """
 import numpy as np, neurosim as ns
-network = ns.build_network(ns.SpikingMLPSpecification((64, 32)), (8, 8), 10)
-s = ns.encode_rate(ns.as_stimuli(np.random.default_rng(0).random((100, 8, 8))), n_steps=25)
+network = ns.build_network(ns.networks.SpikingMLPSpecification((64, 32)), (8, 8), 10)
+s = ns.stimuli.encode_rate(ns.as_stimuli(np.random.default_rng(0).random((100, 8, 8))), n_steps=25)
 assert ns.verify_translation(network, ns.to_circuit(network), s, engine="brian2").n_differing.sum() == 0
 """
 

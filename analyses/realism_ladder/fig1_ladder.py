@@ -32,9 +32,11 @@ COMPARED = 100
 
 def tasks() -> dict[str, ClassificationTask]:
     """Return what is learned: scikit-learn's digits and, where it is there, MNIST."""
-    found = {"digits": ns.classification_task(ns.load_digits(), seed=SEED)}
+    found = {"digits": ns.tasks.classification_task(ns.load_digits(), seed=SEED)}
     if ns.data_folder() is not None:
-        found["mnist"] = ns.classification_task(ns.load_mnist("train", 10000), test=ns.load_mnist("test", 1000))
+        found["mnist"] = ns.tasks.classification_task(
+            ns.stimuli.load_mnist("train", 10000), test=ns.stimuli.load_mnist("test", 1000)
+        )
     return found
 
 
@@ -42,8 +44,8 @@ def trained(name: str, task: ClassificationTask) -> torch.nn.Module:
     """Return a spiking network trained on the task."""
     hidden = (64, 32) if name == "digits" else (128, 64)
     with runtime.torch_seeded(SEED):
-        network = ns.build_network(ns.SpikingMLPSpecification(hidden, n_steps=N_STEPS), task.image_shape, 10)
-    options = ns.TrainingOptions(epochs=40 if name == "digits" else 12, learning_rate=5e-3)
+        network = ns.build_network(ns.networks.SpikingMLPSpecification(hidden, n_steps=N_STEPS), task.image_shape, 10)
+    options = ns.networks.TrainingOptions(epochs=40 if name == "digits" else 12, learning_rate=5e-3)
     ns.train(network, task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS)), options, seed=SEED)
     return network
 
@@ -57,7 +59,7 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
     """Measure all rungs of one task, along ``rung`` and ``state``."""
     network = trained(name, task)
     circuit = ns.to_circuit(network, name=name)
-    encode = partial(ns.encode_rate, n_steps=N_STEPS)
+    encode = partial(ns.stimuli.encode_rate, n_steps=N_STEPS)
     tested = encode(task.test, seed=SEED)
     compared = encode(balanced(task.test, COMPARED // 10), seed=SEED)
     calibration = encode(task.train[:300], seed=SEED)
@@ -71,13 +73,15 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
         climbed = ns.climb(circuit, rung)
         states = {"climbed": climbed}
         if rung != "exact":
-            states["calibrated"], _ = ns.calibrate(climbed, calibration, wanted)
+            states["calibrated"], _ = ns.biophysics.calibrate(climbed, calibration, wanted)
         if rung in RETUNED:
-            states["retuned"], history = ns.retune(
+            states["retuned"], history = ns.biophysics.retune(
                 states["calibrated"],
                 lambda epoch: encode(images, seed=1000 + epoch),
                 task.categories,
-                ns.RetuningOptions(("gain", "bias", "threshold", "weights"), RETUNED[rung], learning_rate=0.03),
+                ns.biophysics.RetuningOptions(
+                    ("gain", "bias", "threshold", "weights"), RETUNED[rung], learning_rate=0.03
+                ),
                 teacher=partial(ns.record_responses, network, double=True, progress=False),
                 seed=SEED,
             )
@@ -86,7 +90,9 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
         print(name, rung, {s: round(float(m.accuracy), 4) for s, m in measured.items()}, flush=True)
         rows.append(xr.concat([m.expand_dims(state=[s]) for s, m in measured.items()], "state"))
     found = xr.concat(rows, "rung", join="outer").assign_coords(rung=list(RUNGS)).reindex(state=list(STATES))
-    right = (np.asarray(task.categories)[ns.choose_category(circuit, truth["all"])] == task.test.category.values).mean()
+    right = (
+        np.asarray(task.categories)[ns.biophysics.choose_category(circuit, truth["all"])] == task.test.category.values
+    ).mean()
     return found.assign(accuracy_trained=float(right))
 
 
@@ -95,7 +101,7 @@ def measure(circuit, tested, compared, truth, categories) -> xr.Dataset:
     start = time.process_time()
     answers = ns.simulate(circuit, tested, engine="torch")
     seconds = (time.process_time() - start) / tested.sizes["stimulus"]
-    right = np.asarray(categories)[ns.choose_category(circuit, answers)] == tested.category.values
+    right = np.asarray(categories)[ns.biophysics.choose_category(circuit, answers)] == tested.category.values
     few = ns.simulate(circuit, compared, engine="torch")
     layers = [p.name for p in circuit.populations]
     rows = {k: [] for k in ("rate_ratio", "f1", "rsa", "rsa_interval", "cka", "cka_interval")}
@@ -103,9 +109,9 @@ def measure(circuit, tested, compared, truth, categories) -> xr.Dataset:
         own = np.flatnonzero(answers.layer.values == layer)
         rows["rate_ratio"].append(float(answers[..., own].sum() / truth["all"][..., own].sum()))
         one, other = truth["few"][..., own], few[..., own]
-        rows["f1"].append(float(ns.spike_time_f1(one, other, tolerance=2e-3).mean()))
+        rows["f1"].append(float(ns.responses.spike_time_f1(one, other, tolerance=2e-3).mean()))
         counts = [r.sum("time") for r in (one, other)]
-        for key, score in (("rsa", rdm_correlation), ("cka", ns.cka)):
+        for key, score in (("rsa", rdm_correlation), ("cka", ns.similarity.cka)):
             found = jackknifed(score, *counts)
             rows[key].append(found[0])
             rows[f"{key}_interval"].append(found[1:])
@@ -124,7 +130,7 @@ def jackknifed(score, a: xr.DataArray, b: xr.DataArray) -> tuple[float, float, f
     """Return a score and its 95 % interval over stimuli; NaN where a layer is silent."""
     if len(np.unique(b.values, axis=0)) < 3:
         return np.nan, np.nan, np.nan
-    found = ns.jackknife(score, a, b, progress=False)
+    found = ns.similarity.jackknife(score, a, b, progress=False)
     return float(found.score), float(found.interval[0]), float(found.interval[1])
 
 

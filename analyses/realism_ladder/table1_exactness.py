@@ -56,7 +56,7 @@ class Counts(nn.Module):
 
     def __init__(self, network: nn.Sequential, is_convolutional: bool) -> None:
         super().__init__()
-        self.network = ns.OverTime(network, n_steps=N_STEPS if is_convolutional else None)
+        self.network = ns.networks.OverTime(network, n_steps=N_STEPS if is_convolutional else None)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, category)."""
@@ -66,17 +66,19 @@ class Counts(nn.Module):
 def one_network(name: str, make) -> dict[str, object]:
     """Train, translate, and count differing spikes on every engine."""
     is_convolutional = "conv" in name
-    task = ns.classification_task(ns.load_digits(), seed=SEED)
+    task = ns.tasks.classification_task(ns.load_digits(), seed=SEED)
     images = task.test[:N_IMAGES]
     if is_convolutional:
-        task = ns.classification_task(task.train.expand_dims("channel", 1), test=task.test.expand_dims("channel", 1))
+        task = ns.tasks.classification_task(
+            task.train.expand_dims("channel", 1), test=task.test.expand_dims("channel", 1)
+        )
         shown = task.test[:N_IMAGES]
     else:
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS))
-        shown = ns.encode_rate(images, n_steps=N_STEPS, seed=SEED)
+        shown = ns.stimuli.encode_rate(images, n_steps=N_STEPS, seed=SEED)
     with runtime.torch_seeded(SEED):
         network = make()
-    history = ns.train(Counts(network, is_convolutional), task, ns.TrainingOptions(8, 64, 5e-3), seed=SEED)
+    history = ns.train(Counts(network, is_convolutional), task, ns.networks.TrainingOptions(8, 64, 5e-3), seed=SEED)
     kind = "current" if is_convolutional else "spikes"
     shape = (1, 8, 8) if is_convolutional else (64,)
     circuit = ns.to_circuit(network, input_shape=shape, inputs=kind, duration=N_STEPS * 1e-3)

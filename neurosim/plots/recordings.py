@@ -39,7 +39,7 @@ def plot_tuning(curve: xr.Dataset, fit: xr.Dataset | None = None, ax: Axes | Non
 
     Parameters
     ----------
-    curve : from ``neurosim.tuning_curve``. fit : from ``neurosim.fit_tuning``.
+    curve : from ``neurosim.responses.tuning_curve``. fit : from ``neurosim.responses.fit_tuning``.
     ax : axes to draw on. unit : index of the unit.
     """
     ax = axes_or_new(ax)
@@ -90,7 +90,7 @@ def plot_generalisation(
 
     Parameters
     ----------
-    accuracy : (time, time_test), from ``neurosim.decode`` with ``across_time``.
+    accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``.
     ax : axes to draw on. chance : the lowest colour. title : title of the axes.
     """
     ax = axes_or_new(ax, 3.6, 3.2)

@@ -16,6 +16,7 @@ import scipy.sparse
 import xarray as xr
 
 import neurosim as ns
+from neurosim.biophysics import gabor_adex_circuit, predict_spikes
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
@@ -29,6 +30,7 @@ from neurosim.parameters import (
     LIFParameters,
 )
 from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
+from tests.public import public
 
 RNG = np.random.default_rng(0)
 NEURON = LIFParameters(refractory=0.0)
@@ -77,12 +79,12 @@ def sweeps():
 
 @cache
 def electrode():
-    return ns.estimate_electrode(sweeps(), reach=14e-3)
+    return ns.biophysics.estimate_electrode(sweeps(), reach=14e-3)
 
 
 @cache
 def fitted():
-    return ns.fit_neuron(sweeps(), "lif", refractory=5e-3, progress=False)
+    return ns.biophysics.fit_neuron(sweeps(), "lif", refractory=5e-3, progress=False)
 
 
 ONCE = RetuningOptions(epochs=1, batch_size=2)
@@ -90,18 +92,18 @@ TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
 # How each function is called, by its name; numbers small enough to be quick.
 CALLS = {
     "simulate": lambda **o: simulate(wired(noise=3e-3), SHOWN, **o),
-    "calibrate": lambda **o: ns.calibrate(wired(noise=3e-3), SHOWN, WANTED, **o),
-    "homeostasis": lambda **o: ns.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
+    "calibrate": lambda **o: ns.biophysics.calibrate(wired(noise=3e-3), SHOWN, WANTED, **o),
+    "homeostasis": lambda **o: ns.biophysics.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
     "retune": lambda **o: retune(wired(noise=3e-3), SHOWN, ["x", "y"], **({"options": ONCE} | o)),
     "climb": lambda **o: climb(TWIN, "noise", **o),
-    "gabor_adex_circuit": lambda **o: ns.gabor_adex_circuit(8, **({"n_excitatory": 8, "n_inhibitory": 4} | o)),
-    "detect_spikes": lambda **o: ns.detect_spikes(sweeps(), **o),
-    "estimate_electrode": lambda **o: ns.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
-    "fit_neuron": lambda **o: ns.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
-    "predict_spikes": lambda **o: ns.predict_spikes(fitted(), sweeps().isel(sweep=[0], time=slice(300)), **o),
-    "fit_driven": lambda **o: ns.fit_driven(NOISE, FIRED, **(TRIED | o)),
-    "fit_poisson": lambda **o: ns.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
-    "spike_triggered_average": lambda **o: ns.spike_triggered_average(NOISE, FIRED, **o),
+    "gabor_adex_circuit": lambda **o: gabor_adex_circuit(8, **({"n_excitatory": 8, "n_inhibitory": 4} | o)),
+    "detect_spikes": lambda **o: ns.biophysics.detect_spikes(sweeps(), **o),
+    "estimate_electrode": lambda **o: ns.biophysics.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
+    "fit_neuron": lambda **o: ns.biophysics.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
+    "predict_spikes": lambda **o: predict_spikes(fitted(), sweeps().isel(sweep=[0], time=slice(300)), **o),
+    "fit_driven": lambda **o: ns.biophysics.fit_driven(NOISE, FIRED, **(TRIED | o)),
+    "fit_poisson": lambda **o: ns.biophysics.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
+    "spike_triggered_average": lambda **o: ns.biophysics.spike_triggered_average(NOISE, FIRED, **o),
 }  # fmt: skip
 # What an option is set to, or (what it is set to, words of its refusal), where no rule below fits.
 OPTIONS = {
@@ -171,8 +173,7 @@ def flat(value):
 
 def public_functions():
     """Every public function of circuits that has options."""
-    for name in sorted(ns.__all__):
-        function = getattr(ns, name)
+    for name, function in sorted(public().items()):
         if inspect.isfunction(function) and function.__module__.startswith("neurosim.biophysics"):
             for option in inspect.signature(function).parameters.values():
                 if option.default is not option.empty:
@@ -299,8 +300,7 @@ RECORDS = {
 
 def public_fields():
     """Every field of every public record of circuits."""
-    for name in sorted(ns.__all__):
-        record = getattr(ns, name)
+    for _, record in sorted(public().items()):
         if is_dataclass(record) and record.__module__.startswith("neurosim.biophysics"):
             yield from ((record, field.name) for field in fields(record))
 

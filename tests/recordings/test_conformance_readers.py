@@ -21,6 +21,7 @@ import xarray as xr
 
 import neurosim as ns
 from neurosim import storage
+from tests.public import public
 
 RNG = np.random.default_rng(3)
 COUNTS = RNG.integers(0, 4, (3, 2, 4, 2)).astype(float)
@@ -111,7 +112,7 @@ def write_neo(path):
 
 
 def write_circuit(path):
-    ns.save_circuit(path, ns.single_neuron(ns.LIFParameters(), 1e-4))
+    ns.biophysics.save_circuit(path, ns.biophysics.single_neuron(ns.parameters.LIFParameters(), 1e-4))
 
 
 def write_nir(path):
@@ -157,7 +158,7 @@ def table(path):
 
 
 def betas(path):
-    return ns.load_betas(path, BESIDE / "events.tsv", mask=BESIDE / "mask.nii").values
+    return ns.recordings.load_betas(path, BESIDE / "events.tsv", mask=BESIDE / "mask.nii").values
 
 
 def counted(path):
@@ -165,12 +166,12 @@ def counted(path):
 
 
 def sweeps(path):
-    found = next(iter(ns.load_sweeps(path).values()))
+    found = next(iter(ns.recordings.load_sweeps(path).values()))
     return np.stack([found.current.values, found.voltage.values])
 
 
 def nwb_counts(path):
-    return ns.load_nwb_responses(path, by="stimulus", window=(0, 0.08), time_bin=0.02).values
+    return ns.recordings.load_nwb_responses(path, by="stimulus", window=(0, 0.08), time_bin=0.02).values
 
 
 def of_voxels(values):
@@ -199,11 +200,11 @@ CASES = {
     ("load_responses", "x.csv"): Case(table, counted, BINNED),
     ("load_responses", "x.tsv"): Case(table, counted, BINNED),
     ("load_responses", "x.parquet"): Case(table, counted, BINNED),
-    ("load_spikes", "x.csv"): Case(table, lambda p: ns.load_spikes(p).time.to_numpy(), TIMES),
-    ("load_spikes", "x.parquet"): Case(table, lambda p: ns.load_spikes(p).time.to_numpy(), TIMES),
+    ("load_spikes", "x.csv"): Case(table, lambda p: ns.recordings.load_spikes(p).time.to_numpy(), TIMES),
+    ("load_spikes", "x.parquet"): Case(table, lambda p: ns.recordings.load_spikes(p).time.to_numpy(), TIMES),
     ("load_spikes", "x.npz"): Case(
         lambda p: np.savez(p, unit=SPIKES["unit"], time=SPIKES["time"]),
-        lambda p: ns.load_spikes(p).time.to_numpy(),
+        lambda p: ns.recordings.load_spikes(p).time.to_numpy(),
         TIMES,
     ),
     ("load_sweeps", "x.nc"): Case(
@@ -211,35 +212,40 @@ CASES = {
     ),
     ("load_sweeps", "x.npz"): Case(write_npz_sweeps, sweeps, TEN, exact=False),
     ("load_sweeps", "x.nwb"): Case(write_nwb_sweeps, sweeps, SWEEPS),
-    ("load_nwb_responses", "x.nwb"): Case(lambda p: ns.save_nwb(p, responses(), description="x"), nwb_counts, COUNTS),
+    ("load_nwb_responses", "x.nwb"): Case(
+        lambda p: ns.recordings.save_nwb(p, responses(), description="x"), nwb_counts, COUNTS
+    ),
     ("load_nwb_series", "y.nwb"): Case(
-        lambda p: ns.save_nwb(p, fields(), description="x"),
-        lambda p: ns.load_nwb_series(p).values[5:10],
+        lambda p: ns.recordings.save_nwb(p, fields(), description="x"),
+        lambda p: ns.recordings.load_nwb_series(p).values[5:10],
         FIELDS[0, 0],
     ),
     ("load_betas", "x.nii"): Case(write_image, betas, of_voxels(VOXELS)),
     ("load_betas", "x.nii.gz"): Case(write_image, betas, of_voxels(VOXELS)),
     ("load_epochs", "x-epo.fif"): Case(
         lambda p: epochs().save(p, fmt="double", verbose="error"),
-        lambda p: ns.load_epochs(p).values,
+        lambda p: ns.recordings.load_epochs(p).values,
         np.stack([SENSORS[k::2] for k in (0, 1)]).swapaxes(-1, -2),
     ),
     ("load_epochs", "x-ave.fif.gz"): Case(
         write_evoked,
-        lambda p: ns.load_epochs(p).values,
+        lambda p: ns.recordings.load_epochs(p).values,
         np.stack([SENSORS[k::2].mean(0).T for k in (0, 1)]),
         exact=False,
     ),
     ("load_neo", "x.mat"): Case(
-        write_neo, lambda p: ns.neo_series(ns.load_neo(p)).values, FIELDS[0, 0] * 1e-3, exact=False
+        write_neo,
+        lambda p: ns.recordings.neo_series(ns.recordings.load_neo(p)).values,
+        FIELDS[0, 0] * 1e-3,
+        exact=False,
     ),
-    ("load_circuit", "x.nc"): Case(write_circuit, lambda p: np.array(ns.load_circuit(p).dt), np.array(1e-4)),
+    ("load_circuit", "x.nc"): Case(write_circuit, lambda p: np.array(ns.biophysics.load_circuit(p).dt), np.array(1e-4)),
     ("load_nir", "x.nir"): Case(
-        write_nir, lambda p: np.asarray(ns.load_nir(p).nodes["w"].weight), FIELDS[0, 0, :2, :2]
+        write_nir, lambda p: np.asarray(ns.biophysics.load_nir(p).nodes["w"].weight), FIELDS[0, 0, :2, :2]
     ),
-    ("open_streamed", "x.nc"): Case(write_streamed, lambda p: ns.open_streamed(p).values, COUNTS[:, 0, 0]),
+    ("open_streamed", "x.nc"): Case(write_streamed, lambda p: ns.networks.open_streamed(p).values, COUNTS[:, 0, 0]),
     ("load_time_series", "x.ts"): Case(
-        write_series, lambda p: ns.load_time_series(p).values[..., 0], PIXELS[..., 0, 0].astype(np.float32)
+        write_series, lambda p: ns.stimuli.load_time_series(p).values[..., 0], PIXELS[..., 0, 0].astype(np.float32)
     ),
     ("load_stimuli", "x.npy"): Case(
         lambda p: np.save(p, CHANNELS), lambda p: ns.load_stimuli(p, layout="NCHW").values, CHANNELS
@@ -247,19 +253,21 @@ CASES = {
     ("load_stimuli", "x.npz"): Case(
         lambda p: np.savez(p, stimuli=CHANNELS), lambda p: ns.load_stimuli(p, layout="NCHW").values, CHANNELS
     ),
-    ("load_image_folder", "pictures"): Case(write_pictures, lambda p: ns.load_image_folder(p).values, CHANNELS),
-    ("register_datasets", "x.toml"): Case(write_toml, lambda p: np.array(len(ns.register_datasets(p))), np.array(1)),
+    ("load_image_folder", "pictures"): Case(write_pictures, lambda p: ns.stimuli.load_image_folder(p).values, CHANNELS),
+    ("register_datasets", "x.toml"): Case(
+        write_toml, lambda p: np.array(len(ns.recordings.register_datasets(p))), np.array(1)
+    ),
 }
 FOLDERS = {"x.zarr", "pictures"}
 # sets by name, which find their own files
 BY_NAME = {
-    "load_cifar10": ns.load_cifar10,
+    "load_cifar10": ns.stimuli.load_cifar10,
     "load_dataset": ns.load_dataset,
     "load_digits": None,
-    "load_mnist": ns.load_mnist,
+    "load_mnist": ns.stimuli.load_mnist,
     "load_nmnist": None,
-    "load_sentences": ns.load_sentences,
-    "load_spoken_digits": ns.load_spoken_digits,
+    "load_sentences": ns.stimuli.load_sentences,
+    "load_spoken_digits": ns.stimuli.load_spoken_digits,
 }
 
 
@@ -311,8 +319,11 @@ def held(folder):
 
 
 def test_every_public_reader_is_asked():
-    named = {n for n in ns.__all__ if re.match(r"(load|read|open|register)_", n)}
-    readers = {n for n in named if inspect.isroutine(getattr(ns, n))}
+    readers = {
+        name
+        for name, thing in public().items()
+        if re.match(r"(load|read|open|register)_", name) and inspect.isroutine(thing)
+    }
     assert readers == {reader for reader, _ in CASES} | set(BY_NAME)
 
 

@@ -15,32 +15,32 @@ FEATURES = np.arange(12.0).reshape(4, 3) ** 2
 
 
 def brain(**options):
-    return ns.synthetic_brain(FEATURES, **{"n_subjects": 1, "n_units": 2, **options})
+    return ns.recordings.synthetic_brain(FEATURES, **{"n_subjects": 1, "n_units": 2, **options})
 
 
 CALLS = {
-    "neo_spikes": ns.neo_spikes,
-    "neo_events": ns.neo_events,
-    "neo_series": ns.neo_series,
-    "align_spikes": lambda x: ns.align_spikes(x, EVENTS),
-    "align_spikes events": lambda x: ns.align_spikes({"u": [1.1]}, x),
-    "align_spikes by": lambda x: ns.align_spikes({"u": [1.1]}, EVENTS, by=x),
-    "align_spikes window": lambda x: ns.align_spikes({"u": [1.1]}, EVENTS, window=x),
-    "align_series": lambda x: ns.align_series(x, EVENTS),
-    "align_series events": lambda x: ns.align_series(SERIES, x),
-    "align_series window": lambda x: ns.align_series(SERIES, EVENTS, window=x),
-    "bin_spikes": ns.bin_spikes,
-    "synthetic_brain areas": lambda x: ns.synthetic_brain({"a": x}, n_subjects=1, n_units=2),
+    "neo_spikes": ns.recordings.neo_spikes,
+    "neo_events": ns.recordings.neo_events,
+    "neo_series": ns.recordings.neo_series,
+    "align_spikes": lambda x: ns.recordings.align_spikes(x, EVENTS),
+    "align_spikes events": lambda x: ns.recordings.align_spikes({"u": [1.1]}, x),
+    "align_spikes by": lambda x: ns.recordings.align_spikes({"u": [1.1]}, EVENTS, by=x),
+    "align_spikes window": lambda x: ns.recordings.align_spikes({"u": [1.1]}, EVENTS, window=x),
+    "align_series": lambda x: ns.recordings.align_series(x, EVENTS),
+    "align_series events": lambda x: ns.recordings.align_series(SERIES, x),
+    "align_series window": lambda x: ns.recordings.align_series(SERIES, EVENTS, window=x),
+    "bin_spikes": ns.recordings.bin_spikes,
+    "synthetic_brain areas": lambda x: ns.recordings.synthetic_brain({"a": x}, n_subjects=1, n_units=2),
     "synthetic_brain n_subjects": lambda x: brain(n_subjects=x),
     "synthetic_brain trial_noise": lambda x: brain(trial_noise=x),
     "synthetic_brain seed": lambda x: brain(seed=x),
-    "save_nwb": lambda x: ns.save_nwb("x.nwb", x, description="x"),
-    "save_nwb description": lambda x: ns.save_nwb("x.nwb", RESPONSES, description=x),
-    "save_nwb path": lambda x: ns.save_nwb(x, RESPONSES, description="x"),
-    "load_epochs": ns.load_epochs,
-    "load_epochs picks": lambda x: ns.load_epochs("x-epo.fif", picks=x),
+    "save_nwb": lambda x: ns.recordings.save_nwb("x.nwb", x, description="x"),
+    "save_nwb description": lambda x: ns.recordings.save_nwb("x.nwb", RESPONSES, description=x),
+    "save_nwb path": lambda x: ns.recordings.save_nwb(x, RESPONSES, description="x"),
+    "load_epochs": ns.recordings.load_epochs,
+    "load_epochs picks": lambda x: ns.recordings.load_epochs("x-epo.fif", picks=x),
     "load_dataset": ns.load_dataset,
-    "load_neo reader": lambda x: ns.load_neo(__file__, reader=x),
+    "load_neo reader": lambda x: ns.recordings.load_neo(__file__, reader=x),
 }
 THINGS = {
     "cube": np.zeros((2, 3, 4)),
@@ -72,8 +72,8 @@ def test_what_has_no_meaning_is_refused_in_one_line(name, thing, tmp_path, monke
 @pytest.mark.parametrize("time_bin", [np.ones((2, 2)), "a", {}, -1.0, np.nan, 1e-9])
 def test_bins_that_have_no_width_are_refused_in_one_line(time_bin):
     for ask in (
-        lambda: ns.bin_spikes(SPIKES, time_bin=time_bin),
-        lambda: ns.align_spikes({"u": [1.1]}, EVENTS, time_bin=time_bin),
+        lambda: ns.recordings.bin_spikes(SPIKES, time_bin=time_bin),
+        lambda: ns.recordings.align_spikes({"u": [1.1]}, EVENTS, time_bin=time_bin),
     ):
         with pytest.raises(ns.InputError, match="a time_bin of at least") as caught:
             ask()

@@ -40,7 +40,7 @@ def test_a_column_of_a_csv_that_is_there_twice_is_refused(tmp_path):
 def test_a_column_of_the_units_never_renames_the_stimuli(column):
     events = pd.DataFrame({"start_time": [1.0, 2.0], "stimulus": ["a", "b"]})
     units = pd.DataFrame({column: ["grating", "dots"], "area": ["V1", "V2"]}, index=["u", "v"])
-    found = ns.align_spikes({"u": [1.1], "v": [2.1, 2.2]}, events, units=units)
+    found = ns.recordings.align_spikes({"u": [1.1], "v": [2.1, 2.2]}, events, units=units)
     assert found["stimulus"].values.tolist() == ["a", "b"]
     assert found["onset"].values.ravel().tolist() == [1.0, 2.0]
     assert found["area"].values.tolist() == ["V1", "V2"]
@@ -50,5 +50,5 @@ def test_a_label_of_the_units_of_a_series_never_renames_the_stimuli():
     events = pd.DataFrame({"start_time": [0.1, 0.5], "stimulus": ["a", "b"]})
     clock = np.arange(100) * 0.01
     series = xr.DataArray(np.ones((100, 2)), dims=("time", "unit"), coords={"time": clock, "onset": ("unit", [7, 8])})
-    found = ns.align_series(series, events, window=(0, 0.03))
+    found = ns.recordings.align_series(series, events, window=(0, 0.03))
     assert found["onset"].values.ravel().tolist() == [0.1, 0.5]

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim.responses.bursts import burst_statistics, first_spike_latency
+from neurosim.responses.correlograms import cross_correlogram, synchronization_counts, synchrony
 from neurosim.responses.decoding import generalise
 from neurosim.responses.dimensionality import cross_validated_pca, participation_ratio
 from neurosim.responses.places import spatial_map
 from neurosim.responses.rates import firing_rate
 from neurosim.responses.reliability import select_reliable, signal_to_noise
 from neurosim.responses.spike_matching import coincidence
-from neurosim.responses.synchrony import cross_correlogram, synchronization_counts, synchrony
 from neurosim.responses.tuning import fit_tuning, orientation_selectivity, sparseness, tuning_curve
 from neurosim.responses.variability import signal_correlation
 from neurosim.schema import InputError, as_responses

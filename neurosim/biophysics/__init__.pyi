@@ -1,0 +1,60 @@
+"""Biophysics: neurons, circuits, simulation in Brian2 and torch, the ladder of realism, fits to recordings."""
+
+# circuit
+from .circuit import Circuit as Circuit  # populations in the order in which the signal reaches them, and the
+from .circuit import Input as Input  # what the circuit is shown
+from .circuit import Population as Population  # neurons of one kind and the synapses that they receive
+from .circuit import Projection as Projection  # synapses from one population (or ``"input"``) to another
+from .circuit import Readout as Readout  # how spikes name a category: mean spikes a step of `source`, times
+from .circuit import single_neuron as single_neuron  # return a circuit of one neuron that receives a current:
+
+# circuit files
+from .circuit_files import load_circuit as load_circuit  # read a circuit that :func:`save_circuit` wrote; unknown
+from .circuit_files import save_circuit as save_circuit  # write a circuit to one netCDF file: numbers as arrays,
+
+# custom
+from .custom import CustomNeuron as CustomNeuron  # A neuron given by its equations, in plain numbers of SI units;
+
+# exchange
+from .exchange import load_nir as load_nir  # read a NIR graph from a file, of whatever tool; only its shapes are not
+
+# simulation
+from .simulation import Execution as Execution  # where and how a simulation runs; no result depends on it, but for
+from .simulation import choose_category as choose_category  # return the index of the category that the spikes of a
+from .simulation import simulate as simulate  # run `circuit` on every stimulus and count the spikes of every neuron
+
+# ladder
+from .ladder import Ladder as Ladder  # the numbers of all rungs
+from .ladder import climb as climb  # return the circuit on a higher rung of the ladder, through all rungs between
+
+# calibration
+from .calibration import calibrate as calibrate  # find for each population, in sequence, the gain and bias with
+
+# retuning
+from .retuning import RetuningOptions as RetuningOptions  # how a circuit is retuned
+from .retuning import homeostasis as homeostasis  # move the bias of every neuron until it fires as often as in the
+from .retuning import retune as retune  # learn gains, biases, thresholds (and weights) of a circuit by surrogate
+
+# perturbation
+from .perturbation import perturb_circuit as perturb_circuit  # return the circuit with some units lesioned,
+
+# spikes
+from .fitting.spikes import detect_spikes as detect_spikes  # find the spikes of intracellular recordings: upward
+
+# electrode
+from .fitting.electrode import compensate as compensate  # return `sweeps` without the voltage that the electrode adds
+from .fitting.electrode import estimate_electrode as estimate_electrode  # estimate electrode, capacitance and input
+
+# neuron
+from .fitting.neuron import fit_neuron as fit_neuron  # fit a point neuron to recordings of its membrane under a
+from .fitting.neuron import predict_spikes as predict_spikes  # return the spikes of a fitted neuron that receives
+
+# driven
+from .fitting.driven import fit_driven as fit_driven  # fit a spiking neuron with a leaky membrane, a memory of its
+
+# receptive field
+from .fitting.receptive_field import fit_poisson as fit_poisson  # fit a linear-nonlinear Poisson model or, with a
+from .fitting.receptive_field import spike_triggered_average as spike_triggered_average  # return the mean stimulus
+
+# gabor adex
+from .gabor_adex import gabor_adex_circuit as gabor_adex_circuit  # return regular-spiking AdEx neurons that pool

@@ -1,0 +1,56 @@
+"""Rooms as namespaces: a package's public names are those of its ``__init__.pyi``, loaded when they are first used."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import lazy_loader
+
+ROOT = Path(__file__).resolve().parent
+
+
+def attach(package: str, file: str) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """Return ``__getattr__``, ``__dir__`` and ``__all__`` of `package`, read from the stub beside its `file`."""
+    load, names, public = lazy_loader.attach_stub(package, file)
+
+    def load_or_explain(name: str) -> object:
+        if name in public:
+            return load(name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}.{_hint(package, name, public)}")
+
+    return load_or_explain, names, public
+
+
+def public_names() -> dict[str, list[str]]:
+    """Return the public names by package, as the stubs list them.
+
+    Examples
+    --------
+    >>> "compute_rdm" in public_names()["neurosim.similarity"]
+    True
+    """
+    return {
+        ".".join(("neurosim", *stub.parent.relative_to(ROOT).parts)): _names_in(stub)
+        for stub in sorted(ROOT.rglob("__init__.pyi"))
+    }
+
+
+def _names_in(stub: Path) -> list[str]:
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
+    return [a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names]
+
+
+def _hint(package: str, name: str, public: list[str]) -> str:
+    """Return where `name` is, or the nearest name in its own package or in any other."""
+    elsewhere = {n: room for room, names in public_names().items() if room != package for n in names}
+    if name in elsewhere:
+        return f" It is {elsewhere[name]}.{name}."
+    spelled = {n.lower(): n for n in elsewhere} | {n.lower(): n for n in public}
+    near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.5)
+    if not near:
+        return f" All names: dir({package})."
+    found = spelled[near[0]]
+    return f" Did you mean {found!r}?" if found in public else f" Did you mean {elsewhere[found]}.{found}?"

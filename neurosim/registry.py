@@ -1,0 +1,112 @@
+"""Kinds of things, each a record in one file: found in a folder of the package and in installed packages, read by all.
+
+A record is a frozen dataclass with a ``name``. The records of one kind stand in the modules of one folder, one a file;
+an installed package adds its own by naming the module that holds them in its entry-point group ``neurosim``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, cached_property
+from types import ModuleType
+from typing import Generic, Protocol, TypeVar
+
+from neurosim.refusals import InputError, suggest
+
+GROUP = "neurosim"
+
+
+class Named(Protocol):
+    """What a registry holds: anything with a name."""
+
+    @property
+    def name(self) -> str:
+        """Name that users type."""
+
+
+Record = TypeVar("Record", bound=Named)
+
+
+class Registry(Mapping[str, Record], Generic[Record]):
+    """The records of one kind by name, in the order of their files.
+
+    Parameters
+    ----------
+    kind : what a record is, as an error calls it: "metric".
+    package : dotted name of the folder whose modules hold one record each.
+    record : class of the records.
+
+    Raises
+    ------
+    InputError : a name that no record has, with the nearest one; two records of one name.
+    """
+
+    def __init__(self, kind: str, package: str, record: type[Record]) -> None:
+        self.kind, self.package, self.record = kind, package, record
+
+    def __getitem__(self, name: str) -> Record:
+        return self._records[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def find(self, name: object, asked_by: str) -> Record:
+        """Return the record called `name`, or refuse in one line on behalf of `asked_by`."""
+        if isinstance(name, str) and name in self._records:
+            return self._records[name]
+        raise InputError(
+            f"{asked_by}: unknown {self.kind} {name!r}; known: {', '.join(self._records)}.{suggest(name, self._records)}"
+        )
+
+    def add(self, record: Record) -> Record:
+        """Add a record for this process and return it; its name must be new."""
+        if not isinstance(record, self.record):
+            raise InputError(f"{self.kind}: a {self.record.__name__} asked, found a {type(record).__name__}.")
+        if record.name in self._records:
+            raise InputError(f"{self.kind} {record.name!r} is there already; give it a name of its own.")
+        self._records[record.name] = record
+        return record
+
+    @contextmanager
+    def added(self, record: Record) -> Iterator[Record]:
+        """Add a record for the time of a ``with`` block."""
+        yield self.add(record)
+        del self._records[record.name]
+
+    @cached_property
+    def _records(self) -> dict[str, Record]:
+        records: dict[str, Record] = {}
+        for module in (*_modules_of(self.package), *plugins()):
+            for record in vars(module).values():
+                if isinstance(record, self.record) and records.setdefault(record.name, record) is not record:
+                    raise InputError(f"{self.kind} {record.name!r} stands twice, the second in {module.__name__}.")
+        return records
+
+
+@cache
+def plugins() -> tuple[ModuleType, ...]:
+    """Return the modules that installed packages name in the entry-point group ``neurosim``."""
+    points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value))
+    return tuple(importlib.import_module(point.value) for point in points)
+
+
+def called(builder: Callable[..., object] | str) -> Callable[..., object]:
+    """Return a builder that a record names as "module:function", so that nothing heavy is imported before it is used."""
+    if not isinstance(builder, str):
+        return builder
+    module, _, name = builder.partition(":")
+    found: Callable[..., object] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _modules_of(package: str) -> Iterator[ModuleType]:
+    folder = importlib.import_module(package)
+    for module in pkgutil.iter_modules(folder.__path__):
+        yield importlib.import_module(f"{package}.{module.name}")
