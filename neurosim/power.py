@@ -47,7 +47,7 @@ def power_analysis(
         tuned to those of `model`.
     n_subjects, n_stimuli, n_units : the designs: all combinations. Stimuli are drawn from those given; all when absent.
     n_trials, trial_noise, noise_correlation, individuality : of the brain, see
-        :func:`~neurosim.recordings.synthetic_brain`; take them from a pilot with :func:`~neurosim.responses.signal_to_noise`.
+        :func:`~neurosim.recordings.synthetic_brain`; a pilot tells them: :func:`~neurosim.responses.signal_to_noise`.
     mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
         ``power`` and ``wrong`` are false alarms where both models are equally rich.
     metric, method : how RDMs are made and compared. alpha : level of the two-sided test between the models.

@@ -61,9 +61,8 @@ class Registry(Mapping[str, Record], Generic[Record]):
         """Return the record called `name`, or refuse in one line on behalf of `asked_by`."""
         if isinstance(name, str) and name in self._records:
             return self._records[name]
-        raise InputError(
-            f"{asked_by}: unknown {self.kind} {name!r}; known: {', '.join(self._records)}.{suggest(name, self._records)}"
-        )
+        known = ", ".join(self._records)
+        raise InputError(f"{asked_by}: unknown {self.kind} {name!r}; known: {known}.{suggest(name, self._records)}")
 
     def add(self, record: Record) -> Record:
         """Add a record for this process and return it; its name must be new."""
@@ -94,11 +93,22 @@ class Registry(Mapping[str, Record], Generic[Record]):
 def plugins() -> tuple[ModuleType, ...]:
     """Return the modules that installed packages name in the entry-point group ``neurosim``."""
     points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value))
-    return tuple(importlib.import_module(point.value) for point in points)
+    return tuple(_imported(point) for point in points)
+
+
+def _imported(point: importlib.metadata.EntryPoint) -> ModuleType:
+    try:
+        return importlib.import_module(point.value)
+    except Exception as error:
+        package = point.dist.name if point.dist else point.name
+        raise InputError(
+            f"{package}: its kinds of things cannot be used, {point.value} fails with {type(error).__name__}: {error}. "
+            "Mend or uninstall the package."
+        ) from error
 
 
 def called(builder: Callable[..., object] | str) -> Callable[..., object]:
-    """Return a builder that a record names as "module:function", so that nothing heavy is imported before it is used."""
+    """Return a builder, or the one that is named as "module:function" so that nothing heavy loads before it is used."""
     if not isinstance(builder, str):
         return builder
     module, _, name = builder.partition(":")
