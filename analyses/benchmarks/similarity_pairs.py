@@ -17,8 +17,8 @@ from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.noise import noise_covariance
-from neurosim.similarity.kernels.patterns import euclidean
 from neurosim.similarity.kernels.spike_trains import van_rossum_gram, victor_purpura
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.resampling import Comparison
 

@@ -2,7 +2,7 @@
 
 # rdms
 from .rdms import compute_rdm as compute_rdm  # compute the representational dissimilarity matrix of responses
-from .rdms import searchlights as searchlights  # return the units within `radius` of each unit, for the `by` of
+from .parts import searchlights as searchlights  # return the units within `radius` of each unit, for the `by` of
 
 # noise
 from .noise import noise_precision as noise_precision  # estimate the inverse covariance of the noise of units, to

@@ -14,7 +14,7 @@ from neurosim.arrays import is_table, plain
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, carry_stimulus_labels, check_responses, step_of, suggest
 from neurosim.similarity.kernels import spike_trains as kernels
-from neurosim.similarity.kernels.patterns import distances_from_gram
+from neurosim.similarity.kernels.inner_products import distances_from_gram
 
 METRICS = ("van_rossum", "victor_purpura", "isi", "spike", "counts")
 WITH_TIME_CONSTANT = ("van_rossum", "victor_purpura")

@@ -15,7 +15,7 @@ from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.kernels import alignment as kernels
 from neurosim.similarity.kernels.comparisons import bures
-from neurosim.similarity.kernels.patterns import euclidean
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.shapes import ShapeMetric, soft_matching, stochastic_shape
 
 seeds = st.integers(0, 2**32 - 1)

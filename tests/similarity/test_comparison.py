@@ -14,10 +14,10 @@ from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import InputError, as_rdm
 from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import METHODS, compare_cka, compare_rdms
-from neurosim.similarity.kernels import patterns
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE
 from neurosim.similarity.kernels.resampling import gram_of_features
+from neurosim.similarity.metrics.euclidean import euclidean
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -168,7 +168,7 @@ def test_bures_equals_rsatoolbox_for_distances_of_points():
     rsatoolbox = pytest.importorskip("rsatoolbox")
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        a, b = (patterns.euclidean(rng.normal(size=(8, 5))) for _ in range(2))
+        a, b = (euclidean(rng.normal(size=(8, 5))) for _ in range(2))
         pair = [rsatoolbox.rdm.RDMs(upper(r)[None]) for r in (a, b)]
         wanted = float(rsatoolbox.rdm.compare(*pair, method="bures")[0, 0])
         assert score(a, b, "bures") == pytest.approx(wanted, abs=1e-7)
@@ -176,7 +176,7 @@ def test_bures_equals_rsatoolbox_for_distances_of_points():
 
 @pytest.mark.parametrize("method", DIFFERENTIABLE)
 def test_a_score_of_tensors_can_be_a_loss(method):
-    x = np.stack([patterns.euclidean(np.random.default_rng(s).normal(size=(7, 9))) for s in range(3)])
+    x = np.stack([euclidean(np.random.default_rng(s).normal(size=(7, 9))) for s in range(3)])
     tensors = torch.tensor(x[:1], requires_grad=True), torch.tensor(x[1:])
     found = compare_rdms(*tensors, method)
     assert found.shape == (1, 2)
@@ -227,7 +227,7 @@ def test_cka_from_distances_equals_cka_of_features():
     x, y = rng.normal(size=(12, 30)), rng.normal(size=(12, 5))
     x, y = x - x.mean(0), y - y.mean(0)
     norms = [np.linalg.norm(x.T @ y), np.linalg.norm(x.T @ x), np.linalg.norm(y.T @ y)]
-    pair = as_rdm(np.stack([patterns.euclidean(v) for v in (x, y)]), dims=("model",), metric="euclidean")
+    pair = as_rdm(np.stack([euclidean(v) for v in (x, y)]), dims=("model",), metric="euclidean")
     pair = pair.assign_coords(model=["x", "y"])
     found = compare_cka(pair, debiased=False)
     assert float(found[0, 1]) == pytest.approx(norms[0] ** 2 / (norms[1] * norms[2]), abs=1e-12)

@@ -11,7 +11,7 @@ from neurosim.similarity.alignment import CCA_METHODS, ESTIMATORS, cca, cka
 from neurosim.similarity.comparison import METHODS, compare_rdms
 from neurosim.similarity.inference import INFERENCE_METHODS, infer
 from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE
-from neurosim.similarity.kernels.patterns import euclidean
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.predictivity import METHODS as PREDICTIONS
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm

@@ -13,12 +13,12 @@ from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import InputError, as_rdm
 from neurosim.similarity.inference import INFERENCE_METHODS, _comparison, _named_models, correct_p, infer
 from neurosim.similarity.kernels import ceilings
-from neurosim.similarity.kernels import patterns as kernels
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
 from neurosim.similarity.kernels.comparisons import cross_scores
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.kernels.resampling import gram_of_features
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.resampling import jackknife_variance
 
 
@@ -26,8 +26,8 @@ def experiment(seed, n_subjects=10, n_stimuli=20, n_models=2, own=1.0, n_units=4
     """Models and subjects that know nothing of each other, except of the geometry that all subjects share."""
     rng = np.random.default_rng(seed)
     shared = rng.normal(size=(n_stimuli, n_units))
-    subjects = [kernels.euclidean(shared + own * rng.normal(size=shared.shape)) for _ in range(n_subjects)]
-    models = [kernels.euclidean(rng.normal(size=(n_stimuli, n_units))) for _ in range(n_models)]
+    subjects = [euclidean(shared + own * rng.normal(size=shared.shape)) for _ in range(n_subjects)]
+    models = [euclidean(rng.normal(size=(n_stimuli, n_units))) for _ in range(n_models)]
     return named(models), as_rdm(np.stack(subjects), dims=("subject",))
 
 
@@ -210,19 +210,17 @@ def test_flexible_models_are_scored_on_stimuli_and_subjects_they_did_not_see(est
     """Twenty random components fit noise and predict nothing; the right two predict better than either alone."""
     rng = np.random.default_rng(0)
     parts = [rng.normal(size=(30, 8)) for _ in range(2)]
-    truth = kernels.euclidean(parts[0]) + kernels.euclidean(parts[1])
-    data = as_rdm(
-        np.stack([truth + 0.4 * kernels.euclidean(rng.normal(size=(30, 8))) for _ in range(6)]), dims=("subject",)
-    )
+    truth = euclidean(parts[0]) + euclidean(parts[1])
+    data = as_rdm(np.stack([truth + 0.4 * euclidean(rng.normal(size=(30, 8))) for _ in range(6)]), dims=("subject",))
 
     def components(arrays):
-        return as_rdm(np.stack([kernels.euclidean(a) for a in arrays]), dims=("component",))
+        return as_rdm(np.stack([euclidean(a) for a in arrays]), dims=("component",))
 
     models = {
         "right": components(parts),
         "random": components(rng.normal(size=(20, 30, 8))),
-        "one": as_rdm(kernels.euclidean(parts[0])),
-        "other": as_rdm(kernels.euclidean(parts[1])),
+        "one": as_rdm(euclidean(parts[0])),
+        "other": as_rdm(euclidean(parts[1])),
     }
     options = {"method": "corr", "estimate": estimate, "n": 20, "folds": {"stimulus": 3, "subject": 2}}
     for fit in ("nonnegative",) if estimate == "jackknife" else ("weighted", "nonnegative", "interpolated", "select"):
@@ -280,11 +278,9 @@ def test_groups_of_stimuli_are_resampled_as_one():
 def test_a_noisy_model_has_a_ceiling_of_its_own():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(15, 20))
-    folds = as_rdm(
-        np.stack([kernels.euclidean(truth + 0.8 * rng.normal(size=truth.shape)) for _ in range(6)]), dims=("fold",)
-    )
+    folds = as_rdm(np.stack([euclidean(truth + 0.8 * rng.normal(size=truth.shape)) for _ in range(6)]), dims=("fold",))
     _, data = experiment(1, n_stimuli=15)
-    found = infer({"noisy": folds, "clean": as_rdm(kernels.euclidean(truth))}, data, method="corr")
+    found = infer({"noisy": folds, "clean": as_rdm(euclidean(truth))}, data, method="corr")
     assert found.noisy_model.values.tolist() == ["noisy"]
     low, high = found.model_ceiling.values[0]
     assert 0 < low < high < 1
