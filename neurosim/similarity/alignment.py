@@ -223,7 +223,7 @@ def _minibatch_sums(
 ) -> list[Array]:
     if batch < 4:
         raise InputError(f"cka: a batch needs at least 4 stimuli, found {batch}.")
-    order = as_rng(rng).permutation(len(a))
+    order = as_rng(rng, "cka").permutation(len(a))
     parts = np.array_split(order, max(1, len(a) // batch))
     sums: list[Array] = [0.0, 0.0, 0.0]
     for part in parts:

@@ -64,7 +64,7 @@ def dsa(
         operators.append(kernels.dynamics_matrix(values, n_delays, rank))
     if method == "eigenvalues":
         return kernels.eigenvalue_distance(*operators)
-    generator, size = as_rng(rng), len(operators[0])
+    generator, size = as_rng(rng, "dsa"), len(operators[0])
     mirror = np.eye(size)
     mirror[0, 0] = -1
     starts = [np.eye(size), mirror] + [np.linalg.qr(generator.normal(size=(size, size)))[0] for _ in range(n_restarts)]

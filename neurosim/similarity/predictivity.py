@@ -83,7 +83,7 @@ def predict_responses(
         raise InputError(
             f"predict_responses: {folds} folds of {n} stimuli; every fold needs 2, and there are 2 or more."
         )
-    order = as_rng(rng).permutation(n)
+    order = as_rng(rng, "predict_responses").permutation(n)
     held_out = np.array_split(order, folds)
     predicted = partial(
         _predicted,

@@ -151,7 +151,7 @@ def stochastic_shape(
     means = tuple(x.mean(1) - x.mean((0, 1)) for x in padded)
     roots = tuple(_covariance_roots(x - x.mean(1, keepdims=True)) for x in padded)
     u, _, vh = np.linalg.svd(means[1].T @ means[0])
-    generator = as_rng(rng)
+    generator = as_rng(rng, "stochastic_shape")
     starts = [u @ vh] + [np.linalg.qr(generator.normal(size=(width, width)))[0] for _ in range(n_restarts)]
     found = [kernels.stochastic_shape_fit((means[0], means[1]), (roots[0], roots[1]), alpha, s, 500)[0] for s in starts]
     return float(np.sqrt(max(min(found), 0.0)))
