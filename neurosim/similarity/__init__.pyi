@@ -31,6 +31,10 @@ from .dynamics import dsa as dsa  # return how much two systems differ in their 
 # inference
 from .inference import infer as infer  # score models against the RDMs of subjects, generalising to new subjects, new
 
+from .inference_options import Fitting as Fitting  # how flexible models are fitted, in how many folds
+from .inference_options import Resampling as Resampling  # to what an inference generalises, and how it knows
+from .inference_options import Significance as Significance  # level of tests and intervals, correction for many models
+
 # regression
 from .regression import partition_variance as partition_variance  # split the explained variance of RDMs into what
 from .regression import regress_rdm as regress_rdm  # regress the RDMs of subjects on several model RDMs at once

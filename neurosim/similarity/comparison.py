@@ -15,7 +15,7 @@ from neurosim.similarity.covariances import stimulus_covariance
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
 from neurosim.similarity.kernels.comparisons import cross_scores
-from neurosim.similarity.methods import METHODS, Method
+from neurosim.similarity.method import METHODS, Method
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from neurosim.similarity.inference_options import (
 )
 from neurosim.similarity.kernels.ceilings import exact_ceilings
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
-from neurosim.similarity.methods import Method, inference_method
+from neurosim.similarity.method import Method, inference_method
 from neurosim.similarity.resampling import (
     Comparison,
     Evaluate,

@@ -17,7 +17,7 @@ from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array, is_torch_array, unit_blocks
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
 from neurosim.similarity.kernels.noise import SHRINKAGES
-from neurosim.similarity.metrics import METRICS, Metric
+from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import as_searchlights, batches
 from neurosim.similarity.tensors import tensor_rdm

@@ -16,7 +16,7 @@ from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
 from neurosim.similarity.inference_options import as_resampling, check_alpha
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
-from neurosim.similarity.methods import METHODS
+from neurosim.similarity.method import METHODS
 from neurosim.similarity.resampling import Folds, jackknife_variance
 
 MAX_PAIRED = 12

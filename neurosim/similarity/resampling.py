@@ -13,7 +13,7 @@ from neurosim.schema import InputError
 from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceilings
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
-from neurosim.similarity.methods import METHODS, Method
+from neurosim.similarity.method import METHODS, Method
 
 
 class Evaluate(Protocol):

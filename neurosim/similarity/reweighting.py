@@ -11,7 +11,7 @@ from neurosim.arrays import plain
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_rdm, check_responses, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
-from neurosim.similarity.methods import METHODS
+from neurosim.similarity.method import METHODS
 from neurosim.similarity.regression import as_rdms, number_of_folds
 from neurosim.similarity.resampling import Folds
 

@@ -8,7 +8,7 @@ from neurosim.schema import InputError
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array
 from neurosim.similarity.kernels.inner_products import whiten
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def tensor_rdm(responses: Array, metric: Metric, precision: Any, keep: str) -> Array:

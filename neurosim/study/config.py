@@ -16,7 +16,7 @@ from neurosim.biophysics.ladder import RUNGS
 from neurosim.networks.specifications import ARCHITECTURES
 from neurosim.recordings.datasets import list_datasets, list_recordings
 from neurosim.schema import InputError, suggest
-from neurosim.similarity.inference import INFERENCE_METHODS
+from neurosim.similarity.method import METHODS
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -292,7 +292,7 @@ def _check_names(study: Study, name: str) -> None:
             )
 
     one_of(study.comparison.metric, METRICS, "comparison.metric")
-    one_of(study.comparison.method, INFERENCE_METHODS, "comparison.method")
+    one_of(study.comparison.method, tuple(m for m in METHODS if METHODS[m].has_inference), "comparison.method")
     if isinstance(study.stimuli, DatasetStimuli):
         one_of(study.stimuli.dataset, list_datasets(), "stimuli.dataset")
     for key, subject in study.subjects.items():

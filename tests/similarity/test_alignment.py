@@ -14,7 +14,7 @@ from neurosim.similarity.alignment import cca, cka, compare_by, jackknife
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.kernels import alignment as kernels
-from neurosim.similarity.kernels.comparisons import bures
+from neurosim.similarity.methods.bures import bures
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.shapes import ShapeMetric, soft_matching, stochastic_shape
 

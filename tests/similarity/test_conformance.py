@@ -10,6 +10,7 @@ from scipy import stats
 
 from neurosim.schema import as_rdm
 from neurosim.similarity.inference import infer
+from neurosim.similarity.inference_options import Resampling
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.comparisons import whiten_rdm
@@ -94,7 +95,9 @@ def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, e
     )
     inside = 0
     for seed in range(300):
-        result = infer(*experiment(seed, 12, 40), method=method, estimate=estimate, n=100, rng=seed)
+        result = infer(
+            *experiment(seed, 12, 40), method=method, resample=Resampling(estimate=estimate, n_samples=100), rng=seed
+        )
         low, high = result.interval.values[0]
         inside += low <= truth <= high
     print(method, estimate, inside / 300)  # noqa: T201

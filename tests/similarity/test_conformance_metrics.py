@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim.schema import InputError, as_responses
 from neurosim.similarity.kernels.noise import SHRINKAGES
-from neurosim.similarity.metrics import METRICS
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.rdms import compute_rdm
 

@@ -15,7 +15,8 @@ from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.inference import infer
-from neurosim.similarity.metrics import METRICS
+from neurosim.similarity.inference_options import Resampling
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.predictivity import normalize
@@ -359,7 +360,10 @@ def test_labelled_parts_of_bare_arrays_are_compared_whole():
         (lambda: regress_rdm(squared(12), twice(12), resample=("stimulus",)), "names of models repeat"),
         (lambda: regress_rdm(squared(12), twice(12)[0], resample=("stimulus",)), r"models have dims \(model"),
         (lambda: regress_rdm(squared(12), {"a": squared(12)}, resample=("stimulus",), alpha=2), "between 0 and 1"),
-        (lambda: infer({"a": squared(12)}, squared(12), groups=np.arange(12), resample=("stimulus",)), "no label"),
+        (
+            lambda: infer({"a": squared(12)}, squared(12), resample=Resampling("stimulus", groups=np.arange(12))),
+            "no label",
+        ),
     ],
 )
 def test_bad_input_is_named(act, words):

@@ -11,7 +11,7 @@ from scipy.spatial.distance import pdist, squareform
 from neurosim.schema import InputError, as_responses
 from neurosim.similarity.kernels import inner_products
 from neurosim.similarity.kernels.arrays import unit_blocks
-from neurosim.similarity.metrics import METRICS
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.metrics.correlation import correlation
 from neurosim.similarity.metrics.crossnobis import crossnobis
 from neurosim.similarity.metrics.euclidean import euclidean

@@ -12,6 +12,7 @@ from sklearn.covariance import LedoitWolf
 from neurosim.schema import as_rdm, as_responses
 from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.similarity.inference import _p_above, infer
+from neurosim.similarity.inference_options import Significance
 from neurosim.similarity.kernels import prediction
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.kernels.noise import noise_covariance
@@ -19,8 +20,9 @@ from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.metrics.poisson import poisson
 from neurosim.similarity.metrics.poisson_crossvalidated import poisson_crossvalidated
 from neurosim.similarity.noise import noise_precision
+from neurosim.similarity.parts import searchlights
 from neurosim.similarity.predictivity import predict_responses
-from neurosim.similarity.rdms import compute_rdm, searchlights
+from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import regress_rdm
 from neurosim.similarity.resampling import JackknifeVariance, _two_factor, bootstrap_variance, jackknife_variance
 
@@ -132,7 +134,9 @@ def heavy_tailed(values):
 def test_scores_of_subjects_are_tested_as_their_mean():
     data, models = rdms(0, 7), rdms(1, 2).rename(subject="model")
     each = compare_rdms(models, data, "corr").values
-    found = infer(models, data, method="corr", resample=("subject",), alpha=0.1, progress=False)
+    found = infer(
+        models, data, method="corr", resample=("subject",), significance=Significance(alpha=0.1), progress=False
+    )
     error = each.std(1, ddof=1) / np.sqrt(7)
     df = np.array([heavy_tailed(row) for row in each])
     np.testing.assert_allclose(found.standard_error, error, rtol=1e-9)

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurosim.similarity.kernels.arrays import to_square
 from neurosim.similarity.kernels.comparisons import cross_scores
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 
 def ceilings_of_gram(among: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import Array, array_namespace, upper
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 
 def cross_scores(first: Array, second: Array, method: Method, sigma_k: Array | None = None) -> Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import n_block, to_square
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
 Pairs = tuple[np.ndarray, np.ndarray]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurosim.similarity.kernels.arrays import Array, array_namespace
 from neurosim.similarity.kernels.comparisons import whiten_rdm
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 
 def bures(first: Array, second: Array) -> Array:

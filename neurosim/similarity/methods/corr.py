@@ -7,7 +7,7 @@ from functools import partial
 from neurosim.similarity.kernels.arrays import Array, upper
 from neurosim.similarity.kernels.comparisons import unit
 from neurosim.similarity.kernels.drawn_stimuli import linear_products
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 
 def embed(rdms: Array) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.comparisons import centred_ranks
 from neurosim.similarity.kernels.drawn_stimuli import Pairs, pair_weights, rank_products
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 
 def embed(rdms: np.ndarray) -> np.ndarray:

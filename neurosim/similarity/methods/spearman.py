@@ -7,7 +7,7 @@ import numpy as np
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.comparisons import centred_ranks, unit
 from neurosim.similarity.kernels.drawn_stimuli import rank_products
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 MAX_EXACT_ENTRIES = 6000
 Point = tuple[float, float]

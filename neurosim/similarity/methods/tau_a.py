@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from neurosim.similarity.kernels.drawn_stimuli import repeated_entries
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 from neurosim.similarity.methods.tau_b import tau_b
 
 

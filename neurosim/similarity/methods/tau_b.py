@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.similarity.methods import Method
+from neurosim.similarity.method import Method
 
 
 def tau_b(a: np.ndarray, b: np.ndarray) -> float:

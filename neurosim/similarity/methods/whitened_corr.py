@@ -6,12 +6,13 @@ from functools import partial
 
 from neurosim.similarity.kernels.arrays import Array, diagonal, hollow
 from neurosim.similarity.kernels.drawn_stimuli import linear_products
-from neurosim.similarity.methods import Method, whitened_cosine
+from neurosim.similarity.method import Method
+from neurosim.similarity.methods.whitened_cosine import embed_whitened
 
 
 def embed(rdms: Array, sigma_k: Array | None = None) -> Array:
     """Return whitened RDMs (A, K x K) whose mean entry was taken off first, of norm 1."""
-    return whitened_cosine.embed(centred_off_diagonal(rdms), sigma_k)
+    return embed_whitened(centred_off_diagonal(rdms), sigma_k)
 
 
 def centred_off_diagonal(rdms: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurosim.similarity.kernels.arrays import Array, unit_blocks
 from neurosim.similarity.kernels.inner_products import one_minus_normalised, transposed
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def correlation(patterns: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurosim.similarity.kernels.arrays import Array
 from neurosim.similarity.kernels.inner_products import one_minus_normalised, second_moment
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def cosine(patterns: Array) -> Array:

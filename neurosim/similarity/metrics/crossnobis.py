@@ -6,7 +6,7 @@ import numpy as np
 
 from neurosim.similarity.kernels.arrays import Array
 from neurosim.similarity.kernels.inner_products import crossvalidated_second_moment, distances_from_gram
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def crossnobis(folds: Array, measured: np.ndarray | None = None) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import hollow
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def decoding_accuracy(folds: np.ndarray, whitening: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def linear_discriminant_t(folds: np.ndarray, whitening: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neurosim.similarity.kernels.inner_products import second_moment
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 from neurosim.similarity.metrics.euclidean import euclidean
 
 MAHALANOBIS = Metric(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import Array, array_namespace, is_torch_array, unit_blocks
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def manhattan(patterns: Array) -> Array:

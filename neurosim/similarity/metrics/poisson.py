@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurosim.similarity.kernels.arrays import Array, array_namespace, unit_blocks
 from neurosim.similarity.kernels.inner_products import distances_from_gram, transposed
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 
 
 def poisson(patterns: Array, *, prior_mean: float = 1.0, prior_weight: float = 0.1) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurosim.similarity.kernels.arrays import Array, unit_blocks
 from neurosim.similarity.kernels.inner_products import distances_from_gram
-from neurosim.similarity.metrics import Metric
+from neurosim.similarity.metric import Metric
 from neurosim.similarity.metrics.poisson import poisson_gram
 
 

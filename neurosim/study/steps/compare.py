@@ -9,6 +9,7 @@ from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
+from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.study.engine.step import Job
 
 
@@ -20,17 +21,14 @@ def run(job: Job) -> None:
     data = brain["rdm"].drop_vars("category", errors="ignore")
     models = stacked_models(job)
     n_subjects = data.sizes["subject"]
-    resample = tuple(config["resample"]) if n_subjects > 1 else ("stimulus",)
+    over = tuple(config["resample"]) if n_subjects > 1 else ("stimulus",)
     result = infer(
         models,
         data,
         method=config["method"],
-        resample=resample,
-        estimate=config["estimate"],
-        n=config["n_bootstrap"],
+        resample=Resampling(over, config["estimate"], config["n_bootstrap"]),
+        significance=Significance(config["alpha"], config["correction"]),
         rng=seed_of(config["seed"], "infer", name),
-        alpha=config["alpha"],
-        correction=config["correction"],
     )
     result = result.assign_coords(group=("model", models["group"].values))
     result.attrs.update(
