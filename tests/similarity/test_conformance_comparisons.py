@@ -15,7 +15,7 @@ from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.predictivity import METHODS as PREDICTIONS
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
-from neurosim.similarity.spike_rdms import METRICS as SPIKE_METRICS
+from neurosim.similarity.spike_distance import SPIKE_DISTANCES
 from neurosim.similarity.spike_rdms import spike_rdm
 
 NAMES = [f"picture_{i}" for i in range(6)]
@@ -193,7 +193,7 @@ def test_the_container_of_responses_does_not_matter(score, container):
     assert float(SCORES[score](first, RESPONSES[container](Y))) == pytest.approx(wanted, abs=1e-10)
 
 
-@pytest.mark.parametrize("metric", SPIKE_METRICS)
+@pytest.mark.parametrize("metric", SPIKE_DISTANCES)
 def test_the_container_of_spike_times_does_not_matter(metric):
     trains = [[np.sort(np.random.default_rng(3 * s + u).random(4)) for u in range(2)] for s in range(4)]
     wanted = spike_rdm(trains, metric, duration=1.0, progress=False).values
