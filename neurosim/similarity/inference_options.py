@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from neurosim.refusals import InputError, asked_by, suggest
+from neurosim.refusals import InputError, asked_by, check_known
 from neurosim.similarity.kernels.fitting import FITS
 
 FACTORS = ("subject", "stimulus")
@@ -144,12 +143,6 @@ def check_alpha(alpha: float, who: str) -> None:
     """Refuse a level that is not between 0 and 1."""
     if not (isinstance(alpha, int | float) and 0 < alpha < 1):
         raise InputError(f"{who}: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
-
-
-def check_known(name: Any, known: tuple[str, ...], what: str) -> None:
-    """Raise :class:`InputError`, which begins with `what`, if `name` is not `known`."""
-    if name not in known:
-        raise InputError(f"{what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")
 
 
 AT_5_PERCENT = Significance()

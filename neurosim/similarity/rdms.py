@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.refusals import asked_by
+from neurosim.refusals import asked_by, check_known
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
 from neurosim.similarity.covariances import precision_factor
@@ -257,10 +257,8 @@ def _check_options(metric: Metric, precision: Any, keep: str) -> None:
     if keep == "gram" and metric.gram is None:
         others = ", ".join(m.name for m in METRICS.values() if m.gram)
         raise InputError(f"compute_rdm: only {others} come from a gram matrix, {metric.name} does not.")
-    if isinstance(precision, str) and precision not in SHRINKAGES:
-        raise InputError(
-            f"compute_rdm: no shrinkage {precision!r}. Known: {', '.join(SHRINKAGES)}.{suggest(precision, SHRINKAGES)}"
-        )
+    if isinstance(precision, str):
+        check_known(precision, SHRINKAGES, "compute_rdm: no shrinkage")
     if precision is not None and not metric.takes_precision:
         others = ", ".join(m.name for m in METRICS.values() if m.takes_precision)
         raise InputError(f"compute_rdm: {metric.name} takes no precision; {others} do.")

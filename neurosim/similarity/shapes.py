@@ -10,9 +10,9 @@ import xarray as xr
 from neurosim.arrays import plain
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, same_stimuli
-from neurosim.similarity.kernels import alignment as kernels
+from neurosim.similarity.kernels import shapes as kernels
 from neurosim.similarity.kernels.arrays import Array, array_namespace
-from neurosim.similarity.pairs import Responses, alike, as_pair, plain_scalar, with_trials
+from neurosim.similarity.matched_responses import Responses, alike, as_pair, plain_scalar, with_trials
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,18 @@ class FittedShape:
         cosine = agreement / xp.sqrt(sizes[0] * sizes[1])
         chord = 2 - 2 * cosine
         return plain_scalar(2 * xp.asin(xp.sqrt(xp.where(chord > 0, xp.where(chord < 4, chord, 4.0), 0.0)) / 2))
+
+
+def shape_distance(
+    a: Responses, b: Responses, *, alpha: float = ShapeMetric.alpha, scaled: bool = ShapeMetric.scaled
+) -> float:
+    """Return the distance of a :class:`ShapeMetric`, fitted and scored on the same stimuli.
+
+    >>> x = np.random.default_rng(0).normal(size=(30, 5))
+    >>> round(shape_distance(x, x[:, ::-1]), 5)
+    0.0
+    """
+    return ShapeMetric(alpha, scaled).distance(a, b)
 
 
 def soft_matching(a: Responses, b: Responses) -> float:

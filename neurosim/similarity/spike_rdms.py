@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import is_table, plain
+from neurosim.refusals import check_known
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, carry_stimulus_labels, check_responses, step_of
-from neurosim.similarity.inference_options import check_known
 from neurosim.similarity.kernels.inner_products import distances_from_gram
 from neurosim.similarity.kernels.spike_trains import Trains
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES, SpikeDistance
