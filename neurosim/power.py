@@ -3,37 +3,105 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import xarray as xr
 from scipy.stats import binomtest
 
 from neurosim.recordings.synthetic import synthetic_brain
-from neurosim.runtime import stream, track
+from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError, labelled, same_stimuli
 from neurosim.similarity.inference import infer
+from neurosim.similarity.method import inference_method
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.rdms import compute_rdm
+
+
+@dataclass(frozen=True)
+class ExperimentDesign:
+    """What experiments measure: all combinations of these numbers.
+
+    Parameters
+    ----------
+    n_subjects, n_stimuli, n_units : how many. Stimuli are drawn from those given; all when absent.
+    n_trials : of every stimulus, in every experiment.
+
+    Raises
+    ------
+    InputError : no number, one below 1, or fewer than 2 subjects.
+
+    Examples
+    --------
+    >>> len(ExperimentDesign(n_subjects=(5, 10), n_units=(20, 50, 100)).combinations(n_stimuli=60))
+    6
+    """
+
+    n_subjects: Sequence[int] = (5, 10, 20)
+    n_stimuli: Sequence[int] | None = None
+    n_units: Sequence[int] = (50,)
+    n_trials: int = 4
+
+    def __post_init__(self) -> None:
+        asked = {"n_subjects": self.n_subjects, "n_stimuli": self.n_stimuli, "n_units": self.n_units}
+        for name, numbers in (
+            {k: v for k, v in asked.items() if v is not None} | {"n_trials": (self.n_trials,)}
+        ).items():
+            least = 2 if name == "n_subjects" else 1
+            whole = [isinstance(n, int | np.integer) and n >= least for n in np.atleast_1d(numbers).tolist()]
+            if not whole or not all(whole):
+                raise InputError(f"ExperimentDesign: {name} are whole numbers of {least} or more, found {numbers!r}.")
+
+    def combinations(self, n_stimuli: int) -> list[tuple[int, int, int]]:
+        """Return all (subjects, stimuli, units), of at most `n_stimuli` stimuli."""
+        return list(itertools.product(self.n_subjects, self.n_stimuli or (n_stimuli,), self.n_units))
+
+
+@dataclass(frozen=True)
+class SimulatedBrain:
+    """How the simulated brains answer; a pilot tells: :func:`~neurosim.responses.signal_to_noise`.
+
+    Parameters
+    ----------
+    trial_noise, noise_correlation, individuality : see :func:`~neurosim.recordings.synthetic_brain`.
+    mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
+        ``power`` and ``wrong`` are false alarms where both models are equally rich.
+
+    Raises
+    ------
+    InputError : a mixture that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> SimulatedBrain(trial_noise=2.0).mixture
+    0.0
+    """
+
+    trial_noise: float = 1.0
+    noise_correlation: float = 0.0
+    individuality: float = 0.5
+    mixture: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mixture <= 1:
+            raise InputError(f"SimulatedBrain: a mixture of 0 to 1 asked, found {self.mixture}.")
+
+
+DESIGN, BRAIN = ExperimentDesign(), SimulatedBrain()
 
 
 def power_analysis(
     model: xr.DataArray,
     rival: xr.DataArray,
     *,
-    n_subjects: Sequence[int] = (5, 10, 20),
-    n_stimuli: Sequence[int] | None = None,
-    n_units: Sequence[int] = (50,),
-    n_trials: int = 4,
-    trial_noise: float = 1.0,
-    noise_correlation: float = 0.0,
-    individuality: float = 0.5,
-    mixture: float = 0.0,
+    design: ExperimentDesign = DESIGN,
+    brain: SimulatedBrain = BRAIN,
     metric: str = "crossnobis",
     method: str = "corr",
     alpha: float = 0.05,
     n_simulations: int = 200,
-    seed: int = 0,
+    rng: np.random.Generator | int | None = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Simulate experiments on a brain that is tuned as `model` says, and count how often the inference finds out.
@@ -45,13 +113,12 @@ def power_analysis(
     ----------
     model, rival : features (stimulus, unit) of the same stimuli, labelled or bare arrays in one order; the brain is
         tuned to those of `model`.
-    n_subjects, n_stimuli, n_units : the designs: all combinations. Stimuli are drawn from those given; all when absent.
-    n_trials, trial_noise, noise_correlation, individuality : of the brain, see
-        :func:`~neurosim.recordings.synthetic_brain`; a pilot tells them: :func:`~neurosim.responses.signal_to_noise`.
-    mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
-        ``power`` and ``wrong`` are false alarms where both models are equally rich.
-    metric, method : how RDMs are made and compared. alpha : level of the two-sided test between the models.
-    n_simulations : experiments a design. seed : every experiment has its own stream.
+    design : how many subjects, stimuli, units and trials are tried.
+    brain : noise and individuality of the subjects, and how much of the rival is in them.
+    metric, method : how RDMs are made and compared: names in ``METRICS`` and ``METHODS``.
+    alpha : level of the two-sided test between the models.
+    n_simulations : experiments a design.
+    rng : seed or generator; every experiment has its own stream.
     progress : show a bar over experiments.
 
     Returns
@@ -62,36 +129,36 @@ def power_analysis(
 
     Raises
     ------
-    InputError : other stimuli, more stimuli asked than given, fewer than 2 subjects, 2 trials where the metric needs
-        them.
+    InputError : other stimuli, more stimuli asked than given, or too few trials for the metric.
 
     Examples
     --------
     >>> from neurosim.schema import as_stimuli
     >>> rng = np.random.default_rng(0)
     >>> a, b = (as_stimuli(rng.normal(size=(20, 10)), dims=("stimulus", "unit")) for _ in range(2))
-    >>> found = power_analysis(a, b, n_subjects=(6,), n_simulations=10, progress=False)
+    >>> found = power_analysis(a, b, design=ExperimentDesign(n_subjects=(6,)), n_simulations=10, progress=False)
     >>> float(found.power[0, 0, 0]) > 0.9
     True
     """
     model, rival = (labelled(x, "power_analysis", "stimuli") for x in (model, rival))
     rival = same_stimuli(model, rival, "power_analysis")
-    n_stimuli = (model.sizes["stimulus"],) if n_stimuli is None else tuple(n_stimuli)
-    if max(n_stimuli) > model.sizes["stimulus"] or min(n_subjects) < 2 or not 0 <= mixture <= 1 or n_simulations < 1:
+    metric, method = METRICS.find(metric, "power_analysis").name, inference_method(method, "power_analysis").name
+    designs = design.combinations(model.sizes["stimulus"])
+    if max(d[1] for d in designs) > model.sizes["stimulus"] or n_simulations < 1:
         raise InputError(
-            f"power_analysis: at most {model.sizes['stimulus']} stimuli, at least 2 subjects and a mixture of 0 to 1 "
-            f"asked, found {max(n_stimuli)}, {min(n_subjects)} and {mixture}."
+            f"power_analysis: at most {model.sizes['stimulus']} stimuli and at least 1 simulation asked, found "
+            f"{max(d[1] for d in designs)} and {n_simulations}."
         )
-    brain = {"trial_noise": trial_noise, "noise_correlation": noise_correlation, "individuality": individuality}
-    brain |= {"n_trials": n_trials}
-    designs = list(itertools.product(n_subjects, n_stimuli, n_units))
-    shape = (len(n_subjects), len(n_stimuli), len(n_units))
+    seed = as_seed(rng, "power_analysis")
+    n_stimuli = design.n_stimuli or (model.sizes["stimulus"],)
+    shape = (len(design.n_subjects), len(n_stimuli), len(design.n_units))
     better, worse = np.zeros(shape), np.zeros(shape)
     scores, ceilings = np.zeros((*shape, 2)), np.zeros(shape)
     tasks = [(d, k) for d in range(len(designs)) for k in range(n_simulations)]
     for d, k in track(tasks, "simulating experiments", progress=progress):
-        rng = stream(seed, "power_analysis", *designs[d], k)
-        found = _experiment(model, rival, designs[d], brain, mixture, metric, method, rng)
+        own = stream(seed, "power_analysis", *designs[d], k)
+        models, recorded = _experiment(model, rival, designs[d], design.n_trials, brain, own)
+        found = infer(models, compute_rdm(recorded, metric, by="subject"), method=method, progress=False)
         at = np.unravel_index(d, shape)
         difference = float(found.score[0] - found.score[1])
         significant = float(found.p_pair[0, 1]) < alpha
@@ -110,36 +177,40 @@ def power_analysis(
             "ceiling": (dims, ceilings),
         },
         coords={
-            "n_subjects": list(n_subjects),
+            "n_subjects": list(design.n_subjects),
             "n_stimuli": list(n_stimuli),
-            "n_units": list(n_units),
+            "n_units": list(design.n_units),
             "model": ["model", "rival"],
             "bound": ["low", "high"],
         },
         attrs={"n_simulations": n_simulations, "metric": metric, "method": method, "alpha": alpha}
-        | {**brain, "mixture": mixture, "seed": seed},
+        | {**asdict(brain), "n_trials": design.n_trials, "seed": seed},
     )
 
 
 def _experiment(
     model: xr.DataArray,
     rival: xr.DataArray,
-    design: tuple[int, int, int],
-    brain: Mapping[str, Any],
-    mixture: float,
-    metric: str,
-    method: str,
+    size: tuple[int, int, int],
+    n_trials: int,
+    brain: SimulatedBrain,
     rng: np.random.Generator,
-) -> xr.Dataset:
-    """Draw stimuli, record subjects, and infer."""
-    n_subjects, n_stimuli, n_units = design
+) -> tuple[dict[str, xr.DataArray], xr.DataArray]:
+    """Draw stimuli and record subjects: RDMs of both models, and the responses of the subjects."""
+    n_subjects, n_stimuli, n_units = size
     chosen = np.sort(rng.choice(model.sizes["stimulus"], n_stimuli, replace=False))
     both = (model.isel(stimulus=chosen), rival.isel(stimulus=chosen))
-    tuning = _mixed(both[0], both[1], mixture)
-    seed = int(rng.integers(2**31))
-    recorded = synthetic_brain(tuning, n_subjects=n_subjects, n_units=n_units, seed=seed, **brain)
-    named = {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}
-    return infer(named, compute_rdm(recorded, metric, by="subject"), method=method, progress=False)
+    recorded = synthetic_brain(
+        _mixed(both[0], both[1], brain.mixture),
+        n_subjects=n_subjects,
+        n_units=n_units,
+        n_trials=n_trials,
+        trial_noise=brain.trial_noise,
+        noise_correlation=brain.noise_correlation,
+        individuality=brain.individuality,
+        seed=int(rng.integers(2**31)),
+    )
+    return {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}, recorded
 
 
 def _mixed(model: xr.DataArray, rival: xr.DataArray, mixture: float) -> xr.DataArray:

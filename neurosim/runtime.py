@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -61,6 +61,16 @@ def as_rng(rng: np.random.Generator | int | None, who: str = "as_rng") -> np.ran
         raise InputError(
             f"{who}: rng is a whole-number seed of 0 or more or a numpy.random.Generator, found {rng!r}."
         ) from None
+
+
+def as_seed(rng: np.random.Generator | int | None, who: str = "as_seed") -> int:
+    """Return the seed that was given, or one that a generator draws, for what is started from a number.
+
+    >>> as_seed(7)
+    7
+    """
+    generator = as_rng(rng, who)
+    return int(generator.integers(2**31)) if rng is generator else int(cast(int, rng or 0))
 
 
 def stream(seed: int, *key: str | int) -> np.random.Generator:
