@@ -44,13 +44,10 @@ class ExperimentDesign:
     n_trials: int = 4
 
     def __post_init__(self) -> None:
-        asked = {"n_subjects": self.n_subjects, "n_stimuli": self.n_stimuli, "n_units": self.n_units}
-        for name, numbers in (
-            {k: v for k, v in asked.items() if v is not None} | {"n_trials": (self.n_trials,)}
-        ).items():
-            least = 2 if name == "n_subjects" else 1
-            whole = [isinstance(n, int | np.integer) and n >= least for n in np.atleast_1d(numbers).tolist()]
-            if not whole or not all(whole):
+        for name, least in (("n_subjects", 2), ("n_stimuli", 1), ("n_units", 1), ("n_trials", 1)):
+            numbers = getattr(self, name)
+            whole = [isinstance(n, int) and n >= least for n in np.atleast_1d(numbers).tolist()]
+            if numbers is not None and not (whole and all(whole)):
                 raise InputError(f"ExperimentDesign: {name} are whole numbers of {least} or more, found {numbers!r}.")
 
     def combinations(self, n_stimuli: int) -> list[tuple[int, int, int]]:
