@@ -38,6 +38,11 @@ def as_row(table: type[Row], value: Any, place: str, known: Iterable[str] = ()) 
     place : where it stands, as in "subjects.cnn".
     known : keys of other tables, for the nearest one.
     """
+    keys = keys_of(table)
+    stray = next((k for k in value if k not in keys), None) if isinstance(value, Mapping) else None
+    if stray is not None:
+        at = f"{place}.{stray}" if place else str(stray)
+        raise StudyError(f"unknown key {at!r}.{suggest(stray, sorted({*keys, *known}))}")
     try:
         return TypeAdapter(table).validate_python(value)
     except ValidationError as error:
@@ -80,5 +85,9 @@ def _explained(error: ValidationError, place: str, known: Iterable[str]) -> str:
         return f"{at}: {first['ctx']['error']}" if at else str(first["ctx"]["error"])
     message = first["msg"][0].lower() + first["msg"][1:]
     found = first.get("input")
-    shown = f", found {str(found)[:80]!r}" if isinstance(found, str | int | float | bool) else ""
+    shown = (
+        f", found {found[:80] if isinstance(found, str) else found!r}"
+        if isinstance(found, str | int | float | bool)
+        else ""
+    )
     return f"{at or 'the file'}: {message}{shown}."
