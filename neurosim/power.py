@@ -98,7 +98,7 @@ def power_analysis(
     method: str = "corr",
     alpha: float = 0.05,
     n_simulations: int = 200,
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Simulate experiments on a brain that is tuned as `model` says, and count how often the inference finds out.

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -63,16 +63,6 @@ def as_rng(rng: np.random.Generator | int | None, who: str = "as_rng") -> np.ran
         ) from None
 
 
-def as_seed(rng: np.random.Generator | int | None, who: str = "as_seed") -> int:
-    """Return the seed that was given, or one that a generator draws, for what is started from a number.
-
-    >>> as_seed(7)
-    7
-    """
-    generator = as_rng(rng, who)
-    return int(generator.integers(2**31)) if rng is generator else int(cast(int, rng or 0))
-
-
 def stream(seed: int, *key: str | int) -> np.random.Generator:
     """Return the random stream that belongs to (`seed`, purpose, stimulus, trial, ...), whoever asks and in any order.
 
@@ -83,6 +73,19 @@ def stream(seed: int, *key: str | int) -> np.random.Generator:
     """
     digest = hashlib.sha256(repr((int(seed), *key)).encode()).digest()
     return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
+
+
+def as_seed(rng: np.random.Generator | int, who: str) -> int:
+    """Return a seed that is a whole number, or one drawn from a generator, for what keeps a stream for each thing.
+
+    >>> as_seed(3, "here"), as_seed(np.random.default_rng(0), "here") < 2**63
+    (3, True)
+    """
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63 - 1))
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
+        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {repr(rng)[:60]}.")
+    return int(rng)
 
 
 def seed_of(seed: int, *key: str | int) -> int:

@@ -12,7 +12,7 @@ from neurosim.runtime import as_seed
 from neurosim.schema import InputError
 
 
-def arrange(distances: Any, *, rng: np.random.Generator | int | None = 0) -> Any:
+def arrange(distances: Any, *, rng: np.random.Generator | int = 0) -> Any:
     """Return points (n, 2) whose distances resemble `distances` (https://doi.org/10.1007/BF02289565).
 
     Metric multidimensional scaling by scikit-learn, from random starts, turned to its principal axes with a fixed
@@ -50,7 +50,7 @@ def arrange(distances: Any, *, rng: np.random.Generator | int | None = 0) -> Any
         raise InputError(f"arrange: finite, symmetric distances (n, n) asked, found shape {distances.shape}.")
     symmetric = np.clip((distances + distances.T) / 2, 0, None)
     np.fill_diagonal(symmetric, 0)
-    seed = as_seed(rng, "arrange")
+    seed = as_seed(rng, "arrange") % 2**32
     mds = MDS(n_components=2, metric="precomputed", n_init=8, init="random", random_state=seed, normalized_stress=False)
     points = mds.fit_transform(symmetric)
     points = points - points.mean(0)
