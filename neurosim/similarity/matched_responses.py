@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import is_table, plain
-from neurosim.schema import InputError, check_responses, same_stimuli, suggest
+from neurosim.schema import InputError, check_responses, same_stimuli
 from neurosim.similarity.kernels.arrays import Array, array_namespace, is_torch_array
 
 Responses = xr.DataArray | np.ndarray
@@ -62,12 +62,6 @@ def with_trials(x: Any, who: str) -> np.ndarray:
     if not values.size or values.ndim != 3 or values.shape[1] < 2 or not np.isfinite(values).all():
         raise InputError(f"{who}: needs finite responses (stimulus, trial, unit) with 2 trials, found {values.shape}.")
     return np.asarray(values, dtype=float)
-
-
-def check_known(name: str, known: tuple[str, ...], what: str) -> None:
-    """Raise :class:`InputError`, which begins with `what`, if `name` is not `known`."""
-    if name not in known:
-        raise InputError(f"{what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")
 
 
 def plain_scalar(value: Any) -> Any:

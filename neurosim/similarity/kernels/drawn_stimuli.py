@@ -6,16 +6,15 @@ none. So every inner product of every sample is one entry of a matrix product: w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import n_block, to_square
-from neurosim.similarity.kernels.comparisons import INNER_PRODUCTS, tau_a
+from neurosim.similarity.method import Method
 
-METHODS = (*INNER_PRODUCTS, "tau_a")
 SINGULAR = 1e-8
-LINEAR = ("cosine", "corr", "whitened_cosine", "whitened_corr")
+Pairs = tuple[np.ndarray, np.ndarray]
 
 
 def pair_weights(counts: np.ndarray) -> np.ndarray:
@@ -24,7 +23,7 @@ def pair_weights(counts: np.ndarray) -> np.ndarray:
 
 
 def gram_of_features(
-    features: np.ndarray, counts: np.ndarray, method: str, *, n_models: int = 0, normalise: bool = True
+    features: np.ndarray, counts: np.ndarray, method: Method, *, n_models: int = 0, normalise: bool = True
 ) -> np.ndarray:
     """Inner products of RDMs as `method` embeds them, under resampling of the stimuli.
 
@@ -32,7 +31,7 @@ def gram_of_features(
     ----------
     features : RDMs (F, P), upper entries.
     counts : (N, K), how often each stimulus was drawn in each sample; a row of ones is the plain comparison.
-    method : one of ``METHODS``.
+    method : one that has inference.
     n_models : the first so many RDMs are not compared with each other: their entries are NaN.
     normalise : give scores; without it, for the linear methods, the plain inner products.
 
@@ -40,25 +39,46 @@ def gram_of_features(
     -------
     (N, F, F), the score of every RDM with every other in every sample.
     """
+    if method.drawn is None:
+        raise TypeError(f"{method.name} has no inner products under resampling")
     pairs = _wanted_pairs(len(features), n_models)
-    if method == "tau_a":
-        return _filled(_kendall(features, counts, pairs), pairs, len(features))
-    if method in ("spearman", "rho_a"):
-        products = _rank_products(features, counts, pairs)
-        if method == "rho_a":
-            total = pair_weights(counts).sum(1)
-            return _filled(products * (12 / (total**3 - total))[:, None], pairs, len(features))
-        return _normalised(_filled(products, pairs, len(features)))
-    centre = method.endswith("corr")
+    gram = _filled(method.drawn(features, counts, pairs), pairs, len(features))
+    return _normalised(gram) if method.normalised and normalise else gram
+
+
+def linear_products(
+    features: np.ndarray, counts: np.ndarray, pairs: Pairs, *, centre: bool, whitened: bool
+) -> np.ndarray:
+    """Inner products (N, pairs) of entries, of `centre` of entries less their mean, of RDMs that are `whitened`."""
     if centre:
         features = features - features.mean(1, keepdims=True)
     weighted, sums, total = _weighted_products(features, counts, pairs)
     mean = sums / total[:, None] if centre else np.zeros_like(sums)
     products = weighted - mean[:, pairs[0]] * sums[:, pairs[1]]
-    if method.startswith("whitened"):
-        products = 2 * products - _row_sum_products(features, mean, counts, pairs)
-    gram = _filled(products, pairs, len(features))
-    return _normalised(gram) if normalise else gram
+    return 2 * products - _row_sum_products(features, mean, counts, pairs) if whitened else products
+
+
+def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Inner products (N, pairs) of the centred ranks of entries, each as often as it was drawn."""
+    products = np.empty((len(counts), len(pairs[0])))
+    for part in _sample_blocks(len(counts), features.size):
+        weights = pair_weights(counts[part])
+        ranks = weighted_ranks(features, weights)
+        ranks -= (weights.sum(1)[:, None, None] + 1) / 2
+        gram = (ranks * weights[:, None]) @ ranks.transpose(0, 2, 1)
+        products[part] = gram[:, pairs[0], pairs[1]]
+    return products
+
+
+def repeated_entries(
+    features: np.ndarray, counts: np.ndarray, pairs: Pairs, *, score: Callable[[np.ndarray, np.ndarray], float]
+) -> np.ndarray:
+    """Scores (N, pairs) of RDMs (F, P) whose entries stand as often as they were drawn; for any `score` of entries."""
+    scores = np.empty((len(counts), len(pairs[0])))
+    for n, weights in enumerate(pair_weights(counts).astype(int)):
+        expanded = np.repeat(features, weights, axis=1)
+        scores[n] = [score(expanded[i], expanded[j]) for i, j in zip(*pairs, strict=True)]
+    return scores
 
 
 def weighted_ranks(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -86,7 +106,7 @@ def _wanted_pairs(n_features: int, n_models: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _weighted_products(
-    features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]
+    features: np.ndarray, counts: np.ndarray, pairs: Pairs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weighted sums over entries of products (N, pairs), of features (N, F), and of weights (N,)."""
     n_samples, n_features, n_pairs = len(counts), len(features), len(pairs[0])
@@ -108,9 +128,7 @@ def _weight_blocks(counts: np.ndarray, most: int) -> Iterator[tuple[slice, np.nd
             start, begin = i + 1, stop
 
 
-def _row_sum_products(
-    features: np.ndarray, mean: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
+def _row_sum_products(features: np.ndarray, mean: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Sum products of row sums: what whitening by the covariance of independent noise takes off, in closed form."""
     square = to_square(features, counts.shape[1])
     products = np.empty((len(counts), len(pairs[0])))
@@ -131,32 +149,13 @@ def _solved_products(square: np.ndarray, mean: np.ndarray, counts: np.ndarray) -
     return left @ right
 
 
-def _rank_products(features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    products = np.empty((len(counts), len(pairs[0])))
-    for part in _sample_blocks(len(counts), features.size):
-        weights = pair_weights(counts[part])
-        ranks = weighted_ranks(features, weights)
-        ranks -= (weights.sum(1)[:, None, None] + 1) / 2
-        gram = (ranks * weights[:, None]) @ ranks.transpose(0, 2, 1)
-        products[part] = gram[:, pairs[0], pairs[1]]
-    return products
-
-
-def _kendall(features: np.ndarray, counts: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    scores = np.empty((len(counts), len(pairs[0])))
-    for n, weights in enumerate(pair_weights(counts).astype(int)):
-        expanded = np.repeat(features, weights, axis=1)
-        scores[n] = [tau_a(expanded[i], expanded[j]) for i, j in zip(*pairs, strict=True)]
-    return scores
-
-
 def _sample_blocks(n_samples: int, size: int) -> Iterator[slice]:
     step = n_block(size)
     for start in range(0, n_samples, step):
         yield slice(start, start + step)
 
 
-def _filled(values: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], n_features: int) -> np.ndarray:
+def _filled(values: np.ndarray, pairs: Pairs, n_features: int) -> np.ndarray:
     gram = np.full((len(values), n_features, n_features), np.nan)
     gram[:, pairs[0], pairs[1]] = values
     gram[:, pairs[1], pairs[0]] = values
