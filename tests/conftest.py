@@ -26,9 +26,9 @@ def spiking_mlp():
     """A spiking network trained for a moment on digits, its task and test spikes."""
     from functools import partial
 
-    from neurosim.networks.architectures import build_network
+    from neurosim.networks import SpikingMLPSpecification
+    from neurosim.networks.architecture import build_network
     from neurosim.networks.optimization import TrainingOptions
-    from neurosim.networks.specifications import SpikingMLPSpecification
     from neurosim.networks.training import train
     from neurosim.stimuli.encoders import bernoulli_spikes
     from neurosim.stimuli.images import load_digits

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import n_parameters
+from neurosim.networks.architecture import n_parameters
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from subjects import SUBJECTS, Subject, as_recorded, task_of
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network, n_parameters
+from neurosim.networks.architecture import build_network, n_parameters
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.recording import iterate_layers, predict

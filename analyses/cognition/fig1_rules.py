@@ -13,10 +13,10 @@ import xarray as xr
 from scipy.stats import binomtest
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import LeakyRNNSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import LeakyRNNSpecification
 from neurosim.networks.training import train, weights_of
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 from neurosim.similarity.rdms import compute_rdm

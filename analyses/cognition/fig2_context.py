@@ -12,9 +12,9 @@ import torch
 import xarray as xr
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import LeakyRNNSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.specifications import LeakyRNNSpecification
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 from neurosim.plots.training import plot_psychometric

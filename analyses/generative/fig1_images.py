@@ -11,12 +11,12 @@ import torch
 import xarray as xr
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import AutoencoderSpecification, VAESpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.generative import GAN, train_gan
 from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.som import SelfOrganisingMap, train_som
-from neurosim.networks.specifications import AutoencoderSpecification, VAESpecification
 from neurosim.networks.training import train
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.plots.pictures import plot_stimuli

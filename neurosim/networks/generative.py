@@ -10,9 +10,11 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.architectures.autoencoder import AutoencoderSpecification
+from neurosim.networks.architectures.vae import VAESpecification
 from neurosim.networks.batches import check_subject
-from neurosim.networks.feedforward import n_channels, with_channel
-from neurosim.networks.specifications import AutoencoderSpecification, VAESpecification
+from neurosim.networks.feedforward import check_pictures, n_channels, with_channel
+from neurosim.networks.shared_parameters import refuse_halvings
 from neurosim.networks.training import Task
 from neurosim.runtime import pick_device, torch_seeded, track
 from neurosim.schema import InputError
@@ -194,10 +196,5 @@ def _gan_step(network: GAN, optimizers: list[Any], real: Tensor) -> list[float]:
 
 
 def _side(image_shape: tuple[int, ...], halvings: int) -> int:
-    side = image_shape[-1]
-    if image_shape[-2] != side or side % 2**halvings:
-        raise InputError(
-            f"images of shape {image_shape} cannot be halved {halvings} times: square ones with a side that is a "
-            f"multiple of {2**halvings} are asked."
-        )
-    return side // 2**halvings
+    check_pictures("build_network", image_shape, refuse_halvings, halvings)
+    return image_shape[-1] // 2**halvings

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from neurosim import storage
 from neurosim.biophysics.ladder import RUNGS
-from neurosim.networks.specifications import ARCHITECTURES
+from neurosim.networks.architecture import ARCHITECTURES
 from neurosim.recordings.datasets import list_datasets, list_recordings
 from neurosim.schema import InputError, suggest
 from neurosim.similarity.inference import INFERENCE_METHODS
@@ -174,7 +174,10 @@ class ResponsesBrain(_Strict):
 Brain = Annotated[SyntheticBrain | DatasetBrain | ResponsesBrain, Field(discriminator="kind")]
 
 
-SPIKING = ("SpikingMLP", "SpikingConvNet")
+TRAINING_STIMULI: dict[str, tuple[dict[str, int], int]] = {
+    "digits": ({"y": 8, "x": 8}, 10),
+    "cifar10": ({"channel": 3, "y": 32, "x": 32}, 10),
+}
 METRICS = ("correlation", "cosine", "euclidean", "manhattan", "crossnobis")
 
 
@@ -249,7 +252,7 @@ def parse_study(content: dict[str, Any], name: str = "study") -> Study:
 
 def specification(subject: NetworkSubject) -> Any:
     """Return the network specification of a subject, validated."""
-    known = ARCHITECTURES[subject.architecture]
+    known = ARCHITECTURES[subject.architecture].specification
     keys = known.__dataclass_fields__
     for key in subject.parameters:
         if key not in keys:
@@ -299,19 +302,15 @@ def _check_names(study: Study, name: str) -> None:
         place = f"subjects.{key}"
         if isinstance(subject, NetworkSubject):
             one_of(subject.architecture, tuple(ARCHITECTURES), f"{place}.architecture")
-            specification(subject)
+            _check_network(subject, f"{name}: {place}")
         if isinstance(subject, TwinSubject):
             one_of(subject.of, tuple(study.subjects), f"{place}.of")
             one_of(subject.rung, RUNGS, f"{place}.rung")
             original = study.subjects[subject.of]
-            if (
-                not isinstance(original, NetworkSubject)
-                or original.architecture not in SPIKING
-                or not original.training
-            ):
-                raise StudyError(
-                    f"{name}: {place}.of = {subject.of!r} is no trained {' or '.join(SPIKING)}; only those have a twin."
-                )
+            if not isinstance(original, NetworkSubject) or not original.training:
+                raise StudyError(f"{name}: {place}.of = {subject.of!r} is no trained network; only those have a twin.")
+            if reason := ARCHITECTURES[original.architecture].twin_refusal(specification(original)):
+                raise StudyError(f"{name}: {place}.of = {subject.of!r}: {reason}")
         if isinstance(study.stimuli, GivenStimuli) and not isinstance(subject, ResponsesSubject):
             raise StudyError(
                 f"{name}: {place} needs pictures, but stimuli.source is 'labels'; give stimuli or responses."
@@ -323,6 +322,18 @@ def _check_names(study: Study, name: str) -> None:
             one_of(brain.recording, list_recordings(brain.dataset), f"{place}.recording")
         else:
             one_of(brain.metric, METRICS, f"{place}.metric")
+
+
+def _check_network(subject: NetworkSubject, place: str) -> None:
+    """Refuse a network that cannot learn what it is to learn, or learns nothing and comes without weights."""
+    architecture, found = ARCHITECTURES[subject.architecture], specification(subject)
+    if subject.training is None:
+        reason = None if architecture.shape else f"{architecture.name} comes without weights; give it [training]."
+    else:
+        sizes, n_categories = TRAINING_STIMULI[subject.training.task]
+        reason = architecture.refusal(found, sizes, "categories", n_categories)
+    if reason is not None:
+        raise StudyError(f"{place}: {reason}")
 
 
 def _explain(error: ValidationError, name: str) -> str:
@@ -349,5 +360,5 @@ def _known_keys() -> list[str]:
         *(DigitsStimuli, DatasetStimuli, FolderStimuli, FileStimuli, SyntheticBrain, DatasetBrain, ResponsesBrain),
     )
     keys = {k for record in records for k in record.model_fields}
-    keys |= {k for spec in ARCHITECTURES.values() for k in spec.__dataclass_fields__}
+    keys |= {k for a in ARCHITECTURES.values() for k in a.specification.__dataclass_fields__}
     return sorted(keys)

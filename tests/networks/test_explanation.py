@@ -6,10 +6,10 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import ConvNetSpecification, SpikingConvNetSpecification, TransformerSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.explanation import attention_rollout, explain, maximise_activation
 from neurosim.networks.recording import predict, record_responses
-from neurosim.networks.specifications import ConvNetSpecification, SpikingConvNetSpecification, TransformerSpecification
 from neurosim.plots.training import plot_attribution, plot_words
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.images import load_digits

@@ -8,8 +8,8 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from neurosim.networks import specifications as sp
-from neurosim.networks.architectures import build_network
+from neurosim import networks as sp
+from neurosim.networks.architecture import build_network
 from neurosim.networks.functional import graph_of
 from neurosim.networks.published import torchvision
 from neurosim.networks.recording import iterate_layers, record_responses

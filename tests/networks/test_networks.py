@@ -6,15 +6,11 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import ConvNetSpecification, RateRNNSpecification, SpikingConvNetSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.exchange import to_nir
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import iterate_layers, predict, record_responses
-from neurosim.networks.specifications import (
-    ConvNetSpecification,
-    RateRNNSpecification,
-    SpikingConvNetSpecification,
-)
 from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.parameters import from_metadata
 from neurosim.runtime import torch_seeded

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.networks import training
-from neurosim.networks.architectures import build_network
-from neurosim.networks.objectives import balanced_weights
-from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.specifications import (
+from neurosim.networks import (
     ConvNetSpecification,
     LeakyRNNSpecification,
     MLPSpecification,
     SpikingRNNSpecification,
+    training,
 )
+from neurosim.networks.architecture import build_network
+from neurosim.networks.objectives import balanced_weights
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train, weights_of
 from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded

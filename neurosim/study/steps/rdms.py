@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.networks.architecture import ARCHITECTURES
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.recording import iterate_layers
-from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.recordings.files import load_responses
 from neurosim.responses.averages import average_trials, over_time, rebin
 from neurosim.schema import InputError, as_responses, same_stimuli
@@ -22,7 +22,6 @@ from neurosim.study.steps.train import fitted_stimuli, specification_of, trained
 
 log = logging.getLogger(__name__)
 MAX_TIME_BINS = 12
-SPIKING = (SpikingConvNetSpecification, SpikingMLPSpecification)
 
 
 def run(job: Job) -> None:
@@ -75,20 +74,20 @@ def _layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
 def _network_layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     network = trained_network(job.config, job.input("train:"))
     specification = specification_of(job.config)
-    spiking = isinstance(specification, SpikingMLPSpecification)
+    architecture = ARCHITECTURES[job.config["architecture"]]
     shown = fitted_stimuli(stimuli, network, job.input("train:"), job.config["name"])
-    if spiking:
-        step = specification.dt  # type: ignore[union-attr]
-        shown = encode_rate(shown, n_steps=specification.n_steps, time_step=step, seed=job.config["seed"])  # type: ignore[union-attr]
+    if architecture.encoding is not None:
+        how = architecture.encoding(specification)
+        shown = encode_rate(shown, n_steps=how.n_steps, time_step=how.time_step, seed=job.config["seed"])
     time_step = float(getattr(network, "time_step", 1.0))
-    for name, array in iterate_layers(network, shown, double=spiking):
+    for name, array in iterate_layers(network, shown, double=architecture.encoding is not None):
         yield (
             layer_labels(network, [name])[0],
             as_responses(
                 array,
                 dims=("stimulus", "time", "unit") if array.ndim == 3 else ("stimulus", "unit"),
                 stimuli=stimuli,
-                quantity="spike_count" if isinstance(specification, SPIKING) else "activation",
+                quantity=architecture.quantity,
                 time_step=time_step if array.ndim == 3 else None,
             ),
         )

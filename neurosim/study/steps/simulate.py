@@ -16,9 +16,8 @@ from neurosim.biophysics.ladder import climb
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import Engine, choose_category, simulate
 from neurosim.bridge import to_circuit, verify_translation
-from neurosim.networks.architectures import Network
+from neurosim.networks.architecture import Network, Specification, architecture_of
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import NetworkSpecification, SpikingMLPSpecification
 from neurosim.runtime import seed_of
 from neurosim.stimuli.encoders import encode_rate
 from neurosim.stimuli.gabors import gabor_energy
@@ -76,7 +75,7 @@ def _climbed(
     circuit: Circuit,
     network: Network,
     task: ClassificationTask,
-    specification: NetworkSpecification,
+    specification: Specification,
 ) -> tuple[Circuit, xr.Dataset]:
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
@@ -98,11 +97,13 @@ def _climbed(
     return circuit, report.assign_attrs(climbed=climbed)
 
 
-def _encoded(images: xr.DataArray, specification: NetworkSpecification, seed: int) -> xr.DataArray:
+def _encoded(images: xr.DataArray, specification: Specification, seed: int) -> xr.DataArray:
     """Return images as the network takes them: as input spikes, or as they are."""
-    if not isinstance(specification, SpikingMLPSpecification):
+    encoding = architecture_of(specification).encoding
+    if encoding is None:
         return images
-    return encode_rate(images, n_steps=specification.n_steps, time_step=specification.dt, seed=seed)
+    how = encoding(specification)
+    return encode_rate(images, n_steps=how.n_steps, time_step=how.time_step, seed=seed)
 
 
 def _recorded(network: Network, stimuli: xr.DataArray) -> xr.DataArray:

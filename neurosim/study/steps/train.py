@@ -10,9 +10,8 @@ import xarray as xr
 from pydantic import TypeAdapter
 
 from neurosim import storage
-from neurosim.networks.architectures import Network, build_network
+from neurosim.networks.architecture import ARCHITECTURES, Network, Specification, architecture_of, build_network
 from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.specifications import ARCHITECTURES, NetworkSpecification, SpikingMLPSpecification
 from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError
@@ -31,11 +30,15 @@ def run(job: Job) -> None:
     seed = seed_of(config["seed"], "train", config["name"])
     specification = specification_of(config)
     task = task_of(training, specification, config["seed"]) if training else None
-    shape = task.image_shape if task else (3, 224, 224)
-    n_categories = len(task.categories) if task else 1000
+    made_for = ARCHITECTURES[config["architecture"]]
+    shape = task.image_shape if task else made_for.shape
+    if shape is None:
+        raise InputError(f"{config['name']}: {made_for.name} comes without weights; give it [training].")
+    n_categories = len(task.categories) if task else made_for.n_outputs or 1000
     with torch_seeded(seed):
         network = build_network(specification, shape, n_categories)
     about: dict[str, Any] = {"image_shape": list(shape), "categories": list(task.categories) if task else []}
+    about["n_outputs"] = n_categories
     if task:
         options = TrainingOptions(**{k: training[k] for k in OPTIONS})
         history = train(network, task, options, seed=seed)
@@ -46,26 +49,27 @@ def run(job: Job) -> None:
     storage.write_json(job.out / "network.json", about)
 
 
-def specification_of(config: dict[str, Any]) -> NetworkSpecification:
+def specification_of(config: dict[str, Any]) -> Specification:
     """Return the record of a network from the plain values of a step."""
-    return TypeAdapter(ARCHITECTURES[config["architecture"]]).validate_python(config["parameters"])
+    return TypeAdapter(ARCHITECTURES[config["architecture"]].specification).validate_python(config["parameters"])
 
 
-def task_of(training: dict[str, Any], specification: NetworkSpecification, seed: int) -> ClassificationTask:
+def task_of(training: dict[str, Any], specification: Specification, seed: int) -> ClassificationTask:
     """Return what a network learns; images become spikes for networks that take spikes."""
     if training["task"] == "digits":
         task = classification_task(load_digits(), seed=seed)
     else:
         task = classification_task(load_cifar10("train", training["n_images"]), test=load_cifar10("test", 2000))
-    if isinstance(specification, SpikingMLPSpecification):
-        task = task.with_encoder(partial(bernoulli_spikes, n_steps=specification.n_steps))
+    encoding = architecture_of(specification).encoding
+    if encoding is not None:
+        task = task.with_encoder(partial(bernoulli_spikes, n_steps=encoding(specification).n_steps))
     return task
 
 
 def trained_network(config: dict[str, Any], folder: Path) -> Network:
     """Return the network that a ``train`` step left in `folder`."""
     about = storage.read_json(folder / "network.json")
-    network = build_network(specification_of(config), tuple(about["image_shape"]), len(about["categories"]))
+    network = build_network(specification_of(config), tuple(about["image_shape"]), about["n_outputs"])
     load_weights(network, storage.read_weights(folder / "weights.safetensors"))
     return network
 
