@@ -8,6 +8,8 @@ from typing import Literal
 
 from neurosim.networks.architecture import Architecture, Requirement
 
+SMALLEST = 32  # pixels
+
 
 @dataclass(frozen=True)
 class EfficientNetLite0Specification:
@@ -27,9 +29,11 @@ class EfficientNetLite0Specification:
 
 
 def refuses(specification: EfficientNetLite0Specification, sizes: Mapping[str, int]) -> str | None:
-    """Return why pictures that are not red, green and blue are not taken."""
-    n = sizes["channel"]
-    return None if n == 3 else f"EfficientNetLite0: pictures of 3 channels asked, found {n}."
+    """Return why pictures of such a size or number of channels are not taken."""
+    n, side = sizes["channel"], min(sizes["y"], sizes["x"])
+    if n != 3:
+        return f"EfficientNetLite0: pictures of 3 channels asked, found {n}."
+    return None if side >= SMALLEST else f"EfficientNetLite0 takes pictures of at least {SMALLEST} pixels, found {side}."
 
 
 EFFICIENTNET_LITE0 = Architecture(
