@@ -37,5 +37,5 @@ def spiking_mlp():
     task = classification_task(load_digits(), seed=3).with_encoder(partial(bernoulli_spikes, n_steps=15))
     with runtime.torch_seeded(3):
         network = build_network(SpikingMLPSpecification((32, 20), n_steps=15), task.image_shape, 10)
-    train(network, task, TrainingOptions(epochs=6, learning_rate=5e-3), seed=3, progress=False)
+    train(network, task, TrainingOptions(epochs=6, learning_rate=5e-3), rng=3, progress=False)
     return network, task

@@ -36,9 +36,9 @@ def trained(subject: Subject, seed: int) -> tuple[torch.nn.Module, float]:
         network = build_network(subject.specification, task.image_shape, len(task.categories))
     start = time.perf_counter()
     if subject.group == "unsupervised":
-        train(network, task.reconstruction(), subject.options, objective=Reconstruction(0.1), seed=seed, progress=False)
+        train(network, task.reconstruction(), subject.options, objective=Reconstruction(0.1), rng=seed, progress=False)
     else:
-        train(network, task, subject.options, seed=seed, progress=False)
+        train(network, task, subject.options, rng=seed, progress=False)
     return network, time.perf_counter() - start
 
 

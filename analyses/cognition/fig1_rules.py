@@ -32,7 +32,7 @@ def trained(checkpoint: Path) -> torch.nn.Module:
     task = replace(yang_task(), n_batches_an_epoch=BATCHES)
     with runtime.torch_seeded(SEED):
         network = build_network(SPECIFICATION, task.image_shape, len(task.outputs))
-    train(network, task, OPTIONS, seed=SEED, checkpoint=checkpoint)
+    train(network, task, OPTIONS, rng=SEED, checkpoint=checkpoint)
     return network
 
 

@@ -30,7 +30,7 @@ def compute(seed: int) -> xr.Dataset:
     task = replace(cognitive_task("context_decision", noise=0.5), n_batches_an_epoch=150)
     with runtime.torch_seeded(seed):
         network = build_network(SPECIFICATION, task.image_shape, len(task.outputs))
-    train(network, task, OPTIONS, seed=seed)
+    train(network, task, OPTIONS, rng=seed)
     trials = task.trials(N_TRIALS, seed=99)
     network.eval()
     with torch.no_grad():

@@ -42,7 +42,9 @@ from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequenc
 
 # training and testing
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
+from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
+from .task import Task as Task  # what train asks of a task
 from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
 from .evaluation import over_seeds as over_seeds  # its mean over trained instances
@@ -53,6 +55,7 @@ from .recording import record_responses as record_responses  # what any module's
 from .streaming import open_streamed as open_streamed  # responses that were streamed to a file
 
 # explanation and perturbation
+from .explanation import AscentOptions as AscentOptions  # of maximise_activation
 from .explanation import attention_rollout as attention_rollout  # how much each word reaches the answer
 from .explanation import explain as explain  # how much each value of a stimulus matters
 from .explanation import maximise_activation as maximise_activation  # images that excite a unit most

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import snntorch as snn
@@ -215,41 +216,19 @@ def record_neurons(
     InputError : a layer that is unknown or never reached.
     """
     network, stimuli = as_network(network), as_shown(stimuli, "record_neurons")
-    modules = dict(network.named_modules())
-    layers = [layers] if isinstance(layers, str) else layers
-    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
-    if unknown := [n for n in layers if n not in modules]:
-        raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
-    if other := [n for n in layers if not isinstance(modules[n], SpikingLayer | snn.SpikingNeuron)]:
-        kind = type(modules[other[0]]).__name__
-        raise InputError(f"record_neurons: layer {other[0]!r} is a {kind}, not of spiking neurons; leave it out.")
-    if not layers:
-        raise InputError("record_neurons: layers = [] names no layer; neurons are asked.")
-
-    def keep(name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-            pair = _spikes_and_membrane(module, inputs, output)
-            seen.setdefault(name, []).append((pair[0].clone(), pair[1].clone()))
-
-        return modules[name].register_forward_hook(hook)
-
-    parts: list[list[np.ndarray]] = [[], []]
-    handles: list[Any] = []
-    with evaluating(network, device, double) as where, torch.no_grad():
+    layers = [layers] if isinstance(layers, str) else list(layers)
+    _check_neurons(network, layers)
+    parts: list[list[np.ndarray]] = [[] for _ in range(1 + membrane)]
+    with evaluating(network, device, double) as where, torch.no_grad(), _hearing_neurons(network, layers) as seen:
         show = Shown(network, stimuli, where, double)
-        try:
-            handles += [keep(name) for name in layers] + cast_inputs(network)
-            for start in show.starts(batch_size):
-                seen.clear()
-                show.run(start, batch_size)
-                if absent := [n for n in layers if n not in seen]:
-                    raise InputError(f"record_neurons: layer {absent[0]!r} is never reached by the stimuli.")
-                for k in range(1 + membrane):
-                    rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
-                    parts[k].append(np.concatenate(rows, axis=-1))
-        finally:
-            for handle in handles:
-                handle.remove()
+        for start in show.starts(batch_size):
+            seen.clear()
+            show.run(start, batch_size)
+            if absent := [n for n in layers if n not in seen]:
+                raise InputError(f"record_neurons: layer {absent[0]!r} is never reached by the stimuli.")
+            for k, part in enumerate(parts):
+                rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
+                part.append(np.concatenate(rows, axis=-1))
     names = np.repeat(layer_labels(network, layers), [r.shape[-1] for r in rows])
     time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
     responses = as_responses(
@@ -261,6 +240,38 @@ def record_neurons(
     )
     found = xr.Dataset({"responses": responses})
     return found.assign(membrane=(responses.dims, np.concatenate(parts[1]))) if membrane else found
+
+
+def _check_neurons(network: nn.Module, layers: Sequence[str]) -> None:
+    modules = dict(network.named_modules())
+    if unknown := [n for n in layers if n not in modules]:
+        raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
+    if other := [n for n in layers if not isinstance(modules[n], SpikingLayer | snn.SpikingNeuron)]:
+        kind = type(modules[other[0]]).__name__
+        raise InputError(f"record_neurons: layer {other[0]!r} is a {kind}, not of spiking neurons; leave it out.")
+    if not layers:
+        raise InputError("record_neurons: layers = [] names no layer; neurons are asked.")
+
+
+@contextlib.contextmanager
+def _hearing_neurons(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, list[tuple[Tensor, Tensor]]]]:
+    """Give spikes and membrane of each call of neurons, by layer; to be emptied between batches."""
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], object], None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+            spikes, membrane = _spikes_and_membrane(module, inputs, output)
+            seen.setdefault(name, []).append((spikes.clone(), membrane.clone()))
+
+        return hook
+
+    handles = [network.get_submodule(name).register_forward_hook(keep(name)) for name in layers]
+    handles += cast_inputs(network)
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _spikes_and_membrane(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch import nn
 from neurosim.networks import NeuronSpecification, SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.networks.architecture import build_network
 from neurosim.networks.conversion import from_snntorch, to_snntorch
-from neurosim.networks.exchange import to_nir
+from neurosim.networks.nir_export import to_nir
 from neurosim.networks.nir_networks import from_nir
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate

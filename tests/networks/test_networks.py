@@ -8,7 +8,7 @@ from torch import nn
 
 from neurosim.networks import ConvNetSpecification, RateRNNSpecification, SpikingConvNetSpecification
 from neurosim.networks.architecture import build_network
-from neurosim.networks.exchange import to_nir
+from neurosim.networks.nir_export import to_nir
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import iterate_layers, predict, record_responses
 from neurosim.networks.training import load_weights, train, weights_of
@@ -33,7 +33,7 @@ def task():
 def trained(specification, task, epochs=6):
     with torch_seeded(1):
         network = build_network(specification, task.image_shape, 10)
-    return network, train(network, task, TrainingOptions(epochs, learning_rate=1e-2), seed=1, progress=False)
+    return network, train(network, task, TrainingOptions(epochs, learning_rate=1e-2), rng=1, progress=False)
 
 
 @pytest.mark.parametrize("specification", SPECIFICATIONS, ids=lambda s: type(s).__name__)

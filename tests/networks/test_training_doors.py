@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from neurosim.networks.evaluation import evaluate
-from neurosim.networks.explanation import explain, maximise_activation
+from neurosim.networks.explanation import AscentOptions, explain, maximise_activation
 from neurosim.networks.fingerprints import fingerprint_of
 from neurosim.networks.objectives import CrossEntropy, Reconstruction
 from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.training import Checkpoint, train, weights_of
 from neurosim.networks.training import test_accuracy as accuracy_of
-from neurosim.networks.training import train, weights_of
 from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
@@ -95,7 +95,9 @@ def test_a_network_that_stands_in_evaluation_mode_trains_as_a_whole():
         lambda n: evaluate(n, task_of(), device="cpu"),
         lambda n: accuracy_of(n, task_of(), device="cpu"),
         lambda n: explain(n, blobs(3), "saliency", device="cpu", progress=False),
-        lambda n: maximise_activation(nn.Sequential(nn.Flatten(), n), "1.4", [0], (2, 2), n_steps=1, progress=False),
+        lambda n: maximise_activation(
+            nn.Sequential(nn.Flatten(), n), "1.4", [0], (2, 2), AscentOptions(n_steps=1), progress=False
+        ),
         train_of,
     ],
 )
@@ -232,7 +234,7 @@ def test_every_option_changes_what_is_learned(name):
         (lambda: train(blobs(), network_of()), "a torch.nn.Module is asked as network, found DataArray"),
         (lambda: train(network_of(), task_of(), 20), "options are TrainingOptions"),
         (lambda: train(network_of(), task_of(), {"epochs": 2}), "found dict"),
-        (lambda: train(network_of(), task_of(), ONE, checkpoint_every=3), "without a checkpoint"),
+        (lambda: Checkpoint("run.safetensors", every=-1), "at least 1 batch"),
         (
             lambda: train(network_of(), task_of(), TrainingOptions(label_smoothing=0.1), objective=CrossEntropy(3)),
             "class_weights and label_smoothing belong",
@@ -293,7 +295,7 @@ out, masks, plain = Path(sys.argv[1]), [], training.save_checkpoint
 
 def save(path, *rest):
     plain(path, *rest)
-    if not (out / "cut.safetensors").exists() and rest[4]["progress"]["epoch"] == 2:
+    if not (out / "cut.safetensors").exists() and rest[1]["progress"]["epoch"] == 2:
         shutil.copy(path, out / "cut.safetensors")
 
 def run(path):

@@ -33,7 +33,9 @@ def refuses(specification: EfficientNetLite0Specification, sizes: Mapping[str, i
     n, side = sizes["channel"], min(sizes["y"], sizes["x"])
     if n != 3:
         return f"EfficientNetLite0: pictures of 3 channels asked, found {n}."
-    return None if side >= SMALLEST else f"EfficientNetLite0 takes pictures of at least {SMALLEST} pixels, found {side}."
+    return (
+        None if side >= SMALLEST else f"EfficientNetLite0 takes pictures of at least {SMALLEST} pixels, found {side}."
+    )
 
 
 EFFICIENTNET_LITE0 = Architecture(

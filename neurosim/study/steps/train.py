@@ -41,7 +41,7 @@ def run(job: Job) -> None:
     about["n_outputs"] = n_categories
     if task:
         options = TrainingOptions(**{k: training[k] for k in OPTIONS})
-        history = train(network, task, options, seed=seed)
+        history = train(network, task, options, rng=seed)
         storage.write_dataset(job.out / "training.nc", history)
         about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": task.test.sizes["stimulus"]}
     storage.write_weights(job.out / "weights.safetensors", weights_of(network))
