@@ -126,14 +126,26 @@ def part_of(tap: Tap, value: Any, module: nn.Module) -> Tensor:
     if not isinstance(value, Tensor | PackedSequence):
         value = _only(value, tap, module)
     if isinstance(value, PackedSequence):
-        value = pad_packed_sequence(value, batch_first=getattr(module, "batch_first", False))[0]
+        value, lengths = pad_packed_sequence(value, batch_first=getattr(module, "batch_first", False))
+        _check_lengths(tap, lengths.tolist())
     if value.is_nested:  # of unequal lengths, as nn.TransformerEncoder makes them of padded ones in evaluation
+        _check_lengths(tap, [len(one) for one in value.unbind()])
         value = value.to_padded_tensor(0.0)
     if value.layout != torch.strided:
         value = value.to_dense()
     if value.is_complex():
         raise InputError(f"record_responses: layer {tap.name(1)!r} answers with complex numbers; real ones are asked.")
     return value
+
+
+def _check_lengths(tap: Tap, lengths: Sequence[int]) -> None:
+    """Refuse answers of unequal lengths in one batch: after the end of the short ones nothing was measured."""
+    if len(set(lengths)) > 1:
+        raise InputError(
+            f"record_responses: layer {tap.name(1)!r} answers to the stimuli of a batch over unequal numbers of steps, "
+            f"{min(lengths)} to {max(lengths)}, packed or nested; show stimuli of one length at a time, or ask for its "
+            f"last state, as {tap.module + ':1'!r} of an nn.GRU."
+        )
 
 
 def _entries(value: Any) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """What a stranger hands to training, and what training hands back: frozen parts stay frozen, flags are as found."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -283,6 +285,54 @@ def test_the_data_of_a_task_stay_when_a_network_writes_into_its_inputs():
     assert evaluate(network, task, device="cpu").accuracy == first
     for found, wanted in zip((task.train, task.test, task.validation), before, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+OWN = """
+import torch
+from torch import nn
+
+{constants}
+
+def gain(x):
+    return {body}
+
+class Own(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        global CALLS
+        CALLS = CALLS + 1
+        return self.linear(SCALE * gain(x)) + OFFSETS["a"]
+"""
+PLAIN = {"constants": "SCALE, SHIFT, OFFSETS, CALLS, UNUSED = 2.0, 1.0, {'a': 0.5}, 0, 1", "body": "x + SHIFT"}
+
+
+def own_network(changed):
+    module = types.ModuleType("somebody")
+    module.__file__ = "somebody.py"
+    exec(compile(OWN.format(**PLAIN | changed), "somebody.py", "exec"), vars(module))
+    torch.manual_seed(0)
+    return module.Own()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, None),
+        ({"constants": PLAIN["constants"].replace("}, 0, 1", "}, 3, 7")}, None),
+        ({"body": "x - SHIFT"}, "it differs in network"),
+        ({"constants": PLAIN["constants"].replace("2.0", "3.0")}, "it differs in network"),
+        ({"constants": PLAIN["constants"].replace("1.0", "4.0")}, "it differs in network"),
+        ({"constants": PLAIN["constants"].replace("0.5", "0.6")}, "it differs in network"),
+    ],
+)
+def test_functions_and_constants_that_a_forward_names_are_part_of_the_network(tmp_path, changed, words):
+    path = tmp_path / "run.safetensors"
+    train(own_network({}), task_of(), ONE, device="cpu", checkpoint=path, progress=False)
+    with contextlib.nullcontext() if words is None else pytest.raises(InputError, match=words):
+        train(own_network(changed), task_of(), ONE, device="cpu", checkpoint=path, progress=False)
 
 
 RANK = """
