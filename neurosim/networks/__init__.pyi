@@ -51,6 +51,7 @@ from .evaluation import over_seeds as over_seeds  # its mean over trained instan
 from .evaluation import classical_baselines as classical_baselines  # what classical methods reach
 
 # recording
+from .axes import Reading as Reading  # how answers are read, and what of them is kept
 from .recording import record_responses as record_responses  # what any module's layers answer
 from .streaming import open_streamed as open_streamed  # responses that were streamed to a file
 

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.axes import Selection, channel_place
+from neurosim.networks.axes import Place, Reading, channel_place
 from neurosim.networks.batches import native
 from neurosim.networks.flags import check_module
 from neurosim.networks.naming import Tap, layer_labels, one_module, one_tap
@@ -158,7 +158,7 @@ def maximise_activation(
     image_shape: tuple[int, ...],
     options: AscentOptions | None = None,
     *,
-    channels: Literal["first", "last"] | None = None,
+    channels: Place | None = None,
     rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
@@ -234,7 +234,7 @@ class _Activity:
         network: nn.Module,
         tap: Tap,
         units: Sequence[int],
-        channels: Literal["first", "last"] | None,
+        channels: Place | None,
         like: Tensor,
     ) -> None:
         self.network, self.tap, self.units = network, tap, list(units)
@@ -243,7 +243,7 @@ class _Activity:
         with torch.no_grad():
             probes = [self._heard(like[torch.arange(n) % len(like)], heard) for n in few]
         with asked_by("maximise_activation"):
-            self.answer: Answer = answers(network, probes, few, [tap], (None, None), Selection())[0]
+            self.answer: Answer = answers(network, probes, few, [tap], Reading())[0]
         axes, one = self.answer.axes, probes[0][tap][self.answer.call]
         sizes = [n for axis, n in enumerate(one.shape) if axis not in (axes.batch, axes.time)]
         is_known = isinstance(self.module, SpikingLayer)

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import snntorch as snn
@@ -14,13 +13,13 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.axes import Pool, Selection
+from neurosim.networks.axes import Reading
 from neurosim.networks.naming import layer_label, layer_labels, layer_names
 from neurosim.networks.passes import Passes
 from neurosim.networks.showing import Shown, as_network, as_shown
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
-from neurosim.networks.taps import Answer, Given, cast_inputs
+from neurosim.networks.taps import Answer, cast_inputs
 from neurosim.networks.untouched import evaluating
 from neurosim.refusals import asked_by
 from neurosim.runtime import kept_memory
@@ -34,17 +33,13 @@ def record_responses(
     stimuli: xr.DataArray,
     *,
     layers: Sequence[str] | None = None,
+    reading: Reading | None = None,
     batch_size: int = 128,
     device: str = "auto",
     double: bool = False,
     out: str | Path | None = None,
     memory: int = 2**33,
     progress: bool = True,
-    batch_axis: Given = None,
-    time_axis: Given = None,
-    pool: Pool | None = None,
-    tokens: int | Sequence[int] | None = None,
-    channels: Literal["first", "last"] | None = None,
 ) -> xr.DataArray:
     """Show `stimuli` to a network and record the output of its layers, copied before anything can change it.
 
@@ -64,15 +59,15 @@ def record_responses(
         part of what it answers, "output" the answer of the whole network. What is no module is looked for among the
         operations that torch.fx traces, which are named as by torchvision: "layer1.0.add", "flatten". Layers that were
         not asked for by name and are not reached are left out, and logged.
+    reading : how answers are read, where the kind of layer does not tell, and what of them is kept:
+        ``Reading(pool="mean")``, ``Reading(tokens=0)``, ``Reading(batch_axis=1)``.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
     double : compute in float64, as needed to compare spikes one by one.
     out : netCDF file that responses are streamed to, batch by batch; spikes take one bit each. What is returned is then
         read from it when it is used.
     memory : bytes that responses may take when there is no `out`.
-    batch_axis, time_axis : axes of what layers answer, one for all or by name, where they are not known.
-    pool : "mean", "max" or "sum" over places or tokens. tokens : those kept, of layers (stimulus, token, unit).
-    channels : "first" or "last", for `pool`, where the kind of layer does not tell.
+    progress : show a bar.
 
     Returns
     -------
@@ -93,7 +88,6 @@ def record_responses(
     (4, 3)
     """
     network, stimuli = as_network(network), as_shown(stimuli, "record_responses")
-    chosen = Selection.of(pool, tokens, channels)
     _check_place(out, memory)
     with evaluating(network, device, double) as where, kept_memory():
         passes = Passes(
@@ -102,8 +96,7 @@ def record_responses(
             layers,
             (where, double),
             batch_size=batch_size,
-            given=(batch_axis, time_axis),
-            selection=chosen,
+            reading=reading,
         )
         blocks = passes.blocks(progress=progress)
         first = next(blocks)
@@ -173,7 +166,7 @@ def _check_alike(first: dict[str, np.ndarray], block: dict[str, np.ndarray]) -> 
         if array.shape[1:] != first[name].shape[1:] or len(array) != n_stimuli:
             raise InputError(
                 f"record_responses: layer {name!r} answers with shape {first[name].shape} to one batch and "
-                f"{array.shape} to another; show stimuli of one length, or choose tokens= or pool=."
+                f"{array.shape} to another; show stimuli of one length, or choose tokens or a pool with reading=Reading(...)."
             )
 
 

@@ -1,11 +1,14 @@
 """What is given to be recorded is taken by its labels and kinds at the door, or refused in one line."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from neurosim.networks.axes import Reading
 from neurosim.networks.recording import iterate_layers, predict, record_neurons, record_responses
 from neurosim.schema import InputError, SchemaError, as_stimuli
 
@@ -98,7 +101,9 @@ def test_stimuli_that_are_none(given, message):
 )
 def test_options_that_mean_nothing(options, message):
     with pytest.raises(InputError, match=message) as caught:
-        record_responses(network(), STIMULI, **{"layers": ["1"], **QUIET, **options})
+        how = {k: v for k, v in options.items() if k in {f.name for f in fields(Reading)}}
+        plain = {k: v for k, v in options.items() if k not in how}
+        record_responses(network(), STIMULI, **{"layers": ["1"], **QUIET, **plain}, reading=Reading(**how))
     assert "\n" not in str(caught.value)
 
 
@@ -208,5 +213,6 @@ def test_packed_sequences_of_unequal_lengths_are_refused_not_filled_with_zeros(b
         record_responses(Packed(), shown, layers=["core"], batch_size=batch_size, **QUIET)
     found = record_responses(Packed(), shown.isel(stimulus=[0, 1, 2]), layers=["core"], batch_size=batch_size, **QUIET)
     assert found.shape == (3, 5, 3)
-    last = record_responses(Packed(), shown, layers=["core:1"], batch_axis=1, batch_size=batch_size, **QUIET)
+    second = Reading(batch_axis=1)
+    last = record_responses(Packed(), shown, layers=["core:1"], reading=second, batch_size=batch_size, **QUIET)
     assert last.shape == (4, 3)
