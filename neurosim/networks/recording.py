@@ -166,7 +166,7 @@ def _check_alike(first: dict[str, np.ndarray], block: dict[str, np.ndarray]) -> 
         if array.shape[1:] != first[name].shape[1:] or len(array) != n_stimuli:
             raise InputError(
                 f"record_responses: layer {name!r} answers with shape {first[name].shape} to one batch and "
-                f"{array.shape} to another; show stimuli of one length, or choose tokens or a pool with reading=Reading(...)."
+                f"{array.shape} to another; show stimuli of one length, or choose by reading=Reading(...)."
             )
 
 
