@@ -16,7 +16,7 @@ from neurosim.arrays import plain
 from neurosim.biophysics.circuit import Circuit, InputKind
 from neurosim.biophysics.exchange import IfInput, Integration, circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.simulation import Engine, check_stimuli, simulate
-from neurosim.networks import exchange
+from neurosim.networks import nir_export
 from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
@@ -77,7 +77,7 @@ def to_circuit(
         graph = network
     else:
         _check_module(network, "to_circuit", " or a NIR graph")
-        graph = exchange.to_nir(
+        graph = nir_export.to_nir(
             network, input_shape=input_shape, dt=dt or 1e-3, inputs=inputs or "spikes", example=example
         )
         dt = None
@@ -107,7 +107,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
 
     Parameters
     ----------
-    subject : network (`options` are those of ``neurosim.networks.exchange.to_nir``) or circuit.
+    subject : network (`options` are those of ``neurosim.networks.nir_export.to_nir``) or circuit.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     if isinstance(subject, Circuit):
         return circuit_to_nir(subject)
     _check_module(subject, "to_nir", " or a circuit")
-    return exchange.to_nir(subject, **options)
+    return nir_export.to_nir(subject, **options)
 
 
 def verify_translation(

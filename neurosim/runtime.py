@@ -14,11 +14,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 ProgressSink = Callable[[str, int, int], None]
@@ -105,6 +108,13 @@ def pick_device(device: str = "auto") -> str:
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda' was asked, but torch sees no GPU here; use device='auto' or 'cpu'.")
     return device
+
+
+def torch_generator(rng: np.random.Generator | int, who: str) -> torch.Generator:
+    """Return a generator of torch on the CPU from a seed, or from one drawn from a generator."""
+    import torch
+
+    return torch.Generator().manual_seed(as_seed(rng, who))
 
 
 @contextlib.contextmanager
