@@ -14,7 +14,7 @@ import xarray as xr
 
 from neurosim.arrays import plain
 from neurosim.biophysics.circuit import Circuit, InputKind
-from neurosim.biophysics.exchange import IfInput, Integration, circuit_from_nir, circuit_to_nir
+from neurosim.biophysics.nir_circuits import IfInput, Integration, circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.simulation import Engine, check_stimuli, simulate
 from neurosim.networks import exchange
 from neurosim.networks.chains import neuron_names, structure_of

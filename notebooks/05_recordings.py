@@ -84,7 +84,7 @@ def current(n_sweeps, seed):
     return 70e-12 + 10e-12 * np.array([np.convolve(row, smooth, "valid") for row in noise])
 
 
-truth = ns.parameters.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
+truth = ns.biophysics.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
 cell = ns.biophysics.single_neuron(truth, dt)
 
 

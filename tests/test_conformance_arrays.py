@@ -173,7 +173,7 @@ LABELLED = {
         x, Electrode(np.ones(3), 1e-4, 1e6, 1e-10, 1e8, {}, xr.DataArray(1.0))
     ),
     "predict_spikes": lambda x: ns.biophysics.predict_spikes(
-        FittedNeuron(ns.parameters.LIFParameters(), None, 1e-4, {}), x, progress=False
+        FittedNeuron(ns.biophysics.LIFParameters(), None, 1e-4, {}), x, progress=False
     ),
     "spatial_map": lambda x: ns.responses.spatial_map({"a": [0.1]}, x),
     "save_nwb": lambda x: ns.recordings.save_nwb("never_written.nwb", x, description="nonsense"),
@@ -197,7 +197,7 @@ NONE = set(
 
 
 def neuron():
-    return ns.biophysics.single_neuron(ns.parameters.LIFParameters(), 1e-4)
+    return ns.biophysics.single_neuron(ns.biophysics.LIFParameters(), 1e-4)
 
 
 def as_form_of(like, values):

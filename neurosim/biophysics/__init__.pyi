@@ -12,11 +12,27 @@ from .circuit import single_neuron as single_neuron  # return a circuit of one n
 from .circuit_files import load_circuit as load_circuit  # read a circuit that :func:`save_circuit` wrote; unknown
 from .circuit_files import save_circuit as save_circuit  # write a circuit to one netCDF file: numbers as arrays,
 
+# neurons and synapses: the records, and the numbers of each
+from .neurons import NEURONS as NEURONS  # the neuron models by name; .added(...) takes one of your own
+from .neurons.adaptive_lif import AdaptiveLIFParameters as AdaptiveLIFParameters  # its threshold rises with its spikes
+from .neurons.adex import AdExParameters as AdExParameters  # exponential upstroke and adaptation
+from .neurons.gif import GIFParameters as GIFParameters  # memory of spikes and membrane, random spikes
+from .neurons.hodgkin_huxley import HodgkinHuxleyParameters as HodgkinHuxleyParameters  # sodium and potassium currents
+from .neurons.lif import LIFParameters as LIFParameters  # leaky integrate-and-fire in volts
+from .models import NeuronModel as NeuronModel  # what a neuron is: numbers, step, threshold, reset, reference
+from .models import SynapseModel as SynapseModel  # what synapses are: numbers, step, reference
+from .synapses import SYNAPSES as SYNAPSES  # the synapse models by name
+from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart
+from .synapses.delta import DeltaParameters as DeltaParameters  # a jump of the membrane
+from .synapses.exponential import ExponentialParameters as ExponentialParameters  # a current that decays
+
 # custom
 from .custom import CustomNeuron as CustomNeuron  # A neuron given by its equations, in plain numbers of SI units;
 
-# exchange
-from .exchange import load_nir as load_nir  # read a NIR graph from a file, of whatever tool; only its shapes are not
+# NIR
+from .nir_circuits import (
+    load_nir as load_nir,
+)  # read a NIR graph from a file, of whatever tool
 
 # simulation
 from .simulation import Execution as Execution  # where and how a simulation runs; no result depends on it, but for

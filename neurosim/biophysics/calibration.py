@@ -14,11 +14,10 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
-from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.simulation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
-from neurosim.parameters import HodgkinHuxleyParameters
+from neurosim.parameters import as_dict
 from neurosim.runtime import pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli
 
@@ -111,13 +110,15 @@ def calibrate(
 
 def rheobase(population: Population) -> np.ndarray:
     """Return the constant current that brings each neuron to threshold, (neuron,) in A: the unit of biases."""
-    p = population.parameters
-    if population.is_discrete or isinstance(p, CustomNeuron):
+    if population.is_discrete or population.is_free:
         raise InputError(f"rheobase: {population.name!r} has no neurons in volts of a known model; climb first.")
-    g_leak, e_leak = (population.number(name) for name in ("g_leak", "e_leak"))
-    if isinstance(p, HodgkinHuxleyParameters):
-        return g_leak * 20e-3
-    return g_leak * (population.number("v_threshold" if hasattr(p, "v_threshold") else "v_t") - e_leak)
+    model = population.model
+    if model.rheobase is not None:
+        return np.asarray(model.rheobase({name: population.number(name) for name in as_dict(population.parameters)}))
+    if not model.threshold:
+        raise InputError(f"rheobase: the neuron {model.name!r} does not say which of its numbers is its threshold.")
+    g_leak, e_leak, threshold = (population.number(name) for name in ("g_leak", "e_leak", model.threshold))
+    return g_leak * (threshold - e_leak)
 
 
 def spikes_of(circuit: Circuit, name: str, chunk: Chunk, replayed: dict[str, Any], device: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
-from neurosim.parameters import AdExParameters, ConductanceParameters
+from neurosim.biophysics.neurons.adex import AdExParameters
+from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.runtime import stream
 
 

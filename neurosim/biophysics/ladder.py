@@ -14,15 +14,12 @@ import numpy as np
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
 from neurosim.biophysics.conversion import convert, number
 from neurosim.biophysics.dynamics import constants_of
-from neurosim.parameters import (
-    AdExParameters,
-    ConductanceParameters,
-    DeltaParameters,
-    DiscreteSynapticParameters,
-    ExponentialParameters,
-    HodgkinHuxleyParameters,
-    LIFParameters,
-)
+from neurosim.biophysics.neurons.adex import AdExParameters
+from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
+from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.synapses.conductance import ConductanceParameters
+from neurosim.biophysics.synapses.delta import DeltaParameters
+from neurosim.biophysics.synapses.exponential import ExponentialParameters
 from neurosim.schema import InputError, suggest
 
 Rung = Literal[
@@ -130,7 +127,9 @@ def _scale(population: Population, ladder: Ladder) -> tuple[np.ndarray, np.ndarr
 
 
 def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
-    record, membrane = population.parameters, ladder.membrane
+    record, membrane, model = population.parameters, ladder.membrane, population.model
+    if not model.has_counterpart:
+        raise InputError(f"climb: {population.name!r} has neurons ({model.name}) without a counterpart in volts.")
     reset = getattr(record, "reset", "none")
     scale, beta = _scale(population, ladder)
     if reset in ("none", "interpolated") or (beta >= 1).any() or "input_scale" in population.varying:
@@ -150,8 +149,8 @@ def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
     neuron = replace(membrane, reset=kind, refractory=0.0, **{k: float(v[0]) for k, v in numbers.items()})
     varying = {k: v for k, v in numbers.items() if (v != v[0]).any()}
     drive, synapses = population.drive, DeltaParameters()
-    if isinstance(record, DiscreteSynapticParameters):
-        alpha = constants_of(population, dt)["alpha"]
+    if model.own_current:
+        alpha = constants_of(population, dt)[model.own_current]
         if np.ndim(alpha):
             raise InputError(f"climb: the synaptic time constants of {population.name!r} differ between neurons.")
         drive, synapses = drive / (1 - alpha), ExponentialParameters(-dt / float(np.log(alpha)))  # type: ignore[assignment]
@@ -165,9 +164,9 @@ def _in_volts(circuit: Circuit, projection: Projection, ladder: Ladder) -> Proje
     to_current = ladder.membrane.g_leak * scale / (1 - beta)
     if projection.source == INPUT and circuit.inputs.kind == "current":
         return projection.times(to_current)
-    if isinstance(target.parameters, DiscreteSynapticParameters):
-        constants = constants_of(target, circuit.dt)
-        share = (1 - constants["alpha"]) / -np.log(constants["alpha"])
+    if target.model.own_current:
+        alpha = constants_of(target, circuit.dt)[target.model.own_current]
+        share = (1 - alpha) / -np.log(alpha)
         return projection.times(to_current / share)
     return projection.times(scale)
 

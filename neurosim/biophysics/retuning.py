@@ -328,8 +328,9 @@ SURROGATE_WIDTH = 6e-3
 
 def threshold_of(population: Population) -> tuple[str, np.ndarray]:
     """Return the name of the number that sets the threshold of a neuron, and its value for each neuron, V."""
-    known = ("v_threshold", "v_t", "v_shift")
-    name = next(name for name in known if hasattr(population.parameters, name))
+    name = population.model.threshold
+    if not name:
+        raise InputError(f"retune: the neuron {population.model.name!r} does not say which number is its threshold.")
     return name, population.number(name)
 
 

@@ -19,7 +19,6 @@ from joblib import Parallel, delayed
 from neurosim.biophysics import brian2_engine, standalone, torch_engine
 from neurosim.biophysics.circuit import INPUT, Circuit
 from neurosim.biophysics.conversion import convert, one_of, whole
-from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
 from neurosim.runtime import limit_threads, pick_device, stream, track
@@ -244,7 +243,7 @@ def choose_engine(circuit: Circuit, engine: str, device: str, n_copy_steps: int)
         raise InputError(f"simulate: no engine {engine!r}. Engines: {', '.join(ENGINES)}.{suggest(engine, ENGINES)}")
     if engine in ("cython", "cpp_standalone") and not shutil.which("g++"):
         raise InputError(f"simulate: engine {engine!r} needs a C++ compiler (g++), which is not here; use 'brian2'.")
-    is_free = any(isinstance(p.parameters, CustomNeuron) for p in circuit.populations)
+    is_free = any(p.is_free for p in circuit.populations)
     if engine == "torch" and is_free:
         raise InputError("simulate: free equations run on Brian2 only; engine='brian2'.")
     if engine != "auto":

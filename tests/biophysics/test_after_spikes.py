@@ -5,21 +5,21 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.stats import chisquare, poisson
 
-from neurosim.biophysics import torch_engine
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.simulation import Execution, simulate
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
-    DiscreteLIFParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
+    torch_engine,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.neurons import NEURONS
+from neurosim.biophysics.simulation import Execution, simulate
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli
 
 
@@ -218,7 +218,7 @@ def test_excitation_and_inhibition_decay_each_with_its_own_time_constant(engine)
 
 
 SPANS = ((1e-4, 21e-4), (251e-4, 351e-4))
-REFRACTORY = [kind for kind in MODELS if "refractory" in kind.__dataclass_fields__]
+REFRACTORY = [m.parameters for m in NEURONS.values() if "refractory" in m.parameters.__dataclass_fields__]
 
 
 @pytest.mark.parametrize("kind", REFRACTORY)

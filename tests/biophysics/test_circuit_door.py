@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurosim import storage
+from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
@@ -23,7 +24,7 @@ from neurosim.biophysics.ladder import Ladder
 from neurosim.biophysics.perturbation import perturb_circuit
 from neurosim.biophysics.retuning import homeostasis, retune
 from neurosim.biophysics.simulation import Execution, choose_category, simulate
-from neurosim.parameters import AdExParameters, DiscreteLIFParameters, GIFParameters, LIFParameters
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, Perturbation, as_responses, as_stimuli
 from neurosim.storage import StorageError
 

@@ -16,19 +16,20 @@ import scipy.sparse
 import xarray as xr
 
 import neurosim as ns
-from neurosim.biophysics import gabor_adex_circuit, predict_spikes
+from neurosim.biophysics import (
+    ConductanceParameters,
+    ExponentialParameters,
+    HodgkinHuxleyParameters,
+    LIFParameters,
+    gabor_adex_circuit,
+    predict_spikes,
+)
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import Execution, choose_category, simulate
-from neurosim.parameters import (
-    ConductanceParameters,
-    DiscreteLIFParameters,
-    ExponentialParameters,
-    HodgkinHuxleyParameters,
-    LIFParameters,
-)
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
 from tests.public import public
 

@@ -4,24 +4,22 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.simulation import Execution, simulate
-from neurosim.biophysics.synapses import SYNAPSE_MODELS
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    DiscreteSynapticParameters,
     ExponentialParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.neurons import NEURONS
+from neurosim.biophysics.simulation import Execution, simulate
+from neurosim.biophysics.synapses import SYNAPSES
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError, as_stimuli
 
 STILL = LIFParameters(v_threshold=0.1)
@@ -81,7 +79,7 @@ CURRENT = {
 }
 
 
-@pytest.mark.parametrize("kind", SYNAPSE_MODELS)
+@pytest.mark.parametrize("kind", [model.parameters for model in SYNAPSES.values()])
 def test_every_synapse_follows_its_equation(kind):
     """One spike of each of two inputs at 0, against an adaptive solver; excitation and inhibition decay apart."""
     shown = np.zeros((1, 30, 2))
@@ -222,5 +220,5 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
     """The Hodgkin-Huxley neuron is compared with an adaptive solver in test_neurons.py."""
-    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == set(MODELS)
-    assert set(CURRENT) == set(SYNAPSE_MODELS)
+    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == {model.parameters for model in NEURONS.values()}
+    assert set(CURRENT) == {model.parameters for model in SYNAPSES.values()}

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from neurosim.biophysics import ConductanceParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import FUNCTIONS, N_ARGUMENTS, CustomNeuron, check_formula, in_brian2
 from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import ConductanceParameters
 from neurosim.schema import InputError, as_stimuli
 
 SILENT = as_stimuli(np.zeros((1, 30, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)

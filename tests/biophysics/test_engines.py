@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.biophysics import brian2_engine, standalone, torch_engine
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.simulation import ENGINES, Execution, choose_engine, simulate
-from neurosim.biophysics.torch_engine import Tensors, march
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    DiscreteSynapticParameters,
     ExponentialParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
+    brian2_engine,
+    standalone,
+    torch_engine,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.simulation import ENGINES, Execution, choose_engine, simulate
+from neurosim.biophysics.torch_engine import Tensors, march
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError, as_stimuli
 
 WEIGHTS = {DeltaParameters: 8e-3, ExponentialParameters: 3e-10, ConductanceParameters: 3e-8}

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.exchange import circuit_from_nir, circuit_to_nir, load_nir
 from neurosim.biophysics.ladder import climb
+from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
 from neurosim.biophysics.simulation import simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_stimuli

@@ -5,12 +5,12 @@ import pytest
 import scipy.stats
 from scipy.signal import lfilter
 
+from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, single_neuron
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import fit_neuron, predict_spikes
 from neurosim.biophysics.fitting.spikes import detect_spikes
 from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import AdExParameters, GIFParameters, LIFParameters
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.spike_matching import coincidence
 from neurosim.responses.tuning import fit_tuning, tuning_curve

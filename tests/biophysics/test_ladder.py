@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from neurosim.biophysics import ConductanceParameters
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
@@ -15,7 +16,7 @@ from neurosim.biophysics.simulation import check_stimuli, choose_category, make_
 from neurosim.biophysics.torch_engine import import_torch
 from neurosim.bridge import to_circuit
 from neurosim.networks.recording import record_responses
-from neurosim.parameters import ConductanceParameters, DiscreteLIFParameters, DiscreteSynapticParameters
+from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.responses.spike_matching import count_pairs
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.encoders import encode_rate

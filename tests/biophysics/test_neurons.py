@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
-    DiscreteLIFParameters,
     ExponentialParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.simulation import simulate
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from neurosim.biophysics import LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population
 from neurosim.biophysics.gabor_adex import gabor_adex_circuit
 from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import LIFParameters
 from neurosim.schema import as_stimuli
 
 

@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from neurosim.biophysics import ConductanceParameters, GIFParameters, HodgkinHuxleyParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
 from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import (
-    ConductanceParameters,
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    GIFParameters,
-    HodgkinHuxleyParameters,
-    LIFParameters,
-    as_dict,
-)
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, as_dict
 from neurosim.schema import as_stimuli
 
 MEMORIES = (1, 2, 3, 4)

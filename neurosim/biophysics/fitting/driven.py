@@ -14,8 +14,8 @@ from scipy.signal import lfilter
 
 from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.receptive_field import matched, stimulus_values
+from neurosim.biophysics.neurons.gif import GIF_MEMORIES, GIFParameters
 from neurosim.biophysics.simulation import Engine, simulate
-from neurosim.parameters import GIF_MEMORIES, GIFParameters
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_stimuli
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.fitting.trace import Trace
+from neurosim.biophysics.neurons.adex import AdExParameters
+from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import AdExParameters, LIFParameters
 from neurosim.schema import as_stimuli
 
 P = TypeVar("P", AdExParameters, LIFParameters)

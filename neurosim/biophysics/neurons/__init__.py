@@ -1,18 +1,11 @@
-"""The neuron models, one file each: equations, step, threshold, reset and reference."""
+"""The neuron models, one file each: numbers, equations, step, threshold, reset and reference."""
 
-from neurosim.biophysics.neurons import (
-    adaptive_lif,
-    adex,
-    discrete_adaptive_lif,
-    discrete_lif,
-    discrete_synaptic,
-    gif,
-    hodgkin_huxley,
-    lif,
-)
-from neurosim.biophysics.neurons.model import NeuronModel
+from neurosim.biophysics.models import NeuronModel
+from neurosim.registry import Registry
 
-MODELS: dict[type, NeuronModel] = {
-    module.MODEL.parameters: module.MODEL
-    for module in (discrete_lif, discrete_synaptic, discrete_adaptive_lif, lif, adaptive_lif, adex, gif, hodgkin_huxley)
-}
+NEURONS = Registry("neuron", __name__, NeuronModel)
+
+
+def neuron_of(parameters: object) -> NeuronModel | None:
+    """Return the model whose numbers these are; None where there is none."""
+    return next((model for model in NEURONS.values() if model.parameters is type(parameters)), None)
