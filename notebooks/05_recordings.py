@@ -90,7 +90,7 @@ cell = ns.biophysics.single_neuron(truth, dt)
 
 def record(injected, trials=1):
     shown = ns.as_stimuli(injected[..., None], dims=("stimulus", "time", "unit"), time_step=dt)
-    found = ns.simulate(cell, shown, trials=trials, membrane=["neuron"], rng=trials, progress=False)
+    found = ns.simulate(cell, shown, trials=trials, monitors=ns.biophysics.Monitors(membrane=["neuron"]), rng=trials, progress=False)
     voltage = found.membrane_potential.values[..., 0].copy()
     voltage[found.responses.values[..., 0] > 0] = 20e-3
     return voltage

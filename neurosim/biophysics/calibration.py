@@ -14,8 +14,9 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.conversion import seed_from
 from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.simulation import check_stimuli, make_chunk
+from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
 from neurosim.parameters import as_dict
 from neurosim.runtime import pick_device, stream, track
@@ -40,7 +41,7 @@ def calibrate(
     stimuli: xr.DataArray,
     expected: xr.DataArray,
     *,
-    rng: int = 0,
+    rng: np.random.Generator | int | None = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> tuple[Circuit, xr.Dataset]:
@@ -55,7 +56,7 @@ def calibrate(
     circuit : circuit with continuous neurons.
     stimuli : calibration stimuli, as the circuit takes them; never stimuli that are tested.
     expected : spikes of the trained network to them (stimulus, time, unit) with ``layer``.
-    rng : seed of noise and Poisson input.
+    rng : seed of noise and Poisson input, or a generator that draws the seed.
     device : torch device.
 
     Returns
@@ -72,7 +73,7 @@ def calibrate(
     expected_counts = layer_counts(circuit, stimuli, expected, "calibrate")
     shown = check_stimuli(circuit, stimuli)
     n_steps = shown.n_time * circuit.substeps
-    chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, rng)
+    chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, seed_from(rng, "calibrate"))
     replayed: dict[str, Any] = {}
     rows = []
     for population in track(circuit.populations, f"calibrating {circuit.name}", progress=progress):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurosim.biophysics.ladder import RUNGS
+from neurosim.biophysics.ladder import rungs_up_to
 from neurosim.recordings.datasets import load_citation
 from neurosim.study.config import (
     CircuitSubject,
@@ -35,21 +35,12 @@ BRIAN2 = "Stimberg M, Brette R, Goodman DFM (2019) eLife 8:e47314, https://doi.o
 NIR = "Pedersen JE, Abreu S, Jobst M, et al. (2024) Nat Commun 15:8122, https://doi.org/10.1038/s41467-024-52259-9"
 ADEX = "Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005"
 GABOR = "Adelson EH, Bergen JR (1985) J Opt Soc Am A 2:284-299, https://doi.org/10.1364/JOSAA.2.000284"
-CONDUCTANCE = "Burkitt AN (2006) Biol Cybern 95:1-19, https://doi.org/10.1007/s00422-006-0068-6"
 RATE_RNN = "Song HF, Yang GR, Wang XJ (2016) PLoS Comput Biol 12:e1004792, https://doi.org/10.1371/journal.pcbi.1004792"
 EFFICIENTNET = "Tan M, Le QV (2019) ICML, https://arxiv.org/abs/1905.11946"
-TRAUB_MILES = "Brette R, Rudolph M, Carnevale T, et al. (2007) J Comput Neurosci 23:349-398, https://doi.org/10.1007/s10827-007-0038-6"
 SURROGATE = (
     "Neftci EO, Mostafa H, Zenke F (2019) IEEE Signal Process Mag 36:51-63, https://doi.org/10.1109/MSP.2019.2931595"
 )
 PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/abs/1912.01703"
-
-
-OF_RUNG = {
-    "conductance": ("conductance synapses", CONDUCTANCE),
-    "adex": ("AdEx neurons", ADEX),
-    "hodgkin_huxley": ("Hodgkin-Huxley neurons", TRAUB_MILES),
-}
 
 
 def citations(study: Study) -> list[tuple[str, str]]:
@@ -69,8 +60,7 @@ def citations(study: Study) -> list[tuple[str, str]]:
             found += _of_network(subject)
         elif isinstance(subject, TwinSubject):
             found += [("biological simulation", BRIAN2), ("translation", NIR)]
-            reached = RUNGS[: RUNGS.index(subject.rung) + 1]
-            found += [entry for rung, entry in OF_RUNG.items() if rung in reached]
+            found += [(r.brings.caption, r.brings.reference) for r in rungs_up_to(subject.rung) if r.brings]
             found += [("retuning by surrogate gradients", SURROGATE)] if subject.retuning_epochs else []
         elif isinstance(subject, CircuitSubject):
             found += [("biological simulation", BRIAN2), ("AdEx neurons", ADEX), ("Gabor energy", GABOR)]

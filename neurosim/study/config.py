@@ -302,7 +302,7 @@ def _check_names(study: Study, name: str) -> None:
             specification(subject)
         if isinstance(subject, TwinSubject):
             one_of(subject.of, tuple(study.subjects), f"{place}.of")
-            one_of(subject.rung, RUNGS, f"{place}.rung")
+            one_of(subject.rung, tuple(RUNGS), f"{place}.rung")
             original = study.subjects[subject.of]
             if (
                 not isinstance(original, NetworkSubject)

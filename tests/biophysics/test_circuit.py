@@ -13,8 +13,8 @@ from neurosim import storage
 from neurosim.biophysics import ConductanceParameters, ExponentialParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
+from neurosim.biophysics.circuits import build_circuit
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.gabor_adex import gabor_adex_circuit
 from neurosim.biophysics.neurons import NEURONS
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.biophysics.synapses import SYNAPSES
@@ -67,7 +67,7 @@ def silent(n_inputs, n_steps=3):
 
 
 def circuits():
-    yield gabor_adex_circuit(16)
+    yield build_circuit("gabor_adex", 16)
     rng = np.random.default_rng(0)
     for neuron in NEURONS.values():
         for synapse in [SYNAPSES["delta"]] if neuron.is_discrete else SYNAPSES.values():

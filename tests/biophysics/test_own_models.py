@@ -170,6 +170,52 @@ def test_a_discrete_neuron_of_ones_own_passes_through_nir_where_it_says_so(tmp_p
             climb(circuit, "continuous")
 
 
+PAIR = '''
+"""Two neurons that inhibit each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.biophysics import Circuit, Input, LIFParameters, NamedCircuit, Population, Projection
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """How strongly they inhibit each other, V."""
+
+    weight: float = 5e-3
+
+
+def build(options, n_inputs, rng):
+    pair = Population("pair", 2, LIFParameters(), 1.5e-10)
+    wires = (
+        Projection("input", "pair", rng.random((n_inputs, 2)) * 8e-3),
+        Projection("pair", "pair", -options.weight * (1 - np.eye(2))),
+    )
+    return Circuit("pair", Input(n_inputs, "poisson"), (pair,), wires, 1e-4, 1e-3)
+
+
+PAIR = NamedCircuit("pair", PairOptions, build, caption="two neurons that inhibit each other")
+'''
+
+
+def test_a_circuit_of_ones_own_is_built_by_its_name(tmp_path, monkeypatch):
+    module = module_of("pair_circuit", PAIR, tmp_path, monkeypatch)
+    with ns.biophysics.CIRCUITS.added(module.PAIR):
+        one, same, other = (ns.biophysics.build_circuit("pair", 3, rng=rng) for rng in (1, 1, 2))
+        np.testing.assert_array_equal(one.projections[0].weights, same.projections[0].weights)
+        assert (one.projections[0].weights != other.projections[0].weights).all()
+        strong = ns.biophysics.build_circuit("pair", 3, module.PairOptions(50e-3), rng=1)
+        shown = as_stimuli(np.ones((1, 3)))
+        counts = [simulate(c, shown, engine="torch", progress=False).values.sum() for c in (one, strong)]
+        assert counts[0] > counts[1] > 0
+    with pytest.raises(InputError, match="build_circuit: unknown circuit 'pair'; known: gabor_adex"):
+        ns.biophysics.build_circuit("pair", 3)
+    with pytest.raises(InputError, match="'gabor_adex' takes GaborAdExOptions, found PairOptions"):
+        ns.biophysics.build_circuit("gabor_adex", 3, module.PairOptions())
+
+
 USE = """
 import sys
 import numpy as np
@@ -182,7 +228,8 @@ neurons = b.Population("own", 2, QuadraticParameters(), 2e-10)
 circuit = b.Circuit("own", b.Input(1), (neurons,), (), 1e-4, 1e-3)
 stimuli = as_stimuli(np.zeros((1, 50, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
 again = b.load_circuit(b.save_circuit(sys.argv[1], circuit))
-counts = [ns.simulate(c, stimuli, engine=e, progress=False).values for c in (circuit, again) for e in ("brian2", "torch")]
+runs = [(c, e) for c in (circuit, again) for e in ("brian2", "torch")]
+counts = [ns.simulate(c, stimuli, engine=e, progress=False).values for c, e in runs]
 print(b.NEURONS["quadratic"].reference, counts[0].sum() > 2, all((c == counts[0]).all() for c in counts))
 """
 

@@ -11,10 +11,11 @@ from neurosim import storage
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import save_circuit
-from neurosim.biophysics.gabor_adex import gabor_adex_circuit
+from neurosim.biophysics.circuits import build_circuit
+from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions, present
 from neurosim.biophysics.ladder import climb
 from neurosim.biophysics.retuning import RetuningOptions, retune
-from neurosim.biophysics.simulation import Engine, choose_category, simulate
+from neurosim.biophysics.simulation import Monitors, choose_category, simulate
 from neurosim.bridge import to_circuit, verify_translation
 from neurosim.networks.architectures import Network
 from neurosim.networks.recording import record_responses
@@ -50,7 +51,7 @@ def _twin(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
     held_back = task.test.isel(stimulus=slice(config["test_stimuli"]))
     tested, shown = (_encoded(images, specification, seed) for images in (held_back, stimuli))
     expected = _recorded(network, tested)
-    engine: Engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
+    engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
         translation = verify_translation(network, circuit, tested, engine=engine)
         storage.write_dataset(job.out / "translation.nc", translation)
@@ -93,7 +94,7 @@ def _climbed(
         options = RetuningOptions(
             tune=("gain", "bias", "threshold", "weights"), epochs=config["retuning_epochs"], learning_rate=0.03
         )
-        circuit, history = retune(circuit, drawn, task.categories, options, seed=seed)
+        circuit, history = retune(circuit, drawn, task.categories, options, rng=seed)
         report.attrs["accuracy_on_retuning_images"] = float(history["accuracy"][-1])
     return circuit, report.assign_attrs(climbed=climbed)
 
@@ -118,19 +119,23 @@ def _gabor_adex(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
     config = job.config
     images = resize_images(stimuli, config["image_size"]) if config["image_size"] else stimuli
     energy = gabor_energy(images, wavelength=config["wavelength"], grid=config["grid"])
-    drive = energy / float(energy.max())
-    circuit = gabor_adex_circuit(
-        drive.sizes["unit"],
+    drive = present(energy)
+    options = GaborAdExOptions(
         n_excitatory=config["n_excitatory"],
         n_inhibitory=config["n_inhibitory"],
         duration=config["duration"],
         max_rate=config["max_probability"] / GABOR_STEP,
-        seed=config["seed"],
     )
+    circuit = build_circuit("gabor_adex", drive.sizes["unit"], options, rng=config["seed"])
     n_steps = round(config["duration"] / circuit.step)
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
     answers = simulate(
-        circuit, drive, trials=config["n_trials"], rng=config["seed"], time_bin=in_bin * circuit.step, engine="brian2"
+        circuit,
+        drive,
+        trials=config["n_trials"],
+        rng=config["seed"],
+        monitors=Monitors(time_bin=in_bin * circuit.step),
+        engine="brian2",
     )
     assert isinstance(answers, xr.DataArray)
     return answers
