@@ -9,8 +9,8 @@ from .circuit import Readout as Readout  # how spikes name a category: mean spik
 from .circuit import single_neuron as single_neuron  # return a circuit of one neuron that receives a current:
 
 # circuits with a name
-from .circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own
-from .circuits import build_circuit as build_circuit  # build one of them
+from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own
+from .named_circuits import build_circuit as build_circuit  # build one of them
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of the Gabor-AdEx circuit
 from .named_circuits import NamedCircuit as NamedCircuit  # what one is: options, builder, input, papers
 
@@ -19,7 +19,7 @@ from .circuit_files import load_circuit as load_circuit  # read a circuit that :
 from .circuit_files import save_circuit as save_circuit  # write a circuit to one netCDF file: numbers as arrays,
 
 # neurons and synapses: the records, and the numbers of each
-from .neurons import NEURONS as NEURONS  # the neuron models by name; .added(...) takes one of your own
+from .models import NEURONS as NEURONS  # the neuron models by name; .added(...) takes one of your own
 from .neurons.adaptive_lif import AdaptiveLIFParameters as AdaptiveLIFParameters  # its threshold rises with its spikes
 from .neurons.adex import AdExParameters as AdExParameters  # exponential upstroke and adaptation
 from .neurons.gif import GIFParameters as GIFParameters  # memory of spikes and membrane, random spikes
@@ -27,7 +27,7 @@ from .neurons.hodgkin_huxley import HodgkinHuxleyParameters as HodgkinHuxleyPara
 from .neurons.lif import LIFParameters as LIFParameters  # leaky integrate-and-fire in volts
 from .models import NeuronModel as NeuronModel  # what a neuron is: numbers, step, threshold, reset, reference
 from .models import SynapseModel as SynapseModel  # what synapses are: numbers, step, reference
-from .synapses import SYNAPSES as SYNAPSES  # the synapse models by name
+from .models import SYNAPSES as SYNAPSES  # the synapse models by name
 from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart
 from .synapses.delta import DeltaParameters as DeltaParameters  # a jump of the membrane
 from .synapses.exponential import ExponentialParameters as ExponentialParameters  # a current that decays
@@ -41,7 +41,7 @@ from .nir_circuits import (
 )  # read a NIR graph from a file, of whatever tool
 
 # simulation
-from .engines import ENGINES as ENGINES  # what runs a circuit, by name
+from .execution import ENGINES as ENGINES  # what runs a circuit, by name
 from .execution import Execution as Execution  # where and how a simulation runs; no result depends on it, but for
 from .simulation import Monitors as Monitors  # what is kept: bins, spike times, membranes, a tail
 from .simulation import choose_category as choose_category  # return the index of the category that the spikes of a

@@ -14,9 +14,7 @@ import scipy.sparse
 
 from neurosim.biophysics.conversion import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.models import NeuronModel, SynapseModel
-from neurosim.biophysics.neurons import neuron_of
-from neurosim.biophysics.synapses import synapse_of
+from neurosim.biophysics.models import NeuronModel, SynapseModel, neuron_of, synapse_of
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict
 from neurosim.schema import InputError, suggest

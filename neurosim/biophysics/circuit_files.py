@@ -15,8 +15,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
-from neurosim.biophysics.neurons import NEURONS
-from neurosim.biophysics.synapses import SYNAPSES
+from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError
 

@@ -11,6 +11,7 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.conversion import convert, whole
 from neurosim.biophysics.dynamics import Chunk, Run
 from neurosim.refusals import InputError
+from neurosim.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Engine:
 
     Examples
     --------
-    >>> from neurosim.biophysics.engines import ENGINES
+    >>> from neurosim.biophysics.execution import ENGINES
     >>> [engine.name for engine in ENGINES.values() if engine.is_compiled]
     ['cpp_standalone', 'cython']
     """
@@ -75,3 +76,6 @@ class Engine:
     runs_equations: bool = True
     counts_spikes: bool = False
     shares_synapses: bool = False
+
+
+ENGINES = Registry("engine", "neurosim.biophysics.engines", Engine)

@@ -18,6 +18,7 @@ import numpy as np
 
 from neurosim.biophysics.nir_nodes import NirForm
 from neurosim.parameters import Parameters, filled
+from neurosim.registry import Registry
 
 Constants = dict[str, Any]
 Rheobase = Callable[[Mapping[str, Any]], Any]
@@ -49,7 +50,7 @@ class NeuronModel:
 
     Examples
     --------
-    >>> from neurosim.biophysics.neurons import NEURONS
+    >>> from neurosim.biophysics.models import NEURONS
     >>> NEURONS["adex"].reference
     'Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005'
     """
@@ -100,7 +101,7 @@ class SynapseModel:
 
     Examples
     --------
-    >>> from neurosim.biophysics.synapses import SYNAPSES
+    >>> from neurosim.biophysics.models import SYNAPSES
     >>> SYNAPSES["conductance"].units
     'S'
     """
@@ -119,6 +120,20 @@ class SynapseModel:
     def of(self, values: Mapping[str, Any]) -> Parameters:
         """Return the record with these numbers, the others as they are by default; unknown names are refused."""
         return filled(self.name, self.parameters, values)
+
+
+NEURONS = Registry("neuron", "neurosim.biophysics.neurons", NeuronModel)
+SYNAPSES = Registry("synapse", "neurosim.biophysics.synapses", SynapseModel)
+
+
+def neuron_of(parameters: object) -> NeuronModel | None:
+    """Return the model whose numbers these are; None where there is none."""
+    return next((model for model in NEURONS.values() if model.parameters is type(parameters)), None)
+
+
+def synapse_of(parameters: object) -> SynapseModel | None:
+    """Return the model whose numbers these are; None where there is none."""
+    return next((model for model in SYNAPSES.values() if model.parameters is type(parameters)), None)
 
 
 def decay(dt: float, tau: Any) -> Any:

@@ -21,7 +21,7 @@ from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.linear_nodes import LINEAR_NODES
-from neurosim.biophysics.neurons import NEURONS
+from neurosim.biophysics.models import NEURONS
 from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
 from neurosim.nir_graphs import NEURON_NODES, IfInput, Integration, check_unchanged, flat_graph, spread, time_step

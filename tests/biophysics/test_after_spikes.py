@@ -17,7 +17,7 @@ from neurosim.biophysics import (
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.neurons import NEURONS
+from neurosim.biophysics.models import NEURONS
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli

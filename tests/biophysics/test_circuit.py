@@ -13,11 +13,10 @@ from neurosim import storage
 from neurosim.biophysics import ConductanceParameters, ExponentialParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
-from neurosim.biophysics.circuits import build_circuit
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.neurons import NEURONS
+from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.biophysics.named_circuits import build_circuit
 from neurosim.biophysics.simulation import choose_category, simulate
-from neurosim.biophysics.synapses import SYNAPSES
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli
 from neurosim.storage import StorageError

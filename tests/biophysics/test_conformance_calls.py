@@ -28,12 +28,10 @@ from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, 
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
-from neurosim.biophysics.models import NeuronModel, SynapseModel
+from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from neurosim.biophysics.named_circuits import NamedCircuit
-from neurosim.biophysics.neurons import NEURONS
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
-from neurosim.biophysics.synapses import SYNAPSES
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
 from tests.public import public

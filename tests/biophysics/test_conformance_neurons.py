@@ -16,9 +16,8 @@ from neurosim.biophysics import (
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.neurons import NEURONS
+from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
-from neurosim.biophysics.synapses import SYNAPSES
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError, as_stimuli
 

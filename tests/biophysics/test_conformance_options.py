@@ -19,16 +19,16 @@ from neurosim.biophysics import (
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
-    neurons,
+    models,
     torch_engine,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.dynamics import Chunk, constants_of
-from neurosim.biophysics.synapses import SYNAPSES
+from neurosim.biophysics.models import SYNAPSES
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
 
-KINDS = [model.parameters for model in neurons.NEURONS.values()]
+KINDS = [model.parameters for model in models.NEURONS.values()]
 KINDS_OF_SYNAPSES = [model.parameters for model in SYNAPSES.values()]
 RNG = np.random.default_rng(0)
 TRAINS = (RNG.random((1, 100, 2)) < 0.1).astype(np.uint8)
@@ -58,7 +58,7 @@ WEIGHTS = {DeltaParameters: 2e-3, ExponentialParameters: 5e-11, ConductanceParam
 
 def answers(parameters, varying, size, synapses=None):
     """Membrane and spikes (step, neuron) of a population whose neurons differ in what varies, and in nothing else."""
-    is_discrete = neurons.neuron_of(parameters).is_discrete
+    is_discrete = models.neuron_of(parameters).is_discrete
     dt = parameters.dt if is_discrete else 2e-4
     synapses = synapses or DeltaParameters()
     weight = 0.3 if is_discrete else WEIGHTS[type(synapses)]
@@ -133,7 +133,7 @@ def test_every_choice_of_every_neuron_changes_what_it_does(kind):
 def test_every_constant_that_varies_changes_something_or_is_refused(kind):
     parameters, drive = NEURONS[kind]
     own = {f.name for f in fields(kind)}
-    dt = 1e-3 if neurons.neuron_of(parameters).is_discrete else 2e-4
+    dt = 1e-3 if models.neuron_of(parameters).is_discrete else 2e-4
     known = constants_of(Population("n", 1, parameters, drive), dt)
     read = []
     for name, value in known.items():

@@ -23,7 +23,7 @@ from neurosim.biophysics import (
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.engines import ENGINES
+from neurosim.biophysics.execution import ENGINES
 from neurosim.biophysics.simulation import Execution, Monitors, choose_engine, simulate
 from neurosim.biophysics.torch_engine import Tensors, march
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters

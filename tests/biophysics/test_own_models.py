@@ -12,10 +12,9 @@ from neurosim.biophysics.calibration import rheobase
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.ladder import climb
-from neurosim.biophysics.neurons import NEURONS
+from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.simulation import simulate
-from neurosim.biophysics.synapses import SYNAPSES
 from neurosim.schema import InputError, as_stimuli
 
 QUADRATIC = '''
