@@ -83,7 +83,7 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
                     ("gain", "bias", "threshold", "weights"), RETUNED[rung], learning_rate=0.03
                 ),
                 teacher=partial(ns.record_responses, network, double=True, progress=False),
-                seed=SEED,
+                rng=SEED,
             )
             print(name, rung, "accuracy while retuning", np.round(history.accuracy.values, 3), flush=True)
         measured = {s: measure(c, tested, compared, truth, task.categories) for s, c in states.items()}
