@@ -58,6 +58,19 @@ def stream(seed: int, *key: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
 
 
+def as_seed(rng: np.random.Generator | int, who: str) -> int:
+    """Return a seed that is a whole number, or one drawn from a generator, for what keeps a stream for each thing.
+
+    >>> as_seed(3, "here"), as_seed(np.random.default_rng(0), "here") < 2**63
+    (3, True)
+    """
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63 - 1))
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
+        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {repr(rng)[:60]}.")
+    return int(rng)
+
+
 def seed_of(seed: int, *key: str | int) -> int:
     """Return a 63-bit seed that belongs to (`seed`, *key), for libraries that keep their own generator."""
     return int(stream(seed, *key).integers(2**63 - 1))

@@ -70,7 +70,7 @@ def names(ids: Any, who: str, what: str) -> np.ndarray:
     if isinstance(held.dtype, pd.CategoricalDtype):
         held = held.astype(object)
     if held.dtype == object:
-        text = np.array([str(v) for v in held], dtype=str)
+        text = np.array([as_text(v) for v in held], dtype=str)
         kinds = [type(v.item() if isinstance(v, np.generic) else v).__name__ for v in held]
         pairs = pd.DataFrame({"text": text, "kind": kinds}).drop_duplicates()
         alike = pairs[pairs["text"].duplicated(keep=False)]
@@ -82,6 +82,15 @@ def names(ids: Any, who: str, what: str) -> np.ndarray:
             )
         return text
     return held.astype(str).to_numpy(dtype=str)
+
+
+def as_text(value: Any) -> str:
+    """Return a name as text; bytes are decoded.
+
+    >>> as_text(b"a"), as_text(1)
+    ('a', '1')
+    """
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def span(window: Any, who: str) -> tuple[float, float]:
