@@ -10,9 +10,10 @@ import xarray as xr
 
 from neurosim import runtime, storage
 from neurosim.study.config import Study, StudyError
-from neurosim.study.graph import Step
+from neurosim.study.engine.keys import digest_of
+from neurosim.study.engine.step import Step
+from neurosim.study.engine.store import Entry
 from neurosim.study.report import write_report
-from neurosim.study.store import Entry, digest_of
 
 MAX_TABLE_CELLS = 20_000
 MANIFEST = "MANIFEST.sha256"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,37 +25,17 @@ from neurosim.study.config import (
     StudyError,
     TwinSubject,
 )
+from neurosim.study.engine.step import Step
 from neurosim.study.steps.stimuli import shown_digits
 
-STEP_MODULES = {
-    "stimuli": "neurosim.study.steps.stimuli",
-    "train": "neurosim.study.steps.train",
-    "simulate": "neurosim.study.steps.simulate",
-    "rdms": "neurosim.study.steps.rdms",
-    "brain": "neurosim.study.steps.brain",
-    "compare": "neurosim.study.steps.compare",
-    "relate": "neurosim.study.steps.relate",
-    "figure": "neurosim.study.steps.figure",
-}
+WORK = "neurosim.study.steps.{}:run"
+ON_GPU = ("train", "simulate", "rdms")
 
 
-@dataclass(frozen=True)
-class Step:
-    """One unit of work: a kind, its configuration in plain values, and the names of the steps it reads.
-
-    `files` are inputs from outside, by role; their checksums are part of the configuration.
-    """
-
-    name: str
-    kind: str
-    config: dict[str, Any]
-    inputs: tuple[str, ...] = ()
-    files: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def module(self) -> str:
-        """Module whose ``run`` does the work."""
-        return STEP_MODULES[self.kind]
+def _step(
+    name: str, kind: str, config: dict[str, Any], inputs: tuple[str, ...] = (), files: dict[str, str] | None = None
+) -> Step:
+    return Step(name, WORK.format(kind), config, inputs, files or {}, kind in ON_GPU)
 
 
 def plan(study: Study, folder: Path) -> list[Step]:
@@ -70,12 +49,12 @@ def plan(study: Study, folder: Path) -> list[Step]:
     for name, subject in study.subjects.items():
         steps += list(_subject_steps(study, name, subject, folder))
     steps += [_brain_step(study, name, folder) for name in study.brains]
-    rdms = tuple(s.name for s in steps if s.kind == "rdms")
+    rdms = tuple(s.name for s in steps if s.name.startswith("rdms:"))
     comparison = study.comparison.model_dump(mode="json")
     for name in study.brains:
-        steps.append(Step(f"compare:{name}", "compare", comparison | {"seed": study.seed}, (*rdms, f"brain:{name}")))
+        steps.append(_step(f"compare:{name}", "compare", comparison | {"seed": study.seed}, (*rdms, f"brain:{name}")))
     brains = tuple(f"brain:{name}" for name in study.brains)
-    steps.append(Step("relate", "relate", {"method": study.comparison.method, "seed": study.seed}, (*rdms, *brains)))
+    steps.append(_step("relate", "relate", {"method": study.comparison.method, "seed": study.seed}, (*rdms, *brains)))
     return steps + list(_figure_steps(study, rdms, brains))
 
 
@@ -139,7 +118,7 @@ def _stimuli_step(study: Study, folder: Path) -> Step:
             raise StudyError(f"{study.name}: stimuli.source is 'labels', but no subject or brain comes from a file.")
         if stimuli.source == "labels":
             config, files = _with_file(config, folder, given[0], "responses")
-    return Step("stimuli", "stimuli", config, (), files)
+    return _step("stimuli", "stimuli", config, (), files)
 
 
 def _subject_steps(study: Study, name: str, subject: Any, folder: Path) -> Iterator[Step]:
@@ -148,21 +127,23 @@ def _subject_steps(study: Study, name: str, subject: Any, folder: Path) -> Itera
     if isinstance(subject, NetworkSubject):
         if subject.training and subject.training.task == "cifar10":
             config["cifar10"] = cifar10_source()
-        yield Step(f"train:{name}", "train", config)
+        yield _step(f"train:{name}", "train", config)
         inputs: tuple[str, ...] = ("stimuli", f"train:{name}")
-        yield Step(f"rdms:{name}", "rdms", config | measure, inputs)
+        yield _step(f"rdms:{name}", "rdms", config | measure, inputs)
     elif isinstance(subject, TwinSubject):
         original = study.subjects[subject.of].model_dump(mode="json", exclude={"title"})
         if study.subjects[subject.of].training.task == "cifar10":  # type: ignore[union-attr]
             config["cifar10"] = cifar10_source()
-        yield Step(f"simulate:{name}", "simulate", config | {"network": original}, ("stimuli", f"train:{subject.of}"))
-        yield Step(f"rdms:{name}", "rdms", {"kind": "twin", "name": name} | measure, ("stimuli", f"simulate:{name}"))
+        yield _step(f"simulate:{name}", "simulate", config | {"network": original}, ("stimuli", f"train:{subject.of}"))
+        yield _step(f"rdms:{name}", "rdms", {"kind": "twin", "name": name} | measure, ("stimuli", f"simulate:{name}"))
     elif isinstance(subject, CircuitSubject):
-        yield Step(f"simulate:{name}", "simulate", config, ("stimuli",))
-        yield Step(f"rdms:{name}", "rdms", {"kind": "circuit", "name": name} | measure, ("stimuli", f"simulate:{name}"))
+        yield _step(f"simulate:{name}", "simulate", config, ("stimuli",))
+        yield _step(
+            f"rdms:{name}", "rdms", {"kind": "circuit", "name": name} | measure, ("stimuli", f"simulate:{name}")
+        )
     else:
         config, files = _with_file(config, folder, subject.path, "responses")
-        yield Step(f"rdms:{name}", "rdms", config | measure, ("stimuli",), files)
+        yield _step(f"rdms:{name}", "rdms", config | measure, ("stimuli",), files)
 
 
 def _brain_step(study: Study, name: str, folder: Path) -> Step:
@@ -173,22 +154,24 @@ def _brain_step(study: Study, name: str, folder: Path) -> Step:
         config["checksums"] = dataset_files(brain.dataset)
     elif isinstance(brain, ResponsesBrain):
         config, files = _with_file(config, folder, brain.path, "responses")
-    return Step(f"brain:{name}", "brain", config, ("stimuli",), files)
+    return _step(f"brain:{name}", "brain", config, ("stimuli",), files)
 
 
 def _figure_steps(study: Study, rdms: tuple[str, ...], brains: tuple[str, ...]) -> Iterator[Step]:
     if study.stimuli.source != "labels":
-        yield Step("figure:stimuli", "figure", {"figure": "stimuli"}, ("stimuli",))
+        yield _step("figure:stimuli", "figure", {"figure": "stimuli"}, ("stimuli",))
     for name, subject in study.subjects.items():
         if isinstance(subject, TwinSubject) and subject.rung == "exact":
             labels = [subject.of, name]
-            yield Step(f"figure:raster_{name}", "figure", {"figure": "raster", "labels": labels}, (f"simulate:{name}",))
-    yield Step("figure:rdms", "figure", {"figure": "rdms"}, (*rdms, *brains))
+            yield _step(
+                f"figure:raster_{name}", "figure", {"figure": "raster", "labels": labels}, (f"simulate:{name}",)
+            )
+    yield _step("figure:rdms", "figure", {"figure": "rdms"}, (*rdms, *brains))
     for name, brain in study.brains.items():
         config = {"title": brain.title or name, "alpha": study.comparison.alpha}
-        yield Step(f"figure:scores_{name}", "figure", {"figure": "scores"} | config, (f"compare:{name}",))
-        yield Step(f"figure:time_{name}", "figure", {"figure": "time"} | config, (f"compare:{name}",))
-    yield Step("figure:subjects", "figure", {"figure": "subjects"}, ("relate",))
+        yield _step(f"figure:scores_{name}", "figure", {"figure": "scores"} | config, (f"compare:{name}",))
+        yield _step(f"figure:time_{name}", "figure", {"figure": "time"} | config, (f"compare:{name}",))
+    yield _step("figure:subjects", "figure", {"figure": "subjects"}, ("relate",))
 
 
 def _with_file(config: dict[str, Any], folder: Path, path: str, role: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -23,7 +23,7 @@ from neurosim.study.config import (
     SyntheticBrain,
     TwinSubject,
 )
-from neurosim.study.store import Entry
+from neurosim.study.engine.store import Entry
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 CAPTIONS = {

@@ -11,10 +11,10 @@ from typing import Any
 from neurosim import storage
 from neurosim.schema import suggest
 from neurosim.study.config import Study, StudyError, builtin, load_study, parse_study
+from neurosim.study.engine.scheduler import Look, Report, look_up, run_steps, silent
+from neurosim.study.engine.store import Store
 from neurosim.study.folder import MANIFEST, assemble, replaceable
 from neurosim.study.graph import check_files, input_files, plan
-from neurosim.study.runner import Look, Report, look_up, run_steps, silent
-from neurosim.study.store import Store
 
 STORE = ".steps"
 BUILTIN_STUDIES = ("digits", "object_vision")

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from neurosim import runtime, storage
+from neurosim.study.engine.scheduler import Report, run_steps, silent
+from neurosim.study.engine.store import Entry, Store
 from neurosim.study.folder import step_folder
 from neurosim.study.graph import plan
 from neurosim.study.run import fresh_store, read_study
-from neurosim.study.runner import Report, run_steps, silent
-from neurosim.study.store import Entry, Store
 
 TOLERANCE = 1e-6
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from neurosim import storage
-from neurosim.study import graph
-from neurosim.study.graph import Step
+from neurosim.study.engine.keys import ROOT, _sources, source_digest
+from neurosim.study.engine.scheduler import StepError, run_steps
+from neurosim.study.engine.step import Step
+from neurosim.study.engine.store import Store
 from neurosim.study.run import check_study, run_study
-from neurosim.study.runner import StepError, run_steps
-from neurosim.study.store import ROOT, Store, _sources, source_digest
 from neurosim.study.verify import rerun_results
 
 from .conftest import content, neurosim
@@ -237,9 +237,8 @@ def test_a_step_whose_process_dies_is_one_line_and_exit_code_3(tmp_path, monkeyp
     (modules / "wrong_step.py").write_text("def run(job):\n    raise ZeroDivisionError('no\\nmore')\n")
     monkeypatch.setenv("PYTHONPATH", str(modules))
     for name, words in (("dying_step", "ended unexpectedly"), ("wrong_step", "ZeroDivisionError: no .details in")):
-        monkeypatch.setitem(graph.STEP_MODULES, "figure", name)
         with pytest.raises(StepError, match=words) as caught:
-            run_steps([Step(name, "figure", {})], Store(tmp_path / "store"), jobs=1, report=lambda *_: None)
+            run_steps([Step(name, f"{name}:run", {})], Store(tmp_path / "store"), jobs=1, report=lambda *_: None)
         assert caught.value.exit_code == 3
         assert "\n" not in str(caught.value)
 

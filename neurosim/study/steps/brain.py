@@ -14,7 +14,7 @@ from neurosim.responses.reliability import split_half_reliability
 from neurosim.schema import InputError, as_stimuli, same_stimuli
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.gabors import gabor_energy
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 
 
 def run(job: Job) -> None:

@@ -9,7 +9,7 @@ from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 
 
 def run(job: Job) -> None:

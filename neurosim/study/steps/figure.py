@@ -12,7 +12,7 @@ from neurosim.plots.canvas import Figure, figure_bytes, house_style, new_figure
 from neurosim.plots.geometry import plot_arrangement, plot_layer_time, plot_matrix, plot_rdm
 from neurosim.plots.pictures import plot_raster, plot_stimuli
 from neurosim.plots.scores import plot_profiles, plot_scores
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 
 Drawn = tuple[Figure, xr.Dataset | xr.DataArray]
 MANY_LAYERS = 12

@@ -17,7 +17,7 @@ from neurosim.responses.averages import average_trials, over_time, rebin
 from neurosim.schema import InputError, as_responses, same_stimuli
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.encoders import encode_rate
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 from neurosim.study.steps.train import fitted_stimuli, specification_of, trained_network
 
 log = logging.getLogger(__name__)

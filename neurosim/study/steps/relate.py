@@ -9,7 +9,7 @@ from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import compare_cka, compare_rdms
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 from neurosim.study.steps.compare import stacked_models
 
 

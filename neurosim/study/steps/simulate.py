@@ -23,7 +23,7 @@ from neurosim.runtime import seed_of
 from neurosim.stimuli.encoders import encode_rate
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 from neurosim.study.steps.train import fitted_stimuli, specification_of, task_of, trained_network
 from neurosim.tasks.classification import ClassificationTask
 

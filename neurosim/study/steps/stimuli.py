@@ -10,7 +10,7 @@ from neurosim.recordings.datasets import load_dataset
 from neurosim.recordings.files import load_responses
 from neurosim.schema import InputError, as_stimuli, stimulus_labels
 from neurosim.stimuli.images import balanced, load_digits, load_image_folder
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 from neurosim.tasks.classification import classification_task
 
 

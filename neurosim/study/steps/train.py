@@ -19,7 +19,7 @@ from neurosim.schema import InputError
 from neurosim.stimuli.cifar10 import load_cifar10
 from neurosim.stimuli.encoders import bernoulli_spikes
 from neurosim.stimuli.images import load_digits, resize_images
-from neurosim.study.job import Job
+from neurosim.study.engine.step import Job
 from neurosim.tasks.classification import ClassificationTask, classification_task
 
 OPTIONS = ("epochs", "batch_size", "learning_rate")

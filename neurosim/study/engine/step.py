@@ -1,10 +1,32 @@
-"""What a step is given to work with."""
+"""A step of a study: what is to be done, on what, and where its results go."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work: the function that does it, its configuration in plain values, and the steps it reads.
+
+    Parameters
+    ----------
+    name : "kind:rest", unique in a study.
+    work : the function, "module:function"; it is called with a :class:`Job`.
+    config : plain values (as in JSON), part of the step's key.
+    inputs : names of the steps it reads.
+    files : inputs from outside by role; their checksums are part of the configuration.
+    on_gpu : whether it runs on a GPU where there is one, so that the device is part of its key.
+    """
+
+    name: str
+    work: str
+    config: dict[str, Any]
+    inputs: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+    on_gpu: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import json
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from neurosim import runtime, storage
+from neurosim import storage
+from neurosim.study.engine.keys import digest_of
 
-SCHEMA_VERSION = 1
 ENTRY = "entry.json"
-ROOT = Path(__file__).resolve().parent.parent.parent
-DATA = (".toml", ".mplstyle", ".cpp")
 
 
 @dataclass(frozen=True)
@@ -109,59 +103,3 @@ class Store:
             folder.replace(target)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def digest_of(value: Any) -> str:
-    """Return the SHA-256 of `value` as canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def key_of(kind: str, module: str, config: dict[str, Any], inputs: dict[str, str], device: str) -> str:
-    """Return the key of a step: everything that its result depends on.
-
-    That is the kind of step and its configuration, the digests of what goes in, the source of the modules it runs,
-    the versions of the numeric libraries, the class of device and the code-generation target of Brian2.
-    """
-    return digest_of(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "kind": kind,
-            "config": config,
-            "inputs": inputs,
-            "source": source_digest(module),
-            "libraries": _versions(),
-            "device": device,
-            "brian2_target": "numpy",
-        }
-    )
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return runtime.library_versions()
-
-
-@cache
-def source_digest(module: str) -> str:
-    """Return the digest of the source of `module` and of every neurosim module and data file it imports."""
-    return digest_of({p.relative_to(ROOT).as_posix(): storage.sha256(p) for p in sorted(_sources(module))})
-
-
-def _sources(module: str) -> set[Path]:
-    seen: set[Path] = set()
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        base = ROOT / Path(*name.split("."))
-        path = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
-        if path in seen or not path.is_file():
-            continue
-        seen.add(path)
-        seen.update(p for p in path.parent.glob("*") if p.suffix in DATA)
-        for node in ast.walk(ast.parse(storage.read_text(path))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurosim"):
-                waiting += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names if alias.name.startswith("neurosim")]
-    return {p for p in seen if p != ROOT / "neurosim" / "__init__.py"}

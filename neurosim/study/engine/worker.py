@@ -5,7 +5,6 @@ It works in a private empty folder and ends by itself when the process that star
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import os
@@ -17,10 +16,10 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from neurosim import runtime
+from neurosim import registry, runtime
 from neurosim.schema import InputError
-from neurosim.study.job import Job
-from neurosim.study.store import Store
+from neurosim.study.engine.step import Job
+from neurosim.study.engine.store import Store
 
 
 def main() -> None:
@@ -44,13 +43,13 @@ def work(job: dict[str, Any], reports: TextIO) -> dict[str, Any]:
     try:
         with store.writing(key):
             if store.find(key) is None:
-                module = importlib.import_module(job["module"])
+                run = registry.called(job["work"])
                 runtime.limit_threads(1)
-                about = {k: job[k] for k in ("name", "kind", "config", "inputs_digests", "device")}
+                about = {k: job[k] for k in ("name", "work", "config", "inputs_digests", "device")}
                 with store.new_entry(key, about | {"libraries": runtime.library_versions()}) as out:
                     inputs = {name: Path(path) for name, path in job["inputs"].items()}
                     files = {role: Path(path) for role, path in job["files"].items()}
-                    module.run(Job(job["config"], inputs, files, out))
+                    run(Job(job["config"], inputs, files, out))
     except InputError as error:
         return {"done": False, "user": True, "error": str(error)}
     except Exception as error:

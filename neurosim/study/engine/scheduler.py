@@ -16,8 +16,9 @@ from typing import Any
 
 from neurosim import storage
 from neurosim.schema import InputError
-from neurosim.study.graph import Step
-from neurosim.study.store import Entry, Store, key_of
+from neurosim.study.engine.keys import key_of
+from neurosim.study.engine.step import Step
+from neurosim.study.engine.store import Entry, Store
 
 Report = Callable[[str, str, str], None]
 
@@ -107,7 +108,7 @@ def run_steps(steps: list[Step], store: Store, *, jobs: int, report: Report) -> 
 def step_key(step: Step, entries: dict[str, Entry]) -> str:
     """Return the key of a step whose inputs are all there."""
     digests = {name: entries[name].digest for name in step.inputs}
-    return key_of(step.kind, step.module, step.config, digests, _device(step))
+    return key_of(step.work, step.config, digests, _device(step))
 
 
 def gpu_there() -> bool:
@@ -116,7 +117,7 @@ def gpu_there() -> bool:
 
 
 def _device(step: Step) -> str:
-    return "cuda" if gpu_there() and step.kind in ("train", "simulate", "rdms") else "cpu"
+    return "cuda" if step.on_gpu and gpu_there() else "cpu"
 
 
 class _Workers:
@@ -149,8 +150,7 @@ class _Workers:
             "store": str(self.store.root.resolve()),
             "key": key,
             "name": step.name,
-            "kind": step.kind,
-            "module": step.module,
+            "work": step.work,
             "config": step.config,
             "device": _device(step),
             "inputs": {n: str(entries[n].folder.resolve()) for n in step.inputs},
@@ -212,7 +212,7 @@ def _start(log: Path) -> subprocess.Popen[str]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with log.open("ab") as errors:
         return subprocess.Popen(
-            [sys.executable, "-m", "neurosim.study.worker"],
+            [sys.executable, "-m", "neurosim.study.engine.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
