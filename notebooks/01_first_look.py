@@ -30,7 +30,7 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 # The scanned digits of scikit-learn, split so that no image is in both sets.
 
 # %%
-task = ns.tasks.classification_task(ns.load_digits(), seed=0)
+task = ns.tasks.classification_task(ns.load_digits(), rng=0)
 shown = ns.stimuli.balanced(task.test, 6)
 ns.plots.plot_stimuli(shown, n_columns=20);
 

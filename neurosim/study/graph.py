@@ -11,7 +11,7 @@ from neurosim import storage
 from neurosim.recordings.datasets import check_dataset, dataset_files
 from neurosim.recordings.files import load_responses
 from neurosim.schema import same_stimuli
-from neurosim.stimuli.cifar10 import cifar10_file, cifar10_source
+from neurosim.stimuli.cifar10 import cifar10_checksum, cifar10_file
 from neurosim.study.config import (
     CircuitSubject,
     DatasetBrain,
@@ -126,14 +126,14 @@ def _subject_steps(study: Study, name: str, subject: Any, folder: Path) -> Itera
     measure = {"metric": study.comparison.metric, "time_bin": study.comparison.time_bin}
     if isinstance(subject, NetworkSubject):
         if subject.training and subject.training.task == "cifar10":
-            config["cifar10"] = cifar10_source()
+            config["cifar10"] = [cifar10_checksum(part) for part in ("train", "test")]
         yield _step(f"train:{name}", "train", config)
         inputs: tuple[str, ...] = ("stimuli", f"train:{name}")
         yield _step(f"rdms:{name}", "rdms", config | measure, inputs)
     elif isinstance(subject, TwinSubject):
         original = study.subjects[subject.of].model_dump(mode="json", exclude={"title"})
         if study.subjects[subject.of].training.task == "cifar10":  # type: ignore[union-attr]
-            config["cifar10"] = cifar10_source()
+            config["cifar10"] = [cifar10_checksum(part) for part in ("train", "test")]
         yield _step(f"simulate:{name}", "simulate", config | {"network": original}, ("stimuli", f"train:{subject.of}"))
         yield _step(f"rdms:{name}", "rdms", {"kind": "twin", "name": name} | measure, ("stimuli", f"simulate:{name}"))
     elif isinstance(subject, CircuitSubject):

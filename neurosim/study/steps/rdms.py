@@ -79,7 +79,7 @@ def _network_layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.D
     shown = fitted_stimuli(stimuli, network, job.input("train:"), job.config["name"])
     if spiking:
         step = specification.dt  # type: ignore[union-attr]
-        shown = encode_rate(shown, n_steps=specification.n_steps, time_step=step, seed=job.config["seed"])  # type: ignore[union-attr]
+        shown = encode_rate(shown, n_steps=specification.n_steps, time_step=step, rng=job.config["seed"])  # type: ignore[union-attr]
     time_step = float(getattr(network, "time_step", 1.0))
     for name, array in iterate_layers(network, shown, double=spiking):
         yield (

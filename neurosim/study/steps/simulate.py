@@ -102,7 +102,7 @@ def _encoded(images: xr.DataArray, specification: NetworkSpecification, seed: in
     """Return images as the network takes them: as input spikes, or as they are."""
     if not isinstance(specification, SpikingMLPSpecification):
         return images
-    return encode_rate(images, n_steps=specification.n_steps, time_step=specification.dt, seed=seed)
+    return encode_rate(images, n_steps=specification.n_steps, time_step=specification.dt, rng=seed)
 
 
 def _recorded(network: Network, stimuli: xr.DataArray) -> xr.DataArray:

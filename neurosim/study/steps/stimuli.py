@@ -9,9 +9,9 @@ from neurosim import storage
 from neurosim.recordings.datasets import load_dataset
 from neurosim.recordings.files import load_responses
 from neurosim.schema import InputError, as_stimuli, stimulus_labels
-from neurosim.stimuli.images import balanced, load_digits, load_image_folder
+from neurosim.stimuli.images import load_image_folder
+from neurosim.stimuli.source import load_source
 from neurosim.study.engine.step import Job
-from neurosim.tasks.classification import classification_task
 
 
 def run(job: Job) -> None:
@@ -39,7 +39,7 @@ def _published(name: str) -> xr.DataArray:
 
 def shown_digits(n_per_category: int, seed: int) -> xr.DataArray:
     """Return held-back digits, `n_per_category` of each: no network of the same seed was trained on them."""
-    return balanced(classification_task(load_digits(), seed=seed).test, n_per_category)
+    return load_source("digits", {"n_per_category": n_per_category}, rng=seed)
 
 
 def _labels_only(responses: xr.DataArray) -> xr.DataArray:

@@ -10,17 +10,17 @@ import xarray as xr
 from pydantic import TypeAdapter
 
 from neurosim import storage
+from neurosim.lessons import build_task
 from neurosim.networks.architectures import Network, build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.specifications import ARCHITECTURES, NetworkSpecification, SpikingMLPSpecification
 from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError
-from neurosim.stimuli.cifar10 import load_cifar10
 from neurosim.stimuli.encoders import bernoulli_spikes
-from neurosim.stimuli.images import load_digits, resize_images
+from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job
-from neurosim.tasks.classification import ClassificationTask, classification_task
+from neurosim.tasks.classification import ClassificationTask
 
 OPTIONS = ("epochs", "batch_size", "learning_rate")
 
@@ -53,10 +53,8 @@ def specification_of(config: dict[str, Any]) -> NetworkSpecification:
 
 def task_of(training: dict[str, Any], specification: NetworkSpecification, seed: int) -> ClassificationTask:
     """Return what a network learns; images become spikes for networks that take spikes."""
-    if training["task"] == "digits":
-        task = classification_task(load_digits(), seed=seed)
-    else:
-        task = classification_task(load_cifar10("train", training["n_images"]), test=load_cifar10("test", 2000))
+    task = build_task(training["task"], rng=seed, n_train=training["n_images"])
+    assert isinstance(task, ClassificationTask)
     if isinstance(specification, SpikingMLPSpecification):
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=specification.n_steps))
     return task
