@@ -21,8 +21,8 @@ def plain(values: Any, who: str) -> np.ndarray:
     >>> plain([[1, 2], [3, 4]], "here").shape
     (2, 2)
     """
-    if np.ma.isMaskedArray(values):
-        hidden = int(np.ma.getmaskarray(values).sum())
+    if isinstance(values, np.ma.MaskedArray):
+        hidden = int(np.broadcast_to(values.mask, values.shape).sum())
         if hidden:
             raise SchemaError(f"{who}: {hidden} of {values.size} values are masked; drop or impute them first.")
         values = values.data

@@ -6,7 +6,7 @@ shows of the same source, options and seed share no stimulus.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from neurosim.registry import called, options_of
 from neurosim.schema import InputError, suggest
@@ -76,5 +76,4 @@ def build_task(name: str, options: Any = None, *, rng: int = 0, n_train: int | N
         return classification_task(train, test=test, rng=rng)
     if n_train is not None:
         raise InputError(f"build_task: {name} draws new trials for every batch; n_train is for stimuli that are given.")
-    task: Any = called(kind.build)(options_of(kind.options, options, f"build_task: {name}"))
-    return task
+    return cast(Task, called(kind.build)(options_of(kind.options, options, f"build_task: {name}")))

@@ -88,7 +88,7 @@ CALLS = {
     "synthetic_brain": (
         MATRIX,
         ("stimulus", "unit"),
-        lambda x: ns.recordings.synthetic_brain(x, n_subjects=2, n_units=3),
+        lambda x: ns.recordings.synthetic_brain(x, ns.recordings.BrainOptions(n_subjects=2, n_units=3)),
     ),
     "normalize": (RATES, None, lambda x: ns.similarity.normalize(x, RATES[::-1])),
     "compare_by": (
@@ -308,9 +308,9 @@ TRACK = xr.DataArray(np.linspace(0, 1, 50)[:, None], dims=("time", "axis"), coor
         (lambda: ns.similarity.normalize(named(MATRIX[0]), RATES[1]), lambda: MATRIX[0] / RATES[1]),
         (
             lambda: ns.recordings.synthetic_brain(
-                xr.DataArray(MATRIX.T, dims=("unit", "stimulus")), n_subjects=2, n_units=3
+                xr.DataArray(MATRIX.T, dims=("unit", "stimulus")), ns.recordings.BrainOptions(n_subjects=2, n_units=3)
             ),
-            lambda: ns.recordings.synthetic_brain(MATRIX, n_subjects=2, n_units=3),
+            lambda: ns.recordings.synthetic_brain(MATRIX, ns.recordings.BrainOptions(n_subjects=2, n_units=3)),
         ),
         (lambda: ns.responses.average_trials(half_measured()), lambda: np.stack([MATRIX[:5].mean(0), *MATRIX[5:]])),
         (

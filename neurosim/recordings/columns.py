@@ -30,8 +30,9 @@ def seconds(times: Any, who: str, what: str = "times", *, samples: bool = False)
     [0.5, 1.5]
     """
     try:
-        if np.ma.isMaskedArray(times) and np.ma.getmaskarray(times).any():
-            raise InputError(f"{who}: {int(np.ma.getmaskarray(times).sum())} {what} are masked; drop them.")
+        if isinstance(times, np.ma.MaskedArray) and np.any(times.mask):
+            hidden = int(np.broadcast_to(times.mask, times.shape).sum())
+            raise InputError(f"{who}: {hidden} {what} are masked; drop them.")
         held = np.asarray(_without_unit(times, who, what))
     except InputError:
         raise
@@ -81,7 +82,7 @@ def names(ids: Any, who: str, what: str) -> np.ndarray:
                 "ids as one type."
             )
         return text
-    return held.astype(str).to_numpy(dtype=str)
+    return np.asarray(held.astype(str).to_numpy(dtype=str))
 
 
 def as_text(value: Any) -> str:

@@ -189,7 +189,7 @@ def _clock(series: Any) -> tuple[np.ndarray, float]:
 def _nearest(clock: np.ndarray, times: np.ndarray, step: float) -> np.ndarray:
     """Index of the sample nearest to each time; of two as near, the earlier."""
     after = np.clip(np.searchsorted(clock, times - TOLERANCE), 1, len(clock) - 1)
-    return after - (times - clock[after - 1] <= clock[after] - times + 1e-6 * step)
+    return np.asarray(after - (times - clock[after - 1] <= clock[after] - times + 1e-6 * step))
 
 
 def _labels(events: Any, rows: list[np.ndarray], used: set[str]) -> dict[str, Any]:

@@ -18,7 +18,11 @@ def bernoulli_spikes(
 
 
 def encode_rate(
-    stimuli: xr.DataArray, *, n_steps: int, time_step: float = 1e-3, max_probability: float = 0.5,
+    stimuli: xr.DataArray,
+    *,
+    n_steps: int,
+    time_step: float = 1e-3,
+    max_probability: float = 0.5,
     rng: np.random.Generator | int = 0,
 ) -> xr.DataArray:
     """Turn intensities into Bernoulli spike trains, one input unit a pixel.

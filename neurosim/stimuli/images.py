@@ -165,12 +165,12 @@ def _resize(image: np.ndarray, size: int) -> np.ndarray:
     return _resampled(image, (size, size), Image.Resampling.BICUBIC)
 
 
-def _resampled(image: np.ndarray, shape: tuple[int, int], filter: int) -> np.ndarray:
+def _resampled(image: np.ndarray, shape: tuple[int, int], kernel: int) -> np.ndarray:
     """Return an image (y, x, 3) of 8 or 16 bits in another shape (x, y); those of 16 bits are gray."""
     from PIL import Image
 
     if image.dtype == np.uint8:
-        return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling(filter)))
-    gray = Image.fromarray(image[..., 0].astype(np.float32)).resize(shape, Image.Resampling(filter))
+        return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling(kernel)))
+    gray = Image.fromarray(image[..., 0].astype(np.float32)).resize(shape, Image.Resampling(kernel))
     white = np.iinfo(image.dtype).max
     return np.repeat(np.rint(np.asarray(gray)).clip(0, white).astype(image.dtype)[..., None], 3, axis=2)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.runtime import as_seed, stream
-from neurosim.schema import InputError, as_stimuli, labelled, suggest
+from neurosim.schema import InputError, labelled, suggest
 from neurosim.splits import held_back, in_turn
 
 Part = Literal["test", "train", "all"]

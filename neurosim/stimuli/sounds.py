@@ -65,7 +65,7 @@ def mel_spectrogram(
     frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::step]
     n_fft = 1 << (length - 1).bit_length()
     power = np.abs(np.fft.rfft(frames * scipy.signal.get_window("hann", length), n_fft)) ** 2 / length
-    return np.log(power @ _bands(n_bands, n_fft, sampling_rate, low, high) + 1e-8)
+    return np.asarray(np.log(power @ _bands(n_bands, n_fft, sampling_rate, low, high) + 1e-8))
 
 
 def load_spoken_digits(

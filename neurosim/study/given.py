@@ -16,7 +16,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.networks.recording import record_responses
 from neurosim.recordings.files import load_responses
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.refusals import asked_by
 from neurosim.schema import InputError, as_responses, as_stimuli, same_stimuli, suggest
 from neurosim.study.config import NAME_PATTERN, builtin_models, load_study
@@ -187,5 +187,5 @@ def new_study(folder: str | Path) -> list[Path]:
     stimuli = shown_digits(n_per_category=10, seed=0)
     pixels = as_stimuli(stimuli.values.reshape(len(stimuli), -1), ids=stimuli["stimulus"].values.tolist())
     storage.write_dataset(folder / "my_stimuli.nc", stimuli.rename("stimuli"))
-    storage.write_dataset(folder / "my_recording.nc", synthetic_brain(pixels, n_subjects=6).rename("responses"))
+    storage.write_dataset(folder / "my_recording.nc", synthetic_brain(pixels, BrainOptions(n_subjects=6)).rename("responses"))
     return [*made, folder / "my_stimuli.nc", folder / "my_recording.nc"]

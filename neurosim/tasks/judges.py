@@ -20,7 +20,7 @@ def judge_choice(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) 
     mean = np.einsum("nt,ntk->nk", final, outputs) / final.sum(1, keepdims=True)
     wanted = np.einsum("nt,ntk->nk", final, targets)
     chosen = (mean[:, 1:].argmax(1) == wanted[:, 1:].argmax(1)) & (mean[:, 0] < 0.5)
-    return held & np.where(asked, chosen, mean[:, 0] > 0.5)
+    return np.asarray(held & np.where(asked, chosen, mean[:, 0] > 0.5))
 
 
 def judge_direction(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -36,7 +36,7 @@ def judge_direction(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarra
     ring = np.exp(2j * np.pi * np.arange(outputs.shape[2] - 1) / (outputs.shape[2] - 1))
     apart = np.abs(np.angle((mean[:, 1:] @ ring) * np.conj(wanted[:, 1:] @ ring)))
     near = (apart < np.pi / 5) & (mean[:, 0] < 0.5)
-    return held & np.where(asked, near, mean[:, 0] > 0.5)
+    return np.asarray(held & np.where(asked, near, mean[:, 0] > 0.5))
 
 
 def judge_timing(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -48,14 +48,14 @@ def judge_timing(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) 
     begin, go = asked.argmax(1), wanted.argmax(1)
     early = np.arange(outputs.shape[1]) < begin[:, None]
     first = np.where((answered & ~early).any(1), (answered & ~early).argmax(1), 10**6)
-    return (np.abs(first - go) <= np.maximum(0.2 * (go - begin), 1)) & ~(answered & early).any(1)
+    return np.asarray((np.abs(first - go) <= np.maximum(0.2 * (go - begin), 1)) & ~(answered & early).any(1))
 
 
 def final_steps(weights: np.ndarray, width: int = 5) -> np.ndarray:
     """Return (trial, time): the last five steps of each trial."""
     steps = np.arange(weights.shape[1])
     last = weights.shape[1] - 1 - (weights[:, ::-1] > 0).argmax(1)
-    return ((steps <= last[:, None]) & (steps > last[:, None] - width)).astype(float)
+    return np.asarray(((steps <= last[:, None]) & (steps > last[:, None] - width)).astype(float))
 
 
 def _fixation(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

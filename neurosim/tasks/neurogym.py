@@ -77,7 +77,7 @@ def judge_actions(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray)
     changes = (wanted != final[:, None]) & (steps <= last[:, None])
     begin = np.where(changes.any(1), weights.shape[1] - changes[:, ::-1].argmax(1), 0)
     period = (steps >= begin[:, None]) & (steps <= last[:, None])
-    return ((chosen == final[:, None]) & period).sum(1) > period.sum(1) / 2
+    return np.asarray(((chosen == final[:, None]) & period).sum(1) > period.sum(1) / 2)
 
 
 def _one(environment: Any, n_actions: int) -> Trials:

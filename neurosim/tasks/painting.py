@@ -39,7 +39,7 @@ class Sheet:
         """Return (trial, time): whether a step lies in the period; it ends with the trial at the latest."""
         first = np.round(np.broadcast_to(start, self.n) / self.dt)
         last = np.minimum(np.round(np.broadcast_to(stop, self.n) / self.dt), self.end)
-        return (self.steps >= first[:, None]) & (self.steps < last[:, None])
+        return np.asarray((self.steps >= first[:, None]) & (self.steps < last[:, None]))
 
     def show(self, units: slice | int, values: Any, start: Any, stop: Any = np.inf) -> None:
         """Add `values`, (trial,) or (trial, unit), to inputs during a period."""
@@ -70,9 +70,9 @@ class Sheet:
     def _painted(self, values: Any, period: np.ndarray, units: slice | int) -> np.ndarray:
         values = np.asarray(values, dtype=np.float32)
         if isinstance(units, int):
-            return period * np.broadcast_to(values, self.n)[:, None]
+            return np.asarray(period * np.broadcast_to(values, self.n)[:, None])
         wide = values[:, None, :] if values.ndim == 2 else np.broadcast_to(values, self.n)[:, None, None]
-        return period[:, :, None] * wide
+        return np.asarray(period[:, :, None] * wide)
 
 
 def signs(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -82,7 +82,7 @@ def signs(rng: np.random.Generator, n: int) -> np.ndarray:
 
 def coherences(rng: np.random.Generator, n: int) -> np.ndarray:
     """Draw coherences for, or against, a choice."""
-    return signs(rng, n) * rng.choice(COHERENCES, n)
+    return np.asarray(signs(rng, n) * rng.choice(COHERENCES, n))
 
 
 def begun(sheet: MakeSheet, n: int, go: np.ndarray) -> Sheet:
@@ -110,4 +110,4 @@ def show_evidence(s: Sheet, unit: int, coherence: np.ndarray, on: np.ndarray, of
 def bump(angle: np.ndarray) -> np.ndarray:
     """Return activity (trial, unit) of a ring around an angle, rad."""
     preferred = 2 * np.pi * np.arange(N_RING) / N_RING
-    return np.exp(4 * (np.cos(preferred - angle[:, None]) - 1))
+    return np.asarray(np.exp(4 * (np.cos(preferred - angle[:, None]) - 1)))

@@ -33,7 +33,7 @@ class TaskKind:
     name : of the task. caption : what is asked, in one line.
     build : (options) -> task, or "module:function" where what builds it is heavy.
     options : frozen record; fields of type ``pathlib.Path`` are files or folders from outside.
-    gives : what batches hold: "trials" (inputs over time, with targets and weights over time), or "stimuli" with labels.
+    gives : what batches hold: "trials" (inputs, targets and weights over time), or "stimuli" with labels.
     citation : of the experiment, with the DOI.
     example : options of a small task, for tests; the defaults when absent.
     """

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -162,7 +161,7 @@ def joined(parts: Sequence[Trials], order: np.ndarray) -> Trials:
         for array in arrays:
             whole[start : start + len(array), : array.shape[1]] = array
             start += len(array)
-        return whole[order]
+        return np.asarray(whole[order])
 
     names = dict.fromkeys(name for p in parts for name in p.table)
     table = {name: np.concatenate([_column(p, name, parts) for p in parts])[order] for name in names}

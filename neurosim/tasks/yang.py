@@ -99,7 +99,7 @@ class _Drawing:
 
     def bump(self, angle: np.ndarray) -> np.ndarray:
         apart = np.abs(np.angle(np.exp(1j * (self.preferred - angle[:, None]))))
-        return BUMP * np.exp(-0.5 * (8 * apart / np.pi) ** 2)
+        return np.asarray(BUMP * np.exp(-0.5 * (8 * apart / np.pi) ** 2))
 
     def begin(self, fixation_off: np.ndarray, go: np.ndarray | None = None) -> None:
         """Start a sheet on which fixation is shown until `fixation_off` and asked for until `go`."""

@@ -90,7 +90,8 @@ def test_what_is_shown_was_not_learned(asked):
 def test_parts_make_the_whole(asked):
     source, options = asked
     whole, train, test = (
-        load_source(source.name, dataclasses.replace(options, part=p, n_per_category=None)) for p in ("all", "train", "test")
+        load_source(source.name, dataclasses.replace(options, part=p, n_per_category=None))
+        for p in ("all", "train", "test")
     )
     assert sorted([*train.stimulus.values, *test.stimulus.values]) == sorted(whole.stimulus.values)
     with pytest.raises(InputError, match=r"no part 'tset'.*Did you mean 'test'"):
@@ -119,7 +120,9 @@ def test_time_series_take_the_official_test_file(tmp_path):
 def test_files_are_read_by_the_source_of_their_ending(tmp_path):
     options = SOURCES["time_series"].example(tmp_path)
     xr.testing.assert_identical(ns.load_stimuli(options.path), ns.stimuli.load_time_series(options.path))
-    with pytest.raises(InputError, match=r"load_stimuli: size= is nothing that .* take; they take pad=, test=, time_step="):
+    with pytest.raises(
+        InputError, match=r"load_stimuli: size= is nothing that .* take; they take pad=, test=, time_step="
+    ):
         ns.load_stimuli(options.path, size=3)
     pictures = SOURCES["folder"].example(tmp_path).path
     with pytest.raises(InputError, match=r"layout= is nothing that the pictures of a folder take; they take size="):

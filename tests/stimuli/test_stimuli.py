@@ -212,7 +212,7 @@ def test_counts_of_events_are_no_bytes():
 
 @pytest.mark.parametrize("asked", [None, "a", [0.5], np.nan, True, 1.1])
 def test_probabilities_that_are_none_are_refused(asked):
-    with pytest.raises(InputError, match="max_probability = .* a number in 0..1 is asked"):
+    with pytest.raises(InputError, match=r"max_probability = .* a number in 0\.\.1 is asked"):
         encode_rate(load_digits()[:2], n_steps=3, max_probability=asked)
 
 

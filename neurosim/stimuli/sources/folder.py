@@ -37,7 +37,9 @@ def load(options: FolderOptions, rng: Rng) -> xr.DataArray:
 
 def size(options: FolderOptions) -> int | None:
     """Return how many pictures there are, where all are given."""
-    return len(pictures_in(Path(options.path))) if options == FolderOptions(path=options.path, size=options.size) else None
+    return (
+        len(pictures_in(Path(options.path))) if options == FolderOptions(path=options.path, size=options.size) else None
+    )
 
 
 def example(folder: Path) -> FolderOptions:

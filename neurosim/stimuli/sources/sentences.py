@@ -9,8 +9,8 @@ from typing import Literal
 import xarray as xr
 
 from neurosim import storage
-from neurosim.stimuli.sentences import load_sentences, sentence_files
 from neurosim.stimuli.parts import PartOptions, Rng, of_parts, part_of
+from neurosim.stimuli.sentences import load_sentences, sentence_files
 from neurosim.stimuli.source import Source
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import xarray as xr
 
 from neurosim import storage
-from neurosim.stimuli.sounds import FSDD_FILE, load_spoken_digits, spoken_digits_file
 from neurosim.stimuli.parts import PartOptions, Rng, of_parts, size_of
+from neurosim.stimuli.sounds import FSDD_FILE, load_spoken_digits, spoken_digits_file
 from neurosim.stimuli.source import Source
 
 
@@ -33,9 +33,7 @@ def load(options: SpokenDigitsOptions, _rng: Rng) -> xr.DataArray:
     """Return a part of the recordings."""
 
     def read(part: str) -> xr.DataArray:
-        return load_spoken_digits(
-            part, n_bands=options.n_bands, time_step=options.time_step, duration=options.duration
-        )
+        return load_spoken_digits(part, n_bands=options.n_bands, time_step=options.time_step, duration=options.duration)
 
     return of_parts(read, options, "spoken_digits")
 

@@ -8,7 +8,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.recordings.datasets import load_dataset
 from neurosim.recordings.files import load_responses
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.responses.averages import over_time
 from neurosim.responses.reliability import split_half_reliability
 from neurosim.schema import InputError, as_stimuli, same_stimuli
@@ -46,8 +46,9 @@ def _synthetic(config: dict, stimuli: xr.DataArray) -> xr.DataArray:
     tuning = as_stimuli(
         np.concatenate(parts, axis=1), dims=("stimulus", "unit"), ids=stimuli["stimulus"].values.tolist()
     )
-    options = ("n_subjects", "n_trials", "n_units", "trial_noise", "individuality", "seed")
-    return synthetic_brain(tuning, area=config["name"], **{k: config[k] for k in options})
+    options = ("n_subjects", "n_trials", "n_units", "trial_noise", "individuality")
+    brain = BrainOptions(**{k: config[k] for k in options})
+    return synthetic_brain(tuning, brain, area=config["name"], rng=config["seed"])
 
 
 def _feature(name: str, stimuli: xr.DataArray) -> np.ndarray:
