@@ -87,7 +87,8 @@ def as_seed(rng: np.random.Generator | int, who: str) -> int:
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**63 - 1))
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
-        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {repr(rng)[:60]}.")
+        found = " ".join(repr(rng).split())[:60]
+        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {found}.")
     return int(rng)
 
 

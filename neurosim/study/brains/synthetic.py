@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_stimuli
 from neurosim.similarity.metric import METRICS
 from neurosim.stimuli.gabors import gabor_energy
@@ -54,8 +54,9 @@ def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
     tuning = as_stimuli(
         np.concatenate(parts, axis=1), dims=("stimulus", "unit"), ids=stimuli["stimulus"].values.tolist()
     )
-    options = ("n_subjects", "n_trials", "n_units", "trial_noise", "individuality", "seed")
-    return synthetic_brain(tuning, area=row["name"], **{k: row[k] for k in options})
+    options = ("n_subjects", "n_trials", "n_units", "trial_noise", "individuality")
+    brain = BrainOptions(**{k: row[k] for k in options})
+    return synthetic_brain(tuning, brain, area=row["name"], rng=row["seed"])
 
 
 def _feature(name: str, stimuli: xr.DataArray) -> np.ndarray:

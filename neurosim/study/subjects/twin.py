@@ -20,7 +20,7 @@ from neurosim.bridge import to_circuit, verify_translation
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.networks.recording import record_responses
 from neurosim.runtime import seed_of
-from neurosim.stimuli.cifar10 import cifar10_source
+from neurosim.stimuli.cifar10 import cifar10_checksum
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
@@ -75,7 +75,7 @@ def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     original = made.study.subjects[row.of]
     config = made.seeded(row, name) | {"network": made.seeded(original, row.of)}
     if original.training.task == "cifar10":
-        config["cifar10"] = cifar10_source()
+        config["cifar10"] = [cifar10_checksum(part) for part in ("train", "test")]
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     work = "neurosim.study.subjects.twin:run_simulation"
     return Source({"name": name}, (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),), on_gpu=True)
