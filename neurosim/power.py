@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 from scipy.stats import binomtest
 
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError, labelled, same_stimuli
 from neurosim.similarity.inference import infer
@@ -18,15 +18,16 @@ from neurosim.similarity.method import inference_method
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.rdms import compute_rdm
 
+TOLD = ("trial_noise", "noise_correlation", "individuality", "n_trials")
+
 
 @dataclass(frozen=True)
 class ExperimentDesign:
-    """What experiments measure: all combinations of these numbers.
+    """How large experiments are: all combinations of these numbers.
 
     Parameters
     ----------
-    n_subjects, n_stimuli, n_units : how many. Stimuli are drawn from those given; all when absent.
-    n_trials : of every stimulus, in every experiment.
+    n_subjects, n_stimuli, n_units : how many are measured. Stimuli are drawn from those given; all when absent.
 
     Raises
     ------
@@ -41,10 +42,9 @@ class ExperimentDesign:
     n_subjects: Sequence[int] = (5, 10, 20)
     n_stimuli: Sequence[int] | None = None
     n_units: Sequence[int] = (50,)
-    n_trials: int = 4
 
     def __post_init__(self) -> None:
-        for name, least in (("n_subjects", 2), ("n_stimuli", 1), ("n_units", 1), ("n_trials", 1)):
+        for name, least in (("n_subjects", 2), ("n_stimuli", 1), ("n_units", 1)):
             numbers = getattr(self, name)
             whole = [isinstance(n, int) and n >= least for n in np.atleast_1d(numbers).tolist()]
             if numbers is not None and not (whole and all(whole)):
@@ -55,37 +55,7 @@ class ExperimentDesign:
         return list(itertools.product(self.n_subjects, self.n_stimuli or (n_stimuli,), self.n_units))
 
 
-@dataclass(frozen=True)
-class SimulatedBrain:
-    """How the simulated brains answer; a pilot tells: :func:`~neurosim.responses.signal_to_noise`.
-
-    Parameters
-    ----------
-    trial_noise, noise_correlation, individuality : see :func:`~neurosim.recordings.synthetic_brain`.
-    mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
-        ``power`` and ``wrong`` are false alarms where both models are equally rich.
-
-    Raises
-    ------
-    InputError : a mixture that is not between 0 and 1.
-
-    Examples
-    --------
-    >>> SimulatedBrain(trial_noise=2.0).mixture
-    0.0
-    """
-
-    trial_noise: float = 1.0
-    noise_correlation: float = 0.0
-    individuality: float = 0.5
-    mixture: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.mixture <= 1:
-            raise InputError(f"SimulatedBrain: a mixture of 0 to 1 asked, found {self.mixture}.")
-
-
-DESIGN, BRAIN = ExperimentDesign(), SimulatedBrain()
+DESIGN = ExperimentDesign()
 
 
 def power_analysis(
@@ -93,7 +63,8 @@ def power_analysis(
     rival: xr.DataArray,
     *,
     design: ExperimentDesign = DESIGN,
-    brain: SimulatedBrain = BRAIN,
+    brain: BrainOptions | None = None,
+    mixture: float = 0.0,
     metric: str = "crossnobis",
     method: str = "corr",
     alpha: float = 0.05,
@@ -110,12 +81,15 @@ def power_analysis(
     ----------
     model, rival : features (stimulus, unit) of the same stimuli, labelled or bare arrays in one order; the brain is
         tuned to those of `model`.
-    design : how many subjects, stimuli, units and trials are tried.
-    brain : noise and individuality of the subjects, and how much of the rival is in them.
+    design : how many subjects, stimuli and units are tried.
+    brain : how often and how noisily each subject is recorded; its numbers of subjects and units are those of the
+        designs. A pilot tells the noise: :func:`~neurosim.responses.signal_to_noise`.
+    mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
+        ``power`` and ``wrong`` are false alarms where both models are equally rich.
     metric, method : how RDMs are made and compared: names in ``METRICS`` and ``METHODS``.
     alpha : level of the two-sided test between the models.
     n_simulations : experiments a design.
-    rng : seed or generator; every experiment has its own stream.
+    rng : seed, or generator from which one is drawn; every experiment has its own stream.
     progress : show a bar over experiments.
 
     Returns
@@ -141,12 +115,15 @@ def power_analysis(
     rival = same_stimuli(model, rival, "power_analysis")
     metric, method = METRICS.find(metric, "power_analysis").name, inference_method(method, "power_analysis").name
     designs = design.combinations(model.sizes["stimulus"])
-    if max(d[1] for d in designs) > model.sizes["stimulus"] or n_simulations < 1:
+    most = max(d[1] for d in designs)
+    if most > model.sizes["stimulus"] or not 0 <= mixture <= 1 or n_simulations < 1:
         raise InputError(
-            f"power_analysis: at most {model.sizes['stimulus']} stimuli and at least 1 simulation asked, found "
-            f"{max(d[1] for d in designs)} and {n_simulations}."
+            f"power_analysis: at most {model.sizes['stimulus']} stimuli, a mixture of 0 to 1 and at least 1 simulation "
+            f"asked, found {most}, {mixture} and {n_simulations}."
         )
-    seed = as_seed(rng, "power_analysis")
+    brain, seed = BrainOptions() if brain is None else brain, as_seed(rng, "power_analysis")
+    if not isinstance(brain, BrainOptions):
+        raise InputError(f"power_analysis: brain is a BrainOptions, found a {type(brain).__name__}.")
     n_stimuli = design.n_stimuli or (model.sizes["stimulus"],)
     shape = (len(design.n_subjects), len(n_stimuli), len(design.n_units))
     better, worse = np.zeros(shape), np.zeros(shape)
@@ -154,8 +131,7 @@ def power_analysis(
     tasks = [(d, k) for d in range(len(designs)) for k in range(n_simulations)]
     for d, k in track(tasks, "simulating experiments", progress=progress):
         own = stream(seed, "power_analysis", *designs[d], k)
-        models, recorded = _experiment(model, rival, designs[d], design.n_trials, brain, own)
-        found = infer(models, compute_rdm(recorded, metric, by="subject"), method=method, progress=False)
+        found = _experiment(model, rival, designs[d], brain, mixture, metric, method, own)
         at = np.unravel_index(d, shape)
         difference = float(found.score[0] - found.score[1])
         significant = float(found.p_pair[0, 1]) < alpha
@@ -181,7 +157,8 @@ def power_analysis(
             "bound": ["low", "high"],
         },
         attrs={"n_simulations": n_simulations, "metric": metric, "method": method, "alpha": alpha}
-        | {**asdict(brain), "n_trials": design.n_trials, "seed": seed},
+        | {name: getattr(brain, name) for name in TOLD}
+        | {"mixture": mixture, "seed": seed},
     )
 
 
@@ -189,25 +166,21 @@ def _experiment(
     model: xr.DataArray,
     rival: xr.DataArray,
     size: tuple[int, int, int],
-    n_trials: int,
-    brain: SimulatedBrain,
+    brain: BrainOptions,
+    mixture: float,
+    metric: str,
+    method: str,
     rng: np.random.Generator,
-) -> tuple[dict[str, xr.DataArray], xr.DataArray]:
-    """Draw stimuli and record subjects: RDMs of both models, and the responses of the subjects."""
+) -> xr.Dataset:
+    """Draw stimuli, record subjects, and infer."""
     n_subjects, n_stimuli, n_units = size
     chosen = np.sort(rng.choice(model.sizes["stimulus"], n_stimuli, replace=False))
     both = (model.isel(stimulus=chosen), rival.isel(stimulus=chosen))
-    recorded = synthetic_brain(
-        _mixed(both[0], both[1], brain.mixture),
-        n_subjects=n_subjects,
-        n_units=n_units,
-        n_trials=n_trials,
-        trial_noise=brain.trial_noise,
-        noise_correlation=brain.noise_correlation,
-        individuality=brain.individuality,
-        seed=int(rng.integers(2**31)),
-    )
-    return {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}, recorded
+    tuning = _mixed(both[0], both[1], mixture)
+    seed = int(rng.integers(2**31))
+    recorded = synthetic_brain(tuning, replace(brain, n_subjects=n_subjects, n_units=n_units), rng=seed)
+    named = {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}
+    return infer(named, compute_rdm(recorded, metric, by="subject"), method=method, progress=False)
 
 
 def _mixed(model: xr.DataArray, rival: xr.DataArray, mixture: float) -> xr.DataArray:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import EfficientNetLite0Specification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.recording import iterate_layers, layer_label
-from neurosim.networks.specifications import EfficientNetLite0Specification
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import as_rdm
 from neurosim.similarity.comparison import compare_rdms

@@ -12,7 +12,7 @@ from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.similarity.inference import infer
 from neurosim.similarity.inference_options import Resampling, Significance
-from neurosim.similarity.method import inference_methods
+from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
@@ -35,10 +35,10 @@ class RSA(Table):
     correction: Literal["holm", "fdr"] = "holm"
 
 
-def check(row: RSA, place: str, _study: Study) -> None:
+def check(row: Any, place: str, _study: Study) -> None:
     """Refuse a metric or method that is not known."""
     one_of(row.metric, METRICS, f"{place}.metric")
-    one_of(row.method, inference_methods(), f"{place}.method")
+    one_of(row.method, [name for name, method in METHODS.items() if method.has_inference], f"{place}.method")
 
 
 def plan(row: RSA, name: str, made: Plan) -> list[Step]:
@@ -58,12 +58,12 @@ def run(job: Job) -> None:
     data, about = brain_of(job)
     models = stacked_models(job)
     n_subjects = data.sizes["subject"]
-    over = tuple(config["resample"]) if n_subjects > 1 else ("stimulus",)
+    asked = tuple(config["resample"])
     result = infer(
         models,
         data,
         method=config["method"],
-        resample=Resampling(over, config["estimate"], config["n_bootstrap"]),
+        resample=Resampling(asked if n_subjects > 1 else ("stimulus",), config["estimate"], config["n_bootstrap"]),
         significance=Significance(config["alpha"], config["correction"]),
         rng=seed_of(config["seed"], "infer", config["brain"]),
     )

@@ -26,8 +26,8 @@ def run(job: Job) -> None:
     for layer, responses in answers(job):
         try:
             still = over_time(responses)
-            whole[layer] = compute_rdm(still, METRICS[metric].with_trials(still.sizes.get("trial", 0)))
-            euclidean[layer] = compute_rdm(still, METRICS["crossnobis"].with_trials(still.sizes.get("trial", 0)))
+            whole[layer] = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
+            euclidean[layer] = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
         except InputError as error:
             left_out[layer] = str(error)
             log.warning("%s", error)
@@ -45,12 +45,17 @@ def run(job: Job) -> None:
     storage.write_dataset(job.out / "rdms.nc", result)
 
 
+def without_trials(metric: str) -> str:
+    """Return the metric for what answers once, where `metric` needs trials."""
+    return METRICS[metric].without_trials or metric
+
+
 def _over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
     """Return RDMs in at most 12 time bins; NaN where some pattern does not vary, as before the first spikes."""
     step = float(responses.attrs["time_step"])
     ratio = max(1, -(-responses.sizes["time"] // MAX_TIME_BINS))
     binned = rebin(responses, time_bin or ratio * step)
-    metric = METRICS[metric].with_trials(0)
+    metric = without_trials(metric)
     parts = []
     for i in range(binned.sizes["time"]):
         now = binned.isel(time=i, drop=True)

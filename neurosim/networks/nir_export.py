@@ -58,8 +58,8 @@ def to_nir(
 
     Examples
     --------
-    >>> from neurosim.networks.architectures import build_network
-    >>> from neurosim.networks.specifications import SpikingMLPSpecification
+    >>> from neurosim.networks.architecture import build_network
+    >>> from neurosim.networks.architectures.spiking_mlp import SpikingMLPSpecification
     >>> sorted(to_nir(build_network(SpikingMLPSpecification((5,)), (4, 4), 2)).nodes)
     ['hidden1', 'input', 'output', 'output_readout', 'weights_hidden1', 'weights_output']
     """

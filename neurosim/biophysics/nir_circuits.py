@@ -8,6 +8,7 @@ stands in the metadata of a node.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,13 @@ import scipy.sparse
 from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
 from neurosim.biophysics.dynamics import constants_of
-from neurosim.biophysics.linear_nodes import ASKER, LINEAR_NODES
+from neurosim.biophysics.linear_nodes import LINEAR_NODES
+from neurosim.biophysics.models import NEURONS
+from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
-from neurosim.nir_graphs import (
-    NEURON_NODES,
-    IfInput,
-    Integration,
-    check_unchanged,
-    decay_a_step,
-    flat_graph,
-    if_gain,
-    spread,
-    time_step,
-)
-from neurosim.parameters import (
-    DiscreteLIFParameters,
-    DiscreteParameters,
-    DiscreteSynapticParameters,
-    from_metadata,
-    parameters_of,
-    to_metadata,
-)
-from neurosim.schema import InputError
-
-__all__ = ("IfInput", "Integration", "circuit_from_nir", "circuit_to_nir", "load_nir")
-KEPT_FIELDS = ("tau_syn", "tau_mem", "dt", "threshold", "reset", "v_reset")
-Neurons = tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray, np.ndarray]
+from neurosim.nir_graphs import NEURON_NODES, IfInput, Integration, check_unchanged, flat_graph, spread, time_step
+from neurosim.parameters import from_metadata, to_metadata
+from neurosim.refusals import InputError
 
 
 def load_nir(path: str | Path) -> nir.NIRGraph:
@@ -130,7 +112,7 @@ def circuit_from_nir(
     order = numbered if set(numbered) == set(neurons) else in_order(neurons, found)
     populations, projections = [], []
     for label in order:
-        neuron = _discrete(label, nodes[label], step, integration, if_input, shapes[label])
+        neuron = _discrete(PlainNode(label, nodes[label], step, integration, if_input, shapes[label]))
         population, into = _populated(label, neuron, found[label], entry, step, label in tables)
         populations.append(population)
         projections += into
@@ -242,8 +224,8 @@ def _reached(circuit: Circuit) -> set[str]:
 
 
 def _node_of(population: Population, dt: float, about: Mapping[str, Any]) -> nir.NIRNode:
-    record, n, name = population.parameters, population.size, population.name
-    if not isinstance(record, DiscreteLIFParameters | DiscreteSynapticParameters):
+    record, n, name, model = population.parameters, population.size, population.name, population.model
+    if model.nir is None:
         raise InputError(f"to_nir: {name!r} has neurons ({type(record).__name__}) that NIR does not hold.")
     if population.noise:
         raise InputError(f"to_nir: {name!r} has noise = {population.noise:g}, which NIR does not hold.")
@@ -252,79 +234,32 @@ def _node_of(population: Population, dt: float, about: Mapping[str, Any]) -> nir
         for k, v in constants_of(population, dt).items()
         if not isinstance(v, str | bool)
     }
-    leaks = numbers["beta"] < 1
-    if leaks.any() and not leaks.all():
-        raise InputError(f"to_nir: {name!r} has neurons that leak and others that do not; split the population.")
     exact = {k: v.tolist() for k, v in population.varying.items() if k not in ("threshold", "v_reset")}
-    kept = to_metadata(record, varying=sorted(population.varying), exact=exact, **about)
+    kept = to_metadata(record, model=model.name, varying=sorted(population.varying), exact=exact, **about)
     common = {"v_threshold": numbers["threshold"], "v_reset": numbers["v_reset"], "metadata": kept}
-    is_synaptic = isinstance(record, DiscreteSynapticParameters)
-    if not leaks.all() and not is_synaptic:
-        return nir.IF(r=np.ones(n), **common)
-    if not leaks.all() or (is_synaptic and not (numbers["alpha"] < 1).all()):
-        raise InputError(f"to_nir: {name!r} has synaptic currents or membranes that never decay; NIR's CubaLIF do.")
-    common |= {"v_leak": np.zeros(n)}
-    tau, r = -dt / np.log(numbers["beta"]), 1 / (1 - numbers["beta"])
-    if not is_synaptic:
-        return nir.LIF(tau=tau, r=r, **common)
-    alpha, r = numbers["alpha"], r * numbers["input_scale"]
-    return nir.CubaLIF(tau_syn=-dt / np.log(alpha), tau_mem=tau, r=r, w_in=1 / (1 - alpha), **common)
+    return model.nir.write(name, numbers, dt, common)
 
 
-def _discrete(
-    label: str, node: Any, step: float, integration: Integration, if_input: IfInput | None, shape: tuple[int, ...]
-) -> Neurons:
+def _discrete(plain: PlainNode) -> Neurons:
     """Return (record, varying numbers, factor of all input, constant input) of a neuron node."""
-    kept = from_metadata(node.metadata)
+    kept = from_metadata(plain.node.metadata)
     try:
         if kept is not None:
-            return _recorded(label, node, kept, shape)
-        return _plain(label, node, step, integration, if_input, shape)
+            return _recorded(plain.label, plain.node, kept, plain.shape)
+        forms = (model.nir for model in NEURONS.values() if model.nir is not None)
+        return next(form for form in forms if form.is_plainly(plain.node)).read(plain)
     except InputError as error:
         named = str(error).startswith(f"{ASKER}: ")
-        raise error if named else InputError(f"{ASKER}: node {label!r}: {error}") from error
-
-
-def _plain(
-    label: str, node: Any, step: float, integration: Integration, if_input: IfInput | None, shape: tuple[int, ...]
-) -> Neurons:
-    def each(key: str) -> np.ndarray:
-        return spread(ASKER, label, 0.0 if getattr(node, key) is None else getattr(node, key), shape)
-
-    numbers = {"threshold": each("v_threshold"), "v_reset": each("v_reset")}
-    common: dict[str, Any] = {k: float(v[0]) for k, v in numbers.items()} | {"dt": step, "reset": "immediate"}
-    if (numbers["threshold"] <= numbers["v_reset"]).any():
-        raise InputError(
-            f"{ASKER}: node {label!r} has a threshold that is not above v_reset; it would fire without end."
-        )
-    r, nothing = each("r"), np.zeros(int(np.prod(shape)))
-    if isinstance(node, nir.IF):
-        record: DiscreteParameters = DiscreteLIFParameters(np.inf, **common)
-        return record, _varying(numbers, record), r * if_gain(ASKER, label, if_input, step), nothing
-    key = "tau" if isinstance(node, nir.LIF) else "tau_mem"
-    numbers["beta"] = decay_a_step(ASKER, label, node, key, step, integration, shape)
-    tau, leak, gain = float(each(key)[0]), each("v_leak"), 1 - numbers["beta"]
-    if isinstance(node, nir.LIF):
-        common |= {"reset": "interpolated"} if integration == "exact" else {}
-        record = DiscreteLIFParameters(tau, **common)
-        return record, _varying(numbers, record), gain * r, gain * leak
-    if leak.any():
-        raise InputError(f"{ASKER}: node {label!r} (CubaLIF) has a v_leak other than 0, which is not represented.")
-    alpha = decay_a_step(ASKER, label, node, "tau_syn", step, integration, shape)
-    record = DiscreteSynapticParameters(float(each("tau_syn")[0]), tau, **common)
-    numbers |= {"alpha": alpha, "input_scale": gain * r}
-    return record, _varying(numbers, record, input_scale=1.0), (1 - alpha) * each("w_in"), nothing
+        raise error if named else InputError(f"{ASKER}: node {plain.label!r}: {error}") from error
 
 
 def _recorded(label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, ...]) -> Neurons:
     """Return what the metadata of a node say, which is exact; numbers that vary stand in the node itself."""
     check_unchanged(ASKER, label, node, kept)
-    numbers = {k: kept[k] for k in KEPT_FIELDS if k in kept}
-    record = parameters_of(str(kept.get("model", "discrete_lif")), numbers)
-    if not isinstance(record, DiscreteLIFParameters | DiscreteSynapticParameters):
-        raise InputError(
-            f"{ASKER}: node {label!r} says that its neurons are {kept['model']!r}, which NIR does not hold."
-        )
+    model = NEURONS.find(kept.get("model", "discrete_lif"), f"{ASKER}: node {label!r}")
+    if model.nir is None:
+        raise InputError(f"{ASKER}: node {label!r} says that its neurons are {model.name!r}, which NIR does not hold.")
+    record = model.of({f.name: kept[f.name] for f in fields(model.parameters) if f.name in kept})
     varying = {}
     for key in kept.get("varying", ()):
         if key in ("threshold", "v_reset"):
@@ -337,12 +272,6 @@ def _recorded(label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, 
             raise InputError(f"{ASKER}: node {label!r} says that {key!r} varies, but does not hold it.")
     size = int(np.prod(shape))
     return record, varying, np.ones(size), np.zeros(size)
-
-
-def _varying(numbers: Mapping[str, np.ndarray], record: Any, **defaults: float) -> dict[str, np.ndarray]:
-    """Return the numbers that one record cannot hold exactly."""
-    held = {k: defaults.get(k, getattr(record, k, None)) for k in numbers}
-    return {k: v for k, v in numbers.items() if held[k] is None or (v != held[k]).any()}
 
 
 def _readout(arrived: Arrivals, order: list[str], entry: str) -> Readout | None:
