@@ -190,7 +190,8 @@ def rdm_vectors(rdm: xr.DataArray, method: Method, who: str) -> np.ndarray:
         raise InputError(
             f"{who}: the RDM ({place or 'given'}) does not vary, so {method.name} is not defined; leave it out."
         )
-    return vectors
+    found: np.ndarray = vectors
+    return found
 
 
 def _flat(vectors: Array, method: Method) -> Array:

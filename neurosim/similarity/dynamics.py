@@ -91,4 +91,5 @@ def _trajectories(x: Any) -> np.ndarray:
     values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else plain(x, "dsa").astype(float)
     if not values.size or values.ndim != 3 or not np.isfinite(values).all():
         raise InputError(f"dsa: needs finite responses (stimulus, time, unit), found shape {values.shape}.")
-    return values - values.mean((0, 1))
+    found: np.ndarray = values - values.mean((0, 1))
+    return found

@@ -133,7 +133,8 @@ def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
     [0.02, 0.04]
     """
     if correction == "fdr":
-        return stats.false_discovery_control(p)
+        found: np.ndarray = stats.false_discovery_control(p)
+        return found
     order = np.argsort(p)
     scaled = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
     out = np.empty_like(p)
@@ -347,4 +348,5 @@ def _p_above(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray
 def _p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
     """Two-sided p of `value` != 0; no difference and no error gives 1."""
     t = np.divide(np.abs(value), error, out=np.where(value != 0, np.inf, 0.0), where=error > 1e-12)
-    return 2 * stats.t.sf(t, df)
+    found: np.ndarray = 2 * stats.t.sf(t, df)
+    return found

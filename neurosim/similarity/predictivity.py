@@ -230,9 +230,11 @@ def _pls(x: np.ndarray, y: np.ndarray, test: np.ndarray, n_components: int) -> n
 
     most = min(n_components, x.shape[1], len(x) - 1)
     found = PLSRegression(n_components=most, scale=False).fit(x, y).predict(test)
-    return found.reshape(len(test), -1)
+    result: np.ndarray = found.reshape(len(test), -1)
+    return result
 
 
 def _jackknife_error(left: np.ndarray) -> np.ndarray:
     n = len(left)
-    return np.sqrt((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
+    found: np.ndarray = np.sqrt((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
+    return found

@@ -177,10 +177,10 @@ def unit_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         norm = np.linalg.norm(centred, axis=0)
         flat = norm <= 1e-12 * np.abs(x).max(axis=0, initial=1e-300)
         scaled.append(centred / np.where(flat, np.inf, norm))
-    return scaled[0].T @ scaled[1]
+    return np.asarray(scaled[0].T @ scaled[1])
 
 
 def _covariance_roots(residuals: np.ndarray) -> np.ndarray:
     covariance = np.einsum("kmi,kmj->kij", residuals, residuals) / (residuals.shape[1] - 1)
     values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.maximum(values, 0))[:, None]) @ vectors.transpose(0, 2, 1)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))[:, None]) @ vectors.transpose(0, 2, 1))

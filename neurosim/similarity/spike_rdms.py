@@ -115,7 +115,8 @@ def _unit_rdm(
     blocks = distances.reshape(-1, n_trials, n_stimuli, n_trials, n_stimuli).mean((1, 3))
     for block in blocks:
         np.fill_diagonal(block, 0)
-    return blocks
+    found: np.ndarray = blocks
+    return found
 
 
 def _crossvalidated(gram: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -124,7 +125,8 @@ def _crossvalidated(gram: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     parts = gram.reshape(-1, n_trials, n_stimuli, n_trials, n_stimuli)
     whole = parts.sum((1, 3))
     same = np.einsum("tmkml->tkl", parts)
-    return distances_from_gram((whole - same) / (n_trials * (n_trials - 1)))
+    found: np.ndarray = distances_from_gram((whole - same) / (n_trials * (n_trials - 1)))
+    return found
 
 
 def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]:

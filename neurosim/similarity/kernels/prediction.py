@@ -37,9 +37,9 @@ def _ridge_loss(
     residual = y - u @ (shrink[:, None] * projected)
     n = len(y)
     if choice == "generalised":
-        return (residual**2).mean(0) / max(1 - (shrink.sum() + 1) / n, 1e-6) ** 2
+        return np.asarray((residual**2).mean(0) / max(1 - (shrink.sum() + 1) / n, 1e-6) ** 2)
     leverage = (u**2) @ shrink + 1 / n
-    return ((residual / np.maximum(1 - leverage, 1e-6)[:, None]) ** 2).mean(0)
+    return np.asarray(((residual / np.maximum(1 - leverage, 1e-6)[:, None]) ** 2).mean(0))
 
 
 def matched_prediction(
@@ -63,7 +63,7 @@ def matched_prediction(
     centred = target - target.mean(0)
     power = (fitted**2).sum(0)
     slope = (fitted * centred).sum(0) / np.where(power > 0, power, np.inf)
-    return (standard_test @ plan) * slope + target.mean(0)
+    return np.asarray((standard_test @ plan) * slope + target.mean(0))
 
 
 def jackknifed_correlations(predicted: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
