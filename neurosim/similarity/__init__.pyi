@@ -41,5 +41,7 @@ from .method import METHODS as METHODS  # every method to compare RDMs by name
 from .method import Method as Method  # what a method is
 from .measure import MEASURES as MEASURES  # every measure of alignment by name
 from .measure import Measure as Measure  # what a measure is
+from .predictor import PREDICTORS as PREDICTORS  # every predictor of responses by name
+from .predictor import Predictor as Predictor  # what a predictor is
 from .spike_distance import SPIKE_DISTANCES as SPIKE_DISTANCES  # every spike-train distance by name
 from .spike_distance import SpikeDistance as SpikeDistance  # what a spike-train distance is

@@ -24,6 +24,10 @@ def arrange(distances: Any, *, rng: np.random.Generator | int = 0) -> Any:
         (stimulus, axis), for :func:`~neurosim.plots.geometry.plot_stimulus_map`.
     rng : seed or generator of the starts.
 
+    Returns
+    -------
+    points (n, 2), centred, along their principal axes.
+
     Raises
     ------
     InputError : not square, not symmetric, or not finite.

@@ -38,9 +38,13 @@ def dsa(
         angle of the operators over orthogonal changes of coordinates, rad, the best of several starts.
     n_restarts, rng : random starts of "angle" besides the identity and a reflection, and their seed or generator.
 
+    Returns
+    -------
+    a distance, 0 for the same dynamics.
+
     Raises
     ------
-    InputError : different time steps, or too few time points or units for the embedding.
+    InputError : different time steps, a time step that the times contradict, or too few time points or units for the embedding.
 
     Examples
     --------

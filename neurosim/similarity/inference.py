@@ -53,6 +53,8 @@ def infer(
 ) -> xr.Dataset:
     """Score models against the RDMs of subjects, generalising to new subjects, new stimuli or both.
 
+    (https://doi.org/10.7554/eLife.82566)
+
     Parameters
     ----------
     models : RDMs (model, stimulus, stimulus_other), or a mapping from names to RDMs. In a mapping a model may be

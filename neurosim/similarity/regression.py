@@ -128,6 +128,10 @@ def partition_variance(
     with ``*_standard_error``. A
     common part can be negative (suppression).
 
+    Raises
+    ------
+    InputError : different stimuli, more than 6 models, or models that are linear combinations of each other.
+
     Examples
     --------
     >>> from neurosim.similarity.rdms import compute_rdm

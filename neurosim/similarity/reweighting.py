@@ -47,6 +47,10 @@ def reweight_features(
     mean over folds, ``plain_score`` of equal weights on the same pairs, ``penalty``; and over subjects ``mean_score``,
     ``mean_plain_score`` with ``*_standard_error`` where there are two or more.
 
+    Raises
+    ------
+    InputError : different stimuli, features with other dims or none that varies, too few stimuli for the folds.
+
     Examples
     --------
     >>> from neurosim.schema import as_responses

@@ -21,11 +21,12 @@ from neurosim.similarity.measure import MEASURES, Measure
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.metrics.euclidean import euclidean
+from neurosim.similarity.predictor import PREDICTORS
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES, SpikeDistance
 from neurosim.similarity.spike_rdms import spike_rdm
 
-RECORDS = [*METRICS.values(), *METHODS.values(), *SPIKE_DISTANCES.values(), *MEASURES.values()]
+RECORDS = [*METRICS.values(), *METHODS.values(), *SPIKE_DISTANCES.values(), *MEASURES.values(), *PREDICTORS.values()]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: f"{type(r).__name__} {r.name}")
@@ -246,9 +247,9 @@ def test_an_installed_package_adds_all_of_them(tmp_path):
 def test_reading_the_names_loads_nothing_heavy():
     code = (
         "import sys, neurosim.similarity as s; "
-        "print(*s.METRICS, *s.METHODS, *s.MEASURES, *s.SPIKE_DISTANCES, file=sys.stderr); "
+        "print(*s.METRICS, *s.METHODS, *s.MEASURES, *s.SPIKE_DISTANCES, *s.PREDICTORS, file=sys.stderr); "
         "print([m for m in ('torch', 'brian2', 'matplotlib', 'xarray', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert {"crossnobis", "spearman", "cka", "van_rossum"} <= set(done.stderr.split())
+    assert {"crossnobis", "spearman", "cka", "van_rossum", "ridge"} <= set(done.stderr.split())
