@@ -89,7 +89,7 @@ def perturbation_effect(
             subject.population(perturbation.layer)
         else:
             one_module(subject, perturbation.layer, "perturbation_effect")
-    seed = as_seed(rng, "perturbation_effect")
+    seed = as_seed(0 if rng is None else rng, "perturbation_effect")
     everything: dict[str, Perturbation | None] = {"none": None, **perturbations}
     rows, reference = [], None
     for p in track(everything.values(), "perturbing", len(everything), progress=progress):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.refusals import InputError
 from neurosim.similarity.kernels.arrays import Array, array_namespace, upper
 from neurosim.similarity.method import Method
 
@@ -25,6 +26,8 @@ def cross_scores(first: Array, second: Array, method: Method, sigma_k: Array | N
 
 def embed(rdms: Array, method: Method, sigma_k: Array | None = None) -> Array:
     """Vectors (A, D) of RDMs (A, K, K) whose inner products are the scores of `method`."""
+    if method.embed is None:
+        raise InputError(f"{method.name}: it has neither score, embed nor kernel, so it compares nothing.")
     return method.embed(rdms, sigma_k) if method.sigma_k else method.embed(rdms)
 
 
