@@ -251,7 +251,7 @@ def build_network(specification: Specification, image_shape: tuple[int, ...], n_
             f"build_network: {architecture.name} has {architecture.n_outputs} outputs, {n_categories} asked; "
             "replace_head gives it others."
         )
-    network: nn.Module = called(architecture.build)(specification, image_shape, n_categories)  # type: ignore[assignment]
+    network: nn.Module = called(architecture.build)(specification, image_shape, n_categories)
     return network
 
 

@@ -188,15 +188,17 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
         "spike_grad": _to_surrogate(layer.surrogate),
     }
     if isinstance(p, DiscreteSynapticParameters):
-        return snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
+        synaptic: nn.Module = snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
+        return synaptic
     if layer.recurrent is None:
-        return snn.Leaky(beta=c.beta, **options)
+        leaky: nn.Module = snn.Leaky(beta=c.beta, **options)
+        return leaky
     if isinstance(layer.recurrent, OneToOne):
         own = layer.recurrent.V
         return snn.RLeaky(
             beta=c.beta, V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
         )
-    neuron = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
+    neuron: nn.Module = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
     neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
     return neuron
 

@@ -260,7 +260,8 @@ def orientation_histograms(images: np.ndarray, cell: int = 4, n_orientations: in
     flat = (np.arange(n)[:, None, None] * rows * columns + place) * n_orientations + index
     size = n * rows * columns * n_orientations
     found = np.bincount(flat.ravel(), strength.ravel(), size).reshape(n, rows * columns, n_orientations)
-    return (found / (np.linalg.norm(found, axis=2, keepdims=True) + 1e-2)).reshape(n, -1)
+    answer: np.ndarray = (found / (np.linalg.norm(found, axis=2, keepdims=True) + 1e-2)).reshape(n, -1)
+    return answer
 
 
 def _flat(

@@ -371,7 +371,8 @@ class _Batched(nn.Module):
 
     def forward(self, stimuli: Tensor) -> Tensor:
         reset_neurons(self.network)
-        return self.network(stimuli.transpose(0, 1) if self.sequence else stimuli)
+        answer: Tensor = self.network(stimuli.transpose(0, 1) if self.sequence else stimuli)
+        return answer
 
 
 def _with_gradients(where: str) -> contextlib.AbstractContextManager[Any]:
@@ -389,16 +390,23 @@ def _gap(run: nn.Module, shown: Tensor, result: Tensor, logits: Tensor, goal: Te
 def _attribute(
     attr: Any, run: _Batched, shown: Tensor, method: Method, goal: Tensor, module: nn.Module | None, window: int
 ) -> Tensor:
+    found: Tensor
     if method == "saliency":
-        return attr.Saliency(run).attribute(shown, target=goal)
-    if method == "integrated_gradients":
-        return attr.IntegratedGradients(run).attribute(shown, target=goal, n_steps=64, internal_batch_size=256)
-    if method == "occlusion":
+        found = attr.Saliency(run).attribute(shown, target=goal)
+    elif method == "integrated_gradients":
+        found = attr.IntegratedGradients(run).attribute(shown, target=goal, n_steps=64, internal_batch_size=256)
+    elif method == "occlusion":
         sizes = tuple(min(window, n) if k >= shown.ndim - 3 else n for k, n in enumerate(shown.shape))[1:]
         if shown.ndim == 4:
             sizes = (shown.shape[1], *sizes[1:])
-        return attr.Occlusion(run).attribute(shown, sliding_window_shapes=sizes, target=goal)
-    found = attr.LayerGradCam(run, module).attribute(shown, target=goal, relu_attributions=True)
+        found = attr.Occlusion(run).attribute(shown, sliding_window_shapes=sizes, target=goal)
+    else:
+        found = _stretched(attr.LayerGradCam(run, module).attribute(shown, target=goal, relu_attributions=True), shown)
+    return found
+
+
+def _stretched(found: Tensor, shown: Tensor) -> Tensor:
+    """Return what each place of a convolution matters as what each pixel does."""
     if found.ndim != 4:
         raise InputError("explain: 'grad_cam' needs a layer with a picture (batch, channel, y, x); name a convolution.")
     stretched = nn.functional.interpolate(found, shown.shape[-2:], mode="bilinear", align_corners=False)

@@ -58,7 +58,8 @@ class Autoencoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return images of the shape of `images` (batch, [channel,] y, x), intensities in 0..1."""
-        return self.decoder(self.encoder(with_channel(images))).reshape(images.shape)
+        answer: Tensor = self.decoder(self.encoder(with_channel(images))).reshape(images.shape)
+        return answer
 
 
 class VAE(nn.Module):
@@ -84,7 +85,8 @@ class VAE(nn.Module):
         """Return `n` new images, drawn from the normal distribution of codes."""
         codes = torch.randn(n, self.n_code, generator=torch_generator(rng, "sample"))
         device = next(self.parameters()).device
-        return self.decoder(codes.to(device)).cpu().numpy().reshape(n, *self.image_shape)
+        answer: np.ndarray[Any, Any] = self.decoder(codes.to(device)).cpu().numpy().reshape(n, *self.image_shape)
+        return answer
 
 
 class GAN(nn.Module):
@@ -109,11 +111,13 @@ class GAN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return how real images look to the discriminator, logits (batch,)."""
-        return self.discriminator(with_channel(images))[:, 0]
+        answer: Tensor = self.discriminator(with_channel(images))[:, 0]
+        return answer
 
     def draw(self, codes: Tensor) -> Tensor:
         """Return images (batch, channel, y, x) of codes (batch, code)."""
-        return self.generator(codes)
+        answer: Tensor = self.generator(codes)
+        return answer
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray[Any, Any]:
@@ -186,16 +190,17 @@ def _gan_step(network: GAN, optimizers: list[Any], real: Tensor) -> list[float]:
     losses = cross_entropy(looks_real, torch.full_like(looks_real, 0.9))
     losses = losses + cross_entropy(looks_made, torch.zeros_like(looks_made))
     optimizers[1].zero_grad()
-    losses.backward()
+    torch.autograd.backward(losses)
     optimizers[1].step()
     judged = network(made)
     loss = cross_entropy(judged, torch.ones_like(judged))
     optimizers[0].zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     optimizers[0].step()
     return [float(loss.detach()), float(losses.detach()), float((judged > 0).float().mean())]
 
 
 def _side(image_shape: tuple[int, ...], halvings: int) -> int:
     check_pictures("build_network", image_shape, refuse_halvings, halvings)
-    return image_shape[-1] // 2**halvings
+    answer: int = image_shape[-1] // 2**halvings
+    return answer

@@ -34,7 +34,8 @@ class SelfOrganisingMap(nn.Module):
 
     def forward(self, stimuli: Tensor) -> Tensor:
         """Return the activity (batch, unit): minus the distance of each unit's weights from each stimulus."""
-        return self.sheet(-torch.cdist(stimuli.flatten(1), self.weights))  # type: ignore[arg-type]
+        answer: Tensor = self.sheet(-torch.cdist(stimuli.flatten(1), self.weights))  # type: ignore[arg-type]
+        return answer
 
 
 def train_som(
@@ -69,9 +70,9 @@ def train_som(
     if not widths[0] >= widths[1] > 0 or epochs < 1:
         raise InputError(f"train_som: widths that shrink towards a number above 0 asked, found {widths}.")
     stimuli = _all(task.batches(0, 4096, seed))
-    if stimuli.shape[1] != network.weights.shape[1]:  # type: ignore[index, union-attr]
+    if stimuli.shape[1] != network.weights.shape[1]:  # type: ignore[index]
         raise InputError(
-            f"train_som: the map takes {network.weights.shape[1]} values, stimuli have {stimuli.shape[1]}."  # type: ignore[index, union-attr]
+            f"train_som: the map takes {network.weights.shape[1]} values, stimuli have {stimuli.shape[1]}."  # type: ignore[index]
         )
     drawn = stream(seed, "som")
     weights = stimuli[torch.from_numpy(drawn.choice(len(stimuli), len(network.place)))].clone()  # type: ignore[arg-type]
@@ -87,7 +88,7 @@ def train_som(
         new = (near @ sums) / reached[:, None].clamp(min=1e-12)
         weights = torch.where(reached[:, None] > 1e-12, new, weights)
         rows.append(map_errors(stimuli, weights, apart))
-    network.weights.copy_(weights)  # type: ignore[operator, union-attr]
+    network.weights.copy_(weights)  # type: ignore[operator]
     values, tested = np.array(rows), map_errors(_all(task.test_batches(4096, seed)), weights, apart)
     data = {"quantization_error": ("epoch", values[:, 0]), "topographic_error": ("epoch", values[:, 1])}
     last = {"test_quantization_error": tested[0], "test_topographic_error": tested[1]}

@@ -247,7 +247,7 @@ class _Run:
         if not math.isfinite(reached):
             raise InputError(f"train: the loss is {reached} in epoch {self.progress.epoch}; lower the learning_rate.")
         learner.optimizer.zero_grad()
-        learner.scaler.scale(loss).backward()
+        torch.autograd.backward(learner.scaler.scale(loss))
         learner.scaler.unscale_(learner.optimizer)
         nn.utils.clip_grad_norm_([p for g in learner.optimizer.param_groups for p in g["params"]], r.options.clip)
         learner.scaler.step(learner.optimizer)

@@ -45,4 +45,5 @@ def replace_head(network: nn.Module, n_categories: int, *, rng: np.random.Genera
         torch.manual_seed(as_seed(rng, "replace_head"))
         new = nn.Linear(old.in_features, n_categories, old.bias is not None).to(old.weight)
     setattr(parent, own, new.train(old.training))
-    return heads[-1]
+    answer: str = heads[-1]
+    return answer

@@ -44,7 +44,8 @@ class SelfAttention(nn.Module):
         query, key, value = split.permute(2, 0, 3, 1, 4)
         scores = query @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
         weights = self.map(scores.masked_fill(~present[:, None, None, :], torch.finfo(scores.dtype).min))
-        return self.out((self.dropout(weights) @ value).transpose(1, 2).reshape(n_batch, n_time, n_units))
+        answer: Tensor = self.out((self.dropout(weights) @ value).transpose(1, 2).reshape(n_batch, n_time, n_units))
+        return answer
 
 
 class TransformerBlock(nn.Module):
@@ -62,7 +63,8 @@ class TransformerBlock(nn.Module):
     def forward(self, activity: Tensor, present: Tensor) -> Tensor:
         """Return activity (batch, time, unit) after the block."""
         activity = activity + self.dropout(self.attention(self.before_attention(activity), present))
-        return activity + self.dropout(self.hidden(self.before_hidden(activity)))
+        answer: Tensor = activity + self.dropout(self.hidden(self.before_hidden(activity)))
+        return answer
 
 
 class Transformer(nn.Module):
@@ -106,7 +108,8 @@ class Transformer(nn.Module):
         activity = self.dropout(activity + self.place.weight[: activity.shape[1]])
         for block in self.blocks.values():
             activity = block(activity, present)
-        return self.readout(pooled(self.norm(activity).transpose(0, 1), "mean", present.T.unsqueeze(2)))
+        result: Tensor = self.readout(pooled(self.norm(activity).transpose(0, 1), "mean", present.T.unsqueeze(2)))
+        return result
 
 
 class PretrainedEncoder(nn.Module):
@@ -144,7 +147,8 @@ class PretrainedEncoder(nn.Module):
 
     def forward(self, words: Tensor) -> Tensor:
         """Return logits (batch, category) of words (time, batch), as :func:`words_for` numbers them."""
-        return self.readout(self.dropout(self.embed(words)))
+        answer: Tensor = self.readout(self.dropout(self.embed(words)))
+        return answer
 
 
 def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> xr.DataArray:
