@@ -63,6 +63,13 @@ def explain(
     Raises
     ------
     InputError : Captum is not installed, an unknown method, layer or target.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> explain(network, as_stimuli(np.ones((3, 2, 2))), "grad_cam")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: explain: 'grad_cam' takes layer=, the name of a convolution; ...none.
     """
     known = get_args(Method)
     if method not in known:
@@ -300,6 +307,14 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
     Raises
     ------
     InputError : a network without attention.
+
+    Examples
+    --------
+    >>> from neurosim.networks import TransformerSpecification, build_network
+    >>> network = build_network(TransformerSpecification(8, 2, 1, 8, n_words=5), (3,), 2).eval()
+    >>> words = as_stimuli(np.array([[1, 2, 0]]), dims=("stimulus", "time"), time_step=1.0)
+    >>> attention_rollout(network, words).values[0, 2]
+    np.float32(0.0)
     """
     found = stimuli.dims if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
     if found != ("stimulus", "time"):

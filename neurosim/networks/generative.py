@@ -96,6 +96,11 @@ class GAN(nn.Module):
     Parameters
     ----------
     image_shape : ([channel,] y, x). channels : of each halving. n_code : numbers that an image is made from.
+
+    Examples
+    --------
+    >>> GAN((8, 8), channels=(4,), n_code=3).sample(2).shape
+    (2, 8, 8)
     """
 
     def __init__(self, image_shape: tuple[int, ...], *, channels: tuple[int, ...] = (32, 64), n_code: int = 32) -> None:
@@ -153,6 +158,15 @@ def train_gan(
     Raises
     ------
     InputError : images of another shape, or a loss that is no longer finite.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> digits = classification_task(load_digits()[:100])
+    >>> found = train_gan(GAN((8, 8), channels=(4,), n_code=3), digits, epochs=1, progress=False)
+    >>> sorted(found.data_vars)
+    ['discriminator_loss', 'fooled', 'generator_loss']
     """
     check_subject("train_gan", network, task)
     seed = as_seed(rng, "train_gan")

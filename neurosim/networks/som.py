@@ -19,6 +19,15 @@ class SelfOrganisingMap(nn.Module):
     Parameters
     ----------
     n_inputs : values of a stimulus. rows, columns : of the sheet; unit ``row * columns + column``.
+
+    Raises
+    ------
+    InputError : fewer than 2 rows or columns.
+
+    Examples
+    --------
+    >>> SelfOrganisingMap(4, rows=3, columns=3)(torch.zeros(2, 4)).shape
+    torch.Size([2, 9])
     """
 
     def __init__(self, n_inputs: int, rows: int = 10, columns: int = 10) -> None:
@@ -64,6 +73,15 @@ def train_som(
     Raises
     ------
     InputError : stimuli of another size, or widths that do not shrink.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> digits = classification_task(load_digits()[:200])
+    >>> found = train_som(SelfOrganisingMap(64, 4, 4), digits, epochs=5, progress=False)
+    >>> bool(found.quantization_error[-1] < found.quantization_error[0])
+    True
     """
     check_subject("train_som", network, task)
     seed = as_seed(rng, "train_som")

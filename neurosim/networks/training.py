@@ -123,6 +123,15 @@ def train(
     InputError : inputs or labels that the network or the objective does not take, or a last batch too small for batch
         normalisation (before any training), a loss that is no longer finite, or `checkpoint` is of another training.
     StorageError : a truncated or changed checkpoint.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    >>> history = train(network, classification_task(load_digits()), TrainingOptions(epochs=5), progress=False)
+    >>> bool(history.test_accuracy > 0.8)
+    True
     """
     options = TrainingOptions() if options is None else options
     check_request(network, task, options, objective)

@@ -21,6 +21,10 @@ def replace_head(network: nn.Module, n_categories: int, *, rng: np.random.Genera
     network : any module whose last ``nn.Linear``, in the order of definition, gives its logits.
     n_categories : outputs of the new layer. rng : seed of its weights, or a generator.
 
+    Returns
+    -------
+    name of the new layer.
+
     Raises
     ------
     InputError : no linear layer, or fewer than two categories.
