@@ -44,9 +44,26 @@ _progress_sink: ProgressSink | None = None
 _keeping_memory = 0
 
 
-def as_rng(rng: np.random.Generator | int | None) -> np.random.Generator:
-    """Return a generator from a generator or a seed (``None`` is seed 0: results repeat unless asked otherwise)."""
-    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(0 if rng is None else rng)
+def as_rng(rng: np.random.Generator | int | None, who: str = "as_rng") -> np.random.Generator:
+    """Return a generator from a generator or a seed (``None`` is seed 0: results repeat unless asked otherwise).
+
+    Raises
+    ------
+    InputError : neither of these, said on behalf of `who`.
+
+    Examples
+    --------
+    >>> int(as_rng(0).integers(100))
+    85
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    try:
+        return np.random.default_rng(0 if rng is None else rng)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{who}: rng is a whole-number seed of 0 or more or a numpy.random.Generator, found {rng!r}."
+        ) from None
 
 
 def stream(seed: int, *key: str | int) -> np.random.Generator:
@@ -70,7 +87,8 @@ def as_seed(rng: np.random.Generator | int, who: str) -> int:
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**63 - 1))
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
-        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {repr(rng)[:60]}.")
+        found = " ".join(repr(rng).split())[:60]
+        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {found}.")
     return int(rng)
 
 

@@ -34,7 +34,7 @@ def spiking_mlp():
     from neurosim.stimuli.images import load_digits
     from neurosim.tasks.classification import classification_task
 
-    task = classification_task(load_digits(), seed=3).with_encoder(partial(bernoulli_spikes, n_steps=15))
+    task = classification_task(load_digits(), rng=3).with_encoder(partial(bernoulli_spikes, n_steps=15))
     with runtime.torch_seeded(3):
         network = build_network(SpikingMLPSpecification((32, 20), n_steps=15), task.image_shape, 10)
     train(network, task, TrainingOptions(epochs=6, learning_rate=5e-3), rng=3, progress=False)

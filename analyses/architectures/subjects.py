@@ -74,7 +74,7 @@ SUBJECTS: dict[str, Subject] = {
 
 def task_of(subject: Subject, seed: int) -> ClassificationTask:
     """Return the digits as `subject` is shown them; the split is the same for all."""
-    task = classification_task(load_digits(), seed=seed)
+    task = classification_task(load_digits(), rng=seed)
     if subject.shown == "spikes":
         return task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS))
     return ClassificationTask(as_shown(task.train, subject), as_shown(task.test, subject), task.categories)

@@ -48,7 +48,7 @@ def compute(network: torch.nn.Module) -> xr.Dataset:
     right, low, high, variance = [], [], [], []
     for rule in RULES:
         task = yang_task([rule])
-        trials = task.trials(N_TRIALS, seed=1)
+        trials = task.trials(N_TRIALS, rng=1)
         score = task.score(answers(network, trials.inputs), trials).values
         interval = binomtest(int(score.sum()), N_TRIALS).proportion_ci(method="wilson")
         right.append(score.mean())

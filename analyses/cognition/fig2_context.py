@@ -31,7 +31,7 @@ def compute(seed: int) -> xr.Dataset:
     with runtime.torch_seeded(seed):
         network = build_network(SPECIFICATION, task.image_shape, len(task.outputs))
     train(network, task, OPTIONS, rng=seed)
-    trials = task.trials(N_TRIALS, seed=99)
+    trials = task.trials(N_TRIALS, rng=99)
     network.eval()
     with torch.no_grad():
         outputs = network(torch.from_numpy(trials.inputs.values).transpose(0, 1)).transpose(0, 1).numpy()

@@ -30,7 +30,7 @@ OPTIONS = TrainingOptions(60, 64, 4e-3)
 
 def compute() -> xr.Dataset:
     """Train all four; return pictures and errors on images never seen."""
-    task = classification_task(load_digits(), seed=SEED)
+    task = classification_task(load_digits(), rng=SEED)
     shown = torch.from_numpy(task.test.values[:N])
     pictures, errors = {"shown": shown.numpy()}, {}
     for name, specification in (("autoencoder", AutoencoderSpecification()), ("VAE", VAESpecification())):

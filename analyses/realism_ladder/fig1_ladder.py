@@ -21,7 +21,7 @@ from neurosim import runtime, storage
 from neurosim.biophysics.ladder import RUNGS
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.stimuli.encoders import bernoulli_spikes
-from neurosim.stimuli.images import balanced
+from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask
 
 N_STEPS, SEED = 25, 1
@@ -32,7 +32,7 @@ COMPARED = 100
 
 def tasks() -> dict[str, ClassificationTask]:
     """Return what is learned: scikit-learn's digits and, where it is there, MNIST."""
-    found = {"digits": ns.tasks.classification_task(ns.load_digits(), seed=SEED)}
+    found = {"digits": ns.tasks.classification_task(ns.load_digits(), rng=SEED)}
     if ns.data_folder() is not None:
         found["mnist"] = ns.tasks.classification_task(
             ns.stimuli.load_mnist("train", 10000), test=ns.stimuli.load_mnist("test", 1000)
@@ -83,7 +83,7 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
                     ("gain", "bias", "threshold", "weights"), RETUNED[rung], learning_rate=0.03
                 ),
                 teacher=partial(ns.record_responses, network, double=True, progress=False),
-                seed=SEED,
+                rng=SEED,
             )
             print(name, rung, "accuracy while retuning", np.round(history.accuracy.values, 3), flush=True)
         measured = {s: measure(c, tested, compared, truth, task.categories) for s, c in states.items()}

@@ -102,7 +102,9 @@ def state_of(n_units):
         (lambda: ns.tasks.cognitive_task("go_nogo", delay=float("nan")), "outside 0"),
         (lambda: ns.tasks.cognitive_task("perceptual_decision", noise=-1), "outside 0"),
         (
-            lambda: ns.responses.embed_stimuli(np.random.default_rng(0).random((9, 4)), "tsne", perplexity=100),
+            lambda: ns.responses.embed_stimuli(
+                np.random.default_rng(0).random((9, 4)), "tsne", options={"perplexity": 100}
+            ),
             "take fewer",
         ),
     ],

@@ -27,7 +27,7 @@ SPECIFICATIONS = [
 
 @pytest.fixture(scope="module")
 def task():
-    return classification_task(load_digits(), seed=1)
+    return classification_task(load_digits(), rng=1)
 
 
 def trained(specification, task, epochs=6):

@@ -38,7 +38,7 @@ trained(sys.argv[1])
 
 def trained(checkpoint, epochs=10, seed=2):
     """A small CNN with dropout, so that the random state counts."""
-    task = classification_task(load_digits(), seed=1)
+    task = classification_task(load_digits(), rng=1)
     with torch_seeded(seed):
         network = build_network(ConvNetSpecification((4, 8)), task.image_shape, 10)
         network = torch.nn.Sequential(torch.nn.Dropout(0.1), network)
@@ -63,7 +63,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
 
 
 def small_task(**options):
-    return classification_task(load_digits()[:400], seed=1, **options)
+    return classification_task(load_digits()[:400], rng=1, **options)
 
 
 def small_network(task, seed=0):

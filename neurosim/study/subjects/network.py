@@ -11,6 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
+from neurosim.lessons import build_task
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification, architecture_of, build_network
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.optimization import TrainingOptions
@@ -18,16 +19,16 @@ from neurosim.networks.recording import iterate_layers
 from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError, as_responses
-from neurosim.stimuli.cifar10 import cifar10_file, cifar10_source, load_cifar10
+from neurosim.stimuli.cifar10 import cifar10_checksum, cifar10_file
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
-from neurosim.stimuli.images import load_digits, resize_images
+from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.study import Study, one_of
 from neurosim.study.tables import Count, StudyError, Table, as_row
-from neurosim.tasks.classification import ClassificationTask, classification_task
+from neurosim.tasks.classification import ClassificationTask
 
 OPTIONS = ("epochs", "batch_size", "learning_rate")
 LEARNED: dict[str, tuple[dict[str, int], int]] = {
@@ -83,7 +84,7 @@ def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
     """Add the training and return what the network is read from."""
     config = made.seeded(row, name)
     if row.training and row.training.task == "cifar10":
-        config["cifar10"] = cifar10_source()
+        config["cifar10"] = [cifar10_checksum(part) for part in ("train", "test")]
     trained = made.add(Step(f"train:{name}", "neurosim.study.subjects.network:run_training", config, on_gpu=True))
     return Source(config, (trained,), on_gpu=True)
 
@@ -141,10 +142,8 @@ def specification_of(architecture: str, parameters: dict[str, Any]) -> Specifica
 
 def task_of(training: dict[str, Any], specification: Specification, seed: int) -> ClassificationTask:
     """Return what a network learns; images become spikes for networks that take spikes."""
-    if training["task"] == "digits":
-        task = classification_task(load_digits(), seed=seed)
-    else:
-        task = classification_task(load_cifar10("train", training["n_images"]), test=load_cifar10("test", 2000))
+    task = build_task(training["task"], rng=seed, n_train=training["n_images"])
+    assert isinstance(task, ClassificationTask)
     encoding = architecture_of(specification).encoding
     if encoding is not None:
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=encoding(specification).n_steps))
@@ -176,7 +175,7 @@ def encoded(images: xr.DataArray, specification: Specification, seed: int) -> xr
     if encoding is None:
         return images
     how = encoding(specification)
-    return encode_rate(images, n_steps=how.n_steps, time_step=how.time_step, seed=seed)
+    return encode_rate(images, n_steps=how.n_steps, time_step=how.time_step, rng=seed)
 
 
 def tell(_row: NetworkSubject, name: str, results: Results) -> Told:
