@@ -12,9 +12,9 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 from torch import nn
 
+from neurosim.networks.asked import Task
 from neurosim.networks.batches import as_input, check_subject, check_task
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.networks.task import Task
 from neurosim.networks.untouched import evaluating
 from neurosim.runtime import as_seed, track
 from neurosim.schema import InputError

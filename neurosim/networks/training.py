@@ -15,6 +15,7 @@ import xarray as xr
 from torch import nn
 
 from neurosim.networks import distributed
+from neurosim.networks.asked import Batch, Request, Task
 from neurosim.networks.batches import as_input, as_targets, check_batch, check_request, check_sizes, check_subject
 from neurosim.networks.checkpoint import Learner, load_checkpoint, random_state, save_checkpoint
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
@@ -22,7 +23,6 @@ from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.networks.task import Batch, Request, Task
 from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar, torch_seeded
 from neurosim.schema import InputError
 

@@ -1,4 +1,4 @@
-"""What training asks of a task: batches of inputs and of what is right, by epoch."""
+"""What training asks of a task, and what is asked of a training."""
 
 from __future__ import annotations
 
