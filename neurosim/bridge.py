@@ -22,7 +22,8 @@ from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
 from neurosim.networks.stepwise import OverTime, TimeFirst, is_stepwise
-from neurosim.schema import InputError, as_stimuli
+from neurosim.refusals import InputError, asked_by
+from neurosim.schema import as_stimuli
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 TIE = 1e-5
 
 
+@asked_by("to_circuit", "to_nir")
 def to_circuit(
     network: nn.Module | nir.NIRGraph,
     *,
@@ -120,6 +122,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     return exchange.to_nir(subject, **options)
 
 
+@asked_by("verify_translation", "to_nir", "simulate", "record_responses")
 def verify_translation(
     network: nn.Module,
     circuit: Circuit,

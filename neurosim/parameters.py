@@ -264,7 +264,7 @@ def to_metadata(record: Parameters, *, model: str = "", **about: Any) -> dict[st
     >>> from_metadata(to_metadata(DiscreteLIFParameters(tau_mem=math.inf)))["tau_mem"]
     inf
     """
-    name = model or record.model
+    name = model or getattr(record, "model", "")
     return {METADATA_KEY: json.dumps({"model": name, **as_dict(record), **about}, sort_keys=True)}
 
 
