@@ -115,6 +115,17 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     Raises
     ------
     InputError : something that NIR cannot hold, by name.
+
+    Returns
+    -------
+    the graph, which ``nir.write`` keeps.
+
+    Examples
+    --------
+    >>> import snntorch, torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.9))
+    >>> sorted(type(node).__name__ for node in to_nir(net).nodes.values())
+    ['Affine', 'Input', 'LIF', 'Output']
     """
     if isinstance(subject, Circuit):
         return circuit_to_nir(subject)

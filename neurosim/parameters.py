@@ -146,6 +146,11 @@ class DiscreteSynapticParameters:
     Raises
     ------
     InputError : a value is outside its range, or the threshold is not above the reset.
+
+    Examples
+    --------
+    >>> round(DiscreteSynapticParameters(tau_syn=5e-3).alpha, 4)
+    0.8187
     """
 
     model: ClassVar[str] = "discrete_synaptic"

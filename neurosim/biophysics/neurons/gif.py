@@ -65,6 +65,11 @@ class GIFParameters:
     Raises
     ------
     InputError : a value is outside its range.
+
+    Examples
+    --------
+    >>> GIFParameters(gamma_2=2e-3).tau_2
+    0.015
     """
 
     capacitance: float = 50e-12

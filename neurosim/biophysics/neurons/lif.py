@@ -38,6 +38,11 @@ class LIFParameters:
     Raises
     ------
     InputError : a value is outside its range, or the threshold is not above the reset.
+
+    Examples
+    --------
+    >>> LIFParameters(capacitance=200e-12, g_leak=10e-9).tau_mem
+    0.02
     """
 
     capacitance: float = 100e-12
