@@ -53,7 +53,7 @@ def to_circuit(
     name : name of the circuit.
     dt : duration of one step, s; snnTorch knows none (default 1 ms), a plain NIR graph neither (default 0.1 ms).
     inputs : what is shown, "spikes" (default) or "current"; known for our networks.
-    duration : how long stimuli without a ``time`` dim are shown, s.
+    duration : how long stimuli without a ``time`` dim are shown, s; read where `inputs` are currents.
     input_shape : shape of the input of one step, where the first layer does not tell.
     example : input (time, batch, ...) of two steps or more of a module with a ``forward`` of its own, for which it
         is needed. Each of its neurons must get a fixed weighted sum of the input and of spikes, of this step or of
@@ -213,7 +213,7 @@ def verify_translation(
 def _runnable(network: nn.Module, time_axis: int | None, circuit: Circuit, in_steps: bool) -> tuple[nn.Module, str]:
     """Return a network that takes (time, batch, ...), and what the names of its modules begin with."""
     if is_stepwise(network):
-        n_steps = None if in_steps else round(circuit.inputs.duration / circuit.step)
+        n_steps = None if in_steps else round((circuit.inputs.duration or 0.0) / circuit.step)
         return OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
     return (TimeFirst(network), "network.") if time_axis == 1 else (network, "")
 

@@ -23,6 +23,7 @@ INPUT = "input"
 OWN_WORDS = ("dt", "reset")
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 InputKind = Literal["spikes", "poisson", "current"]
+READ_BY = {"duration": (("poisson", "current"), 0.1), "max_rate": (("poisson",), 500.0)}
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,13 @@ class Input:
     size : number of input units.
     kind : "spikes" (stimuli are 0 and 1 in every step), "poisson" (stimuli are intensities in 0..1; every trial draws
         its own spikes), or "current" (stimuli are graded; weights turn them into the constant input of a step).
-    duration : how long stimuli without a ``time`` dim are shown, s.
-    max_rate : rate of an intensity of 1, spikes/s (poisson).
+    duration : how long stimuli without a ``time`` dim are shown, s (poisson, current; 0.1 by default); None where the
+        stimuli are spikes, which have times of their own.
+    max_rate : rate of an intensity of 1, spikes/s (poisson; 500 by default); None for the others.
 
     Raises
     ------
-    InputError : an unknown kind, fewer than one unit, a duration or rate out of range.
+    InputError : an unknown kind, fewer than one unit, a duration or rate out of range, or one that is not read.
 
     Examples
     --------
@@ -49,14 +51,20 @@ class Input:
 
     size: int
     kind: InputKind = "spikes"
-    duration: float = 0.1
-    max_rate: float = 500.0
+    duration: float | None = None
+    max_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(InputKind):
             raise InputError(f"Input: kind = {self.kind!r}; known: {', '.join(get_args(InputKind))}.")
-        convert(self, "Input", size=whole, duration=number, max_rate=number)
-        if self.size < 1 or not 0 < self.duration <= 1e4 or not 0 <= self.max_rate <= 1e6:
+        for name, (kinds, usual) in READ_BY.items():
+            if self.kind in kinds:
+                object.__setattr__(self, name, usual if getattr(self, name) is None else getattr(self, name))
+            elif getattr(self, name) is not None:
+                raise InputError(f"Input: {name} is read where kind is {' or '.join(kinds)}, found {self.kind!r}.")
+        convert(self, "Input", size=whole, **{k: number for k in READ_BY if getattr(self, k) is not None})
+        is_long = self.duration is None or 0 < self.duration <= 1e4
+        if self.size < 1 or not is_long or not (self.max_rate is None or 0 <= self.max_rate <= 1e6):
             raise InputError(
                 f"Input: size >= 1, duration in 0..1e4 s and max_rate in 0..1e6 spikes/s asked, found {self}."
             )

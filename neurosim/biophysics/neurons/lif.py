@@ -30,10 +30,10 @@ class LIFParameters:
     Parameters
     ----------
     capacitance : F; the membrane time constant is ``capacitance / g_leak``. g_leak : S.
-    e_leak, v_threshold, v_reset : V.
+    e_leak, v_threshold, v_reset : V; the reset "subtract" does not read `v_reset`.
     refractory : time after a spike during which the membrane is held, s.
     reset : "value" sets the membrane to `v_reset`; "subtract" lowers it by ``subtracted``.
-    subtracted : V taken off at a spike by the reset "subtract".
+    subtracted : V taken off at a spike by the reset "subtract", which alone reads it.
 
     Raises
     ------
