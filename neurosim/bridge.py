@@ -14,14 +14,15 @@ import xarray as xr
 
 from neurosim.arrays import plain
 from neurosim.biophysics.circuit import Circuit, InputKind
-from neurosim.biophysics.nir_circuits import IfInput, Integration, circuit_from_nir, circuit_to_nir
+from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.presentation import check_stimuli
 from neurosim.biophysics.simulation import Monitors, simulate
-from neurosim.networks import exchange
+from neurosim.networks import nir_export
 from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
 from neurosim.networks.stepwise import OverTime, TimeFirst, is_stepwise
+from neurosim.nir_graphs import IfInput, Integration
 from neurosim.refusals import InputError, asked_by
 from neurosim.schema import as_stimuli
 
@@ -80,7 +81,7 @@ def to_circuit(
         graph = network
     else:
         _check_module(network, "to_circuit", " or a NIR graph")
-        graph = exchange.to_nir(
+        graph = nir_export.to_nir(
             network, input_shape=input_shape, dt=dt or 1e-3, inputs=inputs or "spikes", example=example
         )
         dt = None
@@ -110,7 +111,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
 
     Parameters
     ----------
-    subject : network (`options` are those of ``neurosim.networks.exchange.to_nir``) or circuit.
+    subject : network (`options` are those of ``neurosim.networks.nir_export.to_nir``) or circuit.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     if isinstance(subject, Circuit):
         return circuit_to_nir(subject)
     _check_module(subject, "to_nir", " or a circuit")
-    return exchange.to_nir(subject, **options)
+    return nir_export.to_nir(subject, **options)
 
 
 @asked_by("verify_translation", "to_nir", "simulate", "record_responses")

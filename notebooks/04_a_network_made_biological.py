@@ -29,7 +29,7 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 
 # %%
 n_steps = 15
-task = ns.tasks.classification_task(ns.load_digits(), seed=0).with_encoder(partial(bernoulli_spikes, n_steps=n_steps))
+task = ns.tasks.classification_task(ns.load_digits(), rng=0).with_encoder(partial(bernoulli_spikes, n_steps=n_steps))
 with torch_seeded(0):
     network = torch.nn.Sequential(
         torch.nn.Linear(64, 32), snn.Leaky(beta=0.9), torch.nn.Linear(32, 10), snn.Leaky(beta=0.9)

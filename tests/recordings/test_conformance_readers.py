@@ -267,6 +267,7 @@ BY_NAME = {
     "load_mnist": ns.stimuli.load_mnist,
     "load_nmnist": None,
     "load_sentences": ns.stimuli.load_sentences,
+    "load_source": ns.stimuli.load_source,
     "load_spoken_digits": ns.stimuli.load_spoken_digits,
 }
 

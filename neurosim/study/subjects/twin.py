@@ -17,11 +17,10 @@ from neurosim.biophysics.ladder import RUNGS, climb, rungs_up_to
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.bridge import to_circuit, verify_translation
-from neurosim.networks.architectures import Network
+from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import NetworkSpecification
 from neurosim.runtime import seed_of
-from neurosim.stimuli.cifar10 import cifar10_source
+from neurosim.stimuli.cifar10 import cifar10_checksum
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
@@ -40,7 +39,6 @@ from neurosim.study.tables import Count, Name, StudyError, Table
 from neurosim.tasks.classification import ClassificationTask
 
 MANY_SYNAPSES = 10**8
-SPIKING = ("SpikingMLP", "SpikingConvNet")
 
 
 class TwinSubject(Table):
@@ -65,8 +63,11 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
     one_of(row.of, tuple(study.subjects), f"{place}.of")
     one_of(row.rung, tuple(RUNGS), f"{place}.rung")
     original = study.subjects[row.of]
-    if not isinstance(original, NetworkSubject) or original.architecture not in SPIKING or not original.training:
-        raise StudyError(f"{place}.of = {row.of!r} is no trained {' or '.join(SPIKING)}; only those have a twin.")
+    if not isinstance(original, NetworkSubject) or not original.training:
+        raise StudyError(f"{place}.of = {row.of!r} is no trained network; only those have a twin.")
+    specification = specification_of(original.architecture, original.parameters)
+    if reason := ARCHITECTURES[original.architecture].twin_refusal(specification):
+        raise StudyError(f"{place}.of = {row.of!r}: {reason}")
 
 
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
@@ -74,7 +75,7 @@ def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     original = made.study.subjects[row.of]
     config = made.seeded(row, name) | {"network": made.seeded(original, row.of)}
     if original.training.task == "cifar10":
-        config["cifar10"] = cifar10_source()
+        config["cifar10"] = [cifar10_checksum(part) for part in ("train", "test")]
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     work = "neurosim.study.subjects.twin:run_simulation"
     return Source({"name": name}, (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),), on_gpu=True)
@@ -128,7 +129,7 @@ def _climbed(
     circuit: Circuit,
     network: Network,
     task: ClassificationTask,
-    specification: NetworkSpecification,
+    specification: Specification,
 ) -> tuple[Circuit, xr.Dataset]:
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
