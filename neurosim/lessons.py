@@ -66,7 +66,7 @@ def build_task(name: str, options: Any = None, *, rng: int = 0, n_train: int | N
     Examples
     --------
     >>> build_task("digits", rng=1).test.sizes["stimulus"]
-    360
+    359
     >>> build_task("go_nogo", {"delay": 0.2}).outputs
     ('fixation', 'go')
     """

@@ -108,7 +108,7 @@ def taught_parts(
     --------
     >>> train, test = taught_parts("digits", rng=1)
     >>> train.sizes["stimulus"], test.sizes["stimulus"]
-    (1437, 360)
+    (1438, 359)
     """
     source = SOURCES.find(name, "taught_parts")
     if not source.teaches:

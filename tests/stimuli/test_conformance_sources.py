@@ -186,3 +186,9 @@ def test_a_source_of_an_installed_package_reads_its_files(tmp_path):
 
 def test_builders_of_sources_can_be_found():
     assert all(callable(called(source.load)) for source in SOURCES.values())
+
+
+def test_sizes_that_are_known_cheaply_are_right():
+    for part in ("train", "test", "all"):
+        options = PartOptions(part, n_per_category=None)
+        assert SOURCES["digits"].size(options) == load_source("digits", options).sizes["stimulus"]
