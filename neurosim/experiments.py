@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.perturbation import perturb_circuit
-from neurosim.biophysics.simulation import Engine, choose_category, simulate
+from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.networks.naming import layer_labels, one_module
 from neurosim.networks.perturbation import changed, perturbed
 from neurosim.networks.recording import predict, record_responses
@@ -36,8 +36,8 @@ def perturbation_effect(
     layers: Sequence[str] | None = None,
     metric: str = "euclidean",
     method: str = "spearman",
-    engine: Engine = "auto",
-    rng: int = 0,
+    engine: str = "auto",
+    rng: np.random.Generator | int | None = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Measure what perturbations do to the task and to the representation of a network or circuit.
@@ -105,7 +105,7 @@ def _answers(
     stimuli: xr.DataArray,
     layers: Sequence[str] | None,
     with_choice: bool,
-    engine: Engine,
+    engine: str,
     rng: int,
 ) -> tuple[xr.DataArray, np.ndarray, np.ndarray | None]:
     """Return responses (stimulus, unit), which of them are of lesioned units, and the chosen categories."""

@@ -82,7 +82,7 @@ ns.plots.plot_rdm(layers[0], title="first hidden layer");
 
 # %%
 brains = ns.compute_rdm(brain, "crossnobis", by="subject")
-result = ns.infer(layers, brains, method="spearman", n=500, rng=0)
+result = ns.infer(layers, brains, method="spearman", rng=0)
 result[["score", "standard_error", "p_zero_corrected"]].to_dataframe()
 
 # %%

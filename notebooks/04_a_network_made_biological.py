@@ -93,7 +93,7 @@ import matplotlib.pyplot as plt
 
 _, ax = plt.subplots(figsize=(6, 2.5))
 for rung in ("conductance", "hodgkin_huxley"):
-    traces = ns.simulate(ns.climb(circuit, rung).adjusted("1", 8.0), tested[:1], membrane=["1/3"], engine="torch")
+    traces = ns.simulate(ns.climb(circuit, rung).adjusted("1", 8.0), tested[:1], monitors=ns.biophysics.Monitors(membrane=["1/3"]), engine="torch")
     traces.membrane_potential[0, :, 0].plot(ax=ax, label=rung)
 ax.legend()
 ax.set(xlabel="time (s)", ylabel="membrane (V)", title="one neuron, two rungs");

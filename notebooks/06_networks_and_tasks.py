@@ -91,7 +91,7 @@ digits = task.test[:6]
 ns.plots.plot_attribution(digits, ns.networks.explain(network, digits, "integrated_gradients", progress=False))
 
 # %%
-ns.plots.plot_stimuli(ns.networks.maximise_activation(network, "readout", range(10), (8, 8), n_steps=60, progress=False), n_columns=10)
+ns.plots.plot_stimuli(ns.networks.maximise_activation(network, "readout", range(10), (8, 8), ns.networks.AscentOptions(n_steps=60), progress=False), n_columns=10)
 
 # %%
 responses = ns.record_responses(network, task.test[:150], layers=["hidden"], progress=False)

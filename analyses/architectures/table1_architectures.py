@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from subjects import SUBJECTS, Subject, as_recorded, task_of
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network, n_parameters
+from neurosim.networks.architecture import build_network, n_parameters
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.recording import iterate_layers, predict
@@ -37,9 +37,9 @@ def trained(subject: Subject, seed: int) -> tuple[torch.nn.Module, float]:
         network = build_network(subject.specification, task.image_shape, len(task.categories))
     start = time.perf_counter()
     if subject.group == "unsupervised":
-        train(network, task.reconstruction(), subject.options, objective=Reconstruction(0.1), seed=seed, progress=False)
+        train(network, task.reconstruction(), subject.options, objective=Reconstruction(0.1), rng=seed, progress=False)
     else:
-        train(network, task, subject.options, seed=seed, progress=False)
+        train(network, task, subject.options, rng=seed, progress=False)
     return network, time.perf_counter() - start
 
 

@@ -78,7 +78,7 @@ def one_network(name: str, make) -> dict[str, object]:
         shown = ns.stimuli.encode_rate(images, n_steps=N_STEPS, rng=SEED)
     with runtime.torch_seeded(SEED):
         network = make()
-    history = ns.train(Counts(network, is_convolutional), task, ns.networks.TrainingOptions(8, 64, 5e-3), seed=SEED)
+    history = ns.train(Counts(network, is_convolutional), task, ns.networks.TrainingOptions(8, 64, 5e-3), rng=SEED)
     kind = "current" if is_convolutional else "spikes"
     shape = (1, 8, 8) if is_convolutional else (64,)
     circuit = ns.to_circuit(network, input_shape=shape, inputs=kind, duration=N_STEPS * 1e-3)

@@ -112,7 +112,7 @@ def write_neo(path):
 
 
 def write_circuit(path):
-    ns.biophysics.save_circuit(path, ns.biophysics.single_neuron(ns.parameters.LIFParameters(), 1e-4))
+    ns.biophysics.save_circuit(path, ns.biophysics.single_neuron(ns.biophysics.LIFParameters(), 1e-4))
 
 
 def write_nir(path):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import LeakyRNNSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import LeakyRNNSpecification
 from neurosim.networks.training import train
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError

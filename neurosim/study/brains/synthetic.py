@@ -10,10 +10,10 @@ from pydantic import Field
 
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_stimuli
-from neurosim.similarity.rdms import METRICS
+from neurosim.similarity.metric import METRICS
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.study.engine.step import Job
-from neurosim.study.kinds import BrainKind, Citation, Source, Told
+from neurosim.study.kinds import BrainKind, Citation, Source, Told, cited_metric
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.study import Study, one_of
@@ -85,8 +85,8 @@ def tell(row: SyntheticBrain, name: str, _results: Results) -> Told:
 
 
 def cite(row: SyntheticBrain) -> list[Citation]:
-    """Cite the features."""
-    return [GABOR] if "gabor" in row.tuning else []
+    """Cite the metric and the features."""
+    return cited_metric(row.metric) + ([GABOR] if "gabor" in row.tuning else [])
 
 
 def _described(row: Any) -> str:
