@@ -14,7 +14,7 @@ import xarray as xr
 
 from neurosim.arrays import plain
 from neurosim.biophysics.circuit import Circuit, InputKind
-from neurosim.biophysics.nir_circuits import IfInput, Integration, circuit_from_nir, circuit_to_nir
+from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.presentation import check_stimuli
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.networks import nir_export
@@ -22,6 +22,7 @@ from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
 from neurosim.networks.stepwise import OverTime, TimeFirst, is_stepwise
+from neurosim.nir_graphs import IfInput, Integration
 from neurosim.schema import InputError, as_stimuli
 
 if TYPE_CHECKING:

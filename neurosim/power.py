@@ -118,7 +118,8 @@ def power_analysis(
             "bound": ["low", "high"],
         },
         attrs={"n_simulations": n_simulations, "metric": metric, "method": method, "alpha": alpha}
-        | {name: getattr(brain, name) for name in TOLD} | {"mixture": mixture, "seed": seed},
+        | {name: getattr(brain, name) for name in TOLD}
+        | {"mixture": mixture, "seed": seed},
     )
 
 

@@ -6,9 +6,7 @@ import numpy as np
 import xarray as xr
 
 
-def held_back(
-    stimuli: xr.DataArray, fraction: float, rng: np.random.Generator
-) -> tuple[xr.DataArray, xr.DataArray]:
+def held_back(stimuli: xr.DataArray, fraction: float, rng: np.random.Generator) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the stimuli without, and with only, `fraction` of every category, each in the order given.
 
     Parameters
@@ -19,7 +17,8 @@ def held_back(
     Examples
     --------
     >>> labels = {"category": ("stimulus", list("aabb")), "stimulus": list("pqrs")}
-    >>> kept, held = held_back(xr.DataArray(np.arange(4), dims="stimulus", coords=labels), 0.5, np.random.default_rng(0))
+    >>> stimuli = xr.DataArray(np.arange(4), dims="stimulus", coords=labels)
+    >>> kept, held = held_back(stimuli, 0.5, np.random.default_rng(0))
     >>> kept.category.values.tolist(), held.category.values.tolist()
     (['a', 'b'], ['a', 'b'])
     """

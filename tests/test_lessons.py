@@ -40,7 +40,7 @@ def test_sources_and_tasks_are_found_by_name():
         build_task("go_nogo", n_train=4)
     with pytest.raises(InputError, match=r"build_task: go_nogo: no option 'delai'.*Did you mean 'delay'"):
         build_task("go_nogo", {"delai": 3})
-    with pytest.raises(InputError, match="needs? path|the options need path"):
+    with pytest.raises(InputError, match=r"needs? path|the options need path"):
         build_task("folder")
 
 

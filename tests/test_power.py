@@ -43,9 +43,7 @@ def test_a_synthetic_brain_has_the_noise_and_the_counts_that_were_asked_for():
     apart = noise_correlation(one).values[np.triu_indices(40, 1)]
     assert apart.mean() == pytest.approx(0.2, abs=0.02)
     assert float(signal_to_noise(one).signal_to_noise.mean()) == pytest.approx(1.0, abs=0.1)
-    spikes = synthetic_brain(
-        features(0, 60), BrainOptions(trial_noise=0.0, n_trials=20, mean_count=5.0, n_subjects=1)
-    )
+    spikes = synthetic_brain(features(0, 60), BrainOptions(trial_noise=0.0, n_trials=20, mean_count=5.0, n_subjects=1))
     assert float(spikes.mean()) == pytest.approx(5.0, rel=0.05)
     assert float(fano_factor(spikes).mean()) == pytest.approx(1.0, abs=0.05)
     with pytest.raises(InputError, match="at most 24 stimuli"):
@@ -57,7 +55,12 @@ def test_a_synthetic_brain_has_the_noise_and_the_counts_that_were_asked_for():
 def test_the_brain_of_a_power_analysis_is_the_one_that_was_asked_for():
     silent, loud = (
         power_analysis(
-            features(0), features(1), n_subjects=(4,), n_simulations=4, brain=BrainOptions(trial_noise=n), progress=False
+            features(0),
+            features(1),
+            n_subjects=(4,),
+            n_simulations=4,
+            brain=BrainOptions(trial_noise=n),
+            progress=False,
         )
         for n in (0.1, 20.0)
     )

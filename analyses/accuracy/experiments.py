@@ -140,9 +140,7 @@ EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
 }
 
 
-def _experiment(
-    specification: Specification, task: ClassificationTask, options: TrainingOptions
-) -> Experiment:
+def _experiment(specification: Specification, task: ClassificationTask, options: TrainingOptions) -> Experiment:
     return Experiment(lambda: build_network(specification, task.image_shape, len(task.categories)), task, options)
 
 

@@ -12,7 +12,7 @@ from neurosim.storage.paths import existing
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as an array (y, x, 3), upright as its camera says: uint8, or uint16 of 16-bit gray.
+    """Read a picture as an array (y, x, 3) of uint8, or uint16 where it is gray of 16 bits, upright as its camera says.
 
     Parameters
     ----------
