@@ -30,6 +30,9 @@ from .dimensionality import participation_ratio as participation_ratio  # return
 from .decoding import decode as decode  # decode a label of the stimuli from single trials of a population
 from .decoding import generalise as generalise  # decode one label of the stimuli where another has a value that was
 
+# new stimuli
+from .new_stimuli import decode_new_stimuli as decode_new_stimuli  # decode a label of stimuli that were not trained on
+
 # bursts
 from .bursts import burst_statistics as burst_statistics  # return how much units fire in bursts: runs of spikes that
 from .bursts import first_spike_latency as first_spike_latency  # return when every unit fires first in each trial

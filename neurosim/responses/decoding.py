@@ -179,7 +179,7 @@ def _transferred(train: np.ndarray, test: np.ndarray, trained: np.ndarray, teste
     """Fraction right on other stimuli than those trained on; trials (trial, stimulus, 1, unit)."""
     centre, spread = train.mean((0, 1)), train.std((0, 1))
     scale = np.where(spread > 0, spread, np.inf)
-    predict = _fitted(((train - centre) / scale)[:, :, 0], trained, estimator)
+    predict = fitted(((train - centre) / scale)[:, :, 0], trained, estimator)
     patterns = ((test - centre) / scale)[:, :, 0]
     return float((predict(patterns.reshape(-1, patterns.shape[-1])) == np.tile(tested, len(test))).mean())
 
@@ -217,15 +217,15 @@ def _accuracy(train: np.ndarray, test: np.ndarray, labels: np.ndarray, estimator
     n_times = train.shape[2]
     found = np.zeros((n_times, n_times if across_time else 1))
     for t in range(n_times):
-        predict = _fitted((train[:, :, t] - centre[t]) / scale[t], labels, estimator)
+        predict = fitted((train[:, :, t] - centre[t]) / scale[t], labels, estimator)
         for column, u in enumerate(range(n_times) if across_time else (t,)):
             patterns = (test[:, :, u] - centre[t]) / scale[t]
             found[t, column] = (predict(patterns.reshape(-1, patterns.shape[-1])) == np.tile(labels, len(test))).mean()
     return found
 
 
-def _fitted(train: np.ndarray, labels: np.ndarray, estimator: Any) -> Any:
-    """Return a function from patterns (n, unit) to labels (n,)."""
+def fitted(train: np.ndarray, labels: np.ndarray, estimator: Any) -> Any:
+    """Return a function from patterns (n, unit) to labels (n,), from trials (trial, stimulus, unit)."""
     if estimator is not None:
         from sklearn.base import clone
 

@@ -28,6 +28,7 @@ def predict_responses(
     method: str = "ridge",
     direction: str = "forward",
     folds: int = 10,
+    groups: str | None = None,
     penalty_by: str = "generalised",
     n_components: int = 25,
     rng: np.random.Generator | int | None = 0,
@@ -44,6 +45,8 @@ def predict_responses(
     direction : "forward" predicts the target, "reverse" the source from the target, "both" does both: a model with
         more to it than the brain shows predicts well and is predicted badly.
     folds : parts of the stimuli, each held out once.
+    groups : a label along ``stimulus`` of the source or target, such as "category": stimuli of one group are held out
+        together, in the folds and for the standard errors.
     penalty_by : how ridge chooses one penalty a unit within the training stimuli: "generalised" cross-validation or
         "leave_one_out".
     n_components : of "pls".
@@ -59,7 +62,7 @@ def predict_responses(
 
     Raises
     ------
-    InputError : unknown names, different stimuli, or fewer than 2 stimuli a fold.
+    InputError : unknown names, different stimuli, or fewer than 2 stimuli (or 1 group) a fold.
 
     Examples
     --------
@@ -83,11 +86,13 @@ def predict_responses(
         raise InputError(
             f"predict_responses: {folds} folds of {n} stimuli; every fold needs 2, and there are 2 or more."
         )
-    order = as_rng(rng).permutation(n)
-    held_out = np.array_split(order, folds)
+    levels = _levels(groups, source, target, folds)
+    order = as_rng(rng).permutation(levels.max() + 1)
+    held_out = [np.flatnonzero(np.isin(levels, part)) if groups else part for part in np.array_split(order, folds)]
     predicted = partial(
         _predicted,
         held_out=held_out,
+        levels=levels,
         method=method,
         penalty_by=penalty_by,
         n_components=n_components,
@@ -181,10 +186,28 @@ def _averaged(responses: xr.DataArray) -> xr.DataArray:
     return responses
 
 
+def _levels(groups: str | None, source: xr.DataArray, target: xr.DataArray, folds: int) -> np.ndarray:
+    """Return the group of every stimulus; each its own where none are asked for."""
+    if groups is None:
+        return np.arange(source.sizes["stimulus"])
+    labelled = [r for r in (source, target) if groups in r.coords and r[groups].dims == ("stimulus",)]
+    if not labelled:
+        known = [str(k) for r in (source, target) for k, v in r.coords.items() if v.dims == ("stimulus",)]
+        raise InputError(
+            f"predict_responses: no label {groups!r} along stimulus. Labels: {', '.join(dict.fromkeys(known))}."
+            f"{suggest(groups, known)}"
+        )
+    levels = np.unique(labelled[0][groups].values, return_inverse=True)[1]
+    if levels.max() + 1 < folds:
+        raise InputError(f"predict_responses: {folds} folds of {levels.max() + 1} groups of {groups!r}; give fewer.")
+    return np.asarray(levels)
+
+
 def _predicted(
     source: xr.DataArray,
     target: xr.DataArray,
     held_out: list[np.ndarray],
+    levels: np.ndarray,
     method: str,
     penalty_by: str,
     n_components: int,
@@ -211,6 +234,9 @@ def _predicted(
             soft = method == "soft_matching"
             predicted[test] = kernels.matched_prediction(x[train], y[train], x[test], similarity, soft)
     score, left = kernels.jackknifed_correlations(predicted, y)
+    if levels.max() + 1 < len(levels):
+        kept = [levels != group for group in range(levels.max() + 1)]
+        left = np.stack([kernels.jackknifed_correlations(predicted[k], y[k])[0] for k in kept])
     result = xr.Dataset(
         {
             "score": ("unit", score),

@@ -207,4 +207,5 @@ NETWORK = SubjectKind(
     check_files=check_files,
     tell=tell,
     cite=cite,
+    may_spike=lambda row: row.architecture.startswith("Spiking"),
 )
