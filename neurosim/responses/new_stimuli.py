@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
 from neurosim.responses.averages import average_trials, over_time
-from neurosim.responses.decoding import fitted
+from neurosim.responses.decoding import Classifier, fit_of
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses, suggest
 
@@ -19,7 +19,8 @@ def decode_new_stimuli(
     *,
     folds: int = 5,
     groups: str | None = None,
-    estimator: Any = None,
+    decoder: str | Classifier = "correlation",
+    options: Mapping[str, object] | object | None = None,
     rng: np.random.Generator | int | None = 0,
 ) -> xr.Dataset:
     """Decode a label of stimuli that were not trained on (https://doi.org/10.1126/science.1117593).
@@ -33,8 +34,7 @@ def decode_new_stimuli(
     by : the label along ``stimulus`` to decode.
     folds : parts of the stimuli, each held out once; every class is spread over them.
     groups : a label along ``stimulus``: stimuli of one group, such as views of one object, are held out together.
-    estimator : a classifier of scikit-learn, fitted anew in every fold. By default the class whose mean training
-        pattern correlates most with the test pattern.
+    decoder, options : as of :func:`~neurosim.responses.decode`, fitted anew in every fold.
     rng : seed or generator that deals stimuli into folds.
 
     Returns
@@ -44,7 +44,7 @@ def decode_new_stimuli(
 
     Raises
     ------
-    InputError : an unknown label, fewer than two classes, or a class that a fold holds whole.
+    InputError : an unknown label, decoder or option, fewer than two classes, or a class that a fold holds whole.
 
     Examples
     --------
@@ -59,6 +59,7 @@ def decode_new_stimuli(
     levels = np.arange(len(labels)) if groups is None else np.unique(_label(still, groups), return_inverse=True)[1]
     if len(classes) < 2:
         raise InputError(f"decode_new_stimuli: the label {by!r} has one value; there is nothing to decode.")
+    fit = fit_of(decoder, options, "decode_new_stimuli")
     parts = _folds(labels, levels, folds, as_rng(rng))
     values = np.asarray(still.transpose("stimulus", "unit").values, dtype=float)
     right = np.zeros(len(labels), dtype=bool)
@@ -70,7 +71,7 @@ def decode_new_stimuli(
             )
         centre, spread = values[~test].mean(0), values[~test].std(0)
         scale = np.where(spread > 0, spread, np.inf)
-        predict = fitted(((values[~test] - centre) / scale)[None], labels[~test], estimator)
+        predict = fit((values[~test] - centre) / scale, labels[~test])
         right[test] = predict((values[test] - centre) / scale) == labels[test]
     left = np.array([balanced_accuracy(right[levels != g], labels[levels != g]) for g in range(levels.max() + 1)])
     n = len(left)

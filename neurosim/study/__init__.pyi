@@ -3,6 +3,25 @@
 # A study as a record, and what it is made of
 from .study import Study as Study  # a whole study: stimuli, subjects, brains, analyses
 from .tables import StudyError as StudyError  # the study asks for something that cannot be done
+from .shown.digits import DigitsStimuli as DigitsStimuli  # held-back digits
+from .shown.dataset import DatasetStimuli as DatasetStimuli  # stimuli of a published set
+from .shown.folder import FolderStimuli as FolderStimuli  # a folder of pictures
+from .shown.file import FileStimuli as FileStimuli  # a netCDF file
+from .subjects.network import NetworkSubject as NetworkSubject  # a torch network, trained or not
+from .subjects.network import Training as Training  # what a network learns and for how long
+from .subjects.twin import TwinSubject as TwinSubject  # the Brian2 twin of a trained spiking network
+from .subjects.circuit import CircuitSubject as CircuitSubject  # a hand-built circuit
+from .subjects.recorded import ResponsesSubject as ResponsesSubject  # responses in a file
+from .brains.published import DatasetBrain as DatasetBrain  # a published recording
+from .brains.recorded import ResponsesBrain as ResponsesBrain  # a recording in a file
+from .brains.synthetic import SyntheticBrain as SyntheticBrain  # a synthetic recording with known truth
+from .analyses.rsa import RSA as RSA  # representational similarity, with inference
+from .analyses.rsa_in_time import RSAInTime as RSAInTime  # the same for every time bin
+from .analyses.relations import Relations as Relations  # all subjects and brains with each other
+
+from .subjects.function import FunctionSubject as FunctionSubject  # a function of your own that answers
+from .analyses.function import FunctionAnalysis as FunctionAnalysis  # a function of your own that asks
+from .functions import FunctionFigure as FunctionFigure  # a function of your own that draws
 
 # Run it
 from .run import check_study as check_study  # every step, with what the store has of it; runs nothing

@@ -8,7 +8,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.recordings.datasets import list_recordings
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.responses.averages import average_trials, over_time
 from neurosim.responses.decoding import decode
 from neurosim.responses.new_stimuli import decode_new_stimuli
@@ -34,7 +34,7 @@ AREA, BOTH = ["area"], ["area", "alone"]
 ANALYSES = {
     "rsa": {"kind": "rsa", "metric": "euclidean"},
     "cka": {"kind": "alignment", "brains": BOTH, "between": ["brains", "subjects"], "subjects": ["near", "far"]},
-    "shapes": {"kind": "alignment", "measure": "shape", "subjects": ["near"], "brains": AREA},
+    "shapes": {"kind": "alignment", "measure": "procrustes", "subjects": ["near"], "brains": AREA},
     "dynamics": {
         "kind": "alignment", "measure": "dsa", "subjects": ["spiking"], "brains": ["moving"],
         "options": {"n_delays": 2, "rank": 3},
@@ -82,10 +82,10 @@ def given():
     spikes = (rng.random((N, 30, 6)) < rate).astype(float)
     spiking = as_responses(spikes, dims=("stimulus", "time", "unit"), stimuli=truth_array, quantity="spike_count",
                            time_step=0.01)  # fmt: skip
-    area = synthetic_brain(truth_array, n_subjects=4, n_units=15, n_trials=3)
-    alone = synthetic_brain(truth_array, n_subjects=1, n_units=12, n_trials=1).isel(trial=0, drop=True)
+    area = synthetic_brain(truth_array, BrainOptions(n_subjects=4, n_units=15, n_trials=3))
+    alone = synthetic_brain(truth_array, BrainOptions(n_subjects=1, n_units=12, n_trials=1)).isel(trial=0, drop=True)
     alone = alone.drop_vars("subject")
-    still = synthetic_brain(truth_array, n_subjects=2, n_units=8, n_trials=2)
+    still = synthetic_brain(truth_array, BrainOptions(n_subjects=2, n_units=8, n_trials=2))
     course = np.concatenate([np.zeros(10), np.sin(np.linspace(0, 3, 20))])
     moving = (
         still.values.mean(1)[:, None] * course[:, None] + 0.3 * rng.normal(size=(N, 30, 16)) * (course > 0)[:, None]
@@ -292,7 +292,7 @@ def test_rotated_units_keep_inner_products_and_a_large_layer_becomes_small():
 
 REFUSED = {
     "measure": ({"kind": "alignment", "measure": "ckka"}, "measure = 'ckka' is not known.*Did you mean 'cka'"),
-    "option": ({"kind": "alignment", "options": {"rank": 3}}, "options = 'rank' is not known"),
+    "option": ({"kind": "alignment", "options": {"rank": 3}}, "no option 'rank'; known: .*bandwidth"),
     "time_bin": ({"kind": "alignment", "time_bin": 0.1}, "time_bin is for measures of dynamics"),
     "between nobody": ({"kind": "alignment", "between": []}, "between is empty"),
     "between one": ({"kind": "alignment", "between": ["subjects"], "subjects": ["near"]}, "two subjects or more"),

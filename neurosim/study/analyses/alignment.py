@@ -11,8 +11,8 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.schema import InputError, same_stimuli
-from neurosim.study.analyses.alignment_measures import MEASURES, Measure
-from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of, titles_of
+from neurosim.similarity.measure import MEASURES, Measure
+from neurosim.study.analyses.asked import brains_of, check_asked, check_options, subjects_of, titles_of
 from neurosim.study.analyses.layer_scores import (
     FEWEST_STIMULI,
     FILE,
@@ -47,7 +47,7 @@ class Alignment(OfLayers):
 
     kind: Literal["alignment"] = "alignment"
     measure: str = "cka"
-    options: dict[str, float | int] = Field(default_factory=dict)
+    options: dict[str, int | float | str] = Field(default_factory=dict)
     between: tuple[Literal["brains", "subjects"], ...] = ("brains",)
     time_bin: float | None = Field(default=None, gt=0)
 
@@ -55,26 +55,26 @@ class Alignment(OfLayers):
 def check(row: Alignment, place: str, study: Study) -> None:
     """Refuse a measure or option that is not known, brains without responses, and subjects where there is one."""
     one_of(row.measure, MEASURES, f"{place}.measure")
-    for name in row.options:
-        one_of(name, MEASURES[row.measure].options, f"{place}.options")
+    check_options(MEASURES[row.measure].options, row.options, f"{place}.options")
     if not row.between:
         raise StudyError(f"{place}.between is empty; give 'brains', 'subjects' or both.")
     check_asked(row, place, study, responses="brains" in row.between)
     if "subjects" in row.between and len(subjects_of(row, study)) < 2:
         raise StudyError(f"{place}.between 'subjects' asks for two subjects or more; there is one.")
-    if row.time_bin is not None and MEASURES[row.measure].needs != "time":
+    if row.time_bin is not None and "time" not in MEASURES[row.measure].dims:
         raise StudyError(f"{place}.time_bin is for measures of dynamics; {row.measure!r} has no time.")
 
 
-def check_stimuli(_row: Alignment, place: str, stimuli: xr.DataArray) -> None:
+def check_stimuli(row: Alignment, place: str, stimuli: xr.DataArray) -> None:
     """Refuse too few stimuli."""
-    if stimuli.sizes["stimulus"] < FEWEST_STIMULI:
-        raise StudyError(f"{place} needs {FEWEST_STIMULI} stimuli or more, found {stimuli.sizes['stimulus']}.")
+    n, least = stimuli.sizes["stimulus"], max(FEWEST_STIMULI, MEASURES[row.measure].fewest_stimuli + 2)
+    if n < least:
+        raise StudyError(f"{place} needs {least} stimuli or more, to leave out two at a time, found {n}.")
 
 
 def plan(row: Alignment, name: str, made: Plan) -> list[Step]:
     """Return one step for every subject and brain, and for every two subjects."""
-    keep = keep_of(MEASURES[row.measure], row.time_bin)
+    keep = keep_of(MEASURES[row.measure], row.time_bin, rotated=not row.options)
     subjects = list(subjects_of(row, made.study))
     responses = {s: made.responses(s, keep) for s in subjects}
     config = {"measure": row.measure, "options": row.options, "time_bin": row.time_bin}
@@ -95,12 +95,12 @@ def plan(row: Alignment, name: str, made: Plan) -> list[Step]:
     return steps
 
 
-def keep_of(measure: Measure, time_bin: float | None) -> dict[str, Any]:
-    """Return what of the responses a measure needs."""
-    keep: dict[str, Any] = {"units": "rotated"} if measure.rotations else {}
-    if measure.needs != "trials":
+def keep_of(measure: Measure, time_bin: float | None, *, rotated: bool) -> dict[str, Any]:
+    """Return what of the responses a measure needs; options may tell rotated units apart, so these are not rotated."""
+    keep: dict[str, Any] = {"units": "rotated"} if rotated and measure.ignores != "permutation" else {}
+    if "trial" not in measure.dims:
         keep["trials"] = "mean"
-    if measure.needs != "time":
+    if "time" not in measure.dims:
         keep["time"] = "mean"
     elif time_bin is not None:
         keep["time"] = time_bin
@@ -122,18 +122,18 @@ def run(job: Job) -> None:
         except InputError as error:
             left_out[layer] = f"{layer}: {error}"
     n_stimuli = recording.sizes["stimulus"]
-    about = {} if measure.null is None else {"null": measure.null}
+    about = {} if measure.chance is None or job.config["options"] else {"null": measure.chance}
     table = table_of(
         found,
         next(iter(subject)).partition(":")[0],
         ceiling=_of_the_others(recording, prepared, score) if len(people) > 1 else None,
         left_out=left_out,
         method=job.config["measure"],
-        what=f"{measure.caption} with",
+        what=f"{_capital(measure.caption)} with",
         label=measure.caption,
         leads="is nearest",
         ceiling_is="individuals with the units of all others",
-        lower_is_nearer=int(measure.distance),
+        lower_is_nearer=int(measure.is_distance),
         over="new stimuli and individuals" if len(people) > 1 else "new stimuli",
         n_stimuli=n_stimuli,
         n_subjects=len(people),
@@ -158,7 +158,10 @@ def run_between(job: Job) -> None:
         {"score": (dims, values), "standard_error": (dims, errors)},
         coords={"layer": list(first), "layer_other": list(second)},
         attrs={"method": job.config["measure"], "first": a, "second": b, "over": "new stimuli"}
-        | {"n_stimuli": next(iter(first.values())).sizes["stimulus"], "what": MEASURES[job.config["measure"]].caption},
+        | {
+            "n_stimuli": next(iter(first.values())).sizes["stimulus"],
+            "what": _capital(MEASURES[job.config["measure"]].caption),
+        },
     )
     storage.write_dataset(job.out / BETWEEN, result)
 
@@ -166,17 +169,21 @@ def run_between(job: Job) -> None:
 def _prepared(job: Job) -> tuple[Measure, Any, Any]:
     """Return the measure, its score with the options asked for, and what brings responses to the dims it needs."""
     measure = MEASURES[job.config["measure"]]
-    score = partial(measure.score, **(dict(measure.options) | job.config["options"]))
-    return measure, score, partial(patterns_of, measure=measure, time_bin=job.config["time_bin"])
+    score = partial(measure.function, **job.config["options"])
+    prepared = partial(patterns_of, measure=measure, time_bin=job.config["time_bin"], rotated=not job.config["options"])
+    return measure, score, prepared
 
 
-def patterns_of(responses: xr.DataArray, measure: Measure, time_bin: float | None = None) -> xr.DataArray:
-    """Return responses with the dims that a measure needs."""
-    if measure.needs == "time" and "time" not in responses.dims:
-        raise InputError(f"{measure.name} needs responses over time, found {responses.dims}")
-    if measure.needs == "trials" and responses.sizes.get("trial", 1) < 2:
-        raise InputError(f"{measure.name} needs trials, found {responses.dims}")
-    return reduced(responses, keep_of(measure, time_bin)).transpose("stimulus", ..., "unit")
+def patterns_of(responses: xr.DataArray, measure: Measure, time_bin: float | None, *, rotated: bool) -> xr.DataArray:
+    """Return responses with the dims that a measure needs, in their order."""
+    missing = [d for d in measure.dims if responses.sizes.get(d, 1) < 2 and d in ("trial", "time")]
+    if missing:
+        raise InputError(f"{measure.name} needs {missing[0]}s, found {dict(responses.sizes)}")
+    return reduced(responses, keep_of(measure, time_bin, rotated=rotated)).transpose(*measure.dims)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _with_each(layer: xr.DataArray, others: list[xr.DataArray], score: Any) -> Estimate:
@@ -221,11 +228,11 @@ def _note(table: xr.Dataset) -> str:
 
 
 def _of_what(measure: Measure) -> str:
-    return {
-        "patterns": "averaged over trials and time (spike counts: summed over time)",
-        "trials": "of single trials",
-        "time": "over time, averaged over trials",
-    }[measure.needs]
+    if "time" in measure.dims:
+        return "over time, averaged over trials"
+    if "trial" in measure.dims:
+        return "of single trials"
+    return "averaged over trials and time (spike counts: summed over time)"
 
 
 def _tables_between(name: str, results: Results) -> list[TableOfNumbers]:
@@ -248,7 +255,8 @@ def _tables_between(name: str, results: Results) -> list[TableOfNumbers]:
 
 def cite(row: Alignment) -> list[Citation]:
     """Cite the measure and its uncertainty."""
-    return [MEASURES[row.measure].citation(), JACKKNIFE]
+    measure = MEASURES[row.measure]
+    return [*([(measure.caption, measure.reference)] if measure.reference else []), JACKKNIFE]
 
 
 ALIGNMENT = AnalysisKind(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from neurosim.refusals import InputError
+from neurosim.registry import options_of
 from neurosim.study.kinds import BRAINS
 from neurosim.study.study import Study, one_of
 from neurosim.study.tables import Name, StudyError, Table
@@ -30,6 +33,14 @@ def brains_of(row: Asked, study: Study) -> dict[str, Any]:
 def titles_of(row: Asked, study: Study) -> dict[str, str]:
     """Return what the report calls the brains that an analysis asks."""
     return {n: r.title or n for n, r in brains_of(row, study).items()}
+
+
+def check_options(record: type, options: Mapping[str, object], place: str) -> None:
+    """Refuse options that a record does not have."""
+    try:
+        options_of(record, options, place)
+    except InputError as error:
+        raise StudyError(str(error)) from None
 
 
 def check_asked(row: Asked, place: str, study: Study, *, responses: bool = False) -> None:

@@ -10,11 +10,12 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.responses.averages import average_trials, over_time
+from neurosim.responses.decoders import DECODERS
 from neurosim.responses.decoding import decode
 from neurosim.responses.new_stimuli import balanced_accuracy, decode_new_stimuli
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError, carry_stimulus_labels
-from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of
+from neurosim.study.analyses.asked import brains_of, check_asked, check_options, subjects_of
 from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, counted, jackknifed, table_of, told
 from neurosim.study.analyses.predictivity import check_folds
 from neurosim.study.engine.step import Job, Step
@@ -31,7 +32,9 @@ NAMES = {"stimulus": "stimuli", "trial": "trials"}
 
 
 class Decoding(OfLayers):
-    """What is decoded: `label` of the stimuli, in `folds`; `hold_out` whole stimuli, by `groups` where that is asked.
+    """What is decoded: `label` of the stimuli, by a `decoder` with `options`, in `folds`.
+
+    Held out are whole stimuli (`hold_out`), by `groups` where that is asked.
 
     Or hold out trials of every stimulus, where all subjects and brains that are asked have trials; `label` may then be
     "stimulus" itself.
@@ -39,6 +42,8 @@ class Decoding(OfLayers):
 
     kind: Literal["decoding"] = "decoding"
     label: str = "category"
+    decoder: str = "correlation"
+    options: dict[str, int | float | str] = Field(default_factory=dict)
     hold_out: Literal["stimulus", "trial"] = "stimulus"
     folds: Annotated[int, Field(ge=2, le=10**4)] = 5
     groups: str | None = None
@@ -50,6 +55,8 @@ def check(row: Decoding, place: str, study: Study) -> None:
     if not row.of:
         raise StudyError(f"{place}.of is empty; give 'subjects', 'brains' or both.")
     check_asked(row, place, study, responses="brains" in row.of)
+    one_of(row.decoder, DECODERS, f"{place}.decoder")
+    check_options(DECODERS[row.decoder].options, row.options, f"{place}.options")
     if row.hold_out == "stimulus" and row.label == "stimulus":
         raise StudyError(f"{place}.label 'stimulus' cannot be told of stimuli that were held out; hold_out = 'trial'.")
     if row.hold_out == "trial" and row.groups is not None:
@@ -73,7 +80,7 @@ def check_stimuli(row: Decoding, place: str, stimuli: xr.DataArray) -> None:
 
 def plan(row: Decoding, name: str, made: Plan) -> list[Step]:
     """Return one step for every subject and every brain."""
-    config = {k: getattr(row, k) for k in ("label", "hold_out", "folds", "groups")}
+    config = {k: getattr(row, k) for k in ("label", "hold_out", "folds", "groups", "decoder", "options")}
     config |= {"target": EVERYTHING, "seed": made.study.seed}
     keep = {"time": "mean"} | ({"trials": "mean"} if row.hold_out == "stimulus" else {})
     work = "neurosim.study.analyses.decoding:run"
@@ -136,11 +143,10 @@ def _estimate(config: dict[str, Any], people: list[xr.DataArray]) -> tuple[Estim
     rng = seed_of(config["seed"], "folds") % 2**31
     if config["hold_out"] == "trial":
         folds = [min(config["folds"], max(2, r.sizes.get("trial", 1))) for r in people]
-        each = [
-            decode(r, config["label"], folds=f, rng=rng, progress=False) for r, f in zip(people, folds, strict=True)
-        ]
+        how = {"decoder": config["decoder"], "options": config["options"], "rng": rng, "progress": False}
+        each = [decode(r, config["label"], folds=f, **how) for r, f in zip(people, folds, strict=True)]
         return _over_trials(each), float(each[0]["chance"])
-    options = {k: config[k] for k in ("folds", "groups")}
+    options = {k: config[k] for k in ("folds", "groups", "decoder", "options")}
     results = [decode_new_stimuli(r, config["label"], rng=rng, **options) for r in people]
     labels, right = people[0][config["label"]].values, [r["right"].values for r in results]
     levels = np.arange(len(labels))
@@ -168,9 +174,9 @@ def tell(row: Decoding, name: str, results: Results) -> Told:
     )
     by = f", groups of '{row.groups}' together" if row.groups else ""
     held = "trials of every stimulus" if row.hold_out == "trial" else f"the stimuli{by}"
-    classifier = "the class whose mean training pattern correlates most with the test pattern"
     method = (
-        f"Decoding: '{row.label}' is named by {classifier}, in {row.folds} folds of {held}; units are standardised "
+        f"Decoding: '{row.label}' is named by {DECODERS[row.decoder].caption}, in {row.folds} folds of {held}; units "
+        "are standardised "
     )
     method += "by the training set. Classes count alike." if row.hold_out == "stimulus" else "by the training set."
     return Told(said.numbers, sentences=said.sentences, notes=said.notes, methods=[method], tables=said.tables)
@@ -188,9 +194,11 @@ CITED = (
 )
 
 
-def cite(_row: Decoding) -> list[Citation]:
-    """Cite decoding."""
-    return [CITED]
+def cite(row: Decoding) -> list[Citation]:
+    """Cite decoding and the decoder."""
+    decoder = DECODERS[row.decoder]
+    own = [] if not decoder.reference or decoder.reference in CITED[1] else [(decoder.caption, decoder.reference)]
+    return [CITED, *own]
 
 
 DECODING = AnalysisKind(

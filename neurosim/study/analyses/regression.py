@@ -11,7 +11,7 @@ from neurosim import storage
 from neurosim.refusals import suggest
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
-from neurosim.similarity.rdms import METRICS
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.regression import partition_variance, regress_rdm
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, subjects_of
 from neurosim.study.analyses.layer_scores import counted

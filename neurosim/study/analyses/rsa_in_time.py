@@ -10,16 +10,15 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.similarity.comparison import compare_rdms
-from neurosim.similarity.inference import INFERENCE_METHODS, correct_p, infer
-from neurosim.similarity.rdms import METRICS
-from neurosim.study.analyses.asked import Asked, brains_of, check_asked, subjects_of
+from neurosim.similarity.inference import correct_p, infer
+from neurosim.similarity.inference_options import Resampling, Significance
+from neurosim.study.analyses.asked import Asked, brains_of, subjects_of
 from neurosim.study.analyses.layer_scores import counted
-from neurosim.study.analyses.rsa import CITED, brain_of, stacked_models
+from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
 
 OVER_BRAIN = "brain_time.nc"
 
@@ -37,13 +36,6 @@ class RSAInTime(Asked):
     over: Literal["subject", "brain"] = "subject"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     correction: Literal["holm", "fdr"] = "holm"
-
-
-def check(row: RSAInTime, place: str, study: Study) -> None:
-    """Refuse a metric or method that is not known."""
-    check_asked(row, place, study)
-    one_of(row.metric, METRICS, f"{place}.metric")
-    one_of(row.method, INFERENCE_METHODS, f"{place}.method")
 
 
 def plan(row: RSAInTime, name: str, made: Plan) -> list[Step]:
@@ -108,12 +100,13 @@ def run_over_brain(job: Job) -> None:
     resample = ("subject", "stimulus") if data.sizes["subject"] > 1 else ("stimulus",)
     shape = (models.sizes["model"], data.sizes["time"])
     values = {k: np.full(shape, np.nan) for k in ("score", "standard_error", "p")}
+    significance = Significance(config["alpha"], config["correction"])
     ceiling = np.full((2, shape[1]), np.nan)
     for i in range(shape[1]):
         now = data.isel(time=i, drop=True)
         if not np.isfinite(now.values).all() or not np.ptp(now.values, axis=(1, 2)).all():
             continue
-        result = infer(models, now, method=config["method"], resample=resample, alpha=config["alpha"])
+        result = infer(models, now, method=config["method"], resample=Resampling(resample), significance=significance)
         for name, of_result in (("score", "score"), ("standard_error", "standard_error"), ("p", "p_zero")):
             values[name][:, i] = result[of_result].values
         if "ceiling" in result:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
 from neurosim.schema import InputError
-from neurosim.similarity.inference import INFERENCE_METHODS
-from neurosim.similarity.spike_rdms import METRICS, POPULATIONS, spike_rdm
+from neurosim.similarity.method import METHODS
+from neurosim.similarity.spike_distance import SPIKE_DISTANCES
+from neurosim.similarity.spike_rdms import POPULATIONS, spike_rdm
 from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of
 from neurosim.study.analyses.rsa import OfRDMs, brain_of, scored, stacked_models, told_of_rdms
 from neurosim.study.analyses.rsa import cite as cite_rsa
@@ -22,16 +23,6 @@ from neurosim.study.steps.recording import individuals, recording_in
 from neurosim.study.steps.spike_rdms import OPTIONS, spikes_of
 from neurosim.study.study import Study, one_of
 from neurosim.study.tables import StudyError
-
-OF_METRIC = {
-    "van_rossum": "van Rossum MCW (2001) Neural Comput 13:751-763, https://doi.org/10.1162/089976601300014321",
-    "victor_purpura": "Victor JD, Purpura KP (1996) J Neurophysiol 76:1310-1326, "
-    "https://doi.org/10.1152/jn.1996.76.2.1310",
-    "isi": "Kreuz T, Haas JS, Morelli A, et al. (2007) J Neurosci Methods 165:151-161, "
-    "https://doi.org/10.1016/j.jneumeth.2007.05.031",
-    "spike": "Kreuz T, Chicharro D, Houghton C, et al. (2013) J Neurophysiol 109:1457-1472, "
-    "https://doi.org/10.1152/jn.00873.2012",
-}
 
 
 class SpikeRSA(OfRDMs):
@@ -50,11 +41,12 @@ class SpikeRSA(OfRDMs):
 
 def check(row: SpikeRSA, place: str, study: Study) -> None:
     """Refuse names that are not known, a study in which nobody spikes, and brains without responses."""
-    one_of(row.metric, METRICS, f"{place}.metric")
-    one_of(row.method, INFERENCE_METHODS, f"{place}.method")
+    one_of(row.metric, SPIKE_DISTANCES, f"{place}.metric")
+    one_of(row.method, [name for name, method in METHODS.items() if method.has_inference], f"{place}.method")
     one_of(row.population, POPULATIONS, f"{place}.population")
-    if row.crossvalidated and row.metric not in ("van_rossum", "counts"):
-        raise StudyError(f"{place}: {row.metric!r} is no squared norm and cannot be crossvalidated; 'van_rossum' can.")
+    if row.crossvalidated and not SPIKE_DISTANCES[row.metric].squared_norm:
+        able = ", ".join(d.name for d in SPIKE_DISTANCES.values() if d.squared_norm)
+        raise StudyError(f"{place}: {row.metric!r} is no squared norm and cannot be crossvalidated; these can: {able}.")
     check_asked(row, place, study, responses=row.brain_rdms == "spikes")
     if not _spiking(row, study):
         raise StudyError(f"{place} compares spike trains, and none of {', '.join(subjects_of(row, study))} spikes.")
@@ -105,16 +97,14 @@ def tell(row: SpikeRSA, name: str, results: Results) -> Told:
 
 
 def _how(row: SpikeRSA) -> str:
-    constant = (
-        f", time constant {row.time_constant * 1e3:g} ms" if row.metric in ("van_rossum", "victor_purpura") else ""
-    )
+    constant = f", time constant {row.time_constant * 1e3:g} ms" if SPIKE_DISTANCES[row.metric].time_constants else ""
     return f"population as {row.population}{constant}"
 
 
 def cite(row: SpikeRSA) -> list[Citation]:
     """Cite the metric of spike trains and the inference."""
-    found: Any = [("distance of spike trains", OF_METRIC[row.metric])] if row.metric in OF_METRIC else []
-    return [*found, *cite_rsa(row)]
+    distance = SPIKE_DISTANCES[row.metric]
+    return [*([(distance.caption, distance.reference)] if distance.reference else []), *cite_rsa(row)]
 
 
 SPIKE_RSA = AnalysisKind(name="spike_rsa", table=SpikeRSA, plan=plan, check=check, tell=tell, cite=cite)

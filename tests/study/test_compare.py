@@ -1,0 +1,116 @@
+"""What strangers bring to a comparison: answered as by hand, or refused in one line before anything is run."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import snntorch as snn
+import torch
+import xarray as xr
+from scipy.spatial.distance import pdist, squareform
+from torch import nn
+
+from neurosim import storage
+from neurosim.networks.published import torchvision
+from neurosim.schema import InputError, as_responses
+from neurosim.study import RSA, compare_subjects, load_study
+
+N = 8
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (N, 16, 16, 3), dtype=np.uint8)
+IDS = [f"stimulus_{i:03d}" for i in range(N)]
+FEATURES = RNG.normal(size=(N, 12))
+BRAIN = FEATURES @ RNG.normal(size=(12, 9))
+
+
+def spiking():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(768, 40), snn.Leaky(beta=0.9, threshold=0.02, init_hidden=True))
+
+
+def test_a_stranger_compares_a_torchvision_network_a_spiking_one_a_table_and_a_tensor(tmp_path):
+    torch.manual_seed(0)
+    vision, leaky = torchvision().models.shufflenet_v2_x0_5(weights=None), spiking()
+    table = pd.DataFrame(FEATURES, index=IDS)
+    out = tmp_path / "my fig 1.2"
+    outcome = compare_subjects(
+        PICTURES,
+        {
+            "vision": vision,
+            "leaky": leaky,
+            "table": table.sample(frac=1, random_state=1),
+            "tensor": torch.tensor(FEATURES),
+        },
+        {"brain": BRAIN},
+        out=out,
+        layers={"vision": ["stage2.0", "fc"], "leaky": ["1"]},
+        title='A "title"\x7f with \\ and é',
+        analyses={"rsa": RSA(metric="euclidean", estimate="bootstrap", n_bootstrap=np.int64(50), correction="fdr")},
+        jobs=1,
+    )
+    assert vision.training and leaky.training and outcome.report.exists()
+    with torch.no_grad():
+        shown = torch.from_numpy(PICTURES).permute(0, 3, 1, 2).float() / 255
+        logits, drive = vision.eval()(shown), leaky[:2](shown)
+    wanted = {("vision", "fc"): logits, ("leaky", "1"): drive, ("table", "all"): FEATURES, ("tensor", "all"): FEATURES}
+    for (subject, layer), values in wanted.items():
+        rdms = storage.read_dataset(out / "results" / f"rdms_{subject}" / "rdms.nc")
+        assert rdms.stimulus.values.tolist() == IDS
+        found = rdms["rdm"].sel(layer=layer).values
+        wanted_rdm = squareform(pdist(np.asarray(values, dtype=float), "sqeuclidean")) / values.shape[1]
+        np.testing.assert_allclose(found, wanted_rdm, rtol=1e-3)
+    study = load_study(out / "study.toml")
+    assert (
+        study.name == "my_fig_1_2" and study.title.startswith('A "title"') and study.analyses["rsa"].n_bootstrap == 50
+    )
+
+
+def given(model=FEATURES, brain=BRAIN, *, name="model", **options):
+    return lambda out: compare_subjects(PICTURES, {name: model}, {"brain": brain}, out=out, **options)
+
+
+NAMED = pd.DataFrame(FEATURES, index=[f"picture_{i}" for i in range(N)])
+REFUSED = {
+    "wrong size": (given(FEATURES[:5]), r"^compare_subjects, 'model': 8 stimulus ids for 5 stimuli"),
+    "wrong size of a brain": (given(brain=BRAIN[:5]), "^compare_subjects, 'brain': 8 stimulus ids for 5"),
+    "wrong names": (given(NAMED), "^compare_subjects, 'model': the two describe different stimuli"),
+    "wrong names of an array": (given(as_responses(NAMED)), "^compare_subjects, 'model': the two describe different"),
+    "missing values": (given(np.full((N, 3), np.nan)), "^compare_subjects, 'model': .*NaN"),
+    "complex": (given(FEATURES + 1j), "^compare_subjects, 'model': the values are complex"),
+    "trials or time": (given(brain=np.ones((N, 3, 4))), "'brain': .*may hold trials or time"),
+    "no time step": (
+        given(brain=xr.DataArray(np.ones((N, 3, 4)), dims=("stimulus", "time", "unit"))), "without a time step",
+    ),
+    "another picture size": (
+        given(nn.Sequential(nn.Flatten(), nn.Linear(5, 2))), "^compare_subjects, 'model': Sequential does not take",
+    ),
+    "no layers": (given(nn.ReLU()), "^compare_subjects, 'model': ReLU has no layer with parameters"),
+    "a layer that is not there": (
+        given(spiking(), layers={"model": ["3"]}), "^compare_subjects, 'model': no layer '3' in Sequential"
+    ),
+    "layers of nobody": (given(spiking(), layers={"modell": ["1"]}), "'modell' are asked, .* Did you mean 'model'"),
+    "layers of an array": (given(layers={"model": ["1"]}), "layers are asked of a ndarray"),
+    "a class": (given(nn.Linear), "'model': found a type; give a torch module"),
+    "nothing": (given(None), "'model': found a NoneType"),
+    "a dict": (given({"a": 1}), "'model': found a dict"),
+    "no such model": (given("efficientnet_lite"), "'efficientnet_lite' is no file and no built-in model"),
+    "no such file": (given("nowhere.nc"), "nowhere.nc"),
+    "a name with a point": (given(name="my.model"), "'my.model' leads out of what a name may hold"),
+    "no name": (given(name=""), "leads out of what a name may hold"),
+    "a number as name": (given(name=3), "3 leads out of what a name may hold"),
+    "no subjects": (lambda out: compare_subjects(PICTURES, {}, {"b": BRAIN}, out=out), "subjects by name asked"),
+    "a list of brains": (lambda out: compare_subjects(PICTURES, {"a": BRAIN}, [1], out=out), "brains by name asked"),
+    "stimuli": (lambda out: compare_subjects(np.ones((8, 5, 6, 7)), {"a": BRAIN}, {"b": BRAIN}, out=out),
+                "^compare_subjects: shape .* does not say which dim is the channel"),
+    "an unknown option": (given(analyses={"a": {"kind": "rsa", "metrik": "cosine"}}), "Did you mean 'metric'"),
+    "an unknown metric": (given(metric="euclidian"), "Did you mean 'euclidean'"),
+    "an option of another kind": (given(metric={"a": 1}), "metric: input should be a valid string"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_compared_is_one_line_and_leaves_nothing_behind(what, tmp_path):
+    make, message = REFUSED[what]
+    with pytest.raises(InputError, match=message) as caught:
+        make(tmp_path / "out")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,160 @@
+"""Study files: every mistake is one line with the nearest known word, before anything runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurosim import storage
+from neurosim.schema import InputError, as_responses
+from neurosim.study.compare import compare_subjects
+from neurosim.study.files import builtin, builtin_models, load_study
+from neurosim.study.report import citations
+from neurosim.study.run import check_study
+
+from .conftest import neurosim
+
+REPLACEMENTS = {
+    "unknown key": ("n_bootstrap = 100", "n_boostrap = 100", "Did you mean 'n_bootstrap'"),
+    "unknown table": ("[analyses.rsa]", "[analises.rsa]", "Did you mean 'analyses'"),
+    "unknown model": ('kind = "responses"\npath = "near.nc"', 'model = "digits_cn"', "Did you mean 'digits_cnn'"),
+    "unknown metric": ('metric = "crossnobis"', 'metric = "crossnobs"', "Did you mean 'crossnobis'"),
+    "unknown method": ("n_bootstrap = 100", 'method = "sperman"', "Did you mean 'spearman'"),
+    "out of range": ("n_bootstrap = 100", "n_bootstrap = 1", "greater than or equal to 50, found 1"),
+    "wrong type": ("seed = 3", 'seed = "three"', "seed"),
+    "missing key": ('name = "small"', "", "the key 'name' is missing"),
+    "names code": ('kind = "responses"\npath = "near.nc"', 'kind = "os.system"', "subjects.near"),
+    "names a class": (
+        'kind = "responses"\npath = "near.nc"',
+        '_target_ = "os.system"\nkind = "circuit"',
+        "unknown key",
+    ),
+    "escaping model": ('kind = "responses"\npath = "near.nc"', 'model = "../../secret.toml"', "leads out"),
+    "escaping name": ('name = "small"', 'name = "../small"', "name"),
+    "not TOML": ("[analyses.rsa]", "[analyses.rsa", "not valid TOML"),
+    "duplicate key": ("seed = 3", "seed = 3\nseed = 4", "not valid TOML"),
+    "missing file": ("near.nc", "nearly.nc", "nearly.nc: no such file"),
+    "pictures needed": ('kind = "responses"\npath = "near.nc"', 'model = "digits_cnn"', "needs pictures"),
+    "twin of nothing": (
+        'kind = "responses"\npath = "near.nc"',
+        'kind = "twin"\nof = "fa"',
+        "Did you mean 'far'",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", REPLACEMENTS)
+def test_a_mistake_is_one_line_before_work_starts(small_study, mistake):
+    old, new, words = REPLACEMENTS[mistake]
+    text = small_study.read_text()
+    assert old in text
+    small_study.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError) as caught:
+        check_study(small_study, out=small_study.parent / "out")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def damage(name):
+    def nan(folder):
+        broken = storage.read_array(folder / "near.nc")
+        broken.values[2, 3] = np.nan
+        storage.write_dataset(folder / "near.nc", broken)
+
+    def other_stimuli(folder):
+        other = as_responses(np.random.default_rng(0).normal(size=(12, 4)), stimuli=[f"other_{i}" for i in range(12)])
+        storage.write_dataset(folder / "near.nc", other.rename("responses"))
+
+    def truncated(folder):
+        whole = (folder / "brain.nc").read_bytes()
+        (folder / "brain.nc").write_bytes(whole[: len(whole) // 2])
+
+    def empty_layer(folder):
+        np.savez(folder / "far.npz", responses=np.zeros((12, 0)))
+
+    def constant(folder):
+        names = storage.read_array(folder / "near.nc").stimulus.values
+        np.savez(folder / "far.npz", responses=np.ones((12, 4)), stimulus=names)
+
+    return locals()[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nan", "NaN or infinite, the first at (stimulus=2, unit=3)"),
+        ("other_stimuli", "different stimuli"),
+        ("truncated", "truncated"),
+        ("empty_layer", "empty along ['unit']"),
+        ("constant", "do not vary over units"),
+    ],
+)
+def test_bad_data_is_one_line_exit_code_2_and_no_traceback(small_study, tmp_path, name, words):
+    damage(name)(small_study.parent)
+    done = neurosim("run", small_study, "-o", "out/small", cwd=tmp_path)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("note:")]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert not (tmp_path / "out" / "small").exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_said_first(small_study, tmp_path):
+    (tmp_path / "taken").write_text("")
+    done = neurosim("run", small_study, "-o", "taken/small", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="root may write anywhere")
+def test_a_read_only_folder_is_one_line(small_study, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o555)
+    drop = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    code = (
+        "from pathlib import Path; from neurosim.storage import check_writable, StorageError\n"
+        f"try: check_writable(Path({str(locked)!r}))\nexcept StorageError as e: print(e)"
+    )
+    tmp_path.chmod(0o755)
+    done = subprocess.run([*drop, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.count("\n") <= 1
+    assert "cannot be written" in done.stdout or "Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize("study", ["digits", "object_vision"])
+def test_built_in_studies_and_their_citations_are_valid(study):
+    loaded = load_study(builtin("analyses", f"{study}/study.toml"))
+    references = citations(loaded)
+    assert len(references) == len(set(references)) > 8
+    assert all("http" in reference for _, reference in references)
+
+
+@pytest.mark.parametrize("model", builtin_models())
+def test_built_in_models_are_valid(small_study, model):
+    text = f'name = "one"\n[stimuli]\nsource = "digits"\n[subjects]\na = "{model}"\n'
+    text += '[brains.b]\nkind = "synthetic"\ntuning = { pixels = 1.0 }\n'
+    small_study.write_text(text)
+    assert load_study(small_study).subjects["a"].kind in ("network", "circuit")
+
+
+def test_a_wrong_parameter_of_an_architecture_is_named(small_study):
+    text = small_study.read_text().replace('source = "labels"', 'source = "digits"')
+    network = 'kind = "network"\narchitecture = "ConvNet"\nparameters = { chanels = [4] }'
+    small_study.write_text(text.replace('kind = "responses"\npath = "near.nc"', network))
+    with pytest.raises(InputError, match="Did you mean 'channels'"):
+        load_study(small_study)
+
+
+def test_names_of_given_subjects_lead_nowhere_else(tmp_path):
+    stimuli = np.random.default_rng(0).random((8, 4, 4))
+    with pytest.raises(InputError, match="leads out"):
+        compare_subjects(
+            stimuli, {"../../x": stimuli.reshape(8, -1)}, {"b": stimuli.reshape(8, -1)}, out=tmp_path / "o"
+        )
+    assert not list(tmp_path.iterdir())
