@@ -204,4 +204,5 @@ NETWORK = SubjectKind(
     check_files=check_files,
     tell=tell,
     cite=cite,
+    may_spike=lambda row: ARCHITECTURES[row.architecture].is_spiking,
 )
