@@ -6,6 +6,11 @@ from .run import find_study as find_study  # return the study file called `name`
 from .run import run_study as run_study  # run a study file; steps whose result is in the store are taken from there
 from .run import study_status as study_status  # return how many steps of a study are done, where its results folder
 
+# one machine or many
+from .engine.launch import Launch as Launch  # where steps run: this machine, behind a command, dask; and on what device
+from .engine.worker import do_job as do_job  # do one job that a file or standard input describes; return its code
+from .submit import submit_study as submit_study  # submit the steps of a study as SLURM array jobs, one for each kind
+
 # given
 from .given import compare_subjects as compare_subjects  # compare your models with your data and write the whole
 from .given import new_study as new_study  # write a working template: your model against your data, as a script and

@@ -11,6 +11,7 @@ from typing import Any
 from neurosim import storage
 from neurosim.schema import suggest
 from neurosim.study.config import Study, StudyError, builtin, load_study, parse_study
+from neurosim.study.engine.launch import HERE, Launch
 from neurosim.study.engine.scheduler import Look, Report, look_up, run_steps, silent
 from neurosim.study.engine.store import Store
 from neurosim.study.folder import MANIFEST, assemble, replaceable
@@ -47,9 +48,9 @@ def find_study(name: str | Path) -> Path:
     return found
 
 
-def study_status(path: str | Path, *, out: str | Path | None = None) -> dict[str, Any]:
+def study_status(path: str | Path, *, out: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
     """Return how many steps of a study are done, where its results folder is, and whether that is whole."""
-    looks = check_study(path, out=out)
+    looks = check_study(path, out=out, device=device)
     folder = results_folder(read_study(Path(path))[0], out)
     manifest = folder / MANIFEST
     whole = not storage.damaged_files(folder) if manifest.is_file() else None
@@ -63,12 +64,12 @@ def read_study(path: Path) -> tuple[Study, str]:
     return load_study(path), storage.read_text(path)
 
 
-def check_study(path: str | Path, *, out: str | Path | None = None) -> list[Look]:
-    """Return every step of a study with what the store has of it. Runs nothing."""
+def check_study(path: str | Path, *, out: str | Path | None = None, device: str = "auto") -> list[Look]:
+    """Return every step of a study with what the store has of it, for steps run on `device`. Runs nothing."""
     path = Path(path)
     study, _ = read_study(path)
     check_files(study, path.parent)
-    return look_up(plan(study, path.parent), Store(store_of(results_folder(study, out))))
+    return look_up(plan(study, path.parent), Store(store_of(results_folder(study, out))), Launch(device=device).device)
 
 
 def run_study(
@@ -77,6 +78,7 @@ def run_study(
     out: str | Path | None = None,
     store: str | Path | None = None,
     jobs: int | None = None,
+    launch: Launch = HERE,
     report: Report = silent,
 ) -> Outcome:
     """Run a study file; steps whose result is in the store are taken from there.
@@ -87,6 +89,7 @@ def run_study(
     out : results folder; ``results/<name>`` by default.
     store : folder of step results; ``.steps`` beside the results folder by default.
     jobs : how many steps run at once; the number of cores by default.
+    launch : where they run, and on what device; in processes on this machine by default.
     report : called with (step, event, text) as the run goes on.
 
     Raises
@@ -108,13 +111,14 @@ def run_study(
         storage.remove_leftovers(place)
     jobs = jobs or os.cpu_count() or 1
     n_hits = 0
+    report(study.name, "steps", str(len(steps)))
 
     def count(step: str, event: str, message: str) -> None:
         nonlocal n_hits
         n_hits += event == "hit"
         report(step, event, message)
 
-    entries = run_steps(steps, Store(root), jobs=jobs, report=count)
+    entries = run_steps(steps, Store(root), jobs=jobs, report=count, launch=launch)
     with Store(root).writing(f"folder-{folder.name}"):
         page = assemble(study, text, input_files(study, path.parent), steps, entries, folder)
     return Outcome(folder, page, len(steps), n_hits)

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from neurosim import runtime, storage
+from neurosim import storage
 from neurosim.refusals import InputError, suggest
-from neurosim.study.engine.keys import source_digest
-from neurosim.study.engine.orders import DEVICES, Order, Question, written
+from neurosim.study.engine.orders import DEVICES, Description, written
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT = ONE_THREAD | {"MPLBACKEND": "agg", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
@@ -74,7 +73,7 @@ HERE = Launch()
 class Runner(Protocol):
     """What makes steps, called by several threads at once."""
 
-    def do(self, order: Order | Question, told: Told) -> dict[str, Any] | None:
+    def do(self, order: Description, told: Told) -> dict[str, Any] | None:
         """Return the answer of a worker, or None where it ended without one; `told` hears how far it is."""
 
     def close(self) -> None:
@@ -94,7 +93,7 @@ class Processes:
         self.started: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
 
-    def do(self, order: Order | Question, told: Told) -> dict[str, Any] | None:
+    def do(self, order: Description, told: Told) -> dict[str, Any] | None:
         """Hand a job to a free worker and listen."""
         with self._worker() as process:
             assert process.stdin is not None and process.stdout is not None
@@ -153,54 +152,6 @@ class Processes:
                 )
         except OSError as error:
             raise InputError(f"--launch: {self.command[0]!r} cannot be started ({error.strerror}).") from None
-
-
-def started(launch: Launch, store: Path, log: Path, works: list[str], told: Told) -> tuple[Runner, str]:
-    """Return what makes steps where `launch` says, and the device that they run on, "cpu" or "cuda".
-
-    The other side of a launcher is asked once what it has.
-
-    Raises
-    ------
-    InputError : it cannot be reached, sees another store, or has other versions or another source than this side.
-    """
-    runner: Runner = Processes(launch.prefix, log)
-    if launch == Launch(device=launch.device):
-        return runner, local_device(launch.device)
-    try:
-        there = _asked(runner, launch, Question(str(store.resolve()), sorted(set(works))), log)
-    except BaseException:
-        runner.kill()
-        raise
-    device = there["device"] if launch.device == "auto" else launch.device
-    told(f"the steps run on {there['host']}, device {device}.")
-    return runner, device
-
-
-def _asked(runner: Runner, launch: Launch, question: Question, log: Path) -> dict[str, Any]:
-    at = log.stat().st_size if log.exists() else 0
-    answer = runner.do(question, lambda _: None)
-    if answer is None:
-        said = log.read_bytes()[at:].decode(errors="replace").split("\n") if log.exists() else []
-        last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
-        raise InputError(f"{launch.who}: ended before its worker answered ({last}).")
-    if not answer["done"]:
-        raise InputError(f"{launch.who}: {answer['error']}")
-    there: dict[str, Any] = answer["about"]
-    if not there["store"]:
-        raise InputError(
-            f"{launch.who}: {there['host']} does not see {question.store}; results go through that folder."
-        )
-    for name, version in runtime.library_versions().items():
-        if there["libraries"].get(name) != version:
-            found = there["libraries"].get(name, "none")
-            raise InputError(
-                f"{launch.who}: {there['host']} has {name} {found}, here it is {version}; install the same."
-            )
-    for work, digest in there["sources"].items():
-        if source_digest(work.partition(":")[0]) != digest:
-            raise InputError(f"{launch.who}: {there['host']} has another source of {work}; install the same neurosim.")
-    return there
 
 
 def command(prefix: str) -> list[str]:

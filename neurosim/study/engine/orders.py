@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from neurosim import storage
 from neurosim.refusals import InputError
 from neurosim.study.engine.step import Step
 
@@ -63,7 +64,10 @@ class Question:
     works: list[str]
 
 
-def parse(text: str, source: str) -> Order | Queued | Question:
+Description = Order | Queued | Question
+
+
+def parse(text: str, source: str) -> Description:
     """Return the job that JSON `text` describes; `source` is what an error calls it.
 
     Raises
@@ -86,7 +90,7 @@ def parse(text: str, source: str) -> Order | Queued | Question:
     )
 
 
-def written(order: Order | Queued | Question) -> str:
+def written(order: Description) -> str:
     """Return a job description as one line."""
     return json.dumps(asdict(order))
 
@@ -125,20 +129,40 @@ def _checked(order: Any, source: str) -> Any:
     return order
 
 
-def plan_text(steps: list[Step]) -> str:
-    """Return the steps of a plan as JSON, in an order in which they can run."""
-    return json.dumps([asdict(s) for s in steps])
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a study by name, in an order in which they can run, and the checksums of the files they read."""
+
+    steps: dict[str, Step]
+    checksums: dict[str, str]
+
+    def check_files(self, name: str) -> None:
+        """Refuse a step whose files changed since the plan was made, as its key would lie."""
+        for file in self.steps[name].files.values():
+            if (
+                file in self.checksums
+                and storage.sha256(storage.existing(Path(file), any_size=True)) != self.checksums[file]
+            ):
+                raise InputError(f"{name}: {file} changed since the study was submitted; submit it again.")
 
 
-def read_plan(text: str, source: str) -> dict[str, Step]:
-    """Return the steps that :func:`plan_text` wrote, by name.
+def write_plan(path: Path, steps: list[Step]) -> None:
+    """Write a plan as JSON, with the checksums of the files from outside as they are now."""
+    files = sorted({f for s in steps for f in s.files.values() if Path(f).is_file()})
+    checksums = {f: storage.sha256(Path(f)) for f in files}
+    storage.write_json(path, {"steps": [asdict(s) for s in steps], "checksums": checksums})
+
+
+def read_plan(path: Path) -> Plan:
+    """Return the plan that :func:`write_plan` wrote.
 
     Raises
     ------
-    InputError : it is not a plan.
+    InputError : it is not there, or not a plan.
     """
+    values = storage.read_json(path)
     try:
-        steps = [Step(**(values | {"inputs": tuple(values["inputs"])})) for values in json.loads(text)]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise InputError(f"{source}: not a plan of steps; submit the study again.") from None
-    return {s.name: s for s in steps}
+        steps = [Step(**(s | {"inputs": tuple(s["inputs"])})) for s in values["steps"]]
+        return Plan({s.name: s for s in steps}, dict(values["checksums"]))
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path}: not a plan of steps; submit the study again.") from None

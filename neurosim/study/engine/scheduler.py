@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from neurosim import storage
 from neurosim.refusals import InputError
 from neurosim.study.engine.keys import key_of
-from neurosim.study.engine.launch import HERE, Launch, local_device, started
+from neurosim.study.engine.launch import HERE, Launch, local_device
 from neurosim.study.engine.orders import Order
+from neurosim.study.engine.start import started
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Entry, Store
 

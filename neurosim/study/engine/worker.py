@@ -40,7 +40,7 @@ A_MINUTE = 60.0
 OFTEN, SELDOM = 0.0, 10.0
 
 
-def serve() -> None:
+def _serve() -> None:
     """Do jobs, a line each, until standard input closes."""
     reports = _stdout()
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -50,7 +50,7 @@ def serve() -> None:
             _say(reports, answer(jobs.get(), "standard input", reports))
 
 
-def work_once(file: Path | None) -> int:
+def _work_once(file: Path | None) -> int:
     """Do the one job that `file`, or standard input, describes; return the code to end with."""
     text, source = (storage.read_text(file), str(file)) if file else (_standard_input(), "standard input")
     reports = _stdout()
@@ -117,7 +117,8 @@ def about_here(question: Question) -> dict[str, Any]:
 
 def _resolved(job: Queued) -> Order | None:
     """Return the order of a step whose inputs are in the store by now; None if its own result is there too."""
-    steps = read_plan(storage.read_text(Path(job.plan)), job.plan)
+    plan = read_plan(Path(job.plan))
+    steps = plan.steps
     if job.step not in steps:
         raise InputError(f"{job.plan}: no step {job.step!r} in this plan; submit the study again.")
     store = Store(Path(job.store))
@@ -130,6 +131,7 @@ def _resolved(job: Queued) -> Order | None:
         )
     if look.state == "hit":
         return None
+    plan.check_files(job.step)
     entries = {name: looks[name].entry for name in steps[job.step].inputs}
     return order_of(look.step, {n: e for n, e in entries.items() if e is not None}, store, job.device)
 
@@ -217,16 +219,27 @@ def _collect_warnings() -> list[str]:
     return notes
 
 
-def main(words: list[str]) -> int:
-    """Serve, or do one job; return the code to end with."""
-    if words == [SERVE]:
-        serve()
+def do_job(file: Path | None = None, *, serve: bool = False) -> int:
+    """Do the job that a file, or standard input, describes and return the code to end the process with.
+
+    Parameters
+    ----------
+    file : a job description, JSON; standard input by default.
+    serve : whether jobs come as lines until standard input closes; then this does not return.
+
+    Returns
+    -------
+    0 done, 2 something the user can mend, 3 the step failed.
+    """
+    if serve:
+        _serve()
     try:
-        return work_once(Path(words[0]) if words else None)
+        return _work_once(file)
     except InputError as error:
         sys.stderr.write(f"neurosim: {error}\n")
         return USER_ERROR
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    words = sys.argv[1:]
+    sys.exit(do_job(Path(words[0]) if words and words != [SERVE] else None, serve=words == [SERVE]))
