@@ -94,13 +94,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path, listed: frozenset[str] | None = None) -> Iterator[Path]:
+def atomic_folder(path: Path, listed: frozenset[str] | None = None, *, first_stays: bool = False) -> Iterator[Path]:
     """Give an empty temporary folder that replaces `path` when the block ends without an error.
 
     Parameters
     ----------
     path : where it goes. listed : names inside an old folder that may go; everything else in it moves to the new one.
-        By default all of an old folder goes.
+        By default all of an old folder goes. first_stays : leave a folder that is there by then as it is.
     """
     path = Path(path)
     with _as_storage_error(path):
@@ -112,7 +112,10 @@ def atomic_folder(path: Path, listed: frozenset[str] | None = None) -> Iterator[
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _sync(file)
-            replace_folder(temporary, path, listed)
+            if first_stays:
+                _put_first(temporary, path)
+            else:
+                replace_folder(temporary, path, listed)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -147,6 +150,15 @@ def replace_folder(new: Path, path: Path, listed: frozenset[str] | None = None) 
     shutil.rmtree(old, ignore_errors=True)
     if old is not new:
         shutil.rmtree(old.parent, ignore_errors=True)
+
+
+def _put_first(new: Path, path: Path) -> None:
+    """Give the folder `new` the name `path` unless a folder that holds something has it."""
+    try:
+        new.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _exchanged(a: Path, b: Path) -> bool:

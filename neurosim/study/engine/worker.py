@@ -29,6 +29,7 @@ from neurosim import registry, runtime, storage
 from neurosim.refusals import InputError
 from neurosim.study.engine.keys import source_digest
 from neurosim.study.engine.launch import ENVIRONMENT, SERVE, gpu_there
+from neurosim.study.engine.locks import held
 from neurosim.study.engine.orders import Order, Question, Queued, parse, read_plan
 from neurosim.study.engine.scheduler import Look, look_up, order_of
 from neurosim.study.engine.step import Job
@@ -166,7 +167,7 @@ def _private_folder() -> Iterator[Path]:
     runtime.limit_threads(1)
     with tempfile.TemporaryDirectory(prefix=f"{PRIVATE}{os.getpid()}-", ignore_cleanup_errors=True) as name:
         folder, before = Path(name), tempfile.tempdir
-        with FileLock(folder / ".alive"):
+        with held(folder / ".alive"):
             for left in folder.parent.glob(f"{PRIVATE}*"):
                 _remove_if_left(left)
             (folder / "work").mkdir()
