@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property
 from types import ModuleType
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from neurosim.refusals import InputError, suggest
 
@@ -107,12 +107,12 @@ def _imported(point: importlib.metadata.EntryPoint) -> ModuleType:
         ) from error
 
 
-def called(builder: Callable[..., object] | str) -> Callable[..., object]:
+def called(builder: Callable[..., Any] | str) -> Callable[..., Any]:
     """Return a builder, or the one that is named as "module:function" so that nothing heavy loads before it is used."""
     if not isinstance(builder, str):
         return builder
     module, _, name = builder.partition(":")
-    found: Callable[..., object] = getattr(importlib.import_module(module), name)
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found
 
 

@@ -67,15 +67,11 @@ outcome = ns.compare_subjects(
     brains={"my_neurons": recording},
     layers={"my_network": ["2", "4"]},
     out=folder / "mine",
-    n_bootstrap=500,
 )
 sorted(p.name for p in outcome.folder.iterdir())
 
 # %%
-from neurosim.storage import read_dataset
-
-scores = read_dataset(outcome.folder / "results" / "compare_my_neurons" / "scores.nc")
-scores[["score", "p_zero_corrected"]].to_dataframe()
+outcome.scores["rsa:my_neurons"][["score", "p_zero_corrected"]].to_dataframe()
 
 # %%
 assert outcome.report.is_file()

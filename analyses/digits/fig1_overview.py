@@ -25,11 +25,11 @@ def compute(results: Path) -> xr.Dataset:
         spikes = storage.read_array(results / "results" / "simulate_twin" / f"{name}.nc").isel(stimulus=[0])
         parts[name] = spikes.rename(stimulus="shown").drop_vars("category", errors="ignore")
     for brain in BRAINS:
-        scores = storage.read_dataset(results / "results" / f"compare_{brain}" / "scores.nc")
+        scores = storage.read_dataset(results / "results" / f"rsa_{brain}" / "scores.nc")
         for variable in ("score", "interval", "p_zero_corrected", "ceiling"):
             parts[f"{brain}_{variable}"] = scores[variable].drop_vars("group", errors="ignore")
         parts["group"] = xr.DataArray(scores["group"].values.astype(str), dims="model")
-    relations = storage.read_dataset(results / "results" / "relate" / "relations.nc")
+    relations = storage.read_dataset(results / "results" / "relations" / "relations.nc")
     parts["points"] = xr.DataArray(relations["points"].values, dims=("everyone", "axis"))
     parts["points_group"] = xr.DataArray(relations["group"].values.astype(str), dims="everyone")
     return xr.Dataset(parts, attrs={"method": scores.attrs["method"]})

@@ -23,7 +23,7 @@ BRAINS = {
 
 def compute(results: Path) -> xr.Dataset:
     """Gather scores, intervals and ceilings along ``brain`` and ``model``."""
-    parts = [storage.read_dataset(results / "results" / f"compare_{b}" / "scores.nc") for b in BRAINS]
+    parts = [storage.read_dataset(results / "results" / f"rsa_{b}" / "scores.nc") for b in BRAINS]
     kept = [p[[v for v in ("score", "interval", "ceiling") if v in p]] for p in parts]
     named = [p.expand_dims(brain=[b]) for b, p in zip(BRAINS, kept, strict=True)]
     joined = xr.merge([p.drop_vars("group", errors="ignore") for p in named], join="outer", compat="no_conflicts")

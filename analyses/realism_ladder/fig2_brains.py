@@ -31,7 +31,7 @@ def compute(results: Path) -> xr.Dataset:
     score, interval = np.full(shape, np.nan), np.full((*shape, 2), np.nan)
     ceiling = np.full((len(BRAINS), 2), np.nan)
     for i, brain in enumerate(BRAINS):
-        table = storage.read_dataset(results / "results" / f"compare_{brain}" / "scores.nc")
+        table = storage.read_dataset(results / "results" / f"rsa_{brain}" / "scores.nc")
         place = [names.index(m) for m in table["model"].values.astype(str) if m in names]
         own = np.isin(table["model"].values.astype(str), names)
         score[i].reshape(-1)[place] = table["score"].values[own]

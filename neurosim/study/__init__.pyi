@@ -1,24 +1,45 @@
 """Studies: declared as records or one TOML file, run once, checked, reported."""
 
-# run
-from .run import check_study as check_study  # return every step of a study with what the store has of it
-from .run import find_study as find_study  # return the study file called `name`: a path, or the name of a built-in
-from .run import run_study as run_study  # run a study file; steps whose result is in the store are taken from there
-from .run import study_status as study_status  # return how many steps of a study are done, where its results folder
+# A study as a record, and what it is made of
+from .study import Study as Study  # a whole study: stimuli, subjects, brains, analyses
+from .tables import StudyError as StudyError  # the study asks for something that cannot be done
+from .shown.digits import DigitsStimuli as DigitsStimuli  # held-back digits
+from .shown.dataset import DatasetStimuli as DatasetStimuli  # stimuli of a published set
+from .shown.folder import FolderStimuli as FolderStimuli  # a folder of pictures
+from .shown.file import FileStimuli as FileStimuli  # a netCDF file
+from .subjects.network import NetworkSubject as NetworkSubject  # a torch network, trained or not
+from .subjects.network import Training as Training  # what a network learns and for how long
+from .subjects.twin import TwinSubject as TwinSubject  # the Brian2 twin of a trained spiking network
+from .subjects.circuit import CircuitSubject as CircuitSubject  # a hand-built circuit
+from .subjects.recorded import ResponsesSubject as ResponsesSubject  # responses in a file
+from .brains.published import DatasetBrain as DatasetBrain  # a published recording
+from .brains.recorded import ResponsesBrain as ResponsesBrain  # a recording in a file
+from .brains.synthetic import SyntheticBrain as SyntheticBrain  # a synthetic recording with known truth
+from .analyses.rsa import RSA as RSA  # representational similarity, with inference
+from .analyses.rsa_in_time import RSAInTime as RSAInTime  # the same for every time bin
+from .analyses.relations import Relations as Relations  # all subjects and brains with each other
 
-# one machine or many
-from .engine.launch import Launch as Launch  # where steps run: this machine, behind a command, dask; and on what device
-from .engine.worker import do_job as do_job  # do one job that a file or standard input describes; return its code
-from .submit import submit_study as submit_study  # submit the steps of a study as SLURM array jobs, one for each kind
+# Run it
+from .run import check_study as check_study  # every step, with what the store has of it; runs nothing
+from .run import run_study as run_study  # run a study to its results folder
+from .run import study_status as study_status  # how far it is, and whether its results are whole
+from .outcome import Outcome as Outcome  # a results folder, read as scores, RDMs and figures
 
-# given
-from .given import compare_subjects as compare_subjects  # compare your models with your data and write the whole
-from .given import new_study as new_study  # write a working template: your model against your data, as a script and
+# One machine or many
+from .engine.launch import Launch as Launch  # where steps run: here, behind any command, on dask; and on what device
+from .engine.worker import do_job as do_job  # do the job that a file or standard input describes
+from .submit import submit_study as submit_study  # submit a study to SLURM, one array job for each kind of step
 
-# verify
-from .verify import check_results as check_results  # check every file of a results folder against its manifest
-from .verify import environment_changes as environment_changes  # return what changed in the environment since the
-from .verify import rerun_results as rerun_results  # recompute every step of a results folder in fresh processes,
+# Files
+from .files import find_study as find_study  # the file of a built-in study, or a path
+from .files import load_study as load_study  # read and check a study file
+from .new import new_study as new_study  # write a working template
 
-# doctor
-from .doctor import examine_machine as examine_machine  # return findings on Python, libraries, devices, memory, disk
+# Your models with your data
+from .compare import compare_subjects as compare_subjects  # the whole report in one call
+
+# Check and repeat results
+from .doctor import examine_machine as examine_machine  # whether everything is there that studies need
+from .verify import check_results as check_results  # whether the files of a results folder are whole
+from .verify import environment_changes as environment_changes  # what changed since it was written
+from .verify import rerun_results as rerun_results  # recompute everything and compare

@@ -6,14 +6,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
-
 from neurosim import runtime, storage
-from neurosim.study.config import Study, StudyError
 from neurosim.study.engine.keys import digest_of
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Entry
-from neurosim.study.report import write_report
+from neurosim.study.files import to_toml
+from neurosim.study.report import told_by, write_report
+from neurosim.study.results import Results
+from neurosim.study.study import Study, moved_to
+from neurosim.study.tables import StudyError, as_values
 
 MAX_TABLE_CELLS = 20_000
 MANIFEST = "MANIFEST.sha256"
@@ -21,7 +22,7 @@ OF_EVERY_STUDY = {"study.toml", "resolved.json", "provenance.json", "report.html
 
 
 def assemble(
-    study: Study, text: str, files: dict[str, Path], steps: list[Step], entries: dict[str, Entry], out: Path
+    study: Study, text: str | None, files: dict[str, Path], steps: list[Step], entries: dict[str, Entry], out: Path
 ) -> Path:
     """Write the results folder whole, or leave the old one as it was; return the path of the report.
 
@@ -30,17 +31,18 @@ def assemble(
     ``provenance.json``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old folder are kept.
     """
     with storage.atomic_folder(out, replaceable(out)) as folder:
-        storage.write_text(folder / "study.toml", text)
-        resolved = study.model_dump(mode="json")
-        places = _copy_inputs(resolved, files, folder)
-        storage.write_json(folder / "resolved.json", _with_places(resolved, places), sort_keys=False)
+        moved = moved_to(study, _copy_inputs(files, folder))
+        storage.write_text(folder / "study.toml", to_toml(moved) if text is None else text)
+        storage.write_json(folder / "resolved.json", as_values(moved), sort_keys=False)
         for step in steps:
             _copy_step(step, entries[step.name], folder)
-        numbers = key_numbers(study, entries)
-        storage.write_json(folder / "numbers.json", numbers)
+        places = {name: entry.folder for name, entry in entries.items()}
+        results = Results(study, places, {step.name: step.config for step in steps})
+        told = told_by(results)
+        storage.write_json(folder / "numbers.json", told.numbers)
         provenance = _provenance(study, steps, entries)
         storage.write_json(folder / "provenance.json", provenance)
-        write_report(folder / "report.html", study, entries, numbers, provenance)
+        write_report(folder / "report.html", results, told, provenance)
         storage.write_manifest(folder, MANIFEST)
     return out / "report.html"
 
@@ -72,59 +74,7 @@ def step_folder(name: str) -> str:
     return name.replace(":", "_")
 
 
-def key_numbers(study: Study, entries: dict[str, Entry]) -> dict[str, Any]:
-    """Return the numbers that a text about the study would quote."""
-    topics = ("accuracy", "accuracy_of_network_on_the_same_spikes", "differing_spikes", "engine", "calibration")
-    numbers: dict[str, Any] = {topic: {} for topic in (*topics, "best_model", "pearson_of_brains")}
-    for name, entry in entries.items():
-        kind, _, subject = name.partition(":")
-        if kind == "train":
-            about = storage.read_json(entry.folder / "network.json")
-            if "test_accuracy" in about:
-                numbers["accuracy"][subject] = about["test_accuracy"]
-        elif kind == "simulate" and (entry.folder / "accuracy.json").is_file():
-            accuracy = storage.read_json(entry.folder / "accuracy.json")
-            numbers["accuracy"][subject] = accuracy["accuracy"]
-            numbers["accuracy_of_network_on_the_same_spikes"][subject] = accuracy["accuracy_trained"]
-            if (entry.folder / "translation.nc").is_file():
-                table = storage.read_dataset(entry.folder / "translation.nc")
-                numbers["differing_spikes"][subject] = _per_layer(table, ("n_spikes", "n_differing"))
-                numbers["engine"][subject] = str(table.attrs["engine"])
-            if (entry.folder / "calibration.nc").is_file():
-                table = storage.read_dataset(entry.folder / "calibration.nc")
-                numbers["calibration"][subject] = _per_layer(table, ("gain", "bias", "rate_ratio_before", "rate_ratio"))
-                numbers["accuracy"][f"{subject} (uncalibrated)"] = float(table.attrs["accuracy_uncalibrated"])
-        elif kind == "relate":
-            numbers["pearson_of_brains"] = _pairs(storage.read_dataset(entry.folder / "relations.nc"))
-        elif kind == "compare":
-            numbers["best_model"][subject] = _best(storage.read_dataset(entry.folder / "scores.nc"))
-    return numbers
-
-
-def _best(scores: xr.Dataset) -> dict[str, Any]:
-    i = int(scores["score"].values.argmax())
-    best = {
-        "model": str(scores["model"].values[i]),
-        "score": float(scores["score"][i]),
-        "interval": [float(v) for v in scores["interval"][i]],
-        "method": scores.attrs["method"],
-    }
-    if "ceiling" in scores:
-        best["ceiling"] = [float(v) for v in scores["ceiling"]]
-    return best
-
-
-def _pairs(relations: xr.Dataset) -> dict[str, float]:
-    table = relations["pearson_of_brains"]
-    names = [str(b) for b in table["brain"].values]
-    return {f"{names[j]}, {names[i]}": float(table[j, i]) for i in range(len(names)) for j in range(i)}
-
-
-def _per_layer(table: xr.Dataset, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    return {str(layer): {n: float(table[n].values[i]) for n in names} for i, layer in enumerate(table["layer"].values)}
-
-
-def _copy_inputs(resolved: dict[str, Any], files: dict[str, Path], folder: Path) -> dict[str, str]:
+def _copy_inputs(files: dict[str, Path], folder: Path) -> dict[str, str]:
     """Copy what the study reads into ``inputs/`` and return where each path went."""
     places: dict[str, str] = {}
     for given, path in files.items():
@@ -140,21 +90,13 @@ def _copy_inputs(resolved: dict[str, Any], files: dict[str, Path], folder: Path)
     return places
 
 
-def _with_places(value: Any, places: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            k: places.get(v, v) if k == "path" and isinstance(v, str) else _with_places(v, places)
-            for k, v in value.items()
-        }
-    return value
-
-
 def _copy_step(step: Step, entry: Entry, folder: Path) -> None:
     kind, _, name = step.name.partition(":")
     if kind == "figure":
         (folder / "figures").mkdir(exist_ok=True)
         for file in entry.files:
-            shutil.copyfile(file, folder / "figures" / f"{name}{file.suffix}")
+            if file.stem == "figure":
+                shutil.copyfile(file, folder / "figures" / f"{name}{file.suffix}")
         return
     target = folder / "results" / step_folder(step.name)
     target.mkdir(parents=True)
@@ -171,6 +113,7 @@ def _provenance(study: Study, steps: list[Step], entries: dict[str, Entry]) -> d
     return runtime.provenance() | {
         "study": study.name,
         "seed": study.seed,
+        "analyses": [s.name for s in steps if s.name.partition(":")[0] in study.analyses],
         "threads_per_step": 1,
         "steps": [
             {

@@ -9,8 +9,9 @@ from neurosim.refusals import InputError
 from neurosim.study.engine.orders import DEVICES
 from neurosim.study.engine.slurm import Array, python_command, submit_steps
 from neurosim.study.engine.store import Store
+from neurosim.study.files import find_study
 from neurosim.study.folder import replaceable
-from neurosim.study.graph import check_files, plan
+from neurosim.study.plan import check_files, plan
 from neurosim.study.run import read_study, results_folder, store_of
 
 
@@ -21,7 +22,7 @@ def submit_study(
 
     Parameters
     ----------
-    path : the study file.
+    path : the study file, or the name of a built-in study.
     out : results folder; ``results/<name>`` by default. The store beside it must be on a file system that nodes share.
     device : "cpu" or "cuda", what the nodes have.
     options : further options of sbatch, such as ``"--partition=long --time=12:00:00"``.
@@ -37,12 +38,12 @@ def submit_study(
     """
     if device not in DEVICES:
         raise InputError(f"submit: the device of the nodes is {' or '.join(DEVICES)}, found {device!r}.")
-    path = Path(path).resolve()
-    study, _ = read_study(path)
+    path = find_study(path).resolve()
+    study, _, base = read_study(path)
     folder = results_folder(study, out).resolve()
     replaceable(folder)
-    check_files(study, path.parent)
+    check_files(study, base)
     store = Store(store_of(folder))
     storage.check_writable(store.root)
     last = python_command("report", str(path), "--out", str(folder), "--device", device, "--quiet")
-    return submit_steps(plan(study, path.parent), store, name=study.name, device=device, options=options, last=last)
+    return submit_steps(plan(study, base), store, name=study.name, device=device, options=options, last=last)

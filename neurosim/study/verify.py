@@ -13,7 +13,7 @@ from neurosim import runtime, storage
 from neurosim.study.engine.scheduler import Report, run_steps, silent
 from neurosim.study.engine.store import Entry, Store
 from neurosim.study.folder import step_folder
-from neurosim.study.graph import plan
+from neurosim.study.plan import plan
 from neurosim.study.run import fresh_store, read_study
 
 TOLERANCE = 1e-6
@@ -55,7 +55,7 @@ def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report
     report : called with (step, event, text) as the run goes on.
     """
     folder = Path(folder).resolve()
-    study, _ = read_study(folder / "resolved.json")
+    study, _, _ = read_study(folder / "resolved.json")
     before = {s["name"]: s for s in storage.read_json(folder / "provenance.json")["steps"]}
     with fresh_store() as root:
         entries = run_steps(plan(study, folder), Store(Path(root)), jobs=jobs or os.cpu_count() or 1, report=report)

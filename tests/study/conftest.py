@@ -33,9 +33,16 @@ kind = "responses"
 path = "brain.nc"
 metric = "crossnobis"
 
-[comparison]
+[analyses.rsa]
+kind = "rsa"
 estimate = "bootstrap"
 n_bootstrap = 100
+
+[analyses.in_time]
+kind = "rsa_in_time"
+
+[analyses.relations]
+kind = "relations"
 """
 
 

@@ -32,7 +32,7 @@ def test_every_network_learned_and_the_twin_is_exact(demo):
 
 
 def test_the_twin_has_the_geometry_of_the_network(demo):
-    relations = storage.read_dataset(demo[0] / "results" / "relate" / "relations.nc")
+    relations = storage.read_dataset(demo[0] / "results" / "relations" / "relations.nc")
     for layer in ("hidden1", "hidden2", "output"):
         pair = relations["score"].sel(model=f"twin/{layer}", model_other=f"spiking_mlp/{layer}")
         assert float(pair) == pytest.approx(1)
@@ -41,7 +41,7 @@ def test_the_twin_has_the_geometry_of_the_network(demo):
 def test_the_known_truth_is_recovered(demo):
     """The early area is tuned to Gabor energy, the late one to prototypes: shallow and deep layers win one each."""
     early, late = (
-        storage.read_dataset(demo[0] / "results" / f"compare_{b}" / "scores.nc").set_coords("group")["score"]
+        storage.read_dataset(demo[0] / "results" / f"rsa_{b}" / "scores.nc").set_coords("group")["score"]
         for b in ("early", "late")
     )
     assert float(early.sel(model="cnn/conv1")) > float(early.sel(model="cnn/readout"))
@@ -60,7 +60,7 @@ def test_the_report_says_synthetic_and_holds_every_figure(demo):
 def test_nothing_runs_twice(demo):
     again = neurosim("run", "digits", "-o", str(demo[0]), "--json", cwd=demo[0].parent)
     outcome = json.loads(again.stdout)
-    assert outcome["n_hits"] == outcome["n_steps"] == 28
+    assert outcome["n_hits"] == outcome["n_steps"] == 30
 
 
 def test_a_new_study_runs_both_ways(tmp_path):

@@ -1,1 +1,1 @@
-"""The work of each kind of step: ``run(job)`` reads what came before and writes files into ``job.out``."""
+"""The steps that every study has, whatever its kinds: stimuli, RDMs, responses, brains, figures."""

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.networks.naming import layer_labels
-from neurosim.networks.recording import iterate_layers
-from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
-from neurosim.recordings.files import load_responses
 from neurosim.responses.averages import average_trials, over_time, rebin
-from neurosim.schema import InputError, as_responses, same_stimuli
+from neurosim.schema import InputError
 from neurosim.similarity.rdms import compute_rdm
-from neurosim.stimuli.encoders import encode_rate
 from neurosim.study.engine.step import Job
-from neurosim.study.steps.train import fitted_stimuli, specification_of, trained_network
+from neurosim.study.steps.responses import answers
 
 log = logging.getLogger(__name__)
 MAX_TIME_BINS = 12
-SPIKING = (SpikingConvNetSpecification, SpikingMLPSpecification)
 
 
 def run(job: Job) -> None:
     """Write ``rdms.nc``: ``rdm`` and ``euclidean`` (layer, ...), and ``rdm_time`` (layer, time, ...) if it has time."""
-    stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
     metric = job.config["metric"]
     whole, euclidean, timed, left_out = {}, {}, {}, {}
-    for layer, responses in _layers(job, stimuli):
+    for layer, responses in answers(job):
         try:
             still = over_time(responses)
             whole[layer] = compute_rdm(
@@ -52,46 +44,6 @@ def run(job: Job) -> None:
         result["rdm_time"] = _stack(timed)
     result.attrs.update(metric=metric, left_out=left_out, subject=job.config["name"])
     storage.write_dataset(job.out / "rdms.nc", result)
-
-
-def _layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield the responses of one layer after the other; a network's activity is never held whole."""
-    if job.config["kind"] == "network":
-        yield from _network_layers(job, stimuli)
-        return
-    if job.config["kind"] == "responses":
-        responses = load_responses(job.files["responses"], time_bin=job.config["time_bin"])
-        responses = same_stimuli(stimuli, responses, job.config["name"])
-    else:
-        responses = storage.read_array(job.input("simulate:") / "responses.nc")
-    if "layer" not in responses.coords:
-        yield "all", responses
-        return
-    names = responses["layer"].values
-    for name in dict.fromkeys(names.tolist()):
-        yield str(name), responses.isel(unit=np.flatnonzero(names == name))
-
-
-def _network_layers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    network = trained_network(job.config, job.input("train:"))
-    specification = specification_of(job.config)
-    spiking = isinstance(specification, SpikingMLPSpecification)
-    shown = fitted_stimuli(stimuli, network, job.input("train:"), job.config["name"])
-    if spiking:
-        step = specification.dt  # type: ignore[union-attr]
-        shown = encode_rate(shown, n_steps=specification.n_steps, time_step=step, seed=job.config["seed"])  # type: ignore[union-attr]
-    time_step = float(getattr(network, "time_step", 1.0))
-    for name, array in iterate_layers(network, shown, double=spiking):
-        yield (
-            layer_labels(network, [name])[0],
-            as_responses(
-                array,
-                dims=("stimulus", "time", "unit") if array.ndim == 3 else ("stimulus", "unit"),
-                stimuli=stimuli,
-                quantity="spike_count" if isinstance(specification, SPIKING) else "activation",
-                time_step=time_step if array.ndim == 3 else None,
-            ),
-        )
 
 
 def _over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:

@@ -12,8 +12,7 @@ from torch import nn
 from neurosim import storage
 from neurosim.networks.published import torchvision
 from neurosim.schema import InputError, as_responses
-from neurosim.study.config import load_study
-from neurosim.study.given import compare_subjects
+from neurosim.study import RSA, compare_subjects, load_study
 
 N = 8
 RNG = np.random.default_rng(0)
@@ -45,10 +44,7 @@ def test_a_stranger_compares_a_torchvision_network_a_spiking_one_a_table_and_a_t
         out=out,
         layers={"vision": ["stage2.0", "fc"], "leaky": ["1"]},
         title='A "title"\x7f with \\ and é',
-        metric="euclidean",
-        estimate="bootstrap",
-        n_bootstrap=np.int64(50),
-        correction=np.str_("fdr"),
+        analyses={"rsa": RSA(metric="euclidean", estimate="bootstrap", n_bootstrap=np.int64(50), correction="fdr")},
         jobs=1,
     )
     assert vision.training and leaky.training and outcome.report.exists()
@@ -63,7 +59,9 @@ def test_a_stranger_compares_a_torchvision_network_a_spiking_one_a_table_and_a_t
         wanted_rdm = squareform(pdist(np.asarray(values, dtype=float), "sqeuclidean")) / values.shape[1]
         np.testing.assert_allclose(found, wanted_rdm, rtol=1e-3)
     study = load_study(out / "study.toml")
-    assert study.name == "my_fig_1_2" and study.title.startswith('A "title"') and study.comparison.n_bootstrap == 50
+    assert (
+        study.name == "my_fig_1_2" and study.title.startswith('A "title"') and study.analyses["rsa"].n_bootstrap == 50
+    )
 
 
 def given(model=FEATURES, brain=BRAIN, *, name="model", **options):
@@ -103,9 +101,9 @@ REFUSED = {
     "a list of brains": (lambda out: compare_subjects(PICTURES, {"a": BRAIN}, [1], out=out), "brains by name asked"),
     "stimuli": (lambda out: compare_subjects(np.ones((8, 5, 6, 7)), {"a": BRAIN}, {"b": BRAIN}, out=out),
                 "^compare_subjects: shape .* does not say which dim is the channel"),
-    "an unknown option": (given(metrik="euclidean"), "metrik"),
+    "an unknown option": (given(analyses={"a": {"kind": "rsa", "metrik": "cosine"}}), "Did you mean 'metric'"),
     "an unknown metric": (given(metric="euclidian"), "Did you mean 'euclidean'"),
-    "an option of another kind": (given(metric={"a": 1}), "texts, numbers and lists of them asked, found a dict"),
+    "an option of another kind": (given(metric={"a": 1}), "metric: input should be a valid string"),
 }  # fmt: skip
 
 

@@ -1,0 +1,264 @@
+"""Representational similarity: every layer of every subject against each brain, with ceiling, intervals and tests."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from neurosim import storage
+from neurosim.runtime import seed_of
+from neurosim.similarity.inference import INFERENCE_METHODS, infer
+from neurosim.similarity.rdms import METRICS
+from neurosim.study.engine.step import Job, Step
+from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
+from neurosim.study.plan import Plan
+from neurosim.study.results import Results
+from neurosim.study.study import Study, one_of
+from neurosim.study.tables import Table
+
+
+class RSA(Table):
+    """How subjects are compared with brains: `metric` of RDMs, `method` between RDMs, inference."""
+
+    kind: Literal["rsa"] = "rsa"
+    metric: str = "correlation"
+    method: str = "spearman"
+    resample: tuple[Literal["subject", "stimulus"], ...] = ("subject", "stimulus")
+    estimate: Literal["jackknife", "bootstrap"] = "jackknife"
+    n_bootstrap: Annotated[int, Field(ge=50, le=10**6)] = 1000
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    correction: Literal["holm", "fdr"] = "holm"
+
+
+def check(row: RSA, place: str, _study: Study) -> None:
+    """Refuse a metric or method that is not known."""
+    one_of(row.metric, METRICS, f"{place}.metric")
+    one_of(row.method, INFERENCE_METHODS, f"{place}.method")
+
+
+def plan(row: RSA, name: str, made: Plan) -> list[Step]:
+    """Return one step a brain, which reads the RDMs of all subjects."""
+    rdms = tuple(made.rdms(subject, row.metric) for subject in made.study.subjects)
+    config = made.seeded(row, name)
+    work = "neurosim.study.analyses.rsa:run"
+    return [
+        Step(f"{name}:{brain}", work, config | {"brain": brain}, (*rdms, made.brain_rdms(brain)))
+        for brain in made.study.brains
+    ]
+
+
+def run(job: Job) -> None:
+    """Write ``scores.nc`` (along ``model``)."""
+    config = job.config
+    data, about = brain_of(job)
+    models = stacked_models(job)
+    n_subjects = data.sizes["subject"]
+    asked = tuple(config["resample"])
+    result = infer(
+        models,
+        data,
+        method=config["method"],
+        resample=asked if n_subjects > 1 else ("stimulus",),
+        estimate=config["estimate"],
+        n=config["n_bootstrap"],
+        rng=seed_of(config["seed"], "infer", config["brain"]),
+        alpha=config["alpha"],
+        correction=config["correction"],
+    )
+    result = result.assign_coords(group=("model", models["group"].values))
+    result.attrs.update(
+        brain=config["brain"],
+        n_subjects=n_subjects,
+        n_stimuli=data.sizes["stimulus"],
+        synthetic=int(about.get("synthetic", 0)),
+    )
+    storage.write_dataset(job.out / "scores.nc", result)
+
+
+def brain_of(job: Job) -> tuple[xr.DataArray, dict[str, Any]]:
+    """Return the RDMs of the individuals of the brain that a step reads, and what is known of it."""
+    found = storage.read_dataset(job.input("brain:") / "rdms.nc")
+    return found["rdm"].drop_vars("category", errors="ignore"), dict(found.attrs)
+
+
+def stacked_models(job: Job, variable: str = "rdm") -> xr.DataArray:
+    """Return the RDMs of all subjects and layers along ``model`` ("subject/layer"), with ``group``, the subject."""
+    parts, names, groups = [], [], []
+    for folder in job.all_inputs("rdms:").values():
+        found = storage.read_dataset(folder / "rdms.nc")
+        rdms, subject = found[variable].drop_vars("category", errors="ignore"), str(found.attrs["subject"])
+        names += [f"{subject}/{layer}" for layer in rdms["layer"].values]
+        groups += [subject] * rdms.sizes["layer"]
+        parts.append(rdms.rename(layer="model").drop_vars("model"))
+    stacked = xr.concat(parts, "model", combine_attrs="override")
+    return stacked.assign_coords(model=names, group=("model", groups))
+
+
+def tell(row: RSA, name: str, results: Results) -> Told:
+    """Tell which layer comes nearest to each brain, and the scores of all."""
+    tables = {brain: results.dataset(f"{name}:{brain}", "scores.nc") for brain in results.study.brains}
+    best = {brain: _best(table) for brain, table in tables.items()}
+    several = sum(other.kind == row.kind for other in results.study.analyses.values()) > 1
+    about = f" ({name})" if several else ""
+    first = next(iter(tables.values()))
+    return Told(
+        numbers={"best_model": {f"{brain}{about}": found for brain, found in best.items()}},
+        cards=[
+            (str(first.sizes["model"]), f"layers of {len(results.study.subjects)} subjects"),
+            (str(first.attrs["n_stimuli"]), "stimuli compared"),
+            *((f"{b['score']:.3f}", f"best {b['method']} with {brain}: {b['model']}") for brain, b in best.items()),
+        ],
+        sentences=[line for brain in tables for line in _sentences(brain, tables[brain], best[brain], results)],
+        notes=_notes(tables),
+        methods=[_method(row, tables)],
+        tables=[_table(row, brain, tables[brain], results, about) for brain in tables],
+    )
+
+
+def _best(scores: xr.Dataset) -> dict[str, Any]:
+    i = int(scores["score"].values.argmax())
+    best = {
+        "model": str(scores["model"].values[i]),
+        "score": float(scores["score"][i]),
+        "interval": [float(v) for v in scores["interval"][i]],
+        "method": scores.attrs["method"],
+    }
+    if "ceiling" in scores:
+        best["ceiling"] = [float(v) for v in scores["ceiling"]]
+    return best
+
+
+def _sentences(brain: str, table: xr.Dataset, best: dict[str, Any], results: Results) -> list[str]:
+    title = results.study.brains[brain].title or brain
+    n_models = table.sizes["model"]
+    line = (
+        f"{title}: {best['model']} comes nearest ({best['method']} {best['score']:.3f}, interval "
+        f"{best['interval'][0]:.3f} to {best['interval'][1]:.3f})"
+    )
+    if "ceiling" in best:
+        line += f"; the noise ceiling is {best['ceiling'][0]:.3f} to {best['ceiling'][1]:.3f}"
+    above = int((table["p_zero_corrected"] < table.attrs["alpha"]).sum())
+    lines = [f"{line}. {above} of {n_models} {_layers(n_models)} above 0 after correction."]
+    if n_models > 1:
+        i = int(table["score"].values.argmax())
+        surely = table["p_pair_corrected"].values[i] < table.attrs["alpha"]
+        worse = int((surely & (table["score"].values < table["score"].values[i])).sum())
+        lines.append(
+            f"{brain}: {best['model']} is better than {worse} of the {n_models - 1} other layers (corrected tests)."
+        )
+    return lines
+
+
+def _layers(n: int) -> str:
+    return "layers score" if n != 1 else "layer scores"
+
+
+def _notes(tables: dict[str, xr.Dataset]) -> list[str]:
+    alone = [brain for brain, table in tables.items() if table.attrs["n_subjects"] == 1]
+    if not alone:
+        return []
+    return [f"{', '.join(alone)}: one subject, so no noise ceiling, and intervals are for new stimuli only."]
+
+
+def resampled(table: xr.Dataset) -> str:
+    """Return over what the intervals generalise, as the results say."""
+    names = {"subject": "subjects", "stimulus": "stimuli"}
+    return " and ".join(
+        names[factor] for factor in str(table.attrs["resample"]).replace(",", " ").split() if factor in names
+    )
+
+
+def _method(row: RSA, tables: dict[str, xr.Dataset]) -> str:
+    """Return how it was done, as the results say."""
+    over = " or ".join(dict.fromkeys(resampled(t) for t in tables.values()))
+    how = {
+        "jackknife": "jackknife over {}: each is left out once, and what both share is counted once",
+        "bootstrap": f"bootstrap over {{}} with {row.n_bootstrap} samples, noise counted once (two-factor correction)",
+    }[row.estimate]
+    ceiling = (
+        " The upper noise ceiling is the best score any RDM could reach (or a proven bound on it), the lower one the "
+        "score of the mean of the other subjects."
+        if any("ceiling" in t for t in tables.values())
+        else ""
+    )
+    return (
+        f"Responses of every layer, summed (spikes) or averaged over time, give RDMs by the metric '{row.metric}'. "
+        f"RDMs are compared by '{row.method}'. Uncertainty: {how.format(over)}; t-tests, p values corrected "
+        f"by '{row.correction}'.{ceiling}"
+    )
+
+
+def _table(row: RSA, brain: str, table: xr.Dataset, results: Results, about: str) -> TableOfNumbers:
+    entry = results.study.brains[brain]
+    ceiling = ""
+    if "ceiling" in table:
+        low, high = (float(v) for v in table["ceiling"])
+        low_error, high_error = (float(v) for v in table["ceiling_standard_error"])
+        ceiling = f" Noise ceiling {low:.3f} (± {low_error:.3f}) to {high:.3f} (± {high_error:.3f})."
+    metric = f"'{entry.metric}'" if hasattr(entry, "metric") else "as published"
+    note = (
+        f"{table.attrs['method']} between RDMs: '{row.metric}' for the layers, {metric} for the recording; "
+        f"n = {table.attrs['n_subjects']} subjects, {table.attrs['n_stimuli']} stimuli; resampled: "
+        f"{table.attrs['resample']}; {_range(table['df'].values)} degrees of freedom; p corrected "
+        f"({table.attrs['correction']}).{ceiling}"
+    )
+    rows = [
+        (
+            str(m),
+            f"{float(table['score'][i]):.4f}",
+            f"{float(table['standard_error'][i]):.4f}",
+            f"{float(table['interval'][i, 0]):.3f} … {float(table['interval'][i, 1]):.3f}",
+            f"{float(table['p_zero_corrected'][i]):.2g}",
+            f"{float(table['p_ceiling_corrected'][i]):.2g}" if "ceiling" in table else "-",
+        )
+        for i, m in enumerate(table["model"].values)
+    ]
+    columns = ("layer", "score", "s.e.", "interval", "p above 0", "p below ceiling")
+    return TableOfNumbers(f"Scores with {entry.title or brain}{about}", columns, rows, note)
+
+
+def _range(values: np.ndarray) -> str:
+    low, high = float(values.min()), float(values.max())
+    return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+
+
+CITED = {
+    "rsa": (
+        "representational similarity analysis",
+        "Kriegeskorte N, Mur M, Bandettini P (2008) Front Syst Neurosci 2:4, https://doi.org/10.3389/neuro.06.004.2008",
+    ),
+    "ceiling": (
+        "noise ceiling",
+        "Nili H, Wingfield C, Walther A, et al. (2014) PLoS Comput Biol 10:e1003553, "
+        "https://doi.org/10.1371/journal.pcbi.1003553",
+    ),
+    "inference": (
+        "inference over subjects and stimuli",
+        "Schuett HH, Kipnis AD, Diedrichsen J, Kriegeskorte N (2023) eLife 12:e82566, "
+        "https://doi.org/10.7554/eLife.82566",
+    ),
+    "jackknife": (
+        "two-factor jackknife",
+        "Efron B, Stein C (1981) Ann Statist 9:586-596, https://doi.org/10.1214/aos/1176345462",
+    ),
+    "holm": (
+        "correction for several models",
+        "Holm S (1979) Scand J Statist 6:65-70, https://www.jstor.org/stable/4615733",
+    ),
+    "fdr": (
+        "correction for several models",
+        "Benjamini Y, Hochberg Y (1995) J R Stat Soc B 57:289-300, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x",
+    ),
+}
+
+
+def cite(row: RSA) -> list[Citation]:
+    """Cite the method, its inference and the correction."""
+    used = ("rsa", "ceiling", "inference", *(("jackknife",) if row.estimate == "jackknife" else ()), row.correction)
+    return [CITED[k] for k in used]
+
+
+REPRESENTATIONAL_SIMILARITY = AnalysisKind(name="rsa", table=RSA, plan=plan, check=check, tell=tell, cite=cite)

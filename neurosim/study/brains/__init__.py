@@ -1,0 +1,1 @@
+"""Kinds of brains of a study, one a file."""

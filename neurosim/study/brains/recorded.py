@@ -1,0 +1,52 @@
+"""A recording in a file as a brain; ``subject`` along ``unit`` tells individuals apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from neurosim.similarity.rdms import METRICS
+from neurosim.study.kinds import BrainKind, Citation
+from neurosim.study.study import Study, one_of
+from neurosim.study.subjects.recorded import check_files, plan
+from neurosim.study.tables import Table
+
+CROSSNOBIS = (
+    "cross-validated distances",
+    "Walther A, Nili H, Ejaz N, et al. (2016) NeuroImage 137:188-200, https://doi.org/10.1016/j.neuroimage.2015.12.012",
+)
+
+
+class ResponsesBrain(Table):
+    """A recording in a file; ``subject`` along ``unit`` tells individuals apart, else it is one."""
+
+    kind: Literal["responses"] = "responses"
+    title: str = ""
+    path: Path
+    time_bin: float | None = Field(default=None, gt=0)
+    metric: str = "correlation"
+
+
+def check(row: ResponsesBrain, place: str, _study: Study) -> None:
+    """Refuse a metric that is not known."""
+    one_of(row.metric, METRICS, f"{place}.metric")
+
+
+def cite(row: ResponsesBrain) -> list[Citation]:
+    """Cite the metric."""
+    return [CROSSNOBIS] if row.metric == "crossnobis" else []
+
+
+RECORDED = BrainKind(
+    name="responses",
+    table=ResponsesBrain,
+    plan=plan,
+    recording="neurosim.study.subjects.recorded:recording",
+    describe=lambda row: row.title or f"recording in {row.path.name}",
+    metric=lambda row: row.metric,
+    check=check,
+    check_files=check_files,
+    cite=cite,
+)

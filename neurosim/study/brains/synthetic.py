@@ -1,0 +1,106 @@
+"""A synthetic recording with known truth as a brain; never to be taken for data."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.schema import InputError, as_stimuli
+from neurosim.similarity.rdms import METRICS
+from neurosim.stimuli.gabors import gabor_energy
+from neurosim.study.engine.step import Job
+from neurosim.study.kinds import BrainKind, Citation, Source, Told
+from neurosim.study.plan import Plan
+from neurosim.study.results import Results
+from neurosim.study.study import Study, one_of
+from neurosim.study.subjects.circuit import GABOR
+from neurosim.study.tables import Count, Table
+
+
+class SyntheticBrain(Table):
+    """A synthetic recording whose units are tuned to `tuning`, features by weight: gabor energy, pixels, the
+    category, and its prototype, the mean picture of the category.
+    """
+
+    kind: Literal["synthetic"] = "synthetic"
+    title: str = ""
+    tuning: dict[Literal["gabor", "pixels", "category", "prototype"], float] = Field(min_length=1)
+    n_subjects: Count = 8
+    n_trials: Count = 4
+    n_units: Count = 60
+    trial_noise: float = Field(default=1.0, ge=0)
+    individuality: float = Field(default=0.5, ge=0)
+    metric: str = "correlation"
+
+
+def check(row: SyntheticBrain, place: str, _study: Study) -> None:
+    """Refuse a metric that is not known."""
+    one_of(row.metric, METRICS, f"{place}.metric")
+
+
+def plan(row: SyntheticBrain, name: str, made: Plan) -> Source:
+    """Return what the recording is simulated from."""
+    return Source(made.seeded(row, name))
+
+
+def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
+    """Return the simulated responses."""
+    row = job.config["row"]
+    parts = [weight * _standardised(_feature(name, stimuli)) for name, weight in sorted(row["tuning"].items())]
+    tuning = as_stimuli(
+        np.concatenate(parts, axis=1), dims=("stimulus", "unit"), ids=stimuli["stimulus"].values.tolist()
+    )
+    options = ("n_subjects", "n_trials", "n_units", "trial_noise", "individuality", "seed")
+    return synthetic_brain(tuning, area=row["name"], **{k: row[k] for k in options})
+
+
+def _feature(name: str, stimuli: xr.DataArray) -> np.ndarray:
+    if name == "gabor":
+        return np.asarray(gabor_energy(stimuli).values)
+    pixels = np.asarray(stimuli.values, dtype=float).reshape(stimuli.sizes["stimulus"], -1)
+    if name == "pixels":
+        return pixels
+    if "category" not in stimuli.coords:
+        raise InputError("a synthetic brain tuned to categories needs stimuli with a 'category' label.")
+    category = stimuli["category"].values
+    membership = (category[:, None] == np.unique(category)).astype(float)
+    return membership if name == "category" else membership @ (membership.T @ pixels / membership.sum(0)[:, None])
+
+
+def _standardised(features: np.ndarray) -> np.ndarray:
+    """Return features of mean 0 whose rows have a squared norm of 1 on average, so that weights compare."""
+    centred = features - features.mean(0)
+    return np.asarray(centred / np.sqrt((centred**2).sum(1).mean()))
+
+
+def tell(row: SyntheticBrain, name: str, _results: Results) -> Told:
+    """Tell the truth behind it."""
+    truth = ", ".join(f"{k} ({v:g})" for k, v in row.tuning.items())
+    return Told(sentences=[f"The truth behind {name}, which is synthetic: units tuned to {truth}."])
+
+
+def cite(row: SyntheticBrain) -> list[Citation]:
+    """Cite the features."""
+    return [GABOR] if "gabor" in row.tuning else []
+
+
+def _described(row: Any) -> str:
+    return row.title or f"synthetic, tuned to {', '.join(row.tuning)}"
+
+
+SYNTHETIC = BrainKind(
+    name="synthetic",
+    table=SyntheticBrain,
+    plan=plan,
+    recording="neurosim.study.brains.synthetic:recording",
+    describe=_described,
+    metric=lambda row: row.metric,
+    check=check,
+    tell=tell,
+    cite=cite,
+    measured=False,
+)

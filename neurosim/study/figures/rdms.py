@@ -1,0 +1,56 @@
+"""Figure: the RDMs of every subject, layer and brain."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.plots.canvas import new_figure
+from neurosim.plots.geometry import plot_rdm
+from neurosim.study.engine.step import Job, Step
+from neurosim.study.kinds import FigureKind
+from neurosim.study.plan import Plan
+from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step
+
+
+def plan(made: Plan) -> list[Step]:
+    """Return one figure of all RDMs of the study, where there are any."""
+    rdms = tuple(n for n in made.steps if n.startswith("rdms:") and n.count(":") == 1)
+    brains = tuple(n for n in made.steps if n.startswith("brain:"))
+    return (
+        [figure_step("rdms", "rdms", "neurosim.study.figures.rdms:draw", {}, (*rdms, *brains))]
+        if rdms or brains
+        else []
+    )
+
+
+def draw(job: Job) -> Drawn:
+    """Draw a panel for every layer; six layers of a subject that has more than twelve."""
+    panels = []
+    for subject, folder in job.all_inputs("rdms:").items():
+        rdms = storage.read_dataset(folder / "rdms.nc")["rdm"]
+        layers = rdms["layer"].values
+        keep = range(len(layers)) if len(layers) <= MANY_LAYERS else np.linspace(0, len(layers) - 1, 6).astype(int)
+        panels += [(f"{subject}/{layers[i]}", rdms.isel(layer=int(i), drop=True)) for i in keep]
+    for brain, folder in job.all_inputs("brain:").items():
+        panels.append((f"{brain} (mean)", storage.read_dataset(folder / "rdms.nc")["rdm"].mean("subject")))
+    n_columns = min(6, len(panels))
+    n_rows = -(-len(panels) // n_columns)
+    figure = new_figure(1.25 * n_columns, 1.42 * n_rows)
+    axes = np.atleast_1d(figure.subplots(n_rows, n_columns)).ravel()
+    for ax, (name, rdm) in zip(axes, panels, strict=False):
+        plot_rdm(rdm, ax, title=name)
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+    bare = [r.drop_vars([c for c in r.coords if c not in ("stimulus", "stimulus_other")]) for _, r in panels]
+    return figure, xr.concat(bare, xr.DataArray([n for n, _ in panels], dims="panel", name="panel")).rename("rdm")
+
+
+RDMS = FigureKind(
+    name="rdms",
+    plan=plan,
+    title="RDMs",
+    caption="How differently every two stimuli are answered (percentile of dissimilarity, dark is alike), for every "
+    "subject and layer.",
+)

@@ -1,0 +1,58 @@
+"""Figure: scores of every layer with a brain."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from neurosim import storage
+from neurosim.plots.canvas import new_figure
+from neurosim.plots.scores import plot_profiles, plot_scores
+from neurosim.study.analyses.rsa import RSA, resampled
+from neurosim.study.engine.step import Job, Step
+from neurosim.study.kinds import FigureKind
+from neurosim.study.plan import Plan
+from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_of, figure_step
+
+
+def plan(made: Plan) -> list[Step]:
+    """Return one figure for every brain and analysis of representational similarity."""
+    analyses = {name: row for name, row in made.study.analyses.items() if isinstance(row, RSA)}
+    return [
+        figure_step(
+            "scores",
+            figure_of("scores", name, brain, len(analyses)),
+            "neurosim.study.figures.scores:draw",
+            {"title": entry.title or brain, "alpha": row.alpha},
+            (f"{name}:{brain}",),
+        )
+        for brain, entry in made.study.brains.items()
+        for name, row in analyses.items()
+    ]
+
+
+def draw(job: Job) -> Drawn:
+    """Draw bars, or profiles over layers where a subject has many."""
+    result = storage.read_dataset(next(iter(job.inputs.values())) / "scores.nc")
+    groups = [str(g) for g in result["group"].values]
+    many = max(groups.count(g) for g in set(groups)) > MANY_LAYERS
+    figure = new_figure(6.5, 3.4)
+    title = job.config["title"]
+    if many:
+        plot_profiles(result, figure.subplots(), groups=groups, title=title)
+    else:
+        plot_scores(result, figure.subplots(), groups=groups, title=title, alpha=job.config["alpha"])
+    names = [n for n in ("score", "standard_error", "interval", "p_zero_corrected", "ceiling") if n in result]
+    return figure, result[names]
+
+
+def caption(numbers: xr.Dataset) -> str:
+    """Return what is seen, as the results say."""
+    band = ", the band is the noise ceiling" if "ceiling" in numbers else ""
+    n, n_stimuli = numbers.attrs["n_subjects"], numbers.attrs["n_stimuli"]
+    return (
+        f"Score of every layer with the brain. Lines are intervals for new {resampled(numbers)}, dots mark scores "
+        f"above 0 after correction{band}. n = {n} {'subject' if n == 1 else 'subjects'}, {n_stimuli} stimuli."
+    )
+
+
+SCORES = FigureKind(name="scores", plan=plan, title="Models and brain", caption=caption)

@@ -1,0 +1,61 @@
+"""Figure: scores of every layer and time bin with a brain."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.plots.canvas import new_figure
+from neurosim.plots.geometry import plot_layer_time
+from neurosim.study.analyses.rsa_in_time import RSAInTime
+from neurosim.study.engine.step import Job, Step
+from neurosim.study.kinds import FigureKind
+from neurosim.study.plan import Plan
+from neurosim.study.steps.figure import Drawn, figure_of, figure_step
+
+
+def plan(made: Plan) -> list[Step]:
+    """Return one figure for every brain and analysis over time."""
+    analyses = [name for name, row in made.study.analyses.items() if isinstance(row, RSAInTime)]
+    return [
+        figure_step(
+            "time",
+            figure_of("time", name, brain, len(analyses)),
+            "neurosim.study.figures.time:draw",
+            {"title": entry.title or brain},
+            (f"{name}:{brain}",),
+        )
+        for brain, entry in made.study.brains.items()
+        for name in analyses
+    ]
+
+
+def draw(job: Job) -> Drawn | None:
+    """Draw a map for every subject that answers over time; nothing where none does."""
+    maps = storage.read_dataset(next(iter(job.inputs.values())) / "time.nc")
+    names = [str(n) for n in maps.data_vars if not str(n).endswith("_standard_error")]
+    if not names:
+        return None
+    figure = new_figure(6.5, 0.4 + 0.9 * len(names))
+    limit = max(0.1, float(np.nanmax(np.abs(np.concatenate([maps[n].values.ravel() for n in names])))))
+    axes = np.atleast_1d(figure.subplots(len(names), 1))
+    for ax, name in zip(axes, names, strict=True):
+        scores = maps[name].rename({f"layer_{name}": "layer", f"time_{name}": "time"})
+        plot_layer_time(scores, ax, title=f"{name} with {job.config['title']}", limit=limit)
+        if ax is not axes[-1]:
+            ax.set_xlabel("")
+    return figure, maps
+
+
+def caption(numbers: xr.Dataset) -> str:
+    """Return what is seen, as the results say."""
+    n = numbers.attrs["n_subjects"]
+    errors = f" Standard errors over {n} subjects are in the numbers." if n > 1 else " One subject: no standard errors."
+    return (
+        "Score of every layer and time bin with the brain. Gray: some stimulus has not been answered yet, or all "
+        f"alike, so that the RDM is not defined.{errors}"
+    )
+
+
+TIME = FigureKind(name="time", plan=plan, title="Layer by time", caption=caption)

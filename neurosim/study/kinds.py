@@ -1,0 +1,209 @@
+"""What a study is made of: kinds of stimuli, subjects, brains, analyses and figures, one record a file.
+
+Each kind says which keys its table has, which steps it needs, what it tells the report and what is to be cited. A
+record in an installed package's module is a kind like those that stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from neurosim.registry import Registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray as xr
+
+    from neurosim.study.engine.step import Step
+    from neurosim.study.plan import Plan
+    from neurosim.study.results import Results
+    from neurosim.study.study import Study
+
+Citation = tuple[str, str]  # what it was used for, the reference
+
+
+@dataclass(frozen=True)
+class TableOfNumbers:
+    """A table of the report: cells are texts; `note` says what the numbers are."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an entry of a study tells the report, from its results.
+
+    Parameters
+    ----------
+    numbers : by topic, for ``numbers.json``.
+    cards : (value, label) pairs to see at a glance.
+    sentences, notes, methods : what was found; what was left out or must be known; how it was done.
+    tables : the numbers behind it.
+    """
+
+    numbers: dict[str, Any] = field(default_factory=dict)
+    cards: Sequence[tuple[str, str]] = ()
+    sentences: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    methods: Sequence[str] = ()
+    tables: Sequence[TableOfNumbers] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a step that reads the answers of a subject or brain is given: configuration, steps and files to read."""
+
+    config: dict[str, Any]
+    inputs: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+    on_gpu: bool = False
+
+
+def nothing_told(_row: Any, _name: str, _results: Results) -> Told:
+    """Tell the report nothing."""
+    return Told()
+
+
+def nothing_cited(_row: Any) -> list[Citation]:
+    """Cite nothing."""
+    return []
+
+
+def nothing_checked(_row: Any, _name: str, _study: Study) -> None:
+    """Refuse nothing."""
+
+
+def title_or(text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return what describes a row: its title, or else `text` of it."""
+    return lambda row: str(getattr(row, "title", "") or text(row))
+
+
+@dataclass(frozen=True)
+class StimulusKind:
+    """A source of stimuli.
+
+    Parameters
+    ----------
+    name : value of ``source`` in the table.
+    table : class of the table.
+    load : "module:function" from a ``Job`` to the stimuli; it finds the table in ``config["row"]``.
+    known : from the table and the seed to the stimuli, where they are known at no cost; else None.
+    reads : the row whose files are read, where they are not its own.
+    pictured : whether there is something to show in a figure.
+    method : a sentence for the report.
+    """
+
+    name: str
+    table: type
+    load: str
+    known: Callable[[Any, int], xr.DataArray | None] = lambda _row, _seed: None
+    check: Callable[[Any, str, Study], None] = nothing_checked
+    extra: Callable[[Any], dict[str, Any]] = lambda _row: {}
+    reads: Callable[[Study], Any] | None = None
+    pictured: bool = True
+    method: str = ""
+    check_files: Callable[[Any, str, Path], None] = lambda _row, _name, _folder: None
+    cite: Callable[[Any], list[Citation]] = nothing_cited
+
+
+@dataclass(frozen=True)
+class SubjectKind:
+    """A kind of subject: whatever answers the stimuli.
+
+    Parameters
+    ----------
+    name : value of ``kind`` in the table.
+    table : class of the table.
+    plan : adds the steps that come first, such as training, and returns what its answers are read from.
+    answers : "module:function" from a ``Job`` and the stimuli to pairs of layer and responses, one layer at a time.
+    check : refuses, before anything runs, what this subject cannot do in this study.
+    describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
+    needs_pictures : whether it must be shown the stimuli themselves.
+    """
+
+    name: str
+    table: type
+    plan: Callable[[Any, str, Plan], Source]
+    answers: str
+    describe: Callable[[Any], str]
+    check: Callable[[Any, str, Study], None] = nothing_checked
+    check_files: Callable[[Any, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
+    tell: Callable[[Any, str, Results], Told] = nothing_told
+    cite: Callable[[Any], list[Citation]] = nothing_cited
+    needs_pictures: bool = True
+
+
+@dataclass(frozen=True)
+class BrainKind:
+    """A kind of brain: recorded responses, or RDMs as they were published.
+
+    Parameters
+    ----------
+    name, table, plan, describe, check, tell, cite : as of :class:`SubjectKind`.
+    recording : "module:function" from a ``Job`` and the stimuli to responses, or to RDMs.
+    has_responses : whether it gives responses, which analyses of responses need; else RDMs alone.
+    measured : whether it was measured; else the report says that it is synthetic.
+    """
+
+    name: str
+    table: type
+    plan: Callable[[Any, str, Plan], Source]
+    recording: str
+    describe: Callable[[Any], str]
+    metric: Callable[[Any], str | None]
+    check: Callable[[Any, str, Study], None] = nothing_checked
+    check_files: Callable[[Any, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
+    has_responses: Callable[[Any], bool] = lambda _row: True
+    tell: Callable[[Any, str, Results], Told] = nothing_told
+    cite: Callable[[Any], list[Citation]] = nothing_cited
+    measured: bool = True
+
+
+@dataclass(frozen=True)
+class AnalysisKind:
+    """A kind of analysis: what is asked of subjects and brains.
+
+    Parameters
+    ----------
+    name : value of ``kind`` in the table.
+    table : class of the table.
+    plan : from a row, its name and the plan to its steps.
+    check, tell, cite : as of :class:`SubjectKind`.
+    """
+
+    name: str
+    table: type
+    plan: Callable[[Any, str, Plan], list[Step]]
+    check: Callable[[Any, str, Study], None] = nothing_checked
+    tell: Callable[[Any, str, Results], Told] = nothing_told
+    cite: Callable[[Any], list[Citation]] = nothing_cited
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """A kind of figure of the report.
+
+    Parameters
+    ----------
+    name : what is shown; figures are called by it, and by what they are of: "scores_early".
+    plan : from the plan to the steps of the figures of this kind that a study has, see ``steps.figure.figure_step``.
+    title, caption : what the reader is told; the caption may be made from the numbers that were drawn.
+    """
+
+    name: str
+    plan: Callable[[Plan], list[Step]]
+    title: str
+    caption: str | Callable[[xr.Dataset], str]
+
+
+SHOWN = Registry("source of stimuli", "neurosim.study.shown", StimulusKind)
+SUBJECTS = Registry("kind of subject", "neurosim.study.subjects", SubjectKind)
+BRAINS = Registry("kind of brain", "neurosim.study.brains", BrainKind)
+ANALYSES = Registry("kind of analysis", "neurosim.study.analyses", AnalysisKind)
+FIGURES = Registry("kind of figure", "neurosim.study.figures", FigureKind)

@@ -1,0 +1,1 @@
+"""Where the stimuli of a study come from, one source a file."""

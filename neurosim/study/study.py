@@ -1,0 +1,125 @@
+"""A study as one record: what is shown, to whom, compared with what, analysed and drawn how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from neurosim.refusals import suggest
+from neurosim.registry import Registry
+from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
+from neurosim.study.tables import Name, Seed, StudyError, Table, as_row, keys_of, with_paths
+
+DEFAULT_ANALYSES = {
+    "rsa": {"kind": "rsa"},
+    "in_time": {"kind": "rsa_in_time"},
+    "relations": {"kind": "relations"},
+}
+
+
+def _as_entry(registry: Registry[Any], key: str) -> BeforeValidator:
+    """Return what makes a validated row of a table of plain values, by its `key`, or takes a row as it is."""
+
+    def row(value: Any) -> Any:
+        tables = {kind.table: kind for kind in registry.values()}
+        if type(value) in tables:
+            return value
+        if not isinstance(value, Mapping):
+            raise StudyError(f"a table with the key {key!r} asked, found a {type(value).__name__}.")
+        if key not in value:
+            raise StudyError(f"the key {key!r} is missing; known: {', '.join(registry)}.")
+        kind = registry.find(value[key], key)
+        return as_row(kind.table, dict(value), "", _known_keys())
+
+    return BeforeValidator(row)
+
+
+def _known_keys() -> set[str]:
+    """Return every key that any table of a study knows; the nearest is what was meant."""
+    kinds = [k for registry in (SHOWN, SUBJECTS, BRAINS, ANALYSES) for k in registry.values()]
+    return {key for kind in kinds for key in keys_of(kind.table)} | set(Study.model_fields)
+
+
+Stimuli = Annotated[SerializeAsAny[Any], _as_entry(SHOWN, "source")]
+Subject = Annotated[SerializeAsAny[Any], _as_entry(SUBJECTS, "kind")]
+Brain = Annotated[SerializeAsAny[Any], _as_entry(BRAINS, "kind")]
+Analysis = Annotated[SerializeAsAny[Any], _as_entry(ANALYSES, "kind")]
+
+
+class Study(Table):
+    """A whole study: every subject, brain and analysis spelled out.
+
+    Parameters
+    ----------
+    name : of the results folder.
+    stimuli : what is shown.
+    subjects : by name, what answers.
+    brains : by name, what was recorded.
+    analyses : by name, what is asked; representational similarity, over time where there is time, and the relations
+        of all subjects by default.
+    seed : of everything that is drawn.
+
+    Raises
+    ------
+    StudyError : a kind, name or value that is not known, with the nearest one that is.
+
+    Examples
+    --------
+    >>> study = Study(
+    ...     name="first",
+    ...     stimuli={"source": "digits"},
+    ...     subjects={"v1": {"kind": "circuit", "circuit": "gabor_adex"}},
+    ...     brains={"area": {"kind": "synthetic", "tuning": {"gabor": 1.0}}},
+    ... )
+    >>> list(study.analyses)
+    ['rsa', 'in_time', 'relations']
+    """
+
+    schema_version: Literal[2] = 2
+    name: Name
+    title: str = ""
+    seed: Seed = 0
+    stimuli: Stimuli
+    subjects: dict[Name, Subject] = Field(min_length=1)
+    brains: dict[Name, Brain] = Field(min_length=1)
+    analyses: dict[Name, Analysis] = Field(default=DEFAULT_ANALYSES, min_length=1, validate_default=True)
+
+    def kinds(self) -> list[tuple[str, str, Any, Any]]:
+        """Return group, name, kind and row of every entry, in order."""
+        groups = (("subjects", self.subjects, SUBJECTS), ("brains", self.brains, BRAINS))
+        found: list[tuple[str, str, Any, Any]] = [("stimuli", "stimuli", SHOWN[self.stimuli.source], self.stimuli)]
+        for group, rows, registry in (*groups, ("analyses", self.analyses, ANALYSES)):
+            found += [(group, name, registry[row.kind], row) for name, row in rows.items()]
+        return found
+
+
+def moved_to(study: Study, places: Mapping[str, str]) -> Study:
+    """Return the study with other places for the files that it names."""
+    groups = {
+        group: {name: with_paths(row, places) for name, row in getattr(study, group).items()}
+        for group in ("subjects", "brains", "analyses")
+    }
+    return study.model_copy(update=groups | {"stimuli": with_paths(study.stimuli, places)})
+
+
+def checked(study: Study) -> Study:
+    """Return a study whose entries all say that they can be done.
+
+    Raises
+    ------
+    StudyError : an entry that this study cannot have.
+    """
+    for group, name, kind, row in study.kinds():
+        place = f"{study.name}: {group}.{name}" if group != "stimuli" else f"{study.name}: stimuli"
+        kind.check(row, place, study)
+        if group == "subjects" and kind.needs_pictures and study.stimuli.source == "labels":
+            raise StudyError(f"{place} needs pictures, but stimuli.source is 'labels'; give stimuli or responses.")
+    return study
+
+
+def one_of(value: str, known: Any, place: str) -> None:
+    """Refuse a value that is not among the known ones."""
+    if value not in known:
+        raise StudyError(f"{place} = {value!r} is not known. Known: {', '.join(known)}.{suggest(value, known)}")

@@ -1,0 +1,71 @@
+"""Responses that were computed or recorded elsewhere as a subject, from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from neurosim.recordings.files import load_responses
+from neurosim.schema import same_stimuli
+from neurosim.study.engine.step import Job
+from neurosim.study.kinds import Source, SubjectKind
+from neurosim.study.plan import Plan
+from neurosim.study.tables import Table
+
+
+class ResponsesSubject(Table):
+    """Responses that were computed or recorded elsewhere, in a file (.nc, .npz, .csv of spikes)."""
+
+    kind: Literal["responses"] = "responses"
+    title: str = ""
+    path: Path
+    time_bin: float | None = Field(default=None, gt=0)
+
+
+def plan(row: ResponsesSubject, name: str, made: Plan) -> Source:
+    """Return what the responses are read from."""
+    checksums, places = made.files(row)
+    return Source(made.seeded(row, name) | {"files": checksums}, files=places)
+
+
+def check_files(row: ResponsesSubject, _name: str, folder: Path) -> xr.DataArray:
+    """Read the responses, so that what is wrong with them is said before anything runs."""
+    return load_responses(folder / row.path, time_bin=row.time_bin)
+
+
+def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
+    """Return the responses to the stimuli of the study, in their order."""
+    row = job.config["row"]
+    responses = load_responses(job.files["path"], time_bin=row["time_bin"])
+    return same_stimuli(stimuli, responses, row["name"])
+
+
+def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield layer and responses; "all" where layers are not told apart."""
+    yield from split_by_layer(recording(job, stimuli))
+
+
+def split_by_layer(responses: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield every layer with its responses."""
+    if "layer" not in responses.coords:
+        yield "all", responses
+        return
+    names = responses["layer"].values
+    for name in dict.fromkeys(names.tolist()):
+        yield str(name), responses.isel(unit=np.flatnonzero(names == name))
+
+
+RESPONSES = SubjectKind(
+    name="responses",
+    table=ResponsesSubject,
+    plan=plan,
+    answers="neurosim.study.subjects.recorded:answers",
+    describe=lambda row: row.title or f"responses of {row.path.name}",
+    check_files=check_files,
+    needs_pictures=False,
+)

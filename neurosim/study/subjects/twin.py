@@ -1,0 +1,278 @@
+"""The Brian2 twin of a trained spiking network as a subject, on any rung of the ladder of realism."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from neurosim import storage
+from neurosim.biophysics.calibration import calibrate
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.circuit_files import save_circuit
+from neurosim.biophysics.ladder import RUNGS, climb
+from neurosim.biophysics.retuning import RetuningOptions, retune
+from neurosim.biophysics.simulation import Engine, choose_category, simulate
+from neurosim.bridge import to_circuit, verify_translation
+from neurosim.networks.architectures import Network
+from neurosim.networks.recording import record_responses
+from neurosim.networks.specifications import NetworkSpecification
+from neurosim.runtime import seed_of
+from neurosim.stimuli.cifar10 import cifar10_source
+from neurosim.study.engine.step import Job, Step
+from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
+from neurosim.study.plan import Plan
+from neurosim.study.results import Results
+from neurosim.study.study import Study, one_of
+from neurosim.study.subjects.network import (
+    NetworkSubject,
+    encoded,
+    fitted_stimuli,
+    specification_of,
+    task_of,
+    trained_network,
+)
+from neurosim.study.subjects.recorded import split_by_layer
+from neurosim.study.tables import Count, Name, StudyError, Table
+from neurosim.tasks.classification import ClassificationTask
+
+MANY_SYNAPSES = 10**8
+SPIKING = ("SpikingMLP", "SpikingConvNet")
+
+
+class TwinSubject(Table):
+    """The twin of a spiking network of this study, on a rung of the ladder of realism.
+
+    Above the first rung it is calibrated on training images and, with `retuning_epochs`, retuned on
+    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy.
+    """
+
+    kind: Literal["twin"] = "twin"
+    title: str = ""
+    of: Name
+    rung: str = "exact"
+    calibration_stimuli: Count = 60
+    retuning_epochs: Annotated[int, Field(ge=0, le=10**4)] = 0
+    retuning_stimuli: Count = 2000
+    test_stimuli: Count = 1000
+
+
+def check(row: TwinSubject, place: str, study: Study) -> None:
+    """Refuse the twin of what has none."""
+    one_of(row.of, tuple(study.subjects), f"{place}.of")
+    one_of(row.rung, RUNGS, f"{place}.rung")
+    original = study.subjects[row.of]
+    if not isinstance(original, NetworkSubject) or original.architecture not in SPIKING or not original.training:
+        raise StudyError(f"{place}.of = {row.of!r} is no trained {' or '.join(SPIKING)}; only those have a twin.")
+
+
+def plan(row: TwinSubject, name: str, made: Plan) -> Source:
+    """Add the simulation of the network that was trained."""
+    original = made.study.subjects[row.of]
+    config = made.seeded(row, name) | {"network": made.seeded(original, row.of)}
+    if original.training.task == "cifar10":
+        config["cifar10"] = cifar10_source()
+    inputs = (made.stimuli(), *made.subject(row.of).inputs)
+    work = "neurosim.study.subjects.twin:run_simulation"
+    return Source({"name": name}, (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),), on_gpu=True)
+
+
+def run_simulation(job: Job) -> None:
+    """Translate, climb to the rung asked for, calibrate and retune on training images, and answer.
+
+    Writes ``responses.nc``, ``circuit.nc``, ``accuracy.json``; ``expected.nc`` and ``translation.nc`` of an exact twin;
+    ``calibration.nc`` of the others.
+    """
+    config, seed = job.config, job.config["seed"]
+    original = config["network"]
+    specification = specification_of(original["architecture"], original["parameters"])
+    task = task_of(original["training"], specification, seed)
+    network = trained_network(original, job.input("train:"))
+    stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
+    stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
+    circuit = to_circuit(network, name=config["name"])
+    held_back = task.test.isel(stimulus=slice(config["test_stimuli"]))
+    tested, shown = (encoded(images, specification, seed) for images in (held_back, stimuli))
+    expected = _recorded(network, tested)
+    engine: Engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
+    if config["rung"] == "exact":
+        translation = verify_translation(network, circuit, tested, engine=engine)
+        storage.write_dataset(job.out / "translation.nc", translation)
+        storage.write_dataset(job.out / "expected.nc", _recorded(network, shown).rename("expected"))
+    else:
+        circuit, report = _climbed(config, circuit, network, task, specification)
+        report.attrs["accuracy_uncalibrated"] = _accuracy(
+            circuit, simulate(report.attrs.pop("climbed"), tested, engine=engine), tested, task.categories
+        )
+        storage.write_dataset(job.out / "calibration.nc", report)
+    accuracy = {
+        "accuracy": _accuracy(circuit, simulate(circuit, tested, engine=engine), tested, task.categories),
+        "accuracy_trained": _accuracy(circuit, expected, tested, task.categories),
+        "n_test": tested.sizes["stimulus"],
+    }
+    storage.write_json(job.out / "accuracy.json", accuracy)
+    save_circuit(job.out / "circuit.nc", circuit)
+    storage.write_dataset(job.out / "responses.nc", simulate(circuit, shown, engine=engine).rename("responses"))
+
+
+def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield layer and responses of a circuit that was simulated."""
+    yield from split_by_layer(storage.read_array(job.input("simulate:") / "responses.nc"))
+
+
+def _climbed(
+    config: dict[str, Any],
+    circuit: Circuit,
+    network: Network,
+    task: ClassificationTask,
+    specification: NetworkSpecification,
+) -> tuple[Circuit, xr.Dataset]:
+    """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
+    seed = config["seed"]
+    climbed = climb(circuit, config["rung"])
+    held = task.train.isel(stimulus=slice(config["calibration_stimuli"]))
+    calibration = encoded(held, specification, seed)
+    circuit, report = calibrate(climbed, calibration, _recorded(network, calibration), rng=seed)
+    if config["retuning_epochs"]:
+        images = task.train.isel(stimulus=slice(config["retuning_stimuli"]))
+
+        def drawn(epoch: int) -> xr.DataArray:
+            return encoded(images, specification, seed_of(seed, "retune", epoch) % 2**31)
+
+        options = RetuningOptions(
+            tune=("gain", "bias", "threshold", "weights"), epochs=config["retuning_epochs"], learning_rate=0.03
+        )
+        circuit, history = retune(circuit, drawn, task.categories, options, seed=seed)
+        report.attrs["accuracy_on_retuning_images"] = float(history["accuracy"][-1])
+    return circuit, report.assign_attrs(climbed=climbed)
+
+
+def _recorded(network: Network, stimuli: xr.DataArray) -> xr.DataArray:
+    return record_responses(network, stimuli, double=True)
+
+
+def _accuracy(circuit: Circuit, answers: xr.DataArray, stimuli: xr.DataArray, categories: tuple[str, ...]) -> float:
+    named = np.asarray(categories)[choose_category(circuit, answers)]
+    return float((named == stimuli["category"].values).mean())
+
+
+def tell(row: TwinSubject, name: str, results: Results) -> Told:
+    """Tell the accuracy, the spikes that differ of an exact twin, and the calibration of the others."""
+    step = f"simulate:{name}"
+    about = results.json(step, "accuracy.json")
+    numbers: dict[str, Any] = {
+        "accuracy": {name: about["accuracy"]},
+        "accuracy_of_network_on_the_same_spikes": {name: about["accuracy_trained"]},
+    }
+    line = (
+        f"{name}, the twin of {row.of} on the rung '{row.rung}', names {about['accuracy']:.1%} of {about['n_test']} "
+        f"test images rightly; the network, given the same spikes, {about['accuracy_trained']:.1%}"
+    )
+    if results.has(step, "translation.nc"):
+        return _exact(name, results.dataset(step, "translation.nc"), numbers, f"{line}.")
+    table = results.dataset(step, "calibration.nc")
+    raw = float(table.attrs["accuracy_uncalibrated"])
+    numbers["accuracy"][f"{name} (uncalibrated)"] = raw
+    line += f"; before calibration{' and retuning' if row.retuning_epochs else ''} {raw:.1%}."
+    return _calibrated(name, table, numbers, line)
+
+
+def _exact(name: str, table: xr.Dataset, numbers: dict[str, Any], line: str) -> Told:
+    layers = _per_layer(table, ("n_spikes", "n_differing"))
+    engine = str(table.attrs["engine"])
+    n, total = (int(sum(v[k] for v in layers.values())) for k in ("n_differing", "n_spikes"))
+    return Told(
+        numbers | {"differing_spikes": {name: layers}, "engine": {name: engine}},
+        cards=[(f"{n} of {total:,}", f"spikes differ between {name} and the trained network")],
+        sentences=[line],
+        tables=[
+            TableOfNumbers(
+                f"Spikes of {name} (engine {engine}), one by one, on test images",
+                ("layer", "spikes", "differing"),
+                [(layer, f"{v['n_spikes']:,.0f}", f"{v['n_differing']:.0f}") for layer, v in layers.items()],
+            )
+        ],
+    )
+
+
+def _calibrated(name: str, table: xr.Dataset, numbers: dict[str, Any], line: str) -> Told:
+    layers = _per_layer(table, ("gain", "bias", "rate_ratio_before", "rate_ratio"))
+    rows = [
+        (
+            layer,
+            *(f"{v[k]:.2f}" for k in ("gain",)),
+            f"{v['bias'] * 1e12:.0f}",
+            f"{v['rate_ratio_before']:.2f}",
+            f"{v['rate_ratio']:.2f}",
+        )
+        for layer, v in layers.items()
+    ]
+    outside = [str(v) for v in table["layer"].values[~table["in_band"].values.astype(bool)]]
+    return Told(
+        numbers | {"calibration": {name: layers}},
+        sentences=[line],
+        notes=[f"{name}: layers outside the rate band 0.5 to 2 after calibration: {outside}"] if outside else [],
+        tables=[
+            TableOfNumbers(
+                f"Calibration of {name}",
+                ("layer", "gain", "bias (pA)", "rate before", "rate after"),
+                rows,
+                "Rates relative to the trained network, on calibration images that are never tested.",
+            )
+        ],
+    )
+
+
+def _per_layer(table: xr.Dataset, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    return {str(layer): {n: float(table[n].values[i]) for n in names} for i, layer in enumerate(table["layer"].values)}
+
+
+BRIAN2 = (
+    "biological simulation",
+    "Stimberg M, Brette R, Goodman DFM (2019) eLife 8:e47314, https://doi.org/10.7554/eLife.47314",
+)
+NIR = (
+    "translation",
+    "Pedersen JE, Abreu S, Jobst M, et al. (2024) Nat Commun 15:8122, https://doi.org/10.1038/s41467-024-52259-9",
+)
+SURROGATE = (
+    "retuning by surrogate gradients",
+    "Neftci EO, Mostafa H, Zenke F (2019) IEEE Signal Process Mag 36:51-63, https://doi.org/10.1109/MSP.2019.2931595",
+)
+OF_RUNG = {
+    "conductance": (
+        "conductance synapses",
+        "Burkitt AN (2006) Biol Cybern 95:1-19, https://doi.org/10.1007/s00422-006-0068-6",
+    ),
+    "adex": (
+        "AdEx neurons",
+        "Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005",
+    ),
+    "hodgkin_huxley": (
+        "Hodgkin-Huxley neurons",
+        "Brette R, Rudolph M, Carnevale T, et al. (2007) J Comput Neurosci 23:349-398, "
+        "https://doi.org/10.1007/s10827-007-0038-6",
+    ),
+}
+
+
+def cite(row: TwinSubject) -> list[Citation]:
+    """Cite simulator, translation and what the rungs up to its own stand on."""
+    reached = RUNGS[: RUNGS.index(row.rung) + 1]
+    found = [BRIAN2, NIR, *(citation for rung, citation in OF_RUNG.items() if rung in reached)]
+    return found + ([SURROGATE] if row.retuning_epochs else [])
+
+
+TWIN = SubjectKind(
+    name="twin",
+    table=TwinSubject,
+    plan=plan,
+    answers="neurosim.study.subjects.twin:answers",
+    describe=lambda row: row.title or f"twin of {row.of}, {row.rung}",
+    check=check,
+    tell=tell,
+    cite=cite,
+)
