@@ -1,4 +1,4 @@
-"""Steps that wait at a gate, so that a test knows when they are in the middle; and what tests of many machines share."""
+"""Steps that wait at a gate, so that a test knows when they are in the middle; what tests of many machines share."""
 
 import json
 import os
