@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from neurosim import storage
 from neurosim.study.engine.keys import digest_of
+from neurosim.study.engine.locks import held
 
 ENTRY = "entry.json"
 
@@ -72,14 +71,17 @@ class Store:
         """Hold the lock of `key`, so that two runs do not make the same entry."""
         locks = self.root / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{key[:32]}.lock"):
+        with held(locks / f"{key[:32]}.lock"):
             yield
 
     @contextmanager
     def new_entry(self, key: str, about: dict[str, Any]) -> Iterator[Path]:
-        """Give a folder to fill; it becomes the entry of `key` when the block ends without an error."""
+        """Give a folder to fill; it becomes the entry of `key` when the block ends without an error.
+
+        Where another process has made that entry meanwhile, its own stays: others may be reading it.
+        """
         started = time.time()
-        with storage.atomic_folder(self.folder(key)) as folder:
+        with storage.atomic_folder(self.folder(key), first_stays=True) as folder:
             yield folder
             files = {
                 p.relative_to(folder).as_posix(): {"size": p.stat().st_size, "sha256": storage.sha256(p)}
