@@ -11,6 +11,7 @@ from . import recordings as recordings  # measured brains, from the formats that
 from . import responses as responses  # one subject's answers: rates, tuning, reliability, decoding, spike trains
 from . import similarity as similarity  # RDMs, comparison, inference, alignment, predictivity
 from . import stimuli as stimuli  # what is shown: pictures, sounds, sentences, events, series, encoders
+from . import storage as storage  # files, whole or not at all; where real data are
 from . import study as study  # a whole study, declared, run once, checked, reported
 from . import tasks as tasks  # what a network learns: labelled batches, cognitive tasks
 from .biophysics import climb as climb  # make a circuit biological, one rung at a time

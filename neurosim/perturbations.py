@@ -25,7 +25,7 @@ class Perturbation:
     layer : layer or population.
     units : indices in the layer or a mask of booleans, a fraction of it that is drawn at random, or None for all.
     amount : in units of what brings a resting neuron to threshold; for units that do not spike, of their activity.
-    seed : seed of the units drawn and of the noise.
+    rng : whole number, the seed of the units drawn and of the noise.
 
     Raises
     ------
@@ -41,7 +41,7 @@ class Perturbation:
     layer: str
     units: Sequence[int] | float | None = None
     amount: float = 1.0
-    seed: int = 0
+    rng: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(PerturbationKind):
@@ -59,7 +59,7 @@ class Perturbation:
         if self.units is None:
             return np.arange(size)
         if isinstance(self.units, float):
-            rng = np.random.default_rng(self.seed)
+            rng = np.random.default_rng(self.rng)
             return np.sort(rng.choice(size, round(self.units * size), replace=False))
         index = self._indices(size)
         if len(index) and not (index.min() >= 0 and index.max() < size):

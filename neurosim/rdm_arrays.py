@@ -80,15 +80,17 @@ def check_rdm(rdm: Any, who: str = "check_rdm") -> xr.DataArray:
         return as_rdm(plain(rdm, who))
     if rdm.attrs.get("quantity") == "second_moment":
         raise SchemaError(f"{who}: a matrix of second moments is no RDM; compute_rdm(...) with keep='distances' is.")
-    rdm = _check_square(rdm, who)
-    diagonal = np.diagonal(rdm.values, axis1=-2, axis2=-1)
-    largest, scale = float(np.abs(diagonal).max()), float(np.abs(rdm.values).max())
+    square = _check_square(rdm, who)
+    diagonal = np.diagonal(square.values, axis1=-2, axis2=-1)
+    largest, scale = float(np.abs(diagonal).max()), float(np.abs(square.values).max())
     if largest > TINY_DIAGONAL * scale:
         raise SchemaError(
             f"{who}: the diagonal of the RDM holds up to {largest:g}; a stimulus has distance 0 from itself; "
             "similarities become distances as 1 - values."
         )
-    return rdm if largest == 0 else rdm.copy(data=np.where(np.eye(rdm.shape[-1], dtype=bool), 0.0, rdm.values))
+    if largest == 0:
+        return square
+    return square.copy(data=np.where(np.eye(square.shape[-1], dtype=bool), 0.0, square.values))
 
 
 def _check_square(rdm: xr.DataArray, who: str) -> xr.DataArray:

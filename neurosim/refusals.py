@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+LONGEST = 3000  # characters of a message
 ALIASES = {
     "pearson": ("corr", "correlation"),
     "pearsonr": ("corr", "correlation"),
@@ -24,16 +25,48 @@ ALIASES = {
 
 
 class InputError(ValueError):
-    """Something the user asked for cannot be done; the message says what was asked, found and what to do."""
+    r"""Something the user asked for cannot be done; the message says what was asked, found and what to do, in one line.
+
+    Parameters
+    ----------
+    message : what is said; characters that would move the cursor are written as codes, and the middle of what is very
+        long is left out.
+
+    Examples
+    --------
+    >>> raise InputError("a\nb.png: no such picture.")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: a\nb.png: no such picture.
+    """
 
     __module__ = "neurosim.schema"  # where it is public
     exit_code = 2
 
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(str(message)))
+
 
 class SchemaError(InputError):
-    """An array does not have the dims, labels or values that its place asks for."""
+    """An array does not have the dims, labels or values that its place asks for.
+
+    Examples
+    --------
+    >>> raise SchemaError("compute_rdm: no dim 'stimulus', found ('x', 'unit').")
+    Traceback (most recent call last):
+    neurosim.schema.SchemaError: compute_rdm: no dim 'stimulus', found ('x', 'unit').
+    """
 
     __module__ = "neurosim.schema"
+
+
+def one_line(text: str) -> str:
+    r"""Return text as one line of characters that can be seen, with the middle left out where it is very long.
+
+    >>> one_line("a\x1b[2Jb\n")
+    'a\\x1b[2Jb\\n'
+    """
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 700]} […] {shown[-600:]}"
 
 
 def suggest(name: Any, known: Iterable[str]) -> str:
@@ -66,3 +99,13 @@ def asked_by(who: str, *called: str) -> Iterator[None]:
         if speaker not in (called or ("record_responses",)):
             raise
         raise type(error)(f"{who}: {said}").with_traceback(error.__traceback__) from error.__cause__
+
+
+def check_known(name: object, known: Iterable[str], what: str) -> None:
+    """Raise :class:`InputError`, which begins with `what`, if `name` is not among the `known` words.
+
+    >>> check_known("fdr", ("holm", "fdr"), "infer: no correction")
+    """
+    known = tuple(known)
+    if name not in known:
+        raise InputError(f"{what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")

@@ -11,6 +11,7 @@ import importlib.metadata
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
@@ -29,6 +30,7 @@ class Named(Protocol):
 
 
 Record = TypeVar("Record", bound=Named)
+Options = TypeVar("Options")
 
 
 class Registry(Mapping[str, Record], Generic[Record]):
@@ -120,3 +122,36 @@ def _modules_of(package: str) -> Iterator[ModuleType]:
     folder = importlib.import_module(package)
     for module in pkgutil.iter_modules(folder.__path__):
         yield importlib.import_module(f"{package}.{module.name}")
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Options of what has none."""
+
+
+def options_of(record: type[Options], given: Options | Mapping[str, object] | None, asked_by: str) -> Options:
+    """Return the options that were given as a record or by name; what is not said is as the record says.
+
+    Raises
+    ------
+    InputError : a key that the record does not have, with the nearest one; one that it needs is missing.
+
+    Examples
+    --------
+    >>> options_of(NoOptions, None, "here")
+    NoOptions()
+    """
+    if isinstance(given, record):
+        return given
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f"{asked_by}: options are a {record.__name__} or given by name, found {type(given).__name__}.")
+    known = {field.name: field for field in fields(record)}  # type: ignore[arg-type]
+    for key in given or {}:
+        if key not in known:
+            named = f"known: {', '.join(known)}" if known else "it has none"
+            raise InputError(f"{asked_by}: no option {key!r}; {named}.{suggest(key, known)}")
+    asked = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
+    missing = [n for n in asked if n not in (given or {})]
+    if missing:
+        raise InputError(f"{asked_by}: the options need {', '.join(missing)}.")
+    return record(**(given or {}))

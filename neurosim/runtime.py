@@ -14,11 +14,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 ProgressSink = Callable[[str, int, int], None]
@@ -42,9 +45,26 @@ _keeping_memory = 0
 _device = "auto"
 
 
-def as_rng(rng: np.random.Generator | int | None) -> np.random.Generator:
-    """Return a generator from a generator or a seed (``None`` is seed 0: results repeat unless asked otherwise)."""
-    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(0 if rng is None else rng)
+def as_rng(rng: np.random.Generator | int | None, who: str = "as_rng") -> np.random.Generator:
+    """Return a generator from a generator or a seed (``None`` is seed 0: results repeat unless asked otherwise).
+
+    Raises
+    ------
+    InputError : neither of these, said on behalf of `who`.
+
+    Examples
+    --------
+    >>> int(as_rng(0).integers(100))
+    85
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    try:
+        return np.random.default_rng(0 if rng is None else rng)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{who}: rng is a whole-number seed of 0 or more or a numpy.random.Generator, found {rng!r}."
+        ) from None
 
 
 def stream(seed: int, *key: str | int) -> np.random.Generator:
@@ -57,6 +77,20 @@ def stream(seed: int, *key: str | int) -> np.random.Generator:
     """
     digest = hashlib.sha256(repr((int(seed), *key)).encode()).digest()
     return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
+
+
+def as_seed(rng: np.random.Generator | int, who: str) -> int:
+    """Return a seed that is a whole number, or one drawn from a generator, for what keeps a stream for each thing.
+
+    >>> as_seed(3, "here"), as_seed(np.random.default_rng(0), "here") < 2**63
+    (3, True)
+    """
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63 - 1))
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
+        found = " ".join(repr(rng).split())[:60]
+        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {found}.")
+    return int(rng)
 
 
 def seed_of(seed: int, *key: str | int) -> int:
@@ -83,6 +117,13 @@ def pick_device(device: str = "auto") -> str:
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda' was asked, but torch sees no GPU here; use device='auto' or 'cpu'.")
     return device
+
+
+def torch_generator(rng: np.random.Generator | int, who: str) -> torch.Generator:
+    """Return a generator of torch on the CPU from a seed, or from one drawn from a generator."""
+    import torch
+
+    return torch.Generator().manual_seed(as_seed(rng, who))
 
 
 @contextlib.contextmanager

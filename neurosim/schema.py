@@ -329,4 +329,5 @@ def check_responses(responses: Any, who: str = "check_responses", *, leading: bo
     check_not_empty(responses, who, "responses")
     responses = with_ids(responses, None, who)
     check_finite(responses, who)
-    return responses.transpose(*unknown, *[d for d in RESPONSE_DIMS if d in responses.dims])
+    ordered: xr.DataArray = responses.transpose(*unknown, *[d for d in RESPONSE_DIMS if d in responses.dims])
+    return ordered

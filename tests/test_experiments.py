@@ -101,9 +101,9 @@ def test_layers_that_do_not_spike_are_perturbed_at_their_output():
     inputs = torch.ones(2, 4)
     with perturbed(network, Perturbation("stimulate", "0", [1], amount=100.0)):
         assert (network(inputs)[:, 1] > 90).all()
-    with perturbed(network, Perturbation("noise", "0", amount=1.0, seed=3)):
+    with perturbed(network, Perturbation("noise", "0", amount=1.0, rng=3)):
         first = network(inputs)
-    with perturbed(network, Perturbation("noise", "0", amount=1.0, seed=3)):
+    with perturbed(network, Perturbation("noise", "0", amount=1.0, rng=3)):
         assert torch.equal(first, network(inputs))
     neuron = nn.Sequential(nn.Linear(4, 3), snn.Leaky(beta=0.9, init_hidden=True))
     with perturbed(neuron, Perturbation("silence", "1", [0])):

@@ -90,7 +90,7 @@ class Change:
     def __init__(self, network: nn.Module, name: str, perturbation: Perturbation, is_spiking: bool) -> None:
         self.network, self.name, self.perturbation = network, name, perturbation
         module = network.get_submodule(name)
-        self.generator = torch.Generator().manual_seed(perturbation.seed)
+        self.generator = torch.Generator().manual_seed(perturbation.rng)
         self.n_units = 0
         self.size = perturbation.amount * (_threshold(module) if is_spiking else 1.0)
 

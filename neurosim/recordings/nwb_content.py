@@ -38,8 +38,7 @@ def unit_table(nwb: Any, name: str) -> Any:
 def frame_of(table: Any, name: str) -> Any:
     """Return a table of the file, if it is small enough to be read at once."""
     held = sum(int(getattr(getattr(c, "data", None), "nbytes", 0)) for c in table.columns)
-    if held > storage.MAX_BYTES:
-        raise storage.StorageError(f"{name}: the table {table.name} claims {held / 2**30:.0f} GiB.")
+    storage.check_claim(held, f"{name}: the table {table.name}")
     return table.to_dataframe()
 
 
@@ -116,7 +115,7 @@ class _OnDisk(BackendArray):
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         with storage.readable(self.path, "NWB"), h5py.File(self.path, "r") as file:
             raw = np.asarray(file[self.name][key], dtype=float)
-        return raw * self.factors[key[1:]] + self.offset
+        return np.asarray(raw * self.factors[key[1:]] + self.offset)
 
 
 def check_pairs(pairs: list[tuple[Any, Any]], name: str) -> None:
@@ -129,8 +128,7 @@ def check_pairs(pairs: list[tuple[Any, Any]], name: str) -> None:
                 f"of their own: {sorted(map(str, clocks))}; a sweep is sampled on one clock."
             )
     held = sum(8 * int(s.data.size) for pair in pairs for s in pair)
-    if held > storage.MAX_BYTES:
-        raise storage.StorageError(f"{name}: the sweeps claim {held / 2**30:.0f} GiB.")
+    storage.check_claim(held, f"{name}: the array of sweeps")
 
 
 def sweep_pairs(nwb: Any) -> Iterator[tuple[Any, Any]]:

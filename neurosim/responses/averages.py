@@ -97,10 +97,3 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
     start = responses["time"].values[0]
     binned = binned.assign_coords(time=start + np.arange(binned.sizes["time"]) * time_bin)
     return binned.assign_attrs(responses.attrs | {"time_step": time_bin})
-
-
-def drop_silent(responses: xr.DataArray) -> xr.DataArray:
-    """Return responses without the units that never vary over stimuli; they carry no geometry."""
-    flat = responses.transpose(..., "unit").values.reshape(-1, responses.sizes["unit"])
-    varied = np.ptp(flat, axis=0) > 0
-    return responses.isel(unit=np.flatnonzero(varied))

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.responses.variability import check_counts
-from neurosim.schema import InputError
+from neurosim.schema import InputError, step_of
 
 
 def burst_statistics(responses: xr.DataArray, *, longest_interval: float = 6e-3, n_spikes: int = 2) -> xr.Dataset:
@@ -36,7 +36,7 @@ def burst_statistics(responses: xr.DataArray, *, longest_interval: float = 6e-3,
     (1, 0.75, 3.0)
     """
     responses = check_counts(responses, "burst_statistics", ("time",))
-    step = float(responses.attrs["time_step"])
+    step = step_of(responses, "burst_statistics")
     reach = round(longest_interval / step)
     if reach < 1 or n_spikes < 2:
         raise InputError(

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
 
+from neurosim.registry import options_of
 from neurosim.responses.averages import over_time
+from neurosim.responses.decoders import DECODERS, Predict
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, check_responses, suggest
+
+Fit = Callable[[np.ndarray, np.ndarray], Predict]
+
+
+class Classifier(Protocol):
+    """A classifier of scikit-learn: what is fitted anew in every fold, and predicts."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Classifier:
+        """Fit to patterns (n, unit) and their labels (n,)."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return the labels of patterns (n, unit)."""
 
 
 def decode(
@@ -17,13 +32,16 @@ def decode(
     by: str = "stimulus",
     *,
     folds: int | None = None,
-    estimator: Any = None,
+    decoder: str | Classifier = "correlation",
+    options: Mapping[str, object] | object | None = None,
     across_time: bool = False,
     n_orders: int = 5,
     rng: np.random.Generator | int | None = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Decode a label of the stimuli from single trials of a population (https://doi.org/10.1126/science.1117593).
+
+    Units are standardised by the training trials.
 
     Parameters
     ----------
@@ -32,8 +50,10 @@ def decode(
         `n_orders` shuffles.
     by : the label along ``stimulus`` to decode, or "stimulus" itself.
     folds : parts of the trials, each held out once; one trial a part when absent.
-    estimator : a classifier of scikit-learn, fitted anew in every fold. By default the class whose mean training
-        pattern correlates most with the test pattern. Units are standardised by the training trials.
+    decoder : "correlation", the class whose mean training pattern correlates most with the test pattern;
+        "logistic_regression", "linear_svm" or "discriminant" (linear, shrunk), of scikit-learn; or any classifier of
+        scikit-learn itself, fitted anew in every fold. One's own is a record of ``neurosim.responses.decoders``.
+    options : of the decoder, such as ``{"inverse_penalty": 0.1}`` of "linear_svm".
     across_time : train at every time and test at every other (temporal generalisation,
         https://doi.org/10.1016/j.tics.2014.01.002).
     n_orders : shuffles of the trials.
@@ -46,7 +66,7 @@ def decode(
 
     Raises
     ------
-    InputError : no trials, an unknown label, fewer than two classes, or folds that cannot be made.
+    InputError : no trials, an unknown label, decoder or option, fewer than two classes, or folds that cannot be made.
 
     Examples
     --------
@@ -57,6 +77,7 @@ def decode(
     """
     responses = check_responses(responses, "decode")
     folds, labels, classes = _checked(responses, by, folds, across_time)
+    fit = _fit_of(decoder, options, "decode")
     timed = "time" in responses.dims
     values = np.asarray(responses.transpose("trial", "stimulus", ..., "unit").values, dtype=float)
     values = values if timed else values[:, :, None]
@@ -66,7 +87,7 @@ def decode(
         shuffled = _shuffled(values, generator)
         for f, held_out in enumerate(np.array_split(np.arange(len(values)), folds)):
             train = np.delete(shuffled, held_out, axis=0)
-            each[f] += _accuracy(train, shuffled[held_out], labels, estimator, across_time) / n_orders
+            each[f] += _accuracy(train, shuffled[held_out], labels, fit, across_time) / n_orders
     error = np.sqrt((folds - 1) / folds * ((_left_out(each) - each.mean(0)) ** 2).sum(0))
     dims = ("time", "time_test") if across_time else ("time",) if timed else ()
     shape = each.shape[1:] if across_time else each.shape[1:2] if timed else ()
@@ -88,7 +109,8 @@ def generalise(
     across: str,
     *,
     folds: int | None = None,
-    estimator: Any = None,
+    decoder: str | Classifier = "correlation",
+    options: Mapping[str, object] | object | None = None,
     n_orders: int = 5,
     rng: np.random.Generator | int | None = 0,
     progress: bool = True,
@@ -102,8 +124,8 @@ def generalise(
     responses : (stimulus, trial, [time,] unit); time is summed (counts) or averaged. Every value of `by` was shown with
         every value of `across`. Units that were not recorded together are a pseudo-population, as in :func:`decode`.
     by, across : labels along ``stimulus``, such as "object" and "position".
-    folds, estimator, n_orders, rng, progress : as in :func:`decode`; also where both values are equal, training and
-        test trials differ.
+    folds, decoder, options, n_orders, rng, progress : as in :func:`decode`; also where both values are equal,
+        training and test trials differ.
 
     Returns
     -------
@@ -112,7 +134,7 @@ def generalise(
 
     Raises
     ------
-    InputError : unknown labels, a combination that was not shown, fewer than 2 values or trials.
+    InputError : unknown labels, decoder or option, a combination that was not shown, fewer than 2 values or trials.
 
     Examples
     --------
@@ -125,6 +147,7 @@ def generalise(
     """
     still = over_time(check_responses(responses, "generalise"))
     folds, labels, classes = _checked(still, by, folds, False)
+    fit = _fit_of(decoder, options, "generalise")
     levels, level = _crossed(still, labels, len(classes), across, by)
     values = np.asarray(still.transpose("trial", "stimulus", "unit").values, dtype=float)[:, :, None]
     parts = [np.flatnonzero(level == k) for k in range(len(levels))]
@@ -136,7 +159,7 @@ def generalise(
             train, test = np.delete(shuffled, held_out, axis=0), shuffled[held_out]
             for i, j in np.ndindex(len(levels), len(levels)):
                 trained, tested = train[:, parts[i]], test[:, parts[j]]
-                found = _transferred(trained, tested, labels[parts[i]], labels[parts[j]], estimator)
+                found = _transferred(trained, tested, labels[parts[i]], labels[parts[j]], fit)
                 each[f, i, j] += found / n_orders
     same = np.eye(len(levels), dtype=bool)
     means = {"accuracy": each, "same": each[:, same].mean(1), "other": each[:, ~same].mean(1)}
@@ -175,11 +198,11 @@ def _crossed(
     return levels, level
 
 
-def _transferred(train: np.ndarray, test: np.ndarray, trained: np.ndarray, tested: np.ndarray, estimator: Any) -> float:
+def _transferred(train: np.ndarray, test: np.ndarray, trained: np.ndarray, tested: np.ndarray, fit: Fit) -> float:
     """Fraction right on other stimuli than those trained on; trials (trial, stimulus, 1, unit)."""
     centre, spread = train.mean((0, 1)), train.std((0, 1))
     scale = np.where(spread > 0, spread, np.inf)
-    predict = _fitted(((train - centre) / scale)[:, :, 0], trained, estimator)
+    predict = _fitted(((train - centre) / scale)[:, :, 0], trained, fit)
     patterns = ((test - centre) / scale)[:, :, 0]
     return float((predict(patterns.reshape(-1, patterns.shape[-1])) == np.tile(tested, len(test))).mean())
 
@@ -210,34 +233,41 @@ def _shuffled(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(values, order[:, :, None], axis=0)
 
 
-def _accuracy(train: np.ndarray, test: np.ndarray, labels: np.ndarray, estimator: Any, across_time: bool) -> np.ndarray:
+def _accuracy(train: np.ndarray, test: np.ndarray, labels: np.ndarray, fit: Fit, across_time: bool) -> np.ndarray:
     """Fraction right (time, time or 1) from training and test trials (trial, stimulus, time, unit)."""
     centre, spread = train.mean((0, 1)), train.std((0, 1))
     scale = np.where(spread > 0, spread, np.inf)
     n_times = train.shape[2]
     found = np.zeros((n_times, n_times if across_time else 1))
     for t in range(n_times):
-        predict = _fitted((train[:, :, t] - centre[t]) / scale[t], labels, estimator)
+        predict = _fitted((train[:, :, t] - centre[t]) / scale[t], labels, fit)
         for column, u in enumerate(range(n_times) if across_time else (t,)):
             patterns = (test[:, :, u] - centre[t]) / scale[t]
             found[t, column] = (predict(patterns.reshape(-1, patterns.shape[-1])) == np.tile(labels, len(test))).mean()
     return found
 
 
-def _fitted(train: np.ndarray, labels: np.ndarray, estimator: Any) -> Any:
-    """Return a function from patterns (n, unit) to labels (n,)."""
-    if estimator is not None:
+def _fit_of(decoder: str | Classifier, options: Mapping[str, object] | object | None, who: str) -> Fit:
+    """Return a function from patterns (n, unit) and labels (n,) to what predicts."""
+    if hasattr(decoder, "fit") and hasattr(decoder, "predict"):
         from sklearn.base import clone
 
-        flat = train.reshape(-1, train.shape[-1])
-        return clone(estimator).fit(flat, np.tile(labels, len(train))).predict
-    means = np.stack([train[:, labels == c].mean((0, 1)) for c in np.unique(labels)])
-    means = means - means.mean(1, keepdims=True)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    means = means / np.where(norms > 0, norms, np.inf)
-    return lambda patterns: (patterns @ means.T).argmax(1)
+        def fit_classifier(patterns: np.ndarray, labels: np.ndarray) -> Predict:
+            predict: Predict = clone(decoder).fit(patterns, labels).predict
+            return predict
+
+        return fit_classifier
+    chosen = DECODERS.find(decoder, who)
+    wanted = options_of(chosen.options, options, who)
+    return lambda patterns, labels: chosen.fit(patterns, labels, wanted)
+
+
+def _fitted(train: np.ndarray, labels: np.ndarray, fit: Fit) -> Predict:
+    """Return a function from patterns (n, unit) to labels (n,), fitted to trials (trial, stimulus, unit)."""
+    return fit(train.reshape(-1, train.shape[-1]), np.tile(labels, len(train)))
 
 
 def _left_out(each: np.ndarray) -> np.ndarray:
     """Means (F, ...) over all folds but one."""
-    return (each.sum(0) - each) / (len(each) - 1)
+    rest: np.ndarray = (each.sum(0) - each) / (len(each) - 1)
+    return rest

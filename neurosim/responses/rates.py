@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import fftconvolve
 
+from neurosim.responses.rate_kernels import RATE_KERNELS, RateKernel
 from neurosim.responses.variability import check_counts
-from neurosim.schema import InputError, suggest
+from neurosim.schema import InputError, step_of
 
-Kernel = Literal["gaussian", "boxcar", "exponential", "alpha"]
 WIDTHS = np.geomspace(2e-3, 0.5, 40)
 
 
 def firing_rate(
     responses: xr.DataArray,
     *,
-    kernel: Kernel = "gaussian",
+    kernel: str = "gaussian",
     bandwidth: float | Literal["best"] = 20e-3,
     adaptive: bool = False,
 ) -> xr.DataArray:
@@ -28,7 +28,8 @@ def firing_rate(
     Parameters
     ----------
     responses : spike counts (stimulus, [trial,] time, unit) with a ``time_step``.
-    kernel : "gaussian" and "boxcar" look both ways; "exponential" and "alpha" only back, as a synapse does.
+    kernel : "gaussian" and "boxcar" look both ways; "exponential" and "alpha" only back, as a synapse does. A kernel
+        of one's own is a record of ``neurosim.responses.rate_kernels``.
     bandwidth : standard deviation of the kernel, s; "best" takes, for each unit, the Gaussian that is expected to come
         nearest to the rate (https://doi.org/10.1007/s10827-009-0180-4), from 2 ms to half a second.
     adaptive : make the Gaussian narrower where there are many spikes and wider where there are few, by the square root
@@ -51,56 +52,37 @@ def firing_rate(
     (1000.0, 1000.0)
     """
     responses = check_counts(responses, "firing_rate", ("time",))
-    if kernel not in get_args(Kernel):
-        known = get_args(Kernel)
-        raise InputError(
-            f"firing_rate: no kernel {kernel!r}. Kernels: {', '.join(known)}.{suggest(str(kernel), known)}"
-        )
-    if kernel != "gaussian" and (adaptive or bandwidth == "best"):
+    chosen = RATE_KERNELS.find(kernel, "firing_rate")
+    if not chosen.gaussian and (adaptive or bandwidth == "best"):
         raise InputError("firing_rate: the best and the adaptive bandwidth are those of a Gaussian; kernel='gaussian'.")
     if bandwidth != "best" and not bandwidth > 0:
         raise InputError(f"firing_rate: a bandwidth above 0 s asked, found {bandwidth!r}.")
-    step = float(responses.attrs["time_step"])
+    step = step_of(responses, "firing_rate")
     values = np.moveaxis(np.asarray(responses.values, dtype=float), responses.get_axis_num("time"), -1)
     units = np.moveaxis(values, -2, 0)
     widths = [_best_bandwidth(u, step) for u in units] if bandwidth == "best" else [float(bandwidth)] * len(units)
-    rates = np.stack([_smooth(u, kernel, w, adaptive, step) for u, w in zip(units, widths, strict=True)])
+    rates = np.stack([_smooth(u, chosen, w, adaptive, step) for u, w in zip(units, widths, strict=True)])
     result = responses.copy(data=np.moveaxis(np.moveaxis(rates, 0, -1), -2, responses.get_axis_num("time")))
     attrs = {"quantity": "firing_rate", "units": "spikes/s", "kernel": kernel}
     return result.assign_coords(bandwidth=("unit", widths)).assign_attrs(attrs)
 
 
-def _smooth(trains: np.ndarray, kernel: str, width: float, adaptive: bool, step: float) -> np.ndarray:
+def _smooth(trains: np.ndarray, kernel: RateKernel, width: float, adaptive: bool, step: float) -> np.ndarray:
     """Rates (..., time) of the trains of one unit."""
     if adaptive:
         return _adapted(trains, width, step)
-    weights, centre = _kernel(kernel, width, step)
+    weights, centre = kernel.weights(width, step)
+    weights = weights / weights.sum()
     shape = (1,) * (trains.ndim - 1) + (-1,)
     full = fftconvolve(trains, weights.reshape(shape), axes=-1)
     there = fftconvolve(np.ones(trains.shape[-1]), weights)
     cut = slice(centre, centre + trains.shape[-1])
-    return np.maximum(full[..., cut] / there[cut], 0) / step
-
-
-def _kernel(kernel: str, width: float, step: float) -> tuple[np.ndarray, int]:
-    """Weights of a kernel with this standard deviation, and which of them stands for now."""
-    if kernel == "gaussian":
-        reach = max(1, round(5 * width / step))
-        lags = np.arange(-reach, reach + 1) * step
-        weights, centre = np.exp(-0.5 * (lags / width) ** 2), reach
-    elif kernel == "boxcar":
-        reach = max(0, round(np.sqrt(3) * width / step))
-        weights, centre = np.ones(2 * reach + 1), reach
-    else:
-        tau = width if kernel == "exponential" else width / np.sqrt(2)
-        lags = np.arange(round(15 * tau / step) + 1) * step
-        weights, centre = np.exp(-lags / tau) * (1.0 if kernel == "exponential" else lags + step), 0
-    return weights / weights.sum(), centre
+    return np.asarray(np.maximum(full[..., cut] / there[cut], 0) / step)
 
 
 def _adapted(trains: np.ndarray, width: float, step: float) -> np.ndarray:
     """Every spike is spread by a Gaussian of its own width; so the number of spikes is kept, but for the edges."""
-    first = np.maximum(_smooth(trains, "gaussian", width, False, step), 1e-12)
+    first = np.maximum(_smooth(trains, RATE_KERNELS["gaussian"], width, False, step), 1e-12)
     flat, pilot = trains.reshape(-1, trains.shape[-1]), first.reshape(-1, trains.shape[-1])
     time, rates = np.arange(flat.shape[-1]) * step, np.zeros_like(flat)
     for row, train, rate in zip(rates, flat, pilot, strict=True):

@@ -159,4 +159,4 @@ def select_reliable(
 def _ratio(means: np.ndarray, within: np.ndarray, n: int) -> np.ndarray:
     noise = within.mean(0)
     signal = means.var(0, ddof=1) - noise / n
-    return np.divide(signal, noise, out=np.where(signal > 0, np.inf, 0.0), where=noise > 0)
+    return np.asarray(np.divide(signal, noise, out=np.where(signal > 0, np.inf, 0.0), where=noise > 0))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, check_responses, labelled, same_stimuli
+from neurosim.runtime import as_rng
+from neurosim.schema import InputError, check_responses, labelled, same_stimuli, step_of
 
 
 def spike_time_f1(expected: xr.DataArray, found: xr.DataArray, *, tolerance: float = 2e-3) -> xr.DataArray:
@@ -42,9 +43,7 @@ def spike_time_f1(expected: xr.DataArray, found: xr.DataArray, *, tolerance: flo
         raise InputError(
             f"spike_time_f1: counts (stimulus, time, unit) of one shape asked, found {expected.shape}, {found.shape}."
         )
-    step = float(expected.attrs.get("time_step", 0.0))
-    if not step or not np.isclose(step, found.attrs.get("time_step", 0.0)):
-        raise InputError("spike_time_f1: both need the same time_step in attrs.")
+    step = _one_step(expected, found, "spike_time_f1")
     pairs = count_pairs(expected.values, found.values, round(tolerance / step))
     total = expected.values.sum(1) + found.values.sum(1)
     score = np.where(total > 0, 2 * pairs / np.maximum(total, 1), 1.0)
@@ -55,7 +54,12 @@ def spike_time_f1(expected: xr.DataArray, found: xr.DataArray, *, tolerance: flo
 
 
 def coincidence(
-    observed: xr.DataArray, predicted: xr.DataArray, *, tolerance: float = 8e-3, n_bootstrap: int = 1000, rng: int = 0
+    observed: xr.DataArray,
+    predicted: xr.DataArray,
+    *,
+    tolerance: float = 8e-3,
+    n_bootstrap: int = 1000,
+    rng: np.random.Generator | int = 0,
 ) -> xr.Dataset:
     """Return how well predicted spike trains match repeated recordings, against the neuron's own reliability: Md*.
 
@@ -70,7 +74,7 @@ def coincidence(
     predicted : spike counts of the same stimuli and units, any number of trials, or none.
     tolerance : largest distance of two coincident spikes, s.
     n_bootstrap : samples of the trials of the data that make the interval.
-    rng : seed of the samples.
+    rng : seed or generator of the samples.
 
     Returns
     -------
@@ -90,8 +94,8 @@ def coincidence(
     >>> float(coincidence(data, data, tolerance=2e-3).md_star[0])
     1.0
     """
-    observed, predicted = _comparable(observed, predicted, "coincidence")
-    reach = round(tolerance / float(observed.attrs["time_step"]))
+    observed, predicted, step = _comparable(observed, predicted, "coincidence")
+    reach = round(tolerance / step)
     data, model = (r.transpose("trial", "stimulus", "time", "unit").values for r in (observed, predicted))
     dd, dm = _pairs_of(data, data, reach), _pairs_of(data, model, reach)
     mm = _pairs_of(model, model, reach)
@@ -101,7 +105,7 @@ def coincidence(
         raise InputError("coincidence: no spikes coincide, neither of the data nor of the prediction; are there any?")
     n_data = data.sum((1, 2)).mean(0)
     density, width = model.sum((1, 2)).mean(0) / (data.shape[1] * data.shape[2]), 2 * reach + 1
-    sampled = np.random.default_rng(rng).integers(0, len(data), (n_bootstrap, len(data)))
+    sampled = as_rng(rng).integers(0, len(data), (n_bootstrap, len(data)))
     samples = np.stack([_resampled(dd, dm, own, s) for s in sampled])
     return xr.Dataset(
         {
@@ -154,8 +158,7 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
         raise InputError(
             "coincidence_rate: one trial of the data asked; with repeats, coincidence(...) knows their reliability."
         )
-    observed, predicted = _comparable(observed.expand_dims(trial=2), predicted, "coincidence_rate")
-    step = float(observed.attrs["time_step"])
+    observed, predicted, step = _comparable(observed.expand_dims(trial=2), predicted, "coincidence_rate")
     data = observed.isel(trial=0).transpose("stimulus", "time", "unit").values
     model = predicted.transpose("trial", "stimulus", "time", "unit").values
     reach = round(tolerance / step)
@@ -172,20 +175,24 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
     )
 
 
-def _comparable(observed: xr.DataArray, predicted: xr.DataArray, who: str) -> tuple[xr.DataArray, xr.DataArray]:
+def _comparable(observed: xr.DataArray, predicted: xr.DataArray, who: str) -> tuple[xr.DataArray, xr.DataArray, float]:
     observed, predicted = (check_responses(r, who) for r in (observed, predicted))
     if observed.sizes.get("trial", 1) < 2:
         raise InputError(f"{who}: at least 2 trials of the data asked; reliability cannot be known from one.")
     predicted = predicted if "trial" in predicted.dims else predicted.expand_dims("trial")
     predicted = same_stimuli(observed, predicted, who)
-    steps = [r.attrs.get("time_step", 0.0) for r in (observed, predicted)]
     sizes = [{d: r.sizes.get(d) for d in ("stimulus", "time", "unit")} for r in (observed, predicted)]
-    if sizes[0] != sizes[1] or "time" not in observed.dims or not steps[0] or not np.isclose(*steps):
-        raise InputError(
-            f"{who}: counts over the same time and units at one step asked, found {sizes[0]} every {steps[0]:g} "
-            f"s and {sizes[1]} every {steps[1]:g} s."
-        )
-    return observed, predicted
+    if sizes[0] != sizes[1] or "time" not in observed.dims:
+        raise InputError(f"{who}: counts over the same time and units asked, found {sizes[0]} and {sizes[1]}.")
+    return observed, predicted, _one_step(observed, predicted, who)
+
+
+def _one_step(a: xr.DataArray, b: xr.DataArray, who: str) -> float:
+    """Return the time step that both have, by their times too."""
+    steps = [step_of(r, who) for r in (a, b)]
+    if not np.isclose(steps[0], steps[1]):
+        raise InputError(f"{who}: one time_step asked, found {steps[0]:g} s and {steps[1]:g} s; see rebin(...).")
+    return steps[0]
 
 
 def _pairs_of(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
@@ -213,7 +220,7 @@ def _coincident(a: np.ndarray, b: np.ndarray, reach: int) -> int:
 
 def _off_diagonal(pairs: np.ndarray) -> np.ndarray:
     n = len(pairs)
-    return (pairs.sum((0, 1)) - np.trace(pairs)) / (n * (n - 1))
+    return np.asarray((pairs.sum((0, 1)) - np.trace(pairs)) / (n * (n - 1)))
 
 
 def _resampled(dd: np.ndarray, dm: np.ndarray, own: np.ndarray, sample: np.ndarray) -> np.ndarray:
@@ -222,7 +229,7 @@ def _resampled(dd: np.ndarray, dm: np.ndarray, own: np.ndarray, sample: np.ndarr
     if not different.any():
         return np.full(dd.shape[-1], np.nan)
     agree = dd[sample][:, sample][different].mean(0)
-    return 2 * dm[sample].mean((0, 1)) / (agree + own)
+    return np.asarray(2 * dm[sample].mean((0, 1)) / (agree + own))
 
 
 def count_pairs(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -11,20 +10,10 @@ import xarray as xr
 from scipy import stats
 from scipy.optimize import curve_fit
 
+from neurosim.registry import options_of
 from neurosim.responses.averages import average_trials, over_time
+from neurosim.responses.curves import CURVES, Curve
 from neurosim.schema import InputError, check_measured, check_responses, suggest
-
-Shape = Literal["von_mises", "gaussian", "threshold_linear", "saturating"]
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """A curve: its function, the names of its parameters, first guess and bounds from (x, y)."""
-
-    function: Callable[..., np.ndarray]
-    names: tuple[str, ...]
-    start: Callable[[np.ndarray, np.ndarray], list[list[float]]]
-    bounds: Callable[[np.ndarray, np.ndarray], tuple[list[float], list[float]]]
 
 
 def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr.Dataset:
@@ -75,7 +64,7 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     )
 
 
-def fit_tuning(curve: xr.Dataset, shape: Shape, *, period: float = 180.0) -> xr.Dataset:
+def fit_tuning(curve: xr.Dataset, shape: str, *, options: Mapping[str, object] | object | None = None) -> xr.Dataset:
     """Fit a curve to the tuning of every unit by least squares.
 
     * "von_mises": ``baseline + amplitude exp(concentration (cos(2 pi (x - preferred) / period) - 1))`` (orientation).
@@ -84,10 +73,13 @@ def fit_tuning(curve: xr.Dataset, shape: Shape, *, period: float = 180.0) -> xr.
     * "saturating": ``amplitude [x]_+^exponent / ([x]_+^exponent + half^exponent) + baseline`` (contrast;
       https://doi.org/10.1152/jn.1982.48.1.217).
 
+    A curve of one's own is a record of ``neurosim.responses.curves``.
+
     Parameters
     ----------
     curve : from :func:`tuning_curve`. shape : one of these.
-    period : of "von_mises", in the units of the label: 180 for orientation, 360 for direction, both in degrees.
+    options : of the shape, such as ``{"period": 360}`` of "von_mises", in the units of the label: 180 for orientation
+        (the default), 360 for direction, both in degrees.
 
     Returns
     -------
@@ -96,7 +88,7 @@ def fit_tuning(curve: xr.Dataset, shape: Shape, *, period: float = 180.0) -> xr.
 
     Raises
     ------
-    InputError : unknown shape, fewer values than parameters, or no tuning curve.
+    InputError : unknown shape or option, fewer values than parameters, or no tuning curve.
 
     Examples
     --------
@@ -107,23 +99,22 @@ def fit_tuning(curve: xr.Dataset, shape: Shape, *, period: float = 180.0) -> xr.
     >>> round(float(fit_tuning(curve, "von_mises").preferred[0]), 3)
     50.0
     """
-    shapes = _shapes(period)
-    if shape not in shapes:
-        raise InputError(f"fit_tuning: no shape {shape!r}. Shapes: {', '.join(shapes)}.{suggest(str(shape), shapes)}")
+    chosen = CURVES.find(shape, "fit_tuning")
+    wanted: Any = options_of(chosen.options, options, "fit_tuning")
     by = _label_of(curve, "fit_tuning")
-    chosen, x = shapes[shape], curve[by].values.astype(float)
-    if len(x) <= len(chosen.names):
+    x = curve[by].values.astype(float)
+    if len(x) <= len(chosen.parameters):
         raise InputError(
-            f"fit_tuning: {shape} has {len(chosen.names)} parameters; {len(x)} values of {by} are too few."
+            f"fit_tuning: {shape} has {len(chosen.parameters)} parameters; {len(x)} values of {by} are too few."
         )
-    fits = [_fit(chosen, x, y) for y in curve["response"].transpose("unit", by).values]
+    fits = [_fit(chosen, x, y, wanted) for y in curve["response"].transpose("unit", by).values]
     found, errors, fitted = (np.array([f[k] for f in fits]) for k in range(3))
     observed = curve["response"].transpose("unit", by).values
     total = observed.var(1)
     missed = np.where(np.isnan(fitted).any(1), total, ((observed - fitted) ** 2).mean(1))
     explained = np.where(total > 0, 1 - missed / np.where(total > 0, total, 1), 0.0)
-    data = {n: ("unit", found[:, k]) for k, n in enumerate(chosen.names)}
-    data |= {f"{n}_error": ("unit", errors[:, k]) for k, n in enumerate(chosen.names)}
+    data = {n: ("unit", found[:, k]) for k, n in enumerate(chosen.parameters)}
+    data |= {f"{n}_error": ("unit", errors[:, k]) for k, n in enumerate(chosen.parameters)}
     coords = {k: v for k, v in curve.coords.items() if v.dims in (("unit",), (by,))}
     return xr.Dataset(
         {**data, "explained": ("unit", explained), "fitted": (("unit", by), fitted)}, coords, {"shape": shape}
@@ -168,7 +159,7 @@ def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
 
     def resultant(cycles: int) -> np.ndarray:
         length = np.abs((values * np.exp(1j * cycles * angle)).sum(0))
-        return np.divide(length, total, out=np.zeros_like(length), where=total > 0)
+        return np.asarray(np.divide(length, total, out=np.zeros_like(length), where=total > 0))
 
     data = {"orientation_selectivity": ("unit", resultant(2))}
     if np.isclose(whole, 360):
@@ -202,8 +193,9 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     if n < 2 or float(responses.min()) < 0:
         raise InputError(f"sparseness: at least 2 along {along!r} and no negative responses asked, found {n}.")
     square = (responses**2).mean(along)
-    share = xr.where(square > 0, responses.mean(along) ** 2 / square.where(square > 0, 1.0), 1.0)
-    return ((1 - share) / (1 - 1 / n)).clip(0, 1).assign_attrs(quantity="sparseness", units="1")
+    share = (responses.mean(along) ** 2 / square.where(square > 0, 1.0)).where(square > 0, 1.0)
+    found: xr.DataArray = ((1 - share) / (1 - 1 / n)).clip(0, 1)
+    return found.assign_attrs(quantity="sparseness", units="1")
 
 
 def _label_of(curve: Any, who: str) -> str:
@@ -223,72 +215,26 @@ def _label(responses: xr.DataArray, by: str, who: str) -> np.ndarray:
     values = responses[by].values
     if values.dtype.kind not in "biuf" or not np.isfinite(values.astype(float)).all():
         raise InputError(f"{who}: the label {by!r} is not numeric; a curve needs numbers without NaN.")
-    return values.astype(float)
+    return np.asarray(values, dtype=float)
 
 
-def _fit(shape: _Shape, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit(curve: Curve, x: np.ndarray, y: np.ndarray, options: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Parameters, their standard errors and the fitted values of one unit, from the best of several starts."""
-    best, bounds = None, shape.bounds(x, y)
-    for start in shape.start(x, y):
+    best, bounds = None, curve.bounds(x, y, options)
+
+    def function(x: np.ndarray, *parameters: float) -> np.ndarray:
+        return curve.function(x, parameters, options)
+
+    for start in curve.start(x, y, options):
         try:
             inside = np.clip(start, *bounds)
-            found, covariance = curve_fit(shape.function, x, y, inside, bounds=bounds, max_nfev=5000, x_scale="jac")
+            found, covariance = curve_fit(function, x, y, inside, bounds=bounds, max_nfev=5000, x_scale="jac")
         except RuntimeError:
             continue
-        error = float(((shape.function(x, *found) - y) ** 2).sum())
+        error = float(((function(x, *found) - y) ** 2).sum())
         if best is None or error < best[0]:
             best = (error, found, np.sqrt(np.maximum(np.diag(covariance), 0)))
     if best is None:
-        n = len(shape.names)
+        n = len(curve.parameters)
         return np.full(n, np.nan), np.full(n, np.nan), np.full(len(x), np.nan)
-    return best[1], best[2], shape.function(x, *best[1])
-
-
-def _shapes(period: float) -> dict[str, _Shape]:
-    inf = np.inf
-
-    def von_mises(x: np.ndarray, baseline: float, amplitude: float, preferred: float, k: float) -> np.ndarray:
-        return baseline + amplitude * np.exp(k * (np.cos(2 * np.pi * (x - preferred) / period) - 1))
-
-    def gaussian(x: np.ndarray, baseline: float, amplitude: float, preferred: float, width: float) -> np.ndarray:
-        return baseline + amplitude * np.exp(-((x - preferred) ** 2) / (2 * width**2))
-
-    def threshold_linear(x: np.ndarray, gain: float, threshold: float) -> np.ndarray:
-        return gain * np.maximum(x - threshold, 0)
-
-    def saturating(x: np.ndarray, baseline: float, amplitude: float, half: float, exponent: float) -> np.ndarray:
-        power = np.maximum(x, 0) ** exponent
-        return baseline + amplitude * power / (power + half**exponent)
-
-    def peaked(x: np.ndarray, y: np.ndarray, widths: list[float]) -> list[list[float]]:
-        return [[y.min(), max(np.ptp(y), 1e-9), x[y.argmax()], w] for w in widths]
-
-    def span(x: np.ndarray) -> float:
-        return max(float(np.ptp(x)), 1e-12)
-
-    return {
-        "von_mises": _Shape(
-            von_mises,
-            ("baseline", "amplitude", "preferred", "concentration"),
-            lambda x, y: peaked(x, y, [0.5, 2.0, 8.0]),
-            lambda x, y: ([-inf, 0, -period, 1e-3], [inf, inf, 2 * period, 100]),
-        ),
-        "gaussian": _Shape(
-            gaussian,
-            ("baseline", "amplitude", "preferred", "width"),
-            lambda x, y: peaked(x, y, [span(x) / 20, span(x) / 5]),
-            lambda x, y: ([-inf, 0, x.min() - span(x), 1e-6 * span(x)], [inf, inf, x.max() + span(x), 10 * span(x)]),
-        ),
-        "threshold_linear": _Shape(
-            threshold_linear,
-            ("gain", "threshold"),
-            lambda x, y: [[max(np.ptp(y), 1e-9) / span(x), t] for t in np.quantile(x, [0, 0.25, 0.5, 0.75])],
-            lambda x, y: ([0, x.min() - span(x)], [inf, x.max()]),
-        ),
-        "saturating": _Shape(
-            saturating,
-            ("baseline", "amplitude", "half", "exponent"),
-            lambda x, y: [[y.min(), max(np.ptp(y), 1e-9), np.median(np.abs(x)) or 1.0, e] for e in (1.0, 2.0, 4.0)],
-            lambda x, y: ([-inf, 0, 1e-12, 0.1], [inf, inf, 100 * np.abs(x).max(), 20]),
-        ),
-    }
+    return best[1], best[2], function(x, *best[1])

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, as_responses, suggest
-
-Clustering = Literal["k_means", "hierarchical"]
-Embedding = Literal["pca", "tsne", "umap"]
+from neurosim.registry import options_of
+from neurosim.responses.clusterings import CLUSTERINGS
+from neurosim.responses.embeddings import EMBEDDINGS
+from neurosim.runtime import as_seed
+from neurosim.schema import InputError, as_responses
 
 
 def cluster_stimuli(
-    responses: xr.DataArray, n_clusters: int, method: Clustering = "k_means", *, seed: int = 0
+    responses: xr.DataArray,
+    n_clusters: int,
+    method: str = "k_means",
+    *,
+    rng: np.random.Generator | int = 0,
+    options: Mapping[str, object] | object | None = None,
 ) -> xr.Dataset:
-    """Put stimuli into clusters by the responses to them, with scikit-learn.
+    """Put stimuli into clusters by the responses to them.
 
     Parameters
     ----------
     responses : (stimulus, unit); a time or trial dim is averaged over first.
-    n_clusters : how many. method : "k_means" (ten starts) or "hierarchical" (Ward). seed : of the starts.
+    n_clusters : how many.
+    method : "k_means" (https://doi.org/10.1109/TIT.1982.1056489) or "hierarchical"
+        (https://doi.org/10.1080/01621459.1963.10500845), both of scikit-learn. A method of one's own is a record of
+        ``neurosim.responses.clusterings``.
+    rng : seed or generator of the starts.
+    options : of the method, such as ``{"n_starts": 10}`` of "k_means".
 
     Returns
     -------
@@ -31,24 +43,25 @@ def cluster_stimuli(
 
     Raises
     ------
-    InputError : an unknown method, or fewer than 2 or not fewer clusters than stimuli.
-    """
-    from sklearn import cluster, metrics
+    InputError : an unknown method or option, or fewer than 2 or not fewer clusters than stimuli.
 
-    known = get_args(Clustering)
-    if method not in known:
-        raise InputError(f"cluster_stimuli: no method {method!r}; known: {', '.join(known)}.{suggest(method, known)}")
+    Examples
+    --------
+    >>> r = as_responses([[1.0, 0.0], [1.1, 0.0], [0.0, 5.0], [0.0, 5.1]])
+    >>> found = cluster_stimuli(r, 2).cluster.values
+    >>> bool(found[0] == found[1] != found[2] == found[3])
+    True
+    """
+    from sklearn import metrics
+
+    chosen = CLUSTERINGS.find(method, "cluster_stimuli")
+    wanted = options_of(chosen.options, options, "cluster_stimuli")
     values, labels = _rows(responses)
     if not 2 <= n_clusters < len(values):
         raise InputError(
             f"cluster_stimuli: 2 to {len(values) - 1} clusters of {len(values)} stimuli; {n_clusters} asked."
         )
-    model: Any
-    if method == "k_means":
-        model = cluster.KMeans(n_clusters, n_init=10, random_state=seed)
-    else:
-        model = cluster.AgglomerativeClustering(n_clusters)
-    found = model.fit_predict(values)
+    found = chosen.assign(values, n_clusters, as_seed(rng, "cluster_stimuli"), wanted)
     if len(np.unique(found)) < 2:
         raise InputError("cluster_stimuli: all responses are alike; there are no clusters.")
     data: dict[str, Any] = {
@@ -61,7 +74,12 @@ def cluster_stimuli(
 
 
 def embed_stimuli(
-    responses: xr.DataArray, method: Embedding = "pca", *, n_components: int = 2, seed: int = 0, **options: float
+    responses: xr.DataArray,
+    method: str = "pca",
+    *,
+    n_components: int = 2,
+    rng: np.random.Generator | int = 0,
+    options: Mapping[str, object] | object | None = None,
 ) -> xr.DataArray:
     """Return a map of stimuli in few dimensions by the responses to them.
 
@@ -69,9 +87,10 @@ def embed_stimuli(
     ----------
     responses : (stimulus, unit); a time or trial dim is averaged over first.
     method : "pca"; "tsne" (https://www.jmlr.org/papers/v9/vandermaaten08a.html), scikit-learn's; "umap"
-        (https://arxiv.org/abs/1802.03426), where umap-learn is installed.
-    n_components : dimensions. seed : of tsne and umap.
-    **options : handed to the method, such as ``perplexity`` or ``n_neighbors``.
+        (https://arxiv.org/abs/1802.03426), where umap-learn is installed. A map of one's own is a record of
+        ``neurosim.responses.embeddings``.
+    n_components : dimensions. rng : seed or generator of tsne and umap.
+    options : of the method, such as ``{"perplexity": 20}`` of "tsne" or ``{"n_neighbors": 15}`` of "umap".
 
     Returns
     -------
@@ -79,7 +98,7 @@ def embed_stimuli(
 
     Raises
     ------
-    InputError : an unknown method, umap-learn is missing, more components than there are.
+    InputError : an unknown method or option, umap-learn is missing, more components than there are.
 
     Examples
     --------
@@ -87,30 +106,15 @@ def embed_stimuli(
     >>> embed_stimuli(r).dims
     ('stimulus', 'component')
     """
-    from sklearn import decomposition, manifold
-
-    known = get_args(Embedding)
-    if method not in known:
-        raise InputError(f"embed_stimuli: no method {method!r}; known: {', '.join(known)}.{suggest(method, known)}")
+    chosen = EMBEDDINGS.find(method, "embed_stimuli")
+    wanted = options_of(chosen.options, options, "embed_stimuli")
     values, labels = _rows(responses)
     if not 1 <= n_components <= min(values.shape):
         raise InputError(f"embed_stimuli: 1 to {min(values.shape)} components are there, {n_components} asked.")
-    coords = dict(labels)
-    if method == "pca":
-        model = decomposition.PCA(n_components, random_state=seed)
-        places = model.fit_transform(values)
-        coords["explained_variance"] = ("component", model.explained_variance_ratio_)
-    elif method == "tsne":
-        options = {"perplexity": min(30.0, (len(values) - 1) / 3)} | options
-        if not 0 < options["perplexity"] < len(values):
-            raise InputError(
-                f"embed_stimuli: perplexity = {options['perplexity']} of {len(values)} stimuli; take fewer."
-            )
-        places = manifold.TSNE(n_components, random_state=seed, init="pca", **options).fit_transform(values)
-    else:
-        places = _umap()(n_components=n_components, random_state=seed, **options).fit_transform(values)
-    return xr.DataArray(np.asarray(places, dtype=float), dims=("stimulus", "component"), coords=coords,
-                        attrs={"method": method})  # fmt: skip
+    places, known = chosen.place(values, n_components, as_seed(rng, "embed_stimuli"), wanted)
+    coords = labels | {name: ("component", v) for name, v in known.items()}
+    values = np.asarray(places, dtype=float)
+    return xr.DataArray(values, dims=("stimulus", "component"), coords=coords, attrs={"method": method})
 
 
 def _rows(responses: xr.DataArray) -> tuple[np.ndarray, dict[str, Any]]:
@@ -118,14 +122,5 @@ def _rows(responses: xr.DataArray) -> tuple[np.ndarray, dict[str, Any]]:
     rest = [d for d in checked.dims if d not in ("stimulus", "unit")]
     rows = checked.mean(rest) if rest else checked
     labels = {str(k): c for k, c in rows.coords.items() if c.dims == ("stimulus",)}
-    return rows.transpose("stimulus", "unit").values.astype(float), labels
-
-
-def _umap() -> Any:
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise InputError(
-            "embed_stimuli: umap-learn is not installed; pip install umap-learn, or take 'tsne'."
-        ) from error
-    return UMAP
+    values = rows.transpose("stimulus", "unit").values.astype(float)
+    return values, labels

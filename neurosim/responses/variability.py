@@ -42,7 +42,7 @@ def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.
     1000
     """
     responses = check_counts(responses, "psth", ("trial", "time"))
-    step, n = float(responses.attrs["time_step"]), responses.sizes["trial"]
+    step, n = step_of(responses, "psth"), responses.sizes["trial"]
     ordered = responses.transpose("trial", "stimulus", "time", "unit")
     rates = np.asarray(ordered.values, dtype=float) / step
     if bandwidth > 0:
@@ -199,7 +199,7 @@ def interval_variability(responses: xr.DataArray) -> xr.Dataset:
     (0.0, 0.0)
     """
     responses = check_counts(responses, "interval_variability", ("time",))
-    step = float(responses.attrs["time_step"])
+    step = step_of(responses, "interval_variability")
     values = responses.transpose("unit", ..., "time").values
     trains = values.reshape(len(values), -1, values.shape[-1])
     found = np.array([_intervals(unit, step) for unit in trains])

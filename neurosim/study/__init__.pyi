@@ -19,6 +19,10 @@ from .analyses.rsa import RSA as RSA  # representational similarity, with infere
 from .analyses.rsa_in_time import RSAInTime as RSAInTime  # the same for every time bin
 from .analyses.relations import Relations as Relations  # all subjects and brains with each other
 
+from .subjects.function import FunctionSubject as FunctionSubject  # a function of your own that answers
+from .analyses.function import FunctionAnalysis as FunctionAnalysis  # a function of your own that asks
+from .functions import FunctionFigure as FunctionFigure  # a function of your own that draws
+
 # Run it
 from .run import check_study as check_study  # every step, with what the store has of it; runs nothing
 from .run import run_study as run_study  # run a study to its results folder

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from neurosim.registry import Registry
+from neurosim.similarity.metric import METRICS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,12 @@ def nothing_told(_row: Any, _name: str, _results: Results) -> Told:
 def nothing_cited(_row: Any) -> list[Citation]:
     """Cite nothing."""
     return []
+
+
+def cited_metric(name: str) -> list[Citation]:
+    """Cite the paper of a metric of RDMs, where it has one."""
+    reference = METRICS[name].reference
+    return [(f"metric '{name}'", reference)] if reference else []
 
 
 def nothing_checked(_row: Any, _name: str, _study: Study) -> None:

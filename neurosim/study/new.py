@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from neurosim import storage
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_stimuli
 from neurosim.study.shown.digits import shown_digits
 
@@ -45,5 +45,6 @@ def new_study(folder: str | Path) -> list[Path]:
     stimuli = shown_digits(n_per_category=10, seed=0)
     pixels = as_stimuli(stimuli.values.reshape(len(stimuli), -1), ids=stimuli["stimulus"].values.tolist())
     storage.write_dataset(folder / "my_stimuli.nc", stimuli.rename("stimuli"))
-    storage.write_dataset(folder / "my_recording.nc", synthetic_brain(pixels, n_subjects=6).rename("responses"))
+    recording = synthetic_brain(pixels, BrainOptions(n_subjects=6))
+    storage.write_dataset(folder / "my_recording.nc", recording.rename("responses"))
     return [*made, folder / "my_stimuli.nc", folder / "my_recording.nc"]

@@ -161,7 +161,8 @@ def check_files(study: Study, folder: Path) -> None:
 
 def input_files(study: Study, folder: Path) -> dict[str, Path]:
     """Return the files and folders that the study reads, by the path that it gives them."""
-    return {str(p): folder / p for _, _, _, row in study.kinds() for p in paths_of(row).values()}
+    rows = [*(row for _, _, _, row in study.kinds()), *study.figures.values()]
+    return {str(p): folder / p for row in rows for p in paths_of(row).values()}
 
 
 def _checksums(path: Path) -> dict[str, Any]:

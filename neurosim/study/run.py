@@ -13,9 +13,11 @@ from neurosim.study.engine.scheduler import Look, Report, look_up, run_steps, si
 from neurosim.study.engine.store import Store
 from neurosim.study.files import find_study, load_study
 from neurosim.study.folder import MANIFEST, assemble, replaceable
+from neurosim.study.functions import check_no_file_is_imported, module_of
 from neurosim.study.outcome import Outcome
 from neurosim.study.plan import check_files, input_files, plan
-from neurosim.study.study import Study
+from neurosim.study.study import Study, checked
+from neurosim.study.tables import StudyError
 
 STORE = ".steps"
 
@@ -53,6 +55,7 @@ def run_study(
     >>> outcome = run_study("digits", out="results/digits")  # doctest: +SKIP
     >>> outcome.scores  # doctest: +SKIP
     """
+    check_no_file_is_imported("run_study")
     study, text, base = read_study(study)
     folder = results_folder(study, out)
     replaceable(folder)
@@ -123,7 +126,22 @@ def read_study(study: Study | str | Path) -> tuple[Study, str | None, Path]:
     if isinstance(study, Study):
         return study, None, Path()
     path = find_study(study)
+    if path.suffix == ".py":
+        return checked(study_in(path)), None, path.parent
     return load_study(path), storage.read_text(path), path.parent
+
+
+def study_in(path: Path) -> Study:
+    """Return the one study that stands at the top of a Python file, which is run for it.
+
+    Raises
+    ------
+    StudyError : there is none, or more than one.
+    """
+    found = [thing for thing in vars(module_of(path)).values() if isinstance(thing, Study)]
+    if len(found) != 1:
+        raise StudyError(f"{path.name}: one Study at its top asked, found {len(found)}.")
+    return found[0]
 
 
 def results_folder(study: Study, out: str | Path | None) -> Path:

@@ -9,8 +9,9 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from neurosim.refusals import suggest
 from neurosim.registry import Registry
+from neurosim.study.functions import FunctionFigure, located
 from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
-from neurosim.study.tables import Name, Seed, StudyError, Table, as_row, keys_of, with_paths
+from neurosim.study.tables import Name, Seed, StudyError, Table, as_row, with_paths
 
 DEFAULT_ANALYSES = {
     "rsa": {"kind": "rsa"},
@@ -26,25 +27,22 @@ def _as_entry(registry: Registry[Any], key: str) -> BeforeValidator:
         tables = {kind.table: kind for kind in registry.values()}
         if type(value) in tables:
             return value
+        if callable(value) and key == "kind":
+            value = {"kind": "function"} | located(value, "study")
         if not isinstance(value, Mapping):
             raise StudyError(f"a table with the key {key!r} asked, found a {type(value).__name__}.")
         if key not in value:
             raise StudyError(f"the key {key!r} is missing; known: {', '.join(registry)}.")
         kind = registry.find(value[key], key)
-        return as_row(kind.table, dict(value), "", _known_keys())
+        return as_row(kind.table, dict(value), "")
 
     return BeforeValidator(row)
-
-
-def _known_keys() -> set[str]:
-    """Return every key that any table of a study knows; the nearest is what was meant."""
-    kinds = [k for registry in (SHOWN, SUBJECTS, BRAINS, ANALYSES) for k in registry.values()]
-    return {key for kind in kinds for key in keys_of(kind.table)} | set(Study.model_fields)
 
 
 Stimuli = Annotated[SerializeAsAny[Any], _as_entry(SHOWN, "source")]
 Subject = Annotated[SerializeAsAny[Any], _as_entry(SUBJECTS, "kind")]
 Brain = Annotated[SerializeAsAny[Any], _as_entry(BRAINS, "kind")]
+Figure = Annotated[FunctionFigure, BeforeValidator(lambda v: located(v, "study") if callable(v) else v)]
 Analysis = Annotated[SerializeAsAny[Any], _as_entry(ANALYSES, "kind")]
 
 
@@ -59,7 +57,12 @@ class Study(Table):
     brains : by name, what was recorded.
     analyses : by name, what is asked; representational similarity, over time where there is time, and the relations
         of all subjects by default.
+    figures : by name, functions of your own that draw what analyses found.
     seed : of everything that is drawn.
+
+    Subjects, analyses and figures may be functions of your own, at the top of a Python file: see
+    :class:`~neurosim.study.FunctionSubject`, :class:`~neurosim.study.FunctionAnalysis` and
+    :class:`~neurosim.study.FunctionFigure`.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class Study(Table):
     subjects: dict[Name, Subject] = Field(min_length=1)
     brains: dict[Name, Brain] = Field(min_length=1)
     analyses: dict[Name, Analysis] = Field(default=DEFAULT_ANALYSES, min_length=1, validate_default=True)
+    figures: dict[Name, Figure] = Field(default_factory=dict)
 
     def kinds(self) -> list[tuple[str, str, Any, Any]]:
         """Return group, name, kind and row of every entry, in order."""
@@ -99,7 +103,7 @@ def moved_to(study: Study, places: Mapping[str, str]) -> Study:
     """Return the study with other places for the files that it names."""
     groups = {
         group: {name: with_paths(row, places) for name, row in getattr(study, group).items()}
-        for group in ("subjects", "brains", "analyses")
+        for group in ("subjects", "brains", "analyses", "figures")
     }
     return study.model_copy(update=groups | {"stimuli": with_paths(study.stimuli, places)})
 

@@ -27,8 +27,14 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise StudyError(_explained(error, "", keys_of(type(self)))) from None
 
-def as_row(table: type[Row], value: Any, place: str, known: Iterable[str] = ()) -> Row:
+
+def as_row(table: type[Row], value: Any, place: str) -> Row:
     """Return `value` as a validated record of `table`, or refuse in one line, with the nearest key.
 
     Parameters
@@ -36,17 +42,16 @@ def as_row(table: type[Row], value: Any, place: str, known: Iterable[str] = ()) 
     table : a :class:`Table` or a dataclass.
     value : plain values by key, or such a record.
     place : where it stands, as in "subjects.cnn".
-    known : keys of other tables, for the nearest one.
     """
     keys = keys_of(table)
     stray = next((k for k in value if k not in keys), None) if isinstance(value, Mapping) else None
     if stray is not None:
         at = f"{place}.{stray}" if place else str(stray)
-        raise StudyError(f"unknown key {at!r}.{suggest(stray, sorted({*keys, *known}))}")
+        raise StudyError(f"unknown key {at!r}.{suggest(stray, keys)}")
     try:
         return TypeAdapter(table).validate_python(value)
     except ValidationError as error:
-        raise StudyError(_explained(error, place, {*keys_of(table), *known})) from None
+        raise StudyError(_explained(error, place, keys)) from None
 
 
 def as_values(row: Any) -> dict[str, Any]:
@@ -78,7 +83,7 @@ def _explained(error: ValidationError, place: str, known: Iterable[str]) -> str:
     where = [str(p) for p in first["loc"] if p != "[key]"]
     at = ".".join([place, *where] if place else where)
     if first["type"] in UNKNOWN:
-        return f"unknown key {at!r}.{suggest(where[-1], sorted(known))}"
+        return f"unknown key {at!r}.{suggest(where[-1], known)}"
     if first["type"] in ("missing", "missing_argument"):
         return f"the key {at!r} is missing."
     if first["type"] == "value_error":

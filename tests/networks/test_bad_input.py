@@ -40,7 +40,7 @@ def state_of(n_units):
     ("make", "message"),
     [
         (lambda: ns.networks.TrainingOptions(epochs=1.5), "whole epochs"),
-        (lambda: ns.train(convnet(), ns.tasks.classification_task(DIGITS), checkpoint_every=0), "at least 1 batch"),
+        (lambda: ns.networks.Checkpoint("run.safetensors", every=0), "at least 1 batch"),
         (lambda: ns.networks.explain(nn.Linear(3, 2), DIGITS, progress=False), "does not take stimuli of shape"),
         (lambda: ns.networks.explain(nn.Flatten(0), DIGITS, progress=False), "does not answer with logits"),
         (
@@ -102,7 +102,9 @@ def state_of(n_units):
         (lambda: ns.tasks.cognitive_task("go_nogo", delay=float("nan")), "outside 0"),
         (lambda: ns.tasks.cognitive_task("perceptual_decision", noise=-1), "outside 0"),
         (
-            lambda: ns.responses.embed_stimuli(np.random.default_rng(0).random((9, 4)), "tsne", perplexity=100),
+            lambda: ns.responses.embed_stimuli(
+                np.random.default_rng(0).random((9, 4)), "tsne", options={"perplexity": 100}
+            ),
             "take fewer",
         ),
     ],

@@ -70,7 +70,7 @@ def test_hdf5_reads_no_other_file(tmp_path, kind):
 
 
 def test_archives_do_not_expand_without_bound(tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "MAX_BYTES", 10**6)
+    monkeypatch.setattr("neurosim.storage.bounds.MAX_BYTES", 10**6)
     np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(10**6))
     assert (tmp_path / "bomb.npz").stat().st_size < 10**4
     with pytest.raises(storage.StorageError, match="expands to"):
@@ -111,7 +111,7 @@ def test_matlab_files_do_not_expand_without_bound(tmp_path, monkeypatch, held):
     scipy.io.savemat(path, {"a": zeros if held == "array" else {"inner": zeros}}, do_compression=True)
     assert path.stat().st_size < 10**5
     assert storage.read_mat(path)
-    monkeypatch.setattr(storage, "MAX_BYTES", 10**6)
+    monkeypatch.setattr("neurosim.storage.bounds.MAX_BYTES", 10**6)
     with pytest.raises(storage.StorageError, match="expands to more"):
         storage.read_mat(path)
 
@@ -168,7 +168,7 @@ def test_packed_images_do_not_expand_without_bound(tmp_path, monkeypatch):
     packed_image(tmp_path / "mask.nii.gz", (10, 10, 10))
     packed_image(tmp_path / "bomb.nii.gz", (10, 10, 10, 2), extra=2 * 10**7)
     (tmp_path / "events.tsv").write_text("trial_type\na\nb\n")
-    monkeypatch.setattr(storage, "MAX_BYTES", 10**7)
+    monkeypatch.setattr("neurosim.storage.bounds.MAX_BYTES", 10**7)
     assert (tmp_path / "bomb.nii.gz").stat().st_size < 10**5
 
     def read():
@@ -214,7 +214,7 @@ def some_epochs():
 def test_packed_epochs_do_not_expand_without_bound(tmp_path, monkeypatch):
     some_epochs().save(tmp_path / "x-epo.fif.gz", verbose="error")
     assert load_epochs(tmp_path / "x-epo.fif.gz").shape == (2, 2, 300, 2)
-    monkeypatch.setattr(storage, "MAX_BYTES", 8 * 10**3)
+    monkeypatch.setattr("neurosim.storage.bounds.MAX_BYTES", 8 * 10**3)
     with pytest.raises(storage.StorageError, match="unpacks to more than is read at once"):
         load_epochs(tmp_path / "x-epo.fif.gz")
 
@@ -286,7 +286,7 @@ def test_tables_that_unpack_without_bound_are_refused(tmp_path, monkeypatch):
     pd.DataFrame({"unit": np.zeros(10**5, np.int8), "time": np.zeros(10**5)}).to_parquet(tmp_path / "t.parquet")
     assert (tmp_path / "t.parquet").stat().st_size < 10**4
     assert len(storage.read_table(tmp_path / "t.parquet")) == 10**5
-    monkeypatch.setattr(storage, "MAX_BYTES", 10**6)
+    monkeypatch.setattr("neurosim.storage.bounds.MAX_BYTES", 10**6)
     with pytest.raises(storage.StorageError, match="expands to 1600000 bytes"):
         storage.read_table(tmp_path / "t.parquet")
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurosim import storage
 from neurosim.recordings.nwb import LONG_AGO, load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
 from neurosim.schema import InputError, as_responses
 from neurosim.storage import StorageError
@@ -116,10 +115,10 @@ def test_units_of_one_number_are_refused(tmp_path):
 def test_tables_and_sweeps_that_claim_too_much_are_not_read(tmp_path, monkeypatch):
     units_and_trials(tmp_path / "x.nwb", [np.linspace(1, 2.5, 3000), [2.0]])
     current_clamp(tmp_path / "y.nwb")
-    monkeypatch.setattr(storage, "MAX_BYTES", 70)
+    monkeypatch.setattr("neurosim.storage.bounds.MAX_BYTES", 70)
     with pytest.raises(StorageError, match="the table units claims"):
         load_nwb_responses(tmp_path / "x.nwb", by="shown")
-    with pytest.raises(StorageError, match="the sweeps claim"):
+    with pytest.raises(StorageError, match="the array of sweeps claims"):
         load_nwb_sweeps(tmp_path / "y.nwb")
 
 

@@ -40,10 +40,10 @@ def test_generalisation_across_time_has_the_time_course_on_its_diagonal():
 
 def test_any_classifier_of_scikit_learn_can_be_used():
     responses = population(1, signal=1.5).isel(time=3, drop=True)
-    found = decode(responses, "kind", folds=4, estimator=LogisticRegression(), n_orders=1)
+    found = decode(responses, "kind", folds=4, decoder=LogisticRegression(), n_orders=1)
     assert float(found.accuracy) > 0.7
     assert float(found.chance) == pytest.approx(1 / 3)
-    again = decode(responses, "kind", folds=4, estimator=LogisticRegression(), n_orders=1)
+    again = decode(responses, "kind", folds=4, decoder=LogisticRegression(), n_orders=1)
     assert float(again.accuracy) == float(found.accuracy)
 
 

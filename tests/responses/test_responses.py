@@ -1,10 +1,9 @@
-"""Averages, reliability and read-out."""
+"""Averages and reliability."""
 
 import numpy as np
 import pytest
 
-from neurosim.responses.averages import average_trials, drop_silent, over_time, rebin
-from neurosim.responses.readout import named_category
+from neurosim.responses.averages import average_trials, over_time, rebin
 from neurosim.responses.reliability import split_half_reliability
 from neurosim.schema import InputError, as_responses
 
@@ -23,12 +22,11 @@ def test_counts_are_summed_and_activations_averaged():
         rebin(over_time(counts), 1e-3)
 
 
-def test_trials_are_averaged_and_flat_units_dropped():
+def test_trials_are_averaged():
     values = np.zeros((3, 2, 2))
     values[:, :, 1] = [[1, 3], [2, 4], [5, 5]]
     responses = as_responses(values, dims=("stimulus", "trial", "unit"))
     assert average_trials(responses).values[:, 1].tolist() == [2, 3, 5]
-    assert drop_silent(responses).sizes["unit"] == 1
 
 
 def test_reliability_is_that_of_the_model_of_signal_and_noise():
@@ -41,9 +39,3 @@ def test_reliability_is_that_of_the_model_of_signal_and_noise():
     assert abs(float(split_half_reliability(noise).mean())) < 0.03
     with pytest.raises(InputError, match="at least 2 trials"):
         split_half_reliability(responses.isel(trial=0))
-
-
-def test_readout_names_its_layers():
-    responses = as_responses(np.eye(3), coords={"layer": ("unit", ["output"] * 3)})
-    with pytest.raises(InputError, match="Layers: output"):
-        named_category(responses, "outptu")

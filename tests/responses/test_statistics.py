@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim.responses.bursts import burst_statistics, first_spike_latency
-from neurosim.responses.correlograms import cross_correlogram, synchronization_counts, synchrony
+from neurosim.responses.correlograms import cross_correlogram, synchrony
 from neurosim.responses.decoding import generalise
 from neurosim.responses.dimensionality import cross_validated_pca, participation_ratio
 from neurosim.responses.places import spatial_map
 from neurosim.responses.rates import firing_rate
 from neurosim.responses.reliability import select_reliable, signal_to_noise
 from neurosim.responses.spike_matching import coincidence
+from neurosim.responses.synchrony_measures.spike_synchronization import synchronization_counts
 from neurosim.responses.tuning import fit_tuning, orientation_selectivity, sparseness, tuning_curve
 from neurosim.responses.variability import signal_correlation
 from neurosim.schema import InputError, as_responses
@@ -83,7 +84,7 @@ def test_curves_are_recovered_with_their_errors():
         "saturating",
     )
     assert float(saturated.half[0]) == pytest.approx(0.2, rel=1e-3)
-    with pytest.raises(InputError, match=r"no shape 'von_mise'.*Did you mean 'von_mises'"):
+    with pytest.raises(InputError, match=r"unknown shape 'von_mise'.*Did you mean 'von_mises'"):
         fit_tuning(tuning_curve(noisy, "angle"), "von_mise")
 
 
@@ -206,7 +207,7 @@ def test_spike_time_tiling_equals_elephant():
     values = poisson((1, 2000, 3), [20, 40, 5], 2)
     values[0, :, 1] |= np.roll(values[0, :, 0], 2)
     trains = [neo.SpikeTrain(np.flatnonzero(t) * DT * pq.s, t_stop=2 * pq.s) for t in values[0].T]
-    found = synchrony(binned(values), "spike_time_tiling", window=5e-3)
+    found = synchrony(binned(values), "spike_time_tiling", options={"window": 5e-3})
     for i in range(3):
         for j in range(3):
             wanted = spike_time_tiling_coefficient(trains[i], trains[j], dt=5.5 * pq.ms)

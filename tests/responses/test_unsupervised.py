@@ -49,7 +49,7 @@ def test_bad_requests_are_one_line(responses):
     for call, message in (
         (lambda: cluster_stimuli(responses, 99), "2 to 44 clusters"),
         (lambda: cluster_stimuli(responses, 3, "kmeans"), "Did you mean 'k_means'"),
-        (lambda: embed_stimuli(responses, "mds"), "no method 'mds'"),
+        (lambda: embed_stimuli(responses, "mds"), "unknown method 'mds'"),
         (lambda: embed_stimuli(responses, n_components=50), "1 to 8 components"),
         (lambda: cluster_stimuli(as_responses(np.ones((5, 2))), 2), "all responses are alike"),
     ):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from neurosim import storage
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import as_stimuli
 from neurosim.study.run import run_study
 
@@ -53,7 +53,7 @@ def write_study(folder: Path) -> Path:
     """Write the study and its files; return the path of the study file."""
     rng = np.random.default_rng(0)
     truth = as_stimuli(rng.normal(size=(12, 9)), dims=("stimulus", "unit"))
-    brain = synthetic_brain(truth, n_subjects=5, n_units=20)
+    brain = synthetic_brain(truth, BrainOptions(n_subjects=5, n_units=20))
     storage.write_dataset(folder / "near.nc", truth.rename("responses"))
     np.savez(folder / "far.npz", responses=rng.normal(size=(12, 7)), stimulus=truth.stimulus.values)
     storage.write_dataset(folder / "brain.nc", brain.rename("responses"))

@@ -6,11 +6,10 @@ from typing import Literal
 
 import xarray as xr
 
-from neurosim.stimuli.images import balanced, load_digits
+from neurosim.stimuli.source import load_source
 from neurosim.study.engine.step import Job
 from neurosim.study.kinds import StimulusKind
 from neurosim.study.tables import Count, Table
-from neurosim.tasks.classification import classification_task
 
 CITED = "Alpaydin E, Kaynak C (1998) Optical recognition of handwritten digits, https://doi.org/10.24432/C50P49"
 
@@ -24,7 +23,7 @@ class DigitsStimuli(Table):
 
 def shown_digits(n_per_category: int, seed: int) -> xr.DataArray:
     """Return held-back digits, `n_per_category` of each: no network of the same seed was trained on them."""
-    return balanced(classification_task(load_digits(), seed=seed).test, n_per_category)
+    return load_source("digits", {"n_per_category": n_per_category}, rng=seed)
 
 
 def load(job: Job) -> xr.DataArray:

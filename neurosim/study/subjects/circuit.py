@@ -9,15 +9,16 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
-from neurosim.biophysics.gabor_adex import gabor_adex_circuit
-from neurosim.biophysics.simulation import simulate
+from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions, present
+from neurosim.biophysics.named_circuits import CIRCUITS, build_circuit
+from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind
 from neurosim.study.plan import Plan
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.subjects.twin import BRIAN2, OF_RUNG
+from neurosim.study.subjects.twin import BRIAN2
 from neurosim.study.tables import Count, Table
 
 GABOR_STEP = 1e-3
@@ -57,20 +58,18 @@ def run_simulation(job: Job) -> None:
     stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
     images = resize_images(stimuli, config["image_size"]) if config["image_size"] else stimuli
     energy = gabor_energy(images, wavelength=config["wavelength"], grid=config["grid"])
-    drive = energy / float(energy.max())
-    circuit = gabor_adex_circuit(
-        drive.sizes["unit"],
+    drive = present(energy)
+    options = GaborAdExOptions(
         n_excitatory=config["n_excitatory"],
         n_inhibitory=config["n_inhibitory"],
         duration=config["duration"],
         max_rate=config["max_probability"] / GABOR_STEP,
-        seed=config["seed"],
     )
+    circuit = build_circuit("gabor_adex", drive.sizes["unit"], options, rng=config["seed"])
     n_steps = round(config["duration"] / circuit.step)
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
-    responses = simulate(
-        circuit, drive, trials=config["n_trials"], rng=config["seed"], time_bin=in_bin * circuit.step, engine="brian2"
-    )
+    kept = Monitors(time_bin=in_bin * circuit.step)
+    responses = simulate(circuit, drive, trials=config["n_trials"], rng=config["seed"], monitors=kept, engine="brian2")
     assert isinstance(responses, xr.DataArray)
     storage.write_dataset(job.out / "responses.nc", responses.rename("responses"))
 
@@ -80,9 +79,9 @@ def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArra
     yield from split_by_layer(storage.read_array(job.input("simulate:") / "responses.nc"))
 
 
-def cite(_row: CircuitSubject) -> list[Citation]:
+def cite(row: CircuitSubject) -> list[Citation]:
     """Cite simulator, neurons and features."""
-    return [BRIAN2, OF_RUNG["adex"], GABOR]
+    return [BRIAN2, *((model.caption, model.reference) for model in CIRCUITS[row.circuit].uses), GABOR]
 
 
 CIRCUIT = SubjectKind(

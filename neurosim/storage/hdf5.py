@@ -1,0 +1,63 @@
+"""Whether an HDF5 file is harmless: no links to other places, no data outside it, no absurd sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurosim.storage import bounds
+from neurosim.storage.failures import StorageError, readable
+from neurosim.storage.paths import existing
+
+
+def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) -> Path:
+    """Return the path of an HDF5 file after its links and sizes were found harmless.
+
+    Parameters
+    ----------
+    path : the file. soft_links : names for other places of the same file are welcome; they are not followed.
+    any_size : the file and its arrays may be large; they are not read at once.
+
+    Raises
+    ------
+    StorageError : no such file, not HDF5 or truncated, data outside the file, absurd sizes.
+
+    Examples
+    --------
+    >>> import h5py, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with h5py.File(Path(folder) / "a.h5", "w") as file:
+    ...         file["away"] = h5py.ExternalLink("/etc/passwd", "/")
+    ...     check_hdf5(Path(folder) / "a.h5")
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: ...: the entry 'away' links to another place; such files are not opened.
+    """
+    import h5py
+
+    path = existing(path, any_size=any_size)
+    with readable(path, "HDF5"), h5py.File(path, "r") as file:
+        waiting, seen, total = [file], set(), 0
+        while waiting:
+            group = waiting.pop()
+            for name in group:
+                link = group.get(name, getlink=True)
+                if soft_links and isinstance(link, h5py.SoftLink):
+                    continue
+                if not isinstance(link, h5py.HardLink):
+                    raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
+                item = group[name]
+                place = h5py.h5o.get_info(item.id).addr
+                if place in seen:
+                    continue
+                seen.add(place)
+                if isinstance(item, h5py.Group):
+                    waiting.append(item)
+                if not isinstance(item, h5py.Dataset):
+                    continue
+                if item.external or item.is_virtual:
+                    raise StorageError(f"{path}: {name!r} keeps its data outside the file; such files are not opened.")
+                total += item.nbytes
+                if total > bounds.MAX_BYTES and not any_size:
+                    raise StorageError(
+                        f"{path}: claims {total / 2**30:.0f} GiB, {item.nbytes / 2**30:.0f} of them in {name!r}."
+                    )
+    return path

@@ -1,0 +1,49 @@
+"""Pictures as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from neurosim.refusals import InputError
+from neurosim.storage.failures import readable
+from neurosim.storage.paths import existing
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture as an array (y, x, 3) of uint8, or uint16 where it is gray of 16 bits, upright as its camera says.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing or damaged file. InputError : a moving picture, or numbers of which white is not known.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 3), 255).save(Path(folder) / "white.png")
+    ...     read_image(Path(folder) / "white.png").shape
+    (3, 4, 3)
+    """
+    from PIL import Image, ImageOps
+
+    with readable(path, "image"), Image.open(existing(path)) as picture:
+        frames = getattr(picture, "n_frames", 1)
+        if frames > 1 and picture.format != "MPO":
+            raise InputError(f"{path}: holds {frames} pictures, one asked; save each frame as a file.")
+        gray16 = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")
+        if picture.mode in ("I", "F") and not gray16:
+            raise InputError(
+                f"{path}: its pixels are numbers of mode {picture.mode!r}, of which white is not known; save it with 8 "
+                "or 16 bits, or pass the values in 0..1 to as_stimuli."
+            )
+        upright = ImageOps.exif_transpose(picture)
+        if gray16:
+            return np.repeat(np.asarray(upright).astype(np.uint16)[..., None], 3, axis=2)
+        return np.asarray(upright.convert("RGB"))

@@ -1,0 +1,195 @@
+"""Labelled arrays: netCDF-4, with a checksum on every block, and Zarr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.storage.atomic import atomic_file, write_bytes
+from neurosim.storage.failures import StorageError, readable
+from neurosim.storage.hdf5 import check_hdf5
+from neurosim.storage.paths import check_links, is_folder
+
+SMALL = 4096
+COMPRESSED = {"compression": "gzip", "compression_opts": 4}
+
+
+def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
+    """Write a labelled array as netCDF-4 with a checksum on every block; the same content gives the same bytes.
+
+    The file is made in memory first (peak: twice the array), so that a full disk is met by one plain write.
+
+    Parameters
+    ----------
+    path : the file. dataset : arrays of any dims; attributes that netCDF does not know are written as JSON.
+
+    Raises
+    ------
+    StorageError : the disk is full, or nothing can be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
+    ...     print(read_dataset(Path(folder) / "a.nc").rate.values)
+    [1. 2.]
+    """
+    if isinstance(dataset, xr.DataArray):
+        dataset = dataset.to_dataset(name=str(dataset.name or "values"))
+    plain = dataset.copy()
+    plain.attrs = {k: _plain_attribute(v) for k, v in dataset.attrs.items()}
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in plain.variables.items():
+        variable.attrs = {k: _plain_attribute(v) for k, v in variable.attrs.items()}
+        if variable.dtype.kind in "biuf" and variable.ndim:
+            small = variable.size <= SMALL
+            encoding[str(name)] = {"fletcher32": True, "_FillValue": None} | ({} if small else COMPRESSED)
+    write_bytes(path, bytes(plain.to_netcdf(engine="h5netcdf", encoding=encoding)))
+
+
+@contextlib.contextmanager
+def growing_array(
+    path: Path,
+    labels: xr.Dataset,
+    name: str,
+    dims: tuple[str, ...],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    rows: int,
+) -> Iterator[Callable[[int, np.ndarray], None]]:
+    """Give a function (first row, values) that writes rows of an array into a netCDF-4 file.
+
+    The file appears when all is written: for arrays larger than memory.
+
+    Parameters
+    ----------
+    path : the file. labels : coordinates and attributes that go with the array. name, dims, shape, dtype : of the
+    array. rows : rows written at once, the chunk of the file.
+
+    Raises
+    ------
+    StorageError : the disk is full, or nothing can be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.nc"
+    ...     with growing_array(path, xr.Dataset(), "rate", ("unit",), (4,), np.dtype(float), rows=2) as put:
+    ...         put(0, np.ones(2))
+    ...         put(2, np.zeros(2))
+    ...     print(read_array(path).values)
+    [1. 1. 0. 0.]
+    """
+    import h5netcdf
+
+    plain = labels.copy()
+    plain.attrs = {k: _plain_attribute(v) for k, v in labels.attrs.items()}
+    with atomic_file(path) as temporary:
+        plain.to_netcdf(temporary, engine="h5netcdf")
+        with h5netcdf.File(temporary, "a") as file:
+            for dim, size in zip(dims, shape, strict=True):
+                if dim not in file.dimensions:
+                    file.dimensions[dim] = size
+            chunk = (min(rows, shape[0]), *shape[1:])
+            variable = file.create_variable(name, dims, dtype, chunks=chunk, fletcher32=True)
+
+            def put(start: int, values: np.ndarray) -> None:
+                variable[start : start + len(values)] = values
+
+            yield put
+
+
+def read_dataset(path: Path) -> xr.Dataset:
+    """Read a netCDF-4 file into memory, after its links and sizes were found harmless.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing, damaged or unsafe file.
+
+    Examples
+    --------
+    >>> read_dataset(Path("nothing.nc"))
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: nothing.nc: no such file.
+    """
+    check_hdf5(path)
+    with readable(path, "netCDF"), xr.open_dataset(path, engine="h5netcdf") as opened:
+        return opened.load()
+
+
+def open_dataset(path: Path) -> xr.Dataset:
+    """Open a netCDF-4 file (``.nc``) or a Zarr folder (``.zarr``) lazily: values are read when they are used.
+
+    Parameters
+    ----------
+    path : the file or folder.
+
+    Raises
+    ------
+    StorageError : missing, damaged or unsafe file, or one with links to other places.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
+    ...     with open_dataset(Path(folder) / "a.nc") as opened:
+    ...         print(dict(opened.sizes))
+    {'unit': 2}
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".zarr":
+        if not is_folder(path):
+            raise StorageError(f"{path}: no such folder.")
+        with readable(path, "Zarr"):
+            check_links(path)
+            return xr.open_dataset(path, engine="zarr", chunks=None)
+    check_hdf5(path, any_size=True)
+    with readable(path, "netCDF"):
+        return xr.open_dataset(path, engine="h5netcdf")
+
+
+def read_array(path: Path, name: str | None = None) -> xr.DataArray:
+    """Read one variable of a netCDF-4 file; `name` may be left out when there is only one.
+
+    Parameters
+    ----------
+    path : the file. name : of the variable.
+
+    Raises
+    ------
+    StorageError : missing, damaged or unsafe file; no such variable, or several of which none is named.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
+    ...     print(read_array(Path(folder) / "a.nc").values)
+    [1. 2.]
+    """
+    dataset = read_dataset(path)
+    names = [str(v) for v in dataset.data_vars]
+    if name is None and len(names) != 1:
+        raise StorageError(f"{path}: holds {len(names)} variables ({', '.join(names[:8])}); say which one.")
+    if name is not None and name not in names:
+        raise StorageError(f"{path}: no variable {name!r}; it holds {', '.join(names[:8])}.")
+    return dataset[name or names[0]]
+
+
+def _plain_attribute(value: object) -> object:
+    if isinstance(value, bool):
+        return int(value)
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list | tuple | type(None)) else value

@@ -1,0 +1,137 @@
+"""Arrays by name, without labels: npz, npy, MATLAB and safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.storage.atomic import write_bytes
+from neurosim.storage.bounds import check_inflation, check_npy, check_npz
+from neurosim.storage.failures import readable
+from neurosim.storage.paths import existing
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read a ``.npz`` file of plain arrays; pickled objects, and arrays larger than their file says, are refused.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing, damaged or unsafe file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "a.npz", labels=np.array([3, 1]))
+    ...     print(read_npz(Path(folder) / "a.npz"))
+    {'labels': array([3, 1])}
+    """
+    with readable(path, "npz"):
+        check_npz(existing(path))
+        with np.load(path, allow_pickle=False) as archive:
+            return {k: archive[k] for k in archive.files}
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Read a ``.npy`` file of a plain array; pickled objects are refused.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing, damaged or unsafe file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "a.npy", np.array([3, 1]))
+    ...     print(read_npy(Path(folder) / "a.npy"))
+    [3 1]
+    """
+    with readable(path, "npy"), existing(path).open("rb") as file:
+        check_npy(path, path.name, file, path.stat().st_size)
+        return np.asarray(np.load(path, allow_pickle=False))
+
+
+def read_mat(path: Path) -> dict[str, Any]:
+    """Read a MATLAB file (version 7.2 or older) without its private variables.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing or damaged file, or one that expands without bound.
+
+    Examples
+    --------
+    >>> import tempfile, scipy.io
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     scipy.io.savemat(Path(folder) / "a.mat", {"labels": np.array([3, 1])})
+    ...     print(read_mat(Path(folder) / "a.mat"))
+    {'labels': array([3, 1])}
+    """
+    import scipy.io
+
+    with readable(path, "MATLAB"):
+        check_inflation(existing(path))
+        content = scipy.io.loadmat(path, squeeze_me=True)
+    return {k: v for k, v in content.items() if not k.startswith("__")}
+
+
+def write_weights(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as safetensors.
+
+    Parameters
+    ----------
+    path : the file. tensors : arrays of any shape, by name.
+
+    Raises
+    ------
+    StorageError : the disk is full, or nothing can be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_weights(Path(folder) / "a.safetensors", {"bias": np.zeros(2)})
+    ...     print(read_weights(Path(folder) / "a.safetensors"))
+    {'bias': array([0., 0.])}
+    """
+    from safetensors.numpy import save
+
+    write_bytes(path, save({k: np.ascontiguousarray(v) for k, v in sorted(tensors.items())}))
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Read named arrays from safetensors.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing or damaged file.
+
+    Examples
+    --------
+    >>> read_weights(Path("nothing.safetensors"))
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: nothing.safetensors: no such file.
+    """
+    from safetensors.numpy import load
+
+    with readable(path, "safetensors"):
+        return dict(load(existing(path).read_bytes()))

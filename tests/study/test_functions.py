@@ -1,0 +1,167 @@
+"""Functions of a user's own in a study: subjects, analyses and figures that run as cached steps."""
+
+import json
+import textwrap
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from neurosim import storage
+from neurosim.schema import InputError
+from neurosim.study import Study, run_study
+from neurosim.study.functions import source_of
+
+from .conftest import neurosim
+
+OWN = """
+    import matplotlib
+    from matplotlib.figure import Figure
+    import numpy as np
+    import xarray as xr
+    import neurosim as ns
+    from helpers import layers
+
+    SCALE = 2.0
+    UNRELATED = 3
+
+
+    def my_network():
+        import torch
+        return torch.nn.Sequential(torch.nn.Flatten(), *layers.made(64, 5))
+
+
+    def my_values(stimuli, rng):
+        return ns.as_responses(stimuli.values.reshape(len(stimuli), -1) * SCALE + rng.normal(size=64), stimuli=stimuli)
+
+
+    def my_spikes(stimulus):
+        import brian2 as b2
+        numpy = {"codeobj_class": b2.NumpyCodeObject}
+        group = b2.NeuronGroup(64, "drive : 1", threshold="drive > 0.5", name="cells", **numpy)
+        group.drive = stimulus.values.ravel()
+        network = b2.Network(group, b2.SpikeMonitor(group, name="spikes", **numpy))
+        network.run(0.3 * b2.ms)
+        return network
+
+
+    def my_difference(rdms, brain_rdms):
+        print("printed by a user's function")
+        return abs(rdms.mean() - brain_rdms.mean())
+
+
+    def my_bars(my_difference):
+        figure = Figure()
+        figure.subplots().bar(range(my_difference.sizes["of"]), my_difference["rdm"])
+        return figure
+
+
+    study = ns.study.Study(
+        name="own",
+        seed=4,
+        stimuli={"source": "digits", "n_per_category": 1},
+        subjects={"net": my_network, "values": my_values, "spikes": my_spikes},
+        brains={"area": {"kind": "synthetic", "tuning": {"pixels": 1.0}, "n_subjects": 3, "n_units": 8}},
+        analyses={"rsa": {"kind": "rsa"}, "my_difference": my_difference},
+        figures={"bars": my_bars},
+    )
+
+    if __name__ == "__main__":
+        print(ns.run_study(study, out="out/own").folder)
+"""
+HELPER = "import torch\ndef made(n, m):\n    torch.manual_seed(0)\n    return torch.nn.Linear(n, m), torch.nn.ReLU()\n"
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "own.py").write_text(textwrap.dedent(OWN))
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers" / "layers.py").write_text(HELPER)
+    return tmp_path / "own.py"
+
+
+def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path):
+    done = neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "out" / "own" / "results"
+    stimuli = storage.read_array(results / "stimuli" / "stimuli.nc").values.reshape(10, -1)
+    spikes = storage.read_dataset(results / "rdms_spikes" / "rdms.nc")
+    assert spikes["layer"].values.tolist() == ["spikes"]
+    counts = 3.0 * (stimuli > 0.5)
+    wanted = 1 - np.corrcoef(counts)
+    np.testing.assert_allclose(spikes["rdm"][0].values, wanted, atol=1e-9)
+    rdms = storage.read_dataset(results / "rdms_net" / "rdms.nc")
+    brain = storage.read_dataset(results / "brain_area" / "rdms.nc")["rdm"]
+    found = storage.read_dataset(results / "my_difference_net_area" / "result.nc")
+    assert float(found["rdm"]) == pytest.approx(abs(float(rdms["rdm"].mean() - brain.mean())))
+    assert (tmp_path / "out" / "own" / "figures" / "bars.svg").is_file()
+    numbers = json.loads((tmp_path / "out" / "own" / "numbers.json").read_text())
+    assert set(numbers["my_difference"]) == {"net:area", "values:area", "spikes:area"}
+    again = json.loads(neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
+    assert again["n_hits"] == again["n_steps"]
+    own.write_text(own.read_text().replace("UNRELATED = 3", "UNRELATED = 4").replace("SCALE = 2.0", "SCALE = 3.0"))
+    changed = json.loads(neurosim("check", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
+    assert {row["reads"] is not None and row["step"] for row in changed if row["state"] == "miss"} == {"rdms:values"}
+    (tmp_path / "helpers" / "layers.py").write_text(HELPER + "# more\n")
+    changed = json.loads(neurosim("check", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
+    assert {row["step"] for row in changed if row["state"] == "miss"} == {"rdms:values", "rdms:net"}
+
+
+def test_a_key_holds_what_a_function_names_and_nothing_else(own):
+    before = {name: source_of(own, name) for name in ("my_network", "my_values", "my_spikes", "my_bars")}
+    assert set(before["my_network"]) == {"own.py:my_network", "helpers/layers.py"}
+    assert set(before["my_values"]) == {"own.py:my_values"}
+    own.write_text(own.read_text().replace("SCALE = 2.0", "SCALE = 2.5"))
+    assert {n for n, v in before.items() if source_of(own, n) != v} == {"my_values"}
+    own.write_text("\n# a remark\n" + own.read_text())
+    assert source_of(own, "my_spikes") == before["my_spikes"]
+
+
+def test_what_no_other_process_could_find_is_refused_in_one_line():
+    rows = {"stimuli": {"source": "digits"}, "brains": {"b": {"kind": "synthetic", "tuning": {"pixels": 1.0}}}}
+
+    def inside():
+        return None
+
+    for function in (inside, lambda: None, np.mean, len):
+        with pytest.raises(InputError, match="does not stand at the top of a Python file") as caught:
+            Study(name="a", subjects={"f": function}, **rows)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("def my_difference(rdms,", "def my_difference(rmds,", "asks for 'rmds'; it may ask for stimuli, responses"),
+        ("def my_bars(my_difference)", "def my_bars(my_diference)", "asks for 'my_diference'; analyses: rsa"),
+        ("def my_values(stimuli, rng)", "def my_values(stimuli, rgn)", "asks for 'rgn'"),
+        ("return network", "return 3", "found a int"),
+        ('if __name__ == "__main__":', "if True:", "put it under if __name__"),
+        ("SCALE = 2.0", "SCALE = (", "line 9: SyntaxError"),
+        ("SCALE = 2.0", "SCALE = 1 / 0", "own.py, line 9: ZeroDivisionError: division by zero"),
+        ("study = ns.study.Study(", "x = dict(", "one Study at its top asked, found 0"),
+    ],
+)
+def test_mistakes_are_one_line(own, tmp_path, old, new, words):
+    assert old in own.read_text()
+    own.write_text(own.read_text().replace(old, new, 1))
+    done = neurosim("run", own, "-o", "out/own", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_names_no_code(small_study):
+    text = small_study.read_text()
+    small_study.write_text(text.replace('kind = "responses"\npath = "near.nc"', 'kind = "function"\npath = "a.py"'))
+    with pytest.raises(InputError, match=r"subjects\.near is a function, which no file may name; run the Python file"):
+        run_study(small_study)
+
+
+def test_results_of_functions_are_datasets_arrays_or_numbers():
+    from neurosim.study.analyses.function import _as_dataset
+
+    assert float(_as_dataset(np.float64(2), "a")["a"]) == 2
+    assert list(_as_dataset(xr.DataArray([1.0], dims="x"), "a").data_vars) == ["a"]
+    with pytest.raises(InputError, match="returned a str; a Dataset, array or number is asked"):
+        _as_dataset("x", "a")
