@@ -197,7 +197,7 @@ def doctor(json: Json = False) -> None:
 def main() -> None:
     """Run the command line; errors are one line on stderr."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="neurosim")
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
