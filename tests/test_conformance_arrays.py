@@ -101,7 +101,7 @@ CALLS = {
         MATRIX,
         ("stimulus", "unit"),
         lambda x: ns.power_analysis(
-            x, as_form_of(x, OTHER), n_subjects=(3,), n_units=(4,), n_simulations=1, progress=False
+            x, as_form_of(x, OTHER), design=ns.ExperimentDesign((3,), n_units=(4,)), n_simulations=1, progress=False
         ),
     ),
 }
@@ -190,8 +190,8 @@ NONE = set(
     iterate_image_folder list_datasets load_betas load_cifar10 load_circuit load_dataset load_digits load_epochs
     load_image_folder load_mnist load_neo load_nir load_nmnist load_nwb_responses load_nwb_series load_responses
     load_sentences load_source load_spikes load_spoken_digits load_sweeps load_time_series maximise_activation
-    architecture_of n_parameters
-    neo_events neo_series neo_spikes new_study open_streamed perturb_circuit perturbed register_datasets
+    architecture_of n_parameters neo_events neo_series neo_spikes new_study open_streamed perturb_circuit perturbed
+    register_datasets
     replace_head rerun_results run_study save_circuit single_neuron study_status to_nir to_snntorch use_data_folder
     yang_task
     """.split()  # noqa: SIM905

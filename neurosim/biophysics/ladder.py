@@ -41,6 +41,15 @@ class Ladder:
     noise : standard deviation of the free membrane, V (rung "noise").
     delta_t, a, b, tau_w : upstroke (V) and adaptation (S, A, s) of AdEx neurons; it begins at the threshold.
     hodgkin_huxley : the neuron of the last rung.
+
+    Raises
+    ------
+    InputError : what is no number, or an unknown reset.
+
+    Examples
+    --------
+    >>> Ladder(noise=2e-3).delay
+    0.001
     """
 
     membrane: LIFParameters = field(default_factory=lambda: LIFParameters(refractory=0.0))

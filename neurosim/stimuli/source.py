@@ -30,6 +30,7 @@ class Source:
     teaches : whether its stimuli have categories and the parts "train" and "test" (its options are
         :class:`~neurosim.stimuli.parts.PartOptions`), so that a network can learn them.
     n_test : how many of its held-back stimuli tell how well a network has learned; all when absent.
+    sizes, n_categories : of one stimulus by dim, and how many categories there are, where files do not say.
     size : (options) -> number of stimuli, where that is known without reading them.
     files : (options) -> checksum by name of the files that it reads beside those that the options name.
     check : (options) -> nothing; fetches and verifies these files, or says which one is missing and where it goes.
@@ -45,6 +46,8 @@ class Source:
     options: type[Any] = NoOptions
     teaches: bool = False
     n_test: int | None = None
+    sizes: Mapping[str, int] | None = None
+    n_categories: int | None = None
     size: Callable[[Any], int | None] | None = None
     files: Callable[[Any], Mapping[str, str]] | None = None
     check: Callable[[Any], None] | None = None
