@@ -242,7 +242,7 @@ def _report(
     layer = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
     gap = np.abs(membrane - expected["membrane"].values[chosen])
     thresholds = np.concatenate(
-        [p.varying.get("threshold", np.full(p.size, p.parameters.threshold)) for p in circuit.populations]  # type: ignore[union-attr]
+        [p.varying.get("threshold", np.full(p.size, p.parameters.threshold)) for p in circuit.populations]  # type: ignore[attr-defined]
     )
     before = np.cumsum(differs.any(2), axis=1)[chosen] == 0
     names = ("n_spikes", "n_differing", "first_step", "first_neuron", "first_stimulus", "margin", "membrane_difference")

@@ -44,7 +44,8 @@ def dsa(
 
     Raises
     ------
-    InputError : different time steps, a time step that the times contradict, or too few time points or units for the embedding.
+    InputError : different time steps, a time step that the times contradict, or too few time points or units for the
+        embedding.
 
     Examples
     --------

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
-from neurosim.refusals import check_known
+from neurosim.refusals import check_known, suggest
 from neurosim.registry import options_of
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli
@@ -30,6 +30,7 @@ def predict_responses(
     options: Mapping[str, object] | object | None = None,
     direction: str = "forward",
     folds: int = 10,
+    groups: str | None = None,
     rng: np.random.Generator | int | None = 0,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -47,6 +48,8 @@ def predict_responses(
     direction : "forward" predicts the target, "reverse" the source from the target, "both" does both: a model with
         more to it than the brain shows predicts well and is predicted badly.
     folds : parts of the stimuli, each held out once.
+    groups : a label along ``stimulus`` of the source or target, such as "category": stimuli of one group are held out
+        together, in the folds and for the standard errors.
     rng : seed or generator that deals stimuli into folds.
     progress : show a bar over folds.
 
@@ -59,7 +62,7 @@ def predict_responses(
 
     Raises
     ------
-    InputError : unknown names, different stimuli, or fewer than 2 stimuli a fold.
+    InputError : unknown names, different stimuli, or fewer than 2 stimuli (or 1 group) a fold.
 
     Examples
     --------
@@ -79,9 +82,12 @@ def predict_responses(
         raise InputError(
             f"predict_responses: {folds} folds of {n} stimuli; every fold needs 2, and there are 2 or more."
         )
-    order = as_rng(rng, "predict_responses").permutation(n)
-    held_out = np.array_split(order, folds)
-    predicted = partial(_predicted, held_out=held_out, predictor=predictor, options=wanted, progress=progress)
+    levels = _levels(groups, source, target, folds)
+    order = as_rng(rng, "predict_responses").permutation(levels.max() + 1)
+    held_out = [np.flatnonzero(np.isin(levels, part)) if groups else part for part in np.array_split(order, folds)]
+    predicted = partial(
+        _predicted, held_out=held_out, levels=levels, predictor=predictor, options=wanted, progress=progress
+    )
     if direction == "both":
         parts = [predicted(source, target), predicted(target, source)]
         summary = xr.concat([p[["median_score", "median_standard_error"]] for p in parts], "direction")
@@ -174,10 +180,28 @@ def _averaged(responses: xr.DataArray) -> xr.DataArray:
     return responses
 
 
+def _levels(groups: str | None, source: xr.DataArray, target: xr.DataArray, folds: int) -> np.ndarray:
+    """Return the group of every stimulus; each its own where none are asked for."""
+    if groups is None:
+        return np.arange(source.sizes["stimulus"])
+    labelled = [r for r in (source, target) if groups in r.coords and r[groups].dims == ("stimulus",)]
+    if not labelled:
+        known = [str(k) for r in (source, target) for k, v in r.coords.items() if v.dims == ("stimulus",)]
+        raise InputError(
+            f"predict_responses: no label {groups!r} along stimulus. Labels: {', '.join(dict.fromkeys(known))}."
+            f"{suggest(groups, known)}"
+        )
+    levels = np.unique(labelled[0][groups].values, return_inverse=True)[1]
+    if levels.max() + 1 < folds:
+        raise InputError(f"predict_responses: {folds} folds of {levels.max() + 1} groups of {groups!r}; give fewer.")
+    return np.asarray(levels)
+
+
 def _predicted(
     source: xr.DataArray,
     target: xr.DataArray,
     held_out: list[np.ndarray],
+    levels: np.ndarray,
     predictor: Predictor,
     options: object,
     progress: bool,
@@ -194,6 +218,9 @@ def _predicted(
         for name, values in chosen.items():
             logs[name] = logs.get(name, 0.0) + np.log(values) / len(held_out)
     score, left = kernels.jackknifed_correlations(predicted, y)
+    if levels.max() + 1 < len(levels):
+        kept = [levels != group for group in range(levels.max() + 1)]
+        left = np.stack([kernels.jackknifed_correlations(predicted[k], y[k])[0] for k in kept])
     result = xr.Dataset(
         {
             "score": ("unit", score),

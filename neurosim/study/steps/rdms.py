@@ -35,7 +35,7 @@ def run(job: Job) -> None:
             log.warning("%s", error)
             continue
         if "time" in responses.dims:
-            timed[layer] = _over_bins(average_trials(responses), metric, job.config["time_bin"])
+            timed[layer] = over_bins(average_trials(responses), metric, job.config["time_bin"])
     if not whole:
         raise InputError(
             f"{job.config['name']}: no layer has RDMs: {next(iter(left_out.values()), 'it has no layers')}"
@@ -58,12 +58,12 @@ def without_trials(metric: str) -> str:
     return METRICS[metric].without_trials or metric
 
 
-def _over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
+def over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
     """Return RDMs in at most 12 time bins; NaN where some pattern does not vary, as before the first spikes."""
     step = float(responses.attrs["time_step"])
     ratio = max(1, -(-responses.sizes["time"] // MAX_TIME_BINS))
     binned = rebin(responses, time_bin or ratio * step)
-    metric = without_trials(metric)
+    metric = metric if binned.sizes.get("trial", 1) > 1 else without_trials(metric)
     parts = []
     for i in range(binned.sizes["time"]):
         now = binned.isel(time=i, drop=True)
