@@ -10,7 +10,7 @@ from tests.study.conftest import neurosim
 from tests.test_registry import installed
 
 ROOT = Path(__file__).resolve().parents[2]
-BROUGHT = '''
+BROUGHT = """
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +44,7 @@ SOFTMAX = Architecture(
     citation="Cox DR (1958) J R Stat Soc B 20:215-232, https://doi.org/10.1111/j.2517-6161.1958.tb00292.x",
     examples=(SoftmaxSpecification(),),
 )
-'''
+"""
 STUDY = """
 name = "brought"
 
