@@ -44,7 +44,7 @@ from .calibration import calibrate as calibrate  # gain and bias of each populat
 from .ladder import RUNGS as RUNGS  # the rungs by name, from the lowest: what each brings, and its paper
 from .ladder import Ladder as Ladder  # the numbers of all rungs
 from .ladder import climb as climb  # make a circuit biological, one rung at a time
-from .perturbation import perturb_circuit as perturb_circuit  # lesion, silence, stimulate, add noise
+from .circuit_perturbation import perturb_circuit as perturb_circuit  # lesion, silence, stimulate, add noise
 from .retuning import RetuningOptions as RetuningOptions  # what is learned and how
 from .retuning import homeostasis as homeostasis  # back to the rates of the trained network, without the task
 from .retuning import retune as retune  # learn the task on the circuit itself, by surrogate gradients
@@ -57,4 +57,4 @@ from .fitting.neuron import fit_neuron as fit_neuron  # a point neuron to curren
 from .fitting.neuron import predict_spikes as predict_spikes  # the spikes of a fitted neuron
 from .fitting.receptive_field import fit_poisson as fit_poisson  # linear-nonlinear Poisson, with or without history
 from .fitting.receptive_field import spike_triggered_average as spike_triggered_average  # the stimulus around spikes
-from .fitting.spikes import detect_spikes as detect_spikes  # spikes in a recorded membrane
+from .fitting.detection import detect_spikes as detect_spikes  # spikes in a recorded membrane
