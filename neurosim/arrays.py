@@ -21,8 +21,8 @@ def plain(values: Any, who: str) -> np.ndarray:
     >>> plain([[1, 2], [3, 4]], "here").shape
     (2, 2)
     """
-    if np.ma.isMaskedArray(values):
-        hidden = int(np.ma.getmaskarray(values).sum())
+    if isinstance(values, np.ma.MaskedArray):
+        hidden = int(np.broadcast_to(values.mask, values.shape).sum())
         if hidden:
             raise SchemaError(f"{who}: {hidden} of {values.size} values are masked; drop or impute them first.")
         values = values.data
@@ -74,6 +74,8 @@ def listed(names: Any, who: str) -> list[Any]:
     """
     if isinstance(names, str | bytes | set | frozenset | dict) or not hasattr(names, "__iter__"):
         raise SchemaError(f"{who}: a list of names asked, found a {type(names).__name__}; give them in their order.")
+    if hasattr(names, "columns"):
+        raise SchemaError(f"{who}: a list of names asked, found a table; give one of its columns, as table['name'].")
     names = names.detach().cpu() if hasattr(names, "detach") else names
     names = names.values if hasattr(names, "coords") else names
     names = names.tolist() if hasattr(names, "tolist") else list(names)
@@ -84,6 +86,19 @@ def listed(names: Any, who: str) -> list[Any]:
     if odd:
         raise SchemaError(f"{who}: one name each asked, found a {type(odd[0]).__name__} among them; give a flat list.")
     return [n.decode(errors="backslashreplace") if isinstance(n, bytes) else n for n in found]
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value of a table stands for nothing: None, NaN, NaT or NA.
+
+    >>> is_missing(np.datetime64("NaT")), is_missing("NA")
+    (True, False)
+    """
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def is_count(names: Sequence[str]) -> bool:

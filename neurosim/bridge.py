@@ -14,13 +14,15 @@ import xarray as xr
 
 from neurosim.arrays import plain
 from neurosim.biophysics.circuit import Circuit, InputKind
-from neurosim.biophysics.exchange import IfInput, Integration, circuit_from_nir, circuit_to_nir
-from neurosim.biophysics.simulation import Engine, check_stimuli, simulate
-from neurosim.networks import exchange
+from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir
+from neurosim.biophysics.presentation import check_stimuli
+from neurosim.biophysics.simulation import Monitors, simulate
+from neurosim.networks import nir_export
 from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
 from neurosim.networks.stepwise import OverTime, TimeFirst, is_stepwise
+from neurosim.nir_graphs import IfInput, Integration
 from neurosim.schema import InputError, as_stimuli
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def to_circuit(
         graph = network
     else:
         _check_module(network, "to_circuit", " or a NIR graph")
-        graph = exchange.to_nir(
+        graph = nir_export.to_nir(
             network, input_shape=input_shape, dt=dt or 1e-3, inputs=inputs or "spikes", example=example
         )
         dt = None
@@ -107,7 +109,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
 
     Parameters
     ----------
-    subject : network (`options` are those of ``neurosim.networks.exchange.to_nir``) or circuit.
+    subject : network (`options` are those of ``neurosim.networks.nir_export.to_nir``) or circuit.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     if isinstance(subject, Circuit):
         return circuit_to_nir(subject)
     _check_module(subject, "to_nir", " or a circuit")
-    return exchange.to_nir(subject, **options)
+    return nir_export.to_nir(subject, **options)
 
 
 def verify_translation(
@@ -126,7 +128,7 @@ def verify_translation(
     *,
     double: bool = True,
     example: Tensor | None = None,
-    engine: Engine = "auto",
+    engine: str = "auto",
     n_membrane: int = 20,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -189,7 +191,9 @@ def verify_translation(
         )
     differs = expected["responses"].values != found.values
     chosen = np.unique(np.concatenate([np.arange(min(n_membrane, len(differs))), np.flatnonzero(differs.any((1, 2)))]))
-    traces = simulate(circuit, stimuli.isel(stimulus=chosen), engine=engine, membrane=labels, progress=progress)
+    traces = simulate(
+        circuit, stimuli.isel(stimulus=chosen), engine=engine, monitors=Monitors(membrane=labels), progress=progress
+    )
     return _report(circuit, expected, differs, chosen, traces["membrane_potential"].values, found.attrs["engine"])
 
 

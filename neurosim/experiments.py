@@ -11,13 +11,13 @@ from scipy.stats import binomtest
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.perturbation import perturb_circuit
-from neurosim.biophysics.simulation import Engine, choose_category, simulate
+from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.networks.naming import layer_labels, one_module
 from neurosim.networks.perturbation import changed, perturbed
 from neurosim.networks.recording import predict, record_responses
 from neurosim.refusals import asked_by
 from neurosim.responses.averages import average_trials, over_time
-from neurosim.runtime import track
+from neurosim.runtime import as_seed, track
 from neurosim.schema import InputError, Perturbation, as_stimuli
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.rdms import compute_rdm
@@ -36,8 +36,8 @@ def perturbation_effect(
     layers: Sequence[str] | None = None,
     metric: str = "euclidean",
     method: str = "spearman",
-    engine: Engine = "auto",
-    rng: int = 0,
+    engine: str = "auto",
+    rng: np.random.Generator | int | None = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Measure what perturbations do to the task and to the representation of a network or circuit.
@@ -89,10 +89,11 @@ def perturbation_effect(
             subject.population(perturbation.layer)
         else:
             one_module(subject, perturbation.layer, "perturbation_effect")
+    seed = as_seed(0 if rng is None else rng, "perturbation_effect")
     everything: dict[str, Perturbation | None] = {"none": None, **perturbations}
     rows, reference = [], None
     for p in track(everything.values(), "perturbing", len(everything), progress=progress):
-        answers, gone, chosen = _answers(subject, p, stimuli, layers, categories is not None, engine, rng)
+        answers, gone, chosen = _answers(subject, p, stimuli, layers, categories is not None, engine, seed)
         reference = answers if reference is None else reference
         rows.append((_representation(reference, answers, gone, metric, method), _accuracy(chosen, stimuli, categories)))
     found = xr.concat([xr.merge(row) for row in rows], dim="perturbation")
@@ -105,13 +106,13 @@ def _answers(
     stimuli: xr.DataArray,
     layers: Sequence[str] | None,
     with_choice: bool,
-    engine: Engine,
-    rng: int,
+    engine: str,
+    seed: int,
 ) -> tuple[xr.DataArray, np.ndarray, np.ndarray | None]:
     """Return responses (stimulus, unit), which of them are of lesioned units, and the chosen categories."""
     if isinstance(subject, Circuit):
         circuit = subject if p is None else perturb_circuit(subject, p)
-        spikes = simulate(circuit, stimuli, engine=engine, rng=rng, progress=False)
+        spikes = simulate(circuit, stimuli, engine=engine, rng=seed, progress=False)
         gone = _gone(spikes, p, p.layer, subject.population(p.layer).size) if p else _gone(spikes)
         return over_time(average_trials(spikes)), gone, choose_category(circuit, spikes) if with_choice else None
     if p is None:

@@ -195,7 +195,7 @@ def step_of(array: xr.DataArray, who: str) -> float:
     """
     step = array.attrs.get("time_step")
     if step is None or (isinstance(step, int | float) and step == 0):
-        raise SchemaError(f"{who}: the responses need a time_step in attrs, in s.")
+        raise SchemaError(f"{who}: what has times needs a time_step in attrs, in s; .assign_attrs(time_step=...).")
     number = isinstance(step, int | float | np.integer | np.floating) and not isinstance(step, bool)
     if not number or not np.isfinite(step) or step < 0:
         raise SchemaError(f"{who}: time_step = {step!r} in attrs; seconds above 0 asked.")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 from scipy.stats import binomtest
 
-from neurosim.recordings.synthetic import synthetic_brain
-from neurosim.runtime import stream, track
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
+from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError, labelled, same_stimuli
 from neurosim.similarity.inference import infer
 from neurosim.similarity.rdms import compute_rdm
+
+TOLD = ("trial_noise", "noise_correlation", "individuality", "n_trials")
 
 
 def power_analysis(
@@ -24,16 +26,13 @@ def power_analysis(
     n_subjects: Sequence[int] = (5, 10, 20),
     n_stimuli: Sequence[int] | None = None,
     n_units: Sequence[int] = (50,),
-    n_trials: int = 4,
-    trial_noise: float = 1.0,
-    noise_correlation: float = 0.0,
-    individuality: float = 0.5,
+    brain: BrainOptions | None = None,
     mixture: float = 0.0,
     metric: str = "crossnobis",
     method: str = "corr",
     alpha: float = 0.05,
     n_simulations: int = 200,
-    seed: int = 0,
+    rng: np.random.Generator | int = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Simulate experiments on a brain that is tuned as `model` says, and count how often the inference finds out.
@@ -46,12 +45,13 @@ def power_analysis(
     model, rival : features (stimulus, unit) of the same stimuli, labelled or bare arrays in one order; the brain is
         tuned to those of `model`.
     n_subjects, n_stimuli, n_units : the designs: all combinations. Stimuli are drawn from those given; all when absent.
-    n_trials, trial_noise, noise_correlation, individuality : of the brain, see
-        :func:`~neurosim.recordings.synthetic_brain`; a pilot tells them: :func:`~neurosim.responses.signal_to_noise`.
+    brain : how often and how noisily each subject is recorded; its numbers of subjects and units are those of the
+        designs. A pilot tells the noise: :func:`~neurosim.responses.signal_to_noise`.
     mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
         ``power`` and ``wrong`` are false alarms where both models are equally rich.
     metric, method : how RDMs are made and compared. alpha : level of the two-sided test between the models.
-    n_simulations : experiments a design. seed : every experiment has its own stream.
+    n_simulations : experiments a design. rng : seed, or generator from which one is drawn; every experiment has its own
+        stream.
     progress : show a bar over experiments.
 
     Returns
@@ -82,16 +82,17 @@ def power_analysis(
             f"power_analysis: at most {model.sizes['stimulus']} stimuli, at least 2 subjects and a mixture of 0 to 1 "
             f"asked, found {max(n_stimuli)}, {min(n_subjects)} and {mixture}."
         )
-    brain = {"trial_noise": trial_noise, "noise_correlation": noise_correlation, "individuality": individuality}
-    brain |= {"n_trials": n_trials}
+    brain, seed = BrainOptions() if brain is None else brain, as_seed(rng, "power_analysis")
+    if not isinstance(brain, BrainOptions):
+        raise InputError(f"power_analysis: brain is a BrainOptions, found a {type(brain).__name__}.")
     designs = list(itertools.product(n_subjects, n_stimuli, n_units))
     shape = (len(n_subjects), len(n_stimuli), len(n_units))
     better, worse = np.zeros(shape), np.zeros(shape)
     scores, ceilings = np.zeros((*shape, 2)), np.zeros(shape)
     tasks = [(d, k) for d in range(len(designs)) for k in range(n_simulations)]
     for d, k in track(tasks, "simulating experiments", progress=progress):
-        rng = stream(seed, "power_analysis", *designs[d], k)
-        found = _experiment(model, rival, designs[d], brain, mixture, metric, method, rng)
+        own = stream(seed, "power_analysis", *designs[d], k)
+        found = _experiment(model, rival, designs[d], brain, mixture, metric, method, own)
         at = np.unravel_index(d, shape)
         difference = float(found.score[0] - found.score[1])
         significant = float(found.p_pair[0, 1]) < alpha
@@ -117,7 +118,8 @@ def power_analysis(
             "bound": ["low", "high"],
         },
         attrs={"n_simulations": n_simulations, "metric": metric, "method": method, "alpha": alpha}
-        | {**brain, "mixture": mixture, "seed": seed},
+        | {name: getattr(brain, name) for name in TOLD}
+        | {"mixture": mixture, "seed": seed},
     )
 
 
@@ -125,7 +127,7 @@ def _experiment(
     model: xr.DataArray,
     rival: xr.DataArray,
     design: tuple[int, int, int],
-    brain: Mapping[str, Any],
+    brain: BrainOptions,
     mixture: float,
     metric: str,
     method: str,
@@ -137,7 +139,7 @@ def _experiment(
     both = (model.isel(stimulus=chosen), rival.isel(stimulus=chosen))
     tuning = _mixed(both[0], both[1], mixture)
     seed = int(rng.integers(2**31))
-    recorded = synthetic_brain(tuning, n_subjects=n_subjects, n_units=n_units, seed=seed, **brain)
+    recorded = synthetic_brain(tuning, replace(brain, n_subjects=n_subjects, n_units=n_units), rng=seed)
     named = {n: compute_rdm(m, "euclidean") for n, m in zip(("model", "rival"), both, strict=True)}
     return infer(named, compute_rdm(recorded, metric, by="subject"), method=method, progress=False)
 

@@ -99,3 +99,13 @@ def asked_by(who: str, *called: str) -> Iterator[None]:
         if speaker not in (called or ("record_responses",)):
             raise
         raise type(error)(f"{who}: {said}").with_traceback(error.__traceback__) from error.__cause__
+
+
+def check_known(name: object, known: Iterable[str], what: str) -> None:
+    """Raise :class:`InputError`, which begins with `what`, if `name` is not among the `known` words.
+
+    >>> check_known("fdr", ("holm", "fdr"), "infer: no correction")
+    """
+    known = tuple(known)
+    if name not in known:
+        raise InputError(f"{what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")

@@ -14,11 +14,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 ProgressSink = Callable[[str, int, int], None]
@@ -41,9 +44,26 @@ _progress_sink: ProgressSink | None = None
 _keeping_memory = 0
 
 
-def as_rng(rng: np.random.Generator | int | None) -> np.random.Generator:
-    """Return a generator from a generator or a seed (``None`` is seed 0: results repeat unless asked otherwise)."""
-    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(0 if rng is None else rng)
+def as_rng(rng: np.random.Generator | int | None, who: str = "as_rng") -> np.random.Generator:
+    """Return a generator from a generator or a seed (``None`` is seed 0: results repeat unless asked otherwise).
+
+    Raises
+    ------
+    InputError : neither of these, said on behalf of `who`.
+
+    Examples
+    --------
+    >>> int(as_rng(0).integers(100))
+    85
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    try:
+        return np.random.default_rng(0 if rng is None else rng)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{who}: rng is a whole-number seed of 0 or more or a numpy.random.Generator, found {rng!r}."
+        ) from None
 
 
 def stream(seed: int, *key: str | int) -> np.random.Generator:
@@ -67,7 +87,8 @@ def as_seed(rng: np.random.Generator | int, who: str) -> int:
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**63 - 1))
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
-        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {repr(rng)[:60]}.")
+        found = " ".join(repr(rng).split())[:60]
+        raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {found}.")
     return int(rng)
 
 
@@ -88,6 +109,13 @@ def pick_device(device: str = "auto") -> str:
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda' was asked, but torch sees no GPU here; use device='auto' or 'cpu'.")
     return device
+
+
+def torch_generator(rng: np.random.Generator | int, who: str) -> torch.Generator:
+    """Return a generator of torch on the CPU from a seed, or from one drawn from a generator."""
+    import torch
+
+    return torch.Generator().manual_seed(as_seed(rng, who))
 
 
 @contextlib.contextmanager

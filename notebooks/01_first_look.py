@@ -30,7 +30,7 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 # The scanned digits of scikit-learn, split so that no image is in both sets.
 
 # %%
-task = ns.tasks.classification_task(ns.load_digits(), seed=0)
+task = ns.tasks.classification_task(ns.load_digits(), rng=0)
 shown = ns.stimuli.balanced(task.test, 6)
 ns.plots.plot_stimuli(shown, n_columns=20);
 
@@ -66,7 +66,8 @@ ns.plots.plot_raster(trained, twin, labels=("torch", "Brian2"));
 # Five subjects whose units are tuned to Gabor energy, with trial noise. It is synthetic and says so.
 
 # %%
-brain = ns.recordings.synthetic_brain(ns.stimuli.gabor_energy(shown), area="V1-like", n_subjects=5)
+five = ns.recordings.BrainOptions(n_subjects=5)
+brain = ns.recordings.synthetic_brain(ns.stimuli.gabor_energy(shown), five, area="V1-like")
 reliability = ns.responses.split_half_reliability(brain)
 print("synthetic:", bool(brain.attrs["synthetic"]), "| median reliability", round(float(reliability.median()), 2))
 
@@ -81,7 +82,7 @@ ns.plots.plot_rdm(layers[0], title="first hidden layer");
 
 # %%
 brains = ns.compute_rdm(brain, "crossnobis", by="subject")
-result = ns.infer(layers, brains, method="spearman", n=500, rng=0)
+result = ns.infer(layers, brains, method="spearman", rng=0)
 result[["score", "standard_error", "p_zero_corrected"]].to_dataframe()
 
 # %%

@@ -65,7 +65,8 @@ ns.plots.plot_scores(result, pairs=True);
 # %%
 parts = [ns.compute_rdm(ns.as_responses(features[:, [f]], stimuli=names), "euclidean") for f in range(10)]
 flexible = {"weighted features": xr.concat(parts, "component")}
-fitted = ns.infer(flexible, subjects, method="corr", fit="nonnegative", folds={"stimulus": 3, "subject": 2}, progress=False)
+nonnegative = ns.similarity.Fitting("nonnegative", folds={"stimulus": 3, "subject": 2})
+fitted = ns.infer(flexible, subjects, method="corr", fit=nonnegative, progress=False)
 print(float(fitted.score[0]), "+-", float(fitted.standard_error[0]))
 
 # %% [markdown]

@@ -29,7 +29,7 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 
 # %%
 n_steps = 15
-task = ns.tasks.classification_task(ns.load_digits(), seed=0).with_encoder(partial(bernoulli_spikes, n_steps=n_steps))
+task = ns.tasks.classification_task(ns.load_digits(), rng=0).with_encoder(partial(bernoulli_spikes, n_steps=n_steps))
 with torch_seeded(0):
     network = torch.nn.Sequential(
         torch.nn.Linear(64, 32), snn.Leaky(beta=0.9), torch.nn.Linear(32, 10), snn.Leaky(beta=0.9)
@@ -93,7 +93,7 @@ import matplotlib.pyplot as plt
 
 _, ax = plt.subplots(figsize=(6, 2.5))
 for rung in ("conductance", "hodgkin_huxley"):
-    traces = ns.simulate(ns.climb(circuit, rung).adjusted("1", 8.0), tested[:1], membrane=["1/3"], engine="torch")
+    traces = ns.simulate(ns.climb(circuit, rung).adjusted("1", 8.0), tested[:1], monitors=ns.biophysics.Monitors(membrane=["1/3"]), engine="torch")
     traces.membrane_potential[0, :, 0].plot(ax=ax, label=rung)
 ax.legend()
 ax.set(xlabel="time (s)", ylabel="membrane (V)", title="one neuron, two rungs");

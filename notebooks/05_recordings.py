@@ -84,13 +84,13 @@ def current(n_sweeps, seed):
     return 70e-12 + 10e-12 * np.array([np.convolve(row, smooth, "valid") for row in noise])
 
 
-truth = ns.parameters.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
+truth = ns.biophysics.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
 cell = ns.biophysics.single_neuron(truth, dt)
 
 
 def record(injected, trials=1):
     shown = ns.as_stimuli(injected[..., None], dims=("stimulus", "time", "unit"), time_step=dt)
-    found = ns.simulate(cell, shown, trials=trials, membrane=["neuron"], rng=trials, progress=False)
+    found = ns.simulate(cell, shown, trials=trials, monitors=ns.biophysics.Monitors(membrane=["neuron"]), rng=trials, progress=False)
     voltage = found.membrane_potential.values[..., 0].copy()
     voltage[found.responses.values[..., 0] > 0] = 20e-3
     return voltage

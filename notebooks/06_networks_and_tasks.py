@@ -24,7 +24,7 @@ import torch
 import neurosim as ns
 from neurosim.tasks.augmentation import chained, pixel_noise, random_turns
 
-task = ns.tasks.classification_task(ns.load_digits(), validation_fraction=0.1, seed=1)
+task = ns.tasks.classification_task(ns.load_digits(), validation_fraction=0.1, rng=1)
 task = task.with_augmentation(chained(random_turns(10), pixel_noise(0.05)))
 torch.manual_seed(0)
 network = ns.build_network(ns.networks.ConvNetSpecification((16, 32), dropout=0.2), task.image_shape, len(task.categories))
@@ -68,7 +68,7 @@ decide = replace(ns.tasks.cognitive_task("context_decision"), n_batches_an_epoch
 torch.manual_seed(0)
 rnn = ns.build_network(ns.networks.LeakyRNNSpecification(60, identity=0.5), decide.image_shape, len(decide.outputs))
 ns.train(rnn, decide, ns.networks.TrainingOptions(epochs=3, learning_rate=1e-2), progress=False)
-trials = decide.trials(600, seed=7)
+trials = decide.trials(600, rng=7)
 with torch.no_grad():
     outputs = rnn.eval()(torch.from_numpy(trials.inputs.values).transpose(0, 1)).transpose(0, 1).numpy()
 chosen = decide.chosen(outputs, trials)
@@ -91,7 +91,7 @@ digits = task.test[:6]
 ns.plots.plot_attribution(digits, ns.networks.explain(network, digits, "integrated_gradients", progress=False))
 
 # %%
-ns.plots.plot_stimuli(ns.networks.maximise_activation(network, "readout", range(10), (8, 8), n_steps=60, progress=False), n_columns=10)
+ns.plots.plot_stimuli(ns.networks.maximise_activation(network, "readout", range(10), (8, 8), ns.networks.AscentOptions(n_steps=60), progress=False), n_columns=10)
 
 # %%
 responses = ns.record_responses(network, task.test[:150], layers=["hidden"], progress=False)

@@ -26,16 +26,16 @@ def spiking_mlp():
     """A spiking network trained for a moment on digits, its task and test spikes."""
     from functools import partial
 
-    from neurosim.networks.architectures import build_network
+    from neurosim.networks import SpikingMLPSpecification
+    from neurosim.networks.architecture import build_network
     from neurosim.networks.optimization import TrainingOptions
-    from neurosim.networks.specifications import SpikingMLPSpecification
     from neurosim.networks.training import train
     from neurosim.stimuli.encoders import bernoulli_spikes
     from neurosim.stimuli.images import load_digits
     from neurosim.tasks.classification import classification_task
 
-    task = classification_task(load_digits(), seed=3).with_encoder(partial(bernoulli_spikes, n_steps=15))
+    task = classification_task(load_digits(), rng=3).with_encoder(partial(bernoulli_spikes, n_steps=15))
     with runtime.torch_seeded(3):
         network = build_network(SpikingMLPSpecification((32, 20), n_steps=15), task.image_shape, 10)
-    train(network, task, TrainingOptions(epochs=6, learning_rate=5e-3), seed=3, progress=False)
+    train(network, task, TrainingOptions(epochs=6, learning_rate=5e-3), rng=3, progress=False)
     return network, task

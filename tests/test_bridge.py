@@ -9,10 +9,10 @@ from torch import nn
 
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.bridge import to_circuit, to_nir, verify_translation
-from neurosim.networks.architectures import build_network
+from neurosim.networks import SpikingConvNetSpecification, SpikingMLPSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.chains import neuron_names, structure_of
 from neurosim.networks.recording import predict
-from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.encoders import encode_rate

@@ -89,7 +89,7 @@ CALLS = {
     "synthetic_brain": (
         MATRIX,
         ("stimulus", "unit"),
-        lambda x: ns.recordings.synthetic_brain(x, n_subjects=2, n_units=3),
+        lambda x: ns.recordings.synthetic_brain(x, ns.recordings.BrainOptions(n_subjects=2, n_units=3)),
     ),
     "normalize": (RATES, None, lambda x: ns.similarity.normalize(x, RATES[::-1])),
     "compare_by": (
@@ -174,7 +174,7 @@ LABELLED = {
         x, Electrode(np.ones(3), 1e-4, 1e6, 1e-10, 1e8, {}, xr.DataArray(1.0))
     ),
     "predict_spikes": lambda x: ns.biophysics.predict_spikes(
-        FittedNeuron(ns.parameters.LIFParameters(), None, 1e-4, {}), x, progress=False
+        FittedNeuron(ns.biophysics.LIFParameters(), None, 1e-4, {}), x, progress=False
     ),
     "spatial_map": lambda x: ns.responses.spatial_map({"a": [0.1]}, x),
     "save_nwb": lambda x: ns.recordings.save_nwb("never_written.nwb", x, description="nonsense"),
@@ -185,21 +185,73 @@ LABELLED = {
 # what takes no array, or draws what another function returned
 NONE = set(
     """
-    as_words build_network check_results check_study climb cognitive_task data_folder environment_changes
-    examine_machine figure_bytes find_study from_neurogym from_nir from_snntorch gabor_adex_circuit house_style
-    iterate_image_folder list_datasets load_betas load_cifar10 load_circuit load_dataset load_digits load_epochs
-    load_image_folder load_mnist load_neo load_nir load_nmnist load_nwb_responses load_nwb_series load_responses
-    load_sentences load_study load_spikes load_spoken_digits load_sweeps load_time_series maximise_activation
-    n_parameters neo_events neo_series neo_spikes new_figure new_study open_streamed perturb_circuit perturbed
+    architecture_of
+    as_words
+    build_circuit
+    build_network
+    check_results
+    check_study
+    climb
+    cognitive_task
+    data_folder
+    environment_changes
+    examine_machine
+    figure_bytes
+    find_study
+    from_neurogym
+    from_nir
+    from_snntorch
+    house_style
+    iterate_image_folder
+    list_datasets
+    load_betas
+    load_cifar10
+    load_circuit
+    load_dataset
+    load_digits
+    load_epochs
+    load_image_folder
+    load_mnist
+    load_neo
+    load_nir
+    load_nmnist
+    load_nwb_responses
+    load_nwb_series
+    load_responses
+    load_sentences
+    load_source
+    load_spikes
+    load_spoken_digits
+    load_study
+    load_sweeps
+    load_time_series
+    maximise_activation
+    n_parameters
+    neo_events
+    neo_series
+    neo_spikes
+    new_figure
+    new_study
+    open_streamed
+    perturb_circuit
+    perturbed
     register_datasets
-    replace_head rerun_results run_study save_circuit single_neuron study_status to_nir to_snntorch use_data_folder
+    replace_head
+    rerun_results
+    run_study
+    save_circuit
+    single_neuron
+    study_status
+    to_nir
+    to_snntorch
+    use_data_folder
     yang_task
     """.split()  # noqa: SIM905
 )
 
 
 def neuron():
-    return ns.biophysics.single_neuron(ns.parameters.LIFParameters(), 1e-4)
+    return ns.biophysics.single_neuron(ns.biophysics.LIFParameters(), 1e-4)
 
 
 def as_form_of(like, values):
@@ -311,9 +363,9 @@ TRACK = xr.DataArray(np.linspace(0, 1, 50)[:, None], dims=("time", "axis"), coor
         (lambda: ns.similarity.normalize(named(MATRIX[0]), RATES[1]), lambda: MATRIX[0] / RATES[1]),
         (
             lambda: ns.recordings.synthetic_brain(
-                xr.DataArray(MATRIX.T, dims=("unit", "stimulus")), n_subjects=2, n_units=3
+                xr.DataArray(MATRIX.T, dims=("unit", "stimulus")), ns.recordings.BrainOptions(n_subjects=2, n_units=3)
             ),
-            lambda: ns.recordings.synthetic_brain(MATRIX, n_subjects=2, n_units=3),
+            lambda: ns.recordings.synthetic_brain(MATRIX, ns.recordings.BrainOptions(n_subjects=2, n_units=3)),
         ),
         (lambda: ns.responses.average_trials(half_measured()), lambda: np.stack([MATRIX[:5].mean(0), *MATRIX[5:]])),
         (

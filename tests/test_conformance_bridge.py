@@ -11,9 +11,9 @@ from torch import nn
 
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.bridge import to_circuit, to_nir, verify_translation
-from neurosim.networks.architectures import build_network
+from neurosim.networks import SpikingMLPSpecification, SpikingRNNSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.recording import predict
-from neurosim.networks.specifications import SpikingMLPSpecification, SpikingRNNSpecification
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.sequence import RESETS
 from neurosim.parameters import (

@@ -2,16 +2,8 @@
 
 import pytest
 
-from neurosim.parameters import (
-    AdExParameters,
-    ConductanceParameters,
-    DiscreteLIFParameters,
-    DiscreteSynapticParameters,
-    HodgkinHuxleyParameters,
-    LIFParameters,
-    from_metadata,
-    parameters_of,
-)
+from neurosim.biophysics import AdExParameters, ConductanceParameters, HodgkinHuxleyParameters, LIFParameters
+from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters, from_metadata, parameters_of
 from neurosim.schema import InputError
 
 
@@ -31,8 +23,8 @@ from neurosim.schema import InputError
         (lambda: DiscreteLIFParameters(reset="immediate", v_reset=2.0), "fire without end"),
         (lambda: ConductanceParameters(e_exc=-0.1), "positive weights would inhibit"),
         (lambda: HodgkinHuxleyParameters(g_na=120.0), "g_na"),
-        (lambda: parameters_of("lift", {}), "Did you mean 'lif'"),
-        (lambda: parameters_of("lif", {"tau": 1.0}), "no parameter 'tau'"),
+        (lambda: parameters_of("discrete_lift", {}), "Did you mean 'discrete_lif'"),
+        (lambda: parameters_of("discrete_lif", {"tau": 1.0}), "no parameter 'tau'"),
         (lambda: from_metadata({"neurosim": "no json"}), "not JSON"),
         (lambda: from_metadata({"neurosim": "[1]"}), "not a table"),
     ],

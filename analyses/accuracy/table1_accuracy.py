@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import n_parameters
+from neurosim.networks.architecture import n_parameters
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 
@@ -31,7 +31,7 @@ def compute(name: str) -> dict[str, object]:
         with runtime.torch_seeded(seed):
             network = experiment.make()
         start = time.perf_counter()
-        history = train(network, experiment.task, experiment.options, seed=seed)
+        history = train(network, experiment.task, experiment.options, rng=seed)
         seconds.append(time.perf_counter() - start)
         found.append(float(history.test_accuracy))
         print(f"{name}, seed {seed}: {found[-1]:.4f} in {seconds[-1]:.0f} s", flush=True)

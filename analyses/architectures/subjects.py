@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from neurosim.networks import specifications as sp
+from neurosim import networks as sp
+from neurosim.networks.architecture import Specification
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.schema import as_stimuli, stimulus_labels
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
@@ -24,13 +25,20 @@ N_STEPS = 25
 class Subject:
     """A network, how it is shown digits, and how it is trained."""
 
-    specification: sp.NetworkSpecification
+    specification: Specification
     shown: Shown = "image"
     options: TrainingOptions = field(default_factory=lambda: TrainingOptions(30, 64, 4e-3))
     group: str = "feedforward"
 
 
 SPIKING = TrainingOptions(20, 64, 5e-3)
+
+
+def steep(kind: str) -> sp.NeuronSpecification:
+    """Return neurons whose surrogate gradient is steep, as recurrent ones need it."""
+    return sp.NeuronSpecification(kind, surrogate="fast_sigmoid", slope=10.0)
+
+
 SUBJECTS: dict[str, Subject] = {
     "MLP": Subject(sp.MLPSpecification((128, 64))),
     "CNN": Subject(sp.ConvNetSpecification((16, 32))),
@@ -48,16 +56,17 @@ SUBJECTS: dict[str, Subject] = {
     "spiking MLP": Subject(sp.SpikingMLPSpecification((64, 32), n_steps=N_STEPS), "spikes", SPIKING, "spiking"),
     "spiking CNN": Subject(sp.SpikingConvNetSpecification((16, 32)), "image", SPIKING, "spiking"),
     "spiking CNN, synaptic": Subject(
-        sp.SpikingConvNetSpecification((16, 32), kind="synaptic", tau_syn=3e-3), "image", SPIKING, "spiking"
+        sp.SpikingConvNetSpecification((16, 32), neuron=sp.NeuronSpecification("synaptic", tau_syn=3e-3)),
+        "image", SPIKING, "spiking",
     ),
     "spiking CNN, adaptive": Subject(
-        sp.SpikingConvNetSpecification((16, 32), kind="adaptive"), "image", SPIKING, "spiking"
+        sp.SpikingConvNetSpecification((16, 32), neuron=sp.NeuronSpecification("adaptive")), "image", SPIKING, "spiking"
     ),
     "spiking RNN": Subject(
-        sp.SpikingRNNSpecification((96,), tau_mem=10e-3), "rows", TrainingOptions(30, 64, 4e-3), "spiking"
+        sp.SpikingRNNSpecification((96,), neuron=steep("lif")), "rows", TrainingOptions(30, 64, 4e-3), "spiking"
     ),
     "spiking RNN, adaptive": Subject(
-        sp.SpikingRNNSpecification((96,), tau_mem=10e-3, kind="adaptive"), "rows", TrainingOptions(30, 64, 4e-3),
+        sp.SpikingRNNSpecification((96,), neuron=steep("adaptive")), "rows", TrainingOptions(30, 64, 4e-3),
         "spiking",
     ),
 }  # fmt: skip
@@ -65,7 +74,7 @@ SUBJECTS: dict[str, Subject] = {
 
 def task_of(subject: Subject, seed: int) -> ClassificationTask:
     """Return the digits as `subject` is shown them; the split is the same for all."""
-    task = classification_task(load_digits(), seed=seed)
+    task = classification_task(load_digits(), rng=seed)
     if subject.shown == "spikes":
         return task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS))
     return ClassificationTask(as_shown(task.train, subject), as_shown(task.test, subject), task.categories)

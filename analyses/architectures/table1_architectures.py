@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from subjects import SUBJECTS, Subject, as_recorded, task_of
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network, n_parameters
+from neurosim.networks.architecture import build_network, n_parameters
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.recording import iterate_layers, predict
@@ -23,7 +23,8 @@ from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.similarity.rdms import compute_rdm
-from neurosim.stimuli.images import balanced, load_digits
+from neurosim.stimuli.images import load_digits
+from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask, classification_task
 
 SEEDS, NOISE, N_SHOWN = (0, 1, 2), (0.0, 0.1, 0.2, 0.3, 0.4), 12
@@ -36,15 +37,15 @@ def trained(subject: Subject, seed: int) -> tuple[torch.nn.Module, float]:
         network = build_network(subject.specification, task.image_shape, len(task.categories))
     start = time.perf_counter()
     if subject.group == "unsupervised":
-        train(network, task.reconstruction(), subject.options, objective=Reconstruction(0.1), seed=seed, progress=False)
+        train(network, task.reconstruction(), subject.options, objective=Reconstruction(0.1), rng=seed, progress=False)
     else:
-        train(network, task, subject.options, seed=seed, progress=False)
+        train(network, task, subject.options, rng=seed, progress=False)
     return network, time.perf_counter() - start
 
 
 def accuracies(network: torch.nn.Module, subject: Subject, seed: int) -> list[float]:
     """Return the accuracy on the test set under noise on its pixels; codes without labels are read out linearly."""
-    task = classification_task(load_digits(), seed=seed)
+    task = classification_task(load_digits(), rng=seed)
     reader = None
     if subject.group == "unsupervised":
         reader = LogisticRegression(max_iter=2000).fit(code(network, task.train), _labels(task, task.train))
@@ -85,7 +86,7 @@ def compute(names: list[str], seeds: tuple[int, ...]) -> xr.Dataset:
     """Train all, and compare all layers of the first instance of each."""
     accuracy = np.zeros((len(names), len(seeds), len(NOISE)))
     seconds, parameters, labels, responses = [], [], [], []
-    images = balanced(classification_task(load_digits(), seed=seeds[0]).test, N_SHOWN)
+    images = balanced(classification_task(load_digits(), rng=seeds[0]).test, N_SHOWN)
     for row, name in enumerate(names):
         subject, spent = SUBJECTS[name], []
         for column, seed in enumerate(seeds):

@@ -15,12 +15,15 @@ from neurosim.schema import as_rdm
 from neurosim.similarity.alignment import cka
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
+from neurosim.similarity.inference_options import Resampling
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.noise import noise_covariance
-from neurosim.similarity.kernels.patterns import euclidean
-from neurosim.similarity.kernels.spike_trains import van_rossum_gram, victor_purpura
+from neurosim.similarity.method import METHODS
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.resampling import Comparison
+from neurosim.similarity.spike_distances.van_rossum import van_rossum_gram
+from neurosim.similarity.spike_distances.victor_purpura import victor_purpura
 
 N_SAMPLES = 1000
 
@@ -61,7 +64,7 @@ def dual_bootstrap(ours: str, theirs: str, peer_samples: int, tolerance: float) 
     named = as_rdm(models, dims=("model",)), as_rdm(data, dims=("subject",))
 
     def check(_: object, __: object) -> float:
-        comparison = Comparison(upper(models), np.arange(5), upper(data), ours, 92)
+        comparison = Comparison(upper(models), np.arange(5), upper(data), METHODS[ours], 92)
         worst = 0.0
         for _ in range(3):
             stimuli, subjects = np.sort(rng.integers(0, 92, 92)), rng.integers(0, 8, 8)
@@ -74,7 +77,7 @@ def dual_bootstrap(ours: str, theirs: str, peer_samples: int, tolerance: float) 
         return worst
 
     return Pair(
-        partial(infer, *named, method=ours, estimate="bootstrap", n=N_SAMPLES),
+        partial(infer, *named, method=ours, resample=Resampling(estimate="bootstrap", n_samples=N_SAMPLES)),
         partial(quiet, eval_dual_bootstrap, fixed, rdms, method=theirs, N=peer_samples),
         check,
         ours_units=N_SAMPLES,

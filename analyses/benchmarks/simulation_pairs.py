@@ -18,9 +18,9 @@ from neurosim.biophysics.brian2_engine import import_brian2, preferences
 N_STIMULI, N_INPUTS, N_NEURONS, DURATION, DT = 50, 40, 200, 0.2, 1e-4
 RHEOBASES = 1.05
 MODELS = {
-    "LIF": (ns.parameters.LIFParameters(), "v > -50e-3", "v = -70e-3", ""),
+    "LIF": (ns.biophysics.LIFParameters(), "v > -50e-3", "v = -70e-3", ""),
     "AdEx": (
-        ns.parameters.AdExParameters(),
+        ns.biophysics.AdExParameters(),
         "v > -30e-3",
         "v = -70.6e-3; w += 80.5e-12",
         "dw/dt = (4e-9*(v + 70.6e-3) - w) / (144*ms) : 1",
@@ -40,7 +40,7 @@ def task(name: str) -> tuple[ns.biophysics.Circuit, xr.DataArray]:
     ]
     weights[1] *= np.where(np.arange(N_NEURONS) < 160, 0.2, -0.8)[:, None]
     population = ns.biophysics.Population(
-        "neurons", N_NEURONS, neuron, RHEOBASES * neuron.g_leak * gap, ns.parameters.ConductanceParameters()
+        "neurons", N_NEURONS, neuron, RHEOBASES * neuron.g_leak * gap, ns.biophysics.ConductanceParameters()
     )
     projections = (
         ns.biophysics.Projection("input", "neurons", weights[0]),
@@ -190,7 +190,7 @@ FIRST_RESULT = """
 import numpy as np, neurosim as ns
 rng = np.random.default_rng(0)
 b = ns.biophysics
-p = b.Population("a", 50, ns.parameters.LIFParameters(), synapses=ns.parameters.ConductanceParameters())
+p = b.Population("a", 50, ns.biophysics.LIFParameters(), synapses=ns.biophysics.ConductanceParameters())
 c = b.Circuit("c", b.Input(20), (p,), (b.Projection("input", "a", rng.random((20, 50)) * 5e-9),), 1e-4, 1e-3)
 s = ns.as_stimuli((rng.random((5, 100, 20)) < 0.2) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
 assert ns.simulate(c, s, engine="brian2").sum() > 0

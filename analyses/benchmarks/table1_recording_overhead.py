@@ -16,9 +16,9 @@ from pairs import cpu_name, seconds
 from torch import Tensor, nn
 
 from neurosim import storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import ConvNetSpecification, EfficientNetLite0Specification
+from neurosim.networks.architecture import Specification, architecture_of, build_network
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import ConvNetSpecification, EfficientNetLite0Specification
 from neurosim.runtime import kept_memory, limit_threads, provenance
 from neurosim.schema import as_stimuli
 
@@ -39,10 +39,11 @@ def answers(network: nn.Module, shown: Tensor) -> Tensor:
         return torch.cat([network(shown[start : start + 128]) for start in range(0, len(shown), 128)])
 
 
-def share(specification: object, shape: tuple[int, ...], layers: list[str] | None) -> float:
+def share(specification: Specification, shape: tuple[int, ...], layers: list[str] | None) -> float:
     """Return how much longer recording takes, as a share of the bare pass; what is recorded is compared first."""
     torch.manual_seed(0)
-    network = build_network(specification, shape[1:], 10).eval()
+    n_outputs = architecture_of(specification).n_outputs or 10
+    network = build_network(specification, shape[1:], n_outputs).eval()
     shown = torch.rand(*shape)
     images = as_stimuli(shown.numpy())
     bare = partial(answers, network, shown)

@@ -13,10 +13,10 @@ import xarray as xr
 from scipy.stats import binomtest
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import LeakyRNNSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import LeakyRNNSpecification
 from neurosim.networks.training import train, weights_of
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 from neurosim.similarity.rdms import compute_rdm
@@ -32,7 +32,7 @@ def trained(checkpoint: Path) -> torch.nn.Module:
     task = replace(yang_task(), n_batches_an_epoch=BATCHES)
     with runtime.torch_seeded(SEED):
         network = build_network(SPECIFICATION, task.image_shape, len(task.outputs))
-    train(network, task, OPTIONS, seed=SEED, checkpoint=checkpoint)
+    train(network, task, OPTIONS, rng=SEED, checkpoint=checkpoint)
     return network
 
 
@@ -48,7 +48,7 @@ def compute(network: torch.nn.Module) -> xr.Dataset:
     right, low, high, variance = [], [], [], []
     for rule in RULES:
         task = yang_task([rule])
-        trials = task.trials(N_TRIALS, seed=1)
+        trials = task.trials(N_TRIALS, rng=1)
         score = task.score(answers(network, trials.inputs), trials).values
         interval = binomtest(int(score.sum()), N_TRIALS).proportion_ci(method="wilson")
         right.append(score.mean())

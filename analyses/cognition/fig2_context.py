@@ -12,9 +12,9 @@ import torch
 import xarray as xr
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import LeakyRNNSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.specifications import LeakyRNNSpecification
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 from neurosim.plots.training import plot_psychometric
@@ -30,8 +30,8 @@ def compute(seed: int) -> xr.Dataset:
     task = replace(cognitive_task("context_decision", noise=0.5), n_batches_an_epoch=150)
     with runtime.torch_seeded(seed):
         network = build_network(SPECIFICATION, task.image_shape, len(task.outputs))
-    train(network, task, OPTIONS, seed=seed)
-    trials = task.trials(N_TRIALS, seed=99)
+    train(network, task, OPTIONS, rng=seed)
+    trials = task.trials(N_TRIALS, rng=99)
     network.eval()
     with torch.no_grad():
         outputs = network(torch.from_numpy(trials.inputs.values).transpose(0, 1)).transpose(0, 1).numpy()

@@ -11,12 +11,12 @@ import torch
 import xarray as xr
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import AutoencoderSpecification, VAESpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.generative import GAN, train_gan
 from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.som import SelfOrganisingMap, train_som
-from neurosim.networks.specifications import AutoencoderSpecification, VAESpecification
 from neurosim.networks.training import train
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.plots.pictures import plot_stimuli
@@ -30,13 +30,13 @@ OPTIONS = TrainingOptions(60, 64, 4e-3)
 
 def compute() -> xr.Dataset:
     """Train all four; return pictures and errors on images never seen."""
-    task = classification_task(load_digits(), seed=SEED)
+    task = classification_task(load_digits(), rng=SEED)
     shown = torch.from_numpy(task.test.values[:N])
     pictures, errors = {"shown": shown.numpy()}, {}
     for name, specification in (("autoencoder", AutoencoderSpecification()), ("VAE", VAESpecification())):
         with runtime.torch_seeded(SEED):
             network = build_network(specification, task.image_shape, 0)
-        history = train(network, task.reconstruction(), OPTIONS, objective=Reconstruction(0.1), seed=SEED)
+        history = train(network, task.reconstruction(), OPTIONS, objective=Reconstruction(0.1), rng=SEED)
         network.eval()
         with torch.no_grad():
             every = network(torch.from_numpy(task.test.values))
@@ -44,15 +44,15 @@ def compute() -> xr.Dataset:
         pictures[name] = made[:N]
         errors[f"{name}_squared_error_a_pixel"] = float(((made - task.test.values) ** 2).mean())
         errors[f"{name}_variance_explained"] = float(history.test_accuracy)
-    pictures["VAE samples"] = network.sample(N, seed=1)
+    pictures["VAE samples"] = network.sample(N, rng=1)
     with runtime.torch_seeded(SEED):
         gan = GAN(task.image_shape)
-    rivalry = train_gan(gan, task, epochs=120, seed=SEED)
-    pictures["GAN samples"] = gan.sample(N, seed=1)
+    rivalry = train_gan(gan, task, epochs=120, rng=SEED)
+    pictures["GAN samples"] = gan.sample(N, rng=1)
     errors["GAN_share_taken_for_real"] = float(rivalry.fooled[-10:].mean())
-    errors |= nearest(gan.sample(500, seed=2), task.train.values, task.test.values)
+    errors |= nearest(gan.sample(500, rng=2), task.train.values, task.test.values)
     sheet = SelfOrganisingMap(64, SIDE, SIDE)
-    organised = train_som(sheet, task, epochs=30, seed=SEED)
+    organised = train_som(sheet, task, epochs=30, rng=SEED)
     errors["SOM_topographic_error"] = float(organised.test_topographic_error)
     errors["SOM_quantization_error"] = float(organised.test_quantization_error)
     data = {k.replace(" ", "_"): (("picture", "y", "x"), v) for k, v in pictures.items()}

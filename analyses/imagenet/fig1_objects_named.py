@@ -11,9 +11,9 @@ import torch
 import xarray as xr
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import EfficientNetLite0Specification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.published import torchvision
-from neurosim.networks.specifications import EfficientNetLite0Specification
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.plots.pictures import as_pictures
 from neurosim.recordings.datasets import load_dataset

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from neurosim import runtime, storage
-from neurosim.networks.architectures import build_network, n_parameters
+from neurosim.networks import EfficientNetLite0Specification, VisionSpecification
+from neurosim.networks.architecture import build_network, n_parameters
 from neurosim.networks.evaluation import score_logits
-from neurosim.networks.specifications import EfficientNetLite0Specification, VisionSpecification
 from neurosim.schema import InputError
 from neurosim.stimuli.images import iterate_image_folder
 

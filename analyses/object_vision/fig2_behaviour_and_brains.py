@@ -16,10 +16,10 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from neurosim import storage
-from neurosim.networks.architectures import build_network
+from neurosim.networks import EfficientNetLite0Specification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.recording import iterate_layers
-from neurosim.networks.specifications import EfficientNetLite0Specification
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import as_rdm

@@ -21,7 +21,7 @@ from neurosim import runtime, storage
 from neurosim.biophysics.ladder import RUNGS
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.stimuli.encoders import bernoulli_spikes
-from neurosim.stimuli.images import balanced
+from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask
 
 N_STEPS, SEED = 25, 1
@@ -32,7 +32,7 @@ COMPARED = 100
 
 def tasks() -> dict[str, ClassificationTask]:
     """Return what is learned: scikit-learn's digits and, where it is there, MNIST."""
-    found = {"digits": ns.tasks.classification_task(ns.load_digits(), seed=SEED)}
+    found = {"digits": ns.tasks.classification_task(ns.load_digits(), rng=SEED)}
     if ns.data_folder() is not None:
         found["mnist"] = ns.tasks.classification_task(
             ns.stimuli.load_mnist("train", 10000), test=ns.stimuli.load_mnist("test", 1000)
@@ -46,7 +46,7 @@ def trained(name: str, task: ClassificationTask) -> torch.nn.Module:
     with runtime.torch_seeded(SEED):
         network = ns.build_network(ns.networks.SpikingMLPSpecification(hidden, n_steps=N_STEPS), task.image_shape, 10)
     options = ns.networks.TrainingOptions(epochs=40 if name == "digits" else 12, learning_rate=5e-3)
-    ns.train(network, task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS)), options, seed=SEED)
+    ns.train(network, task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS)), options, rng=SEED)
     return network
 
 
@@ -83,7 +83,7 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
                     ("gain", "bias", "threshold", "weights"), RETUNED[rung], learning_rate=0.03
                 ),
                 teacher=partial(ns.record_responses, network, double=True, progress=False),
-                seed=SEED,
+                rng=SEED,
             )
             print(name, rung, "accuracy while retuning", np.round(history.accuracy.values, 3), flush=True)
         measured = {s: measure(c, tested, compared, truth, task.categories) for s, c in states.items()}

@@ -66,7 +66,7 @@ class Counts(nn.Module):
 def one_network(name: str, make) -> dict[str, object]:
     """Train, translate, and count differing spikes on every engine."""
     is_convolutional = "conv" in name
-    task = ns.tasks.classification_task(ns.load_digits(), seed=SEED)
+    task = ns.tasks.classification_task(ns.load_digits(), rng=SEED)
     images = task.test[:N_IMAGES]
     if is_convolutional:
         task = ns.tasks.classification_task(
@@ -75,10 +75,10 @@ def one_network(name: str, make) -> dict[str, object]:
         shown = task.test[:N_IMAGES]
     else:
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=N_STEPS))
-        shown = ns.stimuli.encode_rate(images, n_steps=N_STEPS, seed=SEED)
+        shown = ns.stimuli.encode_rate(images, n_steps=N_STEPS, rng=SEED)
     with runtime.torch_seeded(SEED):
         network = make()
-    history = ns.train(Counts(network, is_convolutional), task, ns.networks.TrainingOptions(8, 64, 5e-3), seed=SEED)
+    history = ns.train(Counts(network, is_convolutional), task, ns.networks.TrainingOptions(8, 64, 5e-3), rng=SEED)
     kind = "current" if is_convolutional else "spikes"
     shape = (1, 8, 8) if is_convolutional else (64,)
     circuit = ns.to_circuit(network, input_shape=shape, inputs=kind, duration=N_STEPS * 1e-3)

@@ -8,23 +8,48 @@ from .circuit import Projection as Projection  # synapses from one population (o
 from .circuit import Readout as Readout  # how spikes name a category: mean spikes a step of `source`, times
 from .circuit import single_neuron as single_neuron  # return a circuit of one neuron that receives a current:
 
+# circuits with a name
+from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own
+from .named_circuits import build_circuit as build_circuit  # build one of them
+from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of the Gabor-AdEx circuit
+from .named_circuits import NamedCircuit as NamedCircuit  # what one is: options, builder, input, papers
+
 # circuit files
 from .circuit_files import load_circuit as load_circuit  # read a circuit that :func:`save_circuit` wrote; unknown
 from .circuit_files import save_circuit as save_circuit  # write a circuit to one netCDF file: numbers as arrays,
 
+# neurons and synapses: the records, and the numbers of each
+from .models import NEURONS as NEURONS  # the neuron models by name; .added(...) takes one of your own
+from .neurons.adaptive_lif import AdaptiveLIFParameters as AdaptiveLIFParameters  # its threshold rises with its spikes
+from .neurons.adex import AdExParameters as AdExParameters  # exponential upstroke and adaptation
+from .neurons.gif import GIFParameters as GIFParameters  # memory of spikes and membrane, random spikes
+from .neurons.hodgkin_huxley import HodgkinHuxleyParameters as HodgkinHuxleyParameters  # sodium and potassium currents
+from .neurons.lif import LIFParameters as LIFParameters  # leaky integrate-and-fire in volts
+from .models import NeuronModel as NeuronModel  # what a neuron is: numbers, step, threshold, reset, reference
+from .models import SynapseModel as SynapseModel  # what synapses are: numbers, step, reference
+from .models import SYNAPSES as SYNAPSES  # the synapse models by name
+from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart
+from .synapses.delta import DeltaParameters as DeltaParameters  # a jump of the membrane
+from .synapses.exponential import ExponentialParameters as ExponentialParameters  # a current that decays
+
 # custom
 from .custom import CustomNeuron as CustomNeuron  # A neuron given by its equations, in plain numbers of SI units;
 
-# exchange
-from .exchange import load_nir as load_nir  # read a NIR graph from a file, of whatever tool; only its shapes are not
+# NIR
+from .nir_circuits import (
+    load_nir as load_nir,
+)  # read a NIR graph from a file, of whatever tool
 
 # simulation
-from .simulation import Execution as Execution  # where and how a simulation runs; no result depends on it, but for
+from .execution import ENGINES as ENGINES  # what runs a circuit, by name
+from .execution import Execution as Execution  # where and how a simulation runs; no result depends on it, but for
+from .simulation import Monitors as Monitors  # what is kept: bins, spike times, membranes, a tail
 from .simulation import choose_category as choose_category  # return the index of the category that the spikes of a
 from .simulation import simulate as simulate  # run `circuit` on every stimulus and count the spikes of every neuron
 
 # ladder
 from .ladder import Ladder as Ladder  # the numbers of all rungs
+from .ladder import RUNGS as RUNGS  # the rungs by name, from the lowest: what each brings, and its paper
 from .ladder import climb as climb  # return the circuit on a higher rung of the ladder, through all rungs between
 
 # calibration
@@ -55,6 +80,3 @@ from .fitting.driven import fit_driven as fit_driven  # fit a spiking neuron wit
 # receptive field
 from .fitting.receptive_field import fit_poisson as fit_poisson  # fit a linear-nonlinear Poisson model or, with a
 from .fitting.receptive_field import spike_triggered_average as spike_triggered_average  # return the mean stimulus
-
-# gabor adex
-from .gabor_adex import gabor_adex_circuit as gabor_adex_circuit  # return regular-spiking AdEx neurons that pool

@@ -25,8 +25,6 @@ from neurosim.biophysics.dynamics import (
     population_step,
 )
 from neurosim.biophysics.formulas import Text, as_code, as_expression
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.runtime import private_folder
 from neurosim.schema import InputError
 from neurosim.storage import cache_folder
@@ -137,9 +135,9 @@ def _input_group(b2: Any, circuit: Circuit, chunk: Chunk, parts: Parts, as_array
 
 def _group(b2: Any, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts) -> Any:
     """Build all copies of a population: one step as code, a threshold, a reset."""
-    if isinstance(population.parameters, CustomNeuron):
+    if population.is_free:
         return _custom_group(b2, circuit, population, index, chunk, parts)
-    model = MODELS[type(population.parameters)]
+    model = population.model
     constants = constants_of(population, circuit.dt)
     scalars = {k: float(v) for k, v in constants.items() if np.ndim(v) == 0 and not isinstance(v, str | bool)}
     per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
@@ -193,7 +191,7 @@ def _custom_group(b2: Any, circuit: Circuit, population: Population, index: int,
     """Build a population of free equations: Brian2 integrates them, synapses come in as a current."""
     neuron = population.parameters
     assert isinstance(neuron, CustomNeuron)
-    synapse = SYNAPSE_MODELS[type(population.synapses)]
+    synapse = population.synapse_model
     numbers = synapse.constants(population.synapses.__dict__, circuit.dt)
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     lines = [
@@ -271,7 +269,7 @@ def _synapses(
 @contextlib.contextmanager
 def _refusing(b2: Any, circuit: Circuit) -> Iterator[None]:
     """Say in one line which free equations Brian2 refuses, such as poles that it finds when it simplifies them."""
-    free = [p.name for p in circuit.populations if isinstance(p.parameters, CustomNeuron)]
+    free = [p.name for p in circuit.populations if p.is_free]
     kinds = (b2.core.base.BrianObjectException, ValueError, TypeError, KeyError, SyntaxError, NotImplementedError)
     try:
         yield

@@ -14,11 +14,11 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
-from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.conversion import seed_from
 from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.simulation import check_stimuli, make_chunk
+from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
-from neurosim.parameters import HodgkinHuxleyParameters
+from neurosim.parameters import as_dict
 from neurosim.runtime import pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli
 
@@ -41,7 +41,7 @@ def calibrate(
     stimuli: xr.DataArray,
     expected: xr.DataArray,
     *,
-    rng: int = 0,
+    rng: np.random.Generator | int | None = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> tuple[Circuit, xr.Dataset]:
@@ -56,7 +56,7 @@ def calibrate(
     circuit : circuit with continuous neurons.
     stimuli : calibration stimuli, as the circuit takes them; never stimuli that are tested.
     expected : spikes of the trained network to them (stimulus, time, unit) with ``layer``.
-    rng : seed of noise and Poisson input.
+    rng : seed of noise and Poisson input, or a generator that draws the seed.
     device : torch device.
 
     Returns
@@ -73,7 +73,7 @@ def calibrate(
     expected_counts = layer_counts(circuit, stimuli, expected, "calibrate")
     shown = check_stimuli(circuit, stimuli)
     n_steps = shown.n_time * circuit.substeps
-    chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, rng)
+    chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, seed_from(rng, "calibrate"))
     replayed: dict[str, Any] = {}
     rows = []
     for population in track(circuit.populations, f"calibrating {circuit.name}", progress=progress):
@@ -111,13 +111,15 @@ def calibrate(
 
 def rheobase(population: Population) -> np.ndarray:
     """Return the constant current that brings each neuron to threshold, (neuron,) in A: the unit of biases."""
-    p = population.parameters
-    if population.is_discrete or isinstance(p, CustomNeuron):
+    if population.is_discrete or population.is_free:
         raise InputError(f"rheobase: {population.name!r} has no neurons in volts of a known model; climb first.")
-    g_leak, e_leak = (population.number(name) for name in ("g_leak", "e_leak"))
-    if isinstance(p, HodgkinHuxleyParameters):
-        return g_leak * 20e-3
-    return g_leak * (population.number("v_threshold" if hasattr(p, "v_threshold") else "v_t") - e_leak)
+    model = population.model
+    if model.rheobase is not None:
+        return np.asarray(model.rheobase({name: population.number(name) for name in as_dict(population.parameters)}))
+    if not model.threshold:
+        raise InputError(f"rheobase: the neuron {model.name!r} does not say which of its numbers is its threshold.")
+    g_leak, e_leak, threshold = (population.number(name) for name in ("g_leak", "e_leak", model.threshold))
+    return g_leak * (threshold - e_leak)
 
 
 def spikes_of(circuit: Circuit, name: str, chunk: Chunk, replayed: dict[str, Any], device: str) -> Any:

@@ -14,16 +14,9 @@ import scipy.sparse
 
 from neurosim.biophysics.conversion import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.synapses import SYNAPSE_MODELS
-from neurosim.parameters import (
-    DeltaParameters,
-    DiscreteLIFParameters,
-    NeuronParameters,
-    SynapseParameters,
-    as_dict,
-    model_name,
-)
+from neurosim.biophysics.models import NeuronModel, SynapseModel, neuron_of, synapse_of
+from neurosim.biophysics.synapses.delta import DeltaParameters
+from neurosim.parameters import Parameters, as_dict
 from neurosim.schema import InputError, suggest
 
 INPUT = "input"
@@ -68,7 +61,7 @@ class Population:
     ----------
     name : unique name; the responses carry it as ``layer``.
     size : number of neurons.
-    parameters : neuron parameters; their type says which model it is.
+    parameters : record of a registered neuron, which their type names; or a :class:`CustomNeuron`.
     drive : constant input of each neuron, (size,) or one number: threshold units a step (discrete) or A.
     synapses : synapse parameters; discrete neurons have delta synapses.
     noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
@@ -78,19 +71,20 @@ class Population:
 
     name: str
     size: int
-    parameters: NeuronParameters | CustomNeuron
+    parameters: Parameters
     drive: Any = 0.0
-    synapses: SynapseParameters = field(default_factory=DeltaParameters)
+    synapses: Parameters = field(default_factory=DeltaParameters)
     noise: float = 0.0
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         who = f"Population {self.name!r}"
-        kinds = (type(self.parameters), type(self.synapses))
-        if kinds[0] not in (*MODELS, CustomNeuron) or kinds[1] not in SYNAPSE_MODELS or not isinstance(self.name, str):
+        is_known = self.is_free or neuron_of(self.parameters) is not None
+        if not is_known or synapse_of(self.synapses) is None or not isinstance(self.name, str):
+            kinds = (type(self.name), type(self.parameters), type(self.synapses))
             raise InputError(
                 f"{who}: a name and records of neuron and synapse parameters asked, found "
-                f"{', '.join(kind.__name__ for kind in (type(self.name), *kinds))}."
+                f"{', '.join(kind.__name__ for kind in kinds)}."
             )
         convert(self, who, size=whole, noise=number)
         drive = real(self.drive, f"{who}: drive")
@@ -114,7 +108,7 @@ class Population:
         if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
             raise InputError(f"Population {self.name!r}: discrete neurons have delta synapses; climb first.")
 
-        if isinstance(self.parameters, CustomNeuron) and (self.noise or varying):
+        if self.is_free and (self.noise or varying):
             raise InputError(
                 f"Population {self.name!r}: free equations take neither noise nor varying; write them as equations, "
                 "or make a population for each set of numbers."
@@ -137,14 +131,34 @@ class Population:
             replace(self.parameters, **{k: float(v[i]) for k, v in own.items()})  # type: ignore[arg-type, type-var]
 
     @property
+    def is_free(self) -> bool:
+        """Whether the neuron is given by its equations, not by a registered model."""
+        return isinstance(self.parameters, CustomNeuron)
+
+    @property
+    def model(self) -> NeuronModel:
+        """The registered model of the neurons."""
+        found = neuron_of(self.parameters)
+        if found is None:
+            raise InputError(f"Population {self.name!r}: free equations are no registered model.")
+        return found
+
+    @property
+    def synapse_model(self) -> SynapseModel:
+        """The registered model of the synapses."""
+        found = synapse_of(self.synapses)
+        assert found is not None
+        return found
+
+    @property
     def is_discrete(self) -> bool:
         """Whether the neurons advance in whole steps, as in the trained network."""
-        return not isinstance(self.parameters, CustomNeuron) and MODELS[type(self.parameters)].is_discrete
+        return not self.is_free and self.model.is_discrete
 
     @property
     def escapes(self) -> bool:
         """Whether spikes escape at random."""
-        return not isinstance(self.parameters, CustomNeuron) and MODELS[type(self.parameters)].is_random
+        return not self.is_free and self.model.is_random
 
     @property
     def is_random(self) -> bool:
@@ -281,9 +295,9 @@ class Circuit:
         lines = [f"{self.name}: rung {self.rung}, dt {self.dt:g} s, step {self.step:g} s"]
         lines.append(f"  {INPUT}: {self.inputs.size} units, {self.inputs.kind}")
         for p in self.populations:
-            kind = "custom" if isinstance(p.parameters, CustomNeuron) else model_name(p.parameters)
+            kind = "custom" if p.is_free else p.model.name
             noise = f", noise {p.noise:g} V" if p.noise else ""
-            lines.append(f"  {p.name}: {p.size} {kind}, {model_name(p.synapses)} synapses{noise}")
+            lines.append(f"  {p.name}: {p.size} {kind}, {p.synapse_model.name} synapses{noise}")
         for q in self.projections:
             delay = f", delay {q.delay:g} s" if q.delay else ""
             lines.append(f"  {q.source} -> {q.target}: {np.count_nonzero(q.values)} synapses{delay}")
@@ -371,21 +385,21 @@ class Circuit:
             )
 
     def _check_step(self, population: Population) -> None:
-        record = population.parameters
-        if isinstance(record, CustomNeuron):
+        if population.is_free:
             return
+        numbers = {**as_dict(population.parameters), **as_dict(population.synapses), **population.varying}
         if population.is_discrete:
-            assert isinstance(record, DiscreteLIFParameters) or hasattr(record, "dt")
-            if not np.isclose(record.dt, self.dt) or not np.isclose(self.dt, self.step):  # type: ignore[union-attr]
+            own = numbers["dt"]
+            if not np.isclose(own, self.dt) or not np.isclose(self.dt, self.step):
                 raise InputError(
-                    f"Circuit {self.name!r}: {population.name!r} advances in steps of {record.dt} s, "  # type: ignore[union-attr]
+                    f"Circuit {self.name!r}: {population.name!r} advances in steps of {own} s, "
                     f"the circuit in {self.dt} s and {self.step} s; they must agree."
                 )
             return
-        numbers = {**as_dict(record), **as_dict(population.synapses), **population.varying}
-        numbers["capacitance / g_leak"] = np.asarray(numbers["capacitance"]) / numbers["g_leak"]
+        if {"capacitance", "g_leak"} <= numbers.keys():
+            numbers["capacitance / g_leak"] = np.asarray(numbers["capacitance"]) / numbers["g_leak"]
         times = {k: float(np.min(v)) for k, v in numbers.items() if k.startswith(("tau_", "capacitance /"))}
-        name, shortest = min(times.items(), key=lambda item: item[1])
+        name, shortest = min(times.items(), key=lambda item: item[1], default=("", np.inf))
         if self.dt > shortest:
             raise InputError(
                 f"Circuit {self.name!r}: dt = {self.dt} s is above the shortest time constant of {population.name!r}, "
@@ -393,7 +407,7 @@ class Circuit:
             )
 
 
-def single_neuron(parameters: NeuronParameters, dt: float) -> Circuit:
+def single_neuron(parameters: Parameters, dt: float) -> Circuit:
     """Return a circuit of one neuron that receives a current: stimuli (stimulus, time, 1) in A, a sample every `dt`.
 
     Parameters
@@ -402,7 +416,7 @@ def single_neuron(parameters: NeuronParameters, dt: float) -> Circuit:
 
     Examples
     --------
-    >>> from neurosim.parameters import LIFParameters
+    >>> from neurosim.biophysics import LIFParameters
     >>> single_neuron(LIFParameters(), 1e-4).inputs.kind
     'current'
     """

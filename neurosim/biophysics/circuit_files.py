@@ -15,8 +15,8 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
-from neurosim.biophysics.custom import CustomNeuron
-from neurosim.parameters import as_dict, model_name, parameters_of
+from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.parameters import as_dict
 from neurosim.schema import InputError
 
 SCHEMA_VERSION = 1
@@ -100,17 +100,17 @@ def load_circuit(path: str | Path) -> Circuit:
 
 
 def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
-    if isinstance(p.parameters, CustomNeuron):
+    if p.is_free:
         raise InputError(f"save_circuit: {p.name!r} has free equations, which are code; keep them in a Python file.")
     values = as_dict(p.parameters)
     infinite = [k for k, v in values.items() if v == float("inf")]
     return {
         "name": p.name,
         "size": p.size,
-        "neuron": model_name(p.parameters),
+        "neuron": p.model.name,
         "parameters": {k: v for k, v in values.items() if k not in infinite},
         "infinite": infinite,
-        "synapses": model_name(p.synapses),
+        "synapses": p.synapse_model.name,
         "synapse_parameters": as_dict(p.synapses),
         "noise": p.noise,
         "drive": keep(f"drive_{index}", p.drive),
@@ -123,9 +123,9 @@ def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
     return Population(
         record["name"],
         int(record["size"]),
-        parameters_of(record["neuron"], numbers),
+        NEURONS.find(record["neuron"], "load_circuit").of(numbers),
         data[record["drive"]].values,
-        parameters_of(record["synapses"], record["synapse_parameters"]),
+        SYNAPSES.find(record["synapses"], "load_circuit").of(record["synapse_parameters"]),
         float(record["noise"]),
         {k: data[v].values for k, v in record["varying"].items()},
     )

@@ -11,8 +11,6 @@ import numpy as np
 
 from neurosim.biophysics.circuit import Circuit, Population
 from neurosim.biophysics.formulas import Step, Text, as_code, as_expression
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.synapses import SYNAPSE_MODELS
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError, suggest
 
@@ -66,7 +64,7 @@ class Run:
 
 def constants_of(population: Population, dt: float) -> dict[str, Any]:
     """Return every number that the formulas of a population name, one or one a neuron, and its choices as words."""
-    neuron, synapse = MODELS[type(population.parameters)], SYNAPSE_MODELS[type(population.synapses)]
+    neuron, synapse = population.model, population.synapse_model
     numbers = as_dict(population.parameters) | {
         k: v for k, v in population.varying.items() if k in as_dict(population.parameters)
     }
@@ -88,6 +86,8 @@ def constants_of(population: Population, dt: float) -> dict[str, Any]:
         )
     constants |= given
     if population.noise:
+        if not neuron.is_discrete and "leak_decay" not in constants:
+            raise InputError(f"Population {population.name!r}: noise needs a leaky membrane, {neuron.name!r} has none.")
         a_step = 1.0 if neuron.is_discrete else np.sqrt(1 - constants["leak_decay"] ** 2)
         constants["noise_scale"] = population.varying.get("noise_scale", population.noise * a_step)
     return constants
@@ -95,7 +95,7 @@ def constants_of(population: Population, dt: float) -> dict[str, Any]:
 
 def _read(population: Population, constants: Mapping[str, Any]) -> set[str]:
     """Return the names that the formulas of a population, or the values from which it starts, name."""
-    model = MODELS[type(population.parameters)]
+    model = population.model
     state = initial_state(population, constants)
     names: dict[str, Any] = {k: Text(k) for k in (*state, *constants, "drive", "xi", "noise_scale")}
     names |= {k: v for k, v in constants.items() if isinstance(v, str | bool)}
@@ -106,14 +106,14 @@ def _read(population: Population, constants: Mapping[str, Any]) -> set[str]:
 
 def initial_state(population: Population, constants: Mapping[str, Any]) -> dict[str, Any]:
     """Return the value from which every variable of a population starts, one or one a neuron."""
-    neuron, synapse = MODELS[type(population.parameters)], SYNAPSE_MODELS[type(population.synapses)]
+    neuron, synapse = population.model, population.synapse_model
     state = {k: constants[v] if isinstance(v, str) else v for k, v in neuron.state.items()}
     return state | dict.fromkeys((*synapse.state, *synapse.arrivals), 0.0)
 
 
 def population_step(population: Population) -> Step:
     """Return the step of a population: its synapses, then its membrane; arrivals are used up."""
-    neuron, synapse = MODELS[type(population.parameters)], SYNAPSE_MODELS[type(population.synapses)]
+    neuron, synapse = population.model, population.synapse_model
 
     def step(x: Any, m: Any) -> dict[str, Any]:
         synaptic, brought = synapse.step(x, m)
@@ -126,7 +126,7 @@ def population_step(population: Population) -> Step:
 
 def arrival_of(population: Population, sign: int) -> str:
     """Return the variable in which weights of this sign (1 or -1) arrive."""
-    arrivals = SYNAPSE_MODELS[type(population.synapses)].arrivals
+    arrivals = population.synapse_model.arrivals
     return arrivals[0] if sign > 0 or len(arrivals) == 1 else arrivals[1]
 
 

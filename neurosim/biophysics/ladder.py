@@ -7,28 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
 from neurosim.biophysics.conversion import convert, number
 from neurosim.biophysics.dynamics import constants_of
-from neurosim.parameters import (
-    AdExParameters,
-    ConductanceParameters,
-    DeltaParameters,
-    DiscreteSynapticParameters,
-    ExponentialParameters,
-    HodgkinHuxleyParameters,
-    LIFParameters,
-)
+from neurosim.biophysics.models import NeuronModel, SynapseModel
+from neurosim.biophysics.neurons import adex, hodgkin_huxley
+from neurosim.biophysics.neurons.adex import AdExParameters
+from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
+from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.synapses import conductance
+from neurosim.biophysics.synapses.conductance import ConductanceParameters
+from neurosim.biophysics.synapses.delta import DeltaParameters
+from neurosim.biophysics.synapses.exponential import ExponentialParameters
 from neurosim.schema import InputError, suggest
-
-Rung = Literal[
-    "exact", "continuous", "fine", "currents", "conductance", "refractory", "noise", "adex", "hodgkin_huxley"
-]
-RUNGS: tuple[str, ...] = get_args(Rung)
 
 
 @dataclass(frozen=True)
@@ -71,17 +66,15 @@ class Ladder:
 def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circuit:
     """Return the circuit on a higher rung of the ladder, through all rungs between.
 
-    ``exact`` the translated circuit; ``continuous`` neurons in volts that decay between steps, still one step a time
-    step and still the same spikes; ``fine`` a finer step; ``currents`` finite synaptic currents of the same charge;
-    ``conductance`` conductances that carry this current half-way between rest and threshold; ``refractory`` a
-    refractory period, reset to rest and synaptic delays; ``noise`` white noise on the membrane; ``adex`` adaptive
-    exponential neurons; ``hodgkin_huxley`` Hodgkin-Huxley neurons.
-
     Parameters
     ----------
     circuit : the translated circuit, or one on a rung below `rung`.
-    rung : where to climb.
+    rung : where to climb, one of :data:`RUNGS`.
     ladder : the numbers of all rungs.
+
+    Returns
+    -------
+    the circuit, with neurons, synapses and step of that rung.
 
     Raises
     ------
@@ -93,6 +86,17 @@ def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circu
     >>> from neurosim.parameters import DiscreteLIFParameters
     >>> neurons = Population("out", 2, DiscreteLIFParameters())
     >>> circuit = Circuit("twin", Input(1), (neurons,), (Projection("input", "out", [[1.0, 2.0]]),), 1e-3, 1e-3)
+    >>> for rung in RUNGS.values():
+    ...     print(f"{rung.name}: {rung.caption}")
+    exact: the translated circuit
+    continuous: neurons in volts that decay between steps, one step a time step, the same spikes
+    fine: a finer step
+    currents: finite synaptic currents of the same charge
+    conductance: conductances that carry this current half-way between rest and threshold
+    refractory: a refractory period, reset to rest and synaptic delays
+    noise: white noise on the membrane
+    adex: adaptive exponential neurons
+    hodgkin_huxley: Hodgkin-Huxley neurons
     >>> print(climb(circuit, "conductance"))
     twin: rung conductance, dt 0.0001 s, step 0.001 s
       input: 1 units, spikes
@@ -102,14 +106,23 @@ def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circu
     for name in (rung, circuit.rung):
         if name not in RUNGS:
             raise InputError(f"climb: no rung {name!r}. Rungs: {', '.join(RUNGS)}.{suggest(name, RUNGS)}")
-    start, end = RUNGS.index(circuit.rung), RUNGS.index(rung)
-    if end < start:
+    below = len(rungs_up_to(circuit.rung))
+    if len(rungs_up_to(rung)) < below:
         raise InputError(
             f"climb: {circuit.name!r} stands on {circuit.rung!r}, above {rung!r}; start from the translated circuit."
         )
-    for name in RUNGS[start + 1 : end + 1]:
-        circuit = replace(_STEPS[name](circuit, ladder or Ladder()), rung=name)
+    for reached in rungs_up_to(rung)[below:]:
+        circuit = replace(reached.step(circuit, ladder or Ladder()), rung=reached.name)
     return circuit
+
+
+def rungs_up_to(name: str) -> tuple[Rung, ...]:
+    """Return the rung called `name` and all below it, from the lowest.
+
+    >>> [rung.name for rung in rungs_up_to("fine")]
+    ['exact', 'continuous', 'fine']
+    """
+    return tuple(RUNGS.values())[: list(RUNGS).index(name) + 1]
 
 
 def _continuous(circuit: Circuit, ladder: Ladder) -> Circuit:
@@ -130,7 +143,9 @@ def _scale(population: Population, ladder: Ladder) -> tuple[np.ndarray, np.ndarr
 
 
 def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
-    record, membrane = population.parameters, ladder.membrane
+    record, membrane, model = population.parameters, ladder.membrane, population.model
+    if not model.has_counterpart:
+        raise InputError(f"climb: {population.name!r} has neurons ({model.name}) without a counterpart in volts.")
     reset = getattr(record, "reset", "none")
     scale, beta = _scale(population, ladder)
     if reset in ("none", "interpolated") or (beta >= 1).any() or "input_scale" in population.varying:
@@ -150,8 +165,8 @@ def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
     neuron = replace(membrane, reset=kind, refractory=0.0, **{k: float(v[0]) for k, v in numbers.items()})
     varying = {k: v for k, v in numbers.items() if (v != v[0]).any()}
     drive, synapses = population.drive, DeltaParameters()
-    if isinstance(record, DiscreteSynapticParameters):
-        alpha = constants_of(population, dt)["alpha"]
+    if model.own_current:
+        alpha = constants_of(population, dt)[model.own_current]
         if np.ndim(alpha):
             raise InputError(f"climb: the synaptic time constants of {population.name!r} differ between neurons.")
         drive, synapses = drive / (1 - alpha), ExponentialParameters(-dt / float(np.log(alpha)))  # type: ignore[assignment]
@@ -165,9 +180,9 @@ def _in_volts(circuit: Circuit, projection: Projection, ladder: Ladder) -> Proje
     to_current = ladder.membrane.g_leak * scale / (1 - beta)
     if projection.source == INPUT and circuit.inputs.kind == "current":
         return projection.times(to_current)
-    if isinstance(target.parameters, DiscreteSynapticParameters):
-        constants = constants_of(target, circuit.dt)
-        share = (1 - constants["alpha"]) / -np.log(constants["alpha"])
+    if target.model.own_current:
+        alpha = constants_of(target, circuit.dt)[target.model.own_current]
+        share = (1 - alpha) / -np.log(alpha)
         return projection.times(to_current / share)
     return projection.times(scale)
 
@@ -269,13 +284,42 @@ def _exchange(
     return replace(circuit, populations=populations, projections=projections)
 
 
-_STEPS: dict[str, Callable[[Circuit, Ladder], Circuit]] = {
-    "continuous": _continuous,
-    "fine": _fine,
-    "currents": _currents,
-    "conductance": _conductance,
-    "refractory": _refractory,
-    "noise": _noise,
-    "adex": _adex,
-    "hodgkin_huxley": _hodgkin_huxley,
-}
+def _stay(circuit: Circuit, ladder: Ladder) -> Circuit:
+    return circuit
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder of realism.
+
+    Parameters
+    ----------
+    name : name by which circuits, studies and files know it.
+    caption : what the circuit has on it.
+    step : (circuit on the rung below, numbers of the ladder) -> circuit on this one.
+    brings : the model that is new on it, whose paper is to be cited.
+    """
+
+    name: str
+    caption: str
+    step: Callable[[Circuit, Ladder], Circuit]
+    brings: NeuronModel | SynapseModel | None = None
+
+
+_RUNGS = (
+    Rung("exact", "the translated circuit", _stay),
+    Rung("continuous", "neurons in volts that decay between steps, one step a time step, the same spikes", _continuous),
+    Rung("fine", "a finer step", _fine),
+    Rung("currents", "finite synaptic currents of the same charge", _currents),
+    Rung(
+        "conductance",
+        "conductances that carry this current half-way between rest and threshold",
+        _conductance,
+        conductance.MODEL,
+    ),
+    Rung("refractory", "a refractory period, reset to rest and synaptic delays", _refractory),
+    Rung("noise", "white noise on the membrane", _noise),
+    Rung("adex", "adaptive exponential neurons", _adex, adex.MODEL),
+    Rung("hodgkin_huxley", "Hodgkin-Huxley neurons", _hodgkin_huxley, hodgkin_huxley.MODEL),
+)
+RUNGS = {rung.name: rung for rung in _RUNGS}

@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse
 
 from neurosim.biophysics.conversion import is_whole
+from neurosim.biophysics.nir_nodes import ASKER
 from neurosim.nir_graphs import spread
 from neurosim.schema import InputError
 
-ASKER = "to_circuit"
 LINEAR_NODES = (
     nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten, nir.Delay,
 )  # fmt: skip

@@ -12,7 +12,8 @@ import nir
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.linear_nodes import ASKER, delay_in_steps, operator_of, shape_after_node
+from neurosim.biophysics.linear_nodes import delay_in_steps, operator_of, shape_after_node
+from neurosim.biophysics.nir_nodes import ASKER
 from neurosim.nir_graphs import NEURON_NODES, Edges, port_shape
 from neurosim.schema import InputError
 

@@ -17,8 +17,10 @@ import xarray as xr
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import layer_counts, rheobase
 from neurosim.biophysics.circuit import INPUT, Circuit, Population
-from neurosim.biophysics.conversion import convert, number, scaled, whole
-from neurosim.biophysics.simulation import Execution, check_stimuli, make_chunk, simulate
+from neurosim.biophysics.conversion import convert, number, scaled, seed_from, whole
+from neurosim.biophysics.execution import Execution
+from neurosim.biophysics.presentation import check_stimuli, make_chunk
+from neurosim.biophysics.simulation import simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
 from neurosim.runtime import pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
@@ -72,7 +74,7 @@ def retune(
     options: RetuningOptions | None = None,
     *,
     teacher: Teacher | None = None,
-    seed: int = 0,
+    rng: np.random.Generator | int | None = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> tuple[Circuit, xr.Dataset]:
@@ -87,7 +89,7 @@ def retune(
     options : what is learned and how.
     teacher : function of stimuli that gives the spikes of the trained network (stimulus, time, unit) with ``layer``,
         such as ``partial(record_responses, network)``; the circuit then also learns to answer like it.
-    seed : seed of the order of stimuli, of noise and of Poisson input.
+    rng : seed of the order of stimuli, of noise and of Poisson input, or a generator that draws the seed.
     device : torch device; "auto" is the GPU where there is one.
 
     Returns
@@ -99,7 +101,7 @@ def retune(
     InputError : discrete neurons, no or unknown category labels, as many categories as no layer has, or a loss that is
         not finite.
     """
-    torch = torch_engine.import_torch()
+    torch, seed = torch_engine.import_torch(), seed_from(rng, "retune")
     options = options or RetuningOptions()
     _check(circuit, categories)
     first = _given(stimuli, 0)
@@ -176,7 +178,7 @@ def homeostasis(
     *,
     rounds: int = 20,
     rate: float = 0.2,
-    rng: int = 0,
+    rng: np.random.Generator | int | None = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> tuple[Circuit, xr.Dataset]:
@@ -328,8 +330,9 @@ SURROGATE_WIDTH = 6e-3
 
 def threshold_of(population: Population) -> tuple[str, np.ndarray]:
     """Return the name of the number that sets the threshold of a neuron, and its value for each neuron, V."""
-    known = ("v_threshold", "v_t", "v_shift")
-    name = next(name for name in known if hasattr(population.parameters, name))
+    name = population.model.threshold
+    if not name:
+        raise InputError(f"retune: the neuron {population.model.name!r} does not say which number is its threshold.")
     return name, population.number(name)
 
 

@@ -15,10 +15,8 @@ import numpy as np
 import scipy.sparse
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
-from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Events, Run, arrival_of, constants_of, initial_state, population_step
 from neurosim.biophysics.formulas import TensorFunctions
-from neurosim.biophysics.neurons import MODELS
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError
 
@@ -184,7 +182,7 @@ class _Layer:
         where: str,
         dtype: Any,
     ) -> None:
-        if isinstance(population.parameters, CustomNeuron):
+        if population.is_free:
             raise InputError(
                 f"simulate: {population.name!r} has free equations, which only Brian2 runs; engine='brian2'."
             )
@@ -193,7 +191,7 @@ class _Layer:
             return torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
 
         self.torch, self.name = torch, population.name
-        self.model, self.step = MODELS[type(population.parameters)], population_step(population)
+        self.model, self.step = population.model, population_step(population)
         self.functions = TensorFunctions(torch)
         constants = constants_of(population, circuit.dt)
         words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}

@@ -1,81 +1,69 @@
 """Networks: architectures, training, recording, explanation, perturbation, exchange."""
 
-# specifications
-from .specifications import AutoencoderSpecification as AutoencoderSpecification  # convolutional autoencoder
-from .specifications import ConvNetSpecification as ConvNetSpecification  # convolutional network
-from .specifications import EfficientNetLite0Specification as EfficientNetLite0Specification  # efficientNet-Lite0
-from .specifications import GRUSpecification as GRUSpecification  # gated recurrent network (GRU) that reads words,
-from .specifications import LSTMSpecification as LSTMSpecification  # long short-term memory network; its values are
-from .specifications import LeakyRNNSpecification as LeakyRNNSpecification  # leaky rate network that answers in
-from .specifications import MLPSpecification as MLPSpecification  # fully connected network
-from .specifications import RateRNNSpecification as RateRNNSpecification  # leaky rate network
-from .specifications import SpikingConvNetSpecification as SpikingConvNetSpecification  # spiking convolutional
-from .specifications import SpikingMLPSpecification as SpikingMLPSpecification  # spiking fully connected network
-from .specifications import SpikingRNNSpecification as SpikingRNNSpecification  # spiking network that reads sequences
-from .specifications import TransformerSpecification as TransformerSpecification  # transformer encoder
-from .specifications import VAESpecification as VAESpecification  # variational autoencoder
-from .specifications import VisionSpecification as VisionSpecification  # A published network of torchvision
-
 # architectures
-from .architectures import build_network as build_network  # build the torch module of a specification
-from .architectures import n_parameters as n_parameters  # return the number of parameters of a network
+from .architecture import ARCHITECTURES as ARCHITECTURES  # every architecture by name
+from .architecture import Architecture as Architecture  # the record of one: what it takes, learns and builds
+from .architecture import Encoding as Encoding  # how pictures become input spikes
+from .architecture import Requirement as Requirement  # what has to be installed
+from .architecture import architecture_of as architecture_of  # the architecture of a specification
+from .architecture import build_network as build_network  # the torch module of a specification
+from .architecture import n_parameters as n_parameters  # number of parameters of a network
 
-# transformer
-from .transformer import PretrainedEncoder as PretrainedEncoder  # A BERT-style encoder from a local Hugging Face
-from .transformer import words_for as words_for  # return sentences, the ``text`` of stimuli, as words (stimulus,
+# their parameters
+from .architectures.autoencoder import AutoencoderSpecification as AutoencoderSpecification  # autoencoder of images
+from .architectures.conv_net import ConvNetSpecification as ConvNetSpecification  # convolutional
+from .architectures.efficientnet_lite0 import EfficientNetLite0Specification as EfficientNetLite0Specification
+from .architectures.gru import GRUSpecification as GRUSpecification  # gated units
+from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecification  # rate units, cognitive tasks
+from .architectures.lstm import LSTMSpecification as LSTMSpecification  # long short-term memory
+from .architectures.mlp import MLPSpecification as MLPSpecification  # fully connected
+from .architectures.rate_rnn import RateRNNSpecification as RateRNNSpecification  # rate units, images row by row
+from .architectures.spiking_conv_net import SpikingConvNetSpecification as SpikingConvNetSpecification
+from .architectures.spiking_mlp import SpikingMLPSpecification as SpikingMLPSpecification  # input spikes
+from .architectures.spiking_rnn import SpikingRNNSpecification as SpikingRNNSpecification  # recurrent, sequences
+from .architectures.transformer import TransformerSpecification as TransformerSpecification  # attention
+from .architectures.vae import VAESpecification as VAESpecification  # variational autoencoder of images
+from .architectures.vision import VisionSpecification as VisionSpecification  # published networks of torchvision
+from .shared_parameters import NeuronSpecification as NeuronSpecification  # neurons of the spiking ones
 
-# generative
-from .generative import GAN as GAN  # A generator of images and the discriminator that teaches it
-from .generative import train_gan as train_gan  # train generator and discriminator in turn, each against the other
+# networks without a specification
+from .transformer import PretrainedEncoder as PretrainedEncoder  # an encoder of text from a local folder
+from .transformer import words_for as words_for  # sentences as its words
+from .generative import GAN as GAN  # a generator of images and its discriminator
+from .generative import train_gan as train_gan  # train both in turn
+from .som import SelfOrganisingMap as SelfOrganisingMap  # units on a grid
+from .som import train_som as train_som  # organise the map
 
-# som
-from .som import SelfOrganisingMap as SelfOrganisingMap  # units on a grid that prefer the stimulus their weights
-from .som import train_som as train_som  # organise the map, all stimuli at once an epoch (the batch rule), while the
+# spiking layers
+from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over whole sequences
+from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
+from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
+from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
 
-# layers
-from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over whole sequences (time, batch, ...);
-
-# surrogates
-from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike by its distance from threshold,
-
-# eprop
-from .spiking.eprop import eprop_gradients as eprop_gradients  # set the gradients of the cross-entropy of the
-
-# nir networks
-from .nir_networks import from_nir as from_nir  # return a NIR graph as a network of torch, with copies of all
-
-# conversion
-from .conversion import SpikingSequence as SpikingSequence  # layers and spiking neurons one after another, each over
-from .conversion import from_snntorch as from_snntorch  # return a sequence of snnTorch neurons and other layers as
-from .conversion import to_snntorch as to_snntorch  # return one of our spiking networks as a sequence of snnTorch
-
-# optimization
-from .optimization import TrainingOptions as TrainingOptions  # how a network is trained: by default Adam with a
-
-# training
-from .training import train as train  # train `network` in place on `task` by gradient descent
-
-# transfer
-from .transfer import replace_head as replace_head  # replace the last linear layer of `network`, in place, by an
-
-# evaluation
-from .evaluation import classical_baselines as classical_baselines  # return the test accuracy of classical
-from .evaluation import evaluate as evaluate  # return the test performance of a network, by the measures of
-from .evaluation import over_seeds as over_seeds  # return the mean of every measure over trained instances, with its
+# training and testing
+from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
+from .training import Checkpoint as Checkpoint  # where a training is kept
+from .training import train as train  # train a network on a task
+from .task import Task as Task  # what train asks of a task
+from .transfer import replace_head as replace_head  # a new last layer
+from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
+from .evaluation import over_seeds as over_seeds  # its mean over trained instances
+from .evaluation import classical_baselines as classical_baselines  # what classical methods reach
 
 # recording
-from .recording import record_responses as record_responses  # show `stimuli` to a network and record the output of
+from .axes import Reading as Reading  # how answers are read, and what of them is kept
+from .recording import record_responses as record_responses  # what any module's layers answer
+from .streaming import open_streamed as open_streamed  # responses that were streamed to a file
 
-# streaming
-from .streaming import open_streamed as open_streamed  # open responses that were streamed to a file; values are
+# explanation and perturbation
+from .explanation import AscentOptions as AscentOptions  # of maximise_activation
+from .explanation import attention_rollout as attention_rollout  # how much each word reaches the answer
+from .explanation import explain as explain  # how much each value of a stimulus matters
+from .explanation import maximise_activation as maximise_activation  # images that excite a unit most
+from .perturbation import perturbed as perturbed  # lesion, silence, clamp, stimulate or noise
 
-# explanation
-from .explanation import attention_rollout as attention_rollout  # return how much of each word reaches the answer
-from .explanation import explain as explain  # return how much each value of each stimulus matters for one output, by
-from .explanation import maximise_activation as maximise_activation  # return images that excite units of a layer
-
-# perturbation
-from .perturbation import perturbed as perturbed  # run a network with some of its units lesioned, silenced, clamped,
-
-# stepwise
-from .stepwise import OverTime as OverTime  # A sequence of layers and snnTorch neurons, run over (time, batch, ...)
+# exchange with other tools
+from .conversion import SpikingSequence as SpikingSequence  # layers and neurons one after another
+from .conversion import from_snntorch as from_snntorch  # a network of snnTorch as one of ours
+from .conversion import to_snntorch as to_snntorch  # and back
+from .nir_networks import from_nir as from_nir  # a network from a NIR graph

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import snntorch as snn
@@ -18,10 +18,12 @@ from neurosim.networks.stepwise import is_stepwise
 from neurosim.schema import InputError
 
 Pool = Literal["mean", "max", "sum"]
+Place = Literal["first", "last"]
+Given = int | Mapping[str, int] | None
 FIRST = (_ConvNd, _BatchNorm, nn.GroupNorm, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention)
 
-CURE = "pass batch_axis="
+CURE = "pass reading=Reading(batch_axis=...)"
 CURE_OVER_TIME = (
     "stimuli over time are shown as (time, stimulus, ...), so that a network over (stimulus, time, ...) has to begin "
     "its forward with x = x.transpose(0, 1)"
@@ -29,26 +31,56 @@ CURE_OVER_TIME = (
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What is kept of each answer: the `tokens` asked, a `pool` over places or tokens, and where channels are."""
+class Reading:
+    """How answers of layers are read, where the kind of layer does not tell, and what of them is kept.
 
+    Parameters
+    ----------
+    batch_axis, time_axis : axes of stimuli and of time in what layers answer, one for all or one by name of layer.
+    pool : "mean", "max" or "sum" over places or tokens. tokens : place of the token, or places of those, that are kept,
+        of layers that answer (stimulus, token, unit).
+    channels : "first" or "last", for `pool`.
+
+    Raises
+    ------
+    InputError : an unknown pool, places that are no whole numbers, axes that are none.
+
+    Examples
+    --------
+    >>> Reading(pool="mean", tokens=[1, -1]).tokens
+    (1, -1)
+    """
+
+    batch_axis: Given = None
+    time_axis: Given = None
     pool: Pool | None = None
-    tokens: tuple[int, ...] | None = None
-    channels: Literal["first", "last"] | None = None
+    tokens: int | Sequence[int] | None = None
+    channels: Place | None = None
 
     def __post_init__(self) -> None:
         if self.pool is not None and (not isinstance(self.pool, str) or self.pool not in get_args(Pool)):
-            raise InputError(f"record_responses: no pool {self.pool!r}; known: {', '.join(get_args(Pool))}.")
-        if self.channels not in (None, "first", "last"):
-            raise InputError(f"record_responses: channels = {self.channels!r}; 'first' or 'last' is asked.")
+            raise InputError(f"Reading: no pool {self.pool!r}; known: {', '.join(get_args(Pool))}.")
+        if self.channels not in (None, *get_args(Place)):
+            raise InputError(f"Reading: channels = {self.channels!r}; 'first' or 'last' is asked.")
+        if self.tokens is not None:
+            places = np.ravel(np.asarray(self.tokens))
+            if not places.size or places.dtype.kind not in "iu":
+                raise InputError(f"Reading: tokens = {self.tokens!r}; places of tokens are asked, 0 or [0, 5, -1].")
+            object.__setattr__(self, "tokens", tuple(places.tolist()))
+        for name, axes in self.axes.items():
+            values = list(axes.values()) if isinstance(axes, Mapping) else [] if axes is None else [axes]
+            if any(isinstance(axis, bool) or not isinstance(axis, int) for axis in values):
+                raise InputError(f"Reading: {name} = {axes!r}; a whole number, or one by name of layer, is asked.")
 
-    @classmethod
-    def of(cls, pool: Any, tokens: Any, channels: Any) -> Selection:
-        """Return what is kept, with one token or several."""
-        places = np.ravel(np.asarray(() if tokens is None else tokens))
-        if tokens is not None and (not places.size or places.dtype.kind not in "iu"):
-            raise InputError(f"record_responses: tokens = {tokens!r}; places of tokens are asked, 0 or [0, 5, -1].")
-        return cls(pool, None if tokens is None else tuple(places.tolist()), channels)
+    @property
+    def axes(self) -> dict[str, Given]:
+        """The axes given, by the name of the option."""
+        return {"batch_axis": self.batch_axis, "time_axis": self.time_axis}
+
+    @property
+    def places(self) -> tuple[int, ...] | None:
+        """The places of the tokens that are kept; None: all."""
+        return self.tokens if isinstance(self.tokens, tuple) else None
 
 
 @dataclass(frozen=True)
@@ -58,8 +90,8 @@ class Axes:
     name: str
     batch: int
     time: int | None
-    selection: Selection
-    channels: Literal["first", "last"] | None
+    reading: Reading
+    channels: Place | None
 
     def rows(self, answer: Tensor, n_stimuli: int) -> Tensor:
         """Return a copy (stimulus, [time,] unit) of an answer, floats of low precision as float32."""
@@ -82,7 +114,7 @@ class Axes:
             )
 
     def _kept(self, moved: Tensor, n_lead: int) -> Tensor:
-        tokens, pool = self.selection.tokens, self.selection.pool
+        tokens, pool = self.reading.places, self.reading.pool
         if tokens is not None:
             if moved.ndim != 3 or n_lead != 1 or self.channels == "first":
                 first = ", channels first" if self.channels == "first" else ""
@@ -127,7 +159,7 @@ def measured_batch_axis(name: str, shapes: Sequence[tuple[int, ...]], sizes: Seq
         )
     raise InputError(
         f"record_responses: axes {fitting} of layer {name!r} could run over stimuli, it answers with shape {found} "
-        "stimuli; pass batch_axis=."
+        f"stimuli; {CURE}."
     )
 
 
@@ -201,7 +233,7 @@ def _n_spatial(module: nn.Module) -> int:
     return len(module.kernel_size) if isinstance(module, _ConvNd) else 2
 
 
-def channel_place(module: nn.Module, sizes: Sequence[int]) -> Literal["first", "last"] | None:
+def channel_place(module: nn.Module, sizes: Sequence[int]) -> Place | None:
     """Return where an answer of `sizes`, without axes of stimuli and time, has its channels; None: unknown.
 
     It is known of layers by their kind, and of what holds layers of one kind alone if one end of the answer, and not

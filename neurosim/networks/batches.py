@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neurosim.networks.distributed import Share, is_used
+from neurosim.networks.distributed import is_used
 from neurosim.networks.flags import check_module, kept_flags, training_modes
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.task import Request, Task
 from neurosim.schema import InputError
-
-if TYPE_CHECKING:
-    from neurosim.networks.training import Task
 
 ASKED = ("categories", "is_sequence", "n_batches", "batches", "test_batches", "validation_batches")
 TOO_FEW = "more than 1 value per channel"
@@ -55,17 +53,11 @@ def check_task(asker: str, task: object) -> None:
         )
 
 
-def check_request(
-    network: nn.Module, task: Task, options: object, objective: Objective | None, every: int | None, keeps: bool
-) -> None:
+def check_request(network: nn.Module, task: Task, options: object, objective: Objective | None) -> None:
     """Refuse requests of which a part is no such thing, or would be read by nobody."""
     check_subject("train", network, task)
     if not isinstance(options, TrainingOptions):
         raise InputError(f"train: options are TrainingOptions(epochs=...), found {type(options).__name__}.")
-    if every is not None and every < 1:
-        raise InputError(f"train: checkpoint_every = {every}; at least 1 batch is asked.")
-    if every is not None and not keeps:
-        raise InputError("train: checkpoint_every is given without a checkpoint to write; name one with checkpoint=.")
     _check_objective(objective)
     own = objective is not None or getattr(task, "judge", None) is not None
     if own and (options.class_weights != "equal" or options.label_smoothing):
@@ -87,10 +79,10 @@ def _check_objective(objective: object) -> None:
         )
 
 
-def check_batch(
-    network: nn.Module, task: Task, objective: Objective, options: TrainingOptions, seed: int, where: str
-) -> None:
+def check_batch(request: Request) -> None:
     """Show the first batch to the network, untrained, and refuse in one line what does not fit."""
+    network, task, options, seed = request.network, request.task, request.options, request.seed
+    where = request.share.device
     inputs, targets = next(iter(task.batches(0, options.batch_size, seed)), (np.zeros(0), np.zeros(0)))
     if len(inputs) == 0:
         raise InputError("train: the task has no training stimuli.")
@@ -110,17 +102,18 @@ def check_batch(
         raise InputError(
             f"train: {type(network).__name__} does not take batches of shape {inputs.shape} ({reason})."
         ) from error
-    objective.check(outputs, as_targets(targets, where))
+    request.objective.check(outputs, as_targets(targets, where))
 
 
-def check_sizes(network: nn.Module, task: Task, options: TrainingOptions, seed: int, where: str, share: Share) -> None:
+def check_sizes(request: Request) -> None:
     """Refuse an epoch without any batch, and batches that are too small for batch normalisation."""
+    network, task, options, share = request.network, request.task, request.options, request.share
     modes, least = training_modes(network), options.batch_size if options.drop_last else 1
     normalises = any(isinstance(m, nn.modules.batchnorm._BatchNorm) and modes[m] for m in modes)
     if not normalises and not options.drop_last and share.size == 1:
         return
     n_batches = task.n_batches(options.batch_size)
-    first = [next(iter(task.batches(0, options.batch_size, seed, k)), None) for k in (0, n_batches - 1)]
+    first = [next(iter(task.batches(0, options.batch_size, request.seed, k)), None) for k in (0, n_batches - 1)]
     ends = [batch[0] for batch in first if batch is not None]
     used = [inputs for inputs in ends if is_used(inputs, share, least)]
     if not used:
@@ -129,7 +122,7 @@ def check_sizes(network: nn.Module, task: Task, options: TrainingOptions, seed: 
             f"{options.batch_size}, {share.size} process(es), drop_last = {options.drop_last}."
         )
     smallest = min(used, key=len)
-    if normalises and len(smallest) // share.size == 1 and _is_too_small(network, task, smallest[:1], where):
+    if normalises and len(smallest) // share.size == 1 and _is_too_small(network, task, smallest[:1], share.device):
         raise InputError(
             f"train: a batch holds {len(smallest)} stimuli for {share.size} process(es), and batch normalisation needs "
             "two a process; take drop_last=True or another batch_size."

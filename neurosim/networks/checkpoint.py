@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,26 @@ from neurosim.schema import InputError
 STATE = "state"
 
 
+@dataclass(frozen=True)
+class Learner:
+    """What a step of training changes."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    scaler: torch.amp.GradScaler
+
+
 def save_checkpoint(
     path: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    scaler: torch.amp.GradScaler,
+    learner: Learner,
     about: dict[str, Any],
     best: dict[str, np.ndarray],
     random: dict[str, np.ndarray],
 ) -> None:
     """Write all that the next step depends on; `about` is JSON, `best` the weights to go back to, `random` states."""
-    kept = optimizer.state_dict()
-    arrays = {f"network.{k}": _array(v) for k, v in network.state_dict().items()}
+    kept = learner.optimizer.state_dict()
+    arrays = {f"network.{k}": _array(v) for k, v in learner.network.state_dict().items()}
     arrays |= {f"best.{k}": v for k, v in best.items()}
     plain: dict[str, dict[str, Any]] = {}
     for index, values in kept["state"].items():
@@ -46,8 +54,8 @@ def save_checkpoint(
     state = {
         "about": about,
         "optimizer": {"plain": plain, "param_groups": kept["param_groups"]},
-        "schedule": schedule.state_dict(),
-        "scaler": scaler.state_dict(),
+        "schedule": learner.schedule.state_dict(),
+        "scaler": learner.scaler.state_dict(),
         "sha256": _digest(arrays),
     }
     arrays[STATE] = np.frombuffer(json.dumps(state, default=_plain).encode(), dtype=np.uint8)
@@ -56,13 +64,9 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    scaler: torch.amp.GradScaler,
+    learner: Learner,
     key: dict[str, Any],
     share: Share,
-    where: str,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Put a checkpoint back in place; return its `about`, whose ``key`` has to be the one asked for, and its `best`.
 
@@ -80,7 +84,7 @@ def load_checkpoint(
             f"train: {path.name} is the checkpoint of another training (it differs in {', '.join(other)}); name "
             "another file, or remove it."
         )
-    network.load_state_dict(
+    learner.network.load_state_dict(
         {k.removeprefix("network."): _tensor(v) for k, v in arrays.items() if k.startswith("network.")}
     )
     plain = state["optimizer"]["plain"]
@@ -89,21 +93,21 @@ def load_checkpoint(
         if name.startswith("optimizer."):
             _, index, key_ = name.split(".", 2)
             moments.setdefault(int(index), {})[key_] = _tensor(value)
-    optimizer.load_state_dict({"state": moments, "param_groups": state["optimizer"]["param_groups"]})
-    schedule.load_state_dict(state["schedule"])
-    scaler.load_state_dict(state["scaler"])
+    learner.optimizer.load_state_dict({"state": moments, "param_groups": state["optimizer"]["param_groups"]})
+    learner.schedule.load_state_dict(state["schedule"])
+    learner.scaler.load_state_dict(state["scaler"])
     torch.set_rng_state(_tensor(arrays[f"random.cpu.{share.rank}"]))
-    if where.startswith("cuda") and f"random.cuda.{share.rank}" in arrays:
-        torch.cuda.set_rng_state(_tensor(arrays[f"random.cuda.{share.rank}"]), where)
+    if share.device.startswith("cuda") and f"random.cuda.{share.rank}" in arrays:
+        torch.cuda.set_rng_state(_tensor(arrays[f"random.cuda.{share.rank}"]), share.device)
     best = {k.removeprefix("best."): v for k, v in arrays.items() if k.startswith("best.")}
     return state["about"], best
 
 
-def random_state(share: Share, where: str) -> dict[str, np.ndarray]:
+def random_state(share: Share) -> dict[str, np.ndarray]:
     """Return the states of torch's random numbers of every process; all of them have to ask together."""
-    found = {f"random.cpu.{k}": _array(s) for k, s in enumerate(share.gathered(torch.get_rng_state(), where))}
-    if where.startswith("cuda"):
-        states = share.gathered(torch.cuda.get_rng_state(where), where)
+    found = {f"random.cpu.{k}": _array(s) for k, s in enumerate(share.gathered(torch.get_rng_state()))}
+    if share.device.startswith("cuda"):
+        states = share.gathered(torch.cuda.get_rng_state(share.device))
         found |= {f"random.cuda.{k}": _array(s) for k, s in enumerate(states)}
     return found
 

@@ -15,10 +15,11 @@ from neurosim.runtime import seed_of
 
 @dataclass(frozen=True)
 class Share:
-    """Which process this is, of how many."""
+    """Which process this is, of how many, and on which device it computes."""
 
     rank: int = 0
     size: int = 1
+    device: str = "cpu"
 
     @property
     def is_first(self) -> bool:
@@ -29,34 +30,34 @@ class Share:
         """Return every `size`-th stimulus of an array, or of each array of a tuple."""
         return tuple(self.of(b) for b in batch) if isinstance(batch, tuple) else batch[self.rank :: self.size]
 
-    def wrapped(self, network: nn.Module, device: str) -> nn.Module:
+    def wrapped(self, network: nn.Module) -> nn.Module:
         """Return the network with gradients averaged over processes."""
         if self.size == 1:
             return network
-        index = [torch.device(device).index or 0] if device.startswith("cuda") else None
+        index = [torch.device(self.device).index or 0] if self.device.startswith("cuda") else None
         return nn.parallel.DistributedDataParallel(network, device_ids=index)
 
-    def summed(self, values: list[float], device: str) -> list[float]:
+    def summed(self, values: list[float]) -> list[float]:
         """Return numbers summed over processes."""
         if self.size == 1:
             return values
-        together = torch.tensor(values, dtype=torch.float64, device=device)
+        together = torch.tensor(values, dtype=torch.float64, device=self.device)
         torch.distributed.all_reduce(together)
         return together.tolist()
 
-    def of_first(self, values: list[float], device: str) -> list[float]:
+    def of_first(self, values: list[float]) -> list[float]:
         """Return the numbers of the first process, so that all decide alike."""
         if self.size == 1:
             return values
-        together = torch.tensor(values, dtype=torch.float64, device=device)
+        together = torch.tensor(values, dtype=torch.float64, device=self.device)
         torch.distributed.broadcast(together, 0)
         return together.tolist()
 
-    def gathered(self, values: torch.Tensor, device: str) -> list[torch.Tensor]:
+    def gathered(self, values: torch.Tensor) -> list[torch.Tensor]:
         """Return a tensor of every process, all of the same shape, on the CPU."""
         if self.size == 1:
             return [values]
-        own = values.to(device)
+        own = values.to(self.device)
         every = [torch.empty_like(own) for _ in range(self.size)]
         torch.distributed.all_gather(every, own)
         return [v.cpu() for v in every]
@@ -72,19 +73,19 @@ class Share:
         return seed if self.is_first else seed_of(seed, "process", self.rank)
 
 
-def join(device: str) -> tuple[Share, str]:
-    """Return the share of this process and its device; joins the others where ``torchrun`` started several.
+def join(device: str) -> Share:
+    """Return the share of this process; joins the others where ``torchrun`` started several.
 
     The number of processes, and which is which, are read from the variables that ``torchrun`` sets.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not _joined():
-        return Share(), device
+        return Share(device=device)
     if device.startswith("cuda"):
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
     if not _joined():
         torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return Share(torch.distributed.get_rank(), torch.distributed.get_world_size()), device
+    return Share(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
 
 
 def is_used(inputs: np.ndarray, share: Share, at_least: int = 1) -> bool:

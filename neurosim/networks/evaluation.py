@@ -14,9 +14,9 @@ from torch import nn
 
 from neurosim.networks.batches import as_input, check_subject, check_task
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.networks.training import Task
+from neurosim.networks.task import Task
 from neurosim.networks.untouched import evaluating
-from neurosim.runtime import track
+from neurosim.runtime import as_seed, track
 from neurosim.schema import InputError
 
 N_BINS = 10
@@ -26,7 +26,12 @@ HIGHEST = dict.fromkeys(SHARES, 1.0) | {"mean_squared_error": 2.0}
 
 
 def evaluate(
-    network: nn.Module, task: Task, *, seed: int = 0, device: str = "auto", batch_size: int = 256
+    network: nn.Module,
+    task: Task,
+    *,
+    rng: np.random.Generator | int = 0,
+    device: str = "auto",
+    batch_size: int = 256,
 ) -> xr.Dataset:
     """Return the test performance of a network, by the measures of scikit-learn.
 
@@ -34,7 +39,7 @@ def evaluate(
     ----------
     network : module from inputs to logits (batch, category). task : what it learned; its test set is used. Of several
         trained instances, :func:`over_seeds` makes one with intervals.
-    seed : of encoded inputs. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
+    rng : seed of encoded inputs, or a generator. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
 
     Returns
     -------
@@ -58,6 +63,7 @@ def evaluate(
     (10, 10)
     """
     check_subject("evaluate", network, task)
+    seed = as_seed(rng, "evaluate")
     if batch_size < 1 or next(iter(task.test_batches(1, seed)), None) is None:
         raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
     logits, labels = [], []
@@ -185,7 +191,7 @@ def classical_baselines(
     task: Task,
     *,
     features: Callable[[np.ndarray], np.ndarray] | None = None,
-    seed: int = 0,
+    rng: np.random.Generator | int = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Return the test accuracy of classical classifiers on the same split, on the raw inputs or on features of them.
@@ -196,13 +202,14 @@ def classical_baselines(
     Parameters
     ----------
     task : labelled batches. features : from inputs (batch, ...) to (batch, feature), such as
-        :func:`orientation_histograms`. seed : of the forest and of encoded inputs. progress : show a bar.
+        :func:`orientation_histograms`. rng : seed of the forest and of encoded inputs. progress : show a bar.
 
     Returns
     -------
     Dataset along ``baseline``: ``accuracy`` and ``interval`` (baseline, bound; Wilson, 95 %).
     """
     check_task("classical_baselines", task)
+    seed = as_seed(rng, "classical_baselines")
     train = _flat(task.batches(0, 1024, seed), task, features)
     test = _flat(task.test_batches(1024, seed), task, features)
     rows = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.axes import Selection, channel_place
+from neurosim.networks.axes import Place, Reading, channel_place
 from neurosim.networks.batches import native
 from neurosim.networks.flags import check_module
 from neurosim.networks.naming import Tap, layer_labels, one_module, one_tap
@@ -21,7 +22,7 @@ from neurosim.networks.taps import Answer, answers, listening, part_of, steppers
 from neurosim.networks.transformer import AttentionMap, PretrainedEncoder
 from neurosim.networks.untouched import evaluating
 from neurosim.refusals import asked_by
-from neurosim.runtime import track
+from neurosim.runtime import torch_generator, track
 from neurosim.schema import InputError, as_stimuli, labelled, suggest
 
 Method = Literal["saliency", "integrated_gradients", "grad_cam", "occlusion"]
@@ -118,18 +119,47 @@ def _targets(target: object) -> np.ndarray:
     return goals.ravel().astype(np.int64)
 
 
+@dataclass(frozen=True)
+class AscentOptions:
+    """How an image is made that excites a unit: by Adam, moved about and kept smooth.
+
+    Parameters
+    ----------
+    n_steps, learning_rate : of Adam. jitter : pixels by which the image is moved in each step.
+    smoothness : price of the squared differences of neighbouring pixels.
+
+    Raises
+    ------
+    InputError : no step, a learning rate that is not above 0, a negative jitter or price.
+
+    Examples
+    --------
+    >>> AscentOptions(n_steps=50).jitter
+    1
+    """
+
+    n_steps: int = 200
+    learning_rate: float = 0.05
+    jitter: int = 1
+    smoothness: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.n_steps < 1 or not self.learning_rate > 0 or self.jitter < 0 or not self.smoothness >= 0:
+            raise InputError(
+                f"AscentOptions: n_steps of at least 1, a learning_rate above 0, jitter and smoothness of at least 0 "
+                f"asked, found {self}."
+            )
+
+
 def maximise_activation(
     network: nn.Module,
     layer: str,
     units: Sequence[int],
     image_shape: tuple[int, ...],
+    options: AscentOptions | None = None,
     *,
-    n_steps: int = 200,
-    learning_rate: float = 0.05,
-    jitter: int = 1,
-    smoothness: float = 0.05,
-    channels: Literal["first", "last"] | None = None,
-    seed: int = 0,
+    channels: Place | None = None,
+    rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> xr.DataArray:
@@ -141,8 +171,8 @@ def maximise_activation(
     units : channels of a convolution or of tokens, whose mean over places counts, or units of a flat layer; of layers
         over time their mean over time.
     image_shape : ([channel,] y, x); values stay in 0..1.
-    n_steps, learning_rate : of Adam. jitter : pixels by which the image is moved in each step.
-    smoothness : price of the squared differences of neighbouring pixels. seed : of the noise that images start from.
+    options : of the ascent: steps, learning rate, jitter, smoothness.
+    rng : seed of the noise that images start from, or a generator.
     channels : "first" or "last", of layers with places or tokens whose kind does not tell.
 
     Returns
@@ -153,24 +183,32 @@ def maximise_activation(
     Raises
     ------
     InputError : no such layer or unit, the layer is not reached, or its axes or channels are not known.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    >>> found = maximise_activation(net, "1", [0, 2], (4, 4), AscentOptions(20, jitter=0), progress=False)
+    >>> found.dims, bool((found.activation > found.activation_at_start).all())
+    (('stimulus', 'y', 'x'), True)
     """
+    options = AscentOptions() if options is None else options
     if not units:
         raise InputError("maximise_activation: at least one unit is asked.")
     tap = one_tap(network, layer, "maximise_activation")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch_generator(rng, "maximise_activation")
     start = 0.5 + 0.05 * torch.randn((len(units), *image_shape), generator=generator)
     with evaluating(network, device, False) as where, _with_gradients(where):
         free = torch.logit(start.clamp(0.01, 0.99)).to(where).requires_grad_()
         activity = _Activity(network, tap, units, channels, start.to(where))
-        optimizer = torch.optim.Adam([free], lr=learning_rate)
+        optimizer = torch.optim.Adam([free], lr=options.learning_rate)
         with torch.no_grad():
             before = activity(torch.sigmoid(free)).cpu().numpy()
-        for _ in track(range(n_steps), "maximising activation", progress=progress):
+        for _ in track(range(options.n_steps), "maximising activation", progress=progress):
             images = torch.sigmoid(free)
-            shift = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
+            shift = torch.randint(-options.jitter, options.jitter + 1, (2,), generator=generator).tolist()
             moved = torch.roll(images, shift, dims=(-2, -1))
             rough = images.diff(dim=-1).square().sum() + images.diff(dim=-2).square().sum()
-            loss = smoothness * rough - activity(moved).sum()
+            loss = options.smoothness * rough - activity(moved).sum()
             (free.grad,) = torch.autograd.grad(loss, [free])
             optimizer.step()
         with torch.no_grad():
@@ -196,7 +234,7 @@ class _Activity:
         network: nn.Module,
         tap: Tap,
         units: Sequence[int],
-        channels: Literal["first", "last"] | None,
+        channels: Place | None,
         like: Tensor,
     ) -> None:
         self.network, self.tap, self.units = network, tap, list(units)
@@ -205,7 +243,7 @@ class _Activity:
         with torch.no_grad():
             probes = [self._heard(like[torch.arange(n) % len(like)], heard) for n in few]
         with asked_by("maximise_activation"):
-            self.answer: Answer = answers(network, probes, few, [tap], (None, None), Selection())[0]
+            self.answer: Answer = answers(network, probes, few, [tap], Reading())[0]
         axes, one = self.answer.axes, probes[0][tap][self.answer.call]
         sizes = [n for axis, n in enumerate(one.shape) if axis not in (axes.batch, axes.time)]
         is_known = isinstance(self.module, SpikingLayer)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from torch import Tensor, nn
 
-from neurosim.networks.specifications import ConvNetSpecification, MLPSpecification
+from neurosim.networks.architectures.conv_net import ConvNetSpecification
+from neurosim.networks.architectures.mlp import MLPSpecification
+from neurosim.networks.shared_parameters import refuse_poolings
 from neurosim.schema import InputError
 
 
@@ -38,8 +41,7 @@ class ConvNet(nn.Module):
 
     def __init__(self, specification: ConvNetSpecification, image_shape: tuple[int, ...], n_categories: int) -> None:
         super().__init__()
-        if len(image_shape) < 2:
-            raise InputError(f"ConvNet: images ([channel,] y, x) asked, found shape {image_shape}.")
+        check_pictures("ConvNet", image_shape, refuse_poolings, len(specification.channels))
         channels = (n_channels(image_shape), *specification.channels)
         side = image_shape[-1]
         self.blocks = nn.ModuleDict()
@@ -50,7 +52,6 @@ class ConvNet(nn.Module):
                 layers += [nn.Conv2d(source, after, kernel, padding=kernel // 2), nn.BatchNorm2d(after), nn.ReLU()]
             self.blocks[f"conv{i}"] = nn.Sequential(*layers, nn.MaxPool2d(2))
             side //= 2
-        check_side(side, "ConvNet", image_shape)
         self.blocks["hidden"] = nn.Sequential(
             nn.Flatten(), nn.Linear(channels[-1] * side * side, specification.hidden), nn.ReLU()
         )
@@ -76,9 +77,12 @@ def with_channel(images: Tensor) -> Tensor:
     return images.unsqueeze(1) if images.ndim == 3 else images
 
 
-def check_side(side: int, who: str, image_shape: tuple[int, ...]) -> None:
-    """Refuse images that poolings leave nothing of."""
-    if side < 1:
-        raise InputError(
-            f"{who}: images of shape {image_shape} are too small for that many poolings; use fewer channels."
-        )
+def check_pictures(
+    who: str, image_shape: tuple[int, ...], refuse: Callable[[str, int, Mapping[str, int]], str | None], n: int
+) -> None:
+    """Refuse what is no picture ([time,] [channel,] y, x), and what `refuse` says cannot be made smaller `n` times."""
+    if len(image_shape) < 2:
+        raise InputError(f"{who}: images ([channel,] y, x) asked, found shape {image_shape}.")
+    reason = refuse(who, n, {"y": image_shape[-2], "x": image_shape[-1]})
+    if reason is not None:
+        raise InputError(reason)

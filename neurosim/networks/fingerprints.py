@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import dis
 import functools
 import hashlib
+import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ DEPTH, SIZE = 8, 256
 PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, np.ndarray, np.generic)
 LIBRARIES = ("torch", "snntorch", "neurosim", "builtins", "abc", "typing")
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+MODULES = (types.ModuleType, type)
 STATE = ("mem", "spk", "syn", "syn_exc", "syn_inh")
 
 
@@ -51,8 +55,9 @@ def fingerprint_of_network(network: nn.Module, learn: Callable[[], Any]) -> str:
     """Return a digest of what a network computes besides its weights, the same before and after it is trained.
 
     It holds the plain attributes of every module, the values of its buffers and the code of its class, if that is of no
-    library. Left out are weights, statistics of batch normalisations, states of neurons, and whatever else is changed
-    by ``learn``, which lets the network see one batch as in training; buffers and attributes are put back afterwards.
+    library, with the functions and constants that this code names. Left out are weights, statistics of batch
+    normalisations, states of neurons, and what else is changed by ``learn``, which lets the network see one batch as
+    in training; buffers and attributes are put back afterwards.
     """
     modules = [m for m in network.modules() if not isinstance(m, torch.jit.ScriptModule)]
     buffers = [(m, n, b, b.detach().clone()) for m in modules for n, b in m.named_buffers(recurse=False)]
@@ -85,7 +90,11 @@ def _parts_of(network: nn.Module) -> dict[str, str]:
         for key, value in (_own(module) | dict(module.named_buffers(recurse=False))).items():
             if key not in left_out:
                 found[f"{name}.{key}"] = fingerprint_of(_reduced(value, DEPTH - 2))
-        found[f"{name}()"] = fingerprint_of([_reduced(f, 2) for f in _methods(type(module))])
+        methods = _methods(type(module))
+        found[f"{name}()"] = fingerprint_of([_reduced(f, 2) for f in methods])
+        functions = [v for v in _own(module).values() if isinstance(v, types.FunctionType)]
+        for key, value in globals_named_by([*methods, *functions]).items():
+            found[f"{name}() {key}"] = fingerprint_of(_reduced(value, DEPTH - 2))
     return found
 
 
@@ -111,6 +120,54 @@ def _methods(kind: type) -> list[types.FunctionType]:
     own = [k for k in kind.__mro__ if k.__module__.split(".")[0] not in LIBRARIES]
     parts = [getattr(v, "__func__", getattr(v, "fget", v)) for k in own for n, v in vars(k).items() if n != "__init__"]
     return [part for part in parts if isinstance(part, types.FunctionType)]
+
+
+def globals_named_by(functions: Sequence[types.FunctionType]) -> dict[str, Any]:
+    """Return the globals that functions name, and those that functions among these name in turn, by module and name.
+
+    Functions are somebody's own; of libraries none is looked into. Modules and classes are left out, but what is named
+    of a module of somebody's is there.
+    """
+    found: dict[str, Any] = {}
+    waiting, seen = list(functions), set()
+    while waiting:
+        function = waiting.pop()
+        if function in seen:
+            continue
+        seen.add(function)
+        cells = [c.cell_contents for c in function.__closure__ or () if _is_filled(c)]
+        waiting += [c for c in cells if isinstance(c, types.FunctionType)]
+        if not _is_own(function.__code__.co_filename, function.__module__):
+            continue
+        for key, value in _named_in(function.__code__, function.__globals__, function.__module__):
+            if isinstance(value, types.FunctionType):
+                waiting.append(value)
+                if not _is_own(value.__code__.co_filename, value.__module__):
+                    continue
+            found[key] = value
+    return found
+
+
+def _named_in(code: types.CodeType, space: Mapping[str, Any], module: str) -> Iterator[tuple[str, Any]]:
+    """Yield (name with its module, value) of the globals that code names, also inside functions that it makes."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and instruction.argval in space:
+            value = space[instruction.argval]
+            if not isinstance(value, MODULES):
+                yield f"{module}.{instruction.argval}", value
+            elif isinstance(value, types.ModuleType) and _is_own(getattr(value, "__file__", None), value.__name__):
+                named = {n: vars(value)[n] for n in code.co_names if n in vars(value)}
+                yield from ((f"{value.__name__}.{n}", v) for n, v in named.items() if not isinstance(v, MODULES))
+        if isinstance(instruction.argval, types.CodeType):
+            yield from _named_in(instruction.argval, space, module)
+
+
+def _is_own(file: str | None, module: str | None) -> bool:
+    """Whether code is somebody's own, neither of a library nor of Python."""
+    root = (module or "").split(".")[0]
+    if file is None or root in LIBRARIES or root in sys.stdlib_module_names - {"__main__"}:
+        return False
+    return not {"site-packages", "dist-packages"} & set(Path(file).parts)
 
 
 def _reduced(value: Any, depth: int) -> Any:

@@ -10,11 +10,13 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.architectures.autoencoder import AutoencoderSpecification
+from neurosim.networks.architectures.vae import VAESpecification
 from neurosim.networks.batches import check_subject
-from neurosim.networks.feedforward import n_channels, with_channel
-from neurosim.networks.specifications import AutoencoderSpecification, VAESpecification
-from neurosim.networks.training import Task
-from neurosim.runtime import pick_device, torch_seeded, track
+from neurosim.networks.feedforward import check_pictures, n_channels, with_channel
+from neurosim.networks.shared_parameters import refuse_halvings
+from neurosim.networks.task import Task
+from neurosim.runtime import as_seed, pick_device, torch_generator, torch_seeded, track
 from neurosim.schema import InputError
 
 
@@ -78,9 +80,9 @@ class VAE(nn.Module):
         return self.decoder(code).reshape(images.shape), mean, log_variance
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+    def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray[Any, Any]:
         """Return `n` new images, drawn from the normal distribution of codes."""
-        codes = torch.randn(n, self.n_code, generator=torch.Generator().manual_seed(seed))
+        codes = torch.randn(n, self.n_code, generator=torch_generator(rng, "sample"))
         device = next(self.parameters()).device
         return self.decoder(codes.to(device)).cpu().numpy().reshape(n, *self.image_shape)
 
@@ -114,10 +116,10 @@ class GAN(nn.Module):
         return self.generator(codes)
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+    def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray[Any, Any]:
         """Return `n` new images."""
         self.eval()
-        codes = torch.randn(n, self.n_code, generator=torch.Generator().manual_seed(seed))
+        codes = torch.randn(n, self.n_code, generator=torch_generator(rng, "sample"))
         return self.draw(codes.to(next(self.parameters()).device)).cpu().numpy().reshape(n, *self.image_shape)
 
 
@@ -128,7 +130,7 @@ def train_gan(
     epochs: int = 20,
     batch_size: int = 64,
     learning_rate: float = 5e-4,
-    seed: int = 0,
+    rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> xr.Dataset:
@@ -137,7 +139,7 @@ def train_gan(
     Parameters
     ----------
     network : trained in place. task : its training images are used, its labels are not.
-    epochs, batch_size, learning_rate : of both, with Adam. seed : of everything drawn.
+    epochs, batch_size, learning_rate : of both, with Adam. rng : seed of everything drawn, or a generator.
 
     Returns
     -------
@@ -149,6 +151,7 @@ def train_gan(
     InputError : images of another shape, or a loss that is no longer finite.
     """
     check_subject("train_gan", network, task)
+    seed = as_seed(rng, "train_gan")
     if epochs < 1:
         raise InputError(f"train_gan: epochs = {epochs}; at least 1 is asked.")
     shape = next(iter(task.batches(0, 1, seed)))[0].shape[1:]
@@ -194,10 +197,5 @@ def _gan_step(network: GAN, optimizers: list[Any], real: Tensor) -> list[float]:
 
 
 def _side(image_shape: tuple[int, ...], halvings: int) -> int:
-    side = image_shape[-1]
-    if image_shape[-2] != side or side % 2**halvings:
-        raise InputError(
-            f"images of shape {image_shape} cannot be halved {halvings} times: square ones with a side that is a "
-            f"multiple of {2**halvings} are asked."
-        )
-    return side // 2**halvings
+    check_pictures("build_network", image_shape, refuse_halvings, halvings)
+    return image_shape[-1] // 2**halvings

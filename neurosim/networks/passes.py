@@ -10,10 +10,10 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.axes import Selection
+from neurosim.networks.axes import Given, Reading
 from neurosim.networks.functional import wanted
 from neurosim.networks.showing import Shown
-from neurosim.networks.taps import Answer, Given
+from neurosim.networks.taps import Answer
 from neurosim.schema import InputError, suggest
 
 
@@ -25,8 +25,7 @@ class Passes:
     network : module, in evaluation mode.
     stimuli, layers, batch_size : as for ``record_responses``.
     device, double : where and how the network computes.
-    given : axes of stimuli and time that are given.
-    selection : what is kept of each answer.
+    reading : how answers are read, and what of them is kept.
 
     Raises
     ------
@@ -41,24 +40,21 @@ class Passes:
         where: tuple[str, bool],
         *,
         batch_size: int,
-        given: tuple[Given, Given] = (None, None),
-        selection: Selection | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self.stimuli, self.batch_size, self.where = stimuli, batch_size, where
-        asked, chosen = wanted(network, layers), selection or Selection()
-        for option, axes in zip(("batch_axis", "time_axis"), given, strict=True):
-            _check_axes(option, axes)
+        asked, reading = wanted(network, layers), reading or Reading()
         self.shown: list[tuple[Shown, list[Answer]]] = []
         show = Shown(network, stimuli, *where)
         if asked.modules:
-            self.shown.append((show, show.answers(asked.modules, given, chosen, batch_size)))
+            self.shown.append((show, show.answers(asked.modules, reading, batch_size)))
         if asked.graph is not None:
             graph = asked.graph.listened([tap.module for tap in asked.operations])
             _check_same(show, other := Shown(graph, stimuli, *where))
-            self.shown.append((other, other.answers(asked.operations, given, chosen, batch_size)))
+            self.shown.append((other, other.answers(asked.operations, reading, batch_size)))
         place = {tap: k for k, tap in enumerate(asked.taps)}
         self.found = sorted((a for _, found in self.shown for a in found), key=lambda a: place[a.tap])
-        for option, axes in zip(("batch_axis", "time_axis"), given, strict=True):
+        for option, axes in reading.axes.items():
             _check_read(option, axes, self.found)
 
     def blocks(self, names: Sequence[str] | None = None, progress: bool = False) -> Iterator[dict[str, np.ndarray]]:
@@ -76,12 +72,6 @@ class Passes:
         for show, found in self.shown:
             heard |= next(Shown(show.network, self.stimuli[:1], *self.where, show.dtype).blocks(found, 1))
         return {a.name: heard[a.name] for a in self.found}
-
-
-def _check_axes(option: str, axes: Any) -> None:
-    values = list(axes.values()) if isinstance(axes, Mapping) else [] if axes is None else [axes]
-    if any(isinstance(axis, bool) or not isinstance(axis, int) for axis in values):
-        raise InputError(f"record_responses: {option} = {axes!r}; a whole number, or one by name of layer, is asked.")
 
 
 def _check_read(option: str, axes: Given, found: Sequence[Answer]) -> None:

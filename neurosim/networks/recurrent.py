@@ -10,13 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from neurosim.networks.architectures.leaky_rnn import LeakyRNNSpecification
+from neurosim.networks.architectures.rate_rnn import RateRNNSpecification
 from neurosim.networks.feedforward import n_channels, with_channel
-from neurosim.networks.specifications import (
-    GRUSpecification,
-    LeakyRNNSpecification,
-    LSTMSpecification,
-    RateRNNSpecification,
-)
+from neurosim.networks.shared_parameters import GatedSpecification
 from neurosim.schema import InputError
 
 # activation -> (function, its derivative written by what the function returned)
@@ -192,9 +189,7 @@ class GatedRNN(nn.Module):
     GRU: https://doi.org/10.3115/v1/D14-1179; LSTM: https://doi.org/10.1162/neco.1997.9.8.1735.
     """
 
-    def __init__(
-        self, specification: GRUSpecification | LSTMSpecification, input_shape: tuple[int, ...], n_categories: int
-    ) -> None:
+    def __init__(self, specification: GatedSpecification, input_shape: tuple[int, ...], n_categories: int) -> None:
         super().__init__()
         s = specification
         self.words, self.is_image = s.n_words > 0, len(input_shape) >= 2 and not s.is_sequence
@@ -204,7 +199,7 @@ class GatedRNN(nn.Module):
         if self.words:
             self.embedding = nn.Embedding(s.n_words, s.n_embedding, padding_idx=0)
             n_inputs = s.n_embedding
-        kind = nn.GRU if isinstance(s, GRUSpecification) else nn.LSTM
+        kind = {"GRU": nn.GRU, "LSTM": nn.LSTM}[s.cell]
         self.recurrent = kind(n_inputs, s.n_units, s.n_layers, bidirectional=s.bidirectional)
         self.recurrent.time_first = True  # type: ignore[assignment]
         self.readout = nn.Linear(s.n_units * (1 + s.bidirectional), n_categories)

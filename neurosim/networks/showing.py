@@ -10,13 +10,13 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.axes import Selection
+from neurosim.networks.axes import Reading
 from neurosim.networks.batches import native
 from neurosim.networks.flags import check_module
 from neurosim.networks.naming import Tap
 from neurosim.networks.steadiness import steady_answers
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.networks.taps import Answer, Given, answers, listening, part_of, steppers
+from neurosim.networks.taps import Answer, answers, listening, part_of, steppers
 from neurosim.runtime import track
 from neurosim.schema import STIMULUS_DIMS, InputError, labelled
 
@@ -43,9 +43,7 @@ class Shown:
         """Return what the network answers to one batch."""
         return self._run(self.stimuli.isel(stimulus=slice(start, start + size)))
 
-    def answers(
-        self, wanted: Sequence[Tap], given: tuple[Given, Given], selection: Selection, batch_size: int
-    ) -> list[Answer]:
+    def answers(self, wanted: Sequence[Tap], reading: Reading, batch_size: int) -> list[Answer]:
         """Return what will be recorded; axes are measured with a few stimuli, and no random number is used up."""
         modules = dict(self.network.named_modules())
         asked = {tap.module for tap in wanted}
@@ -70,7 +68,7 @@ class Shown:
 
             probes = [probe(few) for few in PROBES]
             sizes, over_time = [len(few) for few in PROBES], "time" in self.stimuli.dims
-            found = answers(self.network, probes, sizes, wanted, given, selection, over_time)
+            found = answers(self.network, probes, sizes, wanted, reading, over_time)
             if batch_size == 1:
                 return found
             return steady_answers(self.network, found, probes, lambda: probe(PROBES[0]))

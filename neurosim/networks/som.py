@@ -8,8 +8,8 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.batches import check_subject
-from neurosim.networks.training import Task
-from neurosim.runtime import stream, track
+from neurosim.networks.task import Task
+from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError
 
 
@@ -43,7 +43,7 @@ def train_som(
     *,
     epochs: int = 20,
     widths: tuple[float, float] = (4.0, 0.6),
-    seed: int = 0,
+    rng: np.random.Generator | int = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Organise the map, all stimuli at once an epoch (the batch rule), while the neighbourhood shrinks.
@@ -52,7 +52,7 @@ def train_som(
     ----------
     network : organised in place. task : its training stimuli are used, its labels are not.
     epochs : passes. widths : standard deviation of the neighbourhood at first and at last, units of the grid.
-    seed : of the stimuli that the units start from.
+    rng : seed of the stimuli that the units start from, or a generator.
 
     Returns
     -------
@@ -65,6 +65,7 @@ def train_som(
     InputError : stimuli of another size, or widths that do not shrink.
     """
     check_subject("train_som", network, task)
+    seed = as_seed(rng, "train_som")
     if not widths[0] >= widths[1] > 0 or epochs < 1:
         raise InputError(f"train_som: widths that shrink towards a number above 0 asked, found {widths}.")
     stimuli = _all(task.batches(0, 4096, seed))
@@ -72,8 +73,8 @@ def train_som(
         raise InputError(
             f"train_som: the map takes {network.weights.shape[1]} values, stimuli have {stimuli.shape[1]}."  # type: ignore[index, union-attr]
         )
-    rng = stream(seed, "som")
-    weights = stimuli[torch.from_numpy(rng.choice(len(stimuli), len(network.place)))].clone()  # type: ignore[arg-type]
+    drawn = stream(seed, "som")
+    weights = stimuli[torch.from_numpy(drawn.choice(len(stimuli), len(network.place)))].clone()  # type: ignore[arg-type]
     apart = torch.cdist(network.place, network.place)  # type: ignore[arg-type]
     rows = []
     for epoch in track(range(epochs), "organising the map", progress=progress):

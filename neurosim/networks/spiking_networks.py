@@ -8,12 +8,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from neurosim.networks.feedforward import check_side, n_channels, with_channel
-from neurosim.networks.specifications import (
-    SpikingConvNetSpecification,
-    SpikingMLPSpecification,
-    SpikingRNNSpecification,
-)
+from neurosim.networks.architectures.spiking_conv_net import SpikingConvNetSpecification
+from neurosim.networks.architectures.spiking_mlp import SpikingMLPSpecification
+from neurosim.networks.architectures.spiking_rnn import SpikingRNNSpecification
+from neurosim.networks.feedforward import check_pictures, n_channels, with_channel
+from neurosim.networks.shared_parameters import NeuronSpecification, refuse_poolings
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 
@@ -28,17 +27,17 @@ class SpikingConvNet(nn.Module):
         self, specification: SpikingConvNetSpecification, image_shape: tuple[int, ...], n_categories: int
     ) -> None:
         super().__init__()
-        self.time_step = specification.dt
+        check_pictures("SpikingConvNet", image_shape, refuse_poolings, len(specification.channels))
+        self.time_step = specification.neuron.dt
         self.n_steps = image_shape[0] if len(image_shape) == 4 else specification.n_steps
         channels = (n_channels(image_shape), *specification.channels)
         side = image_shape[-1]
         self.weights, self.spikes, self.pools = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         for i, (before, after) in enumerate(pairwise(channels), start=1):
             self.weights[f"conv{i}"] = nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after))
-            self.spikes[f"conv{i}"] = SpikingLayer(specification.neuron())
+            self.spikes[f"conv{i}"] = neurons_of(specification.neuron)
             self.pools[f"conv{i}"] = nn.AvgPool2d(2)
             side //= 2
-        check_side(side, "SpikingConvNet", image_shape)
         self.dropout = nn.Dropout(specification.dropout)
         self.readout = nn.Linear(channels[-1] * side * side, n_categories)
         self.recorded = tuple(f"spikes.{name}" for name in self.spikes)
@@ -76,8 +75,8 @@ class SpikingMLP(nn.Module):
         sizes = (math.prod(image_shape), *specification.hidden, n_categories)
         names = [*(f"hidden{i}" for i in range(1, len(sizes) - 1)), "output"]
         self.linears = nn.ModuleDict({n: nn.Linear(a, b) for n, a, b in zip(names, sizes, sizes[1:], strict=False)})
-        self.spikes = nn.ModuleDict({n: SpikingLayer(specification.neuron()) for n in names})
-        self.time_step = specification.dt
+        self.spikes = nn.ModuleDict({n: neurons_of(specification.neuron) for n in names})
+        self.time_step = specification.neuron.dt
         self.recorded = tuple(f"spikes.{name}" for name in names)
         self.input_shape, self.input_kind = (sizes[0],), "spikes"
 
@@ -106,12 +105,11 @@ class SpikingRNN(nn.Module):
         self.linears, self.spikes = nn.ModuleDict(), nn.ModuleDict()
         for i, (before, after) in enumerate(pairwise(sizes), start=1):
             self.linears[f"hidden{i}"] = nn.Linear(before, after)
-            n_recurrent, surrogate = after if s.recurrent else None, Surrogate(s.surrogate, s.slope)
-            self.spikes[f"hidden{i}"] = SpikingLayer(s.neuron(), n_recurrent=n_recurrent, surrogate=surrogate)
+            self.spikes[f"hidden{i}"] = neurons_of(s.neuron, after if s.recurrent else None)
             _start(self.linears[f"hidden{i}"], self.spikes[f"hidden{i}"], s.spread)
         self.dropout = nn.Dropout(s.dropout)
         self.readout = nn.Linear(sizes[-1], n_categories)
-        self.time_step = s.dt
+        self.time_step = s.neuron.dt
         self.recorded = tuple(f"spikes.{name}" for name in self.spikes)
 
     def forward(self, sequence: Tensor) -> Tensor:
@@ -120,6 +118,12 @@ class SpikingRNN(nn.Module):
         for name, linear in self.linears.items():
             activity = self.dropout(self.spikes[name](linear(activity)))
         return self.readout(activity.mean(0)) * math.sqrt(len(sequence))
+
+
+def neurons_of(neuron: NeuronSpecification, n_recurrent: int | None = None) -> SpikingLayer:
+    """Return a layer of such neurons, connected among themselves where their number is given."""
+    surrogate = Surrogate(neuron.surrogate, neuron.slope)
+    return SpikingLayer(neuron.parameters(), n_recurrent=n_recurrent, surrogate=surrogate)
 
 
 def _start(linear: nn.Module, layer: nn.Module, spread: float) -> None:

@@ -18,7 +18,9 @@ from neurosim.networks.axes import (
     CURE,
     CURE_OVER_TIME,
     Axes,
-    Selection,
+    Given,
+    Place,
+    Reading,
     channel_place,
     is_recurrent,
     known_axes,
@@ -28,7 +30,6 @@ from neurosim.networks.naming import Tap
 from neurosim.schema import InputError
 
 log = logging.getLogger(__name__)
-Given = int | Mapping[str, int] | None
 Take = Callable[[Tap, int, Any], Any]
 STEPPERS = (snn.SpikingNeuron, nn.RNNCellBase)
 
@@ -126,14 +127,26 @@ def part_of(tap: Tap, value: Any, module: nn.Module) -> Tensor:
     if not isinstance(value, Tensor | PackedSequence):
         value = _only(value, tap, module)
     if isinstance(value, PackedSequence):
-        value = pad_packed_sequence(value, batch_first=getattr(module, "batch_first", False))[0]
+        value, lengths = pad_packed_sequence(value, batch_first=getattr(module, "batch_first", False))
+        _check_lengths(tap, lengths.tolist())
     if value.is_nested:  # of unequal lengths, as nn.TransformerEncoder makes them of padded ones in evaluation
+        _check_lengths(tap, [len(one) for one in value.unbind()])
         value = value.to_padded_tensor(0.0)
     if value.layout != torch.strided:
         value = value.to_dense()
     if value.is_complex():
         raise InputError(f"record_responses: layer {tap.name(1)!r} answers with complex numbers; real ones are asked.")
     return value
+
+
+def _check_lengths(tap: Tap, lengths: Sequence[int]) -> None:
+    """Refuse answers of unequal lengths in one batch: after the end of the short ones nothing was measured."""
+    if len(set(lengths)) > 1:
+        raise InputError(
+            f"record_responses: layer {tap.name(1)!r} answers to the stimuli of a batch over unequal numbers of steps, "
+            f"{min(lengths)} to {max(lengths)}, packed or nested; show stimuli of one length at a time, or ask for its "
+            f"last state, as {tap.module + ':1'!r} of an nn.GRU."
+        )
 
 
 def _entries(value: Any) -> dict[str, Any]:
@@ -180,8 +193,7 @@ def answers(
     probes: Sequence[Mapping[Tap, Mapping[int, Tensor]]],
     sizes: Sequence[int],
     wanted: Sequence[Tap],
-    given: tuple[Given, Given],
-    selection: Selection,
+    reading: Reading,
     over_time: bool = False,
 ) -> list[Answer]:
     """Return what will be recorded, from what was heard when two numbers of stimuli, `sizes`, were shown.
@@ -197,7 +209,7 @@ def answers(
     skipped: list[str] = []
     for tap in wanted:
         try:
-            found += _answers_of(network, tap, probes, sizes, n_steps, given, selection)
+            found += _answers_of(network, tap, probes, sizes, n_steps, reading)
         except InputError as error:
             told = str(error).replace(CURE, CURE_OVER_TIME) if over_time else str(error)
             if tap.asked:
@@ -216,8 +228,7 @@ def _answers_of(
     probes: Sequence[Mapping[Tap, Mapping[int, Any]]],
     sizes: Sequence[int],
     n_steps: int | None,
-    given: tuple[Given, Given],
-    selection: Selection,
+    reading: Reading,
 ) -> list[Answer]:
     calls = [len(probe.get(tap, ())) for probe in probes]
     if min(calls) < (tap.call or 1):
@@ -231,7 +242,7 @@ def _answers_of(
         for tensor in tensors:
             if isinstance(tensor, InputError):
                 raise tensor
-        axes = _axes(network, tap, call, tensors, sizes, given, selection, steps)
+        axes = _axes(network, tap, call, tensors, sizes, reading, steps)
         found.append(Answer(tap, call, calls[0], axes, steps))
     return found
 
@@ -283,15 +294,14 @@ def _axes(
     call: int,
     tensors: Sequence[Tensor],
     sizes: Sequence[int],
-    given: tuple[Given, Given],
-    selection: Selection,
+    reading: Reading,
     steps: bool,
 ) -> Axes:
     modules, name = _modules(network), tap.name(call)
     module = modules[tap.module]
     in_sequence = not [p for p in tap.path if p not in ("0", "input")]
     known = None if steps else known_axes(module, in_sequence)
-    batch, time = (_given(g, tap, name) for g in given)
+    batch, time = (_given(axes, tap, name) for axes in reading.axes.values())
     if is_recurrent(module) and tensors[0].ndim < 3:
         raise InputError(
             f"record_responses: layer {name!r} takes the stimuli for one sequence; show it (batch, time, unit)."
@@ -308,7 +318,7 @@ def _axes(
     if batch == time or (steps and time is not None):
         raise InputError(f"record_responses: layer {name!r} cannot have time along axis {time} too.")
     sizes_left = [n for axis, n in enumerate(tensors[0].shape) if axis not in (batch, time)]
-    found = Axes(name, batch, time, selection, selection.channels or _channels(module, name, sizes_left, selection))
+    found = Axes(name, batch, time, reading, reading.channels or _channels(module, name, sizes_left, reading))
     for shape, n_stimuli in zip(shapes, sizes, strict=True):
         found.check(shape, n_stimuli)
     return found
@@ -324,13 +334,14 @@ def _given(given: Given, tap: Tap, name: str) -> int | None:
     return given if given is None or isinstance(given, int) else given.get(name, given.get(tap.module))
 
 
-def _channels(module: nn.Module, name: str, sizes: Sequence[int], selection: Selection) -> Any:
+def _channels(module: nn.Module, name: str, sizes: Sequence[int], reading: Reading) -> Place | None:
     """Return where channels are, which tokens and a pool depend on."""
-    if len(sizes) < 2 or (selection.pool is None and selection.tokens is None):
+    if len(sizes) < 2 or (reading.pool is None and reading.tokens is None):
         return None
     place = channel_place(module, sizes)
-    if place is None and selection.pool is not None:
+    if place is None and reading.pool is not None:
         raise InputError(
-            f"record_responses: whether channels are first or last in layer {name!r} is not known; pass channels=."
+            f"record_responses: whether channels are first or last in layer {name!r} is not known; pass "
+            "reading=Reading(channels=...)."
         )
     return place

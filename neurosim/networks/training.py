@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,40 +16,42 @@ from torch import nn
 
 from neurosim.networks import distributed
 from neurosim.networks.batches import as_input, as_targets, check_batch, check_request, check_sizes, check_subject
-from neurosim.networks.checkpoint import load_checkpoint, random_state, save_checkpoint
+from neurosim.networks.checkpoint import Learner, load_checkpoint, random_state, save_checkpoint
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
 from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.runtime import kept_memory, pick_device, progress_bar, torch_seeded
+from neurosim.networks.task import Batch, Request, Task
+from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar, torch_seeded
 from neurosim.schema import InputError
 
-Batch = tuple[np.ndarray, Any]
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training is kept, so that it goes on from there when it was stopped.
 
-class Task(Protocol):
-    """What ``train`` asks of a task; ``neurosim.tasks.classification.ClassificationTask`` is one."""
+    Parameters
+    ----------
+    path : ``.safetensors`` file that is written after every epoch.
+    every : write it also after every so many batches.
 
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Names of the categories, or of the outputs."""
+    Raises
+    ------
+    InputError : fewer than 1 batch.
 
-    @property
-    def is_sequence(self) -> bool:
-        """Whether inputs are sequences (batch, time, ...)."""
+    Examples
+    --------
+    >>> Checkpoint("run.safetensors", every=100).every
+    100
+    """
 
-    def n_batches(self, batch_size: int) -> int:
-        """Return the number of training batches an epoch."""
+    path: str | Path
+    every: int | None = None
 
-    def batches(self, epoch: int, batch_size: int, seed: int, start: int = 0) -> Iterator[Batch]:
-        """Yield the training batches of one epoch from batch `start` on."""
-
-    def test_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
-        """Yield the test batches."""
-
-    def validation_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
-        """Yield the validation batches, if there are any."""
+    def __post_init__(self) -> None:
+        if self.every is not None and self.every < 1:
+            raise InputError(f"Checkpoint: every = {self.every}; at least 1 batch is asked.")
 
 
 @dataclass
@@ -77,10 +79,9 @@ def train(
     options: TrainingOptions | None = None,
     *,
     objective: Objective | None = None,
-    seed: int = 0,
+    rng: np.random.Generator | int = 0,
     device: str = "auto",
-    checkpoint: str | Path | None = None,
-    checkpoint_every: int | None = None,
+    checkpoint: str | Path | Checkpoint | None = None,
     log: str | Path | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -104,12 +105,11 @@ def train(
         what the network answers to a batch and ``targets`` the tuple of tensors of the batch, its labels first:
         ``check`` raises before training where the two do not fit, ``losses`` returns the loss of every stimulus,
         shape (batch,), and ``n_right`` how many were answered rightly, a float.
-    seed : seed of shuffling and of every random layer.
+    rng : seed of shuffling and of every random layer, or a generator that draws one.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
-    checkpoint : ``.safetensors`` file that is written after every epoch, and from which training goes on if it is
-        there; one of another network (its layers, their constants and code, not its weights), other data, augmentation,
-        objective or options is refused. One epoch of batches is read for that.
-    checkpoint_every : write it also after every so many batches.
+    checkpoint : ``.safetensors`` file, or a :class:`Checkpoint` of one, that is written after every epoch, and from
+        which training goes on if it is there; one of another network (its layers, their constants and code, not its
+        weights), other data, augmentation, objective or options is refused. One epoch of batches is read for that.
     log : folder of TensorBoard event files; needs ``pip install 'neurosim[tensorboard]'``.
     progress : show loss, share right, learning rate and time left.
 
@@ -125,158 +125,163 @@ def train(
     StorageError : a truncated or changed checkpoint.
     """
     options = TrainingOptions() if options is None else options
-    check_request(network, task, options, objective, checkpoint_every, checkpoint is not None)
-    share, where = distributed.join(pick_device(device))
-    if options.precision == "float16" and not where.startswith("cuda"):
+    check_request(network, task, options, objective)
+    share = distributed.join(pick_device(device))
+    if options.precision == "float16" and not share.device.startswith("cuda"):
         raise InputError("train: precision 'float16' needs a GPU; take 'bfloat16' or 'float32'.")
-    network.to(where)
+    network.to(share.device)
     objective = objective or default_objective(task, options)
-    check_batch(network, task, objective, options, seed, where)
-    check_sizes(network, task, options, seed, where, share)
-    with kept_flags(network), torch_seeded(share.seed(seed)), kept_memory():
-        run = _Run(network, task, objective, options, seed, where, share)
+    request = Request(network, task, objective, options, as_seed(rng, "train"), share)
+    check_batch(request)
+    check_sizes(request)
+    with kept_flags(network), torch_seeded(share.seed(request.seed)), kept_memory():
+        run = _Run(request)
         if checkpoint is not None:
-            run.keep_at(Path(checkpoint), checkpoint_every)
+            run.keep_at(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint))
         with _logger(log if share.is_first else None) as write, _bar(run, progress and share.is_first) as report:
             while not run.progress.should_stop(options):
                 run.epoch(report)
                 write({name: values[-1] for name, values in run.progress.history.items()}, run.progress.epoch)
         run.take_best()
+    return _found(run)
+
+
+def _found(run: _Run) -> xr.Dataset:
+    """Return what past epochs gave, and what the network reaches on the test set."""
+    r = run.request
     history = {name: ("epoch", values) for name, values in run.progress.history.items()}
-    found = {"test_accuracy": test_accuracy(network, task, objective=objective, seed=seed, device=where)}
-    if options.patience is not None:
+    found = {
+        "test_accuracy": test_accuracy(r.network, r.task, objective=r.objective, rng=r.seed, device=r.share.device)
+    }
+    if r.options.patience is not None:
         found["best_epoch"] = run.progress.best_epoch
     return xr.Dataset(history | found, coords={"epoch": np.arange(run.progress.epoch)})
 
 
 class _Run:
-    """One training: network, optimizer, schedule, scaler and where it stands."""
+    """One training: what was asked, what a step changes, and where it stands."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        task: Task,
-        objective: Objective,
-        options: TrainingOptions,
-        seed: int,
-        where: str,
-        share: distributed.Share,
-    ) -> None:
-        self.network, self.task, self.objective, self.options = network, task, objective, options
-        self.seed, self.where, self.share = seed, where, share
+    def __init__(self, request: Request) -> None:
+        self.request, network, options = request, request.network, request.options
         self.modes = training_modes(network)
-        self.optimizer = optimizer_of(network, options)
-        self.n_batches = task.n_batches(options.batch_size)
-        self.schedule = schedule_of(self.optimizer, options, options.epochs * self.n_batches)
-        self.scaler = torch.amp.GradScaler(where.split(":", maxsplit=1)[0], enabled=options.precision == "float16")
-        self.parallel = share.wrapped(network, where)
+        self.n_batches = request.task.n_batches(options.batch_size)
+        optimizer = optimizer_of(network, options)
+        self.learner = Learner(
+            network,
+            optimizer,
+            schedule_of(optimizer, options, options.epochs * self.n_batches),
+            torch.amp.GradScaler(
+                request.share.device.split(":", maxsplit=1)[0], enabled=options.precision == "float16"
+            ),
+        )
+        self.parallel = request.share.wrapped(network)
         self.progress = Progress()
-        self.best: dict[str, np.ndarray] = {}
-        self.path: Path | None = None
-        self.every: int | None = None
+        self.best: dict[str, np.ndarray[Any, Any]] = {}
+        self.kept: Checkpoint | None = None
 
-    def keep_at(self, path: Path, every: int | None) -> None:
-        """Go on from `path` if it is there, and write to it from now on."""
-        self.path, self.key, self.every = path, self._key(), every
+    def keep_at(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint if it is there, and write to it from now on."""
+        self.kept, self.key = checkpoint, self._key()
+        path = Path(checkpoint.path)
         if path.exists():
-            about, self.best = load_checkpoint(
-                path, self.network, self.optimizer, self.schedule, self.scaler, self.key, self.share, self.where
-            )
+            about, self.best = load_checkpoint(path, self.learner, self.key, self.request.share)
             self.progress = Progress(**about["progress"])
 
     def _key(self) -> dict[str, Any]:
         """Return what a checkpoint has to agree in, by name."""
+        r, network = self.request, self.request.network
         return {
-            "network": [str(self.network), _shape_of(self.network), fingerprint_of_network(self.network, self._see)],
-            "frozen parameters": [name for name, p in self.network.named_parameters() if not p.requires_grad],
-            "modules that stay in evaluation mode": [n for n, m in self.network.named_modules() if not self.modes[m]],
-            "categories": list(self.task.categories),
-            "task": fingerprint_of_task(self.task),
-            "objective": fingerprint_of(self.objective),
-            "options": asdict(self.options),
-            "seed": self.seed,
-            "processes": self.share.size,
+            "network": [str(network), _shape_of(network), fingerprint_of_network(network, self._see)],
+            "frozen parameters": [name for name, p in network.named_parameters() if not p.requires_grad],
+            "modules that stay in evaluation mode": [n for n, m in network.named_modules() if not self.modes[m]],
+            "categories": list(r.task.categories),
+            "task": fingerprint_of_task(r.task),
+            "objective": fingerprint_of(r.objective),
+            "options": asdict(r.options),
+            "seed": r.seed,
+            "processes": r.share.size,
         }
 
     def _see(self) -> None:
         """Show the first batch to the network as in training, without learning from it."""
-        inputs = next(iter(self.task.batches(0, self.options.batch_size, self.seed)))[0]
-        reset_neurons(self.network)
+        r = self.request
+        inputs = next(iter(r.task.batches(0, r.options.batch_size, r.seed)))[0]
+        reset_neurons(r.network)
         try:
             for module, is_training in self.modes.items():
                 module.training = is_training
-            self.network(as_input(inputs, self.task, self.where))
+            r.network(as_input(inputs, r.task, r.share.device))
         finally:
-            reset_neurons(self.network)
+            reset_neurons(r.network)
 
-    def epoch(self, report: Any) -> None:
+    def epoch(self, report: Callable[[_Run], None]) -> None:
         """Train to the end of the current epoch."""
-        now, options = self.progress, self.options
-        least = options.batch_size if options.drop_last else 1
+        now, r = self.progress, self.request
+        least = r.options.batch_size if r.options.drop_last else 1
+        every = None if self.kept is None else self.kept.every
         for module, is_training in self.modes.items():
             module.training = is_training
-        for inputs, targets in self.task.batches(now.epoch, options.batch_size, self.seed, now.batch):
-            if distributed.is_used(inputs, self.share, least):
+        for inputs, targets in r.task.batches(now.epoch, r.options.batch_size, r.seed, now.batch):
+            if distributed.is_used(inputs, r.share, least):
                 for k, value in enumerate(self._step(inputs, targets)):
                     now.sums[k] += value
             now.batch += 1
-            self.schedule.step()
+            self.learner.schedule.step()
             report(self)
-            if self.every and now.batch % self.every == 0 and now.batch < self.n_batches:
+            if every and now.batch % every == 0 and now.batch < self.n_batches:
                 self._write()
         self._close_epoch()
 
-    def _step(self, inputs: np.ndarray, targets: Any) -> list[float]:
+    def _step(self, inputs: np.ndarray[Any, Any], targets: Any) -> list[float]:
         """Make one step; return summed loss, number right and number of stimuli."""
-        n_all = len(inputs)
-        x = as_input(self.share.of(inputs), self.task, self.where)
-        truth = as_targets(self.share.of(targets), self.where)
-        reset_neurons(self.network)
-        with autocast_of(self.options.precision, self.where):
+        r, learner = self.request, self.learner
+        n_all, where = len(inputs), r.share.device
+        x = as_input(r.share.of(inputs), r.task, where)
+        truth = as_targets(r.share.of(targets), where)
+        reset_neurons(r.network)
+        with autocast_of(r.options.precision, where):
             outputs = self.parallel(x)
-            losses = self.objective.losses(outputs, truth)
-        loss = losses.sum() * (self.share.size / n_all)
-        (reached,) = self.share.summed([loss.item()], self.where)
+            losses = r.objective.losses(outputs, truth)
+        loss = losses.sum() * (r.share.size / n_all)
+        (reached,) = r.share.summed([loss.item()])
         if not math.isfinite(reached):
             raise InputError(f"train: the loss is {reached} in epoch {self.progress.epoch}; lower the learning_rate.")
-        self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], self.options.clip)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return [float(losses.detach().sum()), self.objective.n_right(outputs, truth), float(len(losses))]
+        learner.optimizer.zero_grad()
+        learner.scaler.scale(loss).backward()
+        learner.scaler.unscale_(learner.optimizer)
+        nn.utils.clip_grad_norm_([p for g in learner.optimizer.param_groups for p in g["params"]], r.options.clip)
+        learner.scaler.step(learner.optimizer)
+        learner.scaler.update()
+        return [float(losses.detach().sum()), r.objective.n_right(outputs, truth), float(len(losses))]
 
     def _close_epoch(self) -> None:
-        now = self.progress
-        total, right, seen = self.share.summed(now.sums, self.where)
+        now, r = self.progress, self.request
+        total, right, seen = r.share.summed(now.sums)
         found = {"loss": total / seen, "accuracy": right / seen}
-        self.share.share_buffers(self.network)
-        watched = self.task.validation_batches(256, self.seed)
-        if measured := _measure(self.network, watched, self.task, self.objective, self.where):
-            measured = self.share.of_first(measured, self.where)
+        r.share.share_buffers(r.network)
+        watched = r.task.validation_batches(256, r.seed)
+        if measured := _measure(r.network, watched, r.task, r.objective, r.share.device):
+            measured = r.share.of_first(measured)
             found |= {"validation_loss": measured[0], "validation_accuracy": measured[1]}
         for name, value in found.items():
             now.history.setdefault(name, []).append(value)
-        if self.options.patience is not None and found["validation_loss"] < now.best:
-            now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(self.network)
+        if r.options.patience is not None and found["validation_loss"] < now.best:
+            now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(r.network)
         now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
         self._write()
 
     def take_best(self) -> None:
         """Put the weights of the best epoch back, if training watched for it."""
         if self.best:
-            load_weights(self.network, self.best)
+            load_weights(self.request.network, self.best)
 
     def _write(self) -> None:
-        if self.path is None:
+        if self.kept is None:
             return
-        random = random_state(self.share, self.where)
-        if self.share.is_first:
+        random = random_state(self.request.share)
+        if self.request.share.is_first:
             about = {"key": self.key, "progress": asdict(self.progress)}
-            save_checkpoint(
-                self.path, self.network, self.optimizer, self.schedule, self.scaler, about, self.best, random
-            )
+            save_checkpoint(Path(self.kept.path), self.learner, about, self.best, random)
 
 
 def default_objective(task: Task, options: TrainingOptions) -> Objective:
@@ -294,14 +299,19 @@ def default_objective(task: Task, options: TrainingOptions) -> Objective:
 
 
 def test_accuracy(
-    network: nn.Module, task: Task, *, objective: Objective | None = None, seed: int = 0, device: str = "auto"
+    network: nn.Module,
+    task: Task,
+    *,
+    objective: Objective | None = None,
+    rng: np.random.Generator | int = 0,
+    device: str = "auto",
 ) -> float:
     """Return the share of test stimuli that `network` answers rightly."""
     check_subject("test_accuracy", network, task)
     where = pick_device(device) if device == "auto" else device
     network.to(where)
     objective = objective or default_objective(task, TrainingOptions())
-    measured = _measure(network, task.test_batches(256, seed), task, objective, where)
+    measured = _measure(network, task.test_batches(256, as_seed(rng, "test_accuracy")), task, objective, where)
     if measured is None:
         raise InputError("test_accuracy: the task has no test stimuli.")
     return measured[1]
@@ -342,15 +352,15 @@ def _shape_of(network: nn.Module) -> dict[str, list[int]]:
 
 
 def _bar(run: _Run, progress: bool) -> Any:
-    total = run.options.epochs * run.n_batches
+    total = run.request.options.epochs * run.n_batches
 
     def text(now: _Run) -> tuple[int, str]:
         at, seen = now.progress, max(now.progress.sums[2], 1.0)
-        rate = now.optimizer.param_groups[0]["lr"]
+        rate = now.learner.optimizer.param_groups[0]["lr"]
         about = f"loss {at.sums[0] / seen:.4f}, right {at.sums[1] / seen:.3f}, rate {rate:.1e}"
         return at.epoch * now.n_batches + at.batch, about
 
-    return progress_bar(f"training {type(run.network).__name__}", total, text, progress=progress)
+    return progress_bar(f"training {type(run.request.network).__name__}", total, text, progress=progress)
 
 
 @contextlib.contextmanager

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
+from neurosim.runtime import as_seed
 from neurosim.schema import InputError
 
 
-def replace_head(network: nn.Module, n_categories: int, *, seed: int = 0) -> str:
+def replace_head(network: nn.Module, n_categories: int, *, rng: np.random.Generator | int = 0) -> str:
     """Replace the last linear layer of `network`, in place, by an untrained one; return its name.
 
     Train only the new layer with ``TrainingOptions(layer_rates=((f"{name}.*", 1.0), ("*", 0.0)))``, or the others more
@@ -17,7 +19,7 @@ def replace_head(network: nn.Module, n_categories: int, *, seed: int = 0) -> str
     Parameters
     ----------
     network : any module whose last ``nn.Linear``, in the order of definition, gives its logits.
-    n_categories : outputs of the new layer. seed : of its weights.
+    n_categories : outputs of the new layer. rng : seed of its weights, or a generator.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def replace_head(network: nn.Module, n_categories: int, *, seed: int = 0) -> str
     old = network.get_submodule(heads[-1])
     assert isinstance(old, nn.Linear)
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(as_seed(rng, "replace_head"))
         new = nn.Linear(old.in_features, n_categories, old.bias is not None).to(old.weight)
     setattr(parent, own, new.train(old.training))
     return heads[-1]

@@ -12,12 +12,10 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.architectures.transformer import MAX_STEPS, TransformerSpecification
 from neurosim.networks.published import torchvision
 from neurosim.networks.recurrent import check_words, pooled
-from neurosim.networks.specifications import TransformerSpecification
 from neurosim.schema import InputError, as_stimuli, stimulus_labels
-
-MAX_STEPS = 512
 
 
 class AttentionMap(nn.Module):

@@ -30,8 +30,9 @@ def seconds(times: Any, who: str, what: str = "times", *, samples: bool = False)
     [0.5, 1.5]
     """
     try:
-        if np.ma.isMaskedArray(times) and np.ma.getmaskarray(times).any():
-            raise InputError(f"{who}: {int(np.ma.getmaskarray(times).sum())} {what} are masked; drop them.")
+        if isinstance(times, np.ma.MaskedArray) and np.any(times.mask):
+            hidden = int(np.broadcast_to(times.mask, times.shape).sum())
+            raise InputError(f"{who}: {hidden} {what} are masked; drop them.")
         held = np.asarray(_without_unit(times, who, what))
     except InputError:
         raise
@@ -70,7 +71,7 @@ def names(ids: Any, who: str, what: str) -> np.ndarray:
     if isinstance(held.dtype, pd.CategoricalDtype):
         held = held.astype(object)
     if held.dtype == object:
-        text = np.array([str(v) for v in held], dtype=str)
+        text = np.array([as_text(v) for v in held], dtype=str)
         kinds = [type(v.item() if isinstance(v, np.generic) else v).__name__ for v in held]
         pairs = pd.DataFrame({"text": text, "kind": kinds}).drop_duplicates()
         alike = pairs[pairs["text"].duplicated(keep=False)]
@@ -81,7 +82,16 @@ def names(ids: Any, who: str, what: str) -> np.ndarray:
                 "ids as one type."
             )
         return text
-    return held.astype(str).to_numpy(dtype=str)
+    return np.asarray(held.astype(str).to_numpy(dtype=str))
+
+
+def as_text(value: Any) -> str:
+    """Return a name as text; bytes are decoded.
+
+    >>> as_text(b"a"), as_text(1)
+    ('a', '1')
+    """
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def span(window: Any, who: str) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.clock import TOLERANCE, whole_number
-from neurosim.recordings.columns import check_frame, names, seconds, shown, span
+from neurosim.recordings.columns import as_text, check_frame, names, seconds, shown, span
 from neurosim.schema import InputError, as_responses, suggest
 
 RESERVED = frozenset({"trial", "unit", "time", "onset", "id", "stimulus"})
@@ -133,8 +133,10 @@ def align_series(
     begin = clock[first] - layout.times
     if np.abs(clock[first + n - 1] - clock[first] - (n - 1) * step).max() > step / 2:
         raise InputError("align_series: the clock of the samples drifts within a window; interpolate the series first.")
-    kept = (RESERVED - {"unit"}) | {"first_sample", *layout.labels}
-    labels = {str(k): v for k, v in ordered.coords.items() if v.dims == ("unit",) and str(k) not in kept}
+    kept = (RESERVED - {"unit"}) | {"first_sample"}
+    own = {str(k): v for k, v in ordered.coords.items() if v.dims == ("unit",) and str(k) not in kept}
+    named = label_names(own, layout.labels)
+    labels = {named[k]: v for k, v in own.items()}
     responses = as_responses(
         cut,
         dims=("stimulus", "trial", "time", "unit"),
@@ -150,6 +152,22 @@ def align_series(
     )
     as_asked = np.abs(begin - window[0]).max() <= TOLERANCE
     return responses.assign_coords(time=(window[0] if as_asked else begin.mean()) + np.arange(n) * step)
+
+
+def label_names(own: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Return what labels of the units are called beside those of the stimuli: the same, or with ``unit_`` before it.
+
+    >>> label_names(["area", "category"], ["category"])
+    {'area': 'area', 'category': 'unit_category'}
+    """
+    own, taken = list(own), set(taken)
+    found: dict[str, str] = {}
+    for name in own:
+        new = name
+        while new in taken or (new != name and (new in own or new in found.values())):
+            new = f"unit_{new}"
+        found[name] = new
+    return found
 
 
 def _clock(series: Any) -> tuple[np.ndarray, float]:
@@ -171,7 +189,7 @@ def _clock(series: Any) -> tuple[np.ndarray, float]:
 def _nearest(clock: np.ndarray, times: np.ndarray, step: float) -> np.ndarray:
     """Index of the sample nearest to each time; of two as near, the earlier."""
     after = np.clip(np.searchsorted(clock, times - TOLERANCE), 1, len(clock) - 1)
-    return after - (times - clock[after - 1] <= clock[after] - times + 1e-6 * step)
+    return np.asarray(after - (times - clock[after - 1] <= clock[after] - times + 1e-6 * step))
 
 
 def _labels(events: Any, rows: list[np.ndarray], used: set[str]) -> dict[str, Any]:
@@ -183,5 +201,6 @@ def _labels(events: Any, rows: list[np.ndarray], used: set[str]) -> dict[str, An
         values = [set(map(str, column.to_numpy()[r])) for r in rows]
         if all(len(v) == 1 for v in values):
             raw = np.asarray([column.to_numpy()[r[0]] for r in rows])
-            found[str(name)] = ("stimulus", raw if raw.dtype.kind in "biuf" else raw.astype(str))
+            plain = raw.dtype.kind in "biuf"
+            found[str(name)] = ("stimulus", raw if plain else np.array([as_text(v) for v in raw.tolist()]))
     return found

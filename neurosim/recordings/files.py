@@ -1,102 +1,105 @@
-"""Responses from files: netCDF, Zarr, ``.npz`` and tables of spikes."""
+"""Responses from files of any format that has a reader."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.recordings.columns import seconds
-from neurosim.recordings.spikes import bin_spikes, load_spikes
-from neurosim.schema import InputError, SchemaError, as_responses, check_responses, check_step
+from neurosim.recordings.columns import shown
+from neurosim.recordings.reader import READERS, Reader, reader_of
+from neurosim.recordings.timing import in_seconds, with_time_step
+from neurosim.registry import called, options_of
+from neurosim.schema import InputError, SchemaError, check_responses
 
-NPZ_LABELS = ("layer", "area", "subject", "cell_type")
 
-
-def load_responses(path: str | Path, *, time_bin: float | None = None, lazy: bool = False) -> xr.DataArray:
-    """Read responses of any subject from a file.
+def load_responses(
+    path: str | Path,
+    *,
+    options: Any = None,
+    time_bin: float | None = None,
+    reader: str | None = None,
+    lazy: bool = False,
+) -> xr.DataArray:
+    """Read responses of any subject from a file, by the reader of its ending.
 
     * ``.nc``, ``.zarr``: one variable with dims ``stimulus, [trial, time,] unit``; with ``time``, its coordinate in s
-      or the attribute ``time_step``.
-    * ``.npz``: an array ``responses`` and, optionally, ``stimulus`` (ids), ``dims``, ``time_step`` (s) and ``layer``,
-      ``area``, ``subject``, ``cell_type`` along ``unit``.
+      or the attribute ``time_step``. Whole numbers along ``time`` need its ``units`` ("s") or that attribute.
+    * ``.npz``: an array ``responses`` and, optionally, ``dims``, ``time_step`` (s), ``stimulus`` (ids), ``category``
+      along ``stimulus``, ``trial``, ``time`` (s), and ``unit`` (ids), ``layer``, ``area``, ``subject``, ``cell_type``
+      along ``unit``.
     * ``.csv``, ``.tsv``, ``.parquet``: one row a spike, columns ``stimulus``, ``unit``, ``time`` (s from onset) and
       optionally ``trial``.
+    * ``.nwb``, ``.nii``, ``.nii.gz``, ``.fif``, ``.fif.gz``: as :func:`load_nwb_responses`, :func:`load_betas` and
+      :func:`load_epochs` say, with their arguments as `options`.
 
     Parameters
     ----------
     path : the file.
-    time_bin : for spikes, width of the bins in s; one bin over everything when absent.
+    options : what the reader must know of its format, by name or as its record, such as
+        ``{"by": "image", "window": (0, 0.3)}`` for NWB; ``READERS`` lists readers, options and what they need.
+    time_bin : for spikes, width of the bins in s; one bin over everything when absent. The same as that option.
+    reader : name of the reader, where the ending does not tell.
     lazy : for ``.nc`` and ``.zarr``, leave the values on disk until they are used; they are then not searched for NaN.
+
+    Returns
+    -------
+    responses (stimulus, [trial,] [time,] unit).
 
     Raises
     ------
     StorageError : missing, truncated or unsafe file.
-    InputError : a format that is not known, missing columns or labels, NaN.
+    InputError : a format or an option that is not known, missing columns or labels, NaN, no times in s.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(os.path.join(folder, "x.npz"), responses=np.ones((3, 2)), stimulus=["a", "b", "c"])
+    ...     found = load_responses(os.path.join(folder, "x.npz"))
+    >>> found.dims, found.stimulus.values.tolist()
+    (('stimulus', 'unit'), ['a', 'b', 'c'])
     """
     path = storage.as_path(path, "load_responses")
-    ending = path.suffix.lower()
-    if ending in (".nc", ".zarr"):
-        return _with_time_step(_from_dataset(path, lazy), path.name)
-    if ending == ".npz":
-        with storage.readable(path, "npz of responses"):
-            return _with_time_step(_from_npz(path), path.name)
-    if ending in (".csv", ".tsv", ".parquet"):
-        return bin_spikes(load_spikes(path), time_bin=time_bin, name=path.name)
-    raise InputError(
-        f"load_responses: {path.name} ends in {ending!r}; known: .nc, .zarr, .npz, .csv, .tsv, .parquet. For NWB: "
-        "load_nwb_responses."
-    )
-
-
-def _from_dataset(path: Path, lazy: bool) -> xr.DataArray:
-    if not lazy and path.suffix.lower() == ".nc":
-        return check_responses(_in_seconds(storage.read_array(path), path.name), path.name)
-    dataset = storage.open_dataset(path)
-    names = [str(v) for v in dataset.data_vars]
-    if len(names) != 1:
-        raise InputError(f"{path.name}: holds {len(names)} variables ({', '.join(names[:8])}); responses are one.")
-    responses = _in_seconds(dataset[names[0]], path.name)
+    chosen = reader_of(path, "responses", "load_responses", reader)
+    asked = _options(chosen, options, time_bin, path)
     if not lazy:
-        return check_responses(responses.load(), path.name)
-    missing = [d for d in ("stimulus", "unit") if d not in responses.dims]
-    if missing:
-        raise SchemaError(f"{path.name}: responses have dims {tuple(responses.dims)} and lack {missing}; rename them.")
-    return responses
+        assert chosen.responses is not None
+        return _labelled(called(chosen.responses)(path, asked), path)
+    if chosen.lazy is None:
+        able = ", ".join(r.name for r in READERS.values() if r.lazy)
+        raise InputError(f"load_responses: {path.name} is read whole; lazy=True is for {able}.")
+    return _with_dims(called(chosen.lazy)(path, asked), path)
 
 
-def _from_npz(path: Path) -> xr.DataArray:
-    content = storage.read_npz(path)
-    if "responses" not in content:
-        raise InputError(f"{path.name}: no array called 'responses'; it holds {', '.join(content) or 'nothing'}.")
-    dims = tuple(str(d) for d in content["dims"]) if "dims" in content else None
-    stimuli = content["stimulus"].astype(str).tolist() if "stimulus" in content else None
-    coords = {k: ("unit", content[k].astype(str)) for k in NPZ_LABELS if k in content}
-    step = float(content["time_step"]) if "time_step" in content else None
-    return as_responses(content["responses"], dims=dims, stimuli=stimuli, coords=coords, time_step=step)
-
-
-def _in_seconds(responses: xr.DataArray, name: str) -> xr.DataArray:
-    """Return responses with their time coordinate as numbers of s."""
-    if "time" not in responses.coords:
-        return responses
-    clock = seconds(responses["time"], name, "times of the responses")
-    return responses.assign_coords(time=(responses["time"].dims, clock))
-
-
-def _with_time_step(responses: xr.DataArray, name: str) -> xr.DataArray:
-    """Return responses whose ``time_step`` is known: given, or the even spacing of the time coordinate."""
-    if "time" not in responses.dims:
-        return responses
-    gaps = np.diff(responses["time"].values) if "time" in responses.coords else np.empty(0)
-    if responses.attrs.get("time_step"):
-        if len(gaps):
-            check_step(responses["time"].values, float(responses.attrs["time_step"]), name)
-        return responses
-    if not len(gaps) or gaps[0] <= 0 or not np.allclose(gaps, gaps[0]):
+def _options(reader: Reader, given: Any, time_bin: float | None, path: Path) -> Any:
+    named = {field.name for field in fields(reader.options)}
+    if time_bin is not None and "time_bin" not in named:
         raise InputError(
-            f"{name}: the responses have a 'time' dim but neither a time_step nor an even time coordinate, both in s."
+            f"load_responses: {path.name} holds no spikes to count; time_bin = {shown(time_bin)} is given."
         )
-    return responses.assign_attrs(time_step=float(gaps[0]))
+    if time_bin is not None and (given is None or isinstance(given, Mapping)):
+        given = dict(given or {}) | {"time_bin": time_bin}
+    options = options_of(reader.options, given, f"load_responses: {path.name}")
+    return options if time_bin is None else replace(options, time_bin=time_bin)
+
+
+def _labelled(found: object, path: Path) -> xr.DataArray:
+    """Check what a reader gave: its dims, labels and values, and its times."""
+    timed = in_seconds(found, path.name) if isinstance(found, xr.DataArray) else found
+    return with_time_step(check_responses(timed, path.name), path.name)
+
+
+def _with_dims(found: object, path: Path) -> xr.DataArray:
+    """Check the dims and times of what a reader gave, its values left on disk."""
+    if not isinstance(found, xr.DataArray):
+        raise SchemaError(f"{path.name}: a labelled array asked, found a {type(found).__name__}.")
+    missing = [d for d in ("stimulus", "unit") if d not in found.dims]
+    if missing:
+        raise SchemaError(f"{path.name}: responses have dims {tuple(found.dims)} and lack {missing}; rename them.")
+    return with_time_step(in_seconds(found, path.name), path.name)

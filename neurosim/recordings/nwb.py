@@ -33,7 +33,7 @@ from neurosim.recordings.nwb_content import (
     unit_table,
 )
 from neurosim.recordings.spikes import align_spikes
-from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, suggest
+from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, step_of, suggest
 
 QUANTITY_OF = {"volts": "electric_potential", "V": "electric_potential", "tesla": "magnetic_field"}
 PAUSE = 0.5
@@ -205,9 +205,9 @@ def save_nwb(
     path = storage.as_path(path, "save_nwb")
     responses = check_responses(responses, "save_nwb")
     _check_texts({"description": description, "species": species, "sex": sex, "age": age}, session_start)
-    step = float(responses.attrs.get("time_step", 0.0))
-    if "time" not in responses.dims or not step:
+    if "time" not in responses.dims or not responses.attrs.get("time_step"):
         raise InputError("save_nwb: responses over time with a time_step asked; NWB holds times, not averages.")
+    step = step_of(responses, "save_nwb")
     is_count = responses.attrs.get("quantity") == "spike_count"
     values = (responses if "trial" in responses.dims else responses.expand_dims("trial")).transpose(
         "stimulus", "trial", "time", "unit"

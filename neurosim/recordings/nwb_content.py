@@ -115,7 +115,7 @@ class _OnDisk(BackendArray):
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         with storage.readable(self.path, "NWB"), h5py.File(self.path, "r") as file:
             raw = np.asarray(file[self.name][key], dtype=float)
-        return raw * self.factors[key[1:]] + self.offset
+        return np.asarray(raw * self.factors[key[1:]] + self.offset)
 
 
 def check_pairs(pairs: list[tuple[Any, Any]], name: str) -> None:

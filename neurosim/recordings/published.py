@@ -179,7 +179,7 @@ def image_files(name: str, entry: dict[str, Any]) -> list[Path]:
 def _square(vector: np.ndarray) -> np.ndarray:
     from scipy.spatial.distance import squareform
 
-    return squareform(np.asarray(vector, dtype=float))
+    return np.asarray(squareform(np.asarray(vector, dtype=float)))
 
 
 READERS: dict[str, Callable[[str, dict[str, Any]], Content]] = {

@@ -12,8 +12,10 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
-from neurosim.recordings.columns import check_frame, names, seconds, shown, span
-from neurosim.recordings.events import RESERVED, event_layout
+from neurosim.recordings.columns import as_text, check_frame, names, seconds, shown, span
+from neurosim.recordings.events import RESERVED, event_layout, label_names
+from neurosim.recordings.reader import reader_of
+from neurosim.registry import called
 from neurosim.schema import InputError, as_responses
 
 log = logging.getLogger(__name__)
@@ -22,13 +24,14 @@ SPIKE_COLUMNS = ("unit", "time")
 UNIT_LABELS_LEFT = (RESERVED - {"id"}) | {"spike_times"}
 
 
-def load_spikes(path: str | Path) -> Any:
+def load_spikes(path: str | Path, *, reader: str | None = None) -> Any:
     """Read a table of spikes from a file.
 
     Parameters
     ----------
     path : ``.csv``, ``.tsv`` or ``.parquet`` with one row a spike, columns ``unit`` and ``time`` (s), and optionally
         ``stimulus`` and ``trial``; or ``.npz`` with these as arrays of one length.
+    reader : name of its reader, where the ending does not tell.
 
     Returns
     -------
@@ -37,22 +40,19 @@ def load_spikes(path: str | Path) -> Any:
     Raises
     ------
     StorageError : missing, truncated or unsafe file. InputError : missing columns, NaN or infinite times, no spikes.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(os.path.join(folder, "x.npz"), unit=["v", "u"], time=[0.25, 0.5])
+    ...     load_spikes(os.path.join(folder, "x.npz")).unit.tolist()
+    ['u', 'v']
     """
     path = storage.as_path(path, "load_spikes")
-    ending = path.suffix.lower()
-    if ending == ".npz":
-        import pandas as pd
-
-        arrays = storage.read_npz(path)
-        lengths = {len(a) if a.ndim == 1 else -1 for a in arrays.values()}
-        if len(lengths) != 1 or -1 in lengths:
-            raise InputError(f"{path.name}: a table of spikes has arrays of one dimension and length, found {lengths}.")
-        table = pd.DataFrame(arrays)
-    elif ending in (".csv", ".tsv", ".parquet"):
-        table = storage.read_table(path)
-    else:
-        raise InputError(f"load_spikes: {path.name} ends in {path.suffix!r}; known: .csv, .tsv, .parquet, .npz.")
-    return check_spikes(table, path.name)
+    read = reader_of(path, "spikes", "load_spikes", reader).spikes
+    assert read is not None
+    return check_spikes(called(read)(path), path.name)
 
 
 def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> Any:
@@ -172,8 +172,9 @@ def align_spikes(
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
         refused.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
-    units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``. Its units are those of the
-        result: one without any spike is silent, not absent, and spikes of other units are left out.
+    units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``, one that is called like a
+        label of the stimuli with ``unit_`` before it. Its units are those of the result: one without any spike is
+        silent, not absent, and spikes of other units are left out.
 
     Returns
     -------
@@ -214,11 +215,9 @@ def align_spikes(
     for column, name in enumerate(chosen):
         before = n_before(trains.get(name, np.empty(0)), places)
         counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
-    labels = (
-        {}
-        if units is None
-        else {str(k): ("unit", _plain(v)) for k, v in units.items() if str(k) not in UNIT_LABELS_LEFT}
-    )
+    own = [] if units is None else [(str(k), v) for k, v in units.items() if str(k) not in UNIT_LABELS_LEFT]
+    named = label_names([k for k, _ in own], layout.labels)
+    labels = {named[k]: ("unit", _plain(v)) for k, v in own}
     responses = as_responses(
         counts,
         dims=("stimulus", "trial", "time", "unit"),
@@ -266,7 +265,7 @@ def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
 
 def _plain(values: Any) -> np.ndarray:
     array = np.asarray(values)
-    return array if array.dtype.kind in "biuf" else np.array([str(v) for v in array])
+    return array if array.dtype.kind in "biuf" else np.array([as_text(v) for v in array])
 
 
 def _check_cells(name: str, *sizes: int) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.recordings.columns import seconds
-from neurosim.recordings.nwb import load_nwb_sweeps
-from neurosim.schema import InputError, as_sweeps, check_step, check_sweeps
+from neurosim.recordings.reader import reader_of
+from neurosim.registry import called
+from neurosim.schema import InputError, as_sweeps, check_sweeps
 
 
-def load_sweeps(path: str | Path) -> dict[str, xr.Dataset]:
+def load_sweeps(path: str | Path, *, reader: str | None = None) -> dict[str, xr.Dataset]:
     """Read current-clamp recordings from a file, by the name of the protocol.
 
     * ``.nwb``: all sweeps, under the name "sweeps".
@@ -24,37 +24,42 @@ def load_sweeps(path: str | Path) -> dict[str, xr.Dataset]:
 
     Parameters
     ----------
-    path : the file.
+    path : the file. reader : name of its reader, where the ending does not tell.
+
+    Returns
+    -------
+    by protocol, a Dataset of ``current`` (A) and ``voltage`` (V), (sweep, time).
 
     Raises
     ------
     StorageError : missing, truncated or unsafe file. InputError : another format, or missing arrays.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "x.npz")
+    ...     held = {"step_V_mV_int16": [[-700, -701]], "step_I_pA_int16": [[0, 5]]}
+    ...     np.savez(path, **held, step_V_mV_lsb=0.1, step_I_pA_lsb=10.0, step_rate_hz=1e4)
+    ...     sweeps = load_sweeps(path)["step"]
+    >>> sweeps.voltage.values.round(6).tolist()
+    [[-0.07, -0.0701]]
     """
     path = storage.as_path(path, "load_sweeps")
-    ending = path.suffix.lower()
-    if ending == ".nwb":
-        return {"sweeps": load_nwb_sweeps(path)}
-    if ending == ".nc":
-        sweeps = check_sweeps(storage.read_dataset(path), path.name)
-        if "time" in sweeps.coords:
-            clock = seconds(sweeps["time"], path.name, "times of the sweeps")
-            check_step(clock, float(sweeps.attrs["time_step"]), path.name)
-        return {"sweeps": sweeps}
-    if ending == ".npz":
-        with storage.readable(path, "npz of sweeps"):
-            return _from_npz(path)
-    raise InputError(f"load_sweeps: {path.name} ends in {path.suffix!r}; known: .nwb, .nc, .npz.")
+    read = reader_of(path, "sweeps", "load_sweeps", reader).sweeps
+    assert read is not None
+    found = called(read)(path)
+    assert isinstance(found, dict)
+    return {name: check_sweeps(sweeps, path.name) for name, sweeps in found.items()}
 
 
-def _from_npz(path: Path) -> dict[str, xr.Dataset]:
-    content = storage.read_npz(path)
+def sweeps_of(content: dict[str, np.ndarray], name: str) -> dict[str, xr.Dataset]:
+    """Return the sweeps by protocol that the arrays of an archive hold, see :func:`load_sweeps`."""
     protocols = [k.removesuffix("_rate_hz") for k in content if k.endswith("_rate_hz")]
     parts = ("V_mV_int16", "V_mV_lsb", "I_pA_int16", "I_pA_lsb")
     missing = [f"{p}_{part}" for p in protocols for part in parts if f"{p}_{part}" not in content]
     if missing or not protocols:
-        raise InputError(
-            f"{path.name}: no recording; missing {', '.join(missing[:4]) or 'P_rate_hz'} (see load_sweeps)."
-        )
+        raise InputError(f"{name}: no recording; missing {', '.join(missing[:4]) or 'P_rate_hz'} (see load_sweeps).")
     return {p: _protocol(content, p) for p in protocols}
 
 

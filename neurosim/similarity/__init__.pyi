@@ -2,7 +2,7 @@
 
 # rdms
 from .rdms import compute_rdm as compute_rdm  # compute the representational dissimilarity matrix of responses
-from .rdms import searchlights as searchlights  # return the units within `radius` of each unit, for the `by` of
+from .parts import searchlights as searchlights  # return the units within `radius` of each unit, for the `by` of
 
 # noise
 from .noise import noise_precision as noise_precision  # estimate the inverse covariance of the noise of units, to
@@ -30,6 +30,10 @@ from .dynamics import dsa as dsa  # return how much two systems differ in their 
 
 # inference
 from .inference import infer as infer  # score models against the RDMs of subjects, generalising to new subjects, new
+
+from .inference_options import Fitting as Fitting  # how flexible models are fitted, in how many folds
+from .inference_options import Resampling as Resampling  # to what an inference generalises, and how it knows
+from .inference_options import Significance as Significance  # level of tests and intervals, correction for many models
 
 # regression
 from .regression import partition_variance as partition_variance  # split the explained variance of RDMs into what

@@ -9,11 +9,13 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from neurosim.refusals import check_known
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, check_responses, same_stimuli
 from neurosim.similarity.kernels import alignment as kernels
 from neurosim.similarity.kernels.arrays import Array
-from neurosim.similarity.pairs import Responses, as_pair, check_known, plain_scalar
+from neurosim.similarity.matched_responses import Responses, as_pair, plain_scalar
+from neurosim.similarity.measure import MEASURES
 
 ESTIMATORS = ("debiased", "biased", "unit_corrected", "minibatch")
 CCA_METHODS = ("svcca", "pwcca", "cca")
@@ -108,14 +110,19 @@ def cca(a: Responses, b: Responses, *, method: str = "svcca", variance: float = 
 
 
 def compare_by(
-    a: xr.DataArray, b: xr.DataArray, score: Callable[..., float] = cka, *, by: str = "layer", progress: bool = True
+    a: xr.DataArray,
+    b: xr.DataArray,
+    score: Callable[..., float] | str = "cka",
+    *,
+    by: str = "layer",
+    progress: bool = True,
 ) -> xr.DataArray:
     """Score every part of `a` against every part of `b`, such as layers against areas.
 
     Parameters
     ----------
     a, b : responses (stimulus, unit) with a label `by` along ``unit`` (where one lacks it, it is one part).
-    score : any function of two responses that gives a number, such as :func:`cka`.
+    score : a name in ``MEASURES``, or any function of two responses that gives a number, such as :func:`cka`.
     by : the label.
     progress : show a bar.
 
@@ -130,6 +137,7 @@ def compare_by(
     >>> compare_by(x, x).dims
     ('layer', 'layer_other')
     """
+    score = _measured(score, "compare_by")
     parts_a, parts_b = (_parts(check_responses(x, "compare_by"), by) for x in (a, b))
     pairs = [(i, j) for i in parts_a for j in parts_b]
     values = [score(parts_a[i], parts_b[j]) for i, j in track(pairs, "comparing", progress=progress)]
@@ -142,13 +150,14 @@ def compare_by(
 
 
 def jackknife(
-    score: Callable[..., float], a: Responses, b: Responses, *, alpha: float = 0.05, progress: bool = True
+    score: Callable[..., float] | str, a: Responses, b: Responses, *, alpha: float = 0.05, progress: bool = True
 ) -> xr.Dataset:
     """Return a score with its uncertainty over stimuli, by leaving out each stimulus once.
 
     Parameters
     ----------
-    score : any smooth function of two responses, such as :func:`cka` or ``ShapeMetric().distance``.
+    score : a name in ``MEASURES``, or any smooth function of two responses, such as :func:`cka` or
+        ``ShapeMetric().distance``.
     a, b : responses (stimulus, ...).
     alpha : one minus the coverage of the interval.
     progress : show a bar.
@@ -165,6 +174,7 @@ def jackknife(
     >>> bool(found.interval[0] < found.score < found.interval[1])
     True
     """
+    score = _measured(score, "jackknife")
     if isinstance(a, xr.DataArray) and isinstance(b, xr.DataArray):
         b = same_stimuli(a, b, "jackknife")
     else:
@@ -182,6 +192,10 @@ def jackknife(
         {"score": value, "standard_error": error, "interval": ("bound", [value - reach, value + reach])},
         coords={"bound": ["low", "high"]},
     )
+
+
+def _measured(score: Callable[..., float] | str, who: str) -> Callable[..., float]:
+    return MEASURES.find(score, who).function if isinstance(score, str) else score
 
 
 def _parts(x: xr.DataArray, by: str) -> dict[str, xr.DataArray]:
@@ -223,7 +237,7 @@ def _minibatch_sums(
 ) -> list[Array]:
     if batch < 4:
         raise InputError(f"cka: a batch needs at least 4 stimuli, found {batch}.")
-    order = as_rng(rng).permutation(len(a))
+    order = as_rng(rng, "cka").permutation(len(a))
     parts = np.array_split(order, max(1, len(a) // batch))
     sums: list[Array] = [0.0, 0.0, 0.0]
     for part in parts:

@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import is_table
-from neurosim.schema import TINY_DIAGONAL, InputError, as_rdm, check_rdm, same_stimuli, suggest
+from neurosim.schema import TINY_DIAGONAL, InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.covariances import stimulus_covariance
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
-from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE, METHODS, bures, cross_scores, embed
+from neurosim.similarity.kernels.comparisons import cross_scores
+from neurosim.similarity.method import METHODS, Method
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +52,17 @@ def compare_rdms(
     >>> round(float(compare_rdms(rdm, rdm)), 6)
     1.0
     """
-    check_method(method, METHODS, "compare_rdms")
+    asked = METHODS.find(method, "compare_rdms")
     if is_torch_array(a) and is_torch_array(b):
-        return _compare_tensors(a, b, method, sigma_k)
+        return _compare_tensors(a, b, asked, sigma_k)
     _check_gradient(a, b)
     a, b = (check_rdm(as_rdm(x) if is_table(x) else x, "compare_rdms") for x in (a, b))
     b = same_stimuli(a, b, "compare_rdms")
-    noise = _stimulus_noise(sigma_k, a, method)
-    rdm_vectors(a, method, "compare_rdms"), rdm_vectors(b, method, "compare_rdms")
+    noise = _stimulus_noise(sigma_k, a, asked)
+    rdm_vectors(a, asked, "compare_rdms"), rdm_vectors(b, asked, "compare_rdms")
     n = a.sizes["stimulus"]
     first, second = (np.asarray(r.values, dtype=float).reshape(-1, n, n) for r in (a, b))
-    scores = cross_scores(first, second, method, noise)
+    scores = cross_scores(first, second, asked, noise)
     if not np.isfinite(scores).all():
         raise InputError(f"compare_rdms: {method} is not defined for an RDM whose second moment has no positive part.")
     lead_a, lead_b = a.dims[:-2], b.dims[:-2]
@@ -118,12 +119,13 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     )
 
 
-def _stimulus_noise(sigma_k: Any, rdms: Any, method: str) -> Array | None:
+def _stimulus_noise(sigma_k: Any, rdms: Any, method: Method) -> Array | None:
     """Return the covariance between stimuli, for labelled RDMs or a tensor of them."""
     if sigma_k is None:
         return None
-    if not method.startswith("whitened"):
-        raise InputError(f"compare_rdms: {method} takes no sigma_k; whitened_cosine and whitened_corr do.")
+    if not method.sigma_k:
+        others = ", ".join(m.name for m in METHODS.values() if m.sigma_k)
+        raise InputError(f"compare_rdms: {method.name} takes no sigma_k; {others} do.")
     return stimulus_covariance(sigma_k, rdms, "compare_rdms")
 
 
@@ -135,9 +137,10 @@ def _check_gradient(*given: Any) -> None:
         )
 
 
-def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Any) -> Array:
-    if method not in DIFFERENTIABLE:
-        raise InputError(f"compare_rdms: {method} of tensors is not available; methods: {', '.join(DIFFERENTIABLE)}.")
+def _compare_tensors(a: Array, b: Array, method: Method, sigma_k: Any) -> Array:
+    if not method.tensors:
+        others = ", ".join(m.name for m in METHODS.values() if m.tensors)
+        raise InputError(f"compare_rdms: {method.name} of tensors is not available; methods: {others}.")
     if a.ndim != 3 or b.ndim != 3 or a.shape[1:] != b.shape[1:] or a.shape[1] != a.shape[2]:
         raise InputError(
             f"compare_rdms: tensors have shape (n, stimulus, stimulus), found {tuple(a.shape)} and {tuple(b.shape)}."
@@ -148,11 +151,13 @@ def _compare_tensors(a: Array, b: Array, method: str, sigma_k: Any) -> Array:
     sigma_k = _stimulus_noise(sigma_k, a, method)
     if any(bool(array_namespace(x).any(_flat(upper(x), method))) for x in (a, b)):
         raise InputError(
-            f"compare_rdms: {method} is not defined: a tensor holds an RDM that does not vary; leave it out."
+            f"compare_rdms: {method.name} is not defined: a tensor holds an RDM that does not vary; leave it out."
         )
-    scores = bures(a, b) if method == "bures" else embed(a, method, sigma_k) @ embed(b, method, sigma_k).mT
+    scores = cross_scores(a, b, method, sigma_k)
     if not bool(scores.isfinite().all()):
-        raise InputError(f"compare_rdms: {method} is not defined for an RDM whose second moment has no positive part.")
+        raise InputError(
+            f"compare_rdms: {method.name} is not defined for an RDM whose second moment has no positive part."
+        )
     return scores
 
 
@@ -174,7 +179,7 @@ def _checked_tensor(rdms: Array) -> Array:
     return hollow(rdms)
 
 
-def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
+def rdm_vectors(rdm: xr.DataArray, method: Method, who: str) -> np.ndarray:
     """Return the upper entries (n, P) of the RDMs, or say which one a comparison is not defined for."""
     vectors = upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
     flat = _flat(vectors, method)
@@ -183,19 +188,13 @@ def rdm_vectors(rdm: xr.DataArray, method: str, who: str) -> np.ndarray:
         index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()
         place = ", ".join(f"{d}={rdm[d].values[i] if d in rdm.coords else i}" for d, i in zip(lead, index, strict=True))
         raise InputError(
-            f"{who}: the RDM ({place or 'given'}) does not vary, so {method} is not defined; leave it out."
+            f"{who}: the RDM ({place or 'given'}) does not vary, so {method.name} is not defined; leave it out."
         )
     return vectors
 
 
-def _flat(vectors: Array, method: str) -> Array:
+def _flat(vectors: Array, method: Method) -> Array:
     """Which RDMs (n, P) do not vary, as `method` needs it: over their entries, or from 0 for a cosine or Bures."""
     xp = array_namespace(vectors)
     low, high = xp.min(vectors, axis=-1), xp.max(vectors, axis=-1)
-    return low == high if "cosine" not in method and method != "bures" else (low == 0) & (high == 0)
-
-
-def check_method(method: str, known: tuple[str, ...], who: str) -> None:
-    """Raise :class:`InputError` if `method` is not among the `known`."""
-    if method not in known:
-        raise InputError(f"{who}: no method {method!r}. Methods: {', '.join(known)}.{suggest(method, known)}")
+    return low == high if method.defined_for == "varying" else (low == 0) & (high == 0)

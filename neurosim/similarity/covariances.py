@@ -11,7 +11,7 @@ import xarray as xr
 from neurosim.arrays import column_names, is_count, is_table, match_names, plain, row_names
 from neurosim.schema import InputError
 from neurosim.similarity.kernels.arrays import Array, array_namespace, is_torch_array
-from neurosim.similarity.kernels.patterns import noise_factor
+from neurosim.similarity.kernels.inner_products import noise_factor
 
 ASYMMETRY = 1e-5
 

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import plain
+from neurosim.refusals import check_known
 from neurosim.runtime import as_rng
-from neurosim.schema import InputError, check_responses
-from neurosim.similarity.kernels import alignment as kernels
-from neurosim.similarity.pairs import check_known
+from neurosim.schema import InputError, check_responses, step_of
+from neurosim.similarity.kernels import dynamics as kernels
 
 
 def dsa(
@@ -50,7 +50,7 @@ def dsa(
     True
     """
     check_known(method, ("eigenvalues", "angle"), "dsa: no method")
-    steps = [float(x.attrs["time_step"]) for x in (a, b) if isinstance(x, xr.DataArray) and "time_step" in x.attrs]
+    steps = [step for x in (a, b) if (step := _step(x)) is not None]
     if len(steps) == 2 and not np.isclose(steps[0], steps[1]):
         raise InputError(f"dsa: time steps of {steps[0]:g} s and {steps[1]:g} s differ; rebin one of the two.")
     operators = []
@@ -64,11 +64,25 @@ def dsa(
         operators.append(kernels.dynamics_matrix(values, n_delays, rank))
     if method == "eigenvalues":
         return kernels.eigenvalue_distance(*operators)
-    generator, size = as_rng(rng), len(operators[0])
+    generator, size = as_rng(rng, "dsa"), len(operators[0])
     mirror = np.eye(size)
     mirror[0, 0] = -1
     starts = [np.eye(size), mirror] + [np.linalg.qr(generator.normal(size=(size, size)))[0] for _ in range(n_restarts)]
     return kernels.conjugacy_angle(operators[0], operators[1], starts)
+
+
+def _step(x: Any) -> float | None:
+    """Return the time step in s that labelled responses have, in their attrs or in their times."""
+    if not isinstance(x, xr.DataArray) or "time" not in x.dims:
+        return None
+    if (
+        x.attrs.get("time_step") is None
+        and x.sizes["time"] > 1
+        and "time" in x.coords
+        and x["time"].dtype.kind in "iuf"
+    ):
+        x = x.assign_attrs(time_step=float(np.diff(x["time"].values).mean()))
+    return step_of(x, "dsa")
 
 
 def _trajectories(x: Any) -> np.ndarray:

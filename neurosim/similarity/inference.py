@@ -13,10 +13,19 @@ from scipy import stats
 
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
-from neurosim.similarity.comparison import check_method, rdm_vectors
+from neurosim.similarity.comparison import rdm_vectors
+from neurosim.similarity.inference_options import (
+    AT_5_PERCENT,
+    FACTORS,
+    Fitting,
+    Resampling,
+    Significance,
+    as_fitting,
+    as_resampling,
+)
 from neurosim.similarity.kernels.ceilings import exact_ceilings
-from neurosim.similarity.kernels.fitting import FITS
-from neurosim.similarity.kernels.resampling import METHODS, gram_of_features
+from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
+from neurosim.similarity.method import Method, inference_method
 from neurosim.similarity.resampling import (
     Comparison,
     Evaluate,
@@ -26,13 +35,9 @@ from neurosim.similarity.resampling import (
     jackknife_variance,
 )
 
-FACTORS = ("subject", "stimulus")
-ESTIMATES = ("bootstrap", "jackknife")
 MIN_STIMULI = 6
 MIN_GROUPS = 4
-MIN_SAMPLES = 20
 MAX_PAIRED, MAX_PAIRED_FITTED = 50, 12
-INFERENCE_METHODS = METHODS
 
 
 def infer(
@@ -40,15 +45,10 @@ def infer(
     data: xr.DataArray,
     *,
     method: str = "spearman",
-    resample: Sequence[str] = FACTORS,
-    estimate: str = "jackknife",
-    n: int = 1000,
+    resample: Resampling | Sequence[str] | str = FACTORS,
+    fit: Fitting | str | None = None,
+    significance: Significance = AT_5_PERCENT,
     rng: np.random.Generator | int | None = 0,
-    folds: int | Mapping[str, int] | None = None,
-    fit: str | None = None,
-    groups: str | None = None,
-    alpha: float = 0.05,
-    correction: str = "holm",
     progress: bool = True,
 ) -> xr.Dataset:
     """Score models against the RDMs of subjects, generalising to new subjects, new stimuli or both.
@@ -60,25 +60,13 @@ def infer(
         stimulus_other), such as one RDM a trial of a stochastic network: its mean is scored and its own ceiling
         reported.
     data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data.
-    method : see :func:`~neurosim.similarity.comparison.compare_rdms`; all but "tau_b" and "bures".
-    resample : "subject", "stimulus" or both: to what the result is meant to generalise. With one subject only
-        "stimulus" is possible.
-    estimate : of the variance. "jackknife" leaves out every subject, every stimulus and pairs of stimuli, and counts
-        once what subjects and stimuli share: deterministic, and in simulated experiments of 12 subjects and 30 stimuli
-        its variance is 1.0 to 1.2 times the true one. "bootstrap" draws ``n`` samples; its two-factor form is
-        ``2 (V_subject + V_stimulus) - V_both``, kept between the larger single variance and V_both
-        (https://doi.org/10.7554/eLife.82566). With few stimuli it is conservative where stimuli dominate (8 subjects,
-        14 stimuli: 1.45 times the true variance, 2 % false positives at 5 %) and liberal between models where noise
-        dominates (up to 10 %).
-    n : number of samples of the bootstrap.
+    method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
+    resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
+        also says how the variance is estimated and which stimuli belong together.
+    fit : the weights of flexible models, "select", "weighted", "nonnegative" or "interpolated"; or a :class:`Fitting`
+        that also says in how many folds.
+    significance : level of intervals and correction of p values.
     rng : seed or generator of the bootstrap and of the folds.
-    folds : cross-validation of flexible models: number of folds of stimuli, or ``{"stimulus": 5, "subject": 2}``. A
-        model is fitted to the other stimuli of the other subjects.
-    fit : "select" (the best component), "weighted", "nonnegative" or "interpolated" (between neighbouring
-        components). The weights are the closed-form optimum of `method`, of "corr" for rank methods.
-    groups : a label along ``stimulus`` such as "category": whole groups are resampled and held out.
-    alpha : one minus the coverage of the intervals.
-    correction : of the p values for several models: "holm" or "fdr" (Benjamini-Hochberg).
     progress : show a bar over samples of flexible models.
 
     Returns
@@ -92,7 +80,8 @@ def infer(
 
     Raises
     ------
-    InputError : unknown names, different stimuli, fewer than 6 stimuli, or one subject where subjects are resampled.
+    InputError : unknown names, different stimuli, fewer than 6 stimuli, one subject where subjects are resampled, or an
+        `rng` that is none.
 
     Examples
     --------
@@ -100,42 +89,37 @@ def infer(
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.normal(size=(10, 20))
     >>> data = xr.concat([compute_rdm(truth + rng.normal(size=truth.shape)) for _ in range(5)], "subject")
-    >>> bool(infer({"truth": compute_rdm(truth)}, data, n=100).p_zero[0] < 0.01)
+    >>> bool(infer({"truth": compute_rdm(truth)}, data).p_zero[0] < 0.01)
     True
     """
-    factors = _check_names(method, resample, estimate, correction, fit)
-    _check_numbers(estimate, n, alpha)
-    named = _named_models(models, fit)
-    data = _checked_data(named, data, factors)
-    levels = _levels(data, groups, factors)
-    comparison = _comparison(named, data, method)
-    generator = as_rng(rng)
-    state = json.dumps(generator.bit_generator.state, default=_plain) if not isinstance(rng, int) else str(rng)
-    held_out = _folds(folds, levels, data.sizes["subject"], generator) if fit else None
-    fixed, each, evaluate = _evaluation(comparison, held_out, fit, progress)
+    asked, fitting = inference_method(method, "infer"), as_fitting(fit)
+    named = _named_models(models, fitting)
+    data = _checked_data(named, data)
     n_subjects = data.sizes["subject"]
-    variance: Variance
-    if estimate == "jackknife":
-        pairs_of = MAX_PAIRED_FITTED if held_out else MAX_PAIRED
-        variance = jackknife_variance(evaluate, levels, n_subjects, factors, pairs_of)
-    else:
-        variance = bootstrap_variance(evaluate, levels, n_subjects, factors, n, generator, held_out)
-    result = _tests(fixed, variance, alpha, correction, n_subjects)
+    resampling = as_resampling(resample, n_subjects, "infer")
+    levels = _levels(data, resampling)
+    comparison = _comparison(named, data, asked)
+    generator = as_rng(rng, "infer")
+    state = json.dumps(generator.bit_generator.state, default=_plain) if not isinstance(rng, int) else str(rng)
+    held_out = _folds(fitting, levels, n_subjects, generator) if fitting else None
+    fixed, each, evaluate = _evaluation(comparison, held_out, fitting, progress)
+    variance = _variance(evaluate, levels, n_subjects, resampling, generator, held_out)
+    result = _tests(fixed, variance, significance, n_subjects)
     if each is not None:
         result["score_of_subject"] = (("model", "subject"), each)
-    result = _with_model_ceilings(result, named, method, levels)
+    result = _with_model_ceilings(result, named, asked, levels)
     names, subjects = list(named), data["subject"].values if "subject" in data.coords else np.arange(n_subjects)
     result = result.assign_coords(model=names, model_other=names, subject=subjects)
     return result.assign_attrs(
         method=method,
-        resample="+".join(factors),
-        estimate=estimate,
-        n_bootstrap=n if estimate == "bootstrap" else 0,
-        fit=fit or "none",
+        resample="+".join(resampling.over),
+        estimate=resampling.estimate,
+        n_bootstrap=resampling.n_samples if resampling.estimate == "bootstrap" else 0,
+        fit=fitting.weights if fitting else "none",
         folds=f"{len(held_out.stimuli)} x {len(held_out.subjects)}" if held_out else "none",
-        groups=groups or "none",
-        alpha=alpha,
-        correction=correction,
+        groups=resampling.groups or "none",
+        alpha=significance.alpha,
+        correction=significance.correction,
         seed=state,
         versions=json.dumps(library_versions()),
         inputs_sha256=_hash(comparison),
@@ -160,28 +144,9 @@ def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
 # --- what was asked -----------------------------------------------------------------------------------------------
 
 
-def _check_names(
-    method: str, resample: Sequence[str], estimate: str, correction: str, fit: str | None
-) -> tuple[str, ...]:
-    check_method(method, METHODS, "infer")
-    check_method(estimate, ESTIMATES, "infer")
-    check_method(correction, ("holm", "fdr"), "infer")
-    if fit is not None:
-        check_method(fit, FITS, "infer")
-    factors = tuple(f for f in FACTORS if f in resample)
-    if not factors or len(factors) != len(set(resample)):
-        raise InputError(f"infer: resample is 'subject', 'stimulus' or both, found {tuple(resample)}.")
-    return factors
-
-
-def _check_numbers(estimate: str, n: int, alpha: float) -> None:
-    if not 0 < alpha < 1:
-        raise InputError(f"infer: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
-    if estimate == "bootstrap" and n < MIN_SAMPLES:
-        raise InputError(f"infer: {n} samples are too few for a standard error; give n = {MIN_SAMPLES} or more.")
-
-
-def _named_models(models: xr.DataArray | Mapping[str, xr.DataArray], fit: str | None) -> dict[str, xr.DataArray]:
+def _named_models(
+    models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None
+) -> dict[str, xr.DataArray]:
     """RDMs ([component or fold,] stimulus, stimulus_other) by name, all in one order of stimuli."""
     if not isinstance(models, Mapping):
         models = check_rdm(models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",)), "infer")
@@ -202,8 +167,8 @@ def _named_models(models: xr.DataArray | Mapping[str, xr.DataArray], fit: str | 
         lead = rdm.dims[:-2]
         if lead not in ((), ("component",), ("fold",)):
             raise InputError(f"infer: model {name!r} has dims {lead}; give it one of 'component' or 'fold', or none.")
-        if lead == ("component",) and fit is None:
-            raise InputError(f"infer: model {name!r} has components to be fitted; pass fit={FITS} (one of them).")
+        if lead == ("component",) and fitting is None:
+            raise InputError(f"infer: model {name!r} has components to be fitted; pass fit='weighted' or a Fitting.")
         named[name] = rdm
     return named
 
@@ -212,7 +177,7 @@ def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
     return check_rdm(rdm, "infer") if isinstance(rdm, xr.DataArray) else as_rdm(rdm)
 
 
-def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray, factors: tuple[str, ...]) -> xr.DataArray:
+def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.DataArray:
     reference = next(iter(named.values()))
     if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
         data = as_rdm(data, dims=("subject",))
@@ -224,13 +189,12 @@ def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray, factors: t
         )
     if data.sizes["stimulus"] < MIN_STIMULI:
         raise InputError(f"infer: at least {MIN_STIMULI} stimuli are needed, found {data.sizes['stimulus']}.")
-    if "subject" in factors and data.sizes["subject"] < 2:
-        raise InputError("infer: one subject cannot be resampled; pass resample=('stimulus',).")
     return data
 
 
-def _levels(data: xr.DataArray, groups: str | None, factors: tuple[str, ...]) -> np.ndarray:
+def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
     """Index (K,) of what is resampled as one: the stimulus itself, or its group."""
+    groups = resampling.groups
     if groups is None:
         return np.arange(data.sizes["stimulus"])
     if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
@@ -239,14 +203,14 @@ def _levels(data: xr.DataArray, groups: str | None, factors: tuple[str, ...]) ->
             f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
         )
     names, levels = np.unique(data[groups].values, return_inverse=True)
-    if len(names) < MIN_GROUPS and "stimulus" in factors:
+    if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
         raise InputError(
             f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
         )
     return levels
 
 
-def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: str) -> Comparison:
+def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: Method) -> Comparison:
     vectors = [rdm_vectors(r.mean("fold") if "fold" in r.dims else r, method, "infer") for r in named.values()]
     owner = np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
     return Comparison(
@@ -254,14 +218,9 @@ def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: str)
     )
 
 
-def _folds(
-    folds: int | Mapping[str, int] | None, levels: np.ndarray, n_subjects: int, rng: np.random.Generator
-) -> Folds:
+def _folds(fitting: Fitting, levels: np.ndarray, n_subjects: int, rng: np.random.Generator) -> Folds:
     n_levels = int(levels.max()) + 1
-    asked = {"stimulus": folds} if isinstance(folds, int) else dict(folds or {})
-    unknown = sorted(set(asked) - set(FACTORS))
-    if unknown:
-        raise InputError(f"infer: folds are of 'stimulus' and 'subject', found {unknown}.")
+    asked = fitting.folds_of
     of_stimuli = asked.get("stimulus") or max(2, min(5, len(levels) // 8))
     of_subjects = asked.get("subject") or min(5, n_subjects)
     smallest = len(levels) // of_stimuli if n_levels == len(levels) else n_levels // of_stimuli
@@ -274,14 +233,28 @@ def _folds(
 
 
 def _evaluation(
-    comparison: Comparison, folds: Folds | None, fit: str | None, progress: bool
+    comparison: Comparison, folds: Folds | None, fitting: Fitting | None, progress: bool
 ) -> tuple[np.ndarray, np.ndarray | None, Evaluate]:
-    if folds is None or fit is None:
+    if folds is None or fitting is None:
         each, fixed = comparison.plain()
         return fixed, each, comparison.fixed
-    evaluate = partial(comparison.crossvalidated, folds=folds, fit=fit, progress=progress)
+    evaluate = partial(comparison.crossvalidated, folds=folds, fit=fitting.weights, progress=progress)
     n_subjects = len(comparison.data)
     return evaluate(np.ones((1, comparison.n_stimuli)), np.ones((1, 1, n_subjects)))[0, 0], None, evaluate
+
+
+def _variance(
+    evaluate: Evaluate,
+    levels: np.ndarray,
+    n_subjects: int,
+    resampling: Resampling,
+    rng: np.random.Generator,
+    folds: Folds | None,
+) -> Variance:
+    over = tuple(resampling.over)
+    if resampling.estimate == "jackknife":
+        return jackknife_variance(evaluate, levels, n_subjects, over, MAX_PAIRED_FITTED if folds else MAX_PAIRED)
+    return bootstrap_variance(evaluate, levels, n_subjects, over, resampling.n_samples, rng, folds)
 
 
 def _hash(comparison: Comparison) -> str:
@@ -298,9 +271,9 @@ def _plain(value: object) -> object:
 # --- what comes out -----------------------------------------------------------------------------------------------
 
 
-def _tests(values: np.ndarray, variance: Variance, alpha: float, correction: str, n_subjects: int) -> xr.Dataset:
+def _tests(values: np.ndarray, variance: Variance, significance: Significance, n_subjects: int) -> xr.Dataset:
     """Test `values` (M + 2): scores of models, lower and upper ceiling."""
-    m = len(values) - 2
+    m, alpha, correction = len(values) - 2, significance.alpha, significance.correction
     score, basis = values[:m], np.eye(m + 2)
     error, df, reach = _uncertainty(basis, variance, alpha)
     p_zero = _p_above(score, error[:m], df[:m])
@@ -346,7 +319,7 @@ def _uncertainty(contrasts: np.ndarray, variance: Variance, alpha: float) -> tup
 
 
 def _with_model_ceilings(
-    result: xr.Dataset, named: dict[str, xr.DataArray], method: str, levels: np.ndarray
+    result: xr.Dataset, named: dict[str, xr.DataArray], method: Method, levels: np.ndarray
 ) -> xr.Dataset:
     """Add how well a noisy model can agree with itself: ceilings over its folds, uncertain over stimuli."""
     noisy = {name: rdm for name, rdm in named.items() if rdm.sizes.get("fold", 1) > 1}

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, plain
-from neurosim.schema import InputError, SchemaError, check_finite, suggest
+from neurosim.refusals import check_known
+from neurosim.schema import InputError, SchemaError, check_finite
 from neurosim.similarity.kernels.noise import SHRINKAGES, noise_covariance
 
 
@@ -45,9 +46,7 @@ def noise_precision(
     >>> np.round(np.diagonal(noise_precision(trials)), 1).tolist()
     [1.1, 1.2, 0.9, 1.0]
     """
-    if shrinkage not in SHRINKAGES:
-        known = f"{', '.join(SHRINKAGES)}.{suggest(shrinkage, SHRINKAGES)}"
-        raise InputError(f"noise_precision: no shrinkage {shrinkage!r}. Known: {known}")
+    check_known(shrinkage, SHRINKAGES, "noise_precision: no shrinkage")
     measurements = _measurements(measurements)
     residuals, natural = residuals_of(measurements)
     df = natural if df is None else df

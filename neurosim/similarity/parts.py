@@ -1,8 +1,9 @@
-"""Parts of the units: searchlights as users bring them, and batches of those of one size."""
+"""Parts of the units: searchlights around positions, as users bring them, and batches of those of one size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,38 @@ import xarray as xr
 from neurosim.arrays import plain
 from neurosim.schema import InputError
 from neurosim.similarity.kernels.arrays import n_block
+
+
+def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
+    """Return the units within `radius` of each unit, for the `by` of :func:`compute_rdm`.
+
+    (https://doi.org/10.1073/pnas.0600244103)
+
+    Parameters
+    ----------
+    positions : (unit, axis), in m, mm or voxels.
+    radius : in the same unit.
+
+    Returns
+    -------
+    indices (searchlight, member), -1 where a searchlight has fewer members.
+
+    Examples
+    --------
+    >>> searchlights(np.arange(4.0)[:, None], 1).values.tolist()
+    [[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]]
+    """
+    from scipy.spatial import cKDTree
+
+    positions = plain(positions, "searchlights").astype(float)
+    far = isinstance(radius, Real) and radius >= 0
+    if positions.ndim != 2 or not positions.size or not np.isfinite(positions).all() or not far:
+        raise InputError(f"searchlights: needs finite positions (unit, axis) and a radius, found {positions.shape}.")
+    near = [sorted(n) for n in cKDTree(positions).query_ball_point(positions, radius)]
+    members = np.full((len(near), max(map(len, near))), -1)
+    for row, n in zip(members, near, strict=True):
+        row[: len(n)] = n
+    return xr.DataArray(members, dims=("searchlight", "member"))
 
 
 def as_searchlights(by: Any, n_units: int) -> xr.DataArray:

@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
+from neurosim.refusals import check_known
 from neurosim.runtime import as_rng, track
-from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, suggest
+from neurosim.schema import InputError, as_responses, check_responses, same_stimuli
 from neurosim.similarity.kernels import prediction as kernels
 from neurosim.similarity.shapes import unit_correlations
 
@@ -74,8 +75,7 @@ def predict_responses(
         (direction, DIRECTIONS, "direction"),
         (penalty_by, CHOICES, "choice"),
     ):
-        if name not in known:
-            raise InputError(f"predict_responses: no {what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")
+        check_known(name, known, f"predict_responses: no {what}")
     source, target = (_averaged(r) for r in (source, target))
     target = same_stimuli(source, target, "predict_responses")
     n = source.sizes["stimulus"]
@@ -83,7 +83,7 @@ def predict_responses(
         raise InputError(
             f"predict_responses: {folds} folds of {n} stimuli; every fold needs 2, and there are 2 or more."
         )
-    order = as_rng(rng).permutation(n)
+    order = as_rng(rng, "predict_responses").permutation(n)
     held_out = np.array_split(order, folds)
     predicted = partial(
         _predicted,

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import plain
+from neurosim.refusals import asked_by, check_known
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
 from neurosim.similarity.covariances import precision_factor
-from neurosim.similarity.kernels import patterns as kernels
 from neurosim.similarity.kernels.arrays import Array, is_torch_array, unit_blocks
+from neurosim.similarity.kernels.inner_products import noise_factor, whiten
 from neurosim.similarity.kernels.noise import SHRINKAGES
+from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import as_searchlights, batches
-from neurosim.similarity.tensors import CROSSVALIDATED, tensor_rdm
-
-WHITENED = ("mahalanobis", "crossnobis", "decoding", "ldc_t")
-OF_SECOND_MOMENT = ("euclidean", "mahalanobis", "crossnobis")
-METRICS = (*kernels.METRICS, "mahalanobis", *CROSSVALIDATED)
+from neurosim.similarity.tensors import tensor_rdm
 
 
 def compute_rdm(
@@ -45,11 +42,11 @@ def compute_rdm(
     responses : (..., stimulus, [trial,] unit); all other dims (``time``, ``subject``, ``layer``) ride along. A bare
         array (stimulus, [time,] unit) is accepted; a torch tensor (..., [trial,] stimulus, unit) gives a tensor on its
         device, differentiable. Stimuli with unequal numbers of trials: see :func:`~neurosim.schema.as_trials`.
-    metric : of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all three over the number of
-        units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler divergence of firing
-        rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise: "crossnobis"
-        (https://doi.org/10.1016/j.neuroimage.2015.12.012), "poisson_crossvalidated"; and discriminability on held-out
-        trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast,
+    metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
+        three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
+        divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:
+        "crossnobis" (https://doi.org/10.1016/j.neuroimage.2015.12.012), "poisson_crossvalidated"; and discriminability
+        on held-out trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast,
         https://doi.org/10.1371/journal.pcbi.1003553).
     by : a label along ``unit`` such as "layer": one RDM for each of its values, along a new dim of that name. Or
         searchlights (searchlight, member): indices of units, each once, -1 where a searchlight has fewer.
@@ -78,22 +75,24 @@ def compute_rdm(
     >>> compute_rdm(rng.normal(size=(5, 20))).shape
     (5, 5)
     """
-    _check_names(metric, precision, keep)
+    asked = METRICS.find(metric, "compute_rdm")
+    _check_options(asked, precision, keep)
     if is_torch_array(responses):
         if by is not None:
             raise InputError("compute_rdm: `by` of a tensor is not available; slice the tensor, or pass an array.")
-        return tensor_rdm(responses, metric, precision, keep)
+        return tensor_rdm(responses, asked, precision, keep)
     if not isinstance(responses, xr.DataArray):
-        responses = as_responses(responses)
+        with asked_by("compute_rdm", "as_responses"):
+            responses = as_responses(responses)
     measured = responses.coords.get("measured")
     if measured is not None:
         responses = responses.where(measured, 0.0).drop_vars("measured")
     responses = check_responses(responses, "compute_rdm", leading=True)
-    mask = None if measured is None else _fold_mask(measured, metric)
+    mask = None if measured is None else _fold_mask(measured, asked)
     shrinkage = precision if isinstance(precision, str) else None
     given = precision is not None and shrinkage is None
     factor = precision_factor(precision, responses, "compute_rdm") if given else None
-    plan = _Plan(metric, shrinkage, keep, mask, factor)
+    plan = _Plan(asked, shrinkage, keep, mask, factor)
     if by is None:
         return plan.labelled(responses, "the responses")
     if not isinstance(by, str):
@@ -104,43 +103,11 @@ def compute_rdm(
     return xr.concat(parts, dim=xr.DataArray(names, dims=by, name=by))
 
 
-def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
-    """Return the units within `radius` of each unit, for the `by` of :func:`compute_rdm`.
-
-    (https://doi.org/10.1073/pnas.0600244103)
-
-    Parameters
-    ----------
-    positions : (unit, axis), in m, mm or voxels.
-    radius : in the same unit.
-
-    Returns
-    -------
-    indices (searchlight, member), -1 where a searchlight has fewer members.
-
-    Examples
-    --------
-    >>> searchlights(np.arange(4.0)[:, None], 1).values.tolist()
-    [[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]]
-    """
-    from scipy.spatial import cKDTree
-
-    positions = plain(positions, "searchlights").astype(float)
-    far = isinstance(radius, Real) and radius >= 0
-    if positions.ndim != 2 or not positions.size or not np.isfinite(positions).all() or not far:
-        raise InputError(f"searchlights: needs finite positions (unit, axis) and a radius, found {positions.shape}.")
-    near = [sorted(n) for n in cKDTree(positions).query_ball_point(positions, radius)]
-    members = np.full((len(near), max(map(len, near))), -1)
-    for row, n in zip(members, near, strict=True):
-        row[: len(n)] = n
-    return xr.DataArray(members, dims=("searchlight", "member"))
-
-
 @dataclass(frozen=True)
 class _Plan:
     """How RDMs are made of arrays (..., [trial,] stimulus, unit)."""
 
-    metric: str
+    metric: Metric
     shrinkage: str | None
     keep: str
     measured: np.ndarray | None
@@ -152,7 +119,7 @@ class _Plan:
         trial = ["trial"] if "trial" in responses.dims else []
         ordered = responses.transpose(*lead, *trial, "stimulus", "unit")
         values = self.values(ordered.data, bool(trial), name, responses)
-        return label_rdm(values, responses, lead, self.metric, self.keep)
+        return label_rdm(values, responses, lead, self.metric.name, self.keep)
 
     def of_units(self, responses: xr.DataArray, units: np.ndarray, name: str) -> xr.DataArray:
         """RDMs of some of the units of `responses`, with their part of the precision."""
@@ -170,62 +137,69 @@ class _Plan:
 
     def values(self, data: Any, has_trials: bool, name: str, labels: xr.DataArray) -> np.ndarray:
         """RDMs (..., stimulus, stimulus) of an array (..., [trial,] stimulus, unit)."""
-        if self.metric in CROSSVALIDATED and not (has_trials and data.shape[-3] > 1):
-            raise InputError(f"compute_rdm: {self.metric} of {name} needs a 'trial' dim with at least 2 trials.")
-        if self.metric in ("decoding", "ldc_t"):
-            return self._discriminability(np.asarray(data, dtype=float))
-        if self.metric in WHITENED:
+        metric = self.metric
+        if metric.folds and not (has_trials and data.shape[-3] > 1):
+            raise InputError(f"compute_rdm: {metric.name} of {name} needs a 'trial' dim with at least 2 trials.")
+        if metric.whitening in ("if_given", "always"):
             data = self._whitened(data, has_trials)
-        if self.metric == "crossnobis":
-            gram = kernels.crossvalidated_second_moment(data, self.measured, centre=self.keep != "gram")
-            return gram if self.keep == "gram" else kernels.distances_from_gram(gram)
-        if self.metric == "poisson_crossvalidated":
-            _check_rates(data, name)
-            return kernels.poisson_crossvalidated(data)
-        patterns = _MeanOverTrials(data, self.measured) if has_trials else data
-        if self.keep == "gram":
-            return kernels.second_moment(patterns)
-        if self.metric in ("correlation", "cosine"):
-            _check_patterns(patterns, self.metric, name, labels)
-        if self.metric == "poisson":
-            _check_rates(patterns, name)
-        return kernels.METRICS["euclidean" if self.metric == "mahalanobis" else self.metric](patterns)
+        patterns = _MeanOverTrials(data, self.measured) if has_trials and not metric.folds else data
+        kernel = metric.kernel
+        if self.keep == "gram" and metric.gram is not None:
+            kernel = metric.gram
+        else:
+            _check_domain(patterns, metric, name, labels)
+        if metric.whitening == "of_training":
+            kernel = partial(_with, kernel, self._training_whitening(data.shape[-3]))
+        elif self.measured is not None and metric.unequal_folds:
+            kernel = partial(_with, kernel, self.measured)
+        return kernel(patterns) if metric.blocks else self._one_by_one(kernel, patterns)
+
+    def _one_by_one(self, kernel: Callable[[np.ndarray], np.ndarray], patterns: Any) -> np.ndarray:
+        """RDMs of a kernel that takes one array (K, P), or (M, K, P) of folds, in memory and in float."""
+        array = np.asarray(patterns[..., :], dtype=float)
+        lead = array.shape[: array.ndim - (3 if self.metric.folds else 2)]
+        values = np.empty((*lead, array.shape[-2], array.shape[-2]))
+        for index in np.ndindex(*lead):
+            found = kernel(array[index])
+            if np.shape(found) != values.shape[-2:]:
+                raise InputError(
+                    f"compute_rdm: the kernel of {self.metric.name} gives {np.shape(found)} for {array.shape[-2]} "
+                    "stimuli; distances (stimulus, stimulus) are asked of it."
+                )
+            values[index] = found
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"compute_rdm: {self.metric.name} is not defined where {'trials' if self.metric.folds else 'patterns'} "
+                "do not vary; use 'crossnobis' or 'euclidean'."
+            )
+        return values
 
     def _whitened(self, data: Any, has_trials: bool) -> Any:
         if self.factor is not None:
-            return kernels.whiten(np.asarray(data, dtype=float), self.factor)
-        if self.shrinkage is None and self.metric == "crossnobis":
+            return whiten(np.asarray(data, dtype=float), self.factor)
+        if self.shrinkage is None and self.metric.whitening == "if_given":
             return data
         if not (has_trials and data.shape[-3] > 1):
             raise InputError(
-                f"compute_rdm: {self.metric} needs the noise between units: pass precision=noise_precision(...), "
+                f"compute_rdm: {self.metric.name} needs the noise between units: pass precision=noise_precision(...), "
                 "or responses with at least 2 trials to estimate it from."
             )
         whitened = np.empty(data.shape)
         for index in np.ndindex(*data.shape[:-3]):
             folds = np.asarray(data[index], dtype=float)
-            whitened[index] = kernels.whiten(folds, _factor_of_folds(self.shrinkage, folds, self.measured))
+            whitened[index] = whiten(folds, _factor_of_folds(self.shrinkage, folds, self.measured))
         return whitened
 
-    def _discriminability(self, folds: np.ndarray) -> np.ndarray:
-        kernel = kernels.decoding_accuracy if self.metric == "decoding" else kernels.linear_discriminant_t
-        if self.measured is not None:
-            raise InputError(f"compute_rdm: {self.metric} needs every stimulus in every trial.")
+    def _training_whitening(self, n_trials: int) -> Callable[[np.ndarray], np.ndarray]:
+        """From training trials to the factor of the precision of their noise."""
         if self.factor is not None:
-            whitening = partial(_always, _square(self.factor))
-        else:
-            if folds.shape[-3] < 3:
-                raise InputError(
-                    f"compute_rdm: {self.metric} needs 3 trials, to learn the noise from the training ones, found "
-                    f"{folds.shape[-3]}; or pass precision=noise_precision(...)."
-                )
-            whitening = partial(_training_factor, self.shrinkage)
-        values = np.empty((*folds.shape[:-3], folds.shape[-2], folds.shape[-2]))
-        for index in np.ndindex(*folds.shape[:-3]):
-            values[index] = kernel(folds[index], whitening)
-        if not np.isfinite(values).all():
-            raise InputError(f"compute_rdm: {self.metric} is not defined where trials do not vary; use 'crossnobis'.")
-        return values
+            return partial(_always, _square(self.factor))
+        if n_trials < self.metric.fewest_trials:
+            raise InputError(
+                f"compute_rdm: {self.metric.name} needs {self.metric.fewest_trials} trials, to learn the noise from "
+                f"the training ones, found {n_trials}; or pass precision=noise_precision(...)."
+            )
+        return partial(_training_factor, self.shrinkage)
 
 
 @dataclass(frozen=True)
@@ -263,7 +237,7 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     trial = ["trial"] if "trial" in responses.dims else []
     data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
     if plan.factor is not None:
-        data = kernels.whiten(data, plan.factor)
+        data = whiten(data, plan.factor)
     n = responses.sizes["stimulus"]
     values = np.empty((len(members), *[responses.sizes[d] for d in lead], n, n))
     every = list(batches(sizes, int(np.prod(data.shape[:-1]))))
@@ -273,42 +247,41 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
         name = f"searchlights of {inside.shape[1]} units"
         white = plan if plan.factor is None else replace(plan, factor=np.ones(inside.shape[1]))
         values[batch] = white.values(gathered, bool(trial), name, responses)
-    rdm = label_rdm(values, responses, [by.dims[0], *lead], plan.metric, plan.keep)
+    rdm = label_rdm(values, responses, [by.dims[0], *lead], plan.metric.name, plan.keep)
     return rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
 
 
-def _check_names(metric: str, precision: Any, keep: str) -> None:
-    if metric not in METRICS:
-        near = suggest(str(metric), METRICS)
-        raise InputError(f"compute_rdm: no metric {metric!r}. Metrics: {', '.join(METRICS)}.{near}")
+def _check_options(metric: Metric, precision: Any, keep: str) -> None:
     if keep not in ("distances", "gram"):
         raise InputError(f"compute_rdm: keep is 'distances' or 'gram', found {keep!r}.")
-    if keep == "gram" and metric not in OF_SECOND_MOMENT:
-        raise InputError(f"compute_rdm: only {', '.join(OF_SECOND_MOMENT)} come from a gram matrix, {metric} does not.")
-    if isinstance(precision, str) and precision not in SHRINKAGES:
-        raise InputError(
-            f"compute_rdm: no shrinkage {precision!r}. Known: {', '.join(SHRINKAGES)}.{suggest(precision, SHRINKAGES)}"
-        )
-    if precision is not None and metric not in WHITENED:
-        raise InputError(f"compute_rdm: {metric} takes no precision; {', '.join(WHITENED)} do.")
+    if keep == "gram" and metric.gram is None:
+        others = ", ".join(m.name for m in METRICS.values() if m.gram)
+        raise InputError(f"compute_rdm: only {others} come from a gram matrix, {metric.name} does not.")
+    if isinstance(precision, str):
+        check_known(precision, SHRINKAGES, "compute_rdm: no shrinkage")
+    if precision is not None and not metric.takes_precision:
+        others = ", ".join(m.name for m in METRICS.values() if m.takes_precision)
+        raise InputError(f"compute_rdm: {metric.name} takes no precision; {others} do.")
 
 
-def _fold_mask(measured: xr.DataArray, metric: str) -> np.ndarray:
+def _fold_mask(measured: xr.DataArray, metric: Metric) -> np.ndarray:
     """Which trial (rows) measured which stimulus (columns), checked to be enough for `metric`."""
     mask = np.asarray(measured.transpose("trial", "stimulus").values, dtype=bool)
-    needed = 2 if metric in CROSSVALIDATED else 1
+    needed = 2 if metric.folds else 1
     few = mask.sum(0) < needed
     if few.any():
         which = measured["stimulus"].values[np.argmax(few)]
         raise InputError(
-            f"compute_rdm: {metric} needs {needed} trials of every stimulus; {int(few.sum())} have fewer, "
+            f"compute_rdm: {metric.name} needs {needed} trials of every stimulus; {int(few.sum())} have fewer, "
             f"the first is {which!s}; drop them."
         )
-    if metric == "poisson_crossvalidated":
-        raise InputError("compute_rdm: poisson_crossvalidated needs every stimulus in every trial.")
+    if metric.folds and not metric.unequal_folds:
+        raise InputError(f"compute_rdm: {metric.name} needs every stimulus in every trial.")
     joint = mask.astype(int).sum(0)
-    if metric == "crossnobis" and (np.outer(joint, joint) - mask.T.astype(int) @ mask.astype(int) == 0).any():
-        raise InputError("compute_rdm: two stimuli share no pair of different trials, so crossnobis cannot be made.")
+    if metric.folds and (np.outer(joint, joint) - mask.T.astype(int) @ mask.astype(int) == 0).any():
+        raise InputError(
+            f"compute_rdm: two stimuli share no pair of different trials, so {metric.name} cannot be made."
+        )
     return mask
 
 
@@ -328,7 +301,7 @@ def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndar
     trials = xr.DataArray(folds, dims=("trial", "stimulus", "unit"))
     if measured is not None:
         trials = trials.assign_coords(measured=(("trial", "stimulus"), measured))
-    return kernels.noise_factor(noise_precision(trials, shrinkage=shrinkage or "schaefer_strimmer").values)
+    return noise_factor(noise_precision(trials, shrinkage=shrinkage or "schaefer_strimmer").values)
 
 
 def _training_factor(shrinkage: str | None, training: np.ndarray) -> np.ndarray:
@@ -343,24 +316,28 @@ def _always(factor: np.ndarray, training: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _check_patterns(patterns: Any, metric: str, name: str, responses: xr.DataArray) -> None:
-    """Name the first pattern whose correlation or cosine is not defined."""
+def _with(kernel: Callable[..., Array], second: Any, data: Any) -> Array:
+    return kernel(data, second)
+
+
+def _check_domain(patterns: Any, metric: Metric, name: str, responses: xr.DataArray) -> None:
+    """Refuse rates below 0, or name the first pattern that `metric` is not defined for."""
+    if metric.defined_for == "all":
+        return
     low: Array = None
     high: Array = None
     for block in unit_blocks(patterns):
         least, most = block.min(-1), block.max(-1)
         low = least if low is None else np.minimum(low, least)
         high = most if high is None else np.maximum(high, most)
-    flat = (low == high) if metric == "correlation" else (low == 0) & (high == 0)
+    if metric.defined_for == "rates":
+        if low.min() < 0:
+            raise InputError(f"compute_rdm: {metric.name} needs rates of 0 or more, {name} go down to {low.min():.3g}.")
+        return
+    flat = (low == high) if metric.defined_for == "varying" else (low == 0) & (high == 0)
     if flat.any():
         stimulus = responses["stimulus"].values[np.argwhere(flat)[0][-1]]
         raise InputError(
             f"compute_rdm: {int(flat.sum())} patterns of {name} do not vary over units (stimulus {stimulus!s} is the "
-            f"first), so their {metric} is not defined; use metric='euclidean' or drop them."
+            f"first), so their {metric.name} is not defined; use metric='euclidean' or drop them."
         )
-
-
-def _check_rates(patterns: Any, name: str) -> None:
-    lowest = min(float(block.min()) for block in unit_blocks(patterns))
-    if lowest < 0:
-        raise InputError(f"compute_rdm: poisson needs rates of 0 or more, {name} go down to {lowest:.3g}.")

@@ -14,7 +14,9 @@ from scipy import optimize, stats
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
-from neurosim.similarity.kernels.resampling import gram_of_features
+from neurosim.similarity.inference_options import as_resampling, check_alpha
+from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
+from neurosim.similarity.method import METHODS
 from neurosim.similarity.resampling import Folds, jackknife_variance
 
 MAX_PAIRED = 12
@@ -67,13 +69,12 @@ def regress_rdm(
     >>> [str(t) for t in found.term.values], bool(found.coefficient[0] > found.coefficient[1] > 0.1)
     (['a', 'b'], True)
     """
-    if not 0 < alpha < 1:
-        raise InputError(f"regress_rdm: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
+    check_alpha(alpha, "regress_rdm")
     names, vectors, subjects, n_stimuli = _terms(data, models, interactions, "regress_rdm")
-    factors = _factors(resample, len(subjects), "regress_rdm")
+    factors = tuple(as_resampling(resample, len(subjects), "regress_rdm").over)
     levels = np.arange(n_stimuli)
     held_out = Folds.random(
-        levels, len(subjects), (number_of_folds(folds, n_stimuli, "regress_rdm"), 1), as_rng(rng)
+        levels, len(subjects), (number_of_folds(folds, n_stimuli, "regress_rdm"), 1), as_rng(rng, "regress_rdm")
     ).stimuli
     design = _Design(np.concatenate([vectors, subjects]), len(names), nonnegative, held_out)
     values = design.table(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
@@ -139,11 +140,11 @@ def partition_variance(
     names, vectors, subjects, n_stimuli = _terms(data, models, (), "partition_variance")
     if len(names) > 6:
         raise InputError(f"partition_variance: {len(names)} models have {2 ** len(names) - 1} parts; give at most 6.")
-    parts = [np.ones(n_stimuli, dtype=bool)]
+    parts, generator = [np.ones(n_stimuli, dtype=bool)], as_rng(rng, "partition_variance")
     if folds != 0:
         n_folds = number_of_folds(folds, n_stimuli, "partition_variance")
-        parts = Folds.random(np.arange(n_stimuli), len(subjects), (n_folds, 1), as_rng(rng)).stimuli
-    factors = _factors(resample, len(subjects), "partition_variance")
+        parts = Folds.random(np.arange(n_stimuli), len(subjects), (n_folds, 1), generator).stimuli
+    factors = tuple(as_resampling(resample, len(subjects), "partition_variance").over)
     subsets = [s for size in range(1, len(names) + 1) for s in combinations(range(len(names)), size)]
     design = _Design(np.concatenate([vectors, subjects]), len(names), nonnegative, parts)
     evaluate = partial(_parts_of_variance, design, subsets)
@@ -196,7 +197,7 @@ class _Design:
     def _per_subject(self, counts: np.ndarray) -> np.ndarray:
         """All results of every subject, (N, S, 3 m + 1)."""
         terms = list(range(self.m))
-        gram = gram_of_features(self.features, counts, "corr")
+        gram = gram_of_features(self.features, counts, METHODS["corr"])
         coefficients = self._fit(gram, terms).transpose(0, 2, 1)
         n_subjects = gram.shape[1] - self.m
         partials = np.stack([_partials(gram, self.m, self.m + s) for s in range(n_subjects)], axis=1)
@@ -211,8 +212,8 @@ class _Design:
         parts = [(counts if test.all() else counts * ~test, counts * test) for test in self.folds]
         return [
             (
-                gram_of_features(self.features, train, "corr", normalise=False),
-                gram_of_features(self.features, test, "corr", normalise=False),
+                gram_of_features(self.features, train, METHODS["corr"], normalise=False),
+                gram_of_features(self.features, test, METHODS["corr"], normalise=False),
             )
             for train, test in parts
         ]
@@ -287,9 +288,8 @@ def _terms(
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",) or not models:
         raise InputError(f"{who}: needs at least one model, and data (subject, ...), found {data.dims[:-2]}.")
-    vectors = {
-        n: rdm_vectors(same_stimuli(data, check_rdm(as_rdms(r), who), who), "corr", who) for n, r in models.items()
-    }
+    given = {n: same_stimuli(data, check_rdm(as_rdms(r), who), who) for n, r in models.items()}
+    vectors = {n: rdm_vectors(r, METHODS["corr"], who) for n, r in given.items()}
     many = [n for n, v in vectors.items() if len(v) != 1]
     if many:
         raise InputError(f"{who}: model {many[0]!r} is several RDMs; give each its own name.")
@@ -303,21 +303,12 @@ def _terms(
     correlations = np.atleast_2d(np.corrcoef(stacked))
     if np.linalg.eigvalsh(correlations)[0] < 1e-10:
         raise InputError(f"{who}: some of {', '.join(terms)} are linear combinations of others; leave one out.")
-    return list(terms), stacked, rdm_vectors(data, "corr", who), data.sizes["stimulus"]
+    return list(terms), stacked, rdm_vectors(data, METHODS["corr"], who), data.sizes["stimulus"]
 
 
 def as_rdms(rdm: xr.DataArray) -> xr.DataArray:
     """Label a bare array ([subject,] K, K); RDMs pass through."""
     return rdm if isinstance(rdm, xr.DataArray) else as_rdm(rdm, dims=("subject",) * (np.ndim(rdm) - 2))
-
-
-def _factors(resample: Sequence[str], n_subjects: int, who: str) -> tuple[str, ...]:
-    factors = tuple(f for f in ("subject", "stimulus") if f in resample)
-    if not factors or len(factors) != len(set(resample)):
-        raise InputError(f"{who}: resample is 'subject', 'stimulus' or both, found {tuple(resample)}.")
-    if "subject" in factors and n_subjects < 2:
-        raise InputError(f"{who}: one subject cannot be resampled; pass resample=('stimulus',).")
-    return factors
 
 
 def number_of_folds(folds: int | None, n_stimuli: int, who: str) -> int:

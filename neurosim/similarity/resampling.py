@@ -11,8 +11,9 @@ import numpy as np
 from neurosim.runtime import track
 from neurosim.schema import InputError
 from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceilings
+from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
-from neurosim.similarity.kernels.resampling import LINEAR, gram_of_features
+from neurosim.similarity.method import METHODS, Method
 
 
 class Evaluate(Protocol):
@@ -32,7 +33,7 @@ class Comparison:
     components: np.ndarray
     owner: np.ndarray
     data: np.ndarray
-    method: str
+    method: Method
     n_stimuli: int
 
     @property
@@ -61,7 +62,7 @@ class Comparison:
     ) -> np.ndarray:
         """Evaluate models that are fitted to the other subjects and stimuli; mean over folds of both."""
         features = np.concatenate([self.components, self.data])
-        surrogate = self.method if self.method in LINEAR else "corr"
+        surrogate = self.method if self.method.linear else METHODS["corr"]
         n = max(len(counts), draws.shape[1])
         table = np.empty((n, len(draws), self.n_models + 2))
         for i in track(range(n), "resampling", progress=progress and n > 1):

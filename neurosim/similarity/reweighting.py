@@ -11,6 +11,7 @@ from neurosim.arrays import plain
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_rdm, check_responses, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
+from neurosim.similarity.method import METHODS
 from neurosim.similarity.regression import as_rdms, number_of_folds
 from neurosim.similarity.resampling import Folds
 
@@ -61,7 +62,7 @@ def reweight_features(
         raise InputError(f"reweight_features: features are (stimulus, unit), found {features.dims}; average or select.")
     data = same_stimuli(features, check_rdm(as_rdms(data), "reweight_features"), "reweight_features")
     data = data if "subject" in data.dims else data.expand_dims("subject")
-    vectors, n = rdm_vectors(data, "corr", "reweight_features"), features.sizes["stimulus"]
+    vectors, n = rdm_vectors(data, METHODS["corr"], "reweight_features"), features.sizes["stimulus"]
     x = np.asarray(features.values, dtype=float)
     if not np.ptp(x, axis=0).any():
         raise InputError("reweight_features: no feature varies over stimuli, so there is nothing to weight.")
@@ -71,7 +72,7 @@ def reweight_features(
     strengths = plain(list(penalties), "reweight_features, penalties").astype(float)
     if strengths.ndim != 1 or not strengths.size or not (np.isfinite(strengths) & (strengths > 0)).all():
         raise InputError("reweight_features: penalties are one or more finite numbers above 0.")
-    generator = as_rng(rng)
+    generator = as_rng(rng, "reweight_features")
     outer = Folds.random(
         np.arange(n), len(vectors), (number_of_folds(folds, n, "reweight_features"), 1), generator
     ).stimuli

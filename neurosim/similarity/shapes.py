@@ -10,9 +10,9 @@ import xarray as xr
 from neurosim.arrays import plain
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, same_stimuli
-from neurosim.similarity.kernels import alignment as kernels
+from neurosim.similarity.kernels import shapes as kernels
 from neurosim.similarity.kernels.arrays import Array, array_namespace
-from neurosim.similarity.pairs import Responses, alike, as_pair, plain_scalar, with_trials
+from neurosim.similarity.matched_responses import Responses, alike, as_pair, plain_scalar, with_trials
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,18 @@ class FittedShape:
         return plain_scalar(2 * xp.asin(xp.sqrt(xp.where(chord > 0, xp.where(chord < 4, chord, 4.0), 0.0)) / 2))
 
 
+def shape_distance(
+    a: Responses, b: Responses, *, alpha: float = ShapeMetric.alpha, scaled: bool = ShapeMetric.scaled
+) -> float:
+    """Return the distance of a :class:`ShapeMetric`, fitted and scored on the same stimuli.
+
+    >>> x = np.random.default_rng(0).normal(size=(30, 5))
+    >>> round(shape_distance(x, x[:, ::-1]), 5)
+    0.0
+    """
+    return ShapeMetric(alpha, scaled).distance(a, b)
+
+
 def soft_matching(a: Responses, b: Responses) -> float:
     """Return the mean correlation of units under the best soft matching (https://arxiv.org/abs/2311.09466).
 
@@ -151,7 +163,7 @@ def stochastic_shape(
     means = tuple(x.mean(1) - x.mean((0, 1)) for x in padded)
     roots = tuple(_covariance_roots(x - x.mean(1, keepdims=True)) for x in padded)
     u, _, vh = np.linalg.svd(means[1].T @ means[0])
-    generator = as_rng(rng)
+    generator = as_rng(rng, "stochastic_shape")
     starts = [u @ vh] + [np.linalg.qr(generator.normal(size=(width, width)))[0] for _ in range(n_restarts)]
     found = [kernels.stochastic_shape_fit((means[0], means[1]), (roots[0], roots[1]), alpha, s, 500)[0] for s in starts]
     return float(np.sqrt(max(min(found), 0.0)))

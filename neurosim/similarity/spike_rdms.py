@@ -11,13 +11,13 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import is_table, plain
+from neurosim.refusals import check_known
 from neurosim.runtime import track
-from neurosim.schema import InputError, as_rdm, carry_stimulus_labels, check_responses, step_of, suggest
-from neurosim.similarity.kernels import spike_trains as kernels
-from neurosim.similarity.kernels.patterns import distances_from_gram
+from neurosim.schema import InputError, as_rdm, carry_stimulus_labels, check_responses, step_of
+from neurosim.similarity.kernels.inner_products import distances_from_gram
+from neurosim.similarity.kernels.spike_trains import Trains
+from neurosim.similarity.spike_distance import SPIKE_DISTANCES, SpikeDistance
 
-METRICS = ("van_rossum", "victor_purpura", "isi", "spike", "counts")
-WITH_TIME_CONSTANT = ("van_rossum", "victor_purpura")
 POPULATIONS = ("labelled_line", "summed")
 
 
@@ -38,7 +38,7 @@ def spike_rdm(
     spikes : spike times in s from stimulus onset: nested sequences ``spikes[stimulus][unit]`` or
         ``spikes[stimulus][trial][unit]``, or a DataArray of them (stimulus, [trial,] unit); or binned spikes (stimulus,
         [trial,] time, unit) with a ``time_step``, whose spikes stand in the middle of their bins.
-    metric : "van_rossum" (squared distance of exponentially filtered trains,
+    metric : a name in ``SPIKE_DISTANCES``: "van_rossum" (squared distance of exponentially filtered trains,
         https://doi.org/10.1162/089976601300014321), "victor_purpura" (edit cost,
         https://doi.org/10.1152/jn.1996.76.2.1310), "isi" (https://doi.org/10.1016/j.jneumeth.2007.05.031), "spike"
         (https://doi.org/10.1152/jn.00873.2012), or "counts" (squared difference of spike counts).
@@ -67,7 +67,11 @@ def spike_rdm(
     >>> np.round(spike_rdm(spikes, "counts").values[0], 1).tolist()
     [0.0, 0.0, 1.0]
     """
-    _check_names(metric, population, crossvalidated)
+    distance = SPIKE_DISTANCES.find(metric, "spike_rdm")
+    check_known(population, POPULATIONS, "spike_rdm: no population")
+    if crossvalidated and not distance.squared_norm:
+        able = ", ".join(d.name for d in SPIKE_DISTANCES.values() if d.squared_norm)
+        raise InputError(f"spike_rdm: {metric} is no squared norm and cannot be cross-validated; these can: {able}.")
     trains, labels, window = _trains(spikes)
     constants = np.atleast_1d(plain(time_constant, "spike_rdm, time_constant").astype(float))
     if constants.ndim != 1 or not constants.size or not (np.isfinite(constants) & (constants > 0)).all():
@@ -77,13 +81,13 @@ def spike_rdm(
         raise InputError("spike_rdm: crossvalidated needs at least 2 trials of every stimulus.")
     if population == "summed":
         trains = _summed(trains)
-    edges = _window(trains, duration, window) if metric in ("isi", "spike") else (0.0, 0.0)
-    total = np.zeros((len(constants) if metric in WITH_TIME_CONSTANT else 1, n_stimuli, n_stimuli))
+    edges = _window(trains, duration, window) if distance.window else (0.0, 0.0)
+    total = np.zeros((len(constants) if distance.time_constants else 1, n_stimuli, n_stimuli))
     for unit in track(range(trains.shape[2]), "units", progress=progress):
         own = list(trains[:, :, unit].T.ravel())
-        total += _unit_rdm(own, metric, constants, edges, (n_trials, n_stimuli), crossvalidated)
+        total += _unit_rdm(own, distance, constants, edges, (n_trials, n_stimuli), crossvalidated)
     values = total / trains.shape[2]
-    scanned = metric in WITH_TIME_CONSTANT and np.ndim(time_constant) > 0
+    scanned = distance.time_constants and np.ndim(time_constant) > 0
     dims = ("time_constant",) if scanned else ()
     rdm = as_rdm(values if scanned else values[0], dims=dims, metric=f"{metric}_spikes")
     if labels is not None:
@@ -92,24 +96,21 @@ def spike_rdm(
 
 
 def _unit_rdm(
-    trains: kernels.Trains,
-    metric: str,
+    trains: Trains,
+    distance: SpikeDistance,
     constants: np.ndarray,
     edges: tuple[float, float],
     shape: tuple[int, int],
     crossvalidated: bool,
 ) -> np.ndarray:
     """RDMs (tau or 1, K, K) of one unit, from its trains, trial by trial."""
-    if metric in ("van_rossum", "counts"):
-        counts = np.array([len(t) for t in trains], dtype=float)
-        gram = kernels.van_rossum_gram(trains, constants) if metric == "van_rossum" else np.outer(counts, counts)[None]
-        if crossvalidated:
-            return _crossvalidated(gram, shape)
-        distances = distances_from_gram(gram)
-    elif metric == "victor_purpura":
-        distances = kernels.victor_purpura(trains, 1 / constants)
-    else:
-        distances = (kernels.isi_distance if metric == "isi" else kernels.spike_distance)(trains, edges)[None]
+    options = [constants] if distance.time_constants else [edges] if distance.window else []
+    distances = np.asarray(distance.kernel(trains, *options), dtype=float)
+    distances = distances if distance.time_constants else distances[None]
+    if crossvalidated:
+        return _crossvalidated(distances, shape)
+    if distance.squared_norm:
+        distances = distances_from_gram(distances)
     n_trials, n_stimuli = shape
     blocks = distances.reshape(-1, n_trials, n_stimuli, n_trials, n_stimuli).mean((1, 3))
     for block in blocks:
@@ -124,14 +125,6 @@ def _crossvalidated(gram: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     whole = parts.sum((1, 3))
     same = np.einsum("tmkml->tkl", parts)
     return distances_from_gram((whole - same) / (n_trials * (n_trials - 1)))
-
-
-def _check_names(metric: str, population: str, crossvalidated: bool) -> None:
-    for name, known, what in ((metric, METRICS, "metric"), (population, POPULATIONS, "population")):
-        if name not in known:
-            raise InputError(f"spike_rdm: no {what} {name!r}. Known: {', '.join(known)}.{suggest(name, known)}")
-    if crossvalidated and metric not in ("van_rossum", "counts"):
-        raise InputError(f"spike_rdm: {metric} is no squared norm and cannot be cross-validated; van_rossum can.")
 
 
 def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]:

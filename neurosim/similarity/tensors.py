@@ -6,38 +6,36 @@ from typing import Any
 
 from neurosim.schema import InputError
 from neurosim.similarity.covariances import precision_factor
-from neurosim.similarity.kernels import patterns as kernels
 from neurosim.similarity.kernels.arrays import Array
+from neurosim.similarity.kernels.inner_products import whiten
+from neurosim.similarity.metric import Metric
 
-CROSSVALIDATED = ("crossnobis", "poisson_crossvalidated", "decoding", "ldc_t")
-METRICS = (*kernels.METRICS, "mahalanobis", "crossnobis", "poisson_crossvalidated")
 
-
-def tensor_rdm(responses: Array, metric: str, precision: Any, keep: str) -> Array:
+def tensor_rdm(responses: Array, metric: Metric, precision: Any, keep: str) -> Array:
     """Return the RDMs (..., stimulus, stimulus) of a tensor (..., [trial,] stimulus, unit).
 
     Raises
     ------
     InputError : a metric or a precision that tensors do not have, or responses for which the metric is not defined.
     """
-    if metric not in METRICS:
-        raise InputError(f"compute_rdm: {metric} of a tensor is not available; pass a numpy array.")
+    if not metric.tensors:
+        raise InputError(f"compute_rdm: {metric.name} of a tensor is not available; pass a numpy array.")
     _check_tensor(responses, metric)
-    if (metric == "mahalanobis" and precision is None) or isinstance(precision, str):
-        raise InputError(f"compute_rdm: {metric} of a tensor takes precision as a tensor (unit,) or (unit, unit).")
+    if (metric.whitening == "always" and precision is None) or isinstance(precision, str):
+        raise InputError(f"compute_rdm: {metric.name} of a tensor takes precision as a tensor (unit,) or (unit, unit).")
     _check_values(responses, metric)
     if precision is not None:
-        responses = kernels.whiten(responses, precision_factor(precision, responses, "compute_rdm"))
-    rdm = _tensor_kernel(responses, metric, keep)
+        responses = whiten(responses, precision_factor(precision, responses, "compute_rdm"))
+    rdm = (metric.gram if keep == "gram" and metric.gram else metric.kernel)(responses)
     if not bool(rdm.isfinite().all()):
         raise InputError(
-            f"compute_rdm: {metric} is not defined for this tensor: its values are too large or too small for "
+            f"compute_rdm: {metric.name} is not defined for this tensor: its values are too large or too small for "
             f"{responses.dtype}; rescale them."
         )
     return rdm
 
 
-def _check_tensor(responses: Array, metric: str) -> None:
+def _check_tensor(responses: Array, metric: Metric) -> None:
     shape = tuple(responses.shape)
     if responses.ndim < 2 or 0 in shape:
         raise InputError(f"compute_rdm: a tensor has shape (..., [trial,] stimulus, unit), none 0, found {shape}.")
@@ -48,28 +46,21 @@ def _check_tensor(responses: Array, metric: str) -> None:
             f"compute_rdm: the tensor is {responses.dtype} or holds NaN or infinite values; give finite floating point "
             "values, as of .double()."
         )
-    if metric in CROSSVALIDATED and (responses.ndim < 3 or shape[-3] < 2):
-        raise InputError(f"compute_rdm: {metric} of a tensor needs (..., trial, stimulus, unit), 2 trials or more.")
-
-
-def _check_values(responses: Array, metric: str) -> None:
-    low, high = responses.detach().amin(-1), responses.detach().amax(-1)
-    if metric.startswith("poisson") and bool((low < 0).any()):
-        raise InputError(f"compute_rdm: {metric} needs rates of 0 or more; a rate is below 0: {float(low.min()):.3g}.")
-    flat = {"correlation": low == high, "cosine": (low == 0) & (high == 0)}.get(metric)
-    if flat is not None and bool(flat.any()):
+    if metric.folds and (responses.ndim < 3 or shape[-3] < 2):
         raise InputError(
-            f"compute_rdm: {metric} is not defined for this tensor: {int(flat.sum())} patterns do not vary over units; "
-            "use metric='euclidean' or drop them."
+            f"compute_rdm: {metric.name} of a tensor needs (..., trial, stimulus, unit), 2 trials or more."
         )
 
 
-def _tensor_kernel(responses: Array, metric: str, keep: str) -> Array:
-    if metric == "crossnobis":
-        gram = kernels.crossvalidated_second_moment(responses, centre=keep != "gram")
-        return gram if keep == "gram" else kernels.distances_from_gram(gram)
-    if keep == "gram":
-        return kernels.second_moment(responses)
-    if metric == "poisson_crossvalidated":
-        return kernels.poisson_crossvalidated(responses)
-    return kernels.METRICS["euclidean" if metric == "mahalanobis" else metric](responses)
+def _check_values(responses: Array, metric: Metric) -> None:
+    low, high = responses.detach().amin(-1), responses.detach().amax(-1)
+    if metric.defined_for == "rates" and bool((low < 0).any()):
+        raise InputError(
+            f"compute_rdm: {metric.name} needs rates of 0 or more; a rate is below 0: {float(low.min()):.3g}."
+        )
+    flat = {"varying": low == high, "nonzero": (low == 0) & (high == 0)}.get(metric.defined_for)
+    if flat is not None and bool(flat.any()):
+        raise InputError(
+            f"compute_rdm: {metric.name} is not defined for this tensor: {int(flat.sum())} patterns do not vary "
+            "over units; use metric='euclidean' or drop them."
+        )

@@ -1,38 +1,27 @@
 """Stimuli: pictures, sentences, sounds, events, series, and their encoders."""
 
-# images
-from .images import balanced as balanced  # return the first `n_per_category` stimuli of every category, sorted by
-from .images import iterate_image_folder as iterate_image_folder  # yield the pictures of a folder in batches, as
-from .images import load_digits as load_digits  # return the 1797 scanned handwritten digits that ship with
-from .images import load_image_folder as load_image_folder  # return the pictures of a folder; sub-folders give the
+# From anywhere: by the name of a source, or from a file, a folder or an array
+from .source import load_source as load_source  # the stimuli of a source by name, as a study shows them
+from .files import load_stimuli as load_stimuli  # a folder of pictures, a file, an array or a list of pictures
+from .parts import balanced as balanced  # the first stimuli of every category, as many of each
 
-# cifar10
-from .cifar10 import load_cifar10 as load_cifar10  # return CIFAR-10 photographs
+# Pictures
+from .images import load_digits as load_digits  # scanned handwritten digits of scikit-learn, 8 x 8 pixels
+from .mnist import load_mnist as load_mnist  # handwritten digits of MNIST, 28 x 28 pixels
+from .cifar10 import load_cifar10 as load_cifar10  # photographs of CIFAR-10, 32 x 32 pixels in colour
+from .images import load_image_folder as load_image_folder  # the pictures of a folder, sub-folders as categories
+from .images import iterate_image_folder as iterate_image_folder  # the same in batches, resized and cropped
 
-# mnist
-from .mnist import load_mnist as load_mnist  # return handwritten digits of MNIST (https://doi.org/10.1109/5.726791)
+# Words, sounds, events, series
+from .sentences import load_sentences as load_sentences  # labelled sentences: reviews, questions
+from .sentences import as_words as as_words  # texts as word numbers of a vocabulary
+from .sounds import load_spoken_digits as load_spoken_digits  # spoken digits as spectrograms
+from .sounds import mel_spectrogram as mel_spectrogram  # the log energy of a sound in mel bands
+from .events import load_nmnist as load_nmnist  # digits seen by a moving event camera
+from .time_series import load_time_series as load_time_series  # labelled series of a .ts file
 
-# files
-from .files import load_stimuli as load_stimuli  # read stimuli from a folder of pictures or a file, or take an array
-
-# encoders
-from .encoders import encode_rate as encode_rate  # turn intensities into Bernoulli spike trains, one input unit a
-
-# gabors
-from .gabors import gabor_energy as gabor_energy  # return the Gabor energy of images on a grid of positions
-
-# sentences
-from .sentences import as_words as as_words  # return texts as stimuli (stimulus, time) of word numbers in the
-from .sentences import load_sentences as load_sentences  # return labelled sentences: "mr", "subj",
-
-# sounds
-from .sounds import load_spoken_digits as load_spoken_digits  # return the free spoken digits as spectrograms: 10
-from .sounds import mel_spectrogram as mel_spectrogram  # return the log energy of a sound in bands that are equally
-
-# events
-from .events import encode_delta as encode_delta  # turn stimuli that change in time into on and off events: one
-from .events import load_nmnist as load_nmnist  # return the digits of N-MNIST: MNIST seen by a moving event camera
-from .events import saccades as saccades  # set images (stimulus, [channel,] y, x) in motion along a triangle, as
-
-# time series
-from .time_series import load_time_series as load_time_series  # return the labelled time series of a ``.ts`` file
+# How a stimulus reaches neurons
+from .encoders import encode_rate as encode_rate  # intensities as Bernoulli spike trains
+from .events import encode_delta as encode_delta  # changes as on and off events
+from .events import saccades as saccades  # still images set in motion
+from .gabors import gabor_energy as gabor_energy  # oriented energy on a grid, as in simple models of V1

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from neurosim import storage
+from neurosim import splits, storage
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_stimuli
 
@@ -24,7 +24,7 @@ CATEGORIES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "h
 SIDE = 32
 
 
-def load_cifar10(split: str = "train", n: int | None = None) -> xr.DataArray:
+def load_cifar10(split: str = "train", n: int | None = None, *, in_turn: bool = False) -> xr.DataArray:
     """Return CIFAR-10 photographs (https://www.cs.toronto.edu/~kriz/cifar.html).
 
     Taken from the JPEG copies in the data folder (20000 for training, 10000 to test) where they are, else from the
@@ -33,7 +33,8 @@ def load_cifar10(split: str = "train", n: int | None = None) -> xr.DataArray:
     Parameters
     ----------
     split : "train" or "test".
-    n : take only the first `n` images.
+    n : take only the first `n` images; the JPEG copies are sorted by category.
+    in_turn : take these `n` evenly, the first of every category, the second of every category, ...
 
     Returns
     -------
@@ -44,18 +45,18 @@ def load_cifar10(split: str = "train", n: int | None = None) -> xr.DataArray:
     StorageError : neither is to be had; the message says which file goes where.
     """
     path = cifar10_file(split)
-    pixels, labels = _from_copies(path, split, n) if path.suffix == ".npz" else _from_archive(path, split, n)
+    pixels, chosen, labels = (_from_copies if path.suffix == ".npz" else _from_archive)(path, split, n, in_turn)
     return as_stimuli(
         pixels,
         dims=("stimulus", "channel", "y", "x"),
-        ids=[f"{split}_{i:05d}" for i in range(len(labels))],
+        ids=[f"{split}_{i:05d}" for i in chosen],
         coords={"category": np.asarray(CATEGORIES)[labels]},
     )
 
 
-def cifar10_source() -> str:
-    """Return which version is used here: "jpeg copies" of the data folder, or the "original"."""
-    return "jpeg copies" if all(_copy(split) for split in COPIES) else "original"
+def cifar10_checksum(split: str) -> tuple[str, str]:
+    """Return name and checksum of the file that a split is read from here: the JPEG copy, or the original."""
+    return COPIES[split] if _copy(split) else (ARCHIVE_URL.rpartition("/")[2], ARCHIVE_HASH)
 
 
 def cifar10_file(split: str) -> Path:
@@ -80,20 +81,26 @@ def _copy(split: str) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _from_copies(path: Path, split: str, n: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _from_copies(path: Path, split: str, n: int | None, turns: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     packed = storage.read_npz(path)
-    labels = packed["labels"][:n]
-    offset = packed["offset"]
-    spans = [(int(offset[i]), int(offset[i + 1])) for i in range(len(labels))]
+    chosen, offset = _chosen(packed["labels"], n, turns), packed["offset"]
+    spans = [(int(offset[i]), int(offset[i + 1])) for i in chosen]
     pixels = np.stack([_decode(packed["jpeg"][a:b]) for a, b in track(spans, f"decoding CIFAR-10 {split}")])
-    return np.moveaxis(pixels, -1, 1), labels
+    return np.moveaxis(pixels, -1, 1), chosen, packed["labels"][chosen]
 
 
-def _from_archive(path: Path, split: str, n: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _from_archive(path: Path, split: str, n: int | None, turns: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the binary version: records of one byte for the category and 3 x 32 x 32 bytes of pixels."""
     parts = [storage.read_tar_member(path, f"cifar-10-batches-bin/{name}") for name in BATCHES[split]]
-    records = np.frombuffer(b"".join(parts), dtype=np.uint8).reshape(-1, 1 + 3 * SIDE * SIDE)[:n]
-    return records[:, 1:].reshape(-1, 3, SIDE, SIDE).astype(np.float32) / 255, records[:, 0]
+    records = np.frombuffer(b"".join(parts), dtype=np.uint8).reshape(-1, 1 + 3 * SIDE * SIDE)
+    chosen = _chosen(records[:, 0], n, turns)
+    records = records[chosen]
+    return records[:, 1:].reshape(-1, 3, SIDE, SIDE).astype(np.float32) / 255, chosen, records[:, 0]
+
+
+def _chosen(labels: np.ndarray, n: int | None, turns: bool) -> np.ndarray:
+    """Return which images are taken."""
+    return splits.in_turn(labels, n) if turns and n is not None else np.arange(len(labels))[:n]
 
 
 def _decode(jpeg: np.ndarray) -> np.ndarray:

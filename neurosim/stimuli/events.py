@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 
@@ -31,9 +33,7 @@ def load_nmnist(*, n_steps: int = 30, binary: bool = True) -> xr.DataArray:
     """
     if n_steps < 1:
         raise InputError(f"load_nmnist: n_steps = {n_steps}; at least 1 is asked.")
-    holds = "arrays x, y, p, t_us, n_events, label"
-    path = storage.data_file("nmnist", NMNIST_FILE, "load_nmnist", holds, NMNIST_HOME)
-    packed = storage.read_npz(path)
+    packed = storage.read_npz(nmnist_file())
     x, y, sign = (packed[k].astype(np.int64) for k in ("x", "y", "p"))
     if max(x.max(), y.max()) >= SIDE or sign.max() > 1 or min(x.min(), y.min(), sign.min()) < 0:
         raise storage.StorageError(f"load_nmnist: {NMNIST_FILE} holds events outside {SIDE} x {SIDE} pixels.")
@@ -49,6 +49,12 @@ def load_nmnist(*, n_steps: int = 30, binary: bool = True) -> xr.DataArray:
         coords={"category": packed["label"].astype(str)},
         time_step=DURATION / n_steps,
     )
+
+
+def nmnist_file() -> Path:
+    """Return the file of the recordings, or say where it goes."""
+    holds = "arrays x, y, p, t_us, n_events, label"
+    return storage.data_file("nmnist", NMNIST_FILE, "load_nmnist", holds, NMNIST_HOME)
 
 
 def encode_delta(stimuli: xr.DataArray, *, threshold: float) -> xr.DataArray:

@@ -56,7 +56,7 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     if not storage.is_folder(folder):
         raise storage.StorageError(f"{folder}: no such folder.")
     storage.check_links(folder)
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
+    paths = pictures_in(folder)
     if not paths:
         raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}.")
     pixels = [storage.read_image(p) for p in track(paths, "reading pictures")]
@@ -68,7 +68,7 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
             f"load_image_folder: pictures have {len(shapes)} sizes, such as {sorted(shapes)[:2]}; pass size=."
         )
     return as_stimuli(
-        np.moveaxis(np.stack(pixels), -1, 1).astype(np.float32) / 255,
+        np.moveaxis(np.stack([_intensity(p) for p in pixels]), -1, 1),
         dims=("stimulus", "channel", "y", "x"),
         ids=[p.relative_to(folder).as_posix() for p in paths],
         coords={"category": [p.parent.name if p.parent != folder else "image" for p in paths]},
@@ -95,7 +95,7 @@ def iterate_image_folder(
     InputError : no picture found, or a crop larger than `size`.
     """
     folder = Path(folder)
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.parent != folder)
+    paths = [p for p in pictures_in(folder) if p.parent != folder]
     if not paths or crop > size:
         raise InputError(
             f"iterate_image_folder: folders of pictures in {folder} and a crop of at most {size} pixels asked; found "
@@ -103,13 +103,18 @@ def iterate_image_folder(
         )
     for start in track(range(0, len(paths), batch_size), "reading pictures", progress=progress):
         chosen = paths[start : start + batch_size]
-        pixels = np.stack([_resized_and_cropped(storage.read_image(p), size, crop) for p in chosen])
+        pixels = np.stack([_intensity(_resized_and_cropped(storage.read_image(p), size, crop)) for p in chosen])
         yield as_stimuli(
-            np.moveaxis(pixels, -1, 1).astype(np.float32) / 255,
+            np.moveaxis(pixels, -1, 1),
             dims=("stimulus", "channel", "y", "x"),
             ids=[p.relative_to(folder).as_posix() for p in chosen],
             coords={"category": [p.relative_to(folder).parts[0] for p in chosen]},
         )
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures of a folder and of those in it, by name."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
 
 
 def resize_images(stimuli: xr.DataArray, size: int) -> xr.DataArray:
@@ -139,19 +144,9 @@ def to_gray(stimuli: xr.DataArray) -> xr.DataArray:
     return stimuli.dot(weights) if stimuli.sizes["channel"] == 3 else stimuli.isel(channel=0)
 
 
-def balanced(stimuli: xr.DataArray, n_per_category: int) -> xr.DataArray:
-    """Return the first `n_per_category` stimuli of every category, sorted by category."""
-    stimuli = labelled(stimuli, "balanced", "stimuli")
-    if "category" not in stimuli.coords or n_per_category < 1:
-        raise InputError(
-            "balanced: stimuli with a label 'category' and 1 or more of each asked; as_stimuli(coords=...)."
-        )
-    category = stimuli["category"].values
-    picks = [np.flatnonzero(category == c)[:n_per_category] for c in np.unique(category)]
-    short = [str(c) for c, p in zip(np.unique(category), picks, strict=True) if len(p) < n_per_category]
-    if short:
-        raise InputError(f"balanced: fewer than {n_per_category} stimuli in {short[:3]}; ask for fewer.")
-    return stimuli.isel(stimulus=np.concatenate(picks))
+def _intensity(image: np.ndarray) -> np.ndarray:
+    """Return pixels of 8 or 16 bits as intensities in 0..1."""
+    return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
 def _resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:
@@ -159,7 +154,7 @@ def _resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:
 
     scale = size / min(image.shape[:2])
     shape = (max(size, round(image.shape[1] * scale)), max(size, round(image.shape[0] * scale)))
-    large = np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.BILINEAR))
+    large = _resampled(image, shape, Image.Resampling.BILINEAR)
     top, left = (large.shape[0] - crop) // 2, (large.shape[1] - crop) // 2
     return large[top : top + crop, left : left + crop]
 
@@ -167,4 +162,15 @@ def _resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:
 def _resize(image: np.ndarray, size: int) -> np.ndarray:
     from PIL import Image
 
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+    return _resampled(image, (size, size), Image.Resampling.BICUBIC)
+
+
+def _resampled(image: np.ndarray, shape: tuple[int, int], kernel: int) -> np.ndarray:
+    """Return an image (y, x, 3) of 8 or 16 bits in another shape (x, y); those of 16 bits are gray."""
+    from PIL import Image
+
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling(kernel)))
+    gray = Image.fromarray(image[..., 0].astype(np.float32)).resize(shape, Image.Resampling(kernel))
+    white = np.iinfo(image.dtype).max
+    return np.repeat(np.rint(np.asarray(gray)).clip(0, white).astype(image.dtype)[..., None], 3, axis=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 
@@ -32,12 +34,7 @@ def load_mnist(split: str = "train", n: int | None = None) -> xr.DataArray:
     InputError : unknown split.
     StorageError : the file is not in the data folder, or is damaged; the message says which file goes where.
     """
-    if split not in FILES:
-        raise InputError(f"load_mnist: unknown split {split!r}; known: {', '.join(FILES)}.")
-    name, sha256 = FILES[split]
-    path = storage.data_file("mnist", name, "load_mnist", "arrays 'images' and 'labels'", HOME)
-    storage.check_sha256(path, sha256)
-    packed = storage.read_npz(path)
+    packed = storage.read_npz(mnist_file(split))
     labels = packed["labels"][:n]
     return as_stimuli(
         packed["images"][:n].astype(np.float32) / 255,
@@ -45,3 +42,13 @@ def load_mnist(split: str = "train", n: int | None = None) -> xr.DataArray:
         ids=[f"{split}_{i:05d}" for i in range(len(labels))],
         coords={"category": labels.astype(str)},
     )
+
+
+def mnist_file(split: str) -> Path:
+    """Return the verified file that holds a split."""
+    if split not in FILES:
+        raise InputError(f"load_mnist: unknown split {split!r}; known: {', '.join(FILES)}.")
+    name, sha256 = FILES[split]
+    path = storage.data_file("mnist", name, "load_mnist", "arrays 'images' and 'labels'", HOME)
+    storage.check_sha256(path, sha256)
+    return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -29,7 +30,7 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "sst5": ("0 very negative", "1 negative", "2 neutral", "3 positive", "4 very positive"),
     "trec": ("0", "1", "2", "3", "4", "5"),
 }
-SOURCES = {
+HOMES = {
     "mr": "https://doi.org/10.3115/1219840.1219855",
     "subj": "https://doi.org/10.3115/1218955.1218990",
     "customer_reviews": "https://doi.org/10.1145/1014052.1014073",
@@ -123,8 +124,19 @@ def split_words(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
+def sentence_files(name: str) -> dict[str, Path]:
+    """Return the file of every split of a set, or say where it goes."""
+    if name not in SETS:
+        raise InputError(f"load_sentences: no set {name!r}; known: {', '.join(SETS)}.{suggest(name, SETS)}")
+    return {split: _file(name, file) for split, file in SETS[name].items()}
+
+
+def _file(name: str, file: str) -> Path:
+    return storage.data_file("sentences", file, "load_sentences", "'label sentence' a line", HOMES[name])
+
+
 def _read(name: str, file: str) -> list[tuple[int, str]]:
-    path = storage.data_file("sentences", file, "load_sentences", "'label sentence' a line", SOURCES[name])
+    path = _file(name, file)
     pairs = [line.split(" ", 1) for line in storage.read_text(path, "latin-1").split("\n") if line.strip()]
     if not all(len(p) == 2 and p[0].isdigit() for p in pairs):
         raise storage.StorageError(f"load_sentences: {file} does not hold 'label sentence' on every line.")

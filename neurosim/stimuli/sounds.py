@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
-import scipy.signal
 import xarray as xr
 
 from neurosim import storage
@@ -48,6 +49,8 @@ def mel_spectrogram(
     >>> mel_spectrogram(np.sin(np.arange(8000) / 3), 8000.0).shape
     (98, 40)
     """
+    import scipy.signal
+
     sound = plain(sound, "mel_spectrogram").astype(float)
     if sound.ndim != 1 or not len(sound) or not np.isfinite(sound).all():
         raise InputError(f"mel_spectrogram: finite samples (time,) asked, found shape {sound.shape}.")
@@ -62,7 +65,7 @@ def mel_spectrogram(
     frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::step]
     n_fft = 1 << (length - 1).bit_length()
     power = np.abs(np.fft.rfft(frames * scipy.signal.get_window("hann", length), n_fft)) ** 2 / length
-    return np.log(power @ _bands(n_bands, n_fft, sampling_rate, low, high) + 1e-8)
+    return np.asarray(np.log(power @ _bands(n_bands, n_fft, sampling_rate, low, high) + 1e-8))
 
 
 def load_spoken_digits(
@@ -91,9 +94,7 @@ def load_spoken_digits(
         raise InputError(f"load_spoken_digits: unknown split {split!r}; known: train, test.")
     if not time_step <= duration <= 60:
         raise InputError(f"load_spoken_digits: duration = {duration!r} s is outside {time_step:g}..60 s.")
-    holds = "arrays samples, lengths, label, speaker, index"
-    path = storage.data_file("fsdd", FSDD_FILE, "load_spoken_digits", holds, FSDD_HOME)
-    packed = storage.read_npz(path)
+    packed = storage.read_npz(spoken_digits_file())
     ends = np.cumsum(packed["lengths"])
     chosen = np.flatnonzero((packed["index"] < 5) == (split == "test"))
     n_steps = round(duration / time_step)
@@ -109,6 +110,12 @@ def load_spoken_digits(
         coords={"category": packed["label"][chosen].astype(str), "speaker": packed["speaker"][chosen]},
         time_step=time_step,
     )
+
+
+def spoken_digits_file() -> Path:
+    """Return the file of the recordings, or say where it goes."""
+    holds = "arrays samples, lengths, label, speaker, index"
+    return storage.data_file("fsdd", FSDD_FILE, "load_spoken_digits", holds, FSDD_HOME)
 
 
 def _bands(n: int, n_fft: int, rate: float, low: float, high: float) -> np.ndarray:

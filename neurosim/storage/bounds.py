@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from neurosim.storage.failures import StorageError
+from neurosim.storage.failures import StorageError, readable
 
 MAX_BYTES = 16 * 2**30
 MAT_COMPRESSED = 15
@@ -89,7 +89,7 @@ def pieces(path: Path) -> Iterator[bytes]:
 
     Raises
     ------
-    StorageError : it unpacks to more than is read at once.
+    StorageError : it unpacks to more than is read at once, or is damaged.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     total = 0
-    with gzip.open(path) if packed else path.open("rb") as file:
+    with readable(path, "gzip"), gzip.open(path) if packed else path.open("rb") as file:
         while piece := file.read(2**20):
             total += len(piece)
             if packed and total > MAX_BYTES:

@@ -8,6 +8,9 @@ from neurosim.storage import bounds
 from neurosim.storage.failures import StorageError, readable
 from neurosim.storage.paths import existing
 
+UNWRITTEN = 2**28  # bytes that an array may claim without holding any
+MOST_PACKED = 2000  # bytes that one byte can unpack to
+
 
 def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) -> Path:
     """Return the path of an HDF5 file after its links and sizes were found harmless.
@@ -56,6 +59,9 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
                 if item.external or item.is_virtual:
                     raise StorageError(f"{path}: {name!r} keeps its data outside the file; such files are not opened.")
                 total += item.nbytes
+                held = item.id.get_storage_size()
+                if item.nbytes > max(UNWRITTEN, MOST_PACKED * held) and not any_size:
+                    raise StorageError(f"{path}: {name!r} claims {item.nbytes} bytes and holds {held}; it is damaged.")
                 if total > bounds.MAX_BYTES and not any_size:
                     raise StorageError(
                         f"{path}: claims {total / 2**30:.0f} GiB, {item.nbytes / 2**30:.0f} of them in {name!r}."

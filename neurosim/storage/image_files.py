@@ -12,7 +12,7 @@ from neurosim.storage.paths import existing
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as an array (y, x, 3) of uint8, upright as its camera says; 16-bit gray is scaled to 255.
+    """Read a picture as an array (y, x, 3) of uint8, or uint16 where it is gray of 16 bits, upright as its camera says.
 
     Parameters
     ----------
@@ -45,6 +45,5 @@ def read_image(path: Path) -> np.ndarray:
             )
         upright = ImageOps.exif_transpose(picture)
         if gray16:
-            gray = np.rint(np.asarray(upright).astype(float) / 257).astype(np.uint8)
-            return np.repeat(gray[..., None], 3, axis=2)
+            return np.repeat(np.asarray(upright).astype(np.uint16)[..., None], 3, axis=2)
         return np.asarray(upright.convert("RGB"))

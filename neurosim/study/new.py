@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from neurosim import storage
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_stimuli
-from neurosim.study.shown.digits import shown_digits
+from neurosim.stimuli.source import load_source
 
 
 def new_study(folder: str | Path) -> list[Path]:
@@ -42,8 +42,9 @@ def new_study(folder: str | Path) -> list[Path]:
     for source in sorted(p for p in template.iterdir() if p.is_file()):
         shutil.copyfile(source, folder / source.name)
         made.append(folder / source.name)
-    stimuli = shown_digits(n_per_category=10, seed=0)
+    stimuli = load_source("digits")
     pixels = as_stimuli(stimuli.values.reshape(len(stimuli), -1), ids=stimuli["stimulus"].values.tolist())
     storage.write_dataset(folder / "my_stimuli.nc", stimuli.rename("stimuli"))
-    storage.write_dataset(folder / "my_recording.nc", synthetic_brain(pixels, n_subjects=6).rename("responses"))
+    recording = synthetic_brain(pixels, BrainOptions(n_subjects=6))
+    storage.write_dataset(folder / "my_recording.nc", recording.rename("responses"))
     return [*made, folder / "my_stimuli.nc", folder / "my_recording.nc"]

@@ -1,14 +1,12 @@
 """Tasks: what a network learns."""
 
-# classification
-from .classification import classification_task as classification_task  # make a classification task of labelled
+# Labelled stimuli
+from .classification import classification_task as classification_task  # name the category of a stimulus
 
-# cognition
-from .cognition import cognitive_task as cognitive_task  # return a cognitive task by name
-from .cognition import psychometric as psychometric  # return the share of trials answered rightly by condition, with
+# Trials that are drawn anew for every batch
+from .cognition import cognitive_task as cognitive_task  # a cognitive task by name
+from .yang import yang_task as yang_task  # the twenty rules of Yang et al., mixed
+from .neurogym import from_neurogym as from_neurogym  # an environment of NeuroGym
 
-# yang
-from .yang import yang_task as yang_task  # return one or several of the twenty tasks, mixed in every batch
-
-# neurogym
-from .neurogym import from_neurogym as from_neurogym  # return a NeuroGym environment as a task whose trials repeat
+# How answers are read
+from .cognition import psychometric as psychometric  # the share of right answers by condition

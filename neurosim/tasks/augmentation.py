@@ -60,7 +60,7 @@ def pixel_noise(sd: float) -> Augmentation:
     """Return an augmentation that adds independent Gaussian noise of standard deviation `sd`."""
 
     def noisy(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return inputs + sd * rng.standard_normal(inputs.shape, dtype=np.float32)
+        return np.asarray(inputs + sd * rng.standard_normal(inputs.shape, dtype=np.float32))
 
     return noisy
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import check_numbers
-from neurosim.runtime import stream
+from neurosim.arrays import check_numbers, is_missing
+from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError, labelled
+from neurosim.splits import held_back
 
 Encoder = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -156,7 +157,7 @@ def classification_task(
     test_fraction: float = 0.2,
     validation_fraction: float = 0.0,
     n_per_category: int | None = None,
-    seed: int = 0,
+    rng: np.random.Generator | int = 0,
 ) -> ClassificationTask:
     """Make a classification task of labelled stimuli.
 
@@ -166,8 +167,12 @@ def classification_task(
     test : held-back stimuli; when absent, `test_fraction` of every category is held back.
     test_fraction : share of each category that is held back.
     validation_fraction : share of each category of the training set that is set aside to watch training.
-    n_per_category : train on that many stimuli of each category only, drawn by `seed`: scarce data.
-    seed : seed of the splits.
+    n_per_category : train on that many stimuli of each category only, drawn by `rng`: scarce data.
+    rng : seed of the splits, or generator from which one is drawn.
+
+    Returns
+    -------
+    a task whose ``train``, ``test`` and ``validation`` share no stimulus.
 
     Raises
     ------
@@ -181,7 +186,7 @@ def classification_task(
     >>> classification_task(images).test.sizes["stimulus"]
     2
     """
-    stimuli = _checked(stimuli)
+    stimuli, seed = _checked(stimuli), as_seed(rng, "classification_task")
     test = None if test is None else _checked(test)
     if test is not None and (test.dims != stimuli.dims or test.shape[1:] != stimuli.shape[1:]):
         raise InputError(
@@ -190,11 +195,11 @@ def classification_task(
         )
     if test is None:
         _check_share("test_fraction", test_fraction)
-        stimuli, test = _held_back(stimuli, test_fraction, stream(seed, "split"))
+        stimuli, test = held_back(stimuli, test_fraction, stream(seed, "split"))
     validation = None
     if validation_fraction:
         _check_share("validation_fraction", validation_fraction)
-        stimuli, validation = _held_back(stimuli, validation_fraction, stream(seed, "validation split"))
+        stimuli, validation = held_back(stimuli, validation_fraction, stream(seed, "validation split"))
     if n_per_category is not None:
         stimuli = _few(stimuli, n_per_category, stream(seed, "few"))
     shared = set(stimuli.stimulus.values.tolist()) & set(test.stimulus.values.tolist())
@@ -228,7 +233,7 @@ def _checked(stimuli: xr.DataArray) -> xr.DataArray:
         bad = stimuli.stimulus.values[~np.isfinite(stimuli.values).reshape(len(stimuli), -1).all(1)][0]
         raise InputError(f"classification_task: stimulus {str(bad)!r} holds values that are NaN or infinite.")
     names = stimuli["category"].values
-    if any(name is None or (isinstance(name, float) and np.isnan(name)) for name in names.ravel().tolist()):
+    if any(is_missing(name) for name in names.ravel()):
         raise InputError("classification_task: a stimulus has no category (NaN); name it, or drop the stimulus.")
     return labelled(stimuli, "classification_task", "stimuli")
 
@@ -236,17 +241,6 @@ def _checked(stimuli: xr.DataArray) -> xr.DataArray:
 def _check_share(name: str, value: float) -> None:
     if not 0 < value < 1:
         raise InputError(f"classification_task: {name} = {value!r}; a share between 0 and 1 is asked.")
-
-
-def _held_back(stimuli: xr.DataArray, fraction: float, rng: np.random.Generator) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the stimuli without, and with only, `fraction` of every category."""
-    category = stimuli["category"].values.astype(str)
-    held: list[int] = []
-    for name in np.unique(category):
-        members = rng.permutation(np.flatnonzero(category == name))
-        held += members[: max(1, round(fraction * len(members)))].tolist()
-    keep = np.setdiff1d(np.arange(len(category)), held)
-    return stimuli.isel(stimulus=keep), stimuli.isel(stimulus=sorted(held))
 
 
 def _few(stimuli: xr.DataArray, n: int, rng: np.random.Generator) -> xr.DataArray:

@@ -33,6 +33,13 @@ def from_neurogym(environment: Any, *, name: str | None = None, n_outputs: int |
     Raises
     ------
     InputError : the object lacks what a NeuroGym environment has, or its right answers are no actions.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> light = SimpleNamespace(dt=100, ob=np.eye(3), gt=[0, 0, 1], seed=lambda seed: None, new_trial=dict)
+    >>> from_neurogym(light, name="light", n_outputs=2).trials(4).targets.shape
+    (4, 3, 2)
     """
     inner = getattr(environment, "unwrapped", environment)
     if not hasattr(inner, "new_trial"):
@@ -70,7 +77,7 @@ def judge_actions(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray)
     changes = (wanted != final[:, None]) & (steps <= last[:, None])
     begin = np.where(changes.any(1), weights.shape[1] - changes[:, ::-1].argmax(1), 0)
     period = (steps >= begin[:, None]) & (steps <= last[:, None])
-    return ((chosen == final[:, None]) & period).sum(1) > period.sum(1) / 2
+    return np.asarray(((chosen == final[:, None]) & period).sum(1) > period.sum(1) / 2)
 
 
 def _one(environment: Any, n_actions: int) -> Trials:

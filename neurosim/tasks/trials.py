@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from neurosim.runtime import stream
+from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
-
-Judge = Callable[..., np.ndarray]
+from neurosim.tasks.judges import Judge, final_steps
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,12 @@ class CognitiveTask:
         """Inputs are sequences."""
         return True
 
-    def trials(self, n: int, *, seed: int = 0) -> xr.Dataset:
+    def trials(self, n: int, *, rng: np.random.Generator | int = 0) -> xr.Dataset:
         """Return `n` trials with their table.
+
+        Parameters
+        ----------
+        n : how many. rng : seed of the trials, or generator from which one is drawn.
 
         Returns
         -------
@@ -91,9 +93,9 @@ class CognitiveTask:
         what counts in the loss, 0 after the end of a trial; along ``stimulus`` the conditions, the right ``choice`` and
         the times of the periods in s. ``inputs`` are stimuli like any other: responses to them carry the table.
         """
-        if n < 1:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise InputError(f"{self.name}: {n} trials asked; at least one is.")
-        drawn = self.generate(n, stream(seed, self.name, "trials"))
+        drawn = self.generate(n, stream(as_seed(rng, self.name), self.name, "trials"))
         return drawn.labelled(self.inputs, self.outputs, self.dt)
 
     def n_batches(self, batch_size: int) -> int:
@@ -141,66 +143,8 @@ class CognitiveTask:
         outputs : (stimulus, time, output). trials : as of :meth:`trials`.
         """
         right = self.score(outputs, trials)
-        final = _final(trials.weights.values)
+        final = final_steps(trials.weights.values)
         return right.copy(data=np.einsum("nt,ntk->nk", final, outputs)[:, 1:].argmax(1).astype(float)).rename("chosen")
-
-
-class Sheet:
-    """Empty trials on which periods are painted, all trials at once; times are in s, one a trial.
-
-    Parameters
-    ----------
-    n : number of trials. end : (n,) when each is over. dt : s. inputs, outputs : names of the units.
-    """
-
-    def __init__(
-        self, n: int, end: np.ndarray, dt: float, inputs: Sequence[str], outputs: Sequence[str], rest: float = 0.0
-    ) -> None:
-        self.n, self.dt = n, dt
-        self.end = np.round(np.broadcast_to(end, n) / dt).astype(int)
-        self.steps = np.arange(int(self.end.max()))
-        self.inputs = np.zeros((n, len(self.steps), len(inputs)), dtype=np.float32)
-        self.targets = np.full((n, len(self.steps), len(outputs)), rest, dtype=np.float32)
-        self.weights = (self.steps < self.end[:, None]).astype(np.float32)
-
-    def during(self, start: Any, stop: Any = np.inf) -> np.ndarray:
-        """Return (trial, time): whether a step lies in the period; it ends with the trial at the latest."""
-        first = np.round(np.broadcast_to(start, self.n) / self.dt)
-        last = np.minimum(np.round(np.broadcast_to(stop, self.n) / self.dt), self.end)
-        return (self.steps >= first[:, None]) & (self.steps < last[:, None])
-
-    def show(self, units: slice | int, values: Any, start: Any, stop: Any = np.inf) -> None:
-        """Add `values`, (trial,) or (trial, unit), to inputs during a period."""
-        self.inputs[:, :, units] += self._painted(values, self.during(start, stop), units)
-
-    def ask(self, units: slice | int, values: Any, start: Any, stop: Any = np.inf) -> None:
-        """Set targets to `values`, (trial,) or (trial, unit), during a period."""
-        period = self.during(start, stop)
-        painted = self._painted(values, period, units)
-        chosen = period if isinstance(units, int) else period[:, :, None]
-        self.targets[:, :, units] = np.where(chosen, painted, self.targets[:, :, units])
-
-    def weigh(self, weight: float, start: Any, stop: Any = np.inf) -> None:
-        """Set the weight of a period in the loss."""
-        self.weights = np.where(self.during(start, stop), np.float32(weight), self.weights)
-
-    def noise(self, sd: float, rng: np.random.Generator, units: slice = slice(None)) -> None:
-        """Add independent Gaussian noise to inputs, until the end of each trial."""
-        part = self.inputs[:, :, units]
-        alive = (self.steps < self.end[:, None])[:, :, None]
-        part += np.float32(sd) * rng.standard_normal(part.shape, dtype=np.float32) * alive
-
-    def trials(self, table: Mapping[str, Any]) -> Trials:
-        """Return the finished trials."""
-        columns = {name: np.array(np.broadcast_to(values, self.n)) for name, values in table.items()}
-        return Trials(self.inputs, self.targets, self.weights, columns)
-
-    def _painted(self, values: Any, period: np.ndarray, units: slice | int) -> np.ndarray:
-        values = np.asarray(values, dtype=np.float32)
-        if isinstance(units, int):
-            return period * np.broadcast_to(values, self.n)[:, None]
-        wide = values[:, None, :] if values.ndim == 2 else np.broadcast_to(values, self.n)[:, None, None]
-        return period[:, :, None] * wide
 
 
 def joined(parts: Sequence[Trials], order: np.ndarray) -> Trials:
@@ -217,57 +161,11 @@ def joined(parts: Sequence[Trials], order: np.ndarray) -> Trials:
         for array in arrays:
             whole[start : start + len(array), : array.shape[1]] = array
             start += len(array)
-        return whole[order]
+        return np.asarray(whole[order])
 
     names = dict.fromkeys(name for p in parts for name in p.table)
     table = {name: np.concatenate([_column(p, name, parts) for p in parts])[order] for name in names}
     return Trials(together("inputs"), together("targets"), together("weights"), table)
-
-
-def judge_choice(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return which trials held fixation, the first output, as long as asked and ended with the right choice.
-
-    A trial that asks for no choice is right when fixation is held to its end. The last five steps of a trial
-    count for the choice.
-    """
-    held, asked = _fixation(outputs, targets, weights)
-    final = _final(weights)
-    mean = np.einsum("nt,ntk->nk", final, outputs) / final.sum(1, keepdims=True)
-    wanted = np.einsum("nt,ntk->nk", final, targets)
-    chosen = (mean[:, 1:].argmax(1) == wanted[:, 1:].argmax(1)) & (mean[:, 0] < 0.5)
-    return held & np.where(asked, chosen, mean[:, 0] > 0.5)
-
-
-def judge_direction(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return which trials held fixation as long as asked and ended within 36 degrees of the right direction.
-
-    The direction is that of the population vector of the ring, all outputs but the first
-    (https://doi.org/10.1038/s41593-018-0310-2).
-    """
-    held, asked = _fixation(outputs, targets, weights)
-    final = _final(weights)
-    mean = np.einsum("nt,ntk->nk", final, outputs) / final.sum(1, keepdims=True)
-    wanted = np.einsum("nt,ntk->nk", final, targets)
-    ring = np.exp(2j * np.pi * np.arange(outputs.shape[2] - 1) / (outputs.shape[2] - 1))
-    apart = np.abs(np.angle((mean[:, 1:] @ ring) * np.conj(wanted[:, 1:] @ ring)))
-    near = (apart < np.pi / 5) & (mean[:, 0] < 0.5)
-    return held & np.where(asked, near, mean[:, 0] > 0.5)
-
-
-def _fixation(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether fixation was held while it was asked for, and whether an answer was asked for at all."""
-    fixate = (targets[:, :, 0] > 0.5) & (weights > 0)
-    asked = ((targets[:, :, 0] < 0.5) & (weights > 0)).any(1)
-    n = fixate.sum(1)
-    mean = np.einsum("nt,nt->n", outputs[:, :, 0], fixate) / np.maximum(n, 1)
-    return np.asarray((mean > 0.5) | (n == 0)), np.asarray(asked)
-
-
-def _final(weights: np.ndarray, width: int = 5) -> np.ndarray:
-    """Return (trial, time): the last five steps of each trial."""
-    steps = np.arange(weights.shape[1])
-    last = weights.shape[1] - 1 - (weights[:, ::-1] > 0).argmax(1)
-    return ((steps <= last[:, None]) & (steps > last[:, None] - width)).astype(float)
 
 
 def _arrays(trials: Trials) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from neurosim.schema import InputError, suggest
-from neurosim.tasks.trials import CognitiveTask, Sheet, Trials, joined, judge_direction
+from neurosim.tasks.judges import judge_direction
+from neurosim.tasks.painting import Sheet
+from neurosim.tasks.trials import CognitiveTask, Trials, joined
 
 RESPONSE, GRACE = 0.5, 0.1
 REST, BUMP = 0.05, 0.8
@@ -23,16 +25,20 @@ FINE, COARSE = (0.01, 0.02, 0.04, 0.08), (0.08, 0.16, 0.32)
 def yang_task(
     rules: Sequence[str] | None = None, *, n_ring: int = 32, dt: float = 20e-3, noise: float = 0.01, tau: float = 100e-3
 ) -> CognitiveTask:
-    """Return one or several of the twenty tasks, mixed in every batch.
+    """Return one or several of the twenty tasks, mixed in every batch (https://doi.org/10.1038/s41593-018-0310-2).
 
     Parameters
     ----------
     rules : names out of ``RULES``; all twenty by default. n_ring : units of each ring.
     dt : s. noise : of the inputs, scaled by ``sqrt(2 tau / dt)`` as in the paper; tau : s.
 
+    Returns
+    -------
+    a task whose inputs are (trial, time, unit): fixation, two rings, the rules; its outputs fixation and a ring.
+
     Raises
     ------
-    InputError : an unknown rule.
+    InputError : an unknown rule, or rings and steps that there cannot be.
 
     Examples
     --------
@@ -93,7 +99,7 @@ class _Drawing:
 
     def bump(self, angle: np.ndarray) -> np.ndarray:
         apart = np.abs(np.angle(np.exp(1j * (self.preferred - angle[:, None]))))
-        return BUMP * np.exp(-0.5 * (8 * apart / np.pi) ** 2)
+        return np.asarray(BUMP * np.exp(-0.5 * (8 * apart / np.pi) ** 2))
 
     def begin(self, fixation_off: np.ndarray, go: np.ndarray | None = None) -> None:
         """Start a sheet on which fixation is shown until `fixation_off` and asked for until `go`."""

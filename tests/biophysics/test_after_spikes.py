@@ -5,21 +5,21 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.stats import chisquare, poisson
 
-from neurosim.biophysics import torch_engine
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.simulation import Execution, simulate
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
-    DiscreteLIFParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
+    torch_engine,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.models import NEURONS
+from neurosim.biophysics.simulation import Execution, Monitors, simulate
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli
 
 
@@ -34,7 +34,9 @@ def alone(parameters, drive, dt):
 
 
 def spike_steps(parameters, drive, n_ms, dt):
-    found = simulate(alone(parameters, drive, dt), silent(n_ms), engine="torch", spike_times=True, progress=False)
+    found = simulate(
+        alone(parameters, drive, dt), silent(n_ms), engine="torch", monitors=Monitors(spike_times=True), progress=False
+    )
     return np.rint(found.spike_time.values / dt).astype(int)
 
 
@@ -88,7 +90,9 @@ def test_a_quadratic_neuron_fires_with_the_period_of_its_closed_form():
     """dv/dt = (v^2 + 1) / tau from -10 to 10: 2 arctan(10) tau = 29.42 ms; after a reset to -1 arctan(10) + pi / 4."""
     neuron = CustomNeuron("dv/dt = (v*v + drive) / tau", "v > 10", "v = -1", {"tau": 1e-2}, {"v": -10.0})
     circuit = Circuit("c", Input(1), (Population("n", 1, neuron, 1.0),), (), 1e-4, 1e-3)
-    found = simulate(circuit, silent(80), engine="brian2", spike_times=True, progress=False).spike_time.values
+    found = simulate(
+        circuit, silent(80), engine="brian2", monitors=Monitors(spike_times=True), progress=False
+    ).spike_time.values
     period = (np.arctan(10) + np.pi / 4) * 1e-2
     np.testing.assert_allclose(found, 2 * np.arctan(10) * 1e-2 + period * np.arange(3), atol=6e-4)
 
@@ -207,7 +211,9 @@ def test_excitation_and_inhibition_decay_each_with_its_own_time_constant(engine)
         shown = np.zeros((1, 60, 2))
         shown[0, 0] = 1
         shown = as_stimuli(shown, dims=("stimulus", "time", "unit"), time_step=1e-3)
-        v = simulate(circuit, shown, engine=engine, membrane=["n"], progress=False).membrane_potential.values[0, :, 0]
+        v = simulate(
+            circuit, shown, engine=engine, monitors=Monitors(membrane=["n"]), progress=False
+        ).membrane_potential.values[0, :, 0]
         early, late = (v[n] - v[m] for m, n in ((0, 20), (250, 350)))
         charge = {
             "exc": [1e-9 * tau_exc * (np.exp(-m / tau_exc) - np.exp(-n / tau_exc)) * 70e-3 for m, n in SPANS],
@@ -218,7 +224,7 @@ def test_excitation_and_inhibition_decay_each_with_its_own_time_constant(engine)
 
 
 SPANS = ((1e-4, 21e-4), (251e-4, 351e-4))
-REFRACTORY = [kind for kind in MODELS if "refractory" in kind.__dataclass_fields__]
+REFRACTORY = [m.parameters for m in NEURONS.values() if "refractory" in m.parameters.__dataclass_fields__]
 
 
 @pytest.mark.parametrize("kind", REFRACTORY)
@@ -238,7 +244,9 @@ def test_a_membrane_that_is_lowered_but_still_above_threshold_waits_its_refracto
     circuit = Circuit("c", Input(1), (Population("n", 1, neuron),), (wire,), 1e-4, 1e-3)
     shown = silent(6).copy()
     shown[0, 0] = 1
-    found = simulate(circuit, shown, engine=engine, spike_times=True, progress=False).spike_time.values
+    found = simulate(
+        circuit, shown, engine=engine, monitors=Monitors(spike_times=True), progress=False
+    ).spike_time.values
     steps = np.rint(found / 1e-4)
     assert len(steps) >= 3 and np.diff(steps).min() >= 10
 
@@ -269,7 +277,7 @@ def counts_of(rate, engine, memory=2**29):
         shown,
         trials=2,
         engine=engine,
-        membrane=["class"],
+        monitors=Monitors(membrane=["class"]),
         execution=Execution(memory=memory),
         progress=False,
     ).membrane_potential.values

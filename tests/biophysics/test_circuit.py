@@ -10,19 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim import storage
+from neurosim.biophysics import ConductanceParameters, ExponentialParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.gabor_adex import gabor_adex_circuit
+from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.biophysics.named_circuits import build_circuit
 from neurosim.biophysics.simulation import choose_category, simulate
-from neurosim.parameters import (
-    NEURONS,
-    SYNAPSES,
-    ConductanceParameters,
-    DiscreteLIFParameters,
-    ExponentialParameters,
-    LIFParameters,
-)
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli
 from neurosim.storage import StorageError
 
@@ -71,15 +66,16 @@ def silent(n_inputs, n_steps=3):
 
 
 def circuits():
-    yield gabor_adex_circuit(16)
+    yield build_circuit("gabor_adex", 16)
     rng = np.random.default_rng(0)
     for neuron in NEURONS.values():
-        for synapse in SYNAPSES.values() if "Discrete" not in neuron.__name__ else [SYNAPSES["delta"]]:
-            discrete = "Discrete" in neuron.__name__
-            dt = 1e-3 if discrete else 1e-4
+        for synapse in [SYNAPSES["delta"]] if neuron.is_discrete else SYNAPSES.values():
+            dt, received = 1e-3 if neuron.is_discrete else 1e-4, synapse.parameters()
+            noise = 0.0 if neuron.is_random else 1e-3
+            varying = {} if neuron.is_discrete else {"g_leak": np.full(2, 9e-9)}
             populations = (
-                Population("a", 3, neuron(), rng.normal(size=3), synapse(), 0.0 if "GIF" in neuron.__name__ else 1e-3),
-                Population("b", 2, neuron(), 0.5, synapse(), varying={} if discrete else {"g_leak": np.full(2, 9e-9)}),
+                Population("a", 3, neuron.parameters(), rng.normal(size=3), received, noise),
+                Population("b", 2, neuron.parameters(), 0.5, received, varying=varying),
             )
             sparse = scipy.sparse.random_array((3, 2), density=0.5, rng=rng)
             projections = (Projection("input", "a", rng.normal(size=(4, 3)), 2e-3), Projection("a", "b", sparse))
@@ -116,7 +112,7 @@ def edited(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda a: a["populations"][0].update(neuron="liff"), "no model 'liff'"),
+        (lambda a: a["populations"][0].update(neuron="liff"), "unknown neuron 'liff'"),
         (lambda a: a["populations"][0]["parameters"].update(equations="dv/dt = 1/ms"), "no parameter 'equations'"),
         (lambda a: a["populations"][0]["parameters"].update(tau_mem=-1.0), "tau_mem = -1.0 is outside"),
         (lambda a: a["populations"][0]["parameters"].update(tau_mem="exp(1)"), "tau_mem = 'exp.1.' is outside"),

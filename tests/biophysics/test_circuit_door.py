@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurosim import storage
+from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
@@ -22,8 +23,8 @@ from neurosim.biophysics.fitting.spikes import detect_spikes
 from neurosim.biophysics.ladder import Ladder
 from neurosim.biophysics.perturbation import perturb_circuit
 from neurosim.biophysics.retuning import homeostasis, retune
-from neurosim.biophysics.simulation import Execution, choose_category, simulate
-from neurosim.parameters import AdExParameters, DiscreteLIFParameters, GIFParameters, LIFParameters
+from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, Perturbation, as_responses, as_stimuli
 from neurosim.storage import StorageError
 
@@ -38,12 +39,18 @@ SHOWN = as_stimuli(np.ones((2, 12, 2)), dims=("stimulus", "time", "unit"), time_
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.array, torch.tensor, lambda x: x])
 def test_numbers_of_every_type_make_the_same_circuit(kind):
-    wanted = simulate(small(), SHOWN, tail=4e-3, trials=2, engine="torch", progress=False)
+    wanted = simulate(small(), SHOWN, monitors=Monitors(tail=4e-3), trials=2, engine="torch", progress=False)
     population = Population("a", np.int64(2), LIFParameters(), kind(0.0), noise=kind(0.0))
     wire = Projection("input", "a", torch.full((2, 2), 8e-3, dtype=torch.float64), kind(0.0))
     circuit = Circuit("c", Input(np.int32(2), duration=kind(0.5)), (population,), [wire], kind(1e-3), kind(1e-3))
     found = simulate(
-        circuit, SHOWN, tail=kind(4e-3), trials=np.int8(2), rng=np.int64(0), engine="torch", progress=False
+        circuit,
+        SHOWN,
+        monitors=Monitors(tail=kind(4e-3)),
+        trials=np.int8(2),
+        rng=np.int64(0),
+        engine="torch",
+        progress=False,
     )
     np.testing.assert_array_equal(found.values, wanted.values)
     assert wanted.sum() > 0
@@ -106,8 +113,8 @@ REFUSED = {
     "no record": (lambda: Population("a", 1, {"tau": 1}), "records of neuron"),
     "trials": (lambda: simulate(small(), SHOWN, trials=1.5), "a whole one|whole"),
     "rng": (lambda: simulate(small(), SHOWN, rng="a"), "rng"),
-    "tail": (lambda: simulate(small(), SHOWN, tail=[1e-3]), "tail"),
-    "bins": (lambda: simulate(small(), SHOWN, time_bin=np.nan), "multiple"),
+    "tail": (lambda: simulate(small(), SHOWN, monitors=Monitors(tail=[1e-3])), "tail"),
+    "bins": (lambda: simulate(small(), SHOWN, monitors=Monitors(time_bin=np.nan)), "multiple"),
     "memory": (lambda: Execution(memory="1 GB"), "memory"),
     "readout": (lambda: Readout("a", [[1.0, 2.0]], [0.0]), "a finite bias a category"),
     "readout of input": (
@@ -167,7 +174,7 @@ def test_names_with_slashes_are_watched_whole_and_by_unit():
     population = Population("block/lif", 2, LIFParameters(), [0.0, 1e-10])
     circuit = Circuit("c", Input(2), (population,), (), 1e-4, 1e-3)
     whole, one = (
-        simulate(circuit, SHOWN, membrane=[name], engine="torch", progress=False).membrane_potential
+        simulate(circuit, SHOWN, monitors=Monitors(membrane=[name]), engine="torch", progress=False).membrane_potential
         for name in ("block/lif", "block/lif/1")
     )
     np.testing.assert_array_equal(whole.values[..., [1]], one.values)

@@ -16,19 +16,23 @@ import scipy.sparse
 import xarray as xr
 
 import neurosim as ns
-from neurosim.biophysics import gabor_adex_circuit, predict_spikes
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
-from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.ladder import RUNGS, Ladder, climb
-from neurosim.biophysics.retuning import RetuningOptions, retune
-from neurosim.biophysics.simulation import Execution, choose_category, simulate
-from neurosim.parameters import (
+from neurosim.biophysics import (
     ConductanceParameters,
-    DiscreteLIFParameters,
     ExponentialParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
+    build_circuit,
+    predict_spikes,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
+from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.ladder import RUNGS, Ladder, climb
+from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
+from neurosim.biophysics.named_circuits import NamedCircuit
+from neurosim.biophysics.retuning import RetuningOptions, retune
+from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
 from tests.public import public
 
@@ -69,7 +73,7 @@ def sweeps():
     current = 60e-12 + 70e-12 * RNG.normal(size=(4, 300)).repeat(10, axis=1)
     neuron = single_neuron(LIFParameters(60e-12, 3e-9, -68e-3, -48e-3, -60e-3, 4e-3), 1e-4)
     shown = as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-4)
-    found = simulate(neuron, shown, membrane=["neuron"], engine="torch", progress=False)
+    found = simulate(neuron, shown, monitors=Monitors(membrane=["neuron"]), engine="torch", progress=False)
     voltage = found.membrane_potential.values[..., 0] + 1e7 * current
     fired = found.responses.values[..., 0] > 0
     voltage[fired] = 20e-3
@@ -87,6 +91,7 @@ def fitted():
     return ns.biophysics.fit_neuron(sweeps(), "lif", refractory=5e-3, progress=False)
 
 
+SMALL = GaborAdExOptions(8, 4)
 ONCE = RetuningOptions(epochs=1, batch_size=2)
 TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
 # How each function is called, by its name; numbers small enough to be quick.
@@ -96,7 +101,7 @@ CALLS = {
     "homeostasis": lambda **o: ns.biophysics.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
     "retune": lambda **o: retune(wired(noise=3e-3), SHOWN, ["x", "y"], **({"options": ONCE} | o)),
     "climb": lambda **o: climb(TWIN, "noise", **o),
-    "gabor_adex_circuit": lambda **o: gabor_adex_circuit(8, **({"n_excitatory": 8, "n_inhibitory": 4} | o)),
+    "build_circuit": lambda **o: build_circuit("gabor_adex", 8, **({"options": SMALL} | o)),
     "detect_spikes": lambda **o: ns.biophysics.detect_spikes(sweeps(), **o),
     "estimate_electrode": lambda **o: ns.biophysics.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
     "fit_neuron": lambda **o: ns.biophysics.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
@@ -107,17 +112,13 @@ CALLS = {
 }  # fmt: skip
 # What an option is set to, or (what it is set to, words of its refusal), where no rule below fits.
 OPTIONS = {
-    ("simulate", "time_bin"): 2e-3,
-    ("simulate", "tail"): 5e-3,
-    ("simulate", "spike_times"): True,
-    ("simulate", "membrane"): ["n"],
+    ("simulate", "monitors"): Monitors(tail=5e-3),
     ("simulate", "execution"): (Execution(memory=1), "above memory = 1"),
     ("predict_spikes", "rng"): ("no seed", "rng"),
     ("retune", "teacher"): lambda given: WANTED,
     ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
     ("climb", "ladder"): Ladder(noise=2e-3),
-    ("gabor_adex_circuit", "n_excitatory"): 9,
-    ("gabor_adex_circuit", "dt"): 5e-4,
+    ("build_circuit", "options"): GaborAdExOptions(8, 5),
     ("detect_spikes", "threshold"): 10e-3,
     ("detect_spikes", "dead_time"): 9e-3,
     ("estimate_electrode", "reach"): 12e-3,
@@ -182,7 +183,7 @@ def public_functions():
 
 @cache
 def usual(name):
-    given = {"progress": False} if "progress" in inspect.signature(getattr(ns, name)).parameters else {}
+    given = {"progress": False} if "progress" in inspect.signature(public()[name]).parameters else {}
     return flat(CALLS[name](**given)), given
 
 
@@ -218,7 +219,9 @@ def test_every_option_of_every_function_changes_its_result_or_is_refused(name, o
 
 # ------------------------------------------------------------------------------------------------- records
 def spikes_of(circuit, stimuli=SHOWN, **options):
-    return flat(simulate(circuit, stimuli, engine="torch", membrane=["n"], progress=False, **options))
+    return flat(
+        simulate(circuit, stimuli, engine="torch", monitors=Monitors(membrane=["n"]), progress=False, **options)
+    )
 
 
 def of_circuit(circuit):
@@ -229,13 +232,17 @@ def of_circuit(circuit):
 def of_population(population):
     wire = Projection("input", population.name, np.full((3, population.size), 5e-3))
     circuit = Circuit("c", Input(3), (population,), (wire,), 5e-4, 1e-3)
-    return flat(simulate(circuit, SHOWN, engine="torch", membrane=[population.name], progress=False))
+    return flat(simulate(circuit, SHOWN, engine="torch", monitors=Monitors(membrane=[population.name]), progress=False))
 
 
 def of_projection(projection):
     populations = tuple(Population(n, 2, NEURON, 2.5e-10) for n in ("n", "m"))
     circuit = Circuit("c", Input(2), populations, (projection,), 5e-4, 1e-3)
-    return flat(simulate(circuit, SHOWN.isel(unit=[0, 1]), engine="torch", membrane=["n", "m"], progress=False))
+    return flat(
+        simulate(
+            circuit, SHOWN.isel(unit=[0, 1]), engine="torch", monitors=Monitors(membrane=["n", "m"]), progress=False
+        )
+    )
 
 
 def of_readout(readout):
@@ -243,7 +250,11 @@ def of_readout(readout):
 
 
 def of_custom(neuron):
-    return flat(simulate(wired(neuron=neuron, dt=1e-3), SHOWN, engine="brian2", membrane=["n"], progress=False))
+    return flat(
+        simulate(
+            wired(neuron=neuron, dt=1e-3), SHOWN, engine="brian2", monitors=Monitors(membrane=["n"]), progress=False
+        )
+    )
 
 
 FREE = CustomNeuron("dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3)
@@ -284,8 +295,13 @@ RECORDS = {
         {"device": ("nowhere", "nowhere"), "single": True, "memory": (1, "above memory"), "workers": (0, "workers"),
          "threads": (2, "'cpp_standalone'")},
     ),
+    Monitors: (
+        lambda m: flat(simulate(wired(), SHOWN, engine="torch", monitors=m, progress=False)), Monitors(),
+        {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"]},
+    ),
+    GaborAdExOptions: (lambda o: flat(build_circuit("gabor_adex", 8, o)), SMALL, {"dt": 5e-4}),
     Ladder: (
-        lambda ladder: [x for rung in RUNGS[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
+        lambda ladder: [x for rung in list(RUNGS)[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
         {"membrane": LIFParameters(g_leak=2e-8), "conductance": ConductanceParameters(4e-3),
          "reset": ("keep", "keeps a subtracting reset"),
          "dt": 2e-4, "hodgkin_huxley": HodgkinHuxleyParameters(g_na=1e-5)},
@@ -298,10 +314,14 @@ RECORDS = {
 }  # fmt: skip
 
 
+# What kinds of things are, and the numbers of neurons and synapses, which test_conformance_options.py tries.
+ELSEWHERE = {NeuronModel, SynapseModel, NamedCircuit, *(m.parameters for m in (*NEURONS.values(), *SYNAPSES.values()))}
+
+
 def public_fields():
     """Every field of every public record of circuits."""
     for _, record in sorted(public().items()):
-        if is_dataclass(record) and record.__module__.startswith("neurosim.biophysics"):
+        if is_dataclass(record) and record.__module__.startswith("neurosim.biophysics") and record not in ELSEWHERE:
             yield from ((record, field.name) for field in fields(record))
 
 

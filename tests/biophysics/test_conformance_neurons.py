@@ -4,24 +4,21 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.simulation import Execution, simulate
-from neurosim.biophysics.synapses import SYNAPSE_MODELS
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    DiscreteSynapticParameters,
     ExponentialParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.biophysics.simulation import Execution, Monitors, simulate
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError, as_stimuli
 
 STILL = LIFParameters(v_threshold=0.1)
@@ -41,7 +38,9 @@ def test_poisson_counts_have_mean_and_variance_of_rate_times_step(engine, rate):
     population = Population("n", 40, forgets)
     inputs = Input(40, "poisson", 0.5, rate)
     circuit = Circuit("counts", inputs, (population,), (Projection("input", "n", np.eye(40)),), 1e-3, 1e-3)
-    found = simulate(circuit, as_stimuli(np.ones((1, 40))), engine=engine, membrane=["n"], progress=False)
+    found = simulate(
+        circuit, as_stimuli(np.ones((1, 40))), engine=engine, monitors=Monitors(membrane=["n"]), progress=False
+    )
     counts = found.membrane_potential.values
     np.testing.assert_allclose([counts.mean(), counts.var()], rate * 1e-3, rtol=0.06)
 
@@ -56,7 +55,7 @@ def test_a_current_ends_with_its_last_sample(engine, timed):
         else as_stimuli(np.full((1, 1), 1e-10))
     )
     circuit = one(STILL, Input(1, "current", 20e-3), [[1.0]])
-    found = simulate(circuit, stimuli, tail=20e-3, engine=engine, membrane=["n"], progress=False)
+    found = simulate(circuit, stimuli, monitors=Monitors(tail=20e-3, membrane=["n"]), engine=engine, progress=False)
     depolarised = found.membrane_potential.values[0, [199, 399], 0] + 70e-3
     np.testing.assert_allclose(depolarised, 10e-3 * (1 - np.exp(-2)) * np.array([1, np.exp(-2)]), rtol=1e-9)
 
@@ -65,7 +64,9 @@ def test_a_quadratic_neuron_runs_and_follows_an_adaptive_solver():
     neuron = CustomNeuron("dv/dt = (v*v - 1 + drive) / tau", "v > 10", "v = -1", {"tau": 10e-3}, {"v": -1.0})
     circuit = one(neuron, Input(1), [[0.0]], drive=0.5)
     silent = as_stimuli(np.zeros((1, 30, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
-    trace = simulate(circuit, silent, engine="brian2", membrane=["n"], progress=False).membrane_potential.values
+    trace = simulate(
+        circuit, silent, engine="brian2", monitors=Monitors(membrane=["n"]), progress=False
+    ).membrane_potential.values
     exact = solve_ivp(lambda _t, v: (v * v - 0.5) / 10e-3, (0, 30e-3), [-1.0], rtol=1e-9, atol=1e-12).y[0, -1]
     assert abs(trace[0, -1, 0] - exact) < 1e-4
 
@@ -81,7 +82,7 @@ CURRENT = {
 }
 
 
-@pytest.mark.parametrize("kind", SYNAPSE_MODELS)
+@pytest.mark.parametrize("kind", [model.parameters for model in SYNAPSES.values()])
 def test_every_synapse_follows_its_equation(kind):
     """One spike of each of two inputs at 0, against an adaptive solver; excitation and inhibition decay apart."""
     shown = np.zeros((1, 30, 2))
@@ -98,7 +99,9 @@ def test_every_synapse_follows_its_equation(kind):
             t_eval=times, rtol=1e-9, atol=1e-12, max_step=1e-3,
         ).y[0]  # fmt: skip
     circuit = one(STILL, Input(2), np.array(weights)[:, None], dt=1e-5, synapses=synapses)
-    trace = simulate(circuit, shown, engine="torch", membrane=["n"], progress=False).membrane_potential.values
+    trace = simulate(
+        circuit, shown, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
+    ).membrane_potential.values
     np.testing.assert_allclose(trace[0, np.rint(times / 1e-5).astype(int) - 1, 0], exact, atol=2e-5)
 
 
@@ -109,7 +112,7 @@ def test_the_refractory_period_is_held_to_the_step(refractory):
     silent = as_stimuli(np.zeros((1, 20, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
     if not refractory:
         circuit = one(LIFParameters(refractory=1e-4), Input(1), [[0.0]], dt=1e-4, drive=1e-6)
-    found = simulate(circuit, silent, engine="torch", spike_times=True, progress=False)
+    found = simulate(circuit, silent, engine="torch", monitors=Monitors(spike_times=True), progress=False)
     steps = np.diff(np.rint(found.spike_time.values / 1e-4))
     assert set(steps.tolist()) == {round(max(refractory, 1e-4) / 1e-4) + 1}
 
@@ -187,7 +190,9 @@ def test_the_membrane_below_threshold_follows_its_published_equation(kind):
     parameters, change, drive, start = CONTINUOUS[kind]
     circuit = one(parameters, Input(1), [[0.0]], dt=1e-5, drive=drive)
     silent = as_stimuli(np.zeros((1, 30, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
-    trace = simulate(circuit, silent, engine="torch", membrane=["n"], progress=False).membrane_potential.values
+    trace = simulate(
+        circuit, silent, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
+    ).membrane_potential.values
     times = np.arange(1, 30) * 1e-3
     exact = solve_ivp(change, (0, 30e-3), start, t_eval=times, rtol=1e-9, atol=1e-14).y[0]
     np.testing.assert_allclose(trace[0, np.rint(times / 1e-5).astype(int) - 1, 0], exact, atol=2e-5)
@@ -222,5 +227,5 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
     """The Hodgkin-Huxley neuron is compared with an adaptive solver in test_neurons.py."""
-    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == set(MODELS)
-    assert set(CURRENT) == set(SYNAPSE_MODELS)
+    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == {model.parameters for model in NEURONS.values()}
+    assert set(CURRENT) == {model.parameters for model in SYNAPSES.values()}

@@ -10,26 +10,26 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from neurosim.biophysics import torch_engine
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.dynamics import Chunk, constants_of
-from neurosim.biophysics.neurons import MODELS
-from neurosim.biophysics.synapses import SYNAPSE_MODELS
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    DiscreteSynapticParameters,
     ExponentialParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
+    models,
+    torch_engine,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.dynamics import Chunk, constants_of
+from neurosim.biophysics.models import SYNAPSES
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
 
+KINDS = [model.parameters for model in models.NEURONS.values()]
+KINDS_OF_SYNAPSES = [model.parameters for model in SYNAPSES.values()]
 RNG = np.random.default_rng(0)
 TRAINS = (RNG.random((1, 100, 2)) < 0.1).astype(np.uint8)
 
@@ -58,7 +58,7 @@ WEIGHTS = {DeltaParameters: 2e-3, ExponentialParameters: 5e-11, ConductanceParam
 
 def answers(parameters, varying, size, synapses=None):
     """Membrane and spikes (step, neuron) of a population whose neurons differ in what varies, and in nothing else."""
-    is_discrete = MODELS[type(parameters)].is_discrete
+    is_discrete = models.neuron_of(parameters).is_discrete
     dt = parameters.dt if is_discrete else 2e-4
     synapses = synapses or DeltaParameters()
     weight = 0.3 if is_discrete else WEIGHTS[type(synapses)]
@@ -97,7 +97,7 @@ def unread(parameters, values):
     return {v[0] for v in values} - {v[0] for v, d in zip(values, differs, strict=True) if d}
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_number_of_every_neuron_changes_what_it_does(kind):
     parameters, _ = NEURONS[kind]
     names = [f.name for f in fields(kind) if f.name not in ONE_FOR_ALL]
@@ -109,7 +109,7 @@ def test_every_number_of_every_neuron_changes_what_it_does(kind):
         assert not unread(other, [(name, getattr(other, name), v) for v in tried(other, name)])
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_choice_of_every_neuron_changes_what_it_does(kind):
     parameters, _ = NEURONS[kind]
     plain = answers(parameters, {}, 1)
@@ -129,11 +129,11 @@ def test_every_choice_of_every_neuron_changes_what_it_does(kind):
             assert any((a != b).any() for a, b in zip(answers(other, {}, 1), plain, strict=True)), (name, other)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_constant_that_varies_changes_something_or_is_refused(kind):
     parameters, drive = NEURONS[kind]
     own = {f.name for f in fields(kind)}
-    dt = 1e-3 if MODELS[kind].is_discrete else 2e-4
+    dt = 1e-3 if models.neuron_of(parameters).is_discrete else 2e-4
     known = constants_of(Population("n", 1, parameters, drive), dt)
     read = []
     for name, value in known.items():
@@ -149,7 +149,7 @@ def test_every_constant_that_varies_changes_something_or_is_refused(kind):
     assert not unread(parameters, read)
 
 
-@pytest.mark.parametrize("kind", SYNAPSE_MODELS)
+@pytest.mark.parametrize("kind", KINDS_OF_SYNAPSES)
 def test_every_number_of_every_synapse_changes_what_the_neuron_does(kind):
     parameters, _ = NEURONS[LIFParameters]
     plain = answers(parameters, {}, 1, kind())[0]
@@ -159,4 +159,4 @@ def test_every_number_of_every_synapse_changes_what_the_neuron_does(kind):
 
 
 def test_neurons_and_synapses_that_are_added_get_a_line():
-    assert set(NEURONS) == set(MODELS) and set(WEIGHTS) == set(SYNAPSE_MODELS)
+    assert set(NEURONS) == set(KINDS) and set(WEIGHTS) == set(KINDS_OF_SYNAPSES)

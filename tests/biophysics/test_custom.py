@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from neurosim.biophysics import ConductanceParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import FUNCTIONS, N_ARGUMENTS, CustomNeuron, check_formula, in_brian2
-from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import ConductanceParameters
+from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.schema import InputError, as_stimuli
 
 SILENT = as_stimuli(np.zeros((1, 30, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
@@ -37,7 +37,9 @@ def test_a_number_called_like_one_of_the_synapses_keeps_its_value():
     neuron = CustomNeuron("dv/dt = (e_exc - v) / tau", "v > 9", "v = 0", {"tau": 1e-2, "e_exc": 5.0})
     population = Population("n", 1, neuron, synapses=ConductanceParameters(2e-3, 2e-3, 70.0))
     circuit = Circuit("own", Input(1), (population,), (Projection("input", "n", [[0.0]]),), 1e-3, 1e-3)
-    found = simulate(circuit, SILENT, engine="brian2", membrane=["n"], progress=False).membrane_potential
+    found = simulate(
+        circuit, SILENT, engine="brian2", monitors=Monitors(membrane=["n"]), progress=False
+    ).membrane_potential
     np.testing.assert_allclose(found.values[0, :, 0], 5 * (1 - np.exp(-np.arange(1, 31) / 10)), rtol=1e-9)
 
 

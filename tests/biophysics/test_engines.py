@@ -8,24 +8,25 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.biophysics import brian2_engine, standalone, torch_engine
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.simulation import ENGINES, Execution, choose_engine, simulate
-from neurosim.biophysics.torch_engine import Tensors, march
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    DiscreteSynapticParameters,
     ExponentialParameters,
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
+    brian2_engine,
+    standalone,
+    torch_engine,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.execution import ENGINES
+from neurosim.biophysics.simulation import Execution, Monitors, choose_engine, simulate
+from neurosim.biophysics.torch_engine import Tensors, march
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError, as_stimuli
 
 WEIGHTS = {DeltaParameters: 8e-3, ExponentialParameters: 3e-10, ConductanceParameters: 3e-8}
@@ -81,7 +82,9 @@ CIRCUITS = {
 def test_torch_and_brian2_agree_in_every_spike_and_membrane(name, spikes):
     circuit = CIRCUITS[name]()
     first, second = (
-        simulate(circuit, spikes, engine=engine, membrane=["a", "b/2"], spike_times=True, progress=False)
+        simulate(
+            circuit, spikes, engine=engine, monitors=Monitors(membrane=["a", "b/2"], spike_times=True), progress=False
+        )
         for engine in ("brian2", "torch")
     )
     assert first.responses.groupby("layer").sum(...).values.min() > 20
@@ -124,14 +127,13 @@ def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4, noise=1e-3, recurrent=0.3, delay=1e-3)
     circuit = replace(circuit, inputs=Input(12, "poisson", 20e-3, 1500.0))
-    wanted = simulate(circuit, spikes, rng=3, membrane=["b"], tail=5e-3, progress=False)
+    wanted = simulate(circuit, spikes, rng=3, monitors=Monitors(membrane=["b"], tail=5e-3), progress=False)
     found = simulate(
         circuit,
         spikes,
         rng=3,
         engine="cpp_standalone",
-        membrane=["b"],
-        tail=5e-3,
+        monitors=Monitors(membrane=["b"], tail=5e-3),
         execution=Execution(threads=2),
         progress=False,
     )
@@ -143,12 +145,13 @@ def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path
         spikes[::-1],
         rng=4,
         engine="cpp_standalone",
-        membrane=["b"],
-        tail=5e-3,
+        monitors=Monitors(membrane=["b"], tail=5e-3),
         execution=Execution(threads=2),
         progress=False,
     )
-    expected = simulate(circuit, spikes[::-1], rng=4, engine="torch", membrane=["b"], tail=5e-3, progress=False)
+    expected = simulate(
+        circuit, spikes[::-1], rng=4, engine="torch", monitors=Monitors(membrane=["b"], tail=5e-3), progress=False
+    )
     np.testing.assert_array_equal(other.responses.values, expected.responses.values)
     kept = [p.name for p in (tmp_path / "neurosim" / "standalone").iterdir() if p.is_dir()]
     assert len(kept) == 1 and len(kept[0]) == 32
@@ -228,7 +231,7 @@ def test_poisson_input_has_its_rate_and_belongs_to_its_stimulus():
 
 def test_the_spike_table_is_the_binned_array(spikes):
     circuit = CIRCUITS["lif delta"]()
-    found = simulate(circuit, spikes, trials=2, spike_times=True, time_bin=2e-3, progress=False)
+    found = simulate(circuit, spikes, trials=2, monitors=Monitors(spike_times=True, time_bin=2e-3), progress=False)
     counts = np.zeros(found.responses.shape)
     place = (found.spike_stimulus, found.spike_trial, (found.spike_time / 2e-3 + 1e-9).astype(int), found.spike_unit)
     np.add.at(counts, tuple(p.values for p in place), 1)
@@ -237,24 +240,26 @@ def test_the_spike_table_is_the_binned_array(spikes):
 
 def test_the_engine_is_chosen_by_the_size_of_the_work(monkeypatch):
     circuit = CIRCUITS["discrete"]()
-    assert choose_engine(circuit, "auto", "cpu", 10) == "brian2"
+    assert choose_engine(circuit, "auto", Execution("cpu"), 10).name == "brian2"
     with monkeypatch.context() as with_a_gpu:
         with_a_gpu.setattr(torch.cuda, "is_available", lambda: True)
-        assert choose_engine(circuit, "auto", "cuda", 10) == "brian2"
-        assert choose_engine(circuit, "auto", "cuda", 10**9) == "torch"
+        assert choose_engine(circuit, "auto", Execution("cuda"), 10).name == "brian2"
+        assert choose_engine(circuit, "auto", Execution("cuda"), 10**9).name == "torch"
     with monkeypatch.context() as without_one:
         without_one.setattr(torch.cuda, "is_available", lambda: False)
         with pytest.raises(InputError, match="sees no GPU"):
-            choose_engine(circuit, "auto", "cuda", 10**9)
-    assert choose_engine(circuit, "auto", "cpu", 10**9) == ("cpp_standalone" if shutil.which("g++") else "brian2")
+            choose_engine(circuit, "auto", Execution("cuda"), 10**9)
+    assert choose_engine(circuit, "auto", Execution("cpu"), 10**9).name == (
+        "cpp_standalone" if shutil.which("g++") else "brian2"
+    )
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert choose_engine(circuit, "auto", "cpu", 10**9) == "brian2"
+    assert choose_engine(circuit, "auto", Execution("cpu"), 10**9).name == "brian2"
     for engine in ("cython", "cpp_standalone"):
         with pytest.raises(InputError, match="needs a C"):
-            choose_engine(circuit, engine, "cpu", 1)
+            choose_engine(circuit, engine, Execution("cpu"), 1)
     with pytest.raises(InputError, match="Did you mean 'torch'"):
-        choose_engine(circuit, "torhc", "cpu", 1)
-    assert set(ENGINES) == {"auto", "brian2", "cython", "cpp_standalone", "torch"}
+        choose_engine(circuit, "torhc", Execution("cpu"), 1)
+    assert set(ENGINES) == {"brian2", "cython", "cpp_standalone", "torch"}
 
 
 def test_stimuli_that_do_not_fit_are_refused(spikes):
@@ -273,11 +278,11 @@ def test_stimuli_that_do_not_fit_are_refused(spikes):
     with pytest.raises(InputError, match=r"0\.\.1"):
         simulate(network(DiscreteLIFParameters(), kind="poisson"), images + 2.0)
     with pytest.raises(InputError, match="multiple"):
-        simulate(circuit, spikes, time_bin=1.5e-3)
+        simulate(circuit, spikes, monitors=Monitors(time_bin=1.5e-3))
     with pytest.raises(InputError, match="units a/0 to a/13"):
-        simulate(circuit, spikes, membrane=["a/14"])
+        simulate(circuit, spikes, monitors=Monitors(membrane=["a/14"]))
     with pytest.raises(InputError, match="Populations: a, b"):
-        simulate(circuit, spikes, membrane=["c"])
+        simulate(circuit, spikes, monitors=Monitors(membrane=["c"]))
 
 
 @pytest.mark.parametrize("engine", ["brian2", "torch"])
@@ -287,7 +292,7 @@ def test_a_membrane_that_is_no_number_stops_with_its_reason(engine, spikes):
     with pytest.raises(InputError, match=r"'a' of net is no finite number"):
         simulate(circuit, spikes, engine=engine, progress=False)
     with pytest.raises(InputError, match="tail of 0"):
-        simulate(circuit, spikes, engine=engine, tail=-1.0)
+        simulate(circuit, spikes, engine=engine, monitors=Monitors(tail=-1.0))
 
 
 def test_gradients_pass_through_large_sparse_projections(monkeypatch):

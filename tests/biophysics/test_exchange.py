@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.exchange import circuit_from_nir, circuit_to_nir, load_nir
 from neurosim.biophysics.ladder import climb
-from neurosim.biophysics.simulation import simulate
+from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
+from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_stimuli
 
@@ -40,7 +40,7 @@ def test_the_reference_traces_of_the_nir_paper(integration, trace, error, engine
     shown = as_stimuli(reference[None, :, :1], dims=("stimulus", "time", "unit"), time_step=1e-4)
     graphs = [load_nir(data_folder / "nir_lif" / f"lif_{tool}.nir") for tool in ("norse", "rockpool")]
     circuits = [circuit_from_nir(g, integration=integration, inputs="current") for g in graphs]
-    found = simulate(circuits[0], shown, engine=engine, membrane=["1"], progress=False)
+    found = simulate(circuits[0], shown, engine=engine, monitors=Monitors(membrane=["1"]), progress=False)
     assert np.flatnonzero(found.responses.values[0, :, 0]).tolist() == [460, 510, 710, 760]
     assert np.abs(found.membrane_potential.values[0, :, 0] - reference[:, 1]).max() < error
     # Rockpool's own translation of the same neuron has shapes that do not fit and a resistance 4 % lower.
@@ -143,7 +143,7 @@ def test_leak_and_reset_potentials_of_lif_nodes():
     node = lif(1, v_leak=0.6, v_reset=-0.5, r=2.0)
     circuit = circuit_from_nir(chain(nir.Affine(weight=np.zeros((1, 4)), bias=np.array([0.3])), node), dt=5e-4)
     found = simulate(circuit, as_stimuli(np.zeros((1, 60, 4)), dims=("stimulus", "time", "unit"), time_step=5e-4),
-                     membrane=["n1"], progress=False)  # fmt: skip
+                     monitors=Monitors(membrane=["n1"]), progress=False)  # fmt: skip
     v, trace = 0.0, []
     for _ in range(60):
         v = v + 5e-4 / 5e-3 * (0.6 - v + 2.0 * 0.3)
@@ -161,7 +161,7 @@ def test_exact_steps_do_not_depend_on_the_step():
             chain(nir.Affine(weight=np.zeros((1, 4)), bias=np.array([2.0])), lif(1)), dt=dt, integration="exact"
         )
         shown = as_stimuli(np.zeros((1, round(0.1 / dt), 4)), dims=("stimulus", "time", "unit"), time_step=dt)
-        found = simulate(circuit, shown, spike_times=True, progress=False).spike_time.values
+        found = simulate(circuit, shown, monitors=Monitors(spike_times=True), progress=False).spike_time.values
         wanted = np.floor(period * np.arange(1, len(found) + 1) / dt) * dt
         np.testing.assert_allclose(found, wanted, atol=1e-9)
         assert len(found) > 25

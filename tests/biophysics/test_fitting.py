@@ -5,12 +5,12 @@ import pytest
 import scipy.stats
 from scipy.signal import lfilter
 
+from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, single_neuron
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import fit_neuron, predict_spikes
 from neurosim.biophysics.fitting.spikes import detect_spikes
-from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import AdExParameters, GIFParameters, LIFParameters
+from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.spike_matching import coincidence
 from neurosim.responses.tuning import fit_tuning, tuning_curve
@@ -34,7 +34,9 @@ def record(parameters, mean, spread, n_sweeps=20, seconds=1.0):
     """Current clamp of a simulated neuron."""
     current = noisy_current((n_sweeps, round(seconds / DT)), mean, spread)
     shown = as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=DT)
-    found = simulate(single_neuron(parameters, DT), shown, membrane=["neuron"], engine="brian2", progress=False)
+    found = simulate(
+        single_neuron(parameters, DT), shown, monitors=Monitors(membrane=["neuron"]), engine="brian2", progress=False
+    )
     voltage = found.membrane_potential.values[..., 0].copy()
     voltage[found.responses.values[..., 0] > 0] = 20e-3
     return as_sweeps(current, voltage, time_step=DT)

@@ -7,15 +7,17 @@ from functools import partial
 import numpy as np
 import pytest
 
+from neurosim.biophysics import ConductanceParameters
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
+from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.retuning import RetuningOptions, _Learned, homeostasis, retune
-from neurosim.biophysics.simulation import check_stimuli, choose_category, make_chunk, simulate
+from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.biophysics.torch_engine import import_torch
 from neurosim.bridge import to_circuit
 from neurosim.networks.recording import record_responses
-from neurosim.parameters import ConductanceParameters, DiscreteLIFParameters, DiscreteSynapticParameters
+from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.responses.spike_matching import count_pairs
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.encoders import encode_rate
@@ -123,7 +125,7 @@ def test_on_every_rung_brian2_and_torch_give_the_same_spikes(rung):
     """Noise included: both get the same numbers. Gains keep the higher rungs firing."""
     circuit, spikes = twin()
     climbed = climb(circuit, rung)
-    if RUNGS.index(rung) >= RUNGS.index("refractory"):
+    if rung in list(RUNGS)[list(RUNGS).index("refractory") :]:
         climbed = climbed.adjusted("a", 6.0).adjusted("b", 6.0)
     first, second = run(climbed, spikes[:3]), simulate(climbed, spikes[:3], engine="brian2", progress=False)
     assert first.groupby("layer").sum(...).values.min() > 10
@@ -209,12 +211,12 @@ def test_retuning_brings_the_task_back(trained):
     before = accuracy(calibrated, task, tested)
     options = RetuningOptions(("gain", "bias", "threshold", "weights"), epochs=2, learning_rate=0.05)
     teacher = partial(record_responses, network, progress=False)
-    tuned, history = retune(calibrated, shown, task.categories, options, teacher=teacher, seed=1, progress=False)
+    tuned, history = retune(calibrated, shown, task.categories, options, teacher=teacher, rng=1, progress=False)
     after = accuracy(tuned, task, tested)
     assert after > before + 0.1
     assert history.loss[-1] < history.loss[0]
     short = replace(options, epochs=1)
-    one, other = (retune(calibrated, shown[:64], task.categories, short, seed=1, progress=False)[0] for _ in range(2))
+    one, other = (retune(calibrated, shown[:64], task.categories, short, rng=1, progress=False)[0] for _ in range(2))
     np.testing.assert_array_equal(one.projections[0].weights, other.projections[0].weights)
     for before_q, after_q in zip(calibrated.projections, tuned.projections, strict=True):
         assert ((before_q.weights == 0) == (after_q.weights == 0)).all()

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import (
+from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
     DeltaParameters,
-    DiscreteLIFParameters,
     ExponentialParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
 )
+from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.simulation import Monitors, simulate
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli
 
 
@@ -36,7 +36,7 @@ def spike_times(parameters, drive, duration, *, dt=1e-4):
         driven(parameters, [drive], dt=dt),
         silent(round(duration / 1e-3)),
         engine="torch",
-        spike_times=True,
+        monitors=Monitors(spike_times=True),
         progress=False,
     )
     return found.spike_time.values
@@ -102,7 +102,11 @@ def test_hodgkin_huxley_converges_to_an_adaptive_solver():
     p, current = HodgkinHuxleyParameters(), 4e-10
     found = {
         dt: simulate(
-            driven(p, [current], dt=dt), silent(41), engine="torch", membrane=["neurons"], progress=False
+            driven(p, [current], dt=dt),
+            silent(41),
+            engine="torch",
+            monitors=Monitors(membrane=["neurons"]),
+            progress=False,
         ).membrane_potential
         for dt in (1e-4, 2e-5, 1e-5)
     }
@@ -128,7 +132,9 @@ def test_hodgkin_huxley_converges_to_an_adaptive_solver():
 
 def test_hodgkin_huxley_rests_where_its_currents_cancel():
     p = HodgkinHuxleyParameters()
-    quiet = simulate(driven(p, [0.0]), silent(50), engine="torch", membrane=["neurons"], progress=False)
+    quiet = simulate(
+        driven(p, [0.0]), silent(50), engine="torch", monitors=Monitors(membrane=["neurons"]), progress=False
+    )
     trace = quiet.membrane_potential.values[0, :, 0]
     assert quiet.responses.sum() == 0
     assert np.ptp(trace) < 1e-6 and -70e-3 < trace[0] < -60e-3
@@ -184,7 +190,9 @@ def test_every_synapse_carries_the_charge_of_its_weight():
         for dt in (1e-3, 1e-4):
             population = Population("n", 1, neuron, synapses=synapses)
             circuit = Circuit("c", Input(1), (population,), (Projection("input", "n", [[w]]),), dt=dt, step=1e-3)
-            trace = simulate(circuit, shown, engine="torch", membrane=["n"], progress=False).membrane_potential
+            trace = simulate(
+                circuit, shown, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
+            ).membrane_potential
             area = float((trace - neuron.e_leak).sum()) * dt
             tolerance = 0.06 if isinstance(synapses, DeltaParameters) and dt == 1e-3 else 0.01
             assert abs(area / (charge / neuron.g_leak) - 1) < tolerance
@@ -214,7 +222,9 @@ def test_noise_gives_the_free_membrane_its_standard_deviation(neuron):
     population = Population("n", 500, neuron, noise=2e-3)
     circuit = Circuit("c", Input(1), (population,), (), dt=5e-4, step=1e-3)
     duration = round(50 * neuron.tau_mem / 1e-3)
-    trace = simulate(circuit, silent(duration), engine="torch", membrane=["n"], progress=False).membrane_potential
+    trace = simulate(
+        circuit, silent(duration), engine="torch", monitors=Monitors(membrane=["n"]), progress=False
+    ).membrane_potential
     settled = trace.values[0, round(10 * neuron.tau_mem / 5e-4) :]
     assert abs(settled.std() / 2e-3 - 1) < 0.05
     assert abs(settled.mean() - neuron.e_leak) < 1e-4

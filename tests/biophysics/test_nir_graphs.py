@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.dynamics import constants_of
-from neurosim.biophysics.exchange import circuit_from_nir, circuit_to_nir, load_nir
+from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
 from neurosim.biophysics.simulation import simulate
 from neurosim.networks.nir_networks import from_nir
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
@@ -395,7 +395,7 @@ def test_circuits_that_nir_does_not_hold_are_refused(make, words):
     [
         ("no json", "not JSON"),
         ("[1]", "not a table"),
-        ('{"model": "adex", "dt": 0.001}', "node 'a': "),
+        ('{"model": "adex", "dt": 0.001}', "which NIR does not hold"),
         ('{"model": "discrete_adaptive_lif", "dt": 0.001}', "which NIR does not hold"),
         ('{"dt": "soon"}', "a dt of 0 to 1 s asked"),
         ('{"dt": 0.001, "varying": 3}', "not as neurosim writes them"),

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neurosim.biophysics import AdExParameters, ConductanceParameters, LIFParameters
 from neurosim.biophysics.calibration import rheobase
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.ladder import Ladder, climb
 from neurosim.biophysics.perturbation import perturb_circuit
-from neurosim.biophysics.simulation import Execution, choose_category, simulate
-from neurosim.parameters import AdExParameters, ConductanceParameters, DiscreteLIFParameters, LIFParameters
+from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
+from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import Perturbation, as_responses, as_stimuli
 
 STILL = LIFParameters(v_threshold=0.1)
@@ -61,7 +62,9 @@ def test_noise_of_an_experiment_adds_by_variance_to_that_of_the_population():
 def test_currents_of_two_connections_into_a_population_add():
     wires = (Projection("input", "n", [[1e-10]]), Projection("input", "n", [[3e-11]]))
     circuit = Circuit("c", Input(1, "current"), (Population("n", 1, STILL),), wires, 1e-3, 1e-3)
-    trace = simulate(circuit, currents(n_steps=200), membrane=["n"], engine="torch", progress=False).membrane_potential
+    trace = simulate(
+        circuit, currents(n_steps=200), monitors=Monitors(membrane=["n"]), engine="torch", progress=False
+    ).membrane_potential
     assert float(trace[0, -1, 0]) == pytest.approx(STILL.e_leak + 1.3e-10 / STILL.g_leak, abs=1e-8)
 
 
@@ -71,7 +74,7 @@ def test_spike_times_name_their_stimulus_and_trial_whatever_the_size_of_chunks()
     shown = as_stimuli(
         (np.arange(60).reshape(6, 10, 1) % 7 < 4).astype(float), dims=("stimulus", "time", "unit"), time_step=1e-3
     )
-    options = {"engine": "torch", "spike_times": True, "trials": 2, "progress": False}
+    options = {"engine": "torch", "monitors": Monitors(spike_times=True), "trials": 2, "progress": False}
     whole = simulate(circuit, shown, **options)
     parts = simulate(circuit, shown, execution=Execution(memory=1200), **options)
     assert set(whole.spike_stimulus.values) == set(range(6)) and set(whole.spike_trial.values) == {0, 1}

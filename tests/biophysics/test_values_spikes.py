@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from neurosim.biophysics import ConductanceParameters, GIFParameters, HodgkinHuxleyParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
-from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import (
-    ConductanceParameters,
-    DiscreteAdaptiveLIFParameters,
-    DiscreteLIFParameters,
-    GIFParameters,
-    HodgkinHuxleyParameters,
-    LIFParameters,
-    as_dict,
-)
+from neurosim.biophysics.simulation import Monitors, simulate
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, as_dict
 from neurosim.schema import as_stimuli
 
 MEMORIES = (1, 2, 3, 4)
@@ -65,7 +58,9 @@ def test_what_spikes_of_a_gif_leave_behind_adds_up_and_decays_as_written():
         eta_1=3e-12, eta_2=6e-12, eta_3=4e-12, eta_4=3e-12, gamma_1=1e-3, gamma_2=8e-4, gamma_3=6e-4, gamma_4=4e-4,
         coupling=0.3, v_couple=-60e-3, delta_v=SHARPEST, v_reset=-62e-3,
     )  # fmt: skip
-    found = simulate(alone(p, drive, dt), silent(200), engine="torch", spike_times=True, progress=False).spike_time
+    found = simulate(
+        alone(p, drive, dt), silent(200), engine="torch", monitors=Monitors(spike_times=True), progress=False
+    ).spike_time
     expected = gif_spikes(p, drive, 0.2, SHARPEST * (-np.log(dt) - np.euler_gamma))
     assert 5 <= len(expected) == len(found) and np.diff(expected)[-1] > 1.3 * np.diff(expected)[0]
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=0.02)
@@ -85,7 +80,9 @@ def test_synapses_on_hodgkin_huxley_neurons_add_to_their_own_conductances():
     population = Population("n", 1, p, synapses=synapses)
     circuit = Circuit("one", Input(1), (population,), (Projection("input", "n", [[2e-9]]),), dt=1e-5, step=1e-3)
     shown = as_stimuli(shown, dims=("stimulus", "time", "unit"), time_step=1e-3)
-    trace = simulate(circuit, shown, engine="torch", membrane=["n"], progress=False).membrane_potential.values[0, :, 0]
+    trace = simulate(
+        circuit, shown, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
+    ).membrane_potential.values[0, :, 0]
     rest = resting_state(as_dict(p))
 
     def change(t, y):
@@ -117,7 +114,9 @@ def test_conductances_of_either_sign_carry_weight_times_their_own_time_constant(
     wire = Projection("input", "n", [[1e-2 * weight]])
     circuit = Circuit("one", Input(1), (Population("n", 1, neuron, synapses=synapses),), (wire,), dt=1e-3, step=1e-3)
     shown = as_stimuli(shown, dims=("stimulus", "time", "unit"), time_step=1e-3)
-    trace = simulate(circuit, shown, engine="torch", membrane=["n"], progress=False).membrane_potential
+    trace = simulate(
+        circuit, shown, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
+    ).membrane_potential
     area = float((trace - neuron.e_leak).sum()) * 1e-3
     assert area == pytest.approx(1e-2 * weight * tau * 10 / neuron.g_leak, rel=0.02)
 
@@ -132,7 +131,9 @@ def test_every_reset_of_a_discrete_neuron_comes_a_step_after_the_spike(reset):
         v = left + (0.0 if fired and reset == "clear" else 0.6) - (1.0 if fired and reset == "subtract" else 0.0)
         fired = v > 1.0
         expected.append(v)
-    found = simulate(alone(neuron, 0.6, 1e-3), silent(30), engine="torch", membrane=["n"], progress=False)
+    found = simulate(
+        alone(neuron, 0.6, 1e-3), silent(30), engine="torch", monitors=Monitors(membrane=["n"]), progress=False
+    )
     np.testing.assert_allclose(found.membrane_potential.values[0, :, 0], expected, rtol=1e-12)
     assert found.responses.sum() > 5
 

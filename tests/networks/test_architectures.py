@@ -2,14 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from neurosim import networks as sp
 from neurosim import storage
-from neurosim.networks import specifications as sp
-from neurosim.networks.architectures import build_network, n_parameters
+from neurosim.networks.architecture import build_network, n_parameters
 from neurosim.networks.explanation import attention_rollout
 from neurosim.networks.published import as_augmentation
 from neurosim.networks.recording import record_responses
@@ -17,6 +18,7 @@ from neurosim.networks.transformer import PretrainedEncoder, words_for
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.sentences import as_words
 
+ADAPTIVE, SYNAPTIC = sp.NeuronSpecification("adaptive"), sp.NeuronSpecification("synaptic")
 IMAGES, ROWS, WORDS, EVENTS = (8, 8), (12, 5), (7,), (6, 2, 8, 8)
 CASES = {
     "MLP": (sp.MLPSpecification((12,)), IMAGES),
@@ -28,11 +30,11 @@ CASES = {
     "Transformer": (sp.TransformerSpecification(8, 2, 2, 12), ROWS),
     "Transformer on words": (sp.TransformerSpecification(8, 2, 2, 12, n_words=30), WORDS),
     "SpikingMLP": (sp.SpikingMLPSpecification((12,)), (12, 64)),
-    "SpikingMLP synaptic": (sp.SpikingMLPSpecification((12,), kind="synaptic", reset="zero"), (12, 64)),
-    "SpikingConvNet adaptive": (sp.SpikingConvNetSpecification((4, 6), kind="adaptive"), IMAGES),
+    "SpikingMLP synaptic": (sp.SpikingMLPSpecification((12,), neuron=replace(SYNAPTIC, reset="zero")), (12, 64)),
+    "SpikingConvNet adaptive": (sp.SpikingConvNetSpecification((4, 6), neuron=ADAPTIVE), IMAGES),
     "SpikingConvNet on events": (sp.SpikingConvNetSpecification((4, 6)), EVENTS),
     "SpikingRNN": (sp.SpikingRNNSpecification((9, 7)), ROWS),
-    "SpikingRNN synaptic, not recurrent": (sp.SpikingRNNSpecification((9,), False, kind="synaptic"), ROWS),
+    "SpikingRNN synaptic, not recurrent": (sp.SpikingRNNSpecification((9,), False, neuron=SYNAPTIC), ROWS),
 }
 
 

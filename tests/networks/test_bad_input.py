@@ -40,7 +40,7 @@ def state_of(n_units):
     ("make", "message"),
     [
         (lambda: ns.networks.TrainingOptions(epochs=1.5), "whole epochs"),
-        (lambda: ns.train(convnet(), ns.tasks.classification_task(DIGITS), checkpoint_every=0), "at least 1 batch"),
+        (lambda: ns.networks.Checkpoint("run.safetensors", every=0), "at least 1 batch"),
         (lambda: ns.networks.explain(nn.Linear(3, 2), DIGITS, progress=False), "does not take stimuli of shape"),
         (lambda: ns.networks.explain(nn.Flatten(0), DIGITS, progress=False), "does not answer with logits"),
         (

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.networks import specifications as sp
-from neurosim.networks.architectures import build_network
+from neurosim import networks as sp
+from neurosim.networks.architecture import build_network
 from neurosim.networks.recording import iterate_layers, layer_label, predict, record_neurons, record_responses
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.schema import as_stimuli
@@ -37,7 +37,8 @@ def test_every_architecture_is_here():
 def made(name, n):
     specification, shape = CASES[name]
     torch.manual_seed(0)
-    network = build_network(specification, (64,) if shape == TRAINS else shape, 3)
+    n_outputs = sp.architecture_of(specification).n_outputs or 3
+    network = build_network(specification, (64,) if shape == TRAINS else shape, n_outputs)
     names = {2: ("y", "x"), 3: ("channel", "y", "x")}[len(shape)]
     dims, step = (("time", "unit"), {"time_step": 1e-3}) if shape in (ROWS, TRAINS) else (names, {})
     values = np.random.default_rng(0).random((n, *shape)).astype(np.float32) * (3 if step else 1)

@@ -8,16 +8,18 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import NeuronSpecification, SpikingConvNetSpecification, SpikingMLPSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.conversion import from_snntorch, to_snntorch
-from neurosim.networks.exchange import to_nir
+from neurosim.networks.nir_export import to_nir
 from neurosim.networks.nir_networks import from_nir
-from neurosim.networks.specifications import SpikingConvNetSpecification, SpikingMLPSpecification
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters
 from neurosim.schema import InputError
+
+ADAPTIVE = NeuronSpecification("adaptive")
 
 
 class Doubled(nn.Sequential):
@@ -134,7 +136,7 @@ def test_recurrent_layers_reach_nir():
         (lambda: to_snntorch(SpikingLayer(DiscreteLIFParameters(), surrogate=Surrogate("triangular"))), "another one"),
         (lambda: to_snntorch(nn.Linear(2, 2)), "no SpikingLayer"),
         (
-            lambda: to_nir(build_network(SpikingMLPSpecification((4,), kind="adaptive"), (2, 2), 2)),
+            lambda: to_nir(build_network(SpikingMLPSpecification((4,), neuron=ADAPTIVE), (2, 2), 2)),
             "NIR does not hold",
         ),
     ],

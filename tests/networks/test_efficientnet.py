@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import EfficientNetLite0Specification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.recording import iterate_layers, layer_label
-from neurosim.networks.specifications import EfficientNetLite0Specification
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import as_rdm
 from neurosim.similarity.comparison import compare_rdms
-from neurosim.similarity.kernels.patterns import correlation
+from neurosim.similarity.metrics.correlation import correlation
 from neurosim.stimuli.images import resize_images
 
 NAMES = {"stem": "a_stem", "pool": "y_pool", "readout": "z_fc"}

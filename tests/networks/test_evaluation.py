@@ -47,7 +47,7 @@ def test_probabilities_that_are_true_are_calibrated_and_sharpened_ones_are_not()
 
 
 def test_networks_and_classical_classifiers_on_the_same_digits():
-    task = classification_task(load_digits(), seed=0)
+    task = classification_task(load_digits(), rng=0)
     torch.manual_seed(0)
     found = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), task)
     assert abs(float(found.accuracy) - 0.1) < 0.15

@@ -6,10 +6,10 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from neurosim.networks.architectures import build_network
-from neurosim.networks.explanation import attention_rollout, explain, maximise_activation
+from neurosim.networks import ConvNetSpecification, SpikingConvNetSpecification, TransformerSpecification
+from neurosim.networks.architecture import build_network
+from neurosim.networks.explanation import AscentOptions, attention_rollout, explain, maximise_activation
 from neurosim.networks.recording import predict, record_responses
-from neurosim.networks.specifications import ConvNetSpecification, SpikingConvNetSpecification, TransformerSpecification
 from neurosim.plots.training import plot_attribution, plot_words
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.images import load_digits
@@ -88,7 +88,7 @@ def test_a_linear_unit_is_most_excited_by_its_own_weights():
     weights[0, :, :4], weights[0, :, 4:], weights[1, :, :, ::2] = 1, -1, 1
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2, bias=False))
     network[1].weight = nn.Parameter(weights.flatten(1))
-    found = maximise_activation(network, "1", [0, 1], (8, 8), jitter=0, smoothness=0.0, progress=False)
+    found = maximise_activation(network, "1", [0, 1], (8, 8), AscentOptions(jitter=0, smoothness=0.0), progress=False)
     assert (found.values[0, :4] > 0.9).all() and (found.values[0, 4:] < 0.1).all()
     assert (found.activation.values > found.activation_at_start.values).all()
 
@@ -128,7 +128,8 @@ def test_units_over_time_are_excited_in_the_mean_over_time(kind):
     torch.manual_seed(0)
     network = Reader(UNITS[kind]())
     gradient = network.readout.weight.grad = torch.ones(3, 4)
-    found = maximise_activation(network, "unit", [2, 0, 1], (8, 8), n_steps=15, progress=False, device="cpu")
+    short = AscentOptions(n_steps=15)
+    found = maximise_activation(network, "unit", [2, 0, 1], (8, 8), short, progress=False, device="cpu")
     with torch.no_grad():
         wanted = network.mean_activity(torch.from_numpy(found.values).float())[range(3), [2, 0, 1]]
     np.testing.assert_allclose(found.activation, wanted, rtol=1e-4, atol=1e-6)
@@ -153,13 +154,14 @@ def test_every_stimulus_is_explained_from_silence(kind, method):
 def test_channels_of_tokens_are_known_or_asked(channels, axis):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Unflatten(1, (8, 1)), nn.Flatten(2), nn.Linear(8, 5), nn.GELU())
-    known = maximise_activation(network, "2", [4], (8, 8), n_steps=2, progress=False, device="cpu")
+    known = maximise_activation(network, "2", [4], (8, 8), AscentOptions(n_steps=2), progress=False, device="cpu")
     with torch.no_grad():
         token = network[:3](torch.from_numpy(known.values).float())
     np.testing.assert_allclose(known.activation, token.mean(1)[:, 4], rtol=1e-5)
     with pytest.raises(InputError, match="pass channels="):
-        maximise_activation(network, "3", [4], (8, 8), n_steps=2, progress=False)
-    given = maximise_activation(network, "3", [4], (8, 8), channels=channels, n_steps=2, progress=False, device="cpu")
+        maximise_activation(network, "3", [4], (8, 8), AscentOptions(n_steps=2), progress=False)
+    short = AscentOptions(n_steps=2)
+    given = maximise_activation(network, "3", [4], (8, 8), short, channels=channels, progress=False, device="cpu")
     with torch.no_grad():
         token = network(torch.from_numpy(given.values).float())
     np.testing.assert_allclose(given.activation, token.mean(axis)[:, 4], rtol=1e-5)
@@ -169,7 +171,7 @@ def test_layers_of_one_short_name_keep_their_full_ones():
     network = nn.Sequential()
     for part in ("blocks", "spikes"):
         network.add_module(part, nn.Sequential(nn.Flatten(), nn.Linear(64, 64)))
-    found = maximise_activation(network, "blocks.1", [0], (8, 8), n_steps=1, progress=False)
+    found = maximise_activation(network, "blocks.1", [0], (8, 8), AscentOptions(n_steps=1), progress=False)
     assert found.layer.values.tolist() == ["blocks.1"] and found.stimulus.values.tolist() == ["blocks.1_0"]
 
 

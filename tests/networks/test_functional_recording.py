@@ -8,8 +8,9 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from neurosim.networks import specifications as sp
-from neurosim.networks.architectures import build_network
+from neurosim import networks as sp
+from neurosim.networks.architecture import build_network
+from neurosim.networks.axes import Reading
 from neurosim.networks.functional import graph_of
 from neurosim.networks.published import torchvision
 from neurosim.networks.recording import iterate_layers, record_responses
@@ -108,10 +109,10 @@ def test_operations_beside_modules_pooled_streamed_and_by_wildcards(tmp_path):
     pooled = network.maxpool(network.bn1(network.conv1(x)).relu())
     block = network.layer1[0]
     total = pooled + block.bn2(block.conv2(block.bn1(block.conv1(pooled)).relu()))
-    mean = record(network, PICTURES, ["layer1.0.add"], pool="mean", channels="first")
+    mean = record(network, PICTURES, ["layer1.0.add"], reading=Reading(pool="mean", channels="first"))
     np.testing.assert_allclose(mean, total.detach().mean((2, 3)), rtol=1e-5, atol=1e-6)
     with pytest.raises(InputError, match="first or last"):
-        record(network, PICTURES, ["layer1.0.add"], pool="mean")
+        record(network, PICTURES, ["layer1.0.add"], reading=Reading(pool="mean"))
 
 
 class Optional(nn.Module):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import AutoencoderSpecification, VAESpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.generative import GAN, train_gan
 from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
 from neurosim.networks.som import SelfOrganisingMap, map_errors, train_som
-from neurosim.networks.specifications import AutoencoderSpecification, VAESpecification
 from neurosim.networks.training import train
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli

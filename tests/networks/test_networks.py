@@ -6,15 +6,11 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from neurosim.networks.architectures import build_network
-from neurosim.networks.exchange import to_nir
+from neurosim.networks import ConvNetSpecification, RateRNNSpecification, SpikingConvNetSpecification
+from neurosim.networks.architecture import build_network
+from neurosim.networks.nir_export import to_nir
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import iterate_layers, predict, record_responses
-from neurosim.networks.specifications import (
-    ConvNetSpecification,
-    RateRNNSpecification,
-    SpikingConvNetSpecification,
-)
 from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.parameters import from_metadata
 from neurosim.runtime import torch_seeded
@@ -31,13 +27,13 @@ SPECIFICATIONS = [
 
 @pytest.fixture(scope="module")
 def task():
-    return classification_task(load_digits(), seed=1)
+    return classification_task(load_digits(), rng=1)
 
 
 def trained(specification, task, epochs=6):
     with torch_seeded(1):
         network = build_network(specification, task.image_shape, 10)
-    return network, train(network, task, TrainingOptions(epochs, learning_rate=1e-2), seed=1, progress=False)
+    return network, train(network, task, TrainingOptions(epochs, learning_rate=1e-2), rng=1, progress=False)
 
 
 @pytest.mark.parametrize("specification", SPECIFICATIONS, ids=lambda s: type(s).__name__)

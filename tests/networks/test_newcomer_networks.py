@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from neurosim.experiments import perturbation_effect
+from neurosim.networks.axes import Reading
 from neurosim.networks.explanation import explain
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.perturbation import perturbed
@@ -278,7 +279,8 @@ class BatchFirst(nn.Module):
 
 @pytest.mark.parametrize("n", [5, 7])
 @pytest.mark.parametrize(
-    "options", [{}, {"layers": ["readout"]}, {"layers": ["lstm"]}, {"layers": ["lstm"], "batch_axis": 0}]
+    "options",
+    [{}, {"layers": ["readout"]}, {"layers": ["lstm"]}, {"layers": ["lstm"], "reading": Reading(batch_axis=0)}],
 )
 def test_a_network_over_batch_and_time_is_told_to_turn_its_stimuli(n, options):
     torch.manual_seed(0)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from neurosim.biophysics.exchange import circuit_from_nir
+from neurosim.biophysics.nir_circuits import circuit_from_nir
 from neurosim.biophysics.simulation import simulate
 from neurosim.networks.conversion import SpikingSequence
-from neurosim.networks.exchange import to_nir
+from neurosim.networks.nir_export import to_nir
 from neurosim.networks.nir_networks import from_nir
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters

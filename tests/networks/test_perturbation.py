@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from neurosim.networks import LeakyRNNSpecification
 from neurosim.networks.perturbation import perturbed
 from neurosim.networks.recording import record_responses
 from neurosim.networks.recurrent import LeakyUnits, RateUnits
-from neurosim.networks.specifications import LeakyRNNSpecification
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, Perturbation, as_stimuli

@@ -8,6 +8,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from neurosim.networks.axes import Reading
 from neurosim.networks.published import torchvision
 from neurosim.networks.recording import predict, record_neurons, record_responses
 from neurosim.schema import InputError, as_stimuli
@@ -55,7 +56,7 @@ def test_resnet18_before_and_after_its_relus():
     close(found.sel(unit=found.layer == "layer1.0.relu#2"), outer.flatten(1))
     last = network.avgpool(network.layer4(network.layer3(network.layer2(network.layer1(pooled))))).flatten(1)
     close(found.sel(unit=found.layer == "fc:input"), last)
-    mean = record(network, shown, ["layer1"], pool="mean")
+    mean = record(network, shown, ["layer1"], reading=Reading(pool="mean"))
     close(mean, network.layer1(pooled).mean((2, 3)))
 
 
@@ -75,10 +76,10 @@ def test_vision_transformer_tokens_and_pools():
     for layer in network.encoder.layers:
         tokens = layer(tokens)
     close(record(network, shown, [name]), tokens.flatten(1))
-    close(record(network, shown, [name], tokens=0), tokens[:, 0])
-    close(record(network, shown, [name], tokens=[1, -1], pool="max"), tokens[:, [1, 4]].amax(1))
+    close(record(network, shown, [name], reading=Reading(tokens=0)), tokens[:, 0])
+    close(record(network, shown, [name], reading=Reading(tokens=[1, -1], pool="max")), tokens[:, [1, 4]].amax(1))
     with pytest.raises(InputError, match=r"tokens 0\.\.4"):
-        record(network, shown, [name], tokens=7)
+        record(network, shown, [name], reading=Reading(tokens=7))
     assert set(record(network, shown, None, batch_size=2).layer.values) >= {"conv_proj", "encoder.ln", "heads.head"}
 
 
@@ -203,7 +204,7 @@ def test_calls_names_and_axes_are_never_confused():
     ]:
         with pytest.raises(InputError, match=message):
             record(network, values, [layer], dims)
-    close(record(network, values, ["alike"], dims, batch_axis=1), again.relu() @ again.relu().T)
+    close(record(network, values, ["alike"], dims, reading=Reading(batch_axis=1)), again.relu() @ again.relu().T)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

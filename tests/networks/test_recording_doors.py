@@ -1,11 +1,14 @@
 """What is given to be recorded is taken by its labels and kinds at the door, or refused in one line."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from neurosim.networks.axes import Reading
 from neurosim.networks.recording import iterate_layers, predict, record_neurons, record_responses
 from neurosim.schema import InputError, SchemaError, as_stimuli
 
@@ -98,7 +101,9 @@ def test_stimuli_that_are_none(given, message):
 )
 def test_options_that_mean_nothing(options, message):
     with pytest.raises(InputError, match=message) as caught:
-        record_responses(network(), STIMULI, **{"layers": ["1"], **QUIET, **options})
+        how = {k: v for k, v in options.items() if k in {f.name for f in fields(Reading)}}
+        plain = {k: v for k, v in options.items() if k not in how}
+        record_responses(network(), STIMULI, **{"layers": ["1"], **QUIET, **plain}, reading=Reading(**how))
     assert "\n" not in str(caught.value)
 
 
@@ -183,3 +188,31 @@ def test_layers_whose_weights_are_computed_are_layers_by_default(wrap):
     assert found.layer.values.tolist() == ["0"] * 3 + ["2"] * 2
     with torch.no_grad():
         np.testing.assert_allclose(found[:, :3], subject[0](torch.from_numpy(VALUES)), rtol=1e-6)
+
+
+class Packed(nn.Module):
+    """Reads the first steps of each stimulus, as many as it says."""
+
+    def __init__(self, kind=nn.GRU):
+        super().__init__()
+        self.core = kind(1, 3)
+
+    def forward(self, x):
+        lengths = x[0].round().long().clamp(1, len(x)).flatten()
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+        return self.core(packed)[1]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_packed_sequences_of_unequal_lengths_are_refused_not_filled_with_zeros(batch_size):
+    values = np.ones((4, 5, 1), dtype=np.float32)
+    values[:, 0, 0] = [5, 5, 5, 3]
+    shown = as_stimuli(values, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    words = "unequal numbers of steps, 3 to 5" if batch_size == 4 else "to another; show stimuli of one length"
+    with pytest.raises(InputError, match=words):
+        record_responses(Packed(), shown, layers=["core"], batch_size=batch_size, **QUIET)
+    found = record_responses(Packed(), shown.isel(stimulus=[0, 1, 2]), layers=["core"], batch_size=batch_size, **QUIET)
+    assert found.shape == (3, 5, 3)
+    second = Reading(batch_axis=1)
+    last = record_responses(Packed(), shown, layers=["core:1"], reading=second, batch_size=batch_size, **QUIET)
+    assert last.shape == (4, 3)

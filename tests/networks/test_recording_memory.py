@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from neurosim.networks.axes import Reading
 from neurosim.networks.published import torchvision
 from neurosim.networks.recording import record_responses
 from neurosim.schema import as_stimuli
@@ -49,7 +50,8 @@ def test_only_what_is_chosen_is_held(options, kept):
     with torch.no_grad():
         network(shown.clone())  # recorded networks get a copy too
     bare = network.held.pop()
-    found = record_responses(network, stimuli, layers=LAYERS, device="cpu", progress=False, batch_size=N, **options)
+    quiet = {"device": "cpu", "progress": False, "batch_size": N}
+    found = record_responses(network, stimuli, layers=LAYERS, reading=Reading(**options), **quiet)
     assert found.shape == (N, N_LAYERS * kept * WIDTH)
     [held] = network.held
     chosen = N_LAYERS * ONE_LAYER * kept // N_TOKENS

@@ -55,6 +55,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune, weight_norm
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from neurosim.networks.axes import Reading
 from neurosim.networks.recording import layer_label, record_responses
 from neurosim.schema import InputError, as_stimuli
 
@@ -302,17 +303,18 @@ def test_an_encoder_answers_as_it_does_on_its_fast_path_with_nothing_listening()
 def test_channels_are_known_from_the_numbers_of_channels_or_asked_for():
     torch.manual_seed(0)
     network, stimuli = of_transformers("ViTModel", {"image_size": 32, "patch_size": 8, **TINY}), as_stimuli(PICTURES)
-    name, options = "embeddings.patch_embeddings", {"device": "cpu", "progress": False, "pool": "mean"}
+    name, options = "embeddings.patch_embeddings", {"device": "cpu", "progress": False, "reading": Reading(pool="mean")}
     with pytest.raises(InputError, match="first or last"):  # a convolution inside, but channels are put last
         record_responses(network, stimuli, layers=[name], **options)
-    found = record_responses(network, stimuli, layers=[name], channels="last", **options)
+    told = options | {"reading": Reading(pool="mean", channels="last")}
+    found = record_responses(network, stimuli, layers=[name], **told)
     tokens = network.embeddings.patch_embeddings(torch.from_numpy(PICTURES)).detach()
     assert tokens.shape == (N, 16, 8)
     np.testing.assert_allclose(found, tokens.mean(1), rtol=1e-5, atol=1e-6)
     wave = Wraps(nn.Conv1d(1, 3, 5), lambda x: x[:, None])
     vectors = as_stimuli(VECTORS, dims=("stimulus", "unit"))
     with pytest.raises(InputError, match="channels first"):  # places of a convolution are no tokens
-        record_responses(wave, vectors, layers=["core"], tokens=0, device="cpu", progress=False)
+        record_responses(wave, vectors, layers=["core"], reading=Reading(tokens=0), device="cpu", progress=False)
     pooled = record_responses(wave, vectors, layers=["core"], **options)
     np.testing.assert_allclose(pooled, wave(torch.from_numpy(VECTORS)).detach().mean(2), rtol=1e-5, atol=1e-6)
 

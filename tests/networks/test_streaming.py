@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import ConvNetSpecification, SpikingConvNetSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.perturbation import perturbed
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import ConvNetSpecification, SpikingConvNetSpecification
 from neurosim.networks.streaming import open_streamed
 from neurosim.schema import InputError, Perturbation
 from neurosim.stimuli.images import iterate_image_folder, load_digits

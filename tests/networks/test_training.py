@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.networks import training
-from neurosim.networks.architectures import build_network
-from neurosim.networks.objectives import balanced_weights
-from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.specifications import (
+from neurosim.networks import (
     ConvNetSpecification,
     LeakyRNNSpecification,
     MLPSpecification,
     SpikingRNNSpecification,
+    training,
 )
-from neurosim.networks.training import train, weights_of
+from neurosim.networks.architecture import build_network
+from neurosim.networks.objectives import balanced_weights
+from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.training import Checkpoint, train, weights_of
 from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError
@@ -38,12 +38,12 @@ trained(sys.argv[1])
 
 def trained(checkpoint, epochs=10, seed=2):
     """A small CNN with dropout, so that the random state counts."""
-    task = classification_task(load_digits(), seed=1)
+    task = classification_task(load_digits(), rng=1)
     with torch_seeded(seed):
         network = build_network(ConvNetSpecification((4, 8)), task.image_shape, 10)
         network = torch.nn.Sequential(torch.nn.Dropout(0.1), network)
     options = TrainingOptions(epochs=epochs, batch_size=128)
-    return network, train(network, task, options, seed=seed, device="cpu", checkpoint=checkpoint, progress=False)
+    return network, train(network, task, options, rng=seed, device="cpu", checkpoint=checkpoint, progress=False)
 
 
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
@@ -63,7 +63,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
 
 
 def small_task(**options):
-    return classification_task(load_digits()[:400], seed=1, **options)
+    return classification_task(load_digits()[:400], rng=1, **options)
 
 
 def small_network(task, seed=0):
@@ -92,10 +92,10 @@ def test_a_training_cut_off_inside_an_epoch_goes_on_to_the_same_bits(tmp_path, m
 
     monkeypatch.setattr(training, "save_checkpoint", save)
     with pytest.raises(KilledError):
-        train(small_network(task), task, options, device="cpu", checkpoint=path, checkpoint_every=3, progress=False)
+        train(small_network(task), task, options, device="cpu", checkpoint=Checkpoint(path, every=3), progress=False)
     monkeypatch.setattr(training, "save_checkpoint", plain)
     resumed = small_network(task, seed=7)
-    again = train(resumed, task, options, device="cpu", checkpoint=path, checkpoint_every=3, progress=False)
+    again = train(resumed, task, options, device="cpu", checkpoint=Checkpoint(path, every=3), progress=False)
     for name, value in weights_of(whole).items():
         np.testing.assert_array_equal(value, weights_of(resumed)[name])
     assert history.identical(again)

@@ -1,10 +1,12 @@
 """What a stranger hands to training, and what training hands back: frozen parts stay frozen, flags are as found."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -13,12 +15,12 @@ import torch
 from torch import nn
 
 from neurosim.networks.evaluation import evaluate
-from neurosim.networks.explanation import explain, maximise_activation
+from neurosim.networks.explanation import AscentOptions, explain, maximise_activation
 from neurosim.networks.fingerprints import fingerprint_of
 from neurosim.networks.objectives import CrossEntropy, Reconstruction
 from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.training import Checkpoint, train, weights_of
 from neurosim.networks.training import test_accuracy as accuracy_of
-from neurosim.networks.training import train, weights_of
 from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
@@ -95,7 +97,9 @@ def test_a_network_that_stands_in_evaluation_mode_trains_as_a_whole():
         lambda n: evaluate(n, task_of(), device="cpu"),
         lambda n: accuracy_of(n, task_of(), device="cpu"),
         lambda n: explain(n, blobs(3), "saliency", device="cpu", progress=False),
-        lambda n: maximise_activation(nn.Sequential(nn.Flatten(), n), "1.4", [0], (2, 2), n_steps=1, progress=False),
+        lambda n: maximise_activation(
+            nn.Sequential(nn.Flatten(), n), "1.4", [0], (2, 2), AscentOptions(n_steps=1), progress=False
+        ),
         train_of,
     ],
 )
@@ -232,7 +236,7 @@ def test_every_option_changes_what_is_learned(name):
         (lambda: train(blobs(), network_of()), "a torch.nn.Module is asked as network, found DataArray"),
         (lambda: train(network_of(), task_of(), 20), "options are TrainingOptions"),
         (lambda: train(network_of(), task_of(), {"epochs": 2}), "found dict"),
-        (lambda: train(network_of(), task_of(), ONE, checkpoint_every=3), "without a checkpoint"),
+        (lambda: Checkpoint("run.safetensors", every=-1), "at least 1 batch"),
         (
             lambda: train(network_of(), task_of(), TrainingOptions(label_smoothing=0.1), objective=CrossEntropy(3)),
             "class_weights and label_smoothing belong",
@@ -283,6 +287,54 @@ def test_the_data_of_a_task_stay_when_a_network_writes_into_its_inputs():
         np.testing.assert_array_equal(found, wanted)
 
 
+OWN = """
+import torch
+from torch import nn
+
+{constants}
+
+def gain(x):
+    return {body}
+
+class Own(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        global CALLS
+        CALLS = CALLS + 1
+        return self.linear(SCALE * gain(x)) + OFFSETS["a"]
+"""
+PLAIN = {"constants": "SCALE, SHIFT, OFFSETS, CALLS, UNUSED = 2.0, 1.0, {'a': 0.5}, 0, 1", "body": "x + SHIFT"}
+
+
+def own_network(changed):
+    module = types.ModuleType("somebody")
+    module.__file__ = "somebody.py"
+    exec(compile(OWN.format(**PLAIN | changed), "somebody.py", "exec"), vars(module))
+    torch.manual_seed(0)
+    return module.Own()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, None),
+        ({"constants": PLAIN["constants"].replace("}, 0, 1", "}, 3, 7")}, None),
+        ({"body": "x - SHIFT"}, "it differs in network"),
+        ({"constants": PLAIN["constants"].replace("2.0", "3.0")}, "it differs in network"),
+        ({"constants": PLAIN["constants"].replace("1.0", "4.0")}, "it differs in network"),
+        ({"constants": PLAIN["constants"].replace("0.5", "0.6")}, "it differs in network"),
+    ],
+)
+def test_functions_and_constants_that_a_forward_names_are_part_of_the_network(tmp_path, changed, words):
+    path = tmp_path / "run.safetensors"
+    train(own_network({}), task_of(), ONE, device="cpu", checkpoint=path, progress=False)
+    with contextlib.nullcontext() if words is None else pytest.raises(InputError, match=words):
+        train(own_network(changed), task_of(), ONE, device="cpu", checkpoint=path, progress=False)
+
+
 RANK = """
 import shutil, sys, torch
 from pathlib import Path
@@ -293,7 +345,7 @@ out, masks, plain = Path(sys.argv[1]), [], training.save_checkpoint
 
 def save(path, *rest):
     plain(path, *rest)
-    if not (out / "cut.safetensors").exists() and rest[4]["progress"]["epoch"] == 2:
+    if not (out / "cut.safetensors").exists() and rest[1]["progress"]["epoch"] == 2:
         shutil.copy(path, out / "cut.safetensors")
 
 def run(path):

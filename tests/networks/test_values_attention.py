@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import TransformerSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.explanation import attention_rollout
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import TransformerSpecification
 from neurosim.schema import as_stimuli
 
 

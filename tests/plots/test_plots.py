@@ -30,7 +30,7 @@ def result():
     rng = np.random.default_rng(0)
     data = xr.concat([compute_rdm(rng.normal(size=(8, 12))) for _ in range(3)], "subject")
     models = xr.concat([compute_rdm(rng.normal(size=(8, 12))) for _ in range(2)], "model")
-    return infer(models.assign_coords(model=["a/1", "a/2"]), data, n=50)
+    return infer(models.assign_coords(model=["a/1", "a/2"]), data)
 
 
 def drawings(result):

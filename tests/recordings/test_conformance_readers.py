@@ -112,7 +112,7 @@ def write_neo(path):
 
 
 def write_circuit(path):
-    ns.biophysics.save_circuit(path, ns.biophysics.single_neuron(ns.parameters.LIFParameters(), 1e-4))
+    ns.biophysics.save_circuit(path, ns.biophysics.single_neuron(ns.biophysics.LIFParameters(), 1e-4))
 
 
 def write_nir(path):
@@ -267,6 +267,7 @@ BY_NAME = {
     "load_mnist": ns.stimuli.load_mnist,
     "load_nmnist": None,
     "load_sentences": ns.stimuli.load_sentences,
+    "load_source": ns.stimuli.load_source,
     "load_spoken_digits": ns.stimuli.load_spoken_digits,
 }
 

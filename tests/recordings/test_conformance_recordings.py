@@ -14,8 +14,9 @@ RESPONSES = ns.as_responses(np.ones((2, 3, 2)), time_step=0.1)
 FEATURES = np.arange(12.0).reshape(4, 3) ** 2
 
 
-def brain(**options):
-    return ns.recordings.synthetic_brain(FEATURES, **{"n_subjects": 1, "n_units": 2, **options})
+def brain(rng=0, **options):
+    few = ns.recordings.BrainOptions(**{"n_subjects": 1, "n_units": 2, **options})
+    return ns.recordings.synthetic_brain(FEATURES, few, rng=rng)
 
 
 CALLS = {
@@ -30,10 +31,11 @@ CALLS = {
     "align_series events": lambda x: ns.recordings.align_series(SERIES, x),
     "align_series window": lambda x: ns.recordings.align_series(SERIES, EVENTS, window=x),
     "bin_spikes": ns.recordings.bin_spikes,
-    "synthetic_brain areas": lambda x: ns.recordings.synthetic_brain({"a": x}, n_subjects=1, n_units=2),
+    "synthetic_brain areas": lambda x: ns.recordings.synthetic_brain({"a": x}),
     "synthetic_brain n_subjects": lambda x: brain(n_subjects=x),
     "synthetic_brain trial_noise": lambda x: brain(trial_noise=x),
-    "synthetic_brain seed": lambda x: brain(seed=x),
+    "synthetic_brain rng": lambda x: brain(rng=x),
+    "synthetic_brain options": lambda x: ns.recordings.synthetic_brain(FEATURES, x),
     "save_nwb": lambda x: ns.recordings.save_nwb("x.nwb", x, description="x"),
     "save_nwb description": lambda x: ns.recordings.save_nwb("x.nwb", RESPONSES, description=x),
     "save_nwb path": lambda x: ns.recordings.save_nwb(x, RESPONSES, description="x"),

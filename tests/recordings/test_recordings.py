@@ -15,7 +15,7 @@ from neurosim.recordings import registry
 from neurosim.recordings.datasets import load_dataset
 from neurosim.recordings.files import load_responses
 from neurosim.recordings.spikes import bin_spikes
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_responses, as_stimuli
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.rdms import compute_rdm
@@ -72,8 +72,8 @@ def test_tables_that_are_not_spikes_are_refused(table, words):
 
 
 def test_unknown_formats_and_arrays_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"ends in '\.mat'"):
-        load_responses(tmp_path / "x.mat")
+    with pytest.raises(InputError, match=r"ends in '\.xyz'"):
+        load_responses(tmp_path / "x.xyz")
     np.savez(tmp_path / "x.npz", data=np.zeros(3))
     with pytest.raises(InputError, match="it holds data"):
         load_responses(tmp_path / "x.npz")
@@ -148,13 +148,13 @@ def small_registry(url, sha256):
 
 def test_synthetic_brain_is_labelled_repeats_and_carries_its_truth():
     truth = as_stimuli(np.random.default_rng(0).normal(size=(20, 6)), dims=("stimulus", "unit"))
-    options = {"n_subjects": 3, "n_units": 400, "n_trials": 2, "individuality": 0.0, "trial_noise": 0.0}
-    brain = synthetic_brain(truth, **options)
+    options = BrainOptions(n_subjects=3, n_units=400, n_trials=2, individuality=0.0, trial_noise=0.0)
+    brain = synthetic_brain(truth, options)
     assert brain.attrs["synthetic"] == 1
-    np.testing.assert_array_equal(brain.values, synthetic_brain(truth, **options).values)
+    np.testing.assert_array_equal(brain.values, synthetic_brain(truth, options).values)
     rdms = compute_rdm(brain, "euclidean", by="subject")
     assert float(compare_rdms(rdms, compute_rdm(truth, "euclidean"), "corr").min()) > 0.95
     with pytest.raises(InputError, match="do not vary"):
         synthetic_brain(as_stimuli(np.ones((4, 2)), dims=("stimulus", "unit")))
     with pytest.raises(InputError, match="at least"):
-        synthetic_brain(truth, n_subjects=0)
+        BrainOptions(n_subjects=0)

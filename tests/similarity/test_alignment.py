@@ -14,8 +14,9 @@ from neurosim.similarity.alignment import cca, cka, compare_by, jackknife
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.kernels import alignment as kernels
-from neurosim.similarity.kernels.comparisons import bures
-from neurosim.similarity.kernels.patterns import euclidean
+from neurosim.similarity.kernels import dynamics as dynamics_kernels
+from neurosim.similarity.methods.bures import bures
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.shapes import ShapeMetric, soft_matching, stochastic_shape
 
 seeds = st.integers(0, 2**32 - 1)
@@ -242,7 +243,7 @@ def test_dynamics_are_told_by_eigenvalues_not_by_singular_values(method):
     """Rotations at other speeds have the same singular values; the same rotation seen by other units is the same."""
     options = {"n_delays": 1, "rank": 4, "method": method}
     one, same, other = system(0, (0.2, 0.5)), system(1, (0.2, 0.5)), system(2, (0.9, 1.4))
-    operators = [kernels.dynamics_matrix(x - x.mean((0, 1)), 1, 4) for x in (one, other)]
+    operators = [dynamics_kernels.dynamics_matrix(x - x.mean((0, 1)), 1, 4) for x in (one, other)]
     singular = [np.linalg.svd(o, compute_uv=False) for o in operators]
     near, far = dsa(one, same, **options), dsa(one, other, **options)
     assert far > 0.3
@@ -251,7 +252,7 @@ def test_dynamics_are_told_by_eigenvalues_not_by_singular_values(method):
 
 
 def test_eigenvalues_of_a_known_system_are_found():
-    found = np.linalg.eigvals(kernels.dynamics_matrix(system(0, (0.2, 0.5)), 1, 4))
+    found = np.linalg.eigvals(dynamics_kernels.dynamics_matrix(system(0, (0.2, 0.5)), 1, 4))
     wanted = 0.97 * np.exp(1j * np.array([0.2, -0.2, 0.5, -0.5]))
     np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(wanted), atol=1e-8)
 

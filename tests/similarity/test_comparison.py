@@ -13,11 +13,11 @@ from scipy import stats
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import InputError, as_rdm
 from neurosim.similarity.arrangement import arrange
-from neurosim.similarity.comparison import METHODS, compare_cka, compare_rdms
-from neurosim.similarity.kernels import patterns
+from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.similarity.kernels.arrays import to_square, upper
-from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE
-from neurosim.similarity.kernels.resampling import gram_of_features
+from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
+from neurosim.similarity.method import METHODS
+from neurosim.similarity.metrics.euclidean import euclidean
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -91,7 +91,7 @@ def test_whitened_closed_form_equals_dense_algebra_under_resampling(counts):
     inverse = np.linalg.inv(((contrasts @ contrasts.T) ** 2)[np.ix_(keep, keep)])
     a, b = (to_square(v, 6)[drawn[rows], drawn[columns]][keep] for v in (x, y))
     wanted = a @ inverse @ b / np.sqrt(a @ inverse @ a * (b @ inverse @ b))
-    found = gram_of_features(np.stack([x, y]), np.array([counts], dtype=float), "whitened_cosine")
+    found = gram_of_features(np.stack([x, y]), np.array([counts], dtype=float), METHODS["whitened_cosine"])
     assert found[0, 0, 1] == pytest.approx(wanted, abs=1e-12)
 
 
@@ -104,7 +104,7 @@ def test_weights_equal_a_resampled_rdm(method):
     rows, columns = np.triu_indices(len(drawn), 1)
     keep = drawn[rows] != drawn[columns]
     resampled = to_square(features, 7)[:, drawn[rows], drawn[columns]][:, keep]
-    found = gram_of_features(features, counts[None].astype(float), method)[0]
+    found = gram_of_features(features, counts[None].astype(float), METHODS[method])[0]
     plain = {"cosine": _cosine, "corr": _corr, "spearman": _spearman, "rho_a": _rho_a}[method]
     for i in range(3):
         for j in range(3):
@@ -168,15 +168,15 @@ def test_bures_equals_rsatoolbox_for_distances_of_points():
     rsatoolbox = pytest.importorskip("rsatoolbox")
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        a, b = (patterns.euclidean(rng.normal(size=(8, 5))) for _ in range(2))
+        a, b = (euclidean(rng.normal(size=(8, 5))) for _ in range(2))
         pair = [rsatoolbox.rdm.RDMs(upper(r)[None]) for r in (a, b)]
         wanted = float(rsatoolbox.rdm.compare(*pair, method="bures")[0, 0])
         assert score(a, b, "bures") == pytest.approx(wanted, abs=1e-7)
 
 
-@pytest.mark.parametrize("method", DIFFERENTIABLE)
+@pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].tensors])
 def test_a_score_of_tensors_can_be_a_loss(method):
-    x = np.stack([patterns.euclidean(np.random.default_rng(s).normal(size=(7, 9))) for s in range(3)])
+    x = np.stack([euclidean(np.random.default_rng(s).normal(size=(7, 9))) for s in range(3)])
     tensors = torch.tensor(x[:1], requires_grad=True), torch.tensor(x[1:])
     found = compare_rdms(*tensors, method)
     assert found.shape == (1, 2)
@@ -227,7 +227,7 @@ def test_cka_from_distances_equals_cka_of_features():
     x, y = rng.normal(size=(12, 30)), rng.normal(size=(12, 5))
     x, y = x - x.mean(0), y - y.mean(0)
     norms = [np.linalg.norm(x.T @ y), np.linalg.norm(x.T @ x), np.linalg.norm(y.T @ y)]
-    pair = as_rdm(np.stack([patterns.euclidean(v) for v in (x, y)]), dims=("model",), metric="euclidean")
+    pair = as_rdm(np.stack([euclidean(v) for v in (x, y)]), dims=("model",), metric="euclidean")
     pair = pair.assign_coords(model=["x", "y"])
     found = compare_cka(pair, debiased=False)
     assert float(found[0, 1]) == pytest.approx(norms[0] ** 2 / (norms[1] * norms[2]), abs=1e-12)
@@ -269,7 +269,7 @@ def test_no_method_uses_a_diagonal(method):
     assert float(compare_rdms(a + 1e-8 * np.eye(len(a)), b, method)) == wanted
     with pytest.raises(InputError, match="diagonal"):
         compare_rdms(a + np.eye(len(a)), b, method)
-    if method in DIFFERENTIABLE:
+    if METHODS[method].tensors:
         tensors = [torch.as_tensor(x)[None] for x in (a, b)]
         np.testing.assert_allclose(compare_rdms(*tensors, method).item(), wanted, rtol=1e-9)
         with pytest.raises(InputError, match="diagonal"):

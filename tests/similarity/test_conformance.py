@@ -10,9 +10,12 @@ from scipy import stats
 
 from neurosim.schema import as_rdm
 from neurosim.similarity.inference import infer
-from neurosim.similarity.kernels import alignment, patterns
+from neurosim.similarity.inference_options import Resampling
+from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.comparisons import whiten_rdm
+from neurosim.similarity.metrics.crossnobis import crossnobis
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.spike_rdms import spike_rdm
 
 N_UNITS = 20
@@ -25,7 +28,7 @@ def named(models):
 def subjects(rng, stimuli, n, own, noise):
     maps = [np.eye(N_UNITS) + own * rng.normal(size=(N_UNITS, N_UNITS)) / np.sqrt(N_UNITS) for _ in range(n)]
     seen = [stimuli @ m + noise * rng.normal(size=stimuli.shape) for m in maps]
-    return as_rdm(np.stack([patterns.euclidean(r) for r in seen]), dims=("subject",))
+    return as_rdm(np.stack([euclidean(r) for r in seen]), dims=("subject",))
 
 
 def pooled(rdms, method):
@@ -58,8 +61,8 @@ def test_false_positives_are_as_many_as_alpha(method, world, n):
         rng = np.random.default_rng(seed)
         base = rng.normal(size=(n_stimuli, N_UNITS))
         data = subjects(rng, base, n_subjects, own, noise)
-        equal = [patterns.euclidean(base + 0.8 * rng.normal(size=base.shape)) for _ in range(2)]
-        unrelated = patterns.euclidean(rng.normal(size=base.shape))
+        equal = [euclidean(base + 0.8 * rng.normal(size=base.shape)) for _ in range(2)]
+        unrelated = euclidean(rng.normal(size=base.shape))
         others = pooled(subjects(rng, base, n_subjects - 1, own, noise).values, method)
         result = infer(named([*equal, unrelated, others]), data, method=method)
         wrong["pair"] += float(result.p_pair[0, 1]) < 0.05
@@ -82,7 +85,7 @@ def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, e
     def experiment(seed, n_subjects, n_stimuli):
         rng = np.random.default_rng(seed)
         base = rng.normal(size=(n_stimuli, N_UNITS))
-        return named([patterns.euclidean(base)]), subjects(rng, base @ mix, n_subjects, 0.4, 0.5)
+        return named([euclidean(base)]), subjects(rng, base @ mix, n_subjects, 0.4, 0.5)
 
     truth = np.mean(
         [
@@ -92,7 +95,9 @@ def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, e
     )
     inside = 0
     for seed in range(300):
-        result = infer(*experiment(seed, 12, 40), method=method, estimate=estimate, n=100, rng=seed)
+        result = infer(
+            *experiment(seed, 12, 40), method=method, resample=Resampling(estimate=estimate, n_samples=100), rng=seed
+        )
         low, high = result.interval.values[0]
         inside += low <= truth <= high
     print(method, estimate, inside / 300)  # noqa: T201
@@ -107,8 +112,8 @@ def trains_of_equal_rate(seed):
 def test_crossnobis_is_unbiased_where_the_plain_distance_is_not():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(300, 4, 5, 20))
-    crossed = upper(patterns.crossnobis(noise)).mean(1)
-    plain = upper(patterns.euclidean(noise.mean(1))).mean(1)
+    crossed = upper(crossnobis(noise)).mean(1)
+    plain = upper(euclidean(noise.mean(1))).mean(1)
     assert abs(crossed.mean()) < 4 * crossed.std() / np.sqrt(300)
     assert plain.mean() == pytest.approx(2 / 4, rel=0.05)
 
@@ -117,7 +122,7 @@ def test_debiased_cka_of_independent_responses_is_zero_on_average():
     rng = np.random.default_rng(0)
     plain, debiased = [], []
     for _ in range(200):
-        grams = [alignment.centred_gram(patterns.euclidean(rng.normal(size=(12, 50)))) for _ in range(2)]
+        grams = [alignment.centred_gram(euclidean(rng.normal(size=(12, 50)))) for _ in range(2)]
         plain.append(alignment.cka_of_grams(*grams))
         debiased.append(alignment.debiased_cka_of_grams(*grams))
     assert np.mean(plain) > 0.5

@@ -8,14 +8,14 @@ import xarray as xr
 
 from neurosim.schema import InputError, as_rdm, as_responses
 from neurosim.similarity.alignment import CCA_METHODS, ESTIMATORS, cca, cka
-from neurosim.similarity.comparison import METHODS, compare_rdms
-from neurosim.similarity.inference import INFERENCE_METHODS, infer
-from neurosim.similarity.kernels.comparisons import DIFFERENTIABLE
-from neurosim.similarity.kernels.patterns import euclidean
+from neurosim.similarity.comparison import compare_rdms
+from neurosim.similarity.inference import infer
+from neurosim.similarity.method import METHODS
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.predictivity import METHODS as PREDICTIONS
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
-from neurosim.similarity.spike_rdms import METRICS as SPIKE_METRICS
+from neurosim.similarity.spike_distance import SPIKE_DISTANCES
 from neurosim.similarity.spike_rdms import spike_rdm
 
 NAMES = [f"picture_{i}" for i in range(6)]
@@ -76,7 +76,7 @@ def test_leading_dims_are_crossed(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_two_tensors_give_the_same_with_their_gradient_or_are_refused(method):
     first, second = (torch.tensor(np.stack([rdm(s).values for s in seeds])) for seeds in ((0,), (1, 2)))
-    if method not in DIFFERENTIABLE:
+    if not METHODS[method].tensors:
         refused(lambda: compare_rdms(first, second, method))
         return
     wanted = [float(compare_rdms(rdm(0), rdm(s), method)) for s in (1, 2)]
@@ -92,7 +92,7 @@ def test_a_covariance_of_stimuli_is_used_or_refused(method):
     a, b = rdm(0), rdm(1)
     labels = {"stimulus": NAMES, "stimulus_other": NAMES}
     shuffled = xr.DataArray(SIGMA, dims=tuple(labels), coords=labels)[ORDER, ::-1]
-    if not method.startswith("whitened"):
+    if not METHODS[method].sigma_k:
         refused(lambda: compare_rdms(a, b, method, sigma_k=SIGMA))
         return
     plain, whitened = (float(compare_rdms(a, b, method, sigma_k=s)) for s in (None, SIGMA))
@@ -108,7 +108,7 @@ def test_an_rdm_that_does_not_vary_is_refused_or_has_a_finite_score(method, valu
     for pair in ((rdm(0).values, flat), (flat, rdm(0).values), (flat, flat)):
         tensors = [torch.tensor(x)[None] for x in pair]
         answers = []
-        for form in (pair, tensors) if method in DIFFERENTIABLE else (pair,):
+        for form in (pair, tensors) if METHODS[method].tensors else (pair,):
             try:
                 answers.append(float(compare_rdms(*form, method)))
             except InputError as error:
@@ -118,7 +118,7 @@ def test_an_rdm_that_does_not_vary_is_refused_or_has_a_finite_score(method, valu
         assert answers[0] == pytest.approx(answers[-1], abs=1e-10)
 
 
-@pytest.mark.parametrize("method", INFERENCE_METHODS)
+@pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].has_inference])
 def test_inference_gives_the_scores_of_the_comparison_in_any_container(method):
     models = {"a": rdm(1), "b": pd.DataFrame(rdm(2).values, NAMES, NAMES).iloc[ORDER, ::-1]}
     data = xr.concat([rdm(s) for s in (3, 4, 5)], "subject")[:, ORDER, ORDER]
@@ -193,7 +193,7 @@ def test_the_container_of_responses_does_not_matter(score, container):
     assert float(SCORES[score](first, RESPONSES[container](Y))) == pytest.approx(wanted, abs=1e-10)
 
 
-@pytest.mark.parametrize("metric", SPIKE_METRICS)
+@pytest.mark.parametrize("metric", SPIKE_DISTANCES)
 def test_the_container_of_spike_times_does_not_matter(metric):
     trains = [[np.sort(np.random.default_rng(3 * s + u).random(4)) for u in range(2)] for s in range(4)]
     wanted = spike_rdm(trains, metric, duration=1.0, progress=False).values

@@ -10,9 +10,12 @@ import xarray as xr
 
 from neurosim.schema import InputError, as_responses
 from neurosim.similarity.kernels.noise import SHRINKAGES
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.noise import noise_precision
-from neurosim.similarity.rdms import CROSSVALIDATED, METRICS, OF_SECOND_MOMENT, WHITENED, compute_rdm
-from neurosim.similarity.tensors import METRICS as TENSOR_METRICS
+from neurosim.similarity.rdms import compute_rdm
+
+WHITENED = [m for m in METRICS if METRICS[m].takes_precision]
+CROSSVALIDATED = [m for m in METRICS if METRICS[m].folds]
 
 FULL = np.linalg.inv(np.cov(np.random.default_rng(5).normal(size=(7, 60))))
 
@@ -99,7 +102,7 @@ def patterns_or_folds(responses, metric):
 def test_a_tensor_gives_the_same_with_its_gradient_or_is_refused(metric):
     responses = counts(n_stimuli=4)
     tensor = torch.tensor(patterns_or_folds(responses, metric), requires_grad=True)
-    if metric not in TENSOR_METRICS:
+    if not METRICS[metric].tensors:
         refused(lambda: compute_rdm(tensor, metric, **options(metric)))
         return
     found = compute_rdm(tensor, metric, **options(metric))
@@ -144,7 +147,7 @@ def test_leading_dims_ride_along(metric):
 @pytest.mark.parametrize("given", ["nothing", "precision"])
 def test_distances_follow_from_the_gram_matrix_or_there_is_none(metric, given):
     precision = options(metric) if given == "precision" else {}
-    if metric not in OF_SECOND_MOMENT:
+    if METRICS[metric].gram is None:
         refused(lambda: compute_rdm(counts(), metric, keep="gram", **precision))
         return
     gram = compute_rdm(counts(), metric, keep="gram", **precision)
@@ -152,7 +155,7 @@ def test_distances_follow_from_the_gram_matrix_or_there_is_none(metric, given):
     assert gram.attrs["quantity"] == "second_moment"
     wanted = compute_rdm(counts(), metric, **precision).values
     np.testing.assert_allclose(own[:, None] + own - 2 * gram.values, wanted, atol=1e-9)
-    if metric in TENSOR_METRICS and (precision or metric not in WHITENED):
+    if METRICS[metric].tensors and (precision or metric not in WHITENED):
         tensor = torch.tensor(patterns_or_folds(counts(), metric))
         np.testing.assert_allclose(
             compute_rdm(tensor, metric, keep="gram", **precision).numpy(), gram.values, atol=1e-10
@@ -200,7 +203,7 @@ def test_what_does_not_vary_is_refused_or_has_finite_distances(metric, what):
     responses = counts().copy(data=values)
     answers = []
     forms = [responses, torch.tensor(patterns_or_folds(responses, metric))]
-    for form in forms if metric in TENSOR_METRICS else forms[:1]:
+    for form in forms if METRICS[metric].tensors else forms[:1]:
         try:
             answers.append(np.asarray(compute_rdm(form, metric, **options(metric))))
         except InputError as error:
@@ -280,7 +283,7 @@ def test_ldc_t_is_the_t_value_of_its_definition(precision):
 def test_crossvalidated_metrics_have_their_chance_value_on_noise(metric):
     upper = np.triu_indices(6, 1)
     means = [compute_rdm(counts(seed, same=True), metric).values[upper].mean() for seed in range(60)]
-    chance = 0.5 if metric == "decoding" else 0.0
+    chance = METRICS[metric].chance
     assert abs(np.mean(means) - chance) < 4 * np.std(means, ddof=1) / np.sqrt(len(means))
 
 
@@ -296,6 +299,6 @@ def test_what_is_no_response_is_refused_in_one_line(metric, bad):
         "no stimuli": lambda: values[:0],
     }[bad]()
     refused(lambda: compute_rdm(xr.DataArray(broken, dims=("stimulus", "trial", "unit")), metric))
-    if metric in TENSOR_METRICS and bad != "text":
+    if METRICS[metric].tensors and bad != "text":
         folds = torch.tensor(np.ascontiguousarray(broken.transpose(1, 0, 2)))
         refused(lambda: compute_rdm(folds if metric in CROSSVALIDATED else folds.mean(0), metric, **options(metric)))

@@ -15,10 +15,12 @@ from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.inference import infer
-from neurosim.similarity.kernels import patterns
+from neurosim.similarity.inference_options import Resampling
+from neurosim.similarity.metric import METRICS
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.predictivity import normalize
-from neurosim.similarity.rdms import WHITENED, compute_rdm
+from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import regress_rdm
 from neurosim.similarity.reweighting import reweight_features
 from neurosim.similarity.shapes import ShapeMetric, soft_matching, stochastic_shape
@@ -87,7 +89,7 @@ def test_a_precision_is_the_same_whatever_holds_it(container, given):
         assert precision.grad.abs().max() > 0
 
 
-@pytest.mark.parametrize("metric", WHITENED)
+@pytest.mark.parametrize("metric", [m for m in METRICS if METRICS[m].takes_precision])
 @pytest.mark.parametrize(
     ("precision", "words"),
     [
@@ -121,7 +123,7 @@ def test_what_is_no_precision_of_these_units_is_refused(metric, precision, words
         refused(lambda: compute_rdm(tensor, metric, precision=torch.tensor(precision)), words)
 
 
-@pytest.mark.parametrize("metric", WHITENED)
+@pytest.mark.parametrize("metric", [m for m in METRICS if METRICS[m].takes_precision])
 def test_a_part_of_the_units_has_its_part_of_a_diagonal_precision_only(metric):
     r = named().assign_coords(area=("unit", list("xxyxyy")))
     found = compute_rdm(r, metric, by="area", precision=DIAGONAL)
@@ -244,7 +246,7 @@ def test_what_is_no_noise_is_refused(measurements, options, words):
 
 # --- covariance of stimuli -----------------------------------------------------------------------------------------
 
-A, B = (patterns.euclidean(np.random.default_rng(s).normal(size=(6, 5))) for s in (1, 2))
+A, B = (euclidean(np.random.default_rng(s).normal(size=(6, 5))) for s in (1, 2))
 NAMED = [as_rdm(x, stimuli=UNITS) for x in (A, B)]
 SIGMA = np.cov(np.random.default_rng(3).normal(size=(6, 30)))
 STIMULI = ("stimulus", "stimulus_other")
@@ -358,7 +360,10 @@ def test_labelled_parts_of_bare_arrays_are_compared_whole():
         (lambda: regress_rdm(squared(12), twice(12), resample=("stimulus",)), "names of models repeat"),
         (lambda: regress_rdm(squared(12), twice(12)[0], resample=("stimulus",)), r"models have dims \(model"),
         (lambda: regress_rdm(squared(12), {"a": squared(12)}, resample=("stimulus",), alpha=2), "between 0 and 1"),
-        (lambda: infer({"a": squared(12)}, squared(12), groups=np.arange(12), resample=("stimulus",)), "no label"),
+        (
+            lambda: infer({"a": squared(12)}, squared(12), resample=Resampling("stimulus", groups=np.arange(12))),
+            "no label",
+        ),
     ],
 )
 def test_bad_input_is_named(act, words):
@@ -366,7 +371,7 @@ def test_bad_input_is_named(act, words):
 
 
 def squared(n):
-    return as_rdm(patterns.euclidean(np.random.default_rng(n).normal(size=(n, 4))))
+    return as_rdm(euclidean(np.random.default_rng(n).normal(size=(n, 4))))
 
 
 def twice(n):

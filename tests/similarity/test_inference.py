@@ -11,23 +11,28 @@ from scipy import stats
 
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import InputError, as_rdm
-from neurosim.similarity.inference import INFERENCE_METHODS, _comparison, _named_models, correct_p, infer
+from neurosim.similarity.inference import _comparison, _named_models, correct_p, infer
+from neurosim.similarity.inference_options import Fitting, Resampling, Significance
 from neurosim.similarity.kernels import ceilings
-from neurosim.similarity.kernels import patterns as kernels
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
 from neurosim.similarity.kernels.comparisons import cross_scores
+from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
-from neurosim.similarity.kernels.resampling import gram_of_features
+from neurosim.similarity.method import METHODS
+from neurosim.similarity.methods.spearman import best_weak_order
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.resampling import jackknife_variance
+
+BOOTSTRAP = Resampling(estimate="bootstrap", n_samples=50)
 
 
 def experiment(seed, n_subjects=10, n_stimuli=20, n_models=2, own=1.0, n_units=40):
     """Models and subjects that know nothing of each other, except of the geometry that all subjects share."""
     rng = np.random.default_rng(seed)
     shared = rng.normal(size=(n_stimuli, n_units))
-    subjects = [kernels.euclidean(shared + own * rng.normal(size=shared.shape)) for _ in range(n_subjects)]
-    models = [kernels.euclidean(rng.normal(size=(n_stimuli, n_units))) for _ in range(n_models)]
+    subjects = [euclidean(shared + own * rng.normal(size=shared.shape)) for _ in range(n_subjects)]
+    models = [euclidean(rng.normal(size=(n_stimuli, n_units))) for _ in range(n_models)]
     return named(models), as_rdm(np.stack(subjects), dims=("subject",))
 
 
@@ -35,10 +40,10 @@ def named(models):
     return as_rdm(np.stack(models), dims=("model",), coords={"model": [f"m{i}" for i in range(len(models))]})
 
 
-@pytest.mark.parametrize("method", INFERENCE_METHODS)
+@pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].has_inference])
 def test_no_rdm_scores_above_the_upper_ceiling(method):
     models, data = experiment(0, n_subjects=4, n_stimuli=8)
-    ceiling = float(infer(models, data, method=method, n=50).ceiling.sel(side="upper"))
+    ceiling = float(infer(models, data, method=method).ceiling.sel(side="upper"))
     rng = np.random.default_rng(0)
     pooled = upper(data.values)
     tries = [pooled.mean(0), stats.rankdata(pooled.mean(0)), np.round(pooled.mean(0), 1), *pooled]
@@ -49,7 +54,7 @@ def test_no_rdm_scores_above_the_upper_ceiling(method):
         vectors = pooled - pooled.mean(1, keepdims=True) if method == "corr" else pooled
         if method in ("corr", "cosine"):
             attained = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).mean(0)
-            found = infer(named([to_square(attained, 8)]), data, method=method, n=50)
+            found = infer(named([to_square(attained, 8)]), data, method=method)
             assert float(found.score[0]) == pytest.approx(ceiling, abs=1e-12)
 
 
@@ -66,14 +71,14 @@ def test_lower_ceiling_is_each_subject_against_the_mean_of_the_others(method):
     if method == "spearman":
         others = [stats.rankdata(np.delete(vectors, s, 0).mean(0)) - 18.5 for s in range(5)]
     wanted = np.mean([unit[s] @ o / np.linalg.norm(o) for s, o in enumerate(others)])
-    found = infer(models, data, method=method, n=50).ceiling.sel(side="lower")
+    found = infer(models, data, method=method).ceiling.sel(side="lower")
     assert float(found) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_subject_bootstrap_is_the_plain_one():
     """For subjects alone the bootstrap variance of a mean has the closed form s^2 (S - 1) / S^2 in the limit."""
     models, data = experiment(2, n_subjects=12)
-    result = infer(models, data, resample=("subject",), estimate="bootstrap", n=20_000)
+    result = infer(models, data, resample=Resampling("subject", "bootstrap", 20_000))
     spread = result.score_of_subject.values.std(axis=1, ddof=0) / np.sqrt(12)
     np.testing.assert_allclose(result.standard_error.values, spread, rtol=0.03)
     assert (result.df == 11).all()
@@ -81,7 +86,7 @@ def test_subject_bootstrap_is_the_plain_one():
 
 def test_same_seed_same_numbers_and_the_order_of_stimuli_is_free():
     models, data = experiment(3)
-    options = {"estimate": "bootstrap", "n": 100}
+    options = {"resample": Resampling(estimate="bootstrap", n_samples=100)}
     a = infer(models, data, **options, rng=5)
     xr.testing.assert_identical(a, infer(models, data, **options, rng=5))
     order = np.random.default_rng(0).permutation(20)
@@ -93,7 +98,7 @@ def test_same_seed_same_numbers_and_the_order_of_stimuli_is_free():
 def test_two_equal_models_do_not_differ():
     models, data = experiment(4)
     twice = named([models.values[0], models.values[0]])
-    result = infer(twice, data, n=100)
+    result = infer(twice, data)
     assert float(result.p_pair[0, 1]) == 1.0
 
 
@@ -106,12 +111,12 @@ CEILINGS = {  # rsatoolbox 0.3.2 on the 92 objects, where it is right
 }
 
 
-@pytest.mark.parametrize("method", INFERENCE_METHODS)
+@pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].has_inference])
 def test_published_ceilings_of_the_92_objects(data_folder, method):
     """Where rsatoolbox pools with the wrong norm, its value is that of the plain norm and its upper one is exceeded."""
     vectors = upper(load_dataset("kriegeskorte2008").rdms["human_IT"].values)
-    among = gram_of_features(vectors, np.ones((1, 92)), method)[0]
-    low, high = exact_ceilings(vectors, among, method, 92)
+    among = gram_of_features(vectors, np.ones((1, 92)), METHODS[method])[0]
+    low, high = exact_ceilings(vectors, among, METHODS[method], 92)
     if method in CEILINGS:
         assert low == pytest.approx(CEILINGS[method][0], abs=5.1e-5)
         assert CEILINGS[method][1] is None or high == pytest.approx(CEILINGS[method][1], abs=5.1e-5)
@@ -123,9 +128,9 @@ def test_published_ceilings_of_the_92_objects(data_folder, method):
         plain = plain / np.linalg.norm(plain, axis=1, keepdims=True)
         subjects = to_square(vectors, 92)
         others = to_square(np.stack([np.delete(plain, s, 0).mean(0) for s in range(4)]), 92)
-        theirs = [cross_scores(others[s : s + 1], subjects[s : s + 1], method)[0, 0] for s in range(4)]
+        theirs = [cross_scores(others[s : s + 1], subjects[s : s + 1], METHODS[method])[0, 0] for s in range(4)]
         assert np.mean(theirs) == pytest.approx(published[0], abs=5.1e-5)
-        assert cross_scores(to_square(plain.mean(0)[None], 92), subjects, method).mean() == pytest.approx(
+        assert cross_scores(to_square(plain.mean(0)[None], 92), subjects, METHODS[method]).mean() == pytest.approx(
             published[1], abs=5.1e-5
         )
         assert high > published[1] + 1e-4
@@ -141,14 +146,14 @@ def test_best_weak_order_equals_a_search_through_all_weak_orders(seed):
     centred = ranks - 3
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
     best = (WEAK_ORDERS @ unit.mean(0) / np.linalg.norm(WEAK_ORDERS, axis=1)).max()
-    assert ceilings._best_weak_order(ranks) == pytest.approx(best, abs=1e-12)
+    assert best_weak_order(ranks) == pytest.approx(best, abs=1e-12)
 
 
 def test_drawing_a_subject_twice_is_no_new_subject():
     """The lower ceiling of a drawn sample leaves out all copies of a subject; one subject alone has none."""
     _, data = experiment(0, n_subjects=3, n_stimuli=8)
     vectors = upper(data.values)
-    among = gram_of_features(vectors, np.ones((1, 8)), "corr")
+    among = gram_of_features(vectors, np.ones((1, 8)), METHODS["corr"])
     twice, once = (ceilings.ceilings_of_gram(among, np.array([d]))[0][0] for d in ([2.0, 1.0, 0.0], [1.0, 1.0, 0.0]))
     assert twice == pytest.approx(once)
     assert ceilings.ceilings_of_gram(among, np.array([[3.0, 0.0, 0.0]]))[0][0] == 0
@@ -162,7 +167,7 @@ def test_drawing_a_subject_twice_is_no_new_subject():
 def test_scores_of_resampled_data_equal_rsatoolbox_on_the_same_indices(ours, other):
     rsatoolbox = pytest.importorskip("rsatoolbox")
     models, data = experiment(0, n_subjects=4, n_stimuli=9)
-    comparison = _comparison(_named_models(models, None), data, ours)
+    comparison = _comparison(_named_models(models, None), data, METHODS[ours])
     rng = np.random.default_rng(0)
     for _ in range(4):
         stimuli, subjects = np.sort(rng.integers(0, 9, 9)), rng.integers(0, 4, 4)
@@ -210,23 +215,21 @@ def test_flexible_models_are_scored_on_stimuli_and_subjects_they_did_not_see(est
     """Twenty random components fit noise and predict nothing; the right two predict better than either alone."""
     rng = np.random.default_rng(0)
     parts = [rng.normal(size=(30, 8)) for _ in range(2)]
-    truth = kernels.euclidean(parts[0]) + kernels.euclidean(parts[1])
-    data = as_rdm(
-        np.stack([truth + 0.4 * kernels.euclidean(rng.normal(size=(30, 8))) for _ in range(6)]), dims=("subject",)
-    )
+    truth = euclidean(parts[0]) + euclidean(parts[1])
+    data = as_rdm(np.stack([truth + 0.4 * euclidean(rng.normal(size=(30, 8))) for _ in range(6)]), dims=("subject",))
 
     def components(arrays):
-        return as_rdm(np.stack([kernels.euclidean(a) for a in arrays]), dims=("component",))
+        return as_rdm(np.stack([euclidean(a) for a in arrays]), dims=("component",))
 
     models = {
         "right": components(parts),
         "random": components(rng.normal(size=(20, 30, 8))),
-        "one": as_rdm(kernels.euclidean(parts[0])),
-        "other": as_rdm(kernels.euclidean(parts[1])),
+        "one": as_rdm(euclidean(parts[0])),
+        "other": as_rdm(euclidean(parts[1])),
     }
-    options = {"method": "corr", "estimate": estimate, "n": 20, "folds": {"stimulus": 3, "subject": 2}}
+    options = {"method": "corr", "resample": Resampling(estimate=estimate, n_samples=20)}
     for fit in ("nonnegative",) if estimate == "jackknife" else ("weighted", "nonnegative", "interpolated", "select"):
-        found = infer(models, data, fit=fit, **options)
+        found = infer(models, data, fit=Fitting(fit, {"stimulus": 3, "subject": 2}), **options)
         right, random, *single = found.score.values
         assert abs(random) < 3 * float(found.standard_error[1]) + 0.1
         if fit == "select":
@@ -268,10 +271,10 @@ def test_groups_of_stimuli_are_resampled_as_one():
         )
         return labelled.assign_coords(object=("stimulus", [f"o{i}" for i in index]))
 
-    options = {"method": "cosine", "resample": ("stimulus",)}
-    plain = infer(related, data, **options)
-    grouped = infer(copied(related), copied(data), groups="object", **options)
-    naive = infer(copied(related), copied(data), **options)
+    options = {"method": "cosine"}
+    plain = infer(related, data, resample="stimulus", **options)
+    grouped = infer(copied(related), copied(data), resample=Resampling("stimulus", groups="object"), **options)
+    naive = infer(copied(related), copied(data), resample="stimulus", **options)
     assert float(grouped.standard_error[0]) > 1.3 * float(naive.standard_error[0])
     assert float(grouped.df[0]) <= 11
     assert float(plain.standard_error[0]) == pytest.approx(float(grouped.standard_error[0]), rel=0.35)
@@ -280,11 +283,9 @@ def test_groups_of_stimuli_are_resampled_as_one():
 def test_a_noisy_model_has_a_ceiling_of_its_own():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(15, 20))
-    folds = as_rdm(
-        np.stack([kernels.euclidean(truth + 0.8 * rng.normal(size=truth.shape)) for _ in range(6)]), dims=("fold",)
-    )
+    folds = as_rdm(np.stack([euclidean(truth + 0.8 * rng.normal(size=truth.shape)) for _ in range(6)]), dims=("fold",))
     _, data = experiment(1, n_stimuli=15)
-    found = infer({"noisy": folds, "clean": as_rdm(kernels.euclidean(truth))}, data, method="corr")
+    found = infer({"noisy": folds, "clean": as_rdm(euclidean(truth))}, data, method="corr")
     assert found.noisy_model.values.tolist() == ["noisy"]
     low, high = found.model_ceiling.values[0]
     assert 0 < low < high < 1
@@ -295,20 +296,18 @@ def test_a_noisy_model_has_a_ceiling_of_its_own():
 
 def test_the_result_says_how_to_repeat_it():
     models, data = experiment(6)
-    found = infer(models, data, estimate="bootstrap", n=50, rng=7)
+    found = infer(models, data, resample=BOOTSTRAP, rng=7)
     assert found.attrs["seed"] == "7"
     assert json.loads(found.attrs["versions"])["numpy"] == np.__version__
-    assert (
-        found.attrs["inputs_sha256"] != infer(models, data * 1.0001, n=50, estimate="bootstrap").attrs["inputs_sha256"]
-    )
+    assert found.attrs["inputs_sha256"] != infer(models, data * 1.0001, resample=BOOTSTRAP).attrs["inputs_sha256"]
     generator = np.random.default_rng(3)
-    state = infer(models, data, estimate="bootstrap", n=50, rng=generator).attrs["seed"]
+    state = infer(models, data, resample=BOOTSTRAP, rng=generator).attrs["seed"]
     repeated = np.random.default_rng()
     repeated.bit_generator.state = json.loads(state)
-    again = infer(models, data, estimate="bootstrap", n=50, rng=repeated)
+    again = infer(models, data, resample=BOOTSTRAP, rng=repeated)
     np.testing.assert_array_equal(
         again.standard_error,
-        infer(models, data, estimate="bootstrap", n=50, rng=np.random.default_rng(3)).standard_error,
+        infer(models, data, resample=BOOTSTRAP, rng=np.random.default_rng(3)).standard_error,
     )
 
 
@@ -337,27 +336,34 @@ def test_corrections_equal_their_definitions():
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda m, d: infer(m, d, method="tau_b"), "no method 'tau_b'"),
+        (lambda m, d: infer(m, d, method="tau_b"), "no inference for method 'tau_b'; methods that have one: corr, "),
         (lambda m, d: infer(m, d, resample=("subjects",)), "'subject', 'stimulus' or both"),
         (lambda m, d: infer(m, d[0]), "one subject cannot be resampled"),
         (lambda m, d: infer(m.rename(model="layer"), d), "models have dims"),
         (lambda m, d: infer(m, d.assign_coords(stimulus=[f"x{i}" for i in range(20)])), "different stimuli"),
         (lambda m, d: infer(m[:, :5, :5], d[:, :5, :5]), "at least 6 stimuli"),
-        (lambda m, d: infer(m, d, correction="bonferoni"), "no method 'bonferoni'"),
-        (lambda m, d: infer(m, d, estimate="jacknife"), "Did you mean 'jackknife'"),
+        (lambda m, d: infer(m, d, significance=Significance(correction="bonferoni")), "no correction 'bonferoni'"),
+        (lambda m, d: infer(m, d, resample=Resampling(estimate="jacknife")), "Did you mean 'jackknife'"),
         (lambda m, d: infer(m, d, fit="weigthed"), "Did you mean 'weighted'"),
+        (lambda m, d: infer(m, d, rng="x"), "infer: rng is a whole-number seed of 0 or more .* found 'x'"),
+        (lambda m, d: infer(m, d, rng=-1), "found -1"),
         (lambda m, d: infer({}, d), "there is no model"),
-        (lambda m, d: infer(m, d, estimate="bootstrap", n=1), "too few for a standard error"),
-        (lambda m, d: infer(m, d, alpha=2), "alpha is between 0 and 1"),
+        (
+            lambda m, d: infer(m, d, resample=Resampling(estimate="bootstrap", n_samples=1)),
+            "too few for a standard error",
+        ),
+        (lambda m, d: infer(m, d, significance=Significance(alpha=2)), "alpha is between 0 and 1"),
         (lambda m, d: infer({"a": m.rename(model="component")}, d), "has components to be fitted"),
         (lambda m, d: infer({"a": m.rename(model="layer")}, d), "one of 'component' or 'fold'"),
-        (lambda m, d: infer(m, d, groups="category"), "no label 'category'"),
+        (lambda m, d: infer(m, d, resample=Resampling(groups="category")), "no label 'category'"),
         (
-            lambda m, d: infer(m, d.assign_coords(category=("stimulus", ["a", "b"] * 10)), groups="category"),
+            lambda m, d: infer(
+                m, d.assign_coords(category=("stimulus", ["a", "b"] * 10)), resample=Resampling(groups="category")
+            ),
             "too few to resample",
         ),
-        (lambda m, d: infer(m, d, fit="select", folds=9), "cannot be made"),
-        (lambda m, d: infer(m, d, fit="select", folds={"unit": 3}), "folds are of"),
+        (lambda m, d: infer(m, d, fit=Fitting("select", folds=9)), "cannot be made"),
+        (lambda m, d: infer(m, d, fit=Fitting("select", folds={"unit": 3})), "folds are of"),
         (lambda m, d: infer(m.assign_coords(model=["a", "a"]), d), "names of models repeat"),
     ],
 )
@@ -368,7 +374,7 @@ def test_bad_input_is_named(act, words):
 
 def test_one_subject_has_no_ceiling():
     models, data = experiment(0)
-    result = infer(models, data[0], resample=("stimulus",), n=100)
+    result = infer(models, data[0], resample="stimulus")
     assert "ceiling" not in result
     assert np.isfinite(result.interval.values).all()
 

@@ -16,8 +16,10 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from neurosim.schema import InputError, as_responses, as_trials
 from neurosim.similarity.kernels import noise as noise_kernels
 from neurosim.similarity.kernels.arrays import upper
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.noise import noise_precision
-from neurosim.similarity.rdms import METRICS, compute_rdm, searchlights
+from neurosim.similarity.parts import searchlights
+from neurosim.similarity.rdms import compute_rdm
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -1,6 +1,6 @@
 """RDMs against independent implementations and their invariances."""
 
-from functools import partial
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
 from neurosim.schema import InputError, as_responses
-from neurosim.similarity.kernels import patterns as kernels
+from neurosim.similarity.kernels import inner_products
 from neurosim.similarity.kernels.arrays import unit_blocks
+from neurosim.similarity.metric import METRICS
+from neurosim.similarity.metrics.correlation import correlation
+from neurosim.similarity.metrics.crossnobis import crossnobis
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.rdms import compute_rdm
 
 seeds = st.integers(0, 2**32 - 1)
@@ -54,15 +58,25 @@ def test_correlation_ignores_scale_and_offset_of_a_pattern(seed):
 def test_euclidean_ignores_rotation(seed):
     x = patterns(seed)
     q = np.linalg.qr(np.random.default_rng(seed).normal(size=(23, 23)))[0]
-    np.testing.assert_allclose(kernels.euclidean(x @ q), kernels.euclidean(x), atol=1e-10)
+    np.testing.assert_allclose(euclidean(x @ q), euclidean(x), atol=1e-10)
 
 
-@pytest.mark.parametrize("kernel", [kernels.euclidean, kernels.correlation, kernels.cosine])
-def test_blocks_of_units_change_nothing(kernel, monkeypatch):
-    x = patterns(0, p=1000, offset=50)
-    whole = kernel(x)
-    monkeypatch.setattr(kernels, "unit_blocks", partial(unit_blocks, block_bytes=7 * 7 * 8))
+@pytest.mark.parametrize("metric", [m for m in METRICS if METRICS[m].blocks])
+def test_blocks_of_units_change_nothing(metric, monkeypatch):
+    kernel = METRICS[metric].kernel
+    x = np.stack([patterns(seed, p=1000, offset=50) for seed in range(3)])
+    whole, read = kernel(x), []
+
+    def blocks(array):
+        for block in unit_blocks(array, block_bytes=7 * 7 * 8):
+            read.append(block.shape[-1])
+            yield block
+
+    for module in (inner_products, sys.modules[kernel.__module__]):
+        monkeypatch.setattr(module, "unit_blocks", blocks, raising=False)
     np.testing.assert_allclose(kernel(x), whole, atol=1e-9)
+    assert sum(read) == 1000
+    assert max(read) <= 7
 
 
 def test_crossnobis_is_the_mean_over_pairs_of_folds():
@@ -71,7 +85,7 @@ def test_crossnobis_is_the_mean_over_pairs_of_folds():
     wanted = np.mean(
         [np.einsum("ijp,ijp->ij", *(f[:, None] - f for f in (folds[a], folds[b]))) for a, b in pairs], axis=0
     )
-    np.testing.assert_allclose(kernels.crossnobis(folds), wanted / 9, atol=1e-12)
+    np.testing.assert_allclose(crossnobis(folds), wanted / 9, atol=1e-12)
 
 
 def test_labels_and_leading_dims_ride_along():
@@ -80,7 +94,7 @@ def test_labels_and_leading_dims_ride_along():
     rdm = compute_rdm(responses, by="layer")
     assert rdm.dims == ("layer", "time", "stimulus", "stimulus_other")
     assert rdm.layer.values.tolist() == ["a", "b"]
-    np.testing.assert_allclose(rdm.sel(layer="b").isel(time=2), kernels.correlation(values[:, 2, 4:]), atol=1e-12)
+    np.testing.assert_allclose(rdm.sel(layer="b").isel(time=2), correlation(values[:, 2, 4:]), atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from neurosim.schema import InputError, as_rdm, as_responses
 from neurosim.similarity import reweighting
 from neurosim.similarity.kernels.arrays import to_square, upper
-from neurosim.similarity.kernels.patterns import euclidean
+from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.regression import partition_variance, regress_rdm
 from neurosim.similarity.reweighting import reweight_features
 

@@ -12,12 +12,17 @@ from sklearn.covariance import LedoitWolf
 from neurosim.schema import as_rdm, as_responses
 from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.similarity.inference import _p_above, infer
-from neurosim.similarity.kernels import patterns, prediction
+from neurosim.similarity.inference_options import Significance
+from neurosim.similarity.kernels import prediction
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.kernels.noise import noise_covariance
+from neurosim.similarity.metrics.euclidean import euclidean
+from neurosim.similarity.metrics.poisson import poisson
+from neurosim.similarity.metrics.poisson_crossvalidated import poisson_crossvalidated
 from neurosim.similarity.noise import noise_precision
+from neurosim.similarity.parts import searchlights
 from neurosim.similarity.predictivity import predict_responses
-from neurosim.similarity.rdms import compute_rdm, searchlights
+from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import regress_rdm
 from neurosim.similarity.resampling import JackknifeVariance, _two_factor, bootstrap_variance, jackknife_variance
 
@@ -55,9 +60,9 @@ def test_the_prior_of_rates_is_so_many_measurements_of_its_mean(prior_mean, prio
 
     prior = {"prior_mean": prior_mean, "prior_weight": prior_weight}
     means = drawn(counts.mean(0))
-    np.testing.assert_allclose(patterns.poisson(counts.mean(0), **prior), divergence(means, means), atol=1e-12)
+    np.testing.assert_allclose(poisson(counts.mean(0), **prior), divergence(means, means), atol=1e-12)
     folds = [divergence(drawn(np.delete(counts, m, 0).mean(0)), drawn(counts[m])) for m in range(3)]
-    np.testing.assert_allclose(patterns.poisson_crossvalidated(counts, **prior), np.mean(folds, 0), atol=1e-12)
+    np.testing.assert_allclose(poisson_crossvalidated(counts, **prior), np.mean(folds, 0), atol=1e-12)
 
 
 # --- noise and searchlights ---------------------------------------------------------------------------------------
@@ -102,7 +107,7 @@ def test_three_trials_are_enough_for_a_discriminant():
 def test_debiased_alignment_is_not_the_plain_one():
     rng = np.random.default_rng(5)
     points = [rng.normal(size=(12, 40)) for _ in range(2)]
-    rdms = as_rdm(np.stack([patterns.euclidean(x) for x in points]), dims=("model",), metric="euclidean")
+    rdms = as_rdm(np.stack([euclidean(x) for x in points]), dims=("model",), metric="euclidean")
 
     def unbiased(a, b):
         """Hollow kernels, written out (https://www.jmlr.org/papers/v13/song12a.html)."""
@@ -118,7 +123,7 @@ def test_debiased_alignment_is_not_the_plain_one():
 
 def rdms(seed, n):
     rng = np.random.default_rng(seed)
-    return as_rdm(np.stack([patterns.euclidean(rng.normal(size=(8, 5))) for _ in range(n)]), dims=("subject",))
+    return as_rdm(np.stack([euclidean(rng.normal(size=(8, 5))) for _ in range(n)]), dims=("subject",))
 
 
 def heavy_tailed(values):
@@ -129,7 +134,9 @@ def heavy_tailed(values):
 def test_scores_of_subjects_are_tested_as_their_mean():
     data, models = rdms(0, 7), rdms(1, 2).rename(subject="model")
     each = compare_rdms(models, data, "corr").values
-    found = infer(models, data, method="corr", resample=("subject",), alpha=0.1, progress=False)
+    found = infer(
+        models, data, method="corr", resample=("subject",), significance=Significance(alpha=0.1), progress=False
+    )
     error = each.std(1, ddof=1) / np.sqrt(7)
     df = np.array([heavy_tailed(row) for row in each])
     np.testing.assert_allclose(found.standard_error, error, rtol=1e-9)
@@ -145,7 +152,7 @@ def test_scores_of_subjects_are_tested_as_their_mean():
 def test_a_model_is_tested_against_the_lower_ceiling():
     """Of three subjects, by leaving each out: pseudo-values of the ceiling minus the score."""
     base = np.random.default_rng(2).normal(size=(8, 5))
-    noisy = [patterns.euclidean(base + 0.5 * np.random.default_rng(s).normal(size=(8, 5))) for s in range(3)]
+    noisy = [euclidean(base + 0.5 * np.random.default_rng(s).normal(size=(8, 5))) for s in range(3)]
     data, models = as_rdm(np.stack(noisy), dims=("subject",)), {"m": rdms(4, 1)[0]}
 
     def gap(subjects):
@@ -229,7 +236,7 @@ def test_what_pairs_of_subjects_add_is_the_residual_of_single_ones():
 
 
 def test_intervals_of_coefficients_are_those_of_the_t_distribution():
-    wide = [as_rdm(patterns.euclidean(np.random.default_rng(s).normal(size=(12, 5)))) for s in range(6)]
+    wide = [as_rdm(euclidean(np.random.default_rng(s).normal(size=(12, 5)))) for s in range(6)]
     data, a, b = xr.concat(wide[:4], "subject"), wide[4], wide[5]
     found = regress_rdm(data, {"a": a, "b": b}, alpha=0.1)
     reach = stats.t.ppf(0.95, found.df) * found.standard_error

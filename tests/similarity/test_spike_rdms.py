@@ -9,10 +9,14 @@ import torch
 import xarray as xr
 
 from neurosim.schema import InputError, as_responses
-from neurosim.similarity.kernels import spike_trains as kernels
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.rdms import compute_rdm
-from neurosim.similarity.spike_rdms import METRICS, spike_rdm
+from neurosim.similarity.spike_distance import SPIKE_DISTANCES
+from neurosim.similarity.spike_distances.isi import isi_distance
+from neurosim.similarity.spike_distances.spike import spike_distance
+from neurosim.similarity.spike_distances.van_rossum import van_rossum_gram
+from neurosim.similarity.spike_distances.victor_purpura import victor_purpura
+from neurosim.similarity.spike_rdms import spike_rdm
 
 
 def poisson_trains(seed, n=6, rate=20.0, duration=1.0):
@@ -32,10 +36,10 @@ def test_isi_and_spike_distance_equal_the_pyspike_vectors(data_folder, name):
     trains = [np.array(line.split(), dtype=float) for line in lines if line.strip() and not line.startswith("#")]
     reference = json.loads((folder / "pyspike_reference.json").read_text())[name]
     start, stop = reference["edges"]
-    np.testing.assert_allclose(kernels.isi_distance(trains, (start, stop)), reference["isi_matrix"], atol=1e-12)
-    np.testing.assert_allclose(kernels.spike_distance(trains, (start, stop)), reference["spike_matrix"], atol=1e-12)
+    np.testing.assert_allclose(isi_distance(trains, (start, stop)), reference["isi_matrix"], atol=1e-12)
+    np.testing.assert_allclose(spike_distance(trains, (start, stop)), reference["spike_matrix"], atol=1e-12)
     if name == "PySpike_testdata.txt":
-        means = [upper(k(trains, (0.0, 4000.0))).mean() for k in (kernels.isi_distance, kernels.spike_distance)]
+        means = [upper(k(trains, (0.0, 4000.0))).mean() for k in (isi_distance, spike_distance)]
         np.testing.assert_allclose(means, [0.17051816816999124, 0.25188056475463755], atol=1e-12)
 
 
@@ -49,25 +53,25 @@ def test_van_rossum_and_victor_purpura_equal_elephant(tau):
 
     trains = [*poisson_trains(0), np.array([]), np.array([0.5]), poisson_trains(0)[0]]
     theirs = [neo.SpikeTrain(t * pq.s, t_stop=1 * pq.s) for t in trains]
-    gram = kernels.van_rossum_gram(trains, np.array([tau]))[0]
+    gram = van_rossum_gram(trains, np.array([tau]))[0]
     own = np.diagonal(gram)
     wanted = van_rossum_distance(theirs, time_constant=tau * pq.s)
     np.testing.assert_allclose(own[:, None] + own - 2 * gram, wanted**2, atol=1e-9)
     wanted = victor_purpura_distance(theirs, cost_factor=1 / tau * pq.Hz)
-    np.testing.assert_allclose(kernels.victor_purpura(trains, np.array([1 / tau]))[0], wanted, atol=1e-9)
+    np.testing.assert_allclose(victor_purpura(trains, np.array([1 / tau]))[0], wanted, atol=1e-9)
 
 
 def test_van_rossum_gram_equals_the_double_sum_with_coincidences_and_long_silences():
     trains = [np.array([0.0, 1.0, 1.0, 900.0]), np.array([1.0, 2.0]), np.array([900.5])]
     for tau in (1e-3, 0.3, 50.0):
         wanted = [[np.exp(-np.abs(a[:, None] - b) / tau).sum() for b in trains] for a in trains]
-        np.testing.assert_allclose(kernels.van_rossum_gram(trains, np.array([tau]))[0], wanted, rtol=1e-10)
+        np.testing.assert_allclose(van_rossum_gram(trains, np.array([tau]))[0], wanted, rtol=1e-10)
 
 
 def test_victor_purpura_counts_spikes_when_moving_is_free_and_coincidences_when_it_is_dear():
     trains = poisson_trains(1)
     n = np.array([len(t) for t in trains])
-    free, dear = kernels.victor_purpura(trains, np.array([0.0, 1e9]))
+    free, dear = victor_purpura(trains, np.array([0.0, 1e9]))
     np.testing.assert_allclose(free, np.abs(n[:, None] - n), atol=1e-12)
     np.testing.assert_allclose(upper(dear), upper(n[:, None] + n), atol=1e-12)
 
@@ -78,7 +82,7 @@ def test_van_rossum_tends_to_counts_for_long_time_constants():
     np.testing.assert_allclose(slow.values, spike_rdm(spikes, "counts").values, rtol=1e-4)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", SPIKE_DISTANCES)
 def test_equal_trains_are_at_distance_zero_and_the_order_of_units_is_free(metric):
     spikes = [[t] for t in [poisson_trains(0, 2)] * 2 + [poisson_trains(1, 2)]]
     rdm = spike_rdm(spikes, metric, duration=1.0)

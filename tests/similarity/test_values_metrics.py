@@ -5,7 +5,7 @@ import torch
 import xarray as xr
 
 from neurosim.schema import as_responses
-from neurosim.similarity.kernels.patterns import decoding_accuracy
+from neurosim.similarity.metrics.decoding import decoding_accuracy
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.rdms import compute_rdm
 

@@ -38,3 +38,19 @@ def test_a_moving_picture_is_refused(tmp_path):
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(InputError, match="holds 2 pictures"):
         ns.load_stimuli(tmp_path)
+
+
+def test_sixteen_bits_are_kept_and_mixed_with_eight(tmp_path):
+    values = np.random.default_rng(0).integers(0, 65536, (8, 10)).astype("u2")
+    Image.fromarray(values).save(tmp_path / "a.png")
+    Image.fromarray((values // 257).astype("u1")).save(tmp_path / "b.png")
+    found = ns.load_stimuli(tmp_path).values
+    np.testing.assert_allclose(found[0], np.stack([values / 65535] * 3), rtol=1e-6)
+    np.testing.assert_array_equal(found[1], np.stack([(values // 257) / np.float32(255)] * 3).astype("f4"))
+    small = ns.load_stimuli(tmp_path, size=4).values
+    assert small.shape == (2, 3, 4, 4) and np.abs(small[0] - small[1]).max() < 0.02
+    place = tmp_path / "one"
+    place.mkdir()
+    Image.fromarray(np.full((6, 6), 40000, "u2")).save(place / "c.png")
+    batch = next(ns.stimuli.iterate_image_folder(tmp_path, size=4, crop=2, progress=False))
+    np.testing.assert_allclose(batch.values, 40000 / 65535, rtol=1e-6)

@@ -14,7 +14,8 @@ from neurosim.stimuli.cifar10 import load_cifar10
 from neurosim.stimuli.encoders import encode_rate
 from neurosim.stimuli.files import load_stimuli
 from neurosim.stimuli.gabors import gabor_bank, gabor_energy
-from neurosim.stimuli.images import balanced, load_digits, load_image_folder, resize_images, to_gray
+from neurosim.stimuli.images import load_digits, load_image_folder, resize_images, to_gray
+from neurosim.stimuli.parts import balanced
 from neurosim.storage import StorageError
 
 
@@ -34,10 +35,10 @@ def test_balanced_takes_as_many_of_each():
 
 def test_spikes_of_a_stimulus_do_not_depend_on_its_company():
     digits = load_digits()[:20]
-    everyone = encode_rate(digits, n_steps=12, seed=4)
-    alone = encode_rate(digits[7:9], n_steps=12, seed=4)
+    everyone = encode_rate(digits, n_steps=12, rng=4)
+    alone = encode_rate(digits[7:9], n_steps=12, rng=4)
     np.testing.assert_array_equal(everyone.values[7:9], alone.values)
-    assert not np.array_equal(everyone.values, encode_rate(digits, n_steps=12, seed=5).values)
+    assert not np.array_equal(everyone.values, encode_rate(digits, n_steps=12, rng=5).values)
 
 
 def test_spike_probability_is_the_intensity():
@@ -121,7 +122,7 @@ def test_cifar10_original_archive_is_parsed(monkeypatch, tmp_path):
     monkeypatch.delenv("NEUROSIM_DATA", raising=False)
     monkeypatch.setattr(storage, "fetch", lambda *_: archive)
     train, test = load_cifar10("train"), load_cifar10("test", 1)
-    assert cifar10.cifar10_source() == "original"
+    assert cifar10.cifar10_checksum("train") == ("cifar-10-binary.tar.gz", cifar10.ARCHIVE_HASH)
     np.testing.assert_array_equal(np.round(train.values.reshape(10, -1) * 255), records[:5, :, 1:].reshape(10, -1))
     assert train.category.values.tolist() == [cifar10.CATEGORIES[c] for c in records[:5, :, 0].ravel()]
     assert test.shape == (1, 3, 32, 32)
@@ -207,3 +208,19 @@ def test_counts_of_events_are_no_bytes():
     events = np.random.default_rng(0).integers(0, 2, (2, 4, 2, 5, 5), dtype=np.uint8)
     found = as_stimuli(events, dims=("stimulus", "time", "channel", "y", "x"))
     np.testing.assert_array_equal(found.values, events)
+
+
+@pytest.mark.parametrize("asked", [None, "a", [0.5], np.nan, True, 1.1])
+def test_probabilities_that_are_none_are_refused(asked):
+    with pytest.raises(InputError, match=r"max_probability = .* a number in 0\.\.1 is asked"):
+        encode_rate(load_digits()[:2], n_steps=3, max_probability=asked)
+
+
+@pytest.mark.parametrize("asked", [None, "a", [1e-3], 0.0, -1.0, np.inf])
+def test_steps_without_a_duration_are_refused(asked):
+    with pytest.raises(InputError, match="encode_rate: time_step = "):
+        encode_rate(load_digits()[:2], n_steps=3, time_step=asked)
+
+
+def test_a_probability_of_nothing_gives_no_spike():
+    assert float(encode_rate(load_digits()[:2], n_steps=3, max_probability=0).sum()) == 0

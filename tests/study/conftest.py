@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurosim import storage
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import as_stimuli
 
 TEXT = """
@@ -51,7 +51,7 @@ def small_study(tmp_path):
     """Write the study and its files; return the path of the study file."""
     rng = np.random.default_rng(0)
     truth = as_stimuli(rng.normal(size=(12, 9)), dims=("stimulus", "unit"))
-    brain = synthetic_brain(truth, n_subjects=5, n_units=20)
+    brain = synthetic_brain(truth, BrainOptions(n_subjects=5, n_units=20))
     folder = tmp_path / "study"
     storage.write_dataset(folder / "near.nc", truth.rename("responses"))
     np.savez(folder / "far.npz", responses=rng.normal(size=(12, 7)), stimulus=truth.stimulus.values)

@@ -65,7 +65,7 @@ def test_shifts_move_time_and_chains_apply_in_order():
 
 
 def test_scarce_data_and_validation_share_nothing():
-    task = classification_task(load_digits(), n_per_category=7, validation_fraction=0.1, seed=3)
+    task = classification_task(load_digits(), n_per_category=7, validation_fraction=0.1, rng=3)
     assert task.train.sizes["stimulus"] == 70
     sets = [set(s.stimulus.values) for s in (task.train, task.validation, task.test)]
     assert not (sets[0] & sets[1] or sets[0] & sets[2] or sets[1] & sets[2])

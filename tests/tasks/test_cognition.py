@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.networks.architectures import build_network
+from neurosim.networks import LeakyRNNSpecification
+from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import LeakyRNNSpecification
 from neurosim.networks.training import train
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError
-from neurosim.tasks.cognition import TASKS, cognitive_task, psychometric
+from neurosim.tasks.cognition import cognitive_task, psychometric
 from neurosim.tasks.neurogym import from_neurogym
+from neurosim.tasks.task import TASKS
 from neurosim.tasks.yang import RULES, yang_task
 
 ALL = {name: lambda name=name: cognitive_task(name) for name in TASKS} | {
@@ -26,7 +27,7 @@ ALL = {name: lambda name=name: cognitive_task(name) for name in TASKS} | {
 @pytest.mark.parametrize("name", list(ALL))
 def test_the_targets_are_right_and_other_answers_are_not(name):
     task = ALL[name]()
-    trials = task.trials(60, seed=3)
+    trials = task.trials(60, rng=3)
     assert (task.score(trials.targets.values, trials) == 1).all()
     silent = np.zeros_like(trials.targets.values)
     assert task.score(silent, trials).mean() < 0.1
@@ -37,7 +38,7 @@ def test_the_targets_are_right_and_other_answers_are_not(name):
 @pytest.mark.parametrize("name", list(ALL))
 def test_trials_repeat_by_seed_and_carry_their_table(name):
     task = ALL[name]()
-    first, again, other = task.trials(8, seed=1), task.trials(8, seed=1), task.trials(8, seed=2)
+    first, again, other = task.trials(8, rng=1), task.trials(8, rng=1), task.trials(8, rng=2)
     assert first.identical(again) and not first.inputs.equals(other.inputs)
     assert {"choice", "go"} <= set(first.coords)
     assert np.isfinite(first.inputs.values).all() and (first.weights >= 0).all()
@@ -83,7 +84,7 @@ def test_a_network_learns_to_decide_and_its_psychometric_curve_rises():
         network = build_network(LeakyRNNSpecification(40, identity=0.5), task.image_shape, len(task.outputs))
     history = train(network, task, TrainingOptions(2, 64, 1e-2), progress=False)
     assert float(history.test_accuracy) > 0.75
-    trials = task.trials(400, seed=9)
+    trials = task.trials(400, rng=9)
     outputs = _outputs(network, trials)
     curve = psychometric(task.chosen(outputs, trials), "coherence")
     assert curve["mean"].values[0] < 0.1 and curve["mean"].values[-1] > 0.9
@@ -120,8 +121,8 @@ class Gym:
 
 def test_neurogym_environments_keep_their_table_and_repeat():
     task = from_neurogym(Gym())
-    trials = task.trials(12, seed=4)
-    assert trials.identical(from_neurogym(Gym()).trials(12, seed=4))
+    trials = task.trials(12, rng=4)
+    assert trials.identical(from_neurogym(Gym()).trials(12, rng=4))
     assert {"side", "note", "stimulus_start", "decision_end"} <= set(trials.coords) and "junk" not in trials.coords
     np.testing.assert_allclose(trials.decision_end - trials.decision_start, 0.2)
     assert (task.score(trials.targets.values, trials) == 1).all() and task.dt == 0.1

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurosim.biophysics.fitting.threshold import match_count
 from neurosim.biophysics.fitting.trace import Trace, regress
-from neurosim.parameters import AdExParameters
+from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.runtime import track
 from neurosim.schema import InputError
 

@@ -14,8 +14,8 @@ from scipy.signal import lfilter
 
 from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.receptive_field import matched, stimulus_values
-from neurosim.biophysics.simulation import Engine, simulate
-from neurosim.parameters import GIF_MEMORIES, GIFParameters
+from neurosim.biophysics.neurons.gif import GIF_MEMORIES, GIFParameters
+from neurosim.biophysics.simulation import simulate
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_stimuli
 
@@ -62,7 +62,13 @@ class DrivenNeuron:
         return single_neuron(self.parameters, self.time_step)
 
     def simulate(
-        self, stimuli: xr.DataArray, *, trials: int = 1, rng: int = 0, engine: Engine = "auto", progress: bool = True
+        self,
+        stimuli: xr.DataArray,
+        *,
+        trials: int = 1,
+        rng: np.random.Generator | int | None = 0,
+        engine: str = "auto",
+        progress: bool = True,
     ) -> xr.DataArray:
         """Return spike counts (stimulus, [trial,] time, unit), in Brian2 or another engine of ``simulate``."""
         return simulate(

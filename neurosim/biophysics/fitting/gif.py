@@ -11,8 +11,8 @@ import numpy as np
 
 from neurosim.biophysics.fitting.trace import Trace, regress
 from neurosim.biophysics.formulas import ArrayFunctions
-from neurosim.biophysics.neurons.gif import MODEL
-from neurosim.parameters import GIF_MEMORIES, GIFParameters, as_dict
+from neurosim.biophysics.neurons.gif import GIF_MEMORIES, MODEL, GIFParameters
+from neurosim.parameters import as_dict
 from neurosim.runtime import track
 from neurosim.schema import InputError
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from neurosim.biophysics.fitting.threshold import match_count
 from neurosim.biophysics.fitting.trace import Trace, regress
-from neurosim.parameters import LIFParameters
+from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.schema import InputError
 
 

@@ -20,8 +20,10 @@ from neurosim.biophysics.fitting.electrode import Electrode, compensate
 from neurosim.biophysics.fitting.gif import fit_gif
 from neurosim.biophysics.fitting.lif import fit_lif
 from neurosim.biophysics.fitting.trace import Trace, as_trace
-from neurosim.biophysics.simulation import Engine, simulate
-from neurosim.parameters import AdExParameters, GIFParameters, LIFParameters
+from neurosim.biophysics.neurons.adex import AdExParameters
+from neurosim.biophysics.neurons.gif import GIFParameters
+from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.simulation import simulate
 from neurosim.schema import InputError, as_stimuli, check_sweeps, suggest
 
 Kind = Literal["gif", "adex", "lif"]
@@ -112,7 +114,7 @@ def predict_spikes(
     *,
     trials: int = 1,
     rng: np.random.Generator | int | None = 0,
-    engine: Engine = "auto",
+    engine: str = "auto",
     progress: bool = True,
 ) -> xr.DataArray:
     """Return the spikes of a fitted neuron that receives the current of `sweeps`.

@@ -10,8 +10,9 @@ import numpy as np
 
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.fitting.trace import Trace
-from neurosim.biophysics.simulation import simulate
-from neurosim.parameters import AdExParameters, LIFParameters
+from neurosim.biophysics.neurons.adex import AdExParameters
+from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.schema import as_stimuli
 
 P = TypeVar("P", AdExParameters, LIFParameters)
@@ -39,7 +40,7 @@ def match_count(parameters: P, name: str, trace: Trace) -> P:
     circuit = Circuit("thresholds", Input(1, "current"), (many,), (wire,), dt=trace.step, step=trace.step)
     shown = as_stimuli(current, dims=("stimulus", "time", "unit"), time_step=trace.step)
     whole = math.gcd(lead, length)
-    spikes = simulate(circuit, shown, time_bin=whole * trace.step, engine="brian2", progress=False)
+    spikes = simulate(circuit, shown, monitors=Monitors(time_bin=whole * trace.step), engine="brian2", progress=False)
     wanted = sum(float(trace.spikes[s : s + length].sum()) for s in starts)
     counts = spikes.values[:, lead // whole :].sum((0, 1))
     best = float(values[int(np.abs(counts - wanted).argmin())])

@@ -6,9 +6,10 @@ https://doi.org/10.1038/s41467-020-17236-y.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from neurosim.biophysics.neurons.model import (
+from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
     decay,
@@ -16,7 +17,38 @@ from neurosim.biophysics.neurons.model import (
     membrane_after_step,
     membrane_constants,
 )
-from neurosim.parameters import AdaptiveLIFParameters
+from neurosim.parameters import MEMBRANE, check_range, check_threshold
+
+
+@dataclass(frozen=True)
+class AdaptiveLIFParameters:
+    """Leaky integrate-and-fire neuron whose threshold rises with every spike (https://doi.org/10.1038/s41467-020-17236-y).
+
+    ``C dv/dt = g_leak (e_leak - v) + I``, ``tau_threshold dw/dt = -w``; at ``v > v_threshold + w``: ``v = v_reset``,
+    ``w += rise``.
+
+    Parameters
+    ----------
+    capacitance : F. g_leak : S. e_leak, v_threshold, v_reset, rise : V. refractory, tau_threshold : s.
+
+    Raises
+    ------
+    InputError : a value is outside its range, or the threshold is not above the reset.
+    """
+
+    capacitance: float = 100e-12
+    g_leak: float = 10e-9
+    e_leak: float = -70e-3
+    v_threshold: float = -50e-3
+    v_reset: float = -70e-3
+    refractory: float = 2e-3
+    rise: float = 2e-3
+    tau_threshold: float = 100e-3
+
+    def __post_init__(self) -> None:
+        volts = dict.fromkeys(("e_leak", "v_threshold", "v_reset"), (-0.2, 0.2))
+        check_range(self, **MEMBRANE, **volts, refractory=(0.0, 1.0), rise=(0.0, 0.2), tau_threshold=(1e-4, 10.0))
+        check_threshold(self, self.v_threshold, self.v_reset)
 
 
 def constants(p: Mapping[str, Any], dt: float) -> Constants:
@@ -41,4 +73,16 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
     return {"v": x.v_reset, "wait": x.held_steps, "w": x.w + x.rise}
 
 
-MODEL = NeuronModel(AdaptiveLIFParameters, {"v": "e_leak", "wait": 0.0, "w": 0.0}, constants, update, distance, reset)
+MODEL = NeuronModel(
+    "adaptive_lif",
+    AdaptiveLIFParameters,
+    {"v": "e_leak", "wait": 0.0, "w": 0.0},
+    constants,
+    update,
+    distance,
+    reset,
+    threshold="v_threshold",
+    caption="integrate-and-fire neurons with an adaptive threshold",
+    reference="Bellec G, Scherr F, Subramoney A, et al. (2020) Nat Commun 11:3625, https://doi.org/10.1038/s41467-020-17236-y",
+    example=({}, 4e-10),
+)

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from neurosim.biophysics.neurons.model import (
+from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
     decay,
@@ -16,9 +17,44 @@ from neurosim.biophysics.neurons.model import (
     membrane_after_step,
     membrane_constants,
 )
-from neurosim.parameters import AdExParameters
+from neurosim.parameters import MEMBRANE, check_range, check_threshold
 
 STEEPEST = 20.0
+
+
+@dataclass(frozen=True)
+class AdExParameters:
+    """Adaptive exponential integrate-and-fire neuron (https://doi.org/10.1152/jn.00686.2005).
+
+    ``C dv/dt = -g_leak (v - e_leak) + g_leak delta_t exp((v - v_t)/delta_t) - w + I``,
+    ``tau_w dw/dt = a (v - e_leak) - w``; at ``v > v_cut``: ``v = v_reset``, ``w += b``.
+
+    Parameters
+    ----------
+    capacitance : F. g_leak, a : S. e_leak, v_t, delta_t, v_cut, v_reset : V. b : A. tau_w, refractory : s.
+
+    Raises
+    ------
+    InputError : a value is outside its range, or the cut-off is not above the reset.
+    """
+
+    capacitance: float = 281e-12
+    g_leak: float = 30e-9
+    e_leak: float = -70.6e-3
+    v_t: float = -50.4e-3
+    delta_t: float = 2e-3
+    v_cut: float = -30e-3
+    v_reset: float = -70.6e-3
+    tau_w: float = 144e-3
+    a: float = 4e-9
+    b: float = 80.5e-12
+    refractory: float = 2e-3
+
+    def __post_init__(self) -> None:
+        volts = dict.fromkeys(("e_leak", "v_t", "v_cut", "v_reset"), (-0.2, 0.2))
+        check_range(self, **MEMBRANE, **volts, delta_t=(1e-6, 0.05), tau_w=(1e-4, 10.0))
+        check_range(self, a=(-1e-6, 1e-6), b=(0.0, 1e-7), refractory=(0.0, 1.0))
+        check_threshold(self, self.v_cut, self.v_reset)
 
 
 def constants(p: Mapping[str, Any], dt: float) -> Constants:
@@ -45,4 +81,16 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
     return {"v": x.v_reset, "wait": x.held_steps, "w": x.w + x.b}
 
 
-MODEL = NeuronModel(AdExParameters, {"v": "e_leak", "wait": 0.0, "w": 0.0}, constants, update, distance, reset)
+MODEL = NeuronModel(
+    "adex",
+    AdExParameters,
+    {"v": "e_leak", "wait": 0.0, "w": 0.0},
+    constants,
+    update,
+    distance,
+    reset,
+    threshold="v_t",
+    caption="AdEx neurons",
+    reference="Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005",
+    example=({}, 1.2e-9),
+)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from neurosim.biophysics.models import Constants, NeuronModel, decay
 from neurosim.biophysics.neurons import discrete_lif
-from neurosim.biophysics.neurons.model import Constants, NeuronModel, decay
 from neurosim.parameters import DiscreteAdaptiveLIFParameters
 
 
@@ -37,5 +37,16 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
 
 
 MODEL = NeuronModel(
-    DiscreteAdaptiveLIFParameters, {"v": 0.0, "adaptation": 0.0}, constants, update, distance, reset, True
+    DiscreteAdaptiveLIFParameters.model,
+    DiscreteAdaptiveLIFParameters,
+    {"v": 0.0, "adaptation": 0.0},
+    constants,
+    update,
+    distance,
+    reset,
+    is_discrete=True,
+    threshold="threshold",
+    caption="integrate-and-fire neurons with an adaptive threshold, in whole steps",
+    reference="Bellec G, Scherr F, Subramoney A, et al. (2020) Nat Commun 11:3625, https://doi.org/10.1038/s41467-020-17236-y",
+    example=({}, 0.3),
 )

@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neurosim.biophysics.neurons.model import Constants, NeuronModel, decay
+import nir
+import numpy as np
+
+from neurosim.biophysics.models import Constants, NeuronModel, decay
+from neurosim.biophysics.nir_nodes import Neurons, NirForm, PlainNode, differing, leaking
 from neurosim.parameters import DiscreteLIFParameters
 
 
@@ -58,4 +62,41 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
     return {}
 
 
-MODEL = NeuronModel(DiscreteLIFParameters, {"v": 0.0, "last_current": 0.0}, constants, update, distance, reset, True)
+def to_node(name: str, numbers: Mapping[str, np.ndarray], dt: float, common: Mapping[str, Any]) -> nir.NIRNode:
+    """Return neurons that leak as LIF, those that do not as IF."""
+    beta = numbers["beta"]
+    if not leaking(name, numbers):
+        return nir.IF(r=np.ones(len(beta)), **common)
+    return nir.LIF(tau=-dt / np.log(beta), r=1 / (1 - beta), v_leak=np.zeros(len(beta)), **common)
+
+
+def of_node(plain: PlainNode) -> Neurons:
+    """Return what an IF or a LIF node says; its reset is immediate, or between steps where integration is exact."""
+    numbers, nothing = plain.thresholds(), np.zeros(plain.size)
+    common: dict[str, Any] = {k: float(v[0]) for k, v in numbers.items()} | {"dt": plain.step, "reset": "immediate"}
+    if isinstance(plain.node, nir.IF):
+        record = DiscreteLIFParameters(np.inf, **common)
+        return record, differing(numbers, record), plain.each("r") * plain.input_gain(), nothing
+    numbers["beta"] = plain.decay("tau")
+    common |= {"reset": "interpolated"} if plain.integration == "exact" else {}
+    record = DiscreteLIFParameters(float(plain.each("tau")[0]), **common)
+    gain = 1 - numbers["beta"]
+    return record, differing(numbers, record), gain * plain.each("r"), gain * plain.each("v_leak")
+
+
+MODEL = NeuronModel(
+    DiscreteLIFParameters.model,
+    DiscreteLIFParameters,
+    {"v": 0.0, "last_current": 0.0},
+    constants,
+    update,
+    distance,
+    reset,
+    is_discrete=True,
+    threshold="threshold",
+    has_counterpart=True,
+    nir=NirForm(("IF", "LIF"), to_node, of_node),
+    caption="leaky integrate-and-fire neurons in whole steps",
+    reference="Eshraghian JK, Ward M, Neftci EO, et al. (2023) Proc IEEE 111:1016-1054, https://doi.org/10.1109/JPROC.2023.3308088",
+    example=({}, 0.3),
+)

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import nir
+import numpy as np
+
+from neurosim.biophysics.models import Constants, NeuronModel, decay
 from neurosim.biophysics.neurons import discrete_lif
-from neurosim.biophysics.neurons.model import Constants, NeuronModel, decay
+from neurosim.biophysics.nir_nodes import ASKER, Neurons, NirForm, PlainNode, differing, leaking
 from neurosim.parameters import DiscreteSynapticParameters
+from neurosim.refusals import InputError
 
 
 def constants(p: Mapping[str, Any], dt: float) -> Constants:
@@ -25,12 +30,47 @@ def update(x: Any, m: Any) -> dict[str, Any]:
     return {"synaptic": current, "v": discrete_lif.after_reset(x, m, moved)}
 
 
+def to_node(name: str, numbers: Mapping[str, np.ndarray], dt: float, common: Mapping[str, Any]) -> nir.NIRNode:
+    """Return neurons as CubaLIF, whose currents and membranes decay."""
+    alpha, beta = numbers["alpha"], numbers["beta"]
+    if not leaking(name, numbers) or not (alpha < 1).all():
+        raise InputError(f"to_nir: {name!r} has synaptic currents or membranes that never decay; NIR's CubaLIF do.")
+    tau, r = -dt / np.log(beta), 1 / (1 - beta)
+    r = r * numbers["input_scale"]
+    leak = np.zeros(len(beta))
+    return nir.CubaLIF(tau_syn=-dt / np.log(alpha), tau_mem=tau, r=r, w_in=1 / (1 - alpha), v_leak=leak, **common)
+
+
+def of_node(plain: PlainNode) -> Neurons:
+    """Return what a CubaLIF node says; its reset is immediate."""
+    numbers, nothing = plain.thresholds(), np.zeros(plain.size)
+    common: dict[str, Any] = {k: float(v[0]) for k, v in numbers.items()} | {"dt": plain.step, "reset": "immediate"}
+    numbers["beta"] = plain.decay("tau_mem")
+    gain, tau = 1 - numbers["beta"], float(plain.each("tau_mem")[0])
+    if plain.each("v_leak").any():
+        raise InputError(
+            f"{ASKER}: node {plain.label!r} (CubaLIF) has a v_leak other than 0, which is not represented."
+        )
+    alpha = plain.decay("tau_syn")
+    record = DiscreteSynapticParameters(float(plain.each("tau_syn")[0]), tau, **common)
+    numbers |= {"alpha": alpha, "input_scale": gain * plain.each("r")}
+    return record, differing(numbers, record, input_scale=1.0), (1 - alpha) * plain.each("w_in"), nothing
+
+
 MODEL = NeuronModel(
+    DiscreteSynapticParameters.model,
     DiscreteSynapticParameters,
     {"v": 0.0, "synaptic": 0.0},
     constants,
     update,
     discrete_lif.distance,
     discrete_lif.reset,
-    True,
+    is_discrete=True,
+    threshold="threshold",
+    own_current="alpha",
+    has_counterpart=True,
+    nir=NirForm(("CubaLIF",), to_node, of_node),
+    caption="integrate-and-fire neurons with a synaptic current, in whole steps",
+    reference="Eshraghian JK, Ward M, Neftci EO, et al. (2023) Proc IEEE 111:1016-1054, https://doi.org/10.1109/JPROC.2023.3308088",
+    example=({}, 0.1),
 )

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from neurosim.biophysics.neurons.model import (
+from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
     decay,
@@ -21,9 +22,10 @@ from neurosim.biophysics.neurons.model import (
     membrane_after_step,
     membrane_constants,
 )
-from neurosim.parameters import GIF_MEMORIES, GIFParameters
+from neurosim.parameters import MEMBRANE, check_range
 
 STEEPEST = 50.0
+GIF_MEMORIES = (1, 2, 3, 4)
 OWN = (
     "g_bend",
     "v_bend",
@@ -39,6 +41,71 @@ OWN = (
     "v_couple",
     "v_reset",
 )
+
+
+@dataclass(frozen=True)
+class GIFParameters:
+    """Generalised integrate-and-fire neuron: memory of spikes and of the membrane, and escape noise.
+
+    ``C dv/dt = g_leak (e_leak - v) - g_bend [v - v_bend]_+ - g_a m(v) h (v - e_k) - sum_k w_k + I``. Spikes come at
+    random, with rate ``exp((v - v_t - theta - sum_k rise_k) / delta_v)`` in spikes/s; each adds ``eta_k`` to ``w_k``
+    and ``gamma_k`` to ``rise_k``, which decay with ``tau_k``. The threshold follows the membrane,
+    ``tau_theta dtheta/dt = coupling [v - v_couple]_+ - theta``, and ``h`` inactivates the A-type current,
+    ``tau_h dh/dt = 1/(1 + exp((v - v_h)/k_h)) - h``, ``m = 1/(1 + exp(-(v - v_m)/k_m))``.
+
+    The neuron of https://doi.org/10.1371/journal.pcbi.1004275 with the threshold of
+    https://doi.org/10.1371/journal.pcbi.1004761 and the A-type current of https://doi.org/10.7554/eLife.72951.
+
+    Parameters
+    ----------
+    capacitance : F. g_leak, g_bend, g_a : S. e_leak, v_bend, e_k, v_m, k_m, v_h, k_h : V. tau_h : s.
+    eta_1 ... eta_4 : A. gamma_1 ... gamma_4 : V. tau_1 ... tau_4 : s.
+    v_t, delta_v, v_couple, v_reset : V; at ``v = v_t`` the rate is 1 spike/s. coupling : 1. tau_theta, refractory : s.
+
+    Raises
+    ------
+    InputError : a value is outside its range.
+    """
+
+    capacitance: float = 50e-12
+    g_leak: float = 2e-9
+    e_leak: float = -65e-3
+    g_bend: float = 0.0
+    v_bend: float = -55e-3
+    g_a: float = 0.0
+    e_k: float = -85e-3
+    v_m: float = -25e-3
+    k_m: float = 6e-3
+    v_h: float = -68e-3
+    k_h: float = 8e-3
+    tau_h: float = 80e-3
+    eta_1: float = 0.0
+    eta_2: float = 20e-12
+    eta_3: float = 0.0
+    eta_4: float = 0.0
+    gamma_1: float = 0.0
+    gamma_2: float = 5e-3
+    gamma_3: float = 0.0
+    gamma_4: float = 0.0
+    tau_1: float = 3e-3
+    tau_2: float = 15e-3
+    tau_3: float = 60e-3
+    tau_4: float = 250e-3
+    v_t: float = -50e-3
+    delta_v: float = 2e-3
+    coupling: float = 0.0
+    v_couple: float = -50e-3
+    tau_theta: float = 20e-3
+    v_reset: float = -55e-3
+    refractory: float = 4e-3
+
+    def __post_init__(self) -> None:
+        volts = dict.fromkeys(("e_leak", "v_bend", "e_k", "v_m", "v_h", "v_couple", "v_reset"), (-0.2, 0.2))
+        check_range(self, **MEMBRANE, **volts, **dict.fromkeys(("k_m", "k_h"), (1e-4, 0.1)))
+        check_range(self, **dict.fromkeys(("tau_h", "tau_1", "tau_2", "tau_3", "tau_4", "tau_theta"), (1e-4, 10.0)))
+        check_range(self, g_bend=(-1e-4, 1e-4), g_a=(0.0, 1e-4), delta_v=(1e-5, 0.1), coupling=(-10.0, 10.0))
+        check_range(self, **{f"eta_{k}": (-1e-6, 1e-6) for k in GIF_MEMORIES}, refractory=(0.0, 1.0))
+        check_range(self, **{f"gamma_{k}": (-10.0, 10.0) for k in GIF_MEMORIES}, v_t=(-1.0, 1.0))
 
 
 def constants(p: Mapping[str, Any], dt: float) -> Constants:
@@ -93,4 +160,17 @@ def _open(above: Any, slope: Any, m: Any) -> Any:
 
 STATE: dict[str, float | str] = {"v": "e_leak", "wait": 0.0, "h": "h_rest", "theta": 0.0}
 STATE |= {f"{name}_{k}": 0.0 for name in ("w", "rise") for k in GIF_MEMORIES}
-MODEL = NeuronModel(GIFParameters, STATE, constants, update, distance, reset, is_random=True)
+MODEL = NeuronModel(
+    "gif",
+    GIFParameters,
+    STATE,
+    constants,
+    update,
+    distance,
+    reset,
+    is_random=True,
+    threshold="v_t",
+    caption="generalised integrate-and-fire neurons",
+    reference="Pozzorini C, Mensi S, Hagens O, et al. (2015) PLoS Comput Biol 11:e1004275, https://doi.org/10.1371/journal.pcbi.1004275",
+    example=({"v_t": -56e-3, "tau_1": 8e-3, "refractory": 2e-3}, 1.5e-10),
+)

@@ -7,15 +7,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import exprel
 
-from neurosim.biophysics.neurons.model import Constants, NeuronModel, membrane_after_step, membrane_constants
-from neurosim.parameters import HodgkinHuxleyParameters
+from neurosim.biophysics.models import Constants, NeuronModel, membrane_after_step, membrane_constants
+from neurosim.parameters import MEMBRANE, check_range
 
 PER_MS, PER_MV = 1e3, 1e3
+
+
+@dataclass(frozen=True)
+class HodgkinHuxleyParameters:
+    """Hodgkin-Huxley neuron with the kinetics of Traub and Miles (https://doi.org/10.1007/s10827-007-0038-6).
+
+    ``C dv/dt = g_leak (e_leak - v) + g_na m^3 h (e_na - v) + g_k n^4 (e_k - v) + I``; the gates m, h and n move with
+    rates that depend on ``v - v_shift``. A spike is an upward crossing of `v_spike`.
+
+    Parameters
+    ----------
+    capacitance : F. g_leak, g_na, g_k : S. e_leak, e_na, e_k, v_shift, v_spike : V.
+
+    Raises
+    ------
+    InputError : a value is outside its range.
+    """
+
+    capacitance: float = 200e-12
+    g_leak: float = 10e-9
+    g_na: float = 20e-6
+    g_k: float = 6e-6
+    e_leak: float = -65e-3
+    e_na: float = 50e-3
+    e_k: float = -90e-3
+    v_shift: float = -63e-3
+    v_spike: float = -20e-3
+
+    def __post_init__(self) -> None:
+        volts = dict.fromkeys(("e_leak", "e_na", "e_k", "v_shift", "v_spike"), (-0.2, 0.2))
+        check_range(self, **MEMBRANE, **volts, g_na=(1e-10, 1e-3), g_k=(1e-10, 1e-3))
 
 
 def rates(u: Any, m: Any) -> dict[str, tuple[Any, Any]]:
@@ -90,10 +122,16 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
 
 
 MODEL = NeuronModel(
+    "hodgkin_huxley",
     HodgkinHuxleyParameters,
     {"v": "v_rest", "m": "m_rest", "h": "h_rest", "n": "n_rest", "above": 0.0},
     constants,
     update,
     distance,
     reset,
+    threshold="v_shift",
+    rheobase=lambda p: p["g_leak"] * 20e-3,
+    caption="Hodgkin-Huxley neurons",
+    reference="Brette R, Rudolph M, Carnevale T, et al. (2007) J Comput Neurosci 23:349-398, https://doi.org/10.1007/s10827-007-0038-6",
+    example=({}, 4e-10),
 )

@@ -6,18 +6,59 @@ https://doi.org/10.1007/s00422-006-0068-6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from neurosim.biophysics.neurons.model import (
+from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
     held_while_refractory,
     membrane_after_step,
     membrane_constants,
 )
-from neurosim.parameters import LIFParameters
+from neurosim.parameters import MEMBRANE, check_choice, check_range, check_threshold
+
+
+@dataclass(frozen=True)
+class LIFParameters:
+    """Leaky integrate-and-fire neuron in volts, with a refractory period (https://doi.org/10.1007/s00422-006-0068-6).
+
+    ``C dv/dt = g_leak (e_leak - v) + I``; at ``v > v_threshold`` the membrane is set to `v_reset` or lowered.
+
+    Parameters
+    ----------
+    capacitance : F; the membrane time constant is ``capacitance / g_leak``. g_leak : S.
+    e_leak, v_threshold, v_reset : V.
+    refractory : time after a spike during which the membrane is held, s.
+    reset : "value" sets the membrane to `v_reset`; "subtract" lowers it by ``subtracted``.
+    subtracted : V taken off at a spike by the reset "subtract".
+
+    Raises
+    ------
+    InputError : a value is outside its range, or the threshold is not above the reset.
+    """
+
+    capacitance: float = 100e-12
+    g_leak: float = 10e-9
+    e_leak: float = -70e-3
+    v_threshold: float = -50e-3
+    v_reset: float = -70e-3
+    refractory: float = 2e-3
+    reset: Literal["value", "subtract"] = "value"
+    subtracted: float = 20e-3
+
+    def __post_init__(self) -> None:
+        volts = dict.fromkeys(("e_leak", "v_threshold", "v_reset"), (-0.2, 0.2))
+        check_range(self, **MEMBRANE, **volts, refractory=(0.0, 1.0), subtracted=(1e-6, 10.0))
+        check_choice(self, "reset", ("value", "subtract"))
+        check_threshold(self, self.v_threshold, self.v_reset)
+
+    @property
+    def tau_mem(self) -> float:
+        """Membrane time constant, s."""
+        return self.capacitance / self.g_leak
 
 
 def constants(p: Mapping[str, Any], dt: float) -> Constants:
@@ -46,4 +87,16 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
     return {"v": v, "wait": x.held_steps} if x.can_wait else {"v": v}
 
 
-MODEL = NeuronModel(LIFParameters, {"v": "e_leak", "wait": 0.0}, constants, update, distance, reset)
+MODEL = NeuronModel(
+    "lif",
+    LIFParameters,
+    {"v": "e_leak", "wait": 0.0},
+    constants,
+    update,
+    distance,
+    reset,
+    threshold="v_threshold",
+    caption="leaky integrate-and-fire neurons",
+    reference="Burkitt AN (2006) Biol Cybern 95:1-19, https://doi.org/10.1007/s00422-006-0068-6",
+    example=({}, 4e-10),
+)

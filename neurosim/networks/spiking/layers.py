@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -15,9 +16,16 @@ from neurosim.networks.spiking.sequence import Coefficients, Engine, State, coef
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.spiking.torch_engine import TorchEngine
 from neurosim.parameters import DiscreteParameters
+from neurosim.registry import called
 from neurosim.schema import InputError
 
 EngineName = Literal["auto", "torch", "compiled", "triton"]
+ENGINES: dict[str, Callable[..., object] | str] = {
+    "torch": TorchEngine,
+    "compiled": CompiledEngine,
+    "triton": "neurosim.networks.spiking.triton_engine:TritonEngine",
+}
+FASTEST = {"cpu": "compiled", "cuda": "triton"}
 
 
 class SpikingLayer(nn.Module):
@@ -113,19 +121,20 @@ def engine_of(name: EngineName, device: str) -> Engine:
     ------
     InputError : unknown, or not to be had here.
     """
-    if name == "torch":
-        return TorchEngine()
-    if name == "compiled":
-        if compiled_engine.library() is None:
-            raise InputError("SpikingLayer: engine 'compiled' needs a C++ compiler (g++), which is not here.")
-        return CompiledEngine()
-    has_triton = importlib.util.find_spec("triton") is not None
-    if name == "triton" or (name == "auto" and device == "cuda" and has_triton):
-        if not has_triton:
-            raise InputError("SpikingLayer: engine 'triton' is not installed; pip install 'neurosim[gpu]'.")
-        from neurosim.networks.spiking.triton_engine import TritonEngine
+    fastest = FASTEST.get(device, "torch")
+    chosen = name if name != "auto" else "torch" if _lack_of(fastest) else fastest
+    if chosen not in ENGINES:
+        raise InputError(f"SpikingLayer: no engine {name!r}; known: auto, {', '.join(ENGINES)}.")
+    if lack := _lack_of(chosen):
+        raise InputError(f"SpikingLayer: engine {chosen!r} {lack}")
+    engine: Engine = called(ENGINES[chosen])()  # type: ignore[assignment]
+    return engine
 
-        return TritonEngine()
-    if name != "auto":
-        raise InputError(f"SpikingLayer: no engine {name!r}; known: auto, torch, compiled, triton.")
-    return CompiledEngine() if device == "cpu" and compiled_engine.library() is not None else TorchEngine()
+
+def _lack_of(name: str) -> str | None:
+    """Return what an engine lacks here, or None."""
+    if name == "compiled" and compiled_engine.library() is None:
+        return "needs a C++ compiler (g++), which is not here."
+    if name == "triton" and importlib.util.find_spec("triton") is None:
+        return "is not installed; pip install 'neurosim[gpu]'."
+    return None

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
+from neurosim.networks.shared_parameters import SurrogateName
 from neurosim.schema import InputError, suggest
 
-SurrogateName = Literal["atan", "fast_sigmoid", "sigmoid", "triangular", "straight_through"]
 DEFAULT_SLOPES: dict[str, float] = {
     "atan": 2.0,
     "fast_sigmoid": 25.0,

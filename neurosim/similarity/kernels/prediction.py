@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.similarity.kernels.alignment import transport_plan
+from neurosim.similarity.kernels.shapes import transport_plan
 
 PENALTIES = 10.0 ** np.arange(-4, 7)
 

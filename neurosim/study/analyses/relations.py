@@ -11,15 +11,12 @@ from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import compare_cka, compare_rdms
-from neurosim.similarity.inference import INFERENCE_METHODS
-from neurosim.similarity.rdms import METRICS
 from neurosim.study.analyses.rsa import CITED as OF_RSA
-from neurosim.study.analyses.rsa import stacked_models
+from neurosim.study.analyses.rsa import check, stacked_models
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
 from neurosim.study.tables import Table
 
 
@@ -29,12 +26,6 @@ class Relations(Table):
     kind: Literal["relations"] = "relations"
     metric: str = "correlation"
     method: str = "spearman"
-
-
-def check(row: Relations, place: str, _study: Study) -> None:
-    """Refuse a metric or method that is not known."""
-    one_of(row.metric, METRICS, f"{place}.metric")
-    one_of(row.method, INFERENCE_METHODS, f"{place}.method")
 
 
 def plan(row: Relations, name: str, made: Plan) -> list[Step]:

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.runtime import seed_of
-from neurosim.similarity.inference import INFERENCE_METHODS, infer
-from neurosim.similarity.rdms import METRICS
+from neurosim.similarity.inference import infer
+from neurosim.similarity.inference_options import Resampling, Significance
+from neurosim.similarity.method import METHODS
+from neurosim.similarity.metric import METRICS
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan
@@ -33,10 +35,10 @@ class RSA(Table):
     correction: Literal["holm", "fdr"] = "holm"
 
 
-def check(row: RSA, place: str, _study: Study) -> None:
+def check(row: Any, place: str, _study: Study) -> None:
     """Refuse a metric or method that is not known."""
     one_of(row.metric, METRICS, f"{place}.metric")
-    one_of(row.method, INFERENCE_METHODS, f"{place}.method")
+    one_of(row.method, [name for name, method in METHODS.items() if method.has_inference], f"{place}.method")
 
 
 def plan(row: RSA, name: str, made: Plan) -> list[Step]:
@@ -61,12 +63,9 @@ def run(job: Job) -> None:
         models,
         data,
         method=config["method"],
-        resample=asked if n_subjects > 1 else ("stimulus",),
-        estimate=config["estimate"],
-        n=config["n_bootstrap"],
+        resample=Resampling(asked if n_subjects > 1 else ("stimulus",), config["estimate"], config["n_bootstrap"]),
+        significance=Significance(config["alpha"], config["correction"]),
         rng=seed_of(config["seed"], "infer", config["brain"]),
-        alpha=config["alpha"],
-        correction=config["correction"],
     )
     result = result.assign_coords(group=("model", models["group"].values))
     result.attrs.update(

@@ -10,13 +10,10 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.similarity.comparison import compare_rdms
-from neurosim.similarity.inference import INFERENCE_METHODS
-from neurosim.similarity.rdms import METRICS
-from neurosim.study.analyses.rsa import CITED, brain_of
+from neurosim.study.analyses.rsa import CITED, brain_of, check
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind
 from neurosim.study.plan import Plan
-from neurosim.study.study import Study, one_of
 from neurosim.study.tables import Table
 
 
@@ -27,12 +24,6 @@ class RSAInTime(Table):
     metric: str = "correlation"
     method: str = "spearman"
     time_bin: float | None = Field(default=None, gt=0)
-
-
-def check(row: RSAInTime, place: str, _study: Study) -> None:
-    """Refuse a metric or method that is not known."""
-    one_of(row.metric, METRICS, f"{place}.metric")
-    one_of(row.method, INFERENCE_METHODS, f"{place}.method")
 
 
 def plan(row: RSAInTime, name: str, made: Plan) -> list[Step]:

@@ -7,16 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from neurosim.similarity.rdms import METRICS
-from neurosim.study.kinds import BrainKind, Citation
+from neurosim.similarity.metric import METRICS
+from neurosim.study.kinds import BrainKind, Citation, cited_metric
 from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.recorded import check_files, plan
 from neurosim.study.tables import Table
-
-CROSSNOBIS = (
-    "cross-validated distances",
-    "Walther A, Nili H, Ejaz N, et al. (2016) NeuroImage 137:188-200, https://doi.org/10.1016/j.neuroimage.2015.12.012",
-)
 
 
 class ResponsesBrain(Table):
@@ -36,7 +31,7 @@ def check(row: ResponsesBrain, place: str, _study: Study) -> None:
 
 def cite(row: ResponsesBrain) -> list[Citation]:
     """Cite the metric."""
-    return [CROSSNOBIS] if row.metric == "crossnobis" else []
+    return cited_metric(row.metric)
 
 
 RECORDED = BrainKind(

@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from neurosim.recordings.synthetic import synthetic_brain
+from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_stimuli
-from neurosim.similarity.rdms import METRICS
+from neurosim.similarity.metric import METRICS
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.study.engine.step import Job
-from neurosim.study.kinds import BrainKind, Citation, Source, Told
+from neurosim.study.kinds import BrainKind, Citation, Source, Told, cited_metric
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.study import Study, one_of
@@ -54,8 +54,9 @@ def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
     tuning = as_stimuli(
         np.concatenate(parts, axis=1), dims=("stimulus", "unit"), ids=stimuli["stimulus"].values.tolist()
     )
-    options = ("n_subjects", "n_trials", "n_units", "trial_noise", "individuality", "seed")
-    return synthetic_brain(tuning, area=row["name"], **{k: row[k] for k in options})
+    options = ("n_subjects", "n_trials", "n_units", "trial_noise", "individuality")
+    brain = BrainOptions(**{k: row[k] for k in options})
+    return synthetic_brain(tuning, brain, area=row["name"], rng=row["seed"])
 
 
 def _feature(name: str, stimuli: xr.DataArray) -> np.ndarray:
@@ -84,8 +85,8 @@ def tell(row: SyntheticBrain, name: str, _results: Results) -> Told:
 
 
 def cite(row: SyntheticBrain) -> list[Citation]:
-    """Cite the features."""
-    return [GABOR] if "gabor" in row.tuning else []
+    """Cite the metric and the features."""
+    return cited_metric(row.metric) + ([GABOR] if "gabor" in row.tuning else [])
 
 
 def _described(row: Any) -> str:

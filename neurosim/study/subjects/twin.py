@@ -13,15 +13,13 @@ from neurosim import storage
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import save_circuit
-from neurosim.biophysics.ladder import RUNGS, climb
+from neurosim.biophysics.ladder import RUNGS, climb, rungs_up_to
 from neurosim.biophysics.retuning import RetuningOptions, retune
-from neurosim.biophysics.simulation import Engine, choose_category, simulate
+from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.bridge import to_circuit, verify_translation
-from neurosim.networks.architectures import Network
+from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.networks.recording import record_responses
-from neurosim.networks.specifications import NetworkSpecification
 from neurosim.runtime import seed_of
-from neurosim.stimuli.cifar10 import cifar10_source
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
@@ -31,6 +29,7 @@ from neurosim.study.subjects.network import (
     NetworkSubject,
     encoded,
     fitted_stimuli,
+    learned_files,
     specification_of,
     task_of,
     trained_network,
@@ -38,9 +37,9 @@ from neurosim.study.subjects.network import (
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.tables import Count, Name, StudyError, Table
 from neurosim.tasks.classification import ClassificationTask
+from neurosim.tasks.task import TASKS
 
 MANY_SYNAPSES = 10**8
-SPIKING = ("SpikingMLP", "SpikingConvNet")
 
 
 class TwinSubject(Table):
@@ -63,18 +62,21 @@ class TwinSubject(Table):
 def check(row: TwinSubject, place: str, study: Study) -> None:
     """Refuse the twin of what has none."""
     one_of(row.of, tuple(study.subjects), f"{place}.of")
-    one_of(row.rung, RUNGS, f"{place}.rung")
+    one_of(row.rung, tuple(RUNGS), f"{place}.rung")
     original = study.subjects[row.of]
-    if not isinstance(original, NetworkSubject) or original.architecture not in SPIKING or not original.training:
-        raise StudyError(f"{place}.of = {row.of!r} is no trained {' or '.join(SPIKING)}; only those have a twin.")
+    if not isinstance(original, NetworkSubject) or not original.training:
+        raise StudyError(f"{place}.of = {row.of!r} is no trained network; only those have a twin.")
+    if original.training.task in TASKS:
+        raise StudyError(f"{place}.of = {row.of!r} has learned {original.training.task}; a twin needs categories.")
+    specification = specification_of(original.architecture, original.parameters)
+    if reason := ARCHITECTURES[original.architecture].twin_refusal(specification):
+        raise StudyError(f"{place}.of = {row.of!r}: {reason}")
 
 
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     """Add the simulation of the network that was trained."""
     original = made.study.subjects[row.of]
-    config = made.seeded(row, name) | {"network": made.seeded(original, row.of)}
-    if original.training.task == "cifar10":
-        config["cifar10"] = cifar10_source()
+    config = made.seeded(row, name) | {"network": made.seeded(original, row.of)} | learned_files(original.training)
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     work = "neurosim.study.subjects.twin:run_simulation"
     return Source({"name": name}, (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),), on_gpu=True)
@@ -90,6 +92,7 @@ def run_simulation(job: Job) -> None:
     original = config["network"]
     specification = specification_of(original["architecture"], original["parameters"])
     task = task_of(original["training"], specification, seed)
+    assert isinstance(task, ClassificationTask)
     network = trained_network(original, job.input("train:"))
     stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
     stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
@@ -97,7 +100,7 @@ def run_simulation(job: Job) -> None:
     held_back = task.test.isel(stimulus=slice(config["test_stimuli"]))
     tested, shown = (encoded(images, specification, seed) for images in (held_back, stimuli))
     expected = _recorded(network, tested)
-    engine: Engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
+    engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
         translation = verify_translation(network, circuit, tested, engine=engine)
         storage.write_dataset(job.out / "translation.nc", translation)
@@ -128,7 +131,7 @@ def _climbed(
     circuit: Circuit,
     network: Network,
     task: ClassificationTask,
-    specification: NetworkSpecification,
+    specification: Specification,
 ) -> tuple[Circuit, xr.Dataset]:
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
@@ -145,7 +148,7 @@ def _climbed(
         options = RetuningOptions(
             tune=("gain", "bias", "threshold", "weights"), epochs=config["retuning_epochs"], learning_rate=0.03
         )
-        circuit, history = retune(circuit, drawn, task.categories, options, seed=seed)
+        circuit, history = retune(circuit, drawn, task.categories, options, rng=seed)
         report.attrs["accuracy_on_retuning_images"] = float(history["accuracy"][-1])
     return circuit, report.assign_attrs(climbed=climbed)
 
@@ -242,27 +245,12 @@ SURROGATE = (
     "retuning by surrogate gradients",
     "Neftci EO, Mostafa H, Zenke F (2019) IEEE Signal Process Mag 36:51-63, https://doi.org/10.1109/MSP.2019.2931595",
 )
-OF_RUNG = {
-    "conductance": (
-        "conductance synapses",
-        "Burkitt AN (2006) Biol Cybern 95:1-19, https://doi.org/10.1007/s00422-006-0068-6",
-    ),
-    "adex": (
-        "AdEx neurons",
-        "Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005",
-    ),
-    "hodgkin_huxley": (
-        "Hodgkin-Huxley neurons",
-        "Brette R, Rudolph M, Carnevale T, et al. (2007) J Comput Neurosci 23:349-398, "
-        "https://doi.org/10.1007/s10827-007-0038-6",
-    ),
-}
 
 
 def cite(row: TwinSubject) -> list[Citation]:
     """Cite simulator, translation and what the rungs up to its own stand on."""
-    reached = RUNGS[: RUNGS.index(row.rung) + 1]
-    found = [BRIAN2, NIR, *(citation for rung, citation in OF_RUNG.items() if rung in reached)]
+    brought = [rung.brings for rung in rungs_up_to(row.rung) if rung.brings is not None]
+    found = [BRIAN2, NIR, *((model.caption, model.reference) for model in brought)]
     return found + ([SURROGATE] if row.retuning_epochs else [])
 
 

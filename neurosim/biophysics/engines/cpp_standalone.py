@@ -1,0 +1,20 @@
+"""Brian2 as one C++ program, which is kept for the next chunk of as many copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from neurosim.biophysics import standalone
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.dynamics import Chunk, Run
+from neurosim.biophysics.execution import Engine, Execution
+
+
+def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], execution: Execution, n_copies: int) -> Run:
+    """Run the copies of a chunk."""
+    return standalone.run(circuit, chunk, watched, n_copies=max(n_copies, chunk.n_copies), threads=execution.threads)
+
+
+ENGINE = Engine("cpp_standalone", "Brian2 as one C++ program", run, reads=("threads",), is_compiled=True)

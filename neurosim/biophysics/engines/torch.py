@@ -1,0 +1,28 @@
+"""The steps on tensors, on a GPU where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from neurosim.biophysics import torch_engine
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.dynamics import Chunk, Run
+from neurosim.biophysics.execution import Engine, Execution
+
+
+def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], execution: Execution, n_copies: int) -> Run:
+    """Run the copies of a chunk."""
+    return torch_engine.run(circuit, chunk, watched, device=execution.device, single=execution.single)
+
+
+ENGINE = Engine(
+    "torch",
+    "the same steps on tensors",
+    run,
+    reads=("single", "device"),
+    runs_equations=False,
+    counts_spikes=True,
+    shares_synapses=True,
+)

@@ -1,0 +1,81 @@
+"""Where and how a simulation runs: what the user may say about it, and what an engine is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.conversion import convert, whole
+from neurosim.biophysics.dynamics import Chunk, Run
+from neurosim.refusals import InputError
+from neurosim.registry import Registry
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a simulation runs; no result depends on it, but for `single`.
+
+    Parameters
+    ----------
+    device : torch device, "auto" is the GPU when there is one.
+    single : float32 on torch; spikes then differ where a membrane nearly ties with the threshold.
+    memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
+    workers : processes that run chunks at the same time.
+    threads : OpenMP threads of a C++ standalone program.
+    """
+
+    device: str = "auto"
+    single: bool = False
+    memory: int = 2**29
+    workers: int = 1
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        convert(self, "Execution", memory=whole, workers=whole, threads=whole)
+        if self.memory < 1 or self.workers < 1 or self.threads < 1:
+            raise InputError(f"Execution: memory, workers and threads of at least 1 asked, found {self}.")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What is asked that only some engines can do."""
+        asked = {"single": self.single, "device": self.device not in ("auto", "cpu"), "threads": self.threads > 1}
+        return tuple(name for name, is_asked in asked.items() if is_asked)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs a chunk of copies of a circuit; all engines send the same spikes.
+
+    Parameters
+    ----------
+    name : name by which users choose it.
+    caption : what it is, in a few words.
+    run : (circuit, chunk, neurons of each population whose membrane is watched, execution, number of copies to which a
+        compiled program may pad the chunk) -> what came out.
+    reads : what it reads of :class:`Execution` beside memory and workers: "single", "device", "threads".
+    is_compiled : whether it needs a C++ compiler.
+    runs_equations : whether it runs neurons that are given by their equations.
+    counts_spikes : whether an input unit may send several spikes in a step.
+    shares_synapses : whether all copies share one set of synapses in memory.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics.execution import ENGINES
+    >>> [engine.name for engine in ENGINES.values() if engine.is_compiled]
+    ['cpp_standalone', 'cython']
+    """
+
+    name: str
+    caption: str
+    run: Callable[[Circuit, Chunk, Mapping[str, np.ndarray], Execution, int], Run]
+    reads: tuple[str, ...] = ()
+    is_compiled: bool = False
+    runs_equations: bool = True
+    counts_spikes: bool = False
+    shares_synapses: bool = False
+
+
+ENGINES = Registry("engine", "neurosim.biophysics.engines", Engine)

@@ -1,0 +1,186 @@
+"""What a neuron model and a synapse model are, and the pieces that several of them share.
+
+Variables that a step finds in ``x``: its own state; the constants of the population; ``drive`` (constant and external
+input); and what the synapses bring: ``kick`` (a jump of the membrane), ``i_syn`` and ``g_syn`` (a current
+``i_syn - g_syn v``; None where the synapses have none), and ``noise`` (None, or a jump of the membrane). A neuron whose
+spikes escape at random finds in ``xi`` the logarithm of an exponential draw: it fires with probability
+``1 - exp(-exp(y))`` where it compares ``y`` with ``xi``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.biophysics.nir_nodes import NirForm
+from neurosim.parameters import Parameters, filled
+from neurosim.registry import Registry
+
+Constants = dict[str, Any]
+Rheobase = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class NeuronModel:
+    """A neuron as a pure step: what simulation on every engine, files, the ladder and citations know of it.
+
+    Parameters
+    ----------
+    name : name by which files and messages know it.
+    parameters : class of its numbers, a frozen dataclass with defaults.
+    state : initial value of each variable: a number, or the name of a constant. ``v`` is the membrane.
+    constants : (numbers of the record, dt) -> the numbers that the formulas name.
+    update : (x, m) -> new state after one step of the membrane.
+    distance : (x, m) -> by how much the membrane is above threshold; a spike is sent where it is positive.
+    reset : (x, m) -> new state of the neurons that sent a spike.
+    is_discrete : whether it advances in whole steps, without units, as in a trained network.
+    is_random : whether its spikes escape at random.
+    threshold : name of the number that sets its threshold, for calibration, retuning and experiments; "" is none.
+    rheobase : (numbers) -> constant current that brings it to threshold, A; by default ``g_leak (threshold - e_leak)``.
+    own_current : name of the constant by which a synaptic current of its own decays in a step; "" is none.
+    has_counterpart : whether a discrete neuron does what a leaky neuron in volts can do, so that it can climb.
+    nir : how a discrete neuron stands in a NIR graph; None where NIR does not hold it.
+    caption : what it is, in one sentence without a verb.
+    reference : the paper to cite, with its DOI.
+    example : numbers with which it fires, as in the record, and the drive that makes it (A, or threshold units).
+
+    Examples
+    --------
+    >>> from neurosim.biophysics.models import NEURONS
+    >>> NEURONS["adex"].reference
+    'Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005'
+    """
+
+    name: str
+    parameters: type[Parameters]
+    state: Mapping[str, float | str]
+    constants: Callable[[Mapping[str, Any], float], Constants]
+    update: Callable[[Any, Any], Mapping[str, Any]]
+    distance: Callable[[Any, Any], Any]
+    reset: Callable[[Any, Any], Mapping[str, Any]]
+    is_discrete: bool = False
+    is_random: bool = False
+    threshold: str = ""
+    rheobase: Rheobase | None = None
+    own_current: str = ""
+    has_counterpart: bool = False
+    nir: NirForm | None = None
+    caption: str = ""
+    reference: str = ""
+    example: tuple[Mapping[str, Any], float] = field(default_factory=lambda: ({}, 0.0))
+
+    def of(self, values: Mapping[str, Any]) -> Parameters:
+        """Return the record with these numbers, the others as they are by default; unknown names are refused."""
+        return filled(self.name, self.parameters, values)
+
+
+@dataclass(frozen=True)
+class SynapseModel:
+    """Synapses as a pure step: what arrived becomes a jump of the membrane, or a current.
+
+    Each step turns what arrived (``arrived``, or ``arrived_exc`` and ``arrived_inh``) and its own state into ``kick``
+    (V), or a current ``i_syn - g_syn v`` (A, S). The latter are means over the step: a spike carries the same charge at
+    every `dt`.
+
+    Parameters
+    ----------
+    name : name by which files and messages know it.
+    parameters : class of its numbers, a frozen dataclass with defaults.
+    arrivals : variables that collect the weights of arriving spikes: one, or one for each sign.
+    state : names of its own variables, which start at 0.
+    constants : (numbers of the record, dt) -> the numbers that the step names.
+    step : (x, m) -> (new state, {"kick", "i_syn", "g_syn"}; None is nothing).
+    units : units of its weights.
+    caption : what it is, in one sentence without a verb.
+    reference : the paper to cite, with its DOI; "" where there is none.
+    example : a weight that moves a membrane by millivolts.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics.models import SYNAPSES
+    >>> SYNAPSES["conductance"].units
+    'S'
+    """
+
+    name: str
+    parameters: type[Parameters]
+    arrivals: tuple[str, ...]
+    state: tuple[str, ...]
+    constants: Callable[[Mapping[str, Any], float], Constants]
+    step: Callable[[Any, Any], tuple[dict[str, Any], dict[str, Any]]]
+    units: str = "A"
+    caption: str = ""
+    reference: str = ""
+    example: float = 0.0
+
+    def of(self, values: Mapping[str, Any]) -> Parameters:
+        """Return the record with these numbers, the others as they are by default; unknown names are refused."""
+        return filled(self.name, self.parameters, values)
+
+
+NEURONS = Registry("neuron", "neurosim.biophysics.neurons", NeuronModel)
+SYNAPSES = Registry("synapse", "neurosim.biophysics.synapses", SynapseModel)
+
+
+def neuron_of(parameters: object) -> NeuronModel | None:
+    """Return the model whose numbers these are; None where there is none."""
+    return next((model for model in NEURONS.values() if model.parameters is type(parameters)), None)
+
+
+def synapse_of(parameters: object) -> SynapseModel | None:
+    """Return the model whose numbers these are; None where there is none."""
+    return next((model for model in SYNAPSES.values() if model.parameters is type(parameters)), None)
+
+
+def decay(dt: float, tau: Any) -> Any:
+    """Return the share that is left after `dt` of a value that decays with `tau`."""
+    return math.exp(-dt / tau) if isinstance(tau, int | float) else np.exp(-dt / np.asarray(tau))
+
+
+def mean_over_step(dt: float, tau: Any) -> Any:
+    """Return the mean over a step of a value that starts it at 1 and decays with `tau`."""
+    return tau / dt * (1 - decay(dt, tau))
+
+
+def membrane_constants(p: Mapping[str, Any], dt: float) -> Constants:
+    """Return the constants of a leaky membrane and of its refractory period."""
+    constants = {name: p[name] for name in ("g_leak", "e_leak")}
+    constants["leak_decay"] = decay(dt, p["capacitance"] / p["g_leak"])
+    constants["dt_per_capacitance"] = dt / p["capacitance"]
+    if "refractory" in p:
+        constants["held_steps"] = np.rint(p["refractory"] / dt)
+    return constants
+
+
+def membrane_after_step(x: Any, m: Any, current: Any, conductance: Any = None) -> Any:
+    """Return the membrane after `dt` with all currents held still, by the exponential Euler method.
+
+    `current` (A) and `conductance` (S; may be None) are those beside leak, synapses and drive.
+    """
+    total_current = x.g_leak * x.e_leak + x.drive if current is None else x.g_leak * x.e_leak + x.drive + current
+    if x.i_syn is not None:
+        total_current = total_current + x.i_syn
+    conductances = [g for g in (x.g_syn, conductance) if g is not None]
+    if conductances:
+        total = x.g_leak + conductances[0]
+        for g in conductances[1:]:
+            total = total + g
+        total = m.let("total_conductance", total)
+        target = m.let("v_target", total_current / total)
+        free = target + (x.v - target) * m.exp(-x.dt_per_capacitance * total)
+    else:
+        target = m.let("v_target", total_current / x.g_leak)
+        free = target + (x.v - target) * x.leak_decay
+    if x.kick is not None:
+        free = free + x.kick
+    return free if x.noise is None else free + x.noise
+
+
+def held_while_refractory(x: Any, m: Any, free: Any) -> tuple[Any, Any]:
+    """Return the membrane, which stays where it is during the refractory period, and the steps still to wait."""
+    waiting = m.let("waiting", m.is_positive(x.wait - 0.5))
+    return waiting * x.v + (1.0 - waiting) * free, x.wait - waiting

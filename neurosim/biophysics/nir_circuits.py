@@ -1,0 +1,292 @@
+"""Circuits from and to NIR graphs, the exchange format of spiking networks (https://doi.org/10.1038/s41467-024-52259-9).
+
+Between two layers of neurons a graph may hold any linear nodes (weights, convolutions, pooling, scale, flatten, delay):
+all ways from one to the other are multiplied out to one sparse matrix a delay. What NIR cannot hold (step, reset)
+stands in the metadata of a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import nir
+import numpy as np
+import scipy.sparse
+
+from neurosim import storage
+from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
+from neurosim.biophysics.dynamics import constants_of
+from neurosim.biophysics.linear_nodes import LINEAR_NODES
+from neurosim.biophysics.models import NEURONS
+from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
+from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
+from neurosim.nir_graphs import NEURON_NODES, IfInput, Integration, check_unchanged, flat_graph, spread, time_step
+from neurosim.parameters import from_metadata, to_metadata
+from neurosim.refusals import InputError
+
+
+def load_nir(path: str | Path) -> nir.NIRGraph:
+    """Read a NIR graph from a file, of whatever tool; only its shapes are not insisted on.
+
+    Parameters
+    ----------
+    path : ``.nir`` file (HDF5).
+
+    Raises
+    ------
+    StorageError : no such file, a damaged or hostile one.
+    InputError : no NIR graph.
+    """
+    checked = storage.check_hdf5(storage.as_path(path, "load_nir"))
+    try:
+        graph = nir.read(checked, type_check=False)
+    except Exception as error:
+        reason = _unknown_type(checked) or (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"load_nir: {path} is not a NIR graph ({reason}).") from error
+    if not isinstance(graph, nir.NIRGraph):
+        raise InputError(f"load_nir: {path} holds a single node ({type(graph).__name__}), not a graph.")
+    return graph
+
+
+def _unknown_type(path: Path) -> str | None:
+    """Return which node of a file is of a type that NIR does not have, in words."""
+    found: list[str] = []
+
+    def look(name: str, item: Any) -> None:
+        if name.endswith("/type") and isinstance(item, h5py.Dataset) and item.shape == ():
+            kind = item.asstr()[()] if h5py.check_string_dtype(item.dtype) else str(item[()])
+            if not hasattr(nir, kind):
+                found.append(f"node {name.split('/')[-2]!r} is of the type {kind!r}, which NIR does not have")
+
+    with h5py.File(path, "r") as file:
+        file.visititems(look)
+    return found[0] if found else None
+
+
+def circuit_from_nir(
+    graph: nir.NIRGraph,
+    *,
+    name: str = "twin",
+    dt: float | None = None,
+    integration: Integration = "euler",
+    inputs: InputKind | None = None,
+    duration: float | None = None,
+    if_input: IfInput | None = None,
+) -> Circuit:
+    """Translate a NIR graph into a circuit of discrete neurons.
+
+    Parameters
+    ----------
+    graph : layers of LIF, IF or CubaLIF neurons, any linear nodes between them, recurrent connections, subgraphs.
+    name : name of the circuit.
+    dt : step, s; by default what the graph's metadata say, else 1e-4 s.
+    integration : how the differential equations of plain NIR nodes become steps: "euler" (forward, as most simulators
+        do) or "exact" (LIF with input that is constant within a step; it then resets at the moment of crossing).
+    inputs : kind of input; by default what the metadata say, else "spikes".
+    duration : how long stimuli without a ``time`` dim are shown, s.
+    if_input : what reaches an IF neuron, which has no time constant: "charge" a step, ``v += r I``, as event-driven
+        tools do, or "current", ``v += r I dt``, as NIR's equation says; charge, with a warning, where nobody says.
+
+    Raises
+    ------
+    InputError : a node that cannot be represented, a cycle without neurons, shapes that do not fit, no neurons, a
+        delay that is no whole number of steps, numbers that are not finite.
+
+    Populations stand in topological order; cycles are opened at delays, else by the order of the nodes. A spike that
+    goes back along the order without delay arrives one step later.
+    """
+    nodes, edges, entry, leave = flat_graph(ASKER, graph, (*NEURON_NODES, *LINEAR_NODES))
+    neurons = [label for label, node in nodes.items() if isinstance(node, NEURON_NODES)]
+    if not neurons:
+        raise InputError(f"{ASKER}: the graph holds no neurons (LIF, IF, CubaLIF).")
+    tables = {n: kept for n in neurons if (kept := from_metadata(nodes[n].metadata)) is not None}
+    kept = next(iter(tables.values()), {})
+    step = time_step(ASKER, dt, kept.get("dt"), 1e-4)
+    found, shapes = arrivals(nodes, edges, entry, step)
+    places = {str(table.get("place")): n for n, table in tables.items()}
+    numbered = [places.get(str(k), "") for k in range(len(neurons))]
+    order = numbered if set(numbered) == set(neurons) else in_order(neurons, found)
+    populations, projections = [], []
+    for label in order:
+        neuron = _discrete(PlainNode(label, nodes[label], step, integration, if_input, shapes[label]))
+        population, into = _populated(label, neuron, found[label], entry, step, label in tables)
+        populations.append(population)
+        projections += into
+    about = {"duration": kept.get("duration", 100 * step) if duration is None else duration}
+    about |= {"max_rate": kept["max_rate"]} if "max_rate" in kept else {}
+    shown = Input(int(np.prod(shapes[entry])), inputs or kept.get("input_kind", "spikes"), **about)
+    readout = _readout(found[leave], order, entry)
+    return Circuit(name, shown, tuple(populations), tuple(projections), step, step, readout)
+
+
+def _populated(
+    label: str, neuron: Neurons, arrived: Arrivals, entry: str, step: float, is_kept: bool
+) -> tuple[Population, list[Projection]]:
+    """Return neurons as a population, and the projections onto it."""
+    record, varying, scale, shift = neuron
+    if arrived.late and not is_kept:
+        raise InputError(
+            f"{ASKER}: a bias passes the delay {arrived.late!r} on its way to node {label!r}, and NIR does not say "
+            "what arrives before the delay is over; put the bias behind the delay."
+        )
+    if len(arrived.bias) != len(scale):
+        raise InputError(f"{ASKER}: node {label!r} has {len(scale)} neurons, {len(arrived.bias)} values arrive.")
+    projections = []
+    for (source, steps), matrix in arrived.matrices.items():
+        turned = scipy.sparse.csr_array(scipy.sparse.csr_array(matrix.T) * scale)
+        if turned.nnz:
+            dense = turned.nnz > 0.3 * turned.shape[0] * turned.shape[1]
+            start = INPUT if source == entry else source
+            projections.append(Projection(start, label, turned.toarray() if dense else turned, steps * step))
+    drive = shift + scale * arrived.bias
+    return Population(label, len(scale), record, drive, varying=varying), projections
+
+
+def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
+    """Return a circuit of discrete neurons as a NIR graph; step, reset, order and input stand in the metadata.
+
+    Raises
+    ------
+    InputError : the circuit has left the first rung, or its neurons are or differ in a way that NIR cannot hold.
+    """
+    if not circuit.is_discrete:
+        raise InputError(
+            f"to_nir: {circuit.name!r} stands on rung {circuit.rung!r}; NIR holds the neurons of rung 'exact' only. "
+            "save_circuit keeps every circuit."
+        )
+    _check_names(circuit)
+    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
+    edges: list[tuple[str, str]] = []
+    inputs = circuit.inputs
+    about = {"input_kind": inputs.kind, "duration": inputs.duration, "max_rate": inputs.max_rate}
+    for k, population in enumerate(circuit.populations):
+        nodes[population.name] = _node_of(population, circuit.dt, about | {"place": k})
+    reached = _reached(circuit)
+    for population in circuit.populations:
+        _add_projections(circuit, population, population.name in reached, nodes, edges)
+    last = circuit.populations[-1].name
+    n_out = circuit.sizes[last]
+    if circuit.readout is not None:
+        n_out, last = len(circuit.readout.bias), _free("readout", nodes)
+        nodes[last] = nir.Affine(_as_dense(circuit.readout.weights).T, np.array(circuit.readout.bias, dtype=float))
+        edges.append((circuit.readout.source, last))
+    leave = _free("output_port", nodes)
+    nodes[leave] = nir.Output({"output": np.array([n_out])})
+    return nir.NIRGraph(nodes, [*edges, (last, leave)], type_check=False)
+
+
+def _add_projections(
+    circuit: Circuit,
+    population: Population,
+    is_reached: bool,
+    nodes: dict[str, nir.NIRNode],
+    edges: list[tuple[str, str]],
+) -> None:
+    """Add what arrives at a population; its drive goes with a projection without delay, if need be an empty one."""
+    name, into = population.name, circuit.into(population.name)
+    if not is_reached or (population.drive.any() and all(q.delay for q in into)):
+        into = (*into, Projection(INPUT, name, scipy.sparse.csr_array((circuit.inputs.size, population.size))))
+    drive = population.drive
+    for i, q in enumerate(into):
+        several = sum(r.source == q.source for r in into) > 1
+        label = _free(f"{q.source}_to_{name}" + (f"_{i}" if several else ""), nodes)
+        bias = np.zeros(population.size) if q.delay else drive
+        drive = drive if q.delay else np.zeros(population.size)
+        nodes[label] = nir.Affine(weight=_as_dense(q.weights).T, bias=np.array(bias))
+        edges.append((q.source, label))
+        if q.delay:
+            late = _free(f"{label}_delay", nodes)
+            nodes[late] = nir.Delay(np.full(population.size, q.delay))
+            edges.append((label, late))
+            label = late
+        edges.append((label, name))
+
+
+def _check_names(circuit: Circuit) -> None:
+    found = next((p.name for p in circuit.populations if "/" in p.name or not p.name), None)
+    if found is not None:
+        raise InputError(f"to_nir: a population is called {found!r}; files of NIR take names without '/'.")
+
+
+def _free(name: str, nodes: Mapping[str, Any]) -> str:
+    return name if name not in nodes else next(n for k in range(len(nodes) + 1) if (n := f"{name}_{k}") not in nodes)
+
+
+def _reached(circuit: Circuit) -> set[str]:
+    reached = {INPUT}
+    for _ in circuit.populations:
+        reached |= {q.target for q in circuit.projections if q.source in reached}
+    return reached
+
+
+def _node_of(population: Population, dt: float, about: Mapping[str, Any]) -> nir.NIRNode:
+    record, n, name, model = population.parameters, population.size, population.name, population.model
+    if model.nir is None:
+        raise InputError(f"to_nir: {name!r} has neurons ({type(record).__name__}) that NIR does not hold.")
+    if population.noise:
+        raise InputError(f"to_nir: {name!r} has noise = {population.noise:g}, which NIR does not hold.")
+    numbers = {
+        k: np.broadcast_to(np.asarray(v, dtype=float), (n,)).copy()
+        for k, v in constants_of(population, dt).items()
+        if not isinstance(v, str | bool)
+    }
+    exact = {k: v.tolist() for k, v in population.varying.items() if k not in ("threshold", "v_reset")}
+    kept = to_metadata(record, model=model.name, varying=sorted(population.varying), exact=exact, **about)
+    common = {"v_threshold": numbers["threshold"], "v_reset": numbers["v_reset"], "metadata": kept}
+    return model.nir.write(name, numbers, dt, common)
+
+
+def _discrete(plain: PlainNode) -> Neurons:
+    """Return (record, varying numbers, factor of all input, constant input) of a neuron node."""
+    kept = from_metadata(plain.node.metadata)
+    try:
+        if kept is not None:
+            return _recorded(plain.label, plain.node, kept, plain.shape)
+        forms = (model.nir for model in NEURONS.values() if model.nir is not None)
+        return next(form for form in forms if form.is_plainly(plain.node)).read(plain)
+    except InputError as error:
+        named = str(error).startswith(f"{ASKER}: ")
+        raise error if named else InputError(f"{ASKER}: node {plain.label!r}: {error}") from error
+
+
+def _recorded(label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, ...]) -> Neurons:
+    """Return what the metadata of a node say, which is exact; numbers that vary stand in the node itself."""
+    check_unchanged(ASKER, label, node, kept)
+    model = NEURONS.find(kept.get("model", "discrete_lif"), f"{ASKER}: node {label!r}")
+    if model.nir is None:
+        raise InputError(f"{ASKER}: node {label!r} says that its neurons are {model.name!r}, which NIR does not hold.")
+    record = model.of({f.name: kept[f.name] for f in fields(model.parameters) if f.name in kept})
+    varying = {}
+    for key in kept.get("varying", ()):
+        if key in ("threshold", "v_reset"):
+            varying[key] = spread(
+                ASKER, label, getattr(node, "v_threshold" if key == "threshold" else "v_reset"), shape
+            )
+        elif key in kept.get("exact", {}):
+            varying[key] = spread(ASKER, label, kept["exact"][key], shape)
+        else:
+            raise InputError(f"{ASKER}: node {label!r} says that {key!r} varies, but does not hold it.")
+    size = int(np.prod(shape))
+    return record, varying, np.ones(size), np.zeros(size)
+
+
+def _readout(arrived: Arrivals, order: list[str], entry: str) -> Readout | None:
+    """Return what the output makes of one population; None where that is the last one, as it is."""
+    (source, steps), *others = arrived.matrices
+    if others or source == entry:
+        raise InputError(f"{ASKER}: the output reads more than one layer or the input; one readout is represented.")
+    if steps:
+        raise InputError(f"{ASKER}: the output reads {source!r} after a delay, which is not represented.")
+    weights: Weights = scipy.sparse.csr_array(arrived.matrices[(source, 0)].T)
+    same = weights.shape[0] == weights.shape[1] and not (weights != scipy.sparse.eye_array(weights.shape[0])).nnz
+    if same and source == order[-1] and not arrived.bias.any():
+        return None
+    return Readout(source, weights, arrived.bias)
+
+
+def _as_dense(weights: Weights) -> np.ndarray:
+    return weights if isinstance(weights, np.ndarray) else weights.toarray()

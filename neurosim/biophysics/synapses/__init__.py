@@ -1,0 +1,1 @@
+"""The synapse models, one file each: numbers, step, units and reference."""

@@ -1,0 +1,31 @@
+"""Synapses whose spikes move the membrane at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from neurosim.biophysics.models import SynapseModel
+
+
+@dataclass(frozen=True)
+class DeltaParameters:
+    """Synapses whose spikes move the membrane at once: by their weight (V), or as the input of a discrete step (1)."""
+
+
+def step(x: Any, m: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Move the membrane by what arrived."""
+    return {}, {"kick": x.arrived, "i_syn": None, "g_syn": None}
+
+
+MODEL = SynapseModel(
+    "delta",
+    DeltaParameters,
+    ("arrived",),
+    (),
+    lambda p, dt: {},
+    step,
+    units="V",
+    caption="delta synapses",
+    example=2e-3,
+)

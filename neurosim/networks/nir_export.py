@@ -1,0 +1,301 @@
+"""Networks as NIR graphs, the exchange format of spiking networks (https://doi.org/10.1038/s41467-024-52259-9).
+
+NIR holds neither the reset nor the time step: both are kept in each neuron node's metadata, so that the bridge to
+Brian2 is exact. Ours and snnTorch's neurons are known; whatever cannot be represented is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+from torch import nn
+
+from neurosim.networks.chains import SKIPPED, is_neuron, neuron_names, structure_of
+from neurosim.networks.neuron_records import numbers_of, of_layer, record_of
+from neurosim.networks.recording import layer_label
+from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.wiring import INPUT, Connections, Wiring, as_numbers
+from neurosim.parameters import DiscreteSynapticParameters, to_metadata
+from neurosim.schema import InputError
+
+Shape = tuple[int, ...]
+
+
+def to_nir(
+    network: nn.Module,
+    *,
+    input_shape: Shape | None = None,
+    dt: float = 1e-3,
+    inputs: str = "spikes",
+    example: torch.Tensor | None = None,
+    keep_reset: bool = True,
+) -> nir.NIRGraph:
+    """Return a spiking network as a NIR graph: its layers in the order in which they are called.
+
+    Parameters
+    ----------
+    network : one of our spiking networks, an ``nn.Sequential`` or a module of ``Linear``, ``Conv2d``, ``AvgPool2d``,
+        ``Flatten``, batch norm (folded in as it stands in evaluation) and the neurons ``SpikingLayer``, ``snn.Leaky``,
+        ``snn.RLeaky``, ``snn.Synaptic``.
+    input_shape : shape of the input of one step, ([channel, y, x] or [unit]); known for our networks and where the
+        first layer is ``Linear``.
+    dt : duration of one step of snnTorch neurons, which have none of their own, s.
+    inputs : what the network is shown: "spikes" or "current"; known for our networks.
+    example : an input (time, batch, ...) of two steps or more of a module with a ``forward`` of its own, for which
+        it is needed. The module is run on it and on random numbers. Layers that form a chain keep a node each; else
+        each weighted sum of input and spikes (residual and parallel branches, factors, shared weights, feedback of
+        earlier steps) becomes one matrix. Whatever else stands between layers is refused by name.
+    keep_reset : keep resets, which NIR does not hold, in the metadata of neurons; otherwise they are refused.
+
+    Raises
+    ------
+    InputError : a layer that cannot be represented, or a neuron with an option that cannot.
+
+    Examples
+    --------
+    >>> from neurosim.networks.architecture import build_network
+    >>> from neurosim.networks.architectures.spiking_mlp import SpikingMLPSpecification
+    >>> sorted(to_nir(build_network(SpikingMLPSpecification((5,)), (4, 4), 2)).nodes)
+    ['hidden1', 'input', 'output', 'output_readout', 'weights_hidden1', 'weights_output']
+    """
+    found = structure_of(network, example)
+    if not neuron_names(found):
+        raise InputError(
+            f"to_nir: {type(network).__name__} holds no neurons that spike (SpikingLayer, snn.Leaky, ...)."
+        )
+    if not keep_reset:
+        raise InputError(
+            "to_nir: NIR resets to v_reset at once, trained neurons one step later; keep_reset=True keeps theirs in "
+            "the metadata of the graph."
+        )
+    about = {"input_kind": getattr(network, "input_kind", inputs)}
+    if hasattr(network, "n_steps") and hasattr(network, "time_step"):
+        about["duration"] = float(network.n_steps) * float(network.time_step)  # type: ignore[arg-type]
+    elif found.time.shown_steps is not None:
+        about["duration"] = found.time.shown_steps * dt
+    shown = found.input_shape
+    if input_shape is not None and shown is not None and np.prod(input_shape) != np.prod(shown):
+        raise InputError(f"to_nir: input_shape is {tuple(input_shape)}, the example shows {shown} in a step.")
+    if isinstance(found, Wiring):
+        return wired_graph(found, dt, about)
+    shape = shown or input_shape or getattr(network, "input_shape", None)
+    if shape is None:
+        first = next((m for _, m in found.layers if not isinstance(m, SKIPPED)), None)
+        if not isinstance(first, nn.Linear):
+            raise InputError("to_nir: pass input_shape=(channel, y, x), the shape of the input of one step.")
+        shape = (first.in_features,)
+    return _Builder(tuple(shape), dt, about).graph(found.layers)
+
+
+class _Builder:
+    """Adds one layer after another to a graph and keeps the shape of what the last one sends."""
+
+    def __init__(self, shape: Shape, dt: float, about: dict[str, Any]) -> None:
+        self.nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(shape)})}
+        self.chain: list[str] = ["input"]
+        self.back: list[tuple[str, str]] = []
+        self.shape, self.dt, self.about = shape, dt, about
+
+    def graph(self, layers: list[tuple[str, nn.Module]]) -> nir.NIRGraph:
+        """Return the graph of all layers; a layer that stands in several places has a node in each."""
+        names, taken = _weight_names(layers), _neuron_labels(n for n, m in layers if is_neuron(m))
+        for name, module in layers:
+            if not isinstance(module, SKIPPED):
+                self._add(taken[name] if is_neuron(module) else _free(names[name], self.nodes, taken), name, module)
+        self._put("output_readout", nir.Output({"output": np.array(self.shape)}))
+        return nir.NIRGraph(self.nodes, [*pairwise(self.chain), *self.back], type_check=False)
+
+    def _put(self, label: str, node: nir.NIRNode) -> None:
+        self.nodes[label] = node
+        self.chain.append(label)
+
+    def _add(self, label: str, name: str, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            if self.shape != (module.in_features,):
+                raise InputError(
+                    f"to_nir: layer {name!r} takes {module.in_features} values, the layer before it gives {self.shape}."
+                )
+            bias = np.zeros(module.out_features) if module.bias is None else numbers_of(module.bias)
+            self._put(label, nir.Affine(weight=numbers_of(module.weight), bias=bias))
+            self.shape = (module.out_features,)
+        elif isinstance(module, nn.Conv2d):
+            self._add_convolution(label, name, module)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            self._fold(name, module)
+        elif isinstance(module, nn.AvgPool2d):
+            self._add_pool(label, name, module)
+        elif isinstance(module, nn.Flatten) and module.start_dim == 1 and module.end_dim in (-1, len(self.shape)):
+            self._put(label, nir.Flatten({"input": np.array(self.shape)}, 0, -1))
+            self.shape = (int(np.prod(self.shape)),)
+        elif is_neuron(module):
+            self._add_neuron(label, name, module)
+        else:
+            hint = " Average pooling is linear: AvgPool2d." if "MaxPool" in type(module).__name__ else ""
+            raise InputError(
+                f"to_nir: layer {name!r} ({type(module).__name__}) cannot be represented; known: Linear, Conv2d, "
+                f"BatchNorm, AvgPool2d, Flatten, SpikingLayer, snn.Leaky, snn.RLeaky, snn.Synaptic.{hint}"
+            )
+
+    def _add_convolution(self, label: str, name: str, module: nn.Conv2d) -> None:
+        if module.padding_mode != "zeros" or len(self.shape) != 3:
+            raise InputError(
+                f"to_nir: layer {name!r} needs padding with zeros and (channel, y, x), found {self.shape}."
+            )
+        self._put(label, _convolution(module, self.shape))
+        with torch.no_grad():
+            probe = torch.zeros(1, *self.shape, dtype=module.weight.dtype, device=module.weight.device)
+            self.shape = tuple(module(probe).shape[1:])
+
+    def _add_pool(self, label: str, name: str, module: nn.AvgPool2d) -> None:
+        if module.ceil_mode or not module.count_include_pad or module.divisor_override is not None:
+            raise InputError(f"to_nir: layer {name!r} pools with options that NIR does not hold.")
+        sizes = [np.broadcast_to(v, (2,)).copy() for v in (module.kernel_size, module.stride, module.padding)]
+        self._put(label, nir.AvgPool2d(*sizes))
+        self.shape = tuple(module(torch.zeros(1, *self.shape)).shape[1:])
+
+    def _fold(self, name: str, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+        """Fold a batch norm, as it stands in evaluation, into the weights before it."""
+        before = self.nodes[self.chain[-1]]
+        if not isinstance(before, nir.Affine | nir.Conv2d) or module.running_var is None:
+            raise InputError(f"to_nir: batch norm {name!r} does not follow weights, or keeps no statistics.")
+        variance, mean = numbers_of(module.running_var), numbers_of(module.running_mean)
+        scale = (1.0 if module.weight is None else numbers_of(module.weight)) / np.sqrt(variance + module.eps)
+        before.weight = before.weight * np.reshape(scale, (-1,) + (1,) * (before.weight.ndim - 1))
+        before.bias = (before.bias - mean) * scale + (0.0 if module.bias is None else numbers_of(module.bias))
+
+    def _add_neuron(self, label: str, name: str, module: nn.Module) -> None:
+        self._put(label, neuron_node(name, module, self.shape, self.dt, self.about))
+        inner = getattr(module, "recurrent", None)
+        if inner is not None:
+            back = f"recurrent_{label}"
+            self.nodes[back] = recurrent_node(inner, self.shape)
+            self.back += [(label, back), (back, label)]
+
+
+def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: dict[str, Any]) -> nir.NIRNode:
+    """Return the node of a layer of neurons of `shape`; what NIR does not hold stands in its metadata."""
+    record, exact = of_layer(name, module) if isinstance(module, SpikingLayer) else record_of(name, module, dt)
+    n = int(np.prod(shape))
+    exact = {k: _spread(name, k, v, shape).tolist() for k, v in exact.items()}
+    threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
+    kept = to_metadata(
+        record, varying=sorted(exact), exact={k: v for k, v in exact.items() if k != "threshold"}, **about
+    )
+    common = {"v_leak": np.zeros(n), "v_threshold": threshold, "v_reset": np.zeros(n), "metadata": kept}
+    beta = np.asarray(exact.get("beta", np.full(n, record.beta)))
+    tau, r = time_constant(beta, dt), 1 / np.where(beta < 1, 1 - beta, 1.0)
+    if isinstance(record, DiscreteSynapticParameters):
+        alpha = np.asarray(exact.get("alpha", np.full(n, record.alpha)))
+        if not (np.isfinite(tau).all() and (alpha < 1).all()):
+            raise InputError(f"to_nir: {name!r} has synaptic currents or membranes that never decay; NIR's CubaLIF do.")
+        return nir.CubaLIF(time_constant(alpha, dt), tau, r=r, w_in=1 / (1 - alpha), **common)
+    if np.isfinite(tau).all():
+        return nir.LIF(tau=tau, r=r, **common)
+    return nir.IF(r=np.ones(n), **{k: v for k, v in common.items() if k != "v_leak"})
+
+
+def time_constant(decay: np.ndarray, dt: float) -> np.ndarray:
+    """Return the time constant, s, of what keeps the share `decay` of itself in a step of `dt`."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(-dt / np.log(decay))
+
+
+def recurrent_node(inner: nn.Module, shape: Shape) -> nir.NIRNode:
+    """Return the node of the weights with which a layer of `shape` drives itself."""
+    if isinstance(inner, nn.Linear):
+        bias = np.zeros(inner.out_features) if inner.bias is None else numbers_of(inner.bias)
+        return nir.Affine(weight=numbers_of(inner.weight), bias=bias)
+    if isinstance(inner, nn.Conv2d):
+        return _convolution(inner, shape)
+    return nir.Scale(np.broadcast_to(numbers_of(inner.V), shape).copy())
+
+
+def _convolution(module: nn.Conv2d, shape: Shape) -> nir.Conv2d:
+    bias = np.zeros(module.out_channels) if module.bias is None else numbers_of(module.bias)
+    weight, options = numbers_of(module.weight), (module.stride, module.padding, module.dilation, module.groups)
+    return nir.Conv2d(shape[1:], weight, *options, bias)
+
+
+def wired_graph(wiring: Wiring, dt: float, about: dict[str, Any]) -> nir.NIRGraph:
+    """Return a wiring as a graph: a matrix for each pair of layers, and a delay for spikes of earlier steps."""
+    labels = {INPUT: INPUT, **_neuron_labels(n for n, _ in wiring.neurons)}
+    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([int(np.prod(wiring.input_shape))])})}
+    edges: list[tuple[str, str]] = []
+
+    def connect(onto: Connections, target: str, name: str) -> None:
+        bias, none = as_numbers(onto.bias).ravel(), torch.zeros(onto.bias.numel(), int(np.prod(wiring.input_shape)))
+        at_once = any(not lag for _, lag in onto.weights)
+        weights = dict(onto.weights) if at_once or not bias.any() else {(INPUT, 0): none, **onto.weights}
+        for (source, lag), weight in sorted(weights.items(), key=lambda item: item[0][1]):
+            label = _free(name.format(labels[source]) + f"_{lag}_ago" * (lag > 0), nodes, labels)
+            nodes[label] = nir.Affine(weight=as_numbers(weight), bias=bias)
+            edges.append((labels[source], label))
+            bias = np.zeros(len(bias))
+            if lag:
+                nodes[f"{label}_delay"] = nir.Delay(np.full(len(bias), lag * dt))
+                edges.append((label, f"{label}_delay"))
+            edges.append((list(nodes)[-1], target))
+
+    for name, module in wiring.neurons:
+        label, shape = labels[name], wiring.shapes[name]
+        connect(wiring.onto[name], label, "{}_to_" + label)
+        nodes[label] = neuron_node(name, module, shape, dt, about)
+        if (inner := getattr(module, "recurrent", None)) is not None:
+            nodes[f"recurrent_{label}"] = recurrent_node(inner, shape)
+            edges += [(label, f"recurrent_{label}"), (f"recurrent_{label}", label)]
+    last, n_out = label, int(np.prod(shape))
+    if wiring.readout is not None:
+        name, _, onto = wiring.readout
+        connect(onto, "output_readout", name.replace(".", "_"))
+        nodes["output_readout"], n_out = nir.Output({"output": np.array([onto.bias.numel()])}), 0
+    else:
+        nodes["output_readout"] = nir.Output({"output": np.array([n_out])})
+        edges.append((last, "output_readout"))
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+def _spread(name: str, key: str, values: np.ndarray, shape: Shape) -> np.ndarray:
+    """Return a number a neuron, flat, of numbers that torch would broadcast to the neurons' shape."""
+    if values.size == np.prod(shape):
+        return values.ravel()
+    try:
+        return np.broadcast_to(values.ravel() if values.size == 1 else values, shape).ravel()
+    except ValueError as error:
+        raise InputError(
+            f"to_nir: neuron {name!r} has {key} of shape {values.shape}, which does not fit neurons of shape {shape}."
+        ) from error
+
+
+def _neuron_labels(names: Iterable[str]) -> dict[str, str]:
+    """Return the label of each neuron module; two may not be called alike."""
+    labels = {n: layer_label(n) for n in names}
+    for name, label in labels.items():
+        if label in (INPUT, "output_readout") or list(labels.values()).count(label) > 1:
+            raise InputError(
+                f"to_nir: neuron {name!r} would be called {label!r}, as another node is; rename the module."
+            )
+    return labels
+
+
+def _free(label: str, nodes: Mapping[str, Any], taken: Mapping[str, str]) -> str:
+    """Return a label that no node has, nor will have."""
+    while label in nodes or label in taken.values() or label == "output_readout":
+        label += "_"
+    return label
+
+
+def _weight_names(layers: list[tuple[str, nn.Module]]) -> dict[str, str]:
+    """Name weights after the neurons that they drive, where those have names of their own."""
+    names: dict[str, str] = {}
+    pending: str | None = None
+    for name, module in layers:
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            pending = name
+        elif is_neuron(module) and pending is not None and name.startswith("spikes."):
+            names[pending], pending = f"weights_{layer_label(name)}", None
+    return names | {n: n.replace(".", "_") for n, m in layers if n not in names and not is_neuron(m)}

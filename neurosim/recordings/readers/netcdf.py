@@ -1,0 +1,57 @@
+"""netCDF-4: one variable of responses, or a Dataset of sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.recordings.columns import seconds
+from neurosim.recordings.reader import Reader
+from neurosim.registry import NoOptions
+from neurosim.schema import InputError, as_responses, check_step, check_sweeps
+
+
+def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:
+    """Read the one variable of a file."""
+    return storage.read_array(path)
+
+
+def open_responses(path: Path, _options: NoOptions) -> xr.DataArray:
+    """Open the one variable of a netCDF file or a Zarr folder, its values left on disk."""
+    dataset = storage.open_dataset(path)
+    names = [str(v) for v in dataset.data_vars]
+    if len(names) != 1:
+        raise InputError(f"{path.name}: holds {len(names)} variables ({', '.join(names[:8])}); responses are one.")
+    return dataset[names[0]]
+
+
+def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
+    """Read ``current`` and ``voltage`` (sweep, time), as ``as_sweeps`` makes them."""
+    sweeps = check_sweeps(storage.read_dataset(path), path.name)
+    if "time" in sweeps.coords:
+        clock = seconds(sweeps["time"], path.name, "times of the sweeps")
+        check_step(clock, float(sweeps.attrs["time_step"]), path.name)
+    return {"sweeps": sweeps}
+
+
+def example(path: Path) -> NoOptions:
+    """Write three stimuli, two units, two bins."""
+    responses = as_responses(np.arange(12.0).reshape(3, 2, 2), stimuli=["a", "b", "c"], time_step=0.1)
+    storage.write_dataset(path, responses.rename("responses"))
+    return NoOptions()
+
+
+NETCDF = Reader(
+    name="netcdf",
+    caption="labelled responses or sweeps, as xarray writes them",
+    endings=(".nc",),
+    responses=read_responses,
+    lazy=open_responses,
+    sweeps=read_sweeps,
+    bounds="whole, up to 16 GiB, or what is used of it",
+    citation="https://doi.org/10.5334/jors.148",
+    example=example,
+)

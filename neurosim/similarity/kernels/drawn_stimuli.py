@@ -1,0 +1,168 @@
+"""Scores of RDMs under resampling of the stimuli: linear algebra instead of a loop over resampled RDMs.
+
+Drawing stimulus i ``w_i`` times gives the pair (i, j) the weight ``w_i w_j``; entries of a stimulus with itself have
+none. So every inner product of every sample is one entry of a matrix product: weights times products of features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from neurosim.similarity.kernels.arrays import n_block, to_square
+from neurosim.similarity.method import Method
+
+SINGULAR = 1e-8
+Pairs = tuple[np.ndarray, np.ndarray]
+
+
+def pair_weights(counts: np.ndarray) -> np.ndarray:
+    """Weight of every pair, (..., P), when stimulus i was drawn ``counts[..., i]`` times."""
+    return np.concatenate([counts[..., i, None] * counts[..., i + 1 :] for i in range(counts.shape[-1] - 1)], axis=-1)
+
+
+def gram_of_features(
+    features: np.ndarray, counts: np.ndarray, method: Method, *, n_models: int = 0, normalise: bool = True
+) -> np.ndarray:
+    """Inner products of RDMs as `method` embeds them, under resampling of the stimuli.
+
+    Parameters
+    ----------
+    features : RDMs (F, P), upper entries.
+    counts : (N, K), how often each stimulus was drawn in each sample; a row of ones is the plain comparison.
+    method : one that has inference.
+    n_models : the first so many RDMs are not compared with each other: their entries are NaN.
+    normalise : give scores; without it, for the linear methods, the plain inner products.
+
+    Returns
+    -------
+    (N, F, F), the score of every RDM with every other in every sample.
+    """
+    if method.drawn is None:
+        raise TypeError(f"{method.name} has no inner products under resampling")
+    pairs = _wanted_pairs(len(features), n_models)
+    gram = _filled(method.drawn(features, counts, pairs), pairs, len(features))
+    return _normalised(gram) if method.normalised and normalise else gram
+
+
+def linear_products(
+    features: np.ndarray, counts: np.ndarray, pairs: Pairs, *, centre: bool, whitened: bool
+) -> np.ndarray:
+    """Inner products (N, pairs) of entries, of `centre` of entries less their mean, of RDMs that are `whitened`."""
+    if centre:
+        features = features - features.mean(1, keepdims=True)
+    weighted, sums, total = _weighted_products(features, counts, pairs)
+    mean = sums / total[:, None] if centre else np.zeros_like(sums)
+    products = weighted - mean[:, pairs[0]] * sums[:, pairs[1]]
+    return 2 * products - _row_sum_products(features, mean, counts, pairs) if whitened else products
+
+
+def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Inner products (N, pairs) of the centred ranks of entries, each as often as it was drawn."""
+    products = np.empty((len(counts), len(pairs[0])))
+    for part in _sample_blocks(len(counts), features.size):
+        weights = pair_weights(counts[part])
+        ranks = weighted_ranks(features, weights)
+        ranks -= (weights.sum(1)[:, None, None] + 1) / 2
+        gram = (ranks * weights[:, None]) @ ranks.transpose(0, 2, 1)
+        products[part] = gram[:, pairs[0], pairs[1]]
+    return products
+
+
+def repeated_entries(
+    features: np.ndarray, counts: np.ndarray, pairs: Pairs, *, score: Callable[[np.ndarray, np.ndarray], float]
+) -> np.ndarray:
+    """Scores (N, pairs) of RDMs (F, P) whose entries stand as often as they were drawn; for any `score` of entries."""
+    scores = np.empty((len(counts), len(pairs[0])))
+    for n, weights in enumerate(pair_weights(counts).astype(int)):
+        expanded = np.repeat(features, weights, axis=1)
+        scores[n] = [score(expanded[i], expanded[j]) for i, j in zip(*pairs, strict=True)]
+    return scores
+
+
+def weighted_ranks(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mid-ranks (N, F, P) of features (F, P) whose entry p occurs ``weights[n, p]`` times."""
+    out = np.empty((len(weights), *features.shape))
+    for f, feature in enumerate(features):
+        order = np.argsort(feature, kind="stable")
+        ordered = feature[order]
+        last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        cumulated = np.cumsum(weights[:, order], axis=1)
+        if len(last) == len(order):
+            ranks = cumulated - (weights[:, order] - 1) / 2
+        else:
+            high = cumulated[:, last]
+            low = np.concatenate([np.zeros((len(high), 1)), high[:, :-1]], axis=1)
+            ranks = np.repeat((low + high + 1) / 2, np.diff(np.append(-1, last)), axis=1)
+        out[:, f, order] = ranks
+    return out
+
+
+def _wanted_pairs(n_features: int, n_models: int) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = np.triu_indices(n_features)
+    wanted = (columns >= n_models) | (rows == columns)
+    return rows[wanted], columns[wanted]
+
+
+def _weighted_products(
+    features: np.ndarray, counts: np.ndarray, pairs: Pairs
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted sums over entries of products (N, pairs), of features (N, F), and of weights (N,)."""
+    n_samples, n_features, n_pairs = len(counts), len(features), len(pairs[0])
+    found = np.zeros((n_samples, n_pairs + n_features + 1))
+    for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs)):
+        block = features[:, part]
+        found += weights @ np.vstack([block[pairs[0]] * block[pairs[1]], block, np.ones(block.shape[1])]).T
+    return found[:, :n_pairs], found[:, n_pairs:-1], found[:, -1]
+
+
+def _weight_blocks(counts: np.ndarray, most: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield consecutive entries of RDMs, all those of a few stimuli, with their weights (N, entries)."""
+    n, start, begin = counts.shape[1], 0, 0
+    for i in range(n - 1):
+        stop = begin + sum(range(n - 1 - i, n - 1 - start + 1))
+        if stop + n - 2 - i - begin > most or i == n - 2:
+            rows = [counts[:, s, None] * counts[:, s + 1 :] for s in range(start, i + 1)]
+            yield slice(begin, stop), np.concatenate(rows, axis=1)
+            start, begin = i + 1, stop
+
+
+def _row_sum_products(features: np.ndarray, mean: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Sum products of row sums: what whitening by the covariance of independent noise takes off, in closed form."""
+    square = to_square(features, counts.shape[1])
+    products = np.empty((len(counts), len(pairs[0])))
+    for part in _sample_blocks(len(counts), len(features) * counts.shape[1]):
+        products[part] = _solved_products(square, mean[part], counts[part])[:, pairs[0], pairs[1]]
+    return products
+
+
+def _solved_products(square: np.ndarray, mean: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    n = counts.sum(1, keepdims=True)
+    row_sums = np.stack([counts @ s for s in square]) - mean.T[:, :, None] * (n - counts)
+    diagonal = n / 2 + 1 - counts
+    inverse = 1 / np.where(diagonal == 0, SINGULAR, diagonal)
+    scaled = counts * inverse
+    solved = row_sums * inverse
+    solved -= ((row_sums * scaled).sum(-1) / (2 + scaled.sum(1)))[..., None] * inverse
+    left, right = (row_sums * counts).transpose(1, 0, 2), solved.transpose(1, 2, 0)
+    return left @ right
+
+
+def _sample_blocks(n_samples: int, size: int) -> Iterator[slice]:
+    step = n_block(size)
+    for start in range(0, n_samples, step):
+        yield slice(start, start + step)
+
+
+def _filled(values: np.ndarray, pairs: Pairs, n_features: int) -> np.ndarray:
+    gram = np.full((len(values), n_features, n_features), np.nan)
+    gram[:, pairs[0], pairs[1]] = values
+    gram[:, pairs[1], pairs[0]] = values
+    return gram
+
+
+def _normalised(gram: np.ndarray) -> np.ndarray:
+    norm = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return gram / (norm[:, :, None] * norm[:, None, :])

@@ -1,0 +1,88 @@
+"""Inner products of patterns, and what distances and whitening make of them; streamed over units.
+
+Patterns are (..., K, P): K stimuli, P units. Folds are (..., M, K, P): M independent measurements of every stimulus.
+Distances that add up over units are divided by their number, so that areas of any size compare.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, unit_blocks
+
+
+def second_moment(patterns: Array, *, centre: bool = False) -> Array:
+    """Inner products of patterns over the number of units, (..., K, P) -> (..., K, K).
+
+    With `centre`, the mean pattern is removed first: distances stay the same and lose fewer digits.
+    """
+    total: Array = None
+    for block in unit_blocks(patterns):
+        part = block - block.mean(-2)[..., None, :] if centre else block
+        gram = part @ transposed(part)
+        total = gram if total is None else total + gram
+    return total / patterns.shape[-1]
+
+
+def crossvalidated_second_moment(folds: Array, measured: np.ndarray | None = None, *, centre: bool = False) -> Array:
+    """Inner products of independent measurements over the number of units, (..., M, K, P) -> (..., K, K).
+
+    The mean over all pairs of different folds in closed form, so unbiased: its diagonal is the cross-validated
+    strength of each pattern and can be negative. Where `measured` (M, K) is given, fold m of stimulus k counts only if
+    it is true, and every entry is the mean over the pairs of folds that were measured.
+    """
+    total: Array = None
+    own: Array = None
+    for block in unit_blocks(folds):
+        part = block - block.mean(-2)[..., None, :] if centre and measured is None else block
+        part = part if measured is None else part * measured[..., None]
+        summed = part.sum(-3)
+        gram = summed @ transposed(summed)
+        folded = [part[..., m, :, :] for m in range(part.shape[-3])]
+        same = sum((fold @ transposed(fold) for fold in folded[1:]), folded[0] @ transposed(folded[0]))
+        total, own = (gram, same) if total is None else (total + gram, own + same)
+    n_folds, n_units = folds.shape[-3], folds.shape[-1]
+    if measured is None:
+        return (total - own) / (n_folds * (n_folds - 1) * n_units)
+    weight = measured.astype(float)
+    pairs = np.outer(weight.sum(0), weight.sum(0)) - weight.T @ weight
+    return (total - own) / (pairs * n_units)
+
+
+def distances_from_gram(gram: Array) -> Array:
+    """Return ``G_ii + G_jj - 2 G_ij`` with an exact zero diagonal."""
+    own = diagonal(gram)
+    return hollow(own[..., :, None] + own[..., None, :] - gram - transposed(gram))
+
+
+def noise_factor(precision: Array) -> Array:
+    """Return the lower triangular factor L of a precision ``L L'`` (P, P), or the root (P,) of a diagonal one (P,)."""
+    xp = array_namespace(precision)
+    return xp.sqrt(precision) if precision.ndim == 1 else xp.linalg.cholesky(precision)
+
+
+def whiten(patterns: Array, factor: Array) -> Array:
+    """Return patterns (..., P) whose Euclidean distance is the Mahalanobis one, for the factor of a precision.
+
+    A matrix is triangular, which halves the work.
+    """
+    if factor.ndim == 1:
+        return patterns * factor
+    if is_torch_array(patterns):
+        return patterns @ factor
+    from scipy.linalg import blas
+
+    rows = np.array(patterns, dtype=float, order="C").reshape(-1, patterns.shape[-1])
+    return blas.dtrmm(1.0, factor.T, rows.T, overwrite_b=True).T.reshape(patterns.shape)
+
+
+def transposed(array: Array) -> Array:
+    """Return matrices (..., P, K) of matrices (..., K, P)."""
+    return array.mT
+
+
+def one_minus_normalised(gram: Array) -> Array:
+    """Return one minus the cosines that inner products (..., K, K) are those of."""
+    norm = array_namespace(gram).sqrt(diagonal(gram))
+    values = 1 - gram / (norm[..., :, None] * norm[..., None, :])
+    return hollow((values + transposed(values)) / 2)

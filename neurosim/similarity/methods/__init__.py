@@ -1,0 +1,1 @@
+"""The methods: each file is one way to compare two RDMs."""

@@ -1,0 +1,79 @@
+"""What a metric is: how an RDM is made. One a file of the folder ``metrics``, and all by name in ``METRICS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from neurosim.registry import Registry
+from neurosim.similarity.kernels.arrays import Array
+
+Domain = Literal["all", "varying", "nonzero", "rates"]
+Whitening = Literal["none", "if_given", "always", "of_training"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way to make an RDM: its kernel, and what it can take.
+
+    Parameters
+    ----------
+    name : what users type.
+    kernel : distances (K, K) of patterns (K, P), K stimuli in P units; with `folds`, of trials (M, K, P). A numpy
+        function that knows no labels.
+    caption : what a distance is, as a figure says it.
+    reference : its paper, a DOI.
+    folds : trials are independent folds, 2 or more; otherwise they are averaged first.
+    unequal_folds : the kernel takes a second argument ``measured`` (M, K), true where a trial showed a stimulus.
+    gram : kernel of the second moments (K, K) that the distances come from, if they do.
+    whitening : "none"; "if_given", patterns are whitened by a precision if there is one; "always", by one that is
+        estimated from trials where none is given; "of_training", the kernel takes a second argument, a function from
+        training trials (M - 1, K, P) to a factor (P, P) of the precision of their noise.
+    defined_for : which patterns have a distance: "all", "varying" over units, "nonzero", "rates" of 0 or more.
+    fewest_units : units it takes for a distance to say anything.
+    blocks : the kernel takes leading dims (..., K, P), and reads units in blocks from whatever can be sliced.
+    tensors : with `blocks`, the kernel takes torch tensors too and can be differentiated.
+    without_trials : name of the metric for subjects that answer once, such as models, where this one needs trials.
+    chance : with `folds`, the mean distance of pure noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neurosim.similarity import compute_rdm
+    >>> def largest(patterns):
+    ...     return abs(patterns[:, None] - patterns[None]).max(-1)
+    >>> with METRICS.added(Metric("largest", largest, "largest difference of any unit")):
+    ...     compute_rdm(np.array([[0.0, 1.0], [2.0, 1.0], [0.0, 4.0]]), "largest").values.tolist()
+    [[0.0, 2.0, 3.0], [2.0, 0.0, 3.0], [3.0, 3.0, 0.0]]
+    """
+
+    name: str
+    kernel: Callable[..., Array]
+    caption: str = ""
+    reference: str = ""
+    folds: bool = False
+    unequal_folds: bool = False
+    gram: Callable[..., Array] | None = None
+    whitening: Whitening = "none"
+    defined_for: Domain = "all"
+    fewest_units: int = 1
+    blocks: bool = False
+    tensors: bool = False
+    without_trials: str | None = None
+    chance: float = 0.0
+
+    @property
+    def takes_precision(self) -> bool:
+        """Whether a precision of the noise of units can be given."""
+        return self.whitening != "none"
+
+    @property
+    def fewest_trials(self) -> int:
+        """Trials of every stimulus that it takes without a precision: 0 where none are needed."""
+        if self.whitening == "of_training":
+            return 3
+        return 2 if self.folds or self.whitening == "always" else 0
+
+
+METRICS = Registry("metric", "neurosim.similarity.metrics", Metric)

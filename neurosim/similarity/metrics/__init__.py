@@ -1,0 +1,1 @@
+"""The metrics: each file is one way to make an RDM of responses."""

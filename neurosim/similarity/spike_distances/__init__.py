@@ -1,0 +1,1 @@
+"""The spike-train distances: each file is one way to tell spike trains apart."""
