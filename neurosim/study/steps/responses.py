@@ -57,7 +57,7 @@ def rotated(responses: xr.DataArray) -> xr.DataArray:
     n_patterns, n_units = patterns.shape
     if n_units <= n_patterns or not np.isfinite(patterns).all():
         return responses
-    triangle = np.linalg.qr(patterns.T.astype(float), mode="r")
+    triangle = np.asarray(np.linalg.qr(patterns.T.astype(float), mode="r"))
     first = ordered.isel(unit=slice(n_patterns))
     found = first.copy(data=triangle.T.reshape(first.shape))
     found = found.drop_vars([name for name, labels in found.coords.items() if "unit" in labels.dims])
