@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
 
 from neurosim import storage
 from neurosim.refusals import InputError
+from neurosim.study.engine import keys
 from neurosim.study.engine.keys import key_of
 from neurosim.study.engine.launch import HERE, Launch, local_device
 from neurosim.study.engine.orders import Order
@@ -46,6 +50,7 @@ def look_up(steps: list[Step], store: Store, device: str = "auto", *, only: str 
     device : the one that the steps run on; "auto" is that of this machine.
     only : name of the one step to look up, with all that it depends on.
     """
+    keys.forget()
     device = local_device(device)
     steps = steps if only is None else _leading_to(only, steps)
     entries: dict[str, Entry] = {}
@@ -69,44 +74,65 @@ def run_steps(steps: list[Step], store: Store, *, jobs: int, report: Report, lau
     InputError : a step found that what the user asked cannot be done.
     StepError : a step failed; what was finished stays in the store.
     """
-    entries: dict[str, Entry] = {}
-    waiting = {s.name: s for s in steps}
+    keys.forget()
+    queue = _Queue(steps)
     running: dict[Future[None], tuple[Step, str]] = {}
+    finished: SimpleQueue[Future[None]] = SimpleQueue()
     problem: Exception | None = None
     with _Workers(store, jobs, report, launch, steps) as workers:
-        while waiting or running:
-            for step in [s for s in waiting.values() if all(n in entries for n in s.inputs)] if problem is None else []:
-                del waiting[step.name]
-                key = step_key(step, entries, workers.device)
+        while queue.ready or running:
+            while queue.ready and problem is None:
+                step = queue.ready.popleft()
+                key = step_key(step, queue.entries, workers.device)
                 found = store.find(key)
                 if found is not None:
-                    entries[step.name] = found
+                    queue.done(step, found)
                     report(step.name, "hit", "")
                 else:
-                    running[workers.submit(step, entries)] = (step, key)
+                    future = workers.submit(step, key, queue.entries)
+                    running[future] = (step, key)
+                    future.add_done_callback(finished.put)
             if not running:
-                if problem is not None or not waiting:
-                    break
+                break
+            future = finished.get()
+            if future not in running:
                 continue
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                step, key = running.pop(future)
-                try:
-                    future.result()
-                    entry = store.find(key)
-                    if entry is None:
-                        raise StepError(f"{step.name}: its result is gone or damaged right after it was made.")
-                    entries[step.name] = entry
-                    report(step.name, "done", f"{entry.record['seconds']:.1f} s")
-                except (InputError, StepError) as error:
-                    problem = problem or error
-                    report(step.name, "failed", "")
-            if problem is not None:
+            step, key = running.pop(future)
+            try:
+                future.result()
+                entry = store.find(key)
+                if entry is None:
+                    raise StepError(f"{step.name}: its result is gone or damaged right after it was made.")
+                queue.done(step, entry)
+                report(step.name, "done", f"{entry.record['seconds']:.1f} s")
+            except (InputError, StepError) as error:
+                problem = problem or error
+                report(step.name, "failed", "")
                 for future in [f for f in running if f.cancel()]:
                     del running[future]
     if problem is not None:
         raise problem
-    return {step.name: entries[step.name] for step in steps}
+    return {step.name: queue.entries[step.name] for step in steps}
+
+
+class _Queue:
+    """The steps that can run now; each is counted down as what it reads is done, so that all take linear time."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.missing = {s.name: len(set(s.inputs)) for s in steps}
+        self.readers: dict[str, list[Step]] = {}
+        for step in steps:
+            for name in dict.fromkeys(step.inputs):
+                self.readers.setdefault(name, []).append(step)
+        self.ready = deque(s for s in steps if not self.missing[s.name])
+
+    def done(self, step: Step, entry: Entry) -> None:
+        self.entries[step.name] = entry
+        for reader in self.readers.get(step.name, ()):
+            self.missing[reader.name] -= 1
+            if not self.missing[reader.name]:
+                self.ready.append(reader)
 
 
 def _leading_to(name: str, steps: list[Step]) -> list[Step]:
@@ -124,11 +150,11 @@ def step_key(step: Step, entries: dict[str, Entry], device: str) -> str:
     return key_of(step.work, step.config, digests, _device(step, device))
 
 
-def order_of(step: Step, entries: dict[str, Entry], store: Store, device: str) -> Order:
-    """Return the job description of a step whose inputs are all there."""
+def order_of(step: Step, entries: dict[str, Entry], store: Store, device: str, key: str = "") -> Order:
+    """Return the job description of a step whose inputs are all there, and of its key where that is known already."""
     return Order(
         store=str(store.root.resolve()),
-        key=step_key(step, entries, device),
+        key=key or step_key(step, entries, device),
         name=step.name,
         work=step.work,
         config=step.config,
@@ -153,26 +179,31 @@ class _Workers:
             launch, store.root, self.log, works, lambda text: report(launch.who, "note", text)
         )
         self.pool = ThreadPoolExecutor(n)
+        self.stopped = False
 
     def __enter__(self) -> _Workers:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None and not issubclass(error, Exception):
+            self.stopped = True
             self.runner.kill()
         self.pool.shutdown(cancel_futures=True)
         self.runner.close()
 
-    def submit(self, step: Step, entries: dict[str, Entry]) -> Future[None]:
+    def submit(self, step: Step, key: str, entries: dict[str, Entry]) -> Future[None]:
         """Hand a step to the next free worker."""
-        return self.pool.submit(self._work, step, order_of(step, entries, self.store, self.device))
+        return self.pool.submit(self._work, step, order_of(step, entries, self.store, self.device, key))
 
     def _work(self, step: Step, order: Order) -> None:
         self.report(step.name, "start", "")
-        answer = self.runner.do(order, lambda text: self.report(step.name, "progress", text))
+        answer = self._answer(step, order)
+        if answer is None and not self.stopped:
+            self.report(step.name, "note", "its process ended unexpectedly; it is tried once more.")
+            answer = self._answer(step, order)
         if answer is None:
             raise StepError(
-                f"{step.name}: its process ended unexpectedly (killed, or out of memory; see {self.log}); "
+                f"{step.name}: its process ended unexpectedly twice (killed, or out of memory; see {self.log}); "
                 "run again to resume."
             )
         for note in answer.get("notes", []):
@@ -184,3 +215,6 @@ class _Workers:
         log = self.store.root / "failed" / f"{order.key[:16]}.log"
         storage.write_text(log, answer["traceback"])
         raise StepError(f"{step.name}: {answer['error']} (details in {log}).")
+
+    def _answer(self, step: Step, order: Order) -> dict[str, Any] | None:
+        return self.runner.do(order, lambda text: self.report(step.name, "progress", text))
