@@ -1,7 +1,6 @@
 """What is left of a run that was killed, interrupted, doubled, or met a full disk?"""
 
 import json
-import os
 import resource
 import signal
 import subprocess

@@ -45,9 +45,7 @@ def slurm(daemons, monkeypatch):
 
 @pytest.fixture
 def gated(tmp_path, monkeypatch):
-    made = Gated(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", made.path)
-    return made
+    return Gated(tmp_path).seen(monkeypatch)
 
 
 def submit(gated, store: Path):
