@@ -122,9 +122,7 @@ def worker(
 
 
 @app.command()
-def check(
-    study: StudyFile, out: Out = None, store: KeptIn = None, device: Device = "auto", json: Json = False
-) -> None:
+def check(study: StudyFile, out: Out = None, store: KeptIn = None, device: Device = "auto", json: Json = False) -> None:
     """Print the steps of a study with what the store has of them. Runs nothing."""
     looks = ns.study.check_study(ns.study.find_study(study), out=out, store=store, device=device)
     rows = [{"step": x.step.name, "state": x.state, "reads": list(x.step.inputs)} for x in looks]
@@ -227,7 +225,9 @@ def verify_kept(store: KeptIn = None, json: Json = False) -> None:
     damaged = [thing for thing in things if thing.damage]
     _print_kept(damaged, json)
     if not json:
-        _say(f"{len(damaged)} of {len(things)} are damaged; neurosim cache prune deletes them." if damaged else "Whole.")
+        _say(
+            f"{len(damaged)} of {len(things)} are damaged; neurosim cache prune deletes them." if damaged else "Whole."
+        )
     if damaged:
         raise typer.Exit(STEP_ERROR)
 
@@ -275,9 +275,7 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _run(
-    path: Path, out: Path | None, store: Path | None, jobs: int, launch: ns.study.Launch, quiet: bool
-) -> Any:
+def _run(path: Path, out: Path | None, store: Path | None, jobs: int, launch: ns.study.Launch, quiet: bool) -> Any:
     with _Progress(quiet) as progress:
         return ns.run_study(path, out=out, store=store, jobs=jobs or None, launch=launch, report=progress)
 

@@ -72,7 +72,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise storage.StorageError(f"{path.name}: not a file of numbers.")
     found = storage.read_dataset(path)
     arrays = {str(name): np.asarray(values.values) for name, values in found.variables.items()}
-    said: dict[str, Any] = {"attributes": found.attrs} | {f"{n} is": (v.dims, v.attrs) for n, v in found.variables.items()}
+    said: dict[str, Any] = {"attributes": found.attrs} | {
+        f"{n} is": (v.dims, v.attrs) for n, v in found.variables.items()
+    }
     return arrays | {name: np.asarray(repr(about)) for name, about in said.items()}
 
 

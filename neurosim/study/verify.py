@@ -108,16 +108,18 @@ def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report
     study, _, _ = read_study(folder / "resolved.json")
     _check_inputs(study, folder)
     before = _provenance(folder)
-    changed = bool(environment_changes(folder)) or bool((before["git"] or {}).get("modified"))
     steps = plan(study, folder)
     with _fresh_folder() as place:
         entries = run_steps(steps, Store(place / "store"), jobs=jobs or os.cpu_count() or 1, report=report)
+        changed = bool(environment_changes(folder)) or _edited(before, {n: e.record["key"] for n, e in entries.items()})
         fresh = place / "results"
         fresh.mkdir()
         text = storage.read_text(folder / "study.toml")
 
         def as_said(made: dict[str, Any]) -> dict[str, Any]:
             said = {name: before[name] for name in ENVIRONMENT}
+            in_order = [*made["libraries"], *said["libraries"]]
+            said["libraries"] = {name: said["libraries"][name] for name in in_order if name in said["libraries"]}
             return made | said | {"steps": [_as_said(s, before["steps"], changed) for s in made["steps"]]}
 
         write_results(fresh, study, text, input_files(study, folder), steps, entries, as_said)
@@ -140,6 +142,12 @@ def environment_changes(folder: str | Path) -> list[str]:
         changes.append(f"neurosim: {before['neurosim']} then, {now['neurosim']} now")
     then, today = (p["git"]["commit"][:12] if p.get("git") else None for p in (before, now))
     return changes + ([f"commit: {then} then, {today} now"] if then != today else [])
+
+
+def _edited(before: dict[str, Any], keys: dict[str, str]) -> bool:
+    """Whether the source of the steps is another one, of a commit with changes that git does not know."""
+    modified = any((about.get("git") or {}).get("modified") for about in (before, runtime.provenance()))
+    return modified and any(before["steps"].get(name, {}).get("key") != key for name, key in keys.items())
 
 
 def _verdicts(folder: Path, fresh: Path, steps: list[Step], loose: bool) -> Iterator[Verdict]:
@@ -191,7 +199,9 @@ def _provenance(folder: Path) -> dict[str, Any]:
     found = storage.read_json(path)
     try:
         fine = all(isinstance(found[name], kinds) for name, kinds in ENVIRONMENT.items())
-        fine &= all(isinstance(v, str) for v in found["libraries"].values()) and found["machine"].keys() == MACHINE.keys()
+        fine &= (
+            all(isinstance(v, str) for v in found["libraries"].values()) and found["machine"].keys() == MACHINE.keys()
+        )
         fine &= all(isinstance(found["machine"][name], kinds) for name, kinds in MACHINE.items())
         git = found["git"] or {"commit": "", "modified": False}
         fine &= git.keys() == {"commit", "modified"} and isinstance(git["commit"], str)

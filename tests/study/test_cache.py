@@ -46,7 +46,7 @@ def test_what_is_damaged_is_named_and_pruned_and_nothing_else_is_touched(finishe
     (cache / "libraries" / "kernel-ab.so").write_bytes(b"another")
     log = finished.store / "failed" / f"{'cd' * 8}.log"
     storage.write_text(log, "why")
-    mine = [finished.store / "failed" / "notes.log", finished.store / "damaged" / "mine", finished.store / "ab" / "notes"]
+    mine = [finished.store / name for name in ("failed/notes.log", "damaged/mine", "ab/notes")]
     for path in [*mine, cache / "libraries" / "notes.txt"]:
         storage.write_text(path, "mine")
     damaged = [thing for thing in kept(finished.store, check=True) if thing.damage]

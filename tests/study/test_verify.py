@@ -98,7 +98,8 @@ BROKEN = {
     "no manifest": (lambda f: (f / "MANIFEST.sha256").unlink(), "no MANIFEST.sha256"),
     "an empty manifest": (manifest(lambda _: ""), "does not list"),
     "a manifest without the report": (
-        manifest(lambda t: "".join(x for x in t.splitlines(True) if "report.html" not in x)), "does not list report.html"
+        manifest(lambda t: "".join(x for x in t.splitlines(True) if "report.html" not in x)),
+        "does not list report.html",
     ),
     "a manifest of nonsense": (manifest(lambda t: "nonsense\n" + t), "line 1"),
     "a manifest that leads out": (manifest(lambda t: t + "0" * 64 + "  ../study/study.toml\n"), "leads out"),
