@@ -38,8 +38,10 @@ def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
 def test_the_other_lines_run_as_they_stand(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)[1:]
     assert blocks
-    for code in blocks:
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    for i, code in enumerate(blocks):
+        script = tmp_path / f"block_{i}.py"
+        script.write_text(code)
+        done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         for promised in re.findall(r"# (bit-exact|spike-exact)", code):
             assert promised in done.stdout

@@ -78,7 +78,7 @@ def compare_subjects(
     >>> pictures = load_digits()[:6]
     >>> with tempfile.TemporaryDirectory() as place:
     ...     outcome = compare_subjects(
-    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": np.eye(6)}, out=f"{place}/mine"
+    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": np.eye(6)[:, :4]}, out=f"{place}/mine"
     ...     )
     ...     outcome.scores["rsa:area"].sizes["model"]
     1

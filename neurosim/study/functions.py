@@ -25,6 +25,11 @@ class FunctionFigure(Table):
     """A function of your own, at the top of a Python file, that draws what analyses found.
 
     Its parameters are names of analyses of the study; it is given their Datasets and returns a matplotlib Figure.
+
+    Examples
+    --------
+    >>> FunctionFigure(path="mine.py", function="my_figure").function
+    'my_figure'
     """
 
     kind: Literal["function"] = "function"

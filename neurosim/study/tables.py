@@ -19,7 +19,14 @@ Row = TypeVar("Row")
 
 
 class StudyError(InputError):
-    """The study asks for something that cannot be done."""
+    """The study asks for something that cannot be done.
+
+    Examples
+    --------
+    >>> raise StudyError("study.toml: the key 'name' is missing.")
+    Traceback (most recent call last):
+    neurosim.study.tables.StudyError: study.toml: the key 'name' is missing.
+    """
 
 
 class Table(BaseModel):

@@ -31,6 +31,11 @@ class FunctionAnalysis(Table):
     It asks by the names of its parameters for `responses` ({layer: array}) or `rdms` (layer, stimulus, stimulus_other)
     of a subject, `recording` or `brain_rdms` (subject, ...) of a brain, `stimuli`, `rng` or `seed`; it is called for
     every subject and brain that it asks for, and returns a Dataset, an array or a number.
+
+    Examples
+    --------
+    >>> FunctionAnalysis(path="mine.py", function="my_score").metric
+    'correlation'
     """
 
     kind: Literal["function"] = "function"

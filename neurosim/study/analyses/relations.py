@@ -21,7 +21,13 @@ from neurosim.study.results import Results
 
 
 class Relations(Asked):
-    """How subjects and brains are related to each other: `metric` of RDMs, `method` between RDMs."""
+    """How subjects and brains are related to each other: `metric` of RDMs, `method` between RDMs.
+
+    Examples
+    --------
+    >>> Relations(method="cosine").metric
+    'correlation'
+    """
 
     kind: Literal["relations"] = "relations"
     metric: str = "correlation"

@@ -35,7 +35,13 @@ class OfRDMs(Asked):
 
 
 class RSA(OfRDMs):
-    """How subjects are compared with brains: `metric` of RDMs, `method` between RDMs, inference."""
+    """How subjects are compared with brains: `metric` of RDMs, `method` between RDMs, inference.
+
+    Examples
+    --------
+    >>> RSA(metric="euclidean", estimate="bootstrap").n_bootstrap
+    1000
+    """
 
     kind: Literal["rsa"] = "rsa"
     metric: str = "correlation"

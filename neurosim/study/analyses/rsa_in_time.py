@@ -27,6 +27,11 @@ class RSAInTime(Asked):
     """How time bins of subjects are compared with brains; `time_bin` in s, by default at most 12 bins.
 
     `over` "brain" compares every layer, whole, with time bins of the brains, which are recorded over time then.
+
+    Examples
+    --------
+    >>> RSAInTime(time_bin=0.02).method
+    'spearman'
     """
 
     kind: Literal["rsa_in_time"] = "rsa_in_time"

@@ -24,7 +24,13 @@ from neurosim.study.tables import Table
 
 
 class DatasetBrain(Table):
-    """RDMs or responses of a published recording."""
+    """RDMs or responses of a published recording.
+
+    Examples
+    --------
+    >>> DatasetBrain(dataset="cichy2014_92", recording="IT").recording
+    'IT'
+    """
 
     kind: Literal["dataset"] = "dataset"
     title: str = ""

@@ -15,7 +15,13 @@ from neurosim.study.tables import Table
 
 
 class ResponsesBrain(Table):
-    """A recording in a file; ``subject`` along ``unit`` tells individuals apart, else it is one."""
+    """A recording in a file; ``subject`` along ``unit`` tells individuals apart, else it is one.
+
+    Examples
+    --------
+    >>> ResponsesBrain(path="v4.csv", time_bin=0.01, metric="crossnobis").time_bin
+    0.01
+    """
 
     kind: Literal["responses"] = "responses"
     title: str = ""

@@ -24,6 +24,11 @@ from neurosim.study.tables import Count, Table
 class SyntheticBrain(Table):
     """A synthetic recording whose units are tuned to `tuning`, features by weight: gabor energy, pixels, the
     category, and its prototype, the mean picture of the category.
+
+    Examples
+    --------
+    >>> SyntheticBrain(tuning={"gabor": 0.3, "category": 0.7}).n_subjects
+    8
     """
 
     kind: Literal["synthetic"] = "synthetic"

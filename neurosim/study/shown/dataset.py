@@ -15,7 +15,13 @@ from neurosim.study.tables import Table
 
 
 class DatasetStimuli(Table):
-    """The stimuli of a published set."""
+    """The stimuli of a published set.
+
+    Examples
+    --------
+    >>> DatasetStimuli(dataset="cichy2014_92").source
+    'dataset'
+    """
 
     source: Literal["dataset"] = "dataset"
     dataset: str

@@ -37,6 +37,11 @@ class CircuitSubject(Table):
 
     Pictures reach it as `encoder` says: "gabor_energy" of `wavelength` pixels on a `grid`, from pictures resized to
     `image_size`; "none": unit by unit. A registered circuit brings its own.
+
+    Examples
+    --------
+    >>> CircuitSubject(circuit="gabor_adex", options={"n_excitatory": 64}).n_trials
+    2
     """
 
     kind: Literal["circuit"] = "circuit"

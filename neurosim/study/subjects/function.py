@@ -32,6 +32,11 @@ class FunctionSubject(Table):
     stimuli, a ``Circuit``, which is simulated on them, or responses to them. If it asks for `stimulus`, it is called
     once for each and returns a ``brian2.Network`` that it has run: its monitors are read. `layers`, with
     wildcards, are those that count.
+
+    Examples
+    --------
+    >>> FunctionSubject(path="mine.py", function="my_network").layers is None
+    True
     """
 
     kind: Literal["function"] = "function"

@@ -35,7 +35,13 @@ PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/
 
 
 class Training(Table):
-    """What a network learns, with the `options` of that task, and for how long; `n_train` limits the training set."""
+    """What a network learns, with the `options` of that task, and for how long; `n_train` limits the training set.
+
+    Examples
+    --------
+    >>> Training(task="mnist", n_train=1000).batch_size
+    64
+    """
 
     task: str
     options: dict[str, Any] = Field(default_factory=dict)
@@ -46,7 +52,13 @@ class Training(Table):
 
 
 class NetworkSubject(Table):
-    """A torch network: architecture by name, its parameters, its training (none: weights as they come)."""
+    """A torch network: architecture by name, its parameters, its training (none: weights as they come).
+
+    Examples
+    --------
+    >>> NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
+    20
+    """
 
     kind: Literal["network"] = "network"
     title: str = ""

@@ -20,7 +20,13 @@ from neurosim.study.tables import Table
 
 
 class ResponsesSubject(Table):
-    """Responses that were computed or recorded elsewhere, in a file; `layers`, with wildcards, are those that count."""
+    """Responses that were computed or recorded elsewhere, in a file; `layers`, with wildcards, are those that count.
+
+    Examples
+    --------
+    >>> ResponsesSubject(path="model.nc", layers=["conv*"]).layers
+    ('conv*',)
+    """
 
     kind: Literal["responses"] = "responses"
     title: str = ""

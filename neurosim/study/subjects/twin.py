@@ -47,6 +47,11 @@ class TwinSubject(Table):
 
     Above the first rung it is calibrated on training images and, with `retuning_epochs`, retuned on
     `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy.
+
+    Examples
+    --------
+    >>> TwinSubject(of="my_network", rung="adex").calibration_stimuli
+    60
     """
 
     kind: Literal["twin"] = "twin"
