@@ -37,7 +37,7 @@ def perturbation_effect(
     metric: str = "euclidean",
     method: str = "spearman",
     engine: str = "auto",
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Measure what perturbations do to the task and to the representation of a network or circuit.
