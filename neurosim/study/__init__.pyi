@@ -3,10 +3,7 @@
 # A study as a record, and what it is made of
 from .study import Study as Study  # a whole study: stimuli, subjects, brains, analyses
 from .tables import StudyError as StudyError  # the study asks for something that cannot be done
-from .shown.digits import DigitsStimuli as DigitsStimuli  # held-back digits
 from .shown.dataset import DatasetStimuli as DatasetStimuli  # stimuli of a published set
-from .shown.folder import FolderStimuli as FolderStimuli  # a folder of pictures
-from .shown.file import FileStimuli as FileStimuli  # a netCDF file
 from .subjects.network import NetworkSubject as NetworkSubject  # a torch network, trained or not
 from .subjects.network import Training as Training  # what a network learns and for how long
 from .subjects.twin import TwinSubject as TwinSubject  # the Brian2 twin of a trained spiking network
@@ -29,6 +26,11 @@ from .run import run_study as run_study  # run a study to its results folder
 from .run import study_status as study_status  # how far it is, and whether its results are whole
 from .outcome import Outcome as Outcome  # a results folder, read as scores, RDMs and figures
 
+# One machine or many
+from .engine.launch import Launch as Launch  # where steps run: here, behind any command, on dask; and on what device
+from .engine.worker import do_job as do_job  # do the job that a file or standard input describes
+from .submit import submit_study as submit_study  # submit a study to SLURM, one array job for each kind of step
+
 # Files
 from .files import find_study as find_study  # the file of a built-in study, or a path
 from .files import load_study as load_study  # read and check a study file
@@ -42,3 +44,8 @@ from .doctor import examine_machine as examine_machine  # whether everything is 
 from .verify import check_results as check_results  # whether the files of a results folder are whole
 from .verify import environment_changes as environment_changes  # what changed since it was written
 from .verify import rerun_results as rerun_results  # recompute everything and compare
+
+# What is kept between runs
+from .cache import Kept as Kept  # one result of a step, or one piece of compiled code
+from .cache import kept as kept  # everything that is kept, checked if asked
+from .cache import prune as prune  # delete what is of no use any more
