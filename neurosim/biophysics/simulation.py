@@ -198,6 +198,18 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     It is the largest value of the readout of the mean spikes a step, or the most active neuron of the last population;
     the first one wins a tie.
 
+    Parameters
+    ----------
+    circuit : that answered. responses : its spikes (stimulus, [trial,] time, unit), as :func:`simulate` returns them.
+
+    Returns
+    -------
+    indices (stimulus, [trial]).
+
+    Raises
+    ------
+    InputError : responses without ``time`` or ``layer``.
+
     Examples
     --------
     >>> from neurosim.biophysics.circuit import Circuit, Input, Population
