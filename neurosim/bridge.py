@@ -219,10 +219,13 @@ def _runnable(network: nn.Module, time_axis: int | None, circuit: Circuit, in_st
     return (TimeFirst(network), "network.") if time_axis == 1 else (network, "")
 
 
-def _labelled(stimuli: Any, circuit: Circuit) -> xr.DataArray:
+def _labelled(given: Any, circuit: Circuit) -> xr.DataArray:
     """Return stimuli with names of dims, checked to be what the circuit takes."""
-    if not isinstance(stimuli, xr.DataArray):
-        values = plain(stimuli, "verify_translation")
+    stimuli: xr.DataArray
+    if isinstance(given, xr.DataArray):
+        stimuli = given
+    else:
+        values = plain(given, "verify_translation")
         in_steps = values.ndim == 3 and values.shape[2] == circuit.inputs.size and values.shape[1] > 1
         if not in_steps and circuit.inputs.kind == "spikes":
             raise InputError(
@@ -241,9 +244,7 @@ def _report(
     spikes = expected["responses"].values
     layer = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
     gap = np.abs(membrane - expected["membrane"].values[chosen])
-    thresholds = np.concatenate(
-        [p.varying.get("threshold", np.full(p.size, p.parameters.threshold)) for p in circuit.populations]  # type: ignore[attr-defined]
-    )
+    thresholds = np.concatenate([p.number("threshold") for p in circuit.populations])
     before = np.cumsum(differs.any(2), axis=1)[chosen] == 0
     names = ("n_spikes", "n_differing", "first_step", "first_neuron", "first_stimulus", "margin", "membrane_difference")
     rows: dict[str, list[Any]] = {name: [] for name in names}

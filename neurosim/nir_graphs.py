@@ -104,7 +104,7 @@ def _only(asker: str, graph: nir.NIRGraph, kind: type, prefix: str) -> str:
     if len(found) != 1:
         which = f"subgraph {prefix[:-1]!r}" if prefix else "a graph"
         raise InputError(f"{asker}: {which} with one {kind.__name__} node is represented, found {len(found)}.")
-    return prefix + found[0]
+    return f"{prefix}{found[0]}"
 
 
 def _closure(edges: Edges, start: set[str]) -> set[str]:

@@ -15,11 +15,10 @@ import xarray as xr
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
 from neurosim.biophysics.dynamics import Chunk
-from neurosim.biophysics.plain_numbers import seed_from
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
 from neurosim.parameters import as_dict
-from neurosim.runtime import pick_device, stream, track
+from neurosim.runtime import as_seed, pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli
 
 BAND = (0.5, 2.0)
@@ -41,7 +40,7 @@ def calibrate(
     stimuli: xr.DataArray,
     expected: xr.DataArray,
     *,
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> tuple[Circuit, xr.Dataset]:
@@ -88,7 +87,7 @@ def calibrate(
     expected_counts = layer_counts(circuit, stimuli, expected, "calibrate")
     shown = check_stimuli(circuit, stimuli)
     n_steps = shown.n_time * circuit.substeps
-    chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, seed_from(rng, "calibrate"))
+    chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, as_seed(rng, "calibrate"))
     replayed: dict[str, Any] = {}
     rows = []
     for population in track(circuit.populations, f"calibrating {circuit.name}", progress=progress):
@@ -134,7 +133,7 @@ def rheobase(population: Population) -> np.ndarray:
     if not model.threshold:
         raise InputError(f"rheobase: the neuron {model.name!r} does not say which of its numbers is its threshold.")
     g_leak, e_leak, threshold = (population.number(name) for name in ("g_leak", "e_leak", model.threshold))
-    return g_leak * (threshold - e_leak)
+    return np.asarray(g_leak * (threshold - e_leak))
 
 
 def spikes_of(circuit: Circuit, name: str, chunk: Chunk, replayed: dict[str, Any], device: str) -> Any:
@@ -258,4 +257,4 @@ class _LayerSearch:
                 self.circuit, chunk, device=self.device, tensors=tensors, brought={self.name: self.brought}
             ):
                 total += fired[self.name]
-        return total.cpu().numpy().reshape(len(gain), n, population.size)
+        return np.asarray(total.cpu().numpy()).reshape(len(gain), n, population.size)

@@ -157,7 +157,7 @@ class Population:
         if fixed:
             raise InputError(f"Population {self.name!r}: {fixed[0]!r} cannot vary; make a population for each.")
         for i in {int(place) for values in own.values() for place in (values.argmin(), values.argmax())}:
-            replace(self.parameters, **{k: float(v[i]) for k, v in own.items()})  # type: ignore[arg-type, type-var]
+            replace(self.parameters, **{k: float(v[i]) for k, v in own.items()})
 
     @property
     def is_free(self) -> bool:

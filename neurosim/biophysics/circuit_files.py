@@ -85,6 +85,14 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
 def load_circuit(path: str | Path) -> Circuit:
     """Read a circuit that :func:`save_circuit` wrote; unknown models, keys and damaged files are refused.
 
+    Parameters
+    ----------
+    path : file, ``.nc``.
+
+    Returns
+    -------
+    the circuit.
+
     Raises
     ------
     InputError : not a circuit file, an unknown model or key, numbers out of range.

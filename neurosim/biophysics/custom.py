@@ -200,7 +200,7 @@ def _number(name: str, value: object) -> float:
     if name != "refractory":
         _check_name(name)
     try:
-        number = float(value) if np.ndim(value) == 0 and not isinstance(value, str | bool) else math.nan  # type: ignore[arg-type, call-overload]
+        number = float(value) if np.ndim(value) == 0 and not isinstance(value, str | bool) else math.nan  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not abs(number) <= LARGEST:

@@ -145,7 +145,7 @@ def _continuous(circuit: Circuit, ladder: Ladder) -> Circuit:
 
 def _scale(population: Population, ladder: Ladder) -> tuple[np.ndarray, np.ndarray]:
     """Return, for each neuron, volts a unit of its membrane and the share that is left after a step."""
-    constants = constants_of(population, population.parameters.dt)  # type: ignore[attr-defined]
+    constants = constants_of(population, float(population.number("dt")[0]))
     ones = np.ones(population.size)
     gap = ladder.membrane.v_threshold - ladder.membrane.e_leak
     return gap / (constants["threshold"] * ones), constants["beta"] * ones
@@ -166,7 +166,7 @@ def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
     tau = -dt / np.log(beta)
     numbers = {"capacitance": tau * membrane.g_leak, "subtracted": gap / beta}
     if reset == "immediate":
-        v_reset = population.varying.get("v_reset", np.full(population.size, record.v_reset))  # type: ignore[attr-defined]
+        v_reset = population.number("v_reset")
         numbers["v_reset"] = membrane.e_leak + v_reset * scale
     else:
         numbers["v_reset"] = np.full(population.size, membrane.e_leak)

@@ -11,10 +11,10 @@ import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.models import NeuronModel, SynapseModel
-from neurosim.biophysics.plain_numbers import one_of, seed_from, whole
+from neurosim.biophysics.plain_numbers import one_of, whole
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
-from neurosim.runtime import stream
+from neurosim.runtime import as_seed, stream
 
 
 def as_it_is(stimuli: xr.DataArray) -> xr.DataArray:
@@ -58,9 +58,7 @@ class NamedCircuit:
 CIRCUITS = Registry("circuit", "neurosim.biophysics.circuits", NamedCircuit)
 
 
-def build_circuit(
-    name: str, n_inputs: int, options: Any = None, *, rng: np.random.Generator | int | None = 0
-) -> Circuit:
+def build_circuit(name: str, n_inputs: int, options: Any = None, *, rng: np.random.Generator | int = 0) -> Circuit:
     """Build the circuit called `name`.
 
     Parameters
@@ -93,4 +91,4 @@ def build_circuit(
     n_inputs = one_of("build_circuit", "n_inputs", n_inputs, whole)
     if n_inputs < 1:
         raise InputError(f"build_circuit: at least one input unit asked, found {n_inputs}.")
-    return record.build(options, n_inputs, stream(seed_from(rng, "build_circuit"), f"{name}_circuit"))
+    return record.build(options, n_inputs, stream(as_seed(rng, "build_circuit"), f"{name}_circuit"))

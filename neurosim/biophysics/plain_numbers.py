@@ -51,12 +51,6 @@ def one_of(who: str, name: str, value: Any, kind: Any = number) -> Any:
     return getattr(given, name)
 
 
-def seed_from(rng: np.random.Generator | int | None, who: str) -> int:
-    """Return the seed that `rng` is, or that it draws where it is a generator; None is 0."""
-    given = int(rng.integers(2**63 - 1)) if isinstance(rng, np.random.Generator) else rng
-    return one_of(who, "rng", 0 if given is None else given, whole)  # type: ignore[no-any-return]
-
-
 def real(values: Any, what: str) -> np.ndarray:
     """Return values as an array of real numbers, of whatever kind of array they come in."""
     values = values.detach().cpu() if hasattr(values, "detach") else values

@@ -18,11 +18,11 @@ from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import layer_counts, rheobase
 from neurosim.biophysics.circuit import INPUT, Circuit, Population
 from neurosim.biophysics.execution import Execution
-from neurosim.biophysics.plain_numbers import convert, number, scaled, seed_from, whole
+from neurosim.biophysics.plain_numbers import convert, number, scaled, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.simulation import simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
-from neurosim.runtime import pick_device, stream, torch_seeded, track
+from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
 
 Tuned = Literal["gain", "bias", "threshold", "weights"]
@@ -83,7 +83,7 @@ def retune(
     options: RetuningOptions | None = None,
     *,
     teacher: Teacher | None = None,
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> tuple[Circuit, xr.Dataset]:
@@ -125,7 +125,7 @@ def retune(
     >>> history.loss.shape
     (2,)
     """
-    torch, seed = torch_engine.import_torch(), seed_from(rng, "retune")
+    torch, seed = torch_engine.import_torch(), as_seed(rng, "retune")
     options = options or RetuningOptions()
     _check(circuit, categories)
     first = _given(stimuli, 0)
@@ -202,7 +202,7 @@ def homeostasis(
     *,
     rounds: int = 20,
     rate: float = 0.2,
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> tuple[Circuit, xr.Dataset]:
@@ -380,7 +380,7 @@ def threshold_of(population: Population) -> tuple[str, np.ndarray]:
 
 
 def _numpy(tensor: Any) -> np.ndarray:
-    return tensor.detach().cpu().numpy().astype(float)
+    return np.array(tensor.detach().cpu().numpy(), dtype=float)
 
 
 def _labels(stimuli: xr.DataArray, categories: Sequence[str]) -> np.ndarray:

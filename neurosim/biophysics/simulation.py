@@ -14,11 +14,11 @@ from joblib import Parallel, delayed
 from neurosim.biophysics.circuit import INPUT, Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
-from neurosim.biophysics.plain_numbers import convert, number, one_of, seed_from, whole
+from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
 from neurosim.refusals import InputError, suggest
-from neurosim.runtime import limit_threads, pick_device, track
+from neurosim.runtime import as_seed, limit_threads, pick_device, track
 from neurosim.schema import check_responses
 
 AUTO = "auto"
@@ -83,7 +83,7 @@ def simulate(
     stimuli: xr.DataArray,
     *,
     trials: int = 1,
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     engine: str = AUTO,
     monitors: Monitors | None = None,
     execution: Execution | None = None,
@@ -129,7 +129,7 @@ def simulate(
     [1.0, 0.0, 1.0]
     """
     shown, monitors = check_stimuli(circuit, stimuli), monitors or Monitors()
-    trials, seed = one_of("simulate", "trials", trials, whole), seed_from(rng, "simulate")
+    trials, seed = one_of("simulate", "trials", trials, whole), as_seed(rng, "simulate")
     watched, names = _watched(circuit, monitors.membrane)
     plan = _planned(circuit, shown, trials, seed, engine, monitors, execution or Execution(), watched)
 
@@ -198,6 +198,18 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     It is the largest value of the readout of the mean spikes a step, or the most active neuron of the last population;
     the first one wins a tie.
 
+    Parameters
+    ----------
+    circuit : that answered. responses : its spikes (stimulus, [trial,] time, unit), as :func:`simulate` returns them.
+
+    Returns
+    -------
+    indices (stimulus, [trial]).
+
+    Raises
+    ------
+    InputError : responses without ``time`` or ``layer``.
+
     Examples
     --------
     >>> from neurosim.biophysics.circuit import Circuit, Input, Population
@@ -218,7 +230,7 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
         flat = values.reshape(-1, values.shape[-1])
         weighted = flat @ readout.weights if isinstance(readout.weights, np.ndarray) else (readout.weights.T @ flat.T).T
         values = np.asarray(weighted).reshape(*values.shape[:-1], -1) + readout.bias
-    return values.argmax(-1)
+    return np.asarray(values.argmax(-1))
 
 
 def run_chunk(
@@ -295,7 +307,7 @@ def chunk_size(
     return min(n_copies, memory // max(1, a_copy))
 
 
-def _in_worker(one: Any, start: int) -> Run:
+def _in_worker(one: Callable[[int], Run], start: int) -> Run:
     limit_threads(1)
     return one(start)
 

@@ -62,7 +62,7 @@ def _near_upstroke(trace: Trace) -> np.ndarray:
     for index in np.flatnonzero(trace.spikes):
         before = max(0, index - round(UPSTROKE / trace.step))
         usable[before : index + trace.held + 1] = False
-    return usable
+    return np.asarray(usable)
 
 
 def _as_adex(trace: Trace, weights: np.ndarray, delta_t: float, tau_w: float, highest: float) -> AdExParameters:

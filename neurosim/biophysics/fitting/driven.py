@@ -66,12 +66,12 @@ class DrivenNeuron:
         stimuli: xr.DataArray,
         *,
         trials: int = 1,
-        rng: np.random.Generator | int | None = 0,
+        rng: np.random.Generator | int = 0,
         engine: str = "auto",
         progress: bool = True,
     ) -> xr.DataArray:
         """Return spike counts (stimulus, [trial,] time, unit), in Brian2 or another engine of ``simulate``."""
-        return simulate(
+        answers: xr.DataArray = simulate(
             self.circuit(),
             self.current(stimuli),
             trials=trials,
@@ -79,6 +79,7 @@ class DrivenNeuron:
             engine=engine,
             progress=progress,
         )
+        return answers
 
 
 def fit_driven(
@@ -165,7 +166,7 @@ def _drive(values: np.ndarray, logarithmic: bool) -> np.ndarray:
 
 
 def _delayed(values: np.ndarray, lag: int) -> np.ndarray:
-    return np.concatenate([np.repeat(values[:, :1], lag, axis=1), values], axis=1)[:, : values.shape[1]]
+    return np.asarray(np.concatenate([np.repeat(values[:, :1], lag, axis=1), values], axis=1)[:, : values.shape[1]])
 
 
 def _memories(trains: np.ndarray, step: float, held: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -126,7 +126,7 @@ def predict_spikes(
     sweeps: xr.Dataset,
     *,
     trials: int = 1,
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     engine: str = "auto",
     progress: bool = True,
 ) -> xr.DataArray:
@@ -176,4 +176,6 @@ def predict_spikes(
         ids=names[order].astype(str).tolist(),
         time_step=fitted.time_step,
     )
-    return simulate(fitted.circuit(), current, trials=trials, rng=rng, engine=engine, progress=progress)
+    options: dict[str, Any] = {"trials": trials, "rng": rng, "engine": engine, "progress": progress}
+    found: xr.DataArray = simulate(fitted.circuit(), current, **options)
+    return found

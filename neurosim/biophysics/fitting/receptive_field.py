@@ -109,9 +109,7 @@ class PoissonModel:
             time_step=self.time_step,
         )
 
-    def simulate(
-        self, stimuli: xr.DataArray, *, trials: int = 1, rng: np.random.Generator | int | None = 0
-    ) -> xr.DataArray:
+    def simulate(self, stimuli: xr.DataArray, *, trials: int = 1, rng: np.random.Generator | int = 0) -> xr.DataArray:
         """Draw spike counts (stimulus, trial, time, unit) that answer `stimuli`; at most one spike a bin."""
         values = stimulus_values(stimuli, self.time_step, "PoissonModel.simulate")
         drive = np.repeat((self.bias + _filtered(values, self.stimulus_filter))[:, None], trials, axis=1)
@@ -242,9 +240,9 @@ def matched(
 def _filtered(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Sum of present and past values (..., time), weighted by lag."""
     if len(weights) < 64:
-        return lfilter(weights, [1.0], values, axis=-1)
+        return np.asarray(lfilter(weights, [1.0], values, axis=-1))
     shape = (1,) * (values.ndim - 1) + (-1,)
-    return oaconvolve(values, weights.reshape(shape), axes=-1)[..., : values.shape[-1]]
+    return np.asarray(oaconvolve(values, weights.reshape(shape), axes=-1)[..., : values.shape[-1]])
 
 
 def _raised_cosines(n_lags: int, n: int) -> np.ndarray:
@@ -254,4 +252,4 @@ def _raised_cosines(n_lags: int, n: int) -> np.ndarray:
     place = np.log(np.arange(n_lags) + n_lags / 10)
     centres = np.linspace(place[0], place[-1], n)
     width = centres[1] - centres[0]
-    return (1 + np.cos(np.clip((place - centres[:, None]) * np.pi / (2 * width), -np.pi, np.pi))) / 4
+    return np.asarray((1 + np.cos(np.clip((place - centres[:, None]) * np.pi / (2 * width), -np.pi, np.pi))) / 4)

@@ -51,7 +51,7 @@ class Trace:
         usable = self.recorded & np.append(self.recorded[1:], False)
         for index in np.flatnonzero(self.spikes):
             usable[max(0, index - round(BEFORE_SPIKE / self.step)) : index + self.held + 1] = False
-        return usable
+        return np.asarray(usable)
 
     @cached_property
     def may_spike(self) -> np.ndarray:
@@ -59,7 +59,7 @@ class Trace:
         usable = self.recorded.copy()
         for index in np.flatnonzero(self.spikes):
             usable[index + 1 : index + self.held + 1] = False
-        return usable
+        return np.asarray(usable)
 
     @cached_property
     def reset(self) -> float:
@@ -98,12 +98,12 @@ class Trace:
 
     def since_spikes(self, tau: float) -> np.ndarray:
         """Return the sum over past spikes of ``exp(-elapsed / tau)``."""
-        return lfilter([1.0], [1.0, -np.exp(-self.step / tau)], self.spikes)
+        return np.asarray(lfilter([1.0], [1.0, -np.exp(-self.step / tau)], self.spikes))
 
     def follow(self, values: np.ndarray, tau: float) -> np.ndarray:
         """Return what follows `values` with the time constant `tau`, starting in its steady state."""
         left = np.exp(-self.step / tau)
-        return lfilter([0.0, 1 - left], [1.0, -left], values, zi=[values[0]])[0]
+        return np.asarray(lfilter([0.0, 1 - left], [1.0, -left], values, zi=[values[0]])[0])
 
     def explained(self, predicted: np.ndarray) -> float:
         """Return the share of the variance of the membrane between spikes that `predicted` (time,) explains."""
@@ -133,4 +133,5 @@ def regress(gram: np.ndarray, side: np.ndarray, ridge: float = 1e-6) -> np.ndarr
     """Return the weights of a linear regression, its columns brought to one scale and barely shrunk."""
     scale = np.sqrt(np.diag(gram))
     scale = np.where(scale > 0, scale, 1.0)
-    return np.linalg.solve(gram / np.outer(scale, scale) + ridge * np.eye(len(scale)), side / scale) / scale
+    solved = np.linalg.solve(gram / np.outer(scale, scale) + ridge * np.eye(len(scale)), side / scale)
+    return np.asarray(solved / scale)

@@ -79,7 +79,7 @@ def resting_state(p: Mapping[str, Any]) -> Constants:
     def current(v: np.ndarray) -> np.ndarray:
         g = gates(v)
         sodium = p["g_na"] * g["m"] ** 3 * g["h"] * (p["e_na"] - v)
-        return p["g_leak"] * (p["e_leak"] - v) + sodium + p["g_k"] * g["n"] ** 4 * (p["e_k"] - v)
+        return np.asarray(p["g_leak"] * (p["e_leak"] - v) + sodium + p["g_k"] * g["n"] ** 4 * (p["e_k"] - v))
 
     each = np.ones(np.broadcast(*p.values()).shape)
     grid = np.linspace(np.minimum(p["e_k"], p["e_leak"]) * each - 1e-3, p["e_na"] * each, 400)
@@ -98,7 +98,7 @@ class _Numpy:
 
     @staticmethod
     def exprel(value: np.ndarray) -> np.ndarray:
-        return exprel(value)
+        return np.asarray(exprel(value))
 
 
 def update(x: Any, m: Any) -> dict[str, Any]:
