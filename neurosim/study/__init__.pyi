@@ -26,6 +26,11 @@ from .run import run_study as run_study  # run a study to its results folder
 from .run import study_status as study_status  # how far it is, and whether its results are whole
 from .outcome import Outcome as Outcome  # a results folder, read as scores, RDMs and figures
 
+# One machine or many
+from .engine.launch import Launch as Launch  # where steps run: here, behind any command, on dask; and on what device
+from .engine.worker import do_job as do_job  # do the job that a file or standard input describes
+from .submit import submit_study as submit_study  # submit a study to SLURM, one array job for each kind of step
+
 # Files
 from .files import find_study as find_study  # the file of a built-in study, or a path
 from .files import load_study as load_study  # read and check a study file

@@ -82,7 +82,7 @@ def cited_metric(name: str) -> list[Citation]:
     return [(f"metric '{name}'", reference)] if reference else []
 
 
-def nothing_checked(_row: Any, _name: str, _study: Study) -> None:
+def nothing_checked(_row: Any, _place: str, _in: Study | xr.DataArray) -> None:
     """Refuse nothing."""
 
 
@@ -134,6 +134,7 @@ class SubjectKind:
     check : refuses, before anything runs, what this subject cannot do in this study.
     describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
     needs_pictures : whether it must be shown the stimuli themselves.
+    may_spike : whether a row may answer in spikes over time.
     """
 
     name: str
@@ -146,6 +147,7 @@ class SubjectKind:
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
     needs_pictures: bool = True
+    may_spike: Callable[[Any], bool] = lambda _row: True
 
 
 @dataclass(frozen=True)
@@ -184,12 +186,15 @@ class AnalysisKind:
     table : class of the table.
     plan : from a row, its name and the plan to its steps.
     check, tell, cite : as of :class:`SubjectKind`.
+    check_stimuli : refuses, before anything runs, stimuli that are too few or lack a label; it is given the row, its
+        place and whatever has the stimuli of the study and their labels.
     """
 
     name: str
     table: type
     plan: Callable[[Any, str, Plan], list[Step]]
     check: Callable[[Any, str, Study], None] = nothing_checked
+    check_stimuli: Callable[[Any, str, xr.DataArray], None] = nothing_checked
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.refusals import InputError
 from neurosim.similarity.kernels.arrays import Array, array_namespace, upper
 from neurosim.similarity.method import Method
 
@@ -27,7 +26,7 @@ def cross_scores(first: Array, second: Array, method: Method, sigma_k: Array | N
 def embed(rdms: Array, method: Method, sigma_k: Array | None = None) -> Array:
     """Vectors (A, D) of RDMs (A, K, K) whose inner products are the scores of `method`."""
     if method.embed is None:
-        raise InputError(f"{method.name}: it has neither score, embed nor kernel, so it compares nothing.")
+        raise TypeError(f"{method.name} has no vectors whose inner products are its scores")
     return method.embed(rdms, sigma_k) if method.sigma_k else method.embed(rdms)
 
 
@@ -36,7 +35,8 @@ def centred_ranks(entries: np.ndarray) -> np.ndarray:
     from scipy import stats
 
     ranks = stats.rankdata(entries, axis=-1)
-    return ranks - (ranks.shape[-1] + 1) / 2
+    found: np.ndarray = ranks - (ranks.shape[-1] + 1) / 2
+    return found
 
 
 def whiten_rdm(rdms: Array, sigma_k: Array | None = None) -> Array:

@@ -82,7 +82,9 @@ def run_simulation(job: Job) -> None:
     config = job.config
     drive = _encoded(storage.read_array(job.input("stimuli") / "stimuli.nc"), config)
     circuit = _circuit(job, drive)
-    n_steps = drive.sizes["time"] if "time" in drive.dims else round(circuit.inputs.duration / circuit.step)
+    n_steps = drive.sizes["time"] if "time" in drive.dims else round((circuit.inputs.duration or 0.0) / circuit.step)
+    if not n_steps:
+        raise InputError(f"{config['name']}: the circuit takes spikes over time, and the stimuli have no time.")
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
     kept = Monitors(time_bin=in_bin * circuit.step)
     responses = simulate(circuit, drive, trials=config["n_trials"], rng=config["seed"], monitors=kept, engine="brian2")

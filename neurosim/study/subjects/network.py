@@ -11,15 +11,8 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
-from neurosim.lessons import build_task, find_lesson
-from neurosim.networks.architecture import (
-    ARCHITECTURES,
-    Architecture,
-    Network,
-    Specification,
-    architecture_of,
-    build_network,
-)
+from neurosim.lessons import build_task, check_lesson, find_lesson, lesson_names, look_at
+from neurosim.networks.architecture import ARCHITECTURES, Network, Specification, architecture_of, build_network
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import iterate_layers
@@ -28,7 +21,6 @@ from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError, as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
-from neurosim.stimuli.source import SOURCES
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, Told
 from neurosim.study.plan import Plan
@@ -36,17 +28,14 @@ from neurosim.study.results import Results
 from neurosim.study.study import Study, one_of
 from neurosim.study.tables import Count, StudyError, Table, as_row
 from neurosim.tasks.classification import ClassificationTask
-from neurosim.tasks.task import Task, TaskKind
+from neurosim.tasks.task import Task
 
 OPTIONS = ("epochs", "batch_size", "learning_rate")
 PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/abs/1912.01703"
 
 
 class Training(Table):
-    """What a network learns, by the name of a source with categories or of a task with its `options`, and for how long.
-
-    `n_train` limits the training set.
-    """
+    """What a network learns, with the `options` of that task, and for how long; `n_train` limits the training set."""
 
     task: str
     options: dict[str, Any] = Field(default_factory=dict)
@@ -76,41 +65,24 @@ def check(row: NetworkSubject, place: str, _study: Study) -> None:
     if row.training is None:
         reason = None if architecture.shape else f"{architecture.name} comes without weights; give it [training]."
     else:
-        reason = _training_refusal(row.training, architecture, specification, place)
+        one_of(row.training.task, lesson_names(own_files=False), f"{place}.training.task")
+        lesson = look_at(row.training.task, learned(row.training, f"{place}.training"), place)
+        reason = architecture.refusal(specification, lesson.sizes or {}, lesson.learns, lesson.n_outputs)
     if reason is not None:
         raise StudyError(f"{place}: {reason}")
 
 
-def _training_refusal(training: Training, architecture: Architecture, specification: Any, place: str) -> str | None:
-    """Return why the architecture cannot learn this, or None where it can, as far as the records say."""
-    kind = find_lesson(training.task, place)
-    as_row(kind.options, training.options, f"{place}.training.options")
-    if isinstance(kind, TaskKind):
-        return architecture.refusal(specification, {"time": 0, "unit": 0}, "targets")
-    if kind.sizes is not None:
-        return architecture.refusal(specification, kind.sizes, "categories", kind.n_categories)
-    able = "categories" in architecture.learns
-    return None if able else architecture.refusal(specification, dict.fromkeys(kind.dims[1:], 0), "categories")
-
-
 def check_files(row: NetworkSubject, _name: str, _folder: Path) -> None:
-    """Look for what is learned."""
-    source = SOURCES.get(row.training.task) if row.training else None
-    if source is not None and source.check is not None and row.training is not None:
-        source.check(as_row(source.options, row.training.options, "training"))
-
-
-def learned_files(training: Training | None) -> dict[str, Any]:
-    """Return the checksums of the files that a training reads, for keys."""
-    source = SOURCES.get(training.task) if training else None
-    if training is None or source is None or source.files is None:
-        return {}
-    return {"checksums": dict(source.files(as_row(source.options, training.options, "training")))}
+    """Look for the training images."""
+    if row.training:
+        check_lesson(row.training.task, learned(row.training))
 
 
 def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
     """Add the training and return what the network is read from."""
-    config = made.seeded(row, name) | learned_files(row.training)
+    config = made.seeded(row, name)
+    if row.training:
+        config["learned"] = dict(look_at(row.training.task, learned(row.training)).files)
     trained = made.add(Step(f"train:{name}", "neurosim.study.subjects.network:run_training", config, on_gpu=True))
     return Source(config, (trained,), on_gpu=True)
 
@@ -132,8 +104,8 @@ def run_training(job: Job) -> None:
         options = TrainingOptions(**{k: training[k] for k in OPTIONS})
         history = train(network, task, options, rng=seed)
         storage.write_dataset(job.out / "training.nc", history)
-        if isinstance(task, ClassificationTask):
-            about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": task.test.sizes["stimulus"]}
+        n_test = task.test.sizes["stimulus"] if isinstance(task, ClassificationTask) else task.n_test
+        about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": n_test}
     storage.write_weights(job.out / "weights.safetensors", weights_of(network))
     about["n_parameters"] = sum(p.numel() for p in network.parameters())
     storage.write_json(job.out / "network.json", about)
@@ -167,9 +139,15 @@ def specification_of(architecture: str, parameters: dict[str, Any]) -> Specifica
     return row
 
 
+def learned(training: Training, place: str = "training") -> Any:
+    """Return the options of what is learned, as its record."""
+    return as_row(find_lesson(training.task, place).options, training.options, f"{place}.options")
+
+
 def task_of(training: dict[str, Any], specification: Specification, seed: int) -> Task:
     """Return what a network learns; images become spikes for networks that take spikes."""
-    task = build_task(training["task"], training["options"], rng=seed, n_train=training["n_train"])
+    options = learned(Training.model_validate(training))
+    task = build_task(training["task"], options, rng=seed, n_train=training["n_train"])
     encoding = architecture_of(specification).encoding
     if encoding is not None and isinstance(task, ClassificationTask):
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=encoding(specification).n_steps))
@@ -188,8 +166,6 @@ def trained_network(row: dict[str, Any], folder: Path) -> Network:
 def fitted_stimuli(stimuli: xr.DataArray, network: Network, folder: Path, name: str) -> xr.DataArray:
     """Return the pictures in the size that the network which `folder` holds was made for."""
     shape = storage.read_json(folder / "network.json")["image_shape"]
-    if "y" not in stimuli.dims and stimuli.shape[1:] == tuple(shape):
-        return stimuli
     if "y" not in stimuli.dims or (len(shape) == 3) != ("channel" in stimuli.dims):
         kind = "colour" if len(shape) == 3 else "gray"
         raise InputError(f"{name}: it takes {kind} pictures, the stimuli have dims {tuple(stimuli.dims)}.")
@@ -215,8 +191,7 @@ def tell(_row: NetworkSubject, name: str, results: Results) -> Told:
 def cite(row: NetworkSubject) -> list[Citation]:
     """Cite torch, the architecture and the training images."""
     found = [("networks", PYTORCH), (row.architecture, ARCHITECTURES[row.architecture].citation)]
-    learned = find_lesson(row.training.task, "cite").citation if row.training else ""
-    return found + ([("what was learned", learned)] if learned else [])
+    return found + ([("training", find_lesson(row.training.task, "cite").citation)] if row.training else [])
 
 
 NETWORK = SubjectKind(
@@ -229,4 +204,5 @@ NETWORK = SubjectKind(
     check_files=check_files,
     tell=tell,
     cite=cite,
+    may_spike=lambda row: ARCHITECTURES[row.architecture].is_spiking,
 )

@@ -17,6 +17,7 @@ from neurosim.biophysics.ladder import RUNGS, climb, rungs_up_to
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.bridge import to_circuit, verify_translation
+from neurosim.lessons import look_at
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.networks.recording import record_responses
 from neurosim.runtime import seed_of
@@ -29,7 +30,7 @@ from neurosim.study.subjects.network import (
     NetworkSubject,
     encoded,
     fitted_stimuli,
-    learned_files,
+    learned,
     specification_of,
     task_of,
     trained_network,
@@ -37,7 +38,6 @@ from neurosim.study.subjects.network import (
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.tables import Count, Name, StudyError, Table
 from neurosim.tasks.classification import ClassificationTask
-from neurosim.tasks.task import TASKS
 
 MANY_SYNAPSES = 10**8
 
@@ -66,8 +66,8 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
     original = study.subjects[row.of]
     if not isinstance(original, NetworkSubject) or not original.training:
         raise StudyError(f"{place}.of = {row.of!r} is no trained network; only those have a twin.")
-    if original.training.task in TASKS:
-        raise StudyError(f"{place}.of = {row.of!r} has learned {original.training.task}; a twin needs categories.")
+    if look_at(original.training.task, learned(original.training), place).learns != "categories":
+        raise StudyError(f"{place}.of = {row.of!r} learns no categories; only networks that do have a twin in a study.")
     specification = specification_of(original.architecture, original.parameters)
     if reason := ARCHITECTURES[original.architecture].twin_refusal(specification):
         raise StudyError(f"{place}.of = {row.of!r}: {reason}")
@@ -76,7 +76,7 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     """Add the simulation of the network that was trained."""
     original = made.study.subjects[row.of]
-    config = made.seeded(row, name) | {"network": made.seeded(original, row.of)} | learned_files(original.training)
+    config = made.seeded(row, name) | {"network": made.seeded(original, row.of)}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     work = "neurosim.study.subjects.twin:run_simulation"
     return Source({"name": name}, (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),), on_gpu=True)
