@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
-__all__ = ["Figure", "axes_or_new", "colour_of", "figure_bytes", "house_style", "new_figure"]
+__all__ = ["Axes", "Figure", "axes_or_new", "colour_of", "figure_bytes", "house_style", "new_figure"]
 CLEAN_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},

@@ -114,7 +114,9 @@ def _listed(name: str, about: Any) -> tuple[int, str]:
     parts = name.split("/")
     fine = 0 < len(name) <= MAX_NAME and not {"", ".", ".."} & set(parts) and not set("\0\\") & set(name)
     _check(fine and name != ENTRY, f"{name[:60]!r} is no name of a file in it")
-    _check(isinstance(about, dict) and about.keys() == {"size", "sha256"}, f"what it says of {name[:60]!r} is malformed")
+    _check(
+        isinstance(about, dict) and about.keys() == {"size", "sha256"}, f"what it says of {name[:60]!r} is malformed"
+    )
     size, digest = about["size"], about["sha256"]
     _check(type(size) is int and isinstance(digest, str), f"what it says of {name[:60]!r} is malformed")
     _check(HEX.fullmatch(digest) is not None, f"what it says of {name[:60]!r} is malformed")

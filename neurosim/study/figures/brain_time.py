@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 
 from neurosim import storage
-from neurosim.plots.canvas import colour_of, new_figure
+from neurosim.plots.canvas import Axes, colour_of, new_figure
 from neurosim.plots.geometry import plot_layer_time
 from neurosim.study.analyses.asked import brains_of
 from neurosim.study.analyses.layer_scores import counted

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import xarray as xr
-from matplotlib.axes import Axes
 
 from neurosim import storage
-from neurosim.plots.canvas import Figure, figure_bytes, house_style
+from neurosim.plots.canvas import Axes, Figure, figure_bytes, house_style
 from neurosim.registry import called
 from neurosim.study.engine.step import Job, Step
 
