@@ -101,7 +101,7 @@ CALLS = {
         MATRIX,
         ("stimulus", "unit"),
         lambda x: ns.power_analysis(
-            x, as_form_of(x, OTHER), n_subjects=(3,), n_units=(4,), n_simulations=1, progress=False
+            x, as_form_of(x, OTHER), design=ns.ExperimentDesign((3,), n_units=(4,)), n_simulations=1, progress=False
         ),
     ),
 }
