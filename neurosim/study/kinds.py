@@ -194,7 +194,7 @@ class AnalysisKind:
     table: type
     plan: Callable[[Any, str, Plan], list[Step]]
     check: Callable[[Any, str, Study], None] = nothing_checked
-    check_stimuli: Callable[[Any, str, xr.DataArray], None] = nothing_checked
+    check_stimuli: Callable[[Any, str, xr.DataArray], None] = lambda _row, _place, _stimuli: None
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
 

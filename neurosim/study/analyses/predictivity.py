@@ -102,9 +102,9 @@ def run(job: Job) -> None:
         except InputError as refusal:
             left_out[layer] = f"{layer}: {refusal}"
             continue
-        score, error = float(result["median_score"]), float(result["median_standard_error"])
+        score, spread = float(result["median_score"]), float(result["median_standard_error"])
         each = np.array([np.median(result["score"].values[units]) for units in people.values()])
-        found[layer] = Estimate(score, error, _n_held_out(responses, target, config["groups"]) - 1, each)
+        found[layer] = Estimate(score, spread, _n_held_out(responses, target, config["groups"]) - 1, each)
     table = table_of(
         found,
         subject.partition(":")[0],

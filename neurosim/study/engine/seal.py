@@ -78,6 +78,21 @@ def checked(folder: Path, key: str) -> dict[str, Any]:
     return record
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what the record of an entry says, unchecked.
+
+    Raises
+    ------
+    NotWholeError : there is none that can be read.
+    """
+    try:
+        return _record(folder / ENTRY)
+    except NotWholeError:
+        raise
+    except (OSError, ValueError, RecursionError):
+        raise NotWholeError("its record cannot be read") from None
+
+
 def plain_file(path: Path) -> os.stat_result:
     """Return what is known of a plain file that has this one name, or raise :class:`NotWholeError`."""
     found = path.lstat()
