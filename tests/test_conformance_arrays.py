@@ -205,6 +205,7 @@ NONE = set(
     from_snntorch
     house_style
     iterate_image_folder
+    kept
     list_datasets
     load_betas
     load_cifar10
@@ -237,6 +238,7 @@ NONE = set(
     open_streamed
     perturb_circuit
     perturbed
+    prune
     register_datasets
     replace_head
     rerun_results
