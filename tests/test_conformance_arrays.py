@@ -101,7 +101,7 @@ CALLS = {
         MATRIX,
         ("stimulus", "unit"),
         lambda x: ns.power_analysis(
-            x, as_form_of(x, OTHER), n_subjects=(3,), n_units=(4,), n_simulations=1, progress=False
+            x, as_form_of(x, OTHER), design=ns.ExperimentDesign((3,), n_units=(4,)), n_simulations=1, progress=False
         ),
     ),
 }
@@ -123,6 +123,7 @@ LABELLED = {
     "split_half_reliability": ns.responses.split_half_reliability,
     "cross_validated_pca": ns.responses.cross_validated_pca,
     "decode": lambda x: ns.responses.decode(x, progress=False),
+    "decode_new_stimuli": ns.responses.decode_new_stimuli,
     "generalise": lambda x: ns.responses.generalise(x, "category", "time", progress=False),
     "burst_statistics": ns.responses.burst_statistics,
     "first_spike_latency": ns.responses.first_spike_latency,
@@ -155,7 +156,7 @@ LABELLED = {
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
     "orientation_selectivity": ns.responses.orientation_selectivity,
     "align_spikes": lambda x: ns.recordings.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
-    "over_seeds": ns.networks.over_seeds,
+    "over_instances": ns.networks.over_instances,
     "evaluate": lambda x: ns.networks.evaluate(torch.nn.Linear(UNITS, 2), x),
     "classical_baselines": lambda x: ns.networks.classical_baselines(x, progress=False),
     "train_gan": lambda x: ns.networks.train_gan(GAN((8, 8)), x, progress=False),
@@ -194,6 +195,7 @@ NONE = set(
     climb
     cognitive_task
     data_folder
+    do_job
     environment_changes
     examine_machine
     figure_bytes
@@ -203,6 +205,7 @@ NONE = set(
     from_snntorch
     house_style
     iterate_image_folder
+    kept
     list_datasets
     load_betas
     load_cifar10
@@ -235,6 +238,7 @@ NONE = set(
     open_streamed
     perturb_circuit
     perturbed
+    prune
     register_datasets
     replace_head
     rerun_results
@@ -242,6 +246,7 @@ NONE = set(
     save_circuit
     single_neuron
     study_status
+    submit_study
     to_nir
     to_snntorch
     use_data_folder
@@ -405,7 +410,7 @@ def half_measured():
         (lambda: ns.similarity.normalize(named(MATRIX[0]), RATES[1][:3]), "average or rename"),
         (lambda: ns.responses.fit_tuning(xr.Dataset(), "gaussian"), "as tuning_curve returns it"),
         (lambda: ns.similarity.noise_precision(ns.as_responses(COUNTS)), r"needs \(stimulus, trial, unit\)"),
-        (lambda: ns.networks.over_seeds([MATRIX, MATRIX]), "what evaluate returns"),
+        (lambda: ns.networks.over_instances([MATRIX, MATRIX]), "what evaluate returns"),
         (lambda: ns.similarity.spike_rdm("spikes"), "nested lists of spike times"),
         (lambda: ns.responses.spatial_map({"a": [0.1, np.nan]}, TRACK), "finite times"),
         (lambda: ns.responses.spatial_map({"a": [1j]}, TRACK), "complex"),

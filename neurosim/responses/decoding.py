@@ -81,7 +81,7 @@ def decode(
     timed = "time" in responses.dims
     values = np.asarray(responses.transpose("trial", "stimulus", ..., "unit").values, dtype=float)
     values = values if timed else values[:, :, None]
-    generator = as_rng(rng)
+    generator = as_rng(rng, "decode")
     each = np.zeros((folds, values.shape[2], values.shape[2] if across_time else 1))
     for _ in track(range(n_orders), "decoding", progress=progress):
         shuffled = _shuffled(values, generator)
@@ -151,7 +151,7 @@ def generalise(
     levels, level = _crossed(still, labels, len(classes), across, by)
     values = np.asarray(still.transpose("trial", "stimulus", "unit").values, dtype=float)[:, :, None]
     parts = [np.flatnonzero(level == k) for k in range(len(levels))]
-    generator = as_rng(rng)
+    generator = as_rng(rng, "generalise")
     each = np.zeros((folds, len(levels), len(levels)))
     for _ in track(range(n_orders), "decoding", progress=progress):
         shuffled = _shuffled(values, generator)

@@ -80,7 +80,7 @@ def cross_validated_pca(
     values = _values(responses, "cross_validated_pca")
     if values.shape[1] < 2:
         raise InputError("cross_validated_pca: at least 2 trials asked; without them signal and noise look alike.")
-    generator, spectra, totals = as_rng(rng), [], []
+    generator, spectra, totals = as_rng(rng, "cross_validated_pca"), [], []
     for _ in range(n):
         order = generator.permutation(values.shape[1])
         first, second = (values[:, part].mean(1) for part in np.array_split(order, 2))

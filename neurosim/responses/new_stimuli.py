@@ -60,7 +60,7 @@ def decode_new_stimuli(
     if len(classes) < 2:
         raise InputError(f"decode_new_stimuli: the label {by!r} has one value; there is nothing to decode.")
     fit = fit_of(decoder, options, "decode_new_stimuli")
-    parts = _folds(labels, levels, folds, as_rng(rng))
+    parts = _folds(labels, levels, folds, as_rng(rng, "decode_new_stimuli"))
     values = np.asarray(still.transpose("stimulus", "unit").values, dtype=float)
     right = np.zeros(len(labels), dtype=bool)
     for test in parts:

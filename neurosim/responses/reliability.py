@@ -47,7 +47,7 @@ def split_half_reliability(
     n_trials = responses.sizes.get("trial", 1)
     if n_trials < 2 or "time" in responses.dims:
         raise InputError("split_half_reliability: needs dims (stimulus, trial, unit) and at least 2 trials.")
-    values, generator = responses.values, as_rng(rng)
+    values, generator = responses.values, as_rng(rng, "split_half_reliability")
     total = np.zeros(responses.sizes["unit"])
     for _ in range(n):
         order = generator.permutation(n_trials)

@@ -105,7 +105,7 @@ def coincidence(
         raise InputError("coincidence: no spikes coincide, neither of the data nor of the prediction; are there any?")
     n_data = data.sum((1, 2)).mean(0)
     density, width = model.sum((1, 2)).mean(0) / (data.shape[1] * data.shape[2]), 2 * reach + 1
-    sampled = as_rng(rng).integers(0, len(data), (n_bootstrap, len(data)))
+    sampled = as_rng(rng, "coincidence").integers(0, len(data), (n_bootstrap, len(data)))
     samples = np.stack([_resampled(dd, dm, own, s) for s in sampled])
     return xr.Dataset(
         {

@@ -163,7 +163,8 @@ def signal_correlation(
         raise InputError(
             "signal_correlation: needs (stimulus, trial, unit), 2 trials of 3 stimuli; sum over time first."
         )
-    values, generator = responses.transpose("trial", "stimulus", "unit").values.astype(float), as_rng(rng)
+    values = responses.transpose("trial", "stimulus", "unit").values.astype(float)
+    generator = as_rng(rng, "signal_correlation")
     total = np.zeros((values.shape[2],) * 2)
     for _ in range(n):
         halves = [values[part].mean(0) for part in np.array_split(generator.permutation(n_trials), 2)]

@@ -88,6 +88,10 @@ def checked_modules(folder: Path) -> Path:
 
     Looked at once a process. Modules of the last minute may still be written and are left as they are.
 
+    Parameters
+    ----------
+    folder : where Cython keeps its modules.
+
     Examples
     --------
     >>> import tempfile
@@ -122,6 +126,10 @@ def kept_builds() -> Iterator[Path]:
 def is_whole_build(path: Path) -> bool:
     """Whether a compiled library, or every file of a compiled folder, is what was built.
 
+    Parameters
+    ----------
+    path : the library or the folder.
+
     Examples
     --------
     >>> is_whole_build(Path("nowhere.so"))
@@ -137,6 +145,10 @@ def is_whole_build(path: Path) -> bool:
 
 def remove_build(path: Path) -> None:
     """Remove a compiled library or folder, with its checksum; what uses it now goes on.
+
+    Parameters
+    ----------
+    path : the library or the folder.
 
     Examples
     --------

@@ -221,7 +221,7 @@ def test_a_time_step_that_the_times_contradict_is_not_believed(score, trials):
         score(fine, other)
     silent = fine.copy()
     del silent.attrs["time_step"]
-    with pytest.raises(InputError, match="need a time_step in attrs"):
+    with pytest.raises(InputError, match="needs a time_step in attrs"):
         score(fine, silent)
 
 
