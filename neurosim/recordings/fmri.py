@@ -44,6 +44,12 @@ def load_betas(
     ------
     StorageError : missing or truncated files. InputError : nibabel is not installed, shapes or spaces that differ,
         missing columns, an empty mask, NaN in the mask.
+
+    Examples
+    --------
+    >>> load_betas("betas.img", "events.tsv", mask="mask.nii")
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: betas.img: no such file.
     """
     image, where = _image(betas), _image(mask)
     if (

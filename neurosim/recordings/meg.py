@@ -38,6 +38,12 @@ def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subje
     ------
     StorageError : a file that is missing or cannot be read. InputError : MNE is not installed, no such sensors, trials
         not equally many.
+
+    Examples
+    --------
+    >>> load_epochs("run-epo.fif", picks="meg")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_epochs: picks = 'meg'; known: mag, grad, eeg.
     """
     if not isinstance(picks, str) or picks not in KINDS:
         raise InputError(f"load_epochs: picks = {shown(picks)}; known: {', '.join(KINDS)}.")

@@ -33,6 +33,16 @@ def load_neo(path: str | Path, *, reader: str | None = None) -> Any:
     ------
     StorageError : no such file, one that Neo cannot read, or HDF5 that leads out of the file. InputError : Neo is not
         installed, an unknown reader, or a format that can run code.
+
+    Returns
+    -------
+    the block; :func:`neo_spikes`, :func:`neo_events` and :func:`neo_series` read it.
+
+    Examples
+    --------
+    >>> load_neo("session.pkl")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_neo: session.pkl is a pickle, which can run code; save it in another format.
     """
     try:
         from neo.io import list_candidate_ios
@@ -125,6 +135,15 @@ def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
     Raises
     ------
     InputError : no events of that name; the message lists those there are.
+
+    Examples
+    --------
+    >>> import neo, quantities as pq
+    >>> block, segment = neo.Block(), neo.Segment()
+    >>> segment.events.append(neo.Event([1, 2] * pq.s, labels=["a", "b"], name="shown"))
+    >>> block.segments.append(segment)
+    >>> neo_events(block).stimulus.tolist()
+    ['a', 'b']
     """
     import pandas as pd
 
@@ -142,7 +161,29 @@ def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
 
 
 def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray:
-    """Return an analog signal of a segment as a series (time, unit) in SI units; what :func:`align_series` takes."""
+    """Return an analog signal of a segment as a series (time, unit) in SI units; what :func:`align_series` takes.
+
+    Parameters
+    ----------
+    block : Neo block. signal : number of the signal in the segment. segment : index of the segment.
+
+    Returns
+    -------
+    (time, unit), ``time`` in s; volts where the signal is a voltage.
+
+    Raises
+    ------
+    InputError : no such segment or signal.
+
+    Examples
+    --------
+    >>> import neo, quantities as pq
+    >>> block, segment = neo.Block(), neo.Segment()
+    >>> segment.analogsignals.append(neo.AnalogSignal([[1.0], [2.0]] * pq.mV, sampling_rate=10 * pq.Hz))
+    >>> block.segments.append(segment)
+    >>> neo_series(block).values.ravel().tolist()
+    [0.001, 0.002]
+    """
     signals = _segment(block, segment).analogsignals
     if not isinstance(signal, int) or not 0 <= signal < len(signals):
         raise InputError(f"neo_series: no signal {shown(signal)}; the segment holds {len(signals)}.")

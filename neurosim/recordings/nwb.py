@@ -71,6 +71,17 @@ def load_nwb_responses(
     StorageError : no NWB file, truncated, or with links that leave it.
     InputError : no trials or units, an unknown column (the message lists those there are), events outside the
         recording.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from neurosim.schema import as_responses
+    >>> shown = as_responses(np.ones((2, 2, 3)), quantity="spike_count", stimuli=["a", "b"], time_step=0.1)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     save_nwb(Path(place, "x.nwb"), shown, description="an example")
+    ...     found = load_nwb_responses(Path(place, "x.nwb"), by="stimulus", window=(0, 0.2))
+    >>> found.values[:, 0].tolist()
+    [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
     """
     with _opened(path) as nwb:
         if nwb.trials is None:
@@ -116,6 +127,17 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
     ------
     StorageError : no NWB file, truncated, or with links that leave it.
     InputError : no such series (the message lists those there are).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from neurosim.schema import as_responses
+    >>> shown = as_responses(np.ones((2, 2, 3)), quantity="activation", stimuli=["a", "b"], time_step=0.1)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     save_nwb(Path(place, "x.nwb"), shown, description="an example")
+    ...     found = load_nwb_series(Path(place, "x.nwb")).load()
+    >>> found.dims
+    ('time', 'unit')
     """
     with _opened(path) as nwb:
         found = dict(series_of(nwb))
@@ -201,6 +223,17 @@ def save_nwb(
     Raises
     ------
     InputError : no ``time`` dim or time step, counts that are no whole numbers, several subjects.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from neurosim.schema import as_responses
+    >>> shown = as_responses(np.ones((2, 2, 3)), quantity="spike_count", stimuli=["a", "b"], time_step=0.1)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     save_nwb(Path(place, "x.nwb"), shown, description="an example")
+    ...     found = load_nwb_responses(Path(place, "x.nwb"), by="stimulus", window=(0, 0.2))
+    >>> found.stimulus.values.tolist()
+    ['a', 'b']
     """
     path = storage.as_path(path, "save_nwb")
     responses = check_responses(responses, "save_nwb")

@@ -43,6 +43,12 @@ def load_cifar10(split: str = "train", n: int | None = None, *, in_turn: bool = 
     Raises
     ------
     StorageError : neither is to be had; the message says which file goes where.
+
+    Examples
+    --------
+    >>> load_cifar10("valid")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_cifar10: unknown split 'valid'; known: train, test.
     """
     path = cifar10_file(split)
     pixels, chosen, labels = (_from_copies if path.suffix == ".npz" else _from_archive)(path, split, n, in_turn)

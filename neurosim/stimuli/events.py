@@ -30,6 +30,12 @@ def load_nmnist(*, n_steps: int = 30, binary: bool = True) -> xr.DataArray:
     Raises
     ------
     StorageError : the file is not in the folder ``nmnist`` of the data folder, or holds events outside the camera.
+
+    Examples
+    --------
+    >>> load_nmnist(n_steps=0)
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_nmnist: n_steps = 0; at least 1 is asked.
     """
     if n_steps < 1:
         raise InputError(f"load_nmnist: n_steps = {n_steps}; at least 1 is asked.")
@@ -119,6 +125,11 @@ def saccades(images: xr.DataArray, *, n_steps: int = 30, amplitude: int = 2, tim
     Raises
     ------
     InputError : no step, or a negative amplitude.
+
+    Examples
+    --------
+    >>> saccades(as_stimuli(np.ones((2, 8, 8))), n_steps=5).shape
+    (2, 5, 8, 8)
     """
     images = labelled(images, "saccades", "stimuli")
     if "time" in images.dims or not {"y", "x"} <= set(images.dims):

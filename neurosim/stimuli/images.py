@@ -51,6 +51,17 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     Raises
     ------
     InputError : no picture found, or sizes differ and `size` is not given.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     Path(place, "cat").mkdir()
+    ...     Image.new("RGB", (8, 8)).save(Path(place, "cat", "one.png"))
+    ...     found = load_image_folder(place)
+    >>> found.shape, found.category.values.tolist()
+    ((1, 3, 8, 8), ['cat'])
     """
     folder = storage.as_path(folder, "load_image_folder")
     if not storage.is_folder(folder):
@@ -93,6 +104,17 @@ def iterate_image_folder(
     Raises
     ------
     InputError : no picture found, or a crop larger than `size`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     Path(place, "cat").mkdir()
+    ...     Image.new("RGB", (8, 8)).save(Path(place, "cat", "one.png"))
+    ...     found = next(iterate_image_folder(place, size=8, crop=4, progress=False))
+    >>> found.shape, found.category.values.tolist()
+    ((1, 3, 4, 4), ['cat'])
     """
     folder = Path(folder)
     paths = [p for p in pictures_in(folder) if p.parent != folder]

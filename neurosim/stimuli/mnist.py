@@ -33,6 +33,12 @@ def load_mnist(split: str = "train", n: int | None = None) -> xr.DataArray:
     ------
     InputError : unknown split.
     StorageError : the file is not in the data folder, or is damaged; the message says which file goes where.
+
+    Examples
+    --------
+    >>> load_mnist("valid")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_mnist: unknown split 'valid'; known: train, test.
     """
     packed = storage.read_npz(mnist_file(split))
     labels = packed["labels"][:n]

@@ -60,6 +60,12 @@ def load_sentences(name: str, split: str = "all", *, n_words: int = 50, max_word
     ------
     InputError : unknown set or split.
     StorageError : the file is not in the folder ``sentences`` of the data folder.
+
+    Examples
+    --------
+    >>> load_sentences("mr", "test")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_sentences: 'mr' has no split 'test'; it has all.
     """
     files = SETS.get(name)
     if files is None:
@@ -84,6 +90,20 @@ def as_words(
     prefix: str = "sentence",
 ) -> xr.DataArray:
     """Return texts as stimuli (stimulus, time) of word numbers in the vocabulary `words`.
+
+    Parameters
+    ----------
+    texts : one a stimulus. words : the vocabulary; its first word is number 2, unknown words are 1.
+    n_words : words kept of each text; shorter ones are filled with 0 at the front.
+    category : label of each stimulus, if there is one. prefix : of the names of the stimuli.
+
+    Returns
+    -------
+    stimuli (stimulus, time) with ``text`` and, where given, ``category``; the vocabulary is in the attributes.
+
+    Raises
+    ------
+    SchemaError : no text, or as many categories as texts are not given.
 
     Examples
     --------

@@ -89,6 +89,12 @@ def load_spoken_digits(
     ------
     InputError : unknown split.
     StorageError : the file is not in the folder ``fsdd`` of the data folder.
+
+    Examples
+    --------
+    >>> load_spoken_digits("valid")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_spoken_digits: unknown split 'valid'; known: train, test.
     """
     if split not in ("train", "test"):
         raise InputError(f"load_spoken_digits: unknown split {split!r}; known: train, test.")

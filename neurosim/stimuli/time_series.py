@@ -28,6 +28,15 @@ def load_time_series(path: str | Path, *, time_step: float = 1.0, pad: bool = Fa
     ------
     StorageError : missing, or not of this format; the line is named.
     InputError : missing values, time stamps, or cases of different lengths without `pad`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     _ = Path(place, "x.ts").write_text("@classLabel true a b\\n@data\\n1,2,3:a\\n4,5,6:b\\n")
+    ...     found = load_time_series(Path(place, "x.ts"))
+    >>> found.shape, found.category.values.tolist()
+    ((2, 3, 1), ['a', 'b'])
     """
     path = storage.as_path(path, "load_time_series")
     head, _, body = storage.read_text(path).partition("@data")
