@@ -1,7 +1,7 @@
-"""The command line: ``neurosim demo | new | check | run | status | verify | report | doctor``.
+"""The command line: ``neurosim demo | new | check | run | submit | status | verify | report | worker | doctor``.
 
-Results go to stdout, progress to stderr; ``--json`` prints results for machines. Exit code 0 is success,
-2 something the user can mend, 3 a step that failed.
+Results go to stdout, progress to stderr (off with ``--quiet``); ``--json`` prints results for machines. Exit code 0 is
+success, 2 something the user can mend, 3 a step that failed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,18 +17,33 @@ import typer
 
 import neurosim as ns
 
+NOTHING_TO_SUBMIT = "Every step is in the store or in the queue; neurosim report writes the results folder."
+LONG, SELDOM = 2.0, 10.0  # seconds: steps that get a line of progress, and lines at most
 USER_ERROR, STEP_ERROR, INTERRUPTED = 2, 3, 130
 
 app = typer.Typer(
     help="Trained networks, Brian2 circuits and recorded brains, compared as representations, reproducibly.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Steps run at once; 0 is one a core.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Results folder; results/<name> by default.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress on stderr.")]
+Device = Annotated[str, typer.Option(help="What steps run on: cpu, cuda, or auto for a GPU where there is one.")]
+Prefix = Annotated[str, typer.Option(help='Command that starts each worker, as "srun -n1 -c2" or "ssh node2".')]
+Dask = Annotated[str, typer.Option(help="Address of a dask scheduler whose workers run the steps.")]
 StudyFile = Annotated[Path, typer.Argument(help="A study file (TOML), or the name of a built-in study.")]
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Trained networks, Brian2 circuits and recorded brains, compared as representations, reproducibly."""
+    if version:
+        _say(f"neurosim {ns.__version__}")
+        raise typer.Exit
 
 
 @app.command()
@@ -36,6 +52,7 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="Folder of real data: also run the 92 objects.")] = None,
     jobs: Jobs = 0,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run the first study; where a data folder is given (or NEUROSIM_DATA set), also the one on real brains."""
     if data is not None:
@@ -43,19 +60,61 @@ def demo(
     studies = ["digits"] + (["object_vision"] if ns.data_folder() else [])
     base = out or Path("results")
     for name in studies:
-        _print_run(_run(ns.study.find_study(name), base / name, jobs), json)
+        _print_run(_run(ns.study.find_study(name), base / name, jobs, ns.study.Launch(), quiet), json)
 
 
 @app.command()
-def run(study: StudyFile, out: Out = None, jobs: Jobs = 0, json: Json = False) -> None:
+def run(
+    study: StudyFile,
+    out: Out = None,
+    jobs: Jobs = 0,
+    launch: Prefix = "",
+    dask: Dask = "",
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Run a study; steps that are in the store are not run again."""
-    _print_run(_run(ns.study.find_study(study), out, jobs), json)
+    where = ns.study.Launch(launch, dask, device)
+    _print_run(_run(ns.study.find_study(study), out, jobs, where, quiet), json)
 
 
 @app.command()
-def check(study: StudyFile, out: Out = None, json: Json = False) -> None:
+def submit(
+    study: StudyFile,
+    slurm: Annotated[bool, typer.Option("--slurm", help="To SLURM, the one queue that is known.")] = False,
+    slurm_options: Annotated[str, typer.Option(help='Further options of sbatch, as "--partition=long".')] = "",
+    out: Out = None,
+    device: Annotated[str, typer.Option(help="What the nodes have: cpu or cuda.")] = "cpu",
+    json: Json = False,
+) -> None:
+    """Submit a study to the queue of a cluster: one array job a kind of step; the last job writes the results."""
+    if not slurm:
+        raise typer.BadParameter("say which queue: --slurm.")
+    jobs = ns.study.submit_study(ns.study.find_study(study), out=out, device=device, options=slurm_options)
+    if json:
+        _say(json_module.dumps([j.__dict__ for j in jobs], indent=2))
+        return
+    for j in jobs:
+        _say(f"{j.job}  {j.name:12}  {f'{len(j.steps)} steps' if j.steps else 'writes the results folder'}")
+    _say(f"Device of the nodes: {device}. neurosim status says how far it is." if jobs else NOTHING_TO_SUBMIT)
+
+
+@app.command()
+def worker(
+    job: Annotated[Path | None, typer.Argument(help="A job description (JSON); standard input by default.")] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Take jobs, a line each, until standard input closes.")
+    ] = False,
+) -> None:
+    """Do one step that a job description asks for; the answer is JSON on stdout, and the exit code that of the step."""
+    raise typer.Exit(ns.study.do_job(job, serve=serve))
+
+
+@app.command()
+def check(study: StudyFile, out: Out = None, device: Device = "auto", json: Json = False) -> None:
     """Print the steps of a study with what the store has of them. Runs nothing."""
-    looks = ns.study.check_study(ns.study.find_study(study), out=out)
+    looks = ns.study.check_study(ns.study.find_study(study), out=out, device=device)
     rows = [{"step": x.step.name, "state": x.state, "reads": list(x.step.inputs)} for x in looks]
     if json:
         _say(json_module.dumps(rows, indent=2))
@@ -66,9 +125,9 @@ def check(study: StudyFile, out: Out = None, json: Json = False) -> None:
 
 
 @app.command()
-def status(study: StudyFile, out: Out = None, json: Json = False) -> None:
+def status(study: StudyFile, out: Out = None, device: Device = "auto", json: Json = False) -> None:
     """Say how far a study is and whether its results folder is whole."""
-    state = ns.study.study_status(ns.study.find_study(study), out=out)
+    state = ns.study.study_status(ns.study.find_study(study), out=out, device=device)
     text = {None: "not written yet", True: "whole", False: "damaged; run again to repair it"}[state["whole"]]
     line = f"{state['hits']} of {state['steps']} steps done; {state['folder']}: {text}."
     _say(json_module.dumps(state) if json else line)
@@ -82,13 +141,14 @@ def verify(
     ] = False,
     jobs: Jobs = 0,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check the files of a results folder, and with --rerun that a fresh run gives the same."""
     ns.study.check_results(folder)
     if not rerun:
         _say(json_module.dumps({"damaged": []}) if json else f"{folder}: every file is as it was written.")
         return
-    with _Progress() as progress:
+    with _Progress(quiet) as progress:
         verdicts = ns.study.rerun_results(folder, jobs=jobs or None, report=progress)
     differing = [v for v in verdicts if v.verdict == "differs"]
     changes = ns.study.environment_changes(folder)
@@ -106,9 +166,11 @@ def verify(
 
 
 @app.command()
-def report(study: StudyFile, out: Out = None, json: Json = False) -> None:
+def report(
+    study: StudyFile, out: Out = None, device: Device = "auto", json: Json = False, quiet: Quiet = False
+) -> None:
     """Write the results folder and report again from the store; nothing is computed that is there."""
-    _print_run(_run(ns.study.find_study(study), out, 1), json)
+    _print_run(_run(ns.study.find_study(study), out, 1, ns.study.Launch(device=device), quiet), json)
 
 
 @app.command()
@@ -135,7 +197,7 @@ def doctor(json: Json = False) -> None:
 def main() -> None:
     """Run the command line; errors are one line on stderr."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="neurosim")
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
@@ -147,9 +209,9 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _run(path: Path, out: Path | None, jobs: int) -> Any:
-    with _Progress() as progress:
-        return ns.run_study(path, out=out, jobs=jobs or None, report=progress)
+def _run(path: Path, out: Path | None, jobs: int, launch: ns.study.Launch, quiet: bool) -> Any:
+    with _Progress(quiet) as progress:
+        return ns.run_study(path, out=out, jobs=jobs or None, launch=launch, report=progress)
 
 
 def _print_run(outcome: Any, json: bool) -> None:
@@ -171,16 +233,18 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 class _Progress:
-    """Progress on stderr: a bar over steps and the ones at work on a terminal, nothing elsewhere."""
+    """Progress on stderr: a bar on a terminal, elsewhere a line now and then, for each long step, and at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool = False) -> None:
         self.lock = threading.Lock()
         self.at_work: dict[str, str] = {}
-        self.n_done = 0
+        self.n_done = self.n_hits = self.n_steps = 0
+        self.quiet = quiet
         self.bar: Any = None
+        self.started = self.last = time.monotonic()
 
     def __enter__(self) -> _Progress:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not self.quiet:
             from rich.console import Console
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -195,21 +259,35 @@ class _Progress:
             self.bar.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self.bar is not None:
             self.bar.stop()
+        elif error is None and self.n_done:
+            self._line(f"done in {time.monotonic() - self.started:.0f} s, {self.n_hits} from the store")
 
     def __call__(self, step: str, event: str, text: str) -> None:
         with self.lock:
-            if event in ("start", "progress"):
+            if event == "steps":
+                self.n_steps = int(text)
+            elif event in ("start", "progress"):
                 self.at_work[step] = f"{step} ({text})" if text else step
             elif event in ("done", "hit", "failed"):
                 self.at_work.pop(step, None)
                 self.n_done += event != "failed"
+                self.n_hits += event == "hit"
             elif event == "note":
                 sys.stderr.write(f"note: {step}: {text}\n")
             if self.bar is not None:
                 self.bar.update(self.task, completed=self.n_done, description=", ".join(self.at_work.values()))
+            elif event == "done" and float(text.partition(" ")[0]) > LONG:
+                self._line(f"{step} took {text}")
+            elif self.at_work and time.monotonic() - self.last >= SELDOM:
+                self._line(", ".join(self.at_work.values()))
+
+    def _line(self, text: str) -> None:
+        if not self.quiet:
+            self.last = time.monotonic()
+            sys.stderr.write(f"{self.n_done}{f' of {self.n_steps}' if self.n_steps else ''} steps; {text}\n")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 _progress_sink: ProgressSink | None = None
 _keeping_memory = 0
+_device = "auto"
 
 
 def as_rng(rng: np.random.Generator | int | None, who: str = "as_rng") -> np.random.Generator:
@@ -97,10 +98,17 @@ def seed_of(seed: int, *key: str | int) -> int:
     return int(stream(seed, *key).integers(2**63 - 1))
 
 
+def use_device(device: str) -> None:
+    """Let ``"auto"`` mean `device` from now on in this process."""
+    global _device
+    _device = device
+
+
 def pick_device(device: str = "auto") -> str:
-    """Return the torch device to use: ``"auto"`` takes the GPU when there is one."""
+    """Return the torch device to use: ``"auto"`` is what :func:`use_device` said, else the GPU when there is one."""
     import torch
 
+    device = _device if device == "auto" else device
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind = device.partition(":")[0]

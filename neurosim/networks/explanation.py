@@ -63,6 +63,13 @@ def explain(
     Raises
     ------
     InputError : Captum is not installed, an unknown method, layer or target.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> explain(network, as_stimuli(np.ones((3, 2, 2))), "grad_cam")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: explain: 'grad_cam' takes layer=, the name of a convolution; ...none.
     """
     known = get_args(Method)
     if method not in known:
@@ -300,6 +307,14 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
     Raises
     ------
     InputError : a network without attention.
+
+    Examples
+    --------
+    >>> from neurosim.networks import TransformerSpecification, build_network
+    >>> network = build_network(TransformerSpecification(8, 2, 1, 8, n_words=5), (3,), 2).eval()
+    >>> words = as_stimuli(np.array([[1, 2, 0]]), dims=("stimulus", "time"), time_step=1.0)
+    >>> attention_rollout(network, words).values[0, 2]
+    np.float32(0.0)
     """
     found = stimuli.dims if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
     if found != ("stimulus", "time"):
@@ -371,7 +386,8 @@ class _Batched(nn.Module):
 
     def forward(self, stimuli: Tensor) -> Tensor:
         reset_neurons(self.network)
-        return self.network(stimuli.transpose(0, 1) if self.sequence else stimuli)
+        answer: Tensor = self.network(stimuli.transpose(0, 1) if self.sequence else stimuli)
+        return answer
 
 
 def _with_gradients(where: str) -> contextlib.AbstractContextManager[Any]:
@@ -389,16 +405,23 @@ def _gap(run: nn.Module, shown: Tensor, result: Tensor, logits: Tensor, goal: Te
 def _attribute(
     attr: Any, run: _Batched, shown: Tensor, method: Method, goal: Tensor, module: nn.Module | None, window: int
 ) -> Tensor:
+    found: Tensor
     if method == "saliency":
-        return attr.Saliency(run).attribute(shown, target=goal)
-    if method == "integrated_gradients":
-        return attr.IntegratedGradients(run).attribute(shown, target=goal, n_steps=64, internal_batch_size=256)
-    if method == "occlusion":
+        found = attr.Saliency(run).attribute(shown, target=goal)
+    elif method == "integrated_gradients":
+        found = attr.IntegratedGradients(run).attribute(shown, target=goal, n_steps=64, internal_batch_size=256)
+    elif method == "occlusion":
         sizes = tuple(min(window, n) if k >= shown.ndim - 3 else n for k, n in enumerate(shown.shape))[1:]
         if shown.ndim == 4:
             sizes = (shown.shape[1], *sizes[1:])
-        return attr.Occlusion(run).attribute(shown, sliding_window_shapes=sizes, target=goal)
-    found = attr.LayerGradCam(run, module).attribute(shown, target=goal, relu_attributions=True)
+        found = attr.Occlusion(run).attribute(shown, sliding_window_shapes=sizes, target=goal)
+    else:
+        found = _stretched(attr.LayerGradCam(run, module).attribute(shown, target=goal, relu_attributions=True), shown)
+    return found
+
+
+def _stretched(found: Tensor, shown: Tensor) -> Tensor:
+    """Return what each place of a convolution matters as what each pixel does."""
     if found.ndim != 4:
         raise InputError("explain: 'grad_cam' needs a layer with a picture (batch, channel, y, x); name a convolution.")
     stretched = nn.functional.interpolate(found, shown.shape[-2:], mode="bilinear", align_corners=False)

@@ -92,7 +92,8 @@ def _measurements(given: Any) -> xr.DataArray:
     check_numbers(given, "noise_precision")
     if 0 in given.shape:
         raise SchemaError(f"noise_precision: the measurements are empty, {dict(given.sizes)}.")
-    return given
+    found: xr.DataArray = given
+    return found
 
 
 def residuals_of(measurements: xr.DataArray) -> tuple[np.ndarray, int]:

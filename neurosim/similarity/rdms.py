@@ -216,7 +216,8 @@ class _MeanOverTrials:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         block = np.asarray(self.folds[index], dtype=float)
-        return block.mean(-3) if self.measured is None else block.sum(-3) / self.measured.sum(0)[:, None]
+        found: np.ndarray = block.mean(-3) if self.measured is None else block.sum(-3) / self.measured.sum(0)[:, None]
+        return found
 
 
 def label_rdm(values: np.ndarray, responses: xr.DataArray, lead: list[Any], metric: str, keep: str) -> xr.DataArray:
@@ -301,7 +302,8 @@ def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndar
     trials = xr.DataArray(folds, dims=("trial", "stimulus", "unit"))
     if measured is not None:
         trials = trials.assign_coords(measured=(("trial", "stimulus"), measured))
-    return noise_factor(noise_precision(trials, shrinkage=shrinkage or "schaefer_strimmer").values)
+    found: np.ndarray = noise_factor(noise_precision(trials, shrinkage=shrinkage or "schaefer_strimmer").values)
+    return found
 
 
 def _training_factor(shrinkage: str | None, training: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import re
 import shutil
@@ -54,13 +55,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path, listed: frozenset[str] | None = None) -> Iterator[Path]:
+def atomic_folder(path: Path, listed: frozenset[str] | None = None, *, first_stays: bool = False) -> Iterator[Path]:
     """Give an empty temporary folder that replaces `path` when the block ends without an error.
 
     Parameters
     ----------
     path : where it goes. listed : names inside an old folder that may go; everything else in it moves to the new one.
-        By default all of an old folder goes.
+        By default all of an old folder goes. first_stays : leave a folder that is there by then as it is.
 
     Raises
     ------
@@ -85,7 +86,10 @@ def atomic_folder(path: Path, listed: frozenset[str] | None = None) -> Iterator[
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _sync(file)
-            replace_folder(temporary, path, listed)
+            if first_stays:
+                _put_first(temporary, path)
+            else:
+                replace_folder(temporary, path, listed)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -203,6 +207,15 @@ def check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"neurosim")
+
+
+def _put_first(new: Path, path: Path) -> None:
+    """Give the folder `new` the name `path` unless a folder that holds something has it."""
+    try:
+        new.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _exchanged(a: Path, b: Path) -> bool:

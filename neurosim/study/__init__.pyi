@@ -3,10 +3,7 @@
 # A study as a record, and what it is made of
 from .study import Study as Study  # a whole study: stimuli, subjects, brains, analyses
 from .tables import StudyError as StudyError  # the study asks for something that cannot be done
-from .shown.digits import DigitsStimuli as DigitsStimuli  # held-back digits
 from .shown.dataset import DatasetStimuli as DatasetStimuli  # stimuli of a published set
-from .shown.folder import FolderStimuli as FolderStimuli  # a folder of pictures
-from .shown.file import FileStimuli as FileStimuli  # a netCDF file
 from .subjects.network import NetworkSubject as NetworkSubject  # a torch network, trained or not
 from .subjects.network import Training as Training  # what a network learns and for how long
 from .subjects.twin import TwinSubject as TwinSubject  # the Brian2 twin of a trained spiking network
@@ -28,6 +25,11 @@ from .run import check_study as check_study  # every step, with what the store h
 from .run import run_study as run_study  # run a study to its results folder
 from .run import study_status as study_status  # how far it is, and whether its results are whole
 from .outcome import Outcome as Outcome  # a results folder, read as scores, RDMs and figures
+
+# One machine or many
+from .engine.launch import Launch as Launch  # where steps run: here, behind any command, on dask; and on what device
+from .engine.worker import do_job as do_job  # do the job that a file or standard input describes
+from .submit import submit_study as submit_study  # submit a study to SLURM, one array job for each kind of step
 
 # Files
 from .files import find_study as find_study  # the file of a built-in study, or a path

@@ -82,7 +82,7 @@ def cited_metric(name: str) -> list[Citation]:
     return [(f"metric '{name}'", reference)] if reference else []
 
 
-def nothing_checked(_row: Any, _name: str, _study: Study) -> None:
+def nothing_checked(_row: Any, _place: str, _in: Study | xr.DataArray) -> None:
     """Refuse nothing."""
 
 
@@ -103,7 +103,9 @@ class StimulusKind:
     known : from the table and the seed to the stimuli, where they are known at no cost; else None.
     reads : the row whose files are read, where they are not its own.
     pictured : whether there is something to show in a figure.
-    method : a sentence for the report.
+    method : a sentence of a row for the report.
+    extra : what else belongs to the key of a row, such as checksums of a set. cite : papers to cite.
+    check, check_files : refuse what cannot be done or read, before anything runs.
     """
 
     name: str
@@ -114,7 +116,7 @@ class StimulusKind:
     extra: Callable[[Any], dict[str, Any]] = lambda _row: {}
     reads: Callable[[Study], Any] | None = None
     pictured: bool = True
-    method: str = ""
+    method: Callable[[Any], str] = lambda _row: ""
     check_files: Callable[[Any, str, Path], None] = lambda _row, _name, _folder: None
     cite: Callable[[Any], list[Citation]] = nothing_cited
 

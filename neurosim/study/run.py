@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim import storage
+from neurosim.study.engine.launch import HERE, Launch
 from neurosim.study.engine.scheduler import Look, Report, look_up, run_steps, silent
 from neurosim.study.engine.store import Store
 from neurosim.study.files import find_study, load_study
@@ -27,6 +28,7 @@ def run_study(
     out: str | Path | None = None,
     store: str | Path | None = None,
     jobs: int | None = None,
+    launch: Launch = HERE,
     report: Report = silent,
 ) -> Outcome:
     """Run a study; steps whose result is in the store are taken from there.
@@ -37,6 +39,7 @@ def run_study(
     out : results folder; ``results/<name>`` by default.
     store : folder of step results; ``.steps`` beside the results folder by default.
     jobs : how many steps run at once; the number of cores by default.
+    launch : where they run, and on what device; in processes on this machine by default.
     report : called with (step, event, text) as the run goes on.
 
     Returns
@@ -66,25 +69,28 @@ def run_study(
     for place in root.glob("[0-9a-f][0-9a-f]"):
         storage.remove_leftovers(place)
     n_hits = 0
+    report(study.name, "steps", str(len(steps)))
 
     def count(step: str, event: str, message: str) -> None:
         nonlocal n_hits
         n_hits += event == "hit"
         report(step, event, message)
 
-    entries = run_steps(steps, Store(root), jobs=jobs or os.cpu_count() or 1, report=count)
+    n_jobs = jobs or os.cpu_count() or 1
+    entries = run_steps(steps, Store(root), jobs=n_jobs, report=count, launch=launch)
     with Store(root).writing(f"folder-{folder.name}"):
         assemble(study, text, input_files(study, base), steps, entries, folder)
     return Outcome(folder, len(steps), n_hits)
 
 
-def check_study(study: Study | str | Path, *, out: str | Path | None = None) -> list[Look]:
+def check_study(study: Study | str | Path, *, out: str | Path | None = None, device: str = "auto") -> list[Look]:
     """Return every step of a study with what the store has of it. Runs nothing.
 
     Parameters
     ----------
     study : as of :func:`run_study`.
     out : results folder, beside which the store is.
+    device : what steps run on, "cpu", "cuda" or "auto" for what this machine has.
 
     Raises
     ------
@@ -97,10 +103,10 @@ def check_study(study: Study | str | Path, *, out: str | Path | None = None) -> 
     """
     study, _, base = read_study(study)
     check_files(study, base)
-    return look_up(plan(study, base), Store(store_of(results_folder(study, out))))
+    return look_up(plan(study, base), Store(store_of(results_folder(study, out))), Launch(device=device).device)
 
 
-def study_status(study: Study | str | Path, *, out: str | Path | None = None) -> dict[str, Any]:
+def study_status(study: Study | str | Path, *, out: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
     """Return how many steps of a study are done, where its results folder is, and whether that is whole.
 
     Examples
@@ -108,7 +114,7 @@ def study_status(study: Study | str | Path, *, out: str | Path | None = None) ->
     >>> study_status("digits", out="nowhere/digits")["whole"] is None
     True
     """
-    looks = check_study(study, out=out)
+    looks = check_study(study, out=out, device=device)
     folder = results_folder(read_study(study)[0], out)
     manifest = folder / MANIFEST
     whole = not storage.damaged_files(folder) if manifest.is_file() else None

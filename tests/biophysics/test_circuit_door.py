@@ -42,7 +42,7 @@ def test_numbers_of_every_type_make_the_same_circuit(kind):
     wanted = simulate(small(), SHOWN, monitors=Monitors(tail=4e-3), trials=2, engine="torch", progress=False)
     population = Population("a", np.int64(2), LIFParameters(), kind(0.0), noise=kind(0.0))
     wire = Projection("input", "a", torch.full((2, 2), 8e-3, dtype=torch.float64), kind(0.0))
-    circuit = Circuit("c", Input(np.int32(2), duration=kind(0.5)), (population,), [wire], kind(1e-3), kind(1e-3))
+    circuit = Circuit("c", Input(np.int32(2)), (population,), [wire], kind(1e-3), kind(1e-3))
     found = simulate(
         circuit,
         SHOWN,

@@ -1,8 +1,10 @@
 """A study that takes seconds: two sets of given responses, no network, no simulation."""
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from neurosim import storage
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import as_stimuli
+from neurosim.study.run import run_study
 
 TEXT = """
 name = "small"
@@ -46,18 +49,48 @@ kind = "relations"
 """
 
 
-@pytest.fixture
-def small_study(tmp_path):
+def write_study(folder: Path) -> Path:
     """Write the study and its files; return the path of the study file."""
     rng = np.random.default_rng(0)
     truth = as_stimuli(rng.normal(size=(12, 9)), dims=("stimulus", "unit"))
     brain = synthetic_brain(truth, BrainOptions(n_subjects=5, n_units=20))
-    folder = tmp_path / "study"
     storage.write_dataset(folder / "near.nc", truth.rename("responses"))
     np.savez(folder / "far.npz", responses=rng.normal(size=(12, 7)), stimulus=truth.stimulus.values)
     storage.write_dataset(folder / "brain.nc", brain.rename("responses"))
     (folder / "study.toml").write_text(TEXT)
     return folder / "study.toml"
+
+
+@pytest.fixture
+def small_study(tmp_path):
+    """Return the path of the file of a study that was not run yet."""
+    return write_study(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory):
+    """Return a folder with the study and its finished run, to be copied: the one run that all tests share."""
+    root = tmp_path_factory.mktemp("finished")
+    outcome = run_study(write_study(root / "study"), out=root / "out" / "small")
+    assert outcome.n_steps > 0 and outcome.n_hits == 0
+    return root
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study that was run: its file, its results folder and its store."""
+
+    study: Path
+    folder: Path
+    store: Path
+
+
+@pytest.fixture
+def finished(run_once, tmp_path):
+    """Return a copy of the finished study, which a test may damage."""
+    for name in ("study", "out"):
+        shutil.copytree(run_once / name, tmp_path / name)
+    return Finished(tmp_path / "study" / "study.toml", tmp_path / "out" / "small", tmp_path / "out" / ".steps")
 
 
 def neurosim(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:

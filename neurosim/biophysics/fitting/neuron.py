@@ -93,6 +93,21 @@ def fit_neuron(
     Raises
     ------
     InputError : an unknown kind, fewer than 20 spikes, or a recording that the neuron cannot follow.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> current = 5e-10 + 2e-10 * np.random.default_rng(0).normal(size=(1, 30)).repeat(10, axis=1)
+    >>> shown = ns.as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> cell = ns.biophysics.single_neuron(ns.biophysics.LIFParameters(refractory=4e-3), 1e-3)
+    >>> kept = ns.biophysics.Monitors(membrane=["neuron"])
+    >>> answers = ns.simulate(cell, shown, engine="torch", monitors=kept, progress=False)
+    >>> voltage = answers.membrane_potential.values[..., 0].copy()
+    >>> voltage[answers.responses.values[..., 0] > 0] = 20e-3
+    >>> sweeps = ns.as_sweeps(current, voltage, time_step=1e-3)
+    >>> found = fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
+    >>> bool(abs(found.parameters.tau_mem - 10e-3) < 1e-3)
+    True
     """
     if kind not in FITS:
         raise InputError(f"fit_neuron: no neuron {kind!r}. Neurons: {', '.join(FITS)}.{suggest(kind, FITS)}")
@@ -133,6 +148,21 @@ def predict_spikes(
     Raises
     ------
     InputError : another time step.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> current = 5e-10 + 2e-10 * np.random.default_rng(0).normal(size=(1, 30)).repeat(10, axis=1)
+    >>> shown = ns.as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> cell = ns.biophysics.single_neuron(ns.biophysics.LIFParameters(refractory=4e-3), 1e-3)
+    >>> kept = ns.biophysics.Monitors(membrane=["neuron"])
+    >>> answers = ns.simulate(cell, shown, engine="torch", monitors=kept, progress=False)
+    >>> voltage = answers.membrane_potential.values[..., 0].copy()
+    >>> voltage[answers.responses.values[..., 0] > 0] = 20e-3
+    >>> sweeps = ns.as_sweeps(current, voltage, time_step=1e-3)
+    >>> fitted = fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
+    >>> predict_spikes(fitted, sweeps, progress=False).dims
+    ('stimulus', 'time', 'unit')
     """
     sweeps = check_sweeps(sweeps, "predict_spikes")
     if not np.isclose(sweeps.attrs["time_step"], fitted.time_step):

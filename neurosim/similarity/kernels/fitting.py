@@ -21,9 +21,9 @@ def fit_components(
     """
     towards = (with_subjects / norms) @ draws / draws.sum()
     if fit == "select":
-        return np.eye(len(towards))[int(np.argmax(towards / np.sqrt(np.diagonal(among))))]
+        return _best_single(among, towards)
     if fit == "weighted":
-        return np.linalg.lstsq(among, towards, rcond=1e-10)[0]
+        return np.asarray(np.linalg.lstsq(among, towards, rcond=1e-10)[0])
     if fit == "nonnegative":
         return _nonnegative(among, towards)
     pairs = [(c, c + 1) for c in range(len(towards) - 1)] or [(0, 0)]
@@ -45,5 +45,9 @@ def _nonnegative(among: np.ndarray, towards: np.ndarray) -> np.ndarray:
     root = np.sqrt(values[kept])
     weights = nnls((vectors[:, kept] * root).T, (vectors[:, kept].T @ towards) / root)[0]
     if weights.any():
-        return weights
-    return np.eye(len(towards))[int(np.argmax(towards / np.sqrt(np.diagonal(among))))]
+        return np.asarray(weights)
+    return _best_single(among, towards)
+
+
+def _best_single(among: np.ndarray, towards: np.ndarray) -> np.ndarray:
+    return np.asarray(np.eye(len(towards))[int(np.argmax(towards / np.sqrt(np.diagonal(among))))])

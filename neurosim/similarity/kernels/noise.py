@@ -14,10 +14,10 @@ def noise_covariance(residuals: np.ndarray, df: int, shrinkage: str) -> np.ndarr
     samples of squared norms: no second P x P product.
     """
     if shrinkage == "diagonal":
-        return (residuals**2).sum(0) / df
+        return np.asarray((residuals**2).sum(0) / df)
     sample = residuals.T @ residuals
     if shrinkage == "none":
-        return sample / df
+        return np.asarray(sample / df)
     intensity = _ledoit_wolf if shrinkage == "ledoit_wolf" else _schaefer_strimmer
     return intensity(residuals, sample, df)
 
@@ -33,7 +33,7 @@ def _ledoit_wolf(residuals: np.ndarray, sample: np.ndarray, df: int) -> np.ndarr
     weight = min(noise, distance) / distance if distance > 0 else 1.0
     shrunk = (1 - weight) * sample
     shrunk[np.diag_indices(n_units)] += weight * mean_variance
-    return shrunk * (n / df)
+    return np.asarray(shrunk * (n / df))
 
 
 def _schaefer_strimmer(residuals: np.ndarray, sample: np.ndarray, df: int) -> np.ndarray:

@@ -13,7 +13,8 @@ from neurosim.responses.averages import average_trials, over_time
 from neurosim.responses.reliability import signal_to_noise
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError, same_stimuli
-from neurosim.similarity.predictivity import CHOICES, METHODS, predict_responses
+from neurosim.similarity.predictivity import predict_responses
+from neurosim.similarity.predictor import PREDICTORS
 from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of, titles_of
 from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, counted, table_of, told
 from neurosim.study.engine.step import Job, Step
@@ -23,27 +24,26 @@ from neurosim.study.results import Results
 from neurosim.study.steps.recording import recording_in, units_of
 from neurosim.study.steps.responses import layers_in
 from neurosim.study.study import Study, one_of
-from neurosim.study.tables import StudyError
+from neurosim.study.tables import StudyError, as_row
 
 BLOCKS = 20  # of stimuli, each left out once for the standard error of the ceiling
 ROTATIONS = ("ridge", "pls")  # units of a layer may be rotated
 
 
 class Predictivity(OfLayers):
-    """How layers predict the units of brains: `method`, `folds` of stimuli, `groups` that are held out together."""
+    """How layers predict the units of brains: `method`, its `options`, `folds`, and `groups` held out whole."""
 
     kind: Literal["predictivity"] = "predictivity"
     method: str = "ridge"
     folds: Annotated[int, Field(ge=2, le=10**4)] = 5
     groups: str | None = None
-    penalty_by: str = "generalised"
-    n_components: Annotated[int, Field(ge=1, le=10**4)] = 25
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 def check(row: Predictivity, place: str, study: Study) -> None:
     """Refuse names that are not known, and brains without responses."""
-    one_of(row.method, METHODS, f"{place}.method")
-    one_of(row.penalty_by, CHOICES, f"{place}.penalty_by")
+    one_of(row.method, tuple(PREDICTORS), f"{place}.method")
+    as_row(PREDICTORS[row.method].options, row.options, f"{place}.options")
     check_asked(row, place, study, responses=True)
 
 
@@ -70,7 +70,7 @@ def plan(row: Predictivity, name: str, made: Plan) -> list[Step]:
     """Return one step for every subject and brain."""
     keep: dict[str, Any] = {"time": "mean", "trials": "mean"}
     keep |= {"units": "rotated"} if row.method in ROTATIONS else {}
-    config = {k: getattr(row, k) for k in ("method", "folds", "groups", "penalty_by", "n_components")}
+    config = {k: getattr(row, k) for k in ("method", "folds", "groups", "options")}
     return [
         Step(
             f"{name}:{s}:{b}",
@@ -90,7 +90,7 @@ def run(job: Job) -> None:
     target = over_time(average_trials(recording))
     subject, folder = next(iter(job.all_inputs("responses:").items()))
     rng = seed_of(config["seed"], "folds") % 2**31
-    options = {k: config[k] for k in ("method", "folds", "groups", "penalty_by", "n_components")}
+    options = {k: config[k] for k in ("method", "folds", "groups", "options")}
     people = units_of(target)
     found: dict[str, Estimate] = {}
     left_out: dict[str, str] = {}
@@ -99,8 +99,8 @@ def run(job: Job) -> None:
             result = predict_responses(
                 responses, same_stimuli(responses, target, layer), rng=rng, progress=False, **options
             )
-        except InputError as error:
-            left_out[layer] = f"{layer}: {error}"
+        except InputError as refusal:
+            left_out[layer] = f"{layer}: {refusal}"
             continue
         score, spread = float(result["median_score"]), float(result["median_standard_error"])
         each = np.array([np.median(result["score"].values[units]) for units in people.values()])

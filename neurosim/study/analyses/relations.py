@@ -54,7 +54,7 @@ def run(job: Job) -> None:
     pearson = compare_rdms(recorded, recorded, "corr")
     euclidean = stacked_models(job, "euclidean")
     debiased = compare_cka(euclidean)
-    points = arrange(1 - score.values, seed=seed_of(job.config["seed"], "arrange") % 2**31)
+    points = arrange(1 - score.values, rng=seed_of(job.config["seed"], "arrange") % 2**31)
     result = xr.Dataset(
         {
             "score": score,

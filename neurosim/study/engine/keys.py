@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import re
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from neurosim import registry, runtime, storage
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 PACKAGE = "neurosim"
-CODE = (".py", ".pyi")
-DOTTED = re.compile(rf"{PACKAGE}(\.\w+)+(:\w+)?")
+CODE = (".py", ".pyi", ".pyc")
+INSTALLED = {"site-packages", "dist-packages"}
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)*(:\w+)?")
+WORK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+MADE_FROM = ("work", "config", "inputs_digests", "source", "libraries", "device")
+
+
+class Named(NamedTuple):
+    """A dotted name in a source: of an import, or in a string that may be the name of a module."""
+
+    name: str
+    imported: bool = True
 
 
 def digest_of(value: Any) -> str:
@@ -32,29 +45,55 @@ def key_of(work: str, config: dict[str, Any], inputs: dict[str, str], device: st
     That is the function and its configuration, the digests of what goes in, the source of the modules it can run,
     the versions of the numeric libraries, the class of device and the code-generation target of Brian2.
     """
-    return digest_of(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "work": work,
-            "config": config,
-            "inputs": inputs,
-            "source": source_digest(work.partition(":")[0]),
-            "libraries": _versions(),
-            "device": device,
-            "brian2_target": "numpy",
-        }
-    )
+    about = {"work": work, "config": config, "inputs_digests": inputs, "device": device}
+    return key_from(about | {"source": source_of(work, config), "libraries": _versions()})
+
+
+def key_from(record: dict[str, Any]) -> str:
+    """Return the key that a record of what a step depends on stands for."""
+    parts = {name: record[name] for name in MADE_FROM}
+    return digest_of(parts | {"schema_version": SCHEMA_VERSION, "brian2_target": "numpy"})
+
+
+def source_of(work: str, config: dict[str, Any]) -> str:
+    """Return the digest of the source that a step can run: of its function and of those that its configuration names."""
+    own = {PACKAGE, *(name.partition(".")[0] for name in _plugins())}
+    named = {text.partition(":")[0] for text in _texts(config) if WORK.fullmatch(text)}
+    return source_digest(work.partition(":")[0], *sorted(n for n in named if n.partition(".")[0] in own))
 
 
 @cache
-def source_digest(module: str) -> str:
-    """Return the digest of the source of `module`, of all of the package that it can run, and of installed kinds.
+def source_digest(*modules: str) -> str:
+    """Return the digest of the source of `modules`, of all that they can run, and of installed kinds.
 
-    What it can run is what it imports, and every module or folder that it names in a string, as registries and
-    "module:function" do; data files beside a module belong to it.
+    What they can run is what they import, and every module or folder that they name in a string, as registries and
+    "module:function" do; data files beside a module of a package belong to it. It is found once; :func:`forget` makes
+    it look again.
     """
-    ours = {p.relative_to(ROOT).as_posix(): storage.sha256(p) for p in sorted(_sources(module))}
-    return digest_of(ours | {f"installed:{name}": digest for name, digest in _installed().items()})
+    return digest_of({name: storage.sha256(p) for name, p in sorted(sources(*modules, *_plugins()).items())})
+
+
+def forget() -> None:
+    """Look at the source again when a key is next asked for: it may have been edited meanwhile."""
+    for found in (source_digest, _plugins, _home):
+        found.cache_clear()
+
+
+def sources(*modules: str) -> dict[str, Path]:
+    """Return the files of `modules` and of all that they can run, by their path inside the folder of their package."""
+    found: dict[str, Path] = {}
+    waiting = [Named(module) for module in modules]
+    asked = set(waiting)
+    while waiting:
+        for name, path in _files(waiting.pop()).items():
+            if name in found:
+                continue
+            found[name] = path
+            if path.suffix == ".py":
+                new = {n for n in _named_in(name, path) if n not in asked}
+                asked |= new
+                waiting += new
+    return found
 
 
 @cache
@@ -63,48 +102,107 @@ def _versions() -> dict[str, str]:
 
 
 @cache
-def _installed() -> dict[str, str]:
-    """Return the digest of every module that installed packages add kinds with."""
-    paths = {m.__name__: importlib.util.find_spec(m.__name__) for m in registry.plugins()}
-    return {name: storage.sha256(Path(spec.origin)) for name, spec in paths.items() if spec and spec.origin}
-
-
-def _sources(module: str) -> set[Path]:
-    seen: set[Path] = set()
-    waiting = [module]
-    while waiting:
-        for path in _files(waiting.pop()) - seen:
-            seen.add(path)
-            seen.update(p for p in path.parent.glob("*") if p.is_file() and p.suffix not in (*CODE, ".pyc"))
-            if path.suffix == ".py":
-                waiting += _named_in(storage.read_text(path))
-    return {p for p in seen if p.parent != ROOT / PACKAGE or p.name != "__init__.py"}
-
-
-def _is_module(name: str) -> bool:
-    base = ROOT / Path(*name.split("."))
-    return base.with_suffix(".py").is_file() or base.is_dir()
-
-
-def _files(name: str) -> set[Path]:
-    """Return the file of a module, or all modules of a folder."""
-    base = ROOT / Path(*name.partition(":")[0].split("."))
-    if base.with_suffix(".py").is_file():
-        return {base.with_suffix(".py")}
-    return set(base.glob("*.py")) if base.is_dir() and base != ROOT / PACKAGE else set()
+def _plugins() -> tuple[str, ...]:
+    """Return the modules that installed packages add kinds with."""
+    points = importlib.metadata.entry_points(group=registry.GROUP)
+    return tuple(sorted({point.value.partition(":")[0] for point in points}))
 
 
 @cache
-def _named_in(text: str) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-            names += (
-                [str(node.module)] if (ROOT / Path(*str(node.module).split("."))).with_suffix(".py").is_file() else []
-            )
+def _home(top: str) -> Path | None:
+    """Return the folder of a top-level module whose source counts: ours, a plugin, or one that is not installed."""
+    if top == PACKAGE:
+        return ROOT
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    places = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
+    if not places or places[0] in (None, "built-in", "frozen") or top in sys.stdlib_module_names:
+        return None
+    home = Path(str(places[0])).resolve().parent
+    mine = any(name.partition(".")[0] == top for name in _plugins())
+    return home if mine or not INSTALLED & set(home.parts) else None
+
+
+def _files(named: Named) -> dict[str, Path]:
+    """Return the files that a dotted name stands for: a module and the packages around it, or a whole folder.
+
+    What is imported from a package and is no module may be attached to it from anywhere in its folder.
+    """
+    parts = named.name.split(".")
+    place = home = _home(parts[0])
+    if place is None or home is None:
+        return {}
+    found: list[Path] = []
+    for part in parts:
+        module = place / f"{part}.py"
+        if module.is_file():
+            found += [module, *_data(place, parts[0])]
+            break
+        if not (place / part).is_dir():
+            if place == home or not named.imported:
+                return {}
+            found += _whole(place)
+            break
+        place = place / part
+        found += [p for p in [place / "__init__.py"] if p.is_file()]
+    else:
+        found += _whole(place)
+    return {p.relative_to(home).as_posix(): p for p in found}
+
+
+def _whole(folder: Path) -> Iterator[Path]:
+    return (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc" and not p.name.startswith("."))
+
+
+def _data(folder: Path, top: str) -> Iterator[Path]:
+    """Return the data files beside the modules of a package of ours or of a plugin."""
+    if not (folder / "__init__.py").is_file() or top not in {PACKAGE, *(n.partition(".")[0] for n in _plugins())}:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith((".", "__")):
+            continue
+        if path.is_file() and path.suffix not in CODE:
+            yield path
+        elif path.is_dir() and not (path / "__init__.py").is_file():
+            yield from (p for p in _whole(path) if p.suffix not in CODE)
+
+
+def _named_in(name: str, path: Path) -> frozenset[Named]:
+    module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return _names(storage.read_text(path), module.partition(".")[0], package)
+
+
+@cache
+def _names(text: str, top: str, package: str) -> frozenset[Named]:
+    """Return the modules that a source text can load: what it imports, and names in strings.
+
+    Of the sources of this package those of others are not asked for: their versions are in the key.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return frozenset()
+    names: set[Named] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            around = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*around, *([node.module] if node.module else [])])
+            names |= {Named(f"{base}.{alias.name}") for alias in node.names}
         elif isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and DOTTED.fullmatch(node.value):
-            names.append(node.value)
-    return names
+            names |= {Named(alias.name) for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            head = node.value.rstrip(".:")
+            if DOTTED.fullmatch(head) and (set(".:") & set(node.value)):
+                names.add(Named(head.partition(":")[0], imported=False))
+    return frozenset(n for n in names if top != PACKAGE or n.name.partition(".")[0] == PACKAGE)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)

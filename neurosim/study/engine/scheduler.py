@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from neurosim import storage
-from neurosim.schema import InputError
+from neurosim.refusals import InputError
+from neurosim.study.engine import keys
 from neurosim.study.engine.keys import key_of
+from neurosim.study.engine.launch import HERE, Launch, local_device
+from neurosim.study.engine.orders import Order
+from neurosim.study.engine.start import started
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Entry, Store
 
@@ -42,13 +41,23 @@ class Look:
     entry: Entry | None = None
 
 
-def look_up(steps: list[Step], store: Store) -> list[Look]:
-    """Return, for every step, whether its result is in the store. Runs nothing."""
+def look_up(steps: list[Step], store: Store, device: str = "auto", *, only: str | None = None) -> list[Look]:
+    """Return, for every step, whether its result is in the store. Runs nothing.
+
+    Parameters
+    ----------
+    steps : in an order in which they can run. store : where results are.
+    device : the one that the steps run on; "auto" is that of this machine.
+    only : name of the one step to look up, with all that it depends on.
+    """
+    keys.forget()
+    device = local_device(device)
+    steps = steps if only is None else _leading_to(only, steps)
     entries: dict[str, Entry] = {}
     looks = []
     for step in steps:
         if all(name in entries for name in step.inputs):
-            entry = store.find(step_key(step, entries))
+            entry = store.find(step_key(step, entries, device))
             if entry is not None:
                 entries[step.name] = entry
             looks.append(Look(step, "hit" if entry else "miss", entry))
@@ -57,121 +66,144 @@ def look_up(steps: list[Step], store: Store) -> list[Look]:
     return looks
 
 
-def run_steps(steps: list[Step], store: Store, *, jobs: int, report: Report) -> dict[str, Entry]:
-    """Run all steps and return their entries by name.
+def run_steps(steps: list[Step], store: Store, *, jobs: int, report: Report, launch: Launch = HERE) -> dict[str, Entry]:
+    """Run all steps, `jobs` at once, where `launch` says, and return their entries by name.
 
     Raises
     ------
     InputError : a step found that what the user asked cannot be done.
     StepError : a step failed; what was finished stays in the store.
     """
-    entries: dict[str, Entry] = {}
-    waiting = {s.name: s for s in steps}
+    keys.forget()
+    queue = _Queue(steps)
     running: dict[Future[None], tuple[Step, str]] = {}
+    finished: SimpleQueue[Future[None]] = SimpleQueue()
     problem: Exception | None = None
-    with _Workers(store, jobs, report) as workers:
-        while waiting or running:
-            for step in [s for s in waiting.values() if all(n in entries for n in s.inputs)] if problem is None else []:
-                del waiting[step.name]
-                key = step_key(step, entries)
+    with _Workers(store, jobs, report, launch, steps) as workers:
+        while queue.ready or running:
+            while queue.ready and problem is None:
+                step = queue.ready.popleft()
+                key = step_key(step, queue.entries, workers.device)
                 found = store.find(key)
                 if found is not None:
-                    entries[step.name] = found
+                    queue.done(step, found)
                     report(step.name, "hit", "")
                 else:
-                    running[workers.submit(step, key, entries)] = (step, key)
+                    future = workers.submit(step, key, queue.entries)
+                    running[future] = (step, key)
+                    future.add_done_callback(finished.put)
             if not running:
-                if problem is not None or not waiting:
-                    break
+                break
+            future = finished.get()
+            if future not in running:
                 continue
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                step, key = running.pop(future)
-                try:
-                    future.result()
-                    entry = store.find(key)
-                    if entry is None:
-                        raise StepError(f"{step.name}: its result is gone or damaged right after it was made.")
-                    entries[step.name] = entry
-                    report(step.name, "done", f"{entry.record['seconds']:.1f} s")
-                except (InputError, StepError) as error:
-                    problem = problem or error
-                    report(step.name, "failed", "")
-            if problem is not None:
+            step, key = running.pop(future)
+            try:
+                future.result()
+                entry = store.find(key)
+                if entry is None:
+                    raise StepError(f"{step.name}: its result is gone or damaged right after it was made.")
+                queue.done(step, entry)
+                report(step.name, "done", f"{entry.record['seconds']:.1f} s")
+            except (InputError, StepError) as error:
+                problem = problem or error
+                report(step.name, "failed", "")
                 for future in [f for f in running if f.cancel()]:
                     del running[future]
     if problem is not None:
         raise problem
-    return {step.name: entries[step.name] for step in steps}
+    return {step.name: queue.entries[step.name] for step in steps}
 
 
-def step_key(step: Step, entries: dict[str, Entry]) -> str:
-    """Return the key of a step whose inputs are all there."""
+class _Queue:
+    """The steps that can run now; each is counted down as what it reads is done, so that all take linear time."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.missing = {s.name: len(set(s.inputs)) for s in steps}
+        self.readers: dict[str, list[Step]] = {}
+        for step in steps:
+            for name in dict.fromkeys(step.inputs):
+                self.readers.setdefault(name, []).append(step)
+        self.ready = deque(s for s in steps if not self.missing[s.name])
+
+    def done(self, step: Step, entry: Entry) -> None:
+        self.entries[step.name] = entry
+        for reader in self.readers.get(step.name, ()):
+            self.missing[reader.name] -= 1
+            if not self.missing[reader.name]:
+                self.ready.append(reader)
+
+
+def _leading_to(name: str, steps: list[Step]) -> list[Step]:
+    """Return a step and all that it depends on, in their order."""
+    wanted = {name}
+    for step in reversed(steps):
+        if step.name in wanted:
+            wanted.update(step.inputs)
+    return [s for s in steps if s.name in wanted]
+
+
+def step_key(step: Step, entries: dict[str, Entry], device: str) -> str:
+    """Return the key of a step whose inputs are all there; `device` counts for steps that can run on a GPU."""
     digests = {name: entries[name].digest for name in step.inputs}
-    return key_of(step.work, step.config, digests, _device(step))
+    return key_of(step.work, step.config, digests, _device(step, device))
 
 
-def gpu_there() -> bool:
-    """Whether torch could find a GPU, without importing torch."""
-    return Path("/dev/nvidiactl").exists() or sys.platform == "win32"
+def order_of(step: Step, entries: dict[str, Entry], store: Store, device: str, key: str = "") -> Order:
+    """Return the job description of a step whose inputs are all there, and of its key where that is known already."""
+    return Order(
+        store=str(store.root.resolve()),
+        key=key or step_key(step, entries, device),
+        name=step.name,
+        work=step.work,
+        config=step.config,
+        device=_device(step, device),
+        inputs={n: str(entries[n].folder.resolve()) for n in step.inputs},
+        inputs_digests={n: entries[n].digest for n in step.inputs},
+        files=step.files,
+    )
 
 
-def _device(step: Step) -> str:
-    return "cuda" if step.on_gpu and gpu_there() else "cpu"
+def _device(step: Step, device: str) -> str:
+    return device if step.on_gpu else "cpu"
 
 
 class _Workers:
-    """Worker processes, started when first needed, each driven by one thread."""
+    """Threads that hand steps to what makes them and turn answers into errors."""
 
-    def __init__(self, store: Store, n: int, report: Report) -> None:
+    def __init__(self, store: Store, n: int, report: Report, launch: Launch, steps: list[Step]) -> None:
         self.store, self.report, self.log = store, report, store.root / "workers.log"
+        works = [s.work for s in steps]
+        self.runner, self.device = started(
+            launch, store.root, self.log, works, lambda text: report(launch.who, "note", text)
+        )
         self.pool = ThreadPoolExecutor(n)
-        self.idle: list[subprocess.Popen[str]] = []
-        self.started: list[subprocess.Popen[str]] = []
-        self.lock = threading.Lock()
+        self.stopped = False
 
     def __enter__(self) -> _Workers:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None and not issubclass(error, Exception):
-            for process in self.started:
-                process.kill()
+            self.stopped = True
+            self.runner.kill()
         self.pool.shutdown(cancel_futures=True)
-        for process in self.idle:
-            assert process.stdin is not None
-            process.stdin.close()
-        for process in self.idle:
-            process.wait()
+        self.runner.close()
 
     def submit(self, step: Step, key: str, entries: dict[str, Entry]) -> Future[None]:
         """Hand a step to the next free worker."""
-        job = {
-            "store": str(self.store.root.resolve()),
-            "key": key,
-            "name": step.name,
-            "work": step.work,
-            "config": step.config,
-            "device": _device(step),
-            "inputs": {n: str(entries[n].folder.resolve()) for n in step.inputs},
-            "inputs_digests": {n: entries[n].digest for n in step.inputs},
-            "files": step.files,
-        }
-        return self.pool.submit(self._work, step, job)
+        return self.pool.submit(self._work, step, order_of(step, entries, self.store, self.device, key))
 
-    def _work(self, step: Step, job: dict[str, Any]) -> None:
+    def _work(self, step: Step, order: Order) -> None:
         self.report(step.name, "start", "")
-        with self._worker() as process:
-            assert process.stdin is not None and process.stdout is not None
-            try:
-                process.stdin.write(json.dumps(job) + "\n")
-                process.stdin.flush()
-                answer = self._listen(step, process)
-            except BrokenPipeError:
-                answer = None
+        answer = self._answer(step, order)
+        if answer is None and not self.stopped:
+            self.report(step.name, "note", "its process ended unexpectedly; it is tried once more.")
+            answer = self._answer(step, order)
         if answer is None:
             raise StepError(
-                f"{step.name}: its process ended unexpectedly (killed, or out of memory; see {self.log}); "
+                f"{step.name}: its process ended unexpectedly twice (killed, or out of memory; see {self.log}); "
                 "run again to resume."
             )
         for note in answer.get("notes", []):
@@ -180,42 +212,9 @@ class _Workers:
             return
         if answer["user"]:
             raise InputError(f"{step.name}: {answer['error']}")
-        log = self.store.root / "failed" / f"{job['key'][:16]}.log"
+        log = self.store.root / "failed" / f"{order.key[:16]}.log"
         storage.write_text(log, answer["traceback"])
         raise StepError(f"{step.name}: {answer['error']} (details in {log}).")
 
-    def _listen(self, step: Step, process: subprocess.Popen[str]) -> dict[str, Any] | None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            message: dict[str, Any] = json.loads(line)
-            if "progress" not in message:
-                return message
-            name, done, total = message["progress"]
-            self.report(step.name, "progress", f"{name} {done}/{total}" if total else name)
-        return None
-
-    @contextmanager
-    def _worker(self) -> Iterator[subprocess.Popen[str]]:
-        with self.lock:
-            if not self.idle:
-                self.idle.append(_start(self.log))
-                self.started.append(self.idle[-1])
-            process = self.idle.pop()
-        yield process
-        if process.poll() is None:
-            with self.lock:
-                self.idle.append(process)
-
-
-def _start(log: Path) -> subprocess.Popen[str]:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    with log.open("ab") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "neurosim.study.engine.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=os.environ | one | {"MPLBACKEND": "agg", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
-        )
+    def _answer(self, step: Step, order: Order) -> dict[str, Any] | None:
+        return self.runner.do(order, lambda text: self.report(step.name, "progress", text))

@@ -1,21 +1,24 @@
-"""The store of step results: keyed by content, written atomically, a hit only if every checksum holds."""
+"""The store of step results: keyed by content, written atomically, sealed, a hit only if everything in it agrees."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from neurosim import storage
-from neurosim.study.engine.keys import digest_of
+from neurosim.refusals import InputError
+from neurosim.study.engine import keys
+from neurosim.study.engine.locks import held
+from neurosim.study.engine.seal import ENTRY, NotWholeError, checked, sealed
 
-ENTRY = "entry.json"
+KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -50,56 +53,60 @@ class Store:
         return self.root / key[:2] / key
 
     def find(self, key: str) -> Entry | None:
-        """Return the entry of `key` if it is there and every size and checksum holds; set a damaged one aside."""
+        """Return the entry of `key` if it is there and its seal holds; whatever else is in its place is set aside."""
         folder = self.folder(key)
-        if not folder.is_dir():
+        if not os.path.lexists(folder):
             return None
         try:
-            record = storage.read_json(folder / ENTRY)
-            whole = all(
-                (folder / name).stat().st_size == file["size"] and storage.sha256(folder / name) == file["sha256"]
-                for name, file in record["files"].items()
-            )
-        except (OSError, KeyError, TypeError, storage.StorageError):
-            whole = False
-        if whole:
-            return Entry(folder, record)
-        self._set_aside(folder)
-        return None
+            record = checked(folder, key)
+        except NotWholeError:
+            self.set_aside(folder)
+            return None
+        with suppress(OSError):
+            os.utime(folder / ENTRY)
+        return Entry(folder, record)
+
+    def places(self) -> Iterator[Path]:
+        """Return the folders in which entries are, whole or not, in the order of their keys."""
+        for place in sorted(self.root.glob("[0-9a-f][0-9a-f]/*")):
+            if KEY.fullmatch(place.name) and place.name.startswith(place.parent.name):
+                yield place
 
     @contextmanager
     def writing(self, key: str) -> Iterator[None]:
         """Hold the lock of `key`, so that two runs do not make the same entry."""
         locks = self.root / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{key[:32]}.lock"):
+        with held(locks / f"{key[:32]}.lock"):
             yield
 
     @contextmanager
     def new_entry(self, key: str, about: dict[str, Any]) -> Iterator[Path]:
-        """Give a folder to fill; it becomes the entry of `key` when the block ends without an error."""
+        """Give a folder to fill; it becomes the entry of `key` when the block ends without an error.
+
+        `about` says what it is made from: ``name``, ``work``, ``config``, ``inputs_digests``, ``device`` and
+        ``libraries``. Where another process has made that entry meanwhile, its own stays: others may be reading it.
+        """
         started = time.time()
-        with storage.atomic_folder(self.folder(key)) as folder:
+        with storage.atomic_folder(self.folder(key), first_stays=True) as folder:
             yield folder
-            files = {
-                p.relative_to(folder).as_posix(): {"size": p.stat().st_size, "sha256": storage.sha256(p)}
-                for p in sorted(folder.rglob("*"))
-                if p.is_file()
-            }
+            keys.forget()
             record = about | {
-                "key": key,
-                "files": files,
-                "digest": digest_of({n: f["sha256"] for n, f in files.items()}),
+                "source": keys.source_of(about["work"], about["config"]),
                 "started": round(started, 3),
                 "seconds": round(time.time() - started, 3),
             }
+            record = sealed(record, folder)
+            if record["key"] != key:
+                raise InputError("its source, or a library, changed while the study ran, or is another where it ran; run it again.")
             storage.write_json(folder / ENTRY, record)
 
-    def _set_aside(self, folder: Path) -> None:
+    def set_aside(self, folder: Path) -> None:
+        """Move what is in the place of an entry to ``damaged/``, so that the entry is made again."""
         damaged = self.root / "damaged"
-        damaged.mkdir(parents=True, exist_ok=True)
         target = damaged / f"{folder.name}-{time.time_ns()}"
         try:
-            folder.replace(target)
+            damaged.mkdir(parents=True, exist_ok=True)
+            folder.rename(target)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)

@@ -26,7 +26,9 @@ def run(job: Job) -> None:
     for layer, responses in answers(job):
         try:
             still = over_time(responses)
-            whole[layer] = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
+            rdm = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
+            _check_varies(rdm, layer)
+            whole[layer] = rdm
             euclidean[layer] = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
         except InputError as error:
             left_out[layer] = str(error)
@@ -43,6 +45,12 @@ def run(job: Job) -> None:
         result["rdm_time"] = _stack(timed)
     result.attrs.update(metric=metric, left_out=left_out, subject=job.config["name"])
     storage.write_dataset(job.out / "rdms.nc", result)
+
+
+def _check_varies(rdm: xr.DataArray, layer: str) -> None:
+    entries = rdm.values[np.triu_indices(rdm.sizes["stimulus"], 1)]
+    if np.ptp(entries) == 0:
+        raise InputError(f"layer {layer!r} is left out: all stimuli are answered equally differently ({entries[0]:g}).")
 
 
 def without_trials(metric: str) -> str:

@@ -1,4 +1,4 @@
-"""What a newcomer does with networks: layers before time, other networks at a checkpoint, other kinds of numbers."""
+"""Networks at their edges: layers before time, checkpoints of other networks, other kinds of numbers."""
 
 import numpy as np
 import pytest

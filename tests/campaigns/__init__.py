@@ -1,0 +1,1 @@
+"""Long campaigns of damage, run by hand; small versions of them are tests. Their results are kept beside them."""
