@@ -1,4 +1,4 @@
-"""The command line: ``neurosim demo | new | check | run | submit | status | verify | report | worker | doctor``.
+"""The command line: ``neurosim demo | new | check | run | submit | status | verify | report | cache | worker | doctor``.
 
 Results go to stdout, progress to stderr (off with ``--quiet``); ``--json`` prints results for machines. Exit code 0 is
 success, 2 something the user can mend, 3 a step that failed.
@@ -19,6 +19,7 @@ import neurosim as ns
 
 NOTHING_TO_SUBMIT = "Every step is in the store or in the queue; neurosim report writes the results folder."
 LONG, SELDOM = 2.0, 10.0  # seconds: steps that get a line of progress, and lines at most
+RESULTS_STORE = Path("results") / ".steps"
 USER_ERROR, STEP_ERROR, INTERRUPTED = 2, 3, 130
 
 app = typer.Typer(
@@ -26,9 +27,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+cache = typer.Typer(help="Results of steps and compiled code that are kept between runs.", no_args_is_help=True)
+app.add_typer(cache, name="cache")
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Steps run at once; 0 is one a core.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Results folder; results/<name> by default.")]
+KeptIn = Annotated[
+    Path | None, typer.Option("--store", help="Folder of step results; .steps beside the results folder by default.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress on stderr.")]
 Device = Annotated[str, typer.Option(help="What steps run on: cpu, cuda, or auto for a GPU where there is one.")]
 Prefix = Annotated[str, typer.Option(help='Command that starts each worker, as "srun -n1 -c2" or "ssh node2".')]
@@ -50,6 +56,7 @@ def start(
 def demo(
     out: Out = None,
     data: Annotated[Path | None, typer.Option(help="Folder of real data: also run the 92 objects.")] = None,
+    store: KeptIn = None,
     jobs: Jobs = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -60,13 +67,14 @@ def demo(
     studies = ["digits"] + (["object_vision"] if ns.data_folder() else [])
     base = out or Path("results")
     for name in studies:
-        _print_run(_run(ns.study.find_study(name), base / name, jobs, ns.study.Launch(), quiet), json)
+        _print_run(_run(ns.study.find_study(name), base / name, store, jobs, ns.study.Launch(), quiet), json)
 
 
 @app.command()
 def run(
     study: StudyFile,
     out: Out = None,
+    store: KeptIn = None,
     jobs: Jobs = 0,
     launch: Prefix = "",
     dask: Dask = "",
@@ -76,7 +84,7 @@ def run(
 ) -> None:
     """Run a study; steps that are in the store are not run again."""
     where = ns.study.Launch(launch, dask, device)
-    _print_run(_run(ns.study.find_study(study), out, jobs, where, quiet), json)
+    _print_run(_run(ns.study.find_study(study), out, store, jobs, where, quiet), json)
 
 
 @app.command()
@@ -85,13 +93,15 @@ def submit(
     slurm: Annotated[bool, typer.Option("--slurm", help="To SLURM, the one queue that is known.")] = False,
     slurm_options: Annotated[str, typer.Option(help='Further options of sbatch, as "--partition=long".')] = "",
     out: Out = None,
+    store: KeptIn = None,
     device: Annotated[str, typer.Option(help="What the nodes have: cpu or cuda.")] = "cpu",
     json: Json = False,
 ) -> None:
     """Submit a study to the queue of a cluster: one array job a kind of step; the last job writes the results."""
     if not slurm:
         raise typer.BadParameter("say which queue: --slurm.")
-    jobs = ns.study.submit_study(ns.study.find_study(study), out=out, device=device, options=slurm_options)
+    file = ns.study.find_study(study)
+    jobs = ns.study.submit_study(file, out=out, store=store, device=device, options=slurm_options)
     if json:
         _say(json_module.dumps([j.__dict__ for j in jobs], indent=2))
         return
@@ -112,9 +122,9 @@ def worker(
 
 
 @app.command()
-def check(study: StudyFile, out: Out = None, device: Device = "auto", json: Json = False) -> None:
+def check(study: StudyFile, out: Out = None, store: KeptIn = None, device: Device = "auto", json: Json = False) -> None:
     """Print the steps of a study with what the store has of them. Runs nothing."""
-    looks = ns.study.check_study(ns.study.find_study(study), out=out, device=device)
+    looks = ns.study.check_study(ns.study.find_study(study), out=out, store=store, device=device)
     rows = [{"step": x.step.name, "state": x.state, "reads": list(x.step.inputs)} for x in looks]
     if json:
         _say(json_module.dumps(rows, indent=2))
@@ -125,9 +135,11 @@ def check(study: StudyFile, out: Out = None, device: Device = "auto", json: Json
 
 
 @app.command()
-def status(study: StudyFile, out: Out = None, device: Device = "auto", json: Json = False) -> None:
+def status(
+    study: StudyFile, out: Out = None, store: KeptIn = None, device: Device = "auto", json: Json = False
+) -> None:
     """Say how far a study is and whether its results folder is whole."""
-    state = ns.study.study_status(ns.study.find_study(study), out=out, device=device)
+    state = ns.study.study_status(ns.study.find_study(study), out=out, store=store, device=device)
     text = {None: "not written yet", True: "whole", False: "damaged; run again to repair it"}[state["whole"]]
     line = f"{state['hits']} of {state['steps']} steps done; {state['folder']}: {text}."
     _say(json_module.dumps(state) if json else line)
@@ -159,18 +171,23 @@ def verify(
             _say(f"{v.verdict:16}  {v.step:28}  {v.detail}")
         for change in changes:
             _say(f"changed: {change}")
-        first = f"the first step that differs is {differing[0].step}" if differing else "every step repeats"
-        _say(f"{sum(v.verdict == 'bitwise' for v in verdicts)} of {len(verdicts)} steps bitwise; {first}.")
+        first = f"the first that differs is {differing[0].step}" if differing else "all repeat"
+        _say(f"{sum(v.verdict == 'bitwise' for v in verdicts)} of {len(verdicts)} steps and files bitwise; {first}.")
     if differing:
         raise typer.Exit(STEP_ERROR)
 
 
 @app.command()
 def report(
-    study: StudyFile, out: Out = None, device: Device = "auto", json: Json = False, quiet: Quiet = False
+    study: StudyFile,
+    out: Out = None,
+    store: KeptIn = None,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write the results folder and report again from the store; nothing is computed that is there."""
-    _print_run(_run(ns.study.find_study(study), out, 1, ns.study.Launch(device=device), quiet), json)
+    _print_run(_run(ns.study.find_study(study), out, store, 1, ns.study.Launch(device=device), quiet), json)
 
 
 @app.command()
@@ -179,6 +196,55 @@ def new(folder: Annotated[Path, typer.Argument(help="Folder to write the templat
     files = [str(p) for p in ns.study.new_study(folder)]
     lines = [*files, f"Next: cd {folder}; python compare.py   or   neurosim run study.toml"]
     _say(json_module.dumps(files) if json else "\n".join(lines))
+
+
+@cache.command("list")
+def list_kept(store: KeptIn = None, json: Json = False) -> None:
+    """Print what is kept: results of steps in a store, and compiled code."""
+    _print_kept(ns.study.kept(store or RESULTS_STORE), json)
+
+
+@cache.command("size")
+def size_of_kept(store: KeptIn = None, json: Json = False) -> None:
+    """Print how much space what is kept takes, by kind."""
+    sizes: dict[str, list[int]] = {}
+    for thing in ns.study.kept(store or RESULTS_STORE):
+        sizes.setdefault(thing.kind, []).append(thing.size)
+    if json:
+        _say(json_module.dumps({kind: {"n": len(found), "bytes": sum(found)} for kind, found in sizes.items()}))
+        return
+    for kind, found in sizes.items():
+        _say(f"{sum(found) / 2**20:10.1f} MiB  {len(found):6}  {kind}")
+    _say(f"{sum(map(sum, sizes.values())) / 2**20:10.1f} MiB  in all")
+
+
+@cache.command("verify")
+def verify_kept(store: KeptIn = None, json: Json = False) -> None:
+    """Read every file that is kept and compare it with its seal; what is damaged is named, and left as it is."""
+    things = ns.study.kept(store or RESULTS_STORE, check=True)
+    damaged = [thing for thing in things if thing.damage]
+    _print_kept(damaged, json)
+    if not json:
+        _say(
+            f"{len(damaged)} of {len(things)} are damaged; neurosim cache prune deletes them." if damaged else "Whole."
+        )
+    if damaged:
+        raise typer.Exit(STEP_ERROR)
+
+
+@cache.command("prune")
+def prune_kept(
+    store: KeptIn = None,
+    older_than: Annotated[
+        float | None, typer.Option(min=0, help="Also what is whole and was not used for so many days.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Delete what is damaged, logs of failed steps and unfinished builds; nothing that neurosim did not put there."""
+    gone = ns.study.prune(store or RESULTS_STORE, older_than=older_than)
+    _print_kept(gone, json)
+    if not json:
+        _say(f"{len(gone)} deleted, {sum(t.size for t in gone) / 2**20:.1f} MiB.")
 
 
 @app.command()
@@ -209,9 +275,9 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _run(path: Path, out: Path | None, jobs: int, launch: ns.study.Launch, quiet: bool) -> Any:
+def _run(path: Path, out: Path | None, store: Path | None, jobs: int, launch: ns.study.Launch, quiet: bool) -> Any:
     with _Progress(quiet) as progress:
-        return ns.run_study(path, out=out, jobs=jobs or None, launch=launch, report=progress)
+        return ns.run_study(path, out=out, store=store, jobs=jobs or None, launch=launch, report=progress)
 
 
 def _print_run(outcome: Any, json: bool) -> None:
@@ -220,6 +286,15 @@ def _print_run(outcome: Any, json: bool) -> None:
         return
     n_run = outcome.n_steps - outcome.n_hits
     _say(f"{n_run} steps run, {outcome.n_hits} from the store.\nReport: {outcome.report}")
+
+
+def _print_kept(things: list[Any], json: bool) -> None:
+    if json:
+        _say(json_module.dumps([{**thing.__dict__, "path": str(thing.path)} for thing in things], indent=2))
+        return
+    for t in things:
+        name = "".join(c if c.isprintable() else "?" for c in t.name)
+        _say(f"{t.size / 2**20:8.1f} MiB  {t.unused:6.1f} days  {t.kind:14}  {name:34}  {t.damage}".rstrip())
 
 
 def _say(text: str) -> None:

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.stats import binomtest
 
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.perturbation import perturb_circuit
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.networks.naming import layer_labels, one_module
 from neurosim.networks.perturbation import changed, perturbed

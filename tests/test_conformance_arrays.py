@@ -101,7 +101,7 @@ CALLS = {
         MATRIX,
         ("stimulus", "unit"),
         lambda x: ns.power_analysis(
-            x, as_form_of(x, OTHER), design=ns.ExperimentDesign((3,), n_units=(4,)), n_simulations=1, progress=False
+            x, as_form_of(x, OTHER), n_subjects=(3,), n_units=(4,), n_simulations=1, progress=False
         ),
     ),
 }
@@ -155,7 +155,7 @@ LABELLED = {
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
     "orientation_selectivity": ns.responses.orientation_selectivity,
     "align_spikes": lambda x: ns.recordings.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
-    "over_instances": ns.networks.over_instances,
+    "over_seeds": ns.networks.over_seeds,
     "evaluate": lambda x: ns.networks.evaluate(torch.nn.Linear(UNITS, 2), x),
     "classical_baselines": lambda x: ns.networks.classical_baselines(x, progress=False),
     "train_gan": lambda x: ns.networks.train_gan(GAN((8, 8)), x, progress=False),
@@ -185,15 +185,66 @@ LABELLED = {
 # what takes no array, or draws what another function returned
 NONE = set(
     """
-    as_words build_network check_results check_study climb cognitive_task data_folder environment_changes
-    architecture_of build_circuit examine_machine figure_bytes find_study from_neurogym from_nir from_snntorch
-    house_style iterate_image_folder list_datasets load_betas load_cifar10 load_circuit load_dataset load_digits
-    load_epochs load_image_folder load_mnist load_neo load_nir load_nmnist load_nwb_responses load_nwb_series
-    load_responses load_sentences load_source load_spikes load_spoken_digits load_study load_sweeps load_time_series
-    maximise_activation n_parameters neo_events neo_series neo_spikes new_figure new_study open_streamed
-    perturb_circuit perturbed
+    architecture_of
+    as_words
+    build_circuit
+    build_network
+    check_results
+    check_study
+    climb
+    cognitive_task
+    data_folder
+    environment_changes
+    examine_machine
+    figure_bytes
+    find_study
+    from_neurogym
+    from_nir
+    from_snntorch
+    house_style
+    iterate_image_folder
+    list_datasets
+    load_betas
+    load_cifar10
+    load_circuit
+    load_dataset
+    load_digits
+    load_epochs
+    load_image_folder
+    load_mnist
+    load_neo
+    load_nir
+    load_nmnist
+    load_nwb_responses
+    load_nwb_series
+    load_responses
+    load_sentences
+    load_source
+    load_spikes
+    load_spoken_digits
+    load_study
+    load_sweeps
+    load_time_series
+    maximise_activation
+    n_parameters
+    neo_events
+    neo_series
+    neo_spikes
+    new_figure
+    new_study
+    open_streamed
+    perturb_circuit
+    perturbed
     register_datasets
-    replace_head rerun_results run_study save_circuit single_neuron study_status to_nir to_snntorch use_data_folder
+    replace_head
+    rerun_results
+    run_study
+    save_circuit
+    single_neuron
+    study_status
+    to_nir
+    to_snntorch
+    use_data_folder
     yang_task
     """.split()  # noqa: SIM905
 )
@@ -354,7 +405,7 @@ def half_measured():
         (lambda: ns.similarity.normalize(named(MATRIX[0]), RATES[1][:3]), "average or rename"),
         (lambda: ns.responses.fit_tuning(xr.Dataset(), "gaussian"), "as tuning_curve returns it"),
         (lambda: ns.similarity.noise_precision(ns.as_responses(COUNTS)), r"needs \(stimulus, trial, unit\)"),
-        (lambda: ns.networks.over_instances([MATRIX, MATRIX]), "what evaluate returns"),
+        (lambda: ns.networks.over_seeds([MATRIX, MATRIX]), "what evaluate returns"),
         (lambda: ns.similarity.spike_rdm("spikes"), "nested lists of spike times"),
         (lambda: ns.responses.spatial_map({"a": [0.1, np.nan]}, TRACK), "finite times"),
         (lambda: ns.responses.spatial_map({"a": [1j]}, TRACK), "complex"),

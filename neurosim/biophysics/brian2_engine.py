@@ -27,7 +27,7 @@ from neurosim.biophysics.dynamics import (
 from neurosim.biophysics.formulas import Text, as_code, as_expression
 from neurosim.runtime import private_folder
 from neurosim.schema import InputError
-from neurosim.storage import cache_folder
+from neurosim.storage import cache_folder, checked_modules
 
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
@@ -290,11 +290,12 @@ def _refusing(circuit: Circuit) -> Iterator[None]:
 def preferences(b2: Any, target: str) -> Iterator[None]:
     """Set Brian2's preferences for strict arithmetic inside the block, and put them back."""
     flags, cache = "codegen.cpp.extra_compile_args_gcc", "codegen.runtime.cython.cache_dir"
+    modules = cache_folder("cython-strict")
     wanted = {
         "codegen.target": target,
         "codegen.loop_invariant_optimisations": False,
         flags: list(STRICT_FLAGS),
-        cache: str(cache_folder("cython-strict")),
+        cache: str(checked_modules(modules) if target == "cython" else modules),
     }
     before = {name: b2.prefs[name] for name in wanted}
     for name, value in wanted.items():

@@ -14,8 +14,8 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
-from neurosim.biophysics.conversion import seed_from
 from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.plain_numbers import seed_from
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
 from neurosim.parameters import as_dict

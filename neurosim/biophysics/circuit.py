@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.conversion import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NeuronModel, SynapseModel, neuron_of, synapse_of
+from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict
 from neurosim.schema import InputError, suggest

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.conversion import convert, whole
 from neurosim.biophysics.dynamics import Chunk, Run
+from neurosim.biophysics.plain_numbers import convert, whole
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
 

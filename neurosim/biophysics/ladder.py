@@ -12,13 +12,13 @@ from typing import Literal
 import numpy as np
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
-from neurosim.biophysics.conversion import convert, number
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel
 from neurosim.biophysics.neurons import adex, hodgkin_huxley
 from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.biophysics.synapses import conductance
 from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.biophysics.synapses.delta import DeltaParameters

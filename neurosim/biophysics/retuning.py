@@ -17,8 +17,8 @@ import xarray as xr
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import layer_counts, rheobase
 from neurosim.biophysics.circuit import INPUT, Circuit, Population
-from neurosim.biophysics.conversion import convert, number, scaled, seed_from, whole
 from neurosim.biophysics.execution import Execution
+from neurosim.biophysics.plain_numbers import convert, number, scaled, seed_from, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.simulation import simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors

@@ -1,7 +1,8 @@
 """The compiled engine: Brian2's C++ standalone, built once a circuit and run again with other inputs.
 
-A build is addressed by its content (circuit, number of copies and steps, versions) and kept between processes. A run
-starts the binary in a folder of its own, so that several processes can use one build at once.
+A build is addressed by its content (circuit, number of copies and steps, versions), kept between processes with the
+checksums of its files, and made again when it is damaged. A run starts the binary in a folder of its own, so that several
+processes can use one build at once.
 """
 
 from __future__ import annotations
@@ -82,8 +83,11 @@ def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], pri
     folder = storage.cache_folder("standalone") / key[:32]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        if not (folder / "about.json").is_file():
+        if not storage.is_whole_build(folder):
             _build_in_child(job, folder)
+            if not storage.is_whole_build(folder):
+                raise InputError(f"simulate: {folder} is damaged again right after it was built; look at the disk.")
+        os.utime(folder)
     return folder
 
 
@@ -134,6 +138,7 @@ def main(job: Path, folder: Path) -> None:
     for path in folder.rglob("*.o"):
         path.unlink()
     storage.write_json(folder / "about.json", about | names)
+    storage.write_manifest(folder)
 
 
 def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:

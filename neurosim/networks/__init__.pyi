@@ -56,10 +56,10 @@ from .recording import record_responses as record_responses  # what any module's
 from .streaming import open_streamed as open_streamed  # responses that were streamed to a file
 
 # explanation and perturbation
-from .explanation import AscentOptions as AscentOptions  # of maximise_activation
-from .explanation import attention_rollout as attention_rollout  # how much each word reaches the answer
+from .maximisation import AscentOptions as AscentOptions  # of maximise_activation
+from .attention import attention_rollout as attention_rollout  # how much each word reaches the answer
 from .explanation import explain as explain  # how much each value of a stimulus matters
-from .explanation import maximise_activation as maximise_activation  # images that excite a unit most
+from .maximisation import maximise_activation as maximise_activation  # images that excite a unit most
 from .perturbation import perturbed as perturbed  # lesion, silence, clamp, stimulate or noise
 
 # exchange with other tools

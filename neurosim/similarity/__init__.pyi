@@ -43,5 +43,9 @@ from .measure import MEASURES as MEASURES  # every measure of alignment by name
 from .measure import Measure as Measure  # what a measure is
 from .predictor import PREDICTORS as PREDICTORS  # every predictor of responses by name
 from .predictor import Predictor as Predictor  # what a predictor is
+from .shrinkage import SHRINKAGES as SHRINKAGES  # every estimate of the covariance of noise by name
+from .shrinkage import Shrinkage as Shrinkage  # what a shrinkage is
+from .weighting import WEIGHTINGS as WEIGHTINGS  # every way to weight the components of a model by name
+from .weighting import Weighting as Weighting  # what a weighting is
 from .spike_distance import SPIKE_DISTANCES as SPIKE_DISTANCES  # every spike-train distance by name
 from .spike_distance import SpikeDistance as SpikeDistance  # what a spike-train distance is

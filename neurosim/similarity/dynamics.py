@@ -80,12 +80,9 @@ def _step(x: Any) -> float | None:
     """Return the time step in s that labelled responses have, in their attrs or in their times."""
     if not isinstance(x, xr.DataArray) or "time" not in x.dims:
         return None
-    if (
-        x.attrs.get("time_step") is None
-        and x.sizes["time"] > 1
-        and "time" in x.coords
-        and x["time"].dtype.kind in "iuf"
-    ):
+    if x.attrs.get("time_step") is None:
+        if x.sizes["time"] < 2 or "time" not in x.coords or x["time"].dtype.kind not in "iuf":
+            return None
         x = x.assign_attrs(time_step=float(np.diff(x["time"].values).mean()))
     return step_of(x, "dsa")
 

@@ -97,7 +97,7 @@ def predict_responses(
 
 
 def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
-    """Return the score over its ceiling, sign kept and never clipped (https://doi.org/10.1162/089976604774201631).
+    """Return the score over its ceiling, sign kept and never clipped (https://doi.org/10.3389/fncom.2016.00010).
 
     A score above its ceiling stays above 1: it says that the ceiling is uncertain; how many do is in the attrs and in
     the log.

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.refusals import asked_by, check_known
+from neurosim.refusals import asked_by
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array, is_torch_array, unit_blocks
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
-from neurosim.similarity.kernels.noise import SHRINKAGES
 from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import as_searchlights, batches
+from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.similarity.tensors import tensor_rdm
 
 
@@ -259,7 +259,7 @@ def _check_options(metric: Metric, precision: Any, keep: str) -> None:
         others = ", ".join(m.name for m in METRICS.values() if m.gram)
         raise InputError(f"compute_rdm: only {others} come from a gram matrix, {metric.name} does not.")
     if isinstance(precision, str):
-        check_known(precision, SHRINKAGES, "compute_rdm: no shrinkage")
+        SHRINKAGES.find(precision, "compute_rdm")
     if precision is not None and not metric.takes_precision:
         others = ", ".join(m.name for m in METRICS.values() if m.takes_precision)
         raise InputError(f"compute_rdm: {metric.name} takes no precision; {others} do.")

@@ -14,6 +14,7 @@ from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceiling
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.weighting import WEIGHTINGS
 
 
 class Evaluate(Protocol):
@@ -101,7 +102,7 @@ class Comparison:
         for model in range(self.n_models):
             own = np.flatnonzero(self.owner == model)
             options = (train[np.ix_(own, own)], train[own, c:], norms, learn)
-            weights[model, own] = fit_components(*options, fit if len(own) > 1 else "select")
+            weights[model, own] = fit_components(*options, WEIGHTINGS[fit if len(own) > 1 else "select"])
         return weights
 
 

@@ -64,4 +64,8 @@ from .data_files import use_data_folder as use_data_folder  # say where real dat
 
 # Compiled code
 from .builds import cache_folder as cache_folder  # where it is kept between processes
+from .builds import checked_modules as checked_modules  # a folder of compiled modules, without damaged ones
 from .builds import compiled_library as compiled_library  # of a C++ file of this package
+from .builds import is_whole_build as is_whole_build  # whether what was compiled is what was built
+from .builds import kept_builds as kept_builds  # everything compiled that is kept
+from .builds import remove_build as remove_build  # remove one of them

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
+import re
+import shutil
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from neurosim.storage.atomic import atomic_file, write_text
-from neurosim.storage.checksums import sha256
+from neurosim.storage.checksums import damaged_files, read_manifest, sha256
 from neurosim.storage.failures import StorageError
 from neurosim.storage.texts import read_text
+
+MANIFEST = "MANIFEST.sha256"
+BUILD = re.compile(r"[0-9a-f]{32}")
+KINDS = ("standalone", "libraries", "cython-strict")
+A_MINUTE = 60.0
 
 
 def cache_folder(kind: str) -> Path:
@@ -60,14 +70,84 @@ def compiled_library(source: Path, compiler: str, flags: tuple[str, ...]) -> Pat
     target = _run([compiler, *flags, "-Q", "--help=target"]).stdout
     key = hashlib.sha256(b"\0".join([source.read_bytes(), target, *(f.encode() for f in (compiler, *flags))]))
     path = cache_folder("libraries") / f"{source.stem}-{key.hexdigest()[:32]}.so"
-    if not _is_whole(path):
+    if not is_whole_build(path):
         with atomic_file(path) as temporary:
             done = _run([compiler, *flags, "-shared", "-fPIC", "-x", "c++", str(source), "-o", str(temporary)])
             if done.returncode:
                 raise StorageError(f"{compiler} cannot build {source.name}: {done.stderr.decode().strip()[-300:]}")
             digest = sha256(temporary)
         write_text(_checksum_of(path), f"{digest}  {path.name}\n")
+        if not is_whole_build(path):
+            raise StorageError(f"{path}: is damaged again right after it was built; look at the disk.")
     return path
+
+
+@functools.cache
+def checked_modules(folder: Path) -> Path:
+    """Return a folder of compiled modules after those that changed since they were first seen were removed from it.
+
+    Looked at once a process. Modules of the last minute may still be written and are left as they are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checked_modules(Path(folder)) == Path(folder)
+    True
+    """
+    for path in folder.glob("*.so"):
+        with contextlib.suppress(OSError, StorageError):
+            if _checksum_of(path).exists():
+                if not is_whole_build(path):
+                    remove_build(path)
+            elif time.time() - path.stat().st_mtime > A_MINUTE:
+                write_text(_checksum_of(path), f"{sha256(path)}  {path.name}\n")
+    return folder
+
+
+def kept_builds() -> Iterator[Path]:
+    """Return everything compiled that is kept between processes: folders and libraries.
+
+    Examples
+    --------
+    >>> all(path.is_absolute() for path in kept_builds())
+    True
+    """
+    for kind in KINDS:
+        for path in sorted(cache_folder(kind).glob("*")):
+            if not path.is_symlink() and (BUILD.fullmatch(path.name) or path.suffix == ".so"):
+                yield path
+
+
+def is_whole_build(path: Path) -> bool:
+    """Whether a compiled library, or every file of a compiled folder, is what was built.
+
+    Examples
+    --------
+    >>> is_whole_build(Path("nowhere.so"))
+    False
+    """
+    try:
+        if path.is_dir():
+            return "main" in read_manifest(path, MANIFEST) and not damaged_files(path, MANIFEST)
+        return read_text(_checksum_of(path)) == f"{sha256(path)}  {path.name}\n"
+    except (StorageError, OSError):
+        return False
+
+
+def remove_build(path: Path) -> None:
+    """Remove a compiled library or folder, with its checksum; what uses it now goes on.
+
+    Examples
+    --------
+    >>> remove_build(Path("nowhere.so"))
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    for file in (path, _checksum_of(path)):
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
@@ -75,13 +155,6 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(command, capture_output=True, check=False)
     except OSError as error:
         raise StorageError(f"{command[0]}: cannot be started ({error.strerror}).") from error
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        return read_text(_checksum_of(path)) == f"{sha256(path)}  {path.name}\n"
-    except StorageError:
-        return False
 
 
 def _checksum_of(path: Path) -> Path:

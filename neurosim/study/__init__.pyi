@@ -44,3 +44,8 @@ from .doctor import examine_machine as examine_machine  # whether everything is 
 from .verify import check_results as check_results  # whether the files of a results folder are whole
 from .verify import environment_changes as environment_changes  # what changed since it was written
 from .verify import rerun_results as rerun_results  # recompute everything and compare
+
+# What is kept between runs
+from .cache import Kept as Kept  # one result of a step, or one piece of compiled code
+from .cache import kept as kept  # everything that is kept, checked if asked
+from .cache import prune as prune  # delete what is of no use any more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +32,44 @@ def assemble(
     ``provenance.json``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old folder are kept.
     """
     with storage.atomic_folder(out, replaceable(out)) as folder:
-        moved = moved_to(study, _copy_inputs(files, folder))
-        storage.write_text(folder / "study.toml", to_toml(moved) if text is None else text)
-        storage.write_json(folder / "resolved.json", as_values(moved), sort_keys=False)
-        for step in steps:
-            _copy_step(step, entries[step.name], folder)
-        places = {name: entry.folder for name, entry in entries.items()}
-        results = Results(study, places, {step.name: step.config for step in steps})
-        told = told_by(results)
-        storage.write_json(folder / "numbers.json", told.numbers)
-        provenance = _provenance(study, steps, entries)
-        storage.write_json(folder / "provenance.json", provenance)
-        write_report(folder / "report.html", results, told, provenance)
+        write_results(folder, study, text, files, steps, entries)
         storage.write_manifest(folder, MANIFEST)
     return out / "report.html"
+
+
+def write_results(
+    folder: Path,
+    study: Study,
+    text: str | None,
+    files: dict[str, Path],
+    steps: list[Step],
+    entries: dict[str, Entry],
+    as_said: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> None:
+    """Write everything but the manifest into an empty folder; `as_said` may change what is said of when and where."""
+    moved = moved_inside(study, files)
+    for given, place in _places(files).items():
+        (folder / "inputs").mkdir(exist_ok=True)
+        if files[given].is_dir():
+            shutil.copytree(files[given], folder / place)
+        else:
+            shutil.copyfile(files[given], folder / place)
+    storage.write_text(folder / "study.toml", to_toml(moved) if text is None else text)
+    storage.write_json(folder / "resolved.json", as_values(moved), sort_keys=False)
+    for step in steps:
+        _copy_step(step, entries[step.name], folder)
+    folders = {name: entry.folder for name, entry in entries.items()}
+    results = Results(study, folders, {step.name: step.config for step in steps})
+    told = told_by(results)
+    storage.write_json(folder / "numbers.json", told.numbers)
+    provenance = as_said(_provenance(study, steps, entries))
+    storage.write_json(folder / "provenance.json", provenance)
+    write_report(folder / "report.html", results, told, provenance)
+
+
+def moved_inside(study: Study, files: dict[str, Path]) -> Study:
+    """Return the study as it stands in its results folder, reading what was copied into ``inputs/``."""
+    return moved_to(study, _places(files))
 
 
 def replaceable(out: Path) -> frozenset[str]:
@@ -74,19 +99,14 @@ def step_folder(name: str) -> str:
     return name.replace(":", "_", 1).replace(":", ".")
 
 
-def _copy_inputs(files: dict[str, Path], folder: Path) -> dict[str, str]:
-    """Copy what the study reads into ``inputs/`` and return where each path went."""
+def _places(files: dict[str, Path]) -> dict[str, str]:
+    """Return where each file and folder that the study reads goes; two of one name get different ones."""
     places: dict[str, str] = {}
     for given, path in files.items():
         name = path.name
         if name in {Path(p).name for p in places.values()}:
             name = f"{digest_of(given)[:8]}_{name}"
         places[given] = f"inputs/{name}"
-        if path.is_dir():
-            shutil.copytree(path, folder / places[given])
-        else:
-            (folder / "inputs").mkdir(exist_ok=True)
-            shutil.copyfile(path, folder / places[given])
     return places
 
 

@@ -34,9 +34,9 @@ class Plan:
         self.steps.setdefault(step.name, step)
         return step.name
 
-    def seeded(self, row: Any, name: str) -> dict[str, Any]:
-        """Return what a step needs to know of an entry: its plain values, without paths and title, name and seed."""
-        left_out = {"title", *paths_of(row)}
+    def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
+        """Return what a step needs to know of an entry: its plain values, but for paths, title and `without`; the seed."""
+        left_out = {"title", *without, *paths_of(row)}
         values = {k: v for k, v in as_values(row).items() if k not in left_out}
         return values | {"seed": self.study.seed, "name": name}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def run_study(
         storage.check_writable(folder)
     check_files(study, base)
     steps = plan(study, base)
-    root = Path(store) if store else store_of(folder)
+    root = store_of(folder, store)
     storage.check_writable(root)
     for place in root.glob("[0-9a-f][0-9a-f]"):
         storage.remove_leftovers(place)
@@ -83,13 +82,20 @@ def run_study(
     return Outcome(folder, len(steps), n_hits)
 
 
-def check_study(study: Study | str | Path, *, out: str | Path | None = None, device: str = "auto") -> list[Look]:
+def check_study(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    device: str = "auto",
+) -> list[Look]:
     """Return every step of a study with what the store has of it. Runs nothing.
 
     Parameters
     ----------
     study : as of :func:`run_study`.
-    out : results folder, beside which the store is.
+    out : results folder.
+    store : folder of step results; ``.steps`` beside the results folder by default.
     device : what steps run on, "cpu", "cuda" or "auto" for what this machine has.
 
     Raises
@@ -103,10 +109,16 @@ def check_study(study: Study | str | Path, *, out: str | Path | None = None, dev
     """
     study, _, base = read_study(study)
     check_files(study, base)
-    return look_up(plan(study, base), Store(store_of(results_folder(study, out))), Launch(device=device).device)
+    return look_up(plan(study, base), Store(store_of(results_folder(study, out), store)), Launch(device=device).device)
 
 
-def study_status(study: Study | str | Path, *, out: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
+def study_status(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
     """Return how many steps of a study are done, where its results folder is, and whether that is whole.
 
     Examples
@@ -114,7 +126,7 @@ def study_status(study: Study | str | Path, *, out: str | Path | None = None, de
     >>> study_status("digits", out="nowhere/digits")["whole"] is None
     True
     """
-    looks = check_study(study, out=out, device=device)
+    looks = check_study(study, out=out, store=store, device=device)
     folder = results_folder(read_study(study)[0], out)
     manifest = folder / MANIFEST
     whole = not storage.damaged_files(folder) if manifest.is_file() else None
@@ -149,11 +161,6 @@ def results_folder(study: Study, out: str | Path | None) -> Path:
     return Path(out) if out else Path("results") / study.name
 
 
-def store_of(folder: Path) -> Path:
-    """Return the store beside a results folder."""
-    return folder.parent / STORE
-
-
-def fresh_store() -> tempfile.TemporaryDirectory[str]:
-    """Return an empty store that vanishes, to recompute without any memory."""
-    return tempfile.TemporaryDirectory(prefix="neurosim-store-")
+def store_of(folder: Path, store: str | Path | None = None) -> Path:
+    """Return the store that was asked for, or the one beside a results folder."""
+    return Path(store) if store else folder.parent / STORE

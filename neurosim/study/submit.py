@@ -16,14 +16,20 @@ from neurosim.study.run import read_study, results_folder, store_of
 
 
 def submit_study(
-    path: str | Path, *, out: str | Path | None = None, device: str = "cpu", options: str = ""
+    path: str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    device: str = "cpu",
+    options: str = "",
 ) -> list[Array]:
     """Submit the steps of a study that are not in the store as SLURM array jobs, one for each kind of step.
 
     Parameters
     ----------
     path : the study file, or the name of a built-in study.
-    out : results folder; ``results/<name>`` by default. The store beside it must be on a file system that nodes share.
+    out : results folder; ``results/<name>`` by default.
+    store : folder of step results on a file system that nodes share; ``.steps`` beside the results folder by default.
     device : "cpu" or "cuda", what the nodes have.
     options : further options of sbatch, such as ``"--partition=long --time=12:00:00"``.
 
@@ -43,7 +49,8 @@ def submit_study(
     folder = results_folder(study, out).resolve()
     replaceable(folder)
     check_files(study, base)
-    store = Store(store_of(folder))
-    storage.check_writable(store.root)
-    last = python_command("report", str(path), "--out", str(folder), "--device", device, "--quiet")
-    return submit_steps(plan(study, base), store, name=study.name, device=device, options=options, last=last)
+    kept = Store(store_of(folder, store).resolve())
+    storage.check_writable(kept.root)
+    words = ("--out", str(folder), "--store", str(kept.root), "--device", device, "--quiet")
+    last = python_command("report", str(path), *words)
+    return submit_steps(plan(study, base), kept, name=study.name, device=device, options=options, last=last)

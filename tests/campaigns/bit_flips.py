@@ -40,9 +40,8 @@ def _put_back(store: Path, file: Path) -> None:
 
 def main(n: int) -> None:
     """Run the campaign on a small study."""
-    from tests.study.conftest import write_study
-
     from neurosim.study.run import run_study
+    from tests.study.conftest import write_study
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

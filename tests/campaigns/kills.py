@@ -59,9 +59,8 @@ def killed_runs(study: Path, out: Path, *, seed: int, n: int, longest: float) ->
 
 def main(n: int) -> None:
     """Run the campaign and write what it found."""
-    from tests.study.conftest import content
-
     from neurosim.study.run import run_study
+    from tests.study.conftest import content
 
     network = Path(__file__).parents[2] / "models" / "spiking_mlp.toml"
     with tempfile.TemporaryDirectory() as folder:

@@ -124,7 +124,7 @@ def spiking_twin(factor):
 def task():
     rng = np.random.default_rng(0)
     return classification_task(
-        as_stimuli(rng.random((48, 8, 8)), coords={"category": [f"c{k % 4}" for k in range(48)]}), seed=1
+        as_stimuli(rng.random((48, 8, 8)), coords={"category": [f"c{k % 4}" for k in range(48)]}), rng=1
     )
 
 

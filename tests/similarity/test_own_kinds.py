@@ -15,7 +15,7 @@ from neurosim.schema import InputError, as_responses, as_stimuli
 from neurosim.similarity.alignment import compare_by, jackknife
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
-from neurosim.similarity.inference_options import Resampling
+from neurosim.similarity.inference_options import Fitting, Resampling
 from neurosim.similarity.kernels import drawn_stimuli
 from neurosim.similarity.measure import MEASURES, Measure
 from neurosim.similarity.method import METHODS, Method
@@ -23,10 +23,20 @@ from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.predictor import PREDICTORS
 from neurosim.similarity.rdms import compute_rdm
+from neurosim.similarity.shrinkage import SHRINKAGES, Shrinkage
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES, SpikeDistance
 from neurosim.similarity.spike_rdms import spike_rdm
+from neurosim.similarity.weighting import WEIGHTINGS, Weighting
 
-RECORDS = [*METRICS.values(), *METHODS.values(), *SPIKE_DISTANCES.values(), *MEASURES.values(), *PREDICTORS.values()]
+RECORDS = [
+    *METRICS.values(),
+    *METHODS.values(),
+    *SPIKE_DISTANCES.values(),
+    *MEASURES.values(),
+    *PREDICTORS.values(),
+    *SHRINKAGES.values(),
+    *WEIGHTINGS.values(),
+]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: f"{type(r).__name__} {r.name}")
@@ -210,6 +220,20 @@ def test_an_own_measure_is_known_by_name():
         compare_by(x, x, "overlap")
 
 
+def test_an_own_shrinkage_and_an_own_weighting_are_known_by_name():
+    half = Shrinkage("half", lambda residuals, df: np.eye(residuals.shape[1]) * 2.0, "twice the identity")
+    with SHRINKAGES.added(half):
+        found = compute_rdm(trials(), "mahalanobis", precision="half")
+        np.testing.assert_allclose(found, compute_rdm(trials(), "euclidean") / 2, atol=1e-12)
+    with pytest.raises(InputError, match="compute_rdm: unknown shrinkage 'half'"):
+        compute_rdm(trials(), "mahalanobis", precision="half")
+    parts = {"flexible": rdms(2, 3, 12).rename(subject="component")}
+    with WEIGHTINGS.added(Weighting("first", lambda among, towards: np.eye(len(towards))[0], "the first")):
+        found = infer(parts, rdms(3, 4, 12), method="corr", fit=Fitting("first", folds=2), progress=False)
+    assert np.isfinite(found.score).all()
+    assert found.attrs["fit"] == "first"
+
+
 # --- in an installed package --------------------------------------------------------------------------------------
 
 THEIRS = """
@@ -247,7 +271,8 @@ def test_an_installed_package_adds_all_of_them(tmp_path):
 def test_reading_the_names_loads_nothing_heavy():
     code = (
         "import sys, neurosim.similarity as s; "
-        "print(*s.METRICS, *s.METHODS, *s.MEASURES, *s.SPIKE_DISTANCES, *s.PREDICTORS, file=sys.stderr); "
+        "print(*s.METRICS, *s.METHODS, *s.MEASURES, *s.SPIKE_DISTANCES, file=sys.stderr); "
+        "print(*s.PREDICTORS, *s.SHRINKAGES, *s.WEIGHTINGS, file=sys.stderr); "
         "print([m for m in ('torch', 'brian2', 'matplotlib', 'xarray', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -115,3 +115,8 @@ def content(folder: Path) -> dict[str, str]:
         for p in sorted((folder / sub).rglob("*"))
         if p.is_file()
     } | {name: storage.sha256(folder / name) for name in ("numbers.json", "resolved.json", "study.toml")}
+
+
+def everything(folder):
+    """Return all files of a folder with their checksums, and its folders and links."""
+    return {p: storage.sha256(p) if p.is_file() else p.is_symlink() for p in folder.rglob("*")}

@@ -6,7 +6,7 @@ import subprocess
 from neurosim import storage
 from neurosim.study.run import check_study, run_study
 
-from .conftest import content, neurosim
+from .conftest import content, everything, neurosim
 
 
 def test_a_second_run_takes_everything_from_the_store(finished):
@@ -38,11 +38,6 @@ def test_the_results_folder_is_complete_and_checks_itself(finished):
     assert "<script" not in page
     assert "What would make it differ" in page
     assert "10.7554/eLife.82566" in page
-
-
-def everything(folder):
-    """Return all files of a folder with their checksums, and its folders and links."""
-    return {p: storage.sha256(p) if p.is_file() else p.is_symlink() for p in folder.rglob("*")}
 
 
 def test_a_folder_that_is_not_ours_is_left_as_it_is(small_study, tmp_path):

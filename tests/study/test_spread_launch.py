@@ -28,9 +28,7 @@ ENV = Launch("env")
 
 @pytest.fixture
 def gated(tmp_path, monkeypatch):
-    made = Gated(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", made.path)
-    return made
+    return Gated(tmp_path).seen(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +208,7 @@ def test_a_gpu_that_is_not_there_is_said_by_the_step(tmp_path, monkeypatch):
     )
     (tmp_path / "modules" / "asking_step.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(tmp_path / "modules")
     step = Step("g:1", "asking_step:run", {}, on_gpu=True)
     with pytest.raises(InputError, match="torch sees no GPU here"):
         run([step], tmp_path / "store", Launch(device="cuda"))

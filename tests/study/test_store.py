@@ -7,6 +7,7 @@ import random
 import pytest
 
 from neurosim import runtime, storage
+from neurosim.refusals import InputError
 from neurosim.study.engine.keys import digest_of, key_of, source_of
 from neurosim.study.engine.seal import sealed
 from neurosim.study.engine.store import Store
@@ -45,7 +46,7 @@ def test_an_unfinished_entry_is_no_entry(tmp_path):
 
 def test_an_entry_whose_source_changed_while_it_was_made_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("neurosim.study.engine.keys.source_of", lambda *_: "edited")
-    with pytest.raises(storage.InputError, match="changed while the study ran"):
+    with pytest.raises(InputError, match="changed while the study ran"):
         store = Store(tmp_path)
         key = "ab" * 32
         about = {"name": "x", "work": WORK, "config": {}, "inputs_digests": {}, "device": "cpu", "libraries": {}}

@@ -15,7 +15,7 @@ import xarray as xr
 from scipy.optimize import curve_fit
 from scipy.signal import oaconvolve
 
-from neurosim.biophysics.fitting.spikes import crossings
+from neurosim.biophysics.fitting.detection import crossings
 from neurosim.schema import InputError, check_sweeps
 
 N_BLOCKS = 10

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit, single_neuron
-from neurosim.biophysics.fitting.adex import fit_adex
+from neurosim.biophysics.fitting.adex_fit import fit_adex
 from neurosim.biophysics.fitting.electrode import Electrode, compensate
-from neurosim.biophysics.fitting.gif import fit_gif
-from neurosim.biophysics.fitting.lif import fit_lif
+from neurosim.biophysics.fitting.gif_fit import fit_gif
+from neurosim.biophysics.fitting.lif_fit import fit_lif
 from neurosim.biophysics.fitting.trace import Trace, as_trace
 from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.gif import GIFParameters
@@ -26,13 +26,11 @@ from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.simulation import simulate
 from neurosim.schema import InputError, as_stimuli, check_sweeps, suggest
 
-Kind = Literal["gif", "adex", "lif"]
 FITS: dict[str, Callable[[Trace, bool], tuple[Any, dict[str, float]]]] = {
     "gif": fit_gif,
     "adex": fit_adex,
     "lif": fit_lif,
 }
-KINDS = tuple(FITS)
 FEWEST_SPIKES = 20
 
 
@@ -61,7 +59,7 @@ class FittedNeuron:
 
 def fit_neuron(
     sweeps: xr.Dataset,
-    kind: Kind = "gif",
+    kind: str = "gif",
     *,
     electrode: Electrode | None = None,
     threshold: float = -10e-3,

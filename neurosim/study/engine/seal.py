@@ -78,6 +78,21 @@ def checked(folder: Path, key: str) -> dict[str, Any]:
     return record
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what the record of an entry says, unchecked.
+
+    Raises
+    ------
+    NotWholeError : there is none that can be read.
+    """
+    try:
+        return _record(folder / ENTRY)
+    except NotWholeError:
+        raise
+    except (OSError, ValueError, RecursionError):
+        raise NotWholeError("its record cannot be read") from None
+
+
 def plain_file(path: Path) -> os.stat_result:
     """Return what is known of a plain file that has this one name, or raise :class:`NotWholeError`."""
     found = path.lstat()
@@ -114,7 +129,9 @@ def _listed(name: str, about: Any) -> tuple[int, str]:
     parts = name.split("/")
     fine = 0 < len(name) <= MAX_NAME and not {"", ".", ".."} & set(parts) and not set("\0\\") & set(name)
     _check(fine and name != ENTRY, f"{name[:60]!r} is no name of a file in it")
-    _check(isinstance(about, dict) and about.keys() == {"size", "sha256"}, f"what it says of {name[:60]!r} is malformed")
+    _check(
+        isinstance(about, dict) and about.keys() == {"size", "sha256"}, f"what it says of {name[:60]!r} is malformed"
+    )
     size, digest = about["size"], about["sha256"]
     _check(type(size) is int and isinstance(digest, str), f"what it says of {name[:60]!r} is malformed")
     _check(HEX.fullmatch(digest) is not None, f"what it says of {name[:60]!r} is malformed")

@@ -98,7 +98,9 @@ class Store:
             }
             record = sealed(record, folder)
             if record["key"] != key:
-                raise InputError("its source, or a library, changed while the study ran, or is another where it ran; run it again.")
+                raise InputError(
+                    "its source, or a library, changed while the study ran, or is another where it ran; run it again."
+                )
             storage.write_json(folder / ENTRY, record)
 
     def set_aside(self, folder: Path) -> None:

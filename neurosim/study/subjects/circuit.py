@@ -49,6 +49,7 @@ class CircuitSubject(Table):
     grid: Count = 4
     image_size: Count | None = None
     n_trials: Count = 2
+    layers: tuple[str, ...] | None = None
 
 
 def check(row: CircuitSubject, place: str, _study: Study) -> None:
@@ -72,9 +73,9 @@ def plan(row: CircuitSubject, name: str, made: Plan) -> Source:
     """Add the simulation."""
     work = "neurosim.study.subjects.circuit:run_simulation"
     checksums, places = made.files(row)
-    config = made.seeded(row, name) | {"files": checksums}
+    config = made.seeded(row, name, "layers") | {"files": checksums}
     simulated = Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True)
-    return Source({"name": name}, (made.add(simulated),), on_gpu=True)
+    return Source({"name": name, "layers": row.layers}, (made.add(simulated),), on_gpu=True)
 
 
 def run_simulation(job: Job) -> None:
@@ -95,7 +96,8 @@ def run_simulation(job: Job) -> None:
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses."""
-    yield from split_by_layer(storage.read_array(job.input("simulate:") / "responses.nc"))
+    found = storage.read_array(job.input("simulate:") / "responses.nc")
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
 
 
 def _circuit(job: Job, drive: xr.DataArray) -> Circuit:

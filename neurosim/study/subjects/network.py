@@ -53,6 +53,7 @@ class NetworkSubject(Table):
     architecture: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: Training | None = None
+    layers: tuple[str, ...] | None = None
 
 
 def check(row: NetworkSubject, place: str, _study: Study) -> None:
@@ -80,11 +81,11 @@ def check_files(row: NetworkSubject, _name: str, _folder: Path) -> None:
 
 def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
     """Add the training and return what the network is read from."""
-    config = made.seeded(row, name)
+    config = made.seeded(row, name, "layers")
     if row.training:
         config["learned"] = dict(look_at(row.training.task, learned(row.training)).files)
     trained = made.add(Step(f"train:{name}", "neurosim.study.subjects.network:run_training", config, on_gpu=True))
-    return Source(config, (trained,), on_gpu=True)
+    return Source(config | {"layers": row.layers}, (trained,), on_gpu=True)
 
 
 def run_training(job: Job) -> None:
@@ -120,7 +121,7 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
     shown = fitted_stimuli(stimuli, network, job.input("train:"), row["name"])
     shown = encoded(shown, specification, row["seed"])
     time_step = float(getattr(network, "time_step", 1.0))
-    for name, array in iterate_layers(network, shown, double=architecture.encoding is not None):
+    for name, array in iterate_layers(network, shown, row["layers"], double=architecture.encoding is not None):
         yield (
             layer_labels(network, [name])[0],
             as_responses(

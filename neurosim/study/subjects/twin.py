@@ -57,6 +57,7 @@ class TwinSubject(Table):
     retuning_epochs: Annotated[int, Field(ge=0, le=10**4)] = 0
     retuning_stimuli: Count = 2000
     test_stimuli: Count = 1000
+    layers: tuple[str, ...] | None = None
 
 
 def check(row: TwinSubject, place: str, study: Study) -> None:
@@ -76,10 +77,14 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     """Add the simulation of the network that was trained."""
     original = made.study.subjects[row.of]
-    config = made.seeded(row, name) | {"network": made.seeded(original, row.of)}
+    config = made.seeded(row, name, "layers") | {"network": made.seeded(original, row.of, "layers")}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     work = "neurosim.study.subjects.twin:run_simulation"
-    return Source({"name": name}, (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),), on_gpu=True)
+    return Source(
+        {"name": name, "layers": row.layers},
+        (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),),
+        on_gpu=True,
+    )
 
 
 def run_simulation(job: Job) -> None:
@@ -123,7 +128,8 @@ def run_simulation(job: Job) -> None:
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses of a circuit that was simulated."""
-    yield from split_by_layer(storage.read_array(job.input("simulate:") / "responses.nc"))
+    found = storage.read_array(job.input("simulate:") / "responses.nc")
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
 
 
 def _climbed(
