@@ -32,7 +32,7 @@ from neurosim.study.tables import StudyError
 N, SEED = 20, 3
 AREA, BOTH = ["area"], ["area", "alone"]
 ANALYSES = {
-    "rsa": {"kind": "rsa", "metric": "euclidean"},
+    "rsa": {"kind": "rsa", "metric": "euclidean", "brains": AREA},
     "cka": {"kind": "alignment", "brains": BOTH, "between": ["brains", "subjects"], "subjects": ["near", "far"]},
     "shapes": {"kind": "alignment", "measure": "procrustes", "subjects": ["near"], "brains": AREA},
     "dynamics": {

@@ -12,17 +12,8 @@ from pydantic import Field
 from neurosim import storage
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.measure import MEASURES, Measure
-from neurosim.study.analyses.asked import brains_of, check_asked, check_options, subjects_of, titles_of
-from neurosim.study.analyses.layer_scores import (
-    FEWEST_STIMULI,
-    FILE,
-    Estimate,
-    OfLayers,
-    counted,
-    jackknifed,
-    table_of,
-    told,
-)
+from neurosim.study.analyses.asked import brains_of, check_asked, check_options, counted, subjects_of, titles_of
+from neurosim.study.analyses.layer_scores import FEWEST_STIMULI, FILE, Estimate, OfLayers, jackknifed, table_of, told
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan

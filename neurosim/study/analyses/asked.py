@@ -35,6 +35,15 @@ def titles_of(row: Asked, study: Study) -> dict[str, str]:
     return {n: r.title or n for n, r in brains_of(row, study).items()}
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "stimulus", "stimuli"), counted(2, "unit")
+    ('1 stimulus', '2 units')
+    """
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def check_options(record: type, options: Mapping[str, object], place: str) -> None:
     """Refuse options that a record does not have."""
     try:

@@ -15,8 +15,8 @@ from neurosim.responses.decoding import decode
 from neurosim.responses.new_stimuli import balanced_accuracy, decode_new_stimuli
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError, carry_stimulus_labels
-from neurosim.study.analyses.asked import brains_of, check_asked, check_options, subjects_of
-from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, counted, jackknifed, table_of, told
+from neurosim.study.analyses.asked import brains_of, check_asked, check_options, counted, subjects_of
+from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, jackknifed, table_of, told
 from neurosim.study.analyses.predictivity import check_folds
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, Told

@@ -16,7 +16,7 @@ from neurosim.schema import InputError
 from neurosim.similarity.inference import correct_p
 from neurosim.similarity.regression import weighted_mean
 from neurosim.similarity.resampling import jackknife_variance
-from neurosim.study.analyses.asked import Asked
+from neurosim.study.analyses.asked import Asked, counted
 from neurosim.study.kinds import TableOfNumbers, Told
 from neurosim.study.results import Results
 
@@ -162,23 +162,15 @@ def best_of(table: xr.Dataset) -> dict[str, Any]:
     return best
 
 
-def counted(n: int, one: str, many: str = "") -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "stimulus", "stimuli"), counted(2, "unit")
-    ('1 stimulus', '2 units')
-    """
-    return f"{n} {one if n == 1 else many or one + 's'}"
-
-
 def _sentence(table: xr.Dataset, best: dict[str, Any], title: str) -> str:
-    line = f"{table.attrs['what']} {title}: {best['model']} {table.attrs['leads']} ({best['score']:.3f}"
+    leads = table.attrs["leads"] if table.sizes["model"] > 1 else "is the only one"
+    line = f"{table.attrs['what']} {title}: {best['model']} {leads} ({best['score']:.3f}"
     if "interval" in best:
         line += f", interval {best['interval'][0]:.3f} to {best['interval'][1]:.3f} for {table.attrs['over']}"
     line += f"; {table.attrs['ceiling_is']} {best['ceiling'][0]:.3f})" if "ceiling" in best else ")"
     if tested(table):
         n, above = table.sizes["model"], int((table["p_corrected"] < table.attrs["alpha"]).sum())
-        line += f". {above} of {n} above {table.attrs['null']:.3g} after correction"
+        line += f". {above} of {counted(n, 'score')} above {table.attrs['null']:.3g} after correction"
     return f"{line}."
 
 
@@ -195,7 +187,7 @@ def _table(table: xr.Dataset, title: str, note: str) -> TableOfNumbers:
             str(m),
             f"{float(table['score'][i]):.4f}",
             _number(table["standard_error"][i], ".4f"),
-            f"{_number(table['interval'][i, 0], '.3f')} … {_number(table['interval'][i, 1], '.3f')}",
+            " … ".join(dict.fromkeys(_number(bound, ".3f") for bound in table["interval"][i])),
             *((_number(table["p_corrected"][i], ".2g"),) if tested(table) else ()),
         )
         for i, m in enumerate(table["model"].values)

@@ -15,8 +15,8 @@ from neurosim.runtime import seed_of
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.predictor import PREDICTORS
-from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of, titles_of
-from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, counted, table_of, told
+from neurosim.study.analyses.asked import brains_of, check_asked, counted, subjects_of, titles_of
+from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, table_of, told
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, Told
 from neurosim.study.plan import Plan

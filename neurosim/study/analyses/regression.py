@@ -13,8 +13,7 @@ from neurosim.runtime import seed_of
 from neurosim.schema import InputError
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.regression import partition_variance, regress_rdm
-from neurosim.study.analyses.asked import Asked, brains_of, check_asked, subjects_of
-from neurosim.study.analyses.layer_scores import counted
+from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
 from neurosim.study.analyses.reweighting import FEWEST, IN_A_FOLD
 from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import brain_of, stacked_models
@@ -111,7 +110,8 @@ def tell(row: Regression, name: str, results: Results) -> Told:
         title = f"{results.study.brains[brain].title or brain}{about}"
         n = counted(table.sizes["term"], "layer")
         value, error = (float(table[k]) for k in ("explained_variance", "explained_variance_standard_error"))
-        lines.append(f"{title}: {n} explain {value:.1%} (± {error:.1%}) of the variance of held-out distances.")
+        share = f"{value:.1%} (± {error:.1%}) of the variance of held-out distances"
+        lines.append(f"{title}: {n} explain{'s' if table.sizes['term'] == 1 else ''} {share}.")
         tables += _tables(row, table, title)
     method = (
         f"RDMs of layers ('{row.metric}') are mixed by regression{', not negative,' if row.nonnegative else ''} "

@@ -13,8 +13,8 @@ from neurosim.runtime import seed_of
 from neurosim.schema import InputError
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.reweighting import reweight_features
-from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of, titles_of
-from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, counted, table_of, told
+from neurosim.study.analyses.asked import brains_of, check_asked, counted, subjects_of, titles_of
+from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, table_of, told
 from neurosim.study.analyses.rsa import brain_of
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, Told
@@ -84,7 +84,7 @@ def run(job: Job) -> None:
         what="Weighted features and the RDMs of",
         leads="predicts best",
         ceiling_is="individuals with the mean of the others",
-        over="new individuals" if n_subjects > 1 else "nothing: one individual, so no uncertainty",
+        over="new individuals" if n_subjects > 1 else "this individual alone, so without uncertainty",
         null=0.0,
         folds=folds,
         n_stimuli=data.sizes["stimulus"],

@@ -14,7 +14,7 @@ from neurosim.similarity.inference import infer
 from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
-from neurosim.study.analyses.asked import Asked, brains_of, check_asked, subjects_of
+from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan
@@ -125,10 +125,11 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
     several = sum(isinstance(other, OfRDMs) for other in results.study.analyses.values()) > 1
     about = f" ({name})" if several else ""
     first = next(iter(tables.values()))
+    n_layers, n_subjects = first.sizes["model"], len(subjects_of(row, results.study))
     return Told(
         numbers={"best_model": {f"{brain}{about}": found for brain, found in best.items()}},
         cards=[
-            (str(first.sizes["model"]), f"layers of {len(subjects_of(row, results.study))} subjects"),
+            (str(n_layers), f"{'layer' if n_layers == 1 else 'layers'} of {counted(n_subjects, 'subject')}"),
             (str(first.attrs["n_stimuli"]), "stimuli compared"),
             *((f"{b['score']:.3f}", f"best {b['method']} with {brain}: {b['model']}") for brain, b in best.items()),
         ],
@@ -187,16 +188,15 @@ def _notes(tables: dict[str, xr.Dataset]) -> list[str]:
 def resampled(table: xr.Dataset) -> str:
     """Return over what the intervals generalise, as the results say."""
     names = {"subject": "subjects", "stimulus": "stimuli"}
-    return " and ".join(
-        names[factor] for factor in str(table.attrs["resample"]).replace(",", " ").split() if factor in names
-    )
+    return " and ".join(names[factor] for factor in str(table.attrs["resample"]).split("+") if factor in names)
 
 
 def _method(row: OfRDMs, tables: dict[str, xr.Dataset], responses: str) -> str:
     """Return how it was done, as the results say."""
     over = " or ".join(dict.fromkeys(resampled(t) for t in tables.values()))
+    both = ", and what both share is counted once" if " and " in over else ""
     how = {
-        "jackknife": "jackknife over {}: each is left out once, and what both share is counted once",
+        "jackknife": f"jackknife over {{}}: each is left out once{both}",
         "bootstrap": f"bootstrap over {{}} with {row.n_bootstrap} samples, noise counted once (two-factor correction)",
     }[row.estimate]
     ceiling = (
@@ -222,7 +222,7 @@ def _table(row: OfRDMs, brain: str, table: xr.Dataset, results: Results, about: 
     metric = f"'{entry.metric}'" if hasattr(entry, "metric") else "as published"
     note = (
         f"{table.attrs['method']} between RDMs: '{row.metric}' for the layers, {metric} for the recording; "
-        f"n = {table.attrs['n_subjects']} subjects, {table.attrs['n_stimuli']} stimuli; resampled: "
+        f"n = {counted(table.attrs['n_subjects'], 'subject')}, {table.attrs['n_stimuli']} stimuli; resampled: "
         f"{table.attrs['resample']}; {_range(table['df'].values)} degrees of freedom; p corrected "
         f"({table.attrs['correction']}).{ceiling}"
     )

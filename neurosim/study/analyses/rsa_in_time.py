@@ -12,8 +12,7 @@ from neurosim import storage
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import correct_p, infer
 from neurosim.similarity.inference_options import Resampling, Significance
-from neurosim.study.analyses.asked import Asked, brains_of, subjects_of
-from neurosim.study.analyses.layer_scores import counted
+from neurosim.study.analyses.asked import Asked, brains_of, counted, subjects_of
 from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told

@@ -8,8 +8,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.plots.canvas import Axes, colour_of, new_figure
 from neurosim.plots.geometry import plot_layer_time
-from neurosim.study.analyses.asked import brains_of
-from neurosim.study.analyses.layer_scores import counted
+from neurosim.study.analyses.asked import brains_of, counted
 from neurosim.study.analyses.rsa_in_time import OVER_BRAIN, RSAInTime
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import FigureKind

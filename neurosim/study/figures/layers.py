@@ -8,7 +8,8 @@ import xarray as xr
 from neurosim import storage
 from neurosim.plots.canvas import new_figure
 from neurosim.plots.scores import plot_profiles, plot_scores
-from neurosim.study.analyses.layer_scores import FILE, OfLayers, counted, tested, together
+from neurosim.study.analyses.asked import counted
+from neurosim.study.analyses.layer_scores import FILE, OfLayers, tested, together
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import FigureKind
 from neurosim.study.plan import Plan

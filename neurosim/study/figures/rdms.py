@@ -13,6 +13,8 @@ from neurosim.study.kinds import FigureKind
 from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step
 
+FEW_COLUMNS = 4  # so that two panels are not drawn larger than twenty
+
 
 def plan(made: Plan) -> list[Step]:
     """Return one figure of all RDMs of the study, where there are any."""
@@ -35,7 +37,7 @@ def draw(job: Job) -> Drawn:
         panels += [(f"{subject}/{layers[i]}", rdms.isel(layer=int(i), drop=True)) for i in keep]
     for brain, folder in job.all_inputs("brain:").items():
         panels.append((f"{brain} (mean)", storage.read_dataset(folder / "rdms.nc")["rdm"].mean("subject")))
-    n_columns = min(6, len(panels))
+    n_columns = min(6, max(FEW_COLUMNS, len(panels)))
     n_rows = -(-len(panels) // n_columns)
     figure = new_figure(1.25 * n_columns, 1.42 * n_rows)
     axes = np.atleast_1d(figure.subplots(n_rows, n_columns)).ravel()

@@ -7,8 +7,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots.canvas import PALETTE, new_figure
-from neurosim.study.analyses.asked import brains_of
-from neurosim.study.analyses.layer_scores import counted
+from neurosim.study.analyses.asked import brains_of, counted
 from neurosim.study.analyses.regression import FILE, Regression
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import FigureKind
