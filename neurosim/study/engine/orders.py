@@ -77,7 +77,9 @@ def parse(text: str, source: str) -> Description:
     values = _object(text, source)
     for kind in (Order, Queued, Question):
         if values.keys() == kind.__dataclass_fields__.keys():
-            return _checked(kind(**values), source)
+            order: Description = kind(**values)
+            _check(order, source)
+            return order
     missing = sorted(Order.__dataclass_fields__.keys() - values.keys())
     what = (
         f"no {missing[0]!r}"
@@ -108,7 +110,7 @@ def _object(text: str, source: str) -> dict[str, Any]:
     return values
 
 
-def _checked(order: Any, source: str) -> Any:
+def _check(order: Any, source: str) -> None:
     kinds: dict[str, Any] = {"dict[str, Any]": dict, "dict[str, str]": dict, "list[str]": list, "str": str}
     for name, field in type(order).__dataclass_fields__.items():
         value = getattr(order, name)
@@ -126,7 +128,6 @@ def _checked(order: Any, source: str) -> Any:
         raise InputError(f"{source}: device = {order.device!r} is not known; known: {', '.join(DEVICES)}.")
     if "\0" in order.store or not Path(order.store).is_absolute():
         raise InputError(f"{source}: the store is an absolute path, found {order.store[:60]!r}.")
-    return order
 
 
 @dataclass(frozen=True)
