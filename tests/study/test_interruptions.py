@@ -14,7 +14,7 @@ from .conftest import content, neurosim
 
 def test_two_runs_at_once_agree(finished, tmp_path):
     out = str(tmp_path / "again" / "small")
-    command = [sys.executable, "-m", "neurosim.cli", "run", str(finished.study), "-o", out]
+    command = [sys.executable, "-m", "neurosim.cli", "run", str(finished.study), "-o", out, "--quiet"]
     runs = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert [r.communicate()[1] for r in runs] == ["", ""]
     assert [r.returncode for r in runs] == [0, 0]
@@ -73,7 +73,7 @@ def test_a_full_disk_loses_nothing(small_study, tmp_path):
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (24_000, 24_000))
 
-    failed = neurosim("run", small_study, "-o", "out/small", cwd=tmp_path, preexec_fn=limit)
+    failed = neurosim("run", small_study, "-o", "out/small", "--quiet", cwd=tmp_path, preexec_fn=limit)
     assert failed.returncode == 2
     assert "disk is full" in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
