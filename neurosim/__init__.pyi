@@ -25,6 +25,7 @@ from .experiments import perturbation_effect as perturbation_effect  # what a pe
 from .networks import build_network as build_network  # the torch module of a specification
 from .networks import record_responses as record_responses  # record any module's layers
 from .networks import train as train  # train a network on a task
+from .power import ExperimentDesign as ExperimentDesign  # how many subjects, stimuli and units are tried
 from .power import power_analysis as power_analysis  # how many subjects, stimuli and trials a question needs
 from .recordings import load_dataset as load_dataset  # a published set by name
 from .recordings import load_responses as load_responses  # responses from a file

@@ -23,7 +23,8 @@ from neurosim.networks.probing import casting_spikes
 from neurosim.networks.recording import layer_label, record_neurons
 from neurosim.networks.stepwise import OverTime, TimeFirst, is_stepwise
 from neurosim.nir_graphs import IfInput, Integration
-from neurosim.schema import InputError, as_stimuli
+from neurosim.refusals import InputError, asked_by
+from neurosim.schema import as_stimuli
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 TIE = 1e-5
 
 
+@asked_by("to_circuit", "to_nir")
 def to_circuit(
     network: nn.Module | nir.NIRGraph,
     *,
@@ -52,7 +54,7 @@ def to_circuit(
     name : name of the circuit.
     dt : duration of one step, s; snnTorch knows none (default 1 ms), a plain NIR graph neither (default 0.1 ms).
     inputs : what is shown, "spikes" (default) or "current"; known for our networks.
-    duration : how long stimuli without a ``time`` dim are shown, s.
+    duration : how long stimuli without a ``time`` dim are shown, s; read where `inputs` are currents.
     input_shape : shape of the input of one step, where the first layer does not tell.
     example : input (time, batch, ...) of two steps or more of a module with a ``forward`` of its own, for which it
         is needed. Each of its neurons must get a fixed weighted sum of the input and of spikes, of this step or of
@@ -114,6 +116,17 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     Raises
     ------
     InputError : something that NIR cannot hold, by name.
+
+    Returns
+    -------
+    the graph, which ``nir.write`` keeps.
+
+    Examples
+    --------
+    >>> import snntorch, torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.9))
+    >>> sorted(type(node).__name__ for node in to_nir(net).nodes.values())
+    ['Affine', 'Input', 'LIF', 'Output']
     """
     if isinstance(subject, Circuit):
         return circuit_to_nir(subject)
@@ -121,6 +134,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     return nir_export.to_nir(subject, **options)
 
 
+@asked_by("verify_translation", "to_nir", "simulate", "record_responses")
 def verify_translation(
     network: nn.Module,
     circuit: Circuit,
@@ -200,7 +214,7 @@ def verify_translation(
 def _runnable(network: nn.Module, time_axis: int | None, circuit: Circuit, in_steps: bool) -> tuple[nn.Module, str]:
     """Return a network that takes (time, batch, ...), and what the names of its modules begin with."""
     if is_stepwise(network):
-        n_steps = None if in_steps else round(circuit.inputs.duration / circuit.step)
+        n_steps = None if in_steps else round((circuit.inputs.duration or 0.0) / circuit.step)
         return OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
     return (TimeFirst(network), "network.") if time_axis == 1 else (network, "")
 
@@ -228,7 +242,7 @@ def _report(
     layer = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
     gap = np.abs(membrane - expected["membrane"].values[chosen])
     thresholds = np.concatenate(
-        [p.varying.get("threshold", np.full(p.size, p.parameters.threshold)) for p in circuit.populations]  # type: ignore[union-attr]
+        [p.varying.get("threshold", np.full(p.size, p.parameters.threshold)) for p in circuit.populations]  # type: ignore[attr-defined]
     )
     before = np.cumsum(differs.any(2), axis=1)[chosen] == 0
     names = ("n_spikes", "n_differing", "first_step", "first_neuron", "first_stimulus", "margin", "membrane_difference")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 from scipy.stats import binomtest
 
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.perturbation import perturb_circuit
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.networks.naming import layer_labels, one_module
 from neurosim.networks.perturbation import changed, perturbed
@@ -37,7 +38,7 @@ def perturbation_effect(
     metric: str = "euclidean",
     method: str = "spearman",
     engine: str = "auto",
-    rng: np.random.Generator | int | None = 0,
+    rng: np.random.Generator | int = 0,
     progress: bool = True,
 ) -> xr.Dataset:
     """Measure what perturbations do to the task and to the representation of a network or circuit.
@@ -50,7 +51,8 @@ def perturbation_effect(
     categories : names of the categories in the order of the outputs; without them no accuracy is measured.
     layers : layers of a network that are recorded (default: those it names); all populations of a circuit.
     metric, method : how RDMs are made and compared with those of the unperturbed subject.
-    engine, rng : of circuits.
+    engine : of circuits. rng : seed of what is random in circuits, the same for all perturbations, or a generator.
+    progress : show a bar.
 
     Returns
     -------
@@ -73,6 +75,78 @@ def perturbation_effect(
     >>> effect.perturbation.values.tolist(), effect.layer.values.tolist()
     (['none', 'cut'], ['0'])
     """
+    _check_experiments(perturbations)
+    stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
+    _check_categories(stimuli, categories)
+    with_choice = categories is not None
+    if isinstance(subject, Circuit):
+        if layers is not None:
+            raise InputError("perturbation_effect: all populations of a circuit are recorded; layers= is for networks.")
+        for perturbation in perturbations.values():
+            subject.population(perturbation.layer)
+        ask = _circuit_asked(subject, stimuli, engine, as_seed(rng, "perturbation_effect"), with_choice)
+    else:
+        for perturbation in perturbations.values():
+            one_module(subject, perturbation.layer, "perturbation_effect")
+        ask = _network_asked(subject, stimuli, layers, with_choice)
+    everything: dict[str, Perturbation | None] = {"none": None, **perturbations}
+    rows, reference = [], None
+    for p in track(everything.values(), "perturbing", len(everything), progress=progress):
+        found = ask(p)
+        reference = found.responses if reference is None else reference
+        represented = _representation(reference, found, metric, method)
+        rows.append(xr.merge([represented, _accuracy(found.chosen, stimuli, categories)]))
+    return (
+        xr.concat(rows, dim="perturbation")
+        .assign_coords(perturbation=list(everything))
+        .assign_attrs(metric=metric, method=method)
+    )
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Responses (stimulus, unit), which units are lesioned (unit,), and the chosen categories (stimulus,), if asked."""
+
+    responses: xr.DataArray
+    gone: np.ndarray
+    chosen: np.ndarray | None
+
+
+def _circuit_asked(
+    circuit: Circuit, stimuli: xr.DataArray, engine: str, seed: int, with_choice: bool
+) -> Callable[[Perturbation | None], _Answers]:
+    """Return what asks a circuit, perturbed or not, for its answers."""
+
+    def ask(p: Perturbation | None) -> _Answers:
+        changed_one = circuit if p is None else perturb_circuit(circuit, p)
+        spikes = simulate(changed_one, stimuli, engine=engine, rng=seed, progress=False)
+        gone = _gone(spikes, p, p.layer, circuit.population(p.layer).size) if p else _gone(spikes)
+        chosen = choose_category(changed_one, spikes) if with_choice else None
+        return _Answers(over_time(average_trials(spikes)), gone, chosen)
+
+    return ask
+
+
+def _network_asked(
+    network: nn.Module, stimuli: xr.DataArray, layers: Sequence[str] | None, with_choice: bool
+) -> Callable[[Perturbation | None], _Answers]:
+    """Return what asks a network, perturbed or not, for its answers."""
+
+    def ask(p: Perturbation | None) -> _Answers:
+        if p is None:
+            answers = record_responses(network, stimuli, layers=layers, progress=False)
+            return _Answers(over_time(answers), _gone(answers), predict(network, stimuli) if with_choice else None)
+        with changed(network, p) as change:
+            answers = record_responses(network, stimuli, layers=layers, progress=False)
+        label = layer_labels(network, [one_module(network, p.layer, "perturbation_effect")])[0]
+        gone = _gone(answers, p, label, change.n_units)
+        with perturbed(network, p):
+            return _Answers(over_time(answers), gone, predict(network, stimuli) if with_choice else None)
+
+    return ask
+
+
+def _check_experiments(perturbations: object) -> None:
     if not isinstance(perturbations, Mapping):
         raise InputError(
             "perturbation_effect: experiments by name asked, found a "
@@ -80,50 +154,6 @@ def perturbation_effect(
         )
     if "none" in perturbations:
         raise InputError("perturbation_effect: 'none' is the name of the unperturbed subject; give another name.")
-    stimuli = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
-    _check_categories(stimuli, categories)
-    if isinstance(subject, Circuit) and layers is not None:
-        raise InputError("perturbation_effect: all populations of a circuit are recorded; layers= is for networks.")
-    for perturbation in perturbations.values():
-        if isinstance(subject, Circuit):
-            subject.population(perturbation.layer)
-        else:
-            one_module(subject, perturbation.layer, "perturbation_effect")
-    seed = as_seed(rng, "perturbation_effect")
-    everything: dict[str, Perturbation | None] = {"none": None, **perturbations}
-    rows, reference = [], None
-    for p in track(everything.values(), "perturbing", len(everything), progress=progress):
-        answers, gone, chosen = _answers(subject, p, stimuli, layers, categories is not None, engine, seed)
-        reference = answers if reference is None else reference
-        rows.append((_representation(reference, answers, gone, metric, method), _accuracy(chosen, stimuli, categories)))
-    found = xr.concat([xr.merge(row) for row in rows], dim="perturbation")
-    return found.assign_coords(perturbation=list(everything)).assign_attrs(metric=metric, method=method)
-
-
-def _answers(
-    subject: nn.Module | Circuit,
-    p: Perturbation | None,
-    stimuli: xr.DataArray,
-    layers: Sequence[str] | None,
-    with_choice: bool,
-    engine: str,
-    seed: int,
-) -> tuple[xr.DataArray, np.ndarray, np.ndarray | None]:
-    """Return responses (stimulus, unit), which of them are of lesioned units, and the chosen categories."""
-    if isinstance(subject, Circuit):
-        circuit = subject if p is None else perturb_circuit(subject, p)
-        spikes = simulate(circuit, stimuli, engine=engine, rng=seed, progress=False)
-        gone = _gone(spikes, p, p.layer, subject.population(p.layer).size) if p else _gone(spikes)
-        return over_time(average_trials(spikes)), gone, choose_category(circuit, spikes) if with_choice else None
-    if p is None:
-        answers = record_responses(subject, stimuli, layers=layers, progress=False)
-        return over_time(answers), _gone(answers), predict(subject, stimuli) if with_choice else None
-    with changed(subject, p) as change:
-        answers = record_responses(subject, stimuli, layers=layers, progress=False)
-    label = layer_labels(subject, [one_module(subject, p.layer, "perturbation_effect")])[0]
-    gone = _gone(answers, p, label, change.n_units)
-    with perturbed(subject, p):
-        return over_time(answers), gone, predict(subject, stimuli) if with_choice else None
 
 
 def _gone(answers: xr.DataArray, p: Perturbation | None = None, label: str = "", n_units: int = 0) -> np.ndarray:
@@ -135,10 +165,9 @@ def _gone(answers: xr.DataArray, p: Perturbation | None = None, label: str = "",
     return gone
 
 
-def _representation(
-    reference: xr.DataArray, answers: xr.DataArray, gone: np.ndarray, metric: str, method: str
-) -> xr.Dataset:
-    layer = reference["layer"].values
+def _representation(reference: xr.DataArray, found: _Answers, metric: str, method: str) -> xr.Dataset:
+    """Return how far the responses of each layer are from the unperturbed ones."""
+    layer, answers, gone = reference["layer"].values, found.responses, found.gone
     columns: dict[str, list[float]] = {"similarity": [], "n_varying": [], "activity": []}
     names = list(dict.fromkeys(layer.tolist()))
     for name in names:

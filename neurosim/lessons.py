@@ -6,22 +6,37 @@ shows of the same source, options and seed share no stimulus.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast, get_type_hints
 
 from neurosim.registry import called, options_of
 from neurosim.schema import InputError, suggest
 from neurosim.stimuli.source import SOURCES, Source, taught_parts
 from neurosim.tasks.classification import classification_task
 from neurosim.tasks.task import TASKS, Task, TaskKind
+from neurosim.tasks.trials import CognitiveTask
 
 
-def lesson_names() -> tuple[str, ...]:
+def lesson_names(*, own_files: bool = True) -> tuple[str, ...]:
     """Return the names of everything that a network can learn.
 
-    >>> {"digits", "mnist", "go_nogo"} <= set(lesson_names())
+    Parameters
+    ----------
+    own_files : also what reads files or folders that its options name.
+
+    Examples
+    --------
+    >>> {"digits", "mnist", "folder", "go_nogo"} <= set(lesson_names())
     True
+    >>> "folder" in lesson_names(own_files=False)
+    False
     """
-    return (*(name for name, source in SOURCES.items() if source.teaches), *TASKS)
+    kinds = {n: source.options for n, source in SOURCES.items() if source.teaches} | {
+        n: task.options for n, task in TASKS.items()
+    }
+    return tuple(n for n, options in kinds.items() if own_files or Path not in get_type_hints(options).values())
 
 
 def find_lesson(name: object, asked_by: str) -> Source | TaskKind:
@@ -42,6 +57,66 @@ def find_lesson(name: object, asked_by: str) -> Source | TaskKind:
         return TASKS[name]
     known = lesson_names()
     raise InputError(f"{asked_by}: no task {name!r}; known: {', '.join(known)}.{suggest(name, known)}")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is known of a task before anything is read or drawn.
+
+    Parameters
+    ----------
+    sizes : of one input by dim; None where only the files say.
+    learns : "categories" of stimuli, or "targets" in every step.
+    n_outputs : number of categories or outputs; None where only the files say.
+    files : checksum by name of the files that it reads, beside those that the options name.
+    citation : whom to cite.
+    """
+
+    sizes: Mapping[str, int] | None
+    learns: Literal["categories", "targets"]
+    n_outputs: int | None
+    files: Mapping[str, str]
+    citation: str
+
+
+def look_at(name: str, options: Any = None, asked_by: str = "look_at") -> Lesson:
+    """Return what is known of a task before anything is read or drawn; its options are checked.
+
+    Parameters
+    ----------
+    name, options : as for :func:`build_task`. asked_by : who asks, for errors.
+
+    Raises
+    ------
+    InputError : an unknown task or option. StorageError : a file that is not there, of which the checksum is not known.
+
+    Examples
+    --------
+    >>> look_at("digits").sizes, look_at("digits").n_outputs
+    ({'y': 8, 'x': 8}, 10)
+    >>> look_at("go_nogo").learns
+    'targets'
+    """
+    kind = find_lesson(name, asked_by)
+    asked = options_of(kind.options, options, f"{asked_by}: {name}")
+    if isinstance(kind, Source):
+        sizes = None if kind.sizes is None else kind.sizes(asked)
+        parts = [replace(asked, part=part) for part in ("train", "test")]
+        files = {} if kind.files is None else {k: v for part in parts for k, v in kind.files(part).items()}
+        return Lesson(sizes, "categories", kind.n_categories, files, kind.citation)
+    task = called(kind.build)(asked)
+    if not isinstance(task, CognitiveTask):
+        return Lesson(None, "targets", None, {}, kind.citation)
+    return Lesson({"time": 1, "unit": len(task.inputs)}, "targets", len(task.outputs), {}, kind.citation)
+
+
+def check_lesson(name: str, options: Any = None, asked_by: str = "check_lesson") -> None:
+    """Fetch and verify the files of a task, or say which one is missing and where it goes."""
+    kind = find_lesson(name, asked_by)
+    if isinstance(kind, Source) and kind.check is not None:
+        asked = options_of(kind.options, options, f"{asked_by}: {name}")
+        for part in ("train", "test"):
+            kind.check(replace(asked, part=part))
 
 
 def build_task(name: str, options: Any = None, *, rng: int = 0, n_train: int | None = None) -> Task:
@@ -66,7 +141,7 @@ def build_task(name: str, options: Any = None, *, rng: int = 0, n_train: int | N
     Examples
     --------
     >>> build_task("digits", rng=1).test.sizes["stimulus"]
-    360
+    359
     >>> build_task("go_nogo", {"delay": 0.2}).outputs
     ('fixation', 'go')
     """

@@ -77,6 +77,11 @@ def check_threshold(record: object, threshold: float, reset: float) -> None:
 
 def _check_discrete_reset(record: DiscreteLIFParameters | DiscreteSynapticParameters) -> None:
     check_choice(record, "reset", get_args(DiscreteReset))
+    if record.reset not in ("immediate", "interpolated") and record.v_reset:
+        raise InputError(
+            f"{type(record).__name__}: v_reset = {record.v_reset:g} is read by the resets immediate and interpolated, "
+            f"found {record.reset!r}."
+        )
     if record.reset in ("immediate", "interpolated") and record.threshold <= record.v_reset:
         raise InputError(
             f"{type(record).__name__}: the threshold {record.threshold:g} is not above the reset {record.v_reset:g}; "
@@ -101,11 +106,11 @@ class DiscreteLIFParameters:
         as ``snntorch.Synaptic`` does; "immediate" goes to `v_reset` within the step, as NIR says; "interpolated" goes
         there at the moment in which the membrane crosses the threshold, which is exact for steps of constant input;
         "none" never resets.
-    v_reset : value after an immediate or interpolated reset.
+    v_reset : value after an immediate or interpolated reset; 0 where there is another.
 
     Raises
     ------
-    InputError : a value is outside its range, or the threshold is not above the reset.
+    InputError : a value is outside its range, the threshold is not above the reset, or a `v_reset` that no reset reads.
 
     Examples
     --------
@@ -146,6 +151,11 @@ class DiscreteSynapticParameters:
     Raises
     ------
     InputError : a value is outside its range, or the threshold is not above the reset.
+
+    Examples
+    --------
+    >>> round(DiscreteSynapticParameters(tau_syn=5e-3).alpha, 4)
+    0.8187
     """
 
     model: ClassVar[str] = "discrete_synaptic"
@@ -264,7 +274,7 @@ def to_metadata(record: Parameters, *, model: str = "", **about: Any) -> dict[st
     >>> from_metadata(to_metadata(DiscreteLIFParameters(tau_mem=math.inf)))["tau_mem"]
     inf
     """
-    name = model or record.model
+    name = model or getattr(record, "model", "")
     return {METADATA_KEY: json.dumps({"model": name, **as_dict(record), **about}, sort_keys=True)}
 
 

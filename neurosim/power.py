@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -14,18 +14,55 @@ from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError, labelled, same_stimuli
 from neurosim.similarity.inference import infer
+from neurosim.similarity.method import inference_method
+from neurosim.similarity.metric import METRICS
 from neurosim.similarity.rdms import compute_rdm
 
 TOLD = ("trial_noise", "noise_correlation", "individuality", "n_trials")
+
+
+@dataclass(frozen=True)
+class ExperimentDesign:
+    """How large experiments are: all combinations of these numbers.
+
+    Parameters
+    ----------
+    n_subjects, n_stimuli, n_units : how many are measured. Stimuli are drawn from those given; all when absent.
+
+    Raises
+    ------
+    InputError : no number, one below 1, or fewer than 2 subjects.
+
+    Examples
+    --------
+    >>> len(ExperimentDesign(n_subjects=(5, 10), n_units=(20, 50, 100)).combinations(n_stimuli=60))
+    6
+    """
+
+    n_subjects: Sequence[int] = (5, 10, 20)
+    n_stimuli: Sequence[int] | None = None
+    n_units: Sequence[int] = (50,)
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_subjects", 2), ("n_stimuli", 1), ("n_units", 1)):
+            numbers = getattr(self, name)
+            whole = [isinstance(n, int) and n >= least for n in np.atleast_1d(numbers).tolist()]
+            if numbers is not None and not (whole and all(whole)):
+                raise InputError(f"ExperimentDesign: {name} are whole numbers of {least} or more, found {numbers!r}.")
+
+    def combinations(self, n_stimuli: int) -> list[tuple[int, int, int]]:
+        """Return all (subjects, stimuli, units), of at most `n_stimuli` stimuli."""
+        return list(itertools.product(self.n_subjects, self.n_stimuli or (n_stimuli,), self.n_units))
+
+
+DESIGN = ExperimentDesign()
 
 
 def power_analysis(
     model: xr.DataArray,
     rival: xr.DataArray,
     *,
-    n_subjects: Sequence[int] = (5, 10, 20),
-    n_stimuli: Sequence[int] | None = None,
-    n_units: Sequence[int] = (50,),
+    design: ExperimentDesign = DESIGN,
     brain: BrainOptions | None = None,
     mixture: float = 0.0,
     metric: str = "crossnobis",
@@ -44,14 +81,15 @@ def power_analysis(
     ----------
     model, rival : features (stimulus, unit) of the same stimuli, labelled or bare arrays in one order; the brain is
         tuned to those of `model`.
-    n_subjects, n_stimuli, n_units : the designs: all combinations. Stimuli are drawn from those given; all when absent.
+    design : how many subjects, stimuli and units are tried.
     brain : how often and how noisily each subject is recorded; its numbers of subjects and units are those of the
         designs. A pilot tells the noise: :func:`~neurosim.responses.signal_to_noise`.
     mixture : how much of the brain is tuned to the rival's features instead, 0 to 1; at 0.5 neither model is right, and
         ``power`` and ``wrong`` are false alarms where both models are equally rich.
-    metric, method : how RDMs are made and compared. alpha : level of the two-sided test between the models.
-    n_simulations : experiments a design. rng : seed, or generator from which one is drawn; every experiment has its own
-        stream.
+    metric, method : how RDMs are made and compared: names in ``METRICS`` and ``METHODS``.
+    alpha : level of the two-sided test between the models.
+    n_simulations : experiments a design.
+    rng : seed, or generator from which one is drawn; every experiment has its own stream.
     progress : show a bar over experiments.
 
     Returns
@@ -62,31 +100,32 @@ def power_analysis(
 
     Raises
     ------
-    InputError : other stimuli, more stimuli asked than given, fewer than 2 subjects, 2 trials where the metric needs
-        them.
+    InputError : other stimuli, more stimuli asked than given, or too few trials for the metric.
 
     Examples
     --------
     >>> from neurosim.schema import as_stimuli
     >>> rng = np.random.default_rng(0)
     >>> a, b = (as_stimuli(rng.normal(size=(20, 10)), dims=("stimulus", "unit")) for _ in range(2))
-    >>> found = power_analysis(a, b, n_subjects=(6,), n_simulations=10, progress=False)
+    >>> found = power_analysis(a, b, design=ExperimentDesign(n_subjects=(6,)), n_simulations=10, progress=False)
     >>> float(found.power[0, 0, 0]) > 0.9
     True
     """
     model, rival = (labelled(x, "power_analysis", "stimuli") for x in (model, rival))
     rival = same_stimuli(model, rival, "power_analysis")
-    n_stimuli = (model.sizes["stimulus"],) if n_stimuli is None else tuple(n_stimuli)
-    if max(n_stimuli) > model.sizes["stimulus"] or min(n_subjects) < 2 or not 0 <= mixture <= 1 or n_simulations < 1:
+    metric, method = METRICS.find(metric, "power_analysis").name, inference_method(method, "power_analysis").name
+    designs = design.combinations(model.sizes["stimulus"])
+    most = max(d[1] for d in designs)
+    if most > model.sizes["stimulus"] or not 0 <= mixture <= 1 or n_simulations < 1:
         raise InputError(
-            f"power_analysis: at most {model.sizes['stimulus']} stimuli, at least 2 subjects and a mixture of 0 to 1 "
-            f"asked, found {max(n_stimuli)}, {min(n_subjects)} and {mixture}."
+            f"power_analysis: at most {model.sizes['stimulus']} stimuli, a mixture of 0 to 1 and at least 1 simulation "
+            f"asked, found {most}, {mixture} and {n_simulations}."
         )
     brain, seed = BrainOptions() if brain is None else brain, as_seed(rng, "power_analysis")
     if not isinstance(brain, BrainOptions):
         raise InputError(f"power_analysis: brain is a BrainOptions, found a {type(brain).__name__}.")
-    designs = list(itertools.product(n_subjects, n_stimuli, n_units))
-    shape = (len(n_subjects), len(n_stimuli), len(n_units))
+    n_stimuli = design.n_stimuli or (model.sizes["stimulus"],)
+    shape = (len(design.n_subjects), len(n_stimuli), len(design.n_units))
     better, worse = np.zeros(shape), np.zeros(shape)
     scores, ceilings = np.zeros((*shape, 2)), np.zeros(shape)
     tasks = [(d, k) for d in range(len(designs)) for k in range(n_simulations)]
@@ -111,9 +150,9 @@ def power_analysis(
             "ceiling": (dims, ceilings),
         },
         coords={
-            "n_subjects": list(n_subjects),
+            "n_subjects": list(design.n_subjects),
             "n_stimuli": list(n_stimuli),
-            "n_units": list(n_units),
+            "n_units": list(design.n_units),
             "model": ["model", "rival"],
             "bound": ["low", "high"],
         },
@@ -126,7 +165,7 @@ def power_analysis(
 def _experiment(
     model: xr.DataArray,
     rival: xr.DataArray,
-    design: tuple[int, int, int],
+    size: tuple[int, int, int],
     brain: BrainOptions,
     mixture: float,
     metric: str,
@@ -134,7 +173,7 @@ def _experiment(
     rng: np.random.Generator,
 ) -> xr.Dataset:
     """Draw stimuli, record subjects, and infer."""
-    n_subjects, n_stimuli, n_units = design
+    n_subjects, n_stimuli, n_units = size
     chosen = np.sort(rng.choice(model.sizes["stimulus"], n_stimuli, replace=False))
     both = (model.isel(stimulus=chosen), rival.isel(stimulus=chosen))
     tuning = _mixed(both[0], both[1], mixture)

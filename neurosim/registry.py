@@ -85,7 +85,7 @@ class Registry(Mapping[str, Record], Generic[Record]):
     def _records(self) -> dict[str, Record]:
         records: dict[str, Record] = {}
         for module in (*_modules_of(self.package), *plugins()):
-            for record in vars(module).values():
+            for record in _things_in(module):
                 if isinstance(record, self.record) and records.setdefault(record.name, record) is not record:
                     raise InputError(f"{self.kind} {record.name!r} stands twice, the second in {module.__name__}.")
         return records
@@ -116,6 +116,12 @@ def called(builder: Callable[..., Any] | str) -> Callable[..., Any]:
     module, _, name = builder.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found
+
+
+def _things_in(module: ModuleType) -> Iterator[object]:
+    """Yield what stands at the top of a module, and what stands in tuples there."""
+    for thing in vars(module).values():
+        yield from thing if isinstance(thing, tuple) else (thing,)
 
 
 def _modules_of(package: str) -> Iterator[ModuleType]:

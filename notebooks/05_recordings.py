@@ -115,5 +115,6 @@ assert float(score.md_star[0]) > 0.8
 features = rng.normal(size=(20, 8))
 model = ns.as_stimuli(features, dims=("stimulus", "unit"))
 rival = ns.as_stimuli(0.9 * features + 0.44 * rng.normal(size=(20, 8)), dims=("stimulus", "unit"))
-found = ns.power_analysis(model, rival, n_subjects=(4, 12), n_units=(40,), n_simulations=10, progress=False)
+design = ns.ExperimentDesign(n_subjects=(4, 12), n_units=(40,))
+found = ns.power_analysis(model, rival, design=design, n_simulations=10, progress=False)
 found.power.squeeze().to_series()

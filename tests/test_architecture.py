@@ -1,5 +1,6 @@
 """The rules of the house, each with its proof."""
 
+import doctest
 import importlib
 import inspect
 import re
@@ -42,6 +43,40 @@ def test_every_public_name_stands_in_one_stub_and_resolves():
         assert sorted(names) == sorted(importlib.import_module(package).__all__)
         for name in names:
             assert getattr(importlib.import_module(package), name) is not None
+
+
+DOCUMENTED = ("neurosim.plots", "neurosim.responses", "neurosim.storage")
+NAMES = [
+    pytest.param(package, name, id=f"{package.split('.')[-1]}.{name}")
+    for package in DOCUMENTED
+    for name in public_names()[package]
+    if callable(getattr(importlib.import_module(package), name))
+]
+
+
+@pytest.mark.parametrize(("package", "name"), NAMES)
+def test_every_public_name_says_in_one_sentence_what_it_is_names_its_parameters_and_shows_an_example(package, name):
+    thing = getattr(importlib.import_module(package), name)
+    text = inspect.getdoc(thing) or ""
+    first = text.split("\n\n")[0]
+    assert first.endswith(".") and not re.search(r"[.!?]\s+[A-Z]", first), first
+    if inspect.isfunction(thing):
+        parameters = [p for p in inspect.signature(thing).parameters if p not in ("ax", "args", "kwargs")]
+        assert not [p for p in parameters if not re.search(rf"\b{p}\b", text)]
+    examples = doctest.DocTestFinder(recurse=False).find(thing, name, module=False, globs=_globals(thing))
+    assert any(test.examples for test in examples)
+    if inspect.getmodule(thing) is not _where_it_stands(thing):  # the doctests of modules pass it by
+        for test in examples:
+            assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
+
+
+def _where_it_stands(thing):
+    path = Path(inspect.getsourcefile(inspect.unwrap(thing))).relative_to(ROOT).with_suffix("")
+    return importlib.import_module(".".join(path.parts))
+
+
+def _globals(thing):
+    return dict(vars(_where_it_stands(thing)))
 
 
 def test_the_top_level_keeps_the_rooms_and_the_verbs_of_the_first_hour():

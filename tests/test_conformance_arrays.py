@@ -185,13 +185,66 @@ LABELLED = {
 # what takes no array, or draws what another function returned
 NONE = set(
     """
-    as_words build_network check_results check_study climb cognitive_task data_folder environment_changes
-    examine_machine find_study from_neurogym from_nir from_snntorch build_circuit house_style
-    iterate_image_folder list_datasets load_betas load_cifar10 load_circuit load_dataset load_digits load_epochs
-    load_image_folder load_mnist load_neo load_nir load_nmnist load_nwb_responses load_nwb_series load_responses
-    load_sentences load_source load_spikes load_spoken_digits load_sweeps load_time_series maximise_activation n_parameters
-    neo_events neo_series neo_spikes new_study open_streamed perturb_circuit perturbed register_datasets
-    replace_head rerun_results run_study save_circuit single_neuron study_status to_nir to_snntorch use_data_folder
+    architecture_of
+    as_words
+    build_circuit
+    build_network
+    check_results
+    check_study
+    climb
+    cognitive_task
+    data_folder
+    environment_changes
+    examine_machine
+    figure_bytes
+    find_study
+    from_neurogym
+    from_nir
+    from_snntorch
+    house_style
+    iterate_image_folder
+    list_datasets
+    load_betas
+    load_cifar10
+    load_circuit
+    load_dataset
+    load_digits
+    load_epochs
+    load_image_folder
+    load_mnist
+    load_neo
+    load_nir
+    load_nmnist
+    load_nwb_responses
+    load_nwb_series
+    load_responses
+    load_sentences
+    load_source
+    load_spikes
+    load_spoken_digits
+    load_study
+    load_sweeps
+    load_time_series
+    maximise_activation
+    n_parameters
+    neo_events
+    neo_series
+    neo_spikes
+    new_figure
+    new_study
+    open_streamed
+    perturb_circuit
+    perturbed
+    register_datasets
+    replace_head
+    rerun_results
+    run_study
+    save_circuit
+    single_neuron
+    study_status
+    to_nir
+    to_snntorch
+    use_data_folder
     yang_task
     """.split()  # noqa: SIM905
 )

@@ -6,8 +6,8 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.ladder import climb
-from neurosim.biophysics.perturbation import perturb_circuit
 from neurosim.biophysics.simulation import simulate
 from neurosim.bridge import to_circuit
 from neurosim.experiments import perturbation_effect

@@ -6,16 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from neurosim import storage
+from neurosim.refusals import InputError
 from neurosim.storage import StorageError
 from neurosim.storage.builds import compiled_library
 
@@ -194,6 +198,65 @@ def test_text_is_no_formula_in_a_table(tmp_path):
 def test_text_with_half_a_character_is_not_written(tmp_path):
     refused(lambda: storage.write_text(tmp_path / "x.txt", "a\ud800"))
     assert not list(tmp_path.iterdir())
+
+
+def written(folder):
+    """One whole file of every format, with what reads it."""
+    values = np.random.default_rng(0).normal(size=(20, 6))
+    labelled = xr.DataArray(values, dims=("stimulus", "unit"), coords={"unit": list("abcdef")}, name="v")
+    storage.write_dataset(folder / "a.nc", labelled)
+    storage.write_table(folder / "a.csv", labelled)
+    storage.write_weights(folder / "a.safetensors", {"w": values})
+    storage.write_json(folder / "a.json", {"a": [1, 2.5, {"b": None}], "c": "18 °C"})
+    storage.write_text(
+        folder / "a.toml", 'a = 3\n[b.c]\nd = [1, 2.5, "e"]\n[[t]]\nx = {y = 1}\nz = 1979-05-27T07:32:00Z\n'
+    )
+    np.savez_compressed(folder / "a.npz", a=values)
+    np.save(folder / "a.npy", values)
+    scipy.io.savemat(folder / "a.mat", {"a": values, "s": {"t": [1, 2]}}, do_compression=True)
+    Image.fromarray(np.uint8(99 * abs(values))).save(folder / "a.png")
+    with tarfile.open(folder / "a.tar.gz", "w:gz") as archive:
+        archive.add(folder / "a.npy", "a.npy")
+    return {
+        "a.nc": storage.read_dataset, "a.csv": storage.read_table, "a.safetensors": storage.read_weights,
+        "a.json": storage.read_json, "a.toml": storage.read_toml, "a.npz": storage.read_npz, "a.npy": storage.read_npy,
+        "a.mat": storage.read_mat, "a.png": storage.read_image,
+        "a.tar.gz": lambda p: (list(storage.pieces(p)), storage.read_tar_member(p, "a.npy")),
+    }  # fmt: skip
+
+
+def damaged(content, rng):
+    """The same bytes cut, flipped, overwritten, lengthened or with a part left out."""
+    content, place = bytearray(content), int(rng.integers(len(content)))
+    kind = rng.integers(5)
+    if kind == 0:
+        return bytes(content[:place])
+    if kind == 1:
+        content[place] ^= 1 << int(rng.integers(8))
+    elif kind == 2:
+        content[place : place + 4] = rng.choice([b"\xff", b"\x00", b"\x7f"]) * 4
+    elif kind == 3:
+        content[place:place] = rng.bytes(9)
+    else:
+        del content[place : place + int(rng.integers(1, 99))]
+    return bytes(content)
+
+
+def test_damaged_files_of_every_format_are_read_or_refused_in_one_line(tmp_path):
+    rng, readers = np.random.default_rng(0), written(tmp_path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    refusals = 0
+    for name, read in readers.items():
+        whole = (tmp_path / name).read_bytes()
+        for _ in range(40):
+            (tmp_path / name).write_bytes(damaged(whole, rng))
+            try:
+                read(tmp_path / name)
+            except InputError as error:
+                refusals += 1
+                assert str(error).isprintable() and len(str(error)) < 4000
+    assert refusals > 200
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
 SOURCE = 'extern "C" int seven() { return 7; }\n'

@@ -21,6 +21,7 @@ from neurosim.schema import InputError
         (lambda: LIFParameters(reset="subtracts"), "Did you mean 'subtract'"),
         (lambda: DiscreteSynapticParameters(reset="interpolated"), "DiscreteLIFParameters only"),
         (lambda: DiscreteLIFParameters(reset="immediate", v_reset=2.0), "fire without end"),
+        (lambda: DiscreteLIFParameters(v_reset=0.2), "read by the resets immediate and interpolated, found 'subtract'"),
         (lambda: ConductanceParameters(e_exc=-0.1), "positive weights would inhibit"),
         (lambda: HodgkinHuxleyParameters(g_na=120.0), "g_na"),
         (lambda: parameters_of("discrete_lift", {}), "Did you mean 'discrete_lif'"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from neurosim.power import power_analysis
+from neurosim.power import ExperimentDesign, power_analysis
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.responses.reliability import signal_to_noise
 from neurosim.responses.variability import fano_factor, noise_correlation
@@ -18,7 +18,7 @@ def features(seed, n=24):
 def test_power_grows_with_subjects_and_stimuli_and_the_right_model_wins():
     rival = features(0).copy(data=0.8 * features(0).values + 0.6 * features(1).values)
     found = power_analysis(
-        features(0), rival, n_subjects=(3, 12), n_stimuli=(10, 24), n_units=(30,), n_simulations=30, progress=False
+        features(0), rival, design=ExperimentDesign((3, 12), (10, 24), (30,)), n_simulations=30, progress=False
     )
     assert float(found.power[1, 1, 0]) > float(found.power[0, 0, 0]) + 0.3
     assert float(found.wrong.max()) < 0.1
@@ -27,7 +27,8 @@ def test_power_grows_with_subjects_and_stimuli_and_the_right_model_wins():
 
 
 def test_models_of_equal_merit_are_seldom_told_apart():
-    found = power_analysis(features(0), features(1), mixture=0.5, n_subjects=(8,), n_simulations=60, progress=False)
+    design = ExperimentDesign(n_subjects=(8,))
+    found = power_analysis(features(0), features(1), mixture=0.5, design=design, n_simulations=60, progress=False)
     alarms = round(60 * float(found.power.sum() + found.wrong.sum()))
     assert alarms <= binom.ppf(0.999, 60, 0.1)
 
@@ -47,9 +48,38 @@ def test_a_synthetic_brain_has_the_noise_and_the_counts_that_were_asked_for():
     assert float(spikes.mean()) == pytest.approx(5.0, rel=0.05)
     assert float(fano_factor(spikes).mean()) == pytest.approx(1.0, abs=0.05)
     with pytest.raises(InputError, match="at most 24 stimuli"):
-        power_analysis(features(0), features(1), n_stimuli=(30,))
-    with pytest.raises(InputError, match="brain is a BrainOptions, found a dict"):
-        power_analysis(features(0), features(1), brain={"n_trials": 3})
+        power_analysis(features(0), features(1), design=ExperimentDesign(n_stimuli=(30,)))
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda: ExperimentDesign(n_subjects=(1,)), "ExperimentDesign: n_subjects are whole numbers of 2 or more"),
+        (lambda: ExperimentDesign(n_units=()), "n_units are whole numbers of 1 or more"),
+        (lambda: power_analysis(features(0), features(1), mixture=2), "a mixture of 0 to 1 .* found 24, 2 and 200"),
+        (
+            lambda: power_analysis(features(0), features(1), brain={"n_trials": 3}),
+            "brain is a BrainOptions, found a dict",
+        ),
+        (lambda: power_analysis(features(0), features(1), metric="crosnobis"), "power_analysis: unknown metric"),
+        (lambda: power_analysis(features(0), features(1), method="tau_b"), "power_analysis: no inference for method"),
+        (lambda: power_analysis(features(0), features(1), rng="x"), "power_analysis: rng is a seed"),
+        (lambda: power_analysis(features(0), features(1), n_simulations=0), "at least 1 simulation"),
+    ],
+)
+def test_what_no_experiment_can_have_is_refused(act, words):
+    with pytest.raises(InputError, match=words):
+        act()
+
+
+def test_a_generator_draws_the_seed_of_all_experiments():
+    design = ExperimentDesign((3,), n_units=(5,))
+    found = [
+        power_analysis(features(0), features(1), design=design, n_simulations=2, rng=rng, progress=False)
+        for rng in (np.random.default_rng(1), np.random.default_rng(1), np.random.default_rng(2))
+    ]
+    assert found[0].identical(found[1])
+    assert found[0].attrs["seed"] != found[2].attrs["seed"]
 
 
 def test_the_brain_of_a_power_analysis_is_the_one_that_was_asked_for():
@@ -57,7 +87,7 @@ def test_the_brain_of_a_power_analysis_is_the_one_that_was_asked_for():
         power_analysis(
             features(0),
             features(1),
-            n_subjects=(4,),
+            design=ExperimentDesign((4,)),
             n_simulations=4,
             brain=BrainOptions(trial_noise=n),
             progress=False,

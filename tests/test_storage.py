@@ -108,6 +108,11 @@ def test_external_storage_and_absurd_sizes_are_refused(tmp_path):
         file.create_dataset("v", shape=(2**40,), dtype="f8", chunks=(2**10,))
     with pytest.raises(StorageError, match="claims"):
         storage.read_dataset(tmp_path / "y.nc")
+    with h5py.File(tmp_path / "z.nc", "w") as file:
+        for name in "abc":
+            file.create_dataset(name, shape=(2**26,), dtype="f8", chunks=(2**10,))
+    with pytest.raises(StorageError, match="'a' claims 536870912 bytes and holds 0"):
+        storage.read_dataset(tmp_path / "z.nc")
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x"])

@@ -17,11 +17,11 @@ from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
 from neurosim.similarity.inference_options import Resampling
 from neurosim.similarity.kernels.arrays import to_square, upper
-from neurosim.similarity.kernels.noise import noise_covariance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.resampling import Comparison
+from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.similarity.spike_distances.van_rossum import van_rossum_gram
 from neurosim.similarity.spike_distances.victor_purpura import victor_purpura
 
@@ -176,7 +176,7 @@ def shrinkage() -> Pair:
     residuals = np.random.default_rng(0).normal(size=(400, 1000))
     residuals -= residuals.mean(0)
     return Pair(
-        partial(noise_covariance, residuals, 399, "schaefer_strimmer"),
+        partial(SHRINKAGES["schaefer_strimmer"].covariance, residuals, 399),
         partial(cov_from_residuals, residuals, dof=399, method="shrinkage_diag"),
         partial(largest_difference, tolerance=1e-10),
     )

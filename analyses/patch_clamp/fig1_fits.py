@@ -15,9 +15,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.biophysics.fitting.detection import detect_spikes
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import KINDS, fit_neuron, predict_spikes
-from neurosim.biophysics.fitting.spikes import detect_spikes
 from neurosim.parameters import as_dict
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.plots.recordings import plot_sweeps

@@ -60,9 +60,9 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
     network = trained(name, task)
     circuit = ns.to_circuit(network, name=name)
     encode = partial(ns.stimuli.encode_rate, n_steps=N_STEPS)
-    tested = encode(task.test, seed=SEED)
-    compared = encode(balanced(task.test, COMPARED // 10), seed=SEED)
-    calibration = encode(task.train[:300], seed=SEED)
+    tested = encode(task.test, rng=SEED)
+    compared = encode(balanced(task.test, COMPARED // 10), rng=SEED)
+    calibration = encode(task.train[:300], rng=SEED)
     wanted = ns.record_responses(network, calibration, double=True)
     images = task.train[:1500]
     truth = {
@@ -77,7 +77,7 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
         if rung in RETUNED:
             states["retuned"], history = ns.biophysics.retune(
                 states["calibrated"],
-                lambda epoch: encode(images, seed=1000 + epoch),
+                lambda epoch: encode(images, rng=1000 + epoch),
                 task.categories,
                 ns.biophysics.RetuningOptions(
                     ("gain", "bias", "threshold", "weights"), RETUNED[rung], learning_rate=0.03

@@ -81,7 +81,9 @@ def one_network(name: str, make) -> dict[str, object]:
     history = ns.train(Counts(network, is_convolutional), task, ns.networks.TrainingOptions(8, 64, 5e-3), rng=SEED)
     kind = "current" if is_convolutional else "spikes"
     shape = (1, 8, 8) if is_convolutional else (64,)
-    circuit = ns.to_circuit(network, input_shape=shape, inputs=kind, duration=N_STEPS * 1e-3)
+    circuit = ns.to_circuit(
+        network, input_shape=shape, inputs=kind, duration=N_STEPS * 1e-3 if kind == "current" else None
+    )
     row: dict[str, object] = {"test_accuracy": round(float(history.test_accuracy), 4)}
     for engine in ENGINES:
         found = ns.verify_translation(network, circuit, shown, engine=engine, progress=False)

@@ -38,7 +38,7 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
     b2 = import_brian2()
-    with preferences(b2, target), _refusing(b2, circuit):
+    with preferences(b2, target), _refusing(circuit):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
         events = {
@@ -267,15 +267,21 @@ def _synapses(
 
 
 @contextlib.contextmanager
-def _refusing(b2: Any, circuit: Circuit) -> Iterator[None]:
-    """Say in one line which free equations Brian2 refuses, such as poles that it finds when it simplifies them."""
+def _refusing(circuit: Circuit) -> Iterator[None]:
+    """Say in one line which free equations Brian2 refuses, such as poles that it finds when it simplifies them.
+
+    Brian2, and sympy below it, raise whatever they meet in a text that is not ours; in circuits without such a text
+    every exception is a fault of the package and passes as it is.
+    """
     free = [p.name for p in circuit.populations if p.is_free]
-    kinds = (b2.core.base.BrianObjectException, ValueError, TypeError, KeyError, SyntaxError, NotImplementedError)
+    if not free:
+        yield
+        return
     try:
         yield
-    except (*kinds, ArithmeticError, RecursionError) as error:
-        if not free or isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:
         cause = " ".join(str(error.__cause__ or error).split())[:200]
         raise InputError(f"simulate: Brian2 cannot run the equations of {', '.join(free)}: {cause}") from error
 

@@ -14,8 +14,8 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
-from neurosim.biophysics.conversion import seed_from
 from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.plain_numbers import seed_from
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
 from neurosim.parameters import as_dict
@@ -67,6 +67,21 @@ def calibrate(
     Raises
     ------
     InputError : discrete neurons, other stimuli, or a layer that is missing in `expected` or silent there.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> from neurosim.schema import as_responses, as_stimuli
+    >>> draw = np.random.default_rng(0).random
+    >>> cells = ns.biophysics.Population("cells", 2, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "cells", draw((4, 2)))
+    >>> trained = ns.biophysics.Circuit("twin", ns.biophysics.Input(4), (cells,), (wire,), 1e-3, 1e-3)
+    >>> spikes = as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> wanted = ns.simulate(trained, spikes, engine="torch", progress=False)
+    >>> climbed = ns.climb(trained, "currents", ladder=ns.biophysics.Ladder(dt=1e-3))
+    >>> _, report = calibrate(climbed, spikes, wanted, progress=False)
+    >>> bool(report.in_band.all())
+    True
     """
     if circuit.is_discrete:
         raise InputError(f"calibrate: {circuit.name!r} stands on rung 'exact': nothing is to be calibrated; climb.")

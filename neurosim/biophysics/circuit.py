@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.conversion import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NeuronModel, SynapseModel, neuron_of, synapse_of
+from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict
 from neurosim.schema import InputError, suggest
@@ -23,6 +23,7 @@ INPUT = "input"
 OWN_WORDS = ("dt", "reset")
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 InputKind = Literal["spikes", "poisson", "current"]
+READ_BY = {"duration": (("poisson", "current"), 0.1), "max_rate": (("poisson",), 500.0)}
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,36 @@ class Input:
     size : number of input units.
     kind : "spikes" (stimuli are 0 and 1 in every step), "poisson" (stimuli are intensities in 0..1; every trial draws
         its own spikes), or "current" (stimuli are graded; weights turn them into the constant input of a step).
-    duration : how long stimuli without a ``time`` dim are shown, s.
-    max_rate : rate of an intensity of 1, spikes/s (poisson).
+    duration : how long stimuli without a ``time`` dim are shown, s (poisson, current; 0.1 by default); None where the
+        stimuli are spikes, which have times of their own.
+    max_rate : rate of an intensity of 1, spikes/s (poisson; 500 by default); None for the others.
+
+    Raises
+    ------
+    InputError : an unknown kind, fewer than one unit, a duration or rate out of range, or one that is not read.
+
+    Examples
+    --------
+    >>> Input(64, "poisson", duration=0.2).max_rate
+    500.0
     """
 
     size: int
     kind: InputKind = "spikes"
-    duration: float = 0.1
-    max_rate: float = 500.0
+    duration: float | None = None
+    max_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(InputKind):
             raise InputError(f"Input: kind = {self.kind!r}; known: {', '.join(get_args(InputKind))}.")
-        convert(self, "Input", size=whole, duration=number, max_rate=number)
-        if self.size < 1 or not 0 < self.duration <= 1e4 or not 0 <= self.max_rate <= 1e6:
+        for name, (kinds, usual) in READ_BY.items():
+            if self.kind in kinds:
+                object.__setattr__(self, name, usual if getattr(self, name) is None else getattr(self, name))
+            elif getattr(self, name) is not None:
+                raise InputError(f"Input: {name} is read where kind is {' or '.join(kinds)}, found {self.kind!r}.")
+        convert(self, "Input", size=whole, **{k: number for k in READ_BY if getattr(self, k) is not None})
+        is_long = self.duration is None or 0 < self.duration <= 1e4
+        if self.size < 1 or not is_long or not (self.max_rate is None or 0 <= self.max_rate <= 1e6):
             raise InputError(
                 f"Input: size >= 1, duration in 0..1e4 s and max_rate in 0..1e6 spikes/s asked, found {self}."
             )
@@ -67,6 +84,18 @@ class Population:
     noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
         units (discrete); 0 is none.
     varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
+
+    Raises
+    ------
+    InputError : records of no registered model, numbers of another shape or out of range, noise where spikes are random
+        already, a number that its model does not have.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics import AdExParameters, ConductanceParameters
+    >>> cells = Population("cells", 3, AdExParameters(), drive=5e-10, synapses=ConductanceParameters())
+    >>> cells.drive.shape
+    (3,)
     """
 
     name: str
@@ -176,6 +205,16 @@ class Projection:
     weights : (source, target), dense or scipy sparse; 0 is no synapse. Threshold units (discrete neurons), V (delta),
         A (exponential) or S (conductance, where the sign says excitatory or inhibitory).
     delay : s. Without delay a spike arrives in the same step, or in the next one where the target comes first.
+
+    Raises
+    ------
+    InputError : weights that are no matrix of real numbers, a delay that is not one number.
+
+    Examples
+    --------
+    >>> wire = Projection("input", "cells", [[1e-9, 0.0], [2e-9, -1e-9]], delay=1e-3)
+    >>> [part.tolist() for part in wire.synapses()]
+    [[0, 1, 1], [0, 0, 1], [1e-09, 2e-09, -1e-09]]
     """
 
     source: str
@@ -220,7 +259,23 @@ class Projection:
 
 @dataclass(frozen=True)
 class Readout:
-    """How spikes name a category: mean spikes a step of `source`, times `weights` (source, category), plus `bias`."""
+    """How spikes name a category: mean spikes a step of `source`, times `weights` (source, category), plus `bias`.
+
+    Parameters
+    ----------
+    source : name of the population that is read.
+    weights : (neuron, category), dense or scipy sparse.
+    bias : (category,).
+
+    Raises
+    ------
+    InputError : weights that are no matrix, a bias of another length or not finite.
+
+    Examples
+    --------
+    >>> Readout("cells", [[1.0, -1.0], [-1.0, 1.0]], [0.0, 0.1]).weights.shape
+    (2, 2)
+    """
 
     source: str
     weights: Weights
@@ -254,6 +309,17 @@ class Circuit:
     ------
     InputError : unknown population, weights of the wrong shape or not finite, repeated names, dt above step or above
         the shortest time constant, discrete and continuous neurons mixed.
+
+    Examples
+    --------
+    >>> from neurosim.biophysics import LIFParameters
+    >>> cells = Population("cells", 2, LIFParameters())
+    >>> wire = Projection("input", "cells", [[4e-3, 2e-3]])
+    >>> print(Circuit("small", Input(1), (cells,), (wire,), dt=1e-4, step=1e-3))
+    small: rung exact, dt 0.0001 s, step 0.001 s
+      input: 1 units, spikes
+      cells: 2 lif, delta synapses
+      input -> cells: 2 synapses
     """
 
     name: str

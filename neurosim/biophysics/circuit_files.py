@@ -33,6 +33,19 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
     Raises
     ------
     InputError : the circuit holds free equations.
+
+    Returns
+    -------
+    the path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from neurosim.biophysics import build_circuit
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = save_circuit(f"{folder}/mine.nc", build_circuit("gabor_adex", 8))
+    ...     load_circuit(file).sizes
+    {'input': 8, 'excitatory': 128, 'inhibitory': 32}
     """
     arrays: dict[str, tuple[str, np.ndarray]] = {}
 
@@ -76,6 +89,12 @@ def load_circuit(path: str | Path) -> Circuit:
     ------
     InputError : not a circuit file, an unknown model or key, numbers out of range.
     StorageError : no such file, or a damaged one.
+
+    Examples
+    --------
+    >>> load_circuit("nowhere.nc")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: no such file
     """
     path = storage.as_path(path, "load_circuit")
     data = storage.read_dataset(path)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.conversion import convert, whole
 from neurosim.biophysics.dynamics import Chunk, Run
+from neurosim.biophysics.plain_numbers import convert, whole
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
 
@@ -25,6 +25,15 @@ class Execution:
     memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
     workers : processes that run chunks at the same time.
     threads : OpenMP threads of a C++ standalone program.
+
+    Raises
+    ------
+    InputError : memory, workers or threads below 1.
+
+    Examples
+    --------
+    >>> Execution(workers=4, memory=2**30).device
+    'auto'
     """
 
     device: str = "auto"

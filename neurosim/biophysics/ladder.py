@@ -12,13 +12,13 @@ from typing import Literal
 import numpy as np
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
-from neurosim.biophysics.conversion import convert, number
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel
 from neurosim.biophysics.neurons import adex, hodgkin_huxley
 from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.biophysics.synapses import conductance
 from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.biophysics.synapses.delta import DeltaParameters
@@ -41,6 +41,15 @@ class Ladder:
     noise : standard deviation of the free membrane, V (rung "noise").
     delta_t, a, b, tau_w : upstroke (V) and adaptation (S, A, s) of AdEx neurons; it begins at the threshold.
     hodgkin_huxley : the neuron of the last rung.
+
+    Raises
+    ------
+    InputError : what is no number, or an unknown reset.
+
+    Examples
+    --------
+    >>> Ladder(noise=2e-3).delay
+    0.001
     """
 
     membrane: LIFParameters = field(default_factory=lambda: LIFParameters(refractory=0.0))
@@ -136,7 +145,7 @@ def _continuous(circuit: Circuit, ladder: Ladder) -> Circuit:
 
 def _scale(population: Population, ladder: Ladder) -> tuple[np.ndarray, np.ndarray]:
     """Return, for each neuron, volts a unit of its membrane and the share that is left after a step."""
-    constants = constants_of(population, population.parameters.dt)  # type: ignore[union-attr]
+    constants = constants_of(population, population.parameters.dt)  # type: ignore[attr-defined]
     ones = np.ones(population.size)
     gap = ladder.membrane.v_threshold - ladder.membrane.e_leak
     return gap / (constants["threshold"] * ones), constants["beta"] * ones
@@ -157,7 +166,7 @@ def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
     tau = -dt / np.log(beta)
     numbers = {"capacitance": tau * membrane.g_leak, "subtracted": gap / beta}
     if reset == "immediate":
-        v_reset = population.varying.get("v_reset", np.full(population.size, record.v_reset))  # type: ignore[union-attr]
+        v_reset = population.varying.get("v_reset", np.full(population.size, record.v_reset))  # type: ignore[attr-defined]
         numbers["v_reset"] = membrane.e_leak + v_reset * scale
     else:
         numbers["v_reset"] = np.full(population.size, membrane.e_leak)

@@ -9,8 +9,8 @@ import nir
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.conversion import is_whole
 from neurosim.biophysics.nir_nodes import ASKER
+from neurosim.biophysics.plain_numbers import is_whole
 from neurosim.nir_graphs import spread
 from neurosim.schema import InputError
 

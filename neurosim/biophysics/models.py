@@ -46,7 +46,8 @@ class NeuronModel:
     nir : how a discrete neuron stands in a NIR graph; None where NIR does not hold it.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI.
-    example : numbers with which it fires, as in the record, and the drive that makes it (A, or threshold units).
+    example : numbers with which it fires and all its currents flow, others than by default, and the drive that makes it
+        fire (A, or threshold units): with them the tests try whether each number changes what it does.
 
     Examples
     --------

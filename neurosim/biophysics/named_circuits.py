@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.conversion import one_of, seed_from, whole
 from neurosim.biophysics.models import NeuronModel, SynapseModel
+from neurosim.biophysics.plain_numbers import one_of, seed_from, whole
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
 from neurosim.runtime import stream

@@ -18,7 +18,17 @@ import numpy as np
 import scipy.sparse
 
 from neurosim import storage
-from neurosim.biophysics.circuit import INPUT, Circuit, Input, InputKind, Population, Projection, Readout, Weights
+from neurosim.biophysics.circuit import (
+    INPUT,
+    READ_BY,
+    Circuit,
+    Input,
+    InputKind,
+    Population,
+    Projection,
+    Readout,
+    Weights,
+)
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.linear_nodes import LINEAR_NODES
 from neurosim.biophysics.models import NEURONS
@@ -40,6 +50,22 @@ def load_nir(path: str | Path) -> nir.NIRGraph:
     ------
     StorageError : no such file, a damaged or hostile one.
     InputError : no NIR graph.
+
+    Returns
+    -------
+    the graph, for ``to_circuit`` or ``networks.from_nir``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import neurosim as ns
+    >>> cell = ns.biophysics.Population("cell", 1, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "cell", [[1.5]])
+    >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (cell,), (wire,), 1e-3, 1e-3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nir.write(f"{folder}/one.nir", ns.to_nir(circuit))
+    ...     sorted(load_nir(f"{folder}/one.nir").nodes)
+    ['cell', 'input', 'input_to_cell', 'output_port']
     """
     checked = storage.check_hdf5(storage.as_path(path, "load_nir"))
     try:
@@ -116,9 +142,11 @@ def circuit_from_nir(
         population, into = _populated(label, neuron, found[label], entry, step, label in tables)
         populations.append(population)
         projections += into
-    about = {"duration": kept.get("duration", 100 * step) if duration is None else duration}
-    about |= {"max_rate": kept["max_rate"]} if "max_rate" in kept else {}
-    shown = Input(int(np.prod(shapes[entry])), inputs or kept.get("input_kind", "spikes"), **about)
+    kind = inputs or kept.get("input_kind", "spikes")
+    about = {name: kept.get(name, 100 * step if name == "duration" else None) for name in READ_BY}
+    about = {name: value for name, value in about.items() if kind in READ_BY[name][0]}
+    about |= {} if duration is None else {"duration": duration}
+    shown = Input(int(np.prod(shapes[entry])), kind, **about)
     readout = _readout(found[leave], order, entry)
     return Circuit(name, shown, tuple(populations), tuple(projections), step, step, readout)
 
@@ -162,7 +190,7 @@ def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
     nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
     edges: list[tuple[str, str]] = []
     inputs = circuit.inputs
-    about = {"input_kind": inputs.kind, "duration": inputs.duration, "max_rate": inputs.max_rate}
+    about = {"input_kind": inputs.kind} | {k: v for k in READ_BY if (v := getattr(inputs, k)) is not None}
     for k, population in enumerate(circuit.populations):
         nodes[population.name] = _node_of(population, circuit.dt, about | {"place": k})
     reached = _reached(circuit)

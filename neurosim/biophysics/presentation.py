@@ -76,21 +76,22 @@ def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
         raise InputError("simulate: the stimuli hold NaN or infinity; drop or impute them first.")
     if kind == "poisson" and (values.min() < 0 or values.max() > 1):
         raise InputError(f"simulate: intensities lie in 0..1, found {values.min():g}..{values.max():g}; rescale them.")
-    if kind == "poisson" and circuit.inputs.max_rate * circuit.step > MOST_A_STEP:
+    most = circuit.inputs.max_rate or 0.0
+    if most * circuit.step > MOST_A_STEP:
         raise InputError(
-            f"simulate: max_rate = {circuit.inputs.max_rate:g} spikes/s is more than {MOST_A_STEP} spikes in a step of "
+            f"simulate: max_rate = {most:g} spikes/s is more than {MOST_A_STEP} spikes in a step of "
             f"{circuit.step} s; lower it and raise the weights, or send a current."
         )
     step = step_of(stimuli, "simulate") if "time_step" in stimuli.attrs and len(lead) == 2 else circuit.step
     if len(lead) == 2 and not np.isclose(step, circuit.step):
         raise InputError(f"simulate: the stimuli come every {step} s, {name} expects one every {circuit.step} s.")
-    n_time = values.shape[1] if len(lead) == 2 else max(1, round(circuit.inputs.duration / circuit.step))
+    n_time = values.shape[1] if len(lead) == 2 else max(1, round((circuit.inputs.duration or 0.0) / circuit.step))
     return Shown(values, tuple(str(s) for s in stimuli["stimulus"].values), n_time)
 
 
 def _poisson(circuit: Circuit, shown: Shown, stimulus: int, trial: int, seed: int) -> np.ndarray:
     """Draw the number of input spikes (time, unit) of every step: Poisson counts with the mean rate x step."""
-    mean = shown.values[stimulus] * circuit.inputs.max_rate * circuit.step
+    mean = shown.values[stimulus] * (circuit.inputs.max_rate or 0.0) * circuit.step
     draw = stream(seed, "input", shown.ids[stimulus], trial)
     return draw.poisson(mean, (shown.n_time, circuit.inputs.size)).astype(np.uint8)
 

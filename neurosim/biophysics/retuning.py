@@ -17,8 +17,8 @@ import xarray as xr
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import layer_counts, rheobase
 from neurosim.biophysics.circuit import INPUT, Circuit, Population
-from neurosim.biophysics.conversion import convert, number, scaled, seed_from, whole
 from neurosim.biophysics.execution import Execution
+from neurosim.biophysics.plain_numbers import convert, number, scaled, seed_from, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.simulation import simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
@@ -42,6 +42,15 @@ class RetuningOptions:
     clip : largest norm of the gradient.
     fidelity : weight of staying like the teacher, where one is given: the mean squared error of the counts of every
         neuron over their variance is added to the cross-entropy.
+
+    Raises
+    ------
+    InputError : something that cannot be tuned, or a number out of range.
+
+    Examples
+    --------
+    >>> RetuningOptions(tune=("gain", "bias"), epochs=2).learning_rate
+    0.03
     """
 
     tune: Sequence[Tuned] = ("gain", "bias", "threshold")
@@ -100,6 +109,21 @@ def retune(
     ------
     InputError : discrete neurons, no or unknown category labels, as many categories as no layer has, or a loss that is
         not finite.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> from neurosim.schema import as_stimuli
+    >>> draw = np.random.default_rng(0).random
+    >>> cells = ns.biophysics.Population("cells", 2, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "cells", draw((4, 2)))
+    >>> trained = ns.biophysics.Circuit("twin", ns.biophysics.Input(4), (cells,), (wire,), 1e-3, 1e-3)
+    >>> spikes = as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> spikes = spikes.assign_coords(category=("stimulus", list("xyxyxy")))
+    >>> climbed = ns.climb(trained, "currents", ladder=ns.biophysics.Ladder(dt=1e-3))
+    >>> _, history = retune(climbed, spikes, ["x", "y"], RetuningOptions(epochs=2), progress=False)
+    >>> history.loss.shape
+    (2,)
     """
     torch, seed = torch_engine.import_torch(), seed_from(rng, "retune")
     options = options or RetuningOptions()
@@ -196,6 +220,25 @@ def homeostasis(
     Returns
     -------
     the circuit, and a Dataset along ``layer``: the mean ``|log2 rate ratio|`` of its neurons ``before`` and ``after``.
+
+    Raises
+    ------
+    InputError : discrete neurons, other stimuli, or a layer that is missing in `expected`.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> from neurosim.schema import as_responses, as_stimuli
+    >>> draw = np.random.default_rng(0).random
+    >>> cells = ns.biophysics.Population("cells", 2, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "cells", draw((4, 2)))
+    >>> trained = ns.biophysics.Circuit("twin", ns.biophysics.Input(4), (cells,), (wire,), 1e-3, 1e-3)
+    >>> spikes = as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> wanted = ns.simulate(trained, spikes, engine="torch", progress=False)
+    >>> climbed = ns.climb(trained, "currents", ladder=ns.biophysics.Ladder(dt=1e-3))
+    >>> _, report = homeostasis(climbed, spikes, wanted, rounds=3, progress=False)
+    >>> bool(report.after[0] <= report.before[0])
+    True
     """
     if circuit.is_discrete:
         raise InputError(

@@ -12,9 +12,9 @@ import xarray as xr
 from joblib import Parallel, delayed
 
 from neurosim.biophysics.circuit import INPUT, Circuit
-from neurosim.biophysics.conversion import convert, number, one_of, seed_from, whole
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
+from neurosim.biophysics.plain_numbers import convert, number, one_of, seed_from, whole
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
 from neurosim.refusals import InputError, suggest

@@ -44,10 +44,10 @@ from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequenc
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
 from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
-from .task import Task as Task  # what train asks of a task
+from .asked import Task as Task  # what train asks of a task
 from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
-from .evaluation import over_seeds as over_seeds  # its mean over trained instances
+from .evaluation import over_instances as over_instances  # its mean over trained instances
 from .evaluation import classical_baselines as classical_baselines  # what classical methods reach
 
 # recording
@@ -56,10 +56,10 @@ from .recording import record_responses as record_responses  # what any module's
 from .streaming import open_streamed as open_streamed  # responses that were streamed to a file
 
 # explanation and perturbation
-from .explanation import AscentOptions as AscentOptions  # of maximise_activation
-from .explanation import attention_rollout as attention_rollout  # how much each word reaches the answer
+from .maximisation import AscentOptions as AscentOptions  # of maximise_activation
+from .attention import attention_rollout as attention_rollout  # how much each word reaches the answer
 from .explanation import explain as explain  # how much each value of a stimulus matters
-from .explanation import maximise_activation as maximise_activation  # images that excite a unit most
+from .maximisation import maximise_activation as maximise_activation  # images that excite a unit most
 from .perturbation import perturbed as perturbed  # lesion, silence, clamp, stimulate or noise
 
 # exchange with other tools

@@ -47,7 +47,18 @@ class Specification(Protocol):
 
 @dataclass(frozen=True)
 class Encoding:
-    """How pictures become input spikes of an architecture that takes spikes: `n_steps` of `time_step` s."""
+    """How pictures become input spikes of an architecture that takes spikes.
+
+    Parameters
+    ----------
+    n_steps : steps that a picture is shown. time_step : duration of one, s.
+
+    Examples
+    --------
+    >>> spiking = ARCHITECTURES["SpikingMLP"]
+    >>> spiking.encoding(spiking.specification(n_steps=20))
+    Encoding(n_steps=20, time_step=0.001)
+    """
 
     n_steps: int
     time_step: float
@@ -55,7 +66,17 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What has to be installed: the `extra` of neurosim that brings `module`."""
+    """What has to be installed for an architecture.
+
+    Parameters
+    ----------
+    extra : of neurosim, that brings it. module : by which it is seen to be here.
+
+    Examples
+    --------
+    >>> Requirement("mine", "a_module_of_nowhere").is_met
+    False
+    """
 
     extra: str
     module: str
@@ -195,6 +216,14 @@ def kind_of(dims: Collection[str]) -> Kind | None:
 def architecture_of(specification: object, asked_by: str = "architecture_of") -> Architecture:
     """Return the architecture whose specification this is.
 
+    Parameters
+    ----------
+    specification : a frozen dataclass of parameters. asked_by : the function that an error speaks for.
+
+    Returns
+    -------
+    its record in ``ARCHITECTURES``.
+
     Raises
     ------
     InputError : the specification of none.
@@ -251,7 +280,7 @@ def build_network(specification: Specification, image_shape: tuple[int, ...], n_
             f"build_network: {architecture.name} has {architecture.n_outputs} outputs, {n_categories} asked; "
             "replace_head gives it others."
         )
-    network: nn.Module = called(architecture.build)(specification, image_shape, n_categories)  # type: ignore[assignment]
+    network: nn.Module = called(architecture.build)(specification, image_shape, n_categories)
     return network
 
 
@@ -261,6 +290,10 @@ def n_parameters(network: nn.Module, *, trained_only: bool = False) -> int:
     Parameters
     ----------
     network : any module. trained_only : leave out those that do not ask for gradients.
+
+    Returns
+    -------
+    the sum of the sizes of its weights and biases.
 
     Examples
     --------

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from neurosim.networks.asked import Request, Task
 from neurosim.networks.distributed import is_used
 from neurosim.networks.flags import check_module, kept_flags, training_modes
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.task import Request, Task
 from neurosim.schema import InputError
 
 ASKED = ("categories", "is_sequence", "n_batches", "batches", "test_batches", "validation_batches")

@@ -122,7 +122,8 @@ def _state(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         raise storage.StorageError(
             f"{path}: the checkpoint was changed after it was written; remove it to start again."
         )
-    return state
+    answer: dict[str, Any] = state
+    return answer
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

@@ -96,6 +96,12 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     network : ``nn.Sequential`` with ``snn.Leaky``, ``snn.RLeaky`` or ``snn.Synaptic`` neurons, or one such neuron.
     dt : duration of a step, s; snnTorch has none of its own. n_steps : steps an input without time is shown.
 
+    Returns
+    -------
+    network over (time, batch, ...).
+
+    Notes
+    -----
     Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``) are refused, since ours
     are fixed; with ``neuron.beta.requires_grad_(False)`` the value reached is taken. Weights that are frozen stay so.
     One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and nothing else.
@@ -103,6 +109,12 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     Raises
     ------
     InputError : a neuron or an option of it that ours do not have.
+
+    Examples
+    --------
+    >>> theirs = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.9))
+    >>> from_snntorch(theirs)(torch.ones(5, 2, 4)).shape
+    torch.Size([5, 2, 3])
     """
     layers = [("neurons", network)] if is_neuron(network) else _layers(network)
     converted = [_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for _, m in layers]
@@ -112,9 +124,25 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
 def to_snntorch(network: nn.Module) -> OverTime:
     """Return one of our spiking networks as a sequence of snnTorch neurons, with copies of all weights.
 
+    Parameters
+    ----------
+    network : a :class:`SpikingSequence`, one of our spiking networks, or an ``nn.Sequential`` of their layers.
+
+    Returns
+    -------
+    network over (time, batch, ...), whose neurons are snnTorch's.
+
     Raises
     ------
     InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset.
+
+    Examples
+    --------
+    >>> from neurosim.parameters import DiscreteLIFParameters
+    >>> ours = SpikingSequence([nn.Linear(4, 3), SpikingLayer(DiscreteLIFParameters())])
+    >>> inputs = torch.ones(5, 2, 4)
+    >>> bool((to_snntorch(ours)(inputs) == ours(inputs)).all())
+    True
     """
     layers = [("layer", network)] if isinstance(network, SpikingLayer) else plain_layers(network)
     if layers is None:
@@ -188,9 +216,11 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
         "spike_grad": _to_surrogate(layer.surrogate),
     }
     if isinstance(p, DiscreteSynapticParameters):
-        return snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
+        synaptic: nn.Module = snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
+        return synaptic
     if layer.recurrent is None:
-        return snn.Leaky(beta=c.beta, **options)
+        leaky: nn.Module = snn.Leaky(beta=c.beta, **options)
+        return leaky
     if isinstance(layer.recurrent, OneToOne):
         own = layer.recurrent.V
         return snn.RLeaky(
@@ -198,7 +228,8 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
         )
     neuron = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
     neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
-    return neuron
+    connected: nn.Module = neuron
+    return connected
 
 
 def _to_surrogate(surrogate: Surrogate) -> object:

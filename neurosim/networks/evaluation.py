@@ -12,9 +12,9 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 from torch import nn
 
+from neurosim.networks.asked import Task
 from neurosim.networks.batches import as_input, check_subject, check_task
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.networks.task import Task
 from neurosim.networks.untouched import evaluating
 from neurosim.runtime import as_seed, track
 from neurosim.schema import InputError
@@ -38,7 +38,7 @@ def evaluate(
     Parameters
     ----------
     network : module from inputs to logits (batch, category). task : what it learned; its test set is used. Of several
-        trained instances, :func:`over_seeds` makes one with intervals.
+        trained instances, :func:`over_instances` makes one with intervals.
     rng : seed of encoded inputs, or a generator. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
 
     Returns
@@ -144,7 +144,7 @@ def roc_curves(
     )
 
 
-def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
+def over_instances(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return the mean of every measure over trained instances, with its 95 % interval (Student's t).
 
     Bounds that a measure cannot reach are moved to the last value that it can: a share ends at 0 and 1, a squared error
@@ -161,23 +161,33 @@ def over_seeds(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
     Raises
     ------
     InputError : fewer than two instances, other categories or another number of test stimuli, or shares outside 0..1.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> task = classification_task(load_digits())
+    >>> networks = [nn.Sequential(nn.Flatten(), nn.Linear(64, 10)) for _ in range(2)]
+    >>> together = over_instances([evaluate(network, task) for network in networks])
+    >>> bool(together.accuracy_low <= together.accuracy <= together.accuracy_high)
+    True
     """
     given = list(evaluations) if isinstance(evaluations, Sequence) else [evaluations]
     odd = [e for e in given if not isinstance(e, xr.Dataset) or "category" not in e.coords or "n_test" not in e.attrs]
     if odd:
-        raise InputError(f"over_seeds: a list of what evaluate returns is asked, found {type(odd[0]).__name__}.")
+        raise InputError(f"over_instances: a list of what evaluate returns is asked, found {type(odd[0]).__name__}.")
     if len(evaluations) < 2:
-        raise InputError(f"over_seeds: at least 2 trained instances asked, found {len(evaluations)}.")
+        raise InputError(f"over_instances: at least 2 trained instances asked, found {len(evaluations)}.")
     if any(not e.category.equals(evaluations[0].category) for e in evaluations):
-        raise InputError("over_seeds: the instances do not name the same categories.")
+        raise InputError("over_instances: the instances do not name the same categories.")
     sizes = sorted({int(e.attrs["n_test"]) for e in evaluations})
     if len(sizes) > 1:
-        raise InputError(f"over_seeds: the instances were tested on other numbers of stimuli, {sizes}.")
+        raise InputError(f"over_instances: the instances were tested on other numbers of stimuli, {sizes}.")
     together = xr.concat([e.drop_vars(INTERVALS, errors="ignore") for e in evaluations], dim="subject")
     for name in together:
         bad = (together[name] < 0) | (together[name] > HIGHEST.get(str(name), np.inf) + 1e-9)
         if bool(bad.any()):
-            raise InputError(f"over_seeds: {name} = {float(together[name].where(bad).max())} is out of its range.")
+            raise InputError(f"over_instances: {name} = {float(together[name].where(bad).max())} is out of its range.")
     n = len(evaluations)
     mean = together.mean("subject", skipna=False)
     half = together.std("subject", ddof=1, skipna=False) / np.sqrt(n) * student_t.ppf(0.975, n - 1)
@@ -207,6 +217,18 @@ def classical_baselines(
     Returns
     -------
     Dataset along ``baseline``: ``accuracy`` and ``interval`` (baseline, bound; Wilson, 95 %).
+
+    Raises
+    ------
+    InputError : no task.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> found = classical_baselines(classification_task(load_digits()[:200]), progress=False)
+    >>> found.baseline.values.tolist()
+    ['logistic_regression', 'support_vector_machine', 'random_forest']
     """
     check_task("classical_baselines", task)
     seed = as_seed(rng, "classical_baselines")
@@ -260,7 +282,8 @@ def orientation_histograms(images: np.ndarray, cell: int = 4, n_orientations: in
     flat = (np.arange(n)[:, None, None] * rows * columns + place) * n_orientations + index
     size = n * rows * columns * n_orientations
     found = np.bincount(flat.ravel(), strength.ravel(), size).reshape(n, rows * columns, n_orientations)
-    return (found / (np.linalg.norm(found, axis=2, keepdims=True) + 1e-2)).reshape(n, -1)
+    answer: np.ndarray = (found / (np.linalg.norm(found, axis=2, keepdims=True) + 1e-2)).reshape(n, -1)
+    return answer
 
 
 def _flat(

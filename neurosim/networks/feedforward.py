@@ -33,7 +33,8 @@ class MLP(nn.Module):
         activity = images.flatten(1)
         for block in self.blocks.values():
             activity = block(activity)
-        return self.readout(activity)
+        answer: Tensor = self.readout(activity)
+        return answer
 
 
 class ConvNet(nn.Module):
@@ -64,7 +65,8 @@ class ConvNet(nn.Module):
         activity = with_channel(images)
         for block in self.blocks.values():
             activity = block(activity)
-        return self.readout(self.dropout(activity))
+        answer: Tensor = self.readout(self.dropout(activity))
+        return answer
 
 
 def n_channels(image_shape: tuple[int, ...]) -> int:

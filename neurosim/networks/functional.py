@@ -113,7 +113,7 @@ class Graph:
         marked = [n for n, m in self.network.named_modules() if n and getattr(m, "time_first", False)]
         for name, container in made.named_modules():
             if name in marked:
-                container.time_first = True  # type: ignore[assignment]
+                container.time_first = True
         return made.eval()
 
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from neurosim.networks.architectures.autoencoder import AutoencoderSpecification
 from neurosim.networks.architectures.vae import VAESpecification
+from neurosim.networks.asked import Task
 from neurosim.networks.batches import check_subject
 from neurosim.networks.feedforward import check_pictures, n_channels, with_channel
 from neurosim.networks.shared_parameters import refuse_halvings
-from neurosim.networks.task import Task
 from neurosim.runtime import as_seed, pick_device, torch_generator, torch_seeded, track
 from neurosim.schema import InputError
 
@@ -58,7 +58,8 @@ class Autoencoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return images of the shape of `images` (batch, [channel,] y, x), intensities in 0..1."""
-        return self.decoder(self.encoder(with_channel(images))).reshape(images.shape)
+        answer: Tensor = self.decoder(self.encoder(with_channel(images))).reshape(images.shape)
+        return answer
 
 
 class VAE(nn.Module):
@@ -84,7 +85,8 @@ class VAE(nn.Module):
         """Return `n` new images, drawn from the normal distribution of codes."""
         codes = torch.randn(n, self.n_code, generator=torch_generator(rng, "sample"))
         device = next(self.parameters()).device
-        return self.decoder(codes.to(device)).cpu().numpy().reshape(n, *self.image_shape)
+        answer: np.ndarray[Any, Any] = self.decoder(codes.to(device)).cpu().numpy().reshape(n, *self.image_shape)
+        return answer
 
 
 class GAN(nn.Module):
@@ -94,6 +96,11 @@ class GAN(nn.Module):
     Parameters
     ----------
     image_shape : ([channel,] y, x). channels : of each halving. n_code : numbers that an image is made from.
+
+    Examples
+    --------
+    >>> GAN((8, 8), channels=(4,), n_code=3).sample(2).shape
+    (2, 8, 8)
     """
 
     def __init__(self, image_shape: tuple[int, ...], *, channels: tuple[int, ...] = (32, 64), n_code: int = 32) -> None:
@@ -109,11 +116,13 @@ class GAN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return how real images look to the discriminator, logits (batch,)."""
-        return self.discriminator(with_channel(images))[:, 0]
+        answer: Tensor = self.discriminator(with_channel(images))[:, 0]
+        return answer
 
     def draw(self, codes: Tensor) -> Tensor:
         """Return images (batch, channel, y, x) of codes (batch, code)."""
-        return self.generator(codes)
+        answer: Tensor = self.generator(codes)
+        return answer
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray[Any, Any]:
@@ -149,6 +158,15 @@ def train_gan(
     Raises
     ------
     InputError : images of another shape, or a loss that is no longer finite.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> digits = classification_task(load_digits()[:100])
+    >>> found = train_gan(GAN((8, 8), channels=(4,), n_code=3), digits, epochs=1, progress=False)
+    >>> sorted(found.data_vars)
+    ['discriminator_loss', 'fooled', 'generator_loss']
     """
     check_subject("train_gan", network, task)
     seed = as_seed(rng, "train_gan")
@@ -186,16 +204,17 @@ def _gan_step(network: GAN, optimizers: list[Any], real: Tensor) -> list[float]:
     losses = cross_entropy(looks_real, torch.full_like(looks_real, 0.9))
     losses = losses + cross_entropy(looks_made, torch.zeros_like(looks_made))
     optimizers[1].zero_grad()
-    losses.backward()
+    torch.autograd.backward(losses)
     optimizers[1].step()
     judged = network(made)
     loss = cross_entropy(judged, torch.ones_like(judged))
     optimizers[0].zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     optimizers[0].step()
     return [float(loss.detach()), float(losses.detach()), float((judged > 0).float().mean())]
 
 
 def _side(image_shape: tuple[int, ...], halvings: int) -> int:
     check_pictures("build_network", image_shape, refuse_halvings, halvings)
-    return image_shape[-1] // 2**halvings
+    answer: int = image_shape[-1] // 2**halvings
+    return answer

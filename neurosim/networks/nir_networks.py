@@ -78,6 +78,10 @@ def from_nir(
     if_input : what reaches IF neurons of other tools: "charge" a step, or a "current"; charge, with a warning, where
         nobody says.
 
+    Returns
+    -------
+    network over (time, batch, ...).
+
     Raises
     ------
     InputError : a node or a wiring that layers do not have, a missing `dt`, or a reset that was not chosen.

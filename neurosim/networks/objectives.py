@@ -85,7 +85,8 @@ class SquaredError:
         """Return the loss of every stimulus."""
         wanted, weights = targets[0], targets[1]
         errors = (outputs.transpose(0, 1) - wanted).square().mean(2) * weights
-        return errors.sum(1) / weights.sum(1)
+        answer: Tensor = errors.sum(1) / weights.sum(1)
+        return answer
 
     def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
         """Return how many trials were answered rightly."""
@@ -112,11 +113,11 @@ class Reconstruction:
     def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus."""
         first = outputs[0] if isinstance(outputs, tuple) else outputs
-        error = (first - targets[0]).square().flatten(1).sum(1)
+        error: Tensor = (first - targets[0]).square().flatten(1).sum(1)
         if not isinstance(outputs, tuple):
             return error
         _, mean, log_variance = outputs
-        divergence = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).flatten(1).sum(1)
+        divergence: Tensor = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).flatten(1).sum(1)
         return error + self.price * divergence
 
     def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:

@@ -43,6 +43,14 @@ class TrainingOptions:
     Raises
     ------
     InputError : a value that is unknown or out of its range.
+
+    Examples
+    --------
+    >>> TrainingOptions(epochs=5, schedule="cosine").batch_size
+    64
+    >>> TrainingOptions(optimizer="adamm")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: TrainingOptions: optimizer = 'adamm'; known: adam, adamw, sgd. Did you mean 'adam'?
     """
 
     epochs: int = 20

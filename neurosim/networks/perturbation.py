@@ -36,6 +36,10 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
         axis, whatever axes of stimuli, time or tokens come before; all other units are counted as
         ``record_responses`` counts them, every place of every channel of a convolution.
 
+    Returns
+    -------
+    context that gives the network.
+
     Raises
     ------
     InputError : no such layer or unit, a layer whose axis of stimuli is not known, or that the network ran without, or

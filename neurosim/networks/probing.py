@@ -172,7 +172,7 @@ class _Notes:
             parts = self.parts[name]
             if not isinstance(module, SpikingLayer):
                 last = rest[-1] if rest else module.mem
-                parts.setdefault("membrane", []).append(last.detach().clone())  # type: ignore[union-attr, operator]
+                parts.setdefault("membrane", []).append(last.detach().clone())  # type: ignore[operator]
             sent = first.detach().double() * (self.mode != "silent")
             parts["sent"].append(sent.clone())
             if self.mode == "own":

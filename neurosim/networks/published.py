@@ -57,7 +57,8 @@ class EfficientNetLite0(nn.Module):
         activity = torch.nn.functional.relu6(self.stem_norm(self.stem((images * 255 - 127) / 128)))
         for block in self.block.values():
             activity = block(activity)
-        return self.readout(self.pool(self.head(activity)))
+        answer: Tensor = self.readout(self.pool(self.head(activity)))
+        return answer
 
 
 def vision_network(
@@ -104,7 +105,8 @@ class VisionNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (batch, category)."""
         found = self.network((images - self.mean) / self.sd)
-        return found.logits if self.has_auxiliary and self.network.training else found
+        answer: Tensor = found.logits if self.has_auxiliary and self.network.training else found
+        return answer
 
 
 @functools.cache

@@ -73,7 +73,8 @@ class RateRNN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (batch, category) after the last row of images (batch, [channel,] y, x)."""
         rows = as_rows(images)
-        return self.readout(self.recurrent(rows.repeat_interleave(self.repeats, dim=0))[-1])
+        answer: Tensor = self.readout(self.recurrent(rows.repeat_interleave(self.repeats, dim=0))[-1])
+        return answer
 
 
 class RecurrentWeights(nn.Module):
@@ -135,7 +136,9 @@ class LeakyUnits(nn.Module):
             drive = drive + self.noise * torch.randn_like(drive)
         weights = self.weights()
         with torch.autocast(drive.device.type, enabled=False):
-            return _LeakySequence.apply(drive.to(weights.dtype), weights, self.alpha, self.activation)
+            drive, apply = drive.to(weights.dtype), _LeakySequence.apply
+            answer: Tensor = apply(drive, weights, self.alpha, self.activation)  # type: ignore[no-untyped-call]
+            return answer
 
 
 class _LeakySequence(torch.autograd.Function):
@@ -180,7 +183,8 @@ class LeakyRNN(nn.Module):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Return outputs (time, batch, output) of inputs (time, batch, unit)."""
-        return self.readout(self.recurrent(sequence))
+        answer: Tensor = self.readout(self.recurrent(sequence))
+        return answer
 
 
 class GatedRNN(nn.Module):
@@ -201,7 +205,7 @@ class GatedRNN(nn.Module):
             n_inputs = s.n_embedding
         kind = {"GRU": nn.GRU, "LSTM": nn.LSTM}[s.cell]
         self.recurrent = kind(n_inputs, s.n_units, s.n_layers, bidirectional=s.bidirectional)
-        self.recurrent.time_first = True  # type: ignore[assignment]
+        self.recurrent.time_first = True
         self.readout = nn.Linear(s.n_units * (1 + s.bidirectional), n_categories)
         self.time_step = s.dt
         self.recorded = ("recurrent",)
@@ -215,7 +219,8 @@ class GatedRNN(nn.Module):
         else:
             sequence = as_rows(inputs) if self.is_image else inputs
         activity = self.recurrent(sequence)[0]
-        return self.readout(self.dropout(pooled(activity, self.pooling, present)))
+        answer: Tensor = self.readout(self.dropout(pooled(activity, self.pooling, present)))
+        return answer
 
 
 def pooled(activity: Tensor, pooling: str, present: Tensor | None) -> Tensor:

@@ -7,8 +7,8 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.networks.asked import Task
 from neurosim.networks.batches import check_subject
-from neurosim.networks.task import Task
 from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError
 
@@ -19,6 +19,15 @@ class SelfOrganisingMap(nn.Module):
     Parameters
     ----------
     n_inputs : values of a stimulus. rows, columns : of the sheet; unit ``row * columns + column``.
+
+    Raises
+    ------
+    InputError : fewer than 2 rows or columns.
+
+    Examples
+    --------
+    >>> SelfOrganisingMap(4, rows=3, columns=3)(torch.zeros(2, 4)).shape
+    torch.Size([2, 9])
     """
 
     def __init__(self, n_inputs: int, rows: int = 10, columns: int = 10) -> None:
@@ -34,7 +43,8 @@ class SelfOrganisingMap(nn.Module):
 
     def forward(self, stimuli: Tensor) -> Tensor:
         """Return the activity (batch, unit): minus the distance of each unit's weights from each stimulus."""
-        return self.sheet(-torch.cdist(stimuli.flatten(1), self.weights))  # type: ignore[arg-type]
+        answer: Tensor = self.sheet(-torch.cdist(stimuli.flatten(1), self.weights))  # type: ignore[arg-type]
+        return answer
 
 
 def train_som(
@@ -63,15 +73,24 @@ def train_som(
     Raises
     ------
     InputError : stimuli of another size, or widths that do not shrink.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> digits = classification_task(load_digits()[:200])
+    >>> found = train_som(SelfOrganisingMap(64, 4, 4), digits, epochs=5, progress=False)
+    >>> bool(found.quantization_error[-1] < found.quantization_error[0])
+    True
     """
     check_subject("train_som", network, task)
     seed = as_seed(rng, "train_som")
     if not widths[0] >= widths[1] > 0 or epochs < 1:
         raise InputError(f"train_som: widths that shrink towards a number above 0 asked, found {widths}.")
     stimuli = _all(task.batches(0, 4096, seed))
-    if stimuli.shape[1] != network.weights.shape[1]:  # type: ignore[index, union-attr]
+    if stimuli.shape[1] != network.weights.shape[1]:  # type: ignore[index]
         raise InputError(
-            f"train_som: the map takes {network.weights.shape[1]} values, stimuli have {stimuli.shape[1]}."  # type: ignore[index, union-attr]
+            f"train_som: the map takes {network.weights.shape[1]} values, stimuli have {stimuli.shape[1]}."  # type: ignore[index]
         )
     drawn = stream(seed, "som")
     weights = stimuli[torch.from_numpy(drawn.choice(len(stimuli), len(network.place)))].clone()  # type: ignore[arg-type]
@@ -87,7 +106,7 @@ def train_som(
         new = (near @ sums) / reached[:, None].clamp(min=1e-12)
         weights = torch.where(reached[:, None] > 1e-12, new, weights)
         rows.append(map_errors(stimuli, weights, apart))
-    network.weights.copy_(weights)  # type: ignore[operator, union-attr]
+    network.weights.copy_(weights)  # type: ignore[operator]
     values, tested = np.array(rows), map_errors(_all(task.test_batches(4096, seed)), weights, apart)
     data = {"quantization_error": ("epoch", values[:, 0]), "topographic_error": ("epoch", values[:, 1])}
     last = {"test_quantization_error": tested[0], "test_topographic_error": tested[1]}

@@ -64,7 +64,8 @@ class SpikingConvNet(nn.Module):
             spikes = self.spikes[name](current)
             activity = self.pools[name](spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2])
         counted = self.dropout(activity.mean(0).flatten(1))
-        return self.readout(counted) * math.sqrt(self.n_steps)
+        answer: Tensor = self.readout(counted) * math.sqrt(self.n_steps)
+        return answer
 
 
 class SpikingMLP(nn.Module):
@@ -117,7 +118,8 @@ class SpikingRNN(nn.Module):
         activity = sequence
         for name, linear in self.linears.items():
             activity = self.dropout(self.spikes[name](linear(activity)))
-        return self.readout(activity.mean(0)) * math.sqrt(len(sequence))
+        answer: Tensor = self.readout(activity.mean(0)) * math.sqrt(len(sequence))
+        return answer
 
 
 def neurons_of(neuron: NeuronSpecification, n_recurrent: int | None = None) -> SpikingLayer:

@@ -81,7 +81,8 @@ def _advance(layer: nn.Module, now: Tensor, state: dict[int, tuple[Tensor, ...]]
     """Run one layer; the state of a neuron that does not keep it itself is kept in `state`."""
     if not isinstance(layer, snn.SpikingNeuron) or layer.init_hidden:
         out = layer(now)
-        return out[0] if isinstance(out, tuple) else out
-    spikes, *rest = layer(now, *state.get(id(layer), ()))
-    state[id(layer)] = (spikes, *rest) if isinstance(layer, snn.RLeaky) else tuple(rest)
-    return spikes
+        answer: Tensor = out[0] if isinstance(out, tuple) else out
+        return answer
+    answer, *rest = layer(now, *state.get(id(layer), ()))
+    state[id(layer)] = (answer, *rest) if isinstance(layer, snn.RLeaky) else tuple(rest)
+    return answer

@@ -87,9 +87,29 @@ def stream_responses(path: Path, plan: Plan, blocks: Iterable[tuple[int, np.ndar
 def open_streamed(path: str | Path) -> xr.DataArray:
     """Open responses that were streamed to a file; values are read, and spikes unpacked, when they are used.
 
+    Parameters
+    ----------
+    path : netCDF file that ``record_responses(..., out=path)`` wrote.
+
+    Returns
+    -------
+    responses (stimulus, [time,] unit).
+
     Raises
     ------
     StorageError : no such file, or not one of streamed responses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from torch import nn
+    >>> from neurosim.networks import record_responses
+    >>> from neurosim.schema import as_stimuli
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     network, stimuli = nn.Sequential(nn.Linear(4, 3)), as_stimuli(np.ones((5, 4)))
+    ...     _ = record_responses(network, stimuli, out=f"{folder}/responses.nc", progress=False)
+    ...     open_streamed(f"{folder}/responses.nc").sizes["unit"]
+    3
     """
     found = storage.open_dataset(storage.as_path(path, "open_streamed"))
     if PLAIN in found:

@@ -105,10 +105,10 @@ def cast_inputs(network: nn.Module) -> list[Any]:
     def cast(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         dtype = module.weight.dtype
         floats = [isinstance(i, Tensor) and i.is_floating_point() and i.dtype != dtype for i in inputs]
-        return tuple(i.to(dtype) if f else i for i, f in zip(inputs, floats, strict=True))  # type: ignore[arg-type]
+        return tuple(i.to(dtype) if f else i for i, f in zip(inputs, floats, strict=True))
 
     weighted = [m for m in network.modules() if isinstance(getattr(m, "weight", None), Tensor)]
-    plain = [m for m in weighted if m.weight.is_floating_point() and not isinstance(m, torch.jit.ScriptModule)]  # type: ignore[union-attr, operator]
+    plain = [m for m in weighted if m.weight.is_floating_point() and not isinstance(m, torch.jit.ScriptModule)]  # type: ignore[operator]
     return [m.register_forward_pre_hook(cast) for m in plain]
 
 
@@ -136,7 +136,8 @@ def part_of(tap: Tap, value: Any, module: nn.Module) -> Tensor:
         value = value.to_dense()
     if value.is_complex():
         raise InputError(f"record_responses: layer {tap.name(1)!r} answers with complex numbers; real ones are asked.")
-    return value
+    answer: Tensor = value
+    return answer
 
 
 def _check_lengths(tap: Tap, lengths: Sequence[int]) -> None:

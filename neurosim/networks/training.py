@@ -15,6 +15,7 @@ import xarray as xr
 from torch import nn
 
 from neurosim.networks import distributed
+from neurosim.networks.asked import Batch, Request, Task
 from neurosim.networks.batches import as_input, as_targets, check_batch, check_request, check_sizes, check_subject
 from neurosim.networks.checkpoint import Learner, load_checkpoint, random_state, save_checkpoint
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
@@ -22,7 +23,6 @@ from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.networks.task import Batch, Request, Task
 from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar, torch_seeded
 from neurosim.schema import InputError
 
@@ -123,6 +123,15 @@ def train(
     InputError : inputs or labels that the network or the objective does not take, or a last batch too small for batch
         normalisation (before any training), a loss that is no longer finite, or `checkpoint` is of another training.
     StorageError : a truncated or changed checkpoint.
+
+    Examples
+    --------
+    >>> from neurosim.stimuli.images import load_digits
+    >>> from neurosim.tasks.classification import classification_task
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    >>> history = train(network, classification_task(load_digits()), TrainingOptions(epochs=5), progress=False)
+    >>> bool(history.test_accuracy > 0.8)
+    True
     """
     options = TrainingOptions() if options is None else options
     check_request(network, task, options, objective)
@@ -247,7 +256,7 @@ class _Run:
         if not math.isfinite(reached):
             raise InputError(f"train: the loss is {reached} in epoch {self.progress.epoch}; lower the learning_rate.")
         learner.optimizer.zero_grad()
-        learner.scaler.scale(loss).backward()
+        torch.autograd.backward(learner.scaler.scale(loss))
         learner.scaler.unscale_(learner.optimizer)
         nn.utils.clip_grad_norm_([p for g in learner.optimizer.param_groups for p in g["params"]], r.options.clip)
         learner.scaler.step(learner.optimizer)

@@ -21,6 +21,10 @@ def replace_head(network: nn.Module, n_categories: int, *, rng: np.random.Genera
     network : any module whose last ``nn.Linear``, in the order of definition, gives its logits.
     n_categories : outputs of the new layer. rng : seed of its weights, or a generator.
 
+    Returns
+    -------
+    name of the new layer.
+
     Raises
     ------
     InputError : no linear layer, or fewer than two categories.
@@ -45,4 +49,5 @@ def replace_head(network: nn.Module, n_categories: int, *, rng: np.random.Genera
         torch.manual_seed(as_seed(rng, "replace_head"))
         new = nn.Linear(old.in_features, n_categories, old.bias is not None).to(old.weight)
     setattr(parent, own, new.train(old.training))
-    return heads[-1]
+    answer: str = heads[-1]
+    return answer

@@ -44,7 +44,8 @@ class SelfAttention(nn.Module):
         query, key, value = split.permute(2, 0, 3, 1, 4)
         scores = query @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
         weights = self.map(scores.masked_fill(~present[:, None, None, :], torch.finfo(scores.dtype).min))
-        return self.out((self.dropout(weights) @ value).transpose(1, 2).reshape(n_batch, n_time, n_units))
+        answer: Tensor = self.out((self.dropout(weights) @ value).transpose(1, 2).reshape(n_batch, n_time, n_units))
+        return answer
 
 
 class TransformerBlock(nn.Module):
@@ -62,7 +63,8 @@ class TransformerBlock(nn.Module):
     def forward(self, activity: Tensor, present: Tensor) -> Tensor:
         """Return activity (batch, time, unit) after the block."""
         activity = activity + self.dropout(self.attention(self.before_attention(activity), present))
-        return activity + self.dropout(self.hidden(self.before_hidden(activity)))
+        answer: Tensor = activity + self.dropout(self.hidden(self.before_hidden(activity)))
+        return answer
 
 
 class Transformer(nn.Module):
@@ -106,7 +108,8 @@ class Transformer(nn.Module):
         activity = self.dropout(activity + self.place.weight[: activity.shape[1]])
         for block in self.blocks.values():
             activity = block(activity, present)
-        return self.readout(pooled(self.norm(activity).transpose(0, 1), "mean", present.T.unsqueeze(2)))
+        result: Tensor = self.readout(pooled(self.norm(activity).transpose(0, 1), "mean", present.T.unsqueeze(2)))
+        return result
 
 
 class PretrainedEncoder(nn.Module):
@@ -122,6 +125,13 @@ class PretrainedEncoder(nn.Module):
     Raises
     ------
     InputError : transformers is not installed, or the folder is not such an encoder.
+
+    Examples
+    --------
+    >>> PretrainedEncoder("all-MiniLM-L6-v2", n_categories=2)
+    Traceback (most recent call last):
+    neurosim.schema.InputError: PretrainedEncoder: there is no config.json in all-MiniLM-L6-v2; name the folder of a
+    saved encoder.
     """
 
     def __init__(self, folder: str | Path, n_categories: int, dropout: float = 0.1) -> None:
@@ -144,7 +154,8 @@ class PretrainedEncoder(nn.Module):
 
     def forward(self, words: Tensor) -> Tensor:
         """Return logits (batch, category) of words (time, batch), as :func:`words_for` numbers them."""
-        return self.readout(self.dropout(self.embed(words)))
+        answer: Tensor = self.readout(self.dropout(self.embed(words)))
+        return answer
 
 
 def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> xr.DataArray:
@@ -153,12 +164,29 @@ def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> x
     Parameters
     ----------
     folder : of the encoder. stimuli : with ``text`` along ``stimulus``. n_words : places a sentence; 0 fills the end.
-    """
-    from tokenizers import Tokenizer
 
+    Returns
+    -------
+    stimuli (stimulus, time) of whole numbers, with the labels of `stimuli`.
+
+    Raises
+    ------
+    InputError : stimuli without text, or a folder without ``tokenizer.json``.
+
+    Examples
+    --------
+    >>> words_for("all-MiniLM-L6-v2", as_stimuli(np.zeros((2, 3))))
+    Traceback (most recent call last):
+    neurosim.schema.InputError: words_for: the stimuli have no 'text'; take those of load_sentences.
+    """
     if "text" not in getattr(stimuli, "coords", ()):
         raise InputError("words_for: the stimuli have no 'text'; take those of load_sentences.")
-    tokenizer = Tokenizer.from_file(str(_file(Path(folder), "tokenizer.json")))
+    file = _file(Path(folder), "tokenizer.json")
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise InputError("words_for: tokenizers is not installed; pip install 'neurosim[text]'.") from error
+    tokenizer = Tokenizer.from_file(str(file))
     tokenizer.enable_truncation(n_words)
     tokenizer.enable_padding(length=n_words)
     found = tokenizer.encode_batch([str(t) for t in stimuli["text"].values])
@@ -173,13 +201,13 @@ def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> x
 
 
 def _from_folder(folder: Path) -> Any:
+    _file(folder, "config.json")
+    _file(folder, "model.safetensors")
     try:
         from transformers import AutoModel
         from transformers.utils import logging
     except ImportError as error:
         raise InputError("PretrainedEncoder: transformers is not installed; pip install 'neurosim[text]'.") from error
-    _file(folder, "config.json")
-    _file(folder, "model.safetensors")
     if importlib.util.find_spec("torchvision") is not None:
         torchvision()
     logging.disable_progress_bar()

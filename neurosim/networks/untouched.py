@@ -62,3 +62,8 @@ def eagerly(network: nn.Module) -> Any:
     parts = network.modules()
     compiled = any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) is not None for m in parts)
     return torch.compiler.set_stance("force_eager") if compiled else contextlib.nullcontext()
+
+
+def with_gradients(where: str) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which recurrent modules have gradients in evaluation mode, which cuDNN denies."""
+    return torch.backends.cudnn.flags(enabled=False) if where.startswith("cuda") else contextlib.nullcontext()

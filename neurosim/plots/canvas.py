@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
-__all__ = ["Figure", "axes_or_new", "colour_of", "figure_bytes", "house_style", "new_figure"]
+__all__ = ["Axes", "Figure", "axes_or_new", "colour_of", "figure_bytes", "house_style", "new_figure"]
 CLEAN_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -24,13 +24,30 @@ CLEAN_METADATA: dict[str, dict[str, None]] = {
 
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
-    """Draw inside this block in the style of neurosim (colour-blind safe, for print)."""
+    """Draw inside this block in the style of neurosim (colour-blind safe, for print).
+
+    Examples
+    --------
+    >>> with house_style():
+    ...     print(mpl.rcParams["legend.frameon"])
+    False
+    """
     with mpl.rc_context(), matplotlib.style.context(STYLE):
         yield
 
 
 def new_figure(width: float = 6.0, height: float = 3.5) -> Figure:
-    """Return an empty figure of `width` x `height` inches."""
+    """Return an empty figure, which ``pyplot`` neither keeps nor shows.
+
+    Parameters
+    ----------
+    width, height : in inches.
+
+    Examples
+    --------
+    >>> new_figure(4, 3).get_size_inches().tolist()
+    [4.0, 3.0]
+    """
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -44,7 +61,21 @@ def axes_or_new(ax: Axes | None, width: float = 4.0, height: float = 3.0) -> Axe
 
 
 def figure_bytes(figure: Figure) -> dict[str, bytes]:
-    """Return the figure as ``svg``, ``pdf`` and ``png``, free of dates and of the version that drew it."""
+    """Return the figure as files, free of dates and of the version that drew it.
+
+    Parameters
+    ----------
+    figure : the same drawing gives the same bytes.
+
+    Returns
+    -------
+    their content by ending: ``svg``, ``pdf`` and ``png``.
+
+    Examples
+    --------
+    >>> figure_bytes(new_figure(1, 1))["png"][1:4]
+    b'PNG'
+    """
     files = {}
     for ending, metadata in CLEAN_METADATA.items():
         buffer = io.BytesIO()

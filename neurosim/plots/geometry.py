@@ -28,7 +28,7 @@ def plot_rdm(
 
     Parameters
     ----------
-    rdm : (stimulus, stimulus_other).
+    rdm : (stimulus, stimulus_other); NaN, what was not measured, is left grey.
     ax : axes to draw on.
     title : title of the axes.
     rank : colour by percentile instead of by value, as is common since units of RDMs differ.
@@ -38,12 +38,27 @@ def plot_rdm(
 
     Raises
     ------
-    InputError : no such label, or stimuli that lack an image.
+    InputError : more than one RDM, no such label, or stimuli that lack an image.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> from neurosim.schema import as_rdm
+    >>> rdm = as_rdm([[0.0, 3, 5], [3, 0, 9], [5, 9, 0]])
+    >>> plot_rdm(rdm, new_figure().subplots()).images[0].get_array().round(2).tolist()
+    [[0.0, 0.33, 0.67], [0.33, 0.0, 1.0], [0.67, 1.0, 0.0]]
     """
+    if set(rdm.dims) != {"stimulus", "stimulus_other"}:
+        raise InputError(
+            f"plot_rdm: one RDM (stimulus, stimulus_other) asked, found dims {tuple(rdm.dims)}; select one with "
+            ".isel(...), or draw those over time with plot_rdm_movie."
+        )
     ax = axes_or_new(ax)
     rdm = _sorted_by(rdm, order)
     n = rdm.sizes["stimulus"]
     image = ax.imshow(ranked(rdm.values) if rank else rdm.values, rasterized=True)
+    if np.isnan(rdm.values).any():
+        ax.set_facecolor("0.85")
     label = order or "category"
     if label in rdm.coords:
         _draw_categories(ax, rdm[label].values, named=order is not None and stimuli is None)
@@ -78,6 +93,14 @@ def plot_rdm_movie(rdms: xr.DataArray, ax: Axes | None = None, *, title: str = "
     ax : axes to draw on.
     title : title of the axes.
     rank : colour by percentile over all frames together instead of by value.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> rdms = xr.DataArray(np.ones((2, 3, 3)) - np.eye(3), dims=("time", "stimulus", "stimulus_other"))
+    >>> ax = plot_rdm_movie(rdms.assign_coords(time=[0.0, 0.1]), new_figure().subplots())
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['0', '100']
     """
     ax = axes_or_new(ax, 8, 1.4)
     values = np.array(rdms.transpose("time", "stimulus", "stimulus_other").values, dtype=float)
@@ -108,6 +131,14 @@ def plot_stimulus_map(
     ax : axes to draw on.
     stimuli : images (stimulus, [channel,] y, x) in 0..1.
     by : a label along ``stimulus`` that gives the colour of dots and frames, where `points` has it.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> points = xr.DataArray([[0.0, 1.0], [1.0, 0.0]], dims=("stimulus", "axis"))
+    >>> ax = plot_stimulus_map(points.assign_coords(category=("stimulus", ["face", "hand"])), new_figure().subplots())
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['face', 'hand']
     """
     ax = axes_or_new(ax, 4, 4)
     xy = np.asarray(points.values, dtype=float)
@@ -117,7 +148,7 @@ def plot_stimulus_map(
         own = np.flatnonzero(np.array(names) == name)
         ax.scatter(xy[own, 0], xy[own, 1], s=18 if stimuli is None else 1, color=colour, label=name)
     if stimuli is not None:
-        width = 0.045 * float(np.ptp(xy))
+        width = 0.045 * (float(np.ptp(xy)) or 1.0)
         for picture, (x, y), name in zip(as_pictures(stimuli), xy, names, strict=True):
             box = (x - width, x + width, y - width, y + width)
             ax.imshow(picture, extent=box, zorder=2)
@@ -134,14 +165,16 @@ def plot_stimulus_map(
 
 
 def ranked(square: np.ndarray) -> np.ndarray:
-    """Return the percentiles / 100 of the entries off the diagonal of (..., K, K), the diagonal at 0.
+    """Return the percentiles / 100 of the entries off the diagonal of (..., K, K), the diagonal at 0, NaN where NaN is.
 
     >>> ranked(np.array([[0.0, 3, 5], [3, 0, 9], [5, 9, 0]])).round(2).tolist()
     [[0.0, 0.33, 0.67], [0.33, 0.0, 1.0], [0.67, 1.0, 0.0]]
     """
     rows, columns = np.triu_indices(square.shape[-1], 1)
     upper = square[..., rows, columns]
-    ranks = rankdata(upper, axis=None).reshape(upper.shape) / upper.size
+    measured = ~np.isnan(upper)
+    ranks = np.full(upper.shape, np.nan)
+    ranks[measured] = rankdata(upper[measured]) / max(int(measured.sum()), 1)
     out = np.zeros(square.shape)
     out[..., rows, columns] = out[..., columns, rows] = ranks
     return out
@@ -190,6 +223,14 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
     scores : square, symmetric, 1 on the diagonal; drawn from -1 to 1 when any is below -0.05, else from 0.
     ax : axes to draw on.
     label : what the colour means.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> scores = xr.DataArray([[1.0, 0.4], [0.4, 1.0]], dims=("model", "model_other"), coords={"model": ["a", "b"]})
+    >>> ax = plot_matrix(scores, new_figure().subplots(), label="CKA")
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['a', 'b']
     """
     ax = axes_or_new(ax)
     signed = float(scores.min()) < -0.05
@@ -204,7 +245,9 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
     return ax
 
 
-def plot_layer_time(scores: xr.DataArray, ax: Axes | None = None, *, title: str = "", limit: float = 1.0) -> Axes:
+def plot_layer_time(
+    scores: xr.DataArray, ax: Axes | None = None, *, title: str = "", limit: float | None = None
+) -> Axes:
     """Draw a map of scores over layer and time.
 
     Parameters
@@ -212,9 +255,29 @@ def plot_layer_time(scores: xr.DataArray, ax: Axes | None = None, *, title: str 
     scores : (layer, time), time in s; NaN, where a layer is silent, is left blank.
     ax : axes to draw on.
     title : title of the axes.
-    limit : score at the ends of the (diverging) colour scale.
+    limit : score at the ends of the (diverging) colour scale; by default the one that is farthest from 0.
+
+    Raises
+    ------
+    InputError : no layers or no time.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> scores = xr.DataArray([[0.1, 0.3], [0.0, -0.2]], dims=("layer", "time"))
+    >>> scores = scores.assign_coords(layer=["conv1", "conv2"], time=[0.0, 0.05])
+    >>> plot_layer_time(scores, new_figure().subplots()).images[0].get_clim()
+    (-0.3, 0.3)
     """
+    if set(scores.dims) != {"layer", "time"}:
+        raise InputError(
+            f"plot_layer_time: scores (layer, time) asked, found dims {tuple(scores.dims)}; without time plot_profiles "
+            "and plot_scores draw them."
+        )
     ax = axes_or_new(ax)
+    scores = scores.transpose("layer", "time")
+    if limit is None:
+        limit = float(np.nanmax(np.abs(scores.values), initial=0.0)) or 1.0
     time = scores["time"].values * 1e3
     width = float(np.diff(time[:2])[0]) if len(time) > 1 else 1.0
     image = ax.imshow(
@@ -228,6 +291,8 @@ def plot_layer_time(scores: xr.DataArray, ax: Axes | None = None, *, title: str 
     )
     ax.set_facecolor("0.85")
     ax.set_yticks(range(scores.sizes["layer"]), [str(v) for v in scores["layer"].values])
+    if len(time) == 1:
+        ax.set_xticks([time[0] + width / 2], [f"{time[0]:g}"])
     ax.set_xlabel("time (ms)")
     ax.set_title(title, fontsize=8, fontweight="normal")
     if ax.figure is not None:
@@ -238,7 +303,7 @@ def plot_layer_time(scores: xr.DataArray, ax: Axes | None = None, *, title: str 
 def plot_arrangement(
     points: xr.DataArray, ax: Axes | None = None, *, groups: Sequence[str], connect: bool = True
 ) -> Axes:
-    """Draw subjects as points in the plane; near means alike. Layers of one network are joined by a line.
+    """Draw subjects as points in the plane, near when alike, with lines that join the layers of one network.
 
     Parameters
     ----------
@@ -246,6 +311,14 @@ def plot_arrangement(
     ax : axes to draw on.
     groups : group of each model, which gives its colour.
     connect : join the models of a group in their order.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> points = xr.DataArray([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]], dims=("model", "axis"))
+    >>> ax = plot_arrangement(points, new_figure().subplots(), groups=["net", "net", "brain"])
+    >>> [line.get_label() for line in ax.lines]
+    ['net', 'brain']
     """
     ax = axes_or_new(ax)
     colours = colour_of(list(groups))
@@ -255,9 +328,8 @@ def plot_arrangement(
         ax.plot(
             *xy.T, marker="o", color=colour, markersize=4, linestyle="-" if connect else "", linewidth=0.7, label=group
         )
-        ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7}) if len(
-            xy
-        ) > 1 else None
+        if len(xy) > 1:
+            ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7})
     ax.set(xticks=[], yticks=[], aspect="equal")
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from neurosim.plots.canvas import PALETTE, axes_or_new
+from neurosim.schema import InputError
 
 
 def plot_sweeps(sweeps: xr.Dataset, ax: Axes | None = None, *, spacing: float = 0.0, title: str = "") -> Axes:
@@ -17,6 +18,14 @@ def plot_sweeps(sweeps: xr.Dataset, ax: Axes | None = None, *, spacing: float = 
     ----------
     sweeps : ``current`` and ``voltage`` (sweep, time); see ``as_sweeps``.
     ax : axes to draw on. spacing : shift of each sweep above the last, V. title : title of the axes.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> from neurosim.schema import as_sweeps
+    >>> sweeps = as_sweeps([[0.0, 1e-10], [0.0, 2e-10]], [[-0.07, -0.06], [-0.07, -0.05]], time_step=1e-3)
+    >>> [line.get_label() for line in plot_sweeps(sweeps, new_figure().subplots()).lines]
+    ['100 pA', '200 pA']
     """
     ax = axes_or_new(ax, 6, 3)
     current = sweeps["current"].values
@@ -41,6 +50,14 @@ def plot_tuning(curve: xr.Dataset, fit: xr.Dataset | None = None, ax: Axes | Non
     ----------
     curve : from ``neurosim.responses.tuning_curve``. fit : from ``neurosim.responses.fit_tuning``.
     ax : axes to draw on. unit : index of the unit.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> curve = xr.Dataset({"response": (("x", "unit"), [[1.0], [2.0]])}, {"x": [0, 1]}, {"label": "x"})
+    >>> curve["interval"] = (("x", "unit", "bound"), [[[0.5, 1.5]], [[1.5, 2.5]]])
+    >>> plot_tuning(curve, ax=new_figure().subplots()).get_xlabel()
+    'x'
     """
     ax = axes_or_new(ax)
     by = str(curve.attrs["label"])
@@ -71,7 +88,20 @@ def plot_time_course(
     Parameters
     ----------
     values, error : (time,), time in s. ax : axes to draw on. label : of the line. colour : index into the palette.
+
+    Raises
+    ------
+    InputError : other dims than time.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> course = xr.DataArray([0.0, 1.0, 0.5], dims="time", coords={"time": [-0.1, 0.0, 0.1]})
+    >>> plot_time_course(course, 0.1 * course, new_figure().subplots()).lines[0].get_xdata().tolist()
+    [-100.0, 0.0, 100.0]
     """
+    if values.dims != ("time",):
+        raise InputError(f"plot_time_course: values (time,) asked, found dims {values.dims}; average or select others.")
     ax = axes_or_new(ax)
     time = values["time"].values * 1e3
     ax.plot(time, values.values, color=PALETTE[colour], lw=1.2, label=label or None)
@@ -92,10 +122,17 @@ def plot_generalisation(
     ----------
     accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``.
     ax : axes to draw on. chance : the lowest colour. title : title of the axes.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> accuracy = xr.DataArray(np.eye(2), dims=("time", "time_test"), coords={"time": [0.0, 0.1]})
+    >>> plot_generalisation(accuracy, new_figure().subplots()).get_xlabel()
+    'tested at (ms)'
     """
     ax = axes_or_new(ax, 3.6, 3.2)
     time = accuracy["time"].values * 1e3
-    edges = (time[0], time[-1] + (time[1] - time[0]))
+    edges = (time[0], time[-1] + (time[1] - time[0] if len(time) > 1 else 1.0))
     image = ax.imshow(
         accuracy.transpose("time", "time_test").values,
         origin="lower",

@@ -30,6 +30,16 @@ def plot_scores(
     title : title of the axes.
     alpha : level of the corrected tests.
     pairs : draw a line above every two models that differ.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> result = xr.Dataset(
+    ...     {"score": ("model", [0.2, 0.5]), "interval": (("model", "bound"), [[0.1, 0.3], [0.4, 0.6]]),
+    ...      "p_zero_corrected": ("model", [0.2, 0.01])}, {"model": ["a", "b"]}, {"method": "spearman"})
+    >>> ax = plot_scores(result, new_figure().subplots())
+    >>> [float(bar.get_height()) for bar in ax.patches]
+    [0.2, 0.5]
     """
     ax = axes_or_new(ax, 6, 3)
     score, interval = result["score"].values, result["interval"].values
@@ -39,19 +49,21 @@ def plot_scores(
     place = np.arange(len(score))
     ax.bar(place, score, color=[colours[g] for g in groups], width=0.8)
     ax.vlines(place, interval[:, 0], interval[:, 1], color="0.25", linewidth=0.9)
-    top = float(interval[:, 1].max())
+    reached = interval if np.isfinite(interval).any() else np.stack([score, score], axis=1)
+    top = float(np.nanmax(reached[:, 1], initial=-np.inf))
     if "ceiling" in result:
         ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0, label="noise ceiling")
         top = max(top, float(result["ceiling"].max()))
     ax.axhline(0, color="black", linewidth=0.6)
-    floor = min(0.0, float(interval[:, 0].min()))
+    floor = min(0.0, float(np.nanmin(reached[:, 0], initial=np.inf)))
     mark = floor - 0.04 * (top - floor)
     above = result["p_zero_corrected"].values < alpha
     ax.scatter(place[above], np.full(above.sum(), mark), s=5, color="black", clip_on=False)
     if pairs:
         top = _draw_pairs(ax, result["p_pair_corrected"].values < alpha, top, 0.03 * (top - floor))
     ax.set_xticks(place, names, rotation=90, fontsize=6)
-    ax.set(ylabel=f"{result.attrs['method']} with the brain", xlim=(-0.7, len(score) - 0.3))
+    margin = 0.7 + 0.5 * max(0, 3 - len(score))
+    ax.set(ylabel=f"{result.attrs['method']} with the brain", xlim=(-margin, len(score) - 1 + margin))
     ax.set_ylim(mark - 0.02, top * 1.02 if pairs else None)
     ax.set_title(title)
     return ax
@@ -75,18 +87,35 @@ def plot_profiles(result: xr.Dataset, ax: Axes | None = None, *, groups: Sequenc
     ax : axes to draw on.
     groups : group of each model.
     title : title of the axes.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> result = xr.Dataset(
+    ...     {"score": ("model", [0.2, 0.5]), "interval": (("model", "bound"), [[0.1, 0.3], [0.4, 0.6]])},
+    ...     {"model": ["net/1", "net/2"]}, {"method": "spearman"})
+    >>> ax = plot_profiles(result, new_figure().subplots(), groups=["net", "net"])
+    >>> ax.lines[0].get_xdata().tolist(), ax.lines[0].get_ydata().tolist()
+    ([0.0, 1.0], [0.2, 0.5])
     """
     ax = axes_or_new(ax, 4.5, 3)
-    for group, colour in colour_of(list(groups)).items():
+    colours = colour_of(list(groups))
+    flat = len(colours) == len(groups)
+    for place, (group, colour) in enumerate(colours.items(), 1):
         members = np.flatnonzero(np.asarray(groups) == group)
-        depth = np.linspace(0, 1, len(members)) if len(members) > 1 else np.array([0.5])
+        middle = place / (len(colours) + 1) if flat else 0.5
+        depth = np.linspace(0, 1, len(members)) if len(members) > 1 else np.array([middle])
         score, interval = result["score"].values[members], result["interval"].values[members]
         ax.plot(depth, score, marker="o", markersize=3, color=colour, label=group)
+        if len(members) == 1:
+            ax.vlines(depth, interval[:, 0], interval[:, 1], color=colour, linewidth=0.9)
         ax.fill_between(depth, interval[:, 0], interval[:, 1], color=colour, alpha=0.12, linewidth=0)
     if "ceiling" in result:
         ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0)
     ax.axhline(0, color="black", linewidth=0.6)
     ax.set(xlabel="depth in the network", ylabel=f"{result.attrs['method']} with the brain")
+    if flat:
+        ax.set(xlabel="one layer each", xlim=(0, 1), xticks=[])
     ax.set_title(title)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax

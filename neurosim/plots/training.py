@@ -17,6 +17,14 @@ def plot_training(history: xr.Dataset, ax: Axes | None = None, *, measure: str =
     Parameters
     ----------
     history : of ``train``. ax : axes to draw on. measure : "loss" or "accuracy".
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> losses = {"loss": ("epoch", [2.3, 0.9]), "validation_loss": ("epoch", [2.3, 1.1])}
+    >>> history = xr.Dataset(losses, {"epoch": [0, 1]})
+    >>> [line.get_label() for line in plot_training(history, new_figure().subplots()).lines]
+    ['training', 'validation']
     """
     ax = axes_or_new(ax, 4, 3)
     epoch = history["epoch"].values + 1
@@ -33,7 +41,20 @@ def plot_training(history: xr.Dataset, ax: Axes | None = None, *, measure: str =
 
 
 def plot_confusion(evaluation: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw the confusion matrix of ``evaluate``: rows are right categories, in shares of a row, with the counts."""
+    """Draw the confusion matrix of ``evaluate``: rows are right categories, in shares of a row, with the counts.
+
+    Parameters
+    ----------
+    evaluation : of ``evaluate``. ax : axes to draw on.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> found = xr.Dataset({"confusion": (("category", "named"), [[3, 1], [0, 4]]), "accuracy": 0.875})
+    >>> found = found.assign(interval=("bound", [0.5, 1.0])).assign_coords(category=["cat", "dog"])
+    >>> plot_confusion(found, new_figure().subplots()).get_title()
+    'accuracy 0.875 (0.500 to 1.000)'
+    """
     ax = axes_or_new(ax, 4, 4)
     counts = evaluation["confusion"].values
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -50,7 +71,19 @@ def plot_confusion(evaluation: xr.Dataset, ax: Axes | None = None) -> Axes:
 
 
 def plot_psychometric(curve: xr.Dataset, ax: Axes | None = None, *, label: str = "", colour: str = PALETTE[0]) -> Axes:
-    """Draw the share of a choice by condition, with standard errors, as ``psychometric`` returns it."""
+    """Draw the share of a choice by condition, with standard errors, as ``psychometric`` returns it.
+
+    Parameters
+    ----------
+    curve : of ``psychometric``. ax : axes to draw on. label, colour : of the line.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> data = {"mean": ("coherence", [0.1, 0.9]), "standard_error": ("coherence", [0.05, 0.05])}
+    >>> plot_psychometric(xr.Dataset(data, {"coherence": [-0.5, 0.5]}), new_figure().subplots()).get_xlabel()
+    'coherence'
+    """
     ax = axes_or_new(ax, 3.5, 3)
     condition = str(next(iter(curve["mean"].dims)))
     ax.errorbar(
@@ -74,6 +107,13 @@ def plot_attribution(stimuli: xr.DataArray, attribution: xr.DataArray, ax: Axes 
     Raises
     ------
     InputError : the two do not have the same shape.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> stimuli = xr.DataArray(np.ones((2, 4, 4)), dims=("stimulus", "y", "x"))
+    >>> len(plot_attribution(stimuli, stimuli - 0.5, new_figure().subplots()).images)
+    4
     """
     if stimuli.shape != attribution.shape:
         raise InputError(
@@ -95,7 +135,23 @@ def plot_attribution(stimuli: xr.DataArray, attribution: xr.DataArray, ax: Axes 
 
 
 def plot_words(text: list[str], shares: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Draw words in a line, each on a ground as dark as its share."""
+    """Draw words in a line, each on a ground as dark as its share.
+
+    Parameters
+    ----------
+    text : words. shares : one a word, 0 or more. ax : axes to draw on.
+
+    Raises
+    ------
+    InputError : not as many shares as words.
+
+    Examples
+    --------
+    >>> from neurosim.plots import new_figure
+    >>> ax = plot_words(["a", "fine", "film"], np.array([0.0, 0.9, 0.1]), new_figure().subplots())
+    >>> [text.get_text() for text in ax.texts]
+    ['a', 'fine', 'film']
+    """
     if len(text) != len(shares):
         raise InputError(f"plot_words: {len(text)} words and {len(shares)} shares do not fit each other.")
     ax = axes_or_new(ax, 8, 0.6)

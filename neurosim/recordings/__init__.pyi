@@ -26,7 +26,7 @@ from .neo import neo_series as neo_series  # one of its analog signals as a seri
 # Published sets by name
 from .datasets import list_datasets as list_datasets  # their names
 from .datasets import load_dataset as load_dataset  # one of them: stimuli, responses, RDMs, how to cite
-from .registry import register_datasets as register_datasets  # more of them, described in a TOML file
+from .described import register_datasets as register_datasets  # more of them, described in a TOML file
 
 # A brain with known truth
 from .synthetic import BrainOptions as BrainOptions  # who is recorded, how often, how noisily

@@ -2,62 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, fields
 
-import numpy as np
-import xarray as xr
-
-from neurosim import storage
-from neurosim.recordings.files import load_responses
-from neurosim.recordings.published import READERS, Content, image_files
-from neurosim.recordings.registry import entry_of, fetch, registry
-from neurosim.schema import InputError, as_rdm, as_responses
+from neurosim.recordings.described import described_sets
+from neurosim.recordings.published import DATASETS, Content, DataSet, fetch, image_files
+from neurosim.registry import called
+from neurosim.schema import InputError, suggest
 
 
-@dataclass(frozen=True)
-class PublishedSet:
+@dataclass(frozen=True, kw_only=True)
+class PublishedSet(Content):
     """Stimuli and recordings of a publication.
 
     Parameters
     ----------
-    name : name in the registry.
+    name : by which it is loaded.
     citation, licence : how to cite, and under which terms the files are distributed.
-    stimuli : what was shown; None where it is not published.
-    rdms : one RDM array ([subject,] stimulus, stimulus_other) a recording.
-    responses : one array (stimulus, [trial,] [time,] unit) a recording, with ``subject`` along ``unit`` where known.
-    models : RDMs of models that come with the set (model, stimulus, stimulus_other), with labels along ``model``.
-    sweeps : one Dataset of current and voltage (sweep, time) a recording from inside neurons.
+    stimuli, rdms, responses, models, sweeps : see :class:`~neurosim.recordings.published.Content`.
     """
 
     name: str
     citation: str
     licence: str
-    stimuli: xr.DataArray | None = None
-    rdms: dict[str, xr.DataArray] = field(default_factory=dict)
-    responses: dict[str, xr.DataArray] = field(default_factory=dict)
-    models: dict[str, xr.DataArray] = field(default_factory=dict)
-    sweeps: dict[str, xr.Dataset] = field(default_factory=dict)
 
 
 def list_datasets() -> tuple[str, ...]:
-    """Return the names that :func:`load_dataset` knows.
+    """Return the names that :func:`load_dataset` knows: those that come with neurosim, then those that were added.
 
+    Returns
+    -------
+    names.
+
+    Examples
+    --------
     >>> list_datasets()
-    ('kriegeskorte2008', 'cichy2014_92', 'zhang2011_it', 'rokem2006', 'drn_patch_clamp', 'bbp_steps')
+    ('bbp_steps', 'cichy2014_92', 'drn_patch_clamp', 'kriegeskorte2008', 'rokem2006', 'zhang2011_it')
     """
-    return tuple(registry())
+    return (*DATASETS, *described_sets())
+
+
+def find_dataset(name: object, asked_by: str = "load_dataset") -> DataSet:
+    """Return the record of a set, or refuse its name with the nearest one."""
+    if isinstance(name, str) and name in DATASETS:
+        return DATASETS[name]
+    described = described_sets()
+    if isinstance(name, str) and name in described:
+        return described[name]
+    known = list_datasets()
+    raise InputError(
+        f"{asked_by}: no data set {str(name)[:60]!r}. Known: {', '.join(known)}.{suggest(str(name), known)}"
+    )
 
 
 def list_recordings(name: str) -> tuple[str, ...]:
-    """Return the names of the recordings of a published set, without reading it."""
-    return tuple(entry_of(name)["recordings"])
+    """Return the names of the recordings of a published set, without reading it.
+
+    >>> list_recordings("cichy2014_92")
+    ('EVC', 'IT')
+    """
+    return find_dataset(name).recordings
 
 
 def load_citation(name: str) -> str:
     """Return how to cite a published set."""
-    return str(entry_of(name)["citation"])
+    return find_dataset(name).citation
 
 
 def load_dataset(name: str) -> PublishedSet:
@@ -70,59 +78,40 @@ def load_dataset(name: str) -> PublishedSet:
     ----------
     name : one of :func:`list_datasets`; :func:`register_datasets` adds sets of your own.
 
+    Returns
+    -------
+    the set: ``stimuli`` (stimulus, ...) or None; by recording ``rdms`` ([subject,] stimulus, stimulus_other),
+    ``responses`` (stimulus, [trial,] [time,] unit) and ``sweeps``; ``models``, ``citation``, ``licence``.
+
     Raises
     ------
     InputError : unknown name.
     StorageError : a file is absent and cannot be fetched (the message says which file goes where), or is damaged.
+
+    Examples
+    --------
+    >>> load_dataset("cichy2014")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: load_dataset: no data set 'cichy2014'. ... Did you mean 'cichy2014_92'?
     """
-    entry = entry_of(name)
-    content = READERS[name](name, entry) if name in READERS else _read_described(name, entry)
-    return PublishedSet(name, entry["citation"], entry["licence"], **content)
+    found = find_dataset(name)
+    content = called(found.read)(found)
+    if not isinstance(content, Content):
+        raise InputError(f"load_dataset: what reads {name} gave a {type(content).__name__}; a Content asked.")
+    held = {field.name: getattr(content, field.name) for field in fields(Content)}
+    return PublishedSet(name=found.name, citation=found.citation, licence=found.licence, **held)
 
 
 def dataset_files(name: str) -> dict[str, str]:
     """Return the checksum of every file of a published set, by file name."""
-    return {f["name"]: f["sha256"] for f in entry_of(name)["files"]}
+    return {file.name: file.sha256 for file in find_dataset(name).files}
 
 
 def check_dataset(name: str) -> None:
     """Fetch and verify every file of a published set, or say which one is missing and where it goes."""
-    entry = entry_of(name)
-    for file in entry["files"]:
-        if not file.get("optional", False):
-            fetch(name, file["name"])
-    if "n_images" in entry:
-        image_files(name, entry)
-
-
-def _read_described(name: str, entry: dict[str, Any]) -> Content:
-    """Read a set as its entry in the registry describes it."""
-    content: Content = {"rdms": {}, "responses": {}}
-    if "stimuli" in entry:
-        content["stimuli"] = storage.read_array(fetch(name, entry["stimuli"]))
-    for recording, about in entry["recordings"].items():
-        path, kind = fetch(name, about["file"]), about["kind"]
-        if "variable" not in about and kind == "responses":
-            content[kind][recording] = load_responses(path, time_bin=about.get("time_bin"))
-            continue
-        values = _array(path, about.get("variable"), f"{name}: {recording}")
-        ids = None if content.get("stimuli") is None else content["stimuli"]
-        if kind == "rdms":
-            content[kind][recording] = as_rdm(values, stimuli=ids, dims=tuple(about.get("dims", ())))
-        else:
-            content[kind][recording] = as_responses(
-                values, dims=about.get("dims"), stimuli=ids, time_step=about.get("time_step")
-            )
-    return content
-
-
-def _array(path: Path, variable: str | None, who: str) -> Any:
-    ending = path.suffix.lower()
-    if ending == ".nc":
-        return storage.read_array(path, variable)
-    if ending not in (".npz", ".mat"):
-        raise InputError(f"{who}: arrays are read from .nc, .npz and .mat files, found {path.name}.")
-    arrays = storage.read_npz(path) if ending == ".npz" else storage.read_mat(path)
-    if variable is None or variable not in arrays:
-        raise InputError(f"{who}: no variable {variable!r} in {path.name}; it holds {', '.join(arrays)}.")
-    return np.asarray(arrays[variable])
+    found = find_dataset(name)
+    for file in found.files:
+        if not file.optional:
+            fetch(found, file.name)
+    if found.n_images:
+        image_files(found)

@@ -94,7 +94,7 @@ def _image(path: str | Path) -> Any:
         raise InputError(f"load_betas: {path.name} is no .nii or .nii.gz file.")
     with storage.readable(path, "NIfTI"):
         packed = path.name.lower().endswith(".gz")
-        held = sum(map(len, storage.pieces(path))) if packed else path.stat().st_size
+        held = sum(map(len, storage.pieces(path, "NIfTI"))) if packed else path.stat().st_size
         image = nibabel.load(path)
         claimed = math.prod(image.shape) * image.get_data_dtype().itemsize
         if claimed > held:

@@ -90,7 +90,7 @@ def _read(path: Path) -> Any:
 def _check_parts(path: Path) -> None:
     """Refuse a file that goes on in another folder, or unpacks without bound."""
     last = b""
-    for piece in storage.pieces(path):
+    for piece in storage.pieces(path, "FIF"):
         for match in NEXT_PART.finditer(last + piece):
             begin, size = match.end(), int.from_bytes(match.group(1), "big")
             name = (last + piece)[begin : begin + min(size, 1024)]

@@ -21,6 +21,7 @@ from .reliability import split_half_reliability as split_half_reliability  # hal
 
 # What a population tells
 from .decoding import decode as decode  # a label from single trials, over time too
+from .new_stimuli import decode_new_stimuli as decode_new_stimuli  # a label of stimuli that were not trained on
 from .decoding import generalise as generalise  # a label where another has a value that was not trained on
 from .dimensionality import cross_validated_pca as cross_validated_pca  # the spectrum of the signal, free of noise
 from .dimensionality import participation_ratio as participation_ratio  # the effective number of dimensions

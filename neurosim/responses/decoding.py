@@ -77,7 +77,7 @@ def decode(
     """
     responses = check_responses(responses, "decode")
     folds, labels, classes = _checked(responses, by, folds, across_time)
-    fit = _fit_of(decoder, options, "decode")
+    fit = fit_of(decoder, options, "decode")
     timed = "time" in responses.dims
     values = np.asarray(responses.transpose("trial", "stimulus", ..., "unit").values, dtype=float)
     values = values if timed else values[:, :, None]
@@ -147,7 +147,7 @@ def generalise(
     """
     still = over_time(check_responses(responses, "generalise"))
     folds, labels, classes = _checked(still, by, folds, False)
-    fit = _fit_of(decoder, options, "generalise")
+    fit = fit_of(decoder, options, "generalise")
     levels, level = _crossed(still, labels, len(classes), across, by)
     values = np.asarray(still.transpose("trial", "stimulus", "unit").values, dtype=float)[:, :, None]
     parts = [np.flatnonzero(level == k) for k in range(len(levels))]
@@ -247,7 +247,7 @@ def _accuracy(train: np.ndarray, test: np.ndarray, labels: np.ndarray, fit: Fit,
     return found
 
 
-def _fit_of(decoder: str | Classifier, options: Mapping[str, object] | object | None, who: str) -> Fit:
+def fit_of(decoder: str | Classifier, options: Mapping[str, object] | object | None, who: str) -> Fit:
     """Return a function from patterns (n, unit) and labels (n,) to what predicts."""
     if hasattr(decoder, "fit") and hasattr(decoder, "predict"):
         from sklearn.base import clone

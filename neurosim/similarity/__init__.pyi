@@ -1,50 +1,51 @@
 """Similarity: RDMs, their comparison and inference, alignment, predictivity, spike-train distances."""
 
-# rdms
-from .rdms import compute_rdm as compute_rdm  # compute the representational dissimilarity matrix of responses
-from .parts import searchlights as searchlights  # return the units within `radius` of each unit, for the `by` of
+# RDMs: how differently a subject answers every two stimuli
+from .rdms import compute_rdm as compute_rdm  # the dissimilarity of every two stimuli
+from .noise import noise_precision as noise_precision  # inverse covariance of the noise of units, with shrinkage
+from .parts import searchlights as searchlights  # the units near each unit
+from .spike_rdms import spike_rdm as spike_rdm  # RDMs of spike times
 
-# noise
-from .noise import noise_precision as noise_precision  # estimate the inverse covariance of the noise of units, to
+# RDMs against RDMs
+from .comparison import compare_rdms as compare_rdms  # scores of every RDM with every other
+from .comparison import compare_cka as compare_cka  # centred kernel alignment from squared Euclidean RDMs
 
-# spike rdms
-from .spike_rdms import spike_rdm as spike_rdm  # compute RDMs from spike times
-
-# comparison
-from .comparison import compare_cka as compare_cka  # return the linear centred kernel alignment between all subjects
-from .comparison import compare_rdms as compare_rdms  # compare every RDM of `a` with every RDM of `b`
-
-# alignment
-from .alignment import cca as cca  # return the mean canonical correlation of two sets of responses
-from .alignment import cka as cka  # return the centred kernel alignment of two sets of responses
-from .alignment import compare_by as compare_by  # score every part of `a` against every part of `b`, such as layers
-from .alignment import jackknife as jackknife  # return a score with its uncertainty over stimuli, by leaving out
-
-# shapes
-from .shapes import ShapeMetric as ShapeMetric  # distance of two sets of responses as shapes, up to rotations of
-from .shapes import soft_matching as soft_matching  # return the mean correlation of units under the best soft
-from .shapes import stochastic_shape as stochastic_shape  # return the distance of two stochastic representations up
-
-# dynamics
-from .dynamics import dsa as dsa  # return how much two systems differ in their dynamics
-
-# inference
-from .inference import infer as infer  # score models against the RDMs of subjects, generalising to new subjects, new
-
-from .inference_options import Fitting as Fitting  # how flexible models are fitted, in how many folds
+# Inference: what holds for new subjects and new stimuli
+from .inference import infer as infer  # scores with ceilings, intervals and tests
 from .inference_options import Resampling as Resampling  # to what an inference generalises, and how it knows
-from .inference_options import Significance as Significance  # level of tests and intervals, correction for many models
+from .inference_options import Fitting as Fitting  # how flexible models are fitted, in how many folds
+from .inference_options import Significance as Significance  # level of tests, correction for many models
+from .regression import regress_rdm as regress_rdm  # RDMs as mixtures of model RDMs
+from .regression import partition_variance as partition_variance  # what models explain alone and together
+from .reweighting import reweight_features as reweight_features  # features weighted so that an RDM comes out
 
-# regression
-from .regression import partition_variance as partition_variance  # split the explained variance of RDMs into what
-from .regression import regress_rdm as regress_rdm  # regress the RDMs of subjects on several model RDMs at once
+# Responses against responses, without RDMs
+from .alignment import cka as cka  # centred kernel alignment, unbiased
+from .alignment import cca as cca  # mean canonical correlation
+from .shapes import ShapeMetric as ShapeMetric  # distance up to rotations (Procrustes), fitted and scored apart
+from .shapes import soft_matching as soft_matching  # correlation of units under the best soft matching
+from .shapes import stochastic_shape as stochastic_shape  # distance of noisy representations
+from .dynamics import dsa as dsa  # how differently two systems move
+from .alignment import compare_by as compare_by  # every layer against every area, by any measure
+from .alignment import jackknife as jackknife  # any measure, with its uncertainty over stimuli
+from .predictivity import predict_responses as predict_responses  # held-out responses of units, predicted
+from .predictivity import normalize as normalize  # a score over its ceiling
 
-# reweighting
-from .reweighting import reweight_features as reweight_features  # predict RDMs by weighting the features of a model,
+# Many subjects in one picture
+from .arrangement import arrange as arrange  # points in the plane as far apart as subjects are
 
-# predictivity
-from .predictivity import normalize as normalize  # return the score over its ceiling, sign kept and never clipped
-from .predictivity import predict_responses as predict_responses  # score the prediction of held-out responses of
-
-# arrangement
-from .arrangement import arrange as arrange  # return points (n, 2) whose distances resemble `distances`
+# Kinds: what can be named, and the records to add one of your own
+from .metric import METRICS as METRICS  # every RDM metric by name
+from .metric import Metric as Metric  # what a metric is
+from .method import METHODS as METHODS  # every method to compare RDMs by name
+from .method import Method as Method  # what a method is
+from .measure import MEASURES as MEASURES  # every measure of alignment by name
+from .measure import Measure as Measure  # what a measure is
+from .predictor import PREDICTORS as PREDICTORS  # every predictor of responses by name
+from .predictor import Predictor as Predictor  # what a predictor is
+from .shrinkage import SHRINKAGES as SHRINKAGES  # every estimate of the covariance of noise by name
+from .shrinkage import Shrinkage as Shrinkage  # what a shrinkage is
+from .weighting import WEIGHTINGS as WEIGHTINGS  # every way to weight the components of a model by name
+from .weighting import Weighting as Weighting  # what a weighting is
+from .spike_distance import SPIKE_DISTANCES as SPIKE_DISTANCES  # every spike-train distance by name
+from .spike_distance import SpikeDistance as SpikeDistance  # what a spike-train distance is

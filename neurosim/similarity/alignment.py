@@ -47,6 +47,10 @@ def cka(
     batch : stimuli in a batch.
     rng : seed or generator that shuffles stimuli into batches.
 
+    Returns
+    -------
+    a number, 1 for the same geometry; of tensors a tensor, differentiable.
+
     Raises
     ------
     InputError : different stimuli, fewer than 4, unknown names, or responses whose own unbiased estimate is not
@@ -82,6 +86,10 @@ def cca(a: Responses, b: Responses, *, method: str = "svcca", variance: float = 
         (https://arxiv.org/abs/1706.05806); "pwcca", weighted by how much each canonical variable of `a` accounts for
         its units (https://arxiv.org/abs/1806.05759); "cca", plain.
     variance : part of the variance that svcca keeps.
+
+    Returns
+    -------
+    a number, 0 to 1; of tensors a tensor, differentiable.
 
     Raises
     ------
@@ -119,6 +127,8 @@ def compare_by(
 ) -> xr.DataArray:
     """Score every part of `a` against every part of `b`, such as layers against areas.
 
+    (https://arxiv.org/abs/1905.00414 compares layers so.)
+
     Parameters
     ----------
     a, b : responses (stimulus, unit) with a label `by` along ``unit`` (where one lacks it, it is one part).
@@ -129,6 +139,10 @@ def compare_by(
     Returns
     -------
     scores (`by`, `by`_other).
+
+    Raises
+    ------
+    InputError : an unknown measure, or units without the label.
 
     Examples
     --------
@@ -166,6 +180,10 @@ def jackknife(
     -------
     Dataset: ``score``, ``standard_error``, ``interval`` (low, high), from a t distribution with stimuli - 1 degrees of
     freedom (https://doi.org/10.1214/aos/1176345462).
+
+    Raises
+    ------
+    InputError : an unknown measure, different stimuli, or a level that is not between 0 and 1.
 
     Examples
     --------

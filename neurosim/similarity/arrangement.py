@@ -8,20 +8,25 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import column_names, is_table, match_names, plain, row_names
+from neurosim.runtime import as_seed
 from neurosim.schema import InputError
 
 
-def arrange(distances: Any, *, seed: int = 0) -> Any:
+def arrange(distances: Any, *, rng: np.random.Generator | int = 0) -> Any:
     """Return points (n, 2) whose distances resemble `distances` (https://doi.org/10.1007/BF02289565).
 
-    Metric multidimensional scaling by scikit-learn, started from `seed`, turned to its principal axes with a fixed
+    Metric multidimensional scaling by scikit-learn, from random starts, turned to its principal axes with a fixed
     sign, so that the same distances give the same picture.
 
     Parameters
     ----------
     distances : (n, n), symmetric; negative values count as 0. An RDM (stimulus, stimulus_other) gives labelled points
         (stimulus, axis), for :func:`~neurosim.plots.geometry.plot_stimulus_map`.
-    seed : seed of the starts.
+    rng : seed or generator of the starts.
+
+    Returns
+    -------
+    points (n, 2), centred, along their principal axes.
 
     Raises
     ------
@@ -35,7 +40,7 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
     from sklearn.manifold import MDS
 
     if isinstance(distances, xr.DataArray):
-        points = xr.DataArray(arrange(distances.values, seed=seed), dims=(distances.dims[0], "axis"))
+        points = xr.DataArray(arrange(distances.values, rng=rng), dims=(distances.dims[0], "axis"))
         along = {k: v for k, v in distances.coords.items() if v.dims == distances.dims[:1]}
         return points.assign_coords(along)
     rows, columns = (
@@ -49,6 +54,7 @@ def arrange(distances: Any, *, seed: int = 0) -> Any:
         raise InputError(f"arrange: finite, symmetric distances (n, n) asked, found shape {distances.shape}.")
     symmetric = np.clip((distances + distances.T) / 2, 0, None)
     np.fill_diagonal(symmetric, 0)
+    seed = as_seed(rng, "arrange") % 2**32
     mds = MDS(n_components=2, metric="precomputed", n_init=8, init="random", random_state=seed, normalized_stress=False)
     points = mds.fit_transform(symmetric)
     points = points - points.mean(0)

@@ -76,6 +76,8 @@ def compare_rdms(
 def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     """Return the linear centred kernel alignment between all subjects of squared Euclidean RDMs.
 
+    (https://arxiv.org/abs/1905.00414)
+
     The RDM of squared Euclidean distances holds all that linear CKA needs: the centred Gram matrix.
 
     Parameters
@@ -92,6 +94,14 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     Raises
     ------
     InputError : another metric, or fewer than 4 stimuli.
+
+    Examples
+    --------
+    >>> from neurosim.similarity import compute_rdm
+    >>> x = np.random.default_rng(0).normal(size=(12, 5))
+    >>> rdms = [compute_rdm(responses, "euclidean") for responses in (x, 2 * x[:, ::-1])]
+    >>> compare_cka(xr.concat(rdms, "model")).values.round(6).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
     """
     if not isinstance(rdms, xr.DataArray) or "model" not in rdms.dims:
         raise InputError("compare_cka: RDMs (model, stimulus, stimulus_other) asked; as_rdm(..., dims=('model',)).")
@@ -190,7 +200,8 @@ def rdm_vectors(rdm: xr.DataArray, method: Method, who: str) -> np.ndarray:
         raise InputError(
             f"{who}: the RDM ({place or 'given'}) does not vary, so {method.name} is not defined; leave it out."
         )
-    return vectors
+    found: np.ndarray = vectors
+    return found
 
 
 def _flat(vectors: Array, method: Method) -> Array:

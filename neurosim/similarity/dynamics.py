@@ -38,9 +38,14 @@ def dsa(
         angle of the operators over orthogonal changes of coordinates, rad, the best of several starts.
     n_restarts, rng : random starts of "angle" besides the identity and a reflection, and their seed or generator.
 
+    Returns
+    -------
+    a distance, 0 for the same dynamics.
+
     Raises
     ------
-    InputError : different time steps, or too few time points or units for the embedding.
+    InputError : different time steps, a time step that the times contradict, or too few time points or units for the
+        embedding.
 
     Examples
     --------
@@ -75,12 +80,9 @@ def _step(x: Any) -> float | None:
     """Return the time step in s that labelled responses have, in their attrs or in their times."""
     if not isinstance(x, xr.DataArray) or "time" not in x.dims:
         return None
-    if (
-        x.attrs.get("time_step") is None
-        and x.sizes["time"] > 1
-        and "time" in x.coords
-        and x["time"].dtype.kind in "iuf"
-    ):
+    if x.attrs.get("time_step") is None:
+        if x.sizes["time"] < 2 or "time" not in x.coords or x["time"].dtype.kind not in "iuf":
+            return None
         x = x.assign_attrs(time_step=float(np.diff(x["time"].values).mean()))
     return step_of(x, "dsa")
 
@@ -91,4 +93,5 @@ def _trajectories(x: Any) -> np.ndarray:
     values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else plain(x, "dsa").astype(float)
     if not values.size or values.ndim != 3 or not np.isfinite(values).all():
         raise InputError(f"dsa: needs finite responses (stimulus, time, unit), found shape {values.shape}.")
-    return values - values.mean((0, 1))
+    found: np.ndarray = values - values.mean((0, 1))
+    return found

@@ -53,6 +53,8 @@ def infer(
 ) -> xr.Dataset:
     """Score models against the RDMs of subjects, generalising to new subjects, new stimuli or both.
 
+    (https://doi.org/10.7554/eLife.82566)
+
     Parameters
     ----------
     models : RDMs (model, stimulus, stimulus_other), or a mapping from names to RDMs. In a mapping a model may be
@@ -133,7 +135,8 @@ def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
     [0.02, 0.04]
     """
     if correction == "fdr":
-        return stats.false_discovery_control(p)
+        found: np.ndarray = stats.false_discovery_control(p)
+        return found
     order = np.argsort(p)
     scaled = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
     out = np.empty_like(p)
@@ -347,4 +350,5 @@ def _p_above(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray
 def _p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
     """Two-sided p of `value` != 0; no difference and no error gives 1."""
     t = np.divide(np.abs(value), error, out=np.where(value != 0, np.inf, 0.0), where=error > 1e-12)
-    return 2 * stats.t.sf(t, df)
+    found: np.ndarray = 2 * stats.t.sf(t, df)
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.refusals import InputError, asked_by, check_known
-from neurosim.similarity.kernels.fitting import FITS
+from neurosim.similarity.weighting import WEIGHTINGS
 
 FACTORS = ("subject", "stimulus")
 ESTIMATES = ("jackknife", "bootstrap")
@@ -67,8 +67,8 @@ class Fitting:
 
     Parameters
     ----------
-    weights : "select" (the best component), "weighted", "nonnegative" or "interpolated" (between neighbouring
-        components); the closed-form optimum of the method, of "corr" for rank methods.
+    weights : a name in ``WEIGHTINGS``: "select" (the best component), "weighted", "nonnegative" or "interpolated"
+        (between neighbouring components); the closed-form optimum of the method, of "corr" for rank methods.
     folds : number of folds of stimuli, or ``{"stimulus": 5, "subject": 2}``.
 
     Raises
@@ -85,7 +85,7 @@ class Fitting:
     folds: int | Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
-        check_known(self.weights, FITS, "Fitting: no weights")
+        WEIGHTINGS.find(self.weights, "Fitting")
         unknown = sorted(set(self.folds_of) - set(FACTORS))
         if unknown:
             raise InputError(f"Fitting: folds are of 'stimulus' and 'subject', found {unknown}.")

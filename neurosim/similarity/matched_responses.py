@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -64,6 +64,7 @@ def with_trials(x: Any, who: str) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
-def plain_scalar(value: Any) -> Any:
+def plain_scalar(value: Array) -> float:
     """Return a float of a numpy result; a tensor stays what it is, so that it can be differentiated."""
-    return value if is_torch_array(value) else float(value)
+    scalar: Any = value if is_torch_array(value) else float(value)
+    return cast(float, scalar)

@@ -29,6 +29,7 @@ class Measure:
         any invertible "linear" map.
     symmetric : two subjects have one score, whichever comes first.
     fewest_stimuli : stimuli it takes.
+    chance : mean score, with default options, of subjects that have nothing in common, where it is known.
 
     Examples
     --------
@@ -52,6 +53,7 @@ class Measure:
     ignores: Literal["permutation", "rotation", "linear"] = "permutation"
     symmetric: bool = True
     fewest_stimuli: int = 3
+    chance: float | None = None
 
     @property
     def function(self) -> Score:

@@ -85,10 +85,19 @@ class Method:
 METHODS = Registry("method", "neurosim.similarity.methods", Method)
 
 
+def inference_methods() -> tuple[str, ...]:
+    """Return the names of the methods that have inference.
+
+    >>> "spearman" in inference_methods(), "tau_b" in inference_methods()
+    (True, False)
+    """
+    return tuple(m.name for m in METHODS.values() if m.has_inference)
+
+
 def inference_method(name: object, asked_by: str) -> Method:
     """Return the method called `name`, or refuse one that has no inference."""
     method = METHODS.find(name, asked_by)
     if not method.has_inference:
-        able = ", ".join(m.name for m in METHODS.values() if m.has_inference)
+        able = ", ".join(inference_methods())
         raise InputError(f"{asked_by}: no inference for method {method.name!r}; methods that have one: {able}.")
     return method

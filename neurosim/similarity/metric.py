@@ -75,5 +75,13 @@ class Metric:
             return 3
         return 2 if self.folds or self.whitening == "always" else 0
 
+    def with_trials(self, n_trials: int) -> str:
+        """Return the name of the metric for so many trials: this one, or the one for subjects that answer once.
+
+        >>> METRICS["crossnobis"].with_trials(4), METRICS["crossnobis"].with_trials(0)
+        ('crossnobis', 'euclidean')
+        """
+        return self.name if n_trials >= self.fewest_trials or self.without_trials is None else self.without_trials
+
 
 METRICS = Registry("metric", "neurosim.similarity.metrics", Metric)

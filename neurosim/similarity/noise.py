@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, plain
-from neurosim.refusals import check_known
 from neurosim.schema import InputError, SchemaError, check_finite
-from neurosim.similarity.kernels.noise import SHRINKAGES, noise_covariance
+from neurosim.similarity.shrinkage import SHRINKAGES
 
 
 def noise_precision(
@@ -24,7 +23,7 @@ def noise_precision(
     measurements : repeated measurements (stimulus, trial, unit), whose residuals about the mean of each stimulus are
         the noise; or residuals (any one dim, unit), such as those of a general linear model. Bare arrays and tables
         are accepted.
-    shrinkage : "schaefer_strimmer" (towards independent units, https://doi.org/10.2202/1544-6115.1175),
+    shrinkage : a name in ``SHRINKAGES``: "schaefer_strimmer" (towards independent units, https://doi.org/10.2202/1544-6115.1175),
         "ledoit_wolf" (towards equal independent units, https://doi.org/10.1016/S0047-259X(03)00096-4),
         "diagonal" (variances alone) or "none".
     df : degrees of freedom. Default: measurements minus stimuli, as each stimulus takes its mean; for residuals their
@@ -46,7 +45,7 @@ def noise_precision(
     >>> np.round(np.diagonal(noise_precision(trials)), 1).tolist()
     [1.1, 1.2, 0.9, 1.0]
     """
-    check_known(shrinkage, SHRINKAGES, "noise_precision: no shrinkage")
+    estimate = SHRINKAGES.find(shrinkage, "noise_precision").covariance
     measurements = _measurements(measurements)
     residuals, natural = residuals_of(measurements)
     df = natural if df is None else df
@@ -62,7 +61,7 @@ def noise_precision(
             f"noise_precision: {int(silent.sum())} units have no noise (the first is {int(np.argmax(silent))}), "
             "so their precision is infinite; leave them out."
         )
-    covariance = noise_covariance(residuals, df, shrinkage)
+    covariance = estimate(residuals, int(df))
     attrs = {"quantity": "precision", "shrinkage": shrinkage, "df": int(df)}
     coords = {"unit": measurements["unit"].values} if "unit" in measurements.coords else {}
     if covariance.ndim == 1:
@@ -92,7 +91,8 @@ def _measurements(given: Any) -> xr.DataArray:
     check_numbers(given, "noise_precision")
     if 0 in given.shape:
         raise SchemaError(f"noise_precision: the measurements are empty, {dict(given.sizes)}.")
-    return given
+    found: xr.DataArray = given
+    return found
 
 
 def residuals_of(measurements: xr.DataArray) -> tuple[np.ndarray, int]:

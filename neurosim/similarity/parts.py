@@ -28,6 +28,10 @@ def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
     -------
     indices (searchlight, member), -1 where a searchlight has fewer members.
 
+    Raises
+    ------
+    InputError : positions that are not finite (unit, axis), or a radius below 0.
+
     Examples
     --------
     >>> searchlights(np.arange(4.0)[:, None], 1).values.tolist()

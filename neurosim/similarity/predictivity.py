@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,16 +11,15 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
-from neurosim.refusals import check_known
+from neurosim.refusals import check_known, suggest
+from neurosim.registry import options_of
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli
 from neurosim.similarity.kernels import prediction as kernels
-from neurosim.similarity.shapes import unit_correlations
+from neurosim.similarity.predictor import PREDICTORS, Predictor
 
 log = logging.getLogger(__name__)
-METHODS = ("ridge", "pls", "one_to_one", "soft_matching")
 DIRECTIONS = ("forward", "reverse", "both")
-CHOICES = ("generalised", "leave_one_out")
 
 
 def predict_responses(
@@ -27,10 +27,10 @@ def predict_responses(
     target: xr.DataArray,
     *,
     method: str = "ridge",
+    options: Mapping[str, object] | object | None = None,
     direction: str = "forward",
     folds: int = 10,
-    penalty_by: str = "generalised",
-    n_components: int = 25,
+    groups: str | None = None,
     rng: np.random.Generator | int | None = 0,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -40,14 +40,16 @@ def predict_responses(
     ----------
     source, target : responses (stimulus, [trial,] unit) to the same stimuli, or bare arrays (stimulus, unit); trials
         are averaged.
-    method : "ridge"; "pls", partial least squares (https://doi.org/10.1016/S0169-7439(01)00155-1); "one_to_one", the
-        most correlated source unit; "soft_matching" (https://arxiv.org/abs/2311.09466).
+    method : a name in ``PREDICTORS``: "ridge"; "pls", partial least squares
+        (https://doi.org/10.1016/S0169-7439(01)00155-1); "one_to_one", the most correlated source unit; "soft_matching"
+        (https://arxiv.org/abs/2311.09466).
+    options : of the method: ``{"penalty_by": "leave_one_out"}``, how ridge chooses one penalty a unit within the
+        training stimuli, "generalised" cross-validation when absent; ``{"n_components": 10}`` of "pls", else 25.
     direction : "forward" predicts the target, "reverse" the source from the target, "both" does both: a model with
         more to it than the brain shows predicts well and is predicted badly.
     folds : parts of the stimuli, each held out once.
-    penalty_by : how ridge chooses one penalty a unit within the training stimuli: "generalised" cross-validation or
-        "leave_one_out".
-    n_components : of "pls".
+    groups : a label along ``stimulus`` of the source or target, such as "category": stimuli of one group are held out
+        together, in the folds and for the standard errors.
     rng : seed or generator that deals stimuli into folds.
     progress : show a bar over folds.
 
@@ -60,7 +62,7 @@ def predict_responses(
 
     Raises
     ------
-    InputError : unknown names, different stimuli, or fewer than 2 stimuli a fold.
+    InputError : unknown names, different stimuli, or fewer than 2 stimuli (or 1 group) a fold.
 
     Examples
     --------
@@ -70,12 +72,9 @@ def predict_responses(
     >>> bool(found.score.min() > 0.999)
     True
     """
-    for name, known, what in (
-        (method, METHODS, "method"),
-        (direction, DIRECTIONS, "direction"),
-        (penalty_by, CHOICES, "choice"),
-    ):
-        check_known(name, known, f"predict_responses: no {what}")
+    predictor = PREDICTORS.find(method, "predict_responses")
+    wanted = options_of(predictor.options, options, "predict_responses")
+    check_known(direction, DIRECTIONS, "predict_responses: no direction")
     source, target = (_averaged(r) for r in (source, target))
     target = same_stimuli(source, target, "predict_responses")
     n = source.sizes["stimulus"]
@@ -83,15 +82,11 @@ def predict_responses(
         raise InputError(
             f"predict_responses: {folds} folds of {n} stimuli; every fold needs 2, and there are 2 or more."
         )
-    order = as_rng(rng, "predict_responses").permutation(n)
-    held_out = np.array_split(order, folds)
+    levels = _levels(groups, source, target, folds)
+    order = as_rng(rng, "predict_responses").permutation(levels.max() + 1)
+    held_out = [np.flatnonzero(np.isin(levels, part)) if groups else part for part in np.array_split(order, folds)]
     predicted = partial(
-        _predicted,
-        held_out=held_out,
-        method=method,
-        penalty_by=penalty_by,
-        n_components=n_components,
-        progress=progress,
+        _predicted, held_out=held_out, levels=levels, predictor=predictor, options=wanted, progress=progress
     )
     if direction == "both":
         parts = [predicted(source, target), predicted(target, source)]
@@ -102,7 +97,7 @@ def predict_responses(
 
 
 def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
-    """Return the score over its ceiling, sign kept and never clipped.
+    """Return the score over its ceiling, sign kept and never clipped (https://doi.org/10.3389/fncom.2016.00010).
 
     A score above its ceiling stays above 1: it says that the ceiling is uncertain; how many do is in the attrs and in
     the log.
@@ -112,6 +107,10 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     score : any dims, such as (unit); correlations, not their squares.
     ceiling : the best that could be reached, such as the root of the split-half reliability; dims of `score`,
         above 0; matched by label. Bare arrays are in one order.
+
+    Returns
+    -------
+    the share of the ceiling, dims of `score`.
 
     Raises
     ------
@@ -181,36 +180,47 @@ def _averaged(responses: xr.DataArray) -> xr.DataArray:
     return responses
 
 
+def _levels(groups: str | None, source: xr.DataArray, target: xr.DataArray, folds: int) -> np.ndarray:
+    """Return the group of every stimulus; each its own where none are asked for."""
+    if groups is None:
+        return np.arange(source.sizes["stimulus"])
+    labelled = [r for r in (source, target) if groups in r.coords and r[groups].dims == ("stimulus",)]
+    if not labelled:
+        known = [str(k) for r in (source, target) for k, v in r.coords.items() if v.dims == ("stimulus",)]
+        raise InputError(
+            f"predict_responses: no label {groups!r} along stimulus. Labels: {', '.join(dict.fromkeys(known))}."
+            f"{suggest(groups, known)}"
+        )
+    levels = np.unique(labelled[0][groups].values, return_inverse=True)[1]
+    if levels.max() + 1 < folds:
+        raise InputError(f"predict_responses: {folds} folds of {levels.max() + 1} groups of {groups!r}; give fewer.")
+    return np.asarray(levels)
+
+
 def _predicted(
     source: xr.DataArray,
     target: xr.DataArray,
     held_out: list[np.ndarray],
-    method: str,
-    penalty_by: str,
-    n_components: int,
+    levels: np.ndarray,
+    predictor: Predictor,
+    options: object,
     progress: bool,
 ) -> xr.Dataset:
     x, y = (np.asarray(r.values, dtype=float) for r in (source, target))
     if not np.ptp(x, axis=0).any():
         raise InputError("predict_responses: no unit of the source varies over stimuli, so it predicts nothing.")
     predicted = np.empty_like(y)
-    log_penalties = np.zeros(y.shape[1])
+    logs: dict[str, np.ndarray] = {}
     for test in track(held_out, "folds", progress=progress):
         train = np.setdiff1d(np.arange(len(x)), test)
-        if method == "ridge":
-            centre_x, centre_y = x[train].mean(0), y[train].mean(0)
-            weights, penalty = kernels.ridge_weights(
-                x[train] - centre_x, y[train] - centre_y, kernels.PENALTIES, penalty_by
-            )
-            predicted[test] = (x[test] - centre_x) @ weights + centre_y
-            log_penalties += np.log(penalty) / len(held_out)
-        elif method == "pls":
-            predicted[test] = _pls(x[train], y[train], x[test], n_components)
-        else:
-            similarity = unit_correlations(x[train], y[train])
-            soft = method == "soft_matching"
-            predicted[test] = kernels.matched_prediction(x[train], y[train], x[test], similarity, soft)
+        found = predictor.predict(x[train], y[train], x[test], options)
+        predicted[test], chosen = found if isinstance(found, tuple) else (found, {})
+        for name, values in chosen.items():
+            logs[name] = logs.get(name, 0.0) + np.log(values) / len(held_out)
     score, left = kernels.jackknifed_correlations(predicted, y)
+    if levels.max() + 1 < len(levels):
+        kept = [levels != group for group in range(levels.max() + 1)]
+        left = np.stack([kernels.jackknifed_correlations(predicted[k], y[k])[0] for k in kept])
     result = xr.Dataset(
         {
             "score": ("unit", score),
@@ -218,21 +228,14 @@ def _predicted(
             "median_score": float(np.median(score)),
             "median_standard_error": float(_jackknife_error(np.median(left, axis=1))),
         },
-        attrs={"method": method, "folds": len(held_out), "quantity": "score"},
+        attrs={"method": predictor.name, "folds": len(held_out), "quantity": "score"},
     )
-    if method == "ridge":
-        result["penalty"] = ("unit", np.exp(log_penalties))
+    for name, values in logs.items():
+        result[name] = ("unit", np.exp(values))
     return result.assign_coords({k: v for k, v in target.coords.items() if v.dims == ("unit",)})
-
-
-def _pls(x: np.ndarray, y: np.ndarray, test: np.ndarray, n_components: int) -> np.ndarray:
-    from sklearn.cross_decomposition import PLSRegression
-
-    most = min(n_components, x.shape[1], len(x) - 1)
-    found = PLSRegression(n_components=most, scale=False).fit(x, y).predict(test)
-    return found.reshape(len(test), -1)
 
 
 def _jackknife_error(left: np.ndarray) -> np.ndarray:
     n = len(left)
-    return np.sqrt((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
+    found: np.ndarray = np.sqrt((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
+    return found

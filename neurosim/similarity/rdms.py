@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.refusals import asked_by, check_known
+from neurosim.refusals import asked_by
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array, is_torch_array, unit_blocks
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
-from neurosim.similarity.kernels.noise import SHRINKAGES
 from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import as_searchlights, batches
+from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.similarity.tensors import tensor_rdm
 
 
@@ -216,7 +216,8 @@ class _MeanOverTrials:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         block = np.asarray(self.folds[index], dtype=float)
-        return block.mean(-3) if self.measured is None else block.sum(-3) / self.measured.sum(0)[:, None]
+        found: np.ndarray = block.mean(-3) if self.measured is None else block.sum(-3) / self.measured.sum(0)[:, None]
+        return found
 
 
 def label_rdm(values: np.ndarray, responses: xr.DataArray, lead: list[Any], metric: str, keep: str) -> xr.DataArray:
@@ -258,7 +259,7 @@ def _check_options(metric: Metric, precision: Any, keep: str) -> None:
         others = ", ".join(m.name for m in METRICS.values() if m.gram)
         raise InputError(f"compute_rdm: only {others} come from a gram matrix, {metric.name} does not.")
     if isinstance(precision, str):
-        check_known(precision, SHRINKAGES, "compute_rdm: no shrinkage")
+        SHRINKAGES.find(precision, "compute_rdm")
     if precision is not None and not metric.takes_precision:
         others = ", ".join(m.name for m in METRICS.values() if m.takes_precision)
         raise InputError(f"compute_rdm: {metric.name} takes no precision; {others} do.")
@@ -301,7 +302,8 @@ def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndar
     trials = xr.DataArray(folds, dims=("trial", "stimulus", "unit"))
     if measured is not None:
         trials = trials.assign_coords(measured=(("trial", "stimulus"), measured))
-    return noise_factor(noise_precision(trials, shrinkage=shrinkage or "schaefer_strimmer").values)
+    found: np.ndarray = noise_factor(noise_precision(trials, shrinkage=shrinkage or "schaefer_strimmer").values)
+    return found
 
 
 def _training_factor(shrinkage: str | None, training: np.ndarray) -> np.ndarray:

@@ -128,6 +128,10 @@ def partition_variance(
     with ``*_standard_error``. A
     common part can be negative (suppression).
 
+    Raises
+    ------
+    InputError : different stimuli, more than 6 models, or models that are linear combinations of each other.
+
     Examples
     --------
     >>> from neurosim.similarity.rdms import compute_rdm
@@ -248,7 +252,10 @@ class _Design:
 def weighted_mean(each: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Return means over subjects (N, D, T) of results (N, S, T), subjects counting `draws` (D, N or 1, S) times."""
     weights = draws / draws.sum(-1, keepdims=True)
-    return np.einsum("nst,dns->ndt", each, np.broadcast_to(weights, (len(weights), len(each), weights.shape[-1])))
+    found: np.ndarray = np.einsum(
+        "nst,dns->ndt", each, np.broadcast_to(weights, (len(weights), len(each), weights.shape[-1]))
+    )
+    return found
 
 
 def _partials(gram: np.ndarray, m: int, subject: int) -> np.ndarray:
@@ -256,7 +263,8 @@ def _partials(gram: np.ndarray, m: int, subject: int) -> np.ndarray:
     index = [*range(m), subject]
     precision = np.linalg.inv(gram[:, index][:, :, index])
     own = np.diagonal(precision, axis1=1, axis2=2)
-    return -precision[:, :m, m] / np.sqrt(own[:, :m] * own[:, m:])
+    found: np.ndarray = -precision[:, :m, m] / np.sqrt(own[:, :m] * own[:, m:])
+    return found
 
 
 def _common_part(inside: set[int], everyone: set[int], explained: Mapping[tuple[int, ...], np.ndarray]) -> np.ndarray:

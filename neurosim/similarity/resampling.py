@@ -14,6 +14,7 @@ from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceiling
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.weighting import WEIGHTINGS
 
 
 class Evaluate(Protocol):
@@ -101,7 +102,7 @@ class Comparison:
         for model in range(self.n_models):
             own = np.flatnonzero(self.owner == model)
             options = (train[np.ix_(own, own)], train[own, c:], norms, learn)
-            weights[model, own] = fit_components(*options, fit if len(own) > 1 else "select")
+            weights[model, own] = fit_components(*options, WEIGHTINGS[fit if len(own) > 1 else "select"])
         return weights
 
 
@@ -267,7 +268,8 @@ def jackknife_variance(
 def _pseudo_subjects(table: np.ndarray) -> np.ndarray:
     """(N, 1 + S, T), all subjects and each one left out, to the pseudo-values (N, S, T) of the subjects."""
     s = table.shape[1] - 1
-    return s * table[:, :1] - (s - 1) * table[:, 1:]
+    found: np.ndarray = s * table[:, :1] - (s - 1) * table[:, 1:]
+    return found
 
 
 def _pairs_of_subjects(evaluate: Evaluate, everything: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -277,7 +279,8 @@ def _pairs_of_subjects(evaluate: Evaluate, everything: np.ndarray, whole: np.nda
     single = 1 - np.eye(n)
     double = _finite(evaluate(everything, (single[i] * single[j])[:, None]))[0]
     pairs = _pair_effects(n, whole[0], whole[1:][i] + whole[1:][j], double, n)
-    return pairs.T @ pairs * 2 / (n * (n - 3)) / comb(n, 2)
+    found: np.ndarray = pairs.T @ pairs * 2 / (n * (n - 3)) / comb(n, 2)
+    return found
 
 
 def _pair_effects(n: int, whole: np.ndarray, singles: np.ndarray, double: np.ndarray, m: int) -> np.ndarray:
@@ -290,7 +293,8 @@ def _pair_effects(n: int, whole: np.ndarray, singles: np.ndarray, double: np.nda
     sums = np.zeros((m, *pairs.shape[1:]))
     np.add.at(sums, i, pairs)
     np.add.at(sums, j, pairs)
-    return pairs + sums.sum(0) / ((m - 1) * (m - 2)) - (sums[i] + sums[j]) / (m - 2)
+    found: np.ndarray = pairs + sums.sum(0) / ((m - 1) * (m - 2)) - (sums[i] + sums[j]) / (m - 2)
+    return found
 
 
 def _covariance(table: np.ndarray) -> np.ndarray:
@@ -312,7 +316,8 @@ def _two_factor(by_subject: np.ndarray, by_stimulus: np.ndarray, both: np.ndarra
     scale = np.sqrt(kept / np.where(variance > 0, variance, 1.0))
     corrected = corrected * np.outer(scale, scale)
     np.fill_diagonal(corrected, kept)
-    return corrected
+    found: np.ndarray = corrected
+    return found
 
 
 def _draws(rng: np.random.Generator, n: int, size: int, parts: list[np.ndarray], n_different: int) -> np.ndarray:

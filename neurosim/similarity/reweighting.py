@@ -47,6 +47,10 @@ def reweight_features(
     mean over folds, ``plain_score`` of equal weights on the same pairs, ``penalty``; and over subjects ``mean_score``,
     ``mean_plain_score`` with ``*_standard_error`` where there are two or more.
 
+    Raises
+    ------
+    InputError : different stimuli, features with other dims or none that varies, too few stimuli for the folds.
+
     Examples
     --------
     >>> from neurosim.schema import as_responses
@@ -108,7 +112,8 @@ def _pair_kernel(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
     for start in range(0, x.shape[1], step):
         block = (x[rows, start : start + step] - x[columns, start : start + step]) ** 2
         kernel += block @ block.T
-    return kernel / np.trace(kernel) * len(rows)
+    found: np.ndarray = kernel / np.trace(kernel) * len(rows)
+    return found
 
 
 def _inner_parts(
@@ -131,7 +136,8 @@ def _best_penalties(
         for s, vector in enumerate(vectors):
             predicted = _kernel_ridge(kernel, vector, train, test, penalties)
             scores[:, s] += [_correlation(p, vector[test]) for p in predicted]
-    return penalties[scores.argmax(0)]
+    found: np.ndarray = penalties[scores.argmax(0)]
+    return found
 
 
 def _kernel_ridge(

@@ -12,6 +12,7 @@ from neurosim.runtime import as_rng
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.kernels import shapes as kernels
 from neurosim.similarity.kernels.arrays import Array, array_namespace
+from neurosim.similarity.kernels.prediction import unit_correlations
 from neurosim.similarity.matched_responses import Responses, alike, as_pair, plain_scalar, with_trials
 
 
@@ -27,6 +28,10 @@ class ShapeMetric:
     ----------
     alpha : 0 (any linear map) .. 1 (rotations only).
     scaled : angle between shapes of unit size, rad; without it the Euclidean distance over the root of stimuli.
+
+    Raises
+    ------
+    InputError : an alpha that is not 0 to 1; of its methods: different stimuli, or responses that do not vary.
 
     Examples
     --------
@@ -110,6 +115,14 @@ def soft_matching(a: Responses, b: Responses) -> float:
     ----------
     a, b : responses (stimulus, unit); a unit that does not vary matches nothing (correlation 0).
 
+    Returns
+    -------
+    a number, -1 to 1.
+
+    Raises
+    ------
+    InputError : different stimuli, or fewer than 3.
+
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(30, 5))
@@ -141,6 +154,10 @@ def stochastic_shape(
     n_restarts : random starts besides the rotation that aligns the means; the best one counts.
     rng : seed or generator of the starts.
 
+    Returns
+    -------
+    a number, 0 for representations that a rotation makes the same, in the units of the responses.
+
     Raises
     ------
     InputError : alpha out of range, different stimuli, or fewer than 2 trials.
@@ -169,18 +186,7 @@ def stochastic_shape(
     return float(np.sqrt(max(min(found), 0.0)))
 
 
-def unit_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson correlation (P_a, P_b) of units over stimuli; 0 for a unit that does not vary."""
-    scaled = []
-    for x in (a, b):
-        centred = x - x.mean(0)
-        norm = np.linalg.norm(centred, axis=0)
-        flat = norm <= 1e-12 * np.abs(x).max(axis=0, initial=1e-300)
-        scaled.append(centred / np.where(flat, np.inf, norm))
-    return scaled[0].T @ scaled[1]
-
-
 def _covariance_roots(residuals: np.ndarray) -> np.ndarray:
     covariance = np.einsum("kmi,kmj->kij", residuals, residuals) / (residuals.shape[1] - 1)
     values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.maximum(values, 0))[:, None]) @ vectors.transpose(0, 2, 1)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))[:, None]) @ vectors.transpose(0, 2, 1))

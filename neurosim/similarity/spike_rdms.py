@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from numbers import Real
 from typing import Any
@@ -115,7 +115,8 @@ def _unit_rdm(
     blocks = distances.reshape(-1, n_trials, n_stimuli, n_trials, n_stimuli).mean((1, 3))
     for block in blocks:
         np.fill_diagonal(block, 0)
-    return blocks
+    found: np.ndarray = blocks
+    return found
 
 
 def _crossvalidated(gram: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -124,7 +125,8 @@ def _crossvalidated(gram: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     parts = gram.reshape(-1, n_trials, n_stimuli, n_trials, n_stimuli)
     whole = parts.sum((1, 3))
     same = np.einsum("tmkml->tkl", parts)
-    return distances_from_gram((whole - same) / (n_trials * (n_trials - 1)))
+    found: np.ndarray = distances_from_gram((whole - same) / (n_trials * (n_trials - 1)))
+    return found
 
 
 def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]:
@@ -159,11 +161,13 @@ def _nested(spikes: Any) -> np.ndarray:
             f"spike_rdm: a bare array of shape {tuple(spikes.shape)} may hold times or counts; give times as lists, "
             "spikes[stimulus][unit], or counts as as_responses(..., time_step=...)."
         )
-    if is_table(spikes) or isinstance(spikes, str | Mapping) or not hasattr(spikes, "__len__"):
-        raise InputError(f"spike_rdm: needs nested lists of spike times, found a {type(spikes).__name__}.")
-    rows = [] if any(_is_number(stimulus) for stimulus in spikes) else [list(stimulus) for stimulus in spikes]
+    if is_table(spikes) or not _is_list(spikes):
+        raise InputError(
+            f"spike_rdm: needs nested lists of spike times, spikes[stimulus][unit], found a {type(spikes).__name__}."
+        )
+    rows = [list(stimulus) for stimulus in spikes] if all(_is_list(stimulus) for stimulus in spikes) else []
     flat = list(chain.from_iterable(rows))
-    if not rows or any(_is_number(cell) for cell in flat):
+    if not rows or not all(_is_list(cell) for cell in flat):
         raise InputError(
             "spike_rdm: needs spikes[stimulus][unit] or spikes[stimulus][trial][unit], each a list of times."
         )
@@ -182,6 +186,12 @@ def _nested(spikes: Any) -> np.ndarray:
             for u, times in enumerate(trial):
                 array[s, t, u] = times
     return array
+
+
+def _is_list(value: Any) -> bool:
+    """Whether `value` holds others in an order."""
+    ordered = hasattr(value, "__iter__") and not isinstance(value, str | bytes | Mapping | Set)
+    return ordered and not _is_number(value)
 
 
 def _is_number(value: Any) -> bool:

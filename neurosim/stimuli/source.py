@@ -30,7 +30,9 @@ class Source:
     teaches : whether its stimuli have categories and the parts "train" and "test" (its options are
         :class:`~neurosim.stimuli.parts.PartOptions`), so that a network can learn them.
     n_test : how many of its held-back stimuli tell how well a network has learned; all when absent.
-    size : (options) -> number of stimuli, where that is known without reading them.
+    n_stimuli : (options) -> their number, where that is known without reading them.
+    sizes : (options) -> of one stimulus by dim, as {"y": 8, "x": 8}, where that is known without reading one.
+    n_categories : how many there are, where that is known.
     files : (options) -> checksum by name of the files that it reads beside those that the options name.
     check : (options) -> nothing; fetches and verifies these files, or says which one is missing and where it goes.
     endings : of files that :func:`load_stimuli` reads with it, in small letters; its options then have a ``path``.
@@ -45,7 +47,9 @@ class Source:
     options: type[Any] = NoOptions
     teaches: bool = False
     n_test: int | None = None
-    size: Callable[[Any], int | None] | None = None
+    n_stimuli: Callable[[Any], int | None] | None = None
+    sizes: Callable[[Any], Mapping[str, int]] | None = None
+    n_categories: int | None = None
     files: Callable[[Any], Mapping[str, str]] | None = None
     check: Callable[[Any], None] | None = None
     endings: tuple[str, ...] = ()
@@ -108,7 +112,7 @@ def taught_parts(
     --------
     >>> train, test = taught_parts("digits", rng=1)
     >>> train.sizes["stimulus"], test.sizes["stimulus"]
-    (1437, 360)
+    (1438, 359)
     """
     source = SOURCES.find(name, "taught_parts")
     if not source.teaches:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from neurosim.storage.failures import StorageError
+from neurosim.storage.failures import StorageError, readable
 
 MAX_BYTES = 16 * 2**30
 MAT_COMPRESSED = 15
@@ -80,16 +80,16 @@ def check_inflation(path: Path) -> None:
                         raise StorageError(f"{path}: expands to more than is read at once ({MAX_BYTES} bytes).")
 
 
-def pieces(path: Path) -> Iterator[bytes]:
+def pieces(path: Path, kind: str = "gzip") -> Iterator[bytes]:
     """Give the content of a file piece by piece, unpacked where it is packed by gzip.
 
     Parameters
     ----------
-    path : the file.
+    path : the file. kind : what it is read as, for the message: "NIfTI".
 
     Raises
     ------
-    StorageError : it unpacks to more than is read at once.
+    StorageError : it unpacks to more than is read at once, or is damaged.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     total = 0
-    with gzip.open(path) if packed else path.open("rb") as file:
+    with readable(path, kind), gzip.open(path) if packed else path.open("rb") as file:
         while piece := file.read(2**20):
             total += len(piece)
             if packed and total > MAX_BYTES:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from neurosim.storage import bounds
 from neurosim.storage.failures import StorageError, readable
 from neurosim.storage.paths import existing
+
+UNWRITTEN = 2**28  # bytes that an array may claim without holding any
+MOST_PACKED = 2000  # bytes that one byte can unpack to
 
 
 def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) -> Path:
@@ -35,29 +40,42 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
 
     path = existing(path, any_size=any_size)
     with readable(path, "HDF5"), h5py.File(path, "r") as file:
-        waiting, seen, total = [file], set(), 0
-        while waiting:
-            group = waiting.pop()
-            for name in group:
-                link = group.get(name, getlink=True)
-                if soft_links and isinstance(link, h5py.SoftLink):
-                    continue
-                if not isinstance(link, h5py.HardLink):
-                    raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
-                item = group[name]
-                place = h5py.h5o.get_info(item.id).addr
-                if place in seen:
-                    continue
-                seen.add(place)
-                if isinstance(item, h5py.Group):
-                    waiting.append(item)
-                if not isinstance(item, h5py.Dataset):
-                    continue
+        sizes = {n: (d.nbytes, d.id.get_storage_size()) for n, d in _datasets(path, file, soft_links)}
+    total = sum(claimed for claimed, _ in sizes.values())
+    if any_size or not sizes:
+        return path
+    if total > bounds.MAX_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name][0])
+        raise StorageError(
+            f"{path}: claims {total / 2**30:.0f} GiB, {sizes[largest][0] / 2**30:.0f} of them in {largest!r}."
+        )
+    for name, (claimed, held) in sizes.items():
+        if claimed > max(UNWRITTEN, MOST_PACKED * held):
+            raise StorageError(f"{path}: {name!r} claims {claimed} bytes and holds {held}; it is damaged.")
+    return path
+
+
+def _datasets(path: Path, file: Any, soft_links: bool) -> Iterator[tuple[str, Any]]:
+    """Give every array of an HDF5 file once, with its path inside, and refuse links and data outside."""
+    import h5py
+
+    waiting, seen = [file], set()
+    while waiting:
+        group = waiting.pop()
+        for name in group:
+            link = group.get(name, getlink=True)
+            if soft_links and isinstance(link, h5py.SoftLink):
+                continue
+            if not isinstance(link, h5py.HardLink):
+                raise StorageError(f"{path}: the entry {name!r} links to another place; such files are not opened.")
+            item = group[name]
+            place = h5py.h5o.get_info(item.id).addr
+            if place in seen:
+                continue
+            seen.add(place)
+            if isinstance(item, h5py.Group):
+                waiting.append(item)
+            if isinstance(item, h5py.Dataset):
                 if item.external or item.is_virtual:
                     raise StorageError(f"{path}: {name!r} keeps its data outside the file; such files are not opened.")
-                total += item.nbytes
-                if total > bounds.MAX_BYTES and not any_size:
-                    raise StorageError(
-                        f"{path}: claims {total / 2**30:.0f} GiB, {item.nbytes / 2**30:.0f} of them in {name!r}."
-                    )
-    return path
+                yield str(item.name).removeprefix("/"), item

@@ -3,10 +3,7 @@
 # A study as a record, and what it is made of
 from .study import Study as Study  # a whole study: stimuli, subjects, brains, analyses
 from .tables import StudyError as StudyError  # the study asks for something that cannot be done
-from .shown.digits import DigitsStimuli as DigitsStimuli  # held-back digits
 from .shown.dataset import DatasetStimuli as DatasetStimuli  # stimuli of a published set
-from .shown.folder import FolderStimuli as FolderStimuli  # a folder of pictures
-from .shown.file import FileStimuli as FileStimuli  # a netCDF file
 from .subjects.network import NetworkSubject as NetworkSubject  # a torch network, trained or not
 from .subjects.network import Training as Training  # what a network learns and for how long
 from .subjects.twin import TwinSubject as TwinSubject  # the Brian2 twin of a trained spiking network

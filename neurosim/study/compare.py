@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.circuit_files import save_circuit
 from neurosim.networks.recording import record_responses
 from neurosim.recordings.files import load_responses
 from neurosim.refusals import asked_by
@@ -46,8 +49,9 @@ def compare_subjects(
     ----------
     stimuli : what was shown, (stimulus, [channel,] y, x), a list of pictures or a DataArray as of ``load_digits``; or
         the table of a source, as in ``{"source": "digits"}``.
-    subjects : by name, a ``torch.nn.Module`` (it is shown the stimuli), a responses array or file, the name of a
-        built-in model, or whatever a study takes: a row such as ``{"kind": "circuit", "circuit": "gabor_adex"}``.
+    subjects : by name, a ``torch.nn.Module`` (it is shown the stimuli), a ``Circuit``, a responses array or file, the
+        name of a built-in model, a function of your own at the top of a Python file, or whatever a study takes: a row
+        such as ``{"kind": "circuit", "circuit": "gabor_adex"}``.
         Responses that name their stimuli are matched by name, with or without the ending of a picture.
     brains : by name, responses (an array, a DataArray with ``subject`` along ``unit``, or a file .nc, .npz, .csv), or
         whatever a study takes.
@@ -123,6 +127,14 @@ def _row(
             raise InputError(f"compare_subjects: layers of {name!r} are asked, and a built-in model brings its own.")
         return model_of(given)
     who = f"compare_subjects, {name!r}"
+    if model and isinstance(given, Circuit):
+        if layers is not None and not all(isinstance(layer, str) for layer in layers):
+            raise InputError(f"{who}: names of layers asked, found {layers!r}.")
+        path = storage.inside(folder, f"{name}.circuit.nc")
+        save_circuit(path, given)
+        return {"kind": "circuit", "path": path, "layers": layers}
+    if callable(given) and inspect.isfunction(given):
+        return given
     if stimuli is None:
         raise InputError(
             f"{who}: a {type(given).__name__} is matched with stimuli; give these as an array, not a table."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +114,11 @@ def builtin_models() -> list[str]:
 
 def read_table(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file."""
+    storage.existing(path)
     try:
-        return tomllib.loads(storage.read_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise StudyError(f"{path}: not valid TOML: {error}.") from error
+        return storage.read_toml(path)
+    except storage.StorageError as error:
+        raise StudyError(str(error)) from error
 
 
 def _model(value: Any, folder: Path, place: str) -> Any:

@@ -95,8 +95,8 @@ def replaceable(out: Path) -> frozenset[str]:
 
 
 def step_folder(name: str) -> str:
-    """Return the name of a step as a folder name."""
-    return name.replace(":", "_")
+    """Return the name of a step as a folder name: names hold no points, so no two steps share one."""
+    return name.replace(":", "_", 1).replace(":", ".")
 
 
 def _places(files: dict[str, Path]) -> dict[str, str]:

@@ -82,7 +82,7 @@ def cited_metric(name: str) -> list[Citation]:
     return [(f"metric '{name}'", reference)] if reference else []
 
 
-def nothing_checked(_row: Any, _name: str, _study: Study) -> None:
+def nothing_checked(_row: Any, _place: str, _in: Study | xr.DataArray) -> None:
     """Refuse nothing."""
 
 
@@ -103,7 +103,9 @@ class StimulusKind:
     known : from the table and the seed to the stimuli, where they are known at no cost; else None.
     reads : the row whose files are read, where they are not its own.
     pictured : whether there is something to show in a figure.
-    method : a sentence for the report.
+    method : a sentence of a row for the report.
+    extra : what else belongs to the key of a row, such as checksums of a set. cite : papers to cite.
+    check, check_files : refuse what cannot be done or read, before anything runs.
     """
 
     name: str
@@ -114,7 +116,7 @@ class StimulusKind:
     extra: Callable[[Any], dict[str, Any]] = lambda _row: {}
     reads: Callable[[Study], Any] | None = None
     pictured: bool = True
-    method: str = ""
+    method: Callable[[Any], str] = lambda _row: ""
     check_files: Callable[[Any, str, Path], None] = lambda _row, _name, _folder: None
     cite: Callable[[Any], list[Citation]] = nothing_cited
 
@@ -132,6 +134,7 @@ class SubjectKind:
     check : refuses, before anything runs, what this subject cannot do in this study.
     describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
     needs_pictures : whether it must be shown the stimuli themselves.
+    may_spike : whether a row may answer in spikes over time.
     """
 
     name: str
@@ -144,6 +147,7 @@ class SubjectKind:
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
     needs_pictures: bool = True
+    may_spike: Callable[[Any], bool] = lambda _row: True
 
 
 @dataclass(frozen=True)
@@ -182,12 +186,15 @@ class AnalysisKind:
     table : class of the table.
     plan : from a row, its name and the plan to its steps.
     check, tell, cite : as of :class:`SubjectKind`.
+    check_stimuli : refuses, before anything runs, stimuli that are too few or lack a label; it is given the row, its
+        place and whatever has the stimuli of the study and their labels.
     """
 
     name: str
     table: type
     plan: Callable[[Any, str, Plan], list[Step]]
     check: Callable[[Any, str, Study], None] = nothing_checked
+    check_stimuli: Callable[[Any, str, xr.DataArray], None] = lambda _row, _place, _stimuli: None
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
 

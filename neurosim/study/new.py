@@ -8,7 +8,7 @@ from pathlib import Path
 from neurosim import storage
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_stimuli
-from neurosim.study.shown.digits import shown_digits
+from neurosim.stimuli.source import load_source
 
 
 def new_study(folder: str | Path) -> list[Path]:
@@ -42,7 +42,7 @@ def new_study(folder: str | Path) -> list[Path]:
     for source in sorted(p for p in template.iterdir() if p.is_file()):
         shutil.copyfile(source, folder / source.name)
         made.append(folder / source.name)
-    stimuli = shown_digits(n_per_category=10, seed=0)
+    stimuli = load_source("digits", rng=0)
     pixels = as_stimuli(stimuli.values.reshape(len(stimuli), -1), ids=stimuli["stimulus"].values.tolist())
     storage.write_dataset(folder / "my_stimuli.nc", stimuli.rename("stimuli"))
     recording = synthetic_brain(pixels, BrainOptions(n_subjects=6))

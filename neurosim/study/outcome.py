@@ -11,6 +11,7 @@ from pathlib import Path
 import xarray as xr
 
 from neurosim import storage
+from neurosim.study.folder import step_folder
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Outcome:
         return {p.stem: p for p in sorted((self.folder / "figures").glob("*.svg"))}
 
     def _files(self, step: str) -> list[Path]:
-        return sorted((self.folder / "results" / step.replace(":", "_")).glob("*.nc"))[:1]
+        return sorted((self.folder / "results" / step_folder(step)).glob("*.nc"))[:1]
 
     def _repr_html_(self) -> str:
         """Return the figures of the scores, with the way to the report, for a notebook."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,9 @@ class Plan:
         self.steps.setdefault(step.name, step)
         return step.name
 
-    def seeded(self, row: Any, name: str) -> dict[str, Any]:
-        """Return what a step needs to know of an entry: its plain values, without paths and title, name and seed."""
-        left_out = {"title", *paths_of(row)}
+    def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
+        """Return what a step needs to know of an entry: its plain values, but for paths, title and `without`; the seed."""
+        left_out = {"title", *without, *paths_of(row)}
         values = {k: v for k, v in as_values(row).items() if k not in left_out}
         return values | {"seed": self.study.seed, "name": name}
 
@@ -75,13 +75,24 @@ class Plan:
         """Return the name of the step that makes the RDMs of a subject, of every layer, by `metric`."""
         return self._measured("rdms", name, {"metric": metric, "time_bin": time_bin})
 
-    def responses(self, name: str) -> str:
-        """Return the name of the step that keeps the responses of a subject, of every layer."""
-        return self._measured("responses", name, {})
+    def responses(self, name: str, keep: Mapping[str, Any] | None = None) -> str:
+        """Return the name of the step that keeps the responses of a subject, of every layer.
+
+        `keep` says how much of them, see ``steps.responses``; all by default.
+        """
+        return self._measured("responses", name, {"keep": dict(keep)} if keep else {})
+
+    def spike_rdms(self, name: str, measure: Mapping[str, Any]) -> str:
+        """Return the name of the step that makes the RDMs of the spike trains of a subject, of every spiking layer."""
+        return self._measured("spike_rdms", name, dict(measure))
 
     def brain_rdms(self, name: str) -> str:
         """Return the name of the step that makes the RDMs of the individuals of a brain."""
         return self._of_brain("brain", name)
+
+    def timed_brain(self, name: str, time_bin: float | None = None) -> str:
+        """Return the name of the step that makes the RDMs of the individuals of a brain in bins of time."""
+        return self._of_brain("timed_brain", name, {"time_bin": time_bin})
 
     def recording(self, name: str) -> str:
         """Return the name of the step that keeps the responses of a brain."""
@@ -90,26 +101,31 @@ class Plan:
     def _measured(self, work: str, name: str, measure: dict[str, Any]) -> str:
         kind, source = SUBJECTS[self.study.subjects[name].kind], self.subject(name)
         config = {"answers": kind.answers, "row": source.config, "name": name} | measure
-        measures = self._measures.setdefault((work, name), [])
-        if measure not in measures:
-            measures.append(measure)
-        number = measures.index(measure)
-        called = f"{work}:{name}" if number == 0 else f"{work}:{name}:{number + 1}"
         inputs = (self.stimuli(), *source.inputs)
+        called = self._called(work, name, measure)
         return self.add(
             Step(called, f"neurosim.study.steps.{work}:run", config, inputs, source.files, on_gpu=source.on_gpu)
         )
 
-    def _of_brain(self, work: str, name: str) -> str:
+    def _called(self, work: str, name: str, measure: dict[str, Any]) -> str:
+        """Return the name of a step, with a number where another measure of the same is there."""
+        measures = self._measures.setdefault((work, name), [])
+        if measure not in measures:
+            measures.append(measure)
+        number = measures.index(measure)
+        return f"{work}:{name}" if number == 0 else f"{work}:{name}:{number + 1}"
+
+    def _of_brain(self, work: str, name: str, measure: dict[str, Any] | None = None) -> str:
         row = self.study.brains[name]
         kind = BRAINS[row.kind]
         if f"brain:{name}" not in self._sources:
             self._sources[f"brain:{name}"] = kind.plan(row, name, self)
         source = self._sources[f"brain:{name}"]
         about = {"recording": kind.recording, "metric": kind.metric(row), "synthetic": int(not kind.measured)}
-        config = about | {"row": source.config, "name": name}
+        config = about | {"row": source.config, "name": name} | (measure or {})
         inputs = (self.stimuli(), *source.inputs)
-        return self.add(Step(f"{work}:{name}", f"neurosim.study.steps.{work}:run", config, inputs, source.files))
+        called = self._called(work, name, measure or {})
+        return self.add(Step(called, f"neurosim.study.steps.{work}:run", config, inputs, source.files))
 
 
 def plan(study: Study, folder: Path) -> list[Step]:
@@ -157,6 +173,10 @@ def check_files(study: Study, folder: Path) -> None:
             same_stimuli(reference, responses, f"{name} ({next(iter(paths_of(row).values()))})")
         else:
             reference = responses
+    if reference is not None:
+        for group, name, kind, row in study.kinds():
+            if group == "analyses":
+                kind.check_stimuli(row, f"{study.name}: analyses.{name}", reference)
 
 
 def input_files(study: Study, folder: Path) -> dict[str, Path]:

@@ -38,7 +38,10 @@ def told_by(results: Results) -> Told:
         cards=[card for part in parts for card in part.cards],
         sentences=[line for part in parts for line in part.sentences],
         notes=[*_left_out(results), *(note for part in parts for note in part.notes)],
-        methods=[SHOWN[results.study.stimuli.source].method, *(m for part in parts for m in part.methods)],
+        methods=[
+            SHOWN[results.study.stimuli.source].method(results.study.stimuli),
+            *(m for part in parts for m in part.methods),
+        ],
         tables=[table for part in parts for table in part.tables],
     )
 

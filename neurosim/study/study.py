@@ -99,6 +99,11 @@ class Study(Table):
         return found
 
 
+STEPS = frozenset(
+    ("stimuli", "train", "simulate", "rdms", "spike_rdms", "responses", "brain", "timed_brain", "recording", "figure")
+)
+
+
 def moved_to(study: Study, places: Mapping[str, str]) -> Study:
     """Return the study with other places for the files that it names."""
     groups = {
@@ -118,6 +123,8 @@ def checked(study: Study) -> Study:
     for group, name, kind, row in study.kinds():
         place = f"{study.name}: {group}.{name}" if group != "stimuli" else f"{study.name}: stimuli"
         kind.check(row, place, study)
+        if group == "analyses" and name in STEPS:
+            raise StudyError(f"{place}: steps of every study are called {name!r}; give it another name.")
         if group == "subjects" and kind.needs_pictures and study.stimuli.source == "labels":
             raise StudyError(f"{place} needs pictures, but stimuli.source is 'labels'; give stimuli or responses.")
     return study

@@ -15,13 +15,13 @@ from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
+from neurosim.biophysics.fitting.detection import detect_spikes
 from neurosim.biophysics.fitting.driven import fit_driven
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import fit_neuron
 from neurosim.biophysics.fitting.receptive_field import PoissonModel, fit_poisson, spike_triggered_average
-from neurosim.biophysics.fitting.spikes import detect_spikes
 from neurosim.biophysics.ladder import Ladder
-from neurosim.biophysics.perturbation import perturb_circuit
 from neurosim.biophysics.retuning import homeostasis, retune
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
@@ -42,7 +42,7 @@ def test_numbers_of_every_type_make_the_same_circuit(kind):
     wanted = simulate(small(), SHOWN, monitors=Monitors(tail=4e-3), trials=2, engine="torch", progress=False)
     population = Population("a", np.int64(2), LIFParameters(), kind(0.0), noise=kind(0.0))
     wire = Projection("input", "a", torch.full((2, 2), 8e-3, dtype=torch.float64), kind(0.0))
-    circuit = Circuit("c", Input(np.int32(2), duration=kind(0.5)), (population,), [wire], kind(1e-3), kind(1e-3))
+    circuit = Circuit("c", Input(np.int32(2)), (population,), [wire], kind(1e-3), kind(1e-3))
     found = simulate(
         circuit,
         SHOWN,

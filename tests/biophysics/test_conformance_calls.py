@@ -44,7 +44,14 @@ def wired(kind="spikes", neuron=NEURON, dt=5e-4, **fields_of_population):
     """Three inputs, two neurons."""
     population = Population("n", 2, neuron, 1.5e-10, **fields_of_population)
     weights = np.array([[9e-3, 2e-3], [4e-3, 8e-3], [1e-3, 1e-2]])
-    return Circuit("c", Input(3, kind, 20e-3), (population,), (Projection("input", "n", weights),), dt, 1e-3)
+    return Circuit(
+        "c",
+        Input(3, kind, None if kind == "spikes" else 20e-3),
+        (population,),
+        (Projection("input", "n", weights),),
+        dt,
+        1e-3,
+    )
 
 
 TRAINS = (RNG.random((4, 20, 3)) < 0.4).astype(float)
@@ -262,7 +269,8 @@ FREE = CustomNeuron("dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1
 RECORDS = {
     Input: (
         lambda i: spikes_of(replace(wired("poisson"), inputs=i), LEVELS), Input(3, "poisson", 20e-3, 800.0),
-        {"size": (4, "has 4 inputs|shape"), "kind": ("current", "exploded"), "duration": 25e-3, "max_rate": 900.0},
+        {"size": (4, "has 4 inputs|shape"), "kind": ("current", "max_rate is read where"), "duration": 25e-3,
+         "max_rate": 900.0},
     ),
     Population: (
         of_population, Population("n", 2, NEURON, 2e-10),

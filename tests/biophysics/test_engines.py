@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,9 @@ def network(neuron, synapses=None, *, dt=1e-3, noise=0.0, recurrent=0.0, delay=0
         Population("a", 14, neuron, 0.0, synapses, noise, varying or {}),
         Population("b", 5, neuron, 0.0, synapses, noise),
     )
-    return Circuit("net", Input(12, kind, 20e-3), populations, tuple(projections), dt=dt, step=1e-3)
+    return Circuit(
+        "net", Input(12, kind, None if kind == "spikes" else 20e-3), populations, tuple(projections), dt=dt, step=1e-3
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,34 +130,17 @@ def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4, noise=1e-3, recurrent=0.3, delay=1e-3)
     circuit = replace(circuit, inputs=Input(12, "poisson", 20e-3, 1500.0))
-    wanted = simulate(circuit, spikes, rng=3, monitors=Monitors(membrane=["b"], tail=5e-3), progress=False)
-    found = simulate(
-        circuit,
-        spikes,
-        rng=3,
-        engine="cpp_standalone",
-        monitors=Monitors(membrane=["b"], tail=5e-3),
-        execution=Execution(threads=2),
-        progress=False,
-    )
+    kept, threads = Monitors(membrane=["b"], tail=5e-3), Execution(threads=2)
+    compiled = partial(simulate, circuit, engine="cpp_standalone", monitors=kept, execution=threads, progress=False)
+    wanted, found = simulate(circuit, spikes, rng=3, monitors=kept, progress=False), compiled(spikes, rng=3)
     np.testing.assert_array_equal(found.responses.values, wanted.responses.values)
     np.testing.assert_allclose(found.membrane_potential.values, wanted.membrane_potential.values, atol=1e-12)
     monkeypatch.setattr(standalone, "_build_in_child", lambda *_: pytest.fail("it was built again"))
-    other = simulate(
-        circuit,
-        spikes[::-1],
-        rng=4,
-        engine="cpp_standalone",
-        monitors=Monitors(membrane=["b"], tail=5e-3),
-        execution=Execution(threads=2),
-        progress=False,
-    )
-    expected = simulate(
-        circuit, spikes[::-1], rng=4, engine="torch", monitors=Monitors(membrane=["b"], tail=5e-3), progress=False
-    )
+    other = compiled(spikes[::-1], rng=4)
+    expected = simulate(circuit, spikes[::-1], rng=4, engine="torch", monitors=kept, progress=False)
     np.testing.assert_array_equal(other.responses.values, expected.responses.values)
-    kept = [p.name for p in (tmp_path / "neurosim" / "standalone").iterdir() if p.is_dir()]
-    assert len(kept) == 1 and len(kept[0]) == 32
+    folders = [p.name for p in (tmp_path / "neurosim" / "standalone").iterdir() if p.is_dir()]
+    assert len(folders) == 1 and len(folders[0]) == 32
 
 
 def test_cython_agrees(tmp_path, monkeypatch):

@@ -207,7 +207,7 @@ def test_retuning_brings_the_task_back(trained):
     """On images that were never used for it; gains, biases and thresholds alone, then with weights."""
     circuit, network, task, encode, calibration, expected = trained
     calibrated, _ = calibrate(climb(circuit, "refractory"), calibration, expected, progress=False)
-    tested, shown = encode(task.test), encode(task.train[:384], seed=7)
+    tested, shown = encode(task.test), encode(task.train[:384], rng=7)
     before = accuracy(calibrated, task, tested)
     options = RetuningOptions(("gain", "bias", "threshold", "weights"), epochs=2, learning_rate=0.05)
     teacher = partial(record_responses, network, progress=False)

@@ -19,6 +19,7 @@ from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli
+from tests.biophysics.published import hodgkin_huxley_equations
 
 
 def silent(n_steps, step=1e-3):
@@ -79,24 +80,6 @@ def test_an_adaptive_threshold_settles_where_rise_and_decay_balance():
     assert abs(reached - (neuron.v_threshold + neuron.rise * q / (1 - q))) < 0.2e-3
 
 
-def hodgkin_huxley_equations(p, current):
-    """The published equations, written down once more for an adaptive solver."""
-
-    def change(_t, y):
-        v, m, h, n = y
-        u = (v - p.v_shift) * 1e3
-        rates = (
-            (0.32 * (13 - u) / (np.exp((13 - u) / 4) - 1), 0.28 * (u - 40) / (np.exp((u - 40) / 5) - 1)),
-            (0.128 * np.exp((17 - u) / 18), 4 / (1 + np.exp((40 - u) / 5))),
-            (0.032 * (15 - u) / (np.exp((15 - u) / 5) - 1), 0.5 * np.exp((10 - u) / 40)),
-        )
-        ionic = p.g_leak * (p.e_leak - v) + p.g_na * m**3 * h * (p.e_na - v) + p.g_k * n**4 * (p.e_k - v)
-        gates = [1e3 * (a * (1 - x) - b * x) for (a, b), x in zip(rates, (m, h, n), strict=True)]
-        return [(ionic + current) / p.capacitance, *gates]
-
-    return change
-
-
 def test_hodgkin_huxley_converges_to_an_adaptive_solver():
     """The membrane follows an independent solution, better with a finer step; at 0.1 ms the rate is within 3 %."""
     p, current = HodgkinHuxleyParameters(), 4e-10
@@ -117,8 +100,14 @@ def test_hodgkin_huxley_converges_to_an_adaptive_solver():
     start = [rest[k] for k in ("v_rest", "m_rest", "h_rest", "n_rest")]
     times = np.arange(1, 41) * 1e-3
     exact = solve_ivp(
-        hodgkin_huxley_equations(p, current), (0, 0.1), start, method="LSODA", t_eval=times, rtol=1e-8, atol=1e-10
-    ).y[0]
+        hodgkin_huxley_equations(p, lambda t, v: current),
+        (0, 0.1),
+        start,
+        method="LSODA",
+        t_eval=times,
+        rtol=1e-8,
+        atol=1e-10,
+    ).y[0]  # fmt: skip
     errors = {
         dt: np.abs(trace.values[0, np.rint(times / dt).astype(int) - 1, 0] - exact).mean()
         for dt, trace in found.items()

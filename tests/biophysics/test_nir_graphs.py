@@ -256,7 +256,7 @@ def test_malformed_graphs_are_refused_in_one_line(make, words):
     [
         ({"dt": 0}, "a dt of 0 to 1 s asked, found 0"),
         ({"dt": "1 ms"}, "a dt of 0 to 1 s asked"),
-        ({"duration": 0.0}, "duration in 0..1e4"),
+        ({"inputs": "current", "duration": 0.0}, "duration in 0..1e4"),
         ({"integration": "heun"}, "integration is 'euler' or 'exact', found 'heun'"),
         ({"inputs": "pictures"}, "kind = 'pictures'"),
     ],
@@ -305,6 +305,7 @@ def circuit_of(record, varies):
     varying = {"threshold": rng.uniform(0.7, 1.1, 3)} if varies else {}
     if varies and np.isfinite(record.tau_mem) and record.reset != "interpolated":
         varying |= {"tau_mem": rng.uniform(4e-3, 8e-3, 3), "v_reset": rng.uniform(-0.3, 0, 3)}
+        varying = {k: v for k, v in varying.items() if k != "v_reset" or record.reset == "immediate"}
     if varies and isinstance(record, DiscreteSynapticParameters):
         varying |= {"input_scale": rng.uniform(0.5, 1, 3), "alpha": rng.uniform(0.5, 0.8, 3)}
     populations = (
@@ -411,7 +412,7 @@ def test_circuits_that_nir_does_not_hold_are_refused(make, words):
         ('{"dt": 1' + 400 * "0" + "}", "a dt of 0 to 1 s asked"),
         ('{"dt": -1000.0, "tau_mem": 1e-5}', "a dt of 0 to 1 s asked"),
         ('{"dt": 0.001, "input_kind": 5}', "kind = 5"),
-        ('{"dt": 0.001, "max_rate": "all"}', "are numbers"),
+        ('{"dt": 0.001, "input_kind": "poisson", "max_rate": "all"}', "are numbers"),
     ],
 )
 def test_metadata_that_do_not_fit_are_refused_by_name(kept, words):

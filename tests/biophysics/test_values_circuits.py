@@ -8,9 +8,9 @@ import pytest
 from neurosim.biophysics import AdExParameters, ConductanceParameters, LIFParameters
 from neurosim.biophysics.calibration import rheobase
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.ladder import Ladder, climb
-from neurosim.biophysics.perturbation import perturb_circuit
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import Perturbation, as_responses, as_stimuli

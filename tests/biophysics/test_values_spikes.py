@@ -10,6 +10,7 @@ from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, as_dict
 from neurosim.schema import as_stimuli
+from tests.biophysics.published import hodgkin_huxley_equations
 
 MEMORIES = (1, 2, 3, 4)
 SHARPEST = 1e-5
@@ -85,18 +86,10 @@ def test_synapses_on_hodgkin_huxley_neurons_add_to_their_own_conductances():
     ).membrane_potential.values[0, :, 0]
     rest = resting_state(as_dict(p))
 
-    def change(t, y):
-        v, m, h, n = y
-        u = (v - p.v_shift) * 1e3
-        rates = (
-            (0.32 * (13 - u) / (np.exp((13 - u) / 4) - 1), 0.28 * (u - 40) / (np.exp((u - 40) / 5) - 1)),
-            (0.128 * np.exp((17 - u) / 18), 4 / (1 + np.exp((40 - u) / 5))),
-            (0.032 * (15 - u) / (np.exp((15 - u) / 5) - 1), 0.5 * np.exp((10 - u) / 40)),
-        )
-        ionic = p.g_leak * (p.e_leak - v) + p.g_na * m**3 * h * (p.e_na - v) + p.g_k * n**4 * (p.e_k - v)
-        gates = [1e3 * (a * (1 - x) - b * x) for (a, b), x in zip(rates, (m, h, n), strict=True)]
-        return [(ionic + 2e-9 * np.exp(-t / 2e-3) * (synapses.e_exc - v)) / p.capacitance, *gates]
+    def current(t, v):
+        return 2e-9 * np.exp(-t / 2e-3) * (synapses.e_exc - v)
 
+    change = hodgkin_huxley_equations(p, current)
     times = np.arange(1, 15) * 1e-3
     start = [rest[k] for k in ("v_rest", "m_rest", "h_rest", "n_rest")]
     exact = solve_ivp(change, (0, 15e-3), start, t_eval=times, method="LSODA", rtol=1e-9, atol=1e-12).y[0]

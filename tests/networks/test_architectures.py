@@ -11,7 +11,7 @@ import torch
 from neurosim import networks as sp
 from neurosim import storage
 from neurosim.networks.architecture import build_network, n_parameters
-from neurosim.networks.explanation import attention_rollout
+from neurosim.networks.attention import attention_rollout
 from neurosim.networks.published import as_augmentation
 from neurosim.networks.recording import record_responses
 from neurosim.networks.transformer import PretrainedEncoder, words_for

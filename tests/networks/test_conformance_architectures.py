@@ -44,7 +44,7 @@ def learned(architecture, specification, kind):
     stimuli = stimuli_of(kind)
     if architecture.encoding is not None and "time" not in stimuli.dims:
         how = architecture.encoding(specification)
-        stimuli = encode_rate(stimuli, n_steps=how.n_steps, time_step=how.time_step, seed=0)
+        stimuli = encode_rate(stimuli, n_steps=how.n_steps, time_step=how.time_step, rng=0)
     task = classification_task(stimuli, test_fraction=0.25)
     if architecture.learns and architecture.learns[0] != "targets":
         reconstructs = architecture.learns[0] == "reconstruction"

@@ -11,7 +11,7 @@ from neurosim.networks.evaluation import (
     classical_baselines,
     evaluate,
     orientation_histograms,
-    over_seeds,
+    over_instances,
     roc_curves,
     score_logits,
 )
@@ -74,13 +74,13 @@ def test_intervals_over_instances_cover_their_mean():
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 3
     found = [score_logits(rng.normal(size=(60, 3)) + np.eye(3)[labels], labels, ("a", "b", "c")) for _ in range(4)]
-    together = over_seeds(found)
+    together = over_instances(found)
     values = [float(f.accuracy) for f in found]
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     assert float(together.accuracy_low) == pytest.approx(low) and float(together.accuracy_high) == pytest.approx(high)
     assert together.confusion.sum() == pytest.approx(60) and (together.confusion_high >= together.confusion).all()
     with pytest.raises(InputError, match="at least 2"):
-        over_seeds(found[:1])
+        over_instances(found[:1])
 
 
 def instances(*rights, n=10):
@@ -90,7 +90,7 @@ def instances(*rights, n=10):
 
 
 def test_intervals_of_shares_end_where_shares_end():
-    together = over_seeds(instances(6, 10, 10))
+    together = over_instances(instances(6, 10, 10))
     free = stats.t.interval(0.95, 2, np.mean([0.6, 1, 1]), stats.sem([0.6, 1, 1]))
     assert free[1] > 1.19 and float(together.accuracy_high) == 1.0
     assert float(together.accuracy_low) == pytest.approx(free[0])
@@ -99,20 +99,20 @@ def test_intervals_of_shares_end_where_shares_end():
         for bound in ("", "_low", "_high"):
             assert ((together[name + bound] >= 0) & (together[name + bound] <= 1)).all(), name
     assert (together.confusion_low >= 0).all() and float(together.cross_entropy_low) >= 0
-    assert float(over_seeds(instances(0, 0, 4)).accuracy_low) == 0.0
+    assert float(over_instances(instances(0, 0, 4)).accuracy_low) == 0.0
 
 
 def test_instances_that_are_no_shares_or_of_other_tests_are_refused():
     found = instances(6, 10)
     with pytest.raises(InputError, match=r"accuracy = 1\.199 is out of its range"):
-        over_seeds([found[0], found[1].assign(accuracy=1.199)])
+        over_instances([found[0], found[1].assign(accuracy=1.199)])
     with pytest.raises(InputError, match=r"other numbers of stimuli, \[10, 12\]"):
-        over_seeds([found[0], *instances(6, n=12)])
+        over_instances([found[0], *instances(6, n=12)])
 
 
 def test_a_measure_that_is_missing_in_an_instance_is_missing_in_the_mean():
     found = instances(6, 10, 8)
-    together = over_seeds([found[0].assign(auc=np.nan), *found[1:]])
+    together = over_instances([found[0].assign(auc=np.nan), *found[1:]])
     assert np.isnan(together.auc) and np.isnan(together.auc_low) and together.accuracy == pytest.approx(0.8)
 
 

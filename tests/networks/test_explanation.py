@@ -8,7 +8,9 @@ from torch import nn
 
 from neurosim.networks import ConvNetSpecification, SpikingConvNetSpecification, TransformerSpecification
 from neurosim.networks.architecture import build_network
-from neurosim.networks.explanation import AscentOptions, attention_rollout, explain, maximise_activation
+from neurosim.networks.attention import attention_rollout
+from neurosim.networks.explanation import explain
+from neurosim.networks.maximisation import AscentOptions, maximise_activation
 from neurosim.networks.recording import predict, record_responses
 from neurosim.plots.training import plot_attribution, plot_words
 from neurosim.schema import InputError, as_stimuli

@@ -322,3 +322,18 @@ def test_other_or_damaged_checkpoints_are_refused_before_training(tmp_path):
     path.write_bytes(bytes(changed))
     with pytest.raises(StorageError, match="changed after it was written"):
         trained(path, epochs=1)
+
+
+def test_a_generator_draws_the_seed_and_what_is_no_seed_is_refused():
+    task = small_task()
+
+    def weights(rng):
+        network = small_network(task)
+        train(network, task, TrainingOptions(1), rng=rng, device="cpu", progress=False)
+        return weights_of(network)
+
+    drawn = int(np.random.default_rng(5).integers(2**63 - 1))
+    for one, other in zip(weights(np.random.default_rng(5)).values(), weights(drawn).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(InputError, match="train: rng is a seed"):
+        weights("now")

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from neurosim.networks.evaluation import evaluate
-from neurosim.networks.explanation import AscentOptions, explain, maximise_activation
+from neurosim.networks.explanation import explain
 from neurosim.networks.fingerprints import fingerprint_of
+from neurosim.networks.maximisation import AscentOptions, maximise_activation
 from neurosim.networks.objectives import CrossEntropy, Reconstruction
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import Checkpoint, train, weights_of

@@ -5,7 +5,7 @@ import torch
 
 from neurosim.networks import TransformerSpecification
 from neurosim.networks.architecture import build_network
-from neurosim.networks.explanation import attention_rollout
+from neurosim.networks.attention import attention_rollout
 from neurosim.networks.recording import record_responses
 from neurosim.schema import as_stimuli
 

@@ -1,8 +1,11 @@
 """Plots draw what they are given, on the axes they are given, and the same drawing gives the same bytes."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.plots.geometry import (
@@ -136,3 +139,93 @@ def test_recordings_are_drawn_as_they_are():
     matrix = xr.DataArray(np.outer(time, time), dims=("time", "time_test"), coords={"time": time, "time_test": time})
     plot_generalisation(matrix, axes[3])
     np.testing.assert_allclose(axes[3].images[0].get_array(), matrix.values)
+
+
+@pytest.fixture(scope="module")
+def one_model():
+    """One subject, one model, one layer."""
+    rng = np.random.default_rng(0)
+    data, model = (compute_rdm(rng.normal(size=(6, 9))).expand_dims(dim) for dim in ("subject", "model"))
+    return infer(model.assign_coords(model=["net/1"]), data, resample=("stimulus",))
+
+
+def drawn(figure):
+    """Whether the file shows more than the paper."""
+    picture = Image.open(BytesIO(figure_bytes(figure)["png"])).convert("L")
+    return np.ptp(np.asarray(picture)) > 0
+
+
+def test_one_model_is_a_narrow_bar_and_a_point_with_its_interval(one_model):
+    ax = plot_scores(one_model, new_figure().subplots())
+    assert ax.patches[0].get_width() < 0.4 * np.ptp(ax.get_xlim())
+    ax = plot_profiles(one_model, new_figure().subplots(), groups=["net"])
+    low, high = one_model.interval.values[0]
+    np.testing.assert_allclose(ax.collections[0].get_segments()[0][:, 1], [low, high])
+    assert ax.get_xlim() == (0, 1) and ax.get_xlabel() == "one layer each"
+    unknown = one_model.assign(interval=one_model.interval * np.nan)
+    for figure in (new_figure(), new_figure()):
+        ax = plot_scores(unknown, figure.subplots())
+        assert np.isfinite(ax.get_ylim()).all() and drawn(figure)
+
+
+def test_weak_scores_have_colours_and_one_time_has_a_tick():
+    scores = xr.DataArray([[0.01], [-0.04]], dims=("layer", "time"), coords={"layer": ["a", "b"], "time": [0.05]})
+    ax = plot_layer_time(scores, new_figure().subplots())
+    assert ax.images[0].get_clim() == (-0.04, 0.04)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["50"]
+    swapped = plot_layer_time(scores.T, new_figure().subplots())
+    np.testing.assert_array_equal(swapped.images[0].get_array(), ax.images[0].get_array())
+    assert plot_layer_time(scores * np.nan, new_figure().subplots()).images[0].get_clim() == (-1, 1)
+    with pytest.raises(InputError, match="without time plot_profiles"):
+        plot_layer_time(scores[:, 0], new_figure().subplots())
+
+
+def test_what_was_not_measured_is_grey_and_the_rest_keeps_its_colours():
+    rdm = as_rdm(np.array([[0, 1, 2], [1, 0, 9], [2, 9, 0.0]]))
+    holes = rdm.where(rdm != 2)
+    image = plot_rdm(holes, new_figure().subplots()).images[0].get_array()
+    np.testing.assert_allclose(image.filled(np.nan), [[0, 0.5, np.nan], [0.5, 0, 1], [np.nan, 1, 0]])
+    with pytest.raises(InputError, match=r"one RDM .* asked, found dims"):
+        plot_rdm(rdm.expand_dims(layer=["a"]), new_figure().subplots())
+
+
+def test_few_and_strange_pictures():
+    figure = new_figure()
+    sheet = plot_stimuli(as_stimuli(np.ones((2, 6, 6))), figure.subplots()).images[0].get_array()
+    assert sheet.shape == (7, 14, 3) and drawn(figure)
+    grey = as_stimuli(np.random.default_rng(0).random((3, 1, 5, 4)), layout="NCHW")
+    images = [plot_stimuli(s, new_figure().subplots()).images[0].get_array() for s in (grey, grey.T)]
+    np.testing.assert_array_equal(*images)
+    for wrong in (
+        grey.isel(channel=0, y=0),
+        as_stimuli(np.zeros((3, 2, 5, 4)), dims=("stimulus", "channel", "y", "x")),
+    ):
+        with pytest.raises(InputError, match=r"images \(stimulus, \[channel,\] y, x\)"):
+            plot_stimuli(wrong, new_figure().subplots())
+    points = xr.DataArray([[0.5, 0.5]], dims=("stimulus", "axis"))
+    assert np.ptp(plot_stimulus_map(points, new_figure().subplots(), stimuli=grey[:1]).get_xlim()) > 0
+
+
+def test_rasters_of_one_network_of_silence_and_of_few_neurons():
+    spikes = as_responses(np.eye(3)[None], quantity="spike_count", time_step=1e-3)
+    ax = plot_raster(spikes, ax=new_figure().subplots())
+    assert len(ax.collections) == 1 and ax.get_yticks().tolist() == [0, 1, 2]
+    silent = plot_raster(0 * spikes, 0 * spikes, new_figure().subplots())
+    assert "no spikes" in [t.get_text() for t in silent.texts] and silent.get_xlim() == (0, 2)
+    for wrong in (spikes.isel(time=0, drop=True), spikes.expand_dims(trial=2)):
+        with pytest.raises(InputError, match=r"plot_raster: spikes \(stimulus, time, unit\) asked"):
+            plot_raster(wrong, ax=new_figure().subplots())
+
+
+def test_every_plot_has_its_axes_when_there_are_two_of_everything():
+    points = xr.DataArray([[0.0, 0.0], [1.0, 1.0]], dims=("model", "axis"))
+    for groups in (["a", "b"], ["a", "a"]):
+        figure = new_figure()
+        plot_arrangement(points, figure.subplots(), groups=groups)
+        assert drawn(figure)
+    one = xr.DataArray([[1.0]], dims=("model", "model_other"), coords={"model": ["a"]})
+    assert plot_matrix(one, new_figure().subplots()).images[0].get_clim() == (0, 1)
+    accuracy = xr.DataArray([[0.7]], dims=("time", "time_test"), coords={"time": [0.1], "time_test": [0.1]})
+    assert np.ptp(plot_generalisation(accuracy, new_figure().subplots()).get_xlim()) > 0
+    with pytest.raises(InputError, match=r"values \(time,\) asked"):
+        plot_time_course(accuracy, ax=new_figure().subplots())

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from neurosim import storage
 from neurosim.recordings.datasets import load_dataset
+from neurosim.recordings.described import register_datasets
 from neurosim.recordings.events import align_series
 from neurosim.recordings.files import load_responses
 from neurosim.recordings.fmri import load_betas
 from neurosim.recordings.meg import load_epochs
 from neurosim.recordings.neo import load_neo, neo_events, neo_series, neo_spikes
 from neurosim.recordings.nwb import load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
-from neurosim.recordings.registry import _in_package, fetch, register_datasets
+from neurosim.recordings.published import DATASETS, fetch, in_package
 from neurosim.recordings.spikes import align_spikes, bin_spikes, load_spikes
 from neurosim.recordings.sweeps import load_sweeps
 from neurosim.schema import InputError, as_responses
@@ -251,11 +252,11 @@ def test_a_registry_is_extended_by_one_file(tmp_path, monkeypatch):
 
 
 def test_a_registry_reaches_into_packages_but_not_out_of_them():
-    assert _in_package("neurosim/recordings/datasets.toml").name == "datasets.toml"
-    assert _in_package("neurosim.recordings/datasets.toml") is None
-    assert _in_package("no_such_package_here/x") is None
+    assert in_package("neurosim/recordings/datasets.py").name == "datasets.py"
+    assert in_package("neurosim.recordings/datasets.py") is None
+    assert in_package("no_such_package_here/x") is None
     with pytest.raises(StorageError, match="leads out of its folder"):
-        _in_package("neurosim/../../../../etc/passwd")
+        in_package("neurosim/../../../../etc/passwd")
 
 
 def events(times, stimuli):
@@ -372,6 +373,6 @@ def test_a_truncated_nwb_file_is_refused(data_folder, tmp_path, share):
 def test_spikes_of_the_grasshopper_lie_in_the_bins_of_whole_microseconds(data_folder):
     counts = load_dataset("rokem2006").responses["receptor"]
     for k in (0, 1):
-        lines = fetch("rokem2006", f"grasshopper_spike_times{k + 1}.txt").read_text().splitlines()
+        lines = fetch(DATASETS["rokem2006"], f"grasshopper_spike_times{k + 1}.txt").read_text().splitlines()
         times = [Fraction(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
         assert np.flatnonzero(counts.values[k, :, 0]).tolist() == sorted({int(t // 50) for t in times})

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import re
 import shutil
 import threading
 
@@ -11,9 +12,16 @@ import pandas as pd
 import pytest
 
 from neurosim import storage
-from neurosim.recordings import registry
-from neurosim.recordings.datasets import load_dataset
+from neurosim.recordings.datasets import (
+    check_dataset,
+    dataset_files,
+    find_dataset,
+    list_datasets,
+    list_recordings,
+    load_dataset,
+)
 from neurosim.recordings.files import load_responses
+from neurosim.recordings.published import DATASETS, Content, DataFile, DataSet, fetch
 from neurosim.recordings.spikes import bin_spikes
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import InputError, as_responses, as_stimuli
@@ -102,21 +110,20 @@ def test_fmri_subjects_agree_as_published(data_folder, area, wanted, left_out):
 
 def test_absent_and_offline_says_which_file_goes_where(monkeypatch, tmp_path):
     monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
-    monkeypatch.setattr(registry, "registry", lambda: small_registry("http://127.0.0.1:9/none", "0" * 64))
+    small = small_set("http://127.0.0.1:9/none", "0" * 64)
     with pytest.raises(StorageError) as caught:
-        registry.fetch("small", "x.npz")
+        fetch(small, "x.npz")
     assert f"put it into small/ of NEUROSIM_DATA ({tmp_path})" in str(caught.value)
-    with pytest.raises(InputError, match="Did you mean 'small'"):
-        registry.entry_of("smal")
+    with DATASETS.added(small), pytest.raises(InputError, match="Did you mean 'small'"):
+        find_dataset("smal")
 
 
 def test_wrong_checksum_is_refused(monkeypatch, tmp_path):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "x.npz").write_text("not it")
     monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
-    monkeypatch.setattr(registry, "registry", lambda: small_registry("", "0" * 64))
     with pytest.raises(StorageError, match="wrong checksum"):
-        registry.fetch("small", "x.npz")
+        fetch(small_set("", "0" * 64), "x.npz")
 
 
 def test_files_are_fetched_by_name_and_checked(monkeypatch, tmp_path):
@@ -132,18 +139,42 @@ def test_files_are_fetched_by_name_and_checked(monkeypatch, tmp_path):
     monkeypatch.setattr(pooch, "os_cache", lambda _name: tmp_path / "cache")
     try:
         right = hashlib.sha256(b"content").hexdigest()
-        monkeypatch.setattr(registry, "registry", lambda: small_registry(url, right))
-        assert registry.fetch("small", "x.npz").read_bytes() == b"content"
+        assert fetch(small_set(url, right), "x.npz").read_bytes() == b"content"
         shutil.rmtree(tmp_path / "cache")
-        monkeypatch.setattr(registry, "registry", lambda: small_registry(url, "0" * 64))
         with pytest.raises(StorageError, match="wrong checksum"):
-            registry.fetch("small", "x.npz")
+            fetch(small_set(url, "0" * 64), "x.npz")
     finally:
         server.shutdown()
 
 
-def small_registry(url, sha256):
-    return {"small": {"folder": "small", "home": "nowhere", "files": [{"name": "x.npz", "sha256": sha256, "url": url}]}}
+def small_set(url, sha256):
+    return DataSet(
+        "small", "little", sevens, ("V1",), "small", "nowhere", (DataFile("x.npz", sha256, url),), "Me (2026)", "CC0"
+    )
+
+
+def sevens(data_set):
+    return Content(responses={name: as_responses(np.full((2, 3), 7.0)) for name in data_set.recordings})
+
+
+def test_a_set_of_ones_own_is_loaded_like_the_others():
+    with DATASETS.added(small_set("", "0" * 64)):
+        found = load_dataset("small")
+        assert (found.responses["V1"].values.sum(), found.citation) == (42, "Me (2026)")
+        assert list_recordings("small") == ("V1",) and dataset_files("small") == {"x.npz": "0" * 64}
+        assert "small" in list_datasets()
+    assert "small" not in list_datasets()
+
+
+@pytest.mark.parametrize("name", list(DATASETS))
+def test_a_set_says_whom_to_cite_and_holds_what_it_lists(name, data_folder):
+    record = DATASETS[name]
+    assert "https://" in record.citation and record.licence and record.caption
+    assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in record.files)
+    found = load_dataset(name)
+    held = {**found.rdms, **found.responses, **found.sweeps}
+    assert held and all(any(key.startswith(r) for key in held) for r in record.recordings if r != "99111002")
+    check_dataset(name)
 
 
 def test_synthetic_brain_is_labelled_repeats_and_carries_its_truth():

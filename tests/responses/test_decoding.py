@@ -5,7 +5,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from neurosim.recordings.datasets import load_dataset
+from neurosim.registry import NoOptions
 from neurosim.responses.averages import rebin
+from neurosim.responses.decoders import DECODERS
 from neurosim.responses.decoding import decode, generalise
 from neurosim.responses.variability import fano_factor, interval_variability, noise_correlation, psth
 from neurosim.schema import InputError, as_responses
@@ -140,3 +142,11 @@ def test_psth_recovers_the_rate_and_its_interval_covers_it():
 def test_bad_input_is_named(act, words):
     with pytest.raises(InputError, match=words):
         act(population(0))
+
+
+def test_the_default_decoder_looks_at_the_shape_of_a_pattern_and_not_at_its_level():
+    classes = np.array([[1.0, 2.0, 3.0], [5.0, 5.0, 4.5]])
+    predict = DECODERS["correlation"].fit(classes, np.array([0, 1]), NoOptions())
+    tested = np.array([[10.0, 10.1, 10.2], [0.2, 0.2, 0.1], [0.1, 0.2, 0.3]])
+    wanted = [np.argmax([np.corrcoef(t, c)[0, 1] for c in classes]) for t in tested]
+    assert predict(tested).tolist() == wanted == [0, 1, 0]

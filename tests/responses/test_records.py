@@ -190,6 +190,18 @@ def test_an_installed_package_adds_records(tmp_path):
     assert done.stdout.split() == ["3.0", "1000.0"]
 
 
+def test_reading_what_there_is_loads_nothing_heavy():
+    code = "import sys\n" + "".join(
+        f"from {r.package} import {n}\nassert len({n}) > 1\n"
+        for n, r in (
+            ("CURVES", CURVES), ("DECODERS", DECODERS), ("RATE_KERNELS", RATE_KERNELS), ("EMBEDDINGS", EMBEDDINGS),
+            ("SYNCHRONY_MEASURES", SYNCHRONY_MEASURES), ("CLUSTERINGS", CLUSTERINGS),
+        )
+    )  # fmt: skip
+    code += "print([m for m in ('torch', 'sklearn', 'scipy', 'xarray', 'matplotlib') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def spikes(n_time=40, step=1e-3, **dims):
     shape = (1, *dims.values(), n_time, 2)
     values = (np.random.default_rng(0).random(shape) < 0.2).astype(float)

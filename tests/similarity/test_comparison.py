@@ -236,9 +236,9 @@ def test_cka_from_distances_equals_cka_of_features():
 def test_arrangement_keeps_distances_that_fit_the_plane():
     points = np.random.default_rng(0).normal(size=(8, 2))
     distances = np.linalg.norm(points[:, None] - points, axis=-1)
-    found = arrange(distances, seed=1)
+    found = arrange(distances, rng=1)
     np.testing.assert_allclose(np.linalg.norm(found[:, None] - found, axis=-1), distances, atol=0.02)
-    np.testing.assert_array_equal(found, arrange(distances, seed=1))
+    np.testing.assert_array_equal(found, arrange(distances, rng=1))
 
 
 @pytest.mark.parametrize(

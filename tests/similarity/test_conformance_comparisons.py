@@ -12,8 +12,8 @@ from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metrics.euclidean import euclidean
-from neurosim.similarity.predictivity import METHODS as PREDICTIONS
 from neurosim.similarity.predictivity import predict_responses
+from neurosim.similarity.predictor import PREDICTORS
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES
 from neurosim.similarity.spike_rdms import spike_rdm
@@ -180,7 +180,7 @@ SCORES = {f"cka {e}": lambda a, b, e=e: cka(a, b, estimator=e, batch=24) for e i
 SCORES |= {f"cca {m}": lambda a, b, m=m: cca(a, b, method=m) for m in CCA_METHODS}
 SCORES |= {
     f"predict {m}": lambda a, b, m=m: predict_responses(a, b, method=m, folds=3, progress=False).median_score
-    for m in PREDICTIONS
+    for m in PREDICTORS
 }
 
 

@@ -9,10 +9,10 @@ import torch
 import xarray as xr
 
 from neurosim.schema import InputError, as_responses
-from neurosim.similarity.kernels.noise import SHRINKAGES
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.rdms import compute_rdm
+from neurosim.similarity.shrinkage import SHRINKAGES
 
 WHITENED = [m for m in METRICS if METRICS[m].takes_precision]
 CROSSVALIDATED = [m for m in METRICS if METRICS[m].folds]

@@ -23,6 +23,7 @@ from neurosim.similarity.method import METHODS
 from neurosim.similarity.methods.spearman import best_weak_order
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.resampling import jackknife_variance
+from neurosim.similarity.weighting import WEIGHTINGS
 
 BOOTSTRAP = Resampling(estimate="bootstrap", n_samples=50)
 
@@ -250,11 +251,11 @@ def test_weighted_fit_is_the_best_of_all_weights():
         return np.mean(subjects @ made / norms) / np.linalg.norm(made)
 
     tries = rng.normal(size=(3000, 3))
-    assert score(fit_components(*options, "weighted")) >= max(score(w) for w in tries) - 1e-12
-    assert score(fit_components(*options, "nonnegative")) >= max(score(abs(w)) for w in tries) - 1e-12
+    assert score(fit_components(*options, WEIGHTINGS["weighted"])) >= max(score(w) for w in tries) - 1e-12
+    assert score(fit_components(*options, WEIGHTINGS["nonnegative"])) >= max(score(abs(w)) for w in tries) - 1e-12
     segments = [np.eye(3)[c] * (1 - t) + np.eye(3)[c + 1] * t for c in range(2) for t in np.linspace(0, 1, 200)]
-    assert score(fit_components(*options, "interpolated")) >= max(score(w) for w in segments) - 1e-12
-    assert score(fit_components(*options, "select")) == pytest.approx(max(score(w) for w in np.eye(3)))
+    assert score(fit_components(*options, WEIGHTINGS["interpolated"])) >= max(score(w) for w in segments) - 1e-12
+    assert score(fit_components(*options, WEIGHTINGS["select"])) == pytest.approx(max(score(w) for w in np.eye(3)))
 
 
 def test_groups_of_stimuli_are_resampled_as_one():

@@ -50,7 +50,7 @@ def test_generalised_cross_validation_equals_its_definition():
 
 def test_scores_are_correlations_of_held_out_predictions():
     source, target = pair(0)
-    found = predict_responses(source, target, method="pls", n_components=3, folds=5, rng=3)
+    found = predict_responses(source, target, method="pls", options={"n_components": 3}, folds=5, rng=3)
     order = np.random.default_rng(3).permutation(60)
     predicted = np.empty((60, 4))
     for test in np.array_split(order, 5):
@@ -133,9 +133,17 @@ def test_normalisation_keeps_signs_and_reports_what_is_above_the_ceiling(caplog)
     [
         (lambda a, b: predict_responses(a * 0 + 1, b), "predicts nothing"),
         (lambda a, b: normalize(xr.DataArray([np.nan]), xr.DataArray([0.5])), "scores are NaN"),
-        (lambda a, b: predict_responses(a, b, method="lasso"), "no method 'lasso'"),
+        (
+            lambda a, b: predict_responses(a, b, options={"n_components": 3}),
+            "no option 'n_components'; known: penalty_by",
+        ),
+        (
+            lambda a, b: predict_responses(a, b, method="pls", options={"n_components": 0}),
+            "n_components is a whole number",
+        ),
+        (lambda a, b: predict_responses(a, b, method="lasso"), "unknown method 'lasso'"),
         (lambda a, b: predict_responses(a, b, direction="forwards"), "Did you mean 'forward'"),
-        (lambda a, b: predict_responses(a, b, penalty_by="gcv"), "no choice 'gcv'"),
+        (lambda a, b: predict_responses(a, b, options={"penalty_by": "gcv"}), "no choice 'gcv'"),
         (lambda a, b: predict_responses(a, b, folds=40), "every fold needs 2"),
         (lambda a, b: predict_responses(a, b.isel(stimulus=slice(9))), "different stimuli"),
         (lambda a, b: predict_responses(a, b.expand_dims(time=2)), "time dim"),

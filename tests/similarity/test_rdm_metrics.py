@@ -14,12 +14,12 @@ from sklearn.covariance import LedoitWolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from neurosim.schema import InputError, as_responses, as_trials
-from neurosim.similarity.kernels import noise as noise_kernels
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import searchlights
 from neurosim.similarity.rdms import compute_rdm
+from neurosim.similarity.shrinkage import SHRINKAGES
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -164,11 +164,11 @@ def test_shrinkage_equals_rsatoolbox_and_scikit_learn(ours, other):
     residuals = rng.normal(size=(40, 12)) @ rng.normal(size=(12, 12))
     residuals -= residuals.mean(0)
     for df in (39, 25):
-        found = noise_kernels.noise_covariance(residuals, df, ours)
+        found = SHRINKAGES[ours].covariance(residuals, df)
         np.testing.assert_allclose(found, noise.cov_from_residuals(residuals, dof=df, method=other), rtol=1e-10)
     if ours == "ledoit_wolf":
         wanted = LedoitWolf(assume_centered=True).fit(residuals).covariance_
-        np.testing.assert_allclose(noise_kernels.noise_covariance(residuals, 40, ours), wanted, rtol=1e-10)
+        np.testing.assert_allclose(SHRINKAGES[ours].covariance(residuals, 40), wanted, rtol=1e-10)
 
 
 def test_precision_of_residuals_and_of_few_trials():
@@ -329,7 +329,7 @@ def unbalanced(n_first):
         (lambda: compute_rdm(trials(0) * 0 + 1, "ldc_t", precision=np.ones(9)), "trials do not vary"),
         (lambda: searchlights(np.zeros((0, 3)), 1.0), r"positions \(unit, axis\)"),
         (lambda: compute_rdm(torch.ones(4, 3), "mahalanobis"), "precision as a tensor"),
-        (lambda: noise_precision(trials(0), shrinkage="lw"), "no shrinkage"),
+        (lambda: noise_precision(trials(0), shrinkage="lw"), "unknown shrinkage"),
         (lambda: noise_precision(trials(0, n_trials=1)), "degrees of freedom"),
         (lambda: noise_precision(trials(0) * 0), "have no noise"),
         (lambda: as_trials(np.ones((2, 3)), ["a"]), "need one stimulus"),

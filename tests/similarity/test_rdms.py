@@ -105,6 +105,7 @@ def test_labels_and_leading_dims_ride_along():
         (lambda: compute_rdm(np.zeros((4, 3)), "cosine"), "cosine is not defined"),
         (lambda: compute_rdm(patterns(0), "crossnobis"), "at least 2 trials"),
         (lambda: compute_rdm(patterns(0, n=2)), "at least 3 stimuli"),
+        (lambda: compute_rdm(np.zeros((0, 5))), "^compute_rdm: "),
         (lambda: compute_rdm(patterns(0), by="layer"), "no label 'layer'"),
         (lambda: compute_rdm(patterns(0) * np.nan), "NaN"),
     ],

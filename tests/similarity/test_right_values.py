@@ -15,7 +15,6 @@ from neurosim.similarity.inference import _p_above, infer
 from neurosim.similarity.inference_options import Significance
 from neurosim.similarity.kernels import prediction
 from neurosim.similarity.kernels.fitting import fit_components
-from neurosim.similarity.kernels.noise import noise_covariance
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.metrics.poisson import poisson
 from neurosim.similarity.metrics.poisson_crossvalidated import poisson_crossvalidated
@@ -25,6 +24,8 @@ from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import regress_rdm
 from neurosim.similarity.resampling import JackknifeVariance, _two_factor, bootstrap_variance, jackknife_variance
+from neurosim.similarity.shrinkage import SHRINKAGES
+from neurosim.similarity.weighting import WEIGHTINGS
 
 
 def test_a_tie_of_the_decoder_counts_half():
@@ -73,8 +74,8 @@ def test_shrinkage_ends_at_the_target():
     residuals = np.random.default_rng(2).normal(size=(12, 3))
     wanted = LedoitWolf(assume_centered=True).fit(residuals)
     assert wanted.shrinkage_ == 1
-    np.testing.assert_allclose(noise_covariance(residuals, 12, "ledoit_wolf"), wanted.covariance_, atol=1e-12)
-    np.testing.assert_allclose(noise_covariance(residuals, 8, "ledoit_wolf"), 1.5 * wanted.covariance_, atol=1e-12)
+    np.testing.assert_allclose(SHRINKAGES["ledoit_wolf"].covariance(residuals, 12), wanted.covariance_, atol=1e-12)
+    np.testing.assert_allclose(SHRINKAGES["ledoit_wolf"].covariance(residuals, 8), 1.5 * wanted.covariance_, atol=1e-12)
 
 
 def test_residuals_take_one_degree_of_freedom_and_trials_one_a_stimulus():
@@ -251,10 +252,10 @@ def test_intervals_of_coefficients_are_those_of_the_t_distribution():
 
 def test_the_component_that_is_selected_has_the_best_direction_not_the_largest_size():
     among = np.diag([4.0, 1.0])
-    chosen = fit_components(among, np.array([[1.0], [0.9]]), np.ones(1), np.ones(1), "select")
+    chosen = fit_components(among, np.array([[1.0], [0.9]]), np.ones(1), np.ones(1), WEIGHTINGS["select"])
     assert chosen.tolist() == [0, 1]
     loud = np.array([[9.0, 0.1], [1.0, 0.9]])
-    fitted = fit_components(np.eye(2), loud, np.array([10.0, 1.0]), np.ones(2), "weighted")
+    fitted = fit_components(np.eye(2), loud, np.array([10.0, 1.0]), np.ones(2), WEIGHTINGS["weighted"])
     np.testing.assert_allclose(fitted, [(0.9 + 0.1) / 2, (0.1 + 0.9) / 2], atol=1e-12)
 
 

@@ -121,6 +121,16 @@ def test_summed_population_pools_the_spikes_of_all_units():
     np.testing.assert_allclose(found.values, spike_rdm(pooled, time_constant=0.05).values, atol=1e-12)
 
 
+class Monitor:
+    """Has a length and no order, as the spike monitors of a simulator."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+
 @pytest.mark.parametrize(
     ("act", "words"),
     [
@@ -133,6 +143,9 @@ def test_summed_population_pools_the_spikes_of_all_units():
         (lambda: spike_rdm([[[-0.1]], [[0.2]], [[0.3]]]), "negative"),
         (lambda: spike_rdm([[[0.1], [0.2]], [[0.2]], [[0.3]]]), "as many trials"),
         (lambda: spike_rdm([0.1, 0.2]), "needs spikes"),
+        (lambda: spike_rdm(Monitor()), "^spike_rdm: needs nested lists of spike times, .* found a Monitor"),
+        (lambda: spike_rdm([[{0.1}, {0.2}], [{0.1}, {0.2}], [{0.1}, {0.2}]]), "each a list of times"),
+        (lambda: spike_rdm({"a": [[0.1]]}), "found a dict"),
         (lambda: spike_rdm([[0.1, 0.2], [0.3]]), "each a list of times"),
         (lambda: spike_rdm([[[]], [[]], [[]]], "isi"), "no spike at all"),
         (lambda: spike_rdm([[[0.1]], [[0.2]], [[]]], "isi", duration=-1), "duration is above 0 s"),

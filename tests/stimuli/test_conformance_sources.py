@@ -60,8 +60,13 @@ def test_stimuli_are_as_the_record_says(asked):
     assert isinstance(found, xr.DataArray) and found.dims[0] == "stimulus"
     assert source.dims in ((), tuple(found.dims))
     assert not source.teaches or "category" in found.coords
-    if source.size is not None:
-        assert source.size(options) in (None, found.sizes["stimulus"])
+    if source.n_stimuli is not None:
+        assert source.n_stimuli(options) in (None, found.sizes["stimulus"])
+    if source.sizes is not None:
+        assert source.sizes(options) == {d: n for d, n in found.sizes.items() if d != "stimulus"}
+    if source.n_categories is not None:
+        everyone = dataclasses.replace(options, n_per_category=1)
+        assert load_source(source.name, everyone).sizes["stimulus"] == source.n_categories
     for file, checksum in (source.files(options) if source.files else {}).items():
         assert file and len(checksum.removeprefix("md5:")) in (32, 64)
     if source.check is not None:
@@ -186,3 +191,9 @@ def test_a_source_of_an_installed_package_reads_its_files(tmp_path):
 
 def test_builders_of_sources_can_be_found():
     assert all(callable(called(source.load)) for source in SOURCES.values())
+
+
+def test_sizes_that_are_known_cheaply_are_right():
+    for part in ("train", "test", "all"):
+        options = PartOptions(part, n_per_category=None)
+        assert SOURCES["digits"].n_stimuli(options) == load_source("digits", options).sizes["stimulus"]

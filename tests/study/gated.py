@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from neurosim.study.engine import keys
 from neurosim.study.engine.step import Step
 
 MODULE = """
@@ -34,6 +37,13 @@ class Gated:
         (folder / "modules").mkdir()
         (folder / "modules" / "gated_step.py").write_text(MODULE)
         self.path = os.pathsep.join([str(folder / "modules"), os.environ.get("PYTHONPATH", "")])
+
+    def seen(self, monkeypatch: pytest.MonkeyPatch) -> "Gated":
+        """Let this process, and those that it starts, import the module of the steps."""
+        monkeypatch.setenv("PYTHONPATH", self.path)
+        monkeypatch.syspath_prepend(self.path.partition(os.pathsep)[0])
+        keys.forget()
+        return self
 
     def step(self, name: str, *inputs: str) -> Step:
         config = {"place": str(self.place), "name": name.replace(":", "_")}

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from .gated import until
@@ -51,6 +52,7 @@ class Slurm:
     def __init__(self, folder: Path) -> None:
         for name in ("state", "spool"):
             (folder / name).mkdir()
+        self.state = folder / "state" / "job_state"
         ports = [_free_port() for _ in range(2)]
         host = socket.gethostname().partition(".")[0]
         text = CONF.format(host=host, user=getpass.getuser(), folder=folder, controller=ports[0], node=ports[1])
@@ -72,6 +74,12 @@ class Slurm:
         """Return what a command says; nothing where the controller is away."""
         done = subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | self.environment)
         return done.stdout
+
+    def save_state(self) -> None:
+        """Wait until the controller has written down what runs, which it does some seconds after something changed."""
+        now = time.time()
+        self.say("sbatch", "--hold", "--output=/dev/null", "--wrap=true")
+        until(lambda: self.state.stat().st_mtime > now)
 
     def wait_until_empty(self) -> None:
         """Wait until no job waits or runs."""

@@ -95,7 +95,7 @@ def damage(name):
 )
 def test_bad_data_is_one_line_exit_code_2_and_no_traceback(small_study, tmp_path, name, words):
     damage(name)(small_study.parent)
-    done = neurosim("run", small_study, "-o", "out/small", cwd=tmp_path)
+    done = neurosim("run", small_study, "-o", "out/small", "--quiet", cwd=tmp_path)
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if not line.startswith("note:")]
     assert len(lines) == 1
@@ -149,6 +149,29 @@ def test_a_wrong_parameter_of_an_architecture_is_named(small_study):
     small_study.write_text(text.replace('kind = "responses"\npath = "near.nc"', network))
     with pytest.raises(InputError, match="Did you mean 'channels'"):
         load_study(small_study)
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ('architecture = "GRU"\nparameters = { n_words = 9 }\ntraining = { task = "digits" }', "reads words"),
+        ('architecture = "Transformer"\ntraining = { task = "digits" }', "not gray pictures"),
+        ('architecture = "LeakyRNN"\ntraining = { task = "digits" }', "not gray pictures"),
+        ('architecture = "SpikingRNN"\ntraining = { task = "cifar10" }', "not colour pictures"),
+        ('architecture = "VAE"\ntraining = { task = "digits" }', "learns reconstruction, not categories"),
+        ('architecture = "Autoencoder"\ntraining = { task = "digits" }', "learns reconstruction, not categories"),
+        ('architecture = "EfficientNetLite0"\ntraining = { task = "digits" }', "takes colour pictures"),
+        ('architecture = "EfficientNetLite0"\ntraining = { task = "cifar10" }', "is not trained"),
+        ('architecture = "ConvNet"\nparameters = { channels = [2, 2, 2, 2] }\ntraining = { task = "digits" }', "small"),
+        ('architecture = "ConvNet"', "comes without weights"),
+    ],
+)
+def test_what_an_architecture_cannot_do_is_refused_before_anything_runs(small_study, network, words):
+    text = small_study.read_text().replace('source = "labels"', 'source = "digits"')
+    small_study.write_text(text.replace('kind = "responses"\npath = "near.nc"', f'kind = "network"\n{network}'))
+    with pytest.raises(InputError, match=words) as caught:
+        load_study(small_study)
+    assert "\n" not in str(caught.value)
 
 
 def test_names_of_given_subjects_lead_nowhere_else(tmp_path):

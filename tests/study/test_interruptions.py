@@ -13,8 +13,8 @@ from .conftest import content, neurosim
 
 
 def test_two_runs_at_once_agree(finished, tmp_path):
-    out = str(tmp_path / "again" / "small")
-    command = [sys.executable, "-m", "neurosim.cli", "run", str(finished.study), "-o", out, "--quiet"]
+    command = [sys.executable, "-m", "neurosim.cli", "run", str(finished.study), "--quiet"]
+    command += ["-o", str(tmp_path / "again" / "small")]
     runs = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert [r.communicate()[1] for r in runs] == ["", ""]
     assert [r.returncode for r in runs] == [0, 0]

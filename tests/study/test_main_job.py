@@ -14,7 +14,7 @@ from .conftest import neurosim
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    done = neurosim("demo", "--out", "out", "--json", cwd=folder, timeout=280)
+    done = neurosim("demo", "--quiet", "--out", "out", "--json", cwd=folder, timeout=280)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return folder / "out" / "digits", json.loads(done.stdout)

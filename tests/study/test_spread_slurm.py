@@ -45,9 +45,7 @@ def slurm(daemons, monkeypatch):
 
 @pytest.fixture
 def gated(tmp_path, monkeypatch):
-    made = Gated(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", made.path)
-    return made
+    return Gated(tmp_path).seen(monkeypatch)
 
 
 def submit(gated, store: Path):
@@ -117,6 +115,7 @@ def test_the_controller_of_slurm_is_killed_in_the_middle(slurm, gated, tmp_path)
     gated.close("b:1")
     submit(gated, tmp_path / "store")
     pid = gated.process("b:1", n)
+    slurm.save_state()
     slurm.controller.kill()
     slurm.controller.wait()
     slurm.start_controller()

@@ -12,6 +12,7 @@ import pytest
 
 from neurosim import storage
 from neurosim.refusals import InputError
+from neurosim.study.engine import keys
 from neurosim.study.engine.orders import Order, Queued, parse, read_plan, write_plan, written
 from neurosim.study.engine.scheduler import order_of
 from neurosim.study.engine.step import Step
@@ -39,6 +40,9 @@ def order(tmp_path, monkeypatch):
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "three_steps.py").write_text(MODULE)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    keys.forget()
 
     def make(work: str) -> Order:
         return order_of(Step(work, f"three_steps:{work}", {}), {}, Store(tmp_path / "store"), "cpu")
@@ -126,8 +130,7 @@ def test_what_is_no_job_description_is_refused(name):
 
 
 def test_a_queued_job_finds_its_key_when_it_runs(tmp_path, monkeypatch):
-    gated = Gated(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", gated.path)
+    gated = Gated(tmp_path).seen(monkeypatch)
     steps, store = gated.chain(), tmp_path / "store"
     store.mkdir()
     write_plan(tmp_path / "plan.json", steps)
@@ -157,10 +160,10 @@ def test_a_file_that_changed_while_the_job_waited_is_said(tmp_path):
 
 
 def test_a_worker_that_serves_ends_with_its_caller_in_the_middle_and_leaves_nothing(tmp_path, monkeypatch):
-    gated = Gated(tmp_path)
+    gated = Gated(tmp_path).seen(monkeypatch)
     (tmp_path / "tmp").mkdir()
     gated.close("a:1")
-    environment = os.environ | {"PYTHONPATH": gated.path, "TMPDIR": str(tmp_path / "tmp")}
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
     command = [sys.executable, "-m", "neurosim", "worker", "--serve"]
     serving = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     order = order_of(gated.step("a:1"), {}, Store(tmp_path / "store"), "cpu")
@@ -185,16 +188,16 @@ def test_what_a_killed_worker_left_is_removed_by_the_next(order, tmp_path, monke
     assert list((tmp_path / "tmp").iterdir()) == [young]
 
 
-def test_a_worker_is_killed_like_any_process(tmp_path):
-    gated = Gated(tmp_path)
+def test_a_worker_is_killed_like_any_process(tmp_path, monkeypatch):
+    gated = Gated(tmp_path).seen(monkeypatch)
     gated.close("a:1")
     order = order_of(gated.step("a:1"), {}, Store(tmp_path / "store"), "cpu")
     (tmp_path / "job.json").write_text(written(order))
     command = [sys.executable, "-m", "neurosim", "worker", str(tmp_path / "job.json")]
-    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": gated.path}, stdout=subprocess.DEVNULL) as one:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as one:
         os.kill(gated.process("a:1"), signal.SIGKILL)
         assert one.wait() == -signal.SIGKILL
     assert Store(tmp_path / "store").find(order.key) is None
     gated.open("a:1")
-    assert worker(tmp_path / "job.json", env=os.environ | {"PYTHONPATH": gated.path}).returncode == 0
+    assert worker(tmp_path / "job.json").returncode == 0
     assert Store(tmp_path / "store").find(order.key) is not None

@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
-from neurosim.biophysics.conversion import convert, number, whole
 from neurosim.biophysics.named_circuits import NamedCircuit
 from neurosim.biophysics.neurons import adex
 from neurosim.biophysics.neurons.adex import AdExParameters
+from neurosim.biophysics.plain_numbers import convert, number, whole
 from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.refusals import InputError
 

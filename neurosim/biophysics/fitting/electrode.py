@@ -15,7 +15,7 @@ import xarray as xr
 from scipy.optimize import curve_fit
 from scipy.signal import oaconvolve
 
-from neurosim.biophysics.fitting.spikes import crossings
+from neurosim.biophysics.fitting.detection import crossings
 from neurosim.schema import InputError, check_sweeps
 
 N_BLOCKS = 10
@@ -121,9 +121,27 @@ def estimate_electrode(sweeps: xr.Dataset, *, settled: float = 0.5e-3, reach: fl
 def compensate(sweeps: xr.Dataset, electrode: Electrode) -> xr.Dataset:
     """Return `sweeps` without the voltage that the electrode adds.
 
+    Parameters
+    ----------
+    sweeps : ``current`` and ``voltage`` (sweep, time). electrode : from :func:`estimate_electrode`.
+
+    Returns
+    -------
+    the sweeps, with the voltage (V) of the neuron alone.
+
     Raises
     ------
     InputError : another time step than that of the electrode.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_sweeps
+    >>> nothing = xr.DataArray([0.0], dims="lag", coords={"lag": [0.0]})
+    >>> resistor = Electrode(np.array([30e6]), 1e-4, 30e6, 50e-12, 400e6, {}, nothing)  # 30 MOhm at once
+    >>> current = np.array([0.0, 1e-10, 0.0])
+    >>> found = compensate(as_sweeps(current, -70e-3 + 30e6 * current, time_step=1e-4), resistor)
+    >>> found.voltage.values.round(6).tolist()
+    [[-0.07, -0.07, -0.07]]
     """
     sweeps = check_sweeps(sweeps, "compensate")
     if not np.isclose(sweeps.attrs["time_step"], electrode.time_step):

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit, single_neuron
-from neurosim.biophysics.fitting.adex import fit_adex
+from neurosim.biophysics.fitting.adex_fit import fit_adex
 from neurosim.biophysics.fitting.electrode import Electrode, compensate
-from neurosim.biophysics.fitting.gif import fit_gif
-from neurosim.biophysics.fitting.lif import fit_lif
+from neurosim.biophysics.fitting.gif_fit import fit_gif
+from neurosim.biophysics.fitting.lif_fit import fit_lif
 from neurosim.biophysics.fitting.trace import Trace, as_trace
 from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.gif import GIFParameters
@@ -26,13 +26,11 @@ from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.simulation import simulate
 from neurosim.schema import InputError, as_stimuli, check_sweeps, suggest
 
-Kind = Literal["gif", "adex", "lif"]
 FITS: dict[str, Callable[[Trace, bool], tuple[Any, dict[str, float]]]] = {
     "gif": fit_gif,
     "adex": fit_adex,
     "lif": fit_lif,
 }
-KINDS = tuple(FITS)
 FEWEST_SPIKES = 20
 
 
@@ -61,7 +59,7 @@ class FittedNeuron:
 
 def fit_neuron(
     sweeps: xr.Dataset,
-    kind: Kind = "gif",
+    kind: str = "gif",
     *,
     electrode: Electrode | None = None,
     threshold: float = -10e-3,
@@ -93,6 +91,21 @@ def fit_neuron(
     Raises
     ------
     InputError : an unknown kind, fewer than 20 spikes, or a recording that the neuron cannot follow.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> current = 5e-10 + 2e-10 * np.random.default_rng(0).normal(size=(1, 30)).repeat(10, axis=1)
+    >>> shown = ns.as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> cell = ns.biophysics.single_neuron(ns.biophysics.LIFParameters(refractory=4e-3), 1e-3)
+    >>> kept = ns.biophysics.Monitors(membrane=["neuron"])
+    >>> answers = ns.simulate(cell, shown, engine="torch", monitors=kept, progress=False)
+    >>> voltage = answers.membrane_potential.values[..., 0].copy()
+    >>> voltage[answers.responses.values[..., 0] > 0] = 20e-3
+    >>> sweeps = ns.as_sweeps(current, voltage, time_step=1e-3)
+    >>> found = fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
+    >>> bool(abs(found.parameters.tau_mem - 10e-3) < 1e-3)
+    True
     """
     if kind not in FITS:
         raise InputError(f"fit_neuron: no neuron {kind!r}. Neurons: {', '.join(FITS)}.{suggest(kind, FITS)}")
@@ -133,6 +146,21 @@ def predict_spikes(
     Raises
     ------
     InputError : another time step.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> current = 5e-10 + 2e-10 * np.random.default_rng(0).normal(size=(1, 30)).repeat(10, axis=1)
+    >>> shown = ns.as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> cell = ns.biophysics.single_neuron(ns.biophysics.LIFParameters(refractory=4e-3), 1e-3)
+    >>> kept = ns.biophysics.Monitors(membrane=["neuron"])
+    >>> answers = ns.simulate(cell, shown, engine="torch", monitors=kept, progress=False)
+    >>> voltage = answers.membrane_potential.values[..., 0].copy()
+    >>> voltage[answers.responses.values[..., 0] > 0] = 20e-3
+    >>> sweeps = ns.as_sweeps(current, voltage, time_step=1e-3)
+    >>> fitted = fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
+    >>> predict_spikes(fitted, sweeps, progress=False).dims
+    ('stimulus', 'time', 'unit')
     """
     sweeps = check_sweeps(sweeps, "predict_spikes")
     if not np.isclose(sweeps.attrs["time_step"], fitted.time_step):

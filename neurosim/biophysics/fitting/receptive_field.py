@@ -157,6 +157,19 @@ def fit_poisson(
     Raises
     ------
     InputError : other stimuli, times or steps; several units; fewer than 20 spikes; filters shorter than their basis.
+
+    Examples
+    --------
+    >>> from neurosim.schema import as_responses, as_stimuli
+    >>> values = np.random.default_rng(0).normal(size=(1, 3000))
+    >>> noise = as_stimuli(values, dims=("stimulus", "time"), time_step=1e-3)
+    >>> fired = as_responses(
+    ...     (np.roll(values, 3, axis=1) > 1.2)[..., None] * 1.0,  # 3 ms after every peak
+    ...     stimuli=noise, quantity="spike_count", time_step=1e-3,
+    ... )
+    >>> found = fit_poisson(noise, fired, n_basis=4)
+    >>> type(found).__name__
+    'PoissonModel'
     """
     from sklearn.linear_model import PoissonRegressor
 

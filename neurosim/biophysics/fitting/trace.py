@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.signal import lfilter
 
-from neurosim.biophysics.fitting.spikes import crossings
+from neurosim.biophysics.fitting.detection import crossings
 
 BEFORE_SPIKE = 3e-3
 SILENCE = 0.5

@@ -34,6 +34,11 @@ class AdaptiveLIFParameters:
     Raises
     ------
     InputError : a value is outside its range, or the threshold is not above the reset.
+
+    Examples
+    --------
+    >>> AdaptiveLIFParameters(rise=5e-3).tau_threshold
+    0.1
     """
 
     capacitance: float = 100e-12

@@ -36,6 +36,11 @@ class AdExParameters:
     Raises
     ------
     InputError : a value is outside its range, or the cut-off is not above the reset.
+
+    Examples
+    --------
+    >>> AdExParameters(a=0.0, b=0.0).delta_t
+    0.002
     """
 
     capacitance: float = 281e-12

@@ -98,5 +98,5 @@ MODEL = NeuronModel(
     nir=NirForm(("IF", "LIF"), to_node, of_node),
     caption="leaky integrate-and-fire neurons in whole steps",
     reference="Eshraghian JK, Ward M, Neftci EO, et al. (2023) Proc IEEE 111:1016-1054, https://doi.org/10.1109/JPROC.2023.3308088",
-    example=({}, 0.3),
+    example=({"reset": "immediate", "v_reset": -0.1}, 0.3),
 )

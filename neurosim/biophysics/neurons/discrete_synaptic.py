@@ -72,5 +72,5 @@ MODEL = NeuronModel(
     nir=NirForm(("CubaLIF",), to_node, of_node),
     caption="integrate-and-fire neurons with a synaptic current, in whole steps",
     reference="Eshraghian JK, Ward M, Neftci EO, et al. (2023) Proc IEEE 111:1016-1054, https://doi.org/10.1109/JPROC.2023.3308088",
-    example=({}, 0.1),
+    example=({"reset": "immediate", "v_reset": -0.1}, 0.1),
 )

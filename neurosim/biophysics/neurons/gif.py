@@ -65,6 +65,11 @@ class GIFParameters:
     Raises
     ------
     InputError : a value is outside its range.
+
+    Examples
+    --------
+    >>> GIFParameters(gamma_2=2e-3).tau_2
+    0.015
     """
 
     capacitance: float = 50e-12
@@ -160,6 +165,9 @@ def _open(above: Any, slope: Any, m: Any) -> Any:
 
 STATE: dict[str, float | str] = {"v": "e_leak", "wait": 0.0, "h": "h_rest", "theta": 0.0}
 STATE |= {f"{name}_{k}": 0.0 for name in ("w", "rise") for k in GIF_MEMORIES}
+EXAMPLE = {"g_bend": 2e-10, "g_a": 5e-9, "coupling": 0.3, "v_t": -56e-3, "v_couple": -60e-3, "tau_1": 8e-3}
+EXAMPLE |= {"refractory": 2e-3, **{f"eta_{k}": 5e-12 for k in GIF_MEMORIES}}
+EXAMPLE |= {f"gamma_{k}": 5e-4 for k in GIF_MEMORIES}
 MODEL = NeuronModel(
     "gif",
     GIFParameters,
@@ -172,5 +180,5 @@ MODEL = NeuronModel(
     threshold="v_t",
     caption="generalised integrate-and-fire neurons",
     reference="Pozzorini C, Mensi S, Hagens O, et al. (2015) PLoS Comput Biol 11:e1004275, https://doi.org/10.1371/journal.pcbi.1004275",
-    example=({"v_t": -56e-3, "tau_1": 8e-3, "refractory": 2e-3}, 1.5e-10),
+    example=(EXAMPLE, 1.5e-10),
 )

@@ -33,6 +33,11 @@ class HodgkinHuxleyParameters:
     Raises
     ------
     InputError : a value is outside its range.
+
+    Examples
+    --------
+    >>> HodgkinHuxleyParameters(g_k=5e-6).e_k
+    -0.09
     """
 
     capacitance: float = 200e-12

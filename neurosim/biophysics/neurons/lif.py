@@ -30,14 +30,19 @@ class LIFParameters:
     Parameters
     ----------
     capacitance : F; the membrane time constant is ``capacitance / g_leak``. g_leak : S.
-    e_leak, v_threshold, v_reset : V.
+    e_leak, v_threshold, v_reset : V; the reset "subtract" does not read `v_reset`.
     refractory : time after a spike during which the membrane is held, s.
     reset : "value" sets the membrane to `v_reset`; "subtract" lowers it by ``subtracted``.
-    subtracted : V taken off at a spike by the reset "subtract".
+    subtracted : V taken off at a spike by the reset "subtract", which alone reads it.
 
     Raises
     ------
     InputError : a value is outside its range, or the threshold is not above the reset.
+
+    Examples
+    --------
+    >>> LIFParameters(capacitance=200e-12, g_leak=10e-9).tau_mem
+    0.02
     """
 
     capacitance: float = 100e-12

@@ -25,6 +25,11 @@ class ConductanceParameters:
     Raises
     ------
     InputError : a value is outside its range, or excitation does not reverse above inhibition.
+
+    Examples
+    --------
+    >>> ConductanceParameters(tau_inh=10e-3).e_inh
+    -0.09
     """
 
     tau_exc: float = 2e-3

@@ -10,7 +10,13 @@ from neurosim.biophysics.models import SynapseModel
 
 @dataclass(frozen=True)
 class DeltaParameters:
-    """Synapses whose spikes move the membrane at once: by their weight (V), or as the input of a discrete step (1)."""
+    """Synapses whose spikes move the membrane at once: by their weight (V), or as the input of a discrete step (1).
+
+    Examples
+    --------
+    >>> DeltaParameters()
+    DeltaParameters()
+    """
 
 
 def step(x: Any, m: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,7 +12,21 @@ from neurosim.parameters import check_range
 
 @dataclass(frozen=True)
 class ExponentialParameters:
-    """Synapses whose spikes add their weight (A) to a current that decays with `tau_syn` (s)."""
+    """Synapses whose spikes add their weight (A) to a current that decays with `tau_syn` (s).
+
+    Parameters
+    ----------
+    tau_syn : time constant with which the current decays, s.
+
+    Raises
+    ------
+    InputError : a value outside its range.
+
+    Examples
+    --------
+    >>> ExponentialParameters(5e-3).tau_syn
+    0.005
+    """
 
     tau_syn: float = 2e-3
 

@@ -127,7 +127,7 @@ def engine_of(name: EngineName, device: str) -> Engine:
         raise InputError(f"SpikingLayer: no engine {name!r}; known: auto, {', '.join(ENGINES)}.")
     if lack := _lack_of(chosen):
         raise InputError(f"SpikingLayer: engine {chosen!r} {lack}")
-    engine: Engine = called(ENGINES[chosen])()  # type: ignore[assignment]
+    engine: Engine = called(ENGINES[chosen])()
     return engine
 
 

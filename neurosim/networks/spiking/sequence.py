@@ -231,7 +231,8 @@ def run_sequence(
     start = start or silence(flat[0].detach())
     weight = None if weight is None else weight.to(working)
     with torch.autocast(currents.device.type, enabled=False):
-        spikes, *last = _Sequence.apply(flat, weight, start, _flat(c, flat), surrogate or Surrogate(), engine)
+        how = (_flat(c, flat), surrogate or Surrogate(), engine)
+        spikes, *last = _Sequence.apply(flat, weight, start, *how)  # type: ignore[no-untyped-call]
     if currents.device.type == "cpu" and not torch.isfinite(last[0]).all():
         raise InputError("SpikingLayer: membranes are no finite numbers; its input is not, or weights have exploded.")
     return spikes.to(dtype).reshape(shape), State(*(part.reshape(shape[1:]) for part in last))

@@ -75,7 +75,8 @@ class Surrogate:
 
     def spike(self, distance: Tensor) -> Tensor:
         """Return 1 where `distance` is above 0, with the surrogate as its gradient."""
-        return _Spike.apply(distance, self)
+        answer: Tensor = _Spike.apply(distance, self)  # type: ignore[no-untyped-call]
+        return answer
 
 
 class _Spike(torch.autograd.Function):

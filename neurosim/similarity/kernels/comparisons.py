@@ -25,6 +25,8 @@ def cross_scores(first: Array, second: Array, method: Method, sigma_k: Array | N
 
 def embed(rdms: Array, method: Method, sigma_k: Array | None = None) -> Array:
     """Vectors (A, D) of RDMs (A, K, K) whose inner products are the scores of `method`."""
+    if method.embed is None:
+        raise TypeError(f"{method.name} has no vectors whose inner products are its scores")
     return method.embed(rdms, sigma_k) if method.sigma_k else method.embed(rdms)
 
 
@@ -33,7 +35,8 @@ def centred_ranks(entries: np.ndarray) -> np.ndarray:
     from scipy import stats
 
     ranks = stats.rankdata(entries, axis=-1)
-    return ranks - (ranks.shape[-1] + 1) / 2
+    found: np.ndarray = ranks - (ranks.shape[-1] + 1) / 2
+    return found
 
 
 def whiten_rdm(rdms: Array, sigma_k: Array | None = None) -> Array:

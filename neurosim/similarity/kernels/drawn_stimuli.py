@@ -55,7 +55,8 @@ def linear_products(
     weighted, sums, total = _weighted_products(features, counts, pairs)
     mean = sums / total[:, None] if centre else np.zeros_like(sums)
     products = weighted - mean[:, pairs[0]] * sums[:, pairs[1]]
-    return 2 * products - _row_sum_products(features, mean, counts, pairs) if whitened else products
+    found: np.ndarray = 2 * products - _row_sum_products(features, mean, counts, pairs) if whitened else products
+    return found
 
 
 def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
@@ -146,7 +147,8 @@ def _solved_products(square: np.ndarray, mean: np.ndarray, counts: np.ndarray) -
     solved = row_sums * inverse
     solved -= ((row_sums * scaled).sum(-1) / (2 + scaled.sum(1)))[..., None] * inverse
     left, right = (row_sums * counts).transpose(1, 0, 2), solved.transpose(1, 2, 0)
-    return left @ right
+    found: np.ndarray = left @ right
+    return found
 
 
 def _sample_blocks(n_samples: int, size: int) -> Iterator[slice]:
@@ -165,4 +167,5 @@ def _filled(values: np.ndarray, pairs: Pairs, n_features: int) -> np.ndarray:
 def _normalised(gram: np.ndarray) -> np.ndarray:
     norm = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return gram / (norm[:, :, None] * norm[:, None, :])
+        found: np.ndarray = gram / (norm[:, :, None] * norm[:, None, :])
+        return found

@@ -15,7 +15,8 @@ def dynamics_matrix(trajectories: np.ndarray, n_delays: int, rank: int) -> np.nd
     axes = np.linalg.svd(flat, full_matrices=False)[2][:rank]
     state = embedded @ axes.T
     now, then = state[:, :-1].reshape(-1, len(axes)), state[:, 1:].reshape(-1, len(axes))
-    return np.linalg.lstsq(now, then, rcond=None)[0].T
+    found: np.ndarray = np.linalg.lstsq(now, then, rcond=None)[0].T
+    return found
 
 
 def eigenvalue_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -33,7 +34,8 @@ def conjugacy_angle(a: np.ndarray, b: np.ndarray, starts: list[np.ndarray]) -> f
     def turn(parameters: np.ndarray) -> np.ndarray:
         skew = np.zeros((n, n))
         skew[rows, columns] = parameters
-        return linalg.expm(skew - skew.T)
+        found: np.ndarray = linalg.expm(skew - skew.T)
+        return found
 
     best = -np.inf
     for start in starts:

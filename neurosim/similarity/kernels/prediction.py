@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.similarity.kernels.shapes import transport_plan
-
 PENALTIES = 10.0 ** np.arange(-4, 7)
 
 
@@ -37,33 +35,32 @@ def _ridge_loss(
     residual = y - u @ (shrink[:, None] * projected)
     n = len(y)
     if choice == "generalised":
-        return (residual**2).mean(0) / max(1 - (shrink.sum() + 1) / n, 1e-6) ** 2
+        return np.asarray((residual**2).mean(0) / max(1 - (shrink.sum() + 1) / n, 1e-6) ** 2)
     leverage = (u**2) @ shrink + 1 / n
-    return ((residual / np.maximum(1 - leverage, 1e-6)[:, None]) ** 2).mean(0)
+    return np.asarray(((residual / np.maximum(1 - leverage, 1e-6)[:, None]) ** 2).mean(0))
 
 
-def matched_prediction(
-    train: np.ndarray, target: np.ndarray, test: np.ndarray, similarity: np.ndarray, soft: bool
-) -> np.ndarray:
-    """Predict every target unit from the source units it is matched with on the training stimuli.
-
-    One-to-one: the most correlated source unit, with its slope. Soft: the average of standardised source units
-    under the best transport plan of `similarity` (P, U), scaled to the target.
-    """
+def matched_prediction(train: np.ndarray, target: np.ndarray, test: np.ndarray, plan: np.ndarray) -> np.ndarray:
+    """Predict every target unit from the standardised source units that `plan` (P, U) gives it, scaled to it."""
     mean, deviation = train.mean(0), train.std(0)
     deviation = np.where(deviation > 0, deviation, np.inf)
     standard, standard_test = (train - mean) / deviation, (test - mean) / deviation
-    if soft:
-        plan = transport_plan(similarity)
-        plan = plan / plan.sum(0)
-    else:
-        plan = np.zeros_like(similarity)
-        plan[similarity.argmax(0), np.arange(similarity.shape[1])] = 1.0
     fitted = standard @ plan
     centred = target - target.mean(0)
     power = (fitted**2).sum(0)
     slope = (fitted * centred).sum(0) / np.where(power > 0, power, np.inf)
-    return (standard_test @ plan) * slope + target.mean(0)
+    return np.asarray((standard_test @ plan) * slope + target.mean(0))
+
+
+def unit_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson correlation (P_a, P_b) of units over stimuli; 0 for a unit that does not vary."""
+    scaled = []
+    for x in (a, b):
+        centred = x - x.mean(0)
+        norm = np.linalg.norm(centred, axis=0)
+        flat = norm <= 1e-12 * np.abs(x).max(axis=0, initial=1e-300)
+        scaled.append(centred / np.where(flat, np.inf, norm))
+    return np.asarray(scaled[0].T @ scaled[1])
 
 
 def jackknifed_correlations(predicted: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -67,4 +67,5 @@ def transport_plan(similarity: np.ndarray) -> np.ndarray:
     columns = sparse.kron(np.ones((1, n_a)), sparse.eye_array(n_b))
     marginals = np.concatenate([np.full(n_a, 1 / n_a), np.full(n_b, 1 / n_b)])
     found = optimize.linprog(-similarity.ravel(), A_eq=sparse.vstack([rows, columns]).tocsr(), b_eq=marginals)
-    return found.x.reshape(n_a, n_b)
+    result: np.ndarray = found.x.reshape(n_a, n_b)
+    return result

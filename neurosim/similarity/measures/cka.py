@@ -11,4 +11,5 @@ CKA = Measure(
     reference="https://arxiv.org/abs/1905.00414",
     ignores="rotation",
     fewest_stimuli=4,
+    chance=0.0,
 )

@@ -19,13 +19,15 @@ def embed_entries(entries: np.ndarray) -> np.ndarray:
     """Return what `embed` does, of upper entries (A, P)."""
     centred = centred_ranks(entries)
     n = centred.shape[-1]
-    return centred * np.sqrt(12 / (n**3 - n))
+    found: np.ndarray = centred * np.sqrt(12 / (n**3 - n))
+    return found
 
 
 def drawn_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Return the scores (N, pairs) of RDMs (F, P) whose stimuli were drawn `counts` (N, K) times."""
     total = pair_weights(counts).sum(1)
-    return rank_products(features, counts, pairs) * (12 / (total**3 - total))[:, None]
+    found: np.ndarray = rank_products(features, counts, pairs) * (12 / (total**3 - total))[:, None]
+    return found
 
 
 def best_score(ranks: np.ndarray, bound: float) -> float:

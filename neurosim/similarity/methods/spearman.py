@@ -15,7 +15,8 @@ Point = tuple[float, float]
 
 def embed(rdms: np.ndarray) -> np.ndarray:
     """Return the centred ranks (A, P) of the entries of RDMs (A, K, K), of norm 1."""
-    return unit(centred_ranks(upper(rdms)))
+    found: np.ndarray = unit(centred_ranks(upper(rdms)))
+    return found
 
 
 def best_score(ranks: np.ndarray, bound: float) -> float:
@@ -48,7 +49,8 @@ def best_weak_order(ranks: np.ndarray, tolerance: float = 1e-7) -> float:
         best = max(best, y / np.sqrt(x))
         middle = (y - slope * x, slope)
         stretches += [(left, (x, y), tangent, middle), ((x, y), right, middle, next_tangent)]
-    return best
+    found: float = best
+    return found
 
 
 def _highest(first: Point, second: Point | None) -> float:

@@ -30,7 +30,8 @@ def majority_bound(ranks: np.ndarray, bound: float = 1.0, block: int = 256) -> f
     for start in range(0, n, block):
         signs = np.sign(ranks[:, start : start + block, None] - ranks[:, None, :])
         total += float(np.abs(signs.mean(0)).sum())
-    return total / (n * (n - 1))
+    found: float = total / (n * (n - 1))
+    return found
 
 
 TAU_A = Method(

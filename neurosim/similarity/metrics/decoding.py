@@ -26,7 +26,8 @@ def decoding_accuracy(folds: np.ndarray, whitening: Callable[[np.ndarray], np.nd
         margin = np.diagonal(evidence)[:, None] - evidence
         wins = (margin > 0) + 0.5 * (margin == 0)
         correct += (wins + wins.T) / 2
-    return hollow(correct / n_folds)
+    found: np.ndarray = hollow(correct / n_folds)
+    return found
 
 
 DECODING = Metric(

@@ -53,7 +53,8 @@ def _edit_cost(a: np.ndarray, n_a: np.ndarray, b: np.ndarray, n_b: np.ndarray, c
         row += index
         alive = n_a > i
         best = row if alive.all() else np.where(alive[:, None], row, best)
-    return best[np.arange(len(a)), n_b]
+    found: np.ndarray = best[np.arange(len(a)), n_b]
+    return found
 
 
 def by_time_constant(trains: Trains, time_constants: np.ndarray) -> np.ndarray:

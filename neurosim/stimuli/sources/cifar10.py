@@ -17,7 +17,7 @@ def load(options: PartOptions, _rng: Rng) -> xr.DataArray:
     return of_parts(lambda part: load_cifar10(part, n, in_turn=True), options, "cifar10")
 
 
-def size(options: PartOptions) -> int | None:
+def n_stimuli(options: PartOptions) -> int | None:
     """Return how many photographs are given, unless that depends on which copy is read."""
     return None if options.n_per_category is None else 10 * options.n_per_category
 
@@ -33,6 +33,11 @@ def check(options: PartOptions) -> None:
         cifar10_file(part)
 
 
+def sizes(_options: PartOptions) -> dict[str, int]:
+    """Return the sizes of one stimulus."""
+    return {"channel": 3, "y": 32, "x": 32}
+
+
 def example(_folder: Path) -> PartOptions:
     """Ask for ten photographs."""
     return PartOptions(n_per_category=1)
@@ -45,8 +50,10 @@ CIFAR10 = Source(
     dims=("stimulus", "channel", "y", "x"),
     options=PartOptions,
     teaches=True,
+    sizes=sizes,
+    n_categories=10,
     n_test=2000,
-    size=size,
+    n_stimuli=n_stimuli,
     files=files,
     check=check,
     citation="Krizhevsky A (2009) Learning multiple layers of features from tiny images, "

@@ -16,9 +16,14 @@ def load(options: PartOptions, rng: Rng) -> xr.DataArray:
     return part_of(load_digits(), options, rng, "digits")
 
 
-def size(options: PartOptions) -> int:
+def n_stimuli(options: PartOptions) -> int:
     """Return how many digits are given."""
-    return size_of(options, 10, {"train": 1437, "test": 360})
+    return size_of(options, 10, {"train": 1438, "test": 359})
+
+
+def sizes(_options: PartOptions) -> dict[str, int]:
+    """Return the sizes of one stimulus."""
+    return {"y": 8, "x": 8}
 
 
 def example(_folder: Path) -> PartOptions:
@@ -33,8 +38,10 @@ DIGITS = Source(
     dims=("stimulus", "y", "x"),
     options=PartOptions,
     teaches=True,
-    size=size,
-    citation="Alpaydin E, Kaynak C (1998) Optical Recognition of Handwritten Digits, UCI, https://doi.org/10.24432/C50P49",
+    sizes=sizes,
+    n_categories=10,
+    n_stimuli=n_stimuli,
+    citation="Alpaydin E, Kaynak C (1998) Optical recognition of handwritten digits, https://doi.org/10.24432/C50P49",
     licence="CC BY 4.0",
     example=example,
 )

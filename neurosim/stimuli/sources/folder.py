@@ -35,7 +35,7 @@ def load(options: FolderOptions, rng: Rng) -> xr.DataArray:
     return part_of(load_image_folder(options.path, size=options.size), options, rng, "folder")
 
 
-def size(options: FolderOptions) -> int | None:
+def n_stimuli(options: FolderOptions) -> int | None:
     """Return how many pictures there are, where all are given."""
     return (
         len(pictures_in(Path(options.path))) if options == FolderOptions(path=options.path, size=options.size) else None
@@ -60,7 +60,7 @@ FOLDER = Source(
     dims=("stimulus", "channel", "y", "x"),
     options=FolderOptions,
     teaches=True,
-    size=size,
+    n_stimuli=n_stimuli,
     licence="that of the pictures",
     example=example,
 )

@@ -16,7 +16,7 @@ def load(options: PartOptions, _rng: Rng) -> xr.DataArray:
     return of_parts(load_mnist, options, "mnist")
 
 
-def size(options: PartOptions) -> int:
+def n_stimuli(options: PartOptions) -> int:
     """Return how many digits are given."""
     return size_of(options, 10, {"train": 60000, "test": 10000})
 
@@ -32,6 +32,11 @@ def check(options: PartOptions) -> None:
         mnist_file(part)
 
 
+def sizes(_options: PartOptions) -> dict[str, int]:
+    """Return the sizes of one stimulus."""
+    return {"y": 28, "x": 28}
+
+
 def example(_folder: Path) -> PartOptions:
     """Ask for twenty digits."""
     return PartOptions(n_per_category=2)
@@ -44,7 +49,9 @@ MNIST = Source(
     dims=("stimulus", "y", "x"),
     options=PartOptions,
     teaches=True,
-    size=size,
+    sizes=sizes,
+    n_categories=10,
+    n_stimuli=n_stimuli,
     files=files,
     check=check,
     citation="LeCun Y, Bottou L, Bengio Y, Haffner P (1998) Proceedings of the IEEE 86:2278-2324, "

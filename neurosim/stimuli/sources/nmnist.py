@@ -33,7 +33,7 @@ def load(options: NMNISTOptions, rng: Rng) -> xr.DataArray:
     return part_of(load_nmnist(n_steps=options.n_steps, binary=options.binary), options, rng, "nmnist")
 
 
-def size(options: NMNISTOptions) -> int | None:
+def n_stimuli(options: NMNISTOptions) -> int | None:
     """Return how many recordings are given, where that is asked for."""
     return None if options.n_per_category is None else size_of(options, 10, {})
 
@@ -41,6 +41,11 @@ def size(options: NMNISTOptions) -> int | None:
 def files(_options: NMNISTOptions) -> dict[str, str]:
     """Return the checksum of the file."""
     return {NMNIST_FILE: storage.sha256(nmnist_file())}
+
+
+def sizes(options: NMNISTOptions) -> dict[str, int]:
+    """Return the sizes of one stimulus."""
+    return {"time": options.n_steps, "channel": 2, "y": 34, "x": 34}
 
 
 def example(_folder: Path) -> NMNISTOptions:
@@ -55,7 +60,9 @@ NMNIST = Source(
     dims=("stimulus", "time", "channel", "y", "x"),
     options=NMNISTOptions,
     teaches=True,
-    size=size,
+    sizes=sizes,
+    n_categories=10,
+    n_stimuli=n_stimuli,
     files=files,
     citation="Orchard G, Jayawant A, Cohen GK, Thakor N (2015) Frontiers in Neuroscience 9:437, "
     "https://doi.org/10.3389/fnins.2015.00437",

@@ -46,6 +46,11 @@ def files(options: SentencesOptions) -> dict[str, str]:
     return {path.name: storage.sha256(path) for path in sentence_files(options.set).values()}
 
 
+def sizes(options: SentencesOptions) -> dict[str, int]:
+    """Return the sizes of one stimulus."""
+    return {"time": options.n_words}
+
+
 def example(_folder: Path) -> SentencesOptions:
     """Ask for six questions."""
     return SentencesOptions(set="trec", n_per_category=1, n_words=10)
@@ -58,6 +63,7 @@ SENTENCES = Source(
     dims=("stimulus", "time"),
     options=SentencesOptions,
     teaches=True,
+    sizes=sizes,
     files=files,
     citation="Kim Y (2014) EMNLP, https://doi.org/10.3115/v1/D14-1181, which lists the sets and where they come from",
     licence="free for research; cite the set",

@@ -38,7 +38,7 @@ def load(options: SpokenDigitsOptions, _rng: Rng) -> xr.DataArray:
     return of_parts(read, options, "spoken_digits")
 
 
-def size(options: SpokenDigitsOptions) -> int:
+def n_stimuli(options: SpokenDigitsOptions) -> int:
     """Return how many recordings are given."""
     return size_of(options, 10, {"train": 2700, "test": 300})
 
@@ -46,6 +46,11 @@ def size(options: SpokenDigitsOptions) -> int:
 def files(_options: SpokenDigitsOptions) -> dict[str, str]:
     """Return the checksum of the file."""
     return {FSDD_FILE: storage.sha256(spoken_digits_file())}
+
+
+def sizes(options: SpokenDigitsOptions) -> dict[str, int]:
+    """Return the sizes of one stimulus."""
+    return {"time": round(options.duration / options.time_step), "unit": options.n_bands}
 
 
 def example(_folder: Path) -> SpokenDigitsOptions:
@@ -60,7 +65,9 @@ SPOKEN_DIGITS = Source(
     dims=("stimulus", "time", "unit"),
     options=SpokenDigitsOptions,
     teaches=True,
-    size=size,
+    sizes=sizes,
+    n_categories=10,
+    n_stimuli=n_stimuli,
     files=files,
     citation="Jackson Z et al. (2018) Free Spoken Digit Dataset, https://doi.org/10.5281/zenodo.1342401",
     licence="CC BY-SA 4.0",

@@ -11,16 +11,16 @@ from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import compare_cka, compare_rdms
+from neurosim.study.analyses.asked import Asked, brains_of, subjects_of
 from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import check, stacked_models
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
-from neurosim.study.tables import Table
 
 
-class Relations(Table):
+class Relations(Asked):
     """How subjects and brains are related to each other: `metric` of RDMs, `method` between RDMs."""
 
     kind: Literal["relations"] = "relations"
@@ -30,8 +30,8 @@ class Relations(Table):
 
 def plan(row: Relations, name: str, made: Plan) -> list[Step]:
     """Return one step, which reads everything."""
-    rdms = tuple(made.rdms(subject, row.metric) for subject in made.study.subjects)
-    brains = tuple(made.brain_rdms(brain) for brain in made.study.brains)
+    rdms = tuple(made.rdms(subject, row.metric) for subject in subjects_of(row, made.study))
+    brains = tuple(made.brain_rdms(brain) for brain in brains_of(row, made.study))
     config = {"method": row.method, "seed": made.study.seed}
     return [Step(name, "neurosim.study.analyses.relations:run", config, (*rdms, *brains))]
 
@@ -54,7 +54,7 @@ def run(job: Job) -> None:
     pearson = compare_rdms(recorded, recorded, "corr")
     euclidean = stacked_models(job, "euclidean")
     debiased = compare_cka(euclidean)
-    points = arrange(1 - score.values, seed=seed_of(job.config["seed"], "arrange") % 2**31)
+    points = arrange(1 - score.values, rng=seed_of(job.config["seed"], "arrange") % 2**31)
     result = xr.Dataset(
         {
             "score": score,

@@ -14,19 +14,18 @@ from neurosim.similarity.inference import infer
 from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
+from neurosim.study.analyses.asked import Asked, brains_of, check_asked, subjects_of
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.study import Study, one_of
-from neurosim.study.tables import Table
 
 
-class RSA(Table):
-    """How subjects are compared with brains: `metric` of RDMs, `method` between RDMs, inference."""
+class OfRDMs(Asked):
+    """An analysis that compares RDMs of layers and brains: `metric` of RDMs, `method` between them, inference."""
 
-    kind: Literal["rsa"] = "rsa"
-    metric: str = "correlation"
+    metric: str
     method: str = "spearman"
     resample: tuple[Literal["subject", "stimulus"], ...] = ("subject", "stimulus")
     estimate: Literal["jackknife", "bootstrap"] = "jackknife"
@@ -35,28 +34,38 @@ class RSA(Table):
     correction: Literal["holm", "fdr"] = "holm"
 
 
-def check(row: Any, place: str, _study: Study) -> None:
+class RSA(OfRDMs):
+    """How subjects are compared with brains: `metric` of RDMs, `method` between RDMs, inference."""
+
+    kind: Literal["rsa"] = "rsa"
+    metric: str = "correlation"
+
+
+def check(row: Any, place: str, study: Study) -> None:
     """Refuse a metric or method that is not known."""
+    check_asked(row, place, study)
     one_of(row.metric, METRICS, f"{place}.metric")
     one_of(row.method, [name for name, method in METHODS.items() if method.has_inference], f"{place}.method")
 
 
 def plan(row: RSA, name: str, made: Plan) -> list[Step]:
     """Return one step a brain, which reads the RDMs of all subjects."""
-    rdms = tuple(made.rdms(subject, row.metric) for subject in made.study.subjects)
+    rdms = tuple(made.rdms(subject, row.metric) for subject in subjects_of(row, made.study))
     config = made.seeded(row, name)
     work = "neurosim.study.analyses.rsa:run"
     return [
         Step(f"{name}:{brain}", work, config | {"brain": brain}, (*rdms, made.brain_rdms(brain)))
-        for brain in made.study.brains
+        for brain in brains_of(row, made.study)
     ]
 
 
 def run(job: Job) -> None:
     """Write ``scores.nc`` (along ``model``)."""
-    config = job.config
-    data, about = brain_of(job)
-    models = stacked_models(job)
+    storage.write_dataset(job.out / "scores.nc", scored(job.config, stacked_models(job), *brain_of(job)))
+
+
+def scored(config: dict[str, Any], models: xr.DataArray, data: xr.DataArray, about: dict[str, Any]) -> xr.Dataset:
+    """Return the scores of models with the RDMs of the individuals of a brain, as a row of the study asks for them."""
     n_subjects = data.sizes["subject"]
     asked = tuple(config["resample"])
     result = infer(
@@ -74,7 +83,7 @@ def run(job: Job) -> None:
         n_stimuli=data.sizes["stimulus"],
         synthetic=int(about.get("synthetic", 0)),
     )
-    storage.write_dataset(job.out / "scores.nc", result)
+    return result
 
 
 def brain_of(job: Job) -> tuple[xr.DataArray, dict[str, Any]]:
@@ -83,11 +92,13 @@ def brain_of(job: Job) -> tuple[xr.DataArray, dict[str, Any]]:
     return found["rdm"].drop_vars("category", errors="ignore"), dict(found.attrs)
 
 
-def stacked_models(job: Job, variable: str = "rdm") -> xr.DataArray:
+def stacked_models(job: Job, variable: str = "rdm", steps: str = "rdms:") -> xr.DataArray:
     """Return the RDMs of all subjects and layers along ``model`` ("subject/layer"), with ``group``, the subject."""
     parts, names, groups = [], [], []
-    for folder in job.all_inputs("rdms:").values():
+    for folder in job.all_inputs(steps).values():
         found = storage.read_dataset(folder / "rdms.nc")
+        if variable not in found:
+            continue
         rdms, subject = found[variable].drop_vars("category", errors="ignore"), str(found.attrs["subject"])
         names += [f"{subject}/{layer}" for layer in rdms["layer"].values]
         groups += [subject] * rdms.sizes["layer"]
@@ -98,21 +109,26 @@ def stacked_models(job: Job, variable: str = "rdm") -> xr.DataArray:
 
 def tell(row: RSA, name: str, results: Results) -> Told:
     """Tell which layer comes nearest to each brain, and the scores of all."""
-    tables = {brain: results.dataset(f"{name}:{brain}", "scores.nc") for brain in results.study.brains}
+    return told_of_rdms(row, name, results, "Responses of every layer, summed (spikes) or averaged over time,")
+
+
+def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> Told:
+    """Tell of scores between RDMs; `responses` begins the sentence that says of what the RDMs are."""
+    tables = {brain: results.dataset(f"{name}:{brain}", "scores.nc") for brain in brains_of(row, results.study)}
     best = {brain: _best(table) for brain, table in tables.items()}
-    several = sum(other.kind == row.kind for other in results.study.analyses.values()) > 1
+    several = sum(isinstance(other, OfRDMs) for other in results.study.analyses.values()) > 1
     about = f" ({name})" if several else ""
     first = next(iter(tables.values()))
     return Told(
         numbers={"best_model": {f"{brain}{about}": found for brain, found in best.items()}},
         cards=[
-            (str(first.sizes["model"]), f"layers of {len(results.study.subjects)} subjects"),
+            (str(first.sizes["model"]), f"layers of {len(subjects_of(row, results.study))} subjects"),
             (str(first.attrs["n_stimuli"]), "stimuli compared"),
             *((f"{b['score']:.3f}", f"best {b['method']} with {brain}: {b['model']}") for brain, b in best.items()),
         ],
         sentences=[line for brain in tables for line in _sentences(brain, tables[brain], best[brain], results)],
         notes=_notes(tables),
-        methods=[_method(row, tables)],
+        methods=[_method(row, tables, responses)],
         tables=[_table(row, brain, tables[brain], results, about) for brain in tables],
     )
 
@@ -170,7 +186,7 @@ def resampled(table: xr.Dataset) -> str:
     )
 
 
-def _method(row: RSA, tables: dict[str, xr.Dataset]) -> str:
+def _method(row: OfRDMs, tables: dict[str, xr.Dataset], responses: str) -> str:
     """Return how it was done, as the results say."""
     over = " or ".join(dict.fromkeys(resampled(t) for t in tables.values()))
     how = {
@@ -184,13 +200,13 @@ def _method(row: RSA, tables: dict[str, xr.Dataset]) -> str:
         else ""
     )
     return (
-        f"Responses of every layer, summed (spikes) or averaged over time, give RDMs by the metric '{row.metric}'. "
+        f"{responses} give RDMs by the metric '{row.metric}'. "
         f"RDMs are compared by '{row.method}'. Uncertainty: {how.format(over)}; t-tests, p values corrected "
         f"by '{row.correction}'.{ceiling}"
     )
 
 
-def _table(row: RSA, brain: str, table: xr.Dataset, results: Results, about: str) -> TableOfNumbers:
+def _table(row: OfRDMs, brain: str, table: xr.Dataset, results: Results, about: str) -> TableOfNumbers:
     entry = results.study.brains[brain]
     ceiling = ""
     if "ceiling" in table:
@@ -254,7 +270,7 @@ CITED = {
 }
 
 
-def cite(row: RSA) -> list[Citation]:
+def cite(row: OfRDMs) -> list[Citation]:
     """Cite the method, its inference and the correction."""
     used = ("rsa", "ceiling", "inference", *(("jackknife",) if row.estimate == "jackknife" else ()), row.correction)
     return [CITED[k] for k in used]

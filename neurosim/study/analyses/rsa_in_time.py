@@ -1,4 +1,4 @@
-"""Representational similarity over time: every layer and time bin of subjects that answer over time."""
+"""Representational similarity over time: the time of subjects, or that of brains."""
 
 from __future__ import annotations
 
@@ -10,29 +10,48 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.similarity.comparison import compare_rdms
-from neurosim.study.analyses.rsa import CITED, brain_of, check
+from neurosim.similarity.inference import correct_p, infer
+from neurosim.similarity.inference_options import Resampling, Significance
+from neurosim.study.analyses.asked import Asked, brains_of, subjects_of
+from neurosim.study.analyses.layer_scores import counted
+from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import AnalysisKind
+from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.plan import Plan
-from neurosim.study.tables import Table
+from neurosim.study.results import Results
+
+OVER_BRAIN = "brain_time.nc"
 
 
-class RSAInTime(Table):
-    """How time bins of subjects are compared with brains; `time_bin` in s, by default at most 12 bins."""
+class RSAInTime(Asked):
+    """How time bins of subjects are compared with brains; `time_bin` in s, by default at most 12 bins.
+
+    `over` "brain" compares every layer, whole, with time bins of the brains, which are recorded over time then.
+    """
 
     kind: Literal["rsa_in_time"] = "rsa_in_time"
     metric: str = "correlation"
     method: str = "spearman"
     time_bin: float | None = Field(default=None, gt=0)
+    over: Literal["subject", "brain"] = "subject"
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    correction: Literal["holm", "fdr"] = "holm"
 
 
 def plan(row: RSAInTime, name: str, made: Plan) -> list[Step]:
     """Return one step a brain."""
-    rdms = tuple(made.rdms(subject, row.metric, row.time_bin) for subject in made.study.subjects)
-    work = "neurosim.study.analyses.rsa_in_time:run"
+    work = "neurosim.study.analyses.rsa_in_time:"
+    if row.over == "subject":
+        rdms = tuple(made.rdms(subject, row.metric, row.time_bin) for subject in subjects_of(row, made.study))
+        return [
+            Step(f"{name}:{b}", f"{work}run", {"method": row.method, "brain": b}, (*rdms, made.brain_rdms(b)))
+            for b in brains_of(row, made.study)
+        ]
+    rdms = tuple(made.rdms(subject, row.metric) for subject in subjects_of(row, made.study))
+    config = {k: getattr(row, k) for k in ("method", "alpha", "correction")}
     return [
-        Step(f"{name}:{brain}", work, {"method": row.method, "brain": brain}, (*rdms, made.brain_rdms(brain)))
-        for brain in made.study.brains
+        Step(f"{name}:{b}", f"{work}run_over_brain", config | {"brain": b}, (*rdms, made.timed_brain(b, row.time_bin)))
+        for b in brains_of(row, made.study)
     ]
 
 
@@ -70,4 +89,79 @@ def _scores(timed: xr.DataArray, data: xr.DataArray, method: str) -> tuple[np.nd
     return scores, errors
 
 
-IN_TIME = AnalysisKind(name="rsa_in_time", table=RSAInTime, plan=plan, check=check, cite=lambda _row: [CITED["rsa"]])
+def run_over_brain(job: Job) -> None:
+    """Write ``brain_time.nc``: score, error, interval and tests of every layer in every bin, and the ceiling.
+
+    NaN in bins in which some individual answers all stimuli alike.
+    """
+    config = job.config
+    data = storage.read_dataset(job.input("timed_brain:") / "rdms.nc")["rdm"].drop_vars("category", errors="ignore")
+    models = stacked_models(job)
+    resample = ("subject", "stimulus") if data.sizes["subject"] > 1 else ("stimulus",)
+    shape = (models.sizes["model"], data.sizes["time"])
+    values = {k: np.full(shape, np.nan) for k in ("score", "standard_error", "p")}
+    significance = Significance(config["alpha"], config["correction"])
+    ceiling = np.full((2, shape[1]), np.nan)
+    for i in range(shape[1]):
+        now = data.isel(time=i, drop=True)
+        if not np.isfinite(now.values).all() or not np.ptp(now.values, axis=(1, 2)).all():
+            continue
+        result = infer(models, now, method=config["method"], resample=Resampling(resample), significance=significance)
+        for name, of_result in (("score", "score"), ("standard_error", "standard_error"), ("p", "p_zero")):
+            values[name][:, i] = result[of_result].values
+        if "ceiling" in result:
+            ceiling[:, i] = result["ceiling"].values
+    corrected = np.full(shape, np.nan)
+    known = np.isfinite(values["p"])
+    corrected[known] = correct_p(values["p"][known], config["correction"])
+    found = {k: (("model", "time"), v) for k, v in (values | {"p_corrected": corrected}).items()}
+    attrs = {k: config[k] for k in ("method", "alpha", "correction")}
+    table = xr.Dataset(
+        found if np.isnan(ceiling).all() else found | {"ceiling": (("bound", "time"), ceiling)},
+        coords={
+            "model": models["model"].values,
+            "group": ("model", models["group"].values),
+            "time": data["time"].values,
+        },
+        attrs=attrs
+        | {"resample": "+".join(resample), "n_subjects": data.sizes["subject"], "n_stimuli": data.sizes["stimulus"]},
+    )
+    storage.write_dataset(job.out / OVER_BRAIN, table)
+
+
+def tell(row: RSAInTime, name: str, results: Results) -> Told:
+    """Tell when each layer is above 0, where brains have time."""
+    if row.over == "subject":
+        return Told()
+    tables = [
+        _table(results.dataset(f"{name}:{b}", OVER_BRAIN), r.title or b)
+        for b, r in brains_of(row, results.study).items()
+    ]
+    method = (
+        f"RDMs of layers ('{row.metric}', whole) are compared with those of the brain in every bin of its time by "
+        f"'{row.method}'; uncertainty by jackknife, p values corrected by '{row.correction}' for all layers and bins."
+    )
+    return Told(methods=[method], tables=tables)
+
+
+def _table(table: xr.Dataset, title: str) -> TableOfNumbers:
+    above = table["p_corrected"].values < table.attrs["alpha"]
+    time = table["time"].values * 1e3
+    rows = [
+        (str(m), f"{int(above[i].sum())} of {len(time)}", f"{time[above[i]][0]:.4g}" if above[i].any() else "-")
+        for i, m in enumerate(table["model"].values)
+    ]
+    n, stimuli = int(table.attrs["n_subjects"]), int(table.attrs["n_stimuli"])
+    note = (
+        f"{table.attrs['method']}; n = {counted(n, 'subject')}, {counted(stimuli, 'stimulus', 'stimuli')}; resampled: "
+        f"{table.attrs['resample']}; p corrected ({table.attrs['correction']}) for all layers and bins."
+    )
+    return TableOfNumbers(f"Layers over the time of {title}", ("layer", "bins above 0", "first at (ms)"), rows, note)
+
+
+def cite(row: RSAInTime) -> list[Citation]:
+    """Cite the method, and the inference where there is one."""
+    return [CITED["rsa"]] if row.over == "subject" else [CITED[k] for k in ("rsa", "ceiling", "inference", "jackknife")]
+
+
+IN_TIME = AnalysisKind(name="rsa_in_time", table=RSAInTime, plan=plan, check=check, tell=tell, cite=cite)

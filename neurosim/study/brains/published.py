@@ -69,6 +69,7 @@ PUBLISHED = BrainKind(
     recording="neurosim.study.brains.published:recording",
     describe=lambda row: row.title or f"{row.recording} of {row.dataset}",
     metric=lambda _row: "correlation",
+    has_responses=lambda row: row.recording in load_dataset(row.dataset).responses,
     check=check,
     check_files=check_files,
     cite=cite,

@@ -75,7 +75,8 @@ def _feature(name: str, stimuli: xr.DataArray) -> np.ndarray:
 def _standardised(features: np.ndarray) -> np.ndarray:
     """Return features of mean 0 whose rows have a squared norm of 1 on average, so that weights compare."""
     centred = features - features.mean(0)
-    return np.asarray(centred / np.sqrt((centred**2).sum(1).mean()))
+    found: np.ndarray = centred / np.sqrt((centred**2).sum(1).mean())
+    return found
 
 
 def tell(row: SyntheticBrain, name: str, _results: Results) -> Told:

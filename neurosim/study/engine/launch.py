@@ -25,6 +25,7 @@ ENVIRONMENT = ONE_THREAD | {"MPLBACKEND": "agg", "CUBLAS_WORKSPACE_CONFIG": ":40
 WORKER = (sys.executable, "-m", "neurosim.study.engine.worker")
 SERVE = "--serve"
 PATIENCE = 5.0
+ADDRESS = re.compile(r"[a-z]+://[^\s/]+:\d+")
 CUDA_BUILD = re.compile(r"^cuda\b[^=]*= *['\"]", re.MULTILINE)
 Told = Callable[[str], None]
 
@@ -56,6 +57,8 @@ class Launch:
             raise InputError(f"--device: {self.device!r} is not known; known: {', '.join(known)}.{hint}")
         if self.prefix and self.dask:
             raise InputError("--launch and --dask were both given; steps run in one way or the other.")
+        if self.dask and not ADDRESS.fullmatch(self.dask):
+            raise InputError(f"--dask: {self.dask!r} is no address of a scheduler, such as tcp://host:8786.")
         try:
             shlex.split(self.prefix)
         except ValueError as error:

@@ -7,16 +7,17 @@ import xarray as xr
 from neurosim import storage
 from neurosim.plots.canvas import new_figure
 from neurosim.plots.scores import plot_profiles, plot_scores
-from neurosim.study.analyses.rsa import RSA, resampled
+from neurosim.study.analyses.asked import brains_of
+from neurosim.study.analyses.rsa import OfRDMs, resampled
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import FigureKind
 from neurosim.study.plan import Plan
-from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_of, figure_step
+from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_of, figure_step, roomy
 
 
 def plan(made: Plan) -> list[Step]:
     """Return one figure for every brain and analysis of representational similarity."""
-    analyses = {name: row for name, row in made.study.analyses.items() if isinstance(row, RSA)}
+    analyses = {name: row for name, row in made.study.analyses.items() if isinstance(row, OfRDMs)}
     return [
         figure_step(
             "scores",
@@ -25,8 +26,8 @@ def plan(made: Plan) -> list[Step]:
             {"title": entry.title or brain, "alpha": row.alpha},
             (f"{name}:{brain}",),
         )
-        for brain, entry in made.study.brains.items()
         for name, row in analyses.items()
+        for brain, entry in brains_of(row, made.study).items()
     ]
 
 
@@ -41,6 +42,7 @@ def draw(job: Job) -> Drawn:
         plot_profiles(result, figure.subplots(), groups=groups, title=title)
     else:
         plot_scores(result, figure.subplots(), groups=groups, title=title, alpha=job.config["alpha"])
+        roomy(figure.axes[0], len(groups))
     names = [n for n in ("score", "standard_error", "interval", "p_zero_corrected", "ceiling") if n in result]
     return figure, result[names]
 

@@ -8,6 +8,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.plots.canvas import new_figure
 from neurosim.plots.geometry import plot_layer_time
+from neurosim.study.analyses.asked import brains_of
 from neurosim.study.analyses.rsa_in_time import RSAInTime
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import FigureKind
@@ -17,7 +18,7 @@ from neurosim.study.steps.figure import Drawn, figure_of, figure_step
 
 def plan(made: Plan) -> list[Step]:
     """Return one figure for every brain and analysis over time."""
-    analyses = [name for name, row in made.study.analyses.items() if isinstance(row, RSAInTime)]
+    analyses = {n: r for n, r in made.study.analyses.items() if isinstance(r, RSAInTime) and r.over == "subject"}
     return [
         figure_step(
             "time",
@@ -26,15 +27,16 @@ def plan(made: Plan) -> list[Step]:
             {"title": entry.title or brain},
             (f"{name}:{brain}",),
         )
-        for brain, entry in made.study.brains.items()
-        for name in analyses
+        for name, row in analyses.items()
+        for brain, entry in brains_of(row, made.study).items()
     ]
 
 
 def draw(job: Job) -> Drawn | None:
-    """Draw a map for every subject that answers over time; nothing where none does."""
+    """Draw a map for every subject that answers over time; nothing where none does, or no bin has scores."""
     maps = storage.read_dataset(next(iter(job.inputs.values())) / "time.nc")
     names = [str(n) for n in maps.data_vars if not str(n).endswith("_standard_error")]
+    names = [n for n in names if np.isfinite(maps[n].values).any()]
     if not names:
         return None
     figure = new_figure(6.5, 0.4 + 0.9 * len(names))

@@ -24,6 +24,7 @@ def run(job: Job) -> None:
     else:
         rdm = recorded.assign_attrs({k: v for k, v in recorded.attrs.items() if k not in ("citation", "licence")})
         rdm = rdm if "subject" in rdm.dims else rdm.expand_dims(subject=["group"])
+        rdm = rdm.mean("time", keep_attrs=True) if "time" in rdm.dims else rdm
     storage.write_dataset(job.out / "rdms.nc", xr.Dataset({"rdm": rdm}).assign_attrs(about))
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import Figure, figure_bytes, house_style
+from neurosim.plots.canvas import Axes, Figure, figure_bytes, house_style
 from neurosim.registry import called
 from neurosim.study.engine.step import Job, Step
 
 Drawn = tuple[Figure, xr.Dataset | xr.DataArray]
 MANY_LAYERS = 12
+FEW_BARS = 6
 
 
 def figure_step(kind: str, name: str, draw: str, config: dict[str, Any], inputs: tuple[str, ...]) -> Step:
@@ -27,6 +28,12 @@ def figure_step(kind: str, name: str, draw: str, config: dict[str, Any], inputs:
 def figure_of(what: str, analysis: str, brain: str, n_analyses: int) -> str:
     """Return the name of a figure, with the analysis in it where there are several."""
     return f"{what}_{brain}" if n_analyses == 1 else f"{what}_{brain}_{analysis}"
+
+
+def roomy(ax: Axes, n_bars: int) -> None:
+    """Leave room beside few bars, so that one does not fill the axes."""
+    pad = max(0, FEW_BARS - n_bars) / 2
+    ax.set_xlim(-0.7 - pad, n_bars - 0.3 + pad)
 
 
 def run(job: Job) -> None:

@@ -26,14 +26,16 @@ def run(job: Job) -> None:
     for layer, responses in answers(job):
         try:
             still = over_time(responses)
-            whole[layer] = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
+            rdm = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
+            _check_varies(rdm, layer)
+            whole[layer] = rdm
             euclidean[layer] = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
         except InputError as error:
             left_out[layer] = str(error)
             log.warning("%s", error)
             continue
         if "time" in responses.dims:
-            timed[layer] = _over_bins(average_trials(responses), metric, job.config["time_bin"])
+            timed[layer] = over_bins(average_trials(responses), metric, job.config["time_bin"])
     if not whole:
         raise InputError(
             f"{job.config['name']}: no layer has RDMs: {next(iter(left_out.values()), 'it has no layers')}"
@@ -45,17 +47,23 @@ def run(job: Job) -> None:
     storage.write_dataset(job.out / "rdms.nc", result)
 
 
+def _check_varies(rdm: xr.DataArray, layer: str) -> None:
+    entries = rdm.values[np.triu_indices(rdm.sizes["stimulus"], 1)]
+    if np.ptp(entries) == 0:
+        raise InputError(f"layer {layer!r} is left out: all stimuli are answered equally differently ({entries[0]:g}).")
+
+
 def without_trials(metric: str) -> str:
     """Return the metric for what answers once, where `metric` needs trials."""
     return METRICS[metric].without_trials or metric
 
 
-def _over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
+def over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
     """Return RDMs in at most 12 time bins; NaN where some pattern does not vary, as before the first spikes."""
     step = float(responses.attrs["time_step"])
     ratio = max(1, -(-responses.sizes["time"] // MAX_TIME_BINS))
     binned = rebin(responses, time_bin or ratio * step)
-    metric = without_trials(metric)
+    metric = metric if binned.sizes.get("trial", 1) > 1 else without_trials(metric)
     parts = []
     for i in range(binned.sizes["time"]):
         now = binned.isel(time=i, drop=True)

@@ -1,27 +1,30 @@
-"""A hand-built circuit as a subject, by name."""
+"""A circuit as a subject: one that is registered by name, or any circuit in a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
-from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions, present
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.circuit_files import load_circuit
 from neurosim.biophysics.named_circuits import CIRCUITS, build_circuit
 from neurosim.biophysics.simulation import Monitors, simulate
+from neurosim.schema import InputError
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind
 from neurosim.study.plan import Plan
+from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.subjects.twin import BRIAN2
-from neurosim.study.tables import Count, Table
+from neurosim.study.tables import Count, StudyError, Table, as_row
 
-GABOR_STEP = 1e-3
 LARGEST_BIN = 10  # steps; the largest share of the duration up to it is the bin of spike counts
 GABOR = (
     "Gabor energy",
@@ -30,58 +33,101 @@ GABOR = (
 
 
 class CircuitSubject(Table):
-    """A hand-built circuit: Gabor energy as Poisson spikes onto AdEx neurons."""
+    """A circuit, by the name of a registered one with its `options`, or in a file that ``save_circuit`` wrote.
+
+    Pictures reach it as `encoder` says: "gabor_energy" of `wavelength` pixels on a `grid`, from pictures resized to
+    `image_size`; "none": unit by unit. A registered circuit brings its own.
+    """
 
     kind: Literal["circuit"] = "circuit"
     title: str = ""
-    circuit: Literal["gabor_adex"]
-    n_excitatory: Count = 128
-    n_inhibitory: Count = 32
+    circuit: str | None = None
+    path: Path | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    encoder: Literal["none", "gabor_energy"] | None = None
     wavelength: float = Field(default=4.0, gt=1, lt=1000)
     grid: Count = 4
     image_size: Count | None = None
-    duration: float = Field(default=0.15, gt=0, le=10)
     n_trials: Count = 2
-    max_probability: float = Field(default=0.3, gt=0, le=1)
+    layers: tuple[str, ...] | None = None
+
+
+def check(row: CircuitSubject, place: str, _study: Study) -> None:
+    """Refuse a circuit or option that is not known, and a row that names two circuits or none."""
+    if (row.circuit is None) == (row.path is None):
+        raise StudyError(f"{place}: the name of a circuit or the path of a circuit file asked, one of the two.")
+    if row.circuit is not None:
+        one_of(row.circuit, tuple(CIRCUITS), f"{place}.circuit")
+        as_row(CIRCUITS[row.circuit].options, row.options, f"{place}.options")
+    elif row.options:
+        raise StudyError(f"{place}: options are of circuits by name; a circuit in a file is as it is.")
+
+
+def check_files(row: CircuitSubject, _name: str, folder: Path) -> None:
+    """Read the circuit file, so that what is wrong with it is said before anything runs."""
+    if row.path is not None:
+        load_circuit(folder / row.path)
 
 
 def plan(row: CircuitSubject, name: str, made: Plan) -> Source:
     """Add the simulation."""
     work = "neurosim.study.subjects.circuit:run_simulation"
-    simulated = Step(f"simulate:{name}", work, made.seeded(row, name), (made.stimuli(),), on_gpu=True)
-    return Source({"name": name}, (made.add(simulated),), on_gpu=True)
+    checksums, places = made.files(row)
+    config = made.seeded(row, name, "layers") | {"files": checksums}
+    simulated = Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True)
+    return Source({"name": name, "layers": row.layers}, (made.add(simulated),), on_gpu=True)
 
 
 def run_simulation(job: Job) -> None:
     """Write ``responses.nc``: spike counts in bins."""
     config = job.config
-    stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
-    images = resize_images(stimuli, config["image_size"]) if config["image_size"] else stimuli
-    energy = gabor_energy(images, wavelength=config["wavelength"], grid=config["grid"])
-    drive = present(energy)
-    options = GaborAdExOptions(
-        n_excitatory=config["n_excitatory"],
-        n_inhibitory=config["n_inhibitory"],
-        duration=config["duration"],
-        max_rate=config["max_probability"] / GABOR_STEP,
-    )
-    circuit = build_circuit("gabor_adex", drive.sizes["unit"], options, rng=config["seed"])
-    n_steps = round(config["duration"] / circuit.step)
+    drive = _encoded(storage.read_array(job.input("stimuli") / "stimuli.nc"), config)
+    circuit = _circuit(job, drive)
+    n_steps = drive.sizes["time"] if "time" in drive.dims else round((circuit.inputs.duration or 0.0) / circuit.step)
+    if not n_steps:
+        raise InputError(f"{config['name']}: the circuit takes spikes over time, and the stimuli have no time.")
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
     kept = Monitors(time_bin=in_bin * circuit.step)
     responses = simulate(circuit, drive, trials=config["n_trials"], rng=config["seed"], monitors=kept, engine="brian2")
-    assert isinstance(responses, xr.DataArray)
+    if not isinstance(responses, xr.DataArray):
+        raise InputError(f"{config['name']}: the simulation returned more than responses.")
     storage.write_dataset(job.out / "responses.nc", responses.rename("responses"))
 
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses."""
-    yield from split_by_layer(storage.read_array(job.input("simulate:") / "responses.nc"))
+    found = storage.read_array(job.input("simulate:") / "responses.nc")
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
+
+
+def _circuit(job: Job, drive: xr.DataArray) -> Circuit:
+    name = job.config["circuit"]
+    if name is None:
+        return load_circuit(job.files["path"])
+    options: Any = as_row(CIRCUITS[name].options, job.config["options"], name)
+    return build_circuit(name, drive.sizes["unit"], options, rng=job.config["seed"])
+
+
+def _encoded(stimuli: xr.DataArray, config: dict[str, Any]) -> xr.DataArray:
+    """Return stimuli as the input of the circuit takes them."""
+    record = CIRCUITS[config["circuit"]] if config["circuit"] else None
+    encoder = config["encoder"] or (record.encoder if record else "") or "none"
+    images = resize_images(stimuli, config["image_size"]) if config["image_size"] else stimuli
+    if encoder == "gabor_energy":
+        images = gabor_energy(images, wavelength=config["wavelength"], grid=config["grid"])
+    elif "y" in images.dims:
+        images = images.stack(unit=[d for d in images.dims if d not in ("stimulus", "time")], create_index=False)
+    return record.present(images) if record else images
 
 
 def cite(row: CircuitSubject) -> list[Citation]:
     """Cite simulator, neurons and features."""
-    return [BRIAN2, *((model.caption, model.reference) for model in CIRCUITS[row.circuit].uses), GABOR]
+    if row.circuit is None:
+        return [BRIAN2]
+    record = CIRCUITS[row.circuit]
+    found = [BRIAN2, *((model.caption, model.reference) for model in record.uses)]
+    found += [(record.caption, record.reference)] if record.reference else []
+    return found + ([GABOR] if record.encoder == "gabor_energy" else [])
 
 
 CIRCUIT = SubjectKind(
@@ -89,6 +135,8 @@ CIRCUIT = SubjectKind(
     table=CircuitSubject,
     plan=plan,
     answers="neurosim.study.subjects.circuit:answers",
-    describe=lambda row: row.title or row.circuit,
+    describe=lambda row: row.title or row.circuit or f"circuit in {row.path.name}",
+    check=check,
+    check_files=check_files,
     cite=cite,
 )

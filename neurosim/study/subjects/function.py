@@ -30,8 +30,8 @@ class FunctionSubject(Table):
 
     It may ask for `stimuli` (all of them), for `rng` or `seed`, and returns a ``torch.nn.Module``, which is shown the
     stimuli, a ``Circuit``, which is simulated on them, or responses to them. If it asks for `stimulus`, it is called
-    once for each and returns a ``brian2.Network`` that it has run: its monitors are read. `layers` are those of a
-    module that are recorded.
+    once for each and returns a ``brian2.Network`` that it has run: its monitors are read. `layers`, with
+    wildcards, are those that count.
     """
 
     kind: Literal["function"] = "function"
@@ -53,7 +53,7 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
     name, seed = row["name"], runtime.seed_of(row["seed"], "subject", row["name"])
     with imported(job.files["path"], row["function"]) as function, runtime.torch_seeded(seed % 2**63):
         if "stimulus" in asks_for(function):
-            yield from split_by_layer(_one_by_one(function, stimuli, seed, name))
+            yield from split_by_layer(_one_by_one(function, stimuli, seed, name), row["layers"], name)
             return
         given = {"stimuli": stimuli, "rng": np.random.default_rng(seed), "seed": seed % 2**31}
         yield from _answers_of(call(function, given, name), stimuli, row)
@@ -74,18 +74,16 @@ def _answers_of(made: Any, stimuli: xr.DataArray, row: dict[str, Any]) -> Iterat
             )
             yield layer_labels(made, [layer])[0], responses
         return
-    if row["layers"] is not None:
-        raise InputError(f"{name}: layers are asked of a {type(made).__name__}; only a torch module is recorded.")
     if isinstance(made, Circuit):
         simulated = simulate(made, stimuli, rng=row["seed"])
         assert isinstance(simulated, xr.DataArray)
-        yield from split_by_layer(simulated)
+        yield from split_by_layer(simulated, row["layers"], name)
         return
     if not hasattr(made, "__array__"):
         raise InputError(
             f"{name}: the function returned a {type(made).__name__}; a torch module, a Circuit or responses are asked."
         )
-    yield from split_by_layer(same_stimuli(stimuli, as_responses(made, stimuli=stimuli), name))
+    yield from split_by_layer(same_stimuli(stimuli, as_responses(made, stimuli=stimuli), name), row["layers"], name)
 
 
 def _one_by_one(function: Any, stimuli: xr.DataArray, seed: int, name: str) -> xr.DataArray:

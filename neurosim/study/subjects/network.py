@@ -11,7 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
-from neurosim.lessons import build_task
+from neurosim.lessons import build_task, check_lesson, find_lesson, lesson_names, look_at
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification, architecture_of, build_network
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.optimization import TrainingOptions
@@ -19,7 +19,6 @@ from neurosim.networks.recording import iterate_layers
 from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError, as_responses
-from neurosim.stimuli.cifar10 import cifar10_checksum, cifar10_file
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
@@ -29,23 +28,21 @@ from neurosim.study.results import Results
 from neurosim.study.study import Study, one_of
 from neurosim.study.tables import Count, StudyError, Table, as_row
 from neurosim.tasks.classification import ClassificationTask
+from neurosim.tasks.task import Task
 
 OPTIONS = ("epochs", "batch_size", "learning_rate")
-LEARNED: dict[str, tuple[dict[str, int], int]] = {
-    "digits": ({"y": 8, "x": 8}, 10),
-    "cifar10": ({"channel": 3, "y": 32, "x": 32}, 10),
-}
 PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/abs/1912.01703"
 
 
 class Training(Table):
-    """What a network learns and for how long; `n_images` limits the training set."""
+    """What a network learns, with the `options` of that task, and for how long; `n_train` limits the training set."""
 
-    task: Literal["digits", "cifar10"]
+    task: str
+    options: dict[str, Any] = Field(default_factory=dict)
     epochs: Count = 20
     batch_size: Count = 64
     learning_rate: float = Field(default=3e-3, gt=0, lt=10)
-    n_images: Count | None = None
+    n_train: Count | None = None
 
 
 class NetworkSubject(Table):
@@ -56,6 +53,7 @@ class NetworkSubject(Table):
     architecture: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: Training | None = None
+    layers: tuple[str, ...] | None = None
 
 
 def check(row: NetworkSubject, place: str, _study: Study) -> None:
@@ -68,25 +66,26 @@ def check(row: NetworkSubject, place: str, _study: Study) -> None:
     if row.training is None:
         reason = None if architecture.shape else f"{architecture.name} comes without weights; give it [training]."
     else:
-        sizes, n_categories = LEARNED[row.training.task]
-        reason = architecture.refusal(specification, sizes, "categories", n_categories)
+        one_of(row.training.task, lesson_names(own_files=False), f"{place}.training.task")
+        lesson = look_at(row.training.task, learned(row.training, f"{place}.training"), place)
+        reason = architecture.refusal(specification, lesson.sizes or {}, lesson.learns, lesson.n_outputs)
     if reason is not None:
         raise StudyError(f"{place}: {reason}")
 
 
 def check_files(row: NetworkSubject, _name: str, _folder: Path) -> None:
     """Look for the training images."""
-    if row.training and row.training.task == "cifar10":
-        cifar10_file("train"), cifar10_file("test")
+    if row.training:
+        check_lesson(row.training.task, learned(row.training))
 
 
 def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
     """Add the training and return what the network is read from."""
-    config = made.seeded(row, name)
-    if row.training and row.training.task == "cifar10":
-        config["cifar10"] = [cifar10_checksum(part) for part in ("train", "test")]
+    config = made.seeded(row, name, "layers")
+    if row.training:
+        config["learned"] = dict(look_at(row.training.task, learned(row.training)).files)
     trained = made.add(Step(f"train:{name}", "neurosim.study.subjects.network:run_training", config, on_gpu=True))
-    return Source(config, (trained,), on_gpu=True)
+    return Source(config | {"layers": row.layers}, (trained,), on_gpu=True)
 
 
 def run_training(job: Job) -> None:
@@ -106,7 +105,8 @@ def run_training(job: Job) -> None:
         options = TrainingOptions(**{k: training[k] for k in OPTIONS})
         history = train(network, task, options, rng=seed)
         storage.write_dataset(job.out / "training.nc", history)
-        about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": task.test.sizes["stimulus"]}
+        n_test = task.test.sizes["stimulus"] if isinstance(task, ClassificationTask) else task.n_test
+        about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": n_test}
     storage.write_weights(job.out / "weights.safetensors", weights_of(network))
     about["n_parameters"] = sum(p.numel() for p in network.parameters())
     storage.write_json(job.out / "network.json", about)
@@ -121,7 +121,7 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
     shown = fitted_stimuli(stimuli, network, job.input("train:"), row["name"])
     shown = encoded(shown, specification, row["seed"])
     time_step = float(getattr(network, "time_step", 1.0))
-    for name, array in iterate_layers(network, shown, double=architecture.encoding is not None):
+    for name, array in iterate_layers(network, shown, row["layers"], double=architecture.encoding is not None):
         yield (
             layer_labels(network, [name])[0],
             as_responses(
@@ -140,12 +140,17 @@ def specification_of(architecture: str, parameters: dict[str, Any]) -> Specifica
     return row
 
 
-def task_of(training: dict[str, Any], specification: Specification, seed: int) -> ClassificationTask:
+def learned(training: Training, place: str = "training") -> Any:
+    """Return the options of what is learned, as its record."""
+    return as_row(find_lesson(training.task, place).options, training.options, f"{place}.options")
+
+
+def task_of(training: dict[str, Any], specification: Specification, seed: int) -> Task:
     """Return what a network learns; images become spikes for networks that take spikes."""
-    task = build_task(training["task"], rng=seed, n_train=training["n_images"])
-    assert isinstance(task, ClassificationTask)
+    options = learned(Training.model_validate(training))
+    task = build_task(training["task"], options, rng=seed, n_train=training["n_train"])
     encoding = architecture_of(specification).encoding
-    if encoding is not None:
+    if encoding is not None and isinstance(task, ClassificationTask):
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=encoding(specification).n_steps))
     return task
 
@@ -184,13 +189,10 @@ def tell(_row: NetworkSubject, name: str, results: Results) -> Told:
     return Told({"accuracy": {name: about["test_accuracy"]}} if "test_accuracy" in about else {})
 
 
-CIFAR10 = "Krizhevsky A (2009) Learning multiple layers of features from tiny images, https://www.cs.toronto.edu/~kriz/cifar.html"
-
-
 def cite(row: NetworkSubject) -> list[Citation]:
     """Cite torch, the architecture and the training images."""
     found = [("networks", PYTORCH), (row.architecture, ARCHITECTURES[row.architecture].citation)]
-    return found + ([("training images", CIFAR10)] if row.training and row.training.task == "cifar10" else [])
+    return found + ([("training", find_lesson(row.training.task, "cite").citation)] if row.training else [])
 
 
 NETWORK = SubjectKind(
@@ -203,4 +205,5 @@ NETWORK = SubjectKind(
     check_files=check_files,
     tell=tell,
     cite=cite,
+    may_spike=lambda row: ARCHITECTURES[row.architecture].is_spiking,
 )

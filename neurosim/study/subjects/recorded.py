@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fnmatch
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim.recordings.files import load_responses
-from neurosim.schema import same_stimuli
+from neurosim.schema import InputError, same_stimuli, suggest
 from neurosim.study.engine.step import Job
 from neurosim.study.kinds import Source, SubjectKind
 from neurosim.study.plan import Plan
@@ -19,12 +20,13 @@ from neurosim.study.tables import Table
 
 
 class ResponsesSubject(Table):
-    """Responses that were computed or recorded elsewhere, in a file (.nc, .npz, .csv of spikes)."""
+    """Responses that were computed or recorded elsewhere, in a file; `layers`, with wildcards, are those that count."""
 
     kind: Literal["responses"] = "responses"
     title: str = ""
     path: Path
     time_bin: float | None = Field(default=None, gt=0)
+    layers: tuple[str, ...] | None = None
 
 
 def plan(row: ResponsesSubject, name: str, made: Plan) -> Source:
@@ -47,17 +49,26 @@ def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
 
 def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses; "all" where layers are not told apart."""
-    yield from split_by_layer(recording(job, stimuli))
+    yield from split_by_layer(recording(job, stimuli), job.config["row"]["layers"], job.config["name"])
 
 
-def split_by_layer(responses: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield every layer with its responses."""
-    if "layer" not in responses.coords:
-        yield "all", responses
-        return
-    names = responses["layer"].values
-    for name in dict.fromkeys(names.tolist()):
-        yield str(name), responses.isel(unit=np.flatnonzero(names == name))
+def split_by_layer(
+    responses: xr.DataArray, layers: Sequence[str] | None, who: str
+) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield every layer with its responses, or those of `layers`, which may have wildcards ("conv*").
+
+    Raises
+    ------
+    InputError : a layer that is not there.
+    """
+    labels = responses["layer"].values if "layer" in responses.coords else np.full(responses.sizes["unit"], "all")
+    known = [str(name) for name in dict.fromkeys(labels.tolist())]
+    for pattern in layers or ():
+        if not fnmatch.filter(known, pattern):
+            raise InputError(f"{who}: no layer {pattern!r}; layers: {', '.join(known)}.{suggest(pattern, known)}")
+    for name in known:
+        if layers is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in layers):
+            yield name, responses.isel(unit=np.flatnonzero(labels.astype(str) == name))
 
 
 RESPONSES = SubjectKind(

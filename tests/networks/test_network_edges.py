@@ -1,4 +1,4 @@
-"""What a newcomer does with networks: layers before time, other networks at a checkpoint, other kinds of numbers."""
+"""Networks at their edges: layers before time, checkpoints of other networks, other kinds of numbers."""
 
 import numpy as np
 import pytest
@@ -124,7 +124,7 @@ def spiking_twin(factor):
 def task():
     rng = np.random.default_rng(0)
     return classification_task(
-        as_stimuli(rng.random((48, 8, 8)), coords={"category": [f"c{k % 4}" for k in range(48)]}), seed=1
+        as_stimuli(rng.random((48, 8, 8)), coords={"category": [f"c{k % 4}" for k in range(48)]}), rng=1
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from neurosim.biophysics.calibration import rheobase
 from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights
-from neurosim.biophysics.conversion import scaled
 from neurosim.biophysics.dynamics import constants_of
+from neurosim.biophysics.plain_numbers import scaled
 from neurosim.schema import InputError, Perturbation
 
 

@@ -1,0 +1,1 @@
+"""The predictors: each file is one way to predict responses from responses."""

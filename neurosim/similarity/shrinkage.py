@@ -1,0 +1,41 @@
+"""What a shrinkage is. One a file of the folder ``shrinkages``, and all by name in ``SHRINKAGES``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.registry import Registry
+
+
+@dataclass(frozen=True)
+class Shrinkage:
+    """One way to estimate the covariance of noise between units from few measurements.
+
+    Parameters
+    ----------
+    name : what users type.
+    covariance : from residuals (n, P) and their degrees of freedom to a covariance (P, P), or to variances (P,).
+    caption : what it shrinks towards, as a method section says it.
+    reference : its paper, a DOI.
+
+    Examples
+    --------
+    >>> from neurosim.similarity import noise_precision
+    >>> def halved(residuals, df):
+    ...     sample = residuals.T @ residuals / df
+    ...     return (sample + np.diag(np.diagonal(sample))) / 2
+    >>> with SHRINKAGES.added(Shrinkage("halved", halved, "half of the correlations")):
+    ...     noise_precision(np.random.default_rng(0).normal(size=(9, 3)), shrinkage="halved").shape
+    (3, 3)
+    """
+
+    name: str
+    covariance: Callable[[np.ndarray, int], np.ndarray]
+    caption: str = ""
+    reference: str = ""
+
+
+SHRINKAGES = Registry("shrinkage", "neurosim.similarity.shrinkages", Shrinkage)

@@ -1,0 +1,1 @@
+"""The shrinkages: each file is one way to estimate the covariance of noise."""

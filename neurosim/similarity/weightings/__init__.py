@@ -1,0 +1,1 @@
+"""The weightings: each file is one way to make a model of component RDMs."""

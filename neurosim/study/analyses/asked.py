@@ -1,0 +1,56 @@
+"""Whom an analysis asks: all subjects and brains of a study, or some of them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neurosim.refusals import InputError
+from neurosim.registry import options_of
+from neurosim.study.kinds import BRAINS
+from neurosim.study.study import Study, one_of
+from neurosim.study.tables import Name, StudyError, Table
+
+
+class Asked(Table):
+    """An analysis of `subjects` and `brains`, by name; of all where none are named."""
+
+    kind: str
+    subjects: tuple[Name, ...] = ()
+    brains: tuple[Name, ...] = ()
+
+
+def subjects_of(row: Asked, study: Study) -> dict[str, Any]:
+    """Return the subjects that an analysis asks, in the order of the study."""
+    return {n: r for n, r in study.subjects.items() if not row.subjects or n in row.subjects}
+
+
+def brains_of(row: Asked, study: Study) -> dict[str, Any]:
+    """Return the brains that an analysis asks, in the order of the study."""
+    return {n: r for n, r in study.brains.items() if not row.brains or n in row.brains}
+
+
+def titles_of(row: Asked, study: Study) -> dict[str, str]:
+    """Return what the report calls the brains that an analysis asks."""
+    return {n: r.title or n for n, r in brains_of(row, study).items()}
+
+
+def check_options(record: type, options: Mapping[str, object], place: str) -> None:
+    """Refuse options that a record does not have."""
+    try:
+        options_of(record, options, place)
+    except InputError as error:
+        raise StudyError(str(error)) from None
+
+
+def check_asked(row: Asked, place: str, study: Study, *, responses: bool = False) -> None:
+    """Refuse subjects and brains that are not there, and brains without the `responses` that are needed."""
+    for name in row.subjects:
+        one_of(name, tuple(study.subjects), f"{place}.subjects")
+    for name in row.brains:
+        one_of(name, tuple(study.brains), f"{place}.brains")
+    for name, brain in brains_of(row, study).items() if responses else ():
+        if not BRAINS[brain.kind].has_responses(brain):
+            raise StudyError(
+                f"{place} needs responses, and of the brain {name!r} only RDMs are known; name others in 'brains'."
+            )

@@ -1,0 +1,62 @@
+"""Every source of stimuli by its name, its options as keys; held-back stimuli, where networks may learn the others."""
+
+from __future__ import annotations
+
+from dataclasses import field, make_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import xarray as xr
+
+from neurosim.stimuli.parts import check_part
+from neurosim.stimuli.source import SOURCES, Source, load_source
+from neurosim.study.engine.step import Job
+from neurosim.study.kinds import Citation, StimulusKind
+from neurosim.study.study import Study
+from neurosim.study.tables import StudyError, as_row, keys_of
+
+HELD_BACK = "The stimuli shown are held back: no network of this study was trained on them."
+
+
+def load(job: Job) -> xr.DataArray:
+    """Return the stimuli that a source shows."""
+    row = job.config["row"]
+    options = SOURCES.find(row["source"], "stimuli").options
+    values = {key: row[key] for key in keys_of(options) if key in row} | {k: Path(v) for k, v in job.files.items()}
+    return load_source(row["source"], as_row(options, values, "stimuli"), rng=row["seed"])
+
+
+def kind_of(source: Source) -> StimulusKind:
+    """Return the kind of stimuli that a source gives: its options are the keys of the table."""
+    named = [("source", Literal[source.name], field(default=source.name))]
+    table: type[Any] = make_dataclass(
+        f"{source.name}_stimuli", named, bases=(source.options,), frozen=True, kw_only=True
+    )
+
+    def check(row: Any, place: str, study: Study) -> None:
+        if not source.teaches:
+            return
+        check_part(row, place)
+        trained = [getattr(subject, "training", None) for subject in study.subjects.values()]
+        if row.part != "test" and any(training and training.task == source.name for training in trained):
+            raise StudyError(f"{place}.part = {row.part!r}: a network of this study learns them; show part = 'test'.")
+
+    def cite(_row: Any) -> list[Citation]:
+        return [("stimuli", source.citation)] if source.citation else []
+
+    from_files = bool(source.files or source.check) or Path in get_type_hints(source.options).values()
+    return StimulusKind(
+        name=source.name,
+        table=table,
+        load=f"{__name__}:load",
+        known=lambda row, seed: None if from_files else load_source(source.name, row, rng=seed),
+        check=check,
+        extra=lambda row: {"checksums": dict(source.files(row))} if source.files else {},
+        pictured=not source.dims or ({"y", "x"} <= set(source.dims) and "time" not in source.dims),
+        method=lambda row: HELD_BACK if getattr(row, "part", "") == "test" else "",
+        check_files=lambda row, _name, _folder: source.check(row) if source.check else None,
+        cite=cite,
+    )
+
+
+OF_SOURCES = tuple(kind_of(source) for source in SOURCES.values())
