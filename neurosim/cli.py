@@ -1,4 +1,5 @@
-"""The command line: ``neurosim demo | new | check | run | submit | status | verify | report | cache | worker | doctor``.
+"""The command line: ``neurosim demo | new | check | run | submit | status | verify | report | cache | doctor`` (and
+``worker``).
 
 Results go to stdout, progress to stderr (off with ``--quiet``); ``--json`` prints results for machines. Exit code 0 is
 success, 2 something the user can mend, 3 a step that failed.

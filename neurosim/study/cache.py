@@ -59,8 +59,8 @@ def kept(store: str | Path, *, check: bool = False) -> list[Kept]:
 def prune(store: str | Path, *, older_than: float | None = None) -> list[Kept]:
     """Delete what is of no use any more, and return it: nothing but what neurosim itself keeps there.
 
-    That is what is damaged or was set aside, logs of failed steps, what killed runs left half-written; with `older_than`
-    also whole results and compiled code that were not used for so many days.
+    That is what is damaged or was set aside, logs of failed steps, what killed runs left half-written; with
+    `older_than` also whole results and compiled code that were not used for so many days.
 
     Parameters
     ----------

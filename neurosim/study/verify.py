@@ -48,7 +48,8 @@ class Verdict:
 
     Parameters
     ----------
-    step : name of the step or file. verdict : "bitwise", "within tolerance" or "differs". detail : where and by how much.
+    step : name of the step or file. verdict : "bitwise", "within tolerance" or "differs".
+    detail : where and by how much.
     """
 
     step: str
@@ -90,9 +91,9 @@ def check_results(folder: str | Path) -> None:
 def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report = silent) -> list[Verdict]:
     """Recompute a results folder, every file of it, from nothing but its study and inputs, and compare.
 
-    Files must be the same bytes. Where a step ran on a GPU, or libraries or the machine changed, numbers may move within
-    1e-6 of their range. What nobody can recompute (when and where it ran, how long a step took) is believed, but must be
-    the same in the report and in ``provenance.json``.
+    Files must be the same bytes. Where a step ran on a GPU, or libraries or the machine changed, numbers may move
+    within 1e-6 of their range. What nobody can recompute (where it ran, how long a step took) is believed, but must
+    be the same in the report and in ``provenance.json``.
 
     Parameters
     ----------
@@ -175,7 +176,7 @@ def _owner(step: Step) -> str:
 
 
 def _of_toml(study: Study, folder: Path) -> Verdict:
-    """Compare the file that the user wrote with the study that was run; it may name a model that is not in the folder."""
+    """Compare the file that the user wrote with the study that was run; it may name a model that is elsewhere."""
     try:
         written = load_study(folder / "study.toml")
     except storage.StorageError as error:
@@ -236,6 +237,9 @@ def _files(folder: Path) -> dict[str, int]:
 @contextmanager
 def _fresh_folder() -> Iterator[Path]:
     """Give an empty folder that vanishes; one of a run that was killed is removed by the next worker."""
-    with tempfile.TemporaryDirectory(prefix=f"{PRIVATE}verify-", ignore_cleanup_errors=True) as name:
-        with held(Path(name) / ".alive"):
-            yield Path(name)
+    prefix = f"{PRIVATE}verify-"
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name,
+        held(Path(name) / ".alive"),
+    ):
+        yield Path(name)

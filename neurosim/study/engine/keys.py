@@ -56,7 +56,7 @@ def key_from(record: dict[str, Any]) -> str:
 
 
 def source_of(work: str, config: dict[str, Any]) -> str:
-    """Return the digest of the source that a step can run: of its function and of those that its configuration names."""
+    """Return the digest of the source that a step can run: its function and those that its configuration names."""
     own = {PACKAGE, *(name.partition(".")[0] for name in _plugins())}
     named = {text.partition(":")[0] for text in _texts(config) if WORK.fullmatch(text)}
     return source_digest(work.partition(":")[0], *sorted(n for n in named if n.partition(".")[0] in own))
