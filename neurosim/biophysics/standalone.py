@@ -1,8 +1,8 @@
 """The compiled engine: Brian2's C++ standalone, built once a circuit and run again with other inputs.
 
 A build is addressed by its content (circuit, number of copies and steps, versions), kept between processes with the
-checksums of its files, and made again when it is damaged. A run starts the binary in a folder of its own, so that several
-processes can use one build at once.
+checksums of its files, and made again when it is damaged. A run starts the binary in a folder of its own, so that
+several processes can use one build at once.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Plan:
         return step.name
 
     def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
-        """Return what a step needs to know of an entry: its plain values, but for paths, title and `without`; the seed."""
+        """Return what a step needs to know of an entry: plain values, but for paths, title and `without`; the seed."""
         left_out = {"title", *without, *paths_of(row)}
         values = {k: v for k, v in as_values(row).items() if k not in left_out}
         return values | {"seed": self.study.seed, "name": name}

@@ -74,7 +74,8 @@ def _feature(name: str, stimuli: xr.DataArray) -> np.ndarray:
         raise InputError("a synthetic brain tuned to categories needs stimuli with a 'category' label.")
     category = stimuli["category"].values
     membership = (category[:, None] == np.unique(category)).astype(float)
-    return membership if name == "category" else membership @ (membership.T @ pixels / membership.sum(0)[:, None])
+    prototypes: np.ndarray = membership @ (membership.T @ pixels / membership.sum(0)[:, None])
+    return membership if name == "category" else prototypes
 
 
 def _standardised(features: np.ndarray) -> np.ndarray:
