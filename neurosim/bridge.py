@@ -156,7 +156,7 @@ def verify_translation(
         that :func:`neurosim.as_stimuli` knows.
     example : input with which the order of the layers was found out, as for :func:`to_circuit`.
     engine : engine of the circuit.
-    n_membrane : number of stimuli whose membranes are compared too.
+    n_membrane : number of stimuli whose membranes are compared too. progress : show a bar.
 
     Returns
     -------

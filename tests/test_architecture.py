@@ -45,7 +45,7 @@ def test_every_public_name_stands_in_one_stub_and_resolves():
             assert getattr(importlib.import_module(package), name) is not None
 
 
-DOCUMENTED = ("neurosim.biophysics", "neurosim.plots", "neurosim.responses", "neurosim.storage")
+DOCUMENTED = tuple(public_names())
 NAMES = [
     pytest.param(package, name, id=f"{package.split('.')[-1]}.{name}")
     for package in DOCUMENTED

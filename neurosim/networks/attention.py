@@ -22,6 +22,7 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
     Parameters
     ----------
     network : a ``Transformer`` or ``PretrainedEncoder``. stimuli : words (stimulus, time) as it takes them.
+    batch_size : stimuli at once.
 
     Returns
     -------

@@ -45,7 +45,7 @@ def explain(
         of zeros (https://arxiv.org/abs/1311.2901).
     target : output that is explained, one for all or one a stimulus; by default the strongest.
     layer : for "grad_cam". window : side of the occluding window, values.
-    batch_size : stimuli at once. device : "auto", "cpu", "cuda".
+    batch_size : stimuli at once. device : "auto", "cpu", "cuda". progress : show a bar.
 
     Returns
     -------

@@ -149,6 +149,7 @@ def train_gan(
     ----------
     network : trained in place. task : its training images are used, its labels are not.
     epochs, batch_size, learning_rate : of both, with Adam. rng : seed of everything drawn, or a generator.
+    device : "auto", "cpu" or "cuda". progress : show a bar.
 
     Returns
     -------

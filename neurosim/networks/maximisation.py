@@ -77,6 +77,7 @@ def maximise_activation(
     options : of the ascent: steps, learning rate, jitter, smoothness.
     rng : seed of the noise that images start from, or a generator.
     channels : "first" or "last", of layers with places or tokens whose kind does not tell.
+    device : "auto", "cpu" or "cuda". progress : show a bar.
 
     Returns
     -------

@@ -31,6 +31,11 @@ class Kept:
     kind : "step", "damaged step" (set aside), "failed log", "build" (compiled code) or "unfinished build".
     name : of the step, or of the file. path : where it is. size : bytes. unused : days since it was last used.
     damage : what is wrong with it; empty if nothing is, or if it was not looked at.
+
+    Examples
+    --------
+    >>> Kept("build", "kernel.so", Path("kernel.so"), size=1000, unused=2.0).damage
+    ''
     """
 
     kind: str

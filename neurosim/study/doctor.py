@@ -47,7 +47,17 @@ class Finding:
 
 
 def examine_machine(folder: Path) -> list[Finding]:
-    """Return findings on Python, libraries, devices, memory, disk and the data folder."""
+    """Return findings on Python, libraries, devices, memory, disk and the data folder.
+
+    Parameters
+    ----------
+    folder : where results would go.
+
+    Examples
+    --------
+    >>> examine_machine(Path("results"))[0].what
+    'python'
+    """
     findings = [Finding("python", "ok", sys.version.split()[0])]
     findings += [_importable(name) for name in NEEDED]
     findings += [_optional(name, extra) for name, extra in OPTIONAL.items()]

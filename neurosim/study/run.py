@@ -89,7 +89,7 @@ def check_study(
     store: str | Path | None = None,
     device: str = "auto",
 ) -> list[Look]:
-    """Return every step of a study with what the store has of it. Runs nothing.
+    """Return every step of a study with what the store has of it, and run nothing.
 
     Parameters
     ----------
@@ -120,6 +120,18 @@ def study_status(
     device: str = "auto",
 ) -> dict[str, Any]:
     """Return how many steps of a study are done, where its results folder is, and whether that is whole.
+
+    Parameters
+    ----------
+    study, out, store, device : as of :func:`check_study`.
+
+    Returns
+    -------
+    ``hits`` of ``steps``, ``folder``, and ``whole``: None where it was not written yet.
+
+    Raises
+    ------
+    InputError : something in the study cannot be done.
 
     Examples
     --------

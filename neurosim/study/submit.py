@@ -41,6 +41,12 @@ def submit_study(
     Raises
     ------
     InputError : something in the study cannot be done, or SLURM is not here or refuses.
+
+    Examples
+    --------
+    >>> submit_study("digits", device="gpu")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: submit: the device of the nodes is cpu or cuda, found 'gpu'.
     """
     if device not in DEVICES:
         raise InputError(f"submit: the device of the nodes is {' or '.join(DEVICES)}, found {device!r}.")

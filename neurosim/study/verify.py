@@ -60,9 +60,19 @@ class Verdict:
 def check_results(folder: str | Path) -> None:
     """Check that a results folder holds what its manifest lists, every file of it, and nothing else.
 
+    Parameters
+    ----------
+    folder : the results folder.
+
     Raises
     ------
     StorageError : not a results folder, or files are missing, changed, or not of the run that wrote it.
+
+    Examples
+    --------
+    >>> check_results("no_such_folder")
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: no_such_folder: no MANIFEST.sha256, so not a results folder of neurosim.
     """
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
@@ -104,6 +114,12 @@ def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report
     Raises
     ------
     InputError : the study in it cannot be run, reads files outside of it, or its provenance is malformed.
+
+    Examples
+    --------
+    >>> verdicts = rerun_results("results/digits")  # doctest: +SKIP
+    >>> {verdict.verdict for verdict in verdicts}  # doctest: +SKIP
+    {'bitwise'}
     """
     folder = Path(folder).resolve()
     study, _, _ = read_study(folder / "resolved.json")
@@ -129,7 +145,18 @@ def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report
 
 
 def environment_changes(folder: str | Path) -> list[str]:
-    """Return what changed in the environment since the folder was written."""
+    """Return what changed in the environment since the folder was written.
+
+    Parameters
+    ----------
+    folder : the results folder.
+
+    Examples
+    --------
+    >>> environment_changes("no_such_folder")
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: no_such_folder/provenance.json: no such file.
+    """
     before, now = _provenance(Path(folder)), runtime.provenance()
     changes = [
         f"{name}: {old} then, {now['libraries'].get(name, 'absent')} now"

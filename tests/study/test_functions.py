@@ -92,7 +92,7 @@ def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path)
     np.testing.assert_allclose(spikes["rdm"][0].values, wanted, atol=1e-9)
     rdms = storage.read_dataset(results / "rdms_net" / "rdms.nc")
     brain = storage.read_dataset(results / "brain_area" / "rdms.nc")["rdm"]
-    found = storage.read_dataset(results / "my_difference_net_area" / "result.nc")
+    found = storage.read_dataset(results / "my_difference_net.area" / "result.nc")
     assert float(found["rdm"]) == pytest.approx(abs(float(rdms["rdm"].mean() - brain.mean())))
     assert (tmp_path / "out" / "own" / "figures" / "bars.svg").is_file()
     numbers = json.loads((tmp_path / "out" / "own" / "numbers.json").read_text())

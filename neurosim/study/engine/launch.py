@@ -44,6 +44,11 @@ class Launch:
     Raises
     ------
     InputError : an unknown device, a command that cannot be split, or both ways at once.
+
+    Examples
+    --------
+    >>> Launch("srun -n1 -c2", device="cuda").device
+    'cuda'
     """
 
     prefix: str = ""

@@ -231,6 +231,15 @@ def do_job(file: Path | None = None, *, serve: bool = False) -> int:
     Returns
     -------
     0 done, 2 something the user can mend, 3 the step failed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     file = Path(place, "job.json")
+    ...     _ = file.write_text("no job")
+    ...     do_job(file)
+    2
     """
     if serve:
         _serve()
