@@ -209,7 +209,7 @@ def _predicted(
     x, y = (np.asarray(r.values, dtype=float) for r in (source, target))
     if not np.ptp(x, axis=0).any():
         raise InputError("predict_responses: no unit of the source varies over stimuli, so it predicts nothing.")
-    predicted = np.empty_like(y)
+    predicted = np.full_like(y, np.nan)
     logs: dict[str, np.ndarray] = {}
     for test in track(held_out, "folds", progress=progress):
         train = np.setdiff1d(np.arange(len(x)), test)

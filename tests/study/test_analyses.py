@@ -194,6 +194,9 @@ def test_groups_are_held_out_whole():
     held = predict_responses(source, target, folds=3, groups="object", progress=False)
     assert float(loose["median_score"]) > 0.99
     assert float(held["median_score"]) < 0.5
+    source = as_responses(rng.normal(size=(24, 3)), coords={"object": ("stimulus", group)})
+    target = as_responses(source.values @ rng.normal(size=(3, 4)))
+    assert float(predict_responses(source, target, folds=3, groups="object", progress=False)["median_score"]) > 0.99
 
 
 def test_decoding_of_new_stimuli_and_of_new_trials(everything):

@@ -47,7 +47,7 @@ def draw(job: Job) -> Drawn:
                 ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=6, color="white" if dark else "black")
     for ax in axes[len(found) :]:
         ax.set_axis_off()
-    figure.colorbar(image, ax=axes.tolist(), shrink=0.8, label=found[0].attrs["what"])
+    figure.colorbar(image, ax=axes.tolist(), shrink=0.8, label=found[0].attrs["method"])
     return figure, xr.concat([_in_rows(f) for f in found], "pair").assign_attrs(found[0].attrs, n_pairs=len(found))
 
 
