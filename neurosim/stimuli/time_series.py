@@ -12,7 +12,7 @@ from neurosim.schema import InputError, as_stimuli
 
 
 def load_time_series(path: str | Path, *, time_step: float = 1.0, pad: bool = False) -> xr.DataArray:
-    """Return the labelled time series of a ``.ts`` file (https://arxiv.org/abs/1811.00075).
+    r"""Return the labelled time series of a ``.ts`` file (https://arxiv.org/abs/1811.00075).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def load_time_series(path: str | Path, *, time_step: float = 1.0, pad: bool = Fa
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     _ = Path(place, "x.ts").write_text("@classLabel true a b\\n@data\\n1,2,3:a\\n4,5,6:b\\n")
+    ...     _ = Path(place, "x.ts").write_text("@classLabel true a b\n@data\n1,2,3:a\n4,5,6:b\n")
     ...     found = load_time_series(Path(place, "x.ts"))
     >>> found.shape, found.category.values.tolist()
     ((2, 3, 1), ['a', 'b'])
