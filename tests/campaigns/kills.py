@@ -23,18 +23,22 @@ seed = 1
 
 [stimuli]
 source = "digits"
-n_stimuli = 20
+n_per_category = 2
 
 [subjects.spiking_mlp]
 kind = "network"
-path = "spiking_mlp.toml"
+architecture = "SpikingMLP"
+parameters = { hidden = [16], n_steps = 10 }
+training = { task = "digits", epochs = 3 }
 
 [subjects.twin]
 kind = "twin"
 of = "spiking_mlp"
+test_stimuli = 40
 
 [brains.early]
 kind = "synthetic"
+tuning = { pixels = 1.0 }
 
 [analyses.rsa]
 kind = "rsa"
@@ -62,10 +66,8 @@ def main(n: int) -> None:
     from neurosim.study.run import run_study
     from tests.study.conftest import content
 
-    network = Path(__file__).parents[2] / "models" / "spiking_mlp.toml"
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "spiking_mlp.toml").write_text(network.read_text())
         study = root / "study.toml"
         study.write_text(STUDY)
         start = time.monotonic()

@@ -12,7 +12,7 @@ from neurosim import runtime, storage
 from neurosim.schema import InputError
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import call, code_of, imported, parameters_of
-from neurosim.study.kinds import AnalysisKind, Told
+from neurosim.study.kinds import AnalysisKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.steps.responses import layers_in
@@ -109,14 +109,19 @@ def _as_dataset(found: Any, name: str) -> xr.Dataset:
     raise InputError(f"{name}: the function returned a {type(found).__name__}; a Dataset, array or number is asked.")
 
 
-def tell(_row: FunctionAnalysis, name: str, results: Results) -> Told:
+def tell(row: FunctionAnalysis, name: str, results: Results) -> Told:
     """Tell the numbers that it returned, where they are single ones."""
     steps = {name: name} if name in results.folders else results.named(f"{name}:")
     numbers: dict[str, Any] = {}
     for of, step in steps.items():
         found = results.dataset(step, "result.nc")
         numbers[of] = {str(k): float(v) for k, v in found.data_vars.items() if v.ndim == 0 and v.dtype.kind in "biuf"}
-    return Told({name: numbers} if any(numbers.values()) else {})
+    if not any(numbers.values()):
+        return Told()
+    names = list(dict.fromkeys(value for found in numbers.values() for value in found))
+    rows = [(of, *(f"{found[n]:.6g}" if n in found else "-" for n in names)) for of, found in numbers.items()]
+    title = row.title or f"{name}, by {row.function}"
+    return Told({name: numbers}, tables=[TableOfNumbers(title, ("of", *names), rows)])
 
 
 FUNCTION = AnalysisKind(name="function", table=FunctionAnalysis, plan=plan, check=check, tell=tell)
