@@ -15,7 +15,14 @@ from .brains.synthetic import SyntheticBrain as SyntheticBrain  # a synthetic re
 from .analyses.rsa import RSA as RSA  # representational similarity, with inference
 from .analyses.rsa_in_time import RSAInTime as RSAInTime  # the same for every time bin
 from .analyses.relations import Relations as Relations  # all subjects and brains with each other
+from .analyses.alignment import Alignment as Alignment  # CKA, CCA, shapes, dynamics, with brains or between subjects
+from .analyses.predictivity import Predictivity as Predictivity  # layers predict the units of brains
+from .analyses.decoding import Decoding as Decoding  # a label of the stimuli, read out of every layer and brain
+from .analyses.spike_rsa import SpikeRSA as SpikeRSA  # RDMs of spike trains
+from .analyses.reweighting import Reweighting as Reweighting  # features weighted to predict a brain's RDMs
+from .analyses.regression import Regression as Regression  # which layers explain a brain's RDMs together
 
+# Functions of your own, in a study
 from .subjects.function import FunctionSubject as FunctionSubject  # a function of your own that answers
 from .analyses.function import FunctionAnalysis as FunctionAnalysis  # a function of your own that asks
 from .functions import FunctionFigure as FunctionFigure  # a function of your own that draws

@@ -34,6 +34,11 @@ class Alignment(OfLayers):
     """How well responses align, by `measure` and its `options`: with the brains, between the subjects, or both.
 
     `time_bin` (s) of measures of dynamics; time is averaged (spike counts: summed) for the others.
+
+    Examples
+    --------
+    >>> Alignment(measure="cka", between=["subjects"]).between
+    ('subjects',)
     """
 
     kind: Literal["alignment"] = "alignment"

@@ -38,6 +38,11 @@ class Decoding(OfLayers):
 
     Or hold out trials of every stimulus, where all subjects and brains that are asked have trials; `label` may then be
     "stimulus" itself.
+
+    Examples
+    --------
+    >>> Decoding(label="category", hold_out="trial").decoder
+    'correlation'
     """
 
     kind: Literal["decoding"] = "decoding"

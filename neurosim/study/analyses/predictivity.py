@@ -31,7 +31,13 @@ ROTATIONS = ("ridge", "pls")  # units of a layer may be rotated
 
 
 class Predictivity(OfLayers):
-    """How layers predict the units of brains: `method`, its `options`, `folds`, and `groups` held out whole."""
+    """How layers predict the units of brains: `method`, its `options`, `folds`, and `groups` held out whole.
+
+    Examples
+    --------
+    >>> Predictivity(method="pls", options={"n_components": 10}).folds
+    5
+    """
 
     kind: Literal["predictivity"] = "predictivity"
     method: str = "ridge"

@@ -32,6 +32,11 @@ class Regression(Asked):
     """Which layers (`models`, as "subject/layer"; all by default) explain a brain's RDMs together, in `folds`.
 
     Which layers are mixed is said here and never chosen by their scores.
+
+    Examples
+    --------
+    >>> Regression(models=["cnn/conv1", "cnn/readout"]).alpha
+    0.05
     """
 
     kind: Literal["regression"] = "regression"

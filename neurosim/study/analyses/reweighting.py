@@ -27,7 +27,13 @@ IN_A_FOLD, FEWEST, MOST = 5, 10, 150  # stimuli; the memory grows with their fou
 
 
 class Reweighting(OfLayers):
-    """How well layers predict RDMs of brains when their features are weighted, in `folds` of stimuli (2 to 5)."""
+    """How well layers predict RDMs of brains when their features are weighted, in `folds` of stimuli (2 to 5).
+
+    Examples
+    --------
+    >>> Reweighting(folds=3).folds
+    3
+    """
 
     kind: Literal["reweighting"] = "reweighting"
     folds: Annotated[int, Field(ge=2, le=10**4)] | None = None

@@ -29,6 +29,11 @@ class SpikeRSA(OfRDMs):
     """How spike trains of subjects that spike are compared with brains: `metric` and `time_constant` (s) of trains.
 
     The brain's RDMs are its own, of responses; "spikes" compares its spike trains by the same metric.
+
+    Examples
+    --------
+    >>> SpikeRSA(time_constant=5e-3).metric
+    'van_rossum'
     """
 
     kind: Literal["spike_rsa"] = "spike_rsa"
