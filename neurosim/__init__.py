@@ -5,6 +5,6 @@ package loads neither torch, nor brian2, nor matplotlib. What there is can be re
 """
 
 from neurosim.namespaces import attach
+from neurosim.version import __version__ as __version__
 
-__version__ = "0.2.0"
 __getattr__, __dir__, __all__ = attach(__name__, __file__)

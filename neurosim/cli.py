@@ -40,7 +40,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress
 Device = Annotated[str, typer.Option(help="What steps run on: cpu, cuda, or auto for a GPU where there is one.")]
 Prefix = Annotated[str, typer.Option(help='Command that starts each worker, as "srun -n1 -c2" or "ssh node2".')]
 Dask = Annotated[str, typer.Option(help="Address of a dask scheduler whose workers run the steps.")]
-StudyFile = Annotated[Path, typer.Argument(help="A study file (TOML), or the name of a built-in study.")]
+StudyFile = Annotated[
+    Path,
+    typer.Argument(help="A study file (TOML or Python), or the name of a built-in study."),
+]
 
 
 @app.callback(invoke_without_command=True)

@@ -49,7 +49,7 @@ def _hint(package: str, name: str, public: list[str]) -> str:
     if name in elsewhere:
         return f" It is {elsewhere[name]}.{name}."
     spelled = {n.lower(): n for n in elsewhere} | {n.lower(): n for n in public}
-    near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.7)
     if not near:
         return f" All names: dir({package})."
     found = spelled[near[0]]

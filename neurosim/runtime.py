@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from neurosim.schema import InputError
+from neurosim.version import __version__
 
 if TYPE_CHECKING:
     import torch
@@ -266,7 +267,7 @@ def _installed_versions() -> tuple[tuple[str, str], ...]:
 def provenance() -> dict[str, Any]:
     """Return what a reader needs to know to repeat a result: versions, machine, threads, git state."""
     return {
-        "neurosim": importlib.metadata.version("neurosim"),
+        "neurosim": __version__,
         "libraries": library_versions(),
         "machine": {
             "system": platform.platform(),

@@ -76,9 +76,10 @@ def compare_subjects(
     >>> import tempfile
     >>> from neurosim.stimuli import load_digits
     >>> pictures = load_digits()[:6]
+    >>> area = np.random.default_rng(0).normal(size=(6, 5))
     >>> with tempfile.TemporaryDirectory() as place:
     ...     outcome = compare_subjects(
-    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": np.eye(6)[:, :4]}, out=f"{place}/mine"
+    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": area}, out=f"{place}/mine"
     ...     )
     ...     outcome.scores["rsa:area"].sizes["model"]
     1
@@ -177,7 +178,8 @@ def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, 
 def _check_names(subjects: Any, brains: Any, layers: Mapping[str, Any]) -> None:
     for what, given in (("subjects", subjects), ("brains", brains)):
         if not isinstance(given, Mapping) or not given:
-            raise InputError(f"compare_subjects: {what} by name asked, {{'name': ...}}, found {type(given).__name__}.")
+            found = "none" if isinstance(given, Mapping) else type(given).__name__
+            raise InputError(f"compare_subjects: {what} by name asked, {{'name': ...}}, found {found}.")
         bad = [n for n in given if not (isinstance(n, str) and re.match(NAME_PATTERN, n))]
         if bad:
             raise InputError(

@@ -80,7 +80,8 @@ def replaceable(out: Path) -> frozenset[str]:
     StudyError : `out` is no folder, or holds files and is not the results folder of a study.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise StudyError(f"{out} is not a folder; choose another one for the results (-o FOLDER).")
+        what = "is a link, and a link is not followed" if out.is_symlink() else "is not a folder"
+        raise StudyError(f"{out} {what}; choose another folder for the results (-o FOLDER).")
     if not out.exists() or not any(out.iterdir()):
         return frozenset()
     listed: set[str] = set()

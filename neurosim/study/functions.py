@@ -9,7 +9,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from neurosim import storage
 from neurosim.schema import InputError
 from neurosim.study.tables import StudyError, Table
 
+MAX_NAME = 200  # characters of a text that may name a file
 NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -158,6 +159,8 @@ def _names_given(node: ast.stmt) -> Iterable[str]:
 def _user_files(node: ast.AST, folder: Path) -> Iterable[Path]:
     """Return the modules beside the user's file that a piece of code imports."""
     for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and 0 < len(part.value) < MAX_NAME:
+            yield from _named_by(part.value, folder)
         if isinstance(part, ast.Import):
             names = [a.name for a in part.names]
         elif isinstance(part, ast.ImportFrom):
@@ -170,6 +173,15 @@ def _user_files(node: ast.AST, folder: Path) -> Iterable[Path]:
             yield from (p for p in (base.with_suffix(".py"), base / "__init__.py", *inits) if p.is_file())
 
 
+def _named_by(text: str, folder: Path) -> Iterable[Path]:
+    """Return the file beside the user's that a text names: "data/k.json", or a module, "lib.consts"."""
+    if "\0" in text or text.startswith(("/", "~", "..")):
+        return
+    module = folder / Path(*text.split(".")) if text.replace(".", "_").isidentifier() else folder
+    with suppress(OSError):
+        yield from (p for p in (folder / text, module.with_suffix(".py")) if p != folder and p.is_file())
+
+
 def _closure(files: set[Path], folder: Path) -> list[Path]:
     seen: set[Path] = set()
     waiting = list(files)
@@ -177,7 +189,8 @@ def _closure(files: set[Path], folder: Path) -> list[Path]:
         file = waiting.pop()
         if file not in seen:
             seen.add(file)
-            waiting += list(_user_files(_parsed(file), file.parent)) + list(_user_files(_parsed(file), folder))
+            if file.suffix == ".py":
+                waiting += [*_user_files(_parsed(file), file.parent), *_user_files(_parsed(file), folder)]
     return sorted(seen)
 
 

@@ -45,7 +45,7 @@ class Told:
     numbers : by topic, for ``numbers.json``.
     cards : (value, label) pairs to see at a glance.
     sentences, notes, methods : what was found; what was left out or must be known; how it was done.
-    tables : the numbers behind it.
+    tables : the numbers behind it. cited : papers of what was done, where only the results say what that was.
     """
 
     numbers: dict[str, Any] = field(default_factory=dict)
@@ -54,6 +54,7 @@ class Told:
     notes: Sequence[str] = ()
     methods: Sequence[str] = ()
     tables: Sequence[TableOfNumbers] = ()
+    cited: Sequence[Citation] = ()
 
 
 @dataclass(frozen=True)

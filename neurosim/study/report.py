@@ -16,14 +16,6 @@ from neurosim.study.study import Study
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 TOPICS = ("accuracy", "accuracy_of_network_on_the_same_spikes", "differing_spikes", "engine", "calibration")
-DIFFER = (
-    "another seed: weights, encoded spikes, synthetic noise and bootstrap samples are all drawn from it",
-    "another version of a numeric library or another processor: training sums in another order, so weights drift apart "
-    "in the last digits and then further; the exact twin stays exact for whatever weights there are",
-    "a GPU in place of the CPU: training agrees within the spread of seeds, not bit for bit",
-    "other stimuli or another number of them: intervals are for new stimuli of the same kind only",
-    "another metric or comparison method; both are named above the tables",
-)
 
 
 def told_by(results: Results) -> Told:
@@ -43,6 +35,7 @@ def told_by(results: Results) -> Told:
             *(m for part in parts for m in part.methods),
         ],
         tables=[table for part in parts for table in part.tables],
+        cited=[paper for part in parts for paper in part.cited],
     )
 
 
@@ -61,8 +54,8 @@ def write_report(path: Path, results: Results, told: Told, provenance: dict[str,
         figures=_figures(results),
         tables=[_table(t) for t in (_subjects(study, told), *told.tables, _steps(provenance))],
         methods=" ".join(m for m in told.methods if m),
-        citations=citations(study),
-        differ=DIFFER,
+        citations=list(dict.fromkeys([*citations(study), *told.cited])),
+        differ=_differ(results),
         environment=_environment(provenance),
     )
     storage.write_text(path, page)
@@ -79,6 +72,34 @@ def citations(study: Study) -> list[Citation]:
         for c in kind.cite(row)
     ]
     return list(dict.fromkeys(found))
+
+
+def _differ(results: Results) -> list[str]:
+    """Return what would make the results differ, of what the study did."""
+    trained, simulated = results.named("train:"), results.named("simulate:")
+    drawn = [
+        *(["weights"] if trained else []),
+        *(["encoded spikes"] if trained or simulated else []),
+        *(["what functions draw"] if results.named("answers:") else []),
+        *(["synthetic noise"] if any(not BRAINS[row.kind].measured for row in results.study.brains.values()) else []),
+        *(["bootstrap samples"] if any(getattr(row, "estimate", "") == "bootstrap" for row in _rows(results)) else []),
+    ]
+    found = [f"another seed: {', '.join(drawn)} are drawn from it"] if drawn else []
+    if trained:
+        found += [
+            "another version of a numeric library or another processor: training sums in another order, so weights drift "
+            "apart in the last digits and then further",
+            "a GPU in place of the CPU: training agrees within the spread of seeds, not bit for bit",
+        ]
+    return [
+        *found,
+        "other stimuli or another number of them: intervals are for new stimuli of the same kind only",
+        "another metric or comparison method; both are named above the tables",
+    ]
+
+
+def _rows(results: Results) -> list[Any]:
+    return list(results.study.analyses.values())
 
 
 def _left_out(results: Results) -> list[str]:

@@ -51,8 +51,9 @@ def run_study(
 
     Examples
     --------
-    >>> outcome = run_study("digits", out="results/digits")  # doctest: +SKIP
-    >>> outcome.scores  # doctest: +SKIP
+    >>> run_study("digts")
+    Traceback (most recent call last):
+    neurosim.study.tables.StudyError: digts: no such study file, nor a built-in study (digits, ... mean 'digits'?
     """
     check_no_file_is_imported("run_study")
     study, text, base = read_study(study)

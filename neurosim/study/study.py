@@ -100,7 +100,19 @@ class Study(Table):
 
 
 STEPS = frozenset(
-    ("stimuli", "train", "simulate", "rdms", "spike_rdms", "responses", "brain", "timed_brain", "recording", "figure")
+    (
+        "stimuli",
+        "answers",
+        "train",
+        "simulate",
+        "rdms",
+        "spike_rdms",
+        "responses",
+        "brain",
+        "timed_brain",
+        "recording",
+        "figure",
+    )
 )
 
 

@@ -117,9 +117,9 @@ def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report
 
     Examples
     --------
-    >>> verdicts = rerun_results("results/digits")  # doctest: +SKIP
-    >>> {verdict.verdict for verdict in verdicts}  # doctest: +SKIP
-    {'bitwise'}
+    >>> rerun_results("no_such_folder")
+    Traceback (most recent call last):
+    neurosim.storage.StorageError: ...no_such_folder/resolved.json: no such file.
     """
     folder = Path(folder).resolve()
     study, _, _ = read_study(folder / "resolved.json")

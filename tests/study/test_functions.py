@@ -102,10 +102,10 @@ def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path)
     assert again["n_hits"] == again["n_steps"]
     own.write_text(own.read_text().replace("UNRELATED = 3", "UNRELATED = 4").replace("SCALE = 2.0", "SCALE = 3.0"))
     changed = json.loads(neurosim("check", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
-    assert {row["reads"] is not None and row["step"] for row in changed if row["state"] == "miss"} == {"rdms:values"}
+    assert {row["reads"] is not None and row["step"] for row in changed if row["state"] == "miss"} == {"answers:values"}
     (tmp_path / "helpers" / "layers.py").write_text(HELPER + "# more\n")
     changed = json.loads(neurosim("check", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
-    assert {row["step"] for row in changed if row["state"] == "miss"} == {"rdms:values", "rdms:net"}
+    assert {row["step"] for row in changed if row["state"] == "miss"} == {"answers:values", "answers:net"}
 
 
 def test_a_key_holds_what_a_function_names_and_nothing_else(own):

@@ -33,7 +33,7 @@ def test_the_results_folder_is_complete_and_checks_itself(finished):
     assert provenance["seed"] == 3
     assert {"numpy", "torch", "brian2"} <= set(provenance["libraries"])
     page = (folder / "report.html").read_text()
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 3
     assert "http-equiv" not in page
     assert "<script" not in page
     assert "What would make it differ" in page
@@ -82,4 +82,4 @@ def test_check_runs_nothing_and_status_tells_how_far(finished, tmp_path):
 def test_a_change_reruns_only_what_depends_on_it(finished):
     finished.study.write_text(finished.study.read_text().replace("n_bootstrap = 100", "n_bootstrap = 120"))
     missing = [x.step.name for x in check_study(finished.study, out=finished.folder) if x.state != "hit"]
-    assert missing == ["rsa:area", "figure:scores_area", "figure:time_area"]
+    assert missing == ["rsa:area", "figure:scores_area"]

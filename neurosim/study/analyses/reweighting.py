@@ -43,7 +43,8 @@ def check_stimuli(row: Reweighting, place: str, stimuli: xr.DataArray) -> None:
     """Refuse too few and too many stimuli."""
     n, least = stimuli.sizes["stimulus"], IN_A_FOLD * row.folds if row.folds else FEWEST
     if not least <= n <= MOST:
-        raise StudyError(f"{place} needs {least} to {MOST} stimuli, found {n}.")
+        folds = f" with folds = {row.folds}" if row.folds else ""
+        raise StudyError(f"{place}{folds} needs at least {least} and at most {MOST} stimuli, found {n}.")
 
 
 def plan(row: Reweighting, name: str, made: Plan) -> list[Step]:

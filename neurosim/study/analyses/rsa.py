@@ -135,6 +135,7 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
         ],
         sentences=[line for brain in tables for line in _sentences(brain, tables[brain], best[brain], results)],
         notes=_notes(tables),
+        cited=_cited(row, list(tables.values())),
         methods=[_method(row, tables, responses)],
         tables=[_table(row, brain, tables[brain], results, about) for brain in tables],
     )
@@ -156,8 +157,9 @@ def _best(scores: xr.Dataset) -> dict[str, Any]:
 def _sentences(brain: str, table: xr.Dataset, best: dict[str, Any], results: Results) -> list[str]:
     title = results.study.brains[brain].title or brain
     n_models = table.sizes["model"]
+    found = "comes nearest" if n_models > 1 else "was compared"
     line = (
-        f"{title}: {best['model']} comes nearest ({best['method']} {best['score']:.3f}, interval "
+        f"{title}: {best['model']} {found} ({best['method']} {best['score']:.3f}, interval "
         f"{best['interval'][0]:.3f} to {best['interval'][1]:.3f})"
     )
     if "ceiling" in best:
@@ -276,10 +278,21 @@ CITED = {
 }
 
 
-def cite(row: OfRDMs) -> list[Citation]:
-    """Cite the method, its inference and the correction."""
-    used = ("rsa", "ceiling", "inference", *(("jackknife",) if row.estimate == "jackknife" else ()), row.correction)
-    return [CITED[k] for k in used]
+def cite(_row: OfRDMs) -> list[Citation]:
+    """Cite the method; what its inference used is said by the results."""
+    return [CITED["rsa"]]
+
+
+def _cited(row: OfRDMs, tables: list[xr.Dataset]) -> list[Citation]:
+    """Return the papers of what was done: a ceiling, two factors, several models."""
+    two_factors = row.estimate == "jackknife" and any(" and " in resampled(table) for table in tables)
+    used = {
+        "ceiling": any("ceiling" in table for table in tables),
+        "inference": True,
+        "jackknife": two_factors,
+        row.correction: any(table.sizes["model"] > 1 for table in tables),
+    }
+    return [CITED[name] for name, was in used.items() if was]
 
 
 REPRESENTATIONAL_SIMILARITY = AnalysisKind(name="rsa", table=RSA, plan=plan, check=check, tell=tell, cite=cite)

@@ -78,6 +78,8 @@ def answer(text: str, source: str, reports: TextIO, *, every: float = OFTEN) -> 
             make(order)
     except InputError as error:
         return {"done": False, "user": True, "error": str(error)}
+    except SystemExit as error:
+        return {"done": False, "user": True, "error": f"it called sys.exit({error.code!r}); it has to return."}
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         return {

@@ -62,6 +62,8 @@ def check(row: CircuitSubject, place: str, _study: Study) -> None:
     if (row.circuit is None) == (row.path is None):
         raise StudyError(f"{place}: the name of a circuit or the path of a circuit file asked, one of the two.")
     if row.circuit is not None:
+        if row.circuit not in CIRCUITS and Path(row.circuit).suffix:
+            raise StudyError(f"{place}.circuit = {row.circuit!r} looks like a file; name a circuit file by path = ....")
         one_of(row.circuit, tuple(CIRCUITS), f"{place}.circuit")
         as_row(CIRCUITS[row.circuit].options, row.options, f"{place}.options")
     elif row.options:

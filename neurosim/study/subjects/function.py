@@ -15,14 +15,15 @@ from neurosim.biophysics.monitors import monitored
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.recording import iterate_layers
 from neurosim.schema import InputError, as_responses, same_stimuli
-from neurosim.study.engine.step import Job
+from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import asks_for, call, code_of, imported
 from neurosim.study.kinds import Source, SubjectKind
 from neurosim.study.plan import Plan
+from neurosim.study.steps.responses import layers_in
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.tables import Table
 
-GIVEN = ("stimuli", "rng", "seed")
+HERE = "neurosim.study.subjects.function"
 
 
 class FunctionSubject(Table):
@@ -32,6 +33,9 @@ class FunctionSubject(Table):
     stimuli, a ``Circuit``, which is simulated on them, or responses to them. If it asks for `stimulus`, it is called
     once for each and returns a ``brian2.Network`` that it has run: its monitors are read. `layers`, with
     wildcards, are those that count.
+
+    The key of its step holds its source, what that names at the top of its file, modules beside the file that it
+    imports, and files beside it whose names stand in it; what it reads elsewhere, as the environment, is not seen.
 
     Examples
     --------
@@ -47,12 +51,20 @@ class FunctionSubject(Table):
 
 
 def plan(row: FunctionSubject, name: str, made: Plan) -> Source:
-    """Return what the function is called from."""
+    """Add the step that calls the function, once for all analyses."""
     config, files = code_of(row, made.folder)
-    return Source(made.seeded(row, name) | config, files=files, on_gpu=True)
+    about = {"answers": f"{HERE}:called_once", "row": made.seeded(row, name) | config, "name": name}
+    work = "neurosim.study.steps.responses:run"
+    called = Step(f"answers:{name}", work, about, (made.stimuli(),), files, on_gpu=True)
+    return Source({"name": name}, (made.add(called),))
 
 
-def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield layer and responses that the function gave."""
+    yield from layers_in(job.input("answers:"))
+
+
+def called_once(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses of whatever the function returns."""
     row = job.config["row"]
     name, seed = row["name"], runtime.seed_of(row["seed"], "subject", row["name"])
