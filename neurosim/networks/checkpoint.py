@@ -56,9 +56,10 @@ def save_checkpoint(
         "optimizer": {"plain": plain, "param_groups": kept["param_groups"]},
         "schedule": learner.schedule.state_dict(),
         "scaler": learner.scaler.state_dict(),
-        "sha256": _digest(arrays),
     }
-    arrays[STATE] = np.frombuffer(json.dumps(state, default=_plain).encode(), dtype=np.uint8)
+    state = json.loads(json.dumps(state, default=_plain))
+    state["sha256"] = _digest(arrays, state)
+    arrays[STATE] = np.frombuffer(json.dumps(state).encode(), dtype=np.uint8)
     storage.write_weights(path, arrays)
 
 
@@ -84,6 +85,16 @@ def load_checkpoint(
             f"train: {path.name} is the checkpoint of another training (it differs in {', '.join(other)}); name "
             "another file, or remove it."
         )
+    try:
+        _put_back(arrays, state, learner, share)
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        raise storage.StorageError(f"{path}: is no checkpoint of a training that could go on.") from error
+    best = {k.removeprefix("best."): v for k, v in arrays.items() if k.startswith("best.")}
+    return state["about"], best
+
+
+def _put_back(arrays: dict[str, np.ndarray], state: dict[str, Any], learner: Learner, share: Share) -> None:
+    """Put weights, moments, schedule and random numbers of a checkpoint in their places."""
     learner.network.load_state_dict(
         {k.removeprefix("network."): _tensor(v) for k, v in arrays.items() if k.startswith("network.")}
     )
@@ -99,8 +110,6 @@ def load_checkpoint(
     torch.set_rng_state(_tensor(arrays[f"random.cpu.{share.rank}"]))
     if share.device.startswith("cuda") and f"random.cuda.{share.rank}" in arrays:
         torch.cuda.set_rng_state(_tensor(arrays[f"random.cuda.{share.rank}"]), share.device)
-    best = {k.removeprefix("best."): v for k, v in arrays.items() if k.startswith("best.")}
-    return state["about"], best
 
 
 def random_state(share: Share) -> dict[str, np.ndarray]:
@@ -115,8 +124,8 @@ def random_state(share: Share) -> dict[str, np.ndarray]:
 def _state(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     try:
         state = json.loads(arrays.pop(STATE).tobytes().decode())
-        intact = state["sha256"] == _digest(arrays)
-    except (KeyError, ValueError, TypeError) as error:
+        intact = state.pop("sha256") == _digest(arrays, state) and isinstance(state["about"], dict)
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise storage.StorageError(f"{path}: is no checkpoint of a training.") from error
     if not intact:
         raise storage.StorageError(
@@ -126,8 +135,9 @@ def _state(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     return answer
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _digest(arrays: dict[str, np.ndarray], state: dict[str, Any]) -> str:
+    """Return the digest of everything: of the arrays, and of what is plain."""
+    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
     for name in sorted(arrays):
         value = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {value.dtype} {value.shape}".encode() + value.tobytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -65,7 +64,7 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
     path = storage.as_path(path, "register_datasets").absolute()
     if os.pathsep in str(path):
         raise InputError(f"register_datasets: the path {path} holds {os.pathsep!r}; move the file.")
-    added = _read(path)
+    added = storage.read_toml(path)
     if not added:
         raise InputError(f"register_datasets: {path.name} describes no set.")
     taken = sorted(set(added) & set(DATASETS))
@@ -85,7 +84,7 @@ def described_sets() -> dict[str, DataSet]:
     found: dict[str, DataSet] = {}
     for extra in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         path = Path(extra)
-        for name, entry in _read(path).items():
+        for name, entry in storage.read_toml(path).items():
             _check_entry(name, entry, path.name)
             found[name] = _record(name, entry)
     return found
@@ -141,13 +140,6 @@ def _array(path: Path, variable: str | None, who: str) -> Any:
     return np.asarray(arrays[variable])
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(storage.read_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path.name}: not valid TOML ({error}).") from error
-
-
 def _check_entry(name: str, entry: Any, file_name: str) -> None:
     if not isinstance(entry, dict):
         raise InputError(f"{file_name}: {name} is no table; a set is [{name}] with folder, citation, ...")
@@ -165,7 +157,7 @@ def _check_entry(name: str, entry: Any, file_name: str) -> None:
         isinstance(f, dict) and all(isinstance(f.get(k), str) for k in ("name", "sha256")) for f in entry["files"]
     ):
         raise InputError(f"{file_name}: every file of {name} is a table with a name and a sha256, both in quotes.")
-    files = {f["name"] for f in entry["files"]}
+    files = [f["name"] for f in entry["files"]]
     if "stimuli" in entry and entry["stimuli"] not in files:
         raise InputError(f"{file_name}: the stimuli of {name}, {entry['stimuli']!r}, are not among its files.")
     for recording, about in entry["recordings"].items():

@@ -1,7 +1,7 @@
 """Study, registry, circuit and checkpoint files that somebody has tampered with: one line each, or they still work.
 
 ``python -m tests.campaigns.hostile_files [10000]`` writes ``hostile_files.json``: how many were refused, how many still
-could be used, and every traceback, every message of more than one line, every wait of over 10 s, every file touched.
+could be used, and every traceback, every message of more than one line, every one that took over 10 s of computing, every file touched.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def campaign(n: int, seed: int = 0) -> dict[str, object]:
         kinds = list(files.kinds().items())
         for i in range(n):
             kind, read = kinds[i % len(kinds)]
-            rng, started = random.Random(seed * 10**6 + i), time.monotonic()
+            rng, started = random.Random(seed * 10**6 + i), time.process_time()
             try:
                 read(rng)
                 counts[f"{kind} used"] += 1
@@ -172,8 +172,8 @@ def campaign(n: int, seed: int = 0) -> dict[str, object]:
                     wrong.append(f"{i} {kind}: not one line that can be printed: {str(error)[:200]!r}")
             except Exception as error:
                 wrong.append(f"{i} {kind}: {type(error).__name__}: {str(error)[:200]!r}")
-            if time.monotonic() - started > 10:
-                wrong.append(f"{i} {kind}: took over 10 s")
+            if time.process_time() - started > 10:
+                wrong.append(f"{i} {kind}: took over 10 s of computing")
         touched = [str(p) for p, content in files.original.items() if not p.is_file() or p.read_bytes() != content]
         wrong += [f"{p} was touched" for p in touched]
     return {"files": n, "counts": dict(sorted(counts.items())), "wrong": wrong}
