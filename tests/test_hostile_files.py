@@ -1,4 +1,4 @@
-"""A few of the files of the campaign: tampered with, each is read or refused in one line, and nothing else is touched."""
+"""A few files of the campaign: tampered with, each is read or refused in one line, and nothing else is touched."""
 
 from tests.campaigns.hostile_files import campaign
 

@@ -12,6 +12,7 @@ from neurosim.study.engine.keys import digest_of
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Entry
 from neurosim.study.files import to_toml
+from neurosim.study.functions import own_modules
 from neurosim.study.report import told_by, write_report
 from neurosim.study.results import Results
 from neurosim.study.study import Study, moved_to
@@ -54,6 +55,11 @@ def write_results(
             shutil.copytree(files[given], folder / place)
         else:
             shutil.copyfile(files[given], folder / place)
+    for place, module in own_modules(study).items():
+        target = folder / "inputs" / place
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(module, target)
     storage.write_text(folder / "study.toml", to_toml(moved) if text is None else text)
     storage.write_json(folder / "resolved.json", as_values(moved), sort_keys=False)
     for step in steps:

@@ -91,6 +91,21 @@ def source_of(path: Path, name: str) -> dict[str, str]:
     return digests | {p.relative_to(path.parent).as_posix(): storage.sha256(p) for p in _closure(imported, path.parent)}
 
 
+def functions_in(study: Any) -> list[Any]:
+    """Return the rows of a study that are functions of a user's own."""
+    rows = [*study.subjects.values(), *study.analyses.values(), *study.figures.values()]
+    return [row for row in rows if row.kind == "function"]
+
+
+def own_modules(study: Any) -> dict[str, Path]:
+    """Return the files that the functions of a study need beside their own, by their place relative to it."""
+    found: dict[str, Path] = {}
+    for row in functions_in(study):
+        beside = [name for name in source_of(row.path, row.function) if ":" not in name]
+        found |= {name: row.path.parent / name for name in beside}
+    return found
+
+
 def code_of(row: Any, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what a key holds of the function that a row names, and where its file is."""
     path = (folder / row.path).resolve()

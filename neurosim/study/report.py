@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from neurosim import storage
+from neurosim.study.functions import functions_in
 from neurosim.study.kinds import BRAINS, FIGURES, SHOWN, SUBJECTS, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 from neurosim.study.study import Study
@@ -57,6 +58,7 @@ def write_report(path: Path, results: Results, told: Told, provenance: dict[str,
         citations=list(dict.fromkeys([*citations(study), *told.cited])),
         differ=_differ(results),
         environment=_environment(provenance),
+        own_files=sorted({row.path.name for row in functions_in(study)}),
     )
     storage.write_text(path, page)
 

@@ -1,7 +1,8 @@
 """Study, registry, circuit and checkpoint files that somebody has tampered with: one line each, or they still work.
 
 ``python -m tests.campaigns.hostile_files [10000]`` writes ``hostile_files.json``: how many were refused, how many still
-could be used, and every traceback, every message of more than one line, every one that took over 10 s of computing, every file touched.
+could be used, and every traceback, every message of more than one line, every one that took over 10 s of computing,
+every file touched.
 """
 
 from __future__ import annotations

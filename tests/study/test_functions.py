@@ -96,6 +96,7 @@ def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path)
     assert float(found["rdm"]) == pytest.approx(abs(float(rdms["rdm"].mean() - brain.mean())))
     assert (tmp_path / "out" / "own" / "figures" / "bars.svg").is_file()
     numbers = json.loads((tmp_path / "out" / "own" / "numbers.json").read_text())
+    assert (tmp_path / "out" / "own" / "inputs" / "helpers" / "layers.py").read_text() == HELPER
     assert "my_difference, by my_difference" in (tmp_path / "out" / "own" / "report.html").read_text()
     assert set(numbers["my_difference"]) == {"net:area", "values:area", "spikes:area"}
     again = json.loads(neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
