@@ -119,7 +119,7 @@ def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report
     --------
     >>> rerun_results("no_such_folder")
     Traceback (most recent call last):
-    neurosim.storage.StorageError: ...no_such_folder/resolved.json: no such file.
+    neurosim.study.tables.StudyError: ...no_such_folder/resolved.json: no such study file, nor a built-in study ...
     """
     folder = Path(folder).resolve()
     study, _, _ = read_study(folder / "resolved.json")

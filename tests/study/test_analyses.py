@@ -314,7 +314,7 @@ REFUSED_OF_STIMULI = {
     "groups": ({"kind": "predictivity", "groups": "objects"}, "groups = 'objects' is not known"),
     "few groups": ({"kind": "predictivity", "groups": "category"}, "folds = 5 needs as many groups"),
     "label": ({"kind": "decoding", "label": "orientation"}, "label = 'orientation' is not known"),
-    "few stimuli": ({"kind": "reweighting", "folds": 5}, "needs 25 to 150 stimuli, found 20"),
+    "few stimuli": ({"kind": "reweighting", "folds": 5}, "needs at least 25 and at most 150 stimuli, found 20"),
     "few stimuli of a mixture": ({"kind": "regression", "folds": 5}, "needs 25 stimuli or more"),
 }
 

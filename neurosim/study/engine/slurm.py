@@ -62,10 +62,10 @@ def submit_steps(
     home = store.root.resolve() / "slurm" / name
     home.mkdir(parents=True, exist_ok=True)
     with store.writing(f"slurm-{name}"):
+        alive = _alive()  # before the store: what ends in between is found in it
         missing = [look.step.name for look in look_up(steps, store, device) if look.state != "hit"]
         identities = _identities(steps, device)
         known: dict[str, str] = storage.read_json(home / SUBMITTED) if (home / SUBMITTED).is_file() else {}
-        alive = _alive()
         queued = {s: known[identities[s]] for s in missing if known.get(identities[s]) in alive}
         arrays = arrays_of(steps, [s for s in missing if s not in queued])
         if not arrays:
