@@ -70,13 +70,9 @@ def parse_study(content: dict[str, Any], name: str = "study") -> Study:
     """Check the content of a study file."""
     for group in ("subjects", "brains", "analyses", "figures"):
         rows = content.get(group)
-        code = (
-            [k for k, v in rows.items() if isinstance(v, dict) and v.get("kind") == CODE]
-            if isinstance(rows, dict)
-            else []
-        )
-        if code:
-            raise StudyError(f"{name}: {group}.{code[0]} is a function, which no file may name; run the Python file.")
+        for key, row in rows.items() if isinstance(rows, dict) else ():
+            if group == "figures" or (isinstance(row, dict) and row.get("kind") == CODE):
+                raise StudyError(f"{name}: {group}.{key} is a function, which no file may name; run the Python file.")
     try:
         return checked(as_row(Study, content, ""))
     except StudyError as error:

@@ -160,6 +160,15 @@ def test_a_file_names_no_code(small_study):
         run_study(small_study)
 
 
+@pytest.mark.parametrize("kind", ["", 'kind = "function"\n'])
+def test_a_file_names_no_code_for_a_figure_either(small_study, kind):
+    (small_study.parent / "evil.py").write_text("from pathlib import Path\nPath('touched').touch()\ndef f(rsa): ...\n")
+    row = f'\n[figures.mine]\n{kind}path = "evil.py"\nfunction = "f"\n'
+    small_study.write_text(small_study.read_text() + row)
+    with pytest.raises(InputError, match=r"figures\.mine is a function, which no file may name; run the Python file"):
+        run_study(small_study)
+
+
 def test_results_of_functions_are_datasets_arrays_or_numbers():
     from neurosim.study.analyses.function import _as_dataset
 
