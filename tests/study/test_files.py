@@ -36,6 +36,7 @@ REPLACEMENTS = {
     "escaping name": ('name = "small"', 'name = "../small"', "name"),
     "not TOML": ("[analyses.rsa]", "[analyses.rsa", "not valid TOML"),
     "duplicate key": ("seed = 3", "seed = 3\nseed = 4", "not valid TOML"),
+    "unknown layer": ('path = "near.nc"', 'path = "near.nc"\nlayers = ["conv*"]', "no layer 'conv*'; layers: all"),
     "missing file": ("near.nc", "nearly.nc", "nearly.nc: no such file"),
     "pictures needed": ('kind = "responses"\npath = "near.nc"', 'model = "digits_cnn"', "needs pictures"),
     "twin of nothing": (

@@ -41,9 +41,12 @@ def plan(row: ResponsesSubject, name: str, made: Plan) -> Source:
     return Source(made.seeded(row, name) | {"files": checksums}, files=places)
 
 
-def check_files(row: ResponsesSubject, _name: str, folder: Path) -> xr.DataArray:
-    """Read the responses, so that what is wrong with them is said before anything runs."""
-    return load_responses(folder / row.path, time_bin=row.time_bin)
+def check_files(row: ResponsesSubject, name: str, folder: Path) -> xr.DataArray:
+    """Read the responses, so that what is wrong with them, or a layer that they lack, is said before anything runs."""
+    responses = load_responses(folder / row.path, time_bin=row.time_bin)
+    for _ in split_by_layer(responses, getattr(row, "layers", None), name):
+        pass
+    return responses
 
 
 def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
