@@ -13,6 +13,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 runtime.limit_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _leaves_no_setting_behind():
+    before = {k: v for k, v in os.environ.items() if k.startswith("NEUROSIM_")}
+    yield
+    assert {k: v for k, v in os.environ.items() if k.startswith("NEUROSIM_")} == before
+
+
 @pytest.fixture
 def data_folder():
     folder = storage.data_folder()

@@ -84,6 +84,10 @@ def described_sets() -> dict[str, DataSet]:
     found: dict[str, DataSet] = {}
     for extra in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         path = Path(extra)
+        if not path.is_file():
+            raise InputError(
+                f"register_datasets: {path}, which {VARIABLE} names, is gone; put it back or unset {VARIABLE}."
+            )
         for name, entry in storage.read_toml(path).items():
             _check_entry(name, entry, path.name)
             found[name] = _record(name, entry)

@@ -8,13 +8,15 @@ every file touched.
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,7 @@ from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.networks import MLPSpecification, TrainingOptions, build_network
 from neurosim.networks.training import train
 from neurosim.recordings import register_datasets
+from neurosim.recordings.described import VARIABLE
 from neurosim.schema import InputError
 from neurosim.stimuli import load_digits
 from neurosim.study import check_study
@@ -92,6 +95,19 @@ def flipped(content: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
+@contextmanager
+def unregistered() -> Iterator[None]:
+    """Leave no set registered that was not before."""
+    before = os.environ.get(VARIABLE)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
+
+
 class Files:
     """The four files, as they should be, and how each is read."""
 
@@ -129,7 +145,8 @@ class Files:
     def _registry(self, rng: random.Random) -> None:
         path = self.folder / "tampered_sets.toml"
         path.write_bytes(tampered(REGISTRY, rng).encode("utf-8", "surrogatepass"))
-        register_datasets(path)
+        with unregistered():
+            register_datasets(path)
 
     def _circuit(self, rng: random.Random) -> None:
         whole, path = self.folder / "circuit.nc", self.folder / "tampered.nc"

@@ -249,6 +249,9 @@ def test_a_registry_is_extended_by_one_file(tmp_path, monkeypatch):
         (tmp_path / "bad.toml").write_text("\n".join(lines).replace(*change))
         with pytest.raises(InputError, match=words):
             register_datasets(tmp_path / "bad.toml")
+    (tmp_path / "sets.toml").unlink()
+    with pytest.raises(InputError, match="is gone"):
+        load_dataset("yours")
 
 
 def test_a_registry_reaches_into_packages_but_not_out_of_them():
