@@ -1,6 +1,7 @@
 """Functions of a user's own in a study: subjects, analyses and figures that run as cached steps."""
 
 import json
+import sys
 import textwrap
 
 import numpy as np
@@ -77,11 +78,13 @@ def own(tmp_path):
     (tmp_path / "own.py").write_text(textwrap.dedent(OWN))
     (tmp_path / "helpers").mkdir()
     (tmp_path / "helpers" / "layers.py").write_text(HELPER)
-    return tmp_path / "own.py"
+    yield tmp_path / "own.py"
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("helpers", "neurosim_user_own")]:
+        del sys.modules[name]
 
 
 def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path):
-    done = neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path)
+    done = neurosim("run", own, "-o", "out/own", "-j", 1, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     results = tmp_path / "out" / "own" / "results"
     stimuli = storage.read_array(results / "stimuli" / "stimuli.nc").values.reshape(10, -1)
@@ -99,7 +102,7 @@ def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path)
     assert (tmp_path / "out" / "own" / "inputs" / "helpers" / "layers.py").read_text() == HELPER
     assert "my_difference, by my_difference" in (tmp_path / "out" / "own" / "report.html").read_text()
     assert set(numbers["my_difference"]) == {"net:area", "values:area", "spikes:area"}
-    again = json.loads(neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
+    again = json.loads(neurosim("run", own, "-o", "out/own", "-j", 1, "--json", cwd=tmp_path).stdout)
     assert again["n_hits"] == again["n_steps"]
     own.write_text(own.read_text().replace("UNRELATED = 3", "UNRELATED = 4").replace("SCALE = 2.0", "SCALE = 3.0"))
     changed = json.loads(neurosim("check", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
@@ -147,7 +150,7 @@ def test_what_no_other_process_could_find_is_refused_in_one_line():
 def test_mistakes_are_one_line(own, tmp_path, old, new, words):
     assert old in own.read_text()
     own.write_text(own.read_text().replace(old, new, 1))
-    done = neurosim("run", own, "-o", "out/own", cwd=tmp_path)
+    done = neurosim("run", own, "-o", "out/own", "-j", 1, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert words in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
