@@ -29,7 +29,7 @@ class FunctionFigure(Table):
 
     Examples
     --------
-    >>> FunctionFigure(path="mine.py", function="my_figure").function
+    >>> ns.study.FunctionFigure(path="mine.py", function="my_figure").function
     'my_figure'
     """
 

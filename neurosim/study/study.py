@@ -70,7 +70,7 @@ class Study(Table):
 
     Examples
     --------
-    >>> study = Study(
+    >>> study = ns.study.Study(
     ...     name="first",
     ...     stimuli={"source": "digits"},
     ...     subjects={"v1": {"kind": "circuit", "circuit": "gabor_adex"}},

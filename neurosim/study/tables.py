@@ -23,7 +23,7 @@ class StudyError(InputError):
 
     Examples
     --------
-    >>> raise StudyError("study.toml: the key 'name' is missing.")
+    >>> raise ns.study.StudyError("study.toml: the key 'name' is missing.")
     Traceback (most recent call last):
     neurosim.study.tables.StudyError: study.toml: the key 'name' is missing.
     """

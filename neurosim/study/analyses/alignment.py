@@ -37,7 +37,7 @@ class Alignment(OfLayers):
 
     Examples
     --------
-    >>> Alignment(measure="cka", between=["subjects"]).between
+    >>> ns.study.Alignment(measure="cka", between=["subjects"]).between
     ('subjects',)
     """
 

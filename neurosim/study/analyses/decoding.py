@@ -41,7 +41,7 @@ class Decoding(OfLayers):
 
     Examples
     --------
-    >>> Decoding(label="category", hold_out="trial").decoder
+    >>> ns.study.Decoding(label="category", hold_out="trial").decoder
     'correlation'
     """
 

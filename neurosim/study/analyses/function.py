@@ -34,7 +34,7 @@ class FunctionAnalysis(Table):
 
     Examples
     --------
-    >>> FunctionAnalysis(path="mine.py", function="my_score").metric
+    >>> ns.study.FunctionAnalysis(path="mine.py", function="my_score").metric
     'correlation'
     """
 

@@ -35,7 +35,7 @@ class Predictivity(OfLayers):
 
     Examples
     --------
-    >>> Predictivity(method="pls", options={"n_components": 10}).folds
+    >>> ns.study.Predictivity(method="pls", options={"n_components": 10}).folds
     5
     """
 

@@ -35,7 +35,7 @@ class Regression(Asked):
 
     Examples
     --------
-    >>> Regression(models=["cnn/conv1", "cnn/readout"]).alpha
+    >>> ns.study.Regression(models=["cnn/conv1", "cnn/readout"]).alpha
     0.05
     """
 

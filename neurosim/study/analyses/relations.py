@@ -25,7 +25,7 @@ class Relations(Asked):
 
     Examples
     --------
-    >>> Relations(method="cosine").metric
+    >>> ns.study.Relations(method="cosine").metric
     'correlation'
     """
 

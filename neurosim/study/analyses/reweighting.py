@@ -31,7 +31,7 @@ class Reweighting(OfLayers):
 
     Examples
     --------
-    >>> Reweighting(folds=3).folds
+    >>> ns.study.Reweighting(folds=3).folds
     3
     """
 

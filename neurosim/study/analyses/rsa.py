@@ -39,7 +39,7 @@ class RSA(OfRDMs):
 
     Examples
     --------
-    >>> RSA(metric="euclidean", estimate="bootstrap").n_bootstrap
+    >>> ns.study.RSA(metric="euclidean", estimate="bootstrap").n_bootstrap
     1000
     """
 

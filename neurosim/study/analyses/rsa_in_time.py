@@ -29,7 +29,7 @@ class RSAInTime(Asked):
 
     Examples
     --------
-    >>> RSAInTime(time_bin=0.02).method
+    >>> ns.study.RSAInTime(time_bin=0.02).method
     'spearman'
     """
 

@@ -32,7 +32,7 @@ class SpikeRSA(OfRDMs):
 
     Examples
     --------
-    >>> SpikeRSA(time_constant=5e-3).metric
+    >>> ns.study.SpikeRSA(time_constant=5e-3).metric
     'van_rossum'
     """
 

@@ -28,7 +28,7 @@ class DatasetBrain(Table):
 
     Examples
     --------
-    >>> DatasetBrain(dataset="cichy2014_92", recording="IT").recording
+    >>> ns.study.DatasetBrain(dataset="cichy2014_92", recording="IT").recording
     'IT'
     """
 

@@ -19,7 +19,7 @@ class ResponsesBrain(Table):
 
     Examples
     --------
-    >>> ResponsesBrain(path="v4.csv", time_bin=0.01, metric="crossnobis").time_bin
+    >>> ns.study.ResponsesBrain(path="v4.csv", time_bin=0.01, metric="crossnobis").time_bin
     0.01
     """
 

@@ -27,7 +27,7 @@ class SyntheticBrain(Table):
 
     Examples
     --------
-    >>> SyntheticBrain(tuning={"gabor": 0.3, "category": 0.7}).n_subjects
+    >>> ns.study.SyntheticBrain(tuning={"gabor": 0.3, "category": 0.7}).n_subjects
     8
     """
 

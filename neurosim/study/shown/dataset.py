@@ -19,7 +19,7 @@ class DatasetStimuli(Table):
 
     Examples
     --------
-    >>> DatasetStimuli(dataset="cichy2014_92").source
+    >>> ns.study.DatasetStimuli(dataset="cichy2014_92").source
     'dataset'
     """
 

@@ -40,7 +40,7 @@ class CircuitSubject(Table):
 
     Examples
     --------
-    >>> CircuitSubject(circuit="gabor_adex", options={"n_excitatory": 64}).n_trials
+    >>> ns.study.CircuitSubject(circuit="gabor_adex", options={"n_excitatory": 64}).n_trials
     2
     """
 

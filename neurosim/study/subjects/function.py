@@ -39,7 +39,7 @@ class FunctionSubject(Table):
 
     Examples
     --------
-    >>> FunctionSubject(path="mine.py", function="my_network").layers is None
+    >>> ns.study.FunctionSubject(path="mine.py", function="my_network").layers is None
     True
     """
 

@@ -39,7 +39,7 @@ class Training(Table):
 
     Examples
     --------
-    >>> Training(task="mnist", n_train=1000).batch_size
+    >>> ns.study.Training(task="mnist", n_train=1000).batch_size
     64
     """
 
@@ -56,7 +56,7 @@ class NetworkSubject(Table):
 
     Examples
     --------
-    >>> NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
+    >>> ns.study.NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
     20
     """
 

@@ -24,7 +24,7 @@ class ResponsesSubject(Table):
 
     Examples
     --------
-    >>> ResponsesSubject(path="model.nc", layers=["conv*"]).layers
+    >>> ns.study.ResponsesSubject(path="model.nc", layers=["conv*"]).layers
     ('conv*',)
     """
 

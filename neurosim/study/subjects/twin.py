@@ -50,7 +50,7 @@ class TwinSubject(Table):
 
     Examples
     --------
-    >>> TwinSubject(of="my_network", rung="adex").calibration_stimuli
+    >>> ns.study.TwinSubject(of="my_network", rung="adex").calibration_stimuli
     60
     """
 
