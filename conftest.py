@@ -1,7 +1,7 @@
 """An example of a public name runs as a reader would run it: after two imports, not inside the module it stands in.
 
-The rule for examples: ``import numpy as np`` and ``import neurosim as ns`` are understood; whatever else an example of a
-public name uses, it imports itself.
+The rule for examples: ``import numpy as np`` and ``import neurosim as ns`` are understood; whatever else an example of
+a public name uses, it imports itself.
 """
 
 import pytest
