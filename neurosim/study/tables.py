@@ -84,6 +84,12 @@ def with_paths(row: Row, places: Mapping[str, str]) -> Row:
     return as_row(type(row), as_values(row) | moved, "") if moved else row
 
 
+def one_of(value: str, known: Any, place: str) -> None:
+    """Refuse a value that is not among the known ones."""
+    if value not in known:
+        raise StudyError(f"{place} = {value!r} is not known. Known: {', '.join(known)}.{suggest(value, known)}")
+
+
 def _explained(error: ValidationError, place: str, known: Iterable[str]) -> str:
     """Return one line about the first thing that is wrong, with the nearest known key."""
     first = min(error.errors(), key=lambda e: e["type"] not in UNKNOWN)
