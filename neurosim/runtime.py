@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from neurosim.schema import InputError
+from neurosim.refusals import InputError
 from neurosim.version import __version__
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from scipy.stats import rankdata
 
 from neurosim.plots.canvas import axes_or_new, colour_of
 from neurosim.plots.pictures import as_pictures
@@ -169,6 +168,8 @@ def ranked(square: np.ndarray) -> np.ndarray:
     >>> ranked(np.array([[0.0, 3, 5], [3, 0, 9], [5, 9, 0]])).round(2).tolist()
     [[0.0, 0.33, 0.67], [0.33, 0.0, 1.0], [0.67, 1.0, 0.0]]
     """
+    from scipy.stats import rankdata
+
     rows, columns = np.triu_indices(square.shape[-1], 1)
     upper = square[..., rows, columns]
     measured = ~np.isnan(upper)

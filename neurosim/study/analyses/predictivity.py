@@ -9,8 +9,8 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
+from neurosim.responses import reliability
 from neurosim.responses.averages import average_trials, over_time
-from neurosim.responses.reliability import signal_to_noise
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.predictivity import predict_responses
@@ -147,7 +147,7 @@ def _ceiling(recording: xr.DataArray) -> Estimate | None:
     n = min(len(everything), BLOCKS)
     try:
         whole, *left = (
-            float(np.median(signal_to_noise(still.isel(stimulus=kept))["ceiling"]))
+            float(np.median(reliability.signal_to_noise(still.isel(stimulus=kept))["ceiling"]))
             for kept in (everything, *(np.delete(everything, part) for part in np.array_split(everything, n)))
         )
     except InputError:

@@ -11,8 +11,8 @@ from neurosim import storage
 from neurosim.refusals import suggest
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
+from neurosim.similarity import regression
 from neurosim.similarity.metric import METRICS
-from neurosim.similarity.regression import partition_variance, regress_rdm
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
 from neurosim.study.analyses.reweighting import FEWEST, IN_A_FOLD
 from neurosim.study.analyses.rsa import CITED as OF_RSA
@@ -94,9 +94,9 @@ def run(job: Job) -> None:
         "resample": ("subject", "stimulus") if several else ("stimulus",),
         "rng": seed_of(config["seed"], "folds") % 2**31,
     }
-    result = regress_rdm(data, models, alpha=config["alpha"], **options)
+    result = regression.regress_rdm(data, models, alpha=config["alpha"], **options)
     if 2 <= models.sizes["model"] <= MOST_PARTED:
-        parts = partition_variance(data, models, **options)
+        parts = regression.partition_variance(data, models, **options)
         result["common_variance"] = parts["common_variance"]
         result["common_variance_standard_error"] = parts["common_variance_standard_error"]
     result.attrs.update(n_subjects=data.sizes["subject"], n_stimuli=data.sizes["stimulus"], brain=config["brain"])

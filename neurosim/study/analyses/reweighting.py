@@ -11,8 +11,8 @@ from pydantic import Field
 from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
+from neurosim.similarity import reweighting
 from neurosim.similarity.comparison import compare_rdms
-from neurosim.similarity.reweighting import reweight_features
 from neurosim.study.analyses.asked import brains_of, check_asked, counted, subjects_of, titles_of
 from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, table_of, told
 from neurosim.study.analyses.rsa import brain_of
@@ -73,7 +73,7 @@ def run(job: Job) -> None:
     plain, folds = [], 0
     for layer, responses in layers_in(folder):
         try:
-            result = reweight_features(responses, data, folds=config["folds"], rng=rng, progress=False)
+            result = reweighting.reweight_features(responses, data, folds=config["folds"], rng=rng, progress=False)
         except InputError as error:
             left_out[layer] = f"{layer}: {error}"
             continue

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.runtime import seed_of
-from neurosim.similarity.inference import infer
+from neurosim.similarity import inference
 from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
@@ -74,7 +74,7 @@ def scored(config: dict[str, Any], models: xr.DataArray, data: xr.DataArray, abo
     """Return the scores of models with the RDMs of the individuals of a brain, as a row of the study asks for them."""
     n_subjects = data.sizes["subject"]
     asked = tuple(config["resample"])
-    result = infer(
+    result = inference.infer(
         models,
         data,
         method=config["method"],
