@@ -24,6 +24,7 @@ class Task(Protocol):
 
     Examples
     --------
+    >>> from torch import nn
     >>> class Ones:
     ...     categories, is_sequence = ("one", "two"), False
     ...
@@ -38,8 +39,7 @@ class Task(Protocol):
     ...
     ...     def validation_batches(self, batch_size, seed):
     ...         return iter(())
-    >>> from neurosim.networks import train
-    >>> train(nn.Linear(2, 2), Ones(), TrainingOptions(epochs=2), progress=False).sizes["epoch"]
+    >>> ns.train(nn.Linear(2, 2), Ones(), ns.networks.TrainingOptions(epochs=2), progress=False).sizes["epoch"]
     2
     """
 

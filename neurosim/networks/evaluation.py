@@ -56,10 +56,9 @@ def evaluate(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
+    >>> from torch import nn
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    >>> evaluate(network, classification_task(load_digits())).confusion.shape
+    >>> ns.networks.evaluate(network, ns.tasks.classification_task(ns.load_digits())).confusion.shape
     (10, 10)
     """
     check_subject("evaluate", network, task)
@@ -164,11 +163,10 @@ def over_instances(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
-    >>> task = classification_task(load_digits())
+    >>> from torch import nn
+    >>> task = ns.tasks.classification_task(ns.load_digits())
     >>> networks = [nn.Sequential(nn.Flatten(), nn.Linear(64, 10)) for _ in range(2)]
-    >>> together = over_instances([evaluate(network, task) for network in networks])
+    >>> together = ns.networks.over_instances([ns.networks.evaluate(network, task) for network in networks])
     >>> bool(together.accuracy_low <= together.accuracy <= together.accuracy_high)
     True
     """
@@ -224,9 +222,7 @@ def classical_baselines(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
-    >>> found = classical_baselines(classification_task(load_digits()[:200]), progress=False)
+    >>> found = ns.networks.classical_baselines(ns.tasks.classification_task(ns.load_digits()[:200]), progress=False)
     >>> found.baseline.values.tolist()
     ['logistic_regression', 'support_vector_machine', 'random_forest']
     """

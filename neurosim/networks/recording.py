@@ -82,9 +82,9 @@ def record_responses(
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
+    >>> from torch import nn
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.ReLU())
-    >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
+    >>> ns.record_responses(net, ns.as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
     (4, 3)
     """
     network, stimuli = as_network(network), as_shown(stimuli, "record_responses")

@@ -42,7 +42,7 @@ class Checkpoint:
 
     Examples
     --------
-    >>> Checkpoint("run.safetensors", every=100).every
+    >>> ns.networks.Checkpoint("run.safetensors", every=100).every
     100
     """
 
@@ -126,10 +126,10 @@ def train(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
+    >>> from torch import nn
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    >>> history = train(network, classification_task(load_digits()), TrainingOptions(epochs=5), progress=False)
+    >>> task = ns.tasks.classification_task(ns.load_digits())
+    >>> history = ns.train(network, task, ns.networks.TrainingOptions(epochs=5), progress=False)
     >>> bool(history.test_accuracy > 0.8)
     True
     """

@@ -73,11 +73,10 @@ def compare_subjects(
     Examples
     --------
     >>> import tempfile
-    >>> from neurosim.stimuli import load_digits
-    >>> pictures = load_digits()[:6]
+    >>> pictures = ns.load_digits()[:6]
     >>> area = np.random.default_rng(0).normal(size=(6, 5))
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     outcome = compare_subjects(
+    ...     outcome = ns.compare_subjects(
     ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": area}, out=f"{place}/mine"
     ...     )
     ...     outcome.scores["rsa:area"].sizes["model"]

@@ -15,8 +15,8 @@ from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.study.analyses.asked import Asked, brains_of, counted, subjects_of
 from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 
 OVER_BRAIN = "brain_time.nc"
@@ -29,7 +29,7 @@ class RSAInTime(Asked):
 
     Examples
     --------
-    >>> RSAInTime(time_bin=0.02).method
+    >>> ns.study.RSAInTime(time_bin=0.02).method
     'spearman'
     """
 
@@ -42,7 +42,7 @@ class RSAInTime(Asked):
     correction: Literal["holm", "fdr"] = "holm"
 
 
-def plan(row: RSAInTime, name: str, made: Plan) -> list[Step]:
+def plan(row: RSAInTime, name: str, made: PlanLike) -> list[Step]:
     """Return one step a brain."""
     work = "neurosim.study.analyses.rsa_in_time:"
     if row.over == "subject":

@@ -9,12 +9,12 @@ from neurosim import storage
 from neurosim.plots import canvas
 from neurosim.study.analyses.alignment import BETWEEN, Alignment
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every alignment between subjects."""
     found = []
     for name, row in made.study.analyses.items():

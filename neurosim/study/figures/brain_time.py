@@ -10,14 +10,14 @@ from neurosim.plots import canvas, geometry
 from neurosim.study.analyses.asked import brains_of, counted
 from neurosim.study.analyses.rsa_in_time import OVER_BRAIN, RSAInTime
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_of, figure_step
 
 FEW_LINES = 6
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and analysis over the time of brains."""
     analyses = {n: r for n, r in made.study.analyses.items() if isinstance(r, RSAInTime) and r.over == "brain"}
     return [

@@ -10,12 +10,12 @@ from neurosim.plots import canvas, scores
 from neurosim.study.analyses.asked import counted
 from neurosim.study.analyses.layer_scores import FILE, OfLayers, tested, together
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step, roomy
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every analysis of layers and every brain that it is about."""
     figures = []
     for name, row in made.study.analyses.items():

@@ -7,13 +7,13 @@ import xarray as xr
 from neurosim import storage
 from neurosim.plots import canvas, pictures
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_step
 from neurosim.study.subjects.twin import TwinSubject
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every exact twin."""
     return [
         figure_step("raster", f"raster_{name}", "neurosim.study.figures.raster:draw", {}, made.subject(name).inputs)

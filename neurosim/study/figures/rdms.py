@@ -8,14 +8,14 @@ import xarray as xr
 from neurosim import storage
 from neurosim.plots import canvas, geometry
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step
 
 FEW_COLUMNS = 4  # so that two panels are not drawn larger than twenty
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure of all RDMs of the study, where there are any."""
     rdms = tuple(n for n in made.steps if n.startswith("rdms:") and n.count(":") == 1)
     brains = tuple(n for n in made.steps if n.startswith("brain:"))

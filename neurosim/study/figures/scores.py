@@ -9,12 +9,12 @@ from neurosim.plots import canvas, scores
 from neurosim.study.analyses.asked import brains_of
 from neurosim.study.analyses.rsa import OfRDMs, resampled
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_of, figure_step, roomy
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and analysis of representational similarity."""
     analyses = {name: row for name, row in made.study.analyses.items() if isinstance(row, OfRDMs)}
     return [

@@ -7,12 +7,12 @@ import xarray as xr
 from neurosim import storage
 from neurosim.plots import canvas, pictures
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import SHOWN, FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return the figure of the stimuli, where there is something to show."""
     if not SHOWN[made.study.stimuli.source].pictured:
         return []

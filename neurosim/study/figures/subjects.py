@@ -8,12 +8,12 @@ from neurosim import storage
 from neurosim.plots import canvas, geometry
 from neurosim.study.analyses.relations import Relations
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every analysis of relations."""
     names = [name for name, row in made.study.analyses.items() if isinstance(row, Relations)]
     work = "neurosim.study.figures.subjects:draw"

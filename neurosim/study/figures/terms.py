@@ -10,12 +10,12 @@ from neurosim.plots import canvas
 from neurosim.study.analyses.asked import brains_of, counted
 from neurosim.study.analyses.regression import FILE, Regression
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_of, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and regression."""
     analyses = {name: row for name, row in made.study.analyses.items() if isinstance(row, Regression)}
     return [

@@ -10,12 +10,12 @@ from neurosim.plots import canvas, geometry
 from neurosim.study.analyses.asked import brains_of
 from neurosim.study.analyses.rsa_in_time import RSAInTime
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_of, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and analysis over time."""
     analyses = {n: r for n, r in made.study.analyses.items() if isinstance(r, RSAInTime) and r.over == "subject"}
     return [

@@ -15,12 +15,11 @@ from neurosim.schema import InputError
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import Citation, Source, SubjectKind
-from neurosim.study.plan import Plan
-from neurosim.study.study import Study, one_of
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import Citation, SubjectKind
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.subjects.twin import BRIAN2
-from neurosim.study.tables import Count, StudyError, Table, as_row
+from neurosim.study.tables import Count, StudyError, Table, as_row, one_of
 
 if TYPE_CHECKING:
     from neurosim.biophysics.circuit import Circuit
@@ -40,7 +39,7 @@ class CircuitSubject(Table):
 
     Examples
     --------
-    >>> CircuitSubject(circuit="gabor_adex", options={"n_excitatory": 64}).n_trials
+    >>> ns.study.CircuitSubject(circuit="gabor_adex", options={"n_excitatory": 64}).n_trials
     2
     """
 
@@ -57,7 +56,7 @@ class CircuitSubject(Table):
     layers: tuple[str, ...] | None = None
 
 
-def check(row: CircuitSubject, place: str, _study: Study) -> None:
+def check(row: CircuitSubject, place: str, _study: StudyLike) -> None:
     """Refuse a circuit or option that is not known, and a row that names two circuits or none."""
     if (row.circuit is None) == (row.path is None):
         raise StudyError(f"{place}: the name of a circuit or the path of a circuit file asked, one of the two.")
@@ -76,7 +75,7 @@ def check_files(row: CircuitSubject, _name: str, folder: Path) -> None:
         circuit_files.load_circuit(folder / row.path)
 
 
-def plan(row: CircuitSubject, name: str, made: Plan) -> Source:
+def plan(row: CircuitSubject, name: str, made: PlanLike) -> Source:
     """Add the simulation."""
     work = "neurosim.study.subjects.circuit:run_simulation"
     checksums, places = made.files(row)

@@ -15,8 +15,8 @@ from neurosim.networks import naming, recording
 from neurosim.schema import InputError, as_responses, same_stimuli
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import asks_for, call, code_of, imported
-from neurosim.study.kinds import Source, SubjectKind
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source
+from neurosim.study.kinds import SubjectKind
 from neurosim.study.steps.responses import layers_in
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.tables import Table
@@ -37,7 +37,7 @@ class FunctionSubject(Table):
 
     Examples
     --------
-    >>> FunctionSubject(path="mine.py", function="my_network").layers is None
+    >>> ns.study.FunctionSubject(path="mine.py", function="my_network").layers is None
     True
     """
 
@@ -48,7 +48,7 @@ class FunctionSubject(Table):
     layers: tuple[str, ...] | None = None
 
 
-def plan(row: FunctionSubject, name: str, made: Plan) -> Source:
+def plan(row: FunctionSubject, name: str, made: PlanLike) -> Source:
     """Add the step that calls the function, once for all analyses."""
     config, files = code_of(row, made.folder)
     about = {"answers": f"{HERE}:called_once", "row": made.seeded(row, name) | config, "name": name}

@@ -19,11 +19,10 @@ from neurosim.schema import InputError, as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import Citation, Source, SubjectKind, Told
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import Citation, SubjectKind, Told
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import Count, StudyError, Table, as_row
+from neurosim.study.tables import Count, StudyError, Table, as_row, one_of
 from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.task import Task
 
@@ -36,7 +35,7 @@ class Training(Table):
 
     Examples
     --------
-    >>> Training(task="mnist", n_train=1000).batch_size
+    >>> ns.study.Training(task="mnist", n_train=1000).batch_size
     64
     """
 
@@ -53,7 +52,7 @@ class NetworkSubject(Table):
 
     Examples
     --------
-    >>> NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
+    >>> ns.study.NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
     20
     """
 
@@ -65,7 +64,7 @@ class NetworkSubject(Table):
     layers: tuple[str, ...] | None = None
 
 
-def check(row: NetworkSubject, place: str, _study: Study) -> None:
+def check(row: NetworkSubject, place: str, _study: StudyLike) -> None:
     """Refuse an architecture, parameter or data set that is not there, and what the architecture cannot learn."""
     one_of(row.architecture, tuple(ARCHITECTURES), f"{place}.architecture")
     architecture = ARCHITECTURES[row.architecture]
@@ -88,7 +87,7 @@ def check_files(row: NetworkSubject, _name: str, _folder: Path) -> None:
         check_lesson(row.training.task, learned(row.training))
 
 
-def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
+def plan(row: NetworkSubject, name: str, made: PlanLike) -> Source:
     """Add the training and return what the network is read from."""
     config = made.seeded(row, name, "layers")
     if row.training:

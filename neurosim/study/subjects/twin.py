@@ -16,10 +16,9 @@ from neurosim.networks import recording
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.runtime import seed_of
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import Citation, SubjectKind, TableOfNumbers, Told
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.network import (
     NetworkSubject,
     encoded,
@@ -30,7 +29,7 @@ from neurosim.study.subjects.network import (
     trained_network,
 )
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Count, Name, StudyError, Table
+from neurosim.study.tables import Count, Name, StudyError, Table, one_of
 from neurosim.tasks.classification import ClassificationTask
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class TwinSubject(Table):
 
     Examples
     --------
-    >>> TwinSubject(of="my_network", rung="adex").calibration_stimuli
+    >>> ns.study.TwinSubject(of="my_network", rung="adex").calibration_stimuli
     60
     """
 
@@ -62,7 +61,7 @@ class TwinSubject(Table):
     layers: tuple[str, ...] | None = None
 
 
-def check(row: TwinSubject, place: str, study: Study) -> None:
+def check(row: TwinSubject, place: str, study: StudyLike) -> None:
     """Refuse the twin of what has none."""
     one_of(row.of, tuple(study.subjects), f"{place}.of")
     one_of(row.rung, tuple(ladder.RUNGS), f"{place}.rung")
@@ -76,7 +75,7 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
         raise StudyError(f"{place}.of = {row.of!r}: {reason}")
 
 
-def plan(row: TwinSubject, name: str, made: Plan) -> Source:
+def plan(row: TwinSubject, name: str, made: PlanLike) -> Source:
     """Add the simulation of the network that was trained."""
     original = made.study.subjects[row.of]
     config = made.seeded(row, name, "layers") | {"network": made.seeded(original, row.of, "layers")}
