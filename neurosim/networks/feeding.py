@@ -33,7 +33,7 @@ Wanted = tuple[Part, int, int, int]  # part, epoch, seed, stimulus
 
 @dataclass(frozen=True)
 class Portion:
-    """The share, on the device: inputs (time first where they have it), and what is right.
+    """A share of a batch, on the device: inputs (time first where they have it), and what is right.
 
     `n_all` stimuli are in the whole batch; one that is not used holds none, as it is too small for all processes.
     """
