@@ -51,8 +51,7 @@ class NeuronModel:
 
     Examples
     --------
-    >>> from neurosim.biophysics.models import NEURONS
-    >>> NEURONS["adex"].reference
+    >>> ns.biophysics.NEURONS["adex"].reference
     'Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005'
     """
 
@@ -102,8 +101,7 @@ class SynapseModel:
 
     Examples
     --------
-    >>> from neurosim.biophysics.models import SYNAPSES
-    >>> SYNAPSES["conductance"].units
+    >>> ns.biophysics.SYNAPSES["conductance"].units
     'S'
     """
 

@@ -23,7 +23,7 @@ def load_digits() -> xr.DataArray:
 
     Examples
     --------
-    >>> load_digits().shape
+    >>> ns.load_digits().shape
     (1797, 8, 8)
     """
     from sklearn.datasets import load_digits as sklearn_digits
@@ -56,10 +56,11 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     --------
     >>> import tempfile
     >>> from PIL import Image
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as place:
     ...     Path(place, "cat").mkdir()
     ...     Image.new("RGB", (8, 8)).save(Path(place, "cat", "one.png"))
-    ...     found = load_image_folder(place)
+    ...     found = ns.stimuli.load_image_folder(place)
     >>> found.shape, found.category.values.tolist()
     ((1, 3, 8, 8), ['cat'])
     """
@@ -109,10 +110,11 @@ def iterate_image_folder(
     --------
     >>> import tempfile
     >>> from PIL import Image
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as place:
     ...     Path(place, "cat").mkdir()
     ...     Image.new("RGB", (8, 8)).save(Path(place, "cat", "one.png"))
-    ...     found = next(iterate_image_folder(place, size=8, crop=4, progress=False))
+    ...     found = next(ns.stimuli.iterate_image_folder(place, size=8, crop=4, progress=False))
     >>> found.shape, found.category.values.tolist()
     ((1, 3, 4, 4), ['cat'])
     """

@@ -26,9 +26,10 @@ def read_image(path: Path) -> np.ndarray:
     --------
     >>> import tempfile
     >>> from PIL import Image
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     Image.new("L", (4, 3), 255).save(Path(folder) / "white.png")
-    ...     read_image(Path(folder) / "white.png").shape
+    ...     ns.storage.read_image(Path(folder) / "white.png").shape
     (3, 4, 3)
     """
     from PIL import Image, ImageOps

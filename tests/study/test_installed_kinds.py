@@ -32,7 +32,7 @@ from neurosim.similarity.metric import Metric
 from neurosim.stimuli.source import Source
 from neurosim.study.engine.step import Step
 from neurosim.study.kinds import AnalysisKind, BrainKind, FigureKind, SubjectKind, Told
-from neurosim.study.kinds import Source as Answers
+from neurosim.study.given import Source as Answers
 from neurosim.study.steps.figure import figure_step
 from neurosim.study.tables import Table
 from neurosim import storage

@@ -37,7 +37,7 @@ class AdaptiveLIFParameters:
 
     Examples
     --------
-    >>> AdaptiveLIFParameters(rise=5e-3).tau_threshold
+    >>> ns.biophysics.AdaptiveLIFParameters(rise=5e-3).tau_threshold
     0.1
     """
 

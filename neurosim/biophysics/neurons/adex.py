@@ -39,7 +39,7 @@ class AdExParameters:
 
     Examples
     --------
-    >>> AdExParameters(a=0.0, b=0.0).delta_t
+    >>> ns.biophysics.AdExParameters(a=0.0, b=0.0).delta_t
     0.002
     """
 

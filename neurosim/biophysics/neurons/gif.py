@@ -68,7 +68,7 @@ class GIFParameters:
 
     Examples
     --------
-    >>> GIFParameters(gamma_2=2e-3).tau_2
+    >>> ns.biophysics.GIFParameters(gamma_2=2e-3).tau_2
     0.015
     """
 

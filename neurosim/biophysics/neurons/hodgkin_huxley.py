@@ -36,7 +36,7 @@ class HodgkinHuxleyParameters:
 
     Examples
     --------
-    >>> HodgkinHuxleyParameters(g_k=5e-6).e_k
+    >>> ns.biophysics.HodgkinHuxleyParameters(g_k=5e-6).e_k
     -0.09
     """
 

@@ -41,7 +41,7 @@ class LIFParameters:
 
     Examples
     --------
-    >>> LIFParameters(capacitance=200e-12, g_leak=10e-9).tau_mem
+    >>> ns.biophysics.LIFParameters(capacitance=200e-12, g_leak=10e-9).tau_mem
     0.02
     """
 

@@ -28,7 +28,7 @@ class ConductanceParameters:
 
     Examples
     --------
-    >>> ConductanceParameters(tau_inh=10e-3).e_inh
+    >>> ns.biophysics.ConductanceParameters(tau_inh=10e-3).e_inh
     -0.09
     """
 

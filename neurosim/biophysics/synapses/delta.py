@@ -14,7 +14,7 @@ class DeltaParameters:
 
     Examples
     --------
-    >>> DeltaParameters()
+    >>> ns.biophysics.DeltaParameters()
     DeltaParameters()
     """
 

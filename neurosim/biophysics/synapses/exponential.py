@@ -24,7 +24,7 @@ class ExponentialParameters:
 
     Examples
     --------
-    >>> ExponentialParameters(5e-3).tau_syn
+    >>> ns.biophysics.ExponentialParameters(5e-3).tau_syn
     0.005
     """
 
