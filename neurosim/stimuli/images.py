@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,14 +27,19 @@ def load_digits() -> xr.DataArray:
     >>> ns.load_digits().shape
     (1797, 8, 8)
     """
-    from sklearn.datasets import load_digits as sklearn_digits
-
-    digits = sklearn_digits()
+    rows = np.loadtxt(storage.existing(_scikit_learn() / "datasets" / "data" / "digits.csv.gz"), delimiter=",")
     return as_stimuli(
-        (digits.images / 16.0).astype(np.float32),
-        ids=[f"digit_{i:04d}" for i in range(len(digits.target))],
-        coords={"category": digits.target.astype(str)},
+        (rows[:, :-1].reshape(-1, 8, 8) / 16.0).astype(np.float32),
+        ids=[f"digit_{i:04d}" for i in range(len(rows))],
+        coords={"category": rows[:, -1].astype(int).astype(str)},
     )
+
+
+def _scikit_learn() -> Path:
+    """Return the folder of scikit-learn, which takes a second to import."""
+    spec = importlib.util.find_spec("sklearn")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.DataArray:
