@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import nn
 
+from neurosim.networks.computing import Runtime
 from neurosim.networks.distributed import Share
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
@@ -74,3 +75,4 @@ class Request:
     options: TrainingOptions
     seed: int
     share: Share
+    runtime: Runtime

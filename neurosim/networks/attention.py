@@ -7,7 +7,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.batches import native
+from neurosim.networks.samples import native
 from neurosim.networks.transformer import AttentionMap, PretrainedEncoder
 from neurosim.networks.untouched import evaluating
 from neurosim.schema import InputError

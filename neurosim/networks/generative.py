@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from neurosim.networks.architectures.autoencoder import AutoencoderSpecification
 from neurosim.networks.architectures.vae import VAESpecification
 from neurosim.networks.asked import Task
-from neurosim.networks.batches import check_subject
+from neurosim.networks.door import check_subject
 from neurosim.networks.feedforward import check_pictures, n_channels, with_channel
 from neurosim.networks.shared_parameters import refuse_halvings
 from neurosim.runtime import as_seed, pick_device, torch_generator, torch_seeded, track

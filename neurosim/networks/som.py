@@ -8,7 +8,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.asked import Task
-from neurosim.networks.batches import check_subject
+from neurosim.networks.door import check_subject
 from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError
 

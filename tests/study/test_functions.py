@@ -1,6 +1,7 @@
 """Functions of a user's own in a study: subjects, analyses and figures that run as cached steps."""
 
 import json
+import shutil
 import textwrap
 
 import numpy as np
@@ -10,7 +11,9 @@ import xarray as xr
 from neurosim import storage
 from neurosim.schema import InputError
 from neurosim.study import Study, run_study
+from neurosim.study.folder import MANIFEST
 from neurosim.study.functions import source_of
+from neurosim.study.verify import check_results, rerun_results
 
 from .conftest import neurosim
 
@@ -176,3 +179,76 @@ def test_results_of_functions_are_datasets_arrays_or_numbers():
     assert list(_as_dataset(xr.DataArray([1.0], dims="x"), "a").data_vars) == ["a"]
     with pytest.raises(InputError, match="returned a str; a Dataset, array or number is asked"):
         _as_dataset("x", "a")
+
+
+SMALL = """
+    import numpy as np
+    import neurosim as ns
+    from helpers import numbers
+
+
+    def mine(stimuli):
+        return ns.as_responses(stimuli.values.reshape(len(stimuli), -1) ** numbers.POWER, stimuli=stimuli)
+
+
+    def other(stimuli, rng):
+        return ns.as_responses(rng.normal(size=(len(stimuli), 9)), stimuli=stimuli)
+
+
+    def spread(rdms):
+        return float(rdms.std())
+
+
+    study = ns.study.Study(
+        name="own",
+        stimuli={"source": "digits", "n_per_category": 1},
+        subjects={"mine": mine, "other": other},
+        brains={"area": {"kind": "synthetic", "tuning": {"pixels": 1.0}, "n_subjects": 3, "n_units": 8}},
+        analyses={"spread": spread},
+    )
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return the results of a study of functions whose files are gone."""
+    place = tmp_path / "written"
+    (place / "helpers").mkdir(parents=True)
+    (place / "own.py").write_text(textwrap.dedent(SMALL))
+    (place / "helpers" / "numbers.py").write_text("POWER = 2\n")
+    folder = run_study(place / "own.py", out=tmp_path / "out" / "own", jobs=1).folder
+    shutil.rmtree(place)
+    return folder
+
+
+def test_results_of_functions_are_verified_where_their_code_is_trusted(small, tmp_path):
+    refused = neurosim("verify", "out/own", "--rerun", cwd=tmp_path)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert "runs functions of inputs/own.py" in refused.stderr and "--trust-code" in refused.stderr
+    scores = small / "results" / "spread_other" / "result.nc"
+    forged = storage.read_dataset(scores)
+    forged["spread"] += 0.1
+    storage.write_dataset(scores, forged)
+    (small / "inputs" / "helpers" / "numbers.py").write_text("POWER = 3\n")
+    storage.write_manifest(small, MANIFEST)
+    check_results(small)
+    done = neurosim("verify", "out/own", "--rerun", "--trust-code", "--json", "-j1", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    found = {v["step"]: v["verdict"] for v in json.loads(done.stdout)["steps"]}
+    differing = {"spread:other", "answers:mine", "rdms:mine", "spread:mine"}
+    assert {step for step in found if ":" in step and found[step] == "differs"} - {"figure:rdms"} == differing
+    assert {found[name] for name in ("stimuli", "answers:other", "rdms:other", "study.toml")} == {"bitwise"}
+
+
+def test_trusted_code_must_lie_in_the_results_folder(small, tmp_path):
+    (tmp_path / "own.py").write_text("")
+    written = small / "resolved.json"
+    before = written.read_text()
+    for path in ("../../own.py", str(tmp_path / "own.py")):
+        written.write_text(before.replace('"inputs/own.py"', json.dumps(path)))
+        with pytest.raises(InputError, match="leads out of its folder"):
+            rerun_results(small, trust_code=True)
+    shutil.copy(small / "inputs" / "own.py", small / "own.py")
+    written.write_text(before.replace('"inputs/own.py"', '"own.py"'))
+    with pytest.raises(InputError, match="which is not among its inputs"):
+        rerun_results(small, trust_code=True)

@@ -70,12 +70,12 @@ def source_digest(*modules: str) -> str:
     "module:function" do; data files beside a module of a package belong to it. It is found once; :func:`forget` makes
     it look again.
     """
-    return digest_of({name: storage.sha256(p) for name, p in sorted(sources(*modules, *_plugins()).items())})
+    return digest_of({name: _digest(p) for name, p in sorted(sources(*modules, *_plugins()).items())})
 
 
 def forget() -> None:
     """Look at the source again when a key is next asked for: it may have been edited meanwhile."""
-    for found in (source_digest, _plugins, _home, _files, _data):
+    for found in (source_digest, _plugins, _home, _files, _data, _named_in, _digest):
         found.cache_clear()
 
 
@@ -126,6 +126,11 @@ def _home(top: str) -> Path | None:
 
 
 @cache
+def _digest(path: Path) -> str:
+    return storage.sha256(path)
+
+
+@cache
 def _files(named: Named) -> dict[str, Path]:
     """Return the files that a dotted name stands for: a module and the packages around it, or a whole folder.
 
@@ -173,6 +178,7 @@ def _data(folder: Path, top: str) -> tuple[Path, ...]:
     return tuple(found)
 
 
+@cache
 def _named_in(name: str, path: Path) -> frozenset[Named]:
     module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
