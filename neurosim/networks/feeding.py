@@ -159,7 +159,7 @@ class Feeder:
             return portion
         where, is_sequence = self.share.device, bool(self.task.is_sequence)
         inputs = portion.inputs.to(where, non_blocking=True, copy=True)
-        if part in getattr(self.task, "scaled", ()):
+        if inputs.dtype == torch.uint8 and part in getattr(self.task, "scaled", ()):
             inputs = inputs.float() / 255
         targets = tuple(t.to(where, non_blocking=True) for t in portion.targets)
         return Portion(inputs.transpose(0, 1) if is_sequence else inputs, targets, portion.n_all)

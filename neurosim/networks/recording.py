@@ -57,8 +57,8 @@ def record_responses(
     ----------
     network : module; it is run in evaluation mode, and left as it was found.
     stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit); or a dataset, which is read while it is
-        shown, a ``DataLoader`` or another iterable of data of one's own, or :class:`~neurosim.networks.Data`. Paths and
-        ids of samples become the names of the stimuli.
+        shown, a ``DataLoader`` or another iterable of data of one's own, :class:`~neurosim.networks.Data`, or the test
+        set of a ``lazy_task``. Paths and ids of samples become the names of the stimuli.
     layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
         that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
         "relu#2" is the second call alone, "conv1:input" what a layer takes, "encoder:last_hidden_state" or "lstm:1" a
@@ -106,7 +106,7 @@ def record_responses(
         memory=memory,
         progress=progress,
     )
-    if not is_data(stimuli):
+    if not is_data(stimuli) and not hasattr(stimuli, "places"):
         return recorded(as_shown(stimuli, "record_responses"))
     shown = list(itertools.islice(parts := stimuli_of(stimuli, "record_responses"), 2))
     if len(shown) == 1:

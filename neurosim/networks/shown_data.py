@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -14,7 +15,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from neurosim.networks.door import Data, kind_of
-from neurosim.networks.samples import NAMES, Keys, batch_of, id_of, intensities_of, parted, stacked
+from neurosim.networks.samples import NAMES, Keys, batch_of, id_of, intensities_of, parted, stacked, tensor_of
 from neurosim.pictures import picture_dims
 from neurosim.schema import InputError, as_stimuli
 
@@ -24,12 +25,15 @@ AT_ONCE = 1024  # stimuli of a loader that are shown together
 def stimuli_of(data: Any, who: str) -> Iterator[xr.DataArray]:
     """Yield the stimuli of a dataset as one array that is read when it is shown, of other data as arrays, in order.
 
-    Of :class:`Data` the test part is shown where there is one, else the training part.
+    Of :class:`Data` the test part is shown where there is one, else the training part; of a task, the test part.
 
     Raises
     ------
     InputError : a loader that shuffles stimuli without names, or samples whose parts or dims are not certain.
     """
+    if hasattr(data, "places"):
+        yield _of_task(data, who)
+        return
     given = data if isinstance(data, Data) else Data(test=data)
     source = given.train if given.test is None else given.test
     kind = kind_of(source)
@@ -43,9 +47,9 @@ def stimuli_of(data: Any, who: str) -> Iterator[xr.DataArray]:
 class _Unread(BackendArray):
     """The samples of a dataset as an array; only those asked for are read."""
 
-    def __init__(self, dataset: Any, keys: Keys | None, who: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.dataset, self.keys, self.who = dataset, keys, who
-        self.shape, self.dtype = shape, dtype
+    def __init__(self, read: Callable[[int], np.ndarray], n: int, first: np.ndarray, who: str) -> None:
+        self.read, self.who = read, who
+        self.shape, self.dtype = (n, *first.shape), first.dtype
 
     def __getitem__(self, key: Any) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
@@ -61,7 +65,7 @@ class _Unread(BackendArray):
         return np.asarray(self._one(int(first))[key[1:]])
 
     def _one(self, index: int) -> np.ndarray:
-        values = _values(self.dataset[index], self.keys, self.who)
+        values = self.read(index)
         if values.shape != self.shape[1:]:
             raise InputError(
                 f"{self.who}: stimulus {index} has the shape {values.shape}, the first {self.shape[1:]}; give them one "
@@ -79,12 +83,30 @@ def _values(sample: Any, keys: Keys | None, who: str) -> np.ndarray:
 def _unread(dataset: Any, given: Data, who: str) -> xr.DataArray:
     if len(dataset) == 0:
         raise InputError(f"{who}: the dataset holds no stimuli.")
-    first = _values(dataset[0], given.keys, who)
-    shape = (len(dataset), *first.shape)
-    lazy = indexing.LazilyIndexedArray(_Unread(dataset, given.keys, who, shape, first.dtype))
-    return xr.DataArray(
-        xr.Variable(_dims(shape, given.is_sequence, who), lazy), coords=_along_stimuli(_labels_of(dataset))
-    )
+
+    def read(index: int) -> np.ndarray:
+        return _values(dataset[index], given.keys, who)
+
+    return _array(read, _labels_of(dataset), given.is_sequence, who)
+
+
+def _of_task(task: Any, who: str) -> xr.DataArray:
+    """Return the test stimuli of a task that are read one by one."""
+    places = task.places("test", 0, 0)
+
+    def read(index: int) -> np.ndarray:
+        values = tensor_of(task.sample("test", int(places[index]), 0, 0)[0], who)
+        return (values.float() / 255 if values.dtype == torch.uint8 else values).numpy()
+
+    names = [task.categories[k] for k in task.labels[places]]
+    labels = as_stimuli(np.zeros((len(places), 1)), ids=task.ids[places].tolist(), coords={"category": names})
+    return _array(read, labels, task.is_sequence, who)
+
+
+def _array(read: Callable[[int], np.ndarray], labels: xr.DataArray, is_sequence: bool, who: str) -> xr.DataArray:
+    unread = _Unread(read, len(labels), read(0), who)
+    lazy = indexing.LazilyIndexedArray(unread)
+    return xr.DataArray(xr.Variable(_dims(unread.shape, is_sequence, who), lazy), coords=_along_stimuli(labels))
 
 
 def _along_stimuli(labels: xr.DataArray) -> dict[str, Any]:

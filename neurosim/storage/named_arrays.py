@@ -65,6 +65,30 @@ def read_npy(path: Path) -> np.ndarray:
         return np.asarray(np.load(path, allow_pickle=False))
 
 
+def open_npy(path: Path) -> np.ndarray:
+    """Open a ``.npy`` file of a plain array as a memory map: values are read when they are used.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing, damaged or unsafe file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "a.npy", np.array([3, 1]))
+    ...     print(open_npy(Path(folder) / "a.npy")[1])
+    1
+    """
+    with readable(path, "npy"), existing(path, any_size=True).open("rb") as file:
+        check_npy(path, path.name, file, path.stat().st_size)
+        return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
 def read_mat(path: Path) -> dict[str, Any]:
     """Read a MATLAB file (version 7.2 or older) without its private variables.
 
