@@ -19,6 +19,7 @@ class Step:
     inputs : names of the steps it reads.
     files : inputs from outside by role; their checksums are part of the configuration.
     on_gpu : whether it runs on a GPU where there is one, so that the device is part of its key.
+    is_part : whether another step joins what it makes, which then needs no place among the results.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Step:
     inputs: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     on_gpu: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True)

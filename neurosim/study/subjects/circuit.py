@@ -20,10 +20,11 @@ from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind
 from neurosim.study.plan import Plan
+from neurosim.study.steps.blocks import in_blocks, write_answers
 from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.subjects.twin import BRIAN2
-from neurosim.study.tables import Count, StudyError, Table, as_row
+from neurosim.study.tables import Count, Steps, StudyError, Table, as_row
 
 LARGEST_BIN = 10  # steps; the largest share of the duration up to it is the bin of spike counts
 GABOR = (
@@ -36,7 +37,8 @@ class CircuitSubject(Table):
     """A circuit, by the name of a registered one with its `options`, or in a file that ``save_circuit`` wrote.
 
     Pictures reach it as `encoder` says: "gabor_energy" of `wavelength` pixels on a `grid`, from pictures resized to
-    `image_size`; "none": unit by unit. A registered circuit brings its own.
+    `image_size`; "none": unit by unit. A registered circuit brings its own. In `blocks`, each of some of the stimuli,
+    the simulation is spread over as many steps; the answers are the same bytes.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class CircuitSubject(Table):
     image_size: Count | None = None
     n_trials: Count = 2
     layers: tuple[str, ...] | None = None
+    blocks: Steps = 1
 
 
 def check(row: CircuitSubject, place: str, _study: Study) -> None:
@@ -80,13 +83,13 @@ def plan(row: CircuitSubject, name: str, made: Plan) -> Source:
     """Add the simulation."""
     work = "neurosim.study.subjects.circuit:run_simulation"
     checksums, places = made.files(row)
-    config = made.seeded(row, name, "layers") | {"files": checksums}
-    simulated = Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True)
-    return Source({"name": name, "layers": row.layers}, (made.add(simulated),), on_gpu=True)
+    config = made.seeded(row, name, "layers", "blocks") | {"files": checksums}
+    simulated = in_blocks(made, Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True), row.blocks)
+    return Source({"name": name, "layers": row.layers}, (simulated,), on_gpu=True)
 
 
 def run_simulation(job: Job) -> None:
-    """Write ``responses.nc``: spike counts in bins."""
+    """Write ``responses.nc``: spike counts in bins, to all stimuli or to those of a block."""
     config = job.config
     drive = _encoded(storage.read_array(job.input("stimuli") / "stimuli.nc"), config)
     circuit = _circuit(job, drive)
@@ -95,10 +98,8 @@ def run_simulation(job: Job) -> None:
         raise InputError(f"{config['name']}: the circuit takes spikes over time, and the stimuli have no time.")
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
     kept = Monitors(time_bin=in_bin * circuit.step)
-    responses = simulate(circuit, drive, trials=config["n_trials"], rng=config["seed"], monitors=kept, engine="brian2")
-    if not isinstance(responses, xr.DataArray):
-        raise InputError(f"{config['name']}: the simulation returned more than responses.")
-    storage.write_dataset(job.out / "responses.nc", responses.rename("responses"))
+    how = {"trials": config["n_trials"], "rng": config["seed"], "monitors": kept, "engine": "brian2"}
+    write_answers(job, drive, lambda shown: simulate(circuit, shown, **how))
 
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from neurosim import storage
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.circuit_files import save_circuit
+from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.ladder import RUNGS, climb, rungs_up_to
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import choose_category, simulate
@@ -21,10 +21,12 @@ from neurosim.lessons import look_at
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.networks.recording import record_responses
 from neurosim.runtime import seed_of
+from neurosim.schema import InputError
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
+from neurosim.study.steps.blocks import in_blocks, is_block, write_answers
 from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.network import (
     NetworkSubject,
@@ -36,9 +38,10 @@ from neurosim.study.subjects.network import (
     trained_network,
 )
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Count, Name, StudyError, Table
+from neurosim.study.tables import Count, Name, Steps, StudyError, Table
 from neurosim.tasks.classification import ClassificationTask
 
+HERE = "neurosim.study.subjects.twin"
 MANY_SYNAPSES = 10**8
 
 
@@ -46,7 +49,8 @@ class TwinSubject(Table):
     """The twin of a spiking network of this study, on a rung of the ladder of realism.
 
     Above the first rung it is calibrated on training images and, with `retuning_epochs`, retuned on
-    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy.
+    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy. In `blocks`, each of some of the
+    stimuli, its simulation by Brian2 is spread over as many steps; the answers are the same bytes.
 
     Examples
     --------
@@ -63,6 +67,7 @@ class TwinSubject(Table):
     retuning_stimuli: Count = 2000
     test_stimuli: Count = 1000
     layers: tuple[str, ...] | None = None
+    blocks: Steps = 1
 
 
 def check(row: TwinSubject, place: str, study: Study) -> None:
@@ -80,23 +85,22 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
 
 
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
-    """Add the simulation of the network that was trained."""
+    """Add the translation of the network that was trained, and the simulation of what came of it."""
     original = made.study.subjects[row.of]
-    config = made.seeded(row, name, "layers") | {"network": made.seeded(original, row.of, "layers")}
+    network = made.seeded(original, row.of, "layers")
+    config = made.seeded(row, name, "layers", "blocks") | {"network": network}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
-    work = "neurosim.study.subjects.twin:run_simulation"
-    return Source(
-        {"name": name, "layers": row.layers},
-        (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),),
-        on_gpu=True,
-    )
+    translated = made.add(Step(f"translate:{name}", f"{HERE}:run_translation", config, inputs, on_gpu=True))
+    shown = {"name": name, "seed": made.study.seed, "network": network}
+    simulated = Step(f"simulate:{name}", f"{HERE}:run_simulation", shown, (*inputs, translated), on_gpu=True)
+    return Source({"name": name, "layers": row.layers}, (in_blocks(made, simulated, row.blocks),), on_gpu=True)
 
 
-def run_simulation(job: Job) -> None:
-    """Translate, climb to the rung asked for, calibrate and retune on training images, and answer.
+def run_translation(job: Job) -> None:
+    """Translate, climb to the rung asked for, calibrate and retune on training images, and measure the accuracy.
 
-    Writes ``responses.nc``, ``circuit.nc``, ``accuracy.json``; ``expected.nc`` and ``translation.nc`` of an exact twin;
-    ``calibration.nc`` of the others.
+    Writes ``circuit.nc``, ``accuracy.json``; ``expected.nc`` and ``translation.nc`` of an exact twin; ``calibration.nc``
+    of the others.
     """
     config, seed = job.config, job.config["seed"]
     original = config["network"]
@@ -104,17 +108,14 @@ def run_simulation(job: Job) -> None:
     task = task_of(original["training"], specification, seed)
     assert isinstance(task, ClassificationTask)
     network = trained_network(original, job.input("train:"))
-    stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
-    stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
     circuit = to_circuit(network, name=config["name"])
-    held_back = task.test.isel(stimulus=slice(config["test_stimuli"]))
-    tested, shown = (encoded(images, specification, seed) for images in (held_back, stimuli))
+    tested = encoded(task.test.isel(stimulus=slice(config["test_stimuli"])), specification, seed)
     expected = _recorded(network, tested)
     engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
         translation = verify_translation(network, circuit, tested, engine=engine)
         storage.write_dataset(job.out / "translation.nc", translation)
-        storage.write_dataset(job.out / "expected.nc", _recorded(network, shown).rename("expected"))
+        storage.write_dataset(job.out / "expected.nc", _recorded(network, _shown(job, network)).rename("expected"))
     else:
         circuit, report = _climbed(config, circuit, network, task, specification)
         report.attrs["accuracy_uncalibrated"] = _accuracy(
@@ -125,10 +126,31 @@ def run_simulation(job: Job) -> None:
         "accuracy": _accuracy(circuit, simulate(circuit, tested, engine=engine), tested, task.categories),
         "accuracy_trained": _accuracy(circuit, expected, tested, task.categories),
         "n_test": tested.sizes["stimulus"],
+        "engine": engine,
     }
     storage.write_json(job.out / "accuracy.json", accuracy)
     save_circuit(job.out / "circuit.nc", circuit)
-    storage.write_dataset(job.out / "responses.nc", simulate(circuit, shown, engine=engine).rename("responses"))
+
+
+def run_simulation(job: Job) -> None:
+    """Write ``responses.nc``: the spikes of the twin to all stimuli or to those of a block."""
+    circuit = load_circuit(job.input("translate:") / "circuit.nc")
+    engine = storage.read_json(job.input("translate:") / "accuracy.json")["engine"]
+    if engine != "brian2" and is_block(job):
+        raise InputError(
+            f"{job.config['name']}: blocks are of simulations by Brian2, and this twin is so large that {engine} "
+            "simulates it, whose sums depend on how many stimuli it is shown at once; leave out blocks."
+        )
+    network = trained_network(job.config["network"], job.input("train:"))
+    write_answers(job, _shown(job, network), lambda shown: simulate(circuit, shown, engine=engine))
+
+
+def _shown(job: Job, network: Network) -> xr.DataArray:
+    """Return the stimuli of the study as the network takes them."""
+    original = job.config["network"]
+    stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
+    fitted = fitted_stimuli(stimuli, network, job.input("train:"), job.config["name"])
+    return encoded(fitted, specification_of(original["architecture"], original["parameters"]), job.config["seed"])
 
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
@@ -175,7 +197,7 @@ def _accuracy(circuit: Circuit, answers: xr.DataArray, stimuli: xr.DataArray, ca
 
 def tell(row: TwinSubject, name: str, results: Results) -> Told:
     """Tell the accuracy, the spikes that differ of an exact twin, and the calibration of the others."""
-    step = f"simulate:{name}"
+    step = f"translate:{name}"
     about = results.json(step, "accuracy.json")
     numbers: dict[str, Any] = {
         "accuracy": {name: about["accuracy"]},
