@@ -21,10 +21,11 @@ from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind
 from neurosim.study.plan import Plan
 from neurosim.study.steps.blocks import in_blocks, write_answers
+from neurosim.study.steps.responses import places_of
 from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.subjects.twin import BRIAN2
-from neurosim.study.tables import Count, Steps, StudyError, Table, as_row
+from neurosim.study.tables import Count, Several, StudyError, Table, as_row
 
 LARGEST_BIN = 10  # steps; the largest share of the duration up to it is the bin of spike counts
 GABOR = (
@@ -57,7 +58,8 @@ class CircuitSubject(Table):
     image_size: Count | None = None
     n_trials: Count = 2
     layers: tuple[str, ...] | None = None
-    blocks: Steps = 1
+    layer_steps: Several = 1
+    blocks: Several = 1
 
 
 def check(row: CircuitSubject, place: str, _study: Study) -> None:
@@ -83,8 +85,10 @@ def plan(row: CircuitSubject, name: str, made: Plan) -> Source:
     """Add the simulation."""
     work = "neurosim.study.subjects.circuit:run_simulation"
     checksums, places = made.files(row)
-    config = made.seeded(row, name, "layers", "blocks") | {"files": checksums}
-    simulated = in_blocks(made, Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True), row.blocks)
+    config = made.seeded(row, name, "layers", "blocks", "layer_steps") | {"files": checksums}
+    simulated = in_blocks(
+        made, Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True), row.blocks
+    )
     return Source({"name": name, "layers": row.layers}, (simulated,), on_gpu=True)
 
 
@@ -105,7 +109,7 @@ def run_simulation(job: Job) -> None:
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses."""
     found = storage.read_array(job.input("simulate:") / "responses.nc")
-    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"], places_of(job))
 
 
 def _circuit(job: Job, drive: xr.DataArray) -> Circuit:

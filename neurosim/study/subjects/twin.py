@@ -23,13 +23,16 @@ from neurosim.networks.recording import record_responses
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.instances import instances_in
 from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
 from neurosim.study.results import Results
-from neurosim.study.steps.blocks import in_blocks, is_block, write_answers
+from neurosim.study.steps.blocks import in_blocks, write_answers
+from neurosim.study.steps.responses import places_of
 from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.network import (
     NetworkSubject,
+    config_of,
     encoded,
     fitted_stimuli,
     learned,
@@ -38,7 +41,7 @@ from neurosim.study.subjects.network import (
     trained_network,
 )
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Count, Name, Steps, StudyError, Table
+from neurosim.study.tables import Count, Name, Several, StudyError, Table
 from neurosim.tasks.classification import ClassificationTask
 
 HERE = "neurosim.study.subjects.twin"
@@ -67,11 +70,15 @@ class TwinSubject(Table):
     retuning_stimuli: Count = 2000
     test_stimuli: Count = 1000
     layers: tuple[str, ...] | None = None
-    blocks: Steps = 1
+    layer_steps: Several = 1
+    blocks: Several = 1
 
 
 def check(row: TwinSubject, place: str, study: Study) -> None:
     """Refuse the twin of what has none."""
+    instances = instances_in(study.subjects).get(row.of, []) if row.of not in study.subjects else []
+    if instances:
+        raise StudyError(f"{place}.of = {row.of!r} has {len(instances)} instances; name one of {', '.join(instances)}.")
     one_of(row.of, tuple(study.subjects), f"{place}.of")
     one_of(row.rung, tuple(RUNGS), f"{place}.rung")
     original = study.subjects[row.of]
@@ -87,8 +94,8 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     """Add the translation of the network that was trained, and the simulation of what came of it."""
     original = made.study.subjects[row.of]
-    network = made.seeded(original, row.of, "layers")
-    config = made.seeded(row, name, "layers", "blocks") | {"network": network}
+    network = config_of(original, row.of, made)
+    config = made.seeded(row, name, "layers", "blocks", "layer_steps") | {"network": network}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     translated = made.add(Step(f"translate:{name}", f"{HERE}:run_translation", config, inputs, on_gpu=True))
     shown = {"name": name, "seed": made.study.seed, "network": network}
@@ -99,8 +106,8 @@ def plan(row: TwinSubject, name: str, made: Plan) -> Source:
 def run_translation(job: Job) -> None:
     """Translate, climb to the rung asked for, calibrate and retune on training images, and measure the accuracy.
 
-    Writes ``circuit.nc``, ``accuracy.json``; ``expected.nc`` and ``translation.nc`` of an exact twin; ``calibration.nc``
-    of the others.
+    Writes ``circuit.nc``, ``accuracy.json``; ``expected.nc`` and ``translation.nc`` of an exact twin;
+    ``calibration.nc`` of the others.
     """
     config, seed = job.config, job.config["seed"]
     original = config["network"]
@@ -136,7 +143,7 @@ def run_simulation(job: Job) -> None:
     """Write ``responses.nc``: the spikes of the twin to all stimuli or to those of a block."""
     circuit = load_circuit(job.input("translate:") / "circuit.nc")
     engine = storage.read_json(job.input("translate:") / "accuracy.json")["engine"]
-    if engine != "brian2" and is_block(job):
+    if engine != "brian2" and job.part != (0, 1):
         raise InputError(
             f"{job.config['name']}: blocks are of simulations by Brian2, and this twin is so large that {engine} "
             "simulates it, whose sums depend on how many stimuli it is shown at once; leave out blocks."
@@ -156,7 +163,7 @@ def _shown(job: Job, network: Network) -> xr.DataArray:
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses of a circuit that was simulated."""
     found = storage.read_array(job.input("simulate:") / "responses.nc")
-    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"], places_of(job))
 
 
 def _climbed(
