@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from neurosim import storage
-from neurosim.biophysics import Circuit, Input, LIFParameters, Population, Projection, save_circuit, simulate
+from neurosim.biophysics import Circuit, Input, LIFParameters, Monitors, Population, Projection, save_circuit, simulate
 from neurosim.registry import called
 from neurosim.schema import InputError, as_responses, as_stimuli
+from neurosim.stimuli.source import load_source
+from neurosim.study.engine.scheduler import run_steps
 from neurosim.study.engine.slurm import arrays_of
 from neurosim.study.engine.step import Job
+from neurosim.study.engine.store import Store
 from neurosim.study.files import parse_study, to_toml
 from neurosim.study.plan import Plan, plan
 from neurosim.study.run import check_study, run_study
@@ -53,7 +56,7 @@ class Here:
         for step in steps:
             about = json.dumps([step.work, step.config, [str(places[name]) for name in step.inputs]])
             if about not in self.done:
-                out = self.folder / str(len(self.done))
+                out = self.folder / str(len(list(self.folder.iterdir())))
                 out.mkdir()
                 files = {role: Path(file) for role, file in step.files.items()}
                 inputs = {name: places[name] for name in step.inputs}
@@ -107,35 +110,28 @@ def graded(folder: Path) -> dict:
 
 def test_a_simulation_in_blocks_gives_the_same_bytes_also_where_blocks_are_empty(here, tmp_path):
     study = study_of({"c": CIRCUIT, "graded": graded(tmp_path)})
-    for name in study.subjects:
+    for name, blocks in (("c", 3), ("graded", 11)):
         whole = here.results(answered(study, tmp_path, name))
         spikes = storage.read_array(here.folder / str(len(here.done) - 1) / "responses.nc")
         assert spikes.sizes["stimulus"] == 10 and spikes.values.sum() > 0
-        for blocks in (3, 11):
-            steps = answered(study, tmp_path, name, blocks=blocks)
-            assert [s.name for s in steps if s.is_part] == [f"block:{name}:{k + 1}" for k in range(blocks)]
-            assert here.results(steps) == whole
+        steps = answered(study, tmp_path, name, blocks=blocks)
+        assert [s.name for s in steps if s.is_part] == [f"block:{name}:{k + 1}" for k in range(blocks)]
+        assert here.results(steps) == whole
 
 
 def test_what_a_current_brings_to_a_stimulus_does_not_depend_on_the_others():
     """Products of many rows are rounded otherwise than those of one; spikes that follow would be others."""
     rng = np.random.default_rng(1)
     shown = as_stimuli(rng.random((9, 200)), dims=("stimulus", "unit"))
-    cells = Population("cells", 30, LIFParameters())
-    circuit = Circuit("graded", Input(200, "current", 0.01), (cells,),
-                      (Projection("input", "cells", rng.normal(0, 1e-10, size=(200, 30))),), dt=1e-3, step=1e-3)  # fmt: skip
-    kept = {"engine": "torch", "monitors": twins_monitors("cells"), "progress": False}
+    cells, wires = Population("cells", 30, LIFParameters()), rng.normal(0, 1e-10, size=(200, 30))
+    inputs = Input(200, "current", 0.01)
+    circuit = Circuit("graded", inputs, (cells,), (Projection("input", "cells", wires),), dt=1e-3, step=1e-3)
+    kept = {"engine": "torch", "monitors": Monitors(membrane=["cells"]), "progress": False}
     whole = simulate(circuit, shown, **kept).membrane_potential
     for part in (slice(0, 1), slice(2, 5)):
         np.testing.assert_array_equal(
             simulate(circuit, shown[part], **kept).membrane_potential.values, whole[part].values
         )
-
-
-def twins_monitors(name):
-    from neurosim.biophysics import Monitors
-
-    return Monitors(membrane=[name])
 
 
 def test_a_twin_in_blocks_gives_the_same_bytes_and_is_translated_once(here, tmp_path, monkeypatch):
@@ -149,7 +145,7 @@ def test_a_twin_in_blocks_gives_the_same_bytes_and_is_translated_once(here, tmp_
     large = Here(tmp_path / "large")
     large.folder.mkdir()
     assert large.results(answered(study, tmp_path, "exact"))["simulate:exact"]
-    with pytest.raises(InputError, match="exact: blocks are of simulations by Brian2.*leave out blocks"):
+    with pytest.raises(InputError, match=r"exact: blocks are of simulations by Brian2.*leave out blocks"):
         large.results(answered(study, tmp_path, "exact", blocks=2))
 
 
@@ -157,7 +153,7 @@ def test_a_twin_in_blocks_gives_the_same_bytes_and_is_translated_once(here, tmp_
 def test_layers_in_parts_give_the_same_bytes_also_what_is_left_out(name, here, tmp_path):
     """Networks, circuits and files alike; "still" never varies, so it is left out; more parts than layers are empty."""
     rng = np.random.default_rng(0)
-    shown = parse_shown()
+    shown = load_source("digits", {"n_per_category": 1}, rng=3)
     layers = ["a"] * 4 + ["still"] * 2 + ["b"] * 3 + ["c"] * 90
     values = rng.poisson(1.0, size=(10, 6, 99)).astype(float)
     values[..., 4:6] = 1.0
@@ -170,14 +166,12 @@ def test_layers_in_parts_give_the_same_bytes_also_what_is_left_out(name, here, t
         assert here.results(measured(study, tmp_path, name, n_parts)) == whole
 
 
-def parse_shown():
-    from neurosim.stimuli.source import load_source
-
-    return load_source("digits", {"n_per_category": 1}, rng=3)
-
-
 def test_that_no_layer_has_rdms_is_said_in_the_same_words(here, tmp_path):
-    values = as_responses(np.ones((10, 4)), stimuli=parse_shown(), coords={"layer": ("unit", list("abcd"))})
+    values = as_responses(
+        np.ones((10, 4)),
+        stimuli=load_source("digits", {"n_per_category": 1}, rng=3),
+        coords={"layer": ("unit", list("abcd"))},
+    )
     storage.write_dataset(tmp_path / "given.nc", values.rename("responses"))
     study = study_of({"given": {"kind": "responses", "path": "given.nc"}})
     said = []
@@ -192,14 +186,14 @@ def test_parts_that_are_not_of_one_list_are_refused():
     assert interleaved([["a", "d"], ["b"], ["c"]], "s") == list("abcd")
     assert interleaved([[], []], "s") == []
     for parts in ([["a", "b"], ["a", "b"]], [["a"], ["b", "c"]], [[], ["a"]]):
-        with pytest.raises(InputError, match="s: its 2 parts hold .* places_of"):
+        with pytest.raises(InputError, match=r"s: its 2 parts hold .* places_of"):
             interleaved(parts, "s")
 
 
 def test_instances_are_subjects_that_differ_in_their_first_weights_alone(here, tmp_path):
     one = study_of({"net": MLP})
-    several = study_of({"net": MLP | {"instances": 3}, "other": MLP}, analyses={
-        "rsa": {"kind": "rsa", "subjects": ["net"]}, "two": {"kind": "rsa", "subjects": ["net_2", "other"]}})  # fmt: skip
+    analyses = {"rsa": {"kind": "rsa", "subjects": ["net"]}, "two": {"kind": "rsa", "subjects": ["net_2", "other"]}}
+    several = study_of({"net": MLP | {"instances": 3}, "other": MLP}, analyses=analyses)
     assert list(several.subjects) == ["net_1", "net_2", "net_3", "other"]
     for again in (as_values(several), storage.read_toml(written(tmp_path, to_toml(several)))):
         assert parse_study(again) == several
@@ -208,9 +202,8 @@ def test_instances_are_subjects_that_differ_in_their_first_weights_alone(here, t
     assert [n for n in steps["two:area"].inputs if "rdms" in n] == ["rdms:net_2", "rdms:other"]
     trained = here.results([replace(steps[f"train:net_{k}"], inputs=()) for k in (1, 2)])
     n_done = len(here.done)
-    assert (
-        here.results([s for s in plan(one, tmp_path) if s.name == "train:net"])["train:net"] == trained["train:net_1"]
-    )
+    [alone] = here.results([s for s in plan(one, tmp_path) if s.name == "train:net"]).values()
+    assert alone == trained["train:net_1"]
     assert len(here.done) == n_done
     assert trained["train:net_2"]["weights.safetensors"] != trained["train:net_1"]["weights.safetensors"]
     told = [storage.read_json(here.folder / str(k) / "network.json") for k in range(2)]
@@ -226,7 +219,7 @@ def written(folder: Path, text: str) -> Path:
     ("subjects", "words"),
     [
         ({"net": MLP | {"instances": 3}, "net_2": MLP}, "net has 3 instances, and 'net_2' is another subject"),
-        ({"net": MLP | {"instances": 2, "training": None, "architecture": "AlexNet"}}, "are of a training"),
+        ({"net": MLP | {"instances": 2, "training": None, "architecture": "EfficientNetLite0"}}, "are of a training"),
         ({"net": MLP | {"instances": 2, "instance": 1}}, "is filled in when the study is read"),
         ({"net_3": MLP | {"instances": 2, "instance": 3}}, "is filled in when the study is read"),
         ({"net": MLP | {"instances": 0}}, "instances: input should be greater than or equal to 1"),
@@ -244,8 +237,8 @@ def test_what_means_nothing_is_refused(subjects, words):
 
 
 def test_parts_are_arrays_of_their_own_in_the_queue_of_a_cluster(tmp_path):
-    study = study_of({"net": NETWORK | {"layer_steps": 2, "instances": 2}, "c": CIRCUIT | {"blocks": 3, "layer_steps": 2},
-                      "t": TWIN | {"of": "net_1", "blocks": 2}})  # fmt: skip
+    several = {"net": NETWORK | {"layer_steps": 2, "instances": 2}, "c": CIRCUIT | {"blocks": 3, "layer_steps": 2}}
+    study = study_of(several | {"t": TWIN | {"of": "net_1", "blocks": 2}})
     steps = plan(study, tmp_path)
     arrays = {a.name: a for a in arrays_of(steps, [s.name for s in steps])}
     assert len(arrays["train"].steps) == 2
@@ -289,23 +282,36 @@ def test_a_study_in_parts_has_the_same_results_and_tells_of_instances(whole, tmp
         assert words in page
 
 
-def test_a_run_killed_between_blocks_goes_on_with_those_that_are_done(whole, tmp_path):
-    study, folder = whole
-    file = written(tmp_path, to_toml(study.model_copy(update={"subjects": {
-        "c": study.subjects["c"].model_copy(update={"blocks": 4})}})))  # fmt: skip
-    command = [sys.executable, "-m", "neurosim.cli", "run", str(file), "-o", "out/fine", "-j", "1", "--quiet"]
-    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True)
-    until(lambda: "block:c:1" in done_in(tmp_path / "out" / ".steps"))
+RUN = """
+import sys
+from pathlib import Path
+from neurosim.study.engine.scheduler import run_steps, silent
+from neurosim.study.engine.store import Store
+from tests.study.test_spread_parts import simulation
+
+run_steps(simulation(Path(sys.argv[1])), Store(Path(sys.argv[1]) / "store"), jobs=1, report=silent)
+"""
+
+
+def simulation(folder: Path):
+    """Return the steps of a simulation in four blocks."""
+    return answered(study_of({"c": CIRCUIT | {"blocks": 4}}), folder, "c")
+
+
+def test_a_run_killed_between_blocks_goes_on_with_those_that_are_done(here, tmp_path):
+    home = {"cwd": Path(__file__).parents[2], "start_new_session": True}
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], **home)
+    until(lambda: "block:c:1" in done_in(tmp_path / "store"))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    before = done_in(tmp_path / "out" / ".steps")
+    before = done_in(tmp_path / "store")
     assert "simulate:c" not in before
-    events = {}
-    run_study(file, out=tmp_path / "out" / "fine", jobs=1, report=lambda step, event, _: events.setdefault(step, event))
-    assert all(events[name] == "hit" for name in before)
-    assert events["block:c:4"] != "hit"
-    name = Path("results") / "simulate_c" / "responses.nc"
-    assert storage.sha256(tmp_path / "out" / "fine" / name) == storage.sha256(folder / name)
+    events = set()
+    entries = run_steps(simulation(tmp_path), Store(tmp_path / "store"), jobs=1,
+                        report=lambda step, event, _: events.add((step, event)))  # fmt: skip
+    assert {name for name, event in events if event == "hit"} == before
+    whole = here.results(answered(study_of({"c": CIRCUIT}), tmp_path, "c"))["simulate:c"]
+    assert storage.sha256(entries["simulate:c"].folder / "responses.nc") == whole["responses.nc"]
 
 
 def done_in(store: Path) -> set[str]:

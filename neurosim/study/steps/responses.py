@@ -72,8 +72,8 @@ def interleaved(parts: Sequence[Sequence[str]], who: str) -> list[str]:
     found = [part[i] for i in range(max(sizes)) for part in parts if i < len(part)]
     if len(set(found)) < len(found) or sizes != [len(found[k :: len(parts)]) for k in range(len(parts))]:
         raise InputError(
-            f"{who}: its {len(parts)} parts hold {', '.join(map(str, sizes))} layers that are not parts of one list; its "
-            "kind of subject has to answer with those at places_of(job), or have no layer_steps."
+            f"{who}: its {len(parts)} parts hold {', '.join(map(str, sizes))} layers that are not parts of one list; "
+            "its kind of subject has to answer with those at places_of(job), or have no layer_steps."
         )
     return found
 
