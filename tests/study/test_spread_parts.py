@@ -315,4 +315,4 @@ def test_a_run_killed_between_blocks_goes_on_with_those_that_are_done(here, tmp_
 
 
 def done_in(store: Path) -> set[str]:
-    return {json.loads(p.read_text())["name"] for p in store.glob("[0-9a-f][0-9a-f]/*/entry.json")}
+    return {json.loads(p.read_text())["name"] for p in store.glob("[0-9a-f][0-9a-f]/[0-9a-f]*/entry.json")}
