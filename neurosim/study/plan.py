@@ -10,7 +10,8 @@ from typing import Any
 from neurosim import storage
 from neurosim.schema import same_stimuli
 from neurosim.study.engine.step import Step
-from neurosim.study.kinds import ANALYSES, BRAINS, FIGURES, SHOWN, SUBJECTS, Source
+from neurosim.study.given import Source
+from neurosim.study.kinds import ANALYSES, BRAINS, FIGURES, SHOWN, SUBJECTS
 from neurosim.study.study import Study
 from neurosim.study.tables import as_values, paths_of
 

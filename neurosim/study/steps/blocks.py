@@ -9,12 +9,12 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike
 
 ANSWERS, NOTHING = "responses.nc", "nothing.json"
 
 
-def in_blocks(made: Plan, whole: Step, blocks: int) -> str:
+def in_blocks(made: PlanLike, whole: Step, blocks: int) -> str:
     """Add the step of a simulation, or one for each of several blocks and one that joins; return its name."""
     kind = f"block:{whole.name.partition(':')[2]}"
     return made.add_parts(whole, kind, blocks, "neurosim.study.steps.blocks:join")

@@ -14,8 +14,8 @@ from pydantic import Field
 from neurosim.recordings.files import load_responses
 from neurosim.schema import InputError, same_stimuli, suggest
 from neurosim.study.engine.step import Job
-from neurosim.study.kinds import Source, SubjectKind
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source
+from neurosim.study.kinds import SubjectKind
 from neurosim.study.steps.responses import places_of
 from neurosim.study.tables import Several, Table
 
@@ -25,7 +25,7 @@ class ResponsesSubject(Table):
 
     Examples
     --------
-    >>> ResponsesSubject(path="model.nc", layers=["conv*"]).layers
+    >>> ns.study.ResponsesSubject(path="model.nc", layers=["conv*"]).layers
     ('conv*',)
     """
 
@@ -37,7 +37,7 @@ class ResponsesSubject(Table):
     layer_steps: Several = 1
 
 
-def plan(row: ResponsesSubject, name: str, made: Plan) -> Source:
+def plan(row: ResponsesSubject, name: str, made: PlanLike) -> Source:
     """Return what the responses are read from."""
     checksums, places = made.files(row)
     return Source(made.seeded(row, name, "layer_steps") | {"files": checksums}, files=places)
