@@ -120,7 +120,8 @@ class SubjectKind:
     name : value of ``kind`` in the table.
     table : class of the table.
     plan : adds the steps that come first, such as training, and returns what its answers are read from.
-    answers : "module:function" from a ``Job`` and the stimuli to pairs of layer and responses, one layer at a time.
+    answers : "module:function" from a ``Job`` and the stimuli to pairs of layer and responses, one layer at a time: of
+        those at ``steps.responses.places_of(job)`` where its table has ``layer_steps``, which spreads them over steps.
     check : refuses, before anything runs, what this subject cannot do in this study.
     describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
     needs_pictures : whether it must be shown the stimuli themselves.
