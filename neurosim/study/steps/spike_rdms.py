@@ -30,9 +30,14 @@ def run(job: Job) -> None:
     storage.write_dataset(job.out / "rdms.nc", result)
 
 
+def in_spikes(responses: xr.DataArray) -> bool:
+    """Whether responses are spikes over time."""
+    return responses.attrs.get("quantity") == "spike_count" and "time" in responses.dims
+
+
 def spikes_of(responses: xr.DataArray) -> xr.DataArray:
     """Return responses that are spikes over time, or refuse others."""
-    if responses.attrs.get("quantity") != "spike_count" or "time" not in responses.dims:
+    if not in_spikes(responses):
         kind = responses.attrs.get("quantity", "something")
         time = "over time" if "time" in responses.dims else "without time"
         raise InputError(f"spike trains asked, found {kind} {time}")

@@ -21,6 +21,7 @@ from neurosim.lessons import look_at
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.networks.recording import record_responses
 from neurosim.runtime import seed_of
+from neurosim.splits import spread_over
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
 from neurosim.study.plan import Plan
@@ -31,6 +32,7 @@ from neurosim.study.subjects.network import (
     encoded,
     fitted_stimuli,
     learned,
+    learning_of,
     specification_of,
     task_of,
     trained_network,
@@ -46,7 +48,7 @@ class TwinSubject(Table):
     """The twin of a spiking network of this study, on a rung of the ladder of realism.
 
     Above the first rung it is calibrated on training images and, with `retuning_epochs`, retuned on
-    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy.
+    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy. Categories take turns in each.
 
     Examples
     --------
@@ -82,12 +84,13 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
 def plan(row: TwinSubject, name: str, made: Plan) -> Source:
     """Add the simulation of the network that was trained."""
     original = made.study.subjects[row.of]
-    config = made.seeded(row, name, "layers") | {"network": made.seeded(original, row.of, "layers")}
+    network, files = learning_of(original, row.of, made)
+    config = made.seeded(row, name, "layers") | {"network": network}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
     work = "neurosim.study.subjects.twin:run_simulation"
     return Source(
         {"name": name, "layers": row.layers},
-        (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),),
+        (made.add(Step(f"simulate:{name}", work, config, inputs, files, on_gpu=True)),),
         on_gpu=True,
     )
 
@@ -101,13 +104,13 @@ def run_simulation(job: Job) -> None:
     config, seed = job.config, job.config["seed"]
     original = config["network"]
     specification = specification_of(original["architecture"], original["parameters"])
-    task = task_of(original["training"], specification, seed)
+    task = task_of(original["training"], specification, seed, job.files)
     assert isinstance(task, ClassificationTask)
     network = trained_network(original, job.input("train:"))
     stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
     stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
     circuit = to_circuit(network, name=config["name"])
-    held_back = task.test.isel(stimulus=slice(config["test_stimuli"]))
+    held_back = spread_over(task.test, config["test_stimuli"])
     tested, shown = (encoded(images, specification, seed) for images in (held_back, stimuli))
     expected = _recorded(network, tested)
     engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
@@ -147,11 +150,11 @@ def _climbed(
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
     climbed = climb(circuit, config["rung"])
-    held = task.train.isel(stimulus=slice(config["calibration_stimuli"]))
+    held = spread_over(task.train, config["calibration_stimuli"])
     calibration = encoded(held, specification, seed)
     circuit, report = calibrate(climbed, calibration, _recorded(network, calibration), rng=seed)
     if config["retuning_epochs"]:
-        images = task.train.isel(stimulus=slice(config["retuning_stimuli"]))
+        images = spread_over(task.train, config["retuning_stimuli"])
 
         def drawn(epoch: int) -> xr.DataArray:
             return encoded(images, specification, seed_of(seed, "retune", epoch) % 2**31)
