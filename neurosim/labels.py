@@ -222,6 +222,15 @@ def check_not_empty(array: xr.DataArray, who: str, what: str) -> None:
         raise SchemaError(f"{who}: {what} are empty along {empty}; at least one unit and stimulus is asked.")
 
 
+def _is_named(names: xr.Variable) -> bool:
+    """Whether the names are what :func:`with_ids` would set anew: setting them is most of what a check costs."""
+    values = names.values
+    if values.dtype.kind != "U" or names.attrs or names.encoding:
+        return False
+    listed_once = set(values.tolist())
+    return len(listed_once) == len(values) and values.dtype.itemsize == 4 * max(map(len, listed_once), default=1)
+
+
 def with_ids(array: xr.DataArray, ids: Sequence[str] | None, who: str) -> xr.DataArray:
     """Return the array with one name a stimulus: its own, those given, or counted ones."""
     if STIMULUS not in array.dims:
@@ -230,6 +239,8 @@ def with_ids(array: xr.DataArray, ids: Sequence[str] | None, who: str) -> xr.Dat
     if ids is not None and len(ids) != n:
         raise SchemaError(f"{who}: {len(ids)} stimulus ids for {n} stimuli.")
     if ids is None and STIMULUS in array.coords:
+        if _is_named(array.coords[STIMULUS].variable):
+            return array.copy(deep=False)
         ids = [str(s) for s in array[STIMULUS].values]
     elif ids is None:
         ids = _counted(n)

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import random
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from neurosim.schema import InputError
+from neurosim.refusals import InputError
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
@@ -141,6 +142,65 @@ def torch_seeded(seed: int) -> Iterator[None]:
             yield
         finally:
             torch.use_deterministic_algorithms(was)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed what code that is not ours may draw from, in this process: torch on the CPU, numpy, ``random``."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    torch.default_generator.manual_seed(seed)
+
+
+class RandomApart:
+    """Random numbers of somebody's code, apart from all others: the states of torch, numpy and ``random``.
+
+    Parameters
+    ----------
+    seed : decides them from the first entry on.
+
+    Examples
+    --------
+    >>> apart = RandomApart(1)
+    >>> with apart.entered():
+    ...     first = random.random()
+    >>> with RandomApart(1).entered():
+    ...     bool(first == random.random())
+    True
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.states: tuple[Any, ...] | None = None
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Draw from these numbers inside the block, going on where the last one ended; others stay as they were."""
+        before = _random_states()
+        if self.states is None:
+            seed_everything(self.seed)
+        else:
+            _put_random_states(self.states)
+        try:
+            yield
+        finally:
+            self.states = _random_states()
+            _put_random_states(before)
+
+
+def _random_states() -> tuple[Any, ...]:
+    import torch
+
+    return random.getstate(), np.random.get_state(), torch.default_generator.get_state()  # noqa: NPY002
+
+
+def _put_random_states(states: tuple[Any, ...]) -> None:
+    import torch
+
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    torch.default_generator.set_state(states[2])
 
 
 def limit_threads(n: int) -> None:

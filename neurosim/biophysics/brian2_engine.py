@@ -24,7 +24,7 @@ from neurosim.biophysics.dynamics import (
     initial_state,
     population_step,
 )
-from neurosim.biophysics.formulas import Text, as_code, as_expression
+from neurosim.biophysics.formulas import Functions, Quantities, State, Text, as_code, as_expression
 from neurosim.runtime import private_folder
 from neurosim.schema import InputError
 from neurosim.storage import cache_folder, checked_modules
@@ -218,9 +218,10 @@ def _custom_group(b2: Any, circuit: Circuit, population: Population, index: int,
         setattr(group, name_in_brian2(name), value)
     setattr(group, "drive" if drive == "drive" else "given_drive", np.tile(population.drive, chunk.n_copies))
 
-    def arrive(x: Any, m: Any) -> dict[str, Any]:
+    def arrive(x: State, m: Functions) -> Quantities:
         state, brought = synapse.step(x, m)
-        used = {k: 0.0 if brought[k] is None else brought[k] for k in ("i_syn", "g_syn", "kick")}
+        told = {k: brought[k] for k in ("i_syn", "g_syn", "kick")}
+        used: Quantities = {k: 0.0 if value is None else value for k, value in told.items()}
         return {**state, **used, "v": x.v + used["kick"], **dict.fromkeys(synapse.arrivals, 0.0)}
 
     names = {k: Text(k) for k in (*own, *numbers, "v")}

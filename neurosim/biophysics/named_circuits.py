@@ -40,8 +40,7 @@ class NamedCircuit:
 
     Examples
     --------
-    >>> from neurosim.biophysics.named_circuits import CIRCUITS
-    >>> CIRCUITS["gabor_adex"].encoder
+    >>> ns.biophysics.CIRCUITS["gabor_adex"].encoder
     'gabor_energy'
     """
 
@@ -78,7 +77,7 @@ def build_circuit(name: str, n_inputs: int, options: Any = None, *, rng: np.rand
 
     Examples
     --------
-    >>> build_circuit("gabor_adex", 64).sizes
+    >>> ns.biophysics.build_circuit("gabor_adex", 64).sizes
     {'input': 64, 'excitatory': 128, 'inhibitory': 32}
     """
     record = CIRCUITS.find(name, "build_circuit")

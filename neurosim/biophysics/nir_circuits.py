@@ -57,14 +57,14 @@ def load_nir(path: str | Path) -> nir.NIRGraph:
 
     Examples
     --------
+    >>> import nir
     >>> import tempfile
-    >>> import neurosim as ns
     >>> cell = ns.biophysics.Population("cell", 1, ns.parameters.DiscreteLIFParameters())
     >>> wire = ns.biophysics.Projection("input", "cell", [[1.5]])
     >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (cell,), (wire,), 1e-3, 1e-3)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     nir.write(f"{folder}/one.nir", ns.to_nir(circuit))
-    ...     sorted(load_nir(f"{folder}/one.nir").nodes)
+    ...     sorted(ns.biophysics.load_nir(f"{folder}/one.nir").nodes)
     ['cell', 'input', 'input_to_cell', 'output_port']
     """
     checked = storage.check_hdf5(storage.as_path(path, "load_nir"))

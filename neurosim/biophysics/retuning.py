@@ -49,7 +49,7 @@ class RetuningOptions:
 
     Examples
     --------
-    >>> RetuningOptions(tune=("gain", "bias"), epochs=2).learning_rate
+    >>> ns.biophysics.RetuningOptions(tune=("gain", "bias"), epochs=2).learning_rate
     0.03
     """
 
@@ -112,16 +112,15 @@ def retune(
 
     Examples
     --------
-    >>> import neurosim as ns
-    >>> from neurosim.schema import as_stimuli
     >>> draw = np.random.default_rng(0).random
     >>> cells = ns.biophysics.Population("cells", 2, ns.parameters.DiscreteLIFParameters())
     >>> wire = ns.biophysics.Projection("input", "cells", draw((4, 2)))
     >>> trained = ns.biophysics.Circuit("twin", ns.biophysics.Input(4), (cells,), (wire,), 1e-3, 1e-3)
-    >>> spikes = as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> spikes = ns.as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
     >>> spikes = spikes.assign_coords(category=("stimulus", list("xyxyxy")))
     >>> climbed = ns.climb(trained, "currents", ladder=ns.biophysics.Ladder(dt=1e-3))
-    >>> _, history = retune(climbed, spikes, ["x", "y"], RetuningOptions(epochs=2), progress=False)
+    >>> options = ns.biophysics.RetuningOptions(epochs=2)
+    >>> _, history = ns.biophysics.retune(climbed, spikes, ["x", "y"], options, progress=False)
     >>> history.loss.shape
     (2,)
     """
@@ -227,16 +226,14 @@ def homeostasis(
 
     Examples
     --------
-    >>> import neurosim as ns
-    >>> from neurosim.schema import as_responses, as_stimuli
     >>> draw = np.random.default_rng(0).random
     >>> cells = ns.biophysics.Population("cells", 2, ns.parameters.DiscreteLIFParameters())
     >>> wire = ns.biophysics.Projection("input", "cells", draw((4, 2)))
     >>> trained = ns.biophysics.Circuit("twin", ns.biophysics.Input(4), (cells,), (wire,), 1e-3, 1e-3)
-    >>> spikes = as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> spikes = ns.as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
     >>> wanted = ns.simulate(trained, spikes, engine="torch", progress=False)
     >>> climbed = ns.climb(trained, "currents", ladder=ns.biophysics.Ladder(dt=1e-3))
-    >>> _, report = homeostasis(climbed, spikes, wanted, rounds=3, progress=False)
+    >>> _, report = ns.biophysics.homeostasis(climbed, spikes, wanted, rounds=3, progress=False)
     >>> bool(report.after[0] <= report.before[0])
     True
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import scipy.sparse
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
 from neurosim.biophysics.dynamics import Chunk, Events, Run, arrival_of, constants_of, initial_state, population_step
-from neurosim.biophysics.formulas import TensorFunctions
+from neurosim.biophysics.formulas import State, TensorFunctions
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError
 
@@ -216,7 +215,7 @@ class _Layer:
         """Advance by one step of the simulation and return the spikes (copy, neuron)."""
         for name, value in arrived.items():
             self.state[name] = value if self.gain is None else value * self.gain
-        x = SimpleNamespace(**self.numbers, **self.state)
+        x = State(**self.numbers, **self.state)
         x.drive = self.drive
         if self.external is not None:
             shown = self.external[:, min(now, self.external.shape[1] - 1)]

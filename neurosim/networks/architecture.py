@@ -55,7 +55,7 @@ class Encoding:
 
     Examples
     --------
-    >>> spiking = ARCHITECTURES["SpikingMLP"]
+    >>> spiking = ns.networks.ARCHITECTURES["SpikingMLP"]
     >>> spiking.encoding(spiking.specification(n_steps=20))
     Encoding(n_steps=20, time_step=0.001)
     """
@@ -74,7 +74,7 @@ class Requirement:
 
     Examples
     --------
-    >>> Requirement("mine", "a_module_of_nowhere").is_met
+    >>> ns.networks.Requirement("mine", "a_module_of_nowhere").is_met
     False
     """
 
@@ -115,9 +115,9 @@ class Architecture:
 
     Examples
     --------
-    >>> ARCHITECTURES["ConvNet"].takes
+    >>> ns.networks.ARCHITECTURES["ConvNet"].takes
     ('gray', 'colour')
-    >>> ARCHITECTURES["SpikingMLP"].quantity
+    >>> ns.networks.ARCHITECTURES["SpikingMLP"].quantity
     'spike_count'
     """
 
@@ -166,7 +166,7 @@ class Architecture:
 
         Examples
         --------
-        >>> convolutional = ARCHITECTURES["ConvNet"]
+        >>> convolutional = ns.networks.ARCHITECTURES["ConvNet"]
         >>> convolutional.refusal(convolutional.specification(), {"y": 8, "x": 8}, "categories")
         >>> convolutional.refusal(convolutional.specification(), {"time": 20, "unit": 3})
         'ConvNet takes gray pictures (y, x) or colour pictures (channel, y, x), not sequences (time, unit).'
@@ -187,7 +187,7 @@ class Architecture:
 
         Examples
         --------
-        >>> ARCHITECTURES["MLP"].twin_refusal(ARCHITECTURES["MLP"].specification())
+        >>> ns.networks.ARCHITECTURES["MLP"].twin_refusal(ns.networks.ARCHITECTURES["MLP"].specification())
         'MLP has no twin in Brian2; SpikingConvNet, SpikingMLP, SpikingRNN have one.'
         """
         if not self.has_twin:
@@ -230,7 +230,7 @@ def architecture_of(specification: object, asked_by: str = "architecture_of") ->
 
     Examples
     --------
-    >>> architecture_of(ARCHITECTURES["GRU"].specification()).name
+    >>> ns.networks.architecture_of(ns.networks.ARCHITECTURES["GRU"].specification()).name
     'GRU'
     """
     for architecture in ARCHITECTURES.values():
@@ -264,8 +264,7 @@ def build_network(specification: Specification, image_shape: tuple[int, ...], n_
     Examples
     --------
     >>> import torch
-    >>> from neurosim.networks import ConvNetSpecification
-    >>> net = build_network(ConvNetSpecification(), (8, 8), 10)
+    >>> net = ns.build_network(ns.networks.ConvNetSpecification(), (8, 8), 10)
     >>> net(torch.zeros(2, 8, 8)).shape
     torch.Size([2, 10])
     """
@@ -298,7 +297,7 @@ def n_parameters(network: nn.Module, *, trained_only: bool = False) -> int:
     Examples
     --------
     >>> from torch import nn
-    >>> n_parameters(nn.Linear(3, 2))
+    >>> ns.networks.n_parameters(nn.Linear(3, 2))
     8
     """
     return sum(math.prod(p.shape) for p in network.parameters() if p.requires_grad or not trained_only)

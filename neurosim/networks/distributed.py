@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -86,11 +85,6 @@ def join(device: str) -> Share:
     if not _joined():
         torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return Share(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
-
-
-def is_used(inputs: np.ndarray, share: Share, at_least: int = 1) -> bool:
-    """Whether a batch is large enough, and has a stimulus for every process; smaller ones are left out by all."""
-    return len(inputs) >= max(share.size, at_least)
 
 
 def _joined() -> bool:

@@ -88,9 +88,11 @@ def from_nir(
 
     Examples
     --------
+    >>> import nir
+    >>> import torch
     >>> one = np.ones(1)
     >>> graph = nir.NIRGraph.from_list(nir.Linear(2 * np.eye(1)), nir.LIF(0.01 * one, one, 0 * one, one))
-    >>> from_nir(graph, dt=1e-3, reset="zero")(torch.ones(20, 1, 1)).sum().item()
+    >>> ns.networks.from_nir(graph, dt=1e-3, reset="zero")(torch.ones(20, 1, 1)).sum().item()
     2.0
     """
     nodes, edges, entry, leave = flat_graph(ASKER, graph, KNOWN)

@@ -46,9 +46,9 @@ class TrainingOptions:
 
     Examples
     --------
-    >>> TrainingOptions(epochs=5, schedule="cosine").batch_size
+    >>> ns.networks.TrainingOptions(epochs=5, schedule="cosine").batch_size
     64
-    >>> TrainingOptions(optimizer="adamm")
+    >>> ns.networks.TrainingOptions(optimizer="adamm")
     Traceback (most recent call last):
     neurosim.schema.InputError: TrainingOptions: optimizer = 'adamm'; known: adam, adamw, sgd. Did you mean 'adam'?
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ import xarray as xr
 from torch import nn
 
 from neurosim.networks import distributed
-from neurosim.networks.asked import Batch, Request, Task
-from neurosim.networks.batches import as_input, as_targets, check_batch, check_request, check_sizes, check_subject
+from neurosim.networks.asked import Request, Task
+from neurosim.networks.batches import check_batch, check_options, check_request, check_sizes
 from neurosim.networks.checkpoint import Learner, load_checkpoint, random_state, save_checkpoint
+from neurosim.networks.computing import Runtime
+from neurosim.networks.door import BroughtTask, Data, as_task
+from neurosim.networks.feeding import Feeder, Part, Portion, digest_of, first_batch
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
-from neurosim.networks.flags import kept_flags, training_modes
+from neurosim.networks.flags import check_module, kept_flags, training_modes
 from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
 from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
@@ -42,7 +45,7 @@ class Checkpoint:
 
     Examples
     --------
-    >>> Checkpoint("run.safetensors", every=100).every
+    >>> ns.networks.Checkpoint("run.safetensors", every=100).every
     100
     """
 
@@ -64,6 +67,7 @@ class Progress:
     history: dict[str, list[float]] = field(default_factory=dict)
     best: float = math.inf
     best_epoch: int = -1
+    taken: str = ""  # digest of the last batch of a loader, by which it is known again
 
     def should_stop(self, options: TrainingOptions) -> bool:
         """Whether all epochs are done, or the patience is over."""
@@ -75,9 +79,10 @@ class Progress:
 
 def train(
     network: nn.Module,
-    task: Task,
+    task: Task | Data | Iterable[Any],
     options: TrainingOptions | None = None,
     *,
+    runtime: Runtime | None = None,
     objective: Objective | None = None,
     rng: np.random.Generator | int = 0,
     device: str = "auto",
@@ -98,8 +103,13 @@ def train(
     Parameters
     ----------
     network : module from inputs to logits (batch, category), or to what `objective` takes.
-    task : batches, see ``neurosim.tasks``.
+    task : batches, see ``neurosim.tasks``; or data of one's own: a ``DataLoader``, a dataset (map-style or iterable, of
+        Hugging Face, shards of WebDataset), or :class:`Data` of several, with a test and a validation set. A dataset is
+        shuffled by (seed, epoch) and starts at any batch at no cost; a loader keeps its batches, starts each epoch from
+        random numbers of (seed, epoch), and passes over the batches of an epoch that were learned before. One that
+        gives others then is refused.
     options : epochs, batch size, learning rate, ...
+    runtime : how the machine computes it: workers that read, ...
     objective : what is made small; by default the cross-entropy of labels, or the squared error of the answers of a
         cognitive task. One of your own is any object with three methods of (outputs, targets), where ``outputs`` is
         what the network answers to a batch and ``targets`` the tuple of tensors of the batch, its labels first:
@@ -116,7 +126,8 @@ def train(
     Returns
     -------
     Dataset with ``loss`` and ``accuracy`` (training) along ``epoch``, ``validation_loss`` and
-    ``validation_accuracy`` where the task has a validation set, ``test_accuracy`` and ``best_epoch``.
+    ``validation_accuracy`` where the task has a validation set, ``test_accuracy`` (where data of one's own hold a test
+    set) and ``best_epoch``.
 
     Raises
     ------
@@ -126,21 +137,24 @@ def train(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
+    >>> from torch import nn
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    >>> history = train(network, classification_task(load_digits()), TrainingOptions(epochs=5), progress=False)
+    >>> task = ns.tasks.classification_task(ns.load_digits())
+    >>> history = ns.train(network, task, ns.networks.TrainingOptions(epochs=5), progress=False)
     >>> bool(history.test_accuracy > 0.8)
     True
     """
     options = TrainingOptions() if options is None else options
-    check_request(network, task, options, objective)
+    check_options(options)
+    check_module("train", network)
+    task = as_task(task, network, options.batch_size, "train")
+    check_request(task, options, objective)
     share = distributed.join(pick_device(device))
     if options.precision == "float16" and not share.device.startswith("cuda"):
         raise InputError("train: precision 'float16' needs a GPU; take 'bfloat16' or 'float32'.")
     network.to(share.device)
     objective = objective or default_objective(task, options)
-    request = Request(network, task, objective, options, as_seed(rng, "train"), share)
+    request = Request(network, task, objective, options, as_seed(rng, "train"), share, runtime or Runtime())
     check_batch(request)
     check_sizes(request)
     with kept_flags(network), torch_seeded(share.seed(request.seed)), kept_memory():
@@ -159,9 +173,9 @@ def _found(run: _Run) -> xr.Dataset:
     """Return what past epochs gave, and what the network reaches on the test set."""
     r = run.request
     history = {name: ("epoch", values) for name, values in run.progress.history.items()}
-    found = {
-        "test_accuracy": test_accuracy(r.network, r.task, objective=r.objective, rng=r.seed, device=r.share.device)
-    }
+    found: dict[str, Any] = {}
+    if measured := _measure(r.network, r.task, "test", 256, r.seed, r.objective, r.share.device):
+        found["test_accuracy"] = measured[1]
     if r.options.patience is not None:
         found["best_epoch"] = run.progress.best_epoch
     return xr.Dataset(history | found, coords={"epoch": np.arange(run.progress.epoch)})
@@ -173,12 +187,14 @@ class _Run:
     def __init__(self, request: Request) -> None:
         self.request, network, options = request, request.network, request.options
         self.modes = training_modes(network)
-        self.n_batches = request.task.n_batches(options.batch_size)
+        self.n_batches = _n_batches(request.task, options)
+        least = options.batch_size if options.drop_last else 1
+        self.feeder = Feeder(request.task, options.batch_size, request.seed, request.share, request.runtime, least)
         optimizer = optimizer_of(network, options)
         self.learner = Learner(
             network,
             optimizer,
-            schedule_of(optimizer, options, options.epochs * self.n_batches),
+            schedule_of(optimizer, options, options.epochs * (self.n_batches or 1)),
             torch.amp.GradScaler(
                 request.share.device.split(":", maxsplit=1)[0], enabled=options.precision == "float16"
             ),
@@ -214,39 +230,38 @@ class _Run:
     def _see(self) -> None:
         """Show the first batch to the network as in training, without learning from it."""
         r = self.request
-        inputs = next(iter(r.task.batches(0, r.options.batch_size, r.seed)))[0]
+        first = first_batch(r.task, "train", r.options.batch_size, r.seed, r.share.device)
+        assert first is not None
         reset_neurons(r.network)
         try:
             for module, is_training in self.modes.items():
                 module.training = is_training
-            r.network(as_input(inputs, r.task, r.share.device))
+            r.network(first.inputs)
         finally:
             reset_neurons(r.network)
 
     def epoch(self, report: Callable[[_Run], None]) -> None:
         """Train to the end of the current epoch."""
-        now, r = self.progress, self.request
-        least = r.options.batch_size if r.options.drop_last else 1
+        now = self.progress
         every = None if self.kept is None else self.kept.every
         for module, is_training in self.modes.items():
             module.training = is_training
-        for inputs, targets in r.task.batches(now.epoch, r.options.batch_size, r.seed, now.batch):
-            if distributed.is_used(inputs, r.share, least):
-                for k, value in enumerate(self._step(inputs, targets)):
+        for portion in self.feeder.batches("train", now.epoch, now.batch, now.taken):
+            if portion.is_used:
+                for k, value in enumerate(self._step(portion)):
                     now.sums[k] += value
             now.batch += 1
             self.learner.schedule.step()
             report(self)
-            if every and now.batch % every == 0 and now.batch < self.n_batches:
+            if every and now.batch % every == 0 and now.batch != self.n_batches:
+                now.taken = digest_of(portion.inputs) if isinstance(self.request.task, BroughtTask) else ""
                 self._write()
         self._close_epoch()
 
-    def _step(self, inputs: np.ndarray[Any, Any], targets: Any) -> list[float]:
+    def _step(self, portion: Portion) -> list[float]:
         """Make one step; return summed loss, number right and number of stimuli."""
         r, learner = self.request, self.learner
-        n_all, where = len(inputs), r.share.device
-        x = as_input(r.share.of(inputs), r.task, where)
-        truth = as_targets(r.share.of(targets), where)
+        x, truth, n_all, where = portion.inputs, portion.targets, portion.n_all, r.share.device
         reset_neurons(r.network)
         with autocast_of(r.options.precision, where):
             outputs = self.parallel(x)
@@ -268,8 +283,7 @@ class _Run:
         total, right, seen = r.share.summed(now.sums)
         found = {"loss": total / seen, "accuracy": right / seen}
         r.share.share_buffers(r.network)
-        watched = r.task.validation_batches(256, r.seed)
-        if measured := _measure(r.network, watched, r.task, r.objective, r.share.device):
+        if measured := _measure(r.network, r.task, "validation", 256, r.seed, r.objective, r.share.device):
             measured = r.share.of_first(measured)
             found |= {"validation_loss": measured[0], "validation_accuracy": measured[1]}
         for name, value in found.items():
@@ -277,6 +291,7 @@ class _Run:
         if r.options.patience is not None and found["validation_loss"] < now.best:
             now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(r.network)
         now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
+        now.taken = ""
         self._write()
 
     def take_best(self) -> None:
@@ -309,37 +324,45 @@ def default_objective(task: Task, options: TrainingOptions) -> Objective:
 
 def test_accuracy(
     network: nn.Module,
-    task: Task,
+    task: Task | Data | Iterable[Any],
     *,
     objective: Objective | None = None,
     rng: np.random.Generator | int = 0,
     device: str = "auto",
 ) -> float:
-    """Return the share of test stimuli that `network` answers rightly."""
-    check_subject("test_accuracy", network, task)
+    """Return the share of test stimuli that `network` answers rightly; of a loader or dataset, all are the test set."""
+    check_module("test_accuracy", network)
+    task = as_task(task, network, 256, "test_accuracy")
     where = pick_device(device) if device == "auto" else device
     network.to(where)
     objective = objective or default_objective(task, TrainingOptions())
-    measured = _measure(network, task.test_batches(256, as_seed(rng, "test_accuracy")), task, objective, where)
+    measured = _measure(network, task, "test", 256, as_seed(rng, "test_accuracy"), objective, where)
     if measured is None:
         raise InputError("test_accuracy: the task has no test stimuli.")
     return measured[1]
 
 
 def _measure(
-    network: nn.Module, batches: Iterator[Batch], task: Task, objective: Objective, where: str
+    network: nn.Module, task: Task, part: Part, batch_size: int, seed: int, objective: Objective, where: str
 ) -> list[float] | None:
-    """Return the mean loss and the share right over `batches`; None where there are none."""
+    """Return the mean loss and the share right over a part; None where there is none."""
     total, right, seen = 0.0, 0.0, 0
     with kept_flags(network), torch.no_grad():
         network.eval()
-        for inputs, targets in batches:
+        for portion in Feeder(task, batch_size, seed, distributed.Share(device=where)).batches(part):
             reset_neurons(network)
-            truth, outputs = as_targets(targets, where), network(as_input(inputs, task, where))
-            total += float(objective.losses(outputs, truth).sum())
-            right += objective.n_right(outputs, truth)
-            seen += len(inputs)
+            outputs = network(portion.inputs)
+            total += float(objective.losses(outputs, portion.targets).sum())
+            right += objective.n_right(outputs, portion.targets)
+            seen += portion.n_all
     return [total / seen, right / seen] if seen else None
+
+
+def _n_batches(task: Task, options: TrainingOptions) -> int | None:
+    """Return the number of batches an epoch; None where nothing says it and no schedule asks for it."""
+    if isinstance(task, BroughtTask) and options.schedule == "constant":
+        return task.n_batches_or_none(options.batch_size)
+    return task.n_batches(options.batch_size)
 
 
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
@@ -361,13 +384,13 @@ def _shape_of(network: nn.Module) -> dict[str, list[int]]:
 
 
 def _bar(run: _Run, progress: bool) -> Any:
-    total = run.request.options.epochs * run.n_batches
+    total = run.request.options.epochs * (run.n_batches or 0)
 
     def text(now: _Run) -> tuple[int, str]:
         at, seen = now.progress, max(now.progress.sums[2], 1.0)
         rate = now.learner.optimizer.param_groups[0]["lr"]
         about = f"loss {at.sums[0] / seen:.4f}, right {at.sums[1] / seen:.3f}, rate {rate:.1e}"
-        return at.epoch * now.n_batches + at.batch, about
+        return at.epoch * (now.n_batches or 0) + at.batch, about
 
     return progress_bar(f"training {type(run.request.network).__name__}", total, text, progress=progress)
 

@@ -82,7 +82,7 @@ def load_source(name: str, options: Any = None, *, rng: Rng = 0) -> xr.DataArray
 
     Examples
     --------
-    >>> load_source("digits", {"n_per_category": 2}, rng=1).shape
+    >>> ns.stimuli.load_source("digits", {"n_per_category": 2}, rng=1).shape
     (20, 8, 8)
     """
     source = SOURCES.find(name, "load_source")

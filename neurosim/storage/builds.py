@@ -38,7 +38,7 @@ def cache_folder(kind: str) -> Path:
 
     Examples
     --------
-    >>> cache_folder("libraries").parts[-2:]
+    >>> ns.storage.cache_folder("libraries").parts[-2:]
     ('neurosim', 'libraries')
     """
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neurosim"
@@ -67,7 +67,8 @@ def compiled_library(source: Path, compiler: str, flags: tuple[str, ...]) -> Pat
 
     Examples
     --------
-    >>> compiled_library(Path("a.cpp"), "no-such-compiler", ())
+    >>> from pathlib import Path
+    >>> ns.storage.compiled_library(Path("a.cpp"), "no-such-compiler", ())
     Traceback (most recent call last):
     neurosim.storage.StorageError: no-such-compiler: cannot be started (No such file or directory).
     """
@@ -99,8 +100,9 @@ def checked_modules(folder: Path) -> Path:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     checked_modules(Path(folder)) == Path(folder)
+    ...     ns.storage.checked_modules(Path(folder)) == Path(folder)
     True
     """
     for path in folder.glob("*.so"):
@@ -118,7 +120,7 @@ def kept_builds() -> Iterator[Path]:
 
     Examples
     --------
-    >>> all(path.is_absolute() for path in kept_builds())
+    >>> all(path.is_absolute() for path in ns.storage.kept_builds())
     True
     """
     for kind in KINDS:
@@ -136,7 +138,8 @@ def is_whole_build(path: Path) -> bool:
 
     Examples
     --------
-    >>> is_whole_build(Path("nowhere.so"))
+    >>> from pathlib import Path
+    >>> ns.storage.is_whole_build(Path("nowhere.so"))
     False
     """
     try:
@@ -156,7 +159,8 @@ def remove_build(path: Path) -> None:
 
     Examples
     --------
-    >>> remove_build(Path("nowhere.so"))
+    >>> from pathlib import Path
+    >>> ns.storage.remove_build(Path("nowhere.so"))
     """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)

@@ -27,7 +27,7 @@ def find_study(name: str | Path) -> Path:
 
     Examples
     --------
-    >>> find_study("digits").name
+    >>> ns.study.find_study("digits").name
     'study.toml'
     """
     path = Path(name)
@@ -56,7 +56,7 @@ def load_study(path: str | Path, *, code: bool = False) -> Study:
 
     Examples
     --------
-    >>> load_study(find_study("digits")).name
+    >>> ns.study.load_study(ns.study.find_study("digits")).name
     'digits'
     """
     path = Path(path)

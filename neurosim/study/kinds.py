@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from neurosim.study.engine.step import Step
-    from neurosim.study.plan import Plan
+    from neurosim.study.given import PlanLike, Source, StudyLike
     from neurosim.study.results import Results
-    from neurosim.study.study import Study
 
 Citation = tuple[str, str]  # what it was used for, the reference
 Answers = Mapping[str, "Mapping[str, xr.DataArray]"]
@@ -58,16 +57,6 @@ class Told:
     cited: Sequence[Citation] = ()
 
 
-@dataclass(frozen=True)
-class Source:
-    """What a step that reads the answers of a subject or brain is given: configuration, steps and files to read."""
-
-    config: dict[str, Any]
-    inputs: tuple[str, ...] = ()
-    files: dict[str, str] = field(default_factory=dict)
-    on_gpu: bool = False
-
-
 def nothing_told(_row: Any, _name: str, _results: Results) -> Told:
     """Tell the report nothing."""
     return Told()
@@ -84,7 +73,7 @@ def cited_metric(name: str) -> list[Citation]:
     return [(f"metric '{name}'", reference)] if reference else []
 
 
-def nothing_checked(_row: Any, _place: str, _in: Study | xr.DataArray) -> None:
+def nothing_checked(_row: Any, _place: str, _in: StudyLike | xr.DataArray) -> None:
     """Refuse nothing."""
 
 
@@ -114,9 +103,9 @@ class StimulusKind:
     table: type
     load: str
     known: Callable[[Any, int], xr.DataArray | None] = lambda _row, _seed: None
-    check: Callable[[Any, str, Study], None] = nothing_checked
+    check: Callable[[Any, str, StudyLike], None] = nothing_checked
     extra: Callable[[Any], dict[str, Any]] = lambda _row: {}
-    reads: Callable[[Study], Any] | None = None
+    reads: Callable[[StudyLike], Any] | None = None
     pictured: bool = True
     method: Callable[[Any], str] = lambda _row: ""
     check_files: Callable[[Any, str, Path], None] = lambda _row, _name, _folder: None
@@ -141,10 +130,10 @@ class SubjectKind:
 
     name: str
     table: type
-    plan: Callable[[Any, str, Plan], Source]
+    plan: Callable[[Any, str, PlanLike], Source]
     answers: str
     describe: Callable[[Any], str]
-    check: Callable[[Any, str, Study], None] = nothing_checked
+    check: Callable[[Any, str, StudyLike], None] = nothing_checked
     check_files: Callable[[Any, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
@@ -166,11 +155,11 @@ class BrainKind:
 
     name: str
     table: type
-    plan: Callable[[Any, str, Plan], Source]
+    plan: Callable[[Any, str, PlanLike], Source]
     recording: str
     describe: Callable[[Any], str]
     metric: Callable[[Any], str | None]
-    check: Callable[[Any, str, Study], None] = nothing_checked
+    check: Callable[[Any, str, StudyLike], None] = nothing_checked
     check_files: Callable[[Any, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
     has_responses: Callable[[Any], bool] = lambda _row: True
     tell: Callable[[Any, str, Results], Told] = nothing_told
@@ -197,10 +186,10 @@ class AnalysisKind:
 
     name: str
     table: type
-    plan: Callable[[Any, str, Plan], list[Step]]
-    check: Callable[[Any, str, Study], None] = nothing_checked
+    plan: Callable[[Any, str, PlanLike], list[Step]]
+    check: Callable[[Any, str, StudyLike], None] = nothing_checked
     check_stimuli: Callable[[Any, str, xr.DataArray], None] = lambda _row, _place, _stimuli: None
-    check_answers: Callable[[Any, str, Study, Answers], None] = lambda _row, _place, _study, _found: None
+    check_answers: Callable[[Any, str, StudyLike, Answers], None] = lambda _row, _place, _study, _found: None
     needs_brains: Callable[[Any], bool] = lambda _row: True
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
@@ -218,7 +207,7 @@ class FigureKind:
     """
 
     name: str
-    plan: Callable[[Plan], list[Step]]
+    plan: Callable[[PlanLike], list[Step]]
     title: str
     caption: str | Callable[[xr.Dataset], str]
 

@@ -11,7 +11,8 @@ import xarray as xr
 from neurosim import storage
 from neurosim.schema import same_stimuli
 from neurosim.study.engine.step import Step
-from neurosim.study.kinds import ANALYSES, BRAINS, FIGURES, SHOWN, SUBJECTS, Source
+from neurosim.study.given import Source
+from neurosim.study.kinds import ANALYSES, BRAINS, FIGURES, SHOWN, SUBJECTS
 from neurosim.study.study import Study
 from neurosim.study.tables import as_values, paths_of, placed
 

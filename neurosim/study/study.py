@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from neurosim.refusals import suggest
 from neurosim.registry import Registry
 from neurosim.study.functions import FunctionFigure, located
 from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
@@ -70,7 +69,7 @@ class Study(Table):
 
     Examples
     --------
-    >>> study = Study(
+    >>> study = ns.study.Study(
     ...     name="first",
     ...     stimuli={"source": "digits"},
     ...     subjects={"v1": {"kind": "circuit", "circuit": "gabor_adex"}},
@@ -154,9 +153,3 @@ def checked(study: Study) -> Study:
         if group == "subjects" and kind.needs_pictures and study.stimuli.source == "labels":
             raise StudyError(f"{place} needs pictures, but stimuli.source is 'labels'; give stimuli or responses.")
     return study
-
-
-def one_of(value: str, known: Any, place: str) -> None:
-    """Refuse a value that is not among the known ones."""
-    if value not in known:
-        raise StudyError(f"{place} = {value!r} is not known. Known: {', '.join(known)}.{suggest(value, known)}")

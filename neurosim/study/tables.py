@@ -52,7 +52,7 @@ class StudyError(InputError):
 
     Examples
     --------
-    >>> raise StudyError("study.toml: the key 'name' is missing.")
+    >>> raise ns.study.StudyError("study.toml: the key 'name' is missing.")
     Traceback (most recent call last):
     neurosim.study.tables.StudyError: study.toml: the key 'name' is missing.
     """
@@ -133,6 +133,12 @@ def with_paths(row: Row, places: Mapping[str, str]) -> Row:
     """Return the record with other places for the files that it names."""
     moved = {key: places[str(path)] for key, path in paths_of(row).items() if str(path) in places}
     return as_row(type(row), placed(as_values(row), moved), "") if moved else row
+
+
+def one_of(value: str, known: Any, place: str) -> None:
+    """Refuse a value that is not among the known ones."""
+    if value not in known:
+        raise StudyError(f"{place} = {value!r} is not known. Known: {', '.join(known)}.{suggest(value, known)}")
 
 
 def _refusal(error: ValidationError, place: str, known: Iterable[str]) -> InputError:

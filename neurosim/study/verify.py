@@ -70,7 +70,7 @@ def check_results(folder: str | Path) -> None:
 
     Examples
     --------
-    >>> check_results("no_such_folder")
+    >>> ns.study.check_results("no_such_folder")
     Traceback (most recent call last):
     neurosim.storage.StorageError: no_such_folder: no MANIFEST.sha256, so not a results folder of neurosim.
     """
@@ -122,7 +122,7 @@ def rerun_results(
 
     Examples
     --------
-    >>> rerun_results("no_such_folder")
+    >>> ns.study.rerun_results("no_such_folder")
     Traceback (most recent call last):
     neurosim.study.tables.StudyError: ...no_such_folder/resolved.json: no such study file, nor a built-in study ...
     """
@@ -164,7 +164,7 @@ def environment_changes(folder: str | Path) -> list[str]:
 
     Examples
     --------
-    >>> environment_changes("no_such_folder")
+    >>> ns.study.environment_changes("no_such_folder")
     Traceback (most recent call last):
     neurosim.storage.StorageError: no_such_folder/provenance.json: no such file.
     """

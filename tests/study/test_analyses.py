@@ -25,10 +25,13 @@ from neurosim.similarity.reweighting import reweight_features
 from neurosim.similarity.shapes import ShapeMetric
 from neurosim.similarity.spike_rdms import spike_rdm
 from neurosim.study.files import parse_study, to_toml
+from neurosim.study.outcome import Outcome
 from neurosim.study.run import check_study, run_study
 from neurosim.study.steps.recording import individuals
 from neurosim.study.steps.responses import reduced
 from neurosim.study.tables import StudyError
+
+from .conftest import made_once
 
 N, SEED = 20, 3
 AREA, BOTH = ["area"], ["area", "alone"]
@@ -99,13 +102,18 @@ def given():
 
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory):
-    """Run all analyses once; return the outcome and what went in."""
-    folder = tmp_path_factory.mktemp("analyses")
+    """Run all analyses once for all test processes; return the outcome and what went in."""
     arrays = given()
-    for name, array in arrays.items():
-        storage.write_dataset(folder / f"{name}.nc", array.rename("responses"))
-    (folder / "study.toml").write_text(to_toml(parse_study(CONTENT)))
-    return run_study(folder / "study.toml", out=folder / "out", jobs=1), arrays
+
+    def make(folder):
+        for name, array in arrays.items():
+            storage.write_dataset(folder / f"{name}.nc", array.rename("responses"))
+        (folder / "study.toml").write_text(to_toml(parse_study(CONTENT)))
+        assert run_study(folder / "study.toml", out=folder / "out", jobs=1).n_hits == 0
+
+    folder = made_once(tmp_path_factory, "analyses", make) / "out"
+    n_steps = len(storage.read_json(folder / "provenance.json")["steps"])
+    return Outcome(folder, n_steps, 0), arrays
 
 
 def layers_of(array):
@@ -333,9 +341,10 @@ def test_stimuli_that_do_not_suffice_are_refused_before_anything_runs(what, ever
     row, message = REFUSED_OF_STIMULI[what]
     folder = everything[0].folder.parent
     content = parse_study(CONTENT | {"analyses": {"asked": row}}).model_dump(mode="json", exclude_none=True)
-    (folder / "refused.json").write_text(json.dumps(content))
+    file = folder / f"{what.replace(' ', '_')}.json"
+    file.write_text(json.dumps(content))
     with pytest.raises(StudyError, match=message):
-        check_study(folder / "refused.json")
+        check_study(file)
 
 
 def test_a_brain_of_rdms_alone_is_refused_where_responses_are_needed():

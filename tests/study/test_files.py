@@ -106,7 +106,7 @@ def damage(name):
 )
 def test_bad_data_is_one_line_exit_code_2_and_no_traceback(small_study, tmp_path, name, words):
     damage(name)(small_study.parent)
-    done = neurosim("run", small_study, "-o", "out/small", "--quiet", cwd=tmp_path)
+    done = neurosim("run", small_study, "-o", "out/small", "-j", 1, "--quiet", cwd=tmp_path)
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if not line.startswith("note:")]
     assert len(lines) == 1

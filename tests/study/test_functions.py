@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import textwrap
 
 import numpy as np
@@ -15,7 +16,7 @@ from neurosim.study.folder import MANIFEST
 from neurosim.study.functions import source_of
 from neurosim.study.verify import check_results, rerun_results
 
-from .conftest import neurosim
+from .conftest import made_once, neurosim
 
 OWN = """
     import matplotlib
@@ -75,6 +76,13 @@ OWN = """
 HELPER = "import torch\ndef made(n, m):\n    torch.manual_seed(0)\n    return torch.nn.Linear(n, m), torch.nn.ReLU()\n"
 
 
+@pytest.fixture(autouse=True)
+def _imports_of_users_are_forgotten():
+    yield
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("helpers", "neurosim_user_own")]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def own(tmp_path):
     (tmp_path / "own.py").write_text(textwrap.dedent(OWN))
@@ -84,7 +92,7 @@ def own(tmp_path):
 
 
 def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path):
-    done = neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path)
+    done = neurosim("run", own, "-o", "out/own", "-j", 1, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     results = tmp_path / "out" / "own" / "results"
     stimuli = storage.read_array(results / "stimuli" / "stimuli.nc").values.reshape(10, -1)
@@ -102,7 +110,7 @@ def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path)
     assert (tmp_path / "out" / "own" / "inputs" / "helpers" / "layers.py").read_text() == HELPER
     assert "my_difference, by my_difference" in (tmp_path / "out" / "own" / "report.html").read_text()
     assert set(numbers["my_difference"]) == {"net:area", "values:area", "spikes:area"}
-    again = json.loads(neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
+    again = json.loads(neurosim("run", own, "-o", "out/own", "-j", 1, "--json", cwd=tmp_path).stdout)
     assert again["n_hits"] == again["n_steps"]
     own.write_text(own.read_text().replace("UNRELATED = 3", "UNRELATED = 4").replace("SCALE = 2.0", "SCALE = 3.0"))
     changed = json.loads(neurosim("check", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
@@ -150,7 +158,7 @@ def test_what_no_other_process_could_find_is_refused_in_one_line():
 def test_mistakes_are_one_line(own, tmp_path, old, new, words):
     assert old in own.read_text()
     own.write_text(own.read_text().replace(old, new, 1))
-    done = neurosim("run", own, "-o", "out/own", cwd=tmp_path)
+    done = neurosim("run", own, "-o", "out/own", "-j", 1, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert words in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -210,15 +218,19 @@ SMALL = """
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, tmp_path_factory):
     """Return the results of a study of functions whose files are gone."""
-    place = tmp_path / "written"
-    (place / "helpers").mkdir(parents=True)
-    (place / "own.py").write_text(textwrap.dedent(SMALL))
-    (place / "helpers" / "numbers.py").write_text("POWER = 2\n")
-    folder = run_study(place / "own.py", out=tmp_path / "out" / "own", jobs=1).folder
-    shutil.rmtree(place)
-    return folder
+
+    def make(root):
+        place = root / "written"
+        (place / "helpers").mkdir(parents=True)
+        (place / "own.py").write_text(textwrap.dedent(SMALL))
+        (place / "helpers" / "numbers.py").write_text("POWER = 2\n")
+        run_study(place / "own.py", out=root / "out" / "own", jobs=1)
+        shutil.rmtree(place)
+
+    shutil.copytree(made_once(tmp_path_factory, "functions", make) / "out", tmp_path / "out")
+    return tmp_path / "out" / "own"
 
 
 def test_results_of_functions_are_verified_where_their_code_is_trusted(small, tmp_path):

@@ -40,7 +40,7 @@ def test_every_source_is_shown_by_its_name():
 
 def test_a_study_learns_and_shows_mnist(data_folder, tmp_path):
     training = {"task": "mnist", "epochs": 1, "n_train": 100}
-    outcome = run_study(study_of({"source": "mnist", "n_per_category": 2}, training), out=tmp_path / "out")
+    outcome = run_study(study_of({"source": "mnist", "n_per_category": 2}, training), out=tmp_path / "out", jobs=1)
     shown = storage.read_array(outcome.folder / "results" / "stimuli" / "stimuli.nc")
     wanted = load_source("mnist", {"n_per_category": 2}, rng=3)
     np.testing.assert_array_equal(shown.values, wanted.values)

@@ -37,7 +37,7 @@ class GaborAdExOptions:
 
     Examples
     --------
-    >>> GaborAdExOptions().n_excitatory
+    >>> ns.biophysics.GaborAdExOptions().n_excitatory
     128
     """
 

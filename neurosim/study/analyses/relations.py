@@ -16,8 +16,8 @@ from neurosim.study.analyses.asked import Asked, brains_of, subjects_of
 from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import check, stacked_models
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 
 OF_BRAINS = "pearson_of_brains"
@@ -28,7 +28,7 @@ class Relations(Asked):
 
     Examples
     --------
-    >>> Relations(method="cosine").metric
+    >>> ns.study.Relations(method="cosine").metric
     'correlation'
     """
 
@@ -37,7 +37,7 @@ class Relations(Asked):
     method: str = "spearman"
 
 
-def plan(row: Relations, name: str, made: Plan) -> list[Step]:
+def plan(row: Relations, name: str, made: PlanLike) -> list[Step]:
     """Return one step, which reads everything."""
     rdms = tuple(made.rdms(subject, row.metric) for subject in subjects_of(row, made.study))
     brains = tuple(made.brain_rdms(brain) for brain in brains_of(row, made.study))

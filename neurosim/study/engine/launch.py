@@ -47,7 +47,7 @@ class Launch:
 
     Examples
     --------
-    >>> Launch("srun -n1 -c2", device="cuda").device
+    >>> ns.study.Launch("srun -n1 -c2", device="cuda").device
     'cuda'
     """
 

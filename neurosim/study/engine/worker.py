@@ -237,10 +237,11 @@ def do_job(file: Path | None = None, *, serve: bool = False) -> int:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as place:
     ...     file = Path(place, "job.json")
     ...     _ = file.write_text("no job")
-    ...     do_job(file)
+    ...     ns.study.do_job(file)
     2
     """
     if serve:

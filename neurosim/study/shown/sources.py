@@ -12,8 +12,8 @@ import xarray as xr
 from neurosim.stimuli.parts import check_part
 from neurosim.stimuli.source import SOURCES, Source, load_source
 from neurosim.study.engine.step import Job
+from neurosim.study.given import StudyLike
 from neurosim.study.kinds import Citation, StimulusKind
-from neurosim.study.study import Study
 from neurosim.study.tables import StudyError, as_row, keys_of, paths_of
 
 HELD_BACK = "The stimuli shown are held back: no network of this study was trained on them."
@@ -42,7 +42,7 @@ def kind_of(source: Source) -> StimulusKind:
         f"{source.name}_stimuli", named, bases=(source.options,), frozen=True, kw_only=True
     )
 
-    def check(row: Any, place: str, study: Study) -> None:
+    def check(row: Any, place: str, study: StudyLike) -> None:
         if not source.teaches:
             return
         check_part(row, place)

@@ -12,22 +12,18 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.lessons import build_task, check_lesson, find_lesson, lesson_names, look_at
+from neurosim.networks import naming, optimization, recording, training
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification, architecture_of, build_network
-from neurosim.networks.naming import layer_labels
-from neurosim.networks.optimization import TrainingOptions
-from neurosim.networks.recording import iterate_layers
-from neurosim.networks.training import load_weights, train, weights_of
 from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError, as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
 from neurosim.stimuli.source import SOURCES
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import Citation, Source, SubjectKind, Told
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import Citation, SubjectKind, Told
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import Count, StudyError, Table, as_row, as_values, placed
+from neurosim.study.tables import Count, StudyError, Table, as_row, as_values, one_of, placed
 from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.task import Task
 
@@ -41,7 +37,7 @@ class Training(Table):
 
     Examples
     --------
-    >>> Training(task="mnist", n_train=1000).batch_size
+    >>> ns.study.Training(task="mnist", n_train=1000).batch_size
     64
     """
 
@@ -58,7 +54,7 @@ class NetworkSubject(Table):
 
     Examples
     --------
-    >>> NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
+    >>> ns.study.NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
     20
     """
 
@@ -79,7 +75,7 @@ class NetworkSubject(Table):
         return {f"{OPTIONS_AT}.{k}": Path(v) for k, v in given.items() if isinstance(v, str | Path)}
 
 
-def check(row: NetworkSubject, place: str, _study: Study) -> None:
+def check(row: NetworkSubject, place: str, _study: StudyLike) -> None:
     """Refuse an architecture, parameter or data set that is not there, and what the architecture cannot learn."""
     one_of(row.architecture, tuple(ARCHITECTURES), f"{place}.architecture")
     architecture = ARCHITECTURES[row.architecture]
@@ -122,7 +118,7 @@ def check_files(row: NetworkSubject, name: str, folder: Path) -> None:
                 raise StudyError(f"subjects.{name}: {reason}")
 
 
-def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
+def plan(row: NetworkSubject, name: str, made: PlanLike) -> Source:
     """Add the training and return what the network is read from."""
     config, files = learning_of(row, name, made)
     if row.training:
@@ -132,7 +128,7 @@ def plan(row: NetworkSubject, name: str, made: Plan) -> Source:
     return Source(config | {"layers": row.layers}, (trained,), on_gpu=True)
 
 
-def learning_of(row: NetworkSubject, name: str, made: Plan) -> tuple[dict[str, Any], dict[str, str]]:
+def learning_of(row: NetworkSubject, name: str, made: PlanLike) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what a step that makes the task of a network must know, and where the files of the user's are."""
     checksums, places = made.files(row)
     config = made.seeded(row, name, "layers")
@@ -141,10 +137,10 @@ def learning_of(row: NetworkSubject, name: str, made: Plan) -> tuple[dict[str, A
 
 def run_training(job: Job) -> None:
     """Write ``weights.safetensors``, ``training.nc`` and ``network.json``."""
-    config, training = job.config, job.config["training"]
+    config, asked = job.config, job.config["training"]
     seed = seed_of(config["seed"], "train", config["name"])
     specification = specification_of(config["architecture"], config["parameters"])
-    task = task_of(training, specification, config["seed"], job.files) if training else None
+    task = task_of(asked, specification, config["seed"], job.files) if asked else None
     made_for = architecture_of(specification)
     shape = task.image_shape if task else made_for.shape or (3, 224, 224)
     n_categories = len(task.categories) if task else made_for.n_outputs or 1000
@@ -153,12 +149,12 @@ def run_training(job: Job) -> None:
     about: dict[str, Any] = {"image_shape": list(shape), "categories": list(task.categories) if task else []}
     about["n_outputs"] = n_categories
     if task:
-        options = TrainingOptions(**{k: training[k] for k in OPTIONS})
-        history = train(network, task, options, rng=seed)
+        options = optimization.TrainingOptions(**{k: asked[k] for k in OPTIONS})
+        history = training.train(network, task, options, rng=seed)
         storage.write_dataset(job.out / "training.nc", history)
         n_test = task.test.sizes["stimulus"] if isinstance(task, ClassificationTask) else task.n_test
         about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": n_test}
-    storage.write_weights(job.out / "weights.safetensors", weights_of(network))
+    storage.write_weights(job.out / "weights.safetensors", training.weights_of(network))
     about["n_parameters"] = sum(p.numel() for p in network.parameters())
     storage.write_json(job.out / "network.json", about)
 
@@ -172,9 +168,11 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
     shown = fitted_stimuli(stimuli, network, job.input("train:"), row["name"])
     shown = encoded(shown, specification, row["seed"])
     time_step = float(getattr(network, "time_step", 1.0))
-    for name, array in iterate_layers(network, shown, row["layers"], double=architecture.encoding is not None):
+    for name, array in recording.iterate_layers(
+        network, shown, row["layers"], double=architecture.encoding is not None
+    ):
         yield (
-            layer_labels(network, [name])[0],
+            naming.layer_labels(network, [name])[0],
             as_responses(
                 array,
                 dims=("stimulus", "time", "unit") if array.ndim == 3 else ("stimulus", "unit"),
@@ -212,7 +210,7 @@ def trained_network(row: dict[str, Any], folder: Path) -> Network:
     about = storage.read_json(folder / "network.json")
     specification = specification_of(row["architecture"], row["parameters"])
     network = build_network(specification, tuple(about["image_shape"]), about["n_outputs"])
-    load_weights(network, storage.read_weights(folder / "weights.safetensors"))
+    training.load_weights(network, storage.read_weights(folder / "weights.safetensors"))
     return network
 
 

@@ -14,8 +14,8 @@ from pydantic import Field
 from neurosim.recordings.files import load_responses
 from neurosim.schema import InputError, same_stimuli, suggest
 from neurosim.study.engine.step import Job
-from neurosim.study.kinds import Source, SubjectKind
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source
+from neurosim.study.kinds import SubjectKind
 from neurosim.study.tables import Table
 
 
@@ -24,7 +24,7 @@ class ResponsesSubject(Table):
 
     Examples
     --------
-    >>> ResponsesSubject(path="model.nc", layers=["conv*"]).layers
+    >>> ns.study.ResponsesSubject(path="model.nc", layers=["conv*"]).layers
     ('conv*',)
     """
 
@@ -35,7 +35,7 @@ class ResponsesSubject(Table):
     layers: tuple[str, ...] | None = None
 
 
-def plan(row: ResponsesSubject, name: str, made: Plan) -> Source:
+def plan(row: ResponsesSubject, name: str, made: PlanLike) -> Source:
     """Return what the responses are read from."""
     checksums, places = made.files(row)
     return Source(made.seeded(row, name) | {"files": checksums}, files=places)

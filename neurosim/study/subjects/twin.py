@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from neurosim import storage
-from neurosim.biophysics.calibration import calibrate
-from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.circuit_files import save_circuit
-from neurosim.biophysics.ladder import RUNGS, climb, rungs_up_to
-from neurosim.biophysics.retuning import RetuningOptions, retune
-from neurosim.biophysics.simulation import choose_category, simulate
-from neurosim.bridge import to_circuit, verify_translation
+from neurosim import bridge, storage
+from neurosim.biophysics import calibration, circuit_files, ladder, retuning, simulation
 from neurosim.lessons import look_at
+from neurosim.networks import recording
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
-from neurosim.networks.recording import record_responses
 from neurosim.runtime import seed_of
 from neurosim.splits import spread_over
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import Citation, Source, SubjectKind, TableOfNumbers, Told
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import Citation, SubjectKind, TableOfNumbers, Told
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.network import (
     NetworkSubject,
     encoded,
@@ -38,8 +31,11 @@ from neurosim.study.subjects.network import (
     trained_network,
 )
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Count, Name, StudyError, Table
+from neurosim.study.tables import Count, Name, StudyError, Table, one_of
 from neurosim.tasks.classification import ClassificationTask
+
+if TYPE_CHECKING:
+    from neurosim.biophysics.circuit import Circuit
 
 MANY_SYNAPSES = 10**8
 
@@ -52,7 +48,7 @@ class TwinSubject(Table):
 
     Examples
     --------
-    >>> TwinSubject(of="my_network", rung="adex").calibration_stimuli
+    >>> ns.study.TwinSubject(of="my_network", rung="adex").calibration_stimuli
     60
     """
 
@@ -67,10 +63,10 @@ class TwinSubject(Table):
     layers: tuple[str, ...] | None = None
 
 
-def check(row: TwinSubject, place: str, study: Study) -> None:
+def check(row: TwinSubject, place: str, study: StudyLike) -> None:
     """Refuse the twin of what has none."""
     one_of(row.of, tuple(study.subjects), f"{place}.of")
-    one_of(row.rung, tuple(RUNGS), f"{place}.rung")
+    one_of(row.rung, tuple(ladder.RUNGS), f"{place}.rung")
     original = study.subjects[row.of]
     if not isinstance(original, NetworkSubject) or not original.training:
         raise StudyError(f"{place}.of = {row.of!r} is no trained network; only those have a twin.")
@@ -81,7 +77,7 @@ def check(row: TwinSubject, place: str, study: Study) -> None:
         raise StudyError(f"{place}.of = {row.of!r}: {reason}")
 
 
-def plan(row: TwinSubject, name: str, made: Plan) -> Source:
+def plan(row: TwinSubject, name: str, made: PlanLike) -> Source:
     """Add the simulation of the network that was trained."""
     original = made.study.subjects[row.of]
     network, files = learning_of(original, row.of, made)
@@ -109,29 +105,31 @@ def run_simulation(job: Job) -> None:
     network = trained_network(original, job.input("train:"))
     stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
     stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
-    circuit = to_circuit(network, name=config["name"])
+    circuit = bridge.to_circuit(network, name=config["name"])
     held_back = spread_over(task.test, config["test_stimuli"])
     tested, shown = (encoded(images, specification, seed) for images in (held_back, stimuli))
     expected = _recorded(network, tested)
     engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
-        translation = verify_translation(network, circuit, tested, engine=engine)
+        translation = bridge.verify_translation(network, circuit, tested, engine=engine)
         storage.write_dataset(job.out / "translation.nc", translation)
         storage.write_dataset(job.out / "expected.nc", _recorded(network, shown).rename("expected"))
     else:
         circuit, report = _climbed(config, circuit, network, task, specification)
         report.attrs["accuracy_uncalibrated"] = _accuracy(
-            circuit, simulate(report.attrs.pop("climbed"), tested, engine=engine), tested, task.categories
+            circuit, simulation.simulate(report.attrs.pop("climbed"), tested, engine=engine), tested, task.categories
         )
         storage.write_dataset(job.out / "calibration.nc", report)
     accuracy = {
-        "accuracy": _accuracy(circuit, simulate(circuit, tested, engine=engine), tested, task.categories),
+        "accuracy": _accuracy(circuit, simulation.simulate(circuit, tested, engine=engine), tested, task.categories),
         "accuracy_trained": _accuracy(circuit, expected, tested, task.categories),
         "n_test": tested.sizes["stimulus"],
     }
     storage.write_json(job.out / "accuracy.json", accuracy)
-    save_circuit(job.out / "circuit.nc", circuit)
-    storage.write_dataset(job.out / "responses.nc", simulate(circuit, shown, engine=engine).rename("responses"))
+    circuit_files.save_circuit(job.out / "circuit.nc", circuit)
+    storage.write_dataset(
+        job.out / "responses.nc", simulation.simulate(circuit, shown, engine=engine).rename("responses")
+    )
 
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
@@ -149,30 +147,29 @@ def _climbed(
 ) -> tuple[Circuit, xr.Dataset]:
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
-    climbed = climb(circuit, config["rung"])
-    held = spread_over(task.train, config["calibration_stimuli"])
-    calibration = encoded(held, specification, seed)
-    circuit, report = calibrate(climbed, calibration, _recorded(network, calibration), rng=seed)
+    climbed = ladder.climb(circuit, config["rung"])
+    held = encoded(spread_over(task.train, config["calibration_stimuli"]), specification, seed)
+    circuit, report = calibration.calibrate(climbed, held, _recorded(network, held), rng=seed)
     if config["retuning_epochs"]:
         images = spread_over(task.train, config["retuning_stimuli"])
 
         def drawn(epoch: int) -> xr.DataArray:
             return encoded(images, specification, seed_of(seed, "retune", epoch) % 2**31)
 
-        options = RetuningOptions(
+        options = retuning.RetuningOptions(
             tune=("gain", "bias", "threshold", "weights"), epochs=config["retuning_epochs"], learning_rate=0.03
         )
-        circuit, history = retune(circuit, drawn, task.categories, options, rng=seed)
+        circuit, history = retuning.retune(circuit, drawn, task.categories, options, rng=seed)
         report.attrs["accuracy_on_retuning_images"] = float(history["accuracy"][-1])
     return circuit, report.assign_attrs(climbed=climbed)
 
 
 def _recorded(network: Network, stimuli: xr.DataArray) -> xr.DataArray:
-    return record_responses(network, stimuli, double=True)
+    return recording.record_responses(network, stimuli, double=True)
 
 
 def _accuracy(circuit: Circuit, answers: xr.DataArray, stimuli: xr.DataArray, categories: tuple[str, ...]) -> float:
-    named = np.asarray(categories)[choose_category(circuit, answers)]
+    named = np.asarray(categories)[simulation.choose_category(circuit, answers)]
     return float((named == stimuli["category"].values).mean())
 
 
@@ -263,7 +260,7 @@ SURROGATE = (
 
 def cite(row: TwinSubject) -> list[Citation]:
     """Cite simulator, translation and what the rungs up to its own stand on."""
-    brought = [rung.brings for rung in rungs_up_to(row.rung) if rung.brings is not None]
+    brought = [rung.brings for rung in ladder.rungs_up_to(row.rung) if rung.brings is not None]
     found = [BRIAN2, NIR, *((model.caption, model.reference) for model in brought)]
     return found + ([SURROGATE] if row.retuning_epochs else [])
 
