@@ -6,7 +6,7 @@ record in an installed package's module is a kind like those that stand here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from neurosim.study.results import Results
 
 Citation = tuple[str, str]  # what it was used for, the reference
+Answers = Mapping[str, "Mapping[str, xr.DataArray]"]
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,9 @@ class AnalysisKind:
     check, tell, cite : as of :class:`SubjectKind`.
     check_stimuli : refuses, before anything runs, stimuli that are too few or lack a label; it is given the row, its
         place and whatever has the stimuli of the study and their labels.
+    check_answers : refuses, before anything runs, responses in files that it cannot use; it is given the row, its
+        place, the study, and by group, "subjects" and "brains", the responses that were found by name.
+    needs_brains : whether a row asks brains, so that a study without any cannot have it.
     """
 
     name: str
@@ -186,6 +190,8 @@ class AnalysisKind:
     plan: Callable[[Any, str, PlanLike], list[Step]]
     check: Callable[[Any, str, StudyLike], None] = nothing_checked
     check_stimuli: Callable[[Any, str, xr.DataArray], None] = lambda _row, _place, _stimuli: None
+    check_answers: Callable[[Any, str, StudyLike, Answers], None] = lambda _row, _place, _study, _found: None
+    needs_brains: Callable[[Any], bool] = lambda _row: True
     tell: Callable[[Any, str, Results], Told] = nothing_told
     cite: Callable[[Any], list[Citation]] = nothing_cited
 

@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 from neurosim import storage
 from neurosim.schema import same_stimuli
 from neurosim.study.engine.step import Step
 from neurosim.study.given import Source
 from neurosim.study.kinds import ANALYSES, BRAINS, FIGURES, SHOWN, SUBJECTS
 from neurosim.study.study import Study
-from neurosim.study.tables import as_values, paths_of
+from neurosim.study.tables import as_values, paths_of, placed
 
 
 class Plan:
@@ -48,8 +50,9 @@ class Plan:
 
     def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
         """Return what a step needs to know of an entry: plain values, but for paths, title and `without`; the seed."""
-        left_out = {"title", *without, *paths_of(row)}
-        values = {k: v for k, v in as_values(row).items() if k not in left_out}
+        left_out = {"title", *without}
+        values = placed(as_values(row), dict.fromkeys(paths_of(row)))
+        values = {k: v for k, v in values.items() if k not in left_out}
         return values | {"seed": self.study.seed, "name": name}
 
     def files(self, row: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -178,17 +181,20 @@ def check_files(study: Study, folder: Path) -> None:
     InputError : damaged file, NaN, or responses to other stimuli than those of the study.
     """
     reference = SHOWN[study.stimuli.source].known(study.stimuli, study.seed)
+    found: dict[str, dict[str, xr.DataArray]] = {"subjects": {}, "brains": {}}
     for group, name, kind, row in study.kinds():
         responses = kind.check_files(row, name, folder) if group != "analyses" else None
         if responses is None:
             continue
+        found[group][name] = responses
         if reference is not None:
             same_stimuli(reference, responses, f"{name} ({next(iter(paths_of(row).values()))})")
         else:
             reference = responses
-    if reference is not None:
-        for group, name, kind, row in study.kinds():
-            if group == "analyses":
+    for group, name, kind, row in study.kinds():
+        if group == "analyses":
+            kind.check_answers(row, f"{study.name}: analyses.{name}", study, found)
+            if reference is not None:
                 kind.check_stimuli(row, f"{study.name}: analyses.{name}", reference)
 
 

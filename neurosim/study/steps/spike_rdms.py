@@ -40,9 +40,14 @@ def _write(job: Job, found: Measured) -> None:
     storage.write_dataset(job.out / "rdms.nc", found.dataset().assign_attrs(about))
 
 
+def in_spikes(responses: xr.DataArray) -> bool:
+    """Whether responses are spikes over time."""
+    return responses.attrs.get("quantity") == "spike_count" and "time" in responses.dims
+
+
 def spikes_of(responses: xr.DataArray) -> xr.DataArray:
     """Return responses that are spikes over time, or refuse others."""
-    if responses.attrs.get("quantity") != "spike_count" or "time" not in responses.dims:
+    if not in_spikes(responses):
         kind = responses.attrs.get("quantity", "something")
         time = "over time" if "time" in responses.dims else "without time"
         raise InputError(f"spike trains asked, found {kind} {time}")

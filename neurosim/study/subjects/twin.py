@@ -16,6 +16,7 @@ from neurosim.networks import recording
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
+from neurosim.splits import spread_over
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.instances import instances_in
@@ -25,10 +26,10 @@ from neurosim.study.steps.blocks import in_blocks, write_answers
 from neurosim.study.steps.responses import places_of
 from neurosim.study.subjects.network import (
     NetworkSubject,
-    config_of,
     encoded,
     fitted_stimuli,
     learned,
+    learning_of,
     specification_of,
     task_of,
     trained_network,
@@ -48,8 +49,9 @@ class TwinSubject(Table):
     """The twin of a spiking network of this study, on a rung of the ladder of realism.
 
     Above the first rung it is calibrated on training images and, with `retuning_epochs`, retuned on
-    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy. In `blocks`, each of some of the
-    stimuli, its simulation by Brian2 is spread over as many steps; the answers are the same bytes.
+    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy. Categories take turns in each. In
+    `blocks`, each of some of the stimuli, its simulation by Brian2 is spread over as many steps; the answers are the
+    same bytes.
 
     Examples
     --------
@@ -90,10 +92,10 @@ def check(row: TwinSubject, place: str, study: StudyLike) -> None:
 def plan(row: TwinSubject, name: str, made: PlanLike) -> Source:
     """Add the translation of the network that was trained, and the simulation of what came of it."""
     original = made.study.subjects[row.of]
-    network = config_of(original, row.of, made)
+    network, files = learning_of(original, row.of, made)
     config = made.seeded(row, name, "layers", "blocks", "layer_steps") | {"network": network}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
-    translated = made.add(Step(f"translate:{name}", f"{HERE}:run_translation", config, inputs, on_gpu=True))
+    translated = made.add(Step(f"translate:{name}", f"{HERE}:run_translation", config, inputs, files, on_gpu=True))
     shown = {"name": name, "seed": made.study.seed, "network": network}
     simulated = Step(f"simulate:{name}", f"{HERE}:run_simulation", shown, (*inputs, translated), on_gpu=True)
     return Source({"name": name, "layers": row.layers}, (in_blocks(made, simulated, row.blocks),), on_gpu=True)
@@ -108,11 +110,11 @@ def run_translation(job: Job) -> None:
     config, seed = job.config, job.config["seed"]
     original = config["network"]
     specification = specification_of(original["architecture"], original["parameters"])
-    task = task_of(original["training"], specification, seed)
+    task = task_of(original["training"], specification, seed, job.files)
     assert isinstance(task, ClassificationTask)
     network = trained_network(original, job.input("train:"))
     circuit = bridge.to_circuit(network, name=config["name"])
-    tested = encoded(task.test.isel(stimulus=slice(config["test_stimuli"])), specification, seed)
+    tested = encoded(spread_over(task.test, config["test_stimuli"]), specification, seed)
     expected = _recorded(network, tested)
     engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
@@ -172,10 +174,10 @@ def _climbed(
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
     climbed = ladder.climb(circuit, config["rung"])
-    held = encoded(task.train.isel(stimulus=slice(config["calibration_stimuli"])), specification, seed)
+    held = encoded(spread_over(task.train, config["calibration_stimuli"]), specification, seed)
     circuit, report = calibration.calibrate(climbed, held, _recorded(network, held), rng=seed)
     if config["retuning_epochs"]:
-        images = task.train.isel(stimulus=slice(config["retuning_stimuli"]))
+        images = spread_over(task.train, config["retuning_stimuli"])
 
         def drawn(epoch: int) -> xr.DataArray:
             return encoded(images, specification, seed_of(seed, "retune", epoch) % 2**31)
