@@ -26,7 +26,7 @@ def load(job: Job) -> xr.DataArray:
     return load_source(row["source"], as_row(options, values, "stimuli"), rng=row["seed"])
 
 
-def kind_of(source: Source) -> StimulusKind:
+def kind_of(source: Source) -> StimulusKind[Any]:
     """Return the kind of stimuli that a source gives: its options are the keys of the table."""
     named = [("source", Literal[source.name], field(default=source.name))]
     table: type[Any] = make_dataclass(
@@ -41,7 +41,7 @@ def kind_of(source: Source) -> StimulusKind:
         if row.part != "test" and any(training and training.task == source.name for training in trained):
             raise StudyError(f"{place}.part = {row.part!r}: a network of this study learns them; show part = 'test'.")
 
-    def cite(_row: Any) -> list[Citation]:
+    def cite(_row: object) -> list[Citation]:
         return [("stimuli", source.citation)] if source.citation else []
 
     from_files = bool(source.files or source.check) or Path in get_type_hints(source.options).values()
