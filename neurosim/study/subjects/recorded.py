@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import xarray as xr
@@ -37,13 +37,20 @@ class ResponsesSubject(Table):
     layer_steps: Several = 1
 
 
-def plan(row: ResponsesSubject, name: str, made: PlanLike) -> Source:
+class InFile(Protocol):
+    """A row whose responses are in a file."""
+
+    path: Path
+    time_bin: float | None
+
+
+def plan(row: InFile, name: str, made: PlanLike) -> Source:
     """Return what the responses are read from."""
     checksums, places = made.files(row)
     return Source(made.seeded(row, name, "layer_steps") | {"files": checksums}, files=places)
 
 
-def check_files(row: ResponsesSubject, name: str, folder: Path) -> xr.DataArray:
+def check_files(row: InFile, name: str, folder: Path) -> xr.DataArray:
     """Read the responses, so that what is wrong with them, or a layer that they lack, is said before anything runs."""
     responses = load_responses(folder / row.path, time_bin=row.time_bin)
     for _ in split_by_layer(responses, getattr(row, "layers", None), name):
