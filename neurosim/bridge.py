@@ -74,7 +74,7 @@ def to_circuit(
     --------
     >>> import snntorch, torch
     >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.9))
-    >>> to_circuit(net).sizes
+    >>> ns.to_circuit(net).sizes
     {'input': 4, '1': 3}
     """
     if isinstance(network, nir.NIRGraph):
@@ -125,7 +125,7 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
     --------
     >>> import snntorch, torch
     >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.9))
-    >>> sorted(type(node).__name__ for node in to_nir(net).nodes.values())
+    >>> sorted(type(node).__name__ for node in ns.to_nir(net).nodes.values())
     ['Affine', 'Input', 'LIF', 'Output']
     """
     if isinstance(subject, Circuit):
@@ -173,10 +173,9 @@ def verify_translation(
     Examples
     --------
     >>> import snntorch, torch
-    >>> from neurosim.schema import as_stimuli
     >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.9))
-    >>> spikes = as_stimuli(np.ones((2, 9, 4)), dims=("stimulus", "time", "unit"), time_step=1e-3)
-    >>> verify_translation(net, to_circuit(net), spikes).n_differing.values
+    >>> spikes = ns.as_stimuli(np.ones((2, 9, 4)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> ns.verify_translation(net, ns.to_circuit(net), spikes).n_differing.values
     array([0])
     """
     _check_module(network, "verify_translation")

@@ -155,6 +155,9 @@ def verify(
     rerun: Annotated[
         bool, typer.Option("--rerun", help="Recompute every step in fresh processes and compare.")
     ] = False,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Let --rerun run the functions of the study that the folder holds.")
+    ] = False,
     jobs: Jobs = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -165,7 +168,7 @@ def verify(
         _say(json_module.dumps({"damaged": []}) if json else f"{folder}: every file is as it was written.")
         return
     with _Progress(quiet) as progress:
-        verdicts = ns.study.rerun_results(folder, jobs=jobs or None, report=progress)
+        verdicts = ns.study.rerun_results(folder, trust_code=trust_code, jobs=jobs or None, report=progress)
     differing = [v for v in verdicts if v.verdict == "differs"]
     changes = ns.study.environment_changes(folder)
     if json:

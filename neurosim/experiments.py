@@ -68,10 +68,9 @@ def perturbation_effect(
     Examples
     --------
     >>> from torch import nn
-    >>> from neurosim.schema import as_stimuli
     >>> net = nn.Sequential(nn.Linear(4, 6))
-    >>> pictures = as_stimuli(np.random.default_rng(0).normal(size=(5, 4)))
-    >>> effect = perturbation_effect(net, {"cut": Perturbation("silence", "0", [0])}, pictures, progress=False)
+    >>> pictures = ns.as_stimuli(np.random.default_rng(0).normal(size=(5, 4)))
+    >>> effect = ns.perturbation_effect(net, {"cut": ns.Perturbation("silence", "0", [0])}, pictures, progress=False)
     >>> effect.perturbation.values.tolist(), effect.layer.values.tolist()
     (['none', 'cut'], ['0'])
     """

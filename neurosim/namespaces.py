@@ -1,24 +1,61 @@
-"""Rooms as namespaces: a package's public names are those of its ``__init__.pyi``, loaded when they are first used."""
+"""Rooms as namespaces: a package's public names are those of its ``__init__.pyi``, loaded when they are first used.
+
+So are its modules: ``from neurosim.networks import training`` names a module that is loaded when something of it is
+first asked for, ``from neurosim.networks.training import train`` loads it at once. Whoever needs a module only in some
+calls takes the first way, so that a study is planned without what its steps run.
+"""
 
 from __future__ import annotations
 
 import ast
 import difflib
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import lazy_loader
 
 ROOT = Path(__file__).resolve().parent
 
 
+class Later(ModuleType):
+    """A module that is loaded when something of it is first asked for, or set.
+
+    Examples
+    --------
+    >>> Later("neurosim.clock").whole_number(1.0, 0.1)
+    10
+    """
+
+    def __init__(self, name: str) -> None:
+        vars(self).clear()
+        vars(self)["__name__"] = name
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(self.__name__), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(import_module(self.__name__), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(import_module(self.__name__), name)
+
+
 def attach(package: str, file: str) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
-    """Return ``__getattr__``, ``__dir__`` and ``__all__`` of `package`, read from the stub beside its `file`."""
+    """Return ``__getattr__``, ``__dir__`` and ``__all__`` of `package`: what the stub beside its `file` says.
+
+    Its modules are attached too, beside the public names, each as a :class:`Later`.
+    """
     load, names, public = lazy_loader.attach_stub(package, file)
 
     def load_or_explain(name: str) -> object:
         if name in public:
             return load(name)
+        if Path(file).with_name(f"{name}.py").is_file():
+            module = f"{package}.{name}"
+            return vars(sys.modules[package]).setdefault(name, sys.modules.get(module) or Later(module))
         raise AttributeError(f"module {package!r} has no attribute {name!r}.{_hint(package, name, public)}")
 
     return load_or_explain, names, public

@@ -16,8 +16,15 @@ from neurosim.refusals import InputError, suggest
 
 Reset = Literal["subtract", "zero"]
 DiscreteReset = Literal["subtract", "zero", "clear", "immediate", "interpolated", "none"]
+__all__ = ("DiscreteAdaptiveLIFParameters", "DiscreteLIFParameters", "DiscreteSynapticParameters", "check_range")
+
 METADATA_KEY = "neurosim"
 MEMBRANE = {"capacitance": (1e-13, 1e-6), "g_leak": (1e-12, 1e-4)}
+
+
+def __dir__() -> tuple[str, ...]:
+    """Offer the public names alone."""
+    return __all__
 
 
 class Parameters(Protocol):
@@ -42,7 +49,7 @@ def check_range(record: object, **bounds: tuple[float, float]) -> None:
 
     Examples
     --------
-    >>> check_range(DiscreteLIFParameters(), tau_mem=(1e-3, 1.0))
+    >>> ns.parameters.check_range(ns.parameters.DiscreteLIFParameters(), tau_mem=(1e-3, 1.0))
     """
     for name, (low, high) in bounds.items():
         value = getattr(record, name)
@@ -114,7 +121,7 @@ class DiscreteLIFParameters:
 
     Examples
     --------
-    >>> round(DiscreteLIFParameters(tau_mem=10e-3).beta, 4)
+    >>> round(ns.parameters.DiscreteLIFParameters(tau_mem=10e-3).beta, 4)
     0.9048
     """
 
@@ -154,7 +161,7 @@ class DiscreteSynapticParameters:
 
     Examples
     --------
-    >>> round(DiscreteSynapticParameters(tau_syn=5e-3).alpha, 4)
+    >>> round(ns.parameters.DiscreteSynapticParameters(tau_syn=5e-3).alpha, 4)
     0.8187
     """
 
@@ -206,7 +213,7 @@ class DiscreteAdaptiveLIFParameters:
 
     Examples
     --------
-    >>> round(DiscreteAdaptiveLIFParameters(tau_threshold=200e-3).rho, 4)
+    >>> round(ns.parameters.DiscreteAdaptiveLIFParameters(tau_threshold=200e-3).rho, 4)
     0.995
     """
 

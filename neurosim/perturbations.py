@@ -33,7 +33,7 @@ class Perturbation:
 
     Examples
     --------
-    >>> Perturbation("lesion", "hidden1", [3, 0]).chosen(4).tolist()
+    >>> ns.Perturbation("lesion", "hidden1", [3, 0]).chosen(4).tolist()
     [0, 3]
     """
 

@@ -100,3 +100,25 @@ def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArr
         f"{who}: pictures of {stimuli.dtype} in {low:g}..{high:g}; pass scale=255 (0..255, to be divided), or scale=1 "
         "where the values are meant as they are."
     )
+
+
+def resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:
+    """Return an image (y, x, 3) with its shorter side resized to `size` pixels (bilinear), and its middle cut out."""
+    from PIL import Image
+
+    scale = size / min(image.shape[:2])
+    shape = (max(size, round(image.shape[1] * scale)), max(size, round(image.shape[0] * scale)))
+    large = resampled(image, shape, Image.Resampling.BILINEAR)
+    top, left = (large.shape[0] - crop) // 2, (large.shape[1] - crop) // 2
+    return large[top : top + crop, left : left + crop]
+
+
+def resampled(image: np.ndarray, shape: tuple[int, int], kernel: int) -> np.ndarray:
+    """Return an image (y, x, 3) of 8 or 16 bits in another shape (x, y); those of 16 bits are gray."""
+    from PIL import Image
+
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling(kernel)))
+    gray = Image.fromarray(image[..., 0].astype(np.float32)).resize(shape, Image.Resampling(kernel))
+    white = np.iinfo(image.dtype).max
+    return np.repeat(np.rint(np.asarray(gray)).clip(0, white).astype(image.dtype)[..., None], 3, axis=2)

@@ -35,7 +35,7 @@ class ExperimentDesign:
 
     Examples
     --------
-    >>> len(ExperimentDesign(n_subjects=(5, 10), n_units=(20, 50, 100)).combinations(n_stimuli=60))
+    >>> len(ns.ExperimentDesign(n_subjects=(5, 10), n_units=(20, 50, 100)).combinations(n_stimuli=60))
     6
     """
 
@@ -104,10 +104,9 @@ def power_analysis(
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
     >>> rng = np.random.default_rng(0)
-    >>> a, b = (as_stimuli(rng.normal(size=(20, 10)), dims=("stimulus", "unit")) for _ in range(2))
-    >>> found = power_analysis(a, b, design=ExperimentDesign(n_subjects=(6,)), n_simulations=10, progress=False)
+    >>> a, b = (ns.as_stimuli(rng.normal(size=(20, 10)), dims=("stimulus", "unit")) for _ in range(2))
+    >>> found = ns.power_analysis(a, b, design=ns.ExperimentDesign(n_subjects=(6,)), n_simulations=10, progress=False)
     >>> float(found.power[0, 0, 0]) > 0.9
     True
     """

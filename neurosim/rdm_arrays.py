@@ -48,7 +48,7 @@ def as_rdm(
 
     Examples
     --------
-    >>> as_rdm(1 - np.eye(3), stimuli=["a", "b", "c"]).dims
+    >>> ns.as_rdm(1 - np.eye(3), stimuli=["a", "b", "c"]).dims
     ('stimulus', 'stimulus_other')
     """
     if isinstance(values, xr.DataArray):

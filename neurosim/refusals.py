@@ -34,7 +34,7 @@ class InputError(ValueError):
 
     Examples
     --------
-    >>> raise InputError("a\nb.png: no such picture.")
+    >>> raise ns.InputError("a\nb.png: no such picture.")
     Traceback (most recent call last):
     neurosim.schema.InputError: a\nb.png: no such picture.
     """
@@ -51,7 +51,7 @@ class SchemaError(InputError):
 
     Examples
     --------
-    >>> raise SchemaError("compute_rdm: no dim 'stimulus', found ('x', 'unit').")
+    >>> raise ns.SchemaError("compute_rdm: no dim 'stimulus', found ('x', 'unit').")
     Traceback (most recent call last):
     neurosim.schema.SchemaError: compute_rdm: no dim 'stimulus', found ('x', 'unit').
     """

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import random
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from neurosim.schema import InputError
+from neurosim.refusals import InputError
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
@@ -128,19 +129,95 @@ def torch_generator(rng: np.random.Generator | int, who: str) -> torch.Generator
 
 
 @contextlib.contextmanager
-def torch_seeded(seed: int) -> Iterator[None]:
-    """Seed torch and forbid non-deterministic kernels inside the block; leave both as they were after it."""
+def torch_seeded(seed: int, deterministic: bool = True) -> Iterator[None]:
+    """Seed torch and forbid non-deterministic kernels, if asked, in the block; leave both as they were after it."""
     import torch
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     was = torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(was)
+
+
+@contextlib.contextmanager
+def fast_kernels(*, tf32: bool, autotune: bool) -> Iterator[None]:
+    """Let a GPU compute float32 in TensorFloat-32, and cuDNN choose by timing, inside the block, where asked."""
+    import torch
+
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    were = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    if tf32:
+        matmul.allow_tf32 = cudnn.allow_tf32 = True
+    cudnn.benchmark = autotune or cudnn.benchmark
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = were
+
+
+def seed_everything(seed: int) -> None:
+    """Seed what code that is not ours may draw from, in this process: torch on the CPU, numpy, ``random``."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    torch.default_generator.manual_seed(seed)
+
+
+class RandomApart:
+    """Random numbers of somebody's code, apart from all others: the states of torch, numpy and ``random``.
+
+    Parameters
+    ----------
+    seed : decides them from the first entry on.
+
+    Examples
+    --------
+    >>> apart = RandomApart(1)
+    >>> with apart.entered():
+    ...     first = random.random()
+    >>> with RandomApart(1).entered():
+    ...     bool(first == random.random())
+    True
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.states: tuple[Any, ...] | None = None
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Draw from these numbers inside the block, going on where the last one ended; others stay as they were."""
+        before = _random_states()
+        if self.states is None:
+            seed_everything(self.seed)
+        else:
+            _put_random_states(self.states)
+        try:
+            yield
+        finally:
+            self.states = _random_states()
+            _put_random_states(before)
+
+
+def _random_states() -> tuple[Any, ...]:
+    import torch
+
+    return random.getstate(), np.random.get_state(), torch.default_generator.get_state()  # noqa: NPY002
+
+
+def _put_random_states(states: tuple[Any, ...]) -> None:
+    import torch
+
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    torch.default_generator.set_state(states[2])
 
 
 def limit_threads(n: int) -> None:

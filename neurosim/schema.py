@@ -95,9 +95,9 @@ def as_stimuli(
 
     Examples
     --------
-    >>> as_stimuli(np.zeros((2, 8, 8)), coords={"category": ["a", "b"]}).dims
+    >>> ns.as_stimuli(np.zeros((2, 8, 8)), coords={"category": ["a", "b"]}).dims
     ('stimulus', 'y', 'x')
-    >>> as_stimuli(np.full((2, 8, 8, 3), 51, dtype=np.uint8)).transpose("stimulus", "channel", "y", "x").shape
+    >>> ns.as_stimuli(np.full((2, 8, 8, 3), 51, dtype=np.uint8)).transpose("stimulus", "channel", "y", "x").shape
     (2, 3, 8, 8)
     """
     return _stimuli(values, "as_stimuli", (dims, layout, scale), ids, coords, time_step)
@@ -170,7 +170,7 @@ def as_responses(
 
     Examples
     --------
-    >>> r = as_responses(np.ones((3, 5)), stimuli=["a", "b", "c"])
+    >>> r = ns.as_responses(np.ones((3, 5)), stimuli=["a", "b", "c"])
     >>> r.dims, r.stimulus.values.tolist()
     (('stimulus', 'unit'), ['a', 'b', 'c'])
     """
@@ -250,7 +250,7 @@ def as_trials(
 
     Examples
     --------
-    >>> as_trials(np.ones((3, 2)), ["a", "b", "a"]).measured.values.tolist()
+    >>> ns.as_trials(np.ones((3, 2)), ["a", "b", "a"]).measured.values.tolist()
     [[True, True], [True, False]]
     """
     values = plain(observations, "as_trials").astype(float)

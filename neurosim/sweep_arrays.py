@@ -44,7 +44,7 @@ def as_sweeps(
 
     Examples
     --------
-    >>> dict(as_sweeps(np.zeros(4), np.full(4, -70e-3), time_step=1e-4).sizes)
+    >>> dict(ns.as_sweeps(np.zeros(4), np.full(4, -70e-3), time_step=1e-4).sizes)
     {'sweep': 1, 'time': 4}
     """
     both = [np.atleast_2d(plain(a, "as_sweeps").astype(float)) for a in (current, voltage)]

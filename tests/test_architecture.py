@@ -15,6 +15,7 @@ from IPython.core.completer import Completer
 
 import neurosim
 from neurosim.namespaces import public_names
+from tests.public import as_a_reader
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,7 +64,7 @@ def test_every_public_name_says_in_one_sentence_what_it_is_names_its_parameters_
     if inspect.isfunction(thing):
         parameters = [p for p in inspect.signature(thing).parameters if p not in ("ax", "args", "kwargs")]
         assert not [p for p in parameters if not re.search(rf"\b{p}\b", text)]
-    examples = doctest.DocTestFinder(recurse=False).find(thing, name, module=False, globs=_globals(thing))
+    examples = doctest.DocTestFinder(recurse=False).find(thing, name, module=False, globs=as_a_reader())
     assert any(test.examples for test in examples)
     if inspect.getmodule(thing) is not _where_it_stands(thing):  # the doctests of modules pass it by
         for test in examples:
@@ -75,10 +76,6 @@ def _where_it_stands(thing):
     return importlib.import_module(".".join(path.parts))
 
 
-def _globals(thing):
-    return dict(vars(_where_it_stands(thing)))
-
-
 def test_the_top_level_keeps_the_rooms_and_the_verbs_of_the_first_hour():
     verbs = [n for n in neurosim.__all__ if not inspect.ismodule(getattr(neurosim, n)) and n.islower()]
     rooms = [n for n in neurosim.__all__ if inspect.ismodule(getattr(neurosim, n))]
@@ -86,6 +83,12 @@ def test_the_top_level_keeps_the_rooms_and_the_verbs_of_the_first_hour():
     assert {package.split(".")[1] for package in public_names() if package != "neurosim"} <= set(rooms)
     offered = Completer(namespace={"ns": neurosim}).attr_matches("ns.")
     assert {f"ns.{room}" for room in rooms} <= set(offered)
+
+
+def test_tab_completion_of_a_room_offers_its_public_names_alone():
+    for package, names in public_names().items():
+        assert sorted(n for n in dir(importlib.import_module(package)) if n[:2] != "__") == sorted(names)
+    assert {n for n in dir(neurosim.parameters) if n[:2] != "__"} == set(neurosim.parameters.__all__)
 
 
 def test_a_name_that_lives_elsewhere_is_found():

@@ -69,16 +69,14 @@ def calibrate(
 
     Examples
     --------
-    >>> import neurosim as ns
-    >>> from neurosim.schema import as_responses, as_stimuli
     >>> draw = np.random.default_rng(0).random
     >>> cells = ns.biophysics.Population("cells", 2, ns.parameters.DiscreteLIFParameters())
     >>> wire = ns.biophysics.Projection("input", "cells", draw((4, 2)))
     >>> trained = ns.biophysics.Circuit("twin", ns.biophysics.Input(4), (cells,), (wire,), 1e-3, 1e-3)
-    >>> spikes = as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> spikes = ns.as_stimuli((draw((6, 20, 4)) < 0.3) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
     >>> wanted = ns.simulate(trained, spikes, engine="torch", progress=False)
     >>> climbed = ns.climb(trained, "currents", ladder=ns.biophysics.Ladder(dt=1e-3))
-    >>> _, report = calibrate(climbed, spikes, wanted, progress=False)
+    >>> _, report = ns.biophysics.calibrate(climbed, spikes, wanted, progress=False)
     >>> bool(report.in_band.all())
     True
     """

@@ -45,7 +45,7 @@ class Input:
 
     Examples
     --------
-    >>> Input(64, "poisson", duration=0.2).max_rate
+    >>> ns.biophysics.Input(64, "poisson", duration=0.2).max_rate
     500.0
     """
 
@@ -92,8 +92,8 @@ class Population:
 
     Examples
     --------
-    >>> from neurosim.biophysics import AdExParameters, ConductanceParameters
-    >>> cells = Population("cells", 3, AdExParameters(), drive=5e-10, synapses=ConductanceParameters())
+    >>> neuron, synapses = ns.biophysics.AdExParameters(), ns.biophysics.ConductanceParameters()
+    >>> cells = ns.biophysics.Population("cells", 3, neuron, drive=5e-10, synapses=synapses)
     >>> cells.drive.shape
     (3,)
     """
@@ -212,7 +212,7 @@ class Projection:
 
     Examples
     --------
-    >>> wire = Projection("input", "cells", [[1e-9, 0.0], [2e-9, -1e-9]], delay=1e-3)
+    >>> wire = ns.biophysics.Projection("input", "cells", [[1e-9, 0.0], [2e-9, -1e-9]], delay=1e-3)
     >>> [part.tolist() for part in wire.synapses()]
     [[0, 1, 1], [0, 0, 1], [1e-09, 2e-09, -1e-09]]
     """
@@ -273,7 +273,7 @@ class Readout:
 
     Examples
     --------
-    >>> Readout("cells", [[1.0, -1.0], [-1.0, 1.0]], [0.0, 0.1]).weights.shape
+    >>> ns.biophysics.Readout("cells", [[1.0, -1.0], [-1.0, 1.0]], [0.0, 0.1]).weights.shape
     (2, 2)
     """
 
@@ -312,10 +312,9 @@ class Circuit:
 
     Examples
     --------
-    >>> from neurosim.biophysics import LIFParameters
-    >>> cells = Population("cells", 2, LIFParameters())
-    >>> wire = Projection("input", "cells", [[4e-3, 2e-3]])
-    >>> print(Circuit("small", Input(1), (cells,), (wire,), dt=1e-4, step=1e-3))
+    >>> cells = ns.biophysics.Population("cells", 2, ns.biophysics.LIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "cells", [[4e-3, 2e-3]])
+    >>> print(ns.biophysics.Circuit("small", ns.biophysics.Input(1), (cells,), (wire,), dt=1e-4, step=1e-3))
     small: rung exact, dt 0.0001 s, step 0.001 s
       input: 1 units, spikes
       cells: 2 lif, delta synapses
@@ -482,8 +481,7 @@ def single_neuron(parameters: Parameters, dt: float) -> Circuit:
 
     Examples
     --------
-    >>> from neurosim.biophysics import LIFParameters
-    >>> single_neuron(LIFParameters(), 1e-4).inputs.kind
+    >>> ns.biophysics.single_neuron(ns.biophysics.LIFParameters(), 1e-4).inputs.kind
     'current'
     """
     population = Population("neuron", 1, parameters)

@@ -41,10 +41,9 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
     Examples
     --------
     >>> import tempfile
-    >>> from neurosim.biophysics import build_circuit
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = save_circuit(f"{folder}/mine.nc", build_circuit("gabor_adex", 8))
-    ...     load_circuit(file).sizes
+    ...     file = ns.biophysics.save_circuit(f"{folder}/mine.nc", ns.biophysics.build_circuit("gabor_adex", 8))
+    ...     ns.biophysics.load_circuit(file).sizes
     {'input': 8, 'excitatory': 128, 'inhibitory': 32}
     """
     arrays: dict[str, tuple[str, np.ndarray]] = {}
@@ -100,7 +99,7 @@ def load_circuit(path: str | Path) -> Circuit:
 
     Examples
     --------
-    >>> load_circuit("nowhere.nc")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    >>> ns.biophysics.load_circuit("nowhere.nc")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
     neurosim.storage.StorageError: no such file
     """

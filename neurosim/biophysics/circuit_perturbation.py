@@ -27,11 +27,10 @@ def perturb_circuit(circuit: Circuit, perturbation: Perturbation) -> Circuit:
 
     Examples
     --------
-    >>> from neurosim.biophysics.circuit import Input
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> neurons = Population("out", 2, DiscreteLIFParameters())
-    >>> circuit = Circuit("c", Input(1), (neurons,), (Projection("input", "out", [[1.0, 2.0]]),), 1e-3, 1e-3)
-    >>> perturb_circuit(circuit, Perturbation("lesion", "out", [1])).projections[0].weights
+    >>> neurons = ns.biophysics.Population("out", 2, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "out", [[1.0, 2.0]])
+    >>> circuit = ns.biophysics.Circuit("c", ns.biophysics.Input(1), (neurons,), (wire,), 1e-3, 1e-3)
+    >>> ns.biophysics.perturb_circuit(circuit, ns.Perturbation("lesion", "out", [1])).projections[0].weights
     array([[1., 0.]])
     """
     if perturbation.kind == "clamp":

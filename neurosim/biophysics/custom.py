@@ -53,7 +53,7 @@ class CustomNeuron:
 
     Examples
     --------
-    >>> CustomNeuron("dv/dt = (drive - v) / tau", "v > 1", "v = 0", {"tau": 10e-3}).states
+    >>> ns.biophysics.CustomNeuron("dv/dt = (drive - v) / tau", "v > 1", "v = 0", {"tau": 10e-3}).states
     ('v',)
     """
 

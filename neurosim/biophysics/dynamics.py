@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from neurosim.biophysics.circuit import Circuit, Population
-from neurosim.biophysics.formulas import Step, Text, as_code, as_expression
+from neurosim.biophysics.formulas import Functions, Quantities, State, Step, Text, as_code, as_expression
+from neurosim.biophysics.models import Numbers
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError, suggest
 
@@ -93,18 +94,18 @@ def constants_of(population: Population, dt: float) -> dict[str, Any]:
     return constants
 
 
-def _read(population: Population, constants: Mapping[str, Any]) -> set[str]:
+def _read(population: Population, constants: Numbers) -> set[str]:
     """Return the names that the formulas of a population, or the values from which it starts, name."""
     model = population.model
     state = initial_state(population, constants)
-    names: dict[str, Any] = {k: Text(k) for k in (*state, *constants, "drive", "xi", "noise_scale")}
+    names: dict[str, Text | str | bool] = {k: Text(k) for k in (*state, *constants, "drive", "xi", "noise_scale")}
     names |= {k: v for k, v in constants.items() if isinstance(v, str | bool)}
     code = [as_code(population_step(population), names), as_expression(model.distance, names)]
     code += [as_code(model.reset, names), *(v for v in model.state.values() if isinstance(v, str))]
     return {*re.findall(r"[A-Za-z_]\w*", " ".join(code)), *(("leak_decay",) if population.noise else ())}
 
 
-def initial_state(population: Population, constants: Mapping[str, Any]) -> dict[str, Any]:
+def initial_state(population: Population, constants: Numbers) -> dict[str, Any]:
     """Return the value from which every variable of a population starts, one or one a neuron."""
     neuron, synapse = population.model, population.synapse_model
     state = {k: constants[v] if isinstance(v, str) else v for k, v in neuron.state.items()}
@@ -115,7 +116,7 @@ def population_step(population: Population) -> Step:
     """Return the step of a population: its synapses, then its membrane; arrivals are used up."""
     neuron, synapse = population.model, population.synapse_model
 
-    def step(x: Any, m: Any) -> dict[str, Any]:
+    def step(x: State, m: Functions) -> Quantities:
         synaptic, brought = synapse.step(x, m)
         x.__dict__.update(brought)
         x.noise = x.noise_scale * x.xi if population.noise else None

@@ -32,7 +32,7 @@ class Execution:
 
     Examples
     --------
-    >>> Execution(workers=4, memory=2**30).device
+    >>> ns.biophysics.Execution(workers=4, memory=2**30).device
     'auto'
     """
 

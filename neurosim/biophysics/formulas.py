@@ -7,12 +7,83 @@ A step is a function of the variables ``x`` and the functions ``m``. Given numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import scipy.special
 
-Step = Callable[[Any, Any], Mapping[str, Any]]
+
+class Quantity(Protocol):
+    """What a step computes with: a number, an array, a tensor or the text of an expression."""
+
+    def __add__(self, other: Any, /) -> Quantity:
+        """Sum."""
+
+    def __radd__(self, other: Any, /) -> Quantity:
+        """Sum."""
+
+    def __sub__(self, other: Any, /) -> Quantity:
+        """Difference."""
+
+    def __rsub__(self, other: Any, /) -> Quantity:
+        """Difference."""
+
+    def __mul__(self, other: Any, /) -> Quantity:
+        """Product."""
+
+    def __rmul__(self, other: Any, /) -> Quantity:
+        """Product."""
+
+    def __truediv__(self, other: Any, /) -> Quantity:
+        """Quotient."""
+
+    def __rtruediv__(self, other: Any, /) -> Quantity:
+        """Quotient."""
+
+    def __neg__(self) -> Quantity:
+        """Negative."""
+
+
+class State(SimpleNamespace):
+    """What a step finds by name: variables and constants, choices as words, and what the synapses bring or None."""
+
+    reset_kind: str
+    can_wait: bool
+    kick: Quantity
+    i_syn: Quantity | None
+    g_syn: Quantity | None
+    noise: Quantity | None
+
+    if TYPE_CHECKING:
+
+        def __getattribute__(self, name: str, /) -> Quantity:
+            """Return a variable or constant."""
+
+
+class Functions(Protocol):
+    """The functions of a step."""
+
+    def let(self, name: str, value: Quantity, /) -> Quantity:
+        """Compute `value` once under a name."""
+
+    def exp(self, value: Quantity, /) -> Quantity:
+        """Exponential function."""
+
+    def exprel(self, value: Quantity, /) -> Quantity:
+        """``(exp(x) - 1) / x``, which is 1 at 0."""
+
+    def at_most(self, value: Quantity, highest: float, /) -> Quantity:
+        """Return `value`, or `highest` where it is larger."""
+
+    def is_positive(self, value: Quantity, /) -> Quantity:
+        """1 where `value` is above 0, else 0."""
+
+
+Quantities = dict[str, Quantity]
+Brought = dict[str, Quantity | None]  # what synapses bring; None is nothing
+Formula = Callable[[State, Functions], Quantity]
+Step = Callable[[State, Functions], Quantities]
 
 
 class Text:
@@ -60,24 +131,24 @@ class TextFunctions:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def let(self, name: str, value: Any) -> Text:
+    def let(self, name: str, value: object) -> Text:
         """Compute `value` once under a name."""
         self.lines.append(f"{name} = {_code(value)}")
         return Text(name)
 
-    def exp(self, value: Any) -> Text:
+    def exp(self, value: object) -> Text:
         """Exponential function."""
         return Text(f"exp({_code(value)})")
 
-    def exprel(self, value: Any) -> Text:
+    def exprel(self, value: object) -> Text:
         """``(exp(x) - 1) / x``, which is 1 at 0."""
         return Text(f"exprel({_code(value)})")
 
-    def at_most(self, value: Any, highest: float) -> Text:
+    def at_most(self, value: object, highest: float) -> Text:
         """Return `value`, or `highest` where it is larger."""
         return Text(f"clip({_code(value)}, -1e300, {highest!r})")
 
-    def is_positive(self, value: Any) -> Text:
+    def is_positive(self, value: object) -> Text:
         """1 where `value` is above 0, else 0."""
         return Text(f"(1.0*int({_code(value)} > 0))")
 
@@ -85,11 +156,17 @@ class TextFunctions:
 class ArrayFunctions:
     """The functions of a step, on numpy arrays."""
 
-    exp = staticmethod(np.exp)
-
-    def let(self, name: str, value: Any) -> Any:
+    def let(self, _name: str, value: Any) -> Any:
         """Return `value`: arrays need no name."""
         return value
+
+    def exp(self, value: Any) -> Any:
+        """Exponential function."""
+        return np.exp(value)
+
+    def exprel(self, value: Any) -> Any:
+        """``(exp(x) - 1) / x``, which is 1 at 0."""
+        return np.asarray(scipy.special.exprel(value))
 
     def at_most(self, value: Any, highest: float) -> Any:
         """Return `value`, or `highest` where it is larger."""
@@ -103,7 +180,7 @@ class ArrayFunctions:
 class TensorFunctions:
     """The functions of a step, on tensors of the module `torch`; spikes get a surrogate gradient on request."""
 
-    def __init__(self, torch: Any) -> None:
+    def __init__(self, torch: ModuleType) -> None:
         self.torch = torch
         self.exp = torch.exp
 
@@ -126,21 +203,21 @@ class TensorFunctions:
         return (value > 0).to(value.dtype)
 
 
-def as_code(step: Step, variables: Mapping[str, Any]) -> str:
+def as_code(step: Step, variables: Mapping[str, Quantity | str | bool]) -> str:
     """Return a step as Brian2 statements: intermediate values, all new values, then their assignment.
 
     >>> as_code(lambda x, m: {"v": 0.5 * x.v, "w": x.v}, {"v": Text("v"), "w": Text("w")}).splitlines()
     ['new_v = (0.5 * v)', 'new_w = v', 'v = new_v', 'w = new_w']
     """
     functions = TextFunctions()
-    new = step(SimpleNamespace(**variables), functions)
+    new = step(State(**variables), functions)
     lines = [*functions.lines, *(f"new_{name} = {_code(value)}" for name, value in new.items())]
     return "\n".join([*lines, *(f"{name} = new_{name}" for name in new)])
 
 
-def as_expression(formula: Callable[[Any, Any], Any], variables: Mapping[str, Any]) -> str:
+def as_expression(formula: Formula, variables: Mapping[str, Quantity | str | bool]) -> str:
     """Return a formula as one Brian2 expression."""
-    return _code(formula(SimpleNamespace(**variables), TextFunctions()))
+    return _code(formula(State(**variables), TextFunctions()))
 
 
 def _code(value: object) -> str:

@@ -48,7 +48,7 @@ class Ladder:
 
     Examples
     --------
-    >>> Ladder(noise=2e-3).delay
+    >>> ns.biophysics.Ladder(noise=2e-3).delay
     0.001
     """
 
@@ -91,11 +91,10 @@ def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circu
 
     Examples
     --------
-    >>> from neurosim.biophysics.circuit import Input
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> neurons = Population("out", 2, DiscreteLIFParameters())
-    >>> circuit = Circuit("twin", Input(1), (neurons,), (Projection("input", "out", [[1.0, 2.0]]),), 1e-3, 1e-3)
-    >>> for rung in RUNGS.values():
+    >>> neurons = ns.biophysics.Population("out", 2, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "out", [[1.0, 2.0]])
+    >>> circuit = ns.biophysics.Circuit("twin", ns.biophysics.Input(1), (neurons,), (wire,), 1e-3, 1e-3)
+    >>> for rung in ns.biophysics.RUNGS.values():
     ...     print(f"{rung.name}: {rung.caption}")
     exact: the translated circuit
     continuous: neurons in volts that decay between steps, one step a time step, the same spikes
@@ -106,7 +105,7 @@ def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circu
     noise: white noise on the membrane
     adex: adaptive exponential neurons
     hodgkin_huxley: Hodgkin-Huxley neurons
-    >>> print(climb(circuit, "conductance"))
+    >>> print(ns.climb(circuit, "conductance"))
     twin: rung conductance, dt 0.0001 s, step 0.001 s
       input: 1 units, spikes
       out: 2 lif, conductance synapses

@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.formulas import Brought, Formula, Functions, Quantities, Quantity, State, Step
 from neurosim.biophysics.nir_nodes import NirForm
 from neurosim.parameters import Parameters, filled
 from neurosim.registry import Registry
 
-Constants = dict[str, Any]
-Rheobase = Callable[[Mapping[str, Any]], Any]
+Numbers = Mapping[str, Any]  # of a record of parameters: a number, one a neuron, or a word
+Constants = dict[str, Any]  # what the formulas of a record name, likewise
+Rheobase = Callable[[Numbers], Any]
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,17 @@ class NeuronModel:
 
     Examples
     --------
-    >>> from neurosim.biophysics.models import NEURONS
-    >>> NEURONS["adex"].reference
+    >>> ns.biophysics.NEURONS["adex"].reference
     'Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005'
     """
 
     name: str
     parameters: type[Parameters]
     state: Mapping[str, float | str]
-    constants: Callable[[Mapping[str, Any], float], Constants]
-    update: Callable[[Any, Any], Mapping[str, Any]]
-    distance: Callable[[Any, Any], Any]
-    reset: Callable[[Any, Any], Mapping[str, Any]]
+    constants: Callable[[Numbers, float], Constants]
+    update: Step
+    distance: Formula
+    reset: Step
     is_discrete: bool = False
     is_random: bool = False
     threshold: str = ""
@@ -72,9 +73,9 @@ class NeuronModel:
     nir: NirForm | None = None
     caption: str = ""
     reference: str = ""
-    example: tuple[Mapping[str, Any], float] = field(default_factory=lambda: ({}, 0.0))
+    example: tuple[Numbers, float] = field(default_factory=lambda: ({}, 0.0))
 
-    def of(self, values: Mapping[str, Any]) -> Parameters:
+    def of(self, values: Numbers) -> Parameters:
         """Return the record with these numbers, the others as they are by default; unknown names are refused."""
         return filled(self.name, self.parameters, values)
 
@@ -102,8 +103,7 @@ class SynapseModel:
 
     Examples
     --------
-    >>> from neurosim.biophysics.models import SYNAPSES
-    >>> SYNAPSES["conductance"].units
+    >>> ns.biophysics.SYNAPSES["conductance"].units
     'S'
     """
 
@@ -111,14 +111,14 @@ class SynapseModel:
     parameters: type[Parameters]
     arrivals: tuple[str, ...]
     state: tuple[str, ...]
-    constants: Callable[[Mapping[str, Any], float], Constants]
-    step: Callable[[Any, Any], tuple[dict[str, Any], dict[str, Any]]]
+    constants: Callable[[Numbers, float], Constants]
+    step: Callable[[State, Functions], tuple[Quantities, Brought]]
     units: str = "A"
     caption: str = ""
     reference: str = ""
     example: float = 0.0
 
-    def of(self, values: Mapping[str, Any]) -> Parameters:
+    def of(self, values: Numbers) -> Parameters:
         """Return the record with these numbers, the others as they are by default; unknown names are refused."""
         return filled(self.name, self.parameters, values)
 
@@ -147,7 +147,7 @@ def mean_over_step(dt: float, tau: Any) -> Any:
     return tau / dt * (1 - decay(dt, tau))
 
 
-def membrane_constants(p: Mapping[str, Any], dt: float) -> Constants:
+def membrane_constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of a leaky membrane and of its refractory period."""
     constants = {name: p[name] for name in ("g_leak", "e_leak")}
     constants["leak_decay"] = decay(dt, p["capacitance"] / p["g_leak"])
@@ -157,7 +157,9 @@ def membrane_constants(p: Mapping[str, Any], dt: float) -> Constants:
     return constants
 
 
-def membrane_after_step(x: Any, m: Any, current: Any, conductance: Any = None) -> Any:
+def membrane_after_step(
+    x: State, m: Functions, current: Quantity | None, conductance: Quantity | None = None
+) -> Quantity:
     """Return the membrane after `dt` with all currents held still, by the exponential Euler method.
 
     `current` (A) and `conductance` (S; may be None) are those beside leak, synapses and drive.
@@ -181,7 +183,7 @@ def membrane_after_step(x: Any, m: Any, current: Any, conductance: Any = None) -
     return free if x.noise is None else free + x.noise
 
 
-def held_while_refractory(x: Any, m: Any, free: Any) -> tuple[Any, Any]:
+def held_while_refractory(x: State, m: Functions, free: Quantity) -> tuple[Quantity, Quantity]:
     """Return the membrane, which stays where it is during the refractory period, and the steps still to wait."""
     waiting = m.let("waiting", m.is_positive(x.wait - 0.5))
     return waiting * x.v + (1.0 - waiting) * free, x.wait - waiting

@@ -57,14 +57,14 @@ def load_nir(path: str | Path) -> nir.NIRGraph:
 
     Examples
     --------
+    >>> import nir
     >>> import tempfile
-    >>> import neurosim as ns
     >>> cell = ns.biophysics.Population("cell", 1, ns.parameters.DiscreteLIFParameters())
     >>> wire = ns.biophysics.Projection("input", "cell", [[1.5]])
     >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (cell,), (wire,), 1e-3, 1e-3)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     nir.write(f"{folder}/one.nir", ns.to_nir(circuit))
-    ...     sorted(load_nir(f"{folder}/one.nir").nodes)
+    ...     sorted(ns.biophysics.load_nir(f"{folder}/one.nir").nodes)
     ['cell', 'input', 'input_to_cell', 'output_port']
     """
     checked = storage.check_hdf5(storage.as_path(path, "load_nir"))
@@ -82,7 +82,7 @@ def _unknown_type(path: Path) -> str | None:
     """Return which node of a file is of a type that NIR does not have, in words."""
     found: list[str] = []
 
-    def look(name: str, item: Any) -> None:
+    def look(name: str, item: object) -> None:
         if name.endswith("/type") and isinstance(item, h5py.Dataset) and item.shape == ():
             kind = item.asstr()[()] if h5py.check_string_dtype(item.dtype) else str(item[()])
             if not hasattr(nir, kind):
@@ -240,7 +240,7 @@ def _check_names(circuit: Circuit) -> None:
         raise InputError(f"to_nir: a population is called {found!r}; files of NIR take names without '/'.")
 
 
-def _free(name: str, nodes: Mapping[str, Any]) -> str:
+def _free(name: str, nodes: Mapping[str, nir.NIRNode]) -> str:
     return name if name not in nodes else next(n for k in range(len(nodes) + 1) if (n := f"{name}_{k}") not in nodes)
 
 
@@ -281,7 +281,7 @@ def _discrete(plain: PlainNode) -> Neurons:
         raise error if named else InputError(f"{ASKER}: node {plain.label!r}: {error}") from error
 
 
-def _recorded(label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, ...]) -> Neurons:
+def _recorded(label: str, node: nir.NIRNode, kept: Mapping[str, Any], shape: tuple[int, ...]) -> Neurons:
     """Return what the metadata of a node say, which is exact; numbers that vary stand in the node itself."""
     check_unchanged(ASKER, label, node, kept)
     model = NEURONS.find(kept.get("model", "discrete_lif"), f"{ASKER}: node {label!r}")

@@ -45,7 +45,7 @@ class Monitors:
 
     Examples
     --------
-    >>> Monitors(membrane=["hidden1/3"]).tail
+    >>> ns.biophysics.Monitors(membrane=["hidden1/3"]).tail
     0.0
     """
 
@@ -119,13 +119,11 @@ def simulate(
 
     Examples
     --------
-    >>> from neurosim.biophysics import Circuit, Input, Population, Projection
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> from neurosim.schema import as_stimuli
-    >>> neuron = Population("out", 1, DiscreteLIFParameters())
-    >>> circuit = Circuit("one", Input(1), (neuron,), (Projection("input", "out", [[1.5]]),), dt=1e-3, step=1e-3)
-    >>> spikes = as_stimuli([[[1.0], [0.0], [1.0]]], dims=("stimulus", "time", "unit"), time_step=1e-3)
-    >>> simulate(circuit, spikes, engine="torch").values.ravel().tolist()
+    >>> neuron = ns.biophysics.Population("out", 1, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "out", [[1.5]])
+    >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (neuron,), (wire,), dt=1e-3, step=1e-3)
+    >>> spikes = ns.as_stimuli([[[1.0], [0.0], [1.0]]], dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> ns.simulate(circuit, spikes, engine="torch").values.ravel().tolist()
     [1.0, 0.0, 1.0]
     """
     shown, monitors = check_stimuli(circuit, stimuli), monitors or Monitors()
@@ -212,12 +210,10 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
 
     Examples
     --------
-    >>> from neurosim.biophysics.circuit import Circuit, Input, Population
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> from neurosim.schema import as_responses
-    >>> circuit = Circuit("two", Input(1), (Population("out", 2, DiscreteLIFParameters()),), (), dt=1e-3, step=1e-3)
-    >>> answers = as_responses([[[0.0, 1.0], [0.0, 1.0]]], coords={"layer": ("unit", ["out", "out"])})
-    >>> choose_category(circuit, answers).tolist()
+    >>> neurons = ns.biophysics.Population("out", 2, ns.parameters.DiscreteLIFParameters())
+    >>> circuit = ns.biophysics.Circuit("two", ns.biophysics.Input(1), (neurons,), (), dt=1e-3, step=1e-3)
+    >>> answers = ns.as_responses([[[0.0, 1.0], [0.0, 1.0]]], coords={"layer": ("unit", ["out", "out"])})
+    >>> ns.biophysics.choose_category(circuit, answers).tolist()
     [1]
     """
     responses, readout = check_responses(responses, "choose_category"), circuit.readout

@@ -44,7 +44,11 @@ from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequenc
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
 from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
+from .computing import Runtime as Runtime  # workers that read, kernels, layout
+from .watching import Watch as Watch  # metrics, callbacks
+from .watching import Moment as Moment  # what a callback is told
 from .asked import Task as Task  # what train asks of a task
+from .door import Data as Data  # loaders, datasets and iterables of one's own
 from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
 from .evaluation import over_instances as over_instances  # its mean over trained instances

@@ -10,7 +10,7 @@ import importlib.util
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 from neurosim.refusals import InputError
 from neurosim.registry import Registry, called
@@ -45,6 +45,9 @@ class Specification(Protocol):
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
 
+Spec = TypeVar("Spec", bound=Specification)
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How pictures become input spikes of an architecture that takes spikes.
@@ -55,7 +58,7 @@ class Encoding:
 
     Examples
     --------
-    >>> spiking = ARCHITECTURES["SpikingMLP"]
+    >>> spiking = ns.networks.ARCHITECTURES["SpikingMLP"]
     >>> spiking.encoding(spiking.specification(n_steps=20))
     Encoding(n_steps=20, time_step=0.001)
     """
@@ -74,7 +77,7 @@ class Requirement:
 
     Examples
     --------
-    >>> Requirement("mine", "a_module_of_nowhere").is_met
+    >>> ns.networks.Requirement("mine", "a_module_of_nowhere").is_met
     False
     """
 
@@ -88,7 +91,7 @@ class Requirement:
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(Generic[Spec]):
     """One architecture: its parameters, the torch module that it builds, what that takes and learns.
 
     Parameters
@@ -115,24 +118,24 @@ class Architecture:
 
     Examples
     --------
-    >>> ARCHITECTURES["ConvNet"].takes
+    >>> ns.networks.ARCHITECTURES["ConvNet"].takes
     ('gray', 'colour')
-    >>> ARCHITECTURES["SpikingMLP"].quantity
+    >>> ns.networks.ARCHITECTURES["SpikingMLP"].quantity
     'spike_count'
     """
 
     name: str
-    specification: type[Any]
+    specification: type[Spec]
     build: Callable[..., object] | str
     takes: tuple[Kind, ...]
     learns: tuple[Learning, ...]
     caption: str
     citation: str
-    examples: tuple[Any, ...] = ()
+    examples: tuple[Spec, ...] = ()
     is_spiking: bool = False
     has_twin: bool = False
-    encoding: Callable[[Any], Encoding] | None = None
-    refuses: Callable[[Any, Mapping[str, int]], str | None] | None = None
+    encoding: Callable[[Spec], Encoding] | None = None
+    refuses: Callable[[Spec, Mapping[str, int]], str | None] | None = None
     requires: Requirement | None = None
     shape: tuple[int, ...] | None = None
     n_outputs: int | None = None
@@ -153,7 +156,7 @@ class Architecture:
         return "spike_count" if self.is_spiking else "activation"
 
     def refusal(
-        self, specification: Any, sizes: Mapping[str, int], learns: str | None = None, n_outputs: int | None = None
+        self, specification: Spec, sizes: Mapping[str, int], learns: str | None = None, n_outputs: int | None = None
     ) -> str | None:
         """Return in one line why a specification cannot take stimuli, or learn from them, or None where it can.
 
@@ -166,7 +169,7 @@ class Architecture:
 
         Examples
         --------
-        >>> convolutional = ARCHITECTURES["ConvNet"]
+        >>> convolutional = ns.networks.ARCHITECTURES["ConvNet"]
         >>> convolutional.refusal(convolutional.specification(), {"y": 8, "x": 8}, "categories")
         >>> convolutional.refusal(convolutional.specification(), {"time": 20, "unit": 3})
         'ConvNet takes gray pictures (y, x) or colour pictures (channel, y, x), not sequences (time, unit).'
@@ -182,12 +185,12 @@ class Architecture:
             return f"{self.name} has {self.n_outputs} outputs, not {n_outputs}."
         return None if self.refuses is None else self.refuses(specification, sizes)
 
-    def twin_refusal(self, specification: Any) -> str | None:
+    def twin_refusal(self, specification: object) -> str | None:
         """Return in one line why there is no twin in Brian2, or None where there is one.
 
         Examples
         --------
-        >>> ARCHITECTURES["MLP"].twin_refusal(ARCHITECTURES["MLP"].specification())
+        >>> ns.networks.ARCHITECTURES["MLP"].twin_refusal(ns.networks.ARCHITECTURES["MLP"].specification())
         'MLP has no twin in Brian2; SpikingConvNet, SpikingMLP, SpikingRNN have one.'
         """
         if not self.has_twin:
@@ -199,7 +202,7 @@ class Architecture:
         return None
 
 
-ARCHITECTURES = Registry("architecture", "neurosim.networks.architectures", Architecture)
+ARCHITECTURES: Registry[Architecture[Any]] = Registry("architecture", "neurosim.networks.architectures", Architecture)
 
 
 def kind_of(dims: Collection[str]) -> Kind | None:
@@ -213,7 +216,7 @@ def kind_of(dims: Collection[str]) -> Kind | None:
     return KINDS.get(frozenset(dims) - {"stimulus"})
 
 
-def architecture_of(specification: object, asked_by: str = "architecture_of") -> Architecture:
+def architecture_of(specification: object, asked_by: str = "architecture_of") -> Architecture[Any]:
     """Return the architecture whose specification this is.
 
     Parameters
@@ -230,7 +233,7 @@ def architecture_of(specification: object, asked_by: str = "architecture_of") ->
 
     Examples
     --------
-    >>> architecture_of(ARCHITECTURES["GRU"].specification()).name
+    >>> ns.networks.architecture_of(ns.networks.ARCHITECTURES["GRU"].specification()).name
     'GRU'
     """
     for architecture in ARCHITECTURES.values():
@@ -264,8 +267,7 @@ def build_network(specification: Specification, image_shape: tuple[int, ...], n_
     Examples
     --------
     >>> import torch
-    >>> from neurosim.networks import ConvNetSpecification
-    >>> net = build_network(ConvNetSpecification(), (8, 8), 10)
+    >>> net = ns.build_network(ns.networks.ConvNetSpecification(), (8, 8), 10)
     >>> net(torch.zeros(2, 8, 8)).shape
     torch.Size([2, 10])
     """
@@ -298,7 +300,7 @@ def n_parameters(network: nn.Module, *, trained_only: bool = False) -> int:
     Examples
     --------
     >>> from torch import nn
-    >>> n_parameters(nn.Linear(3, 2))
+    >>> ns.networks.n_parameters(nn.Linear(3, 2))
     8
     """
     return sum(math.prod(p.shape) for p in network.parameters() if p.requires_grad or not trained_only)

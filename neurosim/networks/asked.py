@@ -9,9 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from torch import nn
 
+from neurosim.networks.computing import Runtime
 from neurosim.networks.distributed import Share
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.watching import Watch
 
 Batch = tuple[np.ndarray[Any, Any], Any]
 
@@ -24,6 +26,7 @@ class Task(Protocol):
 
     Examples
     --------
+    >>> from torch import nn
     >>> class Ones:
     ...     categories, is_sequence = ("one", "two"), False
     ...
@@ -38,8 +41,7 @@ class Task(Protocol):
     ...
     ...     def validation_batches(self, batch_size, seed):
     ...         return iter(())
-    >>> from neurosim.networks import train
-    >>> train(nn.Linear(2, 2), Ones(), TrainingOptions(epochs=2), progress=False).sizes["epoch"]
+    >>> ns.train(nn.Linear(2, 2), Ones(), ns.networks.TrainingOptions(epochs=2), progress=False).sizes["epoch"]
     2
     """
 
@@ -74,3 +76,5 @@ class Request:
     options: TrainingOptions
     seed: int
     share: Share
+    runtime: Runtime
+    watch: Watch

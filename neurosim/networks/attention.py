@@ -7,7 +7,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.batches import native
+from neurosim.networks.samples import native
 from neurosim.networks.transformer import AttentionMap, PretrainedEncoder
 from neurosim.networks.untouched import evaluating
 from neurosim.schema import InputError
@@ -35,11 +35,9 @@ def attention_rollout(network: nn.Module, stimuli: xr.DataArray, *, batch_size: 
 
     Examples
     --------
-    >>> from neurosim.networks import TransformerSpecification, build_network
-    >>> from neurosim.schema import as_stimuli
-    >>> network = build_network(TransformerSpecification(8, 2, 1, 8, n_words=5), (3,), 2).eval()
-    >>> words = as_stimuli(np.array([[1, 2, 0]]), dims=("stimulus", "time"), time_step=1.0)
-    >>> attention_rollout(network, words).values[0, 2]
+    >>> network = ns.build_network(ns.networks.TransformerSpecification(8, 2, 1, 8, n_words=5), (3,), 2).eval()
+    >>> words = ns.as_stimuli(np.array([[1, 2, 0]]), dims=("stimulus", "time"), time_step=1.0)
+    >>> ns.networks.attention_rollout(network, words).values[0, 2]
     np.float32(0.0)
     """
     found = stimuli.dims if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__

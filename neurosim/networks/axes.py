@@ -47,7 +47,7 @@ class Reading:
 
     Examples
     --------
-    >>> Reading(pool="mean", tokens=[1, -1]).tokens
+    >>> ns.networks.Reading(pool="mean", tokens=[1, -1]).tokens
     (1, -1)
     """
 

@@ -1,64 +1,28 @@
-"""Batches as tensors, and what is refused before a training starts: requests and batches that cannot be learned."""
+"""What is refused before a training starts: requests and batches that cannot be learned."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from neurosim.networks.asked import Request, Task
-from neurosim.networks.distributed import is_used
-from neurosim.networks.flags import check_module, kept_flags, training_modes
-from neurosim.networks.objectives import Objective
+from neurosim.networks.door import BroughtTask
+from neurosim.networks.feeding import Feeder, Portion, first_batch, places_of
+from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.schema import InputError
 
-ASKED = ("categories", "is_sequence", "n_batches", "batches", "test_batches", "validation_batches")
 TOO_FEW = "more than 1 value per channel"
 
 
-def native(values: np.ndarray) -> np.ndarray:
-    """Return an array as torch takes it: in one piece, writable, in this machine's byte order, in 64 bits at most."""
-    dtype = np.dtype(np.float64) if values.dtype.kind == "f" and values.dtype.itemsize > 8 else values.dtype
-    return np.require(values, dtype.newbyteorder("="), ["C", "W"])
-
-
-def as_input(inputs: np.ndarray, task: Task, device: str) -> Tensor:
-    """Return a copy of a batch on the device, sequences with time first, as spiking networks take them."""
-    tensor = torch.from_numpy(native(inputs)).to(device, copy=True)
-    return tensor.transpose(0, 1) if task.is_sequence else tensor
-
-
-def as_targets(targets: Any, device: str) -> tuple[Tensor, ...]:
-    """Return the arrays of a batch that say what is right, on the device."""
-    arrays = targets if isinstance(targets, tuple) else (targets,)
-    return tuple(torch.from_numpy(native(a)).to(device) for a in arrays)
-
-
-def check_subject(asker: str, network: object, task: object) -> None:
-    """Refuse what is no module, and what is no task."""
-    check_module(asker, network)
-    check_task(asker, task)
-
-
-def check_task(asker: str, task: object) -> None:
-    """Refuse what is no task, such as an array or a loader of data."""
-    if isinstance(task, type) or not all(hasattr(task, name) for name in ASKED):
-        found = task.__name__ if isinstance(task, type) else type(task).__name__
-        raise InputError(
-            f"{asker}: a task is asked, as classification_task(as_stimuli(values, coords={{'category': labels}})) is, "
-            f"found {found}."
-        )
-
-
-def check_request(network: nn.Module, task: Task, options: object, objective: Objective | None) -> None:
-    """Refuse requests of which a part is no such thing, or would be read by nobody."""
-    check_subject("train", network, task)
+def check_options(options: object) -> None:
+    """Refuse options that are none."""
     if not isinstance(options, TrainingOptions):
         raise InputError(f"train: options are TrainingOptions(epochs=...), found {type(options).__name__}.")
-    _check_objective(objective)
+
+
+def check_request(task: Task, options: TrainingOptions, objective: object) -> None:
+    """Refuse options that would be read by nobody."""
     own = objective is not None or getattr(task, "judge", None) is not None
     if own and (options.class_weights != "equal" or options.label_smoothing):
         raise InputError(
@@ -67,79 +31,86 @@ def check_request(network: nn.Module, task: Task, options: object, objective: Ob
         )
 
 
-def _check_objective(objective: object) -> None:
-    """Refuse what is no objective, such as a loss of torch, or the class of one."""
-    missing = [name for name in ("check", "losses", "n_right") if not callable(getattr(objective, name, None))]
-    if objective is not None and (missing or isinstance(objective, type)):
-        found = objective.__name__ if isinstance(objective, type) else type(objective).__name__
-        lacks = f" without {', '.join(missing)}" if missing else ", a class"
-        raise InputError(
-            f"train: an objective has methods check, losses and n_right, each of (outputs, targets), as CrossEntropy "
-            f"has; found {found}{lacks}."
-        )
-
-
 def check_batch(request: Request) -> None:
     """Show the first batch to the network, untrained, and refuse in one line what does not fit."""
     network, task, options, seed = request.network, request.task, request.options, request.seed
-    where = request.share.device
-    inputs, targets = next(iter(task.batches(0, options.batch_size, seed)), (np.zeros(0), np.zeros(0)))
-    if len(inputs) == 0:
+    first = first_batch(task, "train", options.batch_size, seed, request.share.device)
+    if first is None or first.n_all == 0:
         raise InputError("train: the task has no training stimuli.")
-    if next(iter(task.test_batches(1, seed)), None) is None:
+    if not isinstance(task, BroughtTask) and first_batch(task, "test", 1, seed) is None:
         raise InputError("train: the task has no test stimuli.")
-    if options.patience is not None and next(iter(task.validation_batches(1, seed)), None) is None:
+    if options.patience is not None and first_batch(task, "validation", 1, seed) is None:
         raise InputError("train: patience needs a validation set; make the task with validation_fraction=.")
-    if not np.isfinite(inputs).all():
+    if not bool(first.inputs.isfinite().all()):
         raise InputError("train: the inputs of the first batch are not all finite numbers.")
     try:
         with kept_flags(network), torch.random.fork_rng(), torch.no_grad():
-            outputs = network.eval()(as_input(inputs, task, where))
+            outputs = network.eval()(first.inputs)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         if isinstance(error, InputError):
             raise
         reason = " ".join(str(error).split())[:200]
+        shape = tuple((first.inputs.transpose(0, 1) if task.is_sequence else first.inputs).shape)
         raise InputError(
-            f"train: {type(network).__name__} does not take batches of shape {inputs.shape} ({reason})."
+            f"train: {type(network).__name__} does not take batches of shape {shape} ({reason})."
         ) from error
-    request.objective.check(outputs, as_targets(targets, where))
+    request.objective.check(outputs, first.targets)
 
 
 def check_sizes(request: Request) -> None:
     """Refuse an epoch without any batch, and batches that are too small for batch normalisation."""
-    network, task, options, share = request.network, request.task, request.options, request.share
+    network, options, share = request.network, request.options, request.share
     modes, least = training_modes(network), options.batch_size if options.drop_last else 1
     normalises = any(isinstance(m, nn.modules.batchnorm._BatchNorm) and modes[m] for m in modes)
     if not normalises and not options.drop_last and share.size == 1:
         return
-    n_batches = task.n_batches(options.batch_size)
-    first = [next(iter(task.batches(0, options.batch_size, request.seed, k)), None) for k in (0, n_batches - 1)]
-    ends = [batch[0] for batch in first if batch is not None]
-    used = [inputs for inputs in ends if is_used(inputs, share, least)]
+    ends = _ends(request)
+    used = [size for size in ends if size >= max(share.size, least)]
     if not used:
         raise InputError(
-            f"train: no batch is left: the largest holds {max(map(len, ends))} stimuli, batch_size = "
-            f"{options.batch_size}, {share.size} process(es), drop_last = {options.drop_last}."
+            f"train: no batch is left: the largest holds {max(ends)} stimuli, batch_size = {options.batch_size}, "
+            f"{share.size} process(es), drop_last = {options.drop_last}."
         )
-    smallest = min(used, key=len)
-    if normalises and len(smallest) // share.size == 1 and _is_too_small(network, task, smallest[:1], share.device):
+    if normalises and min(used) // share.size == 1 and _is_too_small(request):
         raise InputError(
-            f"train: a batch holds {len(smallest)} stimuli for {share.size} process(es), and batch normalisation needs "
+            f"train: a batch holds {min(used)} stimuli for {share.size} process(es), and batch normalisation needs "
             "two a process; take drop_last=True or another batch_size."
         )
 
 
-def _is_too_small(network: nn.Module, task: Task, inputs: np.ndarray, where: str) -> bool:
-    """Whether the network, while it learns, cannot normalise this batch; it is left as it was."""
+def _ends(request: Request) -> list[int]:
+    """Return the sizes of the first and the last batch; of a loader the first alone, as only reading tells the last."""
+    task, size, seed = request.task, request.options.batch_size, request.seed
+    places = places_of(task, "train", 0, seed)
+    if places is not None:
+        return [min(size, len(places)), (len(places) - 1) % size + 1]
+    if isinstance(task, BroughtTask):
+        first = first_batch(task, "train", size, seed)
+        return [] if first is None else [first.n_all]
+    starts = (0, task.n_batches(size) - 1)
+    found = [next(iter(Feeder(task, size, seed).batches("train", 0, start)), None) for start in starts]
+    return [portion.n_all for portion in found if portion is not None]
+
+
+def _is_too_small(request: Request) -> bool:
+    """Whether the network, while it learns, cannot normalise a batch of one stimulus; it is left as it was."""
+    network, task = request.network, request.task
+    first = first_batch(task, "train", 1, request.seed, request.share.device)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     modes = training_modes(network)
     try:
         with kept_flags(network), torch.random.fork_rng(), torch.no_grad():
             for module, is_training in modes.items():
                 module.training = is_training
-            network(as_input(inputs, task, where))
+            network(one_of(first, task.is_sequence))
     except ValueError as error:
         return TOO_FEW in str(error)
     finally:
         network.load_state_dict(before)
     return False
+
+
+def one_of(portion: Portion | None, is_sequence: bool) -> Tensor:
+    """Return the inputs of the first stimulus of a batch, as a batch of one."""
+    assert portion is not None
+    return portion.inputs[:, :1] if is_sequence else portion.inputs[:1]

@@ -31,8 +31,10 @@ class SpikingSequence(nn.Module):
 
     Examples
     --------
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> net = SpikingSequence([nn.Linear(4, 3), SpikingLayer(DiscreteLIFParameters())])
+    >>> import torch
+    >>> from torch import nn
+    >>> spiking = ns.networks.SpikingLayer(ns.parameters.DiscreteLIFParameters())
+    >>> net = ns.networks.SpikingSequence([nn.Linear(4, 3), spiking])
     >>> net(torch.ones(5, 2, 4)).shape
     torch.Size([5, 2, 3])
     """
@@ -112,8 +114,11 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
 
     Examples
     --------
+    >>> import snntorch as snn
+    >>> import torch
+    >>> from torch import nn
     >>> theirs = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.9))
-    >>> from_snntorch(theirs)(torch.ones(5, 2, 4)).shape
+    >>> ns.networks.from_snntorch(theirs)(torch.ones(5, 2, 4)).shape
     torch.Size([5, 2, 3])
     """
     layers = [("neurons", network)] if is_neuron(network) else _layers(network)
@@ -138,10 +143,12 @@ def to_snntorch(network: nn.Module) -> OverTime:
 
     Examples
     --------
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> ours = SpikingSequence([nn.Linear(4, 3), SpikingLayer(DiscreteLIFParameters())])
+    >>> import torch
+    >>> from torch import nn
+    >>> spiking = ns.networks.SpikingLayer(ns.parameters.DiscreteLIFParameters())
+    >>> ours = ns.networks.SpikingSequence([nn.Linear(4, 3), spiking])
     >>> inputs = torch.ones(5, 2, 4)
-    >>> bool((to_snntorch(ours)(inputs) == ours(inputs)).all())
+    >>> bool((ns.networks.to_snntorch(ours)(inputs) == ours(inputs)).all())
     True
     """
     layers = [("layer", network)] if isinstance(network, SpikingLayer) else plain_layers(network)

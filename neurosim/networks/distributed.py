@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -36,6 +36,11 @@ class Share:
             return network
         index = [torch.device(self.device).index or 0] if self.device.startswith("cuda") else None
         return nn.parallel.DistributedDataParallel(network, device_ids=index)
+
+    def unheard(self, network: nn.Module, quiet: bool) -> contextlib.AbstractContextManager[Any]:
+        """Return a context in which gradients stay with their process, where more of the step are to come."""
+        alone = self.size == 1 or not quiet
+        return contextlib.nullcontext() if alone else network.no_sync()  # type: ignore[operator]
 
     def summed(self, values: list[float]) -> list[float]:
         """Return numbers summed over processes."""
@@ -86,11 +91,6 @@ def join(device: str) -> Share:
     if not _joined():
         torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return Share(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
-
-
-def is_used(inputs: np.ndarray, share: Share, at_least: int = 1) -> bool:
-    """Whether a batch is large enough, and has a stimulus for every process; smaller ones are left out by all."""
-    return len(inputs) >= max(share.size, at_least)
 
 
 def _joined() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,11 @@ from scipy.stats import t as student_t
 from torch import nn
 
 from neurosim.networks.asked import Task
-from neurosim.networks.batches import as_input, check_subject, check_task
+from neurosim.networks.distributed import Share
+from neurosim.networks.door import Data, as_task, check_task
+from neurosim.networks.feeding import Feeder, first_batch
+from neurosim.networks.flags import check_module
+from neurosim.networks.optimization import Precision, autocast_of
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.untouched import evaluating
 from neurosim.runtime import as_seed, track
@@ -27,19 +31,22 @@ HIGHEST = dict.fromkeys(SHARES, 1.0) | {"mean_squared_error": 2.0}
 
 def evaluate(
     network: nn.Module,
-    task: Task,
+    task: Task | Data | Iterable[Any],
     *,
     rng: np.random.Generator | int = 0,
     device: str = "auto",
     batch_size: int = 256,
+    precision: Precision = "float32",
 ) -> xr.Dataset:
     """Return the test performance of a network, by the measures of scikit-learn.
 
     Parameters
     ----------
-    network : module from inputs to logits (batch, category). task : what it learned; its test set is used. Of several
-        trained instances, :func:`over_instances` makes one with intervals.
+    network : module from inputs to logits (batch, category). task : what it learned; its test set is used. All of a
+        ``DataLoader`` or dataset is the test set. Of several trained instances, :func:`over_instances` makes one with
+        intervals.
     rng : seed of encoded inputs, or a generator. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
+    precision : "float32", or mixed precision in "bfloat16" or "float16", as it was trained.
 
     Returns
     -------
@@ -56,22 +63,24 @@ def evaluate(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
+    >>> from torch import nn
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    >>> evaluate(network, classification_task(load_digits())).confusion.shape
+    >>> ns.networks.evaluate(network, ns.tasks.classification_task(ns.load_digits())).confusion.shape
     (10, 10)
     """
-    check_subject("evaluate", network, task)
+    check_module("evaluate", network)
     seed = as_seed(rng, "evaluate")
-    if batch_size < 1 or next(iter(task.test_batches(1, seed)), None) is None:
+    task = as_task(task, network, max(batch_size, 1), "evaluate")
+    if batch_size < 1 or first_batch(task, "test", 1, seed) is None:
         raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
     logits, labels = [], []
     with evaluating(network, device, False) as where, torch.no_grad():
-        for inputs, truth in task.test_batches(batch_size, seed):
+        for portion in Feeder(task, batch_size, seed, Share(device=where)).batches("test"):
             reset_neurons(network)
-            logits.append(network(as_input(inputs, task, where)).double().cpu().numpy())
-            labels.append(truth)
+            with autocast_of(precision, where):
+                answered = network(portion.inputs)
+            logits.append(answered.double().cpu().numpy())
+            labels.append(portion.targets[0].cpu().numpy())
     return score_logits(np.concatenate(logits), np.concatenate(labels), task.categories)
 
 
@@ -164,11 +173,10 @@ def over_instances(evaluations: Sequence[xr.Dataset]) -> xr.Dataset:
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
-    >>> task = classification_task(load_digits())
+    >>> from torch import nn
+    >>> task = ns.tasks.classification_task(ns.load_digits())
     >>> networks = [nn.Sequential(nn.Flatten(), nn.Linear(64, 10)) for _ in range(2)]
-    >>> together = over_instances([evaluate(network, task) for network in networks])
+    >>> together = ns.networks.over_instances([ns.networks.evaluate(network, task) for network in networks])
     >>> bool(together.accuracy_low <= together.accuracy <= together.accuracy_high)
     True
     """
@@ -224,9 +232,7 @@ def classical_baselines(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
-    >>> found = classical_baselines(classification_task(load_digits()[:200]), progress=False)
+    >>> found = ns.networks.classical_baselines(ns.tasks.classification_task(ns.load_digits()[:200]), progress=False)
     >>> found.baseline.values.tolist()
     ['logistic_regression', 'support_vector_machine', 'random_forest']
     """

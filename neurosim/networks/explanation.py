@@ -58,9 +58,9 @@ def explain(
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
+    >>> from torch import nn
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-    >>> explain(network, as_stimuli(np.ones((3, 2, 2))), "grad_cam")
+    >>> ns.networks.explain(network, ns.as_stimuli(np.ones((3, 2, 2))), "grad_cam")
     Traceback (most recent call last):
     neurosim.schema.InputError: explain: 'grad_cam' takes layer=, the name of a convolution; ...none.
     """

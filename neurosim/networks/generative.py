@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from neurosim.networks.architectures.autoencoder import AutoencoderSpecification
 from neurosim.networks.architectures.vae import VAESpecification
 from neurosim.networks.asked import Task
-from neurosim.networks.batches import check_subject
+from neurosim.networks.door import check_subject
 from neurosim.networks.feedforward import check_pictures, n_channels, with_channel
 from neurosim.networks.shared_parameters import refuse_halvings
 from neurosim.runtime import as_seed, pick_device, torch_generator, torch_seeded, track
@@ -99,7 +99,7 @@ class GAN(nn.Module):
 
     Examples
     --------
-    >>> GAN((8, 8), channels=(4,), n_code=3).sample(2).shape
+    >>> ns.networks.GAN((8, 8), channels=(4,), n_code=3).sample(2).shape
     (2, 8, 8)
     """
 
@@ -162,10 +162,9 @@ def train_gan(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
-    >>> digits = classification_task(load_digits()[:100])
-    >>> found = train_gan(GAN((8, 8), channels=(4,), n_code=3), digits, epochs=1, progress=False)
+    >>> digits = ns.tasks.classification_task(ns.load_digits()[:100])
+    >>> gan = ns.networks.GAN((8, 8), channels=(4,), n_code=3)
+    >>> found = ns.networks.train_gan(gan, digits, epochs=1, progress=False)
     >>> sorted(found.data_vars)
     ['discriminator_loss', 'fooled', 'generator_loss']
     """

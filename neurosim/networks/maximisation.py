@@ -37,7 +37,7 @@ class AscentOptions:
 
     Examples
     --------
-    >>> AscentOptions(n_steps=50).jitter
+    >>> ns.networks.AscentOptions(n_steps=50).jitter
     1
     """
 
@@ -90,8 +90,10 @@ def maximise_activation(
 
     Examples
     --------
+    >>> from torch import nn
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
-    >>> found = maximise_activation(net, "1", [0, 2], (4, 4), AscentOptions(20, jitter=0), progress=False)
+    >>> options = ns.networks.AscentOptions(20, jitter=0)
+    >>> found = ns.networks.maximise_activation(net, "1", [0, 2], (4, 4), options, progress=False)
     >>> found.dims, bool((found.activation > found.activation_at_start).all())
     (('stimulus', 'y', 'x'), True)
     """

@@ -48,8 +48,10 @@ def perturbed(network: nn.Module, perturbation: Perturbation) -> Iterator[nn.Mod
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
     >>> net = nn.Sequential(nn.Linear(2, 3))
-    >>> with perturbed(net, Perturbation("silence", "0", [1])):
+    >>> with ns.networks.perturbed(net, ns.Perturbation("silence", "0", [1])):
     ...     net(torch.ones(1, 2))[0, 1].item()
     0.0
     """

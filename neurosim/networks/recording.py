@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import snntorch as snn
@@ -14,9 +16,11 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Reading
+from neurosim.networks.door import Data, is_data
 from neurosim.networks.naming import layer_label, layer_labels, layer_names
 from neurosim.networks.passes import Passes
 from neurosim.networks.showing import Shown, as_network, as_shown
+from neurosim.networks.shown_data import stimuli_of
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.streaming import Plan, stream_responses
 from neurosim.networks.taps import Answer, cast_inputs
@@ -30,7 +34,7 @@ __all__ = ["iterate_layers", "layer_label", "layer_names", "predict", "record_ne
 
 def record_responses(
     network: nn.Module,
-    stimuli: xr.DataArray,
+    stimuli: xr.DataArray | Data | Iterable[Any],
     *,
     layers: Sequence[str] | None = None,
     reading: Reading | None = None,
@@ -52,7 +56,9 @@ def record_responses(
     Parameters
     ----------
     network : module; it is run in evaluation mode, and left as it was found.
-    stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit).
+    stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit); or a dataset, which is read while it is
+        shown, a ``DataLoader`` or another iterable of data of one's own, :class:`~neurosim.networks.Data`, or the test
+        set of a ``lazy_task``. Paths and ids of samples become the names of the stimuli.
     layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
         that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
         "relu#2" is the second call alone, "conv1:input" what a layer takes, "encoder:last_hidden_state" or "lstm:1" a
@@ -82,19 +88,55 @@ def record_responses(
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
+    >>> from torch import nn
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.ReLU())
-    >>> record_responses(net, as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
+    >>> ns.record_responses(net, ns.as_stimuli(np.zeros((4, 4, 4))), layers=["2"]).shape
     (4, 3)
     """
-    network, stimuli = as_network(network), as_shown(stimuli, "record_responses")
+    network = as_network(network)
     _check_place(out, memory)
-    with evaluating(network, device, double) as where, kept_memory():
+    recorded = partial(
+        _recorded,
+        network,
+        layers=layers,
+        reading=reading,
+        batch_size=batch_size,
+        where=(device, double),
+        out=out,
+        memory=memory,
+        progress=progress,
+    )
+    if not is_data(stimuli) and not hasattr(stimuli, "places"):
+        return recorded(as_shown(stimuli, "record_responses"))
+    shown = list(itertools.islice(parts := stimuli_of(stimuli, "record_responses"), 2))
+    if len(shown) == 1:
+        return recorded(shown[0])
+    if out is not None:
+        raise InputError(
+            "record_responses: how many stimuli a loader or iterable gives is known only at its end, and out= asks for "
+            "it; pass the dataset itself."
+        )
+    return xr.concat([recorded(part) for part in itertools.chain(shown, parts)], dim="stimulus")
+
+
+def _recorded(
+    network: nn.Module,
+    stimuli: xr.DataArray,
+    *,
+    layers: Sequence[str] | None,
+    reading: Reading | None,
+    batch_size: int,
+    where: tuple[str, bool],
+    out: str | Path | None,
+    memory: int,
+    progress: bool,
+) -> xr.DataArray:
+    with evaluating(network, *where) as device, kept_memory():
         passes = Passes(
             network,
             stimuli,
             layers,
-            (where, double),
+            (device, where[1]),
             batch_size=batch_size,
             reading=reading,
         )
@@ -289,16 +331,18 @@ def iterate_layers(
     double: bool = False,
     progress: bool = True,
     memory: int = 2**29,
+    places: slice = slice(None),
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (layer, array (stimulus, [time,] unit)), holding at most about `memory` bytes of activity at once.
 
-    The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
+    The network runs once a group of layers that fits into `memory`: large networks cost time, never memory. Of the
+    layers, in their order, those at `places` are yielded.
     """
     network, stimuli = as_network(network), as_shown(stimuli, "iterate_layers")
     with evaluating(network, device, double) as where:
         passes = Passes(network, stimuli, layers, (where, double), batch_size=batch_size)
         sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in passes.one().items()}
-        for group in _groups(list(sizes), sizes, memory):
+        for group in _groups(list(sizes)[places], sizes, memory):
             parts = list(passes.blocks(group, progress))
             for part in parts:
                 _check_alike(parts[0], part)

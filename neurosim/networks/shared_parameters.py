@@ -39,7 +39,7 @@ class NeuronSpecification:
 
     Examples
     --------
-    >>> NeuronSpecification("adaptive", rise=0.2).parameters().rise
+    >>> ns.networks.NeuronSpecification("adaptive", rise=0.2).parameters().rise
     0.2
     """
 

@@ -11,9 +11,9 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Reading
-from neurosim.networks.batches import native
 from neurosim.networks.flags import check_module
 from neurosim.networks.naming import Tap
+from neurosim.networks.samples import native
 from neurosim.networks.steadiness import steady_answers
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.taps import Answer, answers, listening, part_of, steppers

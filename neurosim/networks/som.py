@@ -8,7 +8,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.asked import Task
-from neurosim.networks.batches import check_subject
+from neurosim.networks.door import check_subject
 from neurosim.runtime import as_seed, stream, track
 from neurosim.schema import InputError
 
@@ -26,7 +26,8 @@ class SelfOrganisingMap(nn.Module):
 
     Examples
     --------
-    >>> SelfOrganisingMap(4, rows=3, columns=3)(torch.zeros(2, 4)).shape
+    >>> import torch
+    >>> ns.networks.SelfOrganisingMap(4, rows=3, columns=3)(torch.zeros(2, 4)).shape
     torch.Size([2, 9])
     """
 
@@ -76,10 +77,8 @@ def train_som(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> from neurosim.tasks.classification import classification_task
-    >>> digits = classification_task(load_digits()[:200])
-    >>> found = train_som(SelfOrganisingMap(64, 4, 4), digits, epochs=5, progress=False)
+    >>> digits = ns.tasks.classification_task(ns.load_digits()[:200])
+    >>> found = ns.networks.train_som(ns.networks.SelfOrganisingMap(64, 4, 4), digits, epochs=5, progress=False)
     >>> bool(found.quantization_error[-1] < found.quantization_error[0])
     True
     """

@@ -30,7 +30,10 @@ class OverTime(nn.Module):
 
     Examples
     --------
-    >>> net = OverTime(nn.Sequential(nn.Linear(4, 3), snn.Leaky(beta=0.9)))
+    >>> import snntorch as snn
+    >>> import torch
+    >>> from torch import nn
+    >>> net = ns.networks.OverTime(nn.Sequential(nn.Linear(4, 3), snn.Leaky(beta=0.9)))
     >>> net(torch.ones(5, 2, 4)).shape
     torch.Size([5, 2, 3])
     """

@@ -103,12 +103,10 @@ def open_streamed(path: str | Path) -> xr.DataArray:
     --------
     >>> import tempfile
     >>> from torch import nn
-    >>> from neurosim.networks import record_responses
-    >>> from neurosim.schema import as_stimuli
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     network, stimuli = nn.Sequential(nn.Linear(4, 3)), as_stimuli(np.ones((5, 4)))
-    ...     _ = record_responses(network, stimuli, out=f"{folder}/responses.nc", progress=False)
-    ...     open_streamed(f"{folder}/responses.nc").sizes["unit"]
+    ...     network, stimuli = nn.Sequential(nn.Linear(4, 3)), ns.as_stimuli(np.ones((5, 4)))
+    ...     _ = ns.record_responses(network, stimuli, out=f"{folder}/responses.nc", progress=False)
+    ...     ns.networks.open_streamed(f"{folder}/responses.nc").sizes["unit"]
     3
     """
     found = storage.open_dataset(storage.as_path(path, "open_streamed"))

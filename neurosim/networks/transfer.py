@@ -31,8 +31,9 @@ def replace_head(network: nn.Module, n_categories: int, *, rng: np.random.Genera
 
     Examples
     --------
+    >>> from torch import nn
     >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1000))
-    >>> replace_head(net, 3), net[2].out_features
+    >>> ns.networks.replace_head(net, 3), net[2].out_features
     ('2', 3)
     """
     heads = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]

@@ -128,7 +128,7 @@ class PretrainedEncoder(nn.Module):
 
     Examples
     --------
-    >>> PretrainedEncoder("all-MiniLM-L6-v2", n_categories=2)
+    >>> ns.networks.PretrainedEncoder("all-MiniLM-L6-v2", n_categories=2)
     Traceback (most recent call last):
     neurosim.schema.InputError: PretrainedEncoder: there is no config.json in all-MiniLM-L6-v2; name the folder of a
     saved encoder.
@@ -175,7 +175,7 @@ def words_for(folder: str | Path, stimuli: xr.DataArray, n_words: int = 64) -> x
 
     Examples
     --------
-    >>> words_for("all-MiniLM-L6-v2", as_stimuli(np.zeros((2, 3))))
+    >>> ns.networks.words_for("all-MiniLM-L6-v2", ns.as_stimuli(np.zeros((2, 3))))
     Traceback (most recent call last):
     neurosim.schema.InputError: words_for: the stimuli have no 'text'; take those of load_sentences.
     """

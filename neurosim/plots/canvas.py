@@ -28,7 +28,8 @@ def house_style() -> Iterator[None]:
 
     Examples
     --------
-    >>> with house_style():
+    >>> import matplotlib as mpl
+    >>> with ns.plots.house_style():
     ...     print(mpl.rcParams["legend.frameon"])
     False
     """
@@ -45,7 +46,7 @@ def new_figure(width: float = 6.0, height: float = 3.5) -> Figure:
 
     Examples
     --------
-    >>> new_figure(4, 3).get_size_inches().tolist()
+    >>> ns.plots.new_figure(4, 3).get_size_inches().tolist()
     [4.0, 3.0]
     """
     return Figure(figsize=(width, height), layout="constrained")
@@ -73,7 +74,7 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
 
     Examples
     --------
-    >>> figure_bytes(new_figure(1, 1))["png"][1:4]
+    >>> ns.plots.figure_bytes(ns.plots.new_figure(1, 1))["png"][1:4]
     b'PNG'
     """
     files = {}

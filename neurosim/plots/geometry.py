@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from scipy.stats import rankdata
 
 from neurosim.plots.canvas import axes_or_new, colour_of
 from neurosim.plots.pictures import as_pictures
@@ -42,10 +41,8 @@ def plot_rdm(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
-    >>> from neurosim.schema import as_rdm
-    >>> rdm = as_rdm([[0.0, 3, 5], [3, 0, 9], [5, 9, 0]])
-    >>> plot_rdm(rdm, new_figure().subplots()).images[0].get_array().round(2).tolist()
+    >>> rdm = ns.as_rdm([[0.0, 3, 5], [3, 0, 9], [5, 9, 0]])
+    >>> ns.plots.plot_rdm(rdm, ns.plots.new_figure().subplots()).images[0].get_array().round(2).tolist()
     [[0.0, 0.33, 0.67], [0.33, 0.0, 1.0], [0.67, 1.0, 0.0]]
     """
     if set(rdm.dims) != {"stimulus", "stimulus_other"}:
@@ -96,9 +93,9 @@ def plot_rdm_movie(rdms: xr.DataArray, ax: Axes | None = None, *, title: str = "
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> rdms = xr.DataArray(np.ones((2, 3, 3)) - np.eye(3), dims=("time", "stimulus", "stimulus_other"))
-    >>> ax = plot_rdm_movie(rdms.assign_coords(time=[0.0, 0.1]), new_figure().subplots())
+    >>> ax = ns.plots.plot_rdm_movie(rdms.assign_coords(time=[0.0, 0.1]), ns.plots.new_figure().subplots())
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['0', '100']
     """
@@ -134,9 +131,10 @@ def plot_stimulus_map(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> points = xr.DataArray([[0.0, 1.0], [1.0, 0.0]], dims=("stimulus", "axis"))
-    >>> ax = plot_stimulus_map(points.assign_coords(category=("stimulus", ["face", "hand"])), new_figure().subplots())
+    >>> points = points.assign_coords(category=("stimulus", ["face", "hand"]))
+    >>> ax = ns.plots.plot_stimulus_map(points, ns.plots.new_figure().subplots())
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['face', 'hand']
     """
@@ -170,6 +168,8 @@ def ranked(square: np.ndarray) -> np.ndarray:
     >>> ranked(np.array([[0.0, 3, 5], [3, 0, 9], [5, 9, 0]])).round(2).tolist()
     [[0.0, 0.33, 0.67], [0.33, 0.0, 1.0], [0.67, 1.0, 0.0]]
     """
+    from scipy.stats import rankdata
+
     rows, columns = np.triu_indices(square.shape[-1], 1)
     upper = square[..., rows, columns]
     measured = ~np.isnan(upper)
@@ -226,9 +226,9 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> scores = xr.DataArray([[1.0, 0.4], [0.4, 1.0]], dims=("model", "model_other"), coords={"model": ["a", "b"]})
-    >>> ax = plot_matrix(scores, new_figure().subplots(), label="CKA")
+    >>> ax = ns.plots.plot_matrix(scores, ns.plots.new_figure().subplots(), label="CKA")
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['a', 'b']
     """
@@ -263,10 +263,10 @@ def plot_layer_time(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> scores = xr.DataArray([[0.1, 0.3], [0.0, -0.2]], dims=("layer", "time"))
     >>> scores = scores.assign_coords(layer=["conv1", "conv2"], time=[0.0, 0.05])
-    >>> plot_layer_time(scores, new_figure().subplots()).images[0].get_clim()
+    >>> ns.plots.plot_layer_time(scores, ns.plots.new_figure().subplots()).images[0].get_clim()
     (-0.3, 0.3)
     """
     if set(scores.dims) != {"layer", "time"}:
@@ -314,9 +314,9 @@ def plot_arrangement(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> points = xr.DataArray([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]], dims=("model", "axis"))
-    >>> ax = plot_arrangement(points, new_figure().subplots(), groups=["net", "net", "brain"])
+    >>> ax = ns.plots.plot_arrangement(points, ns.plots.new_figure().subplots(), groups=["net", "net", "brain"])
     >>> [line.get_label() for line in ax.lines]
     ['net', 'brain']
     """

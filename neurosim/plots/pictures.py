@@ -28,9 +28,8 @@ def plot_stimuli(stimuli: xr.DataArray, ax: Axes | None = None, *, n_columns: in
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
-    >>> from neurosim.schema import as_stimuli
-    >>> plot_stimuli(as_stimuli(np.zeros((8, 10, 10))), new_figure().subplots()).images[0].get_array().shape
+    >>> ax = ns.plots.plot_stimuli(ns.as_stimuli(np.zeros((8, 10, 10))), ns.plots.new_figure().subplots())
+    >>> ax.images[0].get_array().shape
     (22, 44, 3)
     """
     ax = axes_or_new(ax)
@@ -86,10 +85,8 @@ def plot_raster(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
-    >>> from neurosim.schema import as_responses
-    >>> spikes = as_responses(np.eye(5)[None], quantity="spike_count", time_step=1e-3)
-    >>> len(plot_raster(spikes, ax=new_figure().subplots()).collections[0].get_offsets())
+    >>> spikes = ns.as_responses(np.eye(5)[None], quantity="spike_count", time_step=1e-3)
+    >>> len(ns.plots.plot_raster(spikes, ax=ns.plots.new_figure().subplots()).collections[0].get_offsets())
     5
     """
     ax = axes_or_new(ax)

@@ -21,10 +21,8 @@ def plot_sweeps(sweeps: xr.Dataset, ax: Axes | None = None, *, spacing: float = 
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
-    >>> from neurosim.schema import as_sweeps
-    >>> sweeps = as_sweeps([[0.0, 1e-10], [0.0, 2e-10]], [[-0.07, -0.06], [-0.07, -0.05]], time_step=1e-3)
-    >>> [line.get_label() for line in plot_sweeps(sweeps, new_figure().subplots()).lines]
+    >>> sweeps = ns.as_sweeps([[0.0, 1e-10], [0.0, 2e-10]], [[-0.07, -0.06], [-0.07, -0.05]], time_step=1e-3)
+    >>> [line.get_label() for line in ns.plots.plot_sweeps(sweeps, ns.plots.new_figure().subplots()).lines]
     ['100 pA', '200 pA']
     """
     ax = axes_or_new(ax, 6, 3)
@@ -53,10 +51,10 @@ def plot_tuning(curve: xr.Dataset, fit: xr.Dataset | None = None, ax: Axes | Non
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> curve = xr.Dataset({"response": (("x", "unit"), [[1.0], [2.0]])}, {"x": [0, 1]}, {"label": "x"})
     >>> curve["interval"] = (("x", "unit", "bound"), [[[0.5, 1.5]], [[1.5, 2.5]]])
-    >>> plot_tuning(curve, ax=new_figure().subplots()).get_xlabel()
+    >>> ns.plots.plot_tuning(curve, ax=ns.plots.new_figure().subplots()).get_xlabel()
     'x'
     """
     ax = axes_or_new(ax)
@@ -95,9 +93,9 @@ def plot_time_course(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> course = xr.DataArray([0.0, 1.0, 0.5], dims="time", coords={"time": [-0.1, 0.0, 0.1]})
-    >>> plot_time_course(course, 0.1 * course, new_figure().subplots()).lines[0].get_xdata().tolist()
+    >>> ns.plots.plot_time_course(course, 0.1 * course, ns.plots.new_figure().subplots()).lines[0].get_xdata().tolist()
     [-100.0, 0.0, 100.0]
     """
     if values.dims != ("time",):
@@ -125,9 +123,9 @@ def plot_generalisation(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> accuracy = xr.DataArray(np.eye(2), dims=("time", "time_test"), coords={"time": [0.0, 0.1]})
-    >>> plot_generalisation(accuracy, new_figure().subplots()).get_xlabel()
+    >>> ns.plots.plot_generalisation(accuracy, ns.plots.new_figure().subplots()).get_xlabel()
     'tested at (ms)'
     """
     ax = axes_or_new(ax, 3.6, 3.2)

@@ -33,11 +33,11 @@ def plot_scores(
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> result = xr.Dataset(
     ...     {"score": ("model", [0.2, 0.5]), "interval": (("model", "bound"), [[0.1, 0.3], [0.4, 0.6]]),
     ...      "p_zero_corrected": ("model", [0.2, 0.01])}, {"model": ["a", "b"]}, {"method": "spearman"})
-    >>> ax = plot_scores(result, new_figure().subplots())
+    >>> ax = ns.plots.plot_scores(result, ns.plots.new_figure().subplots())
     >>> [float(bar.get_height()) for bar in ax.patches]
     [0.2, 0.5]
     """
@@ -90,11 +90,11 @@ def plot_profiles(result: xr.Dataset, ax: Axes | None = None, *, groups: Sequenc
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> result = xr.Dataset(
     ...     {"score": ("model", [0.2, 0.5]), "interval": (("model", "bound"), [[0.1, 0.3], [0.4, 0.6]])},
     ...     {"model": ["net/1", "net/2"]}, {"method": "spearman"})
-    >>> ax = plot_profiles(result, new_figure().subplots(), groups=["net", "net"])
+    >>> ax = ns.plots.plot_profiles(result, ns.plots.new_figure().subplots(), groups=["net", "net"])
     >>> ax.lines[0].get_xdata().tolist(), ax.lines[0].get_ydata().tolist()
     ([0.0, 1.0], [0.2, 0.5])
     """

@@ -20,10 +20,10 @@ def plot_training(history: xr.Dataset, ax: Axes | None = None, *, measure: str =
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> losses = {"loss": ("epoch", [2.3, 0.9]), "validation_loss": ("epoch", [2.3, 1.1])}
     >>> history = xr.Dataset(losses, {"epoch": [0, 1]})
-    >>> [line.get_label() for line in plot_training(history, new_figure().subplots()).lines]
+    >>> [line.get_label() for line in ns.plots.plot_training(history, ns.plots.new_figure().subplots()).lines]
     ['training', 'validation']
     """
     ax = axes_or_new(ax, 4, 3)
@@ -49,10 +49,10 @@ def plot_confusion(evaluation: xr.Dataset, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> found = xr.Dataset({"confusion": (("category", "named"), [[3, 1], [0, 4]]), "accuracy": 0.875})
     >>> found = found.assign(interval=("bound", [0.5, 1.0])).assign_coords(category=["cat", "dog"])
-    >>> plot_confusion(found, new_figure().subplots()).get_title()
+    >>> ns.plots.plot_confusion(found, ns.plots.new_figure().subplots()).get_title()
     'accuracy 0.875 (0.500 to 1.000)'
     """
     ax = axes_or_new(ax, 4, 4)
@@ -79,9 +79,10 @@ def plot_psychometric(curve: xr.Dataset, ax: Axes | None = None, *, label: str =
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> data = {"mean": ("coherence", [0.1, 0.9]), "standard_error": ("coherence", [0.05, 0.05])}
-    >>> plot_psychometric(xr.Dataset(data, {"coherence": [-0.5, 0.5]}), new_figure().subplots()).get_xlabel()
+    >>> curve = xr.Dataset(data, {"coherence": [-0.5, 0.5]})
+    >>> ns.plots.plot_psychometric(curve, ns.plots.new_figure().subplots()).get_xlabel()
     'coherence'
     """
     ax = axes_or_new(ax, 3.5, 3)
@@ -110,9 +111,9 @@ def plot_attribution(stimuli: xr.DataArray, attribution: xr.DataArray, ax: Axes 
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
+    >>> import xarray as xr
     >>> stimuli = xr.DataArray(np.ones((2, 4, 4)), dims=("stimulus", "y", "x"))
-    >>> len(plot_attribution(stimuli, stimuli - 0.5, new_figure().subplots()).images)
+    >>> len(ns.plots.plot_attribution(stimuli, stimuli - 0.5, ns.plots.new_figure().subplots()).images)
     4
     """
     if stimuli.shape != attribution.shape:
@@ -147,8 +148,7 @@ def plot_words(text: list[str], shares: np.ndarray, ax: Axes | None = None) -> A
 
     Examples
     --------
-    >>> from neurosim.plots import new_figure
-    >>> ax = plot_words(["a", "fine", "film"], np.array([0.0, 0.9, 0.1]), new_figure().subplots())
+    >>> ax = ns.plots.plot_words(["a", "fine", "film"], np.array([0.0, 0.9, 0.1]), ns.plots.new_figure().subplots())
     >>> [text.get_text() for text in ax.texts]
     ['a', 'fine', 'film']
     """

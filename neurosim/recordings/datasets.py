@@ -35,7 +35,7 @@ def list_datasets() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> list_datasets()
+    >>> ns.recordings.list_datasets()
     ('bbp_steps', 'cichy2014_92', 'drn_patch_clamp', 'kriegeskorte2008', 'rokem2006', 'zhang2011_it')
     """
     return (*DATASETS, *described_sets())
@@ -90,7 +90,7 @@ def load_dataset(name: str) -> PublishedSet:
 
     Examples
     --------
-    >>> load_dataset("cichy2014")
+    >>> ns.load_dataset("cichy2014")
     Traceback (most recent call last):
     neurosim.schema.InputError: load_dataset: no data set 'cichy2014'. ... Did you mean 'cichy2014_92'?
     """

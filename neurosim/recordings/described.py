@@ -43,7 +43,9 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
 
     Examples
     --------
+    >>> import os
     >>> import tempfile
+    >>> from pathlib import Path
     >>> described = '''
     ... [my_v4]
     ... folder = "my_v4"
@@ -53,13 +55,13 @@ def register_datasets(path: str | Path) -> tuple[str, ...]:
     ... recordings.V4 = { file = "v4.nc", kind = "responses" }
     ... files = [{ name = "v4.nc", sha256 = "..." }]
     ... '''
-    >>> before = os.environ.get(VARIABLE, "")
+    >>> before = os.environ.get("NEUROSIM_DATASETS", "")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "sets.toml")
     ...     _ = path.write_text(described)
-    ...     register_datasets(path)
+    ...     ns.recordings.register_datasets(path)
     ('my_v4',)
-    >>> os.environ[VARIABLE] = before
+    >>> os.environ["NEUROSIM_DATASETS"] = before
     """
     path = storage.as_path(path, "register_datasets").absolute()
     if os.pathsep in str(path):

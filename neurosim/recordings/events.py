@@ -113,9 +113,10 @@ def align_series(
     Examples
     --------
     >>> import pandas as pd
+    >>> import xarray as xr
     >>> ramp = xr.DataArray(np.arange(100.0), dims="time", coords={"time": np.arange(100) * 0.01})
     >>> shown = pd.DataFrame({"start_time": [0.1, 0.5], "stimulus": ["a", "b"]})
-    >>> align_series(ramp, shown, window=(0, 0.03)).values[..., 0].tolist()
+    >>> ns.recordings.align_series(ramp, shown, window=(0, 0.03)).values[..., 0].tolist()
     [[[10.0, 11.0, 12.0]], [[50.0, 51.0, 52.0]]]
     """
     clock, step = _clock(series)

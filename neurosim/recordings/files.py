@@ -58,10 +58,9 @@ def load_responses(
     Examples
     --------
     >>> import os, tempfile
-    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(os.path.join(folder, "x.npz"), responses=np.ones((3, 2)), stimulus=["a", "b", "c"])
-    ...     found = load_responses(os.path.join(folder, "x.npz"))
+    ...     found = ns.load_responses(os.path.join(folder, "x.npz"))
     >>> found.dims, found.stimulus.values.tolist()
     (('stimulus', 'unit'), ['a', 'b', 'c'])
     """

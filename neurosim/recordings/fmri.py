@@ -47,7 +47,7 @@ def load_betas(
 
     Examples
     --------
-    >>> load_betas("betas.img", "events.tsv", mask="mask.nii")
+    >>> ns.recordings.load_betas("betas.img", "events.tsv", mask="mask.nii")
     Traceback (most recent call last):
     neurosim.storage.StorageError: betas.img: no such file.
     """

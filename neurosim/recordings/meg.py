@@ -41,7 +41,7 @@ def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subje
 
     Examples
     --------
-    >>> load_epochs("run-epo.fif", picks="meg")
+    >>> ns.recordings.load_epochs("run-epo.fif", picks="meg")
     Traceback (most recent call last):
     neurosim.schema.InputError: load_epochs: picks = 'meg'; known: mag, grad, eeg.
     """

@@ -40,7 +40,7 @@ def load_neo(path: str | Path, *, reader: str | None = None) -> Any:
 
     Examples
     --------
-    >>> load_neo("session.pkl")
+    >>> ns.recordings.load_neo("session.pkl")
     Traceback (most recent call last):
     neurosim.schema.InputError: load_neo: session.pkl is a pickle, which can run code; save it in another format.
     """
@@ -113,7 +113,7 @@ def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
     >>> block, segment = neo.Block(), neo.Segment()
     >>> segment.spiketrains.append(neo.SpikeTrain([100, 200] * pq.ms, t_stop=1 * pq.s, name="u"))
     >>> block.segments.append(segment)
-    >>> neo_spikes(block)["u"].tolist()
+    >>> ns.recordings.neo_spikes(block)["u"].tolist()
     [0.1, 0.2]
     """
     trains = [_loaded(t) for t in _segment(block, segment).spiketrains]
@@ -142,7 +142,7 @@ def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
     >>> block, segment = neo.Block(), neo.Segment()
     >>> segment.events.append(neo.Event([1, 2] * pq.s, labels=["a", "b"], name="shown"))
     >>> block.segments.append(segment)
-    >>> neo_events(block).stimulus.tolist()
+    >>> ns.recordings.neo_events(block).stimulus.tolist()
     ['a', 'b']
     """
     import pandas as pd
@@ -181,7 +181,7 @@ def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray
     >>> block, segment = neo.Block(), neo.Segment()
     >>> segment.analogsignals.append(neo.AnalogSignal([[1.0], [2.0]] * pq.mV, sampling_rate=10 * pq.Hz))
     >>> block.segments.append(segment)
-    >>> neo_series(block).values.ravel().tolist()
+    >>> ns.recordings.neo_series(block).values.ravel().tolist()
     [0.001, 0.002]
     """
     signals = _segment(block, segment).analogsignals

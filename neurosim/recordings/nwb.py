@@ -75,11 +75,11 @@ def load_nwb_responses(
     Examples
     --------
     >>> import tempfile
-    >>> from neurosim.schema import as_responses
-    >>> shown = as_responses(np.ones((2, 2, 3)), quantity="spike_count", stimuli=["a", "b"], time_step=0.1)
+    >>> from pathlib import Path
+    >>> shown = ns.as_responses(np.ones((2, 2, 3)), quantity="spike_count", stimuli=["a", "b"], time_step=0.1)
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     save_nwb(Path(place, "x.nwb"), shown, description="an example")
-    ...     found = load_nwb_responses(Path(place, "x.nwb"), by="stimulus", window=(0, 0.2))
+    ...     ns.recordings.save_nwb(Path(place, "x.nwb"), shown, description="an example")
+    ...     found = ns.recordings.load_nwb_responses(Path(place, "x.nwb"), by="stimulus", window=(0, 0.2))
     >>> found.values[:, 0].tolist()
     [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
     """
@@ -131,11 +131,11 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
     Examples
     --------
     >>> import tempfile
-    >>> from neurosim.schema import as_responses
-    >>> shown = as_responses(np.ones((2, 2, 3)), quantity="activation", stimuli=["a", "b"], time_step=0.1)
+    >>> from pathlib import Path
+    >>> shown = ns.as_responses(np.ones((2, 2, 3)), quantity="activation", stimuli=["a", "b"], time_step=0.1)
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     save_nwb(Path(place, "x.nwb"), shown, description="an example")
-    ...     found = load_nwb_series(Path(place, "x.nwb")).load()
+    ...     ns.recordings.save_nwb(Path(place, "x.nwb"), shown, description="an example")
+    ...     found = ns.recordings.load_nwb_series(Path(place, "x.nwb")).load()
     >>> found.dims
     ('time', 'unit')
     """
@@ -227,11 +227,11 @@ def save_nwb(
     Examples
     --------
     >>> import tempfile
-    >>> from neurosim.schema import as_responses
-    >>> shown = as_responses(np.ones((2, 2, 3)), quantity="spike_count", stimuli=["a", "b"], time_step=0.1)
+    >>> from pathlib import Path
+    >>> shown = ns.as_responses(np.ones((2, 2, 3)), quantity="spike_count", stimuli=["a", "b"], time_step=0.1)
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     save_nwb(Path(place, "x.nwb"), shown, description="an example")
-    ...     found = load_nwb_responses(Path(place, "x.nwb"), by="stimulus", window=(0, 0.2))
+    ...     ns.recordings.save_nwb(Path(place, "x.nwb"), shown, description="an example")
+    ...     found = ns.recordings.load_nwb_responses(Path(place, "x.nwb"), by="stimulus", window=(0, 0.2))
     >>> found.stimulus.values.tolist()
     ['a', 'b']
     """

@@ -46,7 +46,7 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> Any:
     >>> import os, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(os.path.join(folder, "x.npz"), unit=["v", "u"], time=[0.25, 0.5])
-    ...     load_spikes(os.path.join(folder, "x.npz")).unit.tolist()
+    ...     ns.recordings.load_spikes(os.path.join(folder, "x.npz")).unit.tolist()
     ['u', 'v']
     """
     path = storage.as_path(path, "load_spikes")
@@ -110,7 +110,7 @@ def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_sp
     --------
     >>> import pandas as pd
     >>> spikes = pd.DataFrame({"stimulus": ["a", "b", "b"], "unit": [1, 1, 2], "time": [0.1, 0.2, 0.3]})
-    >>> bin_spikes(spikes).values.tolist()
+    >>> ns.recordings.bin_spikes(spikes).values.tolist()
     [[1.0, 0.0], [1.0, 1.0]]
     """
     if time_bin is not None:
@@ -188,7 +188,7 @@ def align_spikes(
     --------
     >>> import pandas as pd
     >>> shown = pd.DataFrame({"start_time": [1.0, 2.0, 3.0, 4.0], "stimulus": ["a", "b", "a", "b"]})
-    >>> found = align_spikes({"u": [1.1, 1.2, 3.1, 2.9]}, shown, window=(0, 0.5))
+    >>> found = ns.recordings.align_spikes({"u": [1.1, 1.2, 3.1, 2.9]}, shown, window=(0, 0.5))
     >>> found.values[:, :, 0].tolist()
     [[2.0, 1.0], [0.0, 0.0]]
     """

@@ -41,7 +41,7 @@ def load_sweeps(path: str | Path, *, reader: str | None = None) -> dict[str, xr.
     ...     path = os.path.join(folder, "x.npz")
     ...     held = {"step_V_mV_int16": [[-700, -701]], "step_I_pA_int16": [[0, 5]]}
     ...     np.savez(path, **held, step_V_mV_lsb=0.1, step_I_pA_lsb=10.0, step_rate_hz=1e4)
-    ...     sweeps = load_sweeps(path)["step"]
+    ...     sweeps = ns.recordings.load_sweeps(path)["step"]
     >>> sweeps.voltage.values.round(6).tolist()
     [[-0.07, -0.0701]]
     """

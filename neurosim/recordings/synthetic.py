@@ -35,7 +35,7 @@ class BrainOptions:
 
     Examples
     --------
-    >>> BrainOptions(n_subjects=4).n_trials
+    >>> ns.recordings.BrainOptions(n_subjects=4).n_trials
     4
     """
 
@@ -90,9 +90,8 @@ def synthetic_brain(
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
-    >>> features = as_stimuli(np.eye(5), dims=("stimulus", "unit"))
-    >>> synthetic_brain(features, BrainOptions(n_subjects=2, n_units=3)).shape
+    >>> features = ns.as_stimuli(np.eye(5), dims=("stimulus", "unit"))
+    >>> ns.recordings.synthetic_brain(features, ns.recordings.BrainOptions(n_subjects=2, n_units=3)).shape
     (5, 4, 6)
     """
     options = BrainOptions() if options is None else options

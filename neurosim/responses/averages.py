@@ -24,8 +24,7 @@ def average_trials(responses: xr.DataArray) -> xr.DataArray:
 
     Examples
     --------
-    >>> from neurosim.schema import as_trials
-    >>> average_trials(as_trials([[1.0], [2.0], [5.0]], ["a", "b", "a"])).values.tolist()
+    >>> ns.responses.average_trials(ns.as_trials([[1.0], [2.0], [5.0]], ["a", "b", "a"])).values.tolist()
     [[3.0], [2.0]]
     """
     found = _checked(responses, "average_trials")
@@ -50,7 +49,7 @@ def over_time(responses: xr.DataArray) -> xr.DataArray:
 
     Examples
     --------
-    >>> over_time(np.arange(6.0).reshape(1, 3, 2)).values.tolist()
+    >>> ns.responses.over_time(np.arange(6.0).reshape(1, 3, 2)).values.tolist()
     [[2.0, 3.0]]
     """
     found = _checked(responses, "over_time")
@@ -80,9 +79,8 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> r = as_responses(np.ones((2, 6, 1)), quantity="spike_count", time_step=1e-3)
-    >>> rebin(r, 3e-3).values[0, :, 0].tolist()
+    >>> r = ns.as_responses(np.ones((2, 6, 1)), quantity="spike_count", time_step=1e-3)
+    >>> ns.responses.rebin(r, 3e-3).values[0, :, 0].tolist()
     [3.0, 3.0]
     """
     responses = check_responses(responses, "rebin")

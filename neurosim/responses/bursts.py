@@ -29,9 +29,8 @@ def burst_statistics(responses: xr.DataArray, *, longest_interval: float = 6e-3,
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> train = np.zeros((1, 100, 1)); train[0, [10, 12, 14, 50], 0] = 1
-    >>> found = burst_statistics(as_responses(train, quantity="spike_count", time_step=1e-3))
+    >>> found = ns.responses.burst_statistics(ns.as_responses(train, quantity="spike_count", time_step=1e-3))
     >>> int(found.n_bursts[0]), float(found.burst_fraction[0]), float(found.spikes_per_burst[0])
     (1, 0.75, 3.0)
     """
@@ -79,9 +78,8 @@ def first_spike_latency(responses: xr.DataArray, *, after: float = 0.0) -> xr.Da
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> train = np.zeros((1, 10, 1)); train[0, [3, 7], 0] = 1
-    >>> first_spike_latency(as_responses(train, quantity="spike_count", time_step=1e-2)).item()
+    >>> ns.responses.first_spike_latency(ns.as_responses(train, quantity="spike_count", time_step=1e-2)).item()
     0.03
     """
     responses = check_counts(responses, "first_spike_latency", ("time",))

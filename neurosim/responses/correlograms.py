@@ -48,11 +48,12 @@ def synchrony(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> trains = np.zeros((1, 100, 2)); trains[0, 10::20, 0] = 1; trains[0, 11::20, 1] = 1
-    >>> binned = as_responses(trains, quantity="spike_count", time_step=1e-3)
-    >>> float(synchrony(binned)[0, 1]), float(synchrony(binned, "spike_time_tiling", options={"window": 2e-3})[0, 1])
-    (1.0, 1.0)
+    >>> binned = ns.as_responses(trains, quantity="spike_count", time_step=1e-3)
+    >>> float(ns.responses.synchrony(binned)[0, 1])
+    1.0
+    >>> float(ns.responses.synchrony(binned, "spike_time_tiling", options={"window": 2e-3})[0, 1])
+    1.0
     """
     responses = check_counts(responses, "synchrony", ("time",))
     chosen = SYNCHRONY_MEASURES.find(measure, "synchrony")
@@ -89,10 +90,9 @@ def cross_correlogram(responses: xr.DataArray, *, reach: float = 50e-3, correct:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> trains = np.zeros((1, 2, 100, 2)); trains[0, 0, 10, 0] = trains[0, 0, 13, 1] = 1; trains[0, 1, 50, 0] = 1
-    >>> binned = as_responses(trains, quantity="spike_count", time_step=1e-3)
-    >>> found = cross_correlogram(binned, reach=5e-3)[0, 1]
+    >>> binned = ns.as_responses(trains, quantity="spike_count", time_step=1e-3)
+    >>> found = ns.responses.cross_correlogram(binned, reach=5e-3)[0, 1]
     >>> round(float(found.lag[found.argmax()]), 6)
     0.003
     """

@@ -70,9 +70,8 @@ def decode(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> x = np.repeat(np.eye(3)[:, None], 4, axis=1)
-    >>> float(decode(as_responses(x, dims=("stimulus", "trial", "unit"))).accuracy)
+    >>> float(ns.responses.decode(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).accuracy)
     1.0
     """
     responses = check_responses(responses, "decode")
@@ -138,11 +137,10 @@ def generalise(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> x = np.tile(np.eye(3), (2, 1))[:, None].repeat(4, axis=1)
     >>> labels = {"object": ("stimulus", [0, 1, 2] * 2), "place": ("stimulus", [0] * 3 + [1] * 3)}
-    >>> r = as_responses(x, dims=("stimulus", "trial", "unit"), coords=labels)
-    >>> float(generalise(r, "object", "place").other)
+    >>> r = ns.as_responses(x, dims=("stimulus", "trial", "unit"), coords=labels)
+    >>> float(ns.responses.generalise(r, "object", "place").other)
     1.0
     """
     still = over_time(check_responses(responses, "generalise"))

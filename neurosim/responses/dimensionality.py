@@ -26,8 +26,7 @@ def participation_ratio(responses: xr.DataArray) -> float:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> round(participation_ratio(as_responses(np.random.default_rng(0).normal(size=(4000, 5)))))
+    >>> round(ns.responses.participation_ratio(ns.as_responses(np.random.default_rng(0).normal(size=(4000, 5)))))
     5
     """
     values = _values(responses, "participation_ratio")
@@ -69,11 +68,10 @@ def cross_validated_pca(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> rng = np.random.default_rng(0)
     >>> signal = rng.normal(size=(200, 1, 2)) @ rng.normal(size=(2, 30))
-    >>> noisy = as_responses(signal + rng.normal(size=(200, 6, 30)), dims=("stimulus", "trial", "unit"))
-    >>> found = cross_validated_pca(noisy).signal_variance
+    >>> noisy = ns.as_responses(signal + rng.normal(size=(200, 6, 30)), dims=("stimulus", "trial", "unit"))
+    >>> found = ns.responses.cross_validated_pca(noisy).signal_variance
     >>> bool(found[1] > 20 * abs(found[2]))
     True
     """

@@ -48,10 +48,9 @@ def decode_new_stimuli(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> x = np.repeat(np.eye(3), 4, axis=0)
-    >>> r = as_responses(x, coords={"category": ("stimulus", np.repeat(list("abc"), 4))})
-    >>> float(decode_new_stimuli(r, folds=4).accuracy)
+    >>> r = ns.as_responses(x, coords={"category": ("stimulus", np.repeat(list("abc"), 4))})
+    >>> float(ns.responses.decode_new_stimuli(r, folds=4).accuracy)
     1.0
     """
     still = over_time(average_trials(check_responses(responses, "decode_new_stimuli")))

@@ -42,9 +42,10 @@ def spatial_map(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> t = np.arange(0, 100, 0.02)
     >>> track = xr.DataArray((t % 10 / 10)[:, None], dims=("time", "axis"), coords={"time": t})
-    >>> found = spatial_map({"u": t[(t % 10 > 5) & (t % 10 < 6)]}, track, bin_width=0.1)
+    >>> found = ns.responses.spatial_map({"u": t[(t % 10 > 5) & (t % 10 < 6)]}, track, bin_width=0.1)
     >>> float(found.rate.idxmax("x")[0]), round(float(found.information[0]), 1)
     (0.55, 3.3)
     """

@@ -46,9 +46,8 @@ def firing_rate(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> counts = as_responses(np.ones((1, 100, 1)), quantity="spike_count", time_step=1e-3)
-    >>> round(float(firing_rate(counts).min()), 6), round(float(firing_rate(counts).max()), 6)
+    >>> counts = ns.as_responses(np.ones((1, 100, 1)), quantity="spike_count", time_step=1e-3)
+    >>> round(float(ns.responses.firing_rate(counts).min()), 6), round(float(ns.responses.firing_rate(counts).max()), 6)
     (1000.0, 1000.0)
     """
     responses = check_counts(responses, "firing_rate", ("time",))

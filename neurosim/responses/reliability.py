@@ -38,9 +38,8 @@ def split_half_reliability(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> signal = np.arange(5.0)[:, None, None] * np.ones((5, 4, 2))
-    >>> split_half_reliability(as_responses(signal, dims=("stimulus", "trial", "unit"))).values.tolist()
+    >>> ns.responses.split_half_reliability(ns.as_responses(signal, dims=("stimulus", "trial", "unit"))).values.tolist()
     [1.0, 1.0]
     """
     responses = check_responses(responses, "split_half_reliability")
@@ -82,10 +81,10 @@ def signal_to_noise(responses: xr.DataArray) -> xr.Dataset:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(500, 1, 1)) + rng.normal(size=(500, 8, 1)) / np.sqrt(2)
-    >>> round(float(signal_to_noise(as_responses(x, dims=("stimulus", "trial", "unit"))).signal_to_noise[0]))
+    >>> found = ns.responses.signal_to_noise(ns.as_responses(x, dims=("stimulus", "trial", "unit")))
+    >>> round(float(found.signal_to_noise[0]))
     2
     """
     still = over_time(check_responses(responses, "signal_to_noise"))
@@ -137,10 +136,9 @@ def select_reliable(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(20, 6, 3)) + 3 * np.array([1, 0, 1]) * rng.normal(size=(20, 1, 3))
-    >>> select_reliable(as_responses(x, dims=("stimulus", "trial", "unit"))).sizes["unit"]
+    >>> ns.responses.select_reliable(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).sizes["unit"]
     2
     """
     known = signal_to_noise(responses)

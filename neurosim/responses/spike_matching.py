@@ -31,10 +31,9 @@ def spike_time_f1(expected: xr.DataArray, found: xr.DataArray, *, tolerance: flo
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> trains = ([1, 0, 0, 1], [0, 1, 0, 0])
-    >>> a, b = (as_responses([[[s] for s in t]], quantity="spike_count", time_step=1e-3) for t in trains)
-    >>> spike_time_f1(a, b, tolerance=1e-3).item()
+    >>> a, b = (ns.as_responses([[[s] for s in t]], quantity="spike_count", time_step=1e-3) for t in trains)
+    >>> ns.responses.spike_time_f1(a, b, tolerance=1e-3).item()
     0.6666666666666666
     """
     expected, found = (check_responses(r, "spike_time_f1") for r in (expected, found))
@@ -88,10 +87,9 @@ def coincidence(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> trains = np.zeros((1, 2, 50, 1)); trains[:, :, ::10] = 1
-    >>> data = as_responses(trains, quantity="spike_count", time_step=1e-3)
-    >>> float(coincidence(data, data, tolerance=2e-3).md_star[0])
+    >>> data = ns.as_responses(trains, quantity="spike_count", time_step=1e-3)
+    >>> float(ns.responses.coincidence(data, data, tolerance=2e-3).md_star[0])
     1.0
     """
     observed, predicted, step = _comparable(observed, predicted, "coincidence")
@@ -147,10 +145,9 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> train = np.zeros((1, 1000, 1)); train[0, ::50] = 1
-    >>> data = as_responses(train, quantity="spike_count", time_step=1e-3)
-    >>> float(coincidence_rate(data, data)[0, 0])
+    >>> data = ns.as_responses(train, quantity="spike_count", time_step=1e-3)
+    >>> float(ns.responses.coincidence_rate(data, data)[0, 0])
     1.0
     """
     observed = labelled(observed, "coincidence_rate")

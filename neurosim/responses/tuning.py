@@ -37,9 +37,8 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> r = as_responses([[1.0], [3.0], [5.0], [5.0]], coords={"x": ("stimulus", [0.0, 0.0, 1.0, 1.0])})
-    >>> tuning_curve(r, "x").response.values.ravel().tolist()
+    >>> r = ns.as_responses([[1.0], [3.0], [5.0], [5.0]], coords={"x": ("stimulus", [0.0, 0.0, 1.0, 1.0])})
+    >>> ns.responses.tuning_curve(r, "x").response.values.ravel().tolist()
     [2.0, 5.0]
     """
     responses = over_time(check_responses(responses, "tuning_curve"))
@@ -92,11 +91,11 @@ def fit_tuning(curve: xr.Dataset, shape: str, *, options: Mapping[str, object] |
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> x = np.arange(0, 180, 15.0)
     >>> r = 2 + 5 * np.exp(1.5 * (np.cos(2 * np.pi * (x - 50) / 180) - 1))
-    >>> curve = tuning_curve(as_responses(r[:, None], coords={"orientation_deg": ("stimulus", x)}), "orientation_deg")
-    >>> round(float(fit_tuning(curve, "von_mises").preferred[0]), 3)
+    >>> cell = ns.as_responses(r[:, None], coords={"orientation_deg": ("stimulus", x)})
+    >>> curve = ns.responses.tuning_curve(cell, "orientation_deg")
+    >>> round(float(ns.responses.fit_tuning(curve, "von_mises").preferred[0]), 3)
     50.0
     """
     chosen = CURVES.find(shape, "fit_tuning")
@@ -141,9 +140,9 @@ def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> r = as_responses(np.eye(4)[:, :1], coords={"orientation_deg": ("stimulus", [0.0, 45.0, 90.0, 135.0])})
-    >>> float(orientation_selectivity(tuning_curve(r, "orientation_deg")).orientation_selectivity[0])
+    >>> r = ns.as_responses(np.eye(4)[:, :1], coords={"orientation_deg": ("stimulus", [0.0, 45.0, 90.0, 135.0])})
+    >>> curve = ns.responses.tuning_curve(r, "orientation_deg")
+    >>> float(ns.responses.orientation_selectivity(curve).orientation_selectivity[0])
     1.0
     """
     by = _label_of(curve, "orientation_selectivity")
@@ -184,8 +183,7 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> sparseness(as_responses([[1.0, 1.0], [0.0, 1.0]])).values.tolist()
+    >>> ns.responses.sparseness(ns.as_responses([[1.0, 1.0], [0.0, 1.0]])).values.tolist()
     [1.0, 0.0]
     """
     responses = average_trials(over_time(check_responses(responses, "sparseness")))

@@ -47,8 +47,8 @@ def cluster_stimuli(
 
     Examples
     --------
-    >>> r = as_responses([[1.0, 0.0], [1.1, 0.0], [0.0, 5.0], [0.0, 5.1]])
-    >>> found = cluster_stimuli(r, 2).cluster.values
+    >>> r = ns.as_responses([[1.0, 0.0], [1.1, 0.0], [0.0, 5.0], [0.0, 5.1]])
+    >>> found = ns.responses.cluster_stimuli(r, 2).cluster.values
     >>> bool(found[0] == found[1] != found[2] == found[3])
     True
     """
@@ -102,8 +102,8 @@ def embed_stimuli(
 
     Examples
     --------
-    >>> r = as_responses(np.random.default_rng(0).normal(size=(9, 5)))
-    >>> embed_stimuli(r).dims
+    >>> r = ns.as_responses(np.random.default_rng(0).normal(size=(9, 5)))
+    >>> ns.responses.embed_stimuli(r).dims
     ('stimulus', 'component')
     """
     chosen = EMBEDDINGS.find(method, "embed_stimuli")

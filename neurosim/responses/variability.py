@@ -35,9 +35,8 @@ def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> counts = np.ones((1, 3, 50, 2))
-    >>> found = psth(as_responses(counts, quantity="spike_count", time_step=1e-3))
+    >>> found = ns.responses.psth(ns.as_responses(counts, quantity="spike_count", time_step=1e-3))
     >>> round(float(found.rate.mean()))
     1000
     """
@@ -77,10 +76,9 @@ def fano_factor(responses: xr.DataArray) -> xr.DataArray:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> counts = np.random.default_rng(0).poisson(4, size=(50, 40, 1))
-    >>> r = as_responses(counts, dims=("stimulus", "trial", "unit"), quantity="spike_count")
-    >>> bool(abs(fano_factor(r)[0] - 1) < 0.1)
+    >>> r = ns.as_responses(counts, dims=("stimulus", "trial", "unit"), quantity="spike_count")
+    >>> bool(abs(ns.responses.fano_factor(r)[0] - 1) < 0.1)
     True
     """
     responses = check_counts(responses, "fano_factor", ("trial",))
@@ -111,9 +109,8 @@ def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> x = np.random.default_rng(0).normal(size=(5, 8, 1)) * np.ones((5, 8, 2))
-    >>> noise_correlation(as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
+    >>> ns.responses.noise_correlation(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
     responses = check_responses(responses, "noise_correlation")
@@ -152,9 +149,8 @@ def signal_correlation(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> x = np.arange(6.0)[:, None, None] * np.ones((6, 2, 2)) * [1, -1]
-    >>> signal_correlation(as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
+    >>> ns.responses.signal_correlation(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
     responses = check_responses(responses, "signal_correlation")
@@ -193,9 +189,8 @@ def interval_variability(responses: xr.DataArray) -> xr.Dataset:
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> clock = np.zeros((1, 100, 1)); clock[:, ::10] = 1
-    >>> found = interval_variability(as_responses(clock, quantity="spike_count", time_step=1e-3))
+    >>> found = ns.responses.interval_variability(ns.as_responses(clock, quantity="spike_count", time_step=1e-3))
     >>> float(found.cv[0]), float(found.lv[0])
     (0.0, 0.0)
     """

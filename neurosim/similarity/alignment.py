@@ -59,7 +59,7 @@ def cka(
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(30, 5))
-    >>> round(cka(x, x @ np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]), 6)
+    >>> round(ns.similarity.cka(x, x @ np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]), 6)
     1.0
     """
     a, b = as_pair(a, b, "cka", least=4)
@@ -98,7 +98,7 @@ def cca(a: Responses, b: Responses, *, method: str = "svcca", variance: float = 
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(30, 5))
-    >>> round(cca(x, x @ np.random.default_rng(1).normal(size=(5, 5))), 6)
+    >>> round(ns.similarity.cca(x, x @ np.random.default_rng(1).normal(size=(5, 5))), 6)
     1.0
     """
     x, y = as_pair(a, b, "cca")
@@ -146,9 +146,8 @@ def compare_by(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> x = as_responses(np.random.default_rng(0).normal(size=(20, 4)), coords={"layer": ("unit", list("aabb"))})
-    >>> compare_by(x, x).dims
+    >>> x = ns.as_responses(np.random.default_rng(0).normal(size=(20, 4)), coords={"layer": ("unit", list("aabb"))})
+    >>> ns.similarity.compare_by(x, x).dims
     ('layer', 'layer_other')
     """
     score = _measured(score, "compare_by")
@@ -188,7 +187,7 @@ def jackknife(
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(2, 20, 5))
-    >>> found = jackknife(cka, x[0], x[0] + x[1])
+    >>> found = ns.similarity.jackknife(ns.similarity.cka, x[0], x[0] + x[1])
     >>> bool(found.interval[0] < found.score < found.interval[1])
     True
     """

@@ -34,7 +34,7 @@ def arrange(distances: Any, *, rng: np.random.Generator | int = 0) -> Any:
 
     Examples
     --------
-    >>> arrange(np.ones((4, 4)) - np.eye(4)).shape
+    >>> ns.similarity.arrange(np.ones((4, 4)) - np.eye(4)).shape
     (4, 2)
     """
     from sklearn.manifold import MDS

@@ -47,9 +47,8 @@ def compare_rdms(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> from neurosim.similarity.rdms import compute_rdm
-    >>> rdm = compute_rdm(rng.normal(size=(6, 20)))
-    >>> round(float(compare_rdms(rdm, rdm)), 6)
+    >>> rdm = ns.compute_rdm(rng.normal(size=(6, 20)))
+    >>> round(float(ns.compare_rdms(rdm, rdm)), 6)
     1.0
     """
     asked = METHODS.find(method, "compare_rdms")
@@ -97,10 +96,10 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
 
     Examples
     --------
-    >>> from neurosim.similarity import compute_rdm
+    >>> import xarray as xr
     >>> x = np.random.default_rng(0).normal(size=(12, 5))
-    >>> rdms = [compute_rdm(responses, "euclidean") for responses in (x, 2 * x[:, ::-1])]
-    >>> compare_cka(xr.concat(rdms, "model")).values.round(6).tolist()
+    >>> rdms = [ns.compute_rdm(responses, "euclidean") for responses in (x, 2 * x[:, ::-1])]
+    >>> ns.similarity.compare_cka(xr.concat(rdms, "model")).values.round(6).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
     if not isinstance(rdms, xr.DataArray) or "model" not in rdms.dims:

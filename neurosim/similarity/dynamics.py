@@ -51,7 +51,7 @@ def dsa(
     --------
     >>> t = np.arange(60.0)
     >>> slow, fast = (np.stack([np.cos(w * t), np.sin(w * t)], axis=1)[None] for w in (0.2, 1.0))
-    >>> dsa(slow, slow, n_delays=1, rank=2) < 1e-6 < dsa(slow, fast, n_delays=1, rank=2)
+    >>> ns.similarity.dsa(slow, slow, n_delays=1, rank=2) < 1e-6 < ns.similarity.dsa(slow, fast, n_delays=1, rank=2)
     True
     """
     check_known(method, ("eigenvalues", "angle"), "dsa: no method")

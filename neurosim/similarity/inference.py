@@ -87,11 +87,11 @@ def infer(
 
     Examples
     --------
-    >>> from neurosim.similarity.rdms import compute_rdm
+    >>> import xarray as xr
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.normal(size=(10, 20))
-    >>> data = xr.concat([compute_rdm(truth + rng.normal(size=truth.shape)) for _ in range(5)], "subject")
-    >>> bool(infer({"truth": compute_rdm(truth)}, data).p_zero[0] < 0.01)
+    >>> data = xr.concat([ns.compute_rdm(truth + rng.normal(size=truth.shape)) for _ in range(5)], "subject")
+    >>> bool(ns.infer({"truth": ns.compute_rdm(truth)}, data).p_zero[0] < 0.01)
     True
     """
     asked, fitting = inference_method(method, "infer"), as_fitting(fit)

@@ -39,7 +39,7 @@ class Resampling:
 
     Examples
     --------
-    >>> Resampling("stimulus", groups="category").over
+    >>> ns.similarity.Resampling("stimulus", groups="category").over
     ('stimulus',)
     """
 
@@ -77,7 +77,7 @@ class Fitting:
 
     Examples
     --------
-    >>> Fitting("nonnegative", folds={"stimulus": 3}).weights
+    >>> ns.similarity.Fitting("nonnegative", folds={"stimulus": 3}).weights
     'nonnegative'
     """
 
@@ -112,7 +112,7 @@ class Significance:
 
     Examples
     --------
-    >>> Significance(alpha=0.01).correction
+    >>> ns.similarity.Significance(alpha=0.01).correction
     'holm'
     """
 

@@ -33,13 +33,12 @@ class Measure:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from neurosim.similarity import jackknife
     >>> def mean_agreement(a, b):
     ...     return float(np.corrcoef(a.mean(1), b.mean(1))[0, 1])
     >>> x = np.random.default_rng(0).normal(size=(20, 4))
-    >>> with MEASURES.added(Measure("mean_agreement", mean_agreement, "correlation of the mean over units")):
-    ...     round(float(jackknife("mean_agreement", x, x, progress=False).score), 6)
+    >>> measure = ns.similarity.Measure("mean_agreement", mean_agreement, "correlation of the mean over units")
+    >>> with ns.similarity.MEASURES.added(measure):
+    ...     round(float(ns.similarity.jackknife("mean_agreement", x, x, progress=False).score), 6)
     1.0
     """
 

@@ -44,13 +44,12 @@ class Method:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from neurosim.similarity import compare_rdms
     >>> def agreement(a, b):
     ...     return float(np.mean((a > a.mean()) == (b > b.mean())))
     >>> near = np.array([[0.0, 1, 5], [1, 0, 4], [5, 4, 0]])
-    >>> with METHODS.added(Method("agreement", "share of entries on one side of the mean", score=agreement)):
-    ...     float(compare_rdms(near, near**2, "agreement"))
+    >>> method = ns.similarity.Method("agreement", "share of entries on one side of the mean", score=agreement)
+    >>> with ns.similarity.METHODS.added(method):
+    ...     float(ns.compare_rdms(near, near**2, "agreement"))
     1.0
     """
 

@@ -39,12 +39,10 @@ class Metric:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from neurosim.similarity import compute_rdm
     >>> def largest(patterns):
     ...     return abs(patterns[:, None] - patterns[None]).max(-1)
-    >>> with METRICS.added(Metric("largest", largest, "largest difference of any unit")):
-    ...     compute_rdm(np.array([[0.0, 1.0], [2.0, 1.0], [0.0, 4.0]]), "largest").values.tolist()
+    >>> with ns.similarity.METRICS.added(ns.similarity.Metric("largest", largest, "largest difference of any unit")):
+    ...     ns.compute_rdm(np.array([[0.0, 1.0], [2.0, 1.0], [0.0, 4.0]]), "largest").values.tolist()
     [[0.0, 2.0, 3.0], [2.0, 0.0, 3.0], [3.0, 3.0, 0.0]]
     """
 
@@ -78,7 +76,7 @@ class Metric:
     def with_trials(self, n_trials: int) -> str:
         """Return the name of the metric for so many trials: this one, or the one for subjects that answer once.
 
-        >>> METRICS["crossnobis"].with_trials(4), METRICS["crossnobis"].with_trials(0)
+        >>> ns.similarity.METRICS["crossnobis"].with_trials(4), ns.similarity.METRICS["crossnobis"].with_trials(0)
         ('crossnobis', 'euclidean')
         """
         return self.name if n_trials >= self.fewest_trials or self.without_trials is None else self.without_trials

@@ -40,9 +40,10 @@ def noise_precision(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> rng = np.random.default_rng(0)
     >>> trials = xr.DataArray(rng.normal(size=(30, 5, 4)), dims=("stimulus", "trial", "unit"))
-    >>> np.round(np.diagonal(noise_precision(trials)), 1).tolist()
+    >>> np.round(np.diagonal(ns.similarity.noise_precision(trials)), 1).tolist()
     [1.1, 1.2, 0.9, 1.0]
     """
     estimate = SHRINKAGES.find(shrinkage, "noise_precision").covariance

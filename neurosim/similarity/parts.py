@@ -34,7 +34,7 @@ def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
 
     Examples
     --------
-    >>> searchlights(np.arange(4.0)[:, None], 1).values.tolist()
+    >>> ns.similarity.searchlights(np.arange(4.0)[:, None], 1).values.tolist()
     [[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]]
     """
     from scipy.spatial import cKDTree

@@ -66,9 +66,8 @@ def predict_responses(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
     >>> x = np.random.default_rng(0).normal(size=(40, 5))
-    >>> found = predict_responses(as_responses(x), as_responses(x[:, :2] + 1))
+    >>> found = ns.similarity.predict_responses(ns.as_responses(x), ns.as_responses(x[:, :2] + 1))
     >>> bool(found.score.min() > 0.999)
     True
     """
@@ -118,7 +117,8 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
 
     Examples
     --------
-    >>> normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
+    >>> import xarray as xr
+    >>> ns.similarity.normalize(xr.DataArray([-0.2, 0.6]), xr.DataArray([0.5, 0.5])).values.tolist()
     [-0.4, 1.2]
     """
     score = score if isinstance(score, xr.DataArray) else _bare(score)

@@ -29,12 +29,13 @@ class Predictor:
 
     Examples
     --------
-    >>> from neurosim.similarity import predict_responses
     >>> def mean_response(train, target, test, options):
     ...     return np.tile(target.mean(0), (len(test), 1)) + test[:, :1]
     >>> x = np.random.default_rng(0).normal(size=(20, 3))
-    >>> with PREDICTORS.added(Predictor("mean_response", mean_response, "the mean, and the first unit")):
-    ...     float(predict_responses(x, x[:, :1], method="mean_response", folds=4, progress=False).score[0]) > 0.9
+    >>> predictor = ns.similarity.Predictor("mean_response", mean_response, "the mean, and the first unit")
+    >>> with ns.similarity.PREDICTORS.added(predictor):
+    ...     found = ns.similarity.predict_responses(x, x[:, :1], method="mean_response", folds=4, progress=False)
+    >>> float(found.score[0]) > 0.9
     True
     """
 

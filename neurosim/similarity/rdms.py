@@ -72,7 +72,7 @@ def compute_rdm(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> compute_rdm(rng.normal(size=(5, 20))).shape
+    >>> ns.compute_rdm(rng.normal(size=(5, 20))).shape
     (5, 5)
     """
     asked = METRICS.find(metric, "compute_rdm")

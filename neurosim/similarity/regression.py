@@ -63,9 +63,8 @@ def regress_rdm(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> from neurosim.similarity.rdms import compute_rdm
-    >>> a, b, noise = (compute_rdm(rng.normal(size=(24, 30)), "euclidean") for _ in range(3))
-    >>> found = regress_rdm(2 * a + b + 0.1 * noise, {"a": a, "b": b}, resample=("stimulus",))
+    >>> a, b, noise = (ns.compute_rdm(rng.normal(size=(24, 30)), "euclidean") for _ in range(3))
+    >>> found = ns.similarity.regress_rdm(2 * a + b + 0.1 * noise, {"a": a, "b": b}, resample=("stimulus",))
     >>> [str(t) for t in found.term.values], bool(found.coefficient[0] > found.coefficient[1] > 0.1)
     (['a', 'b'], True)
     """
@@ -134,10 +133,9 @@ def partition_variance(
 
     Examples
     --------
-    >>> from neurosim.similarity.rdms import compute_rdm
     >>> rng = np.random.default_rng(0)
-    >>> a, b = (compute_rdm(rng.normal(size=(20, 9)), "euclidean") for _ in range(2))
-    >>> found = partition_variance(a, {"a": a, "b": b}, folds=0, resample=("stimulus",))
+    >>> a, b = (ns.compute_rdm(rng.normal(size=(20, 9)), "euclidean") for _ in range(2))
+    >>> found = ns.similarity.partition_variance(a, {"a": a, "b": b}, folds=0, resample=("stimulus",))
     >>> found.explained_variance[[0, 2]].values.round(6).tolist()
     [1.0, 1.0]
     """

@@ -53,10 +53,8 @@ def reweight_features(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses
-    >>> from neurosim.similarity.rdms import compute_rdm
     >>> x = np.random.default_rng(0).normal(size=(24, 12))
-    >>> found = reweight_features(as_responses(x), compute_rdm(x[:, :3], "euclidean"))
+    >>> found = ns.similarity.reweight_features(ns.as_responses(x), ns.compute_rdm(x[:, :3], "euclidean"))
     >>> bool(found.mean_score > found.mean_plain_score)
     True
     """

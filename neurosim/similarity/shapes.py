@@ -37,7 +37,7 @@ class ShapeMetric:
     --------
     >>> x = np.random.default_rng(0).normal(size=(30, 5))
     >>> q = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
-    >>> round(ShapeMetric().distance(x, 2 * x @ q), 5)
+    >>> round(ns.similarity.ShapeMetric().distance(x, 2 * x @ q), 5)
     0.0
     """
 
@@ -126,7 +126,7 @@ def soft_matching(a: Responses, b: Responses) -> float:
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(30, 5))
-    >>> round(soft_matching(x, x[:, ::-1]), 6)
+    >>> round(ns.similarity.soft_matching(x, x[:, ::-1]), 6)
     1.0
     """
     a, b = (plain(x, "soft_matching").astype(float) for x in as_pair(a, b, "soft_matching"))
@@ -165,7 +165,7 @@ def stochastic_shape(
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(6, 20, 3))
-    >>> round(stochastic_shape(x, x[:, :, ::-1]), 4)
+    >>> round(ns.similarity.stochastic_shape(x, x[:, :, ::-1]), 4)
     0.0
     """
     if not 0 <= alpha <= 2:

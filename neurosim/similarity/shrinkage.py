@@ -23,12 +23,11 @@ class Shrinkage:
 
     Examples
     --------
-    >>> from neurosim.similarity import noise_precision
     >>> def halved(residuals, df):
     ...     sample = residuals.T @ residuals / df
     ...     return (sample + np.diag(np.diagonal(sample))) / 2
-    >>> with SHRINKAGES.added(Shrinkage("halved", halved, "half of the correlations")):
-    ...     noise_precision(np.random.default_rng(0).normal(size=(9, 3)), shrinkage="halved").shape
+    >>> with ns.similarity.SHRINKAGES.added(ns.similarity.Shrinkage("halved", halved, "half of the correlations")):
+    ...     ns.similarity.noise_precision(np.random.default_rng(0).normal(size=(9, 3)), shrinkage="halved").shape
     (3, 3)
     """
 

@@ -28,12 +28,12 @@ class SpikeDistance:
 
     Examples
     --------
-    >>> from neurosim.similarity import spike_rdm
     >>> def first_spikes(trains):
     ...     first = np.array([t[0] if len(t) else 1.0 for t in trains])
     ...     return abs(first[:, None] - first)
-    >>> with SPIKE_DISTANCES.added(SpikeDistance("first", first_spikes, "difference of the first spikes, s")):
-    ...     spike_rdm([[[0.1]], [[0.3, 0.5]], [[0.6]]], "first").values[0].round(6).tolist()
+    >>> distance = ns.similarity.SpikeDistance("first", first_spikes, "difference of the first spikes, s")
+    >>> with ns.similarity.SPIKE_DISTANCES.added(distance):
+    ...     ns.similarity.spike_rdm([[[0.1]], [[0.3, 0.5]], [[0.6]]], "first").values[0].round(6).tolist()
     [0.0, 0.2, 0.5]
     """
 

@@ -64,7 +64,7 @@ def spike_rdm(
     Examples
     --------
     >>> spikes = [[[0.01, 0.05]], [[0.01, 0.06]], [[0.20]]]
-    >>> np.round(spike_rdm(spikes, "counts").values[0], 1).tolist()
+    >>> np.round(ns.similarity.spike_rdm(spikes, "counts").values[0], 1).tolist()
     [0.0, 0.0, 1.0]
     """
     distance = SPIKE_DISTANCES.find(metric, "spike_rdm")

@@ -26,7 +26,7 @@ class Weighting:
 
     Examples
     --------
-    >>> equal = Weighting("equal", lambda among, towards: np.ones(len(towards)), "equal weights")
+    >>> equal = ns.similarity.Weighting("equal", lambda among, towards: np.ones(len(towards)), "equal weights")
     >>> equal.weights(np.eye(2), np.array([0.5, 0.1])).tolist()
     [1.0, 1.0]
     """

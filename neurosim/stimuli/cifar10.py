@@ -46,7 +46,7 @@ def load_cifar10(split: str = "train", n: int | None = None, *, in_turn: bool = 
 
     Examples
     --------
-    >>> load_cifar10("valid")
+    >>> ns.stimuli.load_cifar10("valid")
     Traceback (most recent call last):
     neurosim.schema.InputError: load_cifar10: unknown split 'valid'; known: train, test.
     """

@@ -48,8 +48,8 @@ def encode_rate(
 
     Examples
     --------
-    >>> pixels = as_stimuli(np.full((2, 3, 3), 0.5))
-    >>> encode_rate(pixels, n_steps=10).shape
+    >>> pixels = ns.as_stimuli(np.full((2, 3, 3), 0.5))
+    >>> ns.stimuli.encode_rate(pixels, n_steps=10).shape
     (2, 10, 9)
     """
     stimuli = labelled(stimuli, "encode_rate", "stimuli")

@@ -33,7 +33,7 @@ def load_nmnist(*, n_steps: int = 30, binary: bool = True) -> xr.DataArray:
 
     Examples
     --------
-    >>> load_nmnist(n_steps=0)
+    >>> ns.stimuli.load_nmnist(n_steps=0)
     Traceback (most recent call last):
     neurosim.schema.InputError: load_nmnist: n_steps = 0; at least 1 is asked.
     """
@@ -84,8 +84,8 @@ def encode_delta(stimuli: xr.DataArray, *, threshold: float) -> xr.DataArray:
 
     Examples
     --------
-    >>> ramp = as_stimuli(np.array([[[0.0], [0.5], [1.0]]]), dims=("stimulus", "time", "unit"), time_step=1e-3)
-    >>> encode_delta(ramp, threshold=0.4).values[0, :, 1].tolist()
+    >>> ramp = ns.as_stimuli(np.array([[[0.0], [0.5], [1.0]]]), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> ns.stimuli.encode_delta(ramp, threshold=0.4).values[0, :, 1].tolist()
     [0, 1, 1]
     """
     stimuli = labelled(stimuli, "encode_delta", "stimuli")
@@ -128,7 +128,7 @@ def saccades(images: xr.DataArray, *, n_steps: int = 30, amplitude: int = 2, tim
 
     Examples
     --------
-    >>> saccades(as_stimuli(np.ones((2, 8, 8))), n_steps=5).shape
+    >>> ns.stimuli.saccades(ns.as_stimuli(np.ones((2, 8, 8))), n_steps=5).shape
     (2, 5, 8, 8)
     """
     images = labelled(images, "saccades", "stimuli")

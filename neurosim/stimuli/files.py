@@ -44,8 +44,7 @@ def load_stimuli(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> load_stimuli(np.full((2, 8, 8, 3), 51, dtype=np.uint8)).isel(stimulus=0, y=0, x=0).round(3).values
+    >>> ns.load_stimuli(np.full((2, 8, 8, 3), 51, dtype=np.uint8)).isel(stimulus=0, y=0, x=0).round(3).values
     array([0.2, 0.2, 0.2], dtype=float32)
     """
     asked = {"size": size, "ids": ids, "layout": layout, "scale": scale}

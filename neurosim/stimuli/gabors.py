@@ -61,8 +61,7 @@ def gabor_energy(
 
     Examples
     --------
-    >>> from neurosim.stimuli.images import load_digits
-    >>> gabor_energy(load_digits()[:3]).shape
+    >>> ns.stimuli.gabor_energy(ns.load_digits()[:3]).shape
     (3, 64)
     """
     from scipy.ndimage import convolve

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.arrays import PICTURE_ENDINGS
+from neurosim.pictures import resampled, resized_and_cropped
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_stimuli, labelled, stimulus_labels
 
@@ -23,17 +25,22 @@ def load_digits() -> xr.DataArray:
 
     Examples
     --------
-    >>> load_digits().shape
+    >>> ns.load_digits().shape
     (1797, 8, 8)
     """
-    from sklearn.datasets import load_digits as sklearn_digits
-
-    digits = sklearn_digits()
+    rows = np.loadtxt(storage.existing(_scikit_learn() / "datasets" / "data" / "digits.csv.gz"), delimiter=",")
     return as_stimuli(
-        (digits.images / 16.0).astype(np.float32),
-        ids=[f"digit_{i:04d}" for i in range(len(digits.target))],
-        coords={"category": digits.target.astype(str)},
+        (rows[:, :-1].reshape(-1, 8, 8) / 16.0).astype(np.float32),
+        ids=[f"digit_{i:04d}" for i in range(len(rows))],
+        coords={"category": rows[:, -1].astype(int).astype(str)},
     )
+
+
+def _scikit_learn() -> Path:
+    """Return the folder of scikit-learn, which takes a second to import."""
+    spec = importlib.util.find_spec("sklearn")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.DataArray:
@@ -56,10 +63,11 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     --------
     >>> import tempfile
     >>> from PIL import Image
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as place:
     ...     Path(place, "cat").mkdir()
     ...     Image.new("RGB", (8, 8)).save(Path(place, "cat", "one.png"))
-    ...     found = load_image_folder(place)
+    ...     found = ns.stimuli.load_image_folder(place)
     >>> found.shape, found.category.values.tolist()
     ((1, 3, 8, 8), ['cat'])
     """
@@ -67,7 +75,7 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     if not storage.is_folder(folder):
         raise storage.StorageError(f"{folder}: no such folder.")
     storage.check_links(folder)
-    paths = pictures_in(folder)
+    paths = storage.pictures_in(folder)
     if not paths:
         raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}.")
     pixels = [storage.read_image(p) for p in track(paths, "reading pictures")]
@@ -109,15 +117,16 @@ def iterate_image_folder(
     --------
     >>> import tempfile
     >>> from PIL import Image
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as place:
     ...     Path(place, "cat").mkdir()
     ...     Image.new("RGB", (8, 8)).save(Path(place, "cat", "one.png"))
-    ...     found = next(iterate_image_folder(place, size=8, crop=4, progress=False))
+    ...     found = next(ns.stimuli.iterate_image_folder(place, size=8, crop=4, progress=False))
     >>> found.shape, found.category.values.tolist()
     ((1, 3, 4, 4), ['cat'])
     """
     folder = Path(folder)
-    paths = [p for p in pictures_in(folder) if p.parent != folder]
+    paths = [p for p in storage.pictures_in(folder) if p.parent != folder]
     if not paths or crop > size:
         raise InputError(
             f"iterate_image_folder: folders of pictures in {folder} and a crop of at most {size} pixels asked; found "
@@ -125,18 +134,13 @@ def iterate_image_folder(
         )
     for start in track(range(0, len(paths), batch_size), "reading pictures", progress=progress):
         chosen = paths[start : start + batch_size]
-        pixels = np.stack([_intensity(_resized_and_cropped(storage.read_image(p), size, crop)) for p in chosen])
+        pixels = np.stack([_intensity(resized_and_cropped(storage.read_image(p), size, crop)) for p in chosen])
         yield as_stimuli(
             np.moveaxis(pixels, -1, 1),
             dims=("stimulus", "channel", "y", "x"),
             ids=[p.relative_to(folder).as_posix() for p in chosen],
             coords={"category": [p.relative_to(folder).parts[0] for p in chosen]},
         )
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """Return the pictures of a folder and of those in it, by name."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
 
 
 def resize_images(stimuli: xr.DataArray, size: int) -> xr.DataArray:
@@ -171,28 +175,7 @@ def _intensity(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
-def _resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:
-    from PIL import Image
-
-    scale = size / min(image.shape[:2])
-    shape = (max(size, round(image.shape[1] * scale)), max(size, round(image.shape[0] * scale)))
-    large = _resampled(image, shape, Image.Resampling.BILINEAR)
-    top, left = (large.shape[0] - crop) // 2, (large.shape[1] - crop) // 2
-    return large[top : top + crop, left : left + crop]
-
-
 def _resize(image: np.ndarray, size: int) -> np.ndarray:
     from PIL import Image
 
-    return _resampled(image, (size, size), Image.Resampling.BICUBIC)
-
-
-def _resampled(image: np.ndarray, shape: tuple[int, int], kernel: int) -> np.ndarray:
-    """Return an image (y, x, 3) of 8 or 16 bits in another shape (x, y); those of 16 bits are gray."""
-    from PIL import Image
-
-    if image.dtype == np.uint8:
-        return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling(kernel)))
-    gray = Image.fromarray(image[..., 0].astype(np.float32)).resize(shape, Image.Resampling(kernel))
-    white = np.iinfo(image.dtype).max
-    return np.repeat(np.rint(np.asarray(gray)).clip(0, white).astype(image.dtype)[..., None], 3, axis=2)
+    return resampled(image, (size, size), Image.Resampling.BICUBIC)

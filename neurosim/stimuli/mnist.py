@@ -36,7 +36,7 @@ def load_mnist(split: str = "train", n: int | None = None) -> xr.DataArray:
 
     Examples
     --------
-    >>> load_mnist("valid")
+    >>> ns.stimuli.load_mnist("valid")
     Traceback (most recent call last):
     neurosim.schema.InputError: load_mnist: unknown split 'valid'; known: train, test.
     """

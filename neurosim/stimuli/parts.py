@@ -113,9 +113,8 @@ def balanced(stimuli: xr.DataArray, n_per_category: int) -> xr.DataArray:
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
-    >>> images = as_stimuli(np.zeros((4, 2, 2)), ids=list("pqrs"), coords={"category": list("baab")})
-    >>> balanced(images, 1).stimulus.values.tolist()
+    >>> images = ns.as_stimuli(np.zeros((4, 2, 2)), ids=list("pqrs"), coords={"category": list("baab")})
+    >>> ns.stimuli.balanced(images, 1).stimulus.values.tolist()
     ['q', 'p']
     """
     stimuli = labelled(stimuli, "balanced", "stimuli")

@@ -63,7 +63,7 @@ def load_sentences(name: str, split: str = "all", *, n_words: int = 50, max_word
 
     Examples
     --------
-    >>> load_sentences("mr", "test")
+    >>> ns.stimuli.load_sentences("mr", "test")
     Traceback (most recent call last):
     neurosim.schema.InputError: load_sentences: 'mr' has no split 'test'; it has all.
     """
@@ -107,7 +107,7 @@ def as_words(
 
     Examples
     --------
-    >>> as_words(["a good film", "bad"], ["good", "film"], n_words=3).values.tolist()
+    >>> ns.stimuli.as_words(["a good film", "bad"], ["good", "film"], n_words=3).values.tolist()
     [[1, 2, 3], [0, 0, 1]]
     """
     number = {word: k for k, word in enumerate(words, start=2)}

@@ -46,7 +46,7 @@ def mel_spectrogram(
 
     Examples
     --------
-    >>> mel_spectrogram(np.sin(np.arange(8000) / 3), 8000.0).shape
+    >>> ns.stimuli.mel_spectrogram(np.sin(np.arange(8000) / 3), 8000.0).shape
     (98, 40)
     """
     import scipy.signal
@@ -92,7 +92,7 @@ def load_spoken_digits(
 
     Examples
     --------
-    >>> load_spoken_digits("valid")
+    >>> ns.stimuli.load_spoken_digits("valid")
     Traceback (most recent call last):
     neurosim.schema.InputError: load_spoken_digits: unknown split 'valid'; known: train, test.
     """

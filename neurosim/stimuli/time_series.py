@@ -32,9 +32,10 @@ def load_time_series(path: str | Path, *, time_step: float = 1.0, pad: bool = Fa
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as place:
     ...     _ = Path(place, "x.ts").write_text("@classLabel true a b\n@data\n1,2,3:a\n4,5,6:b\n")
-    ...     found = load_time_series(Path(place, "x.ts"))
+    ...     found = ns.stimuli.load_time_series(Path(place, "x.ts"))
     >>> found.shape, found.category.values.tolist()
     ((2, 3, 1), ['a', 'b'])
     """

@@ -12,6 +12,7 @@ from .labelled_arrays import read_dataset as read_dataset  # all of a netCDF-4 f
 from .labelled_arrays import write_dataset as write_dataset  # netCDF-4 with checksums, the same bytes each time
 
 # Arrays by name
+from .named_arrays import open_npy as open_npy  # one plain array, values read when they are used
 from .named_arrays import read_mat as read_mat  # MATLAB, version 7.2 or older
 from .named_arrays import read_npy as read_npy  # one plain array
 from .named_arrays import read_npz as read_npz  # plain arrays by name
@@ -19,6 +20,8 @@ from .named_arrays import read_weights as read_weights  # safetensors
 from .named_arrays import write_weights as write_weights  # safetensors
 
 # Tables, text, pictures
+from .image_files import pictures_in as pictures_in  # of a folder, by name
+from .image_files import read_picture as read_picture  # a picture for transforms that take a PIL image
 from .image_files import read_image as read_image  # a picture as (y, x, 3), upright
 from .tables import read_table as read_table  # CSV, TSV or Parquet
 from .tables import write_table as write_table  # labelled arrays as CSV

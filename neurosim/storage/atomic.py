@@ -33,8 +33,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with atomic_file(Path(folder) / "a.txt") as temporary:
+    ...     with ns.storage.atomic_file(Path(folder) / "a.txt") as temporary:
     ...         _ = temporary.write_text("whole")
     ...     print([p.name for p in Path(folder).iterdir()])
     ['a.txt']
@@ -69,10 +71,12 @@ def atomic_folder(path: Path, listed: frozenset[str] | None = None, *, first_sta
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for k in range(2):
-    ...         with atomic_folder(Path(folder) / "results", listed=frozenset({"0.txt"})) as temporary:
-    ...             write_text(temporary / f"{k}.txt", "whole")
+    ...         with ns.storage.atomic_folder(Path(folder) / "results", listed=frozenset({"0.txt"})) as temporary:
+    ...             ns.storage.write_text(temporary / f"{k}.txt", "whole")
     ...     print([p.name for p in (Path(folder) / "results").iterdir()])
     ['1.txt']
     """
@@ -103,10 +107,12 @@ def remove_leftovers(folder: Path, older_than: float = 86400.0) -> None:
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     half = Path(folder) / f".{'a' * 64}.abcdefgh"
     ...     half.mkdir()
-    ...     remove_leftovers(Path(folder), older_than=-1)
+    ...     ns.storage.remove_leftovers(Path(folder), older_than=-1)
     ...     print(half.exists())
     False
     """
@@ -153,8 +159,10 @@ def write_text(path: Path, text: str) -> None:
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.txt", "18 °C")
+    ...     ns.storage.write_text(Path(folder) / "a.txt", "18 °C")
     ...     print((Path(folder) / "a.txt").read_bytes())
     b'18 \xc2\xb0C'
     """
@@ -178,8 +186,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_bytes(Path(folder) / "new folder" / "a.png", b"PNG")
+    ...     ns.storage.write_bytes(Path(folder) / "new folder" / "a.png", b"PNG")
     """
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
@@ -198,8 +208,10 @@ def check_writable(folder: Path) -> None:
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.NamedTemporaryFile() as file:
-    ...     check_writable(Path(file.name))
+    ...     ns.storage.check_writable(Path(file.name))
     Traceback (most recent call last):
     neurosim.storage.StorageError: ...: cannot be written (File exists); choose another folder.
     """

@@ -34,7 +34,7 @@ def check_claim(held: int, what: str) -> None:
 
     Examples
     --------
-    >>> check_claim(10**12, "a.nwb: the table units")
+    >>> ns.storage.check_claim(10**12, "a.nwb: the table units")
     Traceback (most recent call last):
     neurosim.storage.StorageError: a.nwb: the table units claims 931 GiB, more than is read at once (16 GiB).
     """
@@ -58,10 +58,11 @@ def check_inflation(path: Path) -> None:
     Examples
     --------
     >>> import tempfile, scipy.io
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "a.mat"
     ...     scipy.io.savemat(path, {"a": np.zeros(1000)}, do_compression=True)
-    ...     check_inflation(path)
+    ...     ns.storage.check_inflation(path)
     """
     total = 0
     with path.open("rb") as file:
@@ -93,11 +94,13 @@ def pieces(path: Path, kind: str = "gzip") -> Iterator[bytes]:
 
     Examples
     --------
+    >>> import gzip
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "a.gz"
     ...     _ = path.write_bytes(gzip.compress(b"spikes"))
-    ...     print(b"".join(pieces(path)))
+    ...     print(b"".join(ns.storage.pieces(path)))
     b'spikes'
     """
     with path.open("rb") as file:

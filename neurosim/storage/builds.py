@@ -33,18 +33,22 @@ def cache_folder(kind: str) -> Path:
 
     Raises
     ------
-    StorageError : the folder belongs to another user, whose code would be run.
+    StorageError : the folder belongs to another user, whose code would be run, or is not empty and others can enter
+        it, or can write into the one around it; it is left as it is.
 
     Examples
     --------
-    >>> cache_folder("libraries").parts[-2:]
+    >>> ns.storage.cache_folder("libraries").parts[-2:]
     ('neurosim', 'libraries')
     """
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neurosim"
     for folder in (root, root / kind):
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _keep_private(folder)
+    _check_owner(root, others=0o022, cure="chmod go-w")
+    if _is_open(root / kind) and not any((root / kind).iterdir()):
+        (root / kind).chmod(0o700)
+    _check_owner(root / kind, others=0o077, cure="chmod 700")
     return root / kind
 
 
@@ -63,7 +67,8 @@ def compiled_library(source: Path, compiler: str, flags: tuple[str, ...]) -> Pat
 
     Examples
     --------
-    >>> compiled_library(Path("a.cpp"), "no-such-compiler", ())
+    >>> from pathlib import Path
+    >>> ns.storage.compiled_library(Path("a.cpp"), "no-such-compiler", ())
     Traceback (most recent call last):
     neurosim.storage.StorageError: no-such-compiler: cannot be started (No such file or directory).
     """
@@ -95,8 +100,9 @@ def checked_modules(folder: Path) -> Path:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     checked_modules(Path(folder)) == Path(folder)
+    ...     ns.storage.checked_modules(Path(folder)) == Path(folder)
     True
     """
     for path in folder.glob("*.so"):
@@ -114,7 +120,7 @@ def kept_builds() -> Iterator[Path]:
 
     Examples
     --------
-    >>> all(path.is_absolute() for path in kept_builds())
+    >>> all(path.is_absolute() for path in ns.storage.kept_builds())
     True
     """
     for kind in KINDS:
@@ -132,7 +138,8 @@ def is_whole_build(path: Path) -> bool:
 
     Examples
     --------
-    >>> is_whole_build(Path("nowhere.so"))
+    >>> from pathlib import Path
+    >>> ns.storage.is_whole_build(Path("nowhere.so"))
     False
     """
     try:
@@ -152,7 +159,8 @@ def remove_build(path: Path) -> None:
 
     Examples
     --------
-    >>> remove_build(Path("nowhere.so"))
+    >>> from pathlib import Path
+    >>> ns.storage.remove_build(Path("nowhere.so"))
     """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -173,12 +181,16 @@ def _checksum_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _keep_private(folder: Path) -> None:
-    if not hasattr(os, "getuid") or not folder.exists():
-        return
-    about = folder.stat()
-    if about.st_uid != os.getuid():
+def _is_open(folder: Path, others: int = 0o077) -> bool:
+    """Whether other users may do with a folder what the bits `others` say."""
+    return hasattr(os, "getuid") and folder.exists() and bool(folder.stat().st_mode & others)
+
+
+def _check_owner(folder: Path, *, others: int, cure: str) -> None:
+    if hasattr(os, "getuid") and folder.exists() and folder.stat().st_uid != os.getuid():
         raise StorageError(f"{folder}: belongs to another user, whose code would be run; name another XDG_CACHE_HOME.")
-    if about.st_mode & 0o077:
-        with contextlib.suppress(OSError):
-            folder.chmod(0o700)
+    if _is_open(folder, others):
+        raise StorageError(
+            f"{folder}: is there already, and other users could change what is run from it; {cure} {folder}, or name "
+            "another XDG_CACHE_HOME."
+        )

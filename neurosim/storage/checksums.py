@@ -27,8 +27,9 @@ def sha256(path: Path) -> str:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.NamedTemporaryFile() as file:
-    ...     print(sha256(Path(file.name))[:12])
+    ...     print(ns.storage.sha256(Path(file.name))[:12])
     e3b0c44298fc
     """
     with reachable(path), path.open("rb") as file:
@@ -49,8 +50,9 @@ def check_sha256(path: Path, expected: str) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.NamedTemporaryFile() as file:
-    ...     check_sha256(Path(file.name), "0" * 64)
+    ...     ns.storage.check_sha256(Path(file.name), "0" * 64)
     Traceback (most recent call last):
     neurosim.storage.StorageError: ...: wrong checksum, expected 000000000000…, found e3b0c44298fc…; ...
     """
@@ -72,10 +74,11 @@ def write_manifest(folder: Path, name: str = "MANIFEST.sha256") -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.txt", "")
-    ...     write_manifest(Path(folder))
-    ...     print(read_text(Path(folder) / "MANIFEST.sha256"))
+    ...     ns.storage.write_text(Path(folder) / "a.txt", "")
+    ...     ns.storage.write_manifest(Path(folder))
+    ...     print(ns.storage.read_text(Path(folder) / "MANIFEST.sha256"))
     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a.txt
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != name)
@@ -100,10 +103,11 @@ def read_manifest(folder: Path, name: str = "MANIFEST.sha256") -> dict[str, str]
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.txt", "")
-    ...     write_manifest(Path(folder))
-    ...     print(list(read_manifest(Path(folder))))
+    ...     ns.storage.write_text(Path(folder) / "a.txt", "")
+    ...     ns.storage.write_manifest(Path(folder))
+    ...     print(list(ns.storage.read_manifest(Path(folder))))
     ['a.txt']
     """
     listed = {}
@@ -132,11 +136,12 @@ def damaged_files(folder: Path, name: str = "MANIFEST.sha256") -> list[str]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.txt", "as it was")
-    ...     write_manifest(Path(folder))
-    ...     write_text(Path(folder) / "a.txt", "as it is")
-    ...     print(damaged_files(Path(folder)))
+    ...     ns.storage.write_text(Path(folder) / "a.txt", "as it was")
+    ...     ns.storage.write_manifest(Path(folder))
+    ...     ns.storage.write_text(Path(folder) / "a.txt", "as it is")
+    ...     print(ns.storage.damaged_files(Path(folder)))
     ['a.txt']
     """
     bad = []

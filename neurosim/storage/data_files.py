@@ -27,7 +27,7 @@ def use_data_folder(folder: Path | str) -> None:
 
     Examples
     --------
-    >>> use_data_folder(None)
+    >>> ns.use_data_folder(None)
     Traceback (most recent call last):
     neurosim.schema.InputError: use_data_folder: the path of a file asked, as text or pathlib.Path, found NoneType.
     """
@@ -43,7 +43,7 @@ def data_folder() -> Path | None:
 
     Examples
     --------
-    >>> folder = data_folder()
+    >>> folder = ns.data_folder()
     >>> folder is None or folder.is_absolute()
     True
     """
@@ -68,7 +68,7 @@ def data_file(folder: str, name: str, who: str, holds: str, home: str) -> Path:
 
     Examples
     --------
-    >>> data_file("birds", "songs.npz", "load_songs", "'songs'", "https://example.org")
+    >>> ns.storage.data_file("birds", "songs.npz", "load_songs", "'songs'", "https://example.org")
     Traceback (most recent call last):
     neurosim.storage.StorageError: load_songs: put songs.npz ('songs') into the folder birds of the data folder ...
     """
@@ -99,7 +99,7 @@ def fetch(url: str, known_hash: str, folder: str, who: str, advice: str) -> Path
 
     Examples
     --------
-    >>> fetch("", "sha256:0", "birds", "songs.npz", "put it into the folder birds of the data folder")
+    >>> ns.storage.fetch("", "sha256:0", "birds", "songs.npz", "put it into the folder birds of the data folder")
     Traceback (most recent call last):
     neurosim.storage.StorageError: songs.npz is not here: put it into the folder birds of the data folder.
     """
@@ -132,12 +132,14 @@ def read_tar_member(path: Path, name: str) -> bytes:
     Examples
     --------
     >>> import io, tempfile
+    >>> import tarfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with tarfile.open(Path(folder) / "a.tar", "w") as archive:
     ...         member = tarfile.TarInfo("batch.bin")
     ...         member.size = 3
     ...         archive.addfile(member, io.BytesIO(b"abc"))
-    ...     read_tar_member(Path(folder) / "a.tar", "batch.bin")
+    ...     ns.storage.read_tar_member(Path(folder) / "a.tar", "batch.bin")
     b'abc'
     """
     with readable(path, "tar"), tarfile.open(existing(path)) as archive:

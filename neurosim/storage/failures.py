@@ -21,8 +21,7 @@ class StorageError(InputError):
     Examples
     --------
     >>> from pathlib import Path
-    >>> from neurosim.storage import read_text
-    >>> read_text(Path("nothing.txt"))
+    >>> ns.storage.read_text(Path("nothing.txt"))
     Traceback (most recent call last):
     neurosim.storage.StorageError: nothing.txt: no such file.
     """
@@ -44,7 +43,8 @@ def readable(path: Path, kind: str) -> Iterator[None]:
 
     Examples
     --------
-    >>> with readable(Path("a.nwb"), "NWB"):
+    >>> from pathlib import Path
+    >>> with ns.storage.readable(Path("a.nwb"), "NWB"):
     ...     raise KeyError("units")
     Traceback (most recent call last):
     neurosim.storage.StorageError: a.nwb: cannot be read as NWB, truncated or not such a file ('units').

@@ -29,10 +29,11 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
     Examples
     --------
     >>> import h5py, tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with h5py.File(Path(folder) / "a.h5", "w") as file:
     ...         file["away"] = h5py.ExternalLink("/etc/passwd", "/")
-    ...     check_hdf5(Path(folder) / "a.h5")
+    ...     ns.storage.check_hdf5(Path(folder) / "a.h5")
     Traceback (most recent call last):
     neurosim.storage.StorageError: ...: the entry 'away' links to another place; such files are not opened.
     """

@@ -36,9 +36,11 @@ def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> import xarray as xr
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
-    ...     print(read_dataset(Path(folder) / "a.nc").rate.values)
+    ...     ns.storage.write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
+    ...     print(ns.storage.read_dataset(Path(folder) / "a.nc").rate.values)
     [1. 2.]
     """
     if isinstance(dataset, xr.DataArray):
@@ -80,12 +82,14 @@ def growing_array(
     Examples
     --------
     >>> import tempfile
+    >>> import xarray as xr
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "a.nc"
-    ...     with growing_array(path, xr.Dataset(), "rate", ("unit",), (4,), np.dtype(float), rows=2) as put:
+    ...     with ns.storage.growing_array(path, xr.Dataset(), "rate", ("unit",), (4,), np.dtype(float), rows=2) as put:
     ...         put(0, np.ones(2))
     ...         put(2, np.zeros(2))
-    ...     print(read_array(path).values)
+    ...     print(ns.storage.read_array(path).values)
     [1. 1. 0. 0.]
     """
     import h5netcdf
@@ -120,7 +124,8 @@ def read_dataset(path: Path) -> xr.Dataset:
 
     Examples
     --------
-    >>> read_dataset(Path("nothing.nc"))
+    >>> from pathlib import Path
+    >>> ns.storage.read_dataset(Path("nothing.nc"))
     Traceback (most recent call last):
     neurosim.storage.StorageError: nothing.nc: no such file.
     """
@@ -143,9 +148,11 @@ def open_dataset(path: Path) -> xr.Dataset:
     Examples
     --------
     >>> import tempfile
+    >>> import xarray as xr
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
-    ...     with open_dataset(Path(folder) / "a.nc") as opened:
+    ...     ns.storage.write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
+    ...     with ns.storage.open_dataset(Path(folder) / "a.nc") as opened:
     ...         print(dict(opened.sizes))
     {'unit': 2}
     """
@@ -175,9 +182,11 @@ def read_array(path: Path, name: str | None = None) -> xr.DataArray:
     Examples
     --------
     >>> import tempfile
+    >>> import xarray as xr
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
-    ...     print(read_array(Path(folder) / "a.nc").values)
+    ...     ns.storage.write_dataset(Path(folder) / "a.nc", xr.DataArray([1.0, 2.0], dims="unit", name="rate"))
+    ...     print(ns.storage.read_array(Path(folder) / "a.nc").values)
     [1. 2.]
     """
     dataset = read_dataset(path)

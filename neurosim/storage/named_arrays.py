@@ -28,9 +28,10 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(Path(folder) / "a.npz", labels=np.array([3, 1]))
-    ...     print(read_npz(Path(folder) / "a.npz"))
+    ...     print(ns.storage.read_npz(Path(folder) / "a.npz"))
     {'labels': array([3, 1])}
     """
     with readable(path, "npz"):
@@ -53,14 +54,39 @@ def read_npy(path: Path) -> np.ndarray:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.save(Path(folder) / "a.npy", np.array([3, 1]))
-    ...     print(read_npy(Path(folder) / "a.npy"))
+    ...     print(ns.storage.read_npy(Path(folder) / "a.npy"))
     [3 1]
     """
     with readable(path, "npy"), existing(path).open("rb") as file:
         check_npy(path, path.name, file, path.stat().st_size)
         return np.asarray(np.load(path, allow_pickle=False))
+
+
+def open_npy(path: Path) -> np.ndarray:
+    """Open a ``.npy`` file of a plain array as a memory map: values are read when they are used.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    StorageError : missing, damaged or unsafe file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "a.npy", np.array([3, 1]))
+    ...     print(open_npy(Path(folder) / "a.npy")[1])
+    1
+    """
+    with readable(path, "npy"), existing(path, any_size=True).open("rb") as file:
+        check_npy(path, path.name, file, path.stat().st_size)
+        return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -77,9 +103,10 @@ def read_mat(path: Path) -> dict[str, Any]:
     Examples
     --------
     >>> import tempfile, scipy.io
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     scipy.io.savemat(Path(folder) / "a.mat", {"labels": np.array([3, 1])})
-    ...     print(read_mat(Path(folder) / "a.mat"))
+    ...     print(ns.storage.read_mat(Path(folder) / "a.mat"))
     {'labels': array([3, 1])}
     """
     import scipy.io
@@ -104,9 +131,10 @@ def write_weights(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_weights(Path(folder) / "a.safetensors", {"bias": np.zeros(2)})
-    ...     print(read_weights(Path(folder) / "a.safetensors"))
+    ...     ns.storage.write_weights(Path(folder) / "a.safetensors", {"bias": np.zeros(2)})
+    ...     print(ns.storage.read_weights(Path(folder) / "a.safetensors"))
     {'bias': array([0., 0.])}
     """
     from safetensors.numpy import save
@@ -127,7 +155,8 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
     Examples
     --------
-    >>> read_weights(Path("nothing.safetensors"))
+    >>> from pathlib import Path
+    >>> ns.storage.read_weights(Path("nothing.safetensors"))
     Traceback (most recent call last):
     neurosim.storage.StorageError: nothing.safetensors: no such file.
     """

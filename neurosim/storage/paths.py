@@ -23,7 +23,7 @@ def as_path(path: object, who: str) -> Path:
 
     Examples
     --------
-    >>> as_path("a/b.nc", "here").name
+    >>> ns.storage.as_path("a/b.nc", "here").name
     'b.nc'
     """
     if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
@@ -42,7 +42,8 @@ def is_folder(path: Path) -> bool:
 
     Examples
     --------
-    >>> is_folder(Path(".")), is_folder(Path("a" * 5000))
+    >>> from pathlib import Path
+    >>> ns.storage.is_folder(Path(".")), ns.storage.is_folder(Path("a" * 5000))
     (True, False)
     """
     try:
@@ -64,7 +65,8 @@ def existing(path: Path, *, any_size: bool = False) -> Path:
 
     Examples
     --------
-    >>> existing(Path("nothing.nc"))
+    >>> from pathlib import Path
+    >>> ns.storage.existing(Path("nothing.nc"))
     Traceback (most recent call last):
     neurosim.storage.StorageError: nothing.nc: no such file.
     """
@@ -93,7 +95,8 @@ def inside(folder: Path, name: str) -> Path:
 
     Examples
     --------
-    >>> inside(Path("data"), "../secret")
+    >>> from pathlib import Path
+    >>> ns.storage.inside(Path("data"), "../secret")
     Traceback (most recent call last):
     neurosim.storage.StorageError: '../secret' leads out of its folder; give a path inside it.
     """
@@ -121,9 +124,10 @@ def check_links(folder: Path) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     (Path(folder) / "away").symlink_to("/etc/hostname")
-    ...     check_links(Path(folder))
+    ...     ns.storage.check_links(Path(folder))
     Traceback (most recent call last):
     neurosim.storage.StorageError: ...: 'away' links to another place; such folders are not opened.
     """

@@ -37,9 +37,12 @@ def write_table(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> import xarray as xr
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "a.csv"
-    ...     write_table(path, xr.DataArray([1.5, -2], dims="unit", coords={"unit": ["a", "=b"]}, name="rate"))
+    ...     rates = xr.DataArray([1.5, -2], dims="unit", coords={"unit": ["a", "=b"]}, name="rate")
+    ...     ns.storage.write_table(path, rates)
     ...     print(path.read_text())
     unit,rate
     a,1.5
@@ -76,9 +79,10 @@ def read_table(path: Path, ids: tuple[str, ...] = ID_COLUMNS) -> Any:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.csv", "unit,rate\n01,1.5\n02,2\n")
-    ...     print(read_table(Path(folder) / "a.csv").unit.tolist())
+    ...     ns.storage.write_text(Path(folder) / "a.csv", "unit,rate\n01,1.5\n02,2\n")
+    ...     print(ns.storage.read_table(Path(folder) / "a.csv").unit.tolist())
     ['01', '02']
     """
     import pandas as pd

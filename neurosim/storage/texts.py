@@ -32,9 +32,10 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.txt", "18 °C")
-    ...     read_text(Path(folder) / "a.txt")
+    ...     ns.storage.write_text(Path(folder) / "a.txt", "18 °C")
+    ...     ns.storage.read_text(Path(folder) / "a.txt")
     '18 °C'
     """
     try:
@@ -59,9 +60,10 @@ def write_json(path: Path, value: object, *, sort_keys: bool = True) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_json(Path(folder) / "a.json", {"accuracy": 0.97})
-    ...     read_json(Path(folder) / "a.json")
+    ...     ns.storage.write_json(Path(folder) / "a.json", {"accuracy": 0.97})
+    ...     ns.storage.read_json(Path(folder) / "a.json")
     {'accuracy': 0.97}
     """
     try:
@@ -89,9 +91,10 @@ def read_json(path: Path) -> Any:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.json", "[1, 2")
-    ...     read_json(Path(folder) / "a.json")
+    ...     ns.storage.write_text(Path(folder) / "a.json", "[1, 2")
+    ...     ns.storage.read_json(Path(folder) / "a.json")
     Traceback (most recent call last):
     neurosim.storage.StorageError: ...a.json: not valid JSON (Expecting ',' delimiter in line 1).
     """
@@ -120,9 +123,10 @@ def read_json_object(path: Path, needs: tuple[str, ...] = ()) -> dict[str, Any]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_json(Path(folder) / "a.json", [1, 2])
-    ...     read_json_object(Path(folder) / "a.json")
+    ...     ns.storage.write_json(Path(folder) / "a.json", [1, 2])
+    ...     ns.storage.read_json_object(Path(folder) / "a.json")
     Traceback (most recent call last):
     neurosim.storage.StorageError: ...a.json: a JSON object ({...}) asked, found a list.
     """
@@ -150,9 +154,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(Path(folder) / "a.toml", "seed = 3")
-    ...     read_toml(Path(folder) / "a.toml")
+    ...     ns.storage.write_text(Path(folder) / "a.toml", "seed = 3")
+    ...     ns.storage.read_toml(Path(folder) / "a.toml")
     {'seed': 3}
     """
     text = _short(path, MAX_TOML)

@@ -34,7 +34,8 @@ class Kept:
 
     Examples
     --------
-    >>> Kept("build", "kernel.so", Path("kernel.so"), size=1000, unused=2.0).damage
+    >>> from pathlib import Path
+    >>> ns.study.Kept("build", "kernel.so", Path("kernel.so"), size=1000, unused=2.0).damage
     ''
     """
 
@@ -55,7 +56,7 @@ def kept(store: str | Path, *, check: bool = False) -> list[Kept]:
 
     Examples
     --------
-    >>> [thing for thing in kept("no_such_store") if thing.kind == "step"]
+    >>> [thing for thing in ns.study.kept("no_such_store") if thing.kind == "step"]
     []
     """
     return [*_of_store(Path(store), check), *_builds(check)]
@@ -77,7 +78,7 @@ def prune(store: str | Path, *, older_than: float | None = None) -> list[Kept]:
 
     Examples
     --------
-    >>> [thing for thing in prune("no_such_store") if thing.kind == "step"]
+    >>> [thing for thing in ns.study.prune("no_such_store") if thing.kind == "step"]
     []
     """
     if older_than is not None and not older_than >= 0:

@@ -13,9 +13,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.circuit_files import save_circuit
-from neurosim.networks.recording import record_responses
+from neurosim.biophysics import circuit, circuit_files
+from neurosim.networks import recording
 from neurosim.recordings.files import load_responses
 from neurosim.refusals import asked_by
 from neurosim.schema import InputError, as_responses, as_stimuli, same_stimuli, suggest
@@ -74,11 +73,10 @@ def compare_subjects(
     Examples
     --------
     >>> import tempfile
-    >>> from neurosim.stimuli import load_digits
-    >>> pictures = load_digits()[:6]
+    >>> pictures = ns.load_digits()[:6]
     >>> area = np.random.default_rng(0).normal(size=(6, 5))
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     outcome = compare_subjects(
+    ...     outcome = ns.compare_subjects(
     ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": area}, out=f"{place}/mine"
     ...     )
     ...     outcome.scores["rsa:area"].sizes["model"]
@@ -128,11 +126,11 @@ def _row(
             raise InputError(f"compare_subjects: layers of {name!r} are asked, and a built-in model brings its own.")
         return model_of(given)
     who = f"compare_subjects, {name!r}"
-    if model and isinstance(given, Circuit):
+    if model and isinstance(given, circuit.Circuit):
         if layers is not None and not all(isinstance(layer, str) for layer in layers):
             raise InputError(f"{who}: names of layers asked, found {layers!r}.")
         path = storage.inside(folder, f"{name}.circuit.nc")
-        save_circuit(path, given)
+        circuit_files.save_circuit(path, given)
         return {"kind": "circuit", "path": path, "layers": layers}
     if callable(given) and inspect.isfunction(given):
         return given
@@ -149,7 +147,7 @@ def _row(
 
 def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, who: str) -> xr.DataArray:
     if hasattr(given, "named_modules") and not isinstance(given, type):
-        return record_responses(given, stimuli, layers=layers)
+        return recording.record_responses(given, stimuli, layers=layers)
     if layers is not None:
         raise InputError(f"{who}: layers are asked of a {type(given).__name__}; only a torch module is recorded.")
     if isinstance(given, str | Path):

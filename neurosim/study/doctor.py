@@ -55,7 +55,8 @@ def examine_machine(folder: Path) -> list[Finding]:
 
     Examples
     --------
-    >>> examine_machine(Path("results"))[0].what
+    >>> from pathlib import Path
+    >>> ns.study.examine_machine(Path("results"))[0].what
     'python'
     """
     findings = [Finding("python", "ok", sys.version.split()[0])]

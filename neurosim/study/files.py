@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def find_study(name: str | Path) -> Path:
 
     Examples
     --------
-    >>> find_study("digits").name
+    >>> ns.study.find_study("digits").name
     'study.toml'
     """
     path = Path(name)
@@ -39,21 +40,23 @@ def find_study(name: str | Path) -> Path:
     return found
 
 
-def load_study(path: str | Path) -> Study:
+def load_study(path: str | Path, *, code: bool = False) -> Study:
     """Read, complete and check a study file.
 
     Parameters
     ----------
     path : a TOML file, or the ``resolved.json`` of a results folder.
+    code : whether it may name functions in Python files below its own folder, as that of a results folder may; none
+        is run here.
 
     Raises
     ------
     StudyError : not TOML, unknown key or name (the nearest known one is given), or a value out of range.
-    StorageError : no such file.
+    StorageError : no such file, or a function outside of its folder.
 
     Examples
     --------
-    >>> load_study(find_study("digits")).name
+    >>> ns.study.load_study(ns.study.find_study("digits")).name
     'digits'
     """
     path = Path(path)
@@ -63,20 +66,29 @@ def load_study(path: str | Path) -> Study:
     subjects = content.get("subjects")
     if isinstance(subjects, dict):
         content["subjects"] = {k: _model(v, path.parent, f"subjects.{k}") for k, v in subjects.items()}
-    return parse_study(content, path.name)
+    for _, _, row in _functions(content) if code else ():
+        if isinstance(row, dict) and isinstance(row.get("path"), str):
+            row["path"] = str(storage.inside(path.parent, row["path"]))
+    return parse_study(content, path.name, code=code)
 
 
-def parse_study(content: dict[str, Any], name: str = "study") -> Study:
-    """Check the content of a study file."""
-    for group in ("subjects", "brains", "analyses", "figures"):
-        rows = content.get(group)
-        for key, row in rows.items() if isinstance(rows, dict) else ():
-            if group == "figures" or (isinstance(row, dict) and row.get("kind") == CODE):
-                raise StudyError(f"{name}: {group}.{key} is a function, which no file may name; run the Python file.")
+def parse_study(content: dict[str, Any], name: str = "study", *, code: bool = False) -> Study:
+    """Check the content of a study file; unless it may name `code`, functions are refused."""
+    for group, key, _ in () if code else _functions(content):
+        raise StudyError(f"{name}: {group}.{key} is a function, which no file may name; run the Python file.")
     try:
         return checked(as_row(Study, content, ""))
     except StudyError as error:
         raise StudyError(f"{name}: {error}".replace(f"{name}: {content.get('name')}: ", f"{name}: ")) from None
+
+
+def _functions(content: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield group, name and table of every function that the content of a study file names."""
+    for group in ("subjects", "brains", "analyses", "figures"):
+        rows = content.get(group)
+        for key, row in rows.items() if isinstance(rows, dict) else ():
+            if group == "figures" or (isinstance(row, dict) and row.get("kind") == CODE):
+                yield group, key, row
 
 
 def to_toml(study: Study) -> str:

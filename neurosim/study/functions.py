@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from neurosim import storage
 from neurosim.schema import InputError
+from neurosim.study.given import StudyLike
 from neurosim.study.tables import StudyError, Table
 
 MAX_NAME = 200  # characters of a text that may name a file
@@ -29,7 +30,7 @@ class FunctionFigure(Table):
 
     Examples
     --------
-    >>> FunctionFigure(path="mine.py", function="my_figure").function
+    >>> ns.study.FunctionFigure(path="mine.py", function="my_figure").function
     'my_figure'
     """
 
@@ -91,13 +92,13 @@ def source_of(path: Path, name: str) -> dict[str, str]:
     return digests | {p.relative_to(path.parent).as_posix(): storage.sha256(p) for p in _closure(imported, path.parent)}
 
 
-def functions_in(study: Any) -> list[Any]:
+def functions_in(study: StudyLike) -> list[Any]:
     """Return the rows of a study that are functions of a user's own."""
     rows = [*study.subjects.values(), *study.analyses.values(), *study.figures.values()]
     return [row for row in rows if row.kind == "function"]
 
 
-def own_modules(study: Any) -> dict[str, Path]:
+def own_modules(study: StudyLike) -> dict[str, Path]:
     """Return the files that the functions of a study need beside their own, by their place relative to it."""
     found: dict[str, Path] = {}
     for row in functions_in(study):

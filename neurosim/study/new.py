@@ -30,7 +30,7 @@ def new_study(folder: str | Path) -> list[Path]:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     [path.name for path in new_study(place)][:2]
+    ...     [path.name for path in ns.study.new_study(place)][:2]
     ['compare.py', 'study.toml']
     """
     folder = Path(folder)

@@ -25,7 +25,8 @@ class Outcome:
 
     Examples
     --------
-    >>> Outcome(Path("results/digits"), 30, 30).report.name
+    >>> from pathlib import Path
+    >>> ns.study.Outcome(Path("results/digits"), 30, 30).report.name
     'report.html'
     """
 

@@ -19,9 +19,9 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 TOPICS = ("accuracy", "accuracy_of_network_on_the_same_spikes", "differing_spikes", "engine", "calibration")
 
 
-def told_by(results: Results) -> Told:
+def told_by(study: Study, results: Results) -> Told:
     """Return what all entries of a study tell together, in their order."""
-    parts = [kind.tell(row, name, results) for group, name, kind, row in results.study.kinds() if group != "stimuli"]
+    parts = [kind.tell(row, name, results) for group, name, kind, row in study.kinds() if group != "stimuli"]
     numbers: dict[str, Any] = {topic: {} for topic in (*TOPICS, "best_model", "pearson_of_brains")}
     for part in parts:
         for topic, values in part.numbers.items():
@@ -32,7 +32,7 @@ def told_by(results: Results) -> Told:
         sentences=[line for part in parts for line in part.sentences],
         notes=[*_left_out(results), *(note for part in parts for note in part.notes)],
         methods=[
-            SHOWN[results.study.stimuli.source].method(results.study.stimuli),
+            SHOWN[study.stimuli.source].method(study.stimuli),
             *(m for part in parts for m in part.methods),
         ],
         tables=[table for part in parts for table in part.tables],
@@ -40,9 +40,8 @@ def told_by(results: Results) -> Told:
     )
 
 
-def write_report(path: Path, results: Results, told: Told, provenance: dict[str, Any]) -> None:
+def write_report(path: Path, study: Study, results: Results, told: Told, provenance: dict[str, Any]) -> None:
     """Write the page of a study to `path`."""
-    study = results.study
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(storage.read_text(TEMPLATE)).render(
         title=study.title or study.name,

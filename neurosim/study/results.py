@@ -10,14 +10,14 @@ from typing import Any
 import xarray as xr
 
 from neurosim import storage
-from neurosim.study.study import Study
+from neurosim.study.given import StudyLike
 
 
 @dataclass(frozen=True)
 class Results:
     """The folders and configurations of finished steps by name, and the study that they are of."""
 
-    study: Study
+    study: StudyLike
     folders: Mapping[str, Path]
     configs: Mapping[str, Any]
 

@@ -51,7 +51,7 @@ def run_study(
 
     Examples
     --------
-    >>> run_study("digts")
+    >>> ns.run_study("digts")
     Traceback (most recent call last):
     neurosim.study.tables.StudyError: digts: no such study file, nor a built-in study (digits, ... mean 'digits'?
     """
@@ -105,7 +105,7 @@ def check_study(
 
     Examples
     --------
-    >>> [look.state for look in check_study("digits")][:1]
+    >>> [look.state for look in ns.study.check_study("digits")][:1]
     ['miss']
     """
     study, _, base = read_study(study)
@@ -136,7 +136,7 @@ def study_status(
 
     Examples
     --------
-    >>> study_status("digits", out="nowhere/digits")["whole"] is None
+    >>> ns.study.study_status("digits", out="nowhere/digits")["whole"] is None
     True
     """
     looks = check_study(study, out=out, store=store, device=device)

@@ -44,7 +44,7 @@ def submit_study(
 
     Examples
     --------
-    >>> submit_study("digits", device="gpu")
+    >>> ns.study.submit_study("digits", device="gpu")
     Traceback (most recent call last):
     neurosim.schema.InputError: submit: the device of the nodes is cpu or cuda, found 'gpu'.
     """

@@ -21,12 +21,12 @@ from neurosim.study.engine.seal import HEX
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Store
 from neurosim.study.engine.worker import PRIVATE
-from neurosim.study.files import load_study
+from neurosim.study.files import find_study, load_study
 from neurosim.study.folder import MANIFEST, OF_EVERY_STUDY, moved_inside, step_folder, write_results
+from neurosim.study.functions import functions_in
 from neurosim.study.plan import input_files, plan
-from neurosim.study.run import read_study
 from neurosim.study.study import Study
-from neurosim.study.tables import as_values
+from neurosim.study.tables import StudyError, as_values
 
 ENVIRONMENT: dict[str, tuple[type, ...]] = {
     "neurosim": (str,),
@@ -70,7 +70,7 @@ def check_results(folder: str | Path) -> None:
 
     Examples
     --------
-    >>> check_results("no_such_folder")
+    >>> ns.study.check_results("no_such_folder")
     Traceback (most recent call last):
     neurosim.storage.StorageError: no_such_folder: no MANIFEST.sha256, so not a results folder of neurosim.
     """
@@ -98,7 +98,9 @@ def check_results(folder: str | Path) -> None:
         )
 
 
-def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report = silent) -> list[Verdict]:
+def rerun_results(
+    folder: str | Path, *, trust_code: bool = False, jobs: int | None = None, report: Report = silent
+) -> list[Verdict]:
     """Recompute a results folder, every file of it, from nothing but its study and inputs, and compare.
 
     Files must be the same bytes. Where a step ran on a GPU, or libraries or the machine changed, numbers may move
@@ -108,22 +110,31 @@ def rerun_results(folder: str | Path, *, jobs: int | None = None, report: Report
     Parameters
     ----------
     folder : the results folder.
+    trust_code : run the functions of the study's author that the folder holds in ``inputs``; they can do whatever you
+        can.
     jobs : how many steps run at once; the number of cores by default.
     report : called with (step, event, text) as the run goes on.
 
     Raises
     ------
-    InputError : the study in it cannot be run, reads files outside of it, or its provenance is malformed.
+    InputError : the study in it cannot be run, reads files outside of it, has functions that are not trusted, or its
+        provenance is malformed.
 
     Examples
     --------
-    >>> rerun_results("no_such_folder")
+    >>> ns.study.rerun_results("no_such_folder")
     Traceback (most recent call last):
     neurosim.study.tables.StudyError: ...no_such_folder/resolved.json: no such study file, nor a built-in study ...
     """
     folder = Path(folder).resolve()
-    study, _, _ = read_study(folder / "resolved.json")
+    study = load_study(find_study(folder / "resolved.json"), code=True)
     _check_inputs(study, folder)
+    if functions_in(study) and not trust_code:
+        files = ", ".join(sorted({row.path.relative_to(folder).as_posix() for row in functions_in(study)}))
+        raise StudyError(
+            f"{folder}: its study runs functions of {files}, which is code that can do whatever you can; read it, then "
+            "say --trust-code (trust_code=True) to run it."
+        )
     before = _provenance(folder)
     steps = plan(study, folder)
     with _fresh_folder() as place:
@@ -153,7 +164,7 @@ def environment_changes(folder: str | Path) -> list[str]:
 
     Examples
     --------
-    >>> environment_changes("no_such_folder")
+    >>> ns.study.environment_changes("no_such_folder")
     Traceback (most recent call last):
     neurosim.storage.StorageError: no_such_folder/provenance.json: no such file.
     """
@@ -181,7 +192,7 @@ def _edited(before: dict[str, Any], keys: dict[str, str]) -> bool:
 def _verdicts(folder: Path, fresh: Path, steps: list[Step], loose: bool) -> Iterator[Verdict]:
     """Compare all files of two results folders, those of a step together."""
     of_step = {_owner(step): step.name for step in steps}
-    parts: dict[str, list[str]] = {step.name: [] for step in steps}
+    parts: dict[str, list[str]] = {step.name: [] for step in steps if not step.is_part}
     for name in sorted((_files(folder).keys() | _files(fresh).keys()) - {MANIFEST, "study.toml"}):
         place = Path(name)
         owner = of_step.get(f"figures/{place.stem}" if place.parts[0] == "figures" else "/".join(place.parts[:2]), name)
@@ -205,12 +216,13 @@ def _owner(step: Step) -> str:
 def _of_toml(study: Study, folder: Path) -> Verdict:
     """Compare the file that the user wrote with the study that was run; it may name a model that is elsewhere."""
     try:
-        written = load_study(folder / "study.toml")
+        written = load_study(folder / "study.toml", code=True)
     except storage.StorageError as error:
         return Verdict("study.toml", "bitwise", f"not compared with resolved.json: {error}")
     except InputError as error:
         return Verdict("study.toml", "differs", str(error))
-    same = as_values(moved_inside(written, input_files(written, folder))) == as_values(study)
+    inside, wanted = (as_values(moved_inside(s, input_files(s, folder))) for s in (written, study))
+    same = inside == wanted
     return Verdict("study.toml", "bitwise") if same else Verdict("study.toml", "differs", "is not what was run")
 
 
@@ -246,8 +258,10 @@ def _provenance(folder: Path) -> dict[str, Any]:
 
 def _check_inputs(study: Study, folder: Path) -> None:
     """Refuse a study that reads what is not in its own results folder."""
+    functions = {str(row.path) for row in functions_in(study)}
     for given, path in input_files(study, folder).items():
-        inside = Path(given).parts[:1] == ("inputs",) and path.resolve().is_relative_to(folder / "inputs")
+        named = given in functions or Path(given).parts[:1] == ("inputs",)
+        inside = named and path.resolve().is_relative_to(folder / "inputs")
         if not inside:
             raise storage.StorageError(f"{folder}: its study reads {given!r}, which is not among its inputs.")
 

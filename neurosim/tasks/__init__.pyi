@@ -3,6 +3,9 @@
 # Labelled stimuli
 from .classification import classification_task as classification_task  # name the category of a stimulus
 
+from .lazy import lazy_task as lazy_task  # the same of folders and files that stay on disk until they are shown
+from .rows import PictureView as PictureView  # how a picture of any size becomes an input
+
 # Trials that are drawn anew for every batch
 from .cognition import cognitive_task as cognitive_task  # a cognitive task by name
 from .yang import yang_task as yang_task  # the twenty rules of Yang et al., mixed

@@ -181,9 +181,8 @@ def classification_task(
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
-    >>> images = as_stimuli(np.zeros((10, 4, 4)), coords={"category": ["a", "b"] * 5})
-    >>> classification_task(images).test.sizes["stimulus"]
+    >>> images = ns.as_stimuli(np.zeros((10, 4, 4)), coords={"category": ["a", "b"] * 5})
+    >>> ns.tasks.classification_task(images).test.sizes["stimulus"]
     2
     """
     stimuli, seed = _checked(stimuli), as_seed(rng, "classification_task")

@@ -43,7 +43,7 @@ def cognitive_task(name: str, **options: Any) -> CognitiveTask:
 
     Examples
     --------
-    >>> trials = cognitive_task("perceptual_decision").trials(200)
+    >>> trials = ns.tasks.cognitive_task("perceptual_decision").trials(200)
     >>> bool((trials.choice == (trials.coherence > 0)).all())
     True
     """
@@ -76,9 +76,9 @@ def psychometric(right: Any, condition: str) -> Any:
 
     Examples
     --------
-    >>> task = cognitive_task("go_nogo")
+    >>> task = ns.tasks.cognitive_task("go_nogo")
     >>> trials = task.trials(20)
-    >>> psychometric(task.score(trials.targets.values, trials), "cue")["mean"].values.tolist()
+    >>> ns.tasks.psychometric(task.score(trials.targets.values, trials), "cue")["mean"].values.tolist()
     [1.0, 1.0]
     """
     if not isinstance(right, xr.DataArray):

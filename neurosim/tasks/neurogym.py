@@ -38,7 +38,7 @@ def from_neurogym(environment: Any, *, name: str | None = None, n_outputs: int |
     --------
     >>> from types import SimpleNamespace
     >>> light = SimpleNamespace(dt=100, ob=np.eye(3), gt=[0, 0, 1], seed=lambda seed: None, new_trial=dict)
-    >>> from_neurogym(light, name="light", n_outputs=2).trials(4).targets.shape
+    >>> ns.tasks.from_neurogym(light, name="light", n_outputs=2).trials(4).targets.shape
     (4, 3, 2)
     """
     inner = getattr(environment, "unwrapped", environment)

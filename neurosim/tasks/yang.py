@@ -42,7 +42,7 @@ def yang_task(
 
     Examples
     --------
-    >>> task = yang_task(["delaygo", "delayanti"])
+    >>> task = ns.tasks.yang_task(["delaygo", "delayanti"])
     >>> trials = task.trials(10)
     >>> sorted(set(trials.rule.values.tolist()))
     ['delayanti', 'delaygo']

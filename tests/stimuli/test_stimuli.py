@@ -6,6 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 import torch
+from sklearn import datasets
 
 from neurosim import storage
 from neurosim.schema import InputError, as_stimuli
@@ -17,6 +18,12 @@ from neurosim.stimuli.gabors import gabor_bank, gabor_energy
 from neurosim.stimuli.images import load_digits, load_image_folder, resize_images, to_gray
 from neurosim.stimuli.parts import balanced
 from neurosim.storage import StorageError
+
+
+def test_digits_are_those_of_scikit_learn():
+    digits, theirs = load_digits(), datasets.load_digits()
+    np.testing.assert_array_equal(digits, theirs.images / 16)
+    assert digits.category.values.tolist() == theirs.target.astype(str).tolist()
 
 
 def test_digits_are_all_there():

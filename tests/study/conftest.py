@@ -1,16 +1,22 @@
 """A study that takes seconds: two sets of given responses, no network, no simulation."""
 
+import io
+import logging
 import os
 import shutil
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from neurosim import storage
+from neurosim import cli, storage
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import as_stimuli
 from neurosim.study.run import run_study
@@ -67,13 +73,28 @@ def small_study(tmp_path):
     return write_study(tmp_path / "study")
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first of all test processes that asks for it makes, and the others read."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def run_once(tmp_path_factory):
     """Return a folder with the study and its finished run, to be copied: the one run that all tests share."""
-    root = tmp_path_factory.mktemp("finished")
-    outcome = run_study(write_study(root / "study"), out=root / "out" / "small")
-    assert outcome.n_steps > 0 and outcome.n_hits == 0
-    return root
+
+    def make(root: Path) -> None:
+        outcome = run_study(write_study(root / "study"), out=root / "out" / "small", jobs=1)
+        assert outcome.n_steps > 0 and outcome.n_hits == 0
+
+    return made_once(tmp_path_factory, "finished", make)
 
 
 @dataclass(frozen=True)
@@ -93,8 +114,37 @@ def finished(run_once, tmp_path):
     return Finished(tmp_path / "study" / "study.toml", tmp_path / "out" / "small", tmp_path / "out" / ".steps")
 
 
-def neurosim(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user would."""
+@dataclass(frozen=True)
+class Said:
+    """What a command of the command line wrote, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def neurosim(*words: object, cwd: Path, env: dict[str, str] | None = None) -> Said:
+    """Run the command line in this process; warnings go to stderr, as they would of a process of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    log = logging.StreamHandler(err)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.chdir(cwd)
+        patch.delenv(storage.DATA_FOLDER_VARIABLE, raising=False)
+        for name, value in (env or {}).items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["neurosim", *map(str, words)])
+        patch.setattr(warnings, "showwarning", lambda message, *_: err.write(f"{message}\n"))
+        logging.getLogger().addHandler(log)
+        try:
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                cli.main()
+        finally:
+            logging.getLogger().removeHandler(log)
+    return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def fresh(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a user would."""
     environment = {k: v for k, v in os.environ.items() if k != storage.DATA_FOLDER_VARIABLE}
     return subprocess.run(
         [sys.executable, "-m", "neurosim.cli", *map(str, words)],

@@ -1,6 +1,8 @@
 """Functions of a user's own in a study: subjects, analyses and figures that run as cached steps."""
 
 import json
+import shutil
+import sys
 import textwrap
 
 import numpy as np
@@ -10,9 +12,11 @@ import xarray as xr
 from neurosim import storage
 from neurosim.schema import InputError
 from neurosim.study import Study, run_study
+from neurosim.study.folder import MANIFEST
 from neurosim.study.functions import source_of
+from neurosim.study.verify import check_results, rerun_results
 
-from .conftest import neurosim
+from .conftest import made_once, neurosim
 
 OWN = """
     import matplotlib
@@ -72,6 +76,13 @@ OWN = """
 HELPER = "import torch\ndef made(n, m):\n    torch.manual_seed(0)\n    return torch.nn.Linear(n, m), torch.nn.ReLU()\n"
 
 
+@pytest.fixture(autouse=True)
+def _imports_of_users_are_forgotten():
+    yield
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("helpers", "neurosim_user_own")]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def own(tmp_path):
     (tmp_path / "own.py").write_text(textwrap.dedent(OWN))
@@ -81,7 +92,7 @@ def own(tmp_path):
 
 
 def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path):
-    done = neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path)
+    done = neurosim("run", own, "-o", "out/own", "-j", 1, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     results = tmp_path / "out" / "own" / "results"
     stimuli = storage.read_array(results / "stimuli" / "stimuli.nc").values.reshape(10, -1)
@@ -99,7 +110,7 @@ def test_functions_are_subjects_analyses_and_figures_and_run_once(own, tmp_path)
     assert (tmp_path / "out" / "own" / "inputs" / "helpers" / "layers.py").read_text() == HELPER
     assert "my_difference, by my_difference" in (tmp_path / "out" / "own" / "report.html").read_text()
     assert set(numbers["my_difference"]) == {"net:area", "values:area", "spikes:area"}
-    again = json.loads(neurosim("run", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
+    again = json.loads(neurosim("run", own, "-o", "out/own", "-j", 1, "--json", cwd=tmp_path).stdout)
     assert again["n_hits"] == again["n_steps"]
     own.write_text(own.read_text().replace("UNRELATED = 3", "UNRELATED = 4").replace("SCALE = 2.0", "SCALE = 3.0"))
     changed = json.loads(neurosim("check", own, "-o", "out/own", "--json", cwd=tmp_path).stdout)
@@ -147,7 +158,7 @@ def test_what_no_other_process_could_find_is_refused_in_one_line():
 def test_mistakes_are_one_line(own, tmp_path, old, new, words):
     assert old in own.read_text()
     own.write_text(own.read_text().replace(old, new, 1))
-    done = neurosim("run", own, "-o", "out/own", cwd=tmp_path)
+    done = neurosim("run", own, "-o", "out/own", "-j", 1, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert words in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -176,3 +187,80 @@ def test_results_of_functions_are_datasets_arrays_or_numbers():
     assert list(_as_dataset(xr.DataArray([1.0], dims="x"), "a").data_vars) == ["a"]
     with pytest.raises(InputError, match="returned a str; a Dataset, array or number is asked"):
         _as_dataset("x", "a")
+
+
+SMALL = """
+    import numpy as np
+    import neurosim as ns
+    from helpers import numbers
+
+
+    def mine(stimuli):
+        return ns.as_responses(stimuli.values.reshape(len(stimuli), -1) ** numbers.POWER, stimuli=stimuli)
+
+
+    def other(stimuli, rng):
+        return ns.as_responses(rng.normal(size=(len(stimuli), 9)), stimuli=stimuli)
+
+
+    def spread(rdms):
+        return float(rdms.std())
+
+
+    study = ns.study.Study(
+        name="own",
+        stimuli={"source": "digits", "n_per_category": 1},
+        subjects={"mine": mine, "other": other},
+        brains={"area": {"kind": "synthetic", "tuning": {"pixels": 1.0}, "n_subjects": 3, "n_units": 8}},
+        analyses={"spread": spread},
+    )
+"""
+
+
+@pytest.fixture
+def small(tmp_path, tmp_path_factory):
+    """Return the results of a study of functions whose files are gone."""
+
+    def make(root):
+        place = root / "written"
+        (place / "helpers").mkdir(parents=True)
+        (place / "own.py").write_text(textwrap.dedent(SMALL))
+        (place / "helpers" / "numbers.py").write_text("POWER = 2\n")
+        run_study(place / "own.py", out=root / "out" / "own", jobs=1)
+        shutil.rmtree(place)
+
+    shutil.copytree(made_once(tmp_path_factory, "functions", make) / "out", tmp_path / "out")
+    return tmp_path / "out" / "own"
+
+
+def test_results_of_functions_are_verified_where_their_code_is_trusted(small, tmp_path):
+    refused = neurosim("verify", "out/own", "--rerun", cwd=tmp_path)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert "runs functions of inputs/own.py" in refused.stderr and "--trust-code" in refused.stderr
+    scores = small / "results" / "spread_other" / "result.nc"
+    forged = storage.read_dataset(scores)
+    forged["spread"] += 0.1
+    storage.write_dataset(scores, forged)
+    (small / "inputs" / "helpers" / "numbers.py").write_text("POWER = 3\n")
+    storage.write_manifest(small, MANIFEST)
+    check_results(small)
+    done = neurosim("verify", "out/own", "--rerun", "--trust-code", "--json", "-j1", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    found = {v["step"]: v["verdict"] for v in json.loads(done.stdout)["steps"]}
+    differing = {"spread:other", "answers:mine", "rdms:mine", "spread:mine"}
+    assert {step for step in found if ":" in step and found[step] == "differs"} - {"figure:rdms"} == differing
+    assert {found[name] for name in ("stimuli", "answers:other", "rdms:other", "study.toml")} == {"bitwise"}
+
+
+def test_trusted_code_must_lie_in_the_results_folder(small, tmp_path):
+    (tmp_path / "own.py").write_text("")
+    written = small / "resolved.json"
+    before = written.read_text()
+    for path in ("../../own.py", str(tmp_path / "own.py")):
+        written.write_text(before.replace('"inputs/own.py"', json.dumps(path)))
+        with pytest.raises(InputError, match="leads out of its folder"):
+            rerun_results(small, trust_code=True)
+    shutil.copy(small / "inputs" / "own.py", small / "own.py")
+    written.write_text(before.replace('"inputs/own.py"', '"own.py"'))
+    with pytest.raises(InputError, match="which is not among its inputs"):
+        rerun_results(small, trust_code=True)

@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from neurosim import storage
 
-from .conftest import neurosim
+from .conftest import fresh
 
 STRANGERS = '''
 """Kinds of a package of its own: nothing in neurosim knows it."""
@@ -32,7 +32,7 @@ from neurosim.similarity.metric import Metric
 from neurosim.stimuli.source import Source
 from neurosim.study.engine.step import Step
 from neurosim.study.kinds import AnalysisKind, BrainKind, FigureKind, SubjectKind, Told
-from neurosim.study.kinds import Source as Answers
+from neurosim.study.given import Source as Answers
 from neurosim.study.steps.figure import figure_step
 from neurosim.study.tables import Table
 from neurosim import storage
@@ -217,7 +217,7 @@ def strangers(tmp_path):
 
 
 def test_one_file_adds_one_of_every_kind(strangers, tmp_path):
-    done = neurosim("run", "strange.toml", "-o", "out/strange", "--json", cwd=tmp_path, env=strangers)
+    done = fresh("run", "strange.toml", "-o", "out/strange", "-j", 1, "--json", cwd=tmp_path, env=strangers)
     assert done.returncode == 0, done.stderr
     results = tmp_path / "out" / "strange"
     stimuli = storage.read_array(results / "results" / "stimuli" / "stimuli.nc")

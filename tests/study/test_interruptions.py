@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from ..campaigns.kills import killed_runs
-from .conftest import content, neurosim
+from .conftest import content, fresh, neurosim
 
 
 def test_two_runs_at_once_agree(finished, tmp_path):
-    command = [sys.executable, "-m", "neurosim.cli", "run", str(finished.study), "--quiet"]
+    command = [sys.executable, "-m", "neurosim.cli", "run", str(finished.study), "--quiet", "-j", "1"]
     command += ["-o", str(tmp_path / "again" / "small")]
     runs = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert [r.communicate()[1] for r in runs] == ["", ""]
@@ -25,7 +25,7 @@ def test_killed_at_some_moments_and_resumed_the_results_are_identical(finished, 
     """A few moments of the campaign in tests/campaigns/kills.py, on a study without training."""
     out = tmp_path / "again" / "small"
     assert sum(killed_runs(finished.study, out, seed=0, n=8, longest=4.0)) > 0
-    done = neurosim("run", finished.study, "-o", out, cwd=tmp_path)
+    done = neurosim("run", finished.study, "-o", out, "-j", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert content(out) == content(finished.folder)
 
@@ -73,9 +73,9 @@ def test_a_full_disk_loses_nothing(small_study, tmp_path):
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (24_000, 24_000))
 
-    failed = neurosim("run", small_study, "-o", "out/small", "--quiet", cwd=tmp_path, preexec_fn=limit)
+    failed = fresh("run", small_study, "-o", "out/small", "-j", 1, "--quiet", cwd=tmp_path, preexec_fn=limit)
     assert failed.returncode == 2
     assert "disk is full" in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
-    resumed = json.loads(neurosim("run", small_study, "-o", "out/small", "--json", cwd=tmp_path).stdout)
+    resumed = json.loads(neurosim("run", small_study, "-o", "out/small", "-j", 1, "--json", cwd=tmp_path).stdout)
     assert 0 < resumed["n_hits"] < resumed["n_steps"]

@@ -8,20 +8,24 @@ import pytest
 
 from neurosim import storage
 
-from .conftest import neurosim
+from .conftest import fresh, made_once, neurosim
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    done = neurosim("demo", "--quiet", "--out", "out", "--json", cwd=folder, timeout=280)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return folder / "out" / "digits", json.loads(done.stdout)
+    """Run the demo once for all test processes; return its results folder."""
+
+    def make(folder):
+        done = fresh("demo", "--quiet", "--out", "out", cwd=folder, timeout=280)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert "out/digits/report.html" in done.stdout
+
+    return made_once(tmp_path_factory, "demo", make) / "out" / "digits"
 
 
 def test_every_network_learned_and_the_twin_is_exact(demo):
-    numbers = json.loads((demo[0] / "numbers.json").read_text())
+    numbers = json.loads((demo / "numbers.json").read_text())
     for name in ("cnn", "rnn", "spiking_cnn", "spiking_mlp"):
         assert numbers["accuracy"][name] > 0.9
     layers = numbers["differing_spikes"]["twin"]
@@ -32,7 +36,7 @@ def test_every_network_learned_and_the_twin_is_exact(demo):
 
 
 def test_the_twin_has_the_geometry_of_the_network(demo):
-    relations = storage.read_dataset(demo[0] / "results" / "relations" / "relations.nc")
+    relations = storage.read_dataset(demo / "results" / "relations" / "relations.nc")
     for layer in ("hidden1", "hidden2", "output"):
         pair = relations["score"].sel(model=f"twin/{layer}", model_other=f"spiking_mlp/{layer}")
         assert float(pair) == pytest.approx(1)
@@ -41,7 +45,7 @@ def test_the_twin_has_the_geometry_of_the_network(demo):
 def test_the_known_truth_is_recovered(demo):
     """The early area is tuned to Gabor energy, the late one to prototypes: shallow and deep layers win one each."""
     early, late = (
-        storage.read_dataset(demo[0] / "results" / f"rsa_{b}" / "scores.nc").set_coords("group")["score"]
+        storage.read_dataset(demo / "results" / f"rsa_{b}" / "scores.nc").set_coords("group")["score"]
         for b in ("early", "late")
     )
     assert float(early.sel(model="cnn/conv1")) > float(early.sel(model="cnn/readout"))
@@ -50,7 +54,7 @@ def test_the_known_truth_is_recovered(demo):
 
 
 def test_the_report_says_synthetic_and_holds_every_figure(demo):
-    page = (demo[0] / "report.html").read_text()
+    page = (demo / "report.html").read_text()
     assert "Synthetic brain." in page
     for name in ("stimuli", "raster_twin", "rdms", "scores_early", "time_late", "subjects"):
         assert f'id="figure-{name}"' in page
@@ -58,7 +62,7 @@ def test_the_report_says_synthetic_and_holds_every_figure(demo):
 
 
 def test_nothing_runs_twice(demo):
-    again = neurosim("run", "digits", "-o", str(demo[0]), "--json", cwd=demo[0].parent)
+    again = neurosim("run", "digits", "-o", str(demo), "--json", cwd=demo.parent)
     outcome = json.loads(again.stdout)
     assert outcome["n_hits"] == outcome["n_steps"] == 30
 
@@ -70,7 +74,7 @@ def test_a_new_study_runs_both_ways(tmp_path):
     )
     assert script.returncode == 0, script.stderr
     assert (tmp_path / "mine" / "results" / "mine" / "report.html").is_file()
-    assert neurosim("run", "study.toml", cwd=tmp_path / "mine").returncode == 0
+    assert neurosim("run", "study.toml", "-j", 1, cwd=tmp_path / "mine").returncode == 0
     again = neurosim("new", "mine", cwd=tmp_path)
     assert again.returncode == 2
     assert "not empty" in again.stderr

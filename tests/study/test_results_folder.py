@@ -17,9 +17,9 @@ def test_a_second_run_takes_everything_from_the_store(finished):
 
 
 def test_a_run_from_nothing_gives_the_same_bytes_whatever_the_number_of_jobs(finished, tmp_path):
-    one = run_study(finished.study, out=tmp_path / "alone" / "small", jobs=1)
-    assert one.n_hits == 0
-    assert content(one.folder) == content(finished.folder)
+    two = run_study(finished.study, out=tmp_path / "two" / "small", jobs=2)
+    assert two.n_hits == 0
+    assert content(two.folder) == content(finished.folder)
 
 
 def test_the_results_folder_is_complete_and_checks_itself(finished):

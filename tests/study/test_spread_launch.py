@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from neurosim import runtime
+from neurosim import runtime, storage
 from neurosim.refusals import InputError
 from neurosim.study.engine import launch as launching
 from neurosim.study.engine.launch import Launch, command, gpu_there
@@ -47,15 +48,15 @@ def run(steps, store, launch, **options):
     return run_steps(steps, Store(store), jobs=2, report=options.get("report", silent), launch=launch)
 
 
-def test_the_small_study_is_the_same_here_and_behind_a_launcher_and_on_dask(small_study, tmp_path, cluster):
-    here = run_study(small_study, out=tmp_path / "here" / "small", jobs=1)
-    wanted = content(here.folder)
-    behind = neurosim("run", small_study, "-o", "env/small", "--launch", "env", "-j", 2, "--quiet", cwd=tmp_path)
-    assert (behind.returncode, behind.stdout.split()[0]) == (0, str(here.n_steps))
+def test_the_small_study_is_the_same_here_and_behind_a_launcher_and_on_dask(finished, tmp_path, cluster):
+    wanted = content(finished.folder)
+    n_steps = len(storage.read_json(finished.folder / "provenance.json")["steps"])
+    behind = neurosim("run", finished.study, "-o", "env/small", "--launch", "env", "-j", 2, "--quiet", cwd=tmp_path)
+    assert (behind.returncode, behind.stdout.split()[0]) == (0, str(n_steps))
     assert content(tmp_path / "env" / "small") == wanted
     notes: list[str] = []
     on_dask = run_study(
-        small_study,
+        finished.study,
         out=tmp_path / "dask" / "small",
         launch=Launch(dask=cluster.scheduler_address),
         report=lambda _, event, text: notes.append(text) if event == "note" else None,
@@ -158,6 +159,18 @@ def test_where_steps_run_is_checked_when_it_is_said():
             Launch(**words)
 
 
+def test_an_address_where_no_scheduler_listens_is_one_line_after_seconds(gated, tmp_path):
+    pytest.importorskip("distributed")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{one.getsockname()[1]}"
+    began = time.monotonic()
+    with pytest.raises(InputError, match=rf"--dask {address}: no dask scheduler answers there") as caught:
+        run(gated.chain(), tmp_path / "store", Launch(dask=address))
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - began < 20  # of which it waits five; loading dask on a busy machine takes the rest
+
+
 def test_dask_that_is_not_installed_is_one_line(gated, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'neurosim\[cluster\]'"):
@@ -215,13 +228,13 @@ def test_a_gpu_that_is_not_there_is_said_by_the_step(tmp_path, monkeypatch):
     assert (run([step], tmp_path / "store", Launch(device="cpu"))["g:1"].folder / "device").read_text() == "cpu"
 
 
-def test_check_and_status_look_for_results_of_a_device(small_study, tmp_path):
-    run_study(small_study, out=tmp_path / "out" / "small", launch=Launch(device="cpu"))
-    cpu = check_study(small_study, out=tmp_path / "out" / "small", device="cpu")
+def test_check_and_status_look_for_results_of_a_device(finished, tmp_path):
+    run_study(finished.study, out=finished.folder, jobs=1, launch=Launch(device="cpu"))
+    cpu = check_study(finished.study, out=finished.folder, device="cpu")
     assert {look.state for look in cpu} == {"hit"}
     with pytest.raises(InputError, match="'tpu' is not known"):
-        check_study(small_study, out=tmp_path / "out" / "small", device="tpu")
-    status = neurosim("status", small_study, "-o", "out/small", "--device", "cpu", "--json", cwd=tmp_path)
+        check_study(finished.study, out=finished.folder, device="tpu")
+    status = neurosim("status", finished.study, "-o", "out/small", "--device", "cpu", "--json", cwd=tmp_path)
     assert json.loads(status.stdout)["hits"] == len(cpu)
 
 

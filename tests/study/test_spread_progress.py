@@ -6,7 +6,7 @@ import time
 import neurosim as ns
 from neurosim import cli
 
-from .conftest import neurosim
+from .conftest import fresh, neurosim
 
 
 def test_a_log_has_a_line_for_each_long_step_and_the_end_and_quiet_has_none(capsys, monkeypatch):
@@ -35,20 +35,23 @@ def test_a_log_has_a_line_for_each_long_step_and_the_end_and_quiet_has_none(caps
     assert written == ""
 
 
-def test_a_run_in_a_log_says_how_far_it_is(small_study, tmp_path):
-    first = neurosim("run", small_study, "-o", "out/small", cwd=tmp_path)
-    n = re.search(r"^(\d+) steps run", first.stdout)
-    assert n is not None
-    assert re.fullmatch(rf"{n[1]} of {n[1]} steps; done in \d+ s, 0 from the store", first.stderr.splitlines()[-1])
-    again = neurosim("run", small_study, "-o", "out/small", "--quiet", cwd=tmp_path)
+def test_a_run_in_a_log_says_how_far_it_is(finished, tmp_path):
+    finished.study.write_text(finished.study.read_text().replace("n_bootstrap = 100", "n_bootstrap = 120"))
+    first = neurosim("run", finished.study, "-o", "out/small", "-j", 1, cwd=tmp_path)
+    said = re.match(r"2 steps run, (\d+) from the store", first.stdout)
+    assert said is not None
+    n = int(said[1]) + 2
+    last = first.stderr.splitlines()[-1]
+    assert re.fullmatch(rf"{n} of {n} steps; done in \d+ s, {n - 2} from the store", last)
+    again = neurosim("run", finished.study, "-o", "out/small", "--quiet", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
 
 
 def test_the_version_and_the_completion_of_shells(tmp_path):
-    version = neurosim("--version", cwd=tmp_path)
+    version = fresh("--version", cwd=tmp_path)
     assert (version.stdout, version.returncode) == (f"neurosim {ns.__version__}\n", 0)
     asked = {"_NEUROSIM_COMPLETE": "complete_bash", "COMP_WORDS": "neurosim su", "COMP_CWORD": "1"}
-    assert neurosim(cwd=tmp_path, env=asked).stdout.split() == ["submit"]
-    assert "complete_bash" in neurosim(cwd=tmp_path, env={"_NEUROSIM_COMPLETE": "source_bash"}).stdout
-    nothing = neurosim(cwd=tmp_path)
+    assert fresh(cwd=tmp_path, env=asked).stdout.split() == ["submit"]
+    assert "complete_bash" in fresh(cwd=tmp_path, env={"_NEUROSIM_COMPLETE": "source_bash"}).stdout
+    nothing = fresh(cwd=tmp_path)
     assert "Usage" in nothing.stdout

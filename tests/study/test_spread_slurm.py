@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from neurosim import storage
 from neurosim.refusals import InputError
 from neurosim.study.engine import slurm as arrays
 from neurosim.study.engine.launch import HERE, Launch
@@ -15,7 +16,6 @@ from neurosim.study.engine.scheduler import run_steps, silent
 from neurosim.study.engine.slurm import arrays_of, submit_steps
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Store
-from neurosim.study.run import run_study
 
 from .conftest import content, neurosim
 from .gated import Gated, is_alive, until, values
@@ -62,22 +62,23 @@ def results(gated, store: Path):
     return values(entries)
 
 
-def test_a_submitted_study_is_the_same_as_one_run_here_and_is_not_submitted_twice(slurm, small_study, tmp_path):
-    wanted = run_study(small_study, out=tmp_path / "here" / "small", jobs=2)
-    said = neurosim("submit", small_study, "--slurm", "-o", "out/small", "--json", cwd=tmp_path)
+def test_a_submitted_study_is_the_same_as_one_run_here_and_is_not_submitted_twice(slurm, finished, tmp_path):
+    wanted = storage.read_json(finished.folder / "provenance.json")["steps"]
+    place = (finished.study, "-o", "away/small")
+    said = neurosim("submit", *place, "--slurm", "--json", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     jobs = json.loads(said.stdout)
     names = [j["name"] for j in jobs]
     assert (names[0], names[-1]) == ("stimuli", "report")
-    assert len(names) == len(set(names)) < wanted.n_steps
-    assert sum(len(j["steps"]) for j in jobs) == wanted.n_steps
-    again = neurosim("submit", small_study, "--slurm", "-o", "out/small", cwd=tmp_path)
+    assert len(names) == len(set(names)) < len(wanted)
+    assert sum(len(j["steps"]) for j in jobs) == len(wanted)
+    again = neurosim("submit", *place, "--slurm", cwd=tmp_path)
     assert "in the store or in the queue" in again.stdout
     slurm.wait_until_empty()
-    assert content(tmp_path / "out" / "small") == content(wanted.folder)
-    status = neurosim("status", small_study, "-o", "out/small", "--device", "cpu", "--json", cwd=tmp_path)
-    assert json.loads(status.stdout)["hits"] == wanted.n_steps
-    again = neurosim("submit", small_study, "--slurm", "-o", "out/small", cwd=tmp_path)
+    assert content(tmp_path / "away" / "small") == content(finished.folder)
+    status = neurosim("status", *place, "--device", "cpu", "--json", cwd=tmp_path)
+    assert json.loads(status.stdout)["hits"] == len(wanted)
+    again = neurosim("submit", *place, "--slurm", cwd=tmp_path)
     assert "in the store or in the queue" in again.stdout
 
 

@@ -18,7 +18,7 @@ from .conftest import neurosim
 def test_the_results_folder_alone_repeats_the_study(finished):
     for file in finished.study.parent.iterdir():
         file.unlink()
-    verdicts = rerun_results(finished.folder, jobs=2)
+    verdicts = rerun_results(finished.folder, jobs=1)
     assert {v.verdict for v in verdicts} == {"bitwise"}
     names = {v.step for v in verdicts}
     assert {"rsa:area", "figure:scores_area", "numbers.json", "provenance.json", "report.html", "study.toml"} <= names
@@ -62,7 +62,7 @@ def test_a_forged_file_with_a_rewritten_manifest_is_found(finished):
     (finished.folder / "figures" / "bonus.csv").write_text("listed, but nobody made it")
     storage.write_manifest(finished.folder)
     check_results(finished.folder)
-    verdicts = {v.step: v for v in rerun_results(finished.folder, jobs=2)}
+    verdicts = {v.step: v for v in rerun_results(finished.folder, jobs=1)}
     differing = {name for name, v in verdicts.items() if v.verdict == "differs"}
     assert differing == {step for step, _ in FORGED.values()} | {"figures/bonus.csv"}
     assert "scores.nc" in verdicts["rsa:area"].detail
@@ -76,7 +76,7 @@ def test_verify_finds_what_changed(finished, tmp_path):
     damaged = neurosim("verify", folder, cwd=tmp_path)
     assert damaged.returncode == 2
     assert "resolved.json" in damaged.stderr
-    differing = [v for v in rerun_results(folder, jobs=2) if v.verdict == "differs"]
+    differing = [v for v in rerun_results(folder, jobs=1) if v.verdict == "differs"]
     assert differing[0].step == "rsa:area"
     assert "scores.nc" in differing[0].detail
 

@@ -29,9 +29,8 @@ def detect_spikes(sweeps: xr.Dataset, *, threshold: float = -10e-3, dead_time: f
 
     Examples
     --------
-    >>> from neurosim.schema import as_sweeps
     >>> v = np.full(100, -70e-3); v[[20, 60]] = 20e-3
-    >>> found = detect_spikes(as_sweeps(np.zeros(100), v, time_step=1e-3))
+    >>> found = ns.biophysics.detect_spikes(ns.as_sweeps(np.zeros(100), v, time_step=1e-3))
     >>> found.time.values[found.values[0, :, 0] > 0].tolist()
     [0.02, 0.06]
     """

@@ -115,14 +115,13 @@ def fit_driven(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses, as_stimuli
     >>> values = np.random.default_rng(0).normal(size=(1, 3000))
-    >>> noise = as_stimuli(values, dims=("stimulus", "time"), time_step=1e-3)
-    >>> fired = as_responses(
+    >>> noise = ns.as_stimuli(values, dims=("stimulus", "time"), time_step=1e-3)
+    >>> fired = ns.as_responses(
     ...     (np.roll(values, 3, axis=1) > 1.2)[..., None] * 1.0,  # 3 ms after every peak
     ...     stimuli=noise, quantity="spike_count", time_step=1e-3,
     ... )
-    >>> found = fit_driven(noise, fired, delays=(0.0, 3e-3), time_constants=(0.5e-3,), progress=False)
+    >>> found = ns.biophysics.fit_driven(noise, fired, delays=(0.0, 3e-3), time_constants=(0.5e-3,), progress=False)
     >>> found.delay
     0.003
     """

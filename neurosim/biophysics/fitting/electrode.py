@@ -69,12 +69,11 @@ def estimate_electrode(sweeps: xr.Dataset, *, settled: float = 0.5e-3, reach: fl
 
     Examples
     --------
-    >>> from neurosim.schema import as_sweeps
     >>> from scipy.signal import lfilter
     >>> current = np.random.default_rng(0).normal(0, 20e-12, 100_000)
     >>> a = np.exp(-1e-4 / 20e-3)  # 400 MOhm and 50 pF behind 30 MOhm
     >>> voltage = -70e-3 + 400e6 * lfilter([1 - a], [1, -a], current) + 30e6 * current
-    >>> found = estimate_electrode(as_sweeps(current, voltage, time_step=1e-4))
+    >>> found = ns.biophysics.estimate_electrode(ns.as_sweeps(current, voltage, time_step=1e-4))
     >>> round(found.capacitance * 1e12), round(found.input_resistance / 1e6), round(found.resistance / 1e6)
     (51, 398, 32)
     """
@@ -135,11 +134,12 @@ def compensate(sweeps: xr.Dataset, electrode: Electrode) -> xr.Dataset:
 
     Examples
     --------
-    >>> from neurosim.schema import as_sweeps
+    >>> import xarray as xr
+    >>> from neurosim.biophysics.fitting.electrode import Electrode
     >>> nothing = xr.DataArray([0.0], dims="lag", coords={"lag": [0.0]})
     >>> resistor = Electrode(np.array([30e6]), 1e-4, 30e6, 50e-12, 400e6, {}, nothing)  # 30 MOhm at once
     >>> current = np.array([0.0, 1e-10, 0.0])
-    >>> found = compensate(as_sweeps(current, -70e-3 + 30e6 * current, time_step=1e-4), resistor)
+    >>> found = ns.biophysics.compensate(ns.as_sweeps(current, -70e-3 + 30e6 * current, time_step=1e-4), resistor)
     >>> found.voltage.values.round(6).tolist()
     [[-0.07, -0.07, -0.07]]
     """

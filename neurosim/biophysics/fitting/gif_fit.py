@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import numpy as np
 
 from neurosim.biophysics.fitting.trace import Trace, regress
-from neurosim.biophysics.formulas import ArrayFunctions
+from neurosim.biophysics.formulas import ArrayFunctions, State
 from neurosim.biophysics.neurons.gif import GIF_MEMORIES, MODEL, GIFParameters
 from neurosim.parameters import as_dict
 from neurosim.runtime import track
@@ -87,15 +86,15 @@ def replay(candidates: Sequence[GIFParameters], trace: Trace) -> np.ndarray:
         inside = now < np.minimum(starts + length, len(trace.voltage))
         at = np.minimum(now, len(trace.voltage) - 1)
         drive, fired = trace.current[at], (trace.spikes[at] > 0) & inside
-        x = SimpleNamespace(**constants, **state, drive=drive, i_syn=None, g_syn=None, kick=None, noise=None)
-        state = dict(MODEL.update(x, m))
+        x = State(**constants, **state, drive=drive, i_syn=None, g_syn=None, kick=None, noise=None)
+        state = {name: np.asarray(value) for name, value in MODEL.update(x, m).items()}
         state["v"] = np.where(trace.recorded[at], state["v"], trace.voltage[at])
         there = inside & (now >= starts)
         found[:, now[there]] = state["v"][:, there]
         if fired.any():
             x.__dict__.update(state)
             for name, value in MODEL.reset(x, m).items():
-                state[name] = np.where(fired, value, state[name])
+                state[name] = np.where(fired, np.asarray(value), state[name])
     return found
 
 

@@ -94,7 +94,6 @@ def fit_neuron(
 
     Examples
     --------
-    >>> import neurosim as ns
     >>> current = 5e-10 + 2e-10 * np.random.default_rng(0).normal(size=(1, 30)).repeat(10, axis=1)
     >>> shown = ns.as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-3)
     >>> cell = ns.biophysics.single_neuron(ns.biophysics.LIFParameters(refractory=4e-3), 1e-3)
@@ -103,7 +102,7 @@ def fit_neuron(
     >>> voltage = answers.membrane_potential.values[..., 0].copy()
     >>> voltage[answers.responses.values[..., 0] > 0] = 20e-3
     >>> sweeps = ns.as_sweeps(current, voltage, time_step=1e-3)
-    >>> found = fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
+    >>> found = ns.biophysics.fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
     >>> bool(abs(found.parameters.tau_mem - 10e-3) < 1e-3)
     True
     """
@@ -149,7 +148,6 @@ def predict_spikes(
 
     Examples
     --------
-    >>> import neurosim as ns
     >>> current = 5e-10 + 2e-10 * np.random.default_rng(0).normal(size=(1, 30)).repeat(10, axis=1)
     >>> shown = ns.as_stimuli(current[..., None], dims=("stimulus", "time", "unit"), time_step=1e-3)
     >>> cell = ns.biophysics.single_neuron(ns.biophysics.LIFParameters(refractory=4e-3), 1e-3)
@@ -158,8 +156,8 @@ def predict_spikes(
     >>> voltage = answers.membrane_potential.values[..., 0].copy()
     >>> voltage[answers.responses.values[..., 0] > 0] = 20e-3
     >>> sweeps = ns.as_sweeps(current, voltage, time_step=1e-3)
-    >>> fitted = fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
-    >>> predict_spikes(fitted, sweeps, progress=False).dims
+    >>> fitted = ns.biophysics.fit_neuron(sweeps, "lif", refractory=5e-3, progress=False)
+    >>> ns.biophysics.predict_spikes(fitted, sweeps, progress=False).dims
     ('stimulus', 'time', 'unit')
     """
     sweeps = check_sweeps(sweeps, "predict_spikes")

@@ -35,12 +35,11 @@ def spike_triggered_average(
 
     Examples
     --------
-    >>> from neurosim.schema import as_stimuli
     >>> noise = np.random.default_rng(0).normal(size=(1, 20_000))
     >>> spikes = np.roll(noise > 2, 5, axis=1)[..., None]  # 5 ms after every peak
-    >>> sta = spike_triggered_average(
-    ...     as_stimuli(noise, dims=("stimulus", "time"), time_step=1e-3),
-    ...     as_responses(spikes.astype(float), quantity="spike_count", time_step=1e-3),
+    >>> sta = ns.biophysics.spike_triggered_average(
+    ...     ns.as_stimuli(noise, dims=("stimulus", "time"), time_step=1e-3),
+    ...     ns.as_responses(spikes.astype(float), quantity="spike_count", time_step=1e-3),
     ... )
     >>> round(float(sta.peak_lag[0, 0]), 6)
     -0.005
@@ -158,14 +157,13 @@ def fit_poisson(
 
     Examples
     --------
-    >>> from neurosim.schema import as_responses, as_stimuli
     >>> values = np.random.default_rng(0).normal(size=(1, 3000))
-    >>> noise = as_stimuli(values, dims=("stimulus", "time"), time_step=1e-3)
-    >>> fired = as_responses(
+    >>> noise = ns.as_stimuli(values, dims=("stimulus", "time"), time_step=1e-3)
+    >>> fired = ns.as_responses(
     ...     (np.roll(values, 3, axis=1) > 1.2)[..., None] * 1.0,  # 3 ms after every peak
     ...     stimuli=noise, quantity="spike_count", time_step=1e-3,
     ... )
-    >>> found = fit_poisson(noise, fired, n_basis=4)
+    >>> found = ns.biophysics.fit_poisson(noise, fired, n_basis=4)
     >>> type(found).__name__
     'PoissonModel'
     """

@@ -5,13 +5,13 @@ https://doi.org/10.1038/s41467-020-17236-y.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
+    Numbers,
     decay,
     held_while_refractory,
     membrane_after_step,
@@ -37,7 +37,7 @@ class AdaptiveLIFParameters:
 
     Examples
     --------
-    >>> AdaptiveLIFParameters(rise=5e-3).tau_threshold
+    >>> ns.biophysics.AdaptiveLIFParameters(rise=5e-3).tau_threshold
     0.1
     """
 
@@ -56,24 +56,24 @@ class AdaptiveLIFParameters:
         check_threshold(self, self.v_threshold, self.v_reset)
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of the membrane and of its threshold."""
     own = {name: p[name] for name in ("v_threshold", "v_reset", "rise")}
     return membrane_constants(p, dt) | own | {"threshold_decay": decay(dt, p["tau_threshold"])}
 
 
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Move the membrane and let the threshold come back."""
     v, wait = held_while_refractory(x, m, membrane_after_step(x, m, None))
     return {"v": v, "wait": wait, "w": x.threshold_decay * x.w}
 
 
-def distance(x: Any, m: Any) -> Any:
+def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above the threshold of this moment, V."""
     return x.v - (x.v_threshold + x.w)
 
 
-def reset(x: Any, m: Any) -> dict[str, Any]:
+def reset(x: State, m: Functions) -> Quantities:
     """Set the membrane, raise the threshold, begin to wait."""
     return {"v": x.v_reset, "wait": x.held_steps, "w": x.w + x.rise}
 

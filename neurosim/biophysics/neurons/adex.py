@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
+    Numbers,
     decay,
     held_while_refractory,
     membrane_after_step,
@@ -39,7 +39,7 @@ class AdExParameters:
 
     Examples
     --------
-    >>> AdExParameters(a=0.0, b=0.0).delta_t
+    >>> ns.biophysics.AdExParameters(a=0.0, b=0.0).delta_t
     0.002
     """
 
@@ -62,13 +62,13 @@ class AdExParameters:
         check_threshold(self, self.v_cut, self.v_reset)
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of the membrane, of the upstroke and of the adaptation."""
     own = {name: p[name] for name in ("v_t", "delta_t", "v_cut", "v_reset", "a", "b")}
     return membrane_constants(p, dt) | own | {"w_decay": decay(dt, p["tau_w"])}
 
 
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Move the membrane, whose upstroke is explicit and bounded, and the adaptation current."""
     upstroke = x.g_leak * x.delta_t * m.exp(m.at_most((x.v - x.v_t) / x.delta_t, STEEPEST))
     v, wait = held_while_refractory(x, m, membrane_after_step(x, m, upstroke - x.w))
@@ -76,12 +76,12 @@ def update(x: Any, m: Any) -> dict[str, Any]:
     return {"v": v, "wait": wait, "w": steady + (x.w - steady) * x.w_decay}
 
 
-def distance(x: Any, m: Any) -> Any:
+def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above the cut-off of the upstroke, V."""
     return x.v - x.v_cut
 
 
-def reset(x: Any, m: Any) -> dict[str, Any]:
+def reset(x: State, m: Functions) -> Quantities:
     """Set the membrane, add to the adaptation current, begin to wait."""
     return {"v": x.v_reset, "wait": x.held_steps, "w": x.w + x.b}
 

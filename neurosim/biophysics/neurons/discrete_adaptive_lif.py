@@ -5,33 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from neurosim.biophysics.models import Constants, NeuronModel, decay
+from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
+from neurosim.biophysics.models import Constants, NeuronModel, Numbers, decay
 from neurosim.biophysics.neurons import discrete_lif
 from neurosim.parameters import DiscreteAdaptiveLIFParameters
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return both decays, the threshold and its rise, and which reset it is."""
     numbers = {"beta": decay(p["dt"], p["tau_mem"]), "rho": decay(p["dt"], p["tau_threshold"])}
     return numbers | {"threshold": p["threshold"], "rise": p["rise"], "reset_kind": p["reset"]}
 
 
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Leak, add the input of this step, and let the last spike raise the threshold."""
     current = m.let("current", x.kick + x.drive if x.noise is None else x.kick + x.drive + x.noise)
     fired = m.let("fired", m.is_positive(distance(x, m)))
     return {"v": discrete_lif.after_reset(x, m, current, fired), "adaptation": x.rho * x.adaptation + fired}
 
 
-def distance(x: Any, m: Any) -> Any:
+def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above the threshold of this moment."""
     return x.v - (x.threshold + x.rise * x.adaptation)
 
 
-def reset(x: Any, m: Any) -> dict[str, Any]:
+def reset(x: State, m: Functions) -> Quantities:
     """Do nothing: the reset belongs to the next step."""
     return {}
 

@@ -12,18 +12,19 @@ from typing import Any
 import nir
 import numpy as np
 
-from neurosim.biophysics.models import Constants, NeuronModel, decay
+from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
+from neurosim.biophysics.models import Constants, NeuronModel, Numbers, decay
 from neurosim.biophysics.nir_nodes import Neurons, NirForm, PlainNode, differing, leaking
 from neurosim.parameters import DiscreteLIFParameters
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return decay and threshold, and which reset it is."""
     numbers = {"beta": decay(p["dt"], p["tau_mem"]), "threshold": p["threshold"], "v_reset": p["v_reset"]}
     return numbers | {"reset_kind": p["reset"]}
 
 
-def after_reset(x: Any, m: Any, current: Any, fired: Any = None) -> Any:
+def after_reset(x: State, m: Functions, current: Quantity, fired: Quantity | None = None) -> Quantity:
     """Return the membrane of this step: leak, input, and what a spike of the step before still has to do."""
     if x.reset_kind in ("immediate", "interpolated", "none"):
         return x.beta * x.v + current
@@ -35,19 +36,19 @@ def after_reset(x: Any, m: Any, current: Any, fired: Any = None) -> Any:
     return (x.beta * x.v + current) * (1.0 - fired)
 
 
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Leak and add the input of this step."""
     current = m.let("current", x.kick + x.drive if x.noise is None else x.kick + x.drive + x.noise)
     new = {"v": after_reset(x, m, current)}
     return new | {"last_current": current} if x.reset_kind == "interpolated" else new
 
 
-def distance(x: Any, m: Any) -> Any:
+def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above threshold."""
     return x.v - x.threshold
 
 
-def reset(x: Any, m: Any) -> dict[str, Any]:
+def reset(x: State, m: Functions) -> Quantities:
     """Set the membrane of a neuron that spiked, where the reset belongs to the same step.
 
     Interpolated: with the input held still the membrane runs towards ``target``; a neuron that starts again from

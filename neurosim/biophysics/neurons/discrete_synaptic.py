@@ -11,19 +11,20 @@ from typing import Any
 import nir
 import numpy as np
 
-from neurosim.biophysics.models import Constants, NeuronModel, decay
+from neurosim.biophysics.formulas import Functions, Quantities, State
+from neurosim.biophysics.models import Constants, NeuronModel, Numbers, decay
 from neurosim.biophysics.neurons import discrete_lif
 from neurosim.biophysics.nir_nodes import ASKER, Neurons, NirForm, PlainNode, differing, leaking
 from neurosim.parameters import DiscreteSynapticParameters
 from neurosim.refusals import InputError
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return both decays, the threshold and the reset."""
     return discrete_lif.constants(p, dt) | {"alpha": decay(p["dt"], p["tau_syn"]), "input_scale": 1.0}
 
 
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Let the current decay and add the input, then leak and add the current."""
     current = m.let("current", x.alpha * x.synaptic + (x.kick + x.drive))
     moved = x.input_scale * current if x.noise is None else x.input_scale * current + x.noise

@@ -8,15 +8,15 @@ draw.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
+    Numbers,
     decay,
     held_while_refractory,
     membrane_after_step,
@@ -68,7 +68,7 @@ class GIFParameters:
 
     Examples
     --------
-    >>> GIFParameters(gamma_2=2e-3).tau_2
+    >>> ns.biophysics.GIFParameters(gamma_2=2e-3).tau_2
     0.015
     """
 
@@ -113,7 +113,7 @@ class GIFParameters:
         check_range(self, **{f"gamma_{k}": (-10.0, 10.0) for k in GIF_MEMORIES}, v_t=(-1.0, 1.0))
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of the membrane, of the A-type current, of the threshold and of the memory of spikes."""
     found = membrane_constants(p, dt) | {name: p[name] for name in OWN}
     found |= {f"{kind}_{k}": p[f"{kind}_{k}"] for kind in ("eta", "gamma") for k in GIF_MEMORIES}
@@ -123,7 +123,7 @@ def constants(p: Mapping[str, Any], dt: float) -> Constants:
     return found
 
 
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Move the membrane, the inactivation of the A-type current, the threshold, and what is left of past spikes."""
     conductance = m.let("g_open", x.g_a * _open(x.v - x.v_m, x.k_m, m) * x.h)
     bent = x.g_bend * (x.v - x.v_bend) * m.is_positive(x.v - x.v_bend)
@@ -143,13 +143,13 @@ def update(x: Any, m: Any) -> dict[str, Any]:
     return new
 
 
-def distance(x: Any, m: Any) -> Any:
+def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above the random threshold, V; out of reach while it is held."""
     risen = x.v_t + x.theta + x.rise_1 + x.rise_2 + x.rise_3 + x.rise_4
     return x.v - risen - x.delta_v * (x.xi + x.log_step) - 1e3 * m.is_positive(x.wait - 0.5)
 
 
-def reset(x: Any, m: Any) -> dict[str, Any]:
+def reset(x: State, m: Functions) -> Quantities:
     """Set the membrane, add to the memory of spikes, begin to wait."""
     new = {"v": x.v_reset, "wait": x.held_steps}
     for k in GIF_MEMORIES:
@@ -158,7 +158,7 @@ def reset(x: Any, m: Any) -> dict[str, Any]:
     return new
 
 
-def _open(above: Any, slope: Any, m: Any) -> Any:
+def _open(above: Quantity, slope: Quantity, m: Functions) -> Quantity:
     """Return the Boltzmann function of a voltage."""
     return 1.0 / (1.0 + m.exp(m.at_most(-above / slope, STEEPEST)))
 

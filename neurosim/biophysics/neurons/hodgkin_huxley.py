@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.special import exprel
 
-from neurosim.biophysics.models import Constants, NeuronModel, membrane_after_step, membrane_constants
+from neurosim.biophysics.formulas import ArrayFunctions, Functions, Quantities, Quantity, State
+from neurosim.biophysics.models import Constants, NeuronModel, Numbers, membrane_after_step, membrane_constants
 from neurosim.parameters import MEMBRANE, check_range
 
 PER_MS, PER_MV = 1e3, 1e3
@@ -36,7 +34,7 @@ class HodgkinHuxleyParameters:
 
     Examples
     --------
-    >>> HodgkinHuxleyParameters(g_k=5e-6).e_k
+    >>> ns.biophysics.HodgkinHuxleyParameters(g_k=5e-6).e_k
     -0.09
     """
 
@@ -55,7 +53,7 @@ class HodgkinHuxleyParameters:
         check_range(self, **MEMBRANE, **volts, g_na=(1e-10, 1e-3), g_k=(1e-10, 1e-3))
 
 
-def rates(u: Any, m: Any) -> dict[str, tuple[Any, Any]]:
+def rates(u: Quantity, m: Functions) -> dict[str, tuple[Quantity, Quantity]]:
     """Return opening and closing rates (per ms) of the gates, at `u` mV above ``v_shift``."""
     return {
         "m": (1.28 / m.exprel((13.0 - u) / 4.0), 1.4 / m.exprel((u - 40.0) / 5.0)),
@@ -64,17 +62,17 @@ def rates(u: Any, m: Any) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of the membrane and the state in which it rests."""
     own = {name: p[name] for name in ("g_na", "g_k", "e_na", "e_k", "v_shift", "v_spike")}
     return membrane_constants(p, dt) | own | {"dt_ms": dt * PER_MS} | resting_state(p)
 
 
-def resting_state(p: Mapping[str, Any]) -> Constants:
+def resting_state(p: Numbers) -> Constants:
     """Return membrane and gates at rest, where the currents without input cancel."""
 
-    def gates(v: np.ndarray) -> dict[str, np.ndarray]:
-        return {k: a / (a + b) for k, (a, b) in rates((v - p["v_shift"]) * PER_MV, _Numpy).items()}
+    def gates(v: np.ndarray) -> Constants:
+        return {k: a / (a + b) for k, (a, b) in rates((v - p["v_shift"]) * PER_MV, ArrayFunctions()).items()}
 
     def current(v: np.ndarray) -> np.ndarray:
         g = gates(v)
@@ -93,15 +91,7 @@ def resting_state(p: Mapping[str, Any]) -> Constants:
     return {name: value[()] for name, value in {"v_rest": v, **{f"{k}_rest": g for k, g in gates(v).items()}}.items()}
 
 
-class _Numpy:
-    exp = np.exp
-
-    @staticmethod
-    def exprel(value: np.ndarray) -> np.ndarray:
-        return np.asarray(exprel(value))
-
-
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Move the gates with the membrane of the step before, then the membrane with the new gates."""
     u = m.let("u", (x.v - x.v_shift) * PER_MV)
     new = {}
@@ -116,12 +106,12 @@ def update(x: Any, m: Any) -> dict[str, Any]:
     return new | {"v": v, "above": m.is_positive(x.v - x.v_spike)}
 
 
-def distance(x: Any, m: Any) -> Any:
+def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above `v_spike`, V, negative where it was above it before."""
     return (x.v - x.v_spike) * (1.0 - x.above) - x.above
 
 
-def reset(x: Any, m: Any) -> dict[str, Any]:
+def reset(x: State, m: Functions) -> Quantities:
     """Leave everything to the currents: there is no reset."""
     return {}
 

@@ -5,15 +5,16 @@ https://doi.org/10.1007/s00422-006-0068-6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
     Constants,
     NeuronModel,
+    Numbers,
     held_while_refractory,
     membrane_after_step,
     membrane_constants,
@@ -41,7 +42,7 @@ class LIFParameters:
 
     Examples
     --------
-    >>> LIFParameters(capacitance=200e-12, g_leak=10e-9).tau_mem
+    >>> ns.biophysics.LIFParameters(capacitance=200e-12, g_leak=10e-9).tau_mem
     0.02
     """
 
@@ -66,13 +67,13 @@ class LIFParameters:
         return self.capacitance / self.g_leak
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of the membrane, its threshold and its reset."""
     own = {name: p[name] for name in ("v_threshold", "v_reset", "subtracted")}
     return membrane_constants(p, dt) | own | {"reset_kind": p["reset"], "can_wait": bool(np.any(p["refractory"]))}
 
 
-def update(x: Any, m: Any) -> dict[str, Any]:
+def update(x: State, m: Functions) -> Quantities:
     """Move the membrane, unless it is refractory."""
     if not x.can_wait:
         return {"v": membrane_after_step(x, m, None)}
@@ -80,13 +81,13 @@ def update(x: Any, m: Any) -> dict[str, Any]:
     return {"v": v, "wait": wait}
 
 
-def distance(x: Any, m: Any) -> Any:
+def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above threshold, V; out of reach while it is held, also above it."""
     above = x.v - x.v_threshold
     return above - 1e3 * m.is_positive(x.wait - 0.5) if x.can_wait else above
 
 
-def reset(x: Any, m: Any) -> dict[str, Any]:
+def reset(x: State, m: Functions) -> Quantities:
     """Set or lower the membrane and begin to wait."""
     v = x.v_reset if x.reset_kind == "value" else x.v - x.subtracted
     return {"v": v, "wait": x.held_steps} if x.can_wait else {"v": v}

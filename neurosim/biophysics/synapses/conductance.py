@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from neurosim.biophysics.models import Constants, SynapseModel, decay, mean_over_step
+from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
+from neurosim.biophysics.models import Constants, Numbers, SynapseModel, decay, mean_over_step
 from neurosim.parameters import check_range
 from neurosim.refusals import InputError
 
@@ -28,7 +27,7 @@ class ConductanceParameters:
 
     Examples
     --------
-    >>> ConductanceParameters(tau_inh=10e-3).e_inh
+    >>> ns.biophysics.ConductanceParameters(tau_inh=10e-3).e_inh
     -0.09
     """
 
@@ -47,7 +46,7 @@ class ConductanceParameters:
             )
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return reversal potentials, and decay and mean over a step of both conductances."""
     return {
         "e_exc": p["e_exc"],
@@ -59,7 +58,7 @@ def constants(p: Mapping[str, Any], dt: float) -> Constants:
     }
 
 
-def step(x: Any, m: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def step(x: State, m: Functions) -> tuple[Quantities, Brought]:
     """Let both conductances decay, add what arrived, and bring their means as a current."""
     g_exc = m.let("next_exc", x.g_exc * x.exc_decay + x.arrived_exc)
     g_inh = m.let("next_inh", x.g_inh * x.inh_decay - x.arrived_inh)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import SynapseModel
 
 
@@ -14,12 +14,12 @@ class DeltaParameters:
 
     Examples
     --------
-    >>> DeltaParameters()
+    >>> ns.biophysics.DeltaParameters()
     DeltaParameters()
     """
 
 
-def step(x: Any, m: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def step(x: State, m: Functions) -> tuple[Quantities, Brought]:
     """Move the membrane by what arrived."""
     return {}, {"kick": x.arrived, "i_syn": None, "g_syn": None}
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from neurosim.biophysics.models import Constants, SynapseModel, decay, mean_over_step
+from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
+from neurosim.biophysics.models import Constants, Numbers, SynapseModel, decay, mean_over_step
 from neurosim.parameters import check_range
 
 
@@ -24,7 +23,7 @@ class ExponentialParameters:
 
     Examples
     --------
-    >>> ExponentialParameters(5e-3).tau_syn
+    >>> ns.biophysics.ExponentialParameters(5e-3).tau_syn
     0.005
     """
 
@@ -34,12 +33,12 @@ class ExponentialParameters:
         check_range(self, tau_syn=(1e-6, 10.0))
 
 
-def constants(p: Mapping[str, Any], dt: float) -> Constants:
+def constants(p: Numbers, dt: float) -> Constants:
     """Return the decay of the current and its mean over a step."""
     return {"syn_decay": decay(dt, p["tau_syn"]), "syn_share": mean_over_step(dt, p["tau_syn"])}
 
 
-def step(x: Any, m: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def step(x: State, m: Functions) -> tuple[Quantities, Brought]:
     """Let the current decay, add what arrived, and bring its mean."""
     current = m.let("synaptic_current", x.synaptic * x.syn_decay + x.arrived)
     return {"synaptic": current}, {"kick": None, "i_syn": current * x.syn_share, "g_syn": None}

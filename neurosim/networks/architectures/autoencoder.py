@@ -19,7 +19,7 @@ class AutoencoderSpecification:
 
     Examples
     --------
-    >>> AutoencoderSpecification((8, 16)).n_code
+    >>> ns.networks.AutoencoderSpecification((8, 16)).n_code
     16
     """
 

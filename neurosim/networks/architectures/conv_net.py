@@ -26,7 +26,7 @@ class ConvNetSpecification:
 
     Examples
     --------
-    >>> ConvNetSpecification((16, 32), dropout=0.2).hidden
+    >>> ns.networks.ConvNetSpecification((16, 32), dropout=0.2).hidden
     64
     """
 

@@ -21,7 +21,7 @@ class EfficientNetLite0Specification:
 
     Examples
     --------
-    >>> EfficientNetLite0Specification("random").weights
+    >>> ns.networks.EfficientNetLite0Specification("random").weights
     'random'
     """
 

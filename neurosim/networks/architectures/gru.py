@@ -22,7 +22,7 @@ class GRUSpecification(GatedSpecification):
 
     Examples
     --------
-    >>> GRUSpecification(64, n_words=1000).pooling
+    >>> ns.networks.GRUSpecification(64, n_words=1000).pooling
     'last'
     """
 

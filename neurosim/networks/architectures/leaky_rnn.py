@@ -26,7 +26,7 @@ class LeakyRNNSpecification:
 
     Examples
     --------
-    >>> LeakyRNNSpecification(100, excitatory=0.8).tau
+    >>> ns.networks.LeakyRNNSpecification(100, excitatory=0.8).tau
     0.1
     """
 

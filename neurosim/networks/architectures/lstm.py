@@ -22,7 +22,7 @@ class LSTMSpecification(GatedSpecification):
 
     Examples
     --------
-    >>> LSTMSpecification(64, n_words=1000).pooling
+    >>> ns.networks.LSTMSpecification(64, n_words=1000).pooling
     'last'
     """
 

@@ -18,7 +18,7 @@ class MLPSpecification:
 
     Examples
     --------
-    >>> MLPSpecification((128, 64)).dropout
+    >>> ns.networks.MLPSpecification((128, 64)).dropout
     0.0
     """
 

@@ -23,7 +23,7 @@ class RateRNNSpecification:
 
     Examples
     --------
-    >>> RateRNNSpecification(64).tau
+    >>> ns.networks.RateRNNSpecification(64).tau
     0.01
     """
 

@@ -21,7 +21,7 @@ class SpikingConvNetSpecification:
 
     Examples
     --------
-    >>> SpikingConvNetSpecification((12, 24), neuron=NeuronSpecification("adaptive")).n_steps
+    >>> ns.networks.SpikingConvNetSpecification((12, 24), neuron=ns.networks.NeuronSpecification("adaptive")).n_steps
     12
     """
 

@@ -18,7 +18,7 @@ class SpikingMLPSpecification:
 
     Examples
     --------
-    >>> SpikingMLPSpecification((64, 32), neuron=NeuronSpecification(tau_mem=5e-3)).n_steps
+    >>> ns.networks.SpikingMLPSpecification((64, 32), neuron=ns.networks.NeuronSpecification(tau_mem=5e-3)).n_steps
     25
     """
 

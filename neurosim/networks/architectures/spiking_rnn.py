@@ -22,7 +22,7 @@ class SpikingRNNSpecification:
 
     Examples
     --------
-    >>> SpikingRNNSpecification((96,)).neuron.surrogate
+    >>> ns.networks.SpikingRNNSpecification((96,)).neuron.surrogate
     'fast_sigmoid'
     """
 

@@ -28,7 +28,7 @@ class TransformerSpecification:
 
     Examples
     --------
-    >>> TransformerSpecification(96, n_words=5000).n_heads
+    >>> ns.networks.TransformerSpecification(96, n_words=5000).n_heads
     4
     """
 

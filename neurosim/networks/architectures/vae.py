@@ -19,7 +19,7 @@ class VAESpecification:
 
     Examples
     --------
-    >>> VAESpecification((8, 16)).n_code
+    >>> ns.networks.VAESpecification((8, 16)).n_code
     16
     """
 

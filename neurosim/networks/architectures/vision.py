@@ -42,7 +42,7 @@ class VisionSpecification:
 
     Examples
     --------
-    >>> VisionSpecification("resnet34")
+    >>> ns.networks.VisionSpecification("resnet34")
     Traceback (most recent call last):
     neurosim.schema.InputError: VisionSpecification: no network 'resnet34'; known: ... Did you mean 'resnet...'?
     """

@@ -37,9 +37,11 @@ def eprop_gradients(
 
     Examples
     --------
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> parts = nn.Linear(4, 5), SpikingLayer(DiscreteLIFParameters(), n_recurrent=5), nn.Linear(5, 3)
-    >>> loss = eprop_gradients(*parts, torch.rand(20, 2, 4), torch.tensor([0, 2]))
+    >>> import torch
+    >>> from torch import nn
+    >>> spiking = ns.networks.SpikingLayer(ns.parameters.DiscreteLIFParameters(), n_recurrent=5)
+    >>> parts = nn.Linear(4, 5), spiking, nn.Linear(5, 3)
+    >>> loss = ns.networks.eprop_gradients(*parts, torch.rand(20, 2, 4), torch.tensor([0, 2]))
     >>> parts[1].recurrent.weight.grad.shape
     torch.Size([5, 5])
     """

@@ -48,8 +48,8 @@ class SpikingLayer(nn.Module):
 
     Examples
     --------
-    >>> from neurosim.parameters import DiscreteLIFParameters
-    >>> SpikingLayer(DiscreteLIFParameters())(torch.full((5, 1, 3), 0.4)).sum().item()
+    >>> import torch
+    >>> ns.networks.SpikingLayer(ns.parameters.DiscreteLIFParameters())(torch.full((5, 1, 3), 0.4)).sum().item()
     3.0
     """
 

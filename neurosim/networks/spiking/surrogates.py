@@ -42,7 +42,8 @@ class Surrogate:
 
     Examples
     --------
-    >>> Surrogate("atan").derivative(torch.zeros(1)).item()
+    >>> import torch
+    >>> ns.networks.Surrogate("atan").derivative(torch.zeros(1)).item()
     1.0
     """
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from neurosim.stimuli.images import load_image_folder, pictures_in
+from neurosim import storage
+from neurosim.stimuli.images import load_image_folder
 from neurosim.stimuli.parts import Part, PartOptions, Rng, part_of
 from neurosim.stimuli.source import Source
 
@@ -38,7 +39,9 @@ def load(options: FolderOptions, rng: Rng) -> xr.DataArray:
 def n_stimuli(options: FolderOptions) -> int | None:
     """Return how many pictures there are, where all are given."""
     return (
-        len(pictures_in(Path(options.path))) if options == FolderOptions(path=options.path, size=options.size) else None
+        len(storage.pictures_in(Path(options.path)))
+        if options == FolderOptions(path=options.path, size=options.size)
+        else None
     )
 
 

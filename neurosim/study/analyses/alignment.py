@@ -15,13 +15,12 @@ from neurosim.similarity.measure import MEASURES, Measure
 from neurosim.study.analyses.asked import brains_of, check_asked, check_options, counted, subjects_of, titles_of
 from neurosim.study.analyses.layer_scores import FEWEST_STIMULI, FILE, Estimate, OfLayers, jackknifed, table_of, told
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.steps.recording import individuals, recording_in, units_of
 from neurosim.study.steps.responses import layers_in, reduced
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import StudyError
+from neurosim.study.tables import StudyError, one_of
 
 BETWEEN = "between.nc"
 JACKKNIFE = (
@@ -37,7 +36,7 @@ class Alignment(OfLayers):
 
     Examples
     --------
-    >>> Alignment(measure="cka", between=["subjects"]).between
+    >>> ns.study.Alignment(measure="cka", between=["subjects"]).between
     ('subjects',)
     """
 
@@ -48,7 +47,7 @@ class Alignment(OfLayers):
     time_bin: float | None = Field(default=None, gt=0)
 
 
-def check(row: Alignment, place: str, study: Study) -> None:
+def check(row: Alignment, place: str, study: StudyLike) -> None:
     """Refuse a measure or option that is not known, brains without responses, and subjects where there is one."""
     one_of(row.measure, MEASURES, f"{place}.measure")
     check_options(MEASURES[row.measure].options, row.options, f"{place}.options")
@@ -68,7 +67,7 @@ def check_stimuli(row: Alignment, place: str, stimuli: xr.DataArray) -> None:
         raise StudyError(f"{place} needs {least} stimuli or more, to leave out two at a time, found {n}.")
 
 
-def plan(row: Alignment, name: str, made: Plan) -> list[Step]:
+def plan(row: Alignment, name: str, made: PlanLike) -> list[Step]:
     """Return one step for every subject and brain, and for every two subjects."""
     keep = keep_of(MEASURES[row.measure], row.time_bin, rotated=not row.options)
     subjects = list(subjects_of(row, made.study))
@@ -206,9 +205,12 @@ def tell(row: Alignment, name: str, results: Results) -> Told:
     """Tell the nearest layers of every brain, and the scores of all."""
     said = told(row, name, results, titles_of(row, results.study) if "brains" in row.between else {}, _note)
     measure = MEASURES[row.measure]
+    mean, individual = "", ""
+    if "brains" in row.between:
+        mean, individual = ", mean over the individuals of a brain", " (and individual, where there are several)"
     method = (
-        f"Alignment: {measure.caption} of responses {_of_what(measure)}, mean over the individuals of a brain. "
-        "Uncertainty: each stimulus (and individual, where there are several) is left out once."
+        f"Alignment: {measure.caption} of responses {_of_what(measure)}{mean}. "
+        f"Uncertainty: each stimulus{individual} is left out once."
     )
     tables = [*said.tables, *_tables_between(name, results)]
     return Told(said.numbers, sentences=said.sentences, notes=said.notes, methods=[method], tables=tables)
@@ -261,6 +263,7 @@ ALIGNMENT = AnalysisKind(
     plan=plan,
     check=check,
     check_stimuli=check_stimuli,
+    needs_brains=lambda row: "brains" in row.between,
     tell=tell,
     cite=cite,
 )

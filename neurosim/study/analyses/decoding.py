@@ -19,13 +19,12 @@ from neurosim.study.analyses.asked import brains_of, check_asked, check_options,
 from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, jackknifed, table_of, told
 from neurosim.study.analyses.predictivity import check_folds
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.kinds import AnalysisKind, Citation, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.steps.recording import individuals, recording_in
 from neurosim.study.steps.responses import layers_in
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import StudyError
+from neurosim.study.tables import StudyError, one_of
 
 EVERYTHING = "everything"
 NAMES = {"stimulus": "stimuli", "trial": "trials"}
@@ -41,7 +40,7 @@ class Decoding(OfLayers):
 
     Examples
     --------
-    >>> Decoding(label="category", hold_out="trial").decoder
+    >>> ns.study.Decoding(label="category", hold_out="trial").decoder
     'correlation'
     """
 
@@ -55,7 +54,7 @@ class Decoding(OfLayers):
     of: tuple[Literal["subjects", "brains"], ...] = ("subjects", "brains")
 
 
-def check(row: Decoding, place: str, study: Study) -> None:
+def check(row: Decoding, place: str, study: StudyLike) -> None:
     """Refuse what cannot be held out, and brains without responses."""
     if not row.of:
         raise StudyError(f"{place}.of is empty; give 'subjects', 'brains' or both.")
@@ -83,10 +82,10 @@ def check_stimuli(row: Decoding, place: str, stimuli: xr.DataArray) -> None:
         raise StudyError(f"{place}: {row.label} {alone!s} has one stimulus; two are needed to train on and test.")
 
 
-def plan(row: Decoding, name: str, made: Plan) -> list[Step]:
+def plan(row: Decoding, name: str, made: PlanLike) -> list[Step]:
     """Return one step for every subject and every brain."""
     config = {k: getattr(row, k) for k in ("label", "hold_out", "folds", "groups", "decoder", "options")}
-    config |= {"target": EVERYTHING, "seed": made.study.seed}
+    config |= {"target": EVERYTHING, "seed": made.study.seed} | ({} if made.study.brains else {"alone": True})
     keep = {"time": "mean"} | ({"trials": "mean"} if row.hold_out == "stimulus" else {})
     work = "neurosim.study.analyses.decoding:run"
     steps = []
@@ -116,7 +115,8 @@ def run(job: Job) -> None:
         except InputError as error:
             left_out[layer] = f"{layer or config['name']}: {error}"
     over = f"new groups ({config['groups']}) of stimuli" if config["groups"] else f"new {NAMES[config['hold_out']]}"
-    over += " (and individuals, of brains that have several)" if config["hold_out"] == "stimulus" else ""
+    if config["hold_out"] == "stimulus" and not config.get("alone"):
+        over += " (and individuals, of brains that have several)"
     table = table_of(
         found,
         config["name"],
@@ -174,9 +174,8 @@ def _over_trials(each: list[xr.Dataset]) -> Estimate:
 
 def tell(row: Decoding, name: str, results: Results) -> Told:
     """Tell the best layer, and the accuracy of all."""
-    said = told(
-        row, name, results, {EVERYTHING: f"from every layer{' and brain' if 'brains' in row.of else ''}"}, _note
-    )
+    with_brains = "brains" in row.of and results.study.brains
+    said = told(row, name, results, {EVERYTHING: f"from every layer{' and brain' if with_brains else ''}"}, _note)
     by = f", groups of '{row.groups}' together" if row.groups else ""
     held = "trials of every stimulus" if row.hold_out == "trial" else f"the stimuli{by}"
     method = (
@@ -212,6 +211,7 @@ DECODING = AnalysisKind(
     plan=plan,
     check=check,
     check_stimuli=check_stimuli,
+    needs_brains=lambda row: "subjects" not in row.of,
     tell=tell,
     cite=cite,
 )

@@ -12,11 +12,10 @@ from neurosim import runtime, storage
 from neurosim.schema import InputError
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import call, code_of, imported, parameters_of
+from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.kinds import AnalysisKind, TableOfNumbers, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.steps.responses import layers_in
-from neurosim.study.study import Study
 from neurosim.study.tables import StudyError, Table
 
 OF_SUBJECT = ("responses", "rdms")
@@ -34,7 +33,7 @@ class FunctionAnalysis(Table):
 
     Examples
     --------
-    >>> FunctionAnalysis(path="mine.py", function="my_score").metric
+    >>> ns.study.FunctionAnalysis(path="mine.py", function="my_score").metric
     'correlation'
     """
 
@@ -45,14 +44,14 @@ class FunctionAnalysis(Table):
     metric: str = "correlation"
 
 
-def check(row: FunctionAnalysis, place: str, _study: Study) -> None:
+def check(row: FunctionAnalysis, place: str, _study: StudyLike) -> None:
     """Refuse a function that asks for what there is not."""
     unknown = [p for p in parameters_of(row.path, row.function) if p not in GIVEN]
     if unknown:
         raise StudyError(f"{place}: {row.function} asks for {unknown[0]!r}; it may ask for {', '.join(GIVEN)}.")
 
 
-def plan(row: FunctionAnalysis, name: str, made: Plan) -> list[Step]:
+def plan(row: FunctionAnalysis, name: str, made: PlanLike) -> list[Step]:
     """Return one step for every subject and brain that the function asks for."""
     asked = parameters_of(made.folder / row.path, row.function)
     config, files = code_of(row, made.folder)
@@ -68,7 +67,7 @@ def plan(row: FunctionAnalysis, name: str, made: Plan) -> list[Step]:
     return steps
 
 
-def _source(asked: str, made: Plan, subject: str, brain: str, metric: str) -> str:
+def _source(asked: str, made: PlanLike, subject: str, brain: str, metric: str) -> str:
     """Return the name of the step that makes what a parameter asks for."""
     if asked == "stimuli":
         return made.stimuli()
@@ -124,4 +123,11 @@ def tell(row: FunctionAnalysis, name: str, results: Results) -> Told:
     return Told({name: numbers}, tables=[TableOfNumbers(title, ("of", *names), rows)])
 
 
-FUNCTION = AnalysisKind(name="function", table=FunctionAnalysis, plan=plan, check=check, tell=tell)
+def needs_brains(row: FunctionAnalysis) -> bool:
+    """Whether the function asks for what was recorded."""
+    return bool(set(parameters_of(row.path, row.function)) & set(OF_BRAIN))
+
+
+FUNCTION = AnalysisKind(
+    name="function", table=FunctionAnalysis, plan=plan, check=check, tell=tell, needs_brains=needs_brains
+)

@@ -10,13 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 from pydantic import Field
-from scipy import stats
 
 from neurosim.schema import InputError
-from neurosim.similarity.inference import correct_p
-from neurosim.similarity.regression import weighted_mean
-from neurosim.similarity.resampling import jackknife_variance
+from neurosim.similarity import inference, regression, resampling
 from neurosim.study.analyses.asked import Asked, counted
+from neurosim.study.instances import scores_of_instances, table_of_instances
 from neurosim.study.kinds import TableOfNumbers, Told
 from neurosim.study.results import Results
 
@@ -54,10 +52,10 @@ def jackknifed(of_stimuli: Callable[[np.ndarray], np.ndarray], levels: np.ndarra
 
     def evaluate(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
         table = np.stack([each if row.all() else of_stimuli(np.flatnonzero(row)) for row in counts])
-        return weighted_mean(table[:, :, None], draws)
+        return regression.weighted_mean(table[:, :, None], draws)
 
     factors = ("subject", "stimulus") if len(each) > 1 else ("stimulus",)
-    variance, df = jackknife_variance(evaluate, levels, len(each), factors, PAIRED_STIMULI).of(np.ones(1))
+    variance, df = resampling.jackknife_variance(evaluate, levels, len(each), factors, PAIRED_STIMULI).of(np.ones(1))
     return Estimate(float(each.mean()), float(np.sqrt(variance)), float(df), each)
 
 
@@ -96,6 +94,8 @@ def table_of(
 
 def together(tables: Iterable[xr.Dataset], alpha: float, correction: str) -> xr.Dataset:
     """Return the layers of all subjects in one table, with intervals, and tests against chance where it is known."""
+    from scipy import stats
+
     parts = list(tables)
     wanted = [n for n in ("score", "standard_error", "df", "plain_score") if all(n in p for p in parts)]
     result = xr.concat([p[wanted] for p in parts], "model", combine_attrs="override")
@@ -110,7 +110,7 @@ def together(tables: Iterable[xr.Dataset], alpha: float, correction: str) -> xr.
         t = np.divide(gain, error, out=np.where(gain > 0, np.inf, -np.inf), where=error > 0)
         p = np.where(np.isfinite(error), stats.t.sf(t, df), np.nan)
         corrected, known = p.copy(), np.isfinite(p)
-        corrected[known] = correct_p(p[known], correction)
+        corrected[known] = inference.correct_p(p[known], correction)
         result["p"], result["p_corrected"] = ("model", p), ("model", corrected)
     return result.assign_coords(bound=["low", "high"]).assign_attrs(alpha=alpha, correction=correction)
 
@@ -133,17 +133,22 @@ def told(row: Any, name: str, results: Results, targets: Mapping[str, str], note
     several = sum(other.kind == row.kind for other in results.study.analyses.values()) > 1
     about = f" ({name})" if several else ""
     numbers, sentences, tables, notes = {}, [], [], []
+    over: dict[str, Any] = {}
     for target, title in targets.items():
         parts = steps_of(name, target, results)
         table = together(parts, row.alpha, row.correction)
         best = best_of(table)
         numbers[f"{target}{about}"] = best
         sentences.append(_sentence(table, best, title))
-        tables.append(_table(table, f"{table.attrs['what']} {title}{about}", note(table)))
+        scores = _table(table, f"{table.attrs['what']} {title}{about}", note(table))
+        of_instances = scores_of_instances(table, results.study.subjects)
+        over |= {f"{name}:{target}": of_instances} if of_instances else {}
+        tables += [scores, *table_of_instances(scores.title, of_instances)]
         notes += [
             f"{p['group'].values[0]}: {reason}" for p in parts for reason in json.loads(p.attrs["left_out"]).values()
         ]
-    return Told({row.kind: numbers}, sentences=sentences, tables=tables, notes=list(dict.fromkeys(notes)))
+    told_numbers = {row.kind: numbers} | ({"scores_over_instances": over} if over else {})
+    return Told(told_numbers, sentences=sentences, tables=tables, notes=list(dict.fromkeys(notes)))
 
 
 def best_of(table: xr.Dataset) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
+from neurosim.responses import reliability
 from neurosim.responses.averages import average_trials, over_time
-from neurosim.responses.reliability import signal_to_noise
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.predictivity import predict_responses
@@ -18,13 +18,12 @@ from neurosim.similarity.predictor import PREDICTORS
 from neurosim.study.analyses.asked import brains_of, check_asked, counted, subjects_of, titles_of
 from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, table_of, told
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.kinds import AnalysisKind, Citation, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.steps.recording import recording_in, units_of
 from neurosim.study.steps.responses import layers_in
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import StudyError, as_row
+from neurosim.study.tables import StudyError, as_row, one_of
 
 BLOCKS = 20  # of stimuli, each left out once for the standard error of the ceiling
 ROTATIONS = ("ridge", "pls")  # units of a layer may be rotated
@@ -35,7 +34,7 @@ class Predictivity(OfLayers):
 
     Examples
     --------
-    >>> Predictivity(method="pls", options={"n_components": 10}).folds
+    >>> ns.study.Predictivity(method="pls", options={"n_components": 10}).folds
     5
     """
 
@@ -46,7 +45,7 @@ class Predictivity(OfLayers):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-def check(row: Predictivity, place: str, study: Study) -> None:
+def check(row: Predictivity, place: str, study: StudyLike) -> None:
     """Refuse names that are not known, and brains without responses."""
     one_of(row.method, tuple(PREDICTORS), f"{place}.method")
     as_row(PREDICTORS[row.method].options, row.options, f"{place}.options")
@@ -72,7 +71,7 @@ def check_folds(folds: int, groups: str | None, place: str, stimuli: xr.DataArra
         raise StudyError(f"{place}.folds = {folds} needs as many groups of {groups!r}, found {n_groups}.")
 
 
-def plan(row: Predictivity, name: str, made: Plan) -> list[Step]:
+def plan(row: Predictivity, name: str, made: PlanLike) -> list[Step]:
     """Return one step for every subject and brain."""
     keep: dict[str, Any] = {"time": "mean", "trials": "mean"}
     keep |= {"units": "rotated"} if row.method in ROTATIONS else {}
@@ -148,7 +147,7 @@ def _ceiling(recording: xr.DataArray) -> Estimate | None:
     n = min(len(everything), BLOCKS)
     try:
         whole, *left = (
-            float(np.median(signal_to_noise(still.isel(stimulus=kept))["ceiling"]))
+            float(np.median(reliability.signal_to_noise(still.isel(stimulus=kept))["ceiling"]))
             for kept in (everything, *(np.delete(everything, part) for part in np.array_split(everything, n)))
         )
     except InputError:

@@ -11,18 +11,17 @@ from neurosim import storage
 from neurosim.refusals import suggest
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
+from neurosim.similarity import regression
 from neurosim.similarity.metric import METRICS
-from neurosim.similarity.regression import partition_variance, regress_rdm
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
 from neurosim.study.analyses.reweighting import FEWEST, IN_A_FOLD
 from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import brain_of, stacked_models
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import StudyError
+from neurosim.study.tables import StudyError, one_of
 
 MOST_PARTED = 6
 FILE = "terms.nc"
@@ -35,7 +34,7 @@ class Regression(Asked):
 
     Examples
     --------
-    >>> Regression(models=["cnn/conv1", "cnn/readout"]).alpha
+    >>> ns.study.Regression(models=["cnn/conv1", "cnn/readout"]).alpha
     0.05
     """
 
@@ -47,7 +46,7 @@ class Regression(Asked):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
 
 
-def check(row: Regression, place: str, study: Study) -> None:
+def check(row: Regression, place: str, study: StudyLike) -> None:
     """Refuse a metric that is not known and layers of nobody."""
     check_asked(row, place, study)
     one_of(row.metric, METRICS, f"{place}.metric")
@@ -65,7 +64,7 @@ def check_stimuli(row: Regression, place: str, stimuli: xr.DataArray) -> None:
         raise StudyError(f"{place} needs {least} stimuli or more for its folds, found {n}.")
 
 
-def plan(row: Regression, name: str, made: Plan) -> list[Step]:
+def plan(row: Regression, name: str, made: PlanLike) -> list[Step]:
     """Return one step a brain, which reads the RDMs of the subjects asked for."""
     asked = {m.partition("/")[0] for m in row.models} or set(subjects_of(row, made.study))
     rdms = tuple(made.rdms(subject, row.metric) for subject in made.study.subjects if subject in asked)
@@ -95,9 +94,9 @@ def run(job: Job) -> None:
         "resample": ("subject", "stimulus") if several else ("stimulus",),
         "rng": seed_of(config["seed"], "folds") % 2**31,
     }
-    result = regress_rdm(data, models, alpha=config["alpha"], **options)
+    result = regression.regress_rdm(data, models, alpha=config["alpha"], **options)
     if 2 <= models.sizes["model"] <= MOST_PARTED:
-        parts = partition_variance(data, models, **options)
+        parts = regression.partition_variance(data, models, **options)
         result["common_variance"] = parts["common_variance"]
         result["common_variance_standard_error"] = parts["common_variance_standard_error"]
     result.attrs.update(n_subjects=data.sizes["subject"], n_stimuli=data.sizes["stimulus"], brain=config["brain"])

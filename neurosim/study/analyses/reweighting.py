@@ -11,14 +11,14 @@ from pydantic import Field
 from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
+from neurosim.similarity import reweighting
 from neurosim.similarity.comparison import compare_rdms
-from neurosim.similarity.reweighting import reweight_features
 from neurosim.study.analyses.asked import brains_of, check_asked, counted, subjects_of, titles_of
 from neurosim.study.analyses.layer_scores import FILE, Estimate, OfLayers, table_of, told
 from neurosim.study.analyses.rsa import brain_of
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import AnalysisKind, Citation, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 from neurosim.study.steps.responses import layers_in
 from neurosim.study.tables import StudyError
@@ -31,7 +31,7 @@ class Reweighting(OfLayers):
 
     Examples
     --------
-    >>> Reweighting(folds=3).folds
+    >>> ns.study.Reweighting(folds=3).folds
     3
     """
 
@@ -47,7 +47,7 @@ def check_stimuli(row: Reweighting, place: str, stimuli: xr.DataArray) -> None:
         raise StudyError(f"{place}{folds} needs at least {least} and at most {MOST} stimuli, found {n}.")
 
 
-def plan(row: Reweighting, name: str, made: Plan) -> list[Step]:
+def plan(row: Reweighting, name: str, made: PlanLike) -> list[Step]:
     """Return one step for every subject and brain."""
     keep = {"time": "mean", "trials": "mean"}
     return [
@@ -73,7 +73,7 @@ def run(job: Job) -> None:
     plain, folds = [], 0
     for layer, responses in layers_in(folder):
         try:
-            result = reweight_features(responses, data, folds=config["folds"], rng=rng, progress=False)
+            result = reweighting.reweight_features(responses, data, folds=config["folds"], rng=rng, progress=False)
         except InputError as error:
             left_out[layer] = f"{layer}: {error}"
             continue

@@ -10,16 +10,17 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.runtime import seed_of
-from neurosim.similarity.inference import infer
+from neurosim.similarity import inference
 from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike, StudyLike
+from neurosim.study.instances import scores_of_instances, table_of_instances
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
+from neurosim.study.tables import one_of
 
 
 class OfRDMs(Asked):
@@ -39,7 +40,7 @@ class RSA(OfRDMs):
 
     Examples
     --------
-    >>> RSA(metric="euclidean", estimate="bootstrap").n_bootstrap
+    >>> ns.study.RSA(metric="euclidean", estimate="bootstrap").n_bootstrap
     1000
     """
 
@@ -47,14 +48,14 @@ class RSA(OfRDMs):
     metric: str = "correlation"
 
 
-def check(row: Any, place: str, study: Study) -> None:
+def check(row: Any, place: str, study: StudyLike) -> None:
     """Refuse a metric or method that is not known."""
     check_asked(row, place, study)
     one_of(row.metric, METRICS, f"{place}.metric")
     one_of(row.method, [name for name, method in METHODS.items() if method.has_inference], f"{place}.method")
 
 
-def plan(row: RSA, name: str, made: Plan) -> list[Step]:
+def plan(row: RSA, name: str, made: PlanLike) -> list[Step]:
     """Return one step a brain, which reads the RDMs of all subjects."""
     rdms = tuple(made.rdms(subject, row.metric) for subject in subjects_of(row, made.study))
     config = made.seeded(row, name)
@@ -74,7 +75,7 @@ def scored(config: dict[str, Any], models: xr.DataArray, data: xr.DataArray, abo
     """Return the scores of models with the RDMs of the individuals of a brain, as a row of the study asks for them."""
     n_subjects = data.sizes["subject"]
     asked = tuple(config["resample"])
-    result = infer(
+    result = inference.infer(
         models,
         data,
         method=config["method"],
@@ -124,10 +125,14 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
     best = {brain: _best(table) for brain, table in tables.items()}
     several = sum(isinstance(other, OfRDMs) for other in results.study.analyses.values()) > 1
     about = f" ({name})" if several else ""
+    over = {b: scores_of_instances(table, results.study.subjects) for b, table in tables.items()}
     first = next(iter(tables.values()))
     n_layers, n_subjects = first.sizes["model"], len(subjects_of(row, results.study))
+    numbers = {"best_model": {f"{brain}{about}": found for brain, found in best.items()}}
+    if any(over.values()):
+        numbers["scores_over_instances"] = {f"{name}:{brain}": found for brain, found in over.items()}
     return Told(
-        numbers={"best_model": {f"{brain}{about}": found for brain, found in best.items()}},
+        numbers=numbers,
         cards=[
             (str(n_layers), f"{'layer' if n_layers == 1 else 'layers'} of {counted(n_subjects, 'subject')}"),
             (str(first.attrs["n_stimuli"]), "stimuli compared"),
@@ -137,7 +142,12 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
         notes=_notes(tables),
         cited=_cited(row, list(tables.values())),
         methods=[_method(row, tables, responses)],
-        tables=[_table(row, brain, tables[brain], results, about) for brain in tables],
+        tables=[
+            made
+            for brain, table in tables.items()
+            for scores in [_table(row, brain, table, results, about)]
+            for made in (scores, *table_of_instances(scores.title, over[brain]))
+        ],
     )
 
 

@@ -9,14 +9,14 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
+from neurosim.similarity import inference
 from neurosim.similarity.comparison import compare_rdms
-from neurosim.similarity.inference import correct_p, infer
 from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.study.analyses.asked import Asked, brains_of, counted, subjects_of
 from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
-from neurosim.study.plan import Plan
 from neurosim.study.results import Results
 
 OVER_BRAIN = "brain_time.nc"
@@ -29,7 +29,7 @@ class RSAInTime(Asked):
 
     Examples
     --------
-    >>> RSAInTime(time_bin=0.02).method
+    >>> ns.study.RSAInTime(time_bin=0.02).method
     'spearman'
     """
 
@@ -42,7 +42,7 @@ class RSAInTime(Asked):
     correction: Literal["holm", "fdr"] = "holm"
 
 
-def plan(row: RSAInTime, name: str, made: Plan) -> list[Step]:
+def plan(row: RSAInTime, name: str, made: PlanLike) -> list[Step]:
     """Return one step a brain."""
     work = "neurosim.study.analyses.rsa_in_time:"
     if row.over == "subject":
@@ -110,14 +110,16 @@ def run_over_brain(job: Job) -> None:
         now = data.isel(time=i, drop=True)
         if not np.isfinite(now.values).all() or not np.ptp(now.values, axis=(1, 2)).all():
             continue
-        result = infer(models, now, method=config["method"], resample=Resampling(resample), significance=significance)
+        result = inference.infer(
+            models, now, method=config["method"], resample=Resampling(resample), significance=significance
+        )
         for name, of_result in (("score", "score"), ("standard_error", "standard_error"), ("p", "p_zero")):
             values[name][:, i] = result[of_result].values
         if "ceiling" in result:
             ceiling[:, i] = result["ceiling"].values
     corrected = np.full(shape, np.nan)
     known = np.isfinite(values["p"])
-    corrected[known] = correct_p(values["p"][known], config["correction"])
+    corrected[known] = inference.correct_p(values["p"][known], config["correction"])
     found = {k: (("model", "time"), v) for k, v in (values | {"p_corrected": corrected}).items()}
     attrs = {k: config[k] for k in ("method", "alpha", "correction")}
     table = xr.Dataset(

@@ -16,13 +16,12 @@ from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of
 from neurosim.study.analyses.rsa import OfRDMs, brain_of, scored, stacked_models, told_of_rdms
 from neurosim.study.analyses.rsa import cite as cite_rsa
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import SUBJECTS, AnalysisKind, Citation, Told
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, StudyLike
+from neurosim.study.kinds import SUBJECTS, AnalysisKind, Answers, Citation, Told
 from neurosim.study.results import Results
 from neurosim.study.steps.recording import individuals, recording_in
-from neurosim.study.steps.spike_rdms import OPTIONS, spikes_of
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import StudyError
+from neurosim.study.steps.spike_rdms import OPTIONS, in_spikes, spikes_of
+from neurosim.study.tables import StudyError, one_of
 
 
 class SpikeRSA(OfRDMs):
@@ -32,7 +31,7 @@ class SpikeRSA(OfRDMs):
 
     Examples
     --------
-    >>> SpikeRSA(time_constant=5e-3).metric
+    >>> ns.study.SpikeRSA(time_constant=5e-3).metric
     'van_rossum'
     """
 
@@ -44,7 +43,7 @@ class SpikeRSA(OfRDMs):
     brain_rdms: Literal["responses", "spikes"] = "responses"
 
 
-def check(row: SpikeRSA, place: str, study: Study) -> None:
+def check(row: SpikeRSA, place: str, study: StudyLike) -> None:
     """Refuse names that are not known, a study in which nobody spikes, and brains without responses."""
     one_of(row.metric, SPIKE_DISTANCES, f"{place}.metric")
     one_of(row.method, [name for name, method in METHODS.items() if method.has_inference], f"{place}.method")
@@ -57,12 +56,25 @@ def check(row: SpikeRSA, place: str, study: Study) -> None:
         raise StudyError(f"{place} compares spike trains, and none of {', '.join(subjects_of(row, study))} spikes.")
 
 
-def _spiking(row: SpikeRSA, study: Study) -> list[str]:
+def check_answers(row: SpikeRSA, place: str, study: StudyLike, found: Answers) -> None:
+    """Refuse recorded answers without spikes over time, of all subjects, of one that is named, or of a brain."""
+    silent = {name for name, responses in found["subjects"].items() if not in_spikes(responses)}
+    silent |= subjects_of(row, study).keys() - set(_spiking(row, study))
+    for name in sorted(silent & set(row.subjects)):
+        raise StudyError(f"{place} compares spike trains, and {name} gives none; leave it out.")
+    if silent >= subjects_of(row, study).keys():
+        raise StudyError(f"{place} compares spike trains, and none of {', '.join(subjects_of(row, study))} spikes.")
+    for name in brains_of(row, study) if row.brain_rdms == "spikes" else ():
+        if name in found["brains"] and not in_spikes(found["brains"][name]):
+            raise StudyError(f"{place} compares spike trains, and the brain {name} has none; brain_rdms = 'responses'.")
+
+
+def _spiking(row: SpikeRSA, study: StudyLike) -> list[str]:
     """Return the subjects that may answer in spikes."""
     return [name for name, s in subjects_of(row, study).items() if SUBJECTS[s.kind].may_spike(s)]
 
 
-def plan(row: SpikeRSA, name: str, made: Plan) -> list[Step]:
+def plan(row: SpikeRSA, name: str, made: PlanLike) -> list[Step]:
     """Return one step a brain, which reads the RDMs of all subjects that may spike."""
     rdms = tuple(made.spike_rdms(s, {k: getattr(row, k) for k in OPTIONS}) for s in _spiking(row, made.study))
     config = made.seeded(row, name)
@@ -112,4 +124,6 @@ def cite(row: SpikeRSA) -> list[Citation]:
     return [*([(distance.caption, distance.reference)] if distance.reference else []), *cite_rsa(row)]
 
 
-SPIKE_RSA = AnalysisKind(name="spike_rsa", table=SpikeRSA, plan=plan, check=check, tell=tell, cite=cite)
+SPIKE_RSA = AnalysisKind(
+    name="spike_rsa", table=SpikeRSA, plan=plan, check=check, check_answers=check_answers, tell=tell, cite=cite
+)

@@ -17,10 +17,9 @@ from neurosim.recordings.datasets import (
 )
 from neurosim.schema import same_stimuli
 from neurosim.study.engine.step import Job
-from neurosim.study.kinds import BrainKind, Citation, Source
-from neurosim.study.plan import Plan
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import Table
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import BrainKind, Citation
+from neurosim.study.tables import Table, one_of
 
 
 class DatasetBrain(Table):
@@ -28,7 +27,7 @@ class DatasetBrain(Table):
 
     Examples
     --------
-    >>> DatasetBrain(dataset="cichy2014_92", recording="IT").recording
+    >>> ns.study.DatasetBrain(dataset="cichy2014_92", recording="IT").recording
     'IT'
     """
 
@@ -38,7 +37,7 @@ class DatasetBrain(Table):
     recording: str
 
 
-def check(row: DatasetBrain, place: str, _study: Study) -> None:
+def check(row: DatasetBrain, place: str, _study: StudyLike) -> None:
     """Refuse a set or recording that is not there."""
     one_of(row.dataset, list_datasets(), f"{place}.dataset")
     one_of(row.recording, list_recordings(row.dataset), f"{place}.recording")
@@ -49,7 +48,7 @@ def check_files(row: DatasetBrain, _name: str, _folder: Path) -> None:
     check_dataset(row.dataset)
 
 
-def plan(row: DatasetBrain, name: str, made: Plan) -> Source:
+def plan(row: DatasetBrain, name: str, made: PlanLike) -> Source:
     """Return what the recording is read from."""
     return Source(made.seeded(row, name) | {"checksums": dataset_files(row.dataset)})
 

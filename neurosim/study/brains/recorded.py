@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from neurosim.similarity.metric import METRICS
+from neurosim.study.given import StudyLike
 from neurosim.study.kinds import BrainKind, Citation, cited_metric
-from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.recorded import check_files, plan
-from neurosim.study.tables import Table
+from neurosim.study.tables import Table, one_of
 
 
 class ResponsesBrain(Table):
@@ -19,7 +19,7 @@ class ResponsesBrain(Table):
 
     Examples
     --------
-    >>> ResponsesBrain(path="v4.csv", time_bin=0.01, metric="crossnobis").time_bin
+    >>> ns.study.ResponsesBrain(path="v4.csv", time_bin=0.01, metric="crossnobis").time_bin
     0.01
     """
 
@@ -30,7 +30,7 @@ class ResponsesBrain(Table):
     metric: str = "correlation"
 
 
-def check(row: ResponsesBrain, place: str, _study: Study) -> None:
+def check(row: ResponsesBrain, place: str, _study: StudyLike) -> None:
     """Refuse a metric that is not known."""
     one_of(row.metric, METRICS, f"{place}.metric")
 

@@ -13,12 +13,11 @@ from neurosim.schema import InputError, as_stimuli
 from neurosim.similarity.metric import METRICS
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.study.engine.step import Job
-from neurosim.study.kinds import BrainKind, Citation, Source, Told, cited_metric
-from neurosim.study.plan import Plan
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import BrainKind, Citation, Told, cited_metric
 from neurosim.study.results import Results
-from neurosim.study.study import Study, one_of
 from neurosim.study.subjects.circuit import GABOR
-from neurosim.study.tables import Count, Table
+from neurosim.study.tables import Count, Table, one_of
 
 
 class SyntheticBrain(Table):
@@ -27,7 +26,7 @@ class SyntheticBrain(Table):
 
     Examples
     --------
-    >>> SyntheticBrain(tuning={"gabor": 0.3, "category": 0.7}).n_subjects
+    >>> ns.study.SyntheticBrain(tuning={"gabor": 0.3, "category": 0.7}).n_subjects
     8
     """
 
@@ -42,12 +41,12 @@ class SyntheticBrain(Table):
     metric: str = "correlation"
 
 
-def check(row: SyntheticBrain, place: str, _study: Study) -> None:
+def check(row: SyntheticBrain, place: str, _study: StudyLike) -> None:
     """Refuse a metric that is not known."""
     one_of(row.metric, METRICS, f"{place}.metric")
 
 
-def plan(row: SyntheticBrain, name: str, made: Plan) -> Source:
+def plan(row: SyntheticBrain, name: str, made: PlanLike) -> Source:
     """Return what the recording is simulated from."""
     return Source(made.seeded(row, name))
 

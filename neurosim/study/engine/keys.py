@@ -9,7 +9,7 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +33,7 @@ class Named(NamedTuple):
     imported: bool = True
 
 
-def digest_of(value: Any) -> str:
+def digest_of(value: object) -> str:
     """Return the SHA-256 of `value` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -49,7 +49,7 @@ def key_of(work: str, config: dict[str, Any], inputs: dict[str, str], device: st
     return key_from(about | {"source": source_of(work, config), "libraries": _versions()})
 
 
-def key_from(record: dict[str, Any]) -> str:
+def key_from(record: Mapping[str, object]) -> str:
     """Return the key that a record of what a step depends on stands for."""
     parts = {name: record[name] for name in MADE_FROM}
     return digest_of(parts | {"schema_version": SCHEMA_VERSION, "brian2_target": "numpy"})
@@ -70,12 +70,12 @@ def source_digest(*modules: str) -> str:
     "module:function" do; data files beside a module of a package belong to it. It is found once; :func:`forget` makes
     it look again.
     """
-    return digest_of({name: storage.sha256(p) for name, p in sorted(sources(*modules, *_plugins()).items())})
+    return digest_of({name: _digest(p) for name, p in sorted(sources(*modules, *_plugins()).items())})
 
 
 def forget() -> None:
     """Look at the source again when a key is next asked for: it may have been edited meanwhile."""
-    for found in (source_digest, _plugins, _home):
+    for found in (source_digest, _plugins, _home, _files, _data, _named_in, _digest):
         found.cache_clear()
 
 
@@ -125,6 +125,12 @@ def _home(top: str) -> Path | None:
     return home if mine or not INSTALLED & set(home.parts) else None
 
 
+@cache
+def _digest(path: Path) -> str:
+    return storage.sha256(path)
+
+
+@cache
 def _files(named: Named) -> dict[str, Path]:
     """Return the files that a dotted name stands for: a module and the packages around it, or a whole folder.
 
@@ -156,19 +162,23 @@ def _whole(folder: Path) -> Iterator[Path]:
     return (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc" and not p.name.startswith("."))
 
 
-def _data(folder: Path, top: str) -> Iterator[Path]:
+@cache
+def _data(folder: Path, top: str) -> tuple[Path, ...]:
     """Return the data files beside the modules of a package of ours or of a plugin."""
     if not (folder / "__init__.py").is_file() or top not in {PACKAGE, *(n.partition(".")[0] for n in _plugins())}:
-        return
+        return ()
+    found: list[Path] = []
     for path in folder.iterdir():
         if path.name.startswith((".", "__")):
             continue
         if path.is_file() and path.suffix not in CODE:
-            yield path
+            found.append(path)
         elif path.is_dir() and not (path / "__init__.py").is_file():
-            yield from (p for p in _whole(path) if p.suffix not in CODE)
+            found += (p for p in _whole(path) if p.suffix not in CODE)
+    return tuple(found)
 
 
+@cache
 def _named_in(name: str, path: Path) -> frozenset[Named]:
     module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
@@ -200,7 +210,7 @@ def _names(text: str, top: str, package: str) -> frozenset[Named]:
     return frozenset(n for n in names if top != PACKAGE or n.name.partition(".")[0] == PACKAGE)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list | tuple):

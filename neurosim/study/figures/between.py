@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import new_figure
+from neurosim.plots import canvas
 from neurosim.study.analyses.alignment import BETWEEN, Alignment
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every alignment between subjects."""
     found = []
     for name, row in made.study.analyses.items():
@@ -31,7 +31,7 @@ def draw(job: Job) -> Drawn:
     n_columns = min(3, len(found))
     n_rows = -(-len(found) // n_columns)
     tallest = max(f.sizes["layer"] for f in found)
-    figure = new_figure(6.5, n_rows * max(1.4, min(2.4, 0.9 + 0.25 * tallest)))
+    figure = canvas.new_figure(6.5, n_rows * max(1.4, min(2.4, 0.9 + 0.25 * tallest)))
     axes = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False))
     values = np.concatenate([f["score"].values.ravel() for f in found])
     low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))

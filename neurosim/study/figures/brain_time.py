@@ -6,19 +6,18 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import Axes, colour_of, new_figure
-from neurosim.plots.geometry import plot_layer_time
+from neurosim.plots import canvas, geometry
 from neurosim.study.analyses.asked import brains_of, counted
 from neurosim.study.analyses.rsa_in_time import OVER_BRAIN, RSAInTime
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_of, figure_step
 
 FEW_LINES = 6
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and analysis over the time of brains."""
     analyses = {n: r for n, r in made.study.analyses.items() if isinstance(r, RSAInTime) and r.over == "brain"}
     return [
@@ -41,30 +40,30 @@ def draw(job: Job) -> Drawn | None:
         return None
     title = f"over the time of {job.config['title']}"
     if table.sizes["model"] <= FEW_LINES:
-        figure = new_figure(6.5, 3.0)
+        figure = canvas.new_figure(6.5, 3.0)
         _lines(table, figure.subplots(), title)
         return figure, table
     groups = list(dict.fromkeys(str(g) for g in table["group"].values))
-    figure = new_figure(6.5, 0.6 + sum(0.5 + 0.14 * int((table["group"].values == g).sum()) for g in groups))
+    figure = canvas.new_figure(6.5, 0.6 + sum(0.5 + 0.14 * int((table["group"].values == g).sum()) for g in groups))
     limit = max(0.1, float(np.nanmax(np.abs(table["score"].values))))
     axes = np.ravel(figure.subplots(len(groups), 1, squeeze=False))
     for ax, group in zip(axes, groups, strict=True):
         own = table["score"].isel(model=np.flatnonzero(table["group"].values == group))
         names = [str(m).partition("/")[2] for m in own["model"].values]
         scores = xr.DataArray(own.values, dims=("layer", "time"), coords={"layer": names, "time": table["time"].values})
-        plot_layer_time(scores, ax, title=f"{group} {title}", limit=limit)
+        geometry.plot_layer_time(scores, ax, title=f"{group} {title}", limit=limit)
         ax.tick_params(axis="y", labelsize=6)
         if ax is not axes[-1]:
             ax.set_xlabel("")
     return figure, table
 
 
-def _lines(table: xr.Dataset, ax: Axes, title: str) -> None:
+def _lines(table: xr.Dataset, ax: canvas.Axes, title: str) -> None:
     time = table["time"].values * 1e3
     if "ceiling" in table:
         ax.fill_between(time, *table["ceiling"].values, color="0.85", lw=0, label="noise ceiling")
     names = [str(m) for m in table["model"].values]
-    for i, (name, colour) in enumerate(colour_of(names).items()):
+    for i, (name, colour) in enumerate(canvas.colour_of(names).items()):
         score, error = (table[k].values[i] for k in ("score", "standard_error"))
         ax.plot(time, score, color=colour, marker="o", markersize=3, label=name)
         ax.fill_between(time, score - error, score + error, color=colour, alpha=0.2, lw=0)

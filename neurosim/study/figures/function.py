@@ -8,13 +8,13 @@ from neurosim import storage
 from neurosim.schema import InputError
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import call, code_of, imported, parameters_of
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_step
 from neurosim.study.tables import StudyError
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return a figure for every function of the study's ``figures``."""
     steps = []
     for name, row in made.study.figures.items():

@@ -6,17 +6,16 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import new_figure
-from neurosim.plots.scores import plot_profiles, plot_scores
+from neurosim.plots import canvas, scores
 from neurosim.study.analyses.asked import counted
 from neurosim.study.analyses.layer_scores import FILE, OfLayers, tested, together
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step, roomy
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every analysis of layers and every brain that it is about."""
     figures = []
     for name, row in made.study.analyses.items():
@@ -47,12 +46,12 @@ def draw(job: Job) -> Drawn:
         half = float(np.nan_to_num(result["ceiling_standard_error"]))
         shown["ceiling"] = ("bound", [float(result["ceiling"]) - half, float(result["ceiling"]) + half])
     groups = [str(g) for g in result["group"].values]
-    figure = new_figure(6.5, 3.4)
+    figure = canvas.new_figure(6.5, 3.4)
     ax = figure.subplots()
     if max(groups.count(g) for g in set(groups)) > MANY_LAYERS:
-        plot_profiles(shown, ax, groups=groups, title=job.config["title"])
+        scores.plot_profiles(shown, ax, groups=groups, title=job.config["title"])
     else:
-        plot_scores(shown, ax, groups=groups, title=job.config["title"], alpha=job.config["alpha"])
+        scores.plot_scores(shown, ax, groups=groups, title=job.config["title"], alpha=job.config["alpha"])
         roomy(ax, len(groups))
         if "plain_score" in result:
             plain = result["plain_score"].values

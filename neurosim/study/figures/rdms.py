@@ -6,17 +6,16 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import new_figure
-from neurosim.plots.geometry import plot_rdm
+from neurosim.plots import canvas, geometry
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step
 
 FEW_COLUMNS = 4  # so that two panels are not drawn larger than twenty
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure of all RDMs of the study, where there are any."""
     rdms = tuple(n for n in made.steps if n.startswith("rdms:") and n.count(":") == 1)
     brains = tuple(n for n in made.steps if n.startswith("brain:"))
@@ -39,10 +38,10 @@ def draw(job: Job) -> Drawn:
         panels.append((f"{brain} (mean)", storage.read_dataset(folder / "rdms.nc")["rdm"].mean("subject")))
     n_columns = min(6, max(FEW_COLUMNS, len(panels)))
     n_rows = -(-len(panels) // n_columns)
-    figure = new_figure(1.25 * n_columns, 1.42 * n_rows)
+    figure = canvas.new_figure(1.25 * n_columns, 1.42 * n_rows)
     axes = np.atleast_1d(figure.subplots(n_rows, n_columns)).ravel()
     for ax, (name, rdm) in zip(axes, panels, strict=False):
-        plot_rdm(rdm, ax, title=name)
+        geometry.plot_rdm(rdm, ax, title=name)
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
     bare = [r.drop_vars([c for c in r.coords if c not in ("stimulus", "stimulus_other")]) for _, r in panels]

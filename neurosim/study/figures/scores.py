@@ -5,17 +5,16 @@ from __future__ import annotations
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import new_figure
-from neurosim.plots.scores import plot_profiles, plot_scores
+from neurosim.plots import canvas, scores
 from neurosim.study.analyses.asked import brains_of
 from neurosim.study.analyses.rsa import OfRDMs, resampled
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_of, figure_step, roomy
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and analysis of representational similarity."""
     analyses = {name: row for name, row in made.study.analyses.items() if isinstance(row, OfRDMs)}
     return [
@@ -36,12 +35,12 @@ def draw(job: Job) -> Drawn:
     result = storage.read_dataset(next(iter(job.inputs.values())) / "scores.nc")
     groups = [str(g) for g in result["group"].values]
     many = max(groups.count(g) for g in set(groups)) > MANY_LAYERS
-    figure = new_figure(6.5, 3.4)
+    figure = canvas.new_figure(6.5, 3.4)
     title = job.config["title"]
     if many:
-        plot_profiles(result, figure.subplots(), groups=groups, title=title)
+        scores.plot_profiles(result, figure.subplots(), groups=groups, title=title)
     else:
-        plot_scores(result, figure.subplots(), groups=groups, title=title, alpha=job.config["alpha"])
+        scores.plot_scores(result, figure.subplots(), groups=groups, title=title, alpha=job.config["alpha"])
         roomy(figure.axes[0], len(groups))
     names = [n for n in ("score", "standard_error", "interval", "p_zero_corrected", "ceiling") if n in result]
     return figure, result[names]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import new_figure
-from neurosim.plots.pictures import plot_stimuli
+from neurosim.plots import canvas, pictures
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import SHOWN, FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return the figure of the stimuli, where there is something to show."""
     if not SHOWN[made.study.stimuli.source].pictured:
         return []
@@ -26,8 +25,8 @@ def draw(job: Job) -> Drawn | None:
     if "y" not in stimuli.dims:
         return None
     n_columns = 20 if stimuli.sizes["stimulus"] > 20 else 10
-    figure = new_figure(6.5, 0.35 * -(-stimuli.sizes["stimulus"] // n_columns) + 0.3)
-    plot_stimuli(stimuli, figure.subplots(), n_columns=n_columns)
+    figure = canvas.new_figure(6.5, 0.35 * -(-stimuli.sizes["stimulus"] // n_columns) + 0.3)
+    pictures.plot_stimuli(stimuli, figure.subplots(), n_columns=n_columns)
     numbers: xr.DataArray = stimuli.mean([d for d in stimuli.dims if d != "stimulus"]).rename("mean_intensity")
     return figure, numbers
 

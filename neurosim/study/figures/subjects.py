@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim import storage
-from neurosim.plots.canvas import new_figure
-from neurosim.plots.geometry import plot_arrangement, plot_matrix
+from neurosim.plots import canvas, geometry
 from neurosim.study.analyses.relations import Relations
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every analysis of relations."""
     names = [name for name, row in made.study.analyses.items() if isinstance(row, Relations)]
     work = "neurosim.study.figures.subjects:draw"
@@ -24,13 +23,15 @@ def plan(made: Plan) -> list[Step]:
 def draw(job: Job) -> Drawn:
     """Draw both matrices and the arrangement."""
     relations = storage.read_dataset(next(iter(job.inputs.values())) / "relations.nc")
-    figure = new_figure(7.0, 7.6)
+    figure = canvas.new_figure(7.0, 7.6)
     top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=(1.15, 1.0), squeeze=False))
     left, right = top.subplots(1, 2)
-    plot_matrix(relations["score"], left, label=f"{relations.attrs['method']} between RDMs")
-    plot_matrix(relations["cka"].rename(network="model", network_other="model_other"), right, label="CKA (debiased)")
+    geometry.plot_matrix(relations["score"], left, label=f"{relations.attrs['method']} between RDMs")
+    geometry.plot_matrix(
+        relations["cka"].rename(network="model", network_other="model_other"), right, label="CKA (debiased)"
+    )
     ax = bottom.subplots()
-    plot_arrangement(relations["points"], ax, groups=[str(g) for g in relations["group"].values])
+    geometry.plot_arrangement(relations["points"], ax, groups=[str(g) for g in relations["group"].values])
     ax.set_title("all subjects, near when their RDMs agree")
     return figure, relations
 

@@ -6,16 +6,16 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import PALETTE, new_figure
+from neurosim.plots import canvas
 from neurosim.study.analyses.asked import brains_of, counted
 from neurosim.study.analyses.regression import FILE, Regression
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_of, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and regression."""
     analyses = {name: row for name, row in made.study.analyses.items() if isinstance(row, Regression)}
     return [
@@ -35,14 +35,14 @@ def draw(job: Job) -> Drawn:
     """Draw bars of coefficients with intervals, and of unique variance with standard errors."""
     table = storage.read_dataset(next(iter(job.inputs.values())) / FILE)
     names, place = [str(t) for t in table["term"].values], np.arange(table.sizes["term"])
-    figure = new_figure(6.5, max(1.8, 0.8 + 0.22 * len(names)))
+    figure = canvas.new_figure(6.5, max(1.8, 0.8 + 0.22 * len(names)))
     left, right = figure.subplots(1, 2, sharey=True)
-    left.barh(place, table["coefficient"].values, color=PALETTE[0], height=0.7)
+    left.barh(place, table["coefficient"].values, color=canvas.PALETTE[0], height=0.7)
     left.hlines(place, *table["interval"].values.T, color="0.25", lw=0.9)
     left.set(xlabel="coefficient", ylim=(len(names) - 0.4, -0.6))
     left.set_yticks(place, names, fontsize=6)
     value, error = (table[k].values for k in ("unique_variance", "unique_variance_standard_error"))
-    right.barh(place, value, color=PALETTE[1], height=0.7)
+    right.barh(place, value, color=canvas.PALETTE[1], height=0.7)
     right.hlines(place, value - error, value + error, color="0.25", lw=0.9)
     right.set(xlabel="explained variance lost without it")
     for ax in (left, right):

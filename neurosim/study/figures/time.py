@@ -6,17 +6,16 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import new_figure
-from neurosim.plots.geometry import plot_layer_time
+from neurosim.plots import canvas, geometry
 from neurosim.study.analyses.asked import brains_of
 from neurosim.study.analyses.rsa_in_time import RSAInTime
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.plan import Plan
 from neurosim.study.steps.figure import Drawn, figure_of, figure_step
 
 
-def plan(made: Plan) -> list[Step]:
+def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every brain and analysis over time."""
     analyses = {n: r for n, r in made.study.analyses.items() if isinstance(r, RSAInTime) and r.over == "subject"}
     return [
@@ -39,12 +38,12 @@ def draw(job: Job) -> Drawn | None:
     names = [n for n in names if np.isfinite(maps[n].values).any()]
     if not names:
         return None
-    figure = new_figure(6.5, 0.4 + 0.9 * len(names))
+    figure = canvas.new_figure(6.5, 0.4 + 0.9 * len(names))
     limit = max(0.1, float(np.nanmax(np.abs(np.concatenate([maps[n].values.ravel() for n in names])))))
     axes = np.atleast_1d(figure.subplots(len(names), 1))
     for ax, name in zip(axes, names, strict=True):
         scores = maps[name].rename({f"layer_{name}": "layer", f"time_{name}": "time"})
-        plot_layer_time(scores, ax, title=f"{name} with {job.config['title']}", limit=limit)
+        geometry.plot_layer_time(scores, ax, title=f"{name} with {job.config['title']}", limit=limit)
         if ax is not axes[-1]:
             ax.set_xlabel("")
     return figure, maps

@@ -9,9 +9,9 @@ import xarray as xr
 from neurosim.recordings.datasets import check_dataset, dataset_files, list_datasets, load_dataset
 from neurosim.schema import InputError
 from neurosim.study.engine.step import Job
+from neurosim.study.given import StudyLike
 from neurosim.study.kinds import StimulusKind
-from neurosim.study.study import Study, one_of
-from neurosim.study.tables import Table
+from neurosim.study.tables import Table, one_of
 
 
 class DatasetStimuli(Table):
@@ -19,7 +19,7 @@ class DatasetStimuli(Table):
 
     Examples
     --------
-    >>> DatasetStimuli(dataset="cichy2014_92").source
+    >>> ns.study.DatasetStimuli(dataset="cichy2014_92").source
     'dataset'
     """
 
@@ -27,7 +27,7 @@ class DatasetStimuli(Table):
     dataset: str
 
 
-def check(row: DatasetStimuli, place: str, _study: Study) -> None:
+def check(row: DatasetStimuli, place: str, _study: StudyLike) -> None:
     """Refuse a set that is not there."""
     one_of(row.dataset, list_datasets(), f"{place}.dataset")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -10,8 +10,8 @@ import xarray as xr
 from neurosim.recordings.files import load_responses
 from neurosim.schema import as_stimuli, stimulus_labels
 from neurosim.study.engine.step import Job
+from neurosim.study.given import StudyLike
 from neurosim.study.kinds import StimulusKind
-from neurosim.study.study import Study
 from neurosim.study.tables import StudyError, Table, paths_of
 
 
@@ -21,15 +21,15 @@ class LabelsOnly(Table):
     source: Literal["labels"] = "labels"
 
 
-def check(_row: LabelsOnly, place: str, study: Study) -> None:
+def check(_row: LabelsOnly, place: str, study: StudyLike) -> None:
     """Refuse a study in which nothing has labels."""
     if labelled_by(study) is None:
         raise StudyError(f"{place}.source is 'labels', but no subject or brain comes from a file.")
 
 
-def labelled_by(study: Study) -> Any:
+def labelled_by(study: StudyLike) -> object:
     """Return the first subject or brain that is read from a file."""
-    return next((row for row in (*study.subjects.values(), *study.brains.values()) if paths_of(row)), None)
+    return next((row for row in (*study.subjects.values(), *study.brains.values()) if "path" in paths_of(row)), None)
 
 
 def load(job: Job) -> xr.DataArray:

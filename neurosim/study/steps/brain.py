@@ -6,8 +6,8 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.registry import called
+from neurosim.responses import reliability
 from neurosim.responses.averages import over_time
-from neurosim.responses.reliability import split_half_reliability
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.study.engine.step import Job
 
@@ -20,7 +20,7 @@ def run(job: Job) -> None:
     if "unit" in recorded.dims:
         rdm = _by_subject(recorded, job.config["metric"])
         if recorded.sizes.get("trial", 1) > 1:
-            about["median_reliability"] = float(split_half_reliability(over_time(recorded)).median())
+            about["median_reliability"] = float(reliability.split_half_reliability(over_time(recorded)).median())
     else:
         rdm = recorded.assign_attrs({k: v for k, v in recorded.attrs.items() if k not in ("citation", "licence")})
         rdm = rdm if "subject" in rdm.dims else rdm.expand_dims(subject=["group"])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import Axes, Figure, figure_bytes, house_style
+from neurosim.plots import canvas
 from neurosim.registry import called
 from neurosim.study.engine.step import Job, Step
 
-Drawn = tuple[Figure, xr.Dataset | xr.DataArray]
+Drawn: TypeAlias = "tuple[canvas.Figure, xr.Dataset | xr.DataArray]"
 MANY_LAYERS = 12
 FEW_BARS = 6
 
@@ -30,7 +30,7 @@ def figure_of(what: str, analysis: str, brain: str, n_analyses: int) -> str:
     return f"{what}_{brain}" if n_analyses == 1 else f"{what}_{brain}_{analysis}"
 
 
-def roomy(ax: Axes, n_bars: int) -> None:
+def roomy(ax: canvas.Axes, n_bars: int) -> None:
     """Leave room beside few bars, so that one does not fill the axes."""
     pad = max(0, FEW_BARS - n_bars) / 2
     ax.set_xlim(-0.7 - pad, n_bars - 0.3 + pad)
@@ -41,13 +41,13 @@ def run(job: Job) -> None:
 
     Where there is nothing to show, ``nothing.json`` says so.
     """
-    with house_style():
+    with canvas.house_style():
         drawn = called(job.config["draw"])(job)
         if drawn is None:
             storage.write_json(job.out / "nothing.json", {"nothing": "there is nothing to show"})
             return
         figure, numbers = drawn
-        for ending, content in figure_bytes(figure).items():
+        for ending, content in canvas.figure_bytes(figure).items():
             storage.write_bytes(job.out / f"figure.{ending}", content)
     storage.write_dataset(job.out / "figure.nc", numbers)
     storage.write_table(job.out / "figure.csv", numbers)

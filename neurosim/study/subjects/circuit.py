@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
 from pydantic import Field
 
 from neurosim import storage
-from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.circuit_files import load_circuit
-from neurosim.biophysics.named_circuits import CIRCUITS, build_circuit
-from neurosim.biophysics.simulation import Monitors, simulate
+from neurosim.biophysics import circuit_files, named_circuits, simulation
 from neurosim.schema import InputError
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.kinds import Citation, Source, SubjectKind
-from neurosim.study.plan import Plan
-from neurosim.study.study import Study, one_of
+from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.kinds import Citation, SubjectKind
+from neurosim.study.steps.blocks import in_blocks, write_answers
+from neurosim.study.steps.responses import places_of
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.subjects.twin import BRIAN2
-from neurosim.study.tables import Count, StudyError, Table, as_row
+from neurosim.study.tables import Count, Several, StudyError, Table, as_row, one_of
+
+if TYPE_CHECKING:
+    from neurosim.biophysics.circuit import Circuit
 
 LARGEST_BIN = 10  # steps; the largest share of the duration up to it is the bin of spike counts
 GABOR = (
@@ -36,11 +37,12 @@ class CircuitSubject(Table):
     """A circuit, by the name of a registered one with its `options`, or in a file that ``save_circuit`` wrote.
 
     Pictures reach it as `encoder` says: "gabor_energy" of `wavelength` pixels on a `grid`, from pictures resized to
-    `image_size`; "none": unit by unit. A registered circuit brings its own.
+    `image_size`; "none": unit by unit. A registered circuit brings its own. In `blocks`, each of some of the stimuli,
+    the simulation is spread over as many steps; the answers are the same bytes.
 
     Examples
     --------
-    >>> CircuitSubject(circuit="gabor_adex", options={"n_excitatory": 64}).n_trials
+    >>> ns.study.CircuitSubject(circuit="gabor_adex", options={"n_excitatory": 64}).n_trials
     2
     """
 
@@ -55,17 +57,19 @@ class CircuitSubject(Table):
     image_size: Count | None = None
     n_trials: Count = 2
     layers: tuple[str, ...] | None = None
+    layer_steps: Several = 1
+    blocks: Several = 1
 
 
-def check(row: CircuitSubject, place: str, _study: Study) -> None:
+def check(row: CircuitSubject, place: str, _study: StudyLike) -> None:
     """Refuse a circuit or option that is not known, and a row that names two circuits or none."""
     if (row.circuit is None) == (row.path is None):
         raise StudyError(f"{place}: the name of a circuit or the path of a circuit file asked, one of the two.")
     if row.circuit is not None:
-        if row.circuit not in CIRCUITS and Path(row.circuit).suffix:
+        if row.circuit not in named_circuits.CIRCUITS and Path(row.circuit).suffix:
             raise StudyError(f"{place}.circuit = {row.circuit!r} looks like a file; name a circuit file by path = ....")
-        one_of(row.circuit, tuple(CIRCUITS), f"{place}.circuit")
-        as_row(CIRCUITS[row.circuit].options, row.options, f"{place}.options")
+        one_of(row.circuit, tuple(named_circuits.CIRCUITS), f"{place}.circuit")
+        as_row(named_circuits.CIRCUITS[row.circuit].options, row.options, f"{place}.options")
     elif row.options:
         raise StudyError(f"{place}: options are of circuits by name; a circuit in a file is as it is.")
 
@@ -73,20 +77,22 @@ def check(row: CircuitSubject, place: str, _study: Study) -> None:
 def check_files(row: CircuitSubject, _name: str, folder: Path) -> None:
     """Read the circuit file, so that what is wrong with it is said before anything runs."""
     if row.path is not None:
-        load_circuit(folder / row.path)
+        circuit_files.load_circuit(folder / row.path)
 
 
-def plan(row: CircuitSubject, name: str, made: Plan) -> Source:
+def plan(row: CircuitSubject, name: str, made: PlanLike) -> Source:
     """Add the simulation."""
     work = "neurosim.study.subjects.circuit:run_simulation"
     checksums, places = made.files(row)
-    config = made.seeded(row, name, "layers") | {"files": checksums}
-    simulated = Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True)
-    return Source({"name": name, "layers": row.layers}, (made.add(simulated),), on_gpu=True)
+    config = made.seeded(row, name, "layers", "blocks", "layer_steps") | {"files": checksums}
+    simulated = in_blocks(
+        made, Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True), row.blocks
+    )
+    return Source({"name": name, "layers": row.layers}, (simulated,), on_gpu=True)
 
 
 def run_simulation(job: Job) -> None:
-    """Write ``responses.nc``: spike counts in bins."""
+    """Write ``responses.nc``: spike counts in bins, to all stimuli or to those of a block."""
     config = job.config
     drive = _encoded(storage.read_array(job.input("stimuli") / "stimuli.nc"), config)
     circuit = _circuit(job, drive)
@@ -94,30 +100,28 @@ def run_simulation(job: Job) -> None:
     if not n_steps:
         raise InputError(f"{config['name']}: the circuit takes spikes over time, and the stimuli have no time.")
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
-    kept = Monitors(time_bin=in_bin * circuit.step)
-    responses = simulate(circuit, drive, trials=config["n_trials"], rng=config["seed"], monitors=kept, engine="brian2")
-    if not isinstance(responses, xr.DataArray):
-        raise InputError(f"{config['name']}: the simulation returned more than responses.")
-    storage.write_dataset(job.out / "responses.nc", responses.rename("responses"))
+    kept = simulation.Monitors(time_bin=in_bin * circuit.step)
+    how = {"trials": config["n_trials"], "rng": config["seed"], "monitors": kept, "engine": "brian2"}
+    write_answers(job, drive, lambda shown: simulation.simulate(circuit, shown, **how))
 
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses."""
     found = storage.read_array(job.input("simulate:") / "responses.nc")
-    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"], places_of(job))
 
 
 def _circuit(job: Job, drive: xr.DataArray) -> Circuit:
     name = job.config["circuit"]
     if name is None:
-        return load_circuit(job.files["path"])
-    options: Any = as_row(CIRCUITS[name].options, job.config["options"], name)
-    return build_circuit(name, drive.sizes["unit"], options, rng=job.config["seed"])
+        return circuit_files.load_circuit(job.files["path"])
+    options: Any = as_row(named_circuits.CIRCUITS[name].options, job.config["options"], name)
+    return named_circuits.build_circuit(name, drive.sizes["unit"], options, rng=job.config["seed"])
 
 
 def _encoded(stimuli: xr.DataArray, config: dict[str, Any]) -> xr.DataArray:
     """Return stimuli as the input of the circuit takes them."""
-    record = CIRCUITS[config["circuit"]] if config["circuit"] else None
+    record = named_circuits.CIRCUITS[config["circuit"]] if config["circuit"] else None
     encoder = config["encoder"] or (record.encoder if record else "") or "none"
     images = resize_images(stimuli, config["image_size"]) if config["image_size"] else stimuli
     if encoder == "gabor_energy":
@@ -131,7 +135,7 @@ def cite(row: CircuitSubject) -> list[Citation]:
     """Cite simulator, neurons and features."""
     if row.circuit is None:
         return [BRIAN2]
-    record = CIRCUITS[row.circuit]
+    record = named_circuits.CIRCUITS[row.circuit]
     found = [BRIAN2, *((model.caption, model.reference) for model in record.uses)]
     found += [(record.caption, record.reference)] if record.reference else []
     return found + ([GABOR] if record.encoder == "gabor_energy" else [])
@@ -142,7 +146,7 @@ CIRCUIT = SubjectKind(
     table=CircuitSubject,
     plan=plan,
     answers="neurosim.study.subjects.circuit:answers",
-    describe=lambda row: row.title or row.circuit or f"circuit in {row.path.name}",
+    describe=lambda row: row.title or row.circuit or f"circuit in {Path(row.path or '').name}",
     check=check,
     check_files=check_files,
     cite=cite,

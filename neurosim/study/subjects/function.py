@@ -10,18 +10,16 @@ import numpy as np
 import xarray as xr
 
 from neurosim import runtime
-from neurosim.biophysics import Circuit, simulate
-from neurosim.biophysics.monitors import monitored
-from neurosim.networks.naming import layer_labels
-from neurosim.networks.recording import iterate_layers
+from neurosim.biophysics import circuit, monitors, simulation
+from neurosim.networks import naming, recording
 from neurosim.schema import InputError, as_responses, same_stimuli
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import asks_for, call, code_of, imported
-from neurosim.study.kinds import Source, SubjectKind
-from neurosim.study.plan import Plan
-from neurosim.study.steps.responses import layers_in
+from neurosim.study.given import PlanLike, Source
+from neurosim.study.kinds import SubjectKind
+from neurosim.study.steps.responses import layers_in, places_of
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Table
+from neurosim.study.tables import Several, Table
 
 HERE = "neurosim.study.subjects.function"
 
@@ -39,7 +37,7 @@ class FunctionSubject(Table):
 
     Examples
     --------
-    >>> FunctionSubject(path="mine.py", function="my_network").layers is None
+    >>> ns.study.FunctionSubject(path="mine.py", function="my_network").layers is None
     True
     """
 
@@ -48,12 +46,13 @@ class FunctionSubject(Table):
     path: Path
     function: str
     layers: tuple[str, ...] | None = None
+    layer_steps: Several = 1
 
 
-def plan(row: FunctionSubject, name: str, made: Plan) -> Source:
+def plan(row: FunctionSubject, name: str, made: PlanLike) -> Source:
     """Add the step that calls the function, once for all analyses."""
     config, files = code_of(row, made.folder)
-    about = {"answers": f"{HERE}:called_once", "row": made.seeded(row, name) | config, "name": name}
+    about = {"answers": f"{HERE}:called_once", "row": made.seeded(row, name, "layer_steps") | config, "name": name}
     work = "neurosim.study.steps.responses:run"
     called = Step(f"answers:{name}", work, about, (made.stimuli(),), files, on_gpu=True)
     return Source({"name": name}, (made.add(called),))
@@ -61,7 +60,7 @@ def plan(row: FunctionSubject, name: str, made: Plan) -> Source:
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses that the function gave."""
-    yield from layers_in(job.input("answers:"))
+    yield from layers_in(job.input("answers:"), places_of(job))
 
 
 def called_once(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
@@ -80,7 +79,7 @@ def _answers_of(made: Any, stimuli: xr.DataArray, row: dict[str, Any]) -> Iterat
     name = row["name"]
     if hasattr(made, "named_modules"):
         time_step = float(getattr(made, "time_step", stimuli.attrs.get("time_step") or 1.0))
-        for layer, values in iterate_layers(made, stimuli, row["layers"]):
+        for layer, values in recording.iterate_layers(made, stimuli, row["layers"]):
             timed = values.ndim == 3
             responses = as_responses(
                 values,
@@ -89,10 +88,10 @@ def _answers_of(made: Any, stimuli: xr.DataArray, row: dict[str, Any]) -> Iterat
                 quantity="activation",
                 time_step=time_step if timed else None,
             )
-            yield layer_labels(made, [layer])[0], responses
+            yield naming.layer_labels(made, [layer])[0], responses
         return
-    if isinstance(made, Circuit):
-        simulated = simulate(made, stimuli, rng=row["seed"])
+    if isinstance(made, circuit.Circuit):
+        simulated = simulation.simulate(made, stimuli, rng=row["seed"])
         assert isinstance(simulated, xr.DataArray)
         yield from split_by_layer(simulated, row["layers"], name)
         return
@@ -121,7 +120,7 @@ def _row_of(answer: Any) -> dict[str, np.ndarray]:
         return {str(layer): np.asarray(values, dtype=float) for layer, values in answer.items()}
     if hasattr(answer, "__array__"):
         return {"all": np.asarray(answer, dtype=float)}
-    return monitored(answer)
+    return monitors.monitored(answer)
 
 
 FUNCTION = SubjectKind(

@@ -1,0 +1,215 @@
+"""Stimuli that are read one by one: the pictures of a folder, the rows of a netCDF, Zarr or npy file.
+
+What is opened is opened by each process for itself, so that worker processes share no file.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.pictures import is_picture, picture_dims, resized_and_cropped
+from neurosim.schema import STIMULUS_DIMS, InputError
+
+Transform = Callable[[Any], Any]
+
+
+class Rows(Protocol):
+    """Stimuli by their place."""
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether stimuli have time."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def read(self, place: int, transform: Transform | None) -> Any:
+        """Return one stimulus: bytes of a picture ([channel,] y, x) or floats; what `transform` makes of it."""
+
+    def identity(self) -> list[Any]:
+        """Return what is known of them without reading them."""
+
+
+@dataclass(frozen=True)
+class PictureView:
+    """How a picture of any size becomes an input.
+
+    Parameters
+    ----------
+    size : pixels of the shorter side after resizing (bilinear). crop : side of the square taken from the middle.
+    train : what training makes of a picture instead, a function of a PIL image such as one of
+        ``torchvision.transforms.v2``; its random numbers are those of (seed, epoch, stimulus).
+    test : what validation and test make of it instead.
+
+    Raises
+    ------
+    InputError : a crop that is larger than `size`, or what is no function.
+
+    Examples
+    --------
+    >>> PictureView(size=36, crop=32).crop
+    32
+    """
+
+    size: int = 256
+    crop: int = 224
+    train: Transform | None = None
+    test: Transform | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.crop <= self.size:
+            raise InputError(f"PictureView: crop = {self.crop}; at least 1 and at most size = {self.size} is asked.")
+        for name in ("train", "test"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise InputError(f"PictureView: {name} is a function of a picture, found {getattr(self, name)!r}.")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of folders."""
+
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]
+    view: PictureView
+    is_sequence: bool = False
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, place: int, transform: Transform | None) -> Any:
+        """Return the bytes of a picture (channel, y, x), or what the transform makes of it."""
+        if transform is not None:
+            found = transform(storage.read_picture(self.paths[place]))
+            return np.ascontiguousarray(np.moveaxis(np.array(found), -1, 0)) if is_picture(found) else found
+        pixels = resized_and_cropped(storage.read_image(self.paths[place]), self.view.size, self.view.crop)
+        if pixels.dtype != np.uint8:
+            pixels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+        return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+
+    def identity(self) -> list[Any]:
+        """Return the digest of names and sizes of the files, and the view."""
+        digest = hashlib.sha256()
+        for path, name in zip(self.paths, self.names, strict=True):
+            digest.update(f"{name} {path.stat().st_size}\n".encode())
+        return [digest.hexdigest(), self.view]
+
+
+@dataclass(frozen=True)
+class ArrayRows:
+    """The stimuli of one variable of a netCDF or Zarr file, or of a npy file."""
+
+    path: Path
+    dims: tuple[str, ...]
+    n: int
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether stimuli have time."""
+        return "time" in self.dims
+
+    def __len__(self) -> int:
+        return self.n
+
+    def read(self, place: int, transform: Transform | None) -> Any:
+        """Return one stimulus, its dims in the order of the data model."""
+        opened = open_rows(self.path, os.getpid())
+        values = opened.isel(stimulus=place).transpose(*self.dims).values
+        if transform is not None:
+            return transform(values)
+        is_picture = values.dtype == np.uint8 and "y" in self.dims and not self.is_sequence
+        return values if is_picture else values.astype(np.float32)
+
+    def identity(self) -> list[Any]:
+        """Return the size of the file; of a Zarr folder that of all its files."""
+        files = [self.path] if self.path.is_file() else sorted(p for p in self.path.rglob("*") if p.is_file())
+        return [self.path.name, [p.stat().st_size for p in files], self.dims]
+
+
+@functools.lru_cache(maxsize=16)
+def open_rows(path: Path, _process: int) -> xr.DataArray:
+    """Return the one variable with a ``stimulus`` dim of a file, its values unread; opened anew in each process."""
+    if path.suffix.lower() == ".npy":
+        values = storage.open_npy(path)
+        known = {2: ("stimulus", "unit"), 3: ("stimulus", "y", "x")}
+        dims = known.get(values.ndim) or picture_dims(values.shape, None, "lazy_task")
+        if dims is None:
+            raise InputError(f"lazy_task: {path.name} has {values.ndim} dims; save it as netCDF, with their names.")
+        return xr.DataArray(values, dims=dims)
+    opened = storage.open_dataset(path)
+    found = [str(name) for name, variable in opened.data_vars.items() if "stimulus" in variable.dims]
+    if len(found) != 1:
+        raise InputError(
+            f"lazy_task: {path.name} holds {len(found)} variables with a stimulus dim ({', '.join(found[:5])}); one is "
+            "asked."
+        )
+    return opened[found[0]]
+
+
+def array_rows(path: Path) -> ArrayRows:
+    """Return the stimuli of a file.
+
+    Raises
+    ------
+    InputError : no variable with a ``stimulus`` dim or several, or dims that stimuli do not have.
+    """
+    opened = open_rows(path, os.getpid())
+    unknown = [str(d) for d in opened.dims if d not in STIMULUS_DIMS]
+    if unknown or opened.dtype.kind not in "biuf":
+        raise InputError(
+            f"lazy_task: {path.name} holds dims {tuple(opened.dims)} of {opened.dtype}; numbers with the dims "
+            f"{', '.join(STIMULUS_DIMS)} are asked."
+        )
+    dims = tuple(d for d in STIMULUS_DIMS[1:] if d in opened.dims)
+    return ArrayRows(path.resolve(), dims, opened.sizes["stimulus"])
+
+
+def folder_rows(folder: Path, view: PictureView) -> tuple[Pictures, list[str]]:
+    """Return the pictures of a folder of one folder a category (the ``ImageFolder`` layout), and their categories.
+
+    Raises
+    ------
+    InputError : no picture in such folders.
+    """
+    storage.check_links(folder)
+    paths = [p for p in storage.pictures_in(folder) if p.parent != folder]
+    if not paths:
+        raise InputError(f"lazy_task: no picture in the folders of {folder}; one folder a category is asked.")
+    names = [p.relative_to(folder).as_posix() for p in paths]
+    return Pictures(tuple(paths), tuple(names), view), [name.split("/", maxsplit=1)[0] for name in names]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Several sets of stimuli, one after another."""
+
+    parts: Sequence[Rows]
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether stimuli have time."""
+        return self.parts[0].is_sequence
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    def read(self, place: int, transform: Transform | None) -> Any:
+        """Return one stimulus."""
+        for part in self.parts:
+            if place < len(part):
+                return part.read(place, transform)
+            place -= len(part)
+        raise IndexError(place)
+
+    def identity(self) -> list[Any]:
+        """Return what is known of them without reading them."""
+        return [part.identity() for part in self.parts]
