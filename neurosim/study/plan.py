@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ class Plan:
         """Add a step, unless it is there, and return its name."""
         self.steps.setdefault(step.name, step)
         return step.name
+
+    def add_parts(self, whole: Step, kind: str, n_parts: int, join: str) -> str:
+        """Add a step, or several of `kind` that each do a part and one, `join`, in its place; return its name."""
+        if n_parts == 1:
+            return self.add(whole)
+        parts = [
+            replace(whole, name=f"{kind}:{k + 1}", config=whole.config | {"part": [k, n_parts]}, is_part=True)
+            for k in range(n_parts)
+        ]
+        return self.add(Step(whole.name, join, whole.config, tuple(self.add(part) for part in parts)))
 
     def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
         """Return what a step needs to know of an entry: plain values, but for paths, title and `without`; the seed."""
@@ -103,13 +114,14 @@ class Plan:
         return self._of_brain("recording", name)
 
     def _measured(self, work: str, name: str, measure: dict[str, Any]) -> str:
-        kind, source = SUBJECTS[self.study.subjects[name].kind], self.subject(name)
+        row = self.study.subjects[name]
+        kind, source = SUBJECTS[row.kind], self.subject(name)
         config = {"answers": kind.answers, "row": source.config, "name": name} | measure
         inputs = (self.stimuli(), *source.inputs)
         called = self._called(work, name, measure)
-        return self.add(
-            Step(called, f"neurosim.study.steps.{work}:run", config, inputs, source.files, on_gpu=source.on_gpu)
-        )
+        steps = f"neurosim.study.steps.{work}"
+        whole = Step(called, f"{steps}:run", config, inputs, source.files, on_gpu=source.on_gpu)
+        return self.add_parts(whole, f"part:{called}", getattr(row, "layer_steps", 1), f"{steps}:join")
 
     def _called(self, work: str, name: str, measure: dict[str, Any]) -> str:
         """Return the name of a step, with a number where another measure of the same is there."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from neurosim.registry import Registry
 from neurosim.study.functions import FunctionFigure, located
+from neurosim.study.instances import each_instance
 from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
 from neurosim.study.tables import Name, Seed, StudyError, Table, as_row, with_paths
 
@@ -52,7 +53,7 @@ class Study(Table):
     ----------
     name : of the results folder.
     stimuli : what is shown.
-    subjects : by name, what answers.
+    subjects : by name, what answers; a network of several `instances` becomes as many subjects, NAME_1, NAME_2, ...
     brains : by name, what was recorded; none where all that is asked is of subjects alone.
     analyses : by name, what is asked; representational similarity, over time where there is time, and the relations
         of all subjects by default; only the last where there are no brains.
@@ -89,6 +90,8 @@ class Study(Table):
     analyses: dict[Name, Analysis] = Field(default=DEFAULT_ANALYSES, min_length=1, validate_default=True)
     figures: dict[Name, Figure] = Field(default_factory=dict)
 
+    _each_instance = field_validator("subjects", mode="after")(each_instance)
+
     @model_validator(mode="before")
     @classmethod
     def _asked_of_subjects_alone(cls, values: Any) -> Any:
@@ -112,7 +115,10 @@ STEPS = frozenset(
         "stimuli",
         "answers",
         "train",
+        "translate",
+        "block",
         "simulate",
+        "part",
         "rdms",
         "spike_rdms",
         "responses",

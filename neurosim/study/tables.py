@@ -15,6 +15,7 @@ from neurosim.registry import PackageError
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Count = Annotated[int, Field(ge=1, le=10**7)]
+Several = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 LARGE = 10**15
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")

@@ -13,7 +13,7 @@ from typing import Any
 
 from neurosim.refusals import InputError
 from neurosim.study.engine.launch import Launch, Processes, Told
-from neurosim.study.engine.orders import Description, parse, written
+from neurosim.study.engine.orders import Answer, Description, parse, written
 
 ANSWERS, COMES = 5.0, 30.0  # seconds until a scheduler answers, until a first worker has come
 
@@ -43,12 +43,12 @@ class Dask:
             self.close()
             raise InputError(f"{self.who}: the scheduler has no workers; start some with dask worker.") from None
 
-    def do(self, order: Description, told: Told) -> dict[str, Any] | None:
+    def do(self, order: Description, told: Told) -> Answer | None:
         """Submit a job and wait for the answer; how far a step is stays on its machine."""
         lost = (self.distributed.KilledWorker, self.distributed.client.FutureCancelledError)
         try:
             future = self.client.submit(answer_of_worker, written(order), self.log, pure=False)
-            answer: dict[str, Any] | None = future.result()
+            answer: Answer | None = future.result()
         except lost:
             return None
         except ModuleNotFoundError as error:
@@ -65,7 +65,7 @@ class Dask:
         self.close()
 
 
-def answer_of_worker(text: str, log: str) -> dict[str, Any] | None:
+def answer_of_worker(text: str, log: str) -> Answer | None:
     """Hand the job that `text` describes to a worker process here, and return its answer; it ends with its caller."""
     processes = Processes("", Path(log))
     try:

@@ -35,7 +35,7 @@ def _same_files(row: Any, learned: Mapping[str, Any]) -> bool:
     return all(str(Path(str(learned.get(key)))) == str(path) for key, path in paths_of(row).items())
 
 
-def kind_of(source: Source) -> StimulusKind:
+def kind_of(source: Source) -> StimulusKind[Any]:
     """Return the kind of stimuli that a source gives: its options are the keys of the table."""
     named = [("source", Literal[source.name], field(default=source.name))]
     table: type[Any] = make_dataclass(
@@ -50,7 +50,7 @@ def kind_of(source: Source) -> StimulusKind:
         if row.part != "test" and any(t and t.task == source.name and _same_files(row, t.options) for t in trained):
             raise StudyError(f"{place}.part = {row.part!r}: a network of this study learns them; show part = 'test'.")
 
-    def cite(_row: Any) -> list[Citation]:
+    def cite(_row: object) -> list[Citation]:
         return [("stimuli", source.citation)] if source.citation else []
 
     own = Path in get_type_hints(source.options).values()
