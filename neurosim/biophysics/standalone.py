@@ -127,7 +127,7 @@ def main(job: Path, folder: Path) -> None:
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
         b2.device.build(directory=str(folder), compile=True, run=False, debug=False, clean=False)
 
-    def file_of(variable: Any) -> str:
+    def file_of(variable: object) -> str:
         return Path(b2.device.get_array_filename(variable)).name
 
     names = {

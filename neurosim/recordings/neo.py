@@ -104,7 +104,7 @@ def _check_files(path: Path) -> None:
                 raise storage.StorageError(f"{file}: names a file elsewhere ({away.group().strip()}); not opened.")
 
 
-def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
+def neo_spikes(block: object, *, segment: int = 0) -> dict[str, np.ndarray]:
     """Return the spike times of a segment, s, by unit; what :func:`align_spikes` takes.
 
     Examples
@@ -124,7 +124,7 @@ def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
     return {n: seconds(t, "neo_spikes", f"spike times of {n}") for n, t in zip(names, trains, strict=True)}
 
 
-def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
+def neo_events(block: object, name: str | None = None, *, segment: int = 0) -> Any:
     """Return the events (or epochs) of a segment as a table: ``start_time`` (s), ``stimulus`` (their label).
 
     Parameters
@@ -160,7 +160,7 @@ def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
     return pd.DataFrame({"start_time": times, "stimulus": labels})
 
 
-def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray:
+def neo_series(block: object, signal: int = 0, *, segment: int = 0) -> xr.DataArray:
     """Return an analog signal of a segment as a series (time, unit) in SI units; what :func:`align_series` takes.
 
     Parameters
@@ -196,7 +196,7 @@ def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray
     return xr.DataArray(np.asarray(values), dims=("time", "unit"), coords={"time": clock}, attrs=attrs)
 
 
-def _segment(block: Any, index: int) -> Any:
+def _segment(block: object, index: int) -> Any:
     if not hasattr(block, "segments"):
         raise InputError(f"Neo: a block of Neo asked, as load_neo reads it, found {type(block).__name__}.")
     if not isinstance(index, int) or not 0 <= index < len(block.segments):
@@ -204,7 +204,7 @@ def _segment(block: Any, index: int) -> Any:
     return block.segments[index]
 
 
-def _loaded(item: Any) -> Any:
+def _loaded(item: object) -> Any:
     return item.load() if hasattr(item, "load") else item
 
 

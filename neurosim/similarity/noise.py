@@ -78,7 +78,7 @@ def noise_precision(
     return xr.DataArray(inverse.T @ inverse, dims=("unit", "unit_other"), coords=coords, attrs=attrs)
 
 
-def _measurements(given: Any) -> xr.DataArray:
+def _measurements(given: object) -> xr.DataArray:
     """Return repeated measurements or residuals as a labelled array of real numbers, none of its dims empty."""
     if not isinstance(given, xr.DataArray):
         array = plain(given, "noise_precision")

@@ -15,7 +15,7 @@ from neurosim.stimuli.source import SOURCES, source_of, whole
 
 
 def load_stimuli(
-    path: Any,
+    path: object,
     *,
     size: int | None = None,
     ids: Sequence[str] | None = None,
