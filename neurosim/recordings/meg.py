@@ -19,7 +19,7 @@ NEXT_PART = re.compile(rb"\x00\x00\x00\x76\x00\x00\x00\x0a(.{4}).{4}", re.DOTALL
 KINDS = {"mag": "magnetic_field", "grad": "activation", "eeg": "electric_potential"}
 
 
-def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subject: str | None = None) -> xr.DataArray:
+def load_epochs(epochs: object, *, picks: str = "mag", balance: bool = False, subject: str | None = None) -> xr.DataArray:
     """Return MNE epochs or evoked responses as responses, one kind of sensor at a time.
 
     Parameters

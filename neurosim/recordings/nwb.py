@@ -303,7 +303,7 @@ def _quiet() -> Iterator[None]:
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-def _check_texts(texts: dict[str, Any], session_start: Any) -> None:
+def _check_texts(texts: dict[str, Any], session_start: object) -> None:
     for name, value in texts.items():
         if not isinstance(value, str):
             raise InputError(f"save_nwb: {name} is a text, found a {type(value).__name__}.")

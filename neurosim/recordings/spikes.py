@@ -229,7 +229,7 @@ def align_spikes(
     return responses if time_bin is not None else responses.isel(time=0, drop=True)
 
 
-def _by_unit(spikes: Any) -> dict[str, np.ndarray]:
+def _by_unit(spikes: object) -> dict[str, np.ndarray]:
     if isinstance(spikes, Mapping):
         keys = names(list(spikes), "align_spikes", "unit")
         times = [seconds(v, "align_spikes", f"spike times of unit {k}", samples=True) for k, v in spikes.items()]
@@ -263,7 +263,7 @@ def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
     return chosen
 
 
-def _plain(values: Any) -> np.ndarray:
+def _plain(values: object) -> np.ndarray:
     array = np.asarray(values)
     return array if array.dtype.kind in "biuf" else np.array([as_text(v) for v in array])
 

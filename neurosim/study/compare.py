@@ -26,7 +26,7 @@ from neurosim.study.tables import NAME_PATTERN, Table, as_row
 
 
 def compare_subjects(
-    stimuli: Any,
+    stimuli: object,
     subjects: Mapping[str, Any],
     brains: Mapping[str, Any],
     *,
@@ -105,7 +105,7 @@ def compare_subjects(
         return run_study(study, out=out, jobs=jobs)
 
 
-def _shown(stimuli: Any, folder: Path) -> tuple[xr.DataArray | None, Any]:
+def _shown(stimuli: object, folder: Path) -> tuple[xr.DataArray | None, Any]:
     """Return the stimuli, where they are given as an array, and the row of a study for them."""
     if isinstance(stimuli, Table) or (isinstance(stimuli, Mapping) and "source" in stimuli):
         return None, stimuli
@@ -116,7 +116,7 @@ def _shown(stimuli: Any, folder: Path) -> tuple[xr.DataArray | None, Any]:
 
 
 def _row(
-    name: str, given: Any, stimuli: xr.DataArray | None, folder: Path, *, layers: Sequence[str] | None, model: bool
+    name: str, given: object, stimuli: xr.DataArray | None, folder: Path, *, layers: Sequence[str] | None, model: bool
 ) -> Any:
     """Return the row of one subject or brain; its responses are written to `folder`."""
     if isinstance(given, Table) or (isinstance(given, Mapping) and "kind" in given):

@@ -41,7 +41,7 @@ class Table(BaseModel):
             raise StudyError(_explained(error, "", keys_of(type(self)))) from None
 
 
-def as_row(table: type[Row], value: Any, place: str) -> Row:
+def as_row(table: type[Row], value: object, place: str) -> Row:
     """Return `value` as a validated record of `table`, or refuse in one line, with the nearest key.
 
     Parameters
@@ -61,18 +61,18 @@ def as_row(table: type[Row], value: Any, place: str) -> Row:
         raise StudyError(_explained(error, place, keys)) from None
 
 
-def as_values(row: Any) -> dict[str, Any]:
+def as_values(row: object) -> dict[str, Any]:
     """Return the plain values of a record, as JSON has them; paths as texts."""
     values: dict[str, Any] = TypeAdapter(type(row)).dump_python(row, mode="json")
     return values
 
 
-def keys_of(table: Any) -> list[str]:
+def keys_of(table: object) -> list[str]:
     """Return the keys that a table knows."""
     return list(getattr(table, "model_fields", None) or getattr(table, "__dataclass_fields__", {}))
 
 
-def paths_of(row: Any) -> dict[str, Path]:
+def paths_of(row: object) -> dict[str, Path]:
     """Return the files and folders that a record names, by key."""
     found = {key: getattr(row, key) for key in keys_of(type(row))}
     return {key: value for key, value in found.items() if isinstance(value, Path)}
