@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 LONGEST = 3000  # characters of a message
 ALIASES = {

@@ -64,7 +64,7 @@ UNITS_OF = {
 
 
 def as_stimuli(
-    values: object,
+    values: npt.ArrayLike | Sequence[object],
     *,
     dims: Sequence[str] | None = None,
     ids: Sequence[str] | None = None,
@@ -178,7 +178,7 @@ def as_responses(
 
 
 def _responses(
-    values: object,
+    values: npt.ArrayLike,
     who: str,
     dims: Sequence[str] | None = None,
     labels: tuple[Any, Mapping[str, Any] | None] = (None, None),

@@ -137,7 +137,7 @@ def synapse_of(parameters: object) -> SynapseModel | None:
     return next((model for model in SYNAPSES.values() if model.parameters is type(parameters)), None)
 
 
-def decay(dt: float, tau: object) -> Any:
+def decay(dt: float, tau: Any) -> Any:
     """Return the share that is left after `dt` of a value that decays with `tau`."""
     return math.exp(-dt / tau) if isinstance(tau, int | float) else np.exp(-dt / np.asarray(tau))
 

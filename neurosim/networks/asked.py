@@ -14,7 +14,7 @@ from neurosim.networks.distributed import Share
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
 
-Batch = tuple[np.ndarray[Any, Any], Any]
+Batch = tuple[np.ndarray, Any]
 
 
 class Task(Protocol):

@@ -201,7 +201,7 @@ class _Run:
         )
         self.parallel = request.share.wrapped(network)
         self.progress = Progress()
-        self.best: dict[str, np.ndarray[Any, Any]] = {}
+        self.best: dict[str, np.ndarray] = {}
         self.kept: Checkpoint | None = None
 
     def keep_at(self, checkpoint: Checkpoint) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -18,13 +18,16 @@ from neurosim.recordings.reader import reader_of
 from neurosim.registry import called
 from neurosim.schema import InputError, as_responses
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 
 SPIKE_COLUMNS = ("unit", "time")
 UNIT_LABELS_LEFT = (RESERVED - {"id"}) | {"spike_times"}
 
 
-def load_spikes(path: str | Path, *, reader: str | None = None) -> Any:
+def load_spikes(path: str | Path, *, reader: str | None = None) -> pd.DataFrame:
     """Read a table of spikes from a file.
 
     Parameters
@@ -55,7 +58,7 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> Any:
     return check_spikes(called(read)(path), path.name)
 
 
-def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> Any:
+def check_spikes(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> pd.DataFrame:
     """Return a table of spikes sorted by unit and time, or say what is wrong with it."""
     check_frame(table, name, f"the columns {', '.join(columns)} (times in s), one row a spike,")
     missing = [c for c in columns if c not in table.columns]
@@ -87,7 +90,7 @@ def check_bin(time_bin: Any, name: str) -> float:
     return width
 
 
-def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_spikes") -> xr.DataArray:
+def bin_spikes(table: pd.DataFrame, *, time_bin: float | None = None, name: str = "bin_spikes") -> xr.DataArray:
     """Count the spikes of a table in time bins from the onset of each stimulus.
 
     Parameters

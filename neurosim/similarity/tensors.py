@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from neurosim.schema import InputError
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array

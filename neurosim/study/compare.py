@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
@@ -26,7 +27,7 @@ from neurosim.study.tables import NAME_PATTERN, Table, as_row
 
 
 def compare_subjects(
-    stimuli: object,
+    stimuli: npt.ArrayLike | Sequence[object] | Table | Mapping[str, object],
     subjects: Mapping[str, Any],
     brains: Mapping[str, Any],
     *,
@@ -105,7 +106,7 @@ def compare_subjects(
         return run_study(study, out=out, jobs=jobs)
 
 
-def _shown(stimuli: object, folder: Path) -> tuple[xr.DataArray | None, Any]:
+def _shown(stimuli: Any, folder: Path) -> tuple[xr.DataArray | None, Any]:
     """Return the stimuli, where they are given as an array, and the row of a study for them."""
     if isinstance(stimuli, Table) or (isinstance(stimuli, Mapping) and "source" in stimuli):
         return None, stimuli
