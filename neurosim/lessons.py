@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, cast, get_type_hints
+from typing import Literal, cast
 
 from neurosim.registry import called, options_of
 from neurosim.schema import InputError, suggest
@@ -19,24 +18,15 @@ from neurosim.tasks.task import TASKS, Task, TaskKind
 from neurosim.tasks.trials import CognitiveTask
 
 
-def lesson_names(*, own_files: bool = True) -> tuple[str, ...]:
+def lesson_names() -> tuple[str, ...]:
     """Return the names of everything that a network can learn.
-
-    Parameters
-    ----------
-    own_files : also what reads files or folders that its options name.
 
     Examples
     --------
     >>> {"digits", "mnist", "folder", "go_nogo"} <= set(lesson_names())
     True
-    >>> "folder" in lesson_names(own_files=False)
-    False
     """
-    kinds = {n: source.options for n, source in SOURCES.items() if source.teaches} | {
-        n: task.options for n, task in TASKS.items()
-    }
-    return tuple(n for n, options in kinds.items() if own_files or Path not in get_type_hints(options).values())
+    return (*(name for name, source in SOURCES.items() if source.teaches), *TASKS)
 
 
 def find_lesson(name: object, asked_by: str) -> Source | TaskKind:

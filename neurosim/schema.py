@@ -178,7 +178,7 @@ def as_responses(
 
 
 def _responses(
-    values: npt.ArrayLike,
+    values: object,
     who: str,
     dims: Sequence[str] | None = None,
     labels: tuple[Any, Mapping[str, Any] | None] = (None, None),

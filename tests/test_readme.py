@@ -10,6 +10,13 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+END = "<end of a script>"
+ONE_AFTER_THE_OTHER = f"""
+import runpy, sys
+for script in sys.argv[1:]:
+    runpy.run_path(script, run_name="__main__")
+    print({END!r})
+"""
 
 
 def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
@@ -38,13 +45,18 @@ def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
 def test_the_other_lines_run_as_they_stand(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)[1:]
     assert blocks
-    for i, code in enumerate(blocks):
-        script = tmp_path / f"block_{i}.py"
+    scripts = [tmp_path / f"block_{i}.py" for i in range(len(blocks))]
+    for script, code in zip(scripts, blocks, strict=True):
         script.write_text(code)
-        done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_THE_OTHER, *scripts], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.split(END)
+    assert len(printed) == len(blocks) + 1
+    for code, text in zip(blocks, printed, strict=False):
         for promised in re.findall(r"# (bit-exact|spike-exact)", code):
-            assert promised in done.stdout
+            assert promised in text
 
 
 def test_links_lead_somewhere():

@@ -254,7 +254,8 @@ def _parts(value: object, depth: int) -> str:
     elif isinstance(value, functools.partial):
         inner = [value.func, value.args, value.keywords]
     elif isinstance(value, nn.Module):
-        inner = [str(value), *value.state_dict().items()]
+        plain = [(n, k, v) for n, m in value.named_modules() for k, v in _own(m).items() if isinstance(v, PLAIN)]
+        inner = [str(value), *value.state_dict().items(), *sorted(plain, key=str)]
     elif dataclasses.is_dataclass(value):
         inner = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
     elif hasattr(value, "__dict__"):

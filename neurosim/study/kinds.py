@@ -6,7 +6,7 @@ record in an installed package's module is a kind like those that stand here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 Citation = tuple[str, str]  # what it was used for, the reference
+Answers = Mapping[str, "Mapping[str, xr.DataArray]"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ class SubjectKind(Generic[Row]):
     name : value of ``kind`` in the table.
     table : class of the table.
     plan : adds the steps that come first, such as training, and returns what its answers are read from.
-    answers : "module:function" from a ``Job`` and the stimuli to pairs of layer and responses, one layer at a time.
+    answers : "module:function" from a ``Job`` and the stimuli to pairs of layer and responses, one layer at a time: of
+        those at ``steps.responses.places_of(job)`` where its table has ``layer_steps``, which spreads them over steps.
     check : refuses, before anything runs, what this subject cannot do in this study.
     describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
     needs_pictures : whether it must be shown the stimuli themselves.
@@ -179,6 +181,9 @@ class AnalysisKind(Generic[Row]):
     check, tell, cite : as of :class:`SubjectKind`.
     check_stimuli : refuses, before anything runs, stimuli that are too few or lack a label; it is given the row, its
         place and whatever has the stimuli of the study and their labels.
+    check_answers : refuses, before anything runs, responses in files that it cannot use; it is given the row, its
+        place, the study, and by group, "subjects" and "brains", the responses that were found by name.
+    needs_brains : whether a row asks brains, so that a study without any cannot have it.
     """
 
     name: str
@@ -186,6 +191,8 @@ class AnalysisKind(Generic[Row]):
     plan: Callable[[Row, str, PlanLike], list[Step]]
     check: Callable[[Row, str, StudyLike], None] = nothing_checked
     check_stimuli: Callable[[Row, str, xr.DataArray], None] = lambda _row, _place, _stimuli: None
+    check_answers: Callable[[Row, str, StudyLike, Answers], None] = lambda _row, _place, _study, _found: None
+    needs_brains: Callable[[Row], bool] = lambda _row: True
     tell: Callable[[Row, str, Results], Told] = nothing_told
     cite: Callable[[Row], list[Citation]] = nothing_cited
 

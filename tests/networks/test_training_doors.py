@@ -18,10 +18,10 @@ from neurosim.networks.evaluation import evaluate
 from neurosim.networks.explanation import explain
 from neurosim.networks.fingerprints import fingerprint_of
 from neurosim.networks.maximisation import AscentOptions, maximise_activation
+from neurosim.networks.measuring import test_accuracy as accuracy_of
 from neurosim.networks.objectives import CrossEntropy, Reconstruction
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import Checkpoint, train, weights_of
-from neurosim.networks.training import test_accuracy as accuracy_of
 from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
@@ -210,7 +210,7 @@ def test_an_epoch_without_any_batch_is_refused():
 CHANGES = {
     "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "clip": 0.01, "optimizer": "sgd", "weight_decay": 0.5,
     "schedule": "constant", "precision": "bfloat16", "patience": 1, "class_weights": "balanced",
-    "label_smoothing": 0.3, "layer_rates": (("0.*", 0.1),), "drop_last": True,
+    "label_smoothing": 0.3, "layer_rates": (("0.*", 0.1),), "drop_last": True, "accumulate": 2, "ema": 0.5,
 }  # fmt: skip
 
 

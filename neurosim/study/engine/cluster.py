@@ -15,7 +15,7 @@ from neurosim.refusals import InputError
 from neurosim.study.engine.launch import Launch, Processes, Told
 from neurosim.study.engine.orders import Answer, Description, parse, written
 
-PATIENCE = 30
+ANSWERS, COMES = 5.0, 30.0  # seconds until a scheduler answers, until a first worker has come
 
 
 class Dask:
@@ -33,12 +33,12 @@ class Dask:
         except ImportError:
             raise InputError(f"{self.who}: dask.distributed is needed: pip install 'neurosim[cluster]'.") from None
         try:
-            self.client = self.distributed.Client(launch.dask, timeout=PATIENCE, set_as_default=False)
+            self.client = self.distributed.Client(launch.dask, timeout=ANSWERS, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = (str(error).splitlines() or ["no answer"])[0]
             raise InputError(f"{self.who}: no dask scheduler answers there ({reason}).") from None
         try:
-            self.client.wait_for_workers(1, timeout=PATIENCE)
+            self.client.wait_for_workers(1, timeout=COMES)
         except TimeoutError:
             self.close()
             raise InputError(f"{self.who}: the scheduler has no workers; start some with dask worker.") from None

@@ -29,7 +29,7 @@ def check(_row: LabelsOnly, place: str, study: StudyLike) -> None:
 
 def labelled_by(study: StudyLike) -> object:
     """Return the first subject or brain that is read from a file."""
-    return next((row for row in (*study.subjects.values(), *study.brains.values()) if paths_of(row)), None)
+    return next((row for row in (*study.subjects.values(), *study.brains.values()) if "path" in paths_of(row)), None)
 
 
 def load(job: Job) -> xr.DataArray:
