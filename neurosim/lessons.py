@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, cast, get_type_hints
+from typing import Literal, cast
 
 from neurosim.registry import called, options_of
 from neurosim.schema import InputError, suggest
@@ -19,24 +18,15 @@ from neurosim.tasks.task import TASKS, Task, TaskKind
 from neurosim.tasks.trials import CognitiveTask
 
 
-def lesson_names(*, own_files: bool = True) -> tuple[str, ...]:
+def lesson_names() -> tuple[str, ...]:
     """Return the names of everything that a network can learn.
-
-    Parameters
-    ----------
-    own_files : also what reads files or folders that its options name.
 
     Examples
     --------
     >>> {"digits", "mnist", "folder", "go_nogo"} <= set(lesson_names())
     True
-    >>> "folder" in lesson_names(own_files=False)
-    False
     """
-    kinds = {n: source.options for n, source in SOURCES.items() if source.teaches} | {
-        n: task.options for n, task in TASKS.items()
-    }
-    return tuple(n for n, options in kinds.items() if own_files or Path not in get_type_hints(options).values())
+    return (*(name for name, source in SOURCES.items() if source.teaches), *TASKS)
 
 
 def find_lesson(name: object, asked_by: str) -> Source | TaskKind:
@@ -79,7 +69,7 @@ class Lesson:
     citation: str
 
 
-def look_at(name: str, options: Any = None, asked_by: str = "look_at") -> Lesson:
+def look_at(name: str, options: object = None, asked_by: str = "look_at") -> Lesson:
     """Return what is known of a task before anything is read or drawn; its options are checked.
 
     Parameters
@@ -110,7 +100,7 @@ def look_at(name: str, options: Any = None, asked_by: str = "look_at") -> Lesson
     return Lesson({"time": 1, "unit": len(task.inputs)}, "targets", len(task.outputs), {}, kind.citation)
 
 
-def check_lesson(name: str, options: Any = None, asked_by: str = "check_lesson") -> None:
+def check_lesson(name: str, options: object = None, asked_by: str = "check_lesson") -> None:
     """Fetch and verify the files of a task, or say which one is missing and where it goes."""
     kind = find_lesson(name, asked_by)
     if isinstance(kind, Source) and kind.check is not None:
@@ -119,7 +109,7 @@ def check_lesson(name: str, options: Any = None, asked_by: str = "check_lesson")
             kind.check(replace(asked, part=part))
 
 
-def build_task(name: str, options: Any = None, *, rng: int = 0, n_train: int | None = None) -> Task:
+def build_task(name: str, options: object = None, *, rng: int = 0, n_train: int | None = None) -> Task:
     """Return the task called `name`, as a network learns it.
 
     Parameters

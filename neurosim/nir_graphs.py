@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeGuard, get_args
 
 import nir
 import numpy as np
+import numpy.typing as npt
 
 from neurosim.parameters import from_metadata
 from neurosim.schema import InputError
@@ -27,7 +28,9 @@ NO_NUMBERS = ("input_type", "output_type", "metadata", "input_shape")
 Edges = list[tuple[str, str]]
 
 
-def flat_graph(asker: str, graph: nir.NIRGraph, known: tuple[type, ...]) -> tuple[dict[str, Any], Edges, str, str]:
+def flat_graph(
+    asker: str, graph: nir.NIRGraph, known: tuple[type, ...]
+) -> tuple[dict[str, nir.NIRNode], Edges, str, str]:
     """Return nodes, edges and the names of input and output, with subgraphs dissolved into ``subgraph.node``.
 
     Inputs and outputs of subgraphs stay as nodes that pass on what they get. Edges are sorted by the order of nodes.
@@ -43,7 +46,7 @@ def flat_graph(asker: str, graph: nir.NIRGraph, known: tuple[type, ...]) -> tupl
     """
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"{asker}: a NIR graph is asked, found {type(graph).__name__}; read files with load_nir.")
-    nodes: dict[str, Any] = {}
+    nodes: dict[str, nir.NIRNode] = {}
     edges: Edges = []
     entry, leave = _dissolve(asker, graph, "", nodes, edges, (nir.Input, nir.Output, *known))
     rank = {label: i for i, label in enumerate(nodes)}
@@ -58,7 +61,7 @@ def flat_graph(asker: str, graph: nir.NIRGraph, known: tuple[type, ...]) -> tupl
 
 
 def _dissolve(
-    asker: str, graph: nir.NIRGraph, prefix: str, nodes: dict[str, Any], edges: Edges, known: tuple[type, ...]
+    asker: str, graph: nir.NIRGraph, prefix: str, nodes: dict[str, nir.NIRNode], edges: Edges, known: tuple[type, ...]
 ) -> tuple[str, str]:
     """Add nodes and edges of a graph and of all within; return the names of its input and its output."""
     if prefix.count(".") > DEEPEST:
@@ -119,11 +122,11 @@ def _closure(edges: Edges, start: set[str]) -> set[str]:
     return seen
 
 
-def _ends(nodes: Mapping[str, Any], leave: str) -> set[str]:
+def _ends(nodes: Mapping[str, nir.NIRNode], leave: str) -> set[str]:
     return {leave, *(label for label, node in nodes.items() if isinstance(node, NEURON_NODES))}
 
 
-def _check_numbers(asker: str, label: str, node: Any) -> None:
+def _check_numbers(asker: str, label: str, node: nir.NIRNode) -> None:
     """Refuse numbers of a node that are not real and finite; endless time constants are kept by metadata only."""
     kept = from_metadata(node.metadata) is not None
     for key in (f.name for f in fields(node) if f.name not in NO_NUMBERS):
@@ -164,7 +167,7 @@ def port_shape(asker: str, label: str, node: nir.Input) -> tuple[int, ...]:
     return tuple(int(n) for n in shape) or (1,)
 
 
-def spread(asker: str, label: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+def spread(asker: str, label: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """Return a number a unit of `shape`, flat: from one for all, one each, one a channel (which comes first), or
     numbers of as many dims that broadcast.
 
@@ -206,7 +209,7 @@ def time_step(asker: str, given: float | None, kept: float | None, default: floa
 
 
 def decay_a_step(
-    asker: str, label: str, node: Any, key: str, step: float, integration: str, shape: tuple[int, ...]
+    asker: str, label: str, node: nir.NIRNode, key: str, step: float, integration: str, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Return the share that is left after a step of what decays with time constant `key` of a node, one a unit.
 
@@ -239,7 +242,7 @@ def if_gain(asker: str, label: str, if_input: str | None, step: float) -> float:
     return step if if_input == "current" else 1.0
 
 
-def check_unchanged(asker: str, label: str, node: Any, kept: Mapping[str, Any]) -> None:
+def check_unchanged(asker: str, label: str, node: nir.NIRNode, kept: Mapping[str, Any]) -> None:
     """Refuse a neuron node whose numbers are no longer those that neurosim kept of it: another tool changed them.
 
     Raises
@@ -260,7 +263,7 @@ def check_unchanged(asker: str, label: str, node: Any, kept: Mapping[str, Any]) 
             )
 
 
-def _told(node: Any, kept: Mapping[str, Any], freed: set[str]) -> dict[str, Any]:
+def _told(node: nir.NIRNode, kept: Mapping[str, Any], freed: set[str]) -> dict[str, Any]:
     """Return the numbers that neurosim wrote into a neuron node, as far as they follow from what it kept."""
     own = "tau_mem" if isinstance(node, nir.CubaLIF) else "tau"
     names = {"v_threshold": ("threshold", ()), "tau_syn": ("tau_syn", ("alpha",)), own: ("tau_mem", ("beta",))}
@@ -274,12 +277,12 @@ def _told(node: Any, kept: Mapping[str, Any], freed: set[str]) -> dict[str, Any]
     return told | ({"r": 1.0} if isinstance(node, nir.IF) else {})
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
+def _is_number(value: object) -> TypeGuard[float]:
     """Whether this is a number that floats hold; whole numbers of JSON have no end."""
     return isinstance(value, int | float) and (value == math.inf or abs(value) < FAR)
 
 
-def _is_table(exact: Any) -> bool:
+def _is_table(exact: object) -> bool:
     """Whether this is numbers by name."""
     try:
         return isinstance(exact, dict) and all(np.asarray(v, dtype=float).size for v in exact.values())

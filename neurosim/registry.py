@@ -29,6 +29,10 @@ class Named(Protocol):
         """Name that users type."""
 
 
+class PackageError(InputError):
+    """An installed package adds kinds of things that cannot be used, whatever was asked for."""
+
+
 Record = TypeVar("Record", bound=Named)
 Options = TypeVar("Options")
 
@@ -103,9 +107,9 @@ def _imported(point: importlib.metadata.EntryPoint) -> ModuleType:
         return importlib.import_module(point.value)
     except Exception as error:
         package = point.dist.name if point.dist else point.name
-        raise InputError(
-            f"{package}: its kinds of things cannot be used, {point.value} fails with {type(error).__name__}: {error}. "
-            "Mend or uninstall the package."
+        raise PackageError(
+            f"{package}: its kinds of things cannot be used: {point.value}, which its entry point {point.name!r} in "
+            f"the group {GROUP!r} names, fails with {type(error).__name__}: {error}. Mend or uninstall the package."
         ) from error
 
 

@@ -129,19 +129,36 @@ def torch_generator(rng: np.random.Generator | int, who: str) -> torch.Generator
 
 
 @contextlib.contextmanager
-def torch_seeded(seed: int) -> Iterator[None]:
-    """Seed torch and forbid non-deterministic kernels inside the block; leave both as they were after it."""
+def torch_seeded(seed: int, deterministic: bool = True) -> Iterator[None]:
+    """Seed torch and forbid non-deterministic kernels, if asked, in the block; leave both as they were after it."""
     import torch
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     was = torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(was)
+
+
+@contextlib.contextmanager
+def fast_kernels(*, tf32: bool, autotune: bool) -> Iterator[None]:
+    """Let a GPU compute float32 in TensorFloat-32, and cuDNN choose by timing, inside the block, where asked."""
+    import torch
+
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    were = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    if tf32:
+        matmul.allow_tf32 = cudnn.allow_tf32 = True
+    cudnn.benchmark = autotune or cudnn.benchmark
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = were
 
 
 def seed_everything(seed: int) -> None:
@@ -301,7 +318,7 @@ def progress_bar(
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(name, total=total, about="")
 
-            def report(state: Any) -> None:
+            def report(state: object) -> None:
                 done, about = describe(state)
                 bar.update(task, completed=done, about=about)
 

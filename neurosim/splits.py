@@ -42,3 +42,21 @@ def in_turn(category: np.ndarray, n: int) -> np.ndarray:
     for k in range(len(names)):
         turn[place == k] = np.arange((place == k).sum())
     return np.asarray(np.lexsort((place, turn))[:n])
+
+
+def spread_over(stimuli: xr.DataArray, n: int) -> xr.DataArray:
+    """Return `n` of the stimuli, categories taking turns, in the order given; the first `n` where there are none.
+
+    Parameters
+    ----------
+    stimuli : (stimulus, ...), with or without ``category``. n : how many; all where there are not more.
+
+    Examples
+    --------
+    >>> stimuli = xr.DataArray(np.arange(5), dims="stimulus", coords={"category": ("stimulus", list("aaabb"))})
+    >>> spread_over(stimuli, 3).values.tolist()
+    [0, 1, 3]
+    """
+    if "category" not in stimuli.coords:
+        return stimuli.isel(stimulus=slice(n))
+    return stimuli.isel(stimulus=np.sort(in_turn(stimuli["category"].values.astype(str), n)))

@@ -292,6 +292,29 @@ def test_compiled_code_of_another_user_is_not_run(cache, monkeypatch):
     assert "belongs to another user" in refused(lambda: compiled_library(cache / "seven.cpp", "g++", ("-O1",)))
 
 
+@pytest.mark.parametrize(("place", "mode", "cure"), [(".", 0o777, "chmod go-w"), ("libraries", 0o755, "chmod 700")])
+def test_a_folder_that_was_there_is_no_cache_for_code_and_is_left_as_it_is(cache, place, mode, cure):
+    mine = cache / "cache" / "neurosim" / place
+    mine.mkdir(parents=True)
+    (mine / "thesis.tex").write_text("x")
+    mine.chmod(mode)
+    message = refused(lambda: compiled_library(cache / "seven.cpp", "g++", ("-O1",)))
+    assert "is there already" in message and f"{cure} {mine}" in message
+    assert mine.stat().st_mode & 0o777 == mode
+    mine.chmod(0o700)
+    assert compiled_library(cache / "seven.cpp", "g++", ("-O1",)).is_file()
+    assert (mine / "thesis.tex").read_text() == "x"
+
+
+def test_what_others_may_read_around_compiled_code_keeps_its_mode(cache):
+    around = cache / "cache" / "neurosim"
+    (around / "libraries").mkdir(parents=True)
+    for folder in (around, around / "libraries"):
+        folder.chmod(0o755)
+    compiled_library(cache / "seven.cpp", "g++", ("-O1",))
+    assert [p.stat().st_mode & 0o777 for p in (around, around / "libraries")] == [0o755, 0o700]
+
+
 def test_messages_are_one_line_that_moves_no_cursor():
     error = StorageError("a\nb\x1b[2J\u202e\0" + "9" * 50_000 + " Did you mean 'x'?")
     assert str(error).isprintable()

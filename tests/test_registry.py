@@ -76,6 +76,18 @@ def test_an_installed_package_that_fails_is_named_in_one_line(tmp_path):
     assert "broken_kinds: its kinds of things cannot be used" in done.stderr.splitlines()[-1]
 
 
+def test_a_package_that_fails_is_no_problem_of_the_study(tmp_path):
+    installed(tmp_path, "broken_kinds", "1 / 0")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from neurosim.cli import main; main()"
+    command = [sys.executable, "-c", code, "check", "digits"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith(
+        "neurosim: broken_kinds: its kinds of things cannot be used: broken_kinds, which its "
+    )
+    assert "entry point 'mine' in the group 'neurosim' names, fails with ZeroDivisionError" in done.stderr
+
+
 def test_builders_are_named_or_given():
     assert called("math:sqrt")(4.0) == 2
     assert called(abs)(-1) == 1

@@ -21,8 +21,8 @@ BRAINS = {"early": "early area (synthetic)", "late": "late area (synthetic)"}
 def compute(results: Path) -> xr.Dataset:
     """Gather what the figure shows from a results folder into one Dataset."""
     parts = {}
-    for name in ("expected", "responses"):
-        spikes = storage.read_array(results / "results" / "simulate_twin" / f"{name}.nc").isel(stimulus=[0])
+    for name, step in (("expected", "translate_twin"), ("responses", "simulate_twin")):
+        spikes = storage.read_array(results / "results" / step / f"{name}.nc").isel(stimulus=[0])
         parts[name] = spikes.rename(stimulus="shown").drop_vars("category", errors="ignore")
     for brain in BRAINS:
         scores = storage.read_dataset(results / "results" / f"rsa_{brain}" / "scores.nc")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron, in_brian2, name_in_brian2
@@ -28,6 +30,9 @@ from neurosim.biophysics.formulas import Functions, Quantities, State, Text, as_
 from neurosim.runtime import private_folder
 from neurosim.schema import InputError
 from neurosim.storage import cache_folder, checked_modules
+
+if TYPE_CHECKING:
+    import brian2
 
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
@@ -56,16 +61,16 @@ class Parts:
     """The objects of a built network: the network itself, its one clock, its monitors and its input arrays."""
 
     def __init__(self) -> None:
-        self.network: Any = None
-        self.groups: dict[str, Any] = {}
-        self.spikes: dict[str, Any] = {}
-        self.membranes: dict[str, Any] = {}
-        self.arrays: dict[str, Any] = {}
-        self.clock: Any = None
+        self.network: brian2.Network = None
+        self.groups: dict[str, brian2.Group] = {}
+        self.spikes: dict[str, brian2.SpikeMonitor] = {}
+        self.membranes: dict[str, brian2.StateMonitor] = {}
+        self.arrays: dict[str, brian2.TimedArray] = {}
+        self.clock: brian2.Clock = None
 
 
 def build(
-    b2: Any, circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, inputs_as_arrays: bool
+    b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, inputs_as_arrays: bool
 ) -> Parts:
     """Build the network of all copies; names are canonical, so that compiled code is found again."""
     parts = Parts()
@@ -98,12 +103,12 @@ def membrane_of(recorded: np.ndarray, n_copies: int) -> np.ndarray:
     return recorded.reshape(n_copies, -1, recorded.shape[1]).transpose(0, 2, 1)
 
 
-def _events(times: Any, indices: Any, size: int, dt: float) -> Events:
+def _events(times: npt.ArrayLike, indices: npt.ArrayLike, size: int, dt: float) -> Events:
     copy, neuron = np.divmod(np.asarray(indices, dtype=np.int64), size)
     return Events.sorted(np.rint(np.asarray(times) / dt).astype(np.int64), copy, neuron)
 
 
-def _input_group(b2: Any, circuit: Circuit, chunk: Chunk, parts: Parts, as_array: bool) -> Any:
+def _input_group(b2: ModuleType, circuit: Circuit, chunk: Chunk, parts: Parts, as_array: bool) -> brian2.Group:
     assert chunk.spikes is not None
     n_units = chunk.n_copies * circuit.inputs.size
     if as_array:
@@ -133,7 +138,9 @@ def _input_group(b2: Any, circuit: Circuit, chunk: Chunk, parts: Parts, as_array
     )
 
 
-def _group(b2: Any, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts) -> Any:
+def _group(
+    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
+) -> brian2.Group:
     """Build all copies of a population: one step as code, a threshold, a reset."""
     if population.is_free:
         return _custom_group(b2, circuit, population, index, chunk, parts)
@@ -163,14 +170,14 @@ def _group(b2: Any, circuit: Circuit, population: Population, index: int, chunk:
     return group
 
 
-def _place(group: Any, index: int) -> None:
+def _place(group: brian2.Group, index: int) -> None:
     group.thresholder["spike"].when = f"thr_{index}"
     if "spike" in group.resetter:
         group.resetter["spike"].when = f"rst_{index}"
 
 
 def _arrays(
-    b2: Any, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
+    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
 ) -> tuple[dict[str, Any], str]:
     """Return the arrays over time of a population, by their name in the code, and the code of its drive."""
     arrays = {}
@@ -187,7 +194,9 @@ def _arrays(
     return arrays, drive
 
 
-def _custom_group(b2: Any, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts) -> Any:
+def _custom_group(
+    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
+) -> brian2.Group:
     """Build a population of free equations: Brian2 integrates them, synapses come in as a current."""
     neuron = population.parameters
     assert isinstance(neuron, CustomNeuron)
@@ -233,8 +242,14 @@ def _custom_group(b2: Any, circuit: Circuit, population: Population, index: int,
 
 
 def _synapses(
-    b2: Any, circuit: Circuit, projection: Projection, index: int, groups: Any, n_copies: int, clock: Any
-) -> list[Any]:
+    b2: ModuleType,
+    circuit: Circuit,
+    projection: Projection,
+    index: int,
+    groups: Mapping[str, brian2.Group],
+    n_copies: int,
+    clock: brian2.Clock,
+) -> list[brian2.BrianObject]:
     """Build all copies of a projection, apart by sign where the target keeps the signs apart."""
     target = circuit.population(projection.target)
     place = [p.name for p in circuit.populations].index(projection.target)
@@ -288,7 +303,7 @@ def _refusing(circuit: Circuit) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def preferences(b2: Any, target: str) -> Iterator[None]:
+def preferences(b2: ModuleType, target: str) -> Iterator[None]:
     """Set Brian2's preferences for strict arithmetic inside the block, and put them back."""
     flags, cache = "codegen.cpp.extra_compile_args_gcc", "codegen.runtime.cython.cache_dir"
     modules = cache_folder("cython-strict")
@@ -308,11 +323,12 @@ def preferences(b2: Any, target: str) -> Iterator[None]:
             b2.prefs[name] = value
 
 
-def import_brian2() -> Any:
+def import_brian2() -> ModuleType:
     """Import Brian2 from an empty folder (it would run a file ``brian_preferences`` of the current one)."""
     if "brian2" not in sys.modules:
         with private_folder():
             import brian2
     else:
         import brian2
-    return brian2
+    module: ModuleType = brian2
+    return module

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import nir
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
 
 from neurosim.biophysics.nir_nodes import ASKER
@@ -19,7 +19,7 @@ LINEAR_NODES = (
 )  # fmt: skip
 
 
-def shape_after_node(label: str, node: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def shape_after_node(label: str, node: nir.NIRNode, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of what a node sends when values of `shape` arrive."""
     if isinstance(node, nir.Affine | nir.Linear):
         return (len(_matrix_of(label, node)),)
@@ -30,7 +30,7 @@ def shape_after_node(label: str, node: Any, shape: tuple[int, ...]) -> tuple[int
     return shape
 
 
-def operator_of(label: str, node: Any, shape: tuple[int, ...]) -> tuple[Any, np.ndarray]:
+def operator_of(label: str, node: nir.NIRNode, shape: tuple[int, ...]) -> tuple[scipy.sparse.csr_array, np.ndarray]:
     """Return a linear node as a sparse matrix (after, before) of flat values, and its bias."""
     n = int(np.prod(shape))
     if isinstance(node, nir.Affine | nir.Linear):
@@ -62,7 +62,7 @@ def delay_in_steps(label: str, node: nir.Delay, step: float, shape: tuple[int, .
     return round(steps)
 
 
-def _matrix_of(label: str, node: Any) -> np.ndarray:
+def _matrix_of(label: str, node: nir.NIRNode) -> np.ndarray:
     weight = np.asarray(node.weight, dtype=float)
     if weight.ndim != 2:
         raise InputError(
@@ -71,7 +71,7 @@ def _matrix_of(label: str, node: Any) -> np.ndarray:
     return weight
 
 
-def _bias_of(label: str, bias: Any, n: int) -> np.ndarray:
+def _bias_of(label: str, bias: np.ndarray | None, n: int) -> np.ndarray:
     flat = np.zeros(n) if bias is None else np.asarray(bias, dtype=float).ravel()
     if len(flat) != n:
         raise InputError(f"{ASKER}: node {label!r} has {len(flat)} biases for {n} outputs.")
@@ -114,7 +114,7 @@ class _Window:
     def shape_after(self) -> tuple[int, ...]:
         return (self.weight.shape[0], *self.sides_after)
 
-    def matrix(self) -> tuple[Any, np.ndarray]:
+    def matrix(self) -> tuple[scipy.sparse.csr_array, np.ndarray]:
         """Return the matrix (after, before) and the bias of every value after."""
         after = self.sides_after
         rows, columns, values = [], [], []
@@ -139,7 +139,7 @@ class _Window:
         return matrix, np.repeat(self.bias, len(flat_after))
 
 
-def _window(label: str, node: Any, shape: tuple[int, ...]) -> _Window:
+def _window(label: str, node: nir.NIRNode, shape: tuple[int, ...]) -> _Window:
     n_dims = 1 if isinstance(node, nir.Conv1d) else 2
     if len(shape) == n_dims:
         shape = (1, *shape)
@@ -173,7 +173,7 @@ def _fitting(label: str, window: _Window) -> _Window:
 
 
 def _padding(
-    label: str, asked: Any, kernel: tuple[int, ...], dilation: tuple[int, ...], stride: tuple[int, ...]
+    label: str, asked: npt.ArrayLike, kernel: tuple[int, ...], dilation: tuple[int, ...], stride: tuple[int, ...]
 ) -> tuple[tuple[int, int], ...]:
     """Return the zeros before and after each dim; "same" puts the odd one of an even kernel after, as torch does."""
     if not isinstance(asked, str):
@@ -188,7 +188,7 @@ def _both(padding: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     return tuple((p, p) for p in padding)
 
 
-def _counts(label: str, what: str, value: Any, n: int, least: int) -> tuple[int, ...]:
+def _counts(label: str, what: str, value: npt.ArrayLike, n: int, least: int) -> tuple[int, ...]:
     """Return whole numbers of at least `least`, one a dim; one number is for all dims."""
     flat = np.atleast_1d(np.asarray(value, dtype=float)).ravel()
     if len(flat) not in (1, n) or (flat != np.floor(flat)).any() or (flat < least).any():

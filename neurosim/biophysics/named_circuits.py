@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -22,8 +22,11 @@ def as_it_is(stimuli: xr.DataArray) -> xr.DataArray:
     return stimuli
 
 
+Options = TypeVar("Options")
+
+
 @dataclass(frozen=True)
-class NamedCircuit:
+class NamedCircuit(Generic[Options]):
     """A circuit that is built from a few options, by its name.
 
     Parameters
@@ -45,8 +48,8 @@ class NamedCircuit:
     """
 
     name: str
-    options: type
-    build: Callable[[Any, int, np.random.Generator], Circuit]
+    options: type[Options]
+    build: Callable[[Options, int, np.random.Generator], Circuit]
     caption: str = ""
     uses: tuple[NeuronModel | SynapseModel, ...] = ()
     reference: str = ""
@@ -54,10 +57,10 @@ class NamedCircuit:
     present: Callable[[xr.DataArray], xr.DataArray] = as_it_is
 
 
-CIRCUITS = Registry("circuit", "neurosim.biophysics.circuits", NamedCircuit)
+CIRCUITS: Registry[NamedCircuit[Any]] = Registry("circuit", "neurosim.biophysics.circuits", NamedCircuit)
 
 
-def build_circuit(name: str, n_inputs: int, options: Any = None, *, rng: np.random.Generator | int = 0) -> Circuit:
+def build_circuit(name: str, n_inputs: int, options: object = None, *, rng: np.random.Generator | int = 0) -> Circuit:
     """Build the circuit called `name`.
 
     Parameters

@@ -82,7 +82,7 @@ def _unknown_type(path: Path) -> str | None:
     """Return which node of a file is of a type that NIR does not have, in words."""
     found: list[str] = []
 
-    def look(name: str, item: Any) -> None:
+    def look(name: str, item: object) -> None:
         if name.endswith("/type") and isinstance(item, h5py.Dataset) and item.shape == ():
             kind = item.asstr()[()] if h5py.check_string_dtype(item.dtype) else str(item[()])
             if not hasattr(nir, kind):
@@ -240,7 +240,7 @@ def _check_names(circuit: Circuit) -> None:
         raise InputError(f"to_nir: a population is called {found!r}; files of NIR take names without '/'.")
 
 
-def _free(name: str, nodes: Mapping[str, Any]) -> str:
+def _free(name: str, nodes: Mapping[str, nir.NIRNode]) -> str:
     return name if name not in nodes else next(n for k in range(len(nodes) + 1) if (n := f"{name}_{k}") not in nodes)
 
 
@@ -281,7 +281,7 @@ def _discrete(plain: PlainNode) -> Neurons:
         raise error if named else InputError(f"{ASKER}: node {plain.label!r}: {error}") from error
 
 
-def _recorded(label: str, node: Any, kept: Mapping[str, Any], shape: tuple[int, ...]) -> Neurons:
+def _recorded(label: str, node: nir.NIRNode, kept: Mapping[str, Any], shape: tuple[int, ...]) -> Neurons:
     """Return what the metadata of a node say, which is exact; numbers that vary stand in the node itself."""
     check_unchanged(ASKER, label, node, kept)
     model = NEURONS.find(kept.get("model", "discrete_lif"), f"{ASKER}: node {label!r}")

@@ -22,7 +22,7 @@ class PlainNode:
     """A neuron node that says no more than NIR does, and how its equation is to become steps."""
 
     label: str
-    node: Any
+    node: nir.NIRNode
     step: float
     integration: Integration
     if_input: IfInput | None

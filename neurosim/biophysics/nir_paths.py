@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 import nir
 import numpy as np
@@ -31,13 +30,13 @@ class Arrivals:
     late : name of a delay that the constant passes on its way, if there is one.
     """
 
-    matrices: Mapping[tuple[str, int], Any]
+    matrices: Mapping[tuple[str, int], scipy.sparse.csr_array]
     bias: np.ndarray
     late: str | None = None
 
 
 def arrivals(
-    nodes: Mapping[str, Any], edges: Edges, entry: str, step: float
+    nodes: Mapping[str, nir.NIRNode], edges: Edges, entry: str, step: float
 ) -> tuple[dict[str, Arrivals], dict[str, Shape]]:
     """Return what arrives at every neuron node and output, and the shape of what every node sends.
 
@@ -66,7 +65,9 @@ def arrivals(
     return found | {n: sent[n] for n in linear if isinstance(nodes[n], nir.Output)}, shapes
 
 
-def _shapes(nodes: Mapping[str, Any], edges: Edges, before: Mapping[str, list[str]], entry: str) -> dict[str, Shape]:
+def _shapes(
+    nodes: Mapping[str, nir.NIRNode], edges: Edges, before: Mapping[str, list[str]], entry: str
+) -> dict[str, Shape]:
     """Return the shape of what every node sends: walk from the input until nothing is new.
 
     Where shapes of as many values meet, a flat one and one of several dims, the latter counts.
@@ -118,7 +119,7 @@ def _sum(
     label: str, before: Mapping[str, list[str]], sent: Mapping[str, Arrivals], shapes: Mapping[str, Shape]
 ) -> Arrivals:
     """Return the sum of what the nodes before `label` send to it."""
-    matrices: dict[tuple[str, int], Any] = {}
+    matrices: dict[tuple[str, int], scipy.sparse.csr_array] = {}
     parts = [sent[start] for start in before[label]]
     for part in parts:
         for key, matrix in part.matrices.items():
@@ -127,7 +128,7 @@ def _sum(
     return Arrivals(matrices, bias, next((p.late for p in parts if p.late), None))
 
 
-def _through(label: str, node: Any, start: str, arrived: Arrivals, shape: Shape, step: float) -> Arrivals:
+def _through(label: str, node: nir.NIRNode, start: str, arrived: Arrivals, shape: Shape, step: float) -> Arrivals:
     """Return what a linear node makes of what arrives."""
     matrix, bias = operator_of(label, node, shape)
     if matrix.shape[1] != len(arrived.bias):

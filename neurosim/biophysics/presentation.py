@@ -120,14 +120,15 @@ def apart(circuit: Circuit, most: int) -> Circuit:
 
 
 def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, np.ndarray]:
-    """Return the graded input (copy, time or 1, neuron) of every population that receives it."""
-    values = shown.values[stimuli].astype(float)
-    flat = values.reshape(-1, values.shape[-1])
+    """Return the graded input (copy, time or 1, neuron) of every population that receives it.
+
+    Products are of one stimulus at a time: the last digits of a product depend on how many rows it has.
+    """
+    values = shown.values[stimuli].astype(float).reshape(len(stimuli), -1, shown.values.shape[-1])
     external: dict[str, np.ndarray] = {}
     for q in circuit.projections:
         if q.source == INPUT:
-            product = flat @ q.weights if isinstance(q.weights, np.ndarray) else (q.weights.T @ flat.T).T
-            brought = np.asarray(product).reshape(len(stimuli), -1, q.weights.shape[1])
+            brought = np.stack([np.asarray(one @ q.weights) for one in values])
             external[q.target] = external[q.target] + brought if q.target in external else brought
     return external
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
 import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import layer_counts, rheobase
-from neurosim.biophysics.circuit import INPUT, Circuit, Population
+from neurosim.biophysics.circuit import INPUT, Circuit, Population, Weights
+from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.plain_numbers import convert, number, scaled, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
@@ -24,6 +27,9 @@ from neurosim.biophysics.simulation import simulate
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
 from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
+
+if TYPE_CHECKING:
+    from neurosim.biophysics.torch_engine import Tensor
 
 Tuned = Literal["gain", "bias", "threshold", "weights"]
 TUNED: tuple[str, ...] = get_args(Tuned)
@@ -266,14 +272,14 @@ def homeostasis(
 class _Learned:
     """The numbers of a circuit that are learned, each near 0 at the start, and the circuit that they make."""
 
-    def __init__(self, torch: Any, circuit: Circuit, tune: Sequence[str], where: str) -> None:
+    def __init__(self, torch: ModuleType, circuit: Circuit, tune: Sequence[str], where: str) -> None:
         self.torch, self.original, self.where = torch, circuit, where
-        self.parts: dict[tuple[str, str], Any] = {}
+        self.parts: dict[tuple[str, str], Tensor] = {}
         for p in circuit.populations:
             for what in ("gain", "bias", "threshold"):
                 if what in tune:
                     self.parts[p.name, what] = torch.zeros(p.size, device=where, requires_grad=True)
-        self.weights: dict[int, Any] = {}
+        self.weights: dict[int, Tensor] = {}
         if "weights" in tune:
             for i, q in enumerate(circuit.projections):
                 if q.weights.shape[0] * q.weights.shape[1] > DENSE_LIMIT:
@@ -281,7 +287,7 @@ class _Learned:
                 if not (q.source == INPUT and circuit.inputs.kind == "current"):
                     self.weights[i] = torch.zeros(q.weights.shape, device=where, requires_grad=True)
 
-    def parameters(self) -> list[Any]:
+    def parameters(self) -> list[Tensor]:
         """Return all tensors that are learned."""
         return [*self.parts.values(), *self.weights.values()]
 
@@ -291,24 +297,24 @@ class _Learned:
             if parameter.grad is not None:
                 self.torch.nan_to_num_(parameter.grad, nan=0.0, posinf=0.0, neginf=0.0)
 
-    def counts(self, chunk: Any) -> dict[str, Any]:
+    def counts(self, chunk: Chunk) -> dict[str, Tensor]:
         """Return the spike counts (copy, neuron) of every population."""
-        total: dict[str, Any] = {}
+        total: dict[str, Tensor] = {}
         for spikes, _ in torch_engine.march(
             self.original, chunk, device=self.where, single=True, tensors=self.tensors()
         ):
             total = {name: total[name] + fired if total else fired for name, fired in spikes.items()}
         return total
 
-    def distance(self, counts: dict[str, Any], wanted: dict[str, np.ndarray], batch: np.ndarray) -> Any:
+    def distance(self, counts: dict[str, Tensor], wanted: dict[str, np.ndarray], batch: np.ndarray) -> Tensor:
         """Return the mean squared error of the counts over their variance, a mean over populations."""
         errors = [
             ((found - self._tensor(wanted[name][batch])) ** 2).mean() / max(float(wanted[name].var()), 1e-6)
             for name, found in counts.items()
         ]
-        return sum(errors) / len(errors)
+        return sum(errors[1:], errors[0]) / len(errors)
 
-    def logits(self, counts: dict[str, Any], n_time: int) -> Any:
+    def logits(self, counts: dict[str, Tensor], n_time: int) -> Tensor:
         """Return logits (copy, category): spike counts of the last population, or the readout of their mean."""
         readout = self.original.readout
         total = counts[readout.source if readout else self.original.populations[-1].name]
@@ -317,7 +323,8 @@ class _Learned:
         weights = scipy.sparse.csr_array(readout.weights).toarray()
         tensor = self.torch.as_tensor(weights, device=self.where, dtype=self.torch.float32)
         bias = self.torch.as_tensor(readout.bias, device=self.where, dtype=self.torch.float32)
-        return (total / n_time) @ tensor * np.sqrt(n_time) + bias
+        found: Tensor = (total / n_time) @ tensor * np.sqrt(n_time) + bias
+        return found
 
     def tensors(self) -> Tensors:
         """Return what the learned numbers make of the circuit."""
@@ -341,7 +348,7 @@ class _Learned:
         factors = {name: _numpy(value) for name, value in tensors.gain.items()}
         projections = []
         for i, q in enumerate(circuit.projections):
-            weights: Any = _numpy(tensors.weights[i]) if i in tensors.weights else q.weights
+            weights: Weights = _numpy(tensors.weights[i]) if i in tensors.weights else q.weights
             factor = factors.get(q.target, np.ones(circuit.population(q.target).size))
             projections.append(replace(q, weights=scaled(weights, factor)))
         circuit = replace(circuit, projections=tuple(projections))
@@ -351,7 +358,7 @@ class _Learned:
             circuit = circuit.with_population(p.name, drive=_numpy(tensors.drive[p.name]), varying=varying)
         return circuit
 
-    def _weights(self) -> dict[int, Any]:
+    def _weights(self) -> dict[int, Tensor]:
         """Return learned weights; a synapse that does not exist stays away, one that exists may change its sign."""
         found = {}
         for i, change in self.weights.items():
@@ -360,8 +367,9 @@ class _Learned:
             found[i] = self._tensor(dense) + change * self._tensor((dense != 0) * unit)
         return found
 
-    def _tensor(self, values: Any) -> Any:
-        return self.torch.as_tensor(np.array(values), device=self.where, dtype=self.torch.float32)
+    def _tensor(self, values: npt.ArrayLike) -> Tensor:
+        made: Tensor = self.torch.as_tensor(np.array(values), device=self.where, dtype=self.torch.float32)
+        return made
 
 
 THRESHOLD_UNIT = 2e-3
@@ -376,7 +384,7 @@ def threshold_of(population: Population) -> tuple[str, np.ndarray]:
     return name, population.number(name)
 
 
-def _numpy(tensor: Any) -> np.ndarray:
+def _numpy(tensor: Tensor) -> np.ndarray:
     return np.array(tensor.detach().cpu().numpy(), dtype=float)
 
 

@@ -36,6 +36,23 @@ from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.dynamics import Chunk, Events, Run
 from neurosim.schema import InputError
 
+# Brian2 writes one small source an object, and each reads the same headers: they are compiled once.
+COMMON_HEADERS = """#include "objects.h"
+#include "brianlib/common_math.h"
+#include "synapses_classes.h"
+#include <climits>
+#include <cmath>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+"""
+COMMON_RULES = """
+$(OBJS): common.h.gch
+$(OBJS): CXXFLAGS += -include common.h
+common.h.gch: common.h
+\t-$(CXX) $(filter-out -c -include common.h,$(CXXFLAGS)) -x c++-header $< -o $@
+"""
+
 
 def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, n_copies: int, threads: int = 1) -> Run:
     """Run a chunk on the binary of `circuit` for `n_copies` copies and OpenMP threads, built where it is not there."""
@@ -125,9 +142,13 @@ def main(job: Path, folder: Path) -> None:
     with preferences(b2, "cython"):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=True)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
-        b2.device.build(directory=str(folder), compile=True, run=False, debug=False, clean=False)
+        b2.device.build(directory=str(folder), compile=False, run=False, debug=False, clean=False)
+        (folder / "common.h").write_text(COMMON_HEADERS)
+        with (folder / "makefile").open("a") as rules:
+            rules.write(COMMON_RULES)
+        b2.device.compile_source(str(folder), "unix", debug=False, clean=False)
 
-    def file_of(variable: Any) -> str:
+    def file_of(variable: object) -> str:
         return Path(b2.device.get_array_filename(variable)).name
 
     names = {
@@ -135,7 +156,7 @@ def main(job: Path, folder: Path) -> None:
         "last": {name: file_of(group.variables["v"]) for name, group in parts.groups.items()},
         "membranes": {name: file_of(m.variables["v"]) for name, m in parts.membranes.items()},
     }
-    for path in folder.rglob("*.o"):
+    for path in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
         path.unlink()
     storage.write_json(folder / "about.json", about | names)
     storage.write_manifest(folder)

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection, Weights
 from neurosim.biophysics.dynamics import Chunk, Events, Run, arrival_of, constants_of, initial_state, population_step
-from neurosim.biophysics.formulas import State, TensorFunctions
+from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    Tensor: TypeAlias = torch.Tensor
 
 DENSE_LIMIT = 2**24
 BUFFER = 2**26
@@ -36,10 +43,10 @@ class Tensors:
     surrogate : width of the surrogate gradient of a spike, V or threshold units, by population; none is no gradient.
     """
 
-    weights: Mapping[int, Any] = field(default_factory=dict)
-    drive: Mapping[str, Any] = field(default_factory=dict)
-    constants: Mapping[tuple[str, str], Any] = field(default_factory=dict)
-    gain: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[int, Tensor] = field(default_factory=dict)
+    drive: Mapping[str, Tensor] = field(default_factory=dict)
+    constants: Mapping[tuple[str, str], Tensor] = field(default_factory=dict)
+    gain: Mapping[str, Tensor] = field(default_factory=dict)
     surrogate: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -54,8 +61,8 @@ def run(
     """Run the copies of `chunk`; in float32 with `single`."""
     torch = import_torch()
     found: dict[str, list[np.ndarray]] = {p.name: [] for p in circuit.populations}
-    seen: dict[str, list[Any]] = {name: [] for name in watched}
-    kept: dict[str, list[Any]] = {p.name: [] for p in circuit.populations}
+    seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
+    kept: dict[str, list[Tensor]] = {p.name: [] for p in circuit.populations}
     places = {name: torch.as_tensor(np.array(index), device=pick_device(device)) for name, index in watched.items()}
     n_kept = max(1, BUFFER // (chunk.n_copies * sum(p.size for p in circuit.populations)))
 
@@ -89,9 +96,9 @@ def march(
     device: str = "auto",
     single: bool = False,
     tensors: Tensors | None = None,
-    replayed: Mapping[str, Any] | None = None,
-    brought: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-) -> Iterator[tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
+    replayed: Mapping[str, Tensor] | None = None,
+    brought: Mapping[str, Sequence[Mapping[str, Tensor]]] | None = None,
+) -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]]:
     """Yield, step by step, the spikes (copy, neuron) and the state of every population.
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
@@ -113,12 +120,13 @@ def march(
         and (q.source != INPUT or chunk.spikes is not None)
     ]
     shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
-    latest: dict[str, Any] = {}
+    latest: dict[str, Tensor | None] = {}
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
         is_shown = shown is not None and beginning == 0 and now < shown.shape[1]
         latest[INPUT] = shown[:, now].to(dtype) if is_shown else None  # type: ignore[index]
         latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
+        sent: dict[str, Tensor] = {}
         for layer in layers:
             arrived = {
                 n: _repeated(v, chunk.n_copies)
@@ -127,13 +135,13 @@ def march(
             for wire in wires:
                 if wire.target == layer.name:
                     wire.deliver(latest.get(wire.source), arrived)
-            latest[layer.name] = layer.advance(arrived, now, k)
-        yield {layer.name: latest[layer.name] for layer in layers}, {layer.name: layer.state for layer in layers}
+            latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
+        yield sent, {layer.name: layer.state for layer in layers}
 
 
 def arrivals(
-    circuit: Circuit, name: str, chunk: Chunk, replayed: Mapping[str, Any], *, device: str = "auto"
-) -> list[dict[str, Any]]:
+    circuit: Circuit, name: str, chunk: Chunk, replayed: Mapping[str, Tensor], *, device: str = "auto"
+) -> list[dict[str, Tensor]]:
     """Return what arrives at a population from the input and from `replayed` populations, in every simulation step."""
     torch = import_torch()
     where, dtype = pick_device(device), torch.float64
@@ -146,7 +154,7 @@ def arrivals(
     found = []
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
-        arrived: dict[str, Any] = {}
+        arrived: dict[str, Tensor] = {}
         for wire in wires:
             if wire.source == INPUT:
                 spikes = shown[:, now].to(dtype) if beginning == 0 and now < shown.shape[1] else None  # type: ignore[index, union-attr]
@@ -157,11 +165,11 @@ def arrivals(
     return found
 
 
-def _repeated(values: Any, n_copies: int) -> Any:
+def _repeated(values: Tensor, n_copies: int) -> Tensor:
     return values if len(values) == n_copies else values.repeat(n_copies // len(values), 1)
 
 
-def import_torch() -> Any:
+def import_torch() -> ModuleType:
     """Import torch when it is first needed; this engine is the one place outside networks/ that does."""
     import torch
 
@@ -173,21 +181,22 @@ class _Layer:
 
     def __init__(
         self,
-        torch: Any,
+        torch: ModuleType,
         circuit: Circuit,
         population: Population,
         chunk: Chunk,
         tensors: Tensors,
         where: str,
-        dtype: Any,
+        dtype: torch.dtype,
     ) -> None:
         if population.is_free:
             raise InputError(
                 f"simulate: {population.name!r} has free equations, which only Brian2 runs; engine='brian2'."
             )
 
-        def tensor(value: Any) -> Any:
-            return torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
+        def tensor(value: npt.ArrayLike) -> Tensor:
+            made: Tensor = torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
+            return made
 
         self.torch, self.name = torch, population.name
         self.model, self.step = population.model, population_step(population)
@@ -198,7 +207,7 @@ class _Layer:
         self.numbers |= {name: value for (owner, name), value in tensors.constants.items() if owner == self.name}
         shape = (chunk.n_copies, population.size)
         state = initial_state(population, self.numbers)
-        self.state = {
+        self.state: dict[str, Any] = {
             k: v.expand(shape) if hasattr(v, "expand") else torch.full(shape, v, device=where, dtype=dtype)
             for k, v in state.items()
         }
@@ -211,7 +220,7 @@ class _Layer:
         self.noise = None if noise is None else torch.as_tensor(noise)
         self.tensor = tensor
 
-    def advance(self, arrived: Mapping[str, Any], now: int, k: int) -> Any:
+    def advance(self, arrived: Mapping[str, Tensor], now: int, k: int) -> Tensor:
         """Advance by one step of the simulation and return the spikes (copy, neuron)."""
         for name, value in arrived.items():
             self.state[name] = value if self.gain is None else value * self.gain
@@ -228,13 +237,13 @@ class _Layer:
         )
         x.__dict__.update(self.state)
         distance = self.model.distance(x, self.functions)
-        spikes = self.functions.is_positive(distance)
+        spikes: Tensor = self.functions.is_positive(distance)
         if self.width is not None:
             spikes = _with_gradient(self.torch, distance, spikes, self.width)
-        for name, value in self.model.reset(x, self.functions).items():
+        for name, new_value in self.model.reset(x, self.functions).items():
             old = self.state[name]
-            fired = self.torch.where(spikes > 0, value, old)
-            self.state[name] = fired if self.width is None else spikes * value + (1.0 - spikes) * old
+            fired = self.torch.where(spikes > 0, new_value, old)
+            self.state[name] = fired if self.width is None else spikes * new_value + (1.0 - spikes) * old
         return spikes
 
 
@@ -242,12 +251,18 @@ class _Wire:
     """One projection: its weights apart by sign where the target keeps signs apart, and the spikes on their way."""
 
     def __init__(
-        self, torch: Any, circuit: Circuit, projection: Projection, weights: Any, where: str, dtype: Any
+        self,
+        torch: ModuleType,
+        circuit: Circuit,
+        projection: Projection,
+        weights: Tensor | None,
+        where: str,
+        dtype: torch.dtype,
     ) -> None:
         self.torch, self.source, self.target = torch, projection.source, projection.target
         steps = round(projection.delay / circuit.dt)
         lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
-        self.queue: list[Any] = [None] * max(0, steps - lag)
+        self.queue: list[Tensor | None] = [None] * max(0, steps - lag)
         target = circuit.population(projection.target)
         names = dict.fromkeys(arrival_of(target, sign) for sign in (1, -1))
         if weights is not None:
@@ -258,7 +273,7 @@ class _Wire:
             parts = [_matrix(torch, scipy.sparse.csr_array(part), where, dtype) for part in signed]
         self.parts = dict(zip(names, parts, strict=True))
 
-    def deliver(self, spikes: Any, arrived: dict[str, Any]) -> None:
+    def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
         """Send `spikes` (None: there are none) on their way and add what arrives now to `arrived`."""
         if self.queue:
             self.queue.append(spikes)
@@ -269,17 +284,19 @@ class _Wire:
             brought = self.product(spikes, weights)
             arrived[name] = arrived[name] + brought if name in arrived else brought
 
-    def product(self, spikes: Any, weights: Any) -> Any:
+    def product(self, spikes: Tensor, weights: Weights) -> Tensor:
         """Return spikes (copy, source) times weights; where both are sparse, only spikes that are there cost time."""
         if scipy.sparse.issparse(weights) and spikes.requires_grad:
             weights = _turned(self.torch, weights, "cpu", spikes.dtype)
         if scipy.sparse.issparse(weights):
             sent = scipy.sparse.csr_array(spikes.numpy())
-            return self.torch.as_tensor((sent @ weights).toarray()).to(spikes)
-        return spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
+            dense: Tensor = self.torch.as_tensor((sent @ weights).toarray())
+            return dense.to(spikes)
+        arrived: Tensor = spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
+        return arrived
 
 
-def _matrix(torch: Any, weights: Any, where: str, dtype: Any) -> Any:
+def _matrix(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype) -> Weights:
     """Return weights as a dense tensor (source, target); large sparse ones as they are, or on a GPU transposed."""
     if weights.shape[0] * weights.shape[1] <= DENSE_LIMIT or weights.nnz > 0.2 * weights.shape[0] * weights.shape[1]:
         return torch.as_tensor(weights.toarray(), device=where, dtype=dtype)
@@ -288,14 +305,15 @@ def _matrix(torch: Any, weights: Any, where: str, dtype: Any) -> Any:
     return _turned(torch, weights, where, dtype)
 
 
-def _turned(torch: Any, weights: Any, where: str, dtype: Any) -> Any:
+def _turned(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype) -> Weights:
     """Return sparse weights as a sparse tensor (target, source), through which gradients pass."""
     turned = scipy.sparse.csr_array(weights.T)
     parts = [torch.as_tensor(a) for a in (turned.indptr.astype(np.int64), turned.indices.astype(np.int64), turned.data)]
     return torch.sparse_csr_tensor(*parts, size=turned.shape, dtype=dtype, device=where)
 
 
-def _with_gradient(torch: Any, distance: Any, spikes: Any, width: float) -> Any:
+def _with_gradient(torch: ModuleType, distance: Quantity, spikes: Tensor, width: float) -> Tensor:
     """Return `spikes` unchanged, with the gradient of ``arctan(x / width)`` (https://doi.org/10.1109/MSP.2019.2931595)."""
     soft = torch.atan(distance / width) / torch.pi
-    return spikes.detach() + (soft - soft.detach())
+    changed: Tensor = spikes.detach() + (soft - soft.detach())
+    return changed

@@ -45,6 +45,8 @@ from .optimization import TrainingOptions as TrainingOptions  # epochs, batch si
 from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
 from .computing import Runtime as Runtime  # workers that read, kernels, layout
+from .watching import Watch as Watch  # metrics, callbacks
+from .watching import Moment as Moment  # what a callback is told
 from .asked import Task as Task  # what train asks of a task
 from .door import Data as Data  # loaders, datasets and iterables of one's own
 from .transfer import replace_head as replace_head  # a new last layer

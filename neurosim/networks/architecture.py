@@ -10,7 +10,7 @@ import importlib.util
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 from neurosim.refusals import InputError
 from neurosim.registry import Registry, called
@@ -43,6 +43,9 @@ class Specification(Protocol):
     """The parameters of an architecture: any frozen dataclass of plain numbers."""
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+Spec = TypeVar("Spec", bound=Specification)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Requirement:
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(Generic[Spec]):
     """One architecture: its parameters, the torch module that it builds, what that takes and learns.
 
     Parameters
@@ -122,17 +125,17 @@ class Architecture:
     """
 
     name: str
-    specification: type[Any]
+    specification: type[Spec]
     build: Callable[..., object] | str
     takes: tuple[Kind, ...]
     learns: tuple[Learning, ...]
     caption: str
     citation: str
-    examples: tuple[Any, ...] = ()
+    examples: tuple[Spec, ...] = ()
     is_spiking: bool = False
     has_twin: bool = False
-    encoding: Callable[[Any], Encoding] | None = None
-    refuses: Callable[[Any, Mapping[str, int]], str | None] | None = None
+    encoding: Callable[[Spec], Encoding] | None = None
+    refuses: Callable[[Spec, Mapping[str, int]], str | None] | None = None
     requires: Requirement | None = None
     shape: tuple[int, ...] | None = None
     n_outputs: int | None = None
@@ -153,7 +156,7 @@ class Architecture:
         return "spike_count" if self.is_spiking else "activation"
 
     def refusal(
-        self, specification: Any, sizes: Mapping[str, int], learns: str | None = None, n_outputs: int | None = None
+        self, specification: Spec, sizes: Mapping[str, int], learns: str | None = None, n_outputs: int | None = None
     ) -> str | None:
         """Return in one line why a specification cannot take stimuli, or learn from them, or None where it can.
 
@@ -182,7 +185,7 @@ class Architecture:
             return f"{self.name} has {self.n_outputs} outputs, not {n_outputs}."
         return None if self.refuses is None else self.refuses(specification, sizes)
 
-    def twin_refusal(self, specification: Any) -> str | None:
+    def twin_refusal(self, specification: object) -> str | None:
         """Return in one line why there is no twin in Brian2, or None where there is one.
 
         Examples
@@ -199,7 +202,7 @@ class Architecture:
         return None
 
 
-ARCHITECTURES = Registry("architecture", "neurosim.networks.architectures", Architecture)
+ARCHITECTURES: Registry[Architecture[Any]] = Registry("architecture", "neurosim.networks.architectures", Architecture)
 
 
 def kind_of(dims: Collection[str]) -> Kind | None:
@@ -213,7 +216,7 @@ def kind_of(dims: Collection[str]) -> Kind | None:
     return KINDS.get(frozenset(dims) - {"stimulus"})
 
 
-def architecture_of(specification: object, asked_by: str = "architecture_of") -> Architecture:
+def architecture_of(specification: object, asked_by: str = "architecture_of") -> Architecture[Any]:
     """Return the architecture whose specification this is.
 
     Parameters

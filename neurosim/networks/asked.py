@@ -13,8 +13,9 @@ from neurosim.networks.computing import Runtime
 from neurosim.networks.distributed import Share
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.watching import Watch
 
-Batch = tuple[np.ndarray[Any, Any], Any]
+Batch = tuple[np.ndarray, Any]
 
 
 class Task(Protocol):
@@ -76,3 +77,4 @@ class Request:
     seed: int
     share: Share
     runtime: Runtime
+    watch: Watch

@@ -9,7 +9,6 @@ from neurosim.networks.asked import Request, Task
 from neurosim.networks.door import BroughtTask
 from neurosim.networks.feeding import Feeder, Portion, first_batch, places_of
 from neurosim.networks.flags import kept_flags, training_modes
-from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.schema import InputError
 
@@ -22,26 +21,13 @@ def check_options(options: object) -> None:
         raise InputError(f"train: options are TrainingOptions(epochs=...), found {type(options).__name__}.")
 
 
-def check_request(task: Task, options: TrainingOptions, objective: Objective | None) -> None:
-    """Refuse objectives that are none, and options that would be read by nobody."""
-    _check_objective(objective)
+def check_request(task: Task, options: TrainingOptions, objective: object) -> None:
+    """Refuse options that would be read by nobody."""
     own = objective is not None or getattr(task, "judge", None) is not None
     if own and (options.class_weights != "equal" or options.label_smoothing):
         raise InputError(
             "train: class_weights and label_smoothing belong to the cross-entropy of labels, and another objective is "
             "at work; leave them out."
-        )
-
-
-def _check_objective(objective: object) -> None:
-    """Refuse what is no objective, such as a loss of torch, or the class of one."""
-    missing = [name for name in ("check", "losses", "n_right") if not callable(getattr(objective, name, None))]
-    if objective is not None and (missing or isinstance(objective, type)):
-        found = objective.__name__ if isinstance(objective, type) else type(objective).__name__
-        lacks = f" without {', '.join(missing)}" if missing else ", a class"
-        raise InputError(
-            f"train: an objective has methods check, losses and n_right, each of (outputs, targets), as CrossEntropy "
-            f"has; found {found}{lacks}."
         )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import torch
 from torch import nn
 
 from neurosim import storage
+from neurosim.networks.averaging import Averaged
 from neurosim.networks.distributed import Share
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.schema import InputError
 
 STATE = "state"
@@ -30,6 +33,30 @@ class Learner:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     scaler: torch.amp.GradScaler
+    averaged: Averaged | None = None
+
+
+@dataclass
+class Progress:
+    """Where a training stands: epoch, batch in it, running sums of it, and what past epochs gave."""
+
+    epoch: int = 0
+    batch: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best: float = math.inf
+    best_epoch: int = -1
+    stopped: bool = False
+    taken: str = ""  # digest of the last batch of a loader, by which it is known again
+
+    def should_stop(self, options: TrainingOptions) -> bool:
+        """Whether all epochs are done, or the patience is over."""
+        waited = self.epoch - 1 - self.best_epoch
+        return (
+            self.stopped
+            or self.epoch >= options.epochs
+            or (options.patience is not None and self.epoch > 0 and waited >= options.patience)
+        )
 
 
 def save_checkpoint(
@@ -43,6 +70,8 @@ def save_checkpoint(
     kept = learner.optimizer.state_dict()
     arrays = {f"network.{k}": _array(v) for k, v in learner.network.state_dict().items()}
     arrays |= {f"best.{k}": v for k, v in best.items()}
+    if learner.averaged is not None:
+        arrays |= {f"averaged.{k}": _array(v) for k, v in learner.averaged.values.items()}
     plain: dict[str, dict[str, Any]] = {}
     for index, values in kept["state"].items():
         for name, value in values.items():
@@ -98,6 +127,9 @@ def _put_back(arrays: dict[str, np.ndarray], state: dict[str, Any], learner: Lea
     learner.network.load_state_dict(
         {k.removeprefix("network."): _tensor(v) for k, v in arrays.items() if k.startswith("network.")}
     )
+    if learner.averaged is not None:
+        for name, average in learner.averaged.values.items():
+            average.copy_(_tensor(arrays[f"averaged.{name}"]))
     plain = state["optimizer"]["plain"]
     moments: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain.items()}
     for name, value in arrays.items():
@@ -152,5 +184,5 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(array))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return value.item() if hasattr(value, "item") else str(value)

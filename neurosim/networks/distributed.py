@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,11 @@ class Share:
             return network
         index = [torch.device(self.device).index or 0] if self.device.startswith("cuda") else None
         return nn.parallel.DistributedDataParallel(network, device_ids=index)
+
+    def unheard(self, network: nn.Module, quiet: bool) -> contextlib.AbstractContextManager[Any]:
+        """Return a context in which gradients stay with their process, where more of the step are to come."""
+        alone = self.size == 1 or not quiet
+        return contextlib.nullcontext() if alone else network.no_sync()  # type: ignore[operator]
 
     def summed(self, values: list[float]) -> list[float]:
         """Return numbers summed over processes."""

@@ -17,6 +17,7 @@ from neurosim.networks.distributed import Share
 from neurosim.networks.door import Data, as_task, check_task
 from neurosim.networks.feeding import Feeder, first_batch
 from neurosim.networks.flags import check_module
+from neurosim.networks.optimization import Precision, autocast_of
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.untouched import evaluating
 from neurosim.runtime import as_seed, track
@@ -35,6 +36,7 @@ def evaluate(
     rng: np.random.Generator | int = 0,
     device: str = "auto",
     batch_size: int = 256,
+    precision: Precision = "float32",
 ) -> xr.Dataset:
     """Return the test performance of a network, by the measures of scikit-learn.
 
@@ -44,6 +46,7 @@ def evaluate(
         ``DataLoader`` or dataset is the test set. Of several trained instances, :func:`over_instances` makes one with
         intervals.
     rng : seed of encoded inputs, or a generator. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
+    precision : "float32", or mixed precision in "bfloat16" or "float16", as it was trained.
 
     Returns
     -------
@@ -74,7 +77,9 @@ def evaluate(
     with evaluating(network, device, False) as where, torch.no_grad():
         for portion in Feeder(task, batch_size, seed, Share(device=where)).batches("test"):
             reset_neurons(network)
-            logits.append(network(portion.inputs).double().cpu().numpy())
+            with autocast_of(precision, where):
+                answered = network(portion.inputs)
+            logits.append(answered.double().cpu().numpy())
             labels.append(portion.targets[0].cpu().numpy())
     return score_logits(np.concatenate(logits), np.concatenate(labels), task.categories)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -36,12 +36,14 @@ class Portion:
     """A share of a batch, on the device: inputs (time first where they have it), and what is right.
 
     `n_all` stimuli are in the whole batch; one that is not used holds none, as it is too small for all processes.
+    `whole` are the inputs of a loader's batch as it gave them, where every process is given the same.
     """
 
     inputs: Tensor
     targets: tuple[Tensor, ...]
     n_all: int
     is_used: bool = True
+    whole: Tensor | None = None
 
 
 class Feeder:
@@ -68,26 +70,32 @@ class Feeder:
         self.plan = _Plan()
         self.reader: DataLoader[Any] | None = None
 
-    def batches(self, part: Part, epoch: int = 0, start: int = 0, taken: str = "") -> Iterator[Portion]:
-        """Yield the batches of a part from batch `start` on; `taken` is the digest of the one before, where known."""
+    def batches(
+        self, part: Part, epoch: int = 0, start: int = 0, *, size: int | None = None, taken: str = ""
+    ) -> Iterator[Portion]:
+        """Yield the batches of a part from batch `start` on, of `size` stimuli where it is another than in training.
+
+        `taken` is the digest of the batch before `start`, where it is known.
+        """
         share = self.share if part == "train" else Share(device=self.share.device)
-        found = self._found(part, epoch, start, share, taken)
+        found = self._found(part, epoch, start, share, taken, size or self.batch_size)
         if self.share.device.startswith("cuda"):
             yield from _ahead(found, partial(self._moved, part), self.share.device)
         else:
             yield from (self._moved(part, portion) for portion in found)
 
-    def _found(self, part: Part, epoch: int, start: int, share: Share, taken: str) -> Iterator[Portion]:
+    def _found(self, part: Part, epoch: int, start: int, share: Share, taken: str, size: int) -> Iterator[Portion]:
         places = places_of(self.task, part, epoch, self.seed)
         if places is not None:
-            return self._read(part, epoch, places, start, share)
+            return self._read(part, epoch, places, start, share, size)
         if (loader := loader_of(self.task, part)) is not None:
             return self._replayed(loader, part, epoch, start, share, taken)
-        return self._given(part, epoch, start, share)
+        return self._given(part, epoch, start, share, size)
 
-    def _read(self, part: Part, epoch: int, places: np.ndarray, start: int, share: Share) -> Iterator[Portion]:
+    def _read(
+        self, part: Part, epoch: int, places: np.ndarray, start: int, share: Share, size: int
+    ) -> Iterator[Portion]:
         """Yield batches of stimuli that are read one by one."""
-        size = self.batch_size
         every = [places[k : k + size] for k in range(start * size, len(places), size)]
         used = [len(b) >= (self.least if part == "train" else 1) for b in every]
         self.plan.batches = [
@@ -138,15 +146,15 @@ class Feeder:
                 if n_all < (self.least if part == "train" else 1):
                     yield _left_out(n_all)
                 else:
-                    whole = Portion(inputs, targets, n_all)
-                    yield whole if shares else Portion(share.of(inputs), share.of(targets), n_all)
+                    own = Portion(inputs, targets, n_all)
+                    yield own if shares else Portion(share.of(inputs), share.of(targets), n_all, whole=inputs)
         finally:
             for generator, state in generators:
                 generator.set_state(state)
 
-    def _given(self, part: Part, epoch: int, start: int, share: Share) -> Iterator[Portion]:
+    def _given(self, part: Part, epoch: int, start: int, share: Share, size: int) -> Iterator[Portion]:
         """Yield the batches that a task gives as arrays."""
-        for inputs, targets in arrays_of(self.task, part, epoch, self.batch_size, self.seed, start):
+        for inputs, targets in arrays_of(self.task, part, epoch, size, self.seed, start):
             n_all = len(inputs)
             if part == "train" and n_all < self.least:
                 yield _left_out(n_all)
@@ -162,7 +170,9 @@ class Feeder:
         if inputs.dtype == torch.uint8 and part in getattr(self.task, "scaled", ()):
             inputs = inputs.float() / 255
         targets = tuple(t.to(where, non_blocking=True) for t in portion.targets)
-        return Portion(inputs.transpose(0, 1) if is_sequence else inputs, targets, portion.n_all)
+        if self.runtime.channels_last and inputs.ndim == 4 and not is_sequence:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return replace(portion, inputs=inputs.transpose(0, 1) if is_sequence else inputs, targets=targets)
 
 
 def first_batch(task: Any, part: Part, batch_size: int, seed: int, device: str = "cpu") -> Portion | None:

@@ -282,7 +282,7 @@ def _neuron_labels(names: Iterable[str]) -> dict[str, str]:
     return labels
 
 
-def _free(label: str, nodes: Mapping[str, Any], taken: Mapping[str, str]) -> str:
+def _free(label: str, nodes: Mapping[str, nir.NIRNode], taken: Mapping[str, str]) -> str:
     """Return a label that no node has, nor will have."""
     while label in nodes or label in taken.values() or label == "output_readout":
         label += "_"

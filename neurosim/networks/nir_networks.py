@@ -110,7 +110,9 @@ def from_nir(
     return SpikingSequence(layers.found, n_steps=n_steps, time_step=choice.dt)
 
 
-def _chain(nodes: Mapping[str, Any], edges: Edges, entry: str, leave: str) -> tuple[list[str], dict[str, Any]]:
+def _chain(
+    nodes: Mapping[str, nir.NIRNode], edges: Edges, entry: str, leave: str
+) -> tuple[list[str], dict[str, nir.NIRNode]]:
     """Return the nodes in order, and by neuron the node through which it sends back to itself."""
     after: dict[str, list[str]] = {name: [] for name in nodes}
     for source, target in edges:
@@ -118,7 +120,7 @@ def _chain(nodes: Mapping[str, Any], edges: Edges, entry: str, leave: str) -> tu
     neurons = [n for n, node in nodes.items() if isinstance(node, NEURON_NODES)]
     loops = {n: after[n][0] for n in nodes if n not in neurons and len(after[n]) == 1 and n in after[after[n][0]]}
     loops = {n: neuron for n, neuron in loops.items() if neuron in neurons}
-    back: dict[str, Any] = {}
+    back: dict[str, nir.NIRNode] = {}
     for name, neuron in loops.items():
         if neuron in back:
             raise InputError(f"{ASKER}: node {neuron!r} sends back to itself in several ways; one is represented.")
@@ -142,7 +144,7 @@ class _Layers:
         self.found: list[nn.Module] = []
         self.came = self.shape = shape
 
-    def add_linear(self, name: str, node: Any) -> None:
+    def add_linear(self, name: str, node: nir.NIRNode) -> None:
         """Add a node that knows no time."""
         if isinstance(node, nir.Affine | nir.Linear):
             self._add_weights(name, node)
@@ -159,7 +161,7 @@ class _Layers:
         else:
             self._add(name, lambda: _pooling(node))
 
-    def add_neurons(self, name: str, node: Any, back: Any, choice: _Choice) -> None:
+    def add_neurons(self, name: str, node: nir.NIRNode, back: nir.NIRNode | None, choice: _Choice) -> None:
         """Add neurons, and before them what their input counts."""
         kept = from_metadata(node.metadata)
         gain: np.ndarray | None = None
@@ -190,7 +192,7 @@ class _Layers:
             layer.recurrent.load_state_dict(recurrent.state_dict())
         self.found.append(layer)
 
-    def _add_weights(self, name: str, node: Any) -> None:
+    def _add_weights(self, name: str, node: nir.NIRNode) -> None:
         layer = _linear(name, node)
         if math.prod(self.shape) != layer.in_features:
             raise InputError(f"{ASKER}: node {name!r} takes {layer.in_features} values, {self.shape} arrives.")
@@ -248,12 +250,12 @@ def _convolution(node: nir.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def _pooling(node: Any) -> nn.AvgPool2d:
+def _pooling(node: nir.NIRNode) -> nn.AvgPool2d:
     kernel, stride, padding = (_pair(v) for v in (node.kernel_size, node.stride, node.padding))
     return nn.AvgPool2d(kernel, stride, padding, divisor_override=1 if isinstance(node, nir.SumPool2d) else None)
 
 
-def _linear(name: str, node: Any) -> nn.Linear:
+def _linear(name: str, node: nir.NIRNode) -> nn.Linear:
     weight = np.asarray(node.weight, dtype=float)
     bias = np.ravel(getattr(node, "bias", np.zeros(len(weight))))
     if weight.ndim != 2 or len(bias) != len(weight):
@@ -263,7 +265,7 @@ def _linear(name: str, node: Any) -> nn.Linear:
     return layer
 
 
-def _copy(layer: nn.Linear | nn.Conv2d, weight: np.ndarray, bias: Any) -> None:
+def _copy(layer: nn.Linear | nn.Conv2d, weight: np.ndarray, bias: np.ndarray | None) -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(np.array(weight, dtype=float)))
         if layer.bias is not None:
@@ -281,7 +283,7 @@ def _multiply(layer: nn.Linear | nn.Conv2d, gain: np.ndarray) -> None:
 
 
 def _recorded(
-    name: str, node: Any, kept: Mapping[str, Any], shape: Shape, dt: float
+    name: str, node: nir.NIRNode, kept: Mapping[str, Any], shape: Shape, dt: float
 ) -> tuple[DiscreteParameters, dict[str, np.ndarray]]:
     """Return the record that neurosim kept of a node, and the numbers that it cannot hold exactly."""
     check_unchanged(ASKER, name, node, kept)
@@ -304,7 +306,7 @@ def _recorded(
 
 
 def _discrete(
-    name: str, node: Any, shape: Shape, choice: _Choice
+    name: str, node: nir.NIRNode, shape: Shape, choice: _Choice
 ) -> tuple[DiscreteParameters, dict[str, np.ndarray], np.ndarray]:
     """Return the record of a node of another tool, what it cannot hold exactly, and what its input counts."""
     if choice.reset not in RESETS:
@@ -340,7 +342,7 @@ def _discrete(
     return record, exact, gain * each("w_in") * (1 - exact["alpha"])
 
 
-def _pair(value: Any) -> Any:
+def _pair(value: object) -> Any:
     if isinstance(value, str):
         return value
     flat = np.ravel(np.asarray(value, dtype=float))

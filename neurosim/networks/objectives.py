@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,14 +15,14 @@ from neurosim.schema import InputError
 class Objective(Protocol):
     """A loss a stimulus and a count of right answers; targets are the arrays that a batch of the task holds."""
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse outputs or targets that do not fit each other, before training starts."""
 
-    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+    def losses(self, outputs: object, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus, shape (batch,)."""
 
-    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
-        """Return how many stimuli were answered rightly."""
+    def n_right(self, outputs: object, targets: tuple[Tensor, ...]) -> float | Tensor:
+        """Return how many stimuli were answered rightly, NaN where nobody can say; a tensor stays on its device."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class CrossEntropy:
     weights: tuple[float, ...] | None = None
     smoothing: float = 0.0
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse logits of another shape, and labels that are not 0..n_categories - 1."""
         labels, n = targets[0], self.n_categories
         if not isinstance(outputs, Tensor) or outputs.shape != (len(labels), n):
@@ -57,10 +58,11 @@ class CrossEntropy:
             outputs, targets[0], weight=weights, reduction="none", label_smoothing=self.smoothing
         )
 
-    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
+    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Return how many stimuli have the largest logit at the right category."""
         labels = targets[0].argmax(1) if targets[0].is_floating_point() else targets[0]
-        return float((outputs.argmax(1) == labels).sum())
+        answer: Tensor = (outputs.argmax(1) == labels).sum()
+        return answer
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class SquaredError:
 
     judge: Any
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse outputs of another shape."""
         n_batch, n_time, n_units = targets[0].shape
         if not isinstance(outputs, Tensor) or outputs.shape != (n_time, n_batch, n_units):
@@ -120,13 +122,73 @@ class Reconstruction:
         divergence: Tensor = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).flatten(1).sum(1)
         return error + self.price * divergence
 
-    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float:
+    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the variance explained, times stimuli: 1 a stimulus is a perfect copy, 0 no better than the mean."""
         first = outputs[0] if isinstance(outputs, tuple) else outputs
         wanted = targets[0]
         error = (first.detach() - wanted).square().sum()
         total = (wanted - wanted.mean(0)).square().sum().clamp(min=torch.finfo(wanted.dtype).tiny)
-        return float((1 - error / total) * len(wanted))
+        answer: Tensor = (1 - error / total) * len(wanted)
+        return answer
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Any loss of somebody's, as that of ``torch.nn``: of (outputs, targets): its mean, or that of each stimulus.
+
+    Where targets are whole numbers and outputs are (batch, category), the largest output names the category.
+    """
+
+    function: Callable[..., Tensor]
+
+    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+        """Refuse a loss that does not take outputs or targets, or that is no number a batch or stimulus."""
+        if isinstance(self.function, nn.Module) and any(p.requires_grad for p in self.function.parameters()):
+            raise InputError("train: the loss has parameters that learn; make them part of the network.")
+        try:
+            found = self.function(outputs, *targets)
+        except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"train: the loss does not take what the network answers and the labels ({reason})."
+            ) from error
+        if not isinstance(found, Tensor) or (found.ndim and len(found) != len(targets[0])):
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise InputError(f"train: the loss is one number, or one a stimulus ({len(targets[0])}); found {shape}.")
+
+    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of every stimulus; a mean counts for each."""
+        found = self.function(outputs, *targets)
+        return found.flatten(1).mean(1) if found.ndim > 1 else found.expand(len(targets[0]))
+
+    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float | Tensor:
+        """Return how many stimuli have the largest output at the right category; NaN where there are none."""
+        labels = targets[0]
+        whole = labels.ndim == 1 and not labels.is_floating_point()
+        if not whole or not isinstance(outputs, Tensor) or outputs.ndim != 2 or outputs.shape[1] < 2:
+            return float("nan")
+        return (outputs.argmax(1) == labels).sum()
+
+
+def as_objective(given: Any) -> Objective:
+    """Return an objective, or any other function of (outputs, targets) as one.
+
+    Raises
+    ------
+    InputError : a class, or what is neither.
+    """
+    missing = [name for name in ("check", "losses", "n_right") if not callable(getattr(given, name, None))]
+    if not missing and not isinstance(given, type):
+        objective: Objective = given
+        return objective
+    if callable(given) and not isinstance(given, type):
+        return Loss(given)
+    found = given.__name__ if isinstance(given, type) else type(given).__name__
+    lacks = f" without {', '.join(missing)}" if missing and not isinstance(given, type) else ", a class"
+    raise InputError(
+        "train: an objective has methods check, losses and n_right, each of (outputs, targets), as CrossEntropy has, "
+        f"or is a function of (outputs, targets), as nn.CrossEntropyLoss(); found {found}{lacks}."
+    )
 
 
 def balanced_weights(labels: Tensor, n_categories: int) -> tuple[float, ...]:

@@ -331,16 +331,18 @@ def iterate_layers(
     double: bool = False,
     progress: bool = True,
     memory: int = 2**29,
+    places: slice = slice(None),
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (layer, array (stimulus, [time,] unit)), holding at most about `memory` bytes of activity at once.
 
-    The network runs once a group of layers that fits into `memory`: large networks cost time, never memory.
+    The network runs once a group of layers that fits into `memory`: large networks cost time, never memory. Of the
+    layers, in their order, those at `places` are yielded.
     """
     network, stimuli = as_network(network), as_shown(stimuli, "iterate_layers")
     with evaluating(network, device, double) as where:
         passes = Passes(network, stimuli, layers, (where, double), batch_size=batch_size)
         sizes = {n: a.nbytes * stimuli.sizes["stimulus"] for n, a in passes.one().items()}
-        for group in _groups(list(sizes), sizes, memory):
+        for group in _groups(list(sizes)[places], sizes, memory):
             parts = list(passes.blocks(group, progress))
             for part in parts:
                 _check_alike(parts[0], part)

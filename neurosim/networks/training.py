@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import nn
+from torch import Tensor, nn
 
 from neurosim.networks import distributed
 from neurosim.networks.asked import Request, Task
+from neurosim.networks.averaging import Averaged
 from neurosim.networks.batches import check_batch, check_options, check_request, check_sizes
-from neurosim.networks.checkpoint import Learner, load_checkpoint, random_state, save_checkpoint
-from neurosim.networks.computing import Runtime
+from neurosim.networks.checkpoint import Learner, Progress, load_checkpoint, random_state, save_checkpoint
+from neurosim.networks.computing import Runtime, computing
 from neurosim.networks.door import BroughtTask, Data, as_task
-from neurosim.networks.feeding import Feeder, Part, Portion, digest_of, first_batch
+from neurosim.networks.feeding import Feeder, Portion, digest_of, first_batch
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
 from neurosim.networks.flags import check_module, kept_flags, training_modes
-from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
-from neurosim.networks.optimization import TrainingOptions, autocast_of, optimizer_of, schedule_of
+from neurosim.networks.measuring import default_objective, exact, measure, named, summed_up
+from neurosim.networks.objectives import Loss, Objective, as_objective
+from neurosim.networks.optimization import TrainingOptions, autocast_of, key_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
-from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar, torch_seeded
+from neurosim.networks.watching import Moment, Watch, logged
+from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar
 from neurosim.schema import InputError
 
 
@@ -57,33 +60,14 @@ class Checkpoint:
             raise InputError(f"Checkpoint: every = {self.every}; at least 1 batch is asked.")
 
 
-@dataclass
-class Progress:
-    """Where a training stands: epoch, batch in it, running sums of it, and what past epochs gave."""
-
-    epoch: int = 0
-    batch: int = 0
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
-    history: dict[str, list[float]] = field(default_factory=dict)
-    best: float = math.inf
-    best_epoch: int = -1
-    taken: str = ""  # digest of the last batch of a loader, by which it is known again
-
-    def should_stop(self, options: TrainingOptions) -> bool:
-        """Whether all epochs are done, or the patience is over."""
-        waited = self.epoch - 1 - self.best_epoch
-        return self.epoch >= options.epochs or (
-            options.patience is not None and self.epoch > 0 and waited >= options.patience
-        )
-
-
 def train(
     network: nn.Module,
     task: Task | Data | Iterable[Any],
     options: TrainingOptions | None = None,
     *,
     runtime: Runtime | None = None,
-    objective: Objective | None = None,
+    watch: Watch | None = None,
+    objective: Objective | Callable[..., Tensor] | None = None,
     rng: np.random.Generator | int = 0,
     device: str = "auto",
     checkpoint: str | Path | Checkpoint | None = None,
@@ -109,10 +93,12 @@ def train(
         random numbers of (seed, epoch), and passes over the batches of an epoch that were learned before. One that
         gives others then is refused.
     options : epochs, batch size, learning rate, ...
-    runtime : how the machine computes it: workers that read, ...
-    objective : what is made small; by default the cross-entropy of labels, or the squared error of the answers of a
-        cognitive task. One of your own is any object with three methods of (outputs, targets), where ``outputs`` is
-        what the network answers to a batch and ``targets`` the tuple of tensors of the batch, its labels first:
+    runtime : how the machine computes it: workers that read, kernels, layout, compilation, determinism.
+    watch : metrics of the validation and test set, and callbacks.
+    objective : what is made small: any function of (outputs, targets) -> mean or loss of each stimulus, such as
+        ``nn.MSELoss()``, or an objective; by default the cross-entropy of labels, or the squared error of the answers
+        of a cognitive task. One of your own is any object with three methods of (outputs, targets), where ``outputs``
+        is what the network answers to a batch and ``targets`` the tuple of tensors of the batch, its labels first:
         ``check`` raises before training where the two do not fit, ``losses`` returns the loss of every stimulus,
         shape (batch,), and ``n_right`` how many were answered rightly, a float.
     rng : seed of shuffling and of every random layer, or a generator that draws one.
@@ -127,7 +113,9 @@ def train(
     -------
     Dataset with ``loss`` and ``accuracy`` (training) along ``epoch``, ``validation_loss`` and
     ``validation_accuracy`` where the task has a validation set, ``test_accuracy`` (where data of one's own hold a test
-    set) and ``best_epoch``.
+    set) and ``best_epoch``; metrics as ``validation_<name>`` and ``test_<name>``. Where a loss of one's own does not
+    say what is right, there is no accuracy, and ``test_loss`` instead. Validation and test are in the precision of the
+    training.
 
     Raises
     ------
@@ -153,20 +141,23 @@ def train(
     if options.precision == "float16" and not share.device.startswith("cuda"):
         raise InputError("train: precision 'float16' needs a GPU; take 'bfloat16' or 'float32'.")
     network.to(share.device)
-    objective = objective or default_objective(task, options)
-    request = Request(network, task, objective, options, as_seed(rng, "train"), share, runtime or Runtime())
+    objective = default_objective(task, options) if objective is None else as_objective(objective)
+    if isinstance(objective, Loss) and isinstance(objective.function, nn.Module):
+        objective.function.to(share.device)
+    runtime, seed = runtime or Runtime(), as_seed(rng, "train")
+    request = Request(network, task, objective, options, seed, share, runtime, watch or Watch())
     check_batch(request)
     check_sizes(request)
-    with kept_flags(network), torch_seeded(share.seed(request.seed)), kept_memory():
+    with kept_flags(network), computing(network, runtime, share.device, share.seed(seed)), kept_memory():
         run = _Run(request)
         if checkpoint is not None:
             run.keep_at(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint))
-        with _logger(log if share.is_first else None) as write, _bar(run, progress and share.is_first) as report:
+        with logged(log if share.is_first else None) as write, _bar(run, progress and share.is_first) as report:
             while not run.progress.should_stop(options):
                 run.epoch(report)
                 write({name: values[-1] for name, values in run.progress.history.items()}, run.progress.epoch)
         run.take_best()
-    return _found(run)
+        return _found(run)
 
 
 def _found(run: _Run) -> xr.Dataset:
@@ -174,8 +165,10 @@ def _found(run: _Run) -> xr.Dataset:
     r = run.request
     history = {name: ("epoch", values) for name, values in run.progress.history.items()}
     found: dict[str, Any] = {}
-    if measured := _measure(r.network, r.task, "test", 256, r.seed, r.objective, r.share.device):
-        found["test_accuracy"] = measured[1]
+    if measured := measure(r.network, run.feeder, "test", r.objective, r.options.precision, r.watch):
+        found = named(measured, "test")
+        if "test_accuracy" in found:
+            del found["test_loss"]
     if r.options.patience is not None:
         found["best_epoch"] = run.progress.best_epoch
     return xr.Dataset(history | found, coords={"epoch": np.arange(run.progress.epoch)})
@@ -190,18 +183,24 @@ class _Run:
         self.n_batches = _n_batches(request.task, options)
         least = options.batch_size if options.drop_last else 1
         self.feeder = Feeder(request.task, options.batch_size, request.seed, request.share, request.runtime, least)
-        optimizer = optimizer_of(network, options)
+        optimizer, where = optimizer_of(network, options), request.share.device
         self.learner = Learner(
             network,
             optimizer,
-            schedule_of(optimizer, options, options.epochs * (self.n_batches or 1)),
-            torch.amp.GradScaler(
-                request.share.device.split(":", maxsplit=1)[0], enabled=options.precision == "float16"
-            ),
+            schedule_of(optimizer, options, options.epochs * -(-(self.n_batches or 1) // options.accumulate)),
+            torch.amp.GradScaler(where.split(":", maxsplit=1)[0], enabled=options.precision == "float16"),
+            None if options.ema is None else Averaged(network, options.ema),
         )
-        self.parallel = request.share.wrapped(network)
+        self.shared = request.share.wrapped(network)
+        self.parallel: Callable[[Any], Any] = self.shared
+        if request.runtime.compile:
+            backend = request.runtime.compile
+            self.parallel = torch.compile(self.shared, backend="inductor" if backend is True else backend)
         self.progress = Progress()
-        self.best: dict[str, np.ndarray[Any, Any]] = {}
+        self.sums = torch.zeros(3, dtype=exact(where), device=where)
+        self.has_learned, self.n_waiting = False, 0  # batches whose gradients wait for the step
+        self.checks_after = request.runtime.checks_after(where)
+        self.best: dict[str, np.ndarray] = {}
         self.kept: Checkpoint | None = None
 
     def keep_at(self, checkpoint: Checkpoint) -> None:
@@ -211,6 +210,7 @@ class _Run:
         if path.exists():
             about, self.best = load_checkpoint(path, self.learner, self.key, self.request.share)
             self.progress = Progress(**about["progress"])
+            self.sums.copy_(torch.tensor(self.progress.sums, dtype=self.sums.dtype))
 
     def _key(self) -> dict[str, Any]:
         """Return what a checkpoint has to agree in, by name."""
@@ -222,7 +222,8 @@ class _Run:
             "categories": list(r.task.categories),
             "task": fingerprint_of_task(r.task),
             "objective": fingerprint_of(r.objective),
-            "options": asdict(r.options),
+            "options": key_of(r.options),
+            "runtime": r.runtime.key(network, r.share.device),
             "seed": r.seed,
             "processes": r.share.size,
         }
@@ -242,120 +243,115 @@ class _Run:
 
     def epoch(self, report: Callable[[_Run], None]) -> None:
         """Train to the end of the current epoch."""
-        now = self.progress
+        now, written = self.progress, self.progress.batch
         every = None if self.kept is None else self.kept.every
         for module, is_training in self.modes.items():
             module.training = is_training
-        for portion in self.feeder.batches("train", now.epoch, now.batch, now.taken):
+        for portion in self.feeder.batches("train", now.epoch, now.batch, taken=now.taken):
+            if self.n_waiting == 0:
+                self.learner.optimizer.zero_grad()
+                self.has_learned = False
+            self.n_waiting += 1
+            is_last = self.n_waiting == self.request.options.accumulate or now.batch + 1 == self.n_batches
             if portion.is_used:
-                for k, value in enumerate(self._step(portion)):
-                    now.sums[k] += value
+                self._learn(portion, is_last)
             now.batch += 1
-            self.learner.schedule.step()
-            report(self)
-            if every and now.batch % every == 0 and now.batch != self.n_batches:
-                now.taken = digest_of(portion.inputs) if isinstance(self.request.task, BroughtTask) else ""
+            if is_last:
+                self._step()
+            if now.batch % self.checks_after == 0:
+                report(self)
+            self.request.watch.tell_batch(self.moment)
+            if every and is_last and now.batch // every > written // every and now.batch != self.n_batches:
+                written = now.batch
+                now.taken = "" if portion.whole is None else digest_of(portion.whole)
                 self._write()
+        if self.n_waiting:
+            self._step()
         self._close_epoch()
 
-    def _step(self, portion: Portion) -> list[float]:
-        """Make one step; return summed loss, number right and number of stimuli."""
+    def _learn(self, portion: Portion, is_last: bool) -> None:
+        """Add the gradients of a batch to those of the step; sums stay on the device."""
         r, learner = self.request, self.learner
         x, truth, n_all, where = portion.inputs, portion.targets, portion.n_all, r.share.device
         reset_neurons(r.network)
-        with autocast_of(r.options.precision, where):
-            outputs = self.parallel(x)
-            losses = r.objective.losses(outputs, truth)
-        loss = losses.sum() * (r.share.size / n_all)
-        (reached,) = r.share.summed([loss.item()])
-        if not math.isfinite(reached):
-            raise InputError(f"train: the loss is {reached} in epoch {self.progress.epoch}; lower the learning_rate.")
-        learner.optimizer.zero_grad()
-        torch.autograd.backward(learner.scaler.scale(loss))
-        learner.scaler.unscale_(learner.optimizer)
-        nn.utils.clip_grad_norm_([p for g in learner.optimizer.param_groups for p in g["params"]], r.options.clip)
-        learner.scaler.step(learner.optimizer)
-        learner.scaler.update()
-        return [float(losses.detach().sum()), r.objective.n_right(outputs, truth), float(len(losses))]
+        with r.share.unheard(self.shared, not is_last):
+            with autocast_of(r.options.precision, where):
+                outputs = self.parallel(x)
+                losses = r.objective.losses(outputs, truth)
+            loss = losses.sum() * (r.share.size / n_all)
+            if (self.progress.batch + 1) % self.checks_after == 0:
+                self._check(loss.detach())
+            torch.autograd.backward(learner.scaler.scale(loss / self._n_of_step()))
+        self.has_learned = True
+        self.sums[:2] += summed_up(losses, r.objective.n_right(outputs, truth), self.sums)
+        self.sums[2] += len(losses)
+
+    def _n_of_step(self) -> int:
+        """Return how many batches the step of now is made of."""
+        size = self.request.options.accumulate
+        start = self.progress.batch + 1 - self.n_waiting
+        return size if self.n_batches is None else min(size, self.n_batches - start)
+
+    def _check(self, loss: Tensor) -> None:
+        """Refuse a loss that is no longer finite, or was not since the last look; here the processor waits."""
+        both = torch.stack([loss.to(self.sums.dtype), self.sums[0]]).tolist()
+        bad = [value for value in self.request.share.summed(both) if not math.isfinite(value)]
+        if bad:
+            raise InputError(f"train: the loss is {bad[0]} in epoch {self.progress.epoch}; lower the learning_rate.")
+
+    def _step(self) -> None:
+        """Make one step with the gradients that wait for it."""
+        r, learner = self.request, self.learner
+        if self.has_learned:
+            parameters = [p for g in learner.optimizer.param_groups for p in g["params"]]
+            learner.scaler.unscale_(learner.optimizer)
+            nn.utils.clip_grad_norm_(parameters, r.options.clip)
+            learner.scaler.step(learner.optimizer)
+            learner.scaler.update()
+            if learner.averaged is not None:
+                learner.averaged.update()
+        learner.schedule.step()
+        self.n_waiting = 0
+
+    def moment(self) -> Moment:
+        """Return where the training stands, as callbacks are told."""
+        now, rate = self.progress, self.learner.optimizer.param_groups[0]["lr"]
+        return Moment(self.request.network, now.epoch, now.batch, float(rate), now.history)
 
     def _close_epoch(self) -> None:
         now, r = self.progress, self.request
-        total, right, seen = r.share.summed(now.sums)
-        found = {"loss": total / seen, "accuracy": right / seen}
+        self._check(self.sums[0])
+        total, right, seen = r.share.summed(self.sums.tolist())
+        found = {"loss": total / seen} | ({} if math.isnan(right) else {"accuracy": right / seen})
         r.share.share_buffers(r.network)
-        if measured := _measure(r.network, r.task, "validation", 256, r.seed, r.objective, r.share.device):
-            measured = r.share.of_first(measured)
-            found |= {"validation_loss": measured[0], "validation_accuracy": measured[1]}
-        for name, value in found.items():
-            now.history.setdefault(name, []).append(value)
-        if r.options.patience is not None and found["validation_loss"] < now.best:
-            now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(r.network)
-        now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
-        now.taken = ""
+        averaged = self.learner.averaged
+        with contextlib.nullcontext() if averaged is None else averaged.at_work():
+            if measured := measure(r.network, self.feeder, "validation", r.objective, r.options.precision, r.watch):
+                names, values = list(measured), r.share.of_first(list(measured.values()))
+                found |= named(dict(zip(names, values, strict=True)), "validation")
+            for name, value in found.items():
+                now.history.setdefault(name, []).append(value)
+            if r.options.patience is not None and found["validation_loss"] < now.best:
+                now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(r.network)
+        now.epoch, now.batch, now.taken = now.epoch + 1, 0, ""
+        self.sums.zero_()
+        now.stopped = r.watch.tell(self.moment())
         self._write()
 
     def take_best(self) -> None:
-        """Put the weights of the best epoch back, if training watched for it."""
+        """Put the weights of the best epoch back, if training watched for it, or else their average."""
         if self.best:
             load_weights(self.request.network, self.best)
+        elif self.learner.averaged is not None:
+            self.learner.averaged.put()
 
     def _write(self) -> None:
         if self.kept is None:
             return
-        random = random_state(self.request.share)
+        random, self.progress.sums = random_state(self.request.share), self.sums.tolist()
         if self.request.share.is_first:
             about = {"key": self.key, "progress": asdict(self.progress)}
             save_checkpoint(Path(self.kept.path), self.learner, about, self.best, random)
-
-
-def default_objective(task: Task, options: TrainingOptions) -> Objective:
-    """Return the squared error of a task with a ``judge`` of its answers, else the cross-entropy of labels."""
-    judge = getattr(task, "judge", None)
-    if judge is not None:
-        return SquaredError(judge)
-    n = len(task.categories)
-    weights = None
-    if options.class_weights == "balanced":
-        labels = [torch.from_numpy(np.asarray(y)) for _, y in task.batches(0, 4096, 0)]
-        together = torch.cat([y.argmax(1) if y.is_floating_point() else y for y in labels])
-        weights = balanced_weights(together, n)
-    return CrossEntropy(n, weights, options.label_smoothing)
-
-
-def test_accuracy(
-    network: nn.Module,
-    task: Task | Data | Iterable[Any],
-    *,
-    objective: Objective | None = None,
-    rng: np.random.Generator | int = 0,
-    device: str = "auto",
-) -> float:
-    """Return the share of test stimuli that `network` answers rightly; of a loader or dataset, all are the test set."""
-    check_module("test_accuracy", network)
-    task = as_task(task, network, 256, "test_accuracy")
-    where = pick_device(device) if device == "auto" else device
-    network.to(where)
-    objective = objective or default_objective(task, TrainingOptions())
-    measured = _measure(network, task, "test", 256, as_seed(rng, "test_accuracy"), objective, where)
-    if measured is None:
-        raise InputError("test_accuracy: the task has no test stimuli.")
-    return measured[1]
-
-
-def _measure(
-    network: nn.Module, task: Task, part: Part, batch_size: int, seed: int, objective: Objective, where: str
-) -> list[float] | None:
-    """Return the mean loss and the share right over a part; None where there is none."""
-    total, right, seen = 0.0, 0.0, 0
-    with kept_flags(network), torch.no_grad():
-        network.eval()
-        for portion in Feeder(task, batch_size, seed, distributed.Share(device=where)).batches(part):
-            reset_neurons(network)
-            outputs = network(portion.inputs)
-            total += float(objective.losses(outputs, portion.targets).sum())
-            right += objective.n_right(outputs, portion.targets)
-            seen += portion.n_all
-    return [total / seen, right / seen] if seen else None
 
 
 def _n_batches(task: Task, options: TrainingOptions) -> int | None:
@@ -387,28 +383,9 @@ def _bar(run: _Run, progress: bool) -> Any:
     total = run.request.options.epochs * (run.n_batches or 0)
 
     def text(now: _Run) -> tuple[int, str]:
-        at, seen = now.progress, max(now.progress.sums[2], 1.0)
-        rate = now.learner.optimizer.param_groups[0]["lr"]
-        about = f"loss {at.sums[0] / seen:.4f}, right {at.sums[1] / seen:.3f}, rate {rate:.1e}"
+        at, (total, right, n) = now.progress, now.sums.tolist()
+        rate, seen = now.learner.optimizer.param_groups[0]["lr"], max(n, 1.0)
+        about = f"loss {total / seen:.4f}, right {right / seen:.3f}, rate {rate:.1e}"
         return at.epoch * (now.n_batches or 0) + at.batch, about
 
     return progress_bar(f"training {type(run.request.network).__name__}", total, text, progress=progress)
-
-
-@contextlib.contextmanager
-def _logger(folder: str | Path | None) -> Iterator[Callable[[dict[str, float], int], None]]:
-    """Give a function that writes the numbers of an epoch for TensorBoard, where a folder is named."""
-    if folder is None:
-        yield lambda numbers, epoch: None
-        return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise InputError("train: log= needs TensorBoard; pip install 'neurosim[tensorboard]'.") from error
-    with SummaryWriter(str(folder)) as writer:
-
-        def write(numbers: dict[str, float], epoch: int) -> None:
-            for name, value in numbers.items():
-                writer.add_scalar(name, value, epoch)
-
-        yield write

@@ -55,13 +55,13 @@ class Source:
     endings: tuple[str, ...] = ()
     citation: str = ""
     licence: str = ""
-    example: Callable[[Path], Any] | None = None
+    example: Callable[[Path], object] | None = None
 
 
 SOURCES: Registry[Source] = Registry("source of stimuli", "neurosim.stimuli.sources", Source)
 
 
-def load_source(name: str, options: Any = None, *, rng: Rng = 0) -> xr.DataArray:
+def load_source(name: str, options: object = None, *, rng: Rng = 0) -> xr.DataArray:
     """Return the stimuli of a source by name, as a study shows them.
 
     Parameters
@@ -90,7 +90,7 @@ def load_source(name: str, options: Any = None, *, rng: Rng = 0) -> xr.DataArray
 
 
 def taught_parts(
-    name: str, options: Any = None, *, rng: int = 0, n_train: int | None = None
+    name: str, options: object = None, *, rng: int = 0, n_train: int | None = None
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the training and the held-back stimuli of a source that can be learned; they share none.
 
@@ -135,7 +135,7 @@ def source_of(path: Path, asked_by: str) -> Source:
     return max(fitting, key=lambda found: found[0])[1]
 
 
-def whole(source: Source, given: Mapping[str, Any], asked_by: str) -> xr.DataArray:
+def whole(source: Source, given: Mapping[str, object], asked_by: str) -> xr.DataArray:
     """Return all that a source gives with these options, none held back."""
     known = {f.name for f in fields(source.options)}
     strange = [name for name in given if name not in known]

@@ -33,7 +33,8 @@ def cache_folder(kind: str) -> Path:
 
     Raises
     ------
-    StorageError : the folder belongs to another user, whose code would be run.
+    StorageError : the folder belongs to another user, whose code would be run, or is not empty and others can enter
+        it, or can write into the one around it; it is left as it is.
 
     Examples
     --------
@@ -44,7 +45,10 @@ def cache_folder(kind: str) -> Path:
     for folder in (root, root / kind):
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _keep_private(folder)
+    _check_owner(root, others=0o022, cure="chmod go-w")
+    if _is_open(root / kind) and not any((root / kind).iterdir()):
+        (root / kind).chmod(0o700)
+    _check_owner(root / kind, others=0o077, cure="chmod 700")
     return root / kind
 
 
@@ -177,12 +181,16 @@ def _checksum_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _keep_private(folder: Path) -> None:
-    if not hasattr(os, "getuid") or not folder.exists():
-        return
-    about = folder.stat()
-    if about.st_uid != os.getuid():
+def _is_open(folder: Path, others: int = 0o077) -> bool:
+    """Whether other users may do with a folder what the bits `others` say."""
+    return hasattr(os, "getuid") and folder.exists() and bool(folder.stat().st_mode & others)
+
+
+def _check_owner(folder: Path, *, others: int, cure: str) -> None:
+    if hasattr(os, "getuid") and folder.exists() and folder.stat().st_uid != os.getuid():
         raise StorageError(f"{folder}: belongs to another user, whose code would be run; name another XDG_CACHE_HOME.")
-    if about.st_mode & 0o077:
-        with contextlib.suppress(OSError):
-            folder.chmod(0o700)
+    if _is_open(folder, others):
+        raise StorageError(
+            f"{folder}: is there already, and other users could change what is run from it; {cure} {folder}, or name "
+            "another XDG_CACHE_HOME."
+        )

@@ -63,7 +63,8 @@ def write_results(
     storage.write_text(folder / "study.toml", to_toml(moved) if text is None else text)
     storage.write_json(folder / "resolved.json", as_values(moved), sort_keys=False)
     for step in steps:
-        _copy_step(step, entries[step.name], folder)
+        if not step.is_part:
+            _copy_step(step, entries[step.name], folder)
     folders = {name: entry.folder for name, entry in entries.items()}
     results = Results(study, folders, {step.name: step.config for step in steps})
     told = told_by(study, results)

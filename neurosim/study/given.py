@@ -45,6 +45,9 @@ class PlanLike(Protocol):
     def add(self, step: Step) -> str:
         """Add a step of its own."""
 
+    def add_parts(self, whole: Step, kind: str, n_parts: int, join: str) -> str:
+        """Add a step in parts that may run side by side."""
+
     def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
         """Return what a step needs to know of a row."""
 

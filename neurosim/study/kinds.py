@@ -6,9 +6,9 @@ record in an installed package's module is a kind like those that stand here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from neurosim.registry import Registry
 from neurosim.similarity.metric import METRICS
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from neurosim.study.given import PlanLike, Source, StudyLike
     from neurosim.study.results import Results
 
+Row = TypeVar("Row")
 Citation = tuple[str, str]  # what it was used for, the reference
+Answers = Mapping[str, "Mapping[str, xr.DataArray]"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ class Told:
     cited: Sequence[Citation] = ()
 
 
-def nothing_told(_row: Any, _name: str, _results: Results) -> Told:
+def nothing_told(_row: object, _name: str, _results: Results) -> Told:
     """Tell the report nothing."""
     return Told()
 
 
-def nothing_cited(_row: Any) -> list[Citation]:
+def nothing_cited(_row: object) -> list[Citation]:
     """Cite nothing."""
     return []
 
@@ -72,17 +74,17 @@ def cited_metric(name: str) -> list[Citation]:
     return [(f"metric '{name}'", reference)] if reference else []
 
 
-def nothing_checked(_row: Any, _place: str, _in: StudyLike | xr.DataArray) -> None:
+def nothing_checked(_row: object, _place: str, _in: StudyLike | xr.DataArray) -> None:
     """Refuse nothing."""
 
 
-def title_or(text: Callable[[Any], str]) -> Callable[[Any], str]:
+def title_or(text: Callable[[Row], str]) -> Callable[[Row], str]:
     """Return what describes a row: its title, or else `text` of it."""
     return lambda row: str(getattr(row, "title", "") or text(row))
 
 
 @dataclass(frozen=True)
-class StimulusKind:
+class StimulusKind(Generic[Row]):
     """A source of stimuli.
 
     Parameters
@@ -99,20 +101,20 @@ class StimulusKind:
     """
 
     name: str
-    table: type
+    table: type[Row]
     load: str
-    known: Callable[[Any, int], xr.DataArray | None] = lambda _row, _seed: None
-    check: Callable[[Any, str, StudyLike], None] = nothing_checked
-    extra: Callable[[Any], dict[str, Any]] = lambda _row: {}
-    reads: Callable[[StudyLike], Any] | None = None
+    known: Callable[[Row, int], xr.DataArray | None] = lambda _row, _seed: None
+    check: Callable[[Row, str, StudyLike], None] = nothing_checked
+    extra: Callable[[Row], dict[str, Any]] = lambda _row: {}
+    reads: Callable[[StudyLike], object] | None = None
     pictured: bool = True
-    method: Callable[[Any], str] = lambda _row: ""
-    check_files: Callable[[Any, str, Path], None] = lambda _row, _name, _folder: None
-    cite: Callable[[Any], list[Citation]] = nothing_cited
+    method: Callable[[Row], str] = lambda _row: ""
+    check_files: Callable[[Row, str, Path], None] = lambda _row, _name, _folder: None
+    cite: Callable[[Row], list[Citation]] = nothing_cited
 
 
 @dataclass(frozen=True)
-class SubjectKind:
+class SubjectKind(Generic[Row]):
     """A kind of subject: whatever answers the stimuli.
 
     Parameters
@@ -120,7 +122,8 @@ class SubjectKind:
     name : value of ``kind`` in the table.
     table : class of the table.
     plan : adds the steps that come first, such as training, and returns what its answers are read from.
-    answers : "module:function" from a ``Job`` and the stimuli to pairs of layer and responses, one layer at a time.
+    answers : "module:function" from a ``Job`` and the stimuli to pairs of layer and responses, one layer at a time: of
+        those at ``steps.responses.places_of(job)`` where its table has ``layer_steps``, which spreads them over steps.
     check : refuses, before anything runs, what this subject cannot do in this study.
     describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
     needs_pictures : whether it must be shown the stimuli themselves.
@@ -128,20 +131,20 @@ class SubjectKind:
     """
 
     name: str
-    table: type
-    plan: Callable[[Any, str, PlanLike], Source]
+    table: type[Row]
+    plan: Callable[[Row, str, PlanLike], Source]
     answers: str
-    describe: Callable[[Any], str]
-    check: Callable[[Any, str, StudyLike], None] = nothing_checked
-    check_files: Callable[[Any, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
-    tell: Callable[[Any, str, Results], Told] = nothing_told
-    cite: Callable[[Any], list[Citation]] = nothing_cited
+    describe: Callable[[Row], str]
+    check: Callable[[Row, str, StudyLike], None] = nothing_checked
+    check_files: Callable[[Row, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
+    tell: Callable[[Row, str, Results], Told] = nothing_told
+    cite: Callable[[Row], list[Citation]] = nothing_cited
     needs_pictures: bool = True
-    may_spike: Callable[[Any], bool] = lambda _row: True
+    may_spike: Callable[[Row], bool] = lambda _row: True
 
 
 @dataclass(frozen=True)
-class BrainKind:
+class BrainKind(Generic[Row]):
     """A kind of brain: recorded responses, or RDMs as they were published.
 
     Parameters
@@ -153,21 +156,21 @@ class BrainKind:
     """
 
     name: str
-    table: type
-    plan: Callable[[Any, str, PlanLike], Source]
+    table: type[Row]
+    plan: Callable[[Row, str, PlanLike], Source]
     recording: str
-    describe: Callable[[Any], str]
-    metric: Callable[[Any], str | None]
-    check: Callable[[Any, str, StudyLike], None] = nothing_checked
-    check_files: Callable[[Any, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
-    has_responses: Callable[[Any], bool] = lambda _row: True
-    tell: Callable[[Any, str, Results], Told] = nothing_told
-    cite: Callable[[Any], list[Citation]] = nothing_cited
+    describe: Callable[[Row], str]
+    metric: Callable[[Row], str | None]
+    check: Callable[[Row, str, StudyLike], None] = nothing_checked
+    check_files: Callable[[Row, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
+    has_responses: Callable[[Row], bool] = lambda _row: True
+    tell: Callable[[Row, str, Results], Told] = nothing_told
+    cite: Callable[[Row], list[Citation]] = nothing_cited
     measured: bool = True
 
 
 @dataclass(frozen=True)
-class AnalysisKind:
+class AnalysisKind(Generic[Row]):
     """A kind of analysis: what is asked of subjects and brains.
 
     Parameters
@@ -178,15 +181,20 @@ class AnalysisKind:
     check, tell, cite : as of :class:`SubjectKind`.
     check_stimuli : refuses, before anything runs, stimuli that are too few or lack a label; it is given the row, its
         place and whatever has the stimuli of the study and their labels.
+    check_answers : refuses, before anything runs, responses in files that it cannot use; it is given the row, its
+        place, the study, and by group, "subjects" and "brains", the responses that were found by name.
+    needs_brains : whether a row asks brains, so that a study without any cannot have it.
     """
 
     name: str
-    table: type
-    plan: Callable[[Any, str, PlanLike], list[Step]]
-    check: Callable[[Any, str, StudyLike], None] = nothing_checked
-    check_stimuli: Callable[[Any, str, xr.DataArray], None] = lambda _row, _place, _stimuli: None
-    tell: Callable[[Any, str, Results], Told] = nothing_told
-    cite: Callable[[Any], list[Citation]] = nothing_cited
+    table: type[Row]
+    plan: Callable[[Row, str, PlanLike], list[Step]]
+    check: Callable[[Row, str, StudyLike], None] = nothing_checked
+    check_stimuli: Callable[[Row, str, xr.DataArray], None] = lambda _row, _place, _stimuli: None
+    check_answers: Callable[[Row, str, StudyLike, Answers], None] = lambda _row, _place, _study, _found: None
+    needs_brains: Callable[[Row], bool] = lambda _row: True
+    tell: Callable[[Row, str, Results], Told] = nothing_told
+    cite: Callable[[Row], list[Citation]] = nothing_cited
 
 
 @dataclass(frozen=True)
@@ -206,8 +214,8 @@ class FigureKind:
     caption: str | Callable[[xr.Dataset], str]
 
 
-SHOWN = Registry("source of stimuli", "neurosim.study.shown", StimulusKind)
-SUBJECTS = Registry("kind of subject", "neurosim.study.subjects", SubjectKind)
-BRAINS = Registry("kind of brain", "neurosim.study.brains", BrainKind)
-ANALYSES = Registry("kind of analysis", "neurosim.study.analyses", AnalysisKind)
+SHOWN: Registry[StimulusKind[Any]] = Registry("source of stimuli", "neurosim.study.shown", StimulusKind)
+SUBJECTS: Registry[SubjectKind[Any]] = Registry("kind of subject", "neurosim.study.subjects", SubjectKind)
+BRAINS: Registry[BrainKind[Any]] = Registry("kind of brain", "neurosim.study.brains", BrainKind)
+ANALYSES: Registry[AnalysisKind[Any]] = Registry("kind of analysis", "neurosim.study.analyses", AnalysisKind)
 FIGURES = Registry("kind of figure", "neurosim.study.figures", FigureKind)

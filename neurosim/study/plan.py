@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 from neurosim import storage
 from neurosim.schema import same_stimuli
@@ -12,7 +15,7 @@ from neurosim.study.engine.step import Step
 from neurosim.study.given import Source
 from neurosim.study.kinds import ANALYSES, BRAINS, FIGURES, SHOWN, SUBJECTS
 from neurosim.study.study import Study
-from neurosim.study.tables import as_values, paths_of
+from neurosim.study.tables import as_values, paths_of, placed
 
 
 class Plan:
@@ -35,10 +38,21 @@ class Plan:
         self.steps.setdefault(step.name, step)
         return step.name
 
+    def add_parts(self, whole: Step, kind: str, n_parts: int, join: str) -> str:
+        """Add a step, or several of `kind` that each do a part and one, `join`, in its place; return its name."""
+        if n_parts == 1:
+            return self.add(whole)
+        parts = [
+            replace(whole, name=f"{kind}:{k + 1}", config=whole.config | {"part": [k, n_parts]}, is_part=True)
+            for k in range(n_parts)
+        ]
+        return self.add(Step(whole.name, join, whole.config, tuple(self.add(part) for part in parts)))
+
     def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
         """Return what a step needs to know of an entry: plain values, but for paths, title and `without`; the seed."""
-        left_out = {"title", *without, *paths_of(row)}
-        values = {k: v for k, v in as_values(row).items() if k not in left_out}
+        left_out = {"title", *without}
+        values = placed(as_values(row), dict.fromkeys(paths_of(row)))
+        values = {k: v for k, v in values.items() if k not in left_out}
         return values | {"seed": self.study.seed, "name": name}
 
     def files(self, row: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -100,13 +114,14 @@ class Plan:
         return self._of_brain("recording", name)
 
     def _measured(self, work: str, name: str, measure: dict[str, Any]) -> str:
-        kind, source = SUBJECTS[self.study.subjects[name].kind], self.subject(name)
+        row = self.study.subjects[name]
+        kind, source = SUBJECTS[row.kind], self.subject(name)
         config = {"answers": kind.answers, "row": source.config, "name": name} | measure
         inputs = (self.stimuli(), *source.inputs)
         called = self._called(work, name, measure)
-        return self.add(
-            Step(called, f"neurosim.study.steps.{work}:run", config, inputs, source.files, on_gpu=source.on_gpu)
-        )
+        steps = f"neurosim.study.steps.{work}"
+        whole = Step(called, f"{steps}:run", config, inputs, source.files, on_gpu=source.on_gpu)
+        return self.add_parts(whole, f"part:{called}", getattr(row, "layer_steps", 1), f"{steps}:join")
 
     def _called(self, work: str, name: str, measure: dict[str, Any]) -> str:
         """Return the name of a step, with a number where another measure of the same is there."""
@@ -166,17 +181,20 @@ def check_files(study: Study, folder: Path) -> None:
     InputError : damaged file, NaN, or responses to other stimuli than those of the study.
     """
     reference = SHOWN[study.stimuli.source].known(study.stimuli, study.seed)
+    found: dict[str, dict[str, xr.DataArray]] = {"subjects": {}, "brains": {}}
     for group, name, kind, row in study.kinds():
         responses = kind.check_files(row, name, folder) if group != "analyses" else None
         if responses is None:
             continue
+        found[group][name] = responses
         if reference is not None:
             same_stimuli(reference, responses, f"{name} ({next(iter(paths_of(row).values()))})")
         else:
             reference = responses
-    if reference is not None:
-        for group, name, kind, row in study.kinds():
-            if group == "analyses":
+    for group, name, kind, row in study.kinds():
+        if group == "analyses":
+            kind.check_answers(row, f"{study.name}: analyses.{name}", study, found)
+            if reference is not None:
                 kind.check_stimuli(row, f"{study.name}: analyses.{name}", reference)
 
 

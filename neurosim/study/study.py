@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from neurosim.registry import Registry
 from neurosim.study.functions import FunctionFigure, located
+from neurosim.study.instances import each_instance
 from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
 from neurosim.study.tables import Name, Seed, StudyError, Table, as_row, with_paths
 
@@ -52,10 +53,10 @@ class Study(Table):
     ----------
     name : of the results folder.
     stimuli : what is shown.
-    subjects : by name, what answers.
-    brains : by name, what was recorded.
+    subjects : by name, what answers; a network of several `instances` becomes as many subjects, NAME_1, NAME_2, ...
+    brains : by name, what was recorded; none where all that is asked is of subjects alone.
     analyses : by name, what is asked; representational similarity, over time where there is time, and the relations
-        of all subjects by default.
+        of all subjects by default; only the last where there are no brains.
     figures : by name, functions of your own that draw what analyses found.
     seed : of everything that is drawn.
 
@@ -85,9 +86,19 @@ class Study(Table):
     seed: Seed = 0
     stimuli: Stimuli
     subjects: dict[Name, Subject] = Field(min_length=1)
-    brains: dict[Name, Brain] = Field(min_length=1)
+    brains: dict[Name, Brain] = Field(default_factory=dict)
     analyses: dict[Name, Analysis] = Field(default=DEFAULT_ANALYSES, min_length=1, validate_default=True)
     figures: dict[Name, Figure] = Field(default_factory=dict)
+
+    _each_instance = field_validator("subjects", mode="after")(each_instance)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asked_of_subjects_alone(cls, values: Any) -> Any:
+        """Ask by default what can be asked where there are no brains."""
+        if isinstance(values, Mapping) and not values.get("brains") and "analyses" not in values:
+            return {**values, "analyses": {"relations": DEFAULT_ANALYSES["relations"]}}
+        return values
 
     def kinds(self) -> list[tuple[str, str, Any, Any]]:
         """Return group, name, kind and row of every entry, in order."""
@@ -98,12 +109,16 @@ class Study(Table):
         return found
 
 
+ALONE = ("relations", "alignment (between = ['subjects'])", "decoding")
 STEPS = frozenset(
     (
         "stimuli",
         "answers",
         "train",
+        "translate",
+        "block",
         "simulate",
+        "part",
         "rdms",
         "spike_rdms",
         "responses",
@@ -134,6 +149,11 @@ def checked(study: Study) -> Study:
     for group, name, kind, row in study.kinds():
         place = f"{study.name}: {group}.{name}" if group != "stimuli" else f"{study.name}: stimuli"
         kind.check(row, place, study)
+        if group == "analyses" and not study.brains and kind.needs_brains(row):
+            able = ", ".join(ALONE)
+            raise StudyError(
+                f"{place} asks brains, and the study has none; give [brains], or ask subjects alone: {able}."
+            )
         if group == "analyses" and name in STEPS:
             raise StudyError(f"{place}: steps of every study are called {name!r}; give it another name.")
         if group == "subjects" and kind.needs_pictures and study.stimuli.source == "labels":

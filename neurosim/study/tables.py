@@ -7,14 +7,44 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from neurosim.refusals import InputError, suggest
+from neurosim.registry import PackageError
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Count = Annotated[int, Field(ge=1, le=10**7)]
+Several = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+LARGE = 10**15
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+A_NUMBER, A_WHOLE_NUMBER, A_TABLE = "a number", "a whole number", "a table of keys"
+A_LIST = "a list in square brackets"
+ASKED = {  # what pydantic found missing, as a user would say it
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": A_WHOLE_NUMBER,
+    "int_parsing": A_WHOLE_NUMBER,
+    "int_from_float": A_WHOLE_NUMBER,
+    "float_type": A_NUMBER,
+    "float_parsing": A_NUMBER,
+    "finite_number": "a finite number",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "too_short": "at least {min_length}",
+    "tuple_type": A_LIST,
+    "list_type": A_LIST,
+    "dict_type": A_TABLE,
+    "model_type": A_TABLE,
+    "dataclass_type": A_TABLE,
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "letters, digits, - and _, the first a letter or digit, at most 64 characters,",
+    "path_type": "a path",
+}
 Row = TypeVar("Row")
 
 
@@ -30,7 +60,7 @@ class StudyError(InputError):
 
 
 class Table(BaseModel):
-    """One table of a study; fields of type ``Path`` are files and folders from outside."""
+    """One table of a study; fields of type ``Path``, and what ``named_paths`` gives, are files from outside."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -38,10 +68,14 @@ class Table(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise StudyError(_explained(error, "", keys_of(type(self)))) from None
+            raise _refusal(error, "", keys_of(type(self))) from None
+
+    def named_paths(self) -> dict[str, Path]:
+        """Return the files and folders inside of its options, by dotted key, as "training.options.path"."""
+        return {}
 
 
-def as_row(table: type[Row], value: Any, place: str) -> Row:
+def as_row(table: type[Row], value: object, place: str) -> Row:
     """Return `value` as a validated record of `table`, or refuse in one line, with the nearest key.
 
     Parameters
@@ -53,35 +87,53 @@ def as_row(table: type[Row], value: Any, place: str) -> Row:
     keys = keys_of(table)
     stray = next((k for k in value if k not in keys), None) if isinstance(value, Mapping) else None
     if stray is not None:
-        at = f"{place}.{stray}" if place else str(stray)
-        raise StudyError(f"unknown key {at!r}.{suggest(stray, keys)}")
+        raise StudyError(_unknown(str(stray), place, keys))
     try:
         return TypeAdapter(table).validate_python(value)
     except ValidationError as error:
-        raise StudyError(_explained(error, place, keys)) from None
+        raise _refusal(error, place, keys) from None
 
 
-def as_values(row: Any) -> dict[str, Any]:
+def as_values(row: object) -> dict[str, Any]:
     """Return the plain values of a record, as JSON has them; paths as texts."""
     values: dict[str, Any] = TypeAdapter(type(row)).dump_python(row, mode="json")
     return values
 
 
-def keys_of(table: Any) -> list[str]:
+def keys_of(table: object) -> list[str]:
     """Return the keys that a table knows."""
     return list(getattr(table, "model_fields", None) or getattr(table, "__dataclass_fields__", {}))
 
 
-def paths_of(row: Any) -> dict[str, Path]:
-    """Return the files and folders that a record names, by key."""
-    found = {key: getattr(row, key) for key in keys_of(type(row))}
-    return {key: value for key, value in found.items() if isinstance(value, Path)}
+def paths_of(row: object) -> dict[str, Path]:
+    """Return the files and folders that a record names, by key, dotted where it lies deeper."""
+    values = {key: getattr(row, key) for key in keys_of(type(row))}
+    found = {key: value for key, value in values.items() if isinstance(value, Path)}
+    return found | (row.named_paths() if isinstance(row, Table) else {})
+
+
+def placed(values: dict[str, Any], places: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return plain values with others at dotted keys, and without those that are to be None.
+
+    >>> placed({"a": {"b": 1, "c": 2}}, {"a.b": "x", "a.c": None})
+    {'a': {'b': 'x'}}
+    """
+    made = dict(values)
+    for key, value in places.items():
+        head, _, rest = key.partition(".")
+        if rest:
+            made[head] = placed(made[head], {rest: value})
+        elif value is None:
+            made.pop(head)
+        else:
+            made[head] = value
+    return made
 
 
 def with_paths(row: Row, places: Mapping[str, str]) -> Row:
     """Return the record with other places for the files that it names."""
     moved = {key: places[str(path)] for key, path in paths_of(row).items() if str(path) in places}
-    return as_row(type(row), as_values(row) | moved, "") if moved else row
+    return as_row(type(row), placed(as_values(row), moved), "") if moved else row
 
 
 def one_of(value: str, known: Any, place: str) -> None:
@@ -90,18 +142,31 @@ def one_of(value: str, known: Any, place: str) -> None:
         raise StudyError(f"{place} = {value!r} is not known. Known: {', '.join(known)}.{suggest(value, known)}")
 
 
-def _explained(error: ValidationError, place: str, known: Iterable[str]) -> str:
-    """Return one line about the first thing that is wrong, with the nearest known key."""
+def _refusal(error: ValidationError, place: str, known: Iterable[str]) -> InputError:
+    """Return what is to be raised: one line about the first thing that is wrong."""
     first = min(error.errors(), key=lambda e: e["type"] not in UNKNOWN)
+    cause = first.get("ctx", {}).get("error")
+    return cause if isinstance(cause, PackageError) else StudyError(_explained(first, place, known))
+
+
+def _unknown(key: str, place: str, known: Iterable[str]) -> str:
+    return f"{f'{place}: ' if place else ''}unknown key {key!r}.{suggest(key, known)}"
+
+
+def _explained(first: ErrorDetails, place: str, known: Iterable[str]) -> str:
+    """Return one line about what is wrong, with the nearest known key."""
     where = [str(p) for p in first["loc"] if p != "[key]"]
     at = ".".join([place, *where] if place else where)
+    around = ".".join([place, *where[:-1]] if place else where[:-1])
     if first["type"] in UNKNOWN:
-        return f"unknown key {at!r}.{suggest(where[-1], known)}"
+        return _unknown(where[-1], around, known)
     if first["type"] in ("missing", "missing_argument"):
-        return f"the key {at!r} is missing."
+        return f"{f'{around}: ' if around else ''}the key {where[-1]!r} is missing."
     if first["type"] == "value_error":
         return f"{at}: {first['ctx']['error']}" if at else str(first["ctx"]["error"])
-    message = first["msg"][0].lower() + first["msg"][1:]
+    asked = ASKED.get(first["type"])
+    context = {k: _plain(v) for k, v in first.get("ctx", {}).items()}
+    message = first["msg"][0].lower() + first["msg"][1:] if asked is None else f"{asked.format(**context)} asked"
     found = first.get("input")
     shown = (
         f", found {found[:80] if isinstance(found, str) else found!r}"
@@ -109,3 +174,8 @@ def _explained(error: ValidationError, place: str, known: Iterable[str]) -> str:
         else ""
     )
     return f"{at or 'the file'}: {message}{shown}."
+
+
+def _plain(value: Any) -> Any:
+    """Return a bound as a user would write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < LARGE else value

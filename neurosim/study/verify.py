@@ -192,7 +192,7 @@ def _edited(before: dict[str, Any], keys: dict[str, str]) -> bool:
 def _verdicts(folder: Path, fresh: Path, steps: list[Step], loose: bool) -> Iterator[Verdict]:
     """Compare all files of two results folders, those of a step together."""
     of_step = {_owner(step): step.name for step in steps}
-    parts: dict[str, list[str]] = {step.name: [] for step in steps}
+    parts: dict[str, list[str]] = {step.name: [] for step in steps if not step.is_part}
     for name in sorted((_files(folder).keys() | _files(fresh).keys()) - {MANIFEST, "study.toml"}):
         place = Path(name)
         owner = of_step.get(f"figures/{place.stem}" if place.parts[0] == "figures" else "/".join(place.parts[:2]), name)

@@ -19,10 +19,10 @@ from neurosim.networks.distributed import Share
 from neurosim.networks.door import BroughtTask, Data
 from neurosim.networks.evaluation import evaluate
 from neurosim.networks.feeding import Feeder
+from neurosim.networks.measuring import test_accuracy as accuracy_of
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
 from neurosim.networks.training import Checkpoint, train, weights_of
-from neurosim.networks.training import test_accuracy as accuracy_of
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError
 

@@ -261,7 +261,11 @@ class Partial:
 def test_an_objective_of_ones_own_is_taken_or_refused_in_one_line(task):
     history = train(Spiking(), task, ONE, objective=Hinge(), progress=False)
     assert np.isfinite(history.loss).all()
-    for wrong, found in ((Partial(), "Partial without check"), (Hinge, "Hinge, a class"), (nn.MSELoss(), "MSELoss")):
+    for wrong, found in (
+        (Partial(), "Partial without check"),
+        (Hinge, "Hinge, a class"),
+        (nn.MSELoss, "MSELoss, a class"),
+    ):
         with pytest.raises(InputError, match=f"train: an objective has methods check, .*found {found}"):
             train(Spiking(), task, ONE, objective=wrong, progress=False)
 

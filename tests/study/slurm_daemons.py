@@ -59,11 +59,14 @@ class Slurm:
         (folder / "slurm.conf").write_text(text)
         self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
         self.start_controller()
-        self.node = self._start("slurmd")
+        self.start_node()
         until(lambda: "idle" in self.say("sinfo", "-h", "-o", "%T"))
 
     def start_controller(self) -> None:
         self.controller = self._start("slurmctld")
+
+    def start_node(self) -> None:
+        self.node = self._start("slurmd")
 
     def stop(self) -> None:
         for daemon in (self.node, self.controller):

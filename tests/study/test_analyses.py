@@ -1,6 +1,7 @@
 """Analyses side by side in one study: right values, refusals by name, and figures that suit what there is."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -360,3 +361,41 @@ def test_a_brain_of_rdms_alone_is_refused_where_responses_are_needed():
 def test_names_of_steps_are_no_names_of_analyses():
     with pytest.raises(StudyError, match="steps of every study are called 'brain'"):
         parse_study(CONTENT | {"analyses": {"brain": {"kind": "rsa"}}})
+
+
+def test_subjects_alone_make_a_study_and_its_report_speaks_of_no_brain(tmp_path):
+    """What a study without brains asks, shows and says; with one layer in all, there is nothing to relate."""
+    for name, array in given().items():
+        storage.write_dataset(tmp_path / f"{name}.nc", array.rename("responses"))
+    subjects = {n: {"kind": "responses", "path": f"{n}.nc"} for n in ("near", "far")}
+    content = {"name": "alone", "seed": SEED, "stimuli": {"source": "labels"}, "subjects": subjects}
+    assert list(parse_study(content).analyses) == ["relations"]
+    assert list(parse_study(content | {"brains": {}}).analyses) == ["relations"]
+    content["analyses"] = {
+        "relations": {"kind": "relations", "metric": "euclidean"},
+        "cka": {"kind": "alignment", "between": ["subjects"]},
+        "category": {"kind": "decoding"},
+    }
+    (tmp_path / "study.toml").write_text(to_toml(parse_study(content)))
+    outcome = run_study(tmp_path / "study.toml", out=tmp_path / "out", jobs=1)
+    drawn = {p.stem for p in (outcome.folder / "figures").glob("*.svg")}
+    assert drawn == {"subjects", "rdms", "cka_between_subjects", "category_everything"}
+    found = storage.read_dataset(outcome.folder / "results" / "relations" / "relations.nc")
+    assert found["model"].values.tolist() == ["near/early", "near/late", "far/all"]
+    assert "pearson_of_brains" not in found and set(found["group"].values.tolist()) == {"near", "far"}
+    score = found["score"].values[:2, 2]
+    numbers = json.loads((outcome.folder / "numbers.json").read_text())
+    best = f"near/{['early', 'late'][score.argmax()]}, far/all"
+    assert numbers["most_alike"] == {best: pytest.approx(score.max())}
+    page = outcome.report.read_text()
+    said = re.sub(r"<svg.*?</svg>|<style.*?</style>", "", page, flags=re.S)
+    assert re.findall(r"[^.>]*brain[^.<]*", said) == [" No brain is part of this study"]
+    assert "Decoding of category from every layer:" in said and f"{N} stimuli" in said
+
+
+def test_what_asks_brains_is_refused_in_a_study_without_them():
+    content = {k: v for k, v in CONTENT.items() if k != "brains"}
+    for analysis in ({"kind": "rsa"}, {"kind": "alignment"}, {"kind": "decoding", "of": ["brains"]},
+                     {"kind": "predictivity"}, {"kind": "spike_rsa", "subjects": ["spiking"]}):  # fmt: skip
+        with pytest.raises(StudyError, match=r"analyses\.a asks brains, and the study has none; give \[brains\]"):
+            parse_study(content | {"analyses": {"a": analysis}})

@@ -103,7 +103,7 @@ REFUSED = {
                 "^compare_subjects: shape .* does not say which dim is the channel"),
     "an unknown option": (given(analyses={"a": {"kind": "rsa", "metrik": "cosine"}}), "Did you mean 'metric'"),
     "an unknown metric": (given(metric="euclidian"), "Did you mean 'euclidean'"),
-    "an option of another kind": (given(metric={"a": 1}), "metric: input should be a valid string"),
+    "an option of another kind": (given(metric={"a": 1}), "metric: a text asked"),
 }  # fmt: skip
 
 

@@ -17,13 +17,15 @@ from neurosim.study.run import check_study
 
 from .conftest import neurosim
 
+BRAIN = '[brains.area]\nkind = "responses"\npath = "brain.nc"\nmetric = "crossnobis"\n'
+NEAR = 'kind = "responses"\npath = "near.nc"'
 REPLACEMENTS = {
     "unknown key": ("n_bootstrap = 100", "n_boostrap = 100", "Did you mean 'n_bootstrap'"),
     "unknown table": ("[analyses.rsa]", "[analises.rsa]", "Did you mean 'analyses'"),
     "unknown model": ('kind = "responses"\npath = "near.nc"', 'model = "digits_cn"', "Did you mean 'digits_cnn'"),
     "unknown metric": ('metric = "crossnobis"', 'metric = "crossnobs"', "Did you mean 'crossnobis'"),
     "unknown method": ("n_bootstrap = 100", 'method = "sperman"', "Did you mean 'spearman'"),
-    "out of range": ("n_bootstrap = 100", "n_bootstrap = 1", "greater than or equal to 50, found 1"),
+    "out of range": ("n_bootstrap = 100", "n_bootstrap = 1", "n_bootstrap: a number of at least 50 asked, found 1"),
     "wrong type": ("seed = 3", 'seed = "three"', "seed"),
     "missing key": ('name = "small"', "", "the key 'name' is missing"),
     "names code": ('kind = "responses"\npath = "near.nc"', 'kind = "os.system"', "subjects.near"),
@@ -37,6 +39,30 @@ REPLACEMENTS = {
     "not TOML": ("[analyses.rsa]", "[analyses.rsa", "not valid TOML"),
     "duplicate key": ("seed = 3", "seed = 3\nseed = 4", "not valid TOML"),
     "unknown layer": ('path = "near.nc"', 'path = "near.nc"\nlayers = ["conv*"]', "no layer 'conv*'; layers: all"),
+    "no spikes": ('kind = "rsa_in_time"', 'kind = "spike_rsa"', "and none of near, far spikes"),
+    "one without spikes": (
+        'kind = "rsa_in_time"',
+        'kind = "spike_rsa"\nsubjects = ["near"]',
+        "spike trains, and near gives none",
+    ),
+    "no brains": (BRAIN, "", "analyses.rsa asks brains, and the study has none; give [brains], or ask subjects alone"),
+    "option of a circuit": (
+        NEAR,
+        'kind = "circuit"\ncircuit = "gabor_adex"\noptions = { n_excitatry = 3 }',
+        "study.toml: subjects.near.options: unknown key 'n_excitatry'. Did you mean 'n_excitatory'?",
+    ),
+    "value of a circuit": (
+        NEAR,
+        'kind = "circuit"\ncircuit = "gabor_adex"\noptions = { n_excitatory = 0 }',
+        "near.options: GaborAdExOptions: at least one neuron of each kind asked, found n_excitatory = 0, n_inhibitory",
+    ),
+    "parameter of a network": (
+        NEAR,
+        'kind = "network"\narchitecture = "MLP"\nparameters = { hidden = 3 }',
+        "study.toml: subjects.near.parameters.hidden: a list in square brackets asked, found 3.",
+    ),
+    "text for a list": ('estimate = "bootstrap"', 'resample = "stimulus"', "resample: a list in square brackets asked"),
+    "not a number": ('title = "A small study"', "title = nan", "title: a text asked, found nan"),
     "missing file": ("near.nc", "nearly.nc", "nearly.nc: no such file"),
     "pictures needed": ('kind = "responses"\npath = "near.nc"', 'model = "digits_cnn"', "needs pictures"),
     "twin of nothing": (

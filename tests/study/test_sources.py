@@ -1,10 +1,14 @@
 """Every source of stimuli is shown and learned in a study by its name, and what is shown was not learned."""
 
 import json
+import re
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from neurosim import storage
 from neurosim.registry import called
@@ -13,7 +17,10 @@ from neurosim.stimuli.source import SOURCES, load_source, taught_parts
 from neurosim.study import Study, run_study
 from neurosim.study.kinds import SHOWN
 from neurosim.study.plan import plan
+from neurosim.study.run import check_study
 from neurosim.study.study import checked
+from neurosim.study.subjects.network import specification_of, task_of
+from neurosim.study.verify import rerun_results
 
 BRAIN = {"area": {"kind": "synthetic", "tuning": {"pixels": 1.0}, "n_subjects": 2, "n_units": 5}}
 
@@ -73,14 +80,14 @@ def test_files_of_ones_own_are_in_the_key_and_shown(name, tmp_path):
             {"task": "digits"},
             "a network of this study learns them; show part = 'test'",
         ),
-        ({"source": "digits", "part": "tset"}, {"task": "digits"}, "part: input should be 'test'"),
+        ({"source": "digits", "part": "tset"}, {"task": "digits"}, "part: 'test', 'train' or 'all' asked"),
         ({"source": "digits"}, {"task": "digts"}, "training.task = 'digts' is not known.*Did you mean 'digits'"),
-        ({"source": "digits"}, {"task": "folder"}, "training.task = 'folder' is not known"),
+        ({"source": "digits"}, {"task": "folder"}, "subjects.net.training.options: the key 'path' is missing"),
         ({"source": "digits"}, {"task": "nmnist", "options": {"n_stps": 3}}, "Did you mean 'n_steps'"),
         (
             {"source": "digits"},
             {"task": "nmnist", "options": {"n_steps": "a"}},
-            "n_steps: input should be a valid integer",
+            "n_steps: a whole number asked",
         ),
         ({"source": "digits"}, {"task": "go_nogo"}, "MLP takes .*, not sequences"),
         ({"source": "digits", "n_per_category": 0}, None, "n_per_category = 0; a whole number"),
@@ -94,3 +101,116 @@ def test_what_a_study_cannot_show_or_learn_is_refused_in_one_line(stimuli, train
 
 def test_all_digits_are_shown_where_no_network_learns_them():
     checked(study_of({"source": "digits", "part": "all"}, {"task": "cifar10"}, "ConvNet"))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return a folder of a study beside which two categories of pictures lie."""
+    rng = np.random.default_rng(0)
+    for k in range(30):
+        place = tmp_path / "study" / "pictures" / "ab"[k % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 128, (4, 4, 3), dtype=np.uint8) + 120 * (k % 2)).save(place / f"{k}.png")
+    return tmp_path / "study"
+
+
+LEARNING = """
+name = "own"
+
+[stimuli]
+source = "folder"
+path = "pictures"
+part = "test"
+n_per_category = 3
+
+[subjects.net]
+kind = "network"
+architecture = "MLP"
+parameters = { hidden = [4] }
+training = { task = "folder", options = { path = "pictures" }, epochs = 2 }
+
+[brains.area]
+kind = "synthetic"
+tuning = { pixels = 1.0 }
+n_subjects = 2
+n_units = 5
+
+[analyses.rsa]
+kind = "rsa"
+metric = "euclidean"
+"""
+
+
+def test_a_study_learns_pictures_of_ones_own_which_its_results_hold(pictures, tmp_path):
+    (pictures / "study.toml").write_text(LEARNING)
+    outcome = run_study(pictures / "study.toml", out=tmp_path / "out" / "own", jobs=1)
+    about = storage.read_json(outcome.folder / "results" / "train_net" / "network.json")
+    assert (about["categories"], about["image_shape"]) == (["a", "b"], [3, 4, 4])
+    shown = storage.read_array(outcome.folder / "results" / "stimuli" / "stimuli.nc")
+    train, _ = taught_parts("folder", {"path": pictures / "pictures"}, rng=0)
+    assert not set(shown.stimulus.values.tolist()) & set(train.stimulus.values.tolist())
+    assert "that learns from the same files was trained on them" in outcome.report.read_text()
+    keys = {look.step.name: look.state for look in check_study(pictures / "study.toml", out=outcome.folder)}
+    assert set(keys.values()) == {"hit"}
+    shutil.copytree(pictures, tmp_path / "other")
+    Image.new("RGB", (4, 4)).save(tmp_path / "other" / "pictures" / "a" / "0.png")
+    keys = {look.step.name: look.state for look in check_study(tmp_path / "other" / "study.toml", out=outcome.folder)}
+    assert (keys["stimuli"], keys["train:net"]) == ("miss", "miss")
+    shutil.rmtree(pictures)
+    assert len(list((outcome.folder / "inputs" / "pictures").rglob("*.png"))) == 30
+    assert {v.verdict for v in rerun_results(outcome.folder, jobs=1)} == {"bitwise"}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("../pictures", "subjects.net.training.options.path: '../pictures' leads out of its folder"),
+        ("nothing", "subjects.net.training.options.path: nothing: no such file or folder"),
+    ],
+)
+def test_what_is_learned_lies_below_the_study(pictures, path, words):
+    (pictures / "study.toml").write_text(
+        LEARNING.replace('options = { path = "pictures" }', f"options = {{ path = {path!r} }}")
+    )
+    with pytest.raises(InputError, match=re.escape(words)) as caught:
+        check_study(pictures / "study.toml", out=pictures / "out")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_learned_fits_the_network(pictures):
+    text = LEARNING.replace('architecture = "MLP"', 'architecture = "SpikingRNN"').replace("hidden = [4]", "")
+    (pictures / "study.toml").write_text(text)
+    with pytest.raises(InputError, match=r"subjects\.net: SpikingRNN takes .*, not colour pictures"):
+        check_study(pictures / "study.toml", out=pictures / "out")
+
+
+def test_pictures_that_are_learned_are_not_all_shown(pictures):
+    (pictures / "study.toml").write_text(LEARNING.replace('part = "test"', 'part = "all"'))
+    with pytest.raises(InputError, match="a network of this study learns them; show part = 'test'"):
+        check_study(pictures / "study.toml", out=pictures / "out")
+    shutil.copytree(pictures / "pictures", pictures / "others")
+    text = LEARNING.replace('part = "test"', 'part = "all"').replace('path = "pictures"\n', 'path = "others"\n')
+    (pictures / "study.toml").write_text(text)
+    assert check_study(pictures / "study.toml", out=pictures / "out")
+
+
+def test_a_twin_is_tested_on_ones_own_pictures_too(pictures, tmp_path):
+    twin = {"kind": "twin", "of": "net"}
+    training = {"task": "folder", "options": {"path": "pictures"}}
+    network = {"kind": "network", "architecture": "SpikingMLP", "training": training}
+    study = Study(
+        name="s",
+        stimuli={"source": "folder", "path": "pictures", "part": "test", "n_per_category": 1},
+        subjects={"net": network, "twin": twin},
+        brains=BRAIN,
+        analyses={"rsa": {"kind": "rsa"}},
+    )
+    steps = [step for step in plan(checked(study), pictures) if step.name in ("train:net", "simulate:twin")]
+    for step in steps:
+        assert step.files == {"training.options.path": str((pictures / "pictures").resolve())}
+        assert "pictures" not in json.dumps(step.config.get("network", step.config)["training"])
+        assert "a/0.png" in json.dumps(step.config)
+    training = {"task": "folder", "options": {}, "n_train": None}
+    files = {role: Path(path) for role, path in steps[0].files.items()}
+    task = task_of(training, specification_of("MLP", {}), 0, files)
+    assert task.categories == ("a", "b")

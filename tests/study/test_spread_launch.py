@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -157,6 +158,18 @@ def test_where_steps_run_is_checked_when_it_is_said():
     ):
         with pytest.raises(InputError, match=said):
             Launch(**words)
+
+
+def test_an_address_where_no_scheduler_listens_is_one_line_after_seconds(gated, tmp_path):
+    pytest.importorskip("distributed")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{one.getsockname()[1]}"
+    began = time.monotonic()
+    with pytest.raises(InputError, match=rf"--dask {address}: no dask scheduler answers there") as caught:
+        run(gated.chain(), tmp_path / "store", Launch(dask=address))
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - began < 20  # of which it waits five; loading dask on a busy machine takes the rest
 
 
 def test_dask_that_is_not_installed_is_one_line(gated, tmp_path, monkeypatch):

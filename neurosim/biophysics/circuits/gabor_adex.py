@@ -33,7 +33,7 @@ class GaborAdExOptions:
 
     Raises
     ------
-    InputError : fewer than one neuron, or what is no number.
+    InputError : fewer than one neuron, a duration, rate or step that is not above 0, or what is no number.
 
     Examples
     --------
@@ -51,7 +51,11 @@ class GaborAdExOptions:
         convert(self, "GaborAdExOptions", n_excitatory=whole, n_inhibitory=whole)
         convert(self, "GaborAdExOptions", duration=number, max_rate=number, dt=number)
         if self.n_excitatory < 1 or self.n_inhibitory < 1:
-            raise InputError(f"GaborAdExOptions: at least one neuron of each kind asked, found {self}.")
+            found = f"n_excitatory = {self.n_excitatory}, n_inhibitory = {self.n_inhibitory}"
+            raise InputError(f"GaborAdExOptions: at least one neuron of each kind asked, found {found}.")
+        for name in ("duration", "max_rate", "dt"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"GaborAdExOptions: {name} above 0 asked, found {getattr(self, name)!r}.")
 
 
 def build(options: GaborAdExOptions, n_inputs: int, rng: np.random.Generator) -> Circuit:

@@ -205,9 +205,12 @@ def tell(row: Alignment, name: str, results: Results) -> Told:
     """Tell the nearest layers of every brain, and the scores of all."""
     said = told(row, name, results, titles_of(row, results.study) if "brains" in row.between else {}, _note)
     measure = MEASURES[row.measure]
+    mean, individual = "", ""
+    if "brains" in row.between:
+        mean, individual = ", mean over the individuals of a brain", " (and individual, where there are several)"
     method = (
-        f"Alignment: {measure.caption} of responses {_of_what(measure)}, mean over the individuals of a brain. "
-        "Uncertainty: each stimulus (and individual, where there are several) is left out once."
+        f"Alignment: {measure.caption} of responses {_of_what(measure)}{mean}. "
+        f"Uncertainty: each stimulus{individual} is left out once."
     )
     tables = [*said.tables, *_tables_between(name, results)]
     return Told(said.numbers, sentences=said.sentences, notes=said.notes, methods=[method], tables=tables)
@@ -260,6 +263,7 @@ ALIGNMENT = AnalysisKind(
     plan=plan,
     check=check,
     check_stimuli=check_stimuli,
+    needs_brains=lambda row: "brains" in row.between,
     tell=tell,
     cite=cite,
 )

@@ -8,12 +8,16 @@ from typing import Any
 from neurosim.refusals import InputError
 from neurosim.registry import options_of
 from neurosim.study.given import StudyLike
+from neurosim.study.instances import instances_in, name_of_all
 from neurosim.study.kinds import BRAINS
 from neurosim.study.tables import Name, StudyError, Table, one_of
 
 
 class Asked(Table):
-    """An analysis of `subjects` and `brains`, by name; of all where none are named."""
+    """An analysis of `subjects` and `brains`, by name; of all where none are named.
+
+    The name of a network that has several instances stands for all of these.
+    """
 
     kind: str
     subjects: tuple[Name, ...] = ()
@@ -22,7 +26,8 @@ class Asked(Table):
 
 def subjects_of(row: Asked, study: StudyLike) -> dict[str, Any]:
     """Return the subjects that an analysis asks, in the order of the study."""
-    return {n: r for n, r in study.subjects.items() if not row.subjects or n in row.subjects}
+    asked = set(row.subjects)
+    return {n: r for n, r in study.subjects.items() if not asked or asked & {n, name_of_all(n, r)}}
 
 
 def brains_of(row: Asked, study: StudyLike) -> dict[str, Any]:
@@ -55,7 +60,7 @@ def check_options(record: type, options: Mapping[str, object], place: str) -> No
 def check_asked(row: Asked, place: str, study: StudyLike, *, responses: bool = False) -> None:
     """Refuse subjects and brains that are not there, and brains without the `responses` that are needed."""
     for name in row.subjects:
-        one_of(name, tuple(study.subjects), f"{place}.subjects")
+        one_of(name, (*study.subjects, *instances_in(study.subjects)), f"{place}.subjects")
     for name in row.brains:
         one_of(name, tuple(study.brains), f"{place}.brains")
     for name, brain in brains_of(row, study).items() if responses else ():

@@ -85,7 +85,7 @@ def check_stimuli(row: Decoding, place: str, stimuli: xr.DataArray) -> None:
 def plan(row: Decoding, name: str, made: PlanLike) -> list[Step]:
     """Return one step for every subject and every brain."""
     config = {k: getattr(row, k) for k in ("label", "hold_out", "folds", "groups", "decoder", "options")}
-    config |= {"target": EVERYTHING, "seed": made.study.seed}
+    config |= {"target": EVERYTHING, "seed": made.study.seed} | ({} if made.study.brains else {"alone": True})
     keep = {"time": "mean"} | ({"trials": "mean"} if row.hold_out == "stimulus" else {})
     work = "neurosim.study.analyses.decoding:run"
     steps = []
@@ -115,7 +115,8 @@ def run(job: Job) -> None:
         except InputError as error:
             left_out[layer] = f"{layer or config['name']}: {error}"
     over = f"new groups ({config['groups']}) of stimuli" if config["groups"] else f"new {NAMES[config['hold_out']]}"
-    over += " (and individuals, of brains that have several)" if config["hold_out"] == "stimulus" else ""
+    if config["hold_out"] == "stimulus" and not config.get("alone"):
+        over += " (and individuals, of brains that have several)"
     table = table_of(
         found,
         config["name"],
@@ -173,9 +174,8 @@ def _over_trials(each: list[xr.Dataset]) -> Estimate:
 
 def tell(row: Decoding, name: str, results: Results) -> Told:
     """Tell the best layer, and the accuracy of all."""
-    said = told(
-        row, name, results, {EVERYTHING: f"from every layer{' and brain' if 'brains' in row.of else ''}"}, _note
-    )
+    with_brains = "brains" in row.of and results.study.brains
+    said = told(row, name, results, {EVERYTHING: f"from every layer{' and brain' if with_brains else ''}"}, _note)
     by = f", groups of '{row.groups}' together" if row.groups else ""
     held = "trials of every stimulus" if row.hold_out == "trial" else f"the stimuli{by}"
     method = (
@@ -211,6 +211,7 @@ DECODING = AnalysisKind(
     plan=plan,
     check=check,
     check_stimuli=check_stimuli,
+    needs_brains=lambda row: "subjects" not in row.of,
     tell=tell,
     cite=cite,
 )

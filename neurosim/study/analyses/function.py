@@ -98,7 +98,7 @@ def _read(kind: str, folder: Path) -> dict[str, Any]:
     return {"rdms" if kind == "rdms" else "brain_rdms": storage.read_dataset(folder / "rdms.nc")["rdm"]}
 
 
-def _as_dataset(found: Any, name: str) -> xr.Dataset:
+def _as_dataset(found: object, name: str) -> xr.Dataset:
     if isinstance(found, xr.Dataset):
         return found
     if isinstance(found, xr.DataArray):
@@ -123,4 +123,11 @@ def tell(row: FunctionAnalysis, name: str, results: Results) -> Told:
     return Told({name: numbers}, tables=[TableOfNumbers(title, ("of", *names), rows)])
 
 
-FUNCTION = AnalysisKind(name="function", table=FunctionAnalysis, plan=plan, check=check, tell=tell)
+def needs_brains(row: FunctionAnalysis) -> bool:
+    """Whether the function asks for what was recorded."""
+    return bool(set(parameters_of(row.path, row.function)) & set(OF_BRAIN))
+
+
+FUNCTION = AnalysisKind(
+    name="function", table=FunctionAnalysis, plan=plan, check=check, tell=tell, needs_brains=needs_brains
+)

@@ -14,6 +14,7 @@ from pydantic import Field
 from neurosim.schema import InputError
 from neurosim.similarity import inference, regression, resampling
 from neurosim.study.analyses.asked import Asked, counted
+from neurosim.study.instances import scores_of_instances, table_of_instances
 from neurosim.study.kinds import TableOfNumbers, Told
 from neurosim.study.results import Results
 
@@ -132,17 +133,22 @@ def told(row: Any, name: str, results: Results, targets: Mapping[str, str], note
     several = sum(other.kind == row.kind for other in results.study.analyses.values()) > 1
     about = f" ({name})" if several else ""
     numbers, sentences, tables, notes = {}, [], [], []
+    over: dict[str, Any] = {}
     for target, title in targets.items():
         parts = steps_of(name, target, results)
         table = together(parts, row.alpha, row.correction)
         best = best_of(table)
         numbers[f"{target}{about}"] = best
         sentences.append(_sentence(table, best, title))
-        tables.append(_table(table, f"{table.attrs['what']} {title}{about}", note(table)))
+        scores = _table(table, f"{table.attrs['what']} {title}{about}", note(table))
+        of_instances = scores_of_instances(table, results.study.subjects)
+        over |= {f"{name}:{target}": of_instances} if of_instances else {}
+        tables += [scores, *table_of_instances(scores.title, of_instances)]
         notes += [
             f"{p['group'].values[0]}: {reason}" for p in parts for reason in json.loads(p.attrs["left_out"]).values()
         ]
-    return Told({row.kind: numbers}, sentences=sentences, tables=tables, notes=list(dict.fromkeys(notes)))
+    told_numbers = {row.kind: numbers} | ({"scores_over_instances": over} if over else {})
+    return Told(told_numbers, sentences=sentences, tables=tables, notes=list(dict.fromkeys(notes)))
 
 
 def best_of(table: xr.Dataset) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from neurosim import storage
 from neurosim.runtime import seed_of
+from neurosim.schema import InputError
 from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.study.analyses.asked import Asked, brains_of, subjects_of
@@ -18,6 +19,8 @@ from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
+
+OF_BRAINS = "pearson_of_brains"
 
 
 class Relations(Asked):
@@ -45,8 +48,8 @@ def plan(row: Relations, name: str, made: PlanLike) -> list[Step]:
 def run(job: Job) -> None:
     """Write ``relations.nc``.
 
-    It holds ``score`` between all RDMs, ``cka`` of all networks and circuits, ``points`` in the plane, and the Pearson
-    correlation of the mean RDMs of the recordings.
+    It holds ``score`` between all RDMs, ``cka`` of all networks and circuits, ``points`` in the plane, and, where there
+    are brains, the Pearson correlation of the mean RDMs of the recordings.
     """
     models = stacked_models(job)
     brains = []
@@ -55,19 +58,24 @@ def run(job: Job) -> None:
         mean = (rdm / rdm.mean(("stimulus", "stimulus_other"))).mean("subject")
         brains.append(mean.expand_dims(model=[name]).assign_coords(group=("model", ["brain"])))
     everyone = xr.concat([models, *brains], "model", combine_attrs="override", coords="minimal", compat="override")
+    if everyone.sizes["model"] < 2:
+        raise InputError(f"relations are of two layers or brains or more, found one: {everyone['model'].values[0]}.")
     score = compare_rdms(everyone, everyone, job.config["method"])
-    recorded = xr.concat(brains, "model", combine_attrs="override")
-    pearson = compare_rdms(recorded, recorded, "corr")
     euclidean = stacked_models(job, "euclidean")
     debiased = compare_cka(euclidean)
     points = arrange(1 - score.values, rng=seed_of(job.config["seed"], "arrange") % 2**31)
+    values: dict[str, Any] = {
+        "score": score,
+        "cka": (("network", "network_other"), debiased.values),
+        "points": (("model", "axis"), points),
+    }
+    labels: dict[str, Any] = {}
+    if brains:
+        recorded = xr.concat(brains, "model", combine_attrs="override")
+        values[OF_BRAINS] = (("brain", "brain_other"), compare_rdms(recorded, recorded, "corr").values)
+        labels = {"brain": recorded["model"].values, "brain_other": recorded["model"].values}
     result = xr.Dataset(
-        {
-            "score": score,
-            "cka": (("network", "network_other"), debiased.values),
-            "points": (("model", "axis"), points),
-            "pearson_of_brains": (("brain", "brain_other"), pearson.values),
-        },
+        values,
         coords={
             "model": everyone["model"].values,
             "model_other": everyone["model"].values,
@@ -75,8 +83,7 @@ def run(job: Job) -> None:
             "network": euclidean["model"].values,
             "network_other": euclidean["model"].values,
             "axis": np.arange(2),
-            "brain": recorded["model"].values,
-            "brain_other": recorded["model"].values,
+            **labels,
         },
         attrs={"method": job.config["method"], "cka": "linear, debiased"},
     )
@@ -84,13 +91,38 @@ def run(job: Job) -> None:
 
 
 def tell(_row: Relations, name: str, results: Results) -> Told:
-    """Tell how alike the recordings are."""
-    table = results.dataset(name, "relations.nc")["pearson_of_brains"]
+    """Tell how alike the recordings are; where there are none, which layers of two subjects are most alike."""
+    found = results.dataset(name, "relations.nc")
+    if OF_BRAINS not in found:
+        return _of_subjects(found, results.dataset("stimuli", "stimuli.nc").sizes["stimulus"])
+    table = found[OF_BRAINS]
     names = [str(b) for b in table["brain"].values]
     pairs = {f"{names[j]}, {names[i]}": float(table[j, i]) for i in range(len(names)) for j in range(i)}
     rows = [(pair, f"{value:.6f}") for pair, value in pairs.items()]
     tables = [TableOfNumbers("Recordings with each other", ("recordings", "Pearson of mean RDMs"), rows)]
     return Told({"pearson_of_brains": pairs}, tables=tables if pairs else [])
+
+
+def _of_subjects(found: xr.Dataset, n_stimuli: int) -> Told:
+    """Tell which layers of different subjects agree most."""
+    score, groups = found["score"].values, found["group"].values
+    others = np.where(groups[:, None] != groups[None], score, -np.inf)
+    methods = [
+        f"Relations: RDMs of every layer are compared by {found.attrs['method']}, responses by CKA "
+        f"({found.attrs['cka']}), over {n_stimuli} stimuli. No brain is part of this study."
+    ]
+    if not np.isfinite(others).any():
+        return Told(methods=methods)
+    i, j = np.unravel_index(np.nanargmax(others), others.shape)
+    names, best = found["model"].values, float(others[i, j])
+    return Told(
+        {"most_alike": {f"{names[i]}, {names[j]}": best}},
+        cards=[
+            (f"{best:.2f}", f"{found.attrs['method']} of {names[i]} and {names[j]}, the most alike of two subjects")
+        ],
+        sentences=[f"Of all layers of two subjects, the RDMs of {names[i]} and {names[j]} agree most ({best:.2f})."],
+        methods=methods,
+    )
 
 
 CITED = [
@@ -109,4 +141,12 @@ def cite(_row: Relations) -> list[Citation]:
     return CITED
 
 
-RELATIONS = AnalysisKind(name="relations", table=Relations, plan=plan, check=check, tell=tell, cite=cite)
+RELATIONS = AnalysisKind(
+    name="relations",
+    table=Relations,
+    plan=plan,
+    check=check,
+    tell=tell,
+    cite=cite,
+    needs_brains=lambda row: bool(row.brains),
+)

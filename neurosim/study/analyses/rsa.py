@@ -17,6 +17,7 @@ from neurosim.similarity.metric import METRICS
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
+from neurosim.study.instances import scores_of_instances, table_of_instances
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 from neurosim.study.tables import one_of
@@ -124,10 +125,14 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
     best = {brain: _best(table) for brain, table in tables.items()}
     several = sum(isinstance(other, OfRDMs) for other in results.study.analyses.values()) > 1
     about = f" ({name})" if several else ""
+    over = {b: scores_of_instances(table, results.study.subjects) for b, table in tables.items()}
     first = next(iter(tables.values()))
     n_layers, n_subjects = first.sizes["model"], len(subjects_of(row, results.study))
+    numbers = {"best_model": {f"{brain}{about}": found for brain, found in best.items()}}
+    if any(over.values()):
+        numbers["scores_over_instances"] = {f"{name}:{brain}": found for brain, found in over.items()}
     return Told(
-        numbers={"best_model": {f"{brain}{about}": found for brain, found in best.items()}},
+        numbers=numbers,
         cards=[
             (str(n_layers), f"{'layer' if n_layers == 1 else 'layers'} of {counted(n_subjects, 'subject')}"),
             (str(first.attrs["n_stimuli"]), "stimuli compared"),
@@ -137,7 +142,12 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
         notes=_notes(tables),
         cited=_cited(row, list(tables.values())),
         methods=[_method(row, tables, responses)],
-        tables=[_table(row, brain, tables[brain], results, about) for brain in tables],
+        tables=[
+            made
+            for brain, table in tables.items()
+            for scores in [_table(row, brain, table, results, about)]
+            for made in (scores, *table_of_instances(scores.title, over[brain]))
+        ],
     )
 
 

@@ -17,10 +17,10 @@ from neurosim.study.analyses.rsa import OfRDMs, brain_of, scored, stacked_models
 from neurosim.study.analyses.rsa import cite as cite_rsa
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
-from neurosim.study.kinds import SUBJECTS, AnalysisKind, Citation, Told
+from neurosim.study.kinds import SUBJECTS, AnalysisKind, Answers, Citation, Told
 from neurosim.study.results import Results
 from neurosim.study.steps.recording import individuals, recording_in
-from neurosim.study.steps.spike_rdms import OPTIONS, spikes_of
+from neurosim.study.steps.spike_rdms import OPTIONS, in_spikes, spikes_of
 from neurosim.study.tables import StudyError, one_of
 
 
@@ -54,6 +54,19 @@ def check(row: SpikeRSA, place: str, study: StudyLike) -> None:
     check_asked(row, place, study, responses=row.brain_rdms == "spikes")
     if not _spiking(row, study):
         raise StudyError(f"{place} compares spike trains, and none of {', '.join(subjects_of(row, study))} spikes.")
+
+
+def check_answers(row: SpikeRSA, place: str, study: StudyLike, found: Answers) -> None:
+    """Refuse recorded answers without spikes over time, of all subjects, of one that is named, or of a brain."""
+    silent = {name for name, responses in found["subjects"].items() if not in_spikes(responses)}
+    silent |= subjects_of(row, study).keys() - set(_spiking(row, study))
+    for name in sorted(silent & set(row.subjects)):
+        raise StudyError(f"{place} compares spike trains, and {name} gives none; leave it out.")
+    if silent >= subjects_of(row, study).keys():
+        raise StudyError(f"{place} compares spike trains, and none of {', '.join(subjects_of(row, study))} spikes.")
+    for name in brains_of(row, study) if row.brain_rdms == "spikes" else ():
+        if name in found["brains"] and not in_spikes(found["brains"][name]):
+            raise StudyError(f"{place} compares spike trains, and the brain {name} has none; brain_rdms = 'responses'.")
 
 
 def _spiking(row: SpikeRSA, study: StudyLike) -> list[str]:
@@ -111,4 +124,6 @@ def cite(row: SpikeRSA) -> list[Citation]:
     return [*([(distance.caption, distance.reference)] if distance.reference else []), *cite_rsa(row)]
 
 
-SPIKE_RSA = AnalysisKind(name="spike_rsa", table=SpikeRSA, plan=plan, check=check, tell=tell, cite=cite)
+SPIKE_RSA = AnalysisKind(
+    name="spike_rsa", table=SpikeRSA, plan=plan, check=check, check_answers=check_answers, tell=tell, cite=cite
+)

@@ -13,9 +13,9 @@ from typing import Any
 
 from neurosim.refusals import InputError
 from neurosim.study.engine.launch import Launch, Processes, Told
-from neurosim.study.engine.orders import Description, parse, written
+from neurosim.study.engine.orders import Answer, Description, parse, written
 
-PATIENCE = 30
+ANSWERS, COMES = 5.0, 30.0  # seconds until a scheduler answers, until a first worker has come
 
 
 class Dask:
@@ -33,22 +33,22 @@ class Dask:
         except ImportError:
             raise InputError(f"{self.who}: dask.distributed is needed: pip install 'neurosim[cluster]'.") from None
         try:
-            self.client = self.distributed.Client(launch.dask, timeout=PATIENCE, set_as_default=False)
+            self.client = self.distributed.Client(launch.dask, timeout=ANSWERS, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = (str(error).splitlines() or ["no answer"])[0]
             raise InputError(f"{self.who}: no dask scheduler answers there ({reason}).") from None
         try:
-            self.client.wait_for_workers(1, timeout=PATIENCE)
+            self.client.wait_for_workers(1, timeout=COMES)
         except TimeoutError:
             self.close()
             raise InputError(f"{self.who}: the scheduler has no workers; start some with dask worker.") from None
 
-    def do(self, order: Description, told: Told) -> dict[str, Any] | None:
+    def do(self, order: Description, told: Told) -> Answer | None:
         """Submit a job and wait for the answer; how far a step is stays on its machine."""
         lost = (self.distributed.KilledWorker, self.distributed.client.FutureCancelledError)
         try:
             future = self.client.submit(answer_of_worker, written(order), self.log, pure=False)
-            answer: dict[str, Any] | None = future.result()
+            answer: Answer | None = future.result()
         except lost:
             return None
         except ModuleNotFoundError as error:
@@ -65,7 +65,7 @@ class Dask:
         self.close()
 
 
-def answer_of_worker(text: str, log: str) -> dict[str, Any] | None:
+def answer_of_worker(text: str, log: str) -> Answer | None:
     """Hand the job that `text` describes to a worker process here, and return its answer; it ends with its caller."""
     processes = Processes("", Path(log))
     try:

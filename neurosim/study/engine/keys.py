@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ class Named(NamedTuple):
     imported: bool = True
 
 
-def digest_of(value: Any) -> str:
+def digest_of(value: object) -> str:
     """Return the SHA-256 of `value` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -51,7 +51,7 @@ def key_of(work: str, config: dict[str, Any], inputs: dict[str, str], device: st
     return key_from(about | {"source": source_of(work, config), "libraries": _versions()})
 
 
-def key_from(record: dict[str, Any]) -> str:
+def key_from(record: Mapping[str, object]) -> str:
     """Return the key that a record of what a step depends on stands for."""
     parts = {name: record[name] for name in MADE_FROM}
     return digest_of(parts | {"schema_version": SCHEMA_VERSION, "brian2_target": "numpy"})
@@ -225,7 +225,7 @@ def _names(text: str, top: str, package: str) -> frozenset[Named]:
     return frozenset(n for n in names if top != PACKAGE or n.name.partition(".")[0] == PACKAGE)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list | tuple):

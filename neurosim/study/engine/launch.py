@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from neurosim import storage
 from neurosim.refusals import InputError, suggest
-from neurosim.study.engine.orders import DEVICES, Description, written
+from neurosim.study.engine.orders import DEVICES, Answer, Description, written
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT = ONE_THREAD | {"MPLBACKEND": "agg", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
@@ -81,7 +81,7 @@ HERE = Launch()
 class Runner(Protocol):
     """What makes steps, called by several threads at once."""
 
-    def do(self, order: Description, told: Told) -> dict[str, Any] | None:
+    def do(self, order: Description, told: Told) -> Answer | None:
         """Return the answer of a worker, or None where it ended without one; `told` hears how far it is."""
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class Processes:
         self.started: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
 
-    def do(self, order: Description, told: Told) -> dict[str, Any] | None:
+    def do(self, order: Description, told: Told) -> Answer | None:
         """Hand a job to a free worker and listen."""
         with self._worker() as process:
             assert process.stdin is not None and process.stdout is not None
@@ -196,10 +196,10 @@ def local_device(device: str) -> str:
     return device if device != "auto" else "cuda" if gpu_there() else "cpu"
 
 
-def _message(line: str) -> dict[str, Any]:
+def _message(line: str) -> Answer:
     """Return a line of a worker; what a login shell or a launcher prints in between counts as nothing."""
     try:
-        message = json.loads(line)
+        message: Answer = json.loads(line)
     except ValueError:
         return {}
     return message if isinstance(message, dict) else {}

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from neurosim import storage
 from neurosim.refusals import InputError
@@ -64,6 +64,28 @@ class Question:
     works: list[str]
 
 
+class Side(TypedDict):
+    """What the side that works has, see :class:`Question`."""
+
+    host: str
+    device: str
+    libraries: dict[str, str]
+    sources: dict[str, str]
+    store: bool
+
+
+class Answer(TypedDict, total=False):
+    """A line of a worker: how far it is, or that it is done or failed, and why; `about` answers a question."""
+
+    progress: tuple[str, int, int]
+    done: bool
+    notes: list[str]
+    user: bool
+    error: str
+    traceback: str
+    about: Side
+
+
 Description = Order | Queued | Question
 
 
@@ -110,12 +132,12 @@ def _object(text: str, source: str) -> dict[str, Any]:
     return values
 
 
-def _check(order: Any, source: str) -> None:
-    kinds: dict[str, Any] = {"dict[str, Any]": dict, "dict[str, str]": dict, "list[str]": list, "str": str}
+def _check(order: Description, source: str) -> None:
+    kinds: dict[str, type] = {"dict[str, Any]": dict, "dict[str, str]": dict, "list[str]": list, "str": str}
     for name, field in type(order).__dataclass_fields__.items():
         value = getattr(order, name)
         texts = list(value.values()) if field.type == "dict[str, str]" else value if field.type == "list[str]" else []
-        if not isinstance(value, kinds[field.type]) or not all(isinstance(t, str) for t in texts):
+        if not isinstance(value, kinds[str(field.type)]) or not all(isinstance(t, str) for t in texts):
             raise InputError(f"{source}: {name!r} of a job description is a {field.type}, found {str(value)[:60]!r}.")
     works = [order.work] if isinstance(order, Order) else getattr(order, "works", [])
     for value, pattern, what in (
@@ -124,8 +146,9 @@ def _check(order: Any, source: str) -> None:
     ):
         if not pattern.fullmatch(value):
             raise InputError(f"{source}: {value[:60]!r} is no {what} of a step.")
-    if getattr(order, "device", "cpu") not in DEVICES:
-        raise InputError(f"{source}: device = {order.device!r} is not known; known: {', '.join(DEVICES)}.")
+    device = getattr(order, "device", "cpu")
+    if device not in DEVICES:
+        raise InputError(f"{source}: device = {device!r} is not known; known: {', '.join(DEVICES)}.")
     if "\0" in order.store or not Path(order.store).is_absolute():
         raise InputError(f"{source}: the store is an absolute path, found {order.store[:60]!r}.")
 

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any
 
 from neurosim import storage
 from neurosim.refusals import InputError
 from neurosim.study.engine import keys
 from neurosim.study.engine.keys import key_of
 from neurosim.study.engine.launch import HERE, Launch, local_device
-from neurosim.study.engine.orders import Order
+from neurosim.study.engine.orders import Answer, Order
 from neurosim.study.engine.start import started
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Entry, Store
@@ -216,5 +215,5 @@ class _Workers:
         storage.write_text(log, answer["traceback"])
         raise StepError(f"{step.name}: {answer['error']} (details in {log}).")
 
-    def _answer(self, step: Step, order: Order) -> dict[str, Any] | None:
+    def _answer(self, step: Step, order: Order) -> Answer | None:
         return self.runner.do(order, lambda text: self.report(step.name, "progress", text))

@@ -12,8 +12,9 @@ import json
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from neurosim.storage import StorageError
 from neurosim.study.engine.keys import digest_of, key_from
@@ -39,19 +40,51 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
+class FileSeal(TypedDict):
+    """What a record says of a file."""
+
+    size: int
+    sha256: str
+
+
+class MadeFrom(TypedDict):
+    """What an entry is made from, as far as the one who makes it knows."""
+
+    name: str
+    work: str
+    config: dict[str, Any]
+    inputs_digests: dict[str, str]
+    device: str
+    libraries: dict[str, str]
+
+
+class Record(MadeFrom):
+    """What is known of an entry: what it was made from, when, its files, and the digests that seal it."""
+
+    source: str
+    started: float
+    seconds: float
+    files: dict[str, FileSeal]
+    digest: str
+    key: str
+    seal: str
+
+
 class NotWholeError(StorageError):
     """An entry is damaged, or not what its place says."""
 
 
-def sealed(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+def sealed(about: Mapping[str, object], folder: Path) -> Record:
     """Return the record of what lies in `folder`, with the list of its files, its digest, its key and its seal."""
-    files = {name: {"size": size, "sha256": digest} for name, (size, digest) in sorted(_content(folder).items())}
-    record = record | {"files": files, "digest": _digest(files)}
-    record = json.loads(json.dumps(record | {"key": key_from(record)}, allow_nan=False))
-    return record | {"seal": digest_of(record)}
+    content = sorted(_content(folder).items())
+    files: dict[str, FileSeal] = {name: {"size": size, "sha256": digest} for name, (size, digest) in content}
+    whole = {**about, "files": files, "digest": _digest(files)}
+    record: Record = json.loads(json.dumps(whole | {"key": key_from(whole)}, allow_nan=False))
+    record["seal"] = digest_of(record)
+    return record
 
 
-def checked(folder: Path, key: str) -> dict[str, Any]:
+def checked(folder: Path, key: str) -> Record:
     """Return the record of the entry of `key` in `folder`, after everything in it was checked.
 
     Raises
@@ -63,7 +96,8 @@ def checked(folder: Path, key: str) -> dict[str, Any]:
         record = _record(folder / ENTRY)
         _check(record.keys() == FIELDS.keys(), "its record has other fields")
         for name, kind in FIELDS.items():
-            _check(isinstance(record[name], kind) and not isinstance(record[name], bool), f"{name!r} is malformed")
+            value = record.get(name)
+            _check(isinstance(value, kind) and not isinstance(value, bool), f"{name!r} is malformed")
         _check(record["seal"] == digest_of({k: v for k, v in record.items() if k != "seal"}), "its seal is broken")
         _check(record["key"] == key, "it is the entry of another key")
         _check(key_from(record) == key, "its key does not follow from what it was made from")
@@ -78,7 +112,7 @@ def checked(folder: Path, key: str) -> dict[str, Any]:
     return record
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> Record:
     """Return what the record of an entry says, unchecked.
 
     Raises
@@ -108,7 +142,7 @@ def strict_json(text: bytes) -> Any:
     ValueError : not such a text. RecursionError : nested too deeply.
     """
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         _check(len({name for name, _ in pairs}) == len(pairs), "a name stands twice in its record")
         return dict(pairs)
 
@@ -118,11 +152,11 @@ def strict_json(text: bytes) -> Any:
     return json.loads(text.decode(), object_pairs_hook=once, parse_constant=never)
 
 
-def _record(path: Path) -> dict[str, Any]:
+def _record(path: Path) -> Record:
     _check(plain_file(path).st_size <= MAX_RECORD, "its record is too large")
-    record = strict_json(path.read_bytes())
+    record: Record = strict_json(path.read_bytes())
     _check(isinstance(record, dict), "its record is no table")
-    return dict(record)
+    return record
 
 
 def _listed(name: str, about: Any) -> tuple[int, str]:
@@ -156,7 +190,7 @@ def _content(folder: Path, sizes: dict[str, int] | None = None) -> dict[str, tup
     return found
 
 
-def _digest(files: dict[str, dict[str, Any]]) -> str:
+def _digest(files: dict[str, FileSeal]) -> str:
     return digest_of({name: about["sha256"] for name, about in files.items()})
 
 

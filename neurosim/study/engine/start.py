@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from neurosim import runtime
 from neurosim.refusals import InputError
 from neurosim.study.engine.cluster import Dask
 from neurosim.study.engine.keys import source_digest
 from neurosim.study.engine.launch import Launch, Processes, Runner, Told, local_device
-from neurosim.study.engine.orders import Question
+from neurosim.study.engine.orders import Question, Side
 
 
 def started(launch: Launch, store: Path, log: Path, works: list[str], told: Told) -> tuple[Runner, str]:
@@ -35,7 +34,7 @@ def started(launch: Launch, store: Path, log: Path, works: list[str], told: Told
     return runner, device
 
 
-def _asked(runner: Runner, launch: Launch, question: Question, log: Path) -> dict[str, Any]:
+def _asked(runner: Runner, launch: Launch, question: Question, log: Path) -> Side:
     at = log.stat().st_size if log.exists() else 0
     answer = runner.do(question, lambda _: None)
     if answer is None:
@@ -44,7 +43,7 @@ def _asked(runner: Runner, launch: Launch, question: Question, log: Path) -> dic
         raise InputError(f"{launch.who}: ended before its worker answered ({last}).")
     if not answer["done"]:
         raise InputError(f"{launch.who}: {answer['error']}")
-    there: dict[str, Any] = answer["about"]
+    there = answer["about"]
     if not there["store"]:
         raise InputError(
             f"{launch.who}: {there['host']} does not see {question.store}; results go through that folder."

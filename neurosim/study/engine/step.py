@@ -19,6 +19,8 @@ class Step:
     inputs : names of the steps it reads.
     files : inputs from outside by role; their checksums are part of the configuration.
     on_gpu : whether it runs on a GPU where there is one, so that the device is part of its key.
+    is_part : whether it makes a part of what another step joins, so that its files need no place among the results; its
+        configuration says which, as ``part``.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Step:
     inputs: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     on_gpu: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class Job:
     inputs: dict[str, Path]
     files: dict[str, Path]
     out: Path
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Which part, from 0 on, of how many; (0, 1) is all of it."""
+        number, n_parts = self.config.get("part", (0, 1))
+        return number, n_parts
 
     def input(self, prefix: str) -> Path:
         """Return the folder of the one input whose name starts with `prefix`."""

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from neurosim import storage
 from neurosim.refusals import InputError
 from neurosim.study.engine import keys
 from neurosim.study.engine.locks import held
-from neurosim.study.engine.seal import ENTRY, NotWholeError, checked, sealed
+from neurosim.study.engine.seal import ENTRY, MadeFrom, NotWholeError, Record, checked, sealed
 
 KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -26,12 +25,12 @@ class Entry:
     """A finished step: its folder and what is known about it."""
 
     folder: Path
-    record: dict[str, Any]
+    record: Record
 
     @property
     def digest(self) -> str:
         """Digest of what the step made, without when and how long."""
-        return str(self.record["digest"])
+        return self.record["digest"]
 
     @property
     def files(self) -> list[Path]:
@@ -81,7 +80,7 @@ class Store:
             yield
 
     @contextmanager
-    def new_entry(self, key: str, about: dict[str, Any]) -> Iterator[Path]:
+    def new_entry(self, key: str, about: MadeFrom) -> Iterator[Path]:
         """Give a folder to fill; it becomes the entry of `key` when the block ends without an error.
 
         `about` says what it is made from: ``name``, ``work``, ``config``, ``inputs_digests``, ``device`` and
@@ -91,12 +90,13 @@ class Store:
         with storage.atomic_folder(self.folder(key), first_stays=True) as folder:
             yield folder
             keys.forget()
-            record = about | {
+            made = {
+                **about,
                 "source": keys.source_of(about["work"], about["config"]),
                 "started": round(started, 3),
                 "seconds": round(time.time() - started, 3),
             }
-            record = sealed(record, folder)
+            record = sealed(made, folder)
             if record["key"] != key:
                 raise InputError(
                     "its source, or a library, changed while the study ran, or is another where it ran; run it again."

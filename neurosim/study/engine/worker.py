@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from filelock import FileLock, Timeout
 
@@ -30,8 +30,9 @@ from neurosim.refusals import InputError
 from neurosim.study.engine.keys import source_digest
 from neurosim.study.engine.launch import ENVIRONMENT, SERVE, gpu_there
 from neurosim.study.engine.locks import held
-from neurosim.study.engine.orders import Order, Question, Queued, parse, read_plan
+from neurosim.study.engine.orders import Answer, Order, Question, Queued, Side, parse, read_plan
 from neurosim.study.engine.scheduler import Look, look_up, order_of
+from neurosim.study.engine.seal import MadeFrom
 from neurosim.study.engine.step import Job
 from neurosim.study.engine.store import Store
 
@@ -65,7 +66,7 @@ def _work_once(file: Path | None) -> int:
     return USER_ERROR if found["user"] else STEP_ERROR
 
 
-def answer(text: str, source: str, reports: TextIO, *, every: float = OFTEN) -> dict[str, Any]:
+def answer(text: str, source: str, reports: TextIO, *, every: float = OFTEN) -> Answer:
     """Do the job that `text` describes and return the report; progress goes out at most once in `every` seconds."""
     notes = _collect_warnings()
     _send_progress(reports, every)
@@ -100,14 +101,21 @@ def make(order: Order) -> None:
         runtime.use_device(order.device)
         run = registry.called(order.work)
         runtime.limit_threads(1)
-        about = {k: getattr(order, k) for k in ("name", "work", "config", "inputs_digests", "device")}
-        with store.new_entry(order.key, about | {"libraries": runtime.library_versions()}) as out:
+        about: MadeFrom = {
+            "name": order.name,
+            "work": order.work,
+            "config": order.config,
+            "inputs_digests": order.inputs_digests,
+            "device": order.device,
+            "libraries": runtime.library_versions(),
+        }
+        with store.new_entry(order.key, about) as out:
             inputs = {name: Path(path) for name, path in order.inputs.items()}
             files = {role: Path(path) for role, path in order.files.items()}
             run(Job(order.config, inputs, files, out))
 
 
-def about_here(question: Question) -> dict[str, Any]:
+def about_here(question: Question) -> Side:
     """Return what this side has."""
     return {
         "host": socket.gethostname(),
@@ -196,12 +204,12 @@ def _send_progress(reports: TextIO, every: float) -> None:
         nonlocal last
         if time.monotonic() - last >= every:
             last = time.monotonic()
-            _say(reports, {"progress": [name, done, total]})
+            _say(reports, {"progress": (name, done, total)})
 
     runtime.send_progress_to(told)
 
 
-def _say(reports: TextIO, message: dict[str, Any]) -> None:
+def _say(reports: TextIO, message: Answer) -> None:
     reports.write(json.dumps(message) + "\n")
 
 

@@ -16,7 +16,13 @@ from neurosim.study.subjects.twin import TwinSubject
 def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every exact twin."""
     return [
-        figure_step("raster", f"raster_{name}", "neurosim.study.figures.raster:draw", {}, made.subject(name).inputs)
+        figure_step(
+            "raster",
+            f"raster_{name}",
+            "neurosim.study.figures.raster:draw",
+            {},
+            (*made.subject(name).inputs, f"translate:{name}"),
+        )
         for name, row in made.study.subjects.items()
         if isinstance(row, TwinSubject) and row.rung == "exact"
     ]
@@ -24,8 +30,8 @@ def plan(made: PlanLike) -> list[Step]:
 
 def draw(job: Job) -> Drawn:
     """Draw two stimuli side by side."""
-    folder = job.input("simulate:")
-    trained, twin = (storage.read_array(folder / name) for name in ("expected.nc", "responses.nc"))
+    trained = storage.read_array(job.input("translate:") / "expected.nc")
+    twin = storage.read_array(job.input("simulate:") / "responses.nc")
     figure = canvas.new_figure(6.5, 6.0)
     picks = tuple(dict.fromkeys((0, trained.sizes["stimulus"] // 2)))
     axes = figure.subplots(1, len(picks), sharey=True, squeeze=False).ravel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -27,9 +27,9 @@ def check(_row: LabelsOnly, place: str, study: StudyLike) -> None:
         raise StudyError(f"{place}.source is 'labels', but no subject or brain comes from a file.")
 
 
-def labelled_by(study: StudyLike) -> Any:
+def labelled_by(study: StudyLike) -> object:
     """Return the first subject or brain that is read from a file."""
-    return next((row for row in (*study.subjects.values(), *study.brains.values()) if paths_of(row)), None)
+    return next((row for row in (*study.subjects.values(), *study.brains.values()) if "path" in paths_of(row)), None)
 
 
 def load(job: Job) -> xr.DataArray:

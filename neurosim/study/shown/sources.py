@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
@@ -13,9 +14,12 @@ from neurosim.stimuli.source import SOURCES, Source, load_source
 from neurosim.study.engine.step import Job
 from neurosim.study.given import StudyLike
 from neurosim.study.kinds import Citation, StimulusKind
-from neurosim.study.tables import StudyError, as_row, keys_of
+from neurosim.study.tables import StudyError, as_row, keys_of, paths_of
 
 HELD_BACK = "The stimuli shown are held back: no network of this study was trained on them."
+OF_FILES = (
+    "The stimuli shown are held back: no network of this study that learns from the same files was trained on them."
+)
 
 
 def load(job: Job) -> xr.DataArray:
@@ -26,7 +30,12 @@ def load(job: Job) -> xr.DataArray:
     return load_source(row["source"], as_row(options, values, "stimuli"), rng=row["seed"])
 
 
-def kind_of(source: Source) -> StimulusKind:
+def _same_files(row: Any, learned: Mapping[str, Any]) -> bool:
+    """Whether what is learned comes from the files that are shown."""
+    return all(str(Path(str(learned.get(key)))) == str(path) for key, path in paths_of(row).items())
+
+
+def kind_of(source: Source) -> StimulusKind[Any]:
     """Return the kind of stimuli that a source gives: its options are the keys of the table."""
     named = [("source", Literal[source.name], field(default=source.name))]
     table: type[Any] = make_dataclass(
@@ -38,13 +47,15 @@ def kind_of(source: Source) -> StimulusKind:
             return
         check_part(row, place)
         trained = [getattr(subject, "training", None) for subject in study.subjects.values()]
-        if row.part != "test" and any(training and training.task == source.name for training in trained):
+        if row.part != "test" and any(t and t.task == source.name and _same_files(row, t.options) for t in trained):
             raise StudyError(f"{place}.part = {row.part!r}: a network of this study learns them; show part = 'test'.")
 
-    def cite(_row: Any) -> list[Citation]:
+    def cite(_row: object) -> list[Citation]:
         return [("stimuli", source.citation)] if source.citation else []
 
-    from_files = bool(source.files or source.check) or Path in get_type_hints(source.options).values()
+    own = Path in get_type_hints(source.options).values()
+    from_files = bool(source.files or source.check) or own
+    held_back = OF_FILES if own else HELD_BACK
     return StimulusKind(
         name=source.name,
         table=table,
@@ -53,7 +64,7 @@ def kind_of(source: Source) -> StimulusKind:
         check=check,
         extra=lambda row: {"checksums": dict(source.files(row))} if source.files else {},
         pictured=not source.dims or ({"y", "x"} <= set(source.dims) and "time" not in source.dims),
-        method=lambda row: HELD_BACK if getattr(row, "part", "") == "test" else "",
+        method=lambda row: held_back if getattr(row, "part", "") == "test" else "",
         check_files=lambda row, _name, _folder: source.check(row) if source.check else None,
         cite=cite,
     )

@@ -13,6 +13,7 @@ from neurosim.schema import InputError
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.study.engine.step import Job
+from neurosim.study.steps.layer_parts import Measured, joined, write_part
 from neurosim.study.steps.responses import answers
 
 log = logging.getLogger(__name__)
@@ -21,30 +22,44 @@ MAX_TIME_BINS = 12
 
 def run(job: Job) -> None:
     """Write ``rdms.nc``: ``rdm`` and ``euclidean`` (layer, ...), and ``rdm_time`` (layer, time, ...) if it has time."""
-    metric = job.config["metric"]
-    whole, euclidean, timed, left_out = {}, {}, {}, {}
+    found = _measured(job)
+    if job.part == (0, 1):
+        _write(job, found)
+    else:
+        write_part(job, found)
+
+
+def join(job: Job) -> None:
+    """Write ``rdms.nc`` of the layers of all parts."""
+    _write(job, joined(job))
+
+
+def _measured(job: Job) -> Measured:
+    metric, found = job.config["metric"], Measured()
     for layer, responses in answers(job):
+        found.layers.append(layer)
         try:
             still = over_time(responses)
             rdm = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
             _check_varies(rdm, layer)
-            whole[layer] = rdm
-            euclidean[layer] = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
+            euclidean = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
         except InputError as error:
-            left_out[layer] = str(error)
+            found.left_out[layer] = str(error)
             log.warning("%s", error)
             continue
+        found.keep("rdm", layer, rdm)
+        found.keep("euclidean", layer, euclidean)
         if "time" in responses.dims:
-            timed[layer] = over_bins(average_trials(responses), metric, job.config["time_bin"])
-    if not whole:
-        raise InputError(
-            f"{job.config['name']}: no layer has RDMs: {next(iter(left_out.values()), 'it has no layers')}"
-        )
-    result = xr.Dataset({"rdm": _stack(whole), "euclidean": _stack(euclidean)})
-    if timed:
-        result["rdm_time"] = _stack(timed)
-    result.attrs.update(metric=metric, left_out=left_out, subject=job.config["name"])
-    storage.write_dataset(job.out / "rdms.nc", result)
+            found.keep("rdm_time", layer, over_bins(average_trials(responses), metric, job.config["time_bin"]))
+    return found
+
+
+def _write(job: Job, found: Measured) -> None:
+    if "rdm" not in found.arrays:
+        reason = next(iter(found.left_out.values()), "it has no layers")
+        raise InputError(f"{job.config['name']}: no layer has RDMs: {reason}")
+    about = {"metric": job.config["metric"], "left_out": found.left_out, "subject": job.config["name"]}
+    storage.write_dataset(job.out / "rdms.nc", found.dataset().assign_attrs(about))
 
 
 def _check_varies(rdm: xr.DataArray, layer: str) -> None:
@@ -72,8 +87,3 @@ def over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> x
         except InputError:
             parts.append(xr.full_like(compute_rdm(now, "euclidean"), np.nan))
     return xr.concat(parts, xr.DataArray(binned["time"].values, dims="time", name="time"))
-
-
-def _stack(rdms: dict[str, xr.DataArray]) -> xr.DataArray:
-    names = list(rdms)
-    return xr.concat(list(rdms.values()), xr.DataArray(names, dims="layer", name="layer"))

@@ -7,7 +7,8 @@ patterns count, at most K x K, however large the layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.registry import called
 from neurosim.responses.averages import average_trials, over_time, rebin
+from neurosim.schema import InputError
 from neurosim.study.engine.step import Job
 
 LAYERS = "layers.json"
@@ -26,10 +28,54 @@ def run(job: Job) -> None:
     """Write the responses of every layer, and ``layers.json``, which says in which file each layer is."""
     files: dict[str, str] = {}
     for layer, responses in answers(job):
-        files[layer] = f"layer_{len(files):03d}.nc"
+        files[layer] = _file(len(files))
         kept = reduced(responses, job.config.get("keep", {}))
         storage.write_dataset(job.out / files[layer], kept.rename("responses"))
     storage.write_json(job.out / LAYERS, files, sort_keys=False)
+
+
+def join(job: Job) -> None:
+    """Write the responses of the layers of all parts, in the order of the subject."""
+    folders = list(job.inputs.values())
+    parts = [storage.read_json(folder / LAYERS) for folder in folders]
+    files: dict[str, str] = {}
+    for i, layer in enumerate(interleaved([list(part) for part in parts], job.config["name"])):
+        files[layer] = _file(i)
+        part = i % len(parts)
+        shutil.copyfile(folders[part] / parts[part][layer], job.out / files[layer])
+    storage.write_json(job.out / LAYERS, files, sort_keys=False)
+
+
+def _file(number: int) -> str:
+    return f"layer_{number:03d}.nc"
+
+
+def places_of(job: Job) -> slice:
+    """Return which of the layers of a subject a step works on: every one, or every n-th of them."""
+    part, n_parts = job.part
+    return slice(part, None, n_parts)
+
+
+def interleaved(parts: Sequence[Sequence[str]], who: str) -> list[str]:
+    """Return the layers of parts, each of which has every n-th, in the order of the subject.
+
+    Raises
+    ------
+    InputError : they are not the parts of one list.
+
+    Examples
+    --------
+    >>> interleaved([["a", "c"], ["b"]], "mine")
+    ['a', 'b', 'c']
+    """
+    sizes = [len(part) for part in parts]
+    found = [part[i] for i in range(max(sizes)) for part in parts if i < len(part)]
+    if len(set(found)) < len(found) or sizes != [len(found[k :: len(parts)]) for k in range(len(parts))]:
+        raise InputError(
+            f"{who}: its {len(parts)} parts hold {', '.join(map(str, sizes))} layers that are not parts of one list; "
+            "its kind of subject has to answer with those at places_of(job), or have no layer_steps."
+        )
+    return found
 
 
 def reduced(responses: xr.DataArray, keep: Mapping[str, Any]) -> xr.DataArray:
@@ -71,7 +117,7 @@ def answers(job: Job) -> Iterator[tuple[str, xr.DataArray]]:
     yield from found
 
 
-def layers_in(folder: Path) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield the layers that a step of responses left in `folder`."""
-    for layer, file in storage.read_json(folder / LAYERS).items():
+def layers_in(folder: Path, places: slice = slice(None)) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield the layers, or those at `places`, that a step of responses left in `folder`."""
+    for layer, file in list(storage.read_json(folder / LAYERS).items())[places]:
         yield layer, storage.read_array(folder / file)

@@ -17,9 +17,11 @@ from neurosim.stimuli.images import resize_images
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.kinds import Citation, SubjectKind
+from neurosim.study.steps.blocks import in_blocks, write_answers
+from neurosim.study.steps.responses import places_of
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.subjects.twin import BRIAN2
-from neurosim.study.tables import Count, StudyError, Table, as_row, one_of
+from neurosim.study.tables import Count, Several, StudyError, Table, as_row, one_of
 
 if TYPE_CHECKING:
     from neurosim.biophysics.circuit import Circuit
@@ -35,7 +37,8 @@ class CircuitSubject(Table):
     """A circuit, by the name of a registered one with its `options`, or in a file that ``save_circuit`` wrote.
 
     Pictures reach it as `encoder` says: "gabor_energy" of `wavelength` pixels on a `grid`, from pictures resized to
-    `image_size`; "none": unit by unit. A registered circuit brings its own.
+    `image_size`; "none": unit by unit. A registered circuit brings its own. In `blocks`, each of some of the stimuli,
+    the simulation is spread over as many steps; the answers are the same bytes.
 
     Examples
     --------
@@ -54,6 +57,8 @@ class CircuitSubject(Table):
     image_size: Count | None = None
     n_trials: Count = 2
     layers: tuple[str, ...] | None = None
+    layer_steps: Several = 1
+    blocks: Several = 1
 
 
 def check(row: CircuitSubject, place: str, _study: StudyLike) -> None:
@@ -79,13 +84,15 @@ def plan(row: CircuitSubject, name: str, made: PlanLike) -> Source:
     """Add the simulation."""
     work = "neurosim.study.subjects.circuit:run_simulation"
     checksums, places = made.files(row)
-    config = made.seeded(row, name, "layers") | {"files": checksums}
-    simulated = Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True)
-    return Source({"name": name, "layers": row.layers}, (made.add(simulated),), on_gpu=True)
+    config = made.seeded(row, name, "layers", "blocks", "layer_steps") | {"files": checksums}
+    simulated = in_blocks(
+        made, Step(f"simulate:{name}", work, config, (made.stimuli(),), places, on_gpu=True), row.blocks
+    )
+    return Source({"name": name, "layers": row.layers}, (simulated,), on_gpu=True)
 
 
 def run_simulation(job: Job) -> None:
-    """Write ``responses.nc``: spike counts in bins."""
+    """Write ``responses.nc``: spike counts in bins, to all stimuli or to those of a block."""
     config = job.config
     drive = _encoded(storage.read_array(job.input("stimuli") / "stimuli.nc"), config)
     circuit = _circuit(job, drive)
@@ -94,18 +101,14 @@ def run_simulation(job: Job) -> None:
         raise InputError(f"{config['name']}: the circuit takes spikes over time, and the stimuli have no time.")
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)
     kept = simulation.Monitors(time_bin=in_bin * circuit.step)
-    responses = simulation.simulate(
-        circuit, drive, trials=config["n_trials"], rng=config["seed"], monitors=kept, engine="brian2"
-    )
-    if not isinstance(responses, xr.DataArray):
-        raise InputError(f"{config['name']}: the simulation returned more than responses.")
-    storage.write_dataset(job.out / "responses.nc", responses.rename("responses"))
+    how = {"trials": config["n_trials"], "rng": config["seed"], "monitors": kept, "engine": "brian2"}
+    write_answers(job, drive, lambda shown: simulation.simulate(circuit, shown, **how))
 
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses."""
     found = storage.read_array(job.input("simulate:") / "responses.nc")
-    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"], places_of(job))
 
 
 def _circuit(job: Job, drive: xr.DataArray) -> Circuit:
@@ -143,7 +146,7 @@ CIRCUIT = SubjectKind(
     table=CircuitSubject,
     plan=plan,
     answers="neurosim.study.subjects.circuit:answers",
-    describe=lambda row: row.title or row.circuit or f"circuit in {row.path.name}",
+    describe=lambda row: row.title or row.circuit or f"circuit in {Path(row.path or '').name}",
     check=check,
     check_files=check_files,
     cite=cite,

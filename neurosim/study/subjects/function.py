@@ -17,9 +17,9 @@ from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import asks_for, call, code_of, imported
 from neurosim.study.given import PlanLike, Source
 from neurosim.study.kinds import SubjectKind
-from neurosim.study.steps.responses import layers_in
+from neurosim.study.steps.responses import layers_in, places_of
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Table
+from neurosim.study.tables import Several, Table
 
 HERE = "neurosim.study.subjects.function"
 
@@ -46,12 +46,13 @@ class FunctionSubject(Table):
     path: Path
     function: str
     layers: tuple[str, ...] | None = None
+    layer_steps: Several = 1
 
 
 def plan(row: FunctionSubject, name: str, made: PlanLike) -> Source:
     """Add the step that calls the function, once for all analyses."""
     config, files = code_of(row, made.folder)
-    about = {"answers": f"{HERE}:called_once", "row": made.seeded(row, name) | config, "name": name}
+    about = {"answers": f"{HERE}:called_once", "row": made.seeded(row, name, "layer_steps") | config, "name": name}
     work = "neurosim.study.steps.responses:run"
     called = Step(f"answers:{name}", work, about, (made.stimuli(),), files, on_gpu=True)
     return Source({"name": name}, (made.add(called),))
@@ -59,7 +60,7 @@ def plan(row: FunctionSubject, name: str, made: PlanLike) -> Source:
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses that the function gave."""
-    yield from layers_in(job.input("answers:"))
+    yield from layers_in(job.input("answers:"), places_of(job))
 
 
 def called_once(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import xarray as xr
 from pydantic import Field
@@ -18,14 +18,19 @@ from neurosim.runtime import seed_of, torch_seeded
 from neurosim.schema import InputError, as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
+from neurosim.stimuli.source import SOURCES
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.instances import CITED as SEVERAL
+from neurosim.study.instances import instances_in, name_of_all, spread
 from neurosim.study.kinds import Citation, SubjectKind, Told
 from neurosim.study.results import Results
-from neurosim.study.tables import Count, StudyError, Table, as_row, one_of
+from neurosim.study.steps.responses import places_of
+from neurosim.study.tables import Count, Several, StudyError, Table, as_row, as_values, one_of, placed
 from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.task import Task
 
+OPTIONS_AT = "training.options"
 OPTIONS = ("epochs", "batch_size", "learning_rate")
 PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/abs/1912.01703"
 
@@ -50,6 +55,15 @@ class Training(Table):
 class NetworkSubject(Table):
     """A torch network: architecture by name, its parameters, its training (none: weights as they come).
 
+    Of `instances` of it, each is trained in a step of its own and is a subject of its own, NAME_1, NAME_2, ...: they
+    differ in their first weights and in what is drawn in training, as its order, and in nothing else. The first is the
+    network without `instances`; `instance` says which one a row is, and is filled in when the study is read.
+
+    References
+    ----------
+    Mehrer J, Spoerer CJ, Kriegeskorte N, Kietzmann TC (2020) Nat Commun 11:5725,
+    https://doi.org/10.1038/s41467-020-19632-w
+
     Examples
     --------
     >>> ns.study.NetworkSubject(architecture="MLP", training={"task": "digits"}).training.epochs
@@ -62,46 +76,95 @@ class NetworkSubject(Table):
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: Training | None = None
     layers: tuple[str, ...] | None = None
+    layer_steps: Several = 1
+    instances: Several = 1
+    instance: Count | None = None
+
+    def named_paths(self) -> dict[str, Path]:
+        """Return the files and folders that it learns from, where its task takes one's own."""
+        source = SOURCES.get(self.training.task) if self.training else None
+        if source is None or self.training is None:
+            return {}
+        hints = get_type_hints(source.options)
+        given = {k: v for k, v in self.training.options.items() if Path in (hints.get(k), *get_args(hints.get(k)))}
+        return {f"{OPTIONS_AT}.{k}": Path(v) for k, v in given.items() if isinstance(v, str | Path)}
 
 
 def check(row: NetworkSubject, place: str, _study: StudyLike) -> None:
     """Refuse an architecture, parameter or data set that is not there, and what the architecture cannot learn."""
     one_of(row.architecture, tuple(ARCHITECTURES), f"{place}.architecture")
+    if row.instances > 1 and row.training is None:
+        raise StudyError(f"{place}.instances = {row.instances} are of a training, and this network has none.")
+    if row.instance is not None and not (row.instance <= row.instances and place.endswith(f"_{row.instance}")):
+        raise StudyError(f"{place}.instance is filled in when the study is read; leave it out.")
     architecture = ARCHITECTURES[row.architecture]
-    specification = specification_of(row.architecture, row.parameters)
+    specification = specification_of(row.architecture, row.parameters, f"{place}.parameters")
     if architecture.requires is not None and not architecture.requires.is_met:
         raise StudyError(f"{place}: {architecture.name} needs pip install 'neurosim[{architecture.requires.extra}]'.")
     if row.training is None:
         reason = None if architecture.shape else f"{architecture.name} comes without weights; give it [training]."
     else:
-        one_of(row.training.task, lesson_names(own_files=False), f"{place}.training.task")
+        one_of(row.training.task, lesson_names(), f"{place}.training.task")
         lesson = look_at(row.training.task, learned(row.training, f"{place}.training"), place)
-        reason = architecture.refusal(specification, lesson.sizes or {}, lesson.learns, lesson.n_outputs)
+        known = lesson.sizes is not None or lesson.learns != "categories"  # else the files say, see check_files
+        reason = (
+            architecture.refusal(specification, lesson.sizes or {}, lesson.learns, lesson.n_outputs) if known else None
+        )
     if reason is not None:
         raise StudyError(f"{place}: {reason}")
 
 
-def check_files(row: NetworkSubject, _name: str, _folder: Path) -> None:
-    """Look for the training images."""
-    if row.training:
-        check_lesson(row.training.task, learned(row.training))
+def check_files(row: NetworkSubject, name: str, folder: Path) -> None:
+    """Look for the training images; those of one's own lie below the folder of the study and must fit the network."""
+    if row.training is None:
+        return
+    files: dict[str, Path] = {}
+    for key, path in row.named_paths().items():
+        try:
+            files[key] = storage.inside(folder, str(path))
+        except storage.StorageError as error:
+            raise StudyError(f"subjects.{name}.{key}: {error}") from None
+        if not files[key].exists():
+            raise StudyError(f"subjects.{name}.{key}: {path}: no such file or folder (looked in {folder.resolve()}).")
+    check_lesson(row.training.task, learned(row.training))
+    if files:
+        specification = specification_of(row.architecture, row.parameters)
+        task = task_of(as_values(row.training), specification, 0, files)
+        if isinstance(task, ClassificationTask):
+            sizes = {str(d): n for d, n in task.train.sizes.items() if d != "stimulus"}
+            reason = architecture_of(specification).refusal(specification, sizes, "categories", len(task.categories))
+            if reason is not None:
+                raise StudyError(f"subjects.{name}: {reason}")
 
 
 def plan(row: NetworkSubject, name: str, made: PlanLike) -> Source:
     """Add the training and return what the network is read from."""
-    config = made.seeded(row, name, "layers")
+    config, files = learning_of(row, name, made)
     if row.training:
         config["learned"] = dict(look_at(row.training.task, learned(row.training)).files)
-    trained = made.add(Step(f"train:{name}", "neurosim.study.subjects.network:run_training", config, on_gpu=True))
+    work = "neurosim.study.subjects.network:run_training"
+    trained = made.add(Step(f"train:{name}", work, config, files=files, on_gpu=True))
     return Source(config | {"layers": row.layers}, (trained,), on_gpu=True)
+
+
+def learning_of(row: NetworkSubject, name: str, made: PlanLike) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what the weights of a network depend on, and where the files of the user's that it learns from are.
+
+    The first instance is the network that has no others.
+    """
+    checksums, places = made.files(row)
+    config = made.seeded(row, name_of_all(name, row), "layers", "layer_steps", "instances", "instance")
+    config |= {"files": checksums} if checksums else {}
+    return config | ({"instance": row.instance} if row.instance and row.instance > 1 else {}), places
 
 
 def run_training(job: Job) -> None:
     """Write ``weights.safetensors``, ``training.nc`` and ``network.json``."""
     config, asked = job.config, job.config["training"]
-    seed = seed_of(config["seed"], "train", config["name"])
+    which = [config["instance"]] if "instance" in config else []
+    seed = seed_of(config["seed"], "train", config["name"], *which)
     specification = specification_of(config["architecture"], config["parameters"])
-    task = task_of(asked, specification, config["seed"]) if asked else None
+    task = task_of(asked, specification, config["seed"], job.files) if asked else None
     made_for = architecture_of(specification)
     shape = task.image_shape if task else made_for.shape or (3, 224, 224)
     n_categories = len(task.categories) if task else made_for.n_outputs or 1000
@@ -126,12 +189,11 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
     network = trained_network(row, job.input("train:"))
     specification = specification_of(row["architecture"], row["parameters"])
     architecture = architecture_of(specification)
-    shown = fitted_stimuli(stimuli, network, job.input("train:"), row["name"])
+    shown = fitted_stimuli(stimuli, network, job.input("train:"), job.config["name"])
     shown = encoded(shown, specification, row["seed"])
     time_step = float(getattr(network, "time_step", 1.0))
-    for name, array in recording.iterate_layers(
-        network, shown, row["layers"], double=architecture.encoding is not None
-    ):
+    double, places = architecture.encoding is not None, places_of(job)
+    for name, array in recording.iterate_layers(network, shown, row["layers"], double=double, places=places):
         yield (
             naming.layer_labels(network, [name])[0],
             as_responses(
@@ -144,9 +206,9 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
         )
 
 
-def specification_of(architecture: str, parameters: dict[str, Any]) -> Specification:
-    """Return the record of a network from plain values."""
-    row: Specification = as_row(ARCHITECTURES[architecture].specification, parameters, architecture)
+def specification_of(architecture: str, parameters: dict[str, Any], place: str = "") -> Specification:
+    """Return the record of a network from plain values, which stand at `place` of a study."""
+    row: Specification = as_row(ARCHITECTURES[architecture].specification, parameters, place or architecture)
     return row
 
 
@@ -155,9 +217,10 @@ def learned(training: Training, place: str = "training") -> Any:
     return as_row(find_lesson(training.task, place).options, training.options, f"{place}.options")
 
 
-def task_of(training: dict[str, Any], specification: Specification, seed: int) -> Task:
-    """Return what a network learns; images become spikes for networks that take spikes."""
-    options = learned(Training.model_validate(training))
+def task_of(training: dict[str, Any], specification: Specification, seed: int, files: Mapping[str, Path]) -> Task:
+    """Return what a network learns, from `files` by dotted key; images become spikes for networks that take spikes."""
+    whole = placed({"training": training}, {k: str(p) for k, p in files.items() if k.startswith(OPTIONS_AT)})
+    options = learned(Training.model_validate(whole["training"]))
     task = build_task(training["task"], options, rng=seed, n_train=training["n_train"])
     encoding = architecture_of(specification).encoding
     if encoding is not None and isinstance(task, ClassificationTask):
@@ -193,16 +256,38 @@ def encoded(images: xr.DataArray, specification: Specification, seed: int) -> xr
     return encode_rate(images, n_steps=how.n_steps, time_step=how.time_step, rng=seed)
 
 
-def tell(_row: NetworkSubject, name: str, results: Results) -> Told:
-    """Tell the test accuracy of a trained network."""
+def tell(row: NetworkSubject, name: str, results: Results) -> Told:
+    """Tell the test accuracy of a trained network, and with the first of several instances that of all."""
     about = results.json(f"train:{name}", "network.json")
-    return Told({"accuracy": {name: about["test_accuracy"]}} if "test_accuracy" in about else {})
+    if "test_accuracy" not in about:
+        return Told()
+    numbers: dict[str, Any] = {"accuracy": {name: about["test_accuracy"]}}
+    all_of_them = name_of_all(name, row)
+    names = instances_in(results.study.subjects).get(all_of_them, [])
+    if len(names) < 2 or name != names[0]:
+        return Told(numbers)
+    each = [results.json(f"train:{n}", "network.json")["test_accuracy"] for n in names]
+    found = spread(each)
+    line = (
+        f"{all_of_them}: {found['n']:.0f} instances, {', '.join(names)}, have a test accuracy of {found['mean']:.1%} "
+        f"(standard deviation over instances {found['standard_deviation']:.1%}, range {found['least']:.1%} to "
+        f"{found['most']:.1%}; {about['n_test']} test stimuli)."
+    )
+    return Told(numbers | {"accuracy_over_instances": {all_of_them: found}}, sentences=[line])
 
 
 def cite(row: NetworkSubject) -> list[Citation]:
     """Cite torch, the architecture and the training images."""
     found = [("networks", PYTORCH), (row.architecture, ARCHITECTURES[row.architecture].citation)]
-    return found + ([("training", find_lesson(row.training.task, "cite").citation)] if row.training else [])
+    learning = find_lesson(row.training.task, "cite").citation if row.training else ""
+    found += [("training", learning)] if learning else []
+    return found + ([SEVERAL] if row.instances > 1 else [])
+
+
+def describe(row: NetworkSubject) -> str:
+    """Say what it is, and which instance of how many."""
+    which = f", instance {row.instance} of {row.instances}" if row.instance else ""
+    return f"{row.title or row.architecture}{which}"
 
 
 NETWORK = SubjectKind(
@@ -210,7 +295,7 @@ NETWORK = SubjectKind(
     table=NetworkSubject,
     plan=plan,
     answers="neurosim.study.subjects.network:answers",
-    describe=lambda row: row.title or row.architecture,
+    describe=describe,
     check=check,
     check_files=check_files,
     tell=tell,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,8 @@ from neurosim.schema import InputError, same_stimuli, suggest
 from neurosim.study.engine.step import Job
 from neurosim.study.given import PlanLike, Source
 from neurosim.study.kinds import SubjectKind
-from neurosim.study.tables import Table
+from neurosim.study.steps.responses import places_of
+from neurosim.study.tables import Several, Table
 
 
 class ResponsesSubject(Table):
@@ -33,15 +34,23 @@ class ResponsesSubject(Table):
     path: Path
     time_bin: float | None = Field(default=None, gt=0)
     layers: tuple[str, ...] | None = None
+    layer_steps: Several = 1
 
 
-def plan(row: ResponsesSubject, name: str, made: PlanLike) -> Source:
+class InFile(Protocol):
+    """A row whose responses are in a file."""
+
+    path: Path
+    time_bin: float | None
+
+
+def plan(row: InFile, name: str, made: PlanLike) -> Source:
     """Return what the responses are read from."""
     checksums, places = made.files(row)
-    return Source(made.seeded(row, name) | {"files": checksums}, files=places)
+    return Source(made.seeded(row, name, "layer_steps") | {"files": checksums}, files=places)
 
 
-def check_files(row: ResponsesSubject, name: str, folder: Path) -> xr.DataArray:
+def check_files(row: InFile, name: str, folder: Path) -> xr.DataArray:
     """Read the responses, so that what is wrong with them, or a layer that they lack, is said before anything runs."""
     responses = load_responses(folder / row.path, time_bin=row.time_bin)
     for _ in split_by_layer(responses, getattr(row, "layers", None), name):
@@ -58,13 +67,15 @@ def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
 
 def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses; "all" where layers are not told apart."""
-    yield from split_by_layer(recording(job, stimuli), job.config["row"]["layers"], job.config["name"])
+    yield from split_by_layer(recording(job, stimuli), job.config["row"]["layers"], job.config["name"], places_of(job))
 
 
 def split_by_layer(
-    responses: xr.DataArray, layers: Sequence[str] | None, who: str
+    responses: xr.DataArray, layers: Sequence[str] | None, who: str, places: slice = slice(None)
 ) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield every layer with its responses, or those of `layers`, which may have wildcards ("conv*").
+
+    Of these, the ones at `places` are yielded.
 
     Raises
     ------
@@ -75,9 +86,9 @@ def split_by_layer(
     for pattern in layers or ():
         if not fnmatch.filter(known, pattern):
             raise InputError(f"{who}: no layer {pattern!r}; layers: {', '.join(known)}.{suggest(pattern, known)}")
-    for name in known:
-        if layers is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in layers):
-            yield name, responses.isel(unit=np.flatnonzero(labels.astype(str) == name))
+    asked = [n for n in known if layers is None or any(fnmatch.fnmatchcase(n, pattern) for pattern in layers)]
+    for name in asked[places]:
+        yield name, responses.isel(unit=np.flatnonzero(labels.astype(str) == name))
 
 
 RESPONSES = SubjectKind(

@@ -15,26 +15,33 @@ from neurosim.lessons import look_at
 from neurosim.networks import recording
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.runtime import seed_of
+from neurosim.schema import InputError
+from neurosim.splits import spread_over
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
+from neurosim.study.instances import instances_in
 from neurosim.study.kinds import Citation, SubjectKind, TableOfNumbers, Told
 from neurosim.study.results import Results
+from neurosim.study.steps.blocks import in_blocks, write_answers
+from neurosim.study.steps.responses import places_of
 from neurosim.study.subjects.network import (
     NetworkSubject,
     encoded,
     fitted_stimuli,
     learned,
+    learning_of,
     specification_of,
     task_of,
     trained_network,
 )
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Count, Name, StudyError, Table, one_of
+from neurosim.study.tables import Count, Name, Several, StudyError, Table, one_of
 from neurosim.tasks.classification import ClassificationTask
 
 if TYPE_CHECKING:
     from neurosim.biophysics.circuit import Circuit
 
+HERE = "neurosim.study.subjects.twin"
 MANY_SYNAPSES = 10**8
 
 
@@ -42,7 +49,9 @@ class TwinSubject(Table):
     """The twin of a spiking network of this study, on a rung of the ladder of realism.
 
     Above the first rung it is calibrated on training images and, with `retuning_epochs`, retuned on
-    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy.
+    `retuning_stimuli` of them; `test_stimuli` held-back images measure its accuracy. Categories take turns in each. In
+    `blocks`, each of some of the stimuli, its simulation by Brian2 is spread over as many steps; the answers are the
+    same bytes.
 
     Examples
     --------
@@ -59,10 +68,15 @@ class TwinSubject(Table):
     retuning_stimuli: Count = 2000
     test_stimuli: Count = 1000
     layers: tuple[str, ...] | None = None
+    layer_steps: Several = 1
+    blocks: Several = 1
 
 
 def check(row: TwinSubject, place: str, study: StudyLike) -> None:
     """Refuse the twin of what has none."""
+    instances = instances_in(study.subjects).get(row.of, []) if row.of not in study.subjects else []
+    if instances:
+        raise StudyError(f"{place}.of = {row.of!r} has {len(instances)} instances; name one of {', '.join(instances)}.")
     one_of(row.of, tuple(study.subjects), f"{place}.of")
     one_of(row.rung, tuple(ladder.RUNGS), f"{place}.rung")
     original = study.subjects[row.of]
@@ -76,41 +90,37 @@ def check(row: TwinSubject, place: str, study: StudyLike) -> None:
 
 
 def plan(row: TwinSubject, name: str, made: PlanLike) -> Source:
-    """Add the simulation of the network that was trained."""
+    """Add the translation of the network that was trained, and the simulation of what came of it."""
     original = made.study.subjects[row.of]
-    config = made.seeded(row, name, "layers") | {"network": made.seeded(original, row.of, "layers")}
+    network, files = learning_of(original, row.of, made)
+    config = made.seeded(row, name, "layers", "blocks", "layer_steps") | {"network": network}
     inputs = (made.stimuli(), *made.subject(row.of).inputs)
-    work = "neurosim.study.subjects.twin:run_simulation"
-    return Source(
-        {"name": name, "layers": row.layers},
-        (made.add(Step(f"simulate:{name}", work, config, inputs, on_gpu=True)),),
-        on_gpu=True,
-    )
+    translated = made.add(Step(f"translate:{name}", f"{HERE}:run_translation", config, inputs, files, on_gpu=True))
+    shown = {"name": name, "seed": made.study.seed, "network": network}
+    simulated = Step(f"simulate:{name}", f"{HERE}:run_simulation", shown, (*inputs, translated), on_gpu=True)
+    return Source({"name": name, "layers": row.layers}, (in_blocks(made, simulated, row.blocks),), on_gpu=True)
 
 
-def run_simulation(job: Job) -> None:
-    """Translate, climb to the rung asked for, calibrate and retune on training images, and answer.
+def run_translation(job: Job) -> None:
+    """Translate, climb to the rung asked for, calibrate and retune on training images, and measure the accuracy.
 
-    Writes ``responses.nc``, ``circuit.nc``, ``accuracy.json``; ``expected.nc`` and ``translation.nc`` of an exact twin;
+    Writes ``circuit.nc``, ``accuracy.json``; ``expected.nc`` and ``translation.nc`` of an exact twin;
     ``calibration.nc`` of the others.
     """
     config, seed = job.config, job.config["seed"]
     original = config["network"]
     specification = specification_of(original["architecture"], original["parameters"])
-    task = task_of(original["training"], specification, seed)
+    task = task_of(original["training"], specification, seed, job.files)
     assert isinstance(task, ClassificationTask)
     network = trained_network(original, job.input("train:"))
-    stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
-    stimuli = fitted_stimuli(stimuli, network, job.input("train:"), config["name"])
     circuit = bridge.to_circuit(network, name=config["name"])
-    held_back = task.test.isel(stimulus=slice(config["test_stimuli"]))
-    tested, shown = (encoded(images, specification, seed) for images in (held_back, stimuli))
+    tested = encoded(spread_over(task.test, config["test_stimuli"]), specification, seed)
     expected = _recorded(network, tested)
     engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
         translation = bridge.verify_translation(network, circuit, tested, engine=engine)
         storage.write_dataset(job.out / "translation.nc", translation)
-        storage.write_dataset(job.out / "expected.nc", _recorded(network, shown).rename("expected"))
+        storage.write_dataset(job.out / "expected.nc", _recorded(network, _shown(job, network)).rename("expected"))
     else:
         circuit, report = _climbed(config, circuit, network, task, specification)
         report.attrs["accuracy_uncalibrated"] = _accuracy(
@@ -121,18 +131,37 @@ def run_simulation(job: Job) -> None:
         "accuracy": _accuracy(circuit, simulation.simulate(circuit, tested, engine=engine), tested, task.categories),
         "accuracy_trained": _accuracy(circuit, expected, tested, task.categories),
         "n_test": tested.sizes["stimulus"],
+        "engine": engine,
     }
     storage.write_json(job.out / "accuracy.json", accuracy)
     circuit_files.save_circuit(job.out / "circuit.nc", circuit)
-    storage.write_dataset(
-        job.out / "responses.nc", simulation.simulate(circuit, shown, engine=engine).rename("responses")
-    )
+
+
+def run_simulation(job: Job) -> None:
+    """Write ``responses.nc``: the spikes of the twin to all stimuli or to those of a block."""
+    circuit = circuit_files.load_circuit(job.input("translate:") / "circuit.nc")
+    engine = storage.read_json(job.input("translate:") / "accuracy.json")["engine"]
+    if engine != "brian2" and job.part != (0, 1):
+        raise InputError(
+            f"{job.config['name']}: blocks are of simulations by Brian2, and this twin is so large that {engine} "
+            "simulates it, whose sums depend on how many stimuli it is shown at once; leave out blocks."
+        )
+    network = trained_network(job.config["network"], job.input("train:"))
+    write_answers(job, _shown(job, network), lambda shown: simulation.simulate(circuit, shown, engine=engine))
+
+
+def _shown(job: Job, network: Network) -> xr.DataArray:
+    """Return the stimuli of the study as the network takes them."""
+    original = job.config["network"]
+    stimuli = storage.read_array(job.input("stimuli") / "stimuli.nc")
+    fitted = fitted_stimuli(stimuli, network, job.input("train:"), job.config["name"])
+    return encoded(fitted, specification_of(original["architecture"], original["parameters"]), job.config["seed"])
 
 
 def answers(job: Job, _stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield layer and responses of a circuit that was simulated."""
     found = storage.read_array(job.input("simulate:") / "responses.nc")
-    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"])
+    yield from split_by_layer(found, job.config["row"]["layers"], job.config["name"], places_of(job))
 
 
 def _climbed(
@@ -145,10 +174,10 @@ def _climbed(
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
     climbed = ladder.climb(circuit, config["rung"])
-    held = encoded(task.train.isel(stimulus=slice(config["calibration_stimuli"])), specification, seed)
+    held = encoded(spread_over(task.train, config["calibration_stimuli"]), specification, seed)
     circuit, report = calibration.calibrate(climbed, held, _recorded(network, held), rng=seed)
     if config["retuning_epochs"]:
-        images = task.train.isel(stimulus=slice(config["retuning_stimuli"]))
+        images = spread_over(task.train, config["retuning_stimuli"])
 
         def drawn(epoch: int) -> xr.DataArray:
             return encoded(images, specification, seed_of(seed, "retune", epoch) % 2**31)
@@ -172,7 +201,7 @@ def _accuracy(circuit: Circuit, answers: xr.DataArray, stimuli: xr.DataArray, ca
 
 def tell(row: TwinSubject, name: str, results: Results) -> Told:
     """Tell the accuracy, the spikes that differ of an exact twin, and the calibration of the others."""
-    step = f"simulate:{name}"
+    step = f"translate:{name}"
     about = results.json(step, "accuracy.json")
     numbers: dict[str, Any] = {
         "accuracy": {name: about["accuracy"]},
