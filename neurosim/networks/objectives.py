@@ -15,13 +15,13 @@ from neurosim.schema import InputError
 class Objective(Protocol):
     """A loss a stimulus and a count of right answers; targets are the arrays that a batch of the task holds."""
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse outputs or targets that do not fit each other, before training starts."""
 
-    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+    def losses(self, outputs: object, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus, shape (batch,)."""
 
-    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float | Tensor:
+    def n_right(self, outputs: object, targets: tuple[Tensor, ...]) -> float | Tensor:
         """Return how many stimuli were answered rightly, NaN where nobody can say; a tensor stays on its device."""
 
 
@@ -39,7 +39,7 @@ class CrossEntropy:
     weights: tuple[float, ...] | None = None
     smoothing: float = 0.0
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse logits of another shape, and labels that are not 0..n_categories - 1."""
         labels, n = targets[0], self.n_categories
         if not isinstance(outputs, Tensor) or outputs.shape != (len(labels), n):
@@ -76,7 +76,7 @@ class SquaredError:
 
     judge: Any
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse outputs of another shape."""
         n_batch, n_time, n_units = targets[0].shape
         if not isinstance(outputs, Tensor) or outputs.shape != (n_time, n_batch, n_units):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
@@ -26,7 +27,7 @@ from neurosim.study.tables import NAME_PATTERN, Table, as_row
 
 
 def compare_subjects(
-    stimuli: Any,
+    stimuli: npt.ArrayLike | Sequence[object] | Table | Mapping[str, object],
     subjects: Mapping[str, Any],
     brains: Mapping[str, Any],
     *,
@@ -116,7 +117,7 @@ def _shown(stimuli: Any, folder: Path) -> tuple[xr.DataArray | None, Any]:
 
 
 def _row(
-    name: str, given: Any, stimuli: xr.DataArray | None, folder: Path, *, layers: Sequence[str] | None, model: bool
+    name: str, given: object, stimuli: xr.DataArray | None, folder: Path, *, layers: Sequence[str] | None, model: bool
 ) -> Any:
     """Return the row of one subject or brain; its responses are written to `folder`."""
     if isinstance(given, Table) or (isinstance(given, Mapping) and "kind" in given):

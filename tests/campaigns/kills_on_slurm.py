@@ -20,7 +20,7 @@ PATIENCE = 900.0
 
 
 def killed_on_slurm(root: Path, n_studies: int) -> Iterator[dict[str, Any]]:
-    """Kill three times in each study; give the counts after each."""
+    """Kill the two daemons and then a job, twice in each study; give the counts after each."""
     from .kills import STUDY, compare, n_done, spread, strides
 
     study = root / "study.toml"
@@ -38,18 +38,21 @@ def killed_on_slurm(root: Path, n_studies: int) -> Iterator[dict[str, Any]]:
         found |= {"studies_compared": 0, "files_compared_in_each": len(wanted), "bytes_compared": 0}
         found |= {"files_that_differ": 0}
         done_when_killed: list[int] = []
-        moments = [spread(n_studies, s) for s in strides(n_studies)[:3]]
-        for shares in zip(*moments, strict=True):
+        moments = [spread(2 * n_studies, s) for s in strides(2 * n_studies)[: len(KILLS)]]
+        shares = [sorted(s) for s in zip(*moments, strict=True)]
+        for k in range(n_studies):
             out = root / "out" / "killed"
-            turn = found["studies_compared"] % len(KILLS)
-            for (name, kill), share in zip((*KILLS[turn:], *KILLS[:turn]), shares, strict=True):
+            for turn in shares[2 * k : 2 * k + 2]:
                 left = whole * (1 - n_done(out) / (n_steps + 1))
                 submit(study, out)
-                deadline = time.monotonic() + share * left
-                until(lambda at=deadline: time.monotonic() > at or not slurm.say("squeue", "-h"), PATIENCE)
-                hit = bool(slurm.say("squeue", "-h")) and kill(slurm, root)
-                found[name if hit else "nothing_left_to_kill"] += 1
-                done_when_killed.append(n_done(out))
+                begun = time.monotonic()
+                for share, (name, kill) in zip(turn, KILLS, strict=True):
+                    at = begun + share * left
+                    until(lambda at=at: time.monotonic() > at or not slurm.say("squeue", "-h"), PATIENCE)
+                    hit = bool(slurm.say("squeue", "-h")) and kill(slurm, root)
+                    found[name if hit else "nothing_left_to_kill"] += 1
+                    if hit:
+                        done_when_killed.append(n_done(out))
                 wait(slurm)
             while not (out / "report.html").is_file():
                 found["submitted_again"] += 1
@@ -106,7 +109,9 @@ def kill_the_node(slurm: Slurm, _root: Path) -> bool:
 
 def kill_the_controller(slurm: Slurm, _root: Path) -> bool:
     """Kill the controller at whatever it is, not waiting until it has saved its state, and start it again."""
-    return _killed(slurm.controller, slurm.start_controller)
+    _killed(slurm.controller, slurm.start_controller)
+    until(lambda: slurm.say("sinfo", "-h", "-o", "%T") != "")
+    return True
 
 
 def _killed(daemon: subprocess.Popen[bytes], start: Callable[[], None]) -> bool:
@@ -117,8 +122,8 @@ def _killed(daemon: subprocess.Popen[bytes], start: Callable[[], None]) -> bool:
     return True
 
 
-KILLS = (
-    ("kills_of_the_process_of_a_job", kill_the_process_of_a_job),
+KILLS = (  # in this order: those that read a step whose job was killed are not run
     ("kills_of_the_node_daemon", kill_the_node),
     ("kills_of_the_controller", kill_the_controller),
+    ("kills_of_the_process_of_a_job", kill_the_process_of_a_job),
 )

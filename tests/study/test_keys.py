@@ -119,6 +119,8 @@ def test_every_source_that_a_step_can_run_is_in_its_key():
     assert {"neurosim/similarity/rdms.py", "neurosim/study/steps/rdms.py", "neurosim/schema.py"} <= rdms
     twin = set(sources("neurosim.study.subjects.twin"))
     assert {"neurosim/biophysics/torch_engine.py", "neurosim/networks/spiking/kernel.cpp"} <= twin
+    loaded_when_used = {"neurosim/networks/training.py", "neurosim/biophysics/retuning.py", "neurosim/bridge.py"}
+    assert loaded_when_used <= twin and "neurosim/plots/geometry.py" in sources("neurosim.study.figures.rdms")
 
 
 def test_modules_that_a_step_really_loads_are_in_its_key():
