@@ -102,7 +102,7 @@ class Measured:
                 metric.to(device)
             metric.reset()
 
-    def add(self, outputs: Any, targets: tuple[Tensor, ...], n: int) -> None:
+    def add(self, outputs: object, targets: tuple[Tensor, ...], n: int) -> None:
         """Measure a batch of `n` stimuli."""
         self.seen += n
         for metric in self.kept.values():
@@ -125,11 +125,11 @@ def _number(name: str, value: Any) -> float:
     return float(value)
 
 
-def _keeps_state(metric: Any) -> bool:
+def _keeps_state(metric: object) -> bool:
     return all(callable(getattr(metric, name, None)) for name in ("update", "compute", "reset"))
 
 
-def _are_many(callbacks: Any) -> bool:
+def _are_many(callbacks: object) -> bool:
     return isinstance(callbacks, Sequence)
 
 
