@@ -27,7 +27,8 @@ class Moment:
 
     Examples
     --------
-    >>> Moment(nn.Linear(1, 1), 2, 0, 1e-3, {"loss": [0.5, 0.4]}).history["loss"][-1]
+    >>> from torch import nn
+    >>> ns.networks.Moment(nn.Linear(1, 1), 2, 0, 1e-3, {"loss": [0.5, 0.4]}).history["loss"][-1]
     0.4
     """
 
@@ -55,7 +56,7 @@ class Watch:
 
     Examples
     --------
-    >>> Watch(metrics={"margin": lambda outputs, targets: outputs.max(1).values.mean()}).metrics.keys()
+    >>> ns.networks.Watch(metrics={"margin": lambda outputs, targets: outputs.max(1).values.mean()}).metrics.keys()
     dict_keys(['margin'])
     """
 
