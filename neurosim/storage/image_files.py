@@ -83,7 +83,9 @@ def read_picture(path: Path) -> Image.Image:
             raise InputError(f"{path}: holds several pictures, one asked; save each frame as a file.")
         if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
             raise InputError(f"{path}: its pixels have more than 8 bits, and a transform is given 8; save it with 8.")
-        return ImageOps.exif_transpose(picture).convert("RGB")
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -114,6 +114,16 @@ def test_source_that_cannot_be_parsed_counts_as_it_is(house):
     assert set(sources("own_step")) == {"own_step.py"}
 
 
+def test_the_quick_way_finds_in_every_source_of_the_package_all_that_its_syntax_says():
+    for path in sorted((keys.ROOT / keys.PACKAGE).rglob("*.py")):
+        package = ".".join(path.parent.relative_to(keys.ROOT).parts)
+        quick, exact = (
+            {n for n in read(path.read_text(), package) if n.name.partition(".")[0] == keys.PACKAGE}
+            for read in (keys.in_lines, keys.in_tree)
+        )
+        assert exact <= quick, path
+
+
 def test_every_source_that_a_step_can_run_is_in_its_key():
     rdms = set(sources(f"{STEPS}.rdms"))
     assert {"neurosim/similarity/rdms.py", "neurosim/study/steps/rdms.py", "neurosim/schema.py"} <= rdms

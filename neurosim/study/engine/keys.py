@@ -25,6 +25,9 @@ CODE = (".py", ".pyi", ".pyc")
 INSTALLED = {"site-packages", "dist-packages"}
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)*(:\w+)?")
 WORK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+QUOTED = re.compile(rf"""["']({PACKAGE}[.:][\w.:]*)(?=["'{{])""")
+IMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
+COMMENT = re.compile(r"#.*")
 MADE_FROM = ("work", "config", "inputs_digests", "source", "libraries", "device")
 
 
@@ -206,23 +209,48 @@ def _names(text: str, top: str, package: str) -> frozenset[Named]:
 
     Of the sources of this package those of others are not asked for: their versions are in the key.
     """
+    if top == PACKAGE:
+        return frozenset(n for n in in_lines(text, package) if n.name.partition(".")[0] == PACKAGE)
+    return frozenset(in_tree(text, package))
+
+
+def in_lines(text: str, package: str) -> Iterator[Named]:
+    """Yield what :func:`in_tree` finds, for sources written as those of this package are, in a tenth of its time."""
+    for value in QUOTED.findall(text):
+        yield from _in_string(value)
+    for base, listed, plain in IMPORTED.findall(text):
+        parts = COMMENT.sub("", listed or plain).strip("() \t").split(",")
+        words = [part.split()[0] for part in parts if part.split()]
+        module = base.lstrip(".")
+        prefix = "" if plain else _absolute(module, len(base) - len(module), package) + "."
+        yield from (Named(f"{prefix}{word}") for word in words)
+
+
+def in_tree(text: str, package: str) -> Iterator[Named]:
+    """Yield what any source text of a `package` imports, and the names in its strings."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return frozenset()
-    names: set[Named] = set()
+        return
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            around = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*around, *([node.module] if node.module else [])])
-            names |= {Named(f"{base}.{alias.name}") for alias in node.names}
+            base = _absolute(node.module or "", node.level, package)
+            yield from (Named(f"{base}.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.Import):
-            names |= {Named(alias.name) for alias in node.names}
+            yield from (Named(alias.name) for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            head = node.value.rstrip(".:")
-            if DOTTED.fullmatch(head) and (set(".:") & set(node.value)):
-                names.add(Named(head.partition(":")[0], imported=False))
-    return frozenset(n for n in names if top != PACKAGE or n.name.partition(".")[0] == PACKAGE)
+            yield from _in_string(node.value)
+
+
+def _absolute(module: str, level: int, package: str) -> str:
+    around = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+    return ".".join([*around, *([module] if module else [])])
+
+
+def _in_string(value: str) -> Iterator[Named]:
+    head = value.rstrip(".:")
+    if DOTTED.fullmatch(head) and (set(".:") & set(value)):
+        yield Named(head.partition(":")[0], imported=False)
 
 
 def _texts(value: object) -> Iterator[str]:
