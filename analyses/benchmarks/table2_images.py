@@ -1,10 +1,10 @@
 """Table 2 of the benchmarks: pictures that stay on disk, read for training, beside a plain DataLoader of torchvision.
 
 JPEG files of ImageNet's size are made first: some thousand of their own, the others hard links of these. Both sides
-read the same files with the same transforms and as many workers, in processes of their own, in turn: images a second
-of CPU (all processes together), and the memory of all processes early and late in the epoch. Then it is counted how
-often a number leaves its tensor while a batch is learned, which on a GPU is how often the processor waits for it;
-`--before` is an older checkout to count the same in.
+read the same files with the same transforms and as many workers, in processes of their own, in turn: images a second of
+CPU (all processes together), and the memory of all processes early and late in the epoch. Then it is counted how often
+a number leaves its tensor while a batch is learned, which on a GPU is how often the processor waits for it; `--before`
+is an older checkout to count the same in.
 
 Run: python analyses/benchmarks/table2_images.py [folder] [--files 100000] [--own 2000] [--read 20000] [--before FOLDER]
 """
