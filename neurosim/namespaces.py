@@ -30,8 +30,13 @@ class Later(ModuleType):
     """
 
     def __init__(self, name: str) -> None:
-        vars(self).clear()
-        vars(self)["__name__"] = name
+        super().__init__(name)
+        for said_by_the_module in ("__doc__", "__loader__", "__package__", "__spec__"):
+            super().__delattr__(said_by_the_module)
+
+    @property
+    def __dict__(self) -> dict[str, object]:  # type: ignore[override]
+        return vars(import_module(self.__name__))
 
     def __getattr__(self, name: str) -> object:
         return getattr(import_module(self.__name__), name)
