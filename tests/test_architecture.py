@@ -50,6 +50,7 @@ def test_what_is_set_on_a_module_that_is_not_loaded_yet_is_set_on_the_module():
     later = Later("neurosim.clock")
     later.SET_BY_A_TEST = 1
     assert clock.SET_BY_A_TEST == later.SET_BY_A_TEST == 1
+    assert vars(later) is vars(clock) and later.__spec__ is clock.__spec__
     del later.SET_BY_A_TEST
     assert not hasattr(clock, "SET_BY_A_TEST") and not hasattr(later, "SET_BY_A_TEST")
 
