@@ -122,7 +122,7 @@ ASKED: dict[str, Asked] = {
 }
 
 
-def _number(name: str, value: Any, kind: type, fits: Callable[[Any], bool], asked: str) -> Any:
+def _number(name: str, value: object, kind: type, fits: Callable[[Any], bool], asked: str) -> Any:
     """Return a number of Python's own kind, whatever library it came from."""
     kinds = (int, np.integer) if kind is int else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds) or not fits(value):

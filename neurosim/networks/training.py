@@ -202,7 +202,7 @@ class _Run:
         self.sums = torch.zeros(3, dtype=exact(where), device=where)
         self.has_learned, self.n_waiting = False, 0  # batches whose gradients wait for the step
         self.checks_after = request.runtime.checks_after(where)
-        self.best: dict[str, np.ndarray[Any, Any]] = {}
+        self.best: dict[str, np.ndarray] = {}
         self.kept: Checkpoint | None = None
 
     def keep_at(self, checkpoint: Checkpoint) -> None:

@@ -2,8 +2,9 @@
 
 ``python -m tests.campaigns.kills here [15]`` kills 4 times in each of 15 studies: the whole process group at moments
 spread evenly over an undisturbed run, again while that is resumed, and twice one worker of the run that ends it.
-``python -m tests.campaigns.kills slurm [7]`` kills the process of a job, the daemon of the node and the controller in
-each of 7 studies. Both write ``kills.json``. Moments are in processor time, so that a busy machine does not move them.
+``python -m tests.campaigns.kills slurm [4]`` kills the daemon of the node, the controller and the process of a job,
+twice in each of 4 studies. Both write ``kills.json``. Here moments are in processor time, so that a busy machine does
+not move them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ PATIENCE = 900.0
 
 
 def killed_on_slurm(root: Path, n_studies: int) -> Iterator[dict[str, Any]]:
-    """Kill three times in each study; give the counts after each."""
+    """Kill the two daemons and then a job, twice in each study; give the counts after each."""
     from .kills import STUDY, compare, n_done, spread, strides
 
     study = root / "study.toml"
@@ -38,18 +38,21 @@ def killed_on_slurm(root: Path, n_studies: int) -> Iterator[dict[str, Any]]:
         found |= {"studies_compared": 0, "files_compared_in_each": len(wanted), "bytes_compared": 0}
         found |= {"files_that_differ": 0}
         done_when_killed: list[int] = []
-        moments = [spread(n_studies, s) for s in strides(n_studies)[:3]]
-        for shares in zip(*moments, strict=True):
+        moments = [spread(2 * n_studies, s) for s in strides(2 * n_studies)[: len(KILLS)]]
+        shares = [sorted(s) for s in zip(*moments, strict=True)]
+        for k in range(n_studies):
             out = root / "out" / "killed"
-            turn = found["studies_compared"] % len(KILLS)
-            for (name, kill), share in zip((*KILLS[turn:], *KILLS[:turn]), shares, strict=True):
+            for turn in shares[2 * k : 2 * k + 2]:
                 left = whole * (1 - n_done(out) / (n_steps + 1))
                 submit(study, out)
-                deadline = time.monotonic() + share * left
-                until(lambda at=deadline: time.monotonic() > at or not slurm.say("squeue", "-h"), PATIENCE)
-                hit = bool(slurm.say("squeue", "-h")) and kill(slurm, root)
-                found[name if hit else "nothing_left_to_kill"] += 1
-                done_when_killed.append(n_done(out))
+                begun = time.monotonic()
+                for share, (name, kill) in zip(turn, KILLS, strict=True):
+                    at = begun + share * left
+                    until(lambda at=at: time.monotonic() > at or not slurm.say("squeue", "-h"), PATIENCE)
+                    hit = bool(slurm.say("squeue", "-h")) and kill(slurm, root)
+                    found[name if hit else "nothing_left_to_kill"] += 1
+                    if hit:
+                        done_when_killed.append(n_done(out))
                 wait(slurm)
             while not (out / "report.html").is_file():
                 found["submitted_again"] += 1
@@ -76,11 +79,23 @@ def submit(study: Path, out: Path) -> None:
 
 
 def wait(slurm: Slurm) -> None:
-    """Wait until no job waits or runs and the node is there again."""
-    until(
-        lambda: slurm.say("squeue", "-h", "-o", "x%A") == "" and "idle" in slurm.say("sinfo", "-h", "-o", "%T"),
-        PATIENCE,
-    )
+    """Wait until no job waits or runs and the node is there again.
+
+    A controller that lost its state drains a node that still has its jobs, and holds these; whoever runs the cluster
+    brings them back.
+    """
+
+    def is_over() -> bool:
+        state = slurm.say("sinfo", "-h", "-o", "%N %T").split()
+        if state[1:] and "drain" in state[1]:
+            slurm.say("scontrol", "update", f"nodename={state[0]}", "state=resume")
+        for line in slurm.say("squeue", "-rh", "-o", "%i|%r").splitlines():
+            job, _, reason = line.partition("|")
+            if "held" in reason:
+                slurm.say("scontrol", "release", job)
+        return slurm.say("squeue", "-h", "-o", "x%A") == "" and "idle" in " ".join(state)
+
+    until(is_over, PATIENCE)
 
 
 def kill_the_process_of_a_job(slurm: Slurm, root: Path) -> bool:
@@ -106,7 +121,9 @@ def kill_the_node(slurm: Slurm, _root: Path) -> bool:
 
 def kill_the_controller(slurm: Slurm, _root: Path) -> bool:
     """Kill the controller at whatever it is, not waiting until it has saved its state, and start it again."""
-    return _killed(slurm.controller, slurm.start_controller)
+    _killed(slurm.controller, slurm.start_controller)
+    until(lambda: slurm.say("sinfo", "-h", "-o", "%T") != "")
+    return True
 
 
 def _killed(daemon: subprocess.Popen[bytes], start: Callable[[], None]) -> bool:
@@ -117,8 +134,8 @@ def _killed(daemon: subprocess.Popen[bytes], start: Callable[[], None]) -> bool:
     return True
 
 
-KILLS = (
-    ("kills_of_the_process_of_a_job", kill_the_process_of_a_job),
+KILLS = (  # in this order: those that read a step whose job was killed are not run
     ("kills_of_the_node_daemon", kill_the_node),
     ("kills_of_the_controller", kill_the_controller),
+    ("kills_of_the_process_of_a_job", kill_the_process_of_a_job),
 )

@@ -18,6 +18,7 @@ from neurosim.study.run import check_study
 from .conftest import neurosim
 
 BRAIN = '[brains.area]\nkind = "responses"\npath = "brain.nc"\nmetric = "crossnobis"\n'
+NEAR = 'kind = "responses"\npath = "near.nc"'
 REPLACEMENTS = {
     "unknown key": ("n_bootstrap = 100", "n_boostrap = 100", "Did you mean 'n_bootstrap'"),
     "unknown table": ("[analyses.rsa]", "[analises.rsa]", "Did you mean 'analyses'"),
@@ -45,6 +46,21 @@ REPLACEMENTS = {
         "spike trains, and near gives none",
     ),
     "no brains": (BRAIN, "", "analyses.rsa asks brains, and the study has none; give [brains], or ask subjects alone"),
+    "option of a circuit": (
+        NEAR,
+        'kind = "circuit"\ncircuit = "gabor_adex"\noptions = { n_excitatry = 3 }',
+        "study.toml: subjects.near.options: unknown key 'n_excitatry'. Did you mean 'n_excitatory'?",
+    ),
+    "value of a circuit": (
+        NEAR,
+        'kind = "circuit"\ncircuit = "gabor_adex"\noptions = { n_excitatory = 0 }',
+        "near.options: GaborAdExOptions: at least one neuron of each kind asked, found n_excitatory = 0, n_inhibitory",
+    ),
+    "parameter of a network": (
+        NEAR,
+        'kind = "network"\narchitecture = "MLP"\nparameters = { hidden = 3 }',
+        "study.toml: subjects.near.parameters.hidden: a list in square brackets asked, found 3.",
+    ),
     "text for a list": ('estimate = "bootstrap"', 'resample = "stimulus"', "resample: a list in square brackets asked"),
     "not a number": ('title = "A small study"', "title = nan", "title: a text asked, found nan"),
     "missing file": ("near.nc", "nearly.nc", "nearly.nc: no such file"),
