@@ -6,7 +6,7 @@ stimuli, read one by one; an iterable dataset gives stimuli in its own order, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,8 +86,8 @@ def kind_of(value: object) -> str | None:
     >>> kind_of(torch.utils.data.TensorDataset(torch.eye(2))), kind_of(np.eye(2))
     ('dataset', None)
     """
-    if isinstance(value, type | Mapping | str | bytes | Tensor | np.ndarray) or hasattr(value, "dims"):
-        return None
+    if isinstance(value, type | Mapping | str | bytes | Set) or hasattr(value, "__array__") or hasattr(value, "dims"):
+        return None  # arrays, tensors and tables of any library are stimuli, or nothing that holds labels
     if isinstance(value, DataLoader):
         return "loader"
     if isinstance(value, IterableDataset):

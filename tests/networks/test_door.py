@@ -6,8 +6,10 @@ import random
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import xarray as xr
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
@@ -16,7 +18,7 @@ from torch.utils.data.distributed import DistributedSampler
 from neurosim.networks import shown_data, training
 from neurosim.networks.computing import Runtime
 from neurosim.networks.distributed import Share
-from neurosim.networks.door import BroughtTask, Data
+from neurosim.networks.door import BroughtTask, Data, is_data
 from neurosim.networks.evaluation import evaluate
 from neurosim.networks.feeding import Feeder
 from neurosim.networks.measuring import test_accuracy as accuracy_of
@@ -328,6 +330,19 @@ def test_what_is_no_data_is_refused_in_one_line(make, message):
     with pytest.raises(InputError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.eye(2), torch.eye(2), pd.DataFrame(np.eye(2)), pd.Series([1.0]), xr.DataArray(np.eye(2)),
+        xr.Dataset({"a": ("x", [1.0])}), {"train": DATASET}, "points.pt", {1, 2}, DataLoader, [points()],
+    ],
+)  # fmt: skip
+def test_arrays_and_tables_are_no_data_of_samples(value):
+    assert not is_data(value)
+    with pytest.raises(InputError):
+        train(network_of(), value, OPTIONS, progress=False)
 
 
 def test_keys_choose_the_parts():
