@@ -15,7 +15,7 @@ from neurosim.refusals import SchemaError
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
 
-def plain(values: Any, who: str) -> np.ndarray:
+def plain(values: object, who: str) -> np.ndarray:
     """Return `values` as an array of real numbers, or raise :class:`SchemaError`.
 
     >>> plain([[1, 2], [3, 4]], "here").shape
@@ -47,7 +47,7 @@ def check_numbers(array: Any, who: str, kind: str = "array") -> None:
         raise SchemaError(f"{who}: numbers asked, found a {kind} of dtype {array.dtype}; convert it to floats first.")
 
 
-def is_table(values: Any) -> bool:
+def is_table(values: object) -> bool:
     """Return whether `values` is a pandas DataFrame or Series (something with rows named by an index)."""
     return hasattr(values, "iloc") and hasattr(values, "index")
 
@@ -57,7 +57,7 @@ def row_names(table: Any, who: str) -> list[str] | None:
     return _names(table.index, who)
 
 
-def column_names(table: Any, who: str) -> list[str] | None:
+def column_names(table: object, who: str) -> list[str] | None:
     """Return the names of the columns of a table, or None where they are only counted."""
     return _names(table.columns, who) if hasattr(table, "columns") else None
 
@@ -88,7 +88,7 @@ def listed(names: Any, who: str) -> list[Any]:
     return [n.decode(errors="backslashreplace") if isinstance(n, bytes) else n for n in found]
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Return whether a value of a table stands for nothing: None, NaN, NaT or NA.
 
     >>> is_missing(np.datetime64("NaT")), is_missing("NA")

@@ -218,7 +218,7 @@ def _runnable(network: nn.Module, time_axis: int | None, circuit: Circuit, in_st
     return (TimeFirst(network), "network.") if time_axis == 1 else (network, "")
 
 
-def _labelled(given: Any, circuit: Circuit) -> xr.DataArray:
+def _labelled(given: object, circuit: Circuit) -> xr.DataArray:
     """Return stimuli with names of dims, checked to be what the circuit takes."""
     stimuli: xr.DataArray
     if isinstance(given, xr.DataArray):

@@ -282,12 +282,14 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _run(path: Path, out: Path | None, store: Path | None, jobs: int, launch: ns.study.Launch, quiet: bool) -> Any:
+def _run(
+    path: Path, out: Path | None, store: Path | None, jobs: int, launch: ns.study.Launch, quiet: bool
+) -> ns.study.Outcome:
     with _Progress(quiet) as progress:
         return ns.run_study(path, out=out, store=store, jobs=jobs or None, launch=launch, report=progress)
 
 
-def _print_run(outcome: Any, json: bool) -> None:
+def _print_run(outcome: ns.study.Outcome, json: bool) -> None:
     if json:
         _say(json_module.dumps({k: str(v) if isinstance(v, Path) else v for k, v in outcome.__dict__.items()}))
         return
@@ -295,7 +297,7 @@ def _print_run(outcome: Any, json: bool) -> None:
     _say(f"{n_run} steps run, {outcome.n_hits} from the store.\nReport: {outcome.report}")
 
 
-def _print_kept(things: list[Any], json: bool) -> None:
+def _print_kept(things: list[ns.study.Kept], json: bool) -> None:
     if json:
         _say(json_module.dumps([{**thing.__dict__, "path": str(thing.path)} for thing in things], indent=2))
         return

@@ -82,7 +82,7 @@ def same_stimuli(reference: xr.DataArray, other: xr.DataArray, who: str) -> xr.D
     return ordered if set(first) == set(second) else ordered.assign_coords(named)
 
 
-def _is_labelled(array: Any, who: str) -> xr.DataArray:
+def _is_labelled(array: object, who: str) -> xr.DataArray:
     if not isinstance(array, xr.DataArray):
         raise SchemaError(f"{who}: a labelled array asked, found a {type(array).__name__}; see as_responses, as_rdm.")
     return array
@@ -97,7 +97,7 @@ def with_dims(array: np.ndarray, dims: Sequence[str] | None, who: str) -> xr.Dat
     return xr.DataArray(array, dims=tuple(dims))
 
 
-def with_table_names(array: xr.DataArray, values: Any, who: str) -> xr.DataArray:
+def with_table_names(array: xr.DataArray, values: object, who: str) -> xr.DataArray:
     """Return the array with the names that a table has along its rows and columns."""
     if not is_table(values):
         return array
@@ -107,7 +107,7 @@ def with_table_names(array: xr.DataArray, values: Any, who: str) -> xr.DataArray
     return array.assign_coords({d: names for d, names in found.items() if names is not None and d in (STIMULUS, UNIT)})
 
 
-def in_order_of(array: xr.DataArray, stimuli: Any, who: str) -> xr.DataArray:
+def in_order_of(array: xr.DataArray, stimuli: object, who: str) -> xr.DataArray:
     """Return `array` with the names, labels and order of `stimuli`: by its own names, or as it stands without any."""
     if isinstance(stimuli, str):
         raise SchemaError(f"{who}: one name a stimulus asked, found the text {stimuli!r}; give a list.")
@@ -222,9 +222,11 @@ def check_not_empty(array: xr.DataArray, who: str, what: str) -> None:
         raise SchemaError(f"{who}: {what} are empty along {empty}; at least one unit and stimulus is asked.")
 
 
-def _is_named(names: xr.Variable) -> bool:
+def _is_named(names: xr.Variable, ids: Sequence[str] | None) -> bool:
     """Whether the names are what :func:`with_ids` would set anew: setting them is most of what a check costs."""
     values = names.values
+    if ids is not None and values.tolist() != list(ids):
+        return False
     if values.dtype.kind != "U" or names.attrs or names.encoding:
         return False
     listed_once = set(values.tolist())
@@ -238,9 +240,9 @@ def with_ids(array: xr.DataArray, ids: Sequence[str] | None, who: str) -> xr.Dat
     n = array.sizes[STIMULUS]
     if ids is not None and len(ids) != n:
         raise SchemaError(f"{who}: {len(ids)} stimulus ids for {n} stimuli.")
+    if STIMULUS in array.coords and _is_named(array.coords[STIMULUS].variable, ids):
+        return array.copy(deep=False)
     if ids is None and STIMULUS in array.coords:
-        if _is_named(array.coords[STIMULUS].variable):
-            return array.copy(deep=False)
         ids = [str(s) for s in array[STIMULUS].values]
     elif ids is None:
         ids = _counted(n)

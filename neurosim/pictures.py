@@ -17,7 +17,7 @@ LAYOUTS = {
 }
 
 
-def is_picture(value: Any) -> bool:
+def is_picture(value: object) -> bool:
     """Return whether `value` is a PIL image."""
     return hasattr(value, "getbands") and hasattr(value, "convert")
 

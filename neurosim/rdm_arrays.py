@@ -71,7 +71,7 @@ def as_rdm(
     return check_rdm(rdm, "as_rdm") if metric == "unknown" else _check_square(rdm, "as_rdm")
 
 
-def check_rdm(rdm: Any, who: str = "check_rdm") -> xr.DataArray:
+def check_rdm(rdm: object, who: str = "check_rdm") -> xr.DataArray:
     """Return `rdm` with the stimulus dims last, one order on both and 0 on the diagonal, or raise :class:`SchemaError`.
 
     A bare square array is labelled first.
@@ -117,7 +117,7 @@ def _check_square(rdm: xr.DataArray, who: str) -> xr.DataArray:
     return rdm
 
 
-def _square_names(rdm: xr.DataArray, table: Any) -> xr.DataArray:
+def _square_names(rdm: xr.DataArray, table: object) -> xr.DataArray:
     rows, columns = row_names(table, "as_rdm"), column_names(table, "as_rdm")
     if (rows is None) != (columns is None):
         raise SchemaError("as_rdm: a table names its rows or its columns only; name both, or give .to_numpy().")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 LONGEST = 3000  # characters of a message
 ALIASES = {
@@ -69,7 +68,7 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 700]} […] {shown[-600:]}"
 
 
-def suggest(name: Any, known: Iterable[str]) -> str:
+def suggest(name: object, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known word nearest to `name`, or an empty string.
 
     >>> suggest("conv4", ["conv1", "conv3", "readout"])

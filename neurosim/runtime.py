@@ -318,7 +318,7 @@ def progress_bar(
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(name, total=total, about="")
 
-            def report(state: Any) -> None:
+            def report(state: object) -> None:
                 done, about = describe(state)
                 bar.update(task, completed=done, about=about)
 

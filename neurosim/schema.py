@@ -64,7 +64,7 @@ UNITS_OF = {
 
 
 def as_stimuli(
-    values: Any,
+    values: npt.ArrayLike | Sequence[object],
     *,
     dims: Sequence[str] | None = None,
     ids: Sequence[str] | None = None,
@@ -104,10 +104,10 @@ def as_stimuli(
 
 
 def _stimuli(
-    values: Any,
+    values: object,
     who: str,
     form: tuple[Sequence[str] | None, Layout | None, float | None] = (None, None, None),
-    ids: Any = None,
+    ids: object = None,
     coords: Mapping[str, Any] | None = None,
     time_step: float | None = None,
 ) -> xr.DataArray:
@@ -178,7 +178,7 @@ def as_responses(
 
 
 def _responses(
-    values: Any,
+    values: object,
     who: str,
     dims: Sequence[str] | None = None,
     labels: tuple[Any, Mapping[str, Any] | None] = (None, None),
@@ -205,7 +205,7 @@ def _responses(
     return check_responses(timed(responses, time_step, who), who)
 
 
-def labelled(values: Any, who: str, kind: Literal["responses", "stimuli"] = "responses") -> xr.DataArray:
+def labelled(values: object, who: str, kind: Literal["responses", "stimuli"] = "responses") -> xr.DataArray:
     """Return what a function was given as the labelled array that it works on: the door of every public function.
 
     A labelled array is checked; an array, tensor or table is labelled where its dims are plain (2 or 3 dims, and 4 for
@@ -306,7 +306,7 @@ def _per_observation(named: Any, observations: Any) -> list[Any] | None:
     return order
 
 
-def check_responses(responses: Any, who: str = "check_responses", *, leading: bool = False) -> xr.DataArray:
+def check_responses(responses: object, who: str = "check_responses", *, leading: bool = False) -> xr.DataArray:
     """Return `responses`, transposed to (stimulus, trial, time, unit), or raise :class:`SchemaError`.
 
     With `leading`, dims of other names are welcome and come first. A bare array, tensor or table is labelled first.

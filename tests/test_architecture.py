@@ -14,7 +14,8 @@ import pytest
 from IPython.core.completer import Completer
 
 import neurosim
-from neurosim.namespaces import public_names
+from neurosim import clock
+from neurosim.namespaces import Later, public_names
 from tests.public import as_a_reader
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,22 @@ def test_comparing_data_loads_neither_torch_nor_brian2_nor_matplotlib():
         "print([m for m in ('torch', 'brian2', 'matplotlib') if m in sys.modules])"
     )
     assert run(code).strip() == "[]"
+
+
+def test_a_module_named_from_its_room_is_loaded_when_something_of_it_is_asked_for():
+    code = (
+        "import sys; from neurosim.networks import training; isinstance(training, str); early = 'torch' in sys.modules;"
+        "print(early, callable(training.train), 'torch' in sys.modules)"
+    )
+    assert run(code).split() == ["False", "True", "True"]
+
+
+def test_what_is_set_on_a_module_that_is_not_loaded_yet_is_set_on_the_module():
+    later = Later("neurosim.clock")
+    later.SET_BY_A_TEST = 1
+    assert clock.SET_BY_A_TEST == later.SET_BY_A_TEST == 1
+    del later.SET_BY_A_TEST
+    assert not hasattr(clock, "SET_BY_A_TEST") and not hasattr(later, "SET_BY_A_TEST")
 
 
 def test_every_public_name_stands_in_one_stub_and_resolves():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from neurosim.schema import InputError
 
 
-def monitored(network: Any) -> dict[str, np.ndarray]:
+def monitored(network: object) -> dict[str, np.ndarray]:
     """Return what each monitor of a Brian2 network that has been run recorded, by the name of the monitor.
 
     Parameters

@@ -30,7 +30,7 @@ def whole(value: Any) -> int:
     return int(value)
 
 
-def convert(record: Any, who: str, **kinds: Any) -> None:
+def convert(record: object, who: str, **kinds: Any) -> None:
     """Replace fields of a frozen record by plain numbers, whatever numeric type they have."""
     for name, kind in kinds.items():
         value = getattr(record, name)
@@ -44,14 +44,14 @@ def convert(record: Any, who: str, **kinds: Any) -> None:
             raise InputError(f"{who}: {asked}{whole_one}, found {name} = {str(value)[:60]!r}.") from error
 
 
-def one_of(who: str, name: str, value: Any, kind: Any = number) -> Any:
+def one_of(who: str, name: str, value: object, kind: object = number) -> Any:
     """Return an option that is one number, whatever numeric type it has."""
     given = SimpleNamespace(**{name: value})
     convert(given, who, **{name: kind})
     return getattr(given, name)
 
 
-def real(values: Any, what: str) -> np.ndarray:
+def real(values: object, what: str) -> np.ndarray:
     """Return values as an array of real numbers, of whatever kind of array they come in."""
     values = values.detach().cpu() if hasattr(values, "detach") else values
     try:

@@ -148,7 +148,7 @@ def main(job: Path, folder: Path) -> None:
             rules.write(COMMON_RULES)
         b2.device.compile_source(str(folder), "unix", debug=False, clean=False)
 
-    def file_of(variable: Any) -> str:
+    def file_of(variable: object) -> str:
         return Path(b2.device.get_array_filename(variable)).name
 
     names = {

@@ -15,7 +15,7 @@ from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.watching import Watch
 
-Batch = tuple[np.ndarray[Any, Any], Any]
+Batch = tuple[np.ndarray, Any]
 
 
 class Task(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import snntorch as snn
@@ -30,7 +29,7 @@ LONGER = 9
 Named = tuple[str, nn.Module]
 
 
-def structure_of(network: nn.Module, example: Any = None) -> Chain | Wiring:
+def structure_of(network: nn.Module, example: object = None) -> Chain | Wiring:
     """Return the layers of a spiking network as a chain, or its neurons and what connects them.
 
     Parameters
@@ -77,7 +76,7 @@ def _is_leaf(module: nn.Module) -> bool:
     return is_neuron(module) or isinstance(module, LINEAR) or not list(module.children())
 
 
-def _as_example(example: Any) -> Tensor:
+def _as_example(example: object) -> Tensor:
     values = example.values if hasattr(example, "dims") and hasattr(example, "values") else example
     try:
         tensor = torch.as_tensor(values if isinstance(values, Tensor) else np.asarray(values, dtype=float))

@@ -51,10 +51,11 @@ class Data:
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
     >>> points = torch.utils.data.TensorDataset(torch.eye(4), torch.tensor([0, 1, 0, 1]))
-    >>> data = Data(train=points, test=torch.utils.data.DataLoader(points, batch_size=2))
-    >>> from neurosim.networks import TrainingOptions, train
-    >>> train(nn.Linear(4, 2), data, TrainingOptions(epochs=2), progress=False).sizes["epoch"]
+    >>> data = ns.networks.Data(train=points, test=torch.utils.data.DataLoader(points, batch_size=2))
+    >>> ns.train(nn.Linear(4, 2), data, ns.networks.TrainingOptions(epochs=2), progress=False).sizes["epoch"]
     2
     """
 
@@ -79,7 +80,7 @@ class Data:
             raise InputError(f"Data: keys = {self.keys!r}; a pair is asked, as ('image', 'label').")
 
 
-def kind_of(value: Any) -> str | None:
+def kind_of(value: object) -> str | None:
     """Return what something is by its structure: "loader", "dataset", "stream" of samples, "batches", or None.
 
     >>> kind_of(torch.utils.data.TensorDataset(torch.eye(2))), kind_of(np.eye(2))
@@ -102,7 +103,7 @@ def kind_of(value: Any) -> str | None:
     return "batches"
 
 
-def is_data(value: Any) -> bool:
+def is_data(value: object) -> bool:
     """Whether something is data of somebody's, and no task, array or labelled array."""
     if isinstance(value, Data):
         return True
@@ -152,7 +153,7 @@ class BroughtTask:
             )
         return inputs, target
 
-    def taken_apart(self, batch: Any, loader: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def taken_apart(self, batch: object, loader: object) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return inputs and what is right of a batch of a loader."""
         return taken_apart(batch, self.data.keys, self.who, _named(loader))
 
@@ -289,7 +290,7 @@ def _known_categories(data: Data) -> tuple[str, ...]:
     return ()
 
 
-def _named(value: Any) -> str:
+def _named(value: object) -> str:
     return value.__name__ if isinstance(value, type) else type(value).__name__
 
 

@@ -56,7 +56,7 @@ def fingerprint_of_task(task: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def fingerprint_of(value: Any) -> str:
+def fingerprint_of(value: object) -> str:
     """Return a digest of an object: of its type and fields, the bytes of its arrays and the code of its functions."""
     return hashlib.sha256(_described(value, DEPTH).encode()).hexdigest()[:16]
 
@@ -180,7 +180,7 @@ def _is_own(file: str | None, module: str | None) -> bool:
     return not {"site-packages", "dist-packages"} & set(Path(file).parts)
 
 
-def _reduced(value: Any, depth: int) -> Any:
+def _reduced(value: object, depth: int) -> Any:
     """Return the plain values and the code in something; of weights, other objects and modules their type alone."""
     if isinstance(value, torch.Tensor | torch.dtype):
         return _constant(value) if isinstance(value, torch.Tensor) else str(value)
@@ -221,7 +221,7 @@ def _is_filled(cell: types.CellType) -> bool:
         return False
 
 
-def _described(value: Any, depth: int) -> str:
+def _described(value: object, depth: int) -> str:
     if value is None or isinstance(value, bool | int | float | complex | str | bytes) or depth == 0:
         return f"{type(value).__qualname__} {value if depth else ''}"
     if isinstance(value, torch.Tensor):
@@ -233,7 +233,7 @@ def _described(value: Any, depth: int) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__} {_parts(value, depth - 1)}"
 
 
-def _parts(value: Any, depth: int) -> str:
+def _parts(value: object, depth: int) -> str:
     """Return what an object that is no plain value and no array is made of."""
     inner: Any
     if isinstance(value, type):

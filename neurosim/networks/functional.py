@@ -28,7 +28,7 @@ class _Called(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: object) -> Any:
         return self.network(inputs)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -81,11 +80,11 @@ class VAE(nn.Module):
         return self.decoder(code).reshape(images.shape), mean, log_variance
 
     @torch.no_grad()
-    def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray[Any, Any]:
+    def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray:
         """Return `n` new images, drawn from the normal distribution of codes."""
         codes = torch.randn(n, self.n_code, generator=torch_generator(rng, "sample"))
         device = next(self.parameters()).device
-        answer: np.ndarray[Any, Any] = self.decoder(codes.to(device)).cpu().numpy().reshape(n, *self.image_shape)
+        answer: np.ndarray = self.decoder(codes.to(device)).cpu().numpy().reshape(n, *self.image_shape)
         return answer
 
 
@@ -125,7 +124,7 @@ class GAN(nn.Module):
         return answer
 
     @torch.no_grad()
-    def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray[Any, Any]:
+    def sample(self, n: int, rng: np.random.Generator | int = 0) -> np.ndarray:
         """Return `n` new images."""
         self.eval()
         codes = torch.randn(n, self.n_code, generator=torch_generator(rng, "sample"))
@@ -197,7 +196,7 @@ def train_gan(
     return xr.Dataset({n: ("epoch", values[:, k]) for k, n in enumerate(names)}, coords={"epoch": np.arange(epochs)})
 
 
-def _gan_step(network: GAN, optimizers: list[Any], real: Tensor) -> list[float]:
+def _gan_step(network: GAN, optimizers: list[torch.optim.Adam], real: Tensor) -> list[float]:
     cross_entropy = nn.functional.binary_cross_entropy_with_logits
     made = network.draw(torch.randn(len(real), network.n_code, device=real.device))
     looks_real, looks_made = network(real), network(made.detach())

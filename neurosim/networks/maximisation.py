@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -163,7 +162,7 @@ class _Activity:
     def _heard(self, images: Tensor, wanted: Sequence[Tap]) -> dict[Tap, dict[int, Tensor]]:
         """Return what each call of the layer answers, with its gradient; of other layers calls alone are counted."""
 
-        def take(tap: Tap, _call: int, value: Any) -> Tensor | None:
+        def take(tap: Tap, _call: int, value: object) -> Tensor | None:
             return part_of(tap, value, self.module) if tap is self.tap else None
 
         with asked_by("maximise_activation"), listening(self.network, wanted, take) as heard:

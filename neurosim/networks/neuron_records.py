@@ -70,6 +70,6 @@ def _time_constant(share: float, dt: float) -> float:
     return float(np.inf if share == 1 else -dt / np.log(share))
 
 
-def numbers_of(values: Any) -> np.ndarray:
+def numbers_of(values: object) -> np.ndarray:
     """Return a copy of a tensor as floats."""
     return np.array(torch.as_tensor(values).detach().cpu().numpy(), dtype=float)

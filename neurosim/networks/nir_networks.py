@@ -342,7 +342,7 @@ def _discrete(
     return record, exact, gain * each("w_in") * (1 - exact["alpha"])
 
 
-def _pair(value: Any) -> Any:
+def _pair(value: object) -> Any:
     if isinstance(value, str):
         return value
     flat = np.ravel(np.asarray(value, dtype=float))

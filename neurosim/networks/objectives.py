@@ -15,13 +15,13 @@ from neurosim.schema import InputError
 class Objective(Protocol):
     """A loss a stimulus and a count of right answers; targets are the arrays that a batch of the task holds."""
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse outputs or targets that do not fit each other, before training starts."""
 
-    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+    def losses(self, outputs: object, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus, shape (batch,)."""
 
-    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float | Tensor:
+    def n_right(self, outputs: object, targets: tuple[Tensor, ...]) -> float | Tensor:
         """Return how many stimuli were answered rightly, NaN where nobody can say; a tensor stays on its device."""
 
 
@@ -39,7 +39,7 @@ class CrossEntropy:
     weights: tuple[float, ...] | None = None
     smoothing: float = 0.0
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse logits of another shape, and labels that are not 0..n_categories - 1."""
         labels, n = targets[0], self.n_categories
         if not isinstance(outputs, Tensor) or outputs.shape != (len(labels), n):
@@ -76,7 +76,7 @@ class SquaredError:
 
     judge: Any
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse outputs of another shape."""
         n_batch, n_time, n_units = targets[0].shape
         if not isinstance(outputs, Tensor) or outputs.shape != (n_time, n_batch, n_units):
@@ -141,7 +141,7 @@ class Loss:
 
     function: Callable[..., Tensor]
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse a loss that does not take outputs or targets, or that is no number a batch or stimulus."""
         if isinstance(self.function, nn.Module) and any(p.requires_grad for p in self.function.parameters()):
             raise InputError("train: the loss has parameters that learn; make them part of the network.")
@@ -156,12 +156,12 @@ class Loss:
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise InputError(f"train: the loss is one number, or one a stimulus ({len(targets[0])}); found {shape}.")
 
-    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+    def losses(self, outputs: object, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus; a mean counts for each."""
         found = self.function(outputs, *targets)
         return found.flatten(1).mean(1) if found.ndim > 1 else found.expand(len(targets[0]))
 
-    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float | Tensor:
+    def n_right(self, outputs: object, targets: tuple[Tensor, ...]) -> float | Tensor:
         """Return how many stimuli have the largest output at the right category; NaN where there are none."""
         labels = targets[0]
         whole = labels.ndim == 1 and not labels.is_floating_point()

@@ -112,7 +112,7 @@ def _alike(network: Tensor, graph: Tensor) -> bool:
     return network.shape == graph.shape and torch.allclose(network, graph, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
-def _tensors(answer: Any) -> list[Tensor]:
+def _tensors(answer: object) -> list[Tensor]:
     if isinstance(answer, Tensor):
         return [answer]
     inside = answer.values() if isinstance(answer, Mapping) else answer

@@ -107,7 +107,7 @@ class Change:
     def _lead(self, module: nn.Module, values: Tensor) -> int:
         return n_leading_axes(self.network, module, self.name, values.shape)
 
-    def on_output(self, module: nn.Module, _inputs: Any, output: Any) -> Any:
+    def on_output(self, module: nn.Module, _inputs: object, output: object) -> Any:
         """Return what the layer sends instead: a hook after it ran."""
         first, *rest = output if isinstance(output, tuple) and not isinstance(output, PackedSequence) else (output,)
         if isinstance(module, nn.RNNBase):
@@ -127,7 +127,7 @@ class Change:
             return sequence._replace(data=self._changed(sequence.data, 1))
         return self._changed(sequence, sequence.ndim - 1)
 
-    def _last(self, module: nn.RNNBase, state: Any) -> Any:
+    def _last(self, module: nn.RNNBase, state: object) -> Any:
         """Return the last state (layer x direction, ..., unit) in which the units of the last layer are cut."""
         h, *cell = state if isinstance(state, tuple) else (state,)
         sides = 1 + module.bidirectional

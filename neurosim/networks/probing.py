@@ -166,7 +166,7 @@ class _Notes:
         return hook
 
     def _after(self, name: str, module: nn.Module) -> Callable[..., Any]:
-        def hook(_module: nn.Module, _inputs: object, output: Any) -> Any:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> Any:
             self.calls.append(name)
             first, *rest = output if isinstance(output, tuple) else (output,)
             parts = self.parts[name]

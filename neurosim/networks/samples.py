@@ -22,7 +22,7 @@ RIGHT = ("label", "labels", "target", "targets", "cls", "category", "y")
 NAMES = ("__key__", "stimulus", "id", "ids", "key", "image_id", "filename", "path", "idx", "index")
 
 
-def parted(sample: Any, keys: Keys | None, who: str) -> tuple[Any, Any]:
+def parted(sample: object, keys: Keys | None, who: str) -> tuple[Any, Any]:
     """Return what is shown and what is right, None where nothing says it, of a sample or of a batch.
 
     Raises
@@ -68,11 +68,11 @@ def _of_mapping(sample: Mapping[Any, Any], keys: Keys | None, who: str) -> tuple
     return sample[shown[0]], sample[right[0]] if right else None
 
 
-def _is_value(value: Any) -> bool:
+def _is_value(value: object) -> bool:
     return not isinstance(value, str | bytes | Mapping) and value is not None
 
 
-def id_of(sample: Any) -> str | None:
+def id_of(sample: object) -> str | None:
     """Return the name that a sample carries, if any."""
     if not isinstance(sample, Mapping):
         return None
@@ -80,7 +80,7 @@ def id_of(sample: Any) -> str | None:
     return None if found is None else str(found.item() if hasattr(found, "item") else found)
 
 
-def tensor_of(value: Any, who: str) -> Tensor:
+def tensor_of(value: object, who: str) -> Tensor:
     """Return a number, array, tensor or picture as a tensor; a picture as bytes ([channel,] y, x).
 
     Raises
@@ -102,7 +102,7 @@ def tensor_of(value: Any, who: str) -> Tensor:
     return torch.from_numpy(native(array))
 
 
-def intensities_of(value: Any, who: str) -> Tensor:
+def intensities_of(value: object, who: str) -> Tensor:
     """Return a sample as a tensor; a picture as intensities in 0..1."""
     return tensor_of(value, who).float() / 255 if is_picture(value) else tensor_of(value, who)
 
@@ -135,7 +135,7 @@ def stacked(values: Sequence[Tensor], who: str) -> Tensor:
     return batch
 
 
-def batch_of(values: Any, who: str) -> Tensor:
+def batch_of(values: object, who: str) -> Tensor:
     """Return one part of a batch as a tensor: a tensor or array, or a list with one value a stimulus."""
     if isinstance(values, list | tuple) and values and (isinstance(values[0], Tensor) or is_picture(values[0])):
         return stacked([intensities_of(v, who) for v in values], who)

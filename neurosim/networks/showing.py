@@ -50,7 +50,7 @@ class Shown:
         _check_reachable(modules, wanted)
         every = [*wanted, *(t for t in steppers(self.network) if t.module not in asked or t not in wanted)]
 
-        def take(tap: Tap, _call: int, value: Any) -> Any:
+        def take(tap: Tap, _call: int, value: object) -> Any:
             try:
                 return part_of(tap, value, modules[tap.module]).detach()
             except InputError as error:
@@ -81,7 +81,7 @@ class Shown:
         axes = {(a.tap, None if a.over_steps else a.call): a.axes for a in found}
         n_now = 0
 
-        def take(tap: Tap, call: int, value: Any) -> Tensor | None:
+        def take(tap: Tap, call: int, value: object) -> Tensor | None:
             known = axes.get((tap, None)) or axes.get((tap, call))
             return None if known is None else known.rows(part_of(tap, value, modules[tap.module]).detach(), n_now)
 
@@ -192,7 +192,7 @@ def _check_has_weights(network: nn.Module) -> None:
             raise InputError(f"record_responses: {name!r} has no values (device 'meta'); load the weights before.")
 
 
-def as_shown(stimuli: Any, who: str) -> xr.DataArray:
+def as_shown(stimuli: object, who: str) -> xr.DataArray:
     """Return stimuli as networks are given them, with their dims in order; arrays and tables are labelled.
 
     Raises

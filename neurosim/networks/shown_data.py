@@ -22,7 +22,7 @@ from neurosim.schema import InputError, as_stimuli
 AT_ONCE = 1024  # stimuli of a loader that are shown together
 
 
-def stimuli_of(data: Any, who: str) -> Iterator[xr.DataArray]:
+def stimuli_of(data: object, who: str) -> Iterator[xr.DataArray]:
     """Yield the stimuli of a dataset as one array that is read when it is shown, of other data as arrays, in order.
 
     Of :class:`Data` the test part is shown where there is one, else the training part; of a task, the test part.
@@ -76,7 +76,7 @@ class _Unread(BackendArray):
         return values.astype(self.dtype, copy=False)
 
 
-def _values(sample: Any, keys: Keys | None, who: str) -> np.ndarray:
+def _values(sample: object, keys: Keys | None, who: str) -> np.ndarray:
     return intensities_of(parted(sample, keys, who)[0], who).numpy()
 
 
@@ -148,7 +148,7 @@ def _gathered(samples: Any) -> Iterator[list[Any]]:
         yield waiting
 
 
-def _names_of(batch: Any, n: int) -> list[str | None]:
+def _names_of(batch: object, n: int) -> list[str | None]:
     found = next((v for k, v in batch.items() if str(k).lower() in NAMES), None) if isinstance(batch, Mapping) else None
     if found is None or len(found) != n:
         return [None] * n
@@ -169,7 +169,7 @@ def _labelled(
     return as_stimuli(values, dims=dims, ids=ids, scale=scale)
 
 
-def _known(source: Any) -> xr.DataArray | None:
+def _known(source: object) -> xr.DataArray | None:
     """Return the labels of the stimuli of a loader that goes through its dataset in order."""
     if not isinstance(source, DataLoader) or type(source.sampler).__name__ != "SequentialSampler":
         return None
@@ -193,7 +193,7 @@ def _dims(shape: tuple[int, ...], is_sequence: bool, who: str) -> tuple[str, ...
     return known[len(shape)]
 
 
-def _check_order(source: Any, who: str) -> None:
+def _check_order(source: object, who: str) -> None:
     """Refuse a loader that shuffles, and whose stimuli nothing names: nobody could tell which answer is whose."""
     if not isinstance(source, DataLoader):
         return

@@ -60,7 +60,7 @@ def listening(network: nn.Module, wanted: Sequence[Tap], take: Take) -> Iterator
     heard: dict[Tap, dict[int, Any]] = {}
     handles = cast_inputs(network)
 
-    def hear(tap: Tap, value: Any) -> None:
+    def hear(tap: Tap, value: object) -> None:
         calls = heard.setdefault(tap, {})
         number = len(calls) + 1
         calls[number] = take(tap, number, value) if tap.call in (None, number) else None
@@ -78,10 +78,10 @@ def _hook(module: nn.Module, tap: Tap, hear: Callable[[Tap, Any], None]) -> Any:
     def before(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         hear(tap, (*inputs, named) if named else inputs)
 
-    def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+    def after(_module: nn.Module, _inputs: object, output: object) -> None:
         hear(tap, output)
 
-    def after_any(called: nn.Module, inputs: Any, output: Any) -> None:
+    def after_any(called: nn.Module, inputs: object, output: object) -> None:
         if called is module:
             after(called, inputs, output)
 
@@ -112,7 +112,7 @@ def cast_inputs(network: nn.Module) -> list[Any]:
     return [m.register_forward_pre_hook(cast) for m in plain]
 
 
-def part_of(tap: Tap, value: Any, module: nn.Module) -> Tensor:
+def part_of(tap: Tap, value: object, module: nn.Module) -> Tensor:
     """Return the tensor that a tap leads to in what a module took or answered.
 
     Raises
@@ -150,7 +150,7 @@ def _check_lengths(tap: Tap, lengths: Sequence[int]) -> None:
         )
 
 
-def _entries(value: Any) -> dict[str, Any]:
+def _entries(value: object) -> dict[str, Any]:
     if dataclasses.is_dataclass(value) and not isinstance(value, Mapping):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -164,7 +164,7 @@ def _entries(value: Any) -> dict[str, Any]:
     return {}
 
 
-def _entry(value: Any, key: str, tap: Tap) -> Any:
+def _entry(value: object, key: str, tap: Tap) -> Any:
     entries = _entries(value)
     if key in entries:
         return entries[key]
@@ -174,7 +174,7 @@ def _entry(value: Any, key: str, tap: Tap) -> Any:
     raise InputError(f"record_responses: layer {tap.module!r} has no {':'.join(tap.path)!r}; it has {known}.")
 
 
-def _only(value: Any, tap: Tap, module: nn.Module) -> Tensor | PackedSequence:
+def _only(value: object, tap: Tap, module: nn.Module) -> Tensor | PackedSequence:
     entries = {k: v for k, v in _entries(value).items() if v is not None}
     first = next(iter(entries.values()), None)
     kinds = (nn.MultiheadAttention, *STEPPERS)

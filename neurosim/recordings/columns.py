@@ -12,7 +12,7 @@ from neurosim.schema import InputError
 SECONDS = ("s", "sec", "secs", "second", "seconds")
 
 
-def seconds(times: Any, who: str, what: str = "times", *, samples: bool = False) -> np.ndarray:
+def seconds(times: object, who: str, what: str = "times", *, samples: bool = False) -> np.ndarray:
     """Return times as 64-bit numbers of s, in the shape given; units that come with them are converted.
 
     Parameters
@@ -85,7 +85,7 @@ def names(ids: Any, who: str, what: str) -> np.ndarray:
     return np.asarray(held.astype(str).to_numpy(dtype=str))
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return a name as text; bytes are decoded.
 
     >>> as_text(b"a"), as_text(1)
@@ -105,7 +105,7 @@ def span(window: Any, who: str) -> tuple[float, float]:
     return start, stop
 
 
-def check_frame(table: Any, who: str, asked: str) -> None:
+def check_frame(table: object, who: str, asked: str) -> None:
     """Refuse what is no pandas DataFrame, and one with a column twice."""
     import pandas as pd
 
@@ -131,7 +131,7 @@ def _without_unit(times: Any, who: str, what: str) -> Any:
     return times
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return what was given, in one short line.
 
     >>> shown(np.zeros((2, 2)))

@@ -146,7 +146,7 @@ def _array(path: Path, variable: str | None, who: str) -> Any:
     return np.asarray(arrays[variable])
 
 
-def _check_entry(name: str, entry: Any, file_name: str) -> None:
+def _check_entry(name: str, entry: object, file_name: str) -> None:
     if not isinstance(entry, dict):
         raise InputError(f"{file_name}: {name} is no table; a set is [{name}] with folder, citation, ...")
     for key in entry:

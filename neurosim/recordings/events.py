@@ -82,7 +82,7 @@ def event_layout(
 
 def align_series(
     series: xr.DataArray,
-    events: Any,
+    events: object,
     *,
     window: tuple[float, float] = (0.0, 0.5),
     align_to: str = "start_time",
@@ -171,7 +171,7 @@ def label_names(own: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _clock(series: Any) -> tuple[np.ndarray, float]:
+def _clock(series: object) -> tuple[np.ndarray, float]:
     """Return the times of the samples of a series, s, and the step between them."""
     if not isinstance(series, xr.DataArray) or not {"time"} <= set(series.dims) <= {"time", "unit"}:
         found = dict(series.sizes) if isinstance(series, xr.DataArray) else type(series).__name__

@@ -20,7 +20,7 @@ from neurosim.schema import InputError, SchemaError, check_responses
 def load_responses(
     path: str | Path,
     *,
-    options: Any = None,
+    options: object = None,
     time_bin: float | None = None,
     reader: str | None = None,
     lazy: bool = False,
@@ -76,7 +76,7 @@ def load_responses(
     return _with_dims(called(chosen.lazy)(path, asked), path)
 
 
-def _options(reader: Reader, given: Any, time_bin: float | None, path: Path) -> Any:
+def _options(reader: Reader, given: object, time_bin: float | None, path: Path) -> Any:
     named = {field.name for field in fields(reader.options)}
     if time_bin is not None and "time_bin" not in named:
         raise InputError(

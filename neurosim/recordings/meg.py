@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -14,12 +15,21 @@ from neurosim import storage
 from neurosim.recordings.columns import shown
 from neurosim.schema import InputError, as_responses
 
+if TYPE_CHECKING:
+    import mne
+
 # the tag of FIF that names the file of the next part: kind, type, size, next
 NEXT_PART = re.compile(rb"\x00\x00\x00\x76\x00\x00\x00\x0a(.{4}).{4}", re.DOTALL)
 KINDS = {"mag": "magnetic_field", "grad": "activation", "eeg": "electric_potential"}
 
 
-def load_epochs(epochs: Any, *, picks: str = "mag", balance: bool = False, subject: str | None = None) -> xr.DataArray:
+def load_epochs(
+    epochs: mne.BaseEpochs | mne.Evoked | Sequence[mne.Evoked] | str | Path,
+    *,
+    picks: str = "mag",
+    balance: bool = False,
+    subject: str | None = None,
+) -> xr.DataArray:
     """Return MNE epochs or evoked responses as responses, one kind of sensor at a time.
 
     Parameters
@@ -105,7 +115,7 @@ def _check_parts(path: Path) -> None:
         last = piece[-2048:]
 
 
-def _sensors(first: Any, picks: str) -> np.ndarray:
+def _sensors(first: mne.BaseEpochs | mne.Evoked, picks: str) -> np.ndarray:
     kinds = first.get_channel_types()
     index = np.flatnonzero([k == picks for k in kinds])
     if not len(index):
@@ -113,7 +123,7 @@ def _sensors(first: Any, picks: str) -> np.ndarray:
     return index
 
 
-def _trials(epochs: Any, index: np.ndarray, balance: bool) -> np.ndarray:
+def _trials(epochs: mne.BaseEpochs, index: np.ndarray, balance: bool) -> np.ndarray:
     """Values (stimulus, trial, unit, time), read one stimulus at a time."""
     codes = epochs.events[:, 2]
     counts = {name: int((codes == code).sum()) for name, code in epochs.event_id.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,10 @@ from neurosim import storage
 from neurosim.recordings.columns import seconds, shown
 from neurosim.schema import InputError, suggest
 
+if TYPE_CHECKING:
+    import neo
+    import pandas as pd
+
 NAMES_FILES = {
     ".vhdr": re.compile(r"(?im)^(Data|Marker)File\s*=.*[/\\\\].*$"),
     ".oebin": re.compile(r'"folder_name"\s*:\s*"[^"]*\.\.[^"]*"'),
@@ -20,7 +24,7 @@ NAMES_FILES = {
 CODE_INSIDE = {"PickleIO": "is a pickle, which can run code", "ElphyIO": "is read by evaluating text of the file"}
 
 
-def load_neo(path: str | Path, *, reader: str | None = None) -> Any:
+def load_neo(path: str | Path, *, reader: str | None = None) -> neo.Block:
     """Read a recording of any format that Neo knows, as one Neo block; signals stay on disk where its reader allows.
 
     Parameters
@@ -63,17 +67,18 @@ def load_neo(path: str | Path, *, reader: str | None = None) -> Any:
         return found.read_block(lazy=True) if getattr(found, "support_lazy", False) else found.read_block()
 
 
-def _reader(name: str) -> Any:
+def _reader(name: str) -> type[neo.io.BaseIO]:
     """Return a class of Neo by its name."""
     from neo.io import iolist
 
     known = {r.__name__: r for r in iolist}
     if not isinstance(name, str) or name not in known:
         raise InputError(f"load_neo: no reader {shown(name)} in Neo.{suggest(str(name), known)}")
-    return known[name]
+    found: type[neo.io.BaseIO] = known[name]
+    return found
 
 
-def _opened(path: Path, readers: list[Any]) -> Any:
+def _opened(path: Path, readers: list[type[neo.io.BaseIO]]) -> neo.io.BaseIO:
     """Return the first reader that opens a file; the error of the last one where none does."""
     for k, reader in enumerate(readers):
         try:
@@ -104,7 +109,7 @@ def _check_files(path: Path) -> None:
                 raise storage.StorageError(f"{file}: names a file elsewhere ({away.group().strip()}); not opened.")
 
 
-def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
+def neo_spikes(block: neo.Block, *, segment: int = 0) -> dict[str, np.ndarray]:
     """Return the spike times of a segment, s, by unit; what :func:`align_spikes` takes.
 
     Examples
@@ -124,7 +129,7 @@ def neo_spikes(block: Any, *, segment: int = 0) -> dict[str, np.ndarray]:
     return {n: seconds(t, "neo_spikes", f"spike times of {n}") for n, t in zip(names, trains, strict=True)}
 
 
-def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
+def neo_events(block: neo.Block, name: str | None = None, *, segment: int = 0) -> pd.DataFrame:
     """Return the events (or epochs) of a segment as a table: ``start_time`` (s), ``stimulus`` (their label).
 
     Parameters
@@ -160,7 +165,7 @@ def neo_events(block: Any, name: str | None = None, *, segment: int = 0) -> Any:
     return pd.DataFrame({"start_time": times, "stimulus": labels})
 
 
-def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray:
+def neo_series(block: neo.Block, signal: int = 0, *, segment: int = 0) -> xr.DataArray:
     """Return an analog signal of a segment as a series (time, unit) in SI units; what :func:`align_series` takes.
 
     Parameters
@@ -196,7 +201,7 @@ def neo_series(block: Any, signal: int = 0, *, segment: int = 0) -> xr.DataArray
     return xr.DataArray(np.asarray(values), dims=("time", "unit"), coords={"time": clock}, attrs=attrs)
 
 
-def _segment(block: Any, index: int) -> Any:
+def _segment(block: neo.Block, index: int) -> neo.Segment:
     if not hasattr(block, "segments"):
         raise InputError(f"Neo: a block of Neo asked, as load_neo reads it, found {type(block).__name__}.")
     if not isinstance(index, int) or not 0 <= index < len(block.segments):
@@ -204,7 +209,7 @@ def _segment(block: Any, index: int) -> Any:
     return block.segments[index]
 
 
-def _loaded(item: Any) -> Any:
+def _loaded(item: object) -> Any:
     return item.load() if hasattr(item, "load") else item
 
 

@@ -6,12 +6,14 @@ Needs ``pip install 'neurosim[nwb]'``. Files are checked before they are opened:
 from __future__ import annotations
 
 import hashlib
+import importlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -34,6 +36,9 @@ from neurosim.recordings.nwb_content import (
 )
 from neurosim.recordings.spikes import align_spikes
 from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, step_of, suggest
+
+if TYPE_CHECKING:
+    import pynwb
 
 QUANTITY_OF = {"volts": "electric_potential", "V": "electric_potential", "tesla": "magnetic_field"}
 PAUSE = 0.5
@@ -275,7 +280,7 @@ def save_nwb(
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
+def _opened(path: str | Path) -> Iterator[pynwb.NWBFile]:
     path = storage.as_path(path, "NWB")
     storage.check_hdf5(path, soft_links=True, any_size=True)
     pynwb = _pynwb()
@@ -283,13 +288,12 @@ def _opened(path: str | Path) -> Iterator[Any]:
         yield io.read()
 
 
-def _pynwb() -> Any:
+def _pynwb() -> ModuleType:
     try:
-        import pynwb
-        import pynwb.file
+        importlib.import_module("pynwb.file")
+        return importlib.import_module("pynwb")
     except ImportError as error:
         raise InputError("NWB files need pynwb: pip install 'neurosim[nwb]'.") from error
-    return pynwb
 
 
 @contextmanager
@@ -303,7 +307,7 @@ def _quiet() -> Iterator[None]:
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-def _check_texts(texts: dict[str, Any], session_start: Any) -> None:
+def _check_texts(texts: dict[str, Any], session_start: object) -> None:
     for name, value in texts.items():
         if not isinstance(value, str):
             raise InputError(f"save_nwb: {name} is a text, found a {type(value).__name__}.")
@@ -322,7 +326,7 @@ def _only_subject(responses: xr.DataArray) -> str:
     return names[0]
 
 
-def _add_trials(file: Any, values: xr.DataArray, onsets: np.ndarray, length: float) -> None:
+def _add_trials(file: pynwb.NWBFile, values: xr.DataArray, onsets: np.ndarray, length: float) -> None:
     labels = {str(k): v.values for k, v in values.coords.items() if v.dims == ("stimulus",) and k != "stimulus"}
     file.add_trial_column("stimulus", "what was shown")
     for name in labels:
@@ -339,7 +343,7 @@ def _add_trials(file: Any, values: xr.DataArray, onsets: np.ndarray, length: flo
         file.add_trial(start_time=onset, stop_time=onset + length, stimulus=str(values["stimulus"].values[s]), **row)
 
 
-def _add_units(file: Any, values: xr.DataArray, counts: np.ndarray, onsets: np.ndarray, step: float) -> None:
+def _add_units(file: pynwb.NWBFile, values: xr.DataArray, counts: np.ndarray, onsets: np.ndarray, step: float) -> None:
     """Put the spikes of a bin evenly inside it."""
     labels = {
         str(k): v.values for k, v in values.coords.items() if v.dims == ("unit",) and k not in ("unit", "subject")
@@ -358,7 +362,7 @@ def _add_units(file: Any, values: xr.DataArray, counts: np.ndarray, onsets: np.n
 
 
 def _add_series(
-    file: Any, kind: Any, values: xr.DataArray, samples: np.ndarray, onsets: np.ndarray, step: float
+    file: pynwb.NWBFile, kind: Any, values: xr.DataArray, samples: np.ndarray, onsets: np.ndarray, step: float
 ) -> None:
     total = round((float(onsets.max()) + samples.shape[2] * step + PAUSE) / step)
     whole = np.zeros((total, samples.shape[-1]), dtype=samples.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -16,8 +16,12 @@ from neurosim import storage
 from neurosim.recordings.columns import seconds
 from neurosim.schema import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pynwb
 
-def contents_of(nwb: Any) -> str:
+
+def contents_of(nwb: pynwb.NWBFile) -> str:
     """Say in words what a file holds."""
     parts = {
         "units": nwb.units is not None,
@@ -28,14 +32,14 @@ def contents_of(nwb: Any) -> str:
     return "; ".join(k for k, there in parts.items() if there) or "nothing that neurosim reads"
 
 
-def unit_table(nwb: Any, name: str) -> Any:
+def unit_table(nwb: pynwb.NWBFile, name: str) -> pd.DataFrame:
     """Return the table of the units, which have spike times."""
     if nwb.units is None or "spike_times" not in nwb.units.colnames:
         raise InputError(f"{name}: holds no units with spike times; it has {contents_of(nwb)}.")
     return frame_of(nwb.units, name)
 
 
-def frame_of(table: Any, name: str) -> Any:
+def frame_of(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a table of the file, if it is small enough to be read at once."""
     held = sum(int(getattr(getattr(c, "data", None), "nbytes", 0)) for c in table.columns)
     storage.check_claim(held, f"{name}: the table {table.name}")
@@ -57,7 +61,7 @@ def trains_of(column: Any, name: str) -> dict[str, np.ndarray]:
     return trains
 
 
-def labels_of(table: Any) -> Any:
+def labels_of(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of the table of units that hold one plain value a unit."""
     plain = [
         c
@@ -69,7 +73,7 @@ def labels_of(table: Any) -> Any:
     return kept if "label" in kept else kept.rename(columns={"unit": "label"})
 
 
-def session_of(nwb: Any, trains: dict[str, np.ndarray], events: Any) -> tuple[float, float]:
+def session_of(nwb: pynwb.NWBFile, trains: dict[str, np.ndarray], events: pd.DataFrame) -> tuple[float, float]:
     """Return the first and the last moment at which anything is known to have been recorded, s."""
     times = [t[[0, -1]] for t in trains.values() if len(t)] + [events["start_time"], events["stop_time"]]
     if "obs_intervals" in nwb.units.colnames:
@@ -78,7 +82,7 @@ def session_of(nwb: Any, trains: dict[str, np.ndarray], events: Any) -> tuple[fl
     return min(0.0, float(np.nanmin(everything))), float(np.nanmax(everything))
 
 
-def series_of(nwb: Any) -> Iterator[tuple[str, Any]]:
+def series_of(nwb: pynwb.NWBFile) -> Iterator[tuple[str, Any]]:
     """Give the sampled series of a file by name, by path where a name is there twice; those of icephys apart."""
     from pynwb import TimeSeries
     from pynwb.icephys import PatchClampSeries
@@ -93,7 +97,7 @@ def series_of(nwb: Any) -> Iterator[tuple[str, Any]]:
         yield (item.name if names.count(item.name) == 1 else item.data.parent.name.strip("/")), item
 
 
-def on_disk(item: Any, path: Path) -> xr.DataArray:
+def on_disk(item: pynwb.TimeSeries, path: Path) -> xr.DataArray:
     """Return the samples of a series (time, [unit]) in SI units, read when they are used."""
     channels = getattr(item, "channel_conversion", None)
     factors = float(item.conversion or 1.0) * np.asarray(1.0 if channels is None else channels[:], dtype=float)
@@ -131,7 +135,7 @@ def check_pairs(pairs: list[tuple[Any, Any]], name: str) -> None:
     storage.check_claim(held, f"{name}: the array of sweeps")
 
 
-def sweep_pairs(nwb: Any) -> Iterator[tuple[Any, Any]]:
+def sweep_pairs(nwb: pynwb.NWBFile) -> Iterator[tuple[Any, Any]]:
     """Give voltage and current of every current-clamp sweep."""
     from pynwb.icephys import CurrentClampSeries, CurrentClampStimulusSeries
 
@@ -152,6 +156,6 @@ def sweep_pairs(nwb: Any) -> Iterator[tuple[Any, Any]]:
         yield from zip(voltages, currents, strict=True)
 
 
-def in_si(series: Any) -> np.ndarray:
+def in_si(series: pynwb.TimeSeries) -> np.ndarray:
     """Return the samples of a series in SI units."""
     return np.asarray(series.data[:], dtype=float) * float(series.conversion or 1.0) + float(series.offset or 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -18,13 +18,16 @@ from neurosim.recordings.reader import reader_of
 from neurosim.registry import called
 from neurosim.schema import InputError, as_responses
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 
 SPIKE_COLUMNS = ("unit", "time")
 UNIT_LABELS_LEFT = (RESERVED - {"id"}) | {"spike_times"}
 
 
-def load_spikes(path: str | Path, *, reader: str | None = None) -> Any:
+def load_spikes(path: str | Path, *, reader: str | None = None) -> pd.DataFrame:
     """Read a table of spikes from a file.
 
     Parameters
@@ -55,7 +58,7 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> Any:
     return check_spikes(called(read)(path), path.name)
 
 
-def check_spikes(table: Any, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> Any:
+def check_spikes(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> pd.DataFrame:
     """Return a table of spikes sorted by unit and time, or say what is wrong with it."""
     check_frame(table, name, f"the columns {', '.join(columns)} (times in s), one row a spike,")
     missing = [c for c in columns if c not in table.columns]
@@ -87,7 +90,7 @@ def check_bin(time_bin: Any, name: str) -> float:
     return width
 
 
-def bin_spikes(table: Any, *, time_bin: float | None = None, name: str = "bin_spikes") -> xr.DataArray:
+def bin_spikes(table: pd.DataFrame, *, time_bin: float | None = None, name: str = "bin_spikes") -> xr.DataArray:
     """Count the spikes of a table in time bins from the onset of each stimulus.
 
     Parameters
@@ -229,7 +232,7 @@ def align_spikes(
     return responses if time_bin is not None else responses.isel(time=0, drop=True)
 
 
-def _by_unit(spikes: Any) -> dict[str, np.ndarray]:
+def _by_unit(spikes: object) -> dict[str, np.ndarray]:
     if isinstance(spikes, Mapping):
         keys = names(list(spikes), "align_spikes", "unit")
         times = [seconds(v, "align_spikes", f"spike times of unit {k}", samples=True) for k, v in spikes.items()]
@@ -263,7 +266,7 @@ def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
     return chosen
 
 
-def _plain(values: Any) -> np.ndarray:
+def _plain(values: object) -> np.ndarray:
     array = np.asarray(values)
     return array if array.dtype.kind in "biuf" else np.array([as_text(v) for v in array])
 

@@ -49,7 +49,7 @@ def says_step(attrs: Any) -> bool:
     return said is not None and not (np.ndim(said) == 0 and said in (0, "", "null"))
 
 
-def said_step(value: Any, name: str) -> float:
+def said_step(value: object, name: str) -> float:
     """Return a ``time_step`` of a file as one number of s.
 
     >>> said_step(np.array([0.5]), "here")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -60,7 +58,7 @@ def over_time(responses: xr.DataArray) -> xr.DataArray:
     return total("time", skipna=False, keep_attrs=True)
 
 
-def _checked(responses: Any, who: str) -> xr.DataArray:
+def _checked(responses: object, who: str) -> xr.DataArray:
     """Return an array whose dims are its own, or a bare one as responses."""
     return check_measured(responses, who) if isinstance(responses, xr.DataArray) else labelled(responses, who)
 

@@ -196,7 +196,7 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     return found.assign_attrs(quantity="sparseness", units="1")
 
 
-def _label_of(curve: Any, who: str) -> str:
+def _label_of(curve: object, who: str) -> str:
     """Return the label that a tuning curve is over, of finite responses along it and ``unit``."""
     by = str(getattr(curve, "attrs", {}).get("label", ""))
     if not isinstance(curve, xr.Dataset) or "response" not in curve or set(curve["response"].dims) != {by, "unit"}:
@@ -216,7 +216,7 @@ def _label(responses: xr.DataArray, by: str, who: str) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
-def _fit(curve: Curve, x: np.ndarray, y: np.ndarray, options: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit(curve: Curve, x: np.ndarray, y: np.ndarray, options: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Parameters, their standard errors and the fitted values of one unit, from the best of several starts."""
     best, bounds = None, curve.bounds(x, y, options)
 

@@ -12,7 +12,7 @@ from neurosim.runtime import as_seed
 from neurosim.schema import InputError
 
 
-def arrange(distances: Any, *, rng: np.random.Generator | int = 0) -> Any:
+def arrange(distances: object, *, rng: np.random.Generator | int = 0) -> Any:
     """Return points (n, 2) whose distances resemble `distances` (https://doi.org/10.1007/BF02289565).
 
     Metric multidimensional scaling by scikit-learn, from random starts, turned to its principal axes with a fixed

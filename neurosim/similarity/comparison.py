@@ -128,7 +128,7 @@ def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:
     )
 
 
-def _stimulus_noise(sigma_k: Any, rdms: Any, method: Method) -> Array | None:
+def _stimulus_noise(sigma_k: object, rdms: object, method: Method) -> Array | None:
     """Return the covariance between stimuli, for labelled RDMs or a tensor of them."""
     if sigma_k is None:
         return None
@@ -146,7 +146,7 @@ def _check_gradient(*given: Any) -> None:
         )
 
 
-def _compare_tensors(a: Array, b: Array, method: Method, sigma_k: Any) -> Array:
+def _compare_tensors(a: Array, b: Array, method: Method, sigma_k: object) -> Array:
     if not method.tensors:
         others = ", ".join(m.name for m in METHODS.values() if m.tensors)
         raise InputError(f"compare_rdms: {method.name} of tensors is not available; methods: {others}.")

@@ -74,7 +74,7 @@ def stimulus_covariance(sigma_k: Any, rdms: Any, who: str) -> Array:
     return _checked(_converted(sigma_k, asked, rdms if tensor else None), asked)[0]
 
 
-def _converted(given: Any, asked: Asked, like: Array | None) -> Array:
+def _converted(given: object, asked: Asked, like: Array | None) -> Array:
     """Return `given` as an array in the order of what is asked, or as a tensor `like` another."""
     if like is not None and is_torch_array(given):
         if given.is_complex():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -76,7 +74,7 @@ def dsa(
     return kernels.conjugacy_angle(operators[0], operators[1], starts)
 
 
-def _step(x: Any) -> float | None:
+def _step(x: object) -> float | None:
     """Return the time step in s that labelled responses have, in their attrs or in their times."""
     if not isinstance(x, xr.DataArray) or "time" not in x.dims:
         return None
@@ -87,7 +85,7 @@ def _step(x: Any) -> float | None:
     return step_of(x, "dsa")
 
 
-def _trajectories(x: Any) -> np.ndarray:
+def _trajectories(x: object) -> np.ndarray:
     if isinstance(x, xr.DataArray) and set(x.dims) != {"stimulus", "time", "unit"}:
         raise InputError(f"dsa: needs responses (stimulus, time, unit), found {tuple(x.dims)}; average or select.")
     values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else plain(x, "dsa").astype(float)

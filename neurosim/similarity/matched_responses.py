@@ -27,7 +27,7 @@ def as_pair(a: Any, b: Any, who: str, least: int = 3) -> tuple[Array, Array]:
     return a, b
 
 
-def as_matrix(x: Any, who: str) -> Array:
+def as_matrix(x: object, who: str) -> Array:
     """Return responses (stimulus, unit) as an array or tensor, or raise :class:`InputError`."""
     if isinstance(x, xr.DataArray):
         x = check_responses(x, who).values
@@ -54,7 +54,7 @@ def alike(a: Array, b: Array) -> tuple[Array, Array]:
     return a.to(wider), b.to(device=a.device, dtype=wider)
 
 
-def with_trials(x: Any, who: str) -> np.ndarray:
+def with_trials(x: object, who: str) -> np.ndarray:
     """Return responses (stimulus, trial, unit) with 2 trials or more, or raise :class:`InputError`."""
     if isinstance(x, xr.DataArray) and set(x.dims) != {"stimulus", "trial", "unit"}:
         raise InputError(f"{who}: needs responses (stimulus, trial, unit), found {tuple(x.dims)}; average or select.")

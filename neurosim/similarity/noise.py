@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -78,7 +77,7 @@ def noise_precision(
     return xr.DataArray(inverse.T @ inverse, dims=("unit", "unit_other"), coords=coords, attrs=attrs)
 
 
-def _measurements(given: Any) -> xr.DataArray:
+def _measurements(given: object) -> xr.DataArray:
     """Return repeated measurements or residuals as a labelled array of real numbers, none of its dims empty."""
     if not isinstance(given, xr.DataArray):
         array = plain(given, "noise_precision")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -50,7 +49,7 @@ def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
     return xr.DataArray(members, dims=("searchlight", "member"))
 
 
-def as_searchlights(by: Any, n_units: int) -> xr.DataArray:
+def as_searchlights(by: object, n_units: int) -> xr.DataArray:
     """Return searchlights (searchlight, member) of some of `n_units` units, or raise :class:`InputError`.
 
     >>> as_searchlights([[0, 1], [2, -1]], 3).dims

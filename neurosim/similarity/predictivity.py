@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -145,7 +144,7 @@ def normalize(score: xr.DataArray, ceiling: xr.DataArray) -> xr.DataArray:
     return share.assign_attrs(quantity="normalized_score", n_above_ceiling=above)
 
 
-def _bare(values: Any, like: xr.DataArray | None = None) -> xr.DataArray:
+def _bare(values: object, like: xr.DataArray | None = None) -> xr.DataArray:
     """Return numbers with the names of a table, or with those of `like` where they have none and its shape."""
     array = plain(values, "normalize").astype(float)
     if like is not None and array.shape == like.shape and not is_table(values):

@@ -214,7 +214,7 @@ class _MeanOverTrials:
         """(..., stimulus, unit)."""
         return (*self.folds.shape[:-3], *self.folds.shape[-2:])
 
-    def __getitem__(self, index: Any) -> np.ndarray:
+    def __getitem__(self, index: object) -> np.ndarray:
         block = np.asarray(self.folds[index], dtype=float)
         found: np.ndarray = block.mean(-3) if self.measured is None else block.sum(-3) / self.measured.sum(0)[:, None]
         return found
@@ -252,7 +252,7 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     return rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
 
 
-def _check_options(metric: Metric, precision: Any, keep: str) -> None:
+def _check_options(metric: Metric, precision: object, keep: str) -> None:
     if keep not in ("distances", "gram"):
         raise InputError(f"compute_rdm: keep is 'distances' or 'gram', found {keep!r}.")
     if keep == "gram" and metric.gram is None:
@@ -318,11 +318,11 @@ def _always(factor: np.ndarray, training: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _with(kernel: Callable[..., Array], second: Any, data: Any) -> Array:
+def _with(kernel: Callable[..., Array], second: object, data: object) -> Array:
     return kernel(data, second)
 
 
-def _check_domain(patterns: Any, metric: Metric, name: str, responses: xr.DataArray) -> None:
+def _check_domain(patterns: object, metric: Metric, name: str, responses: xr.DataArray) -> None:
     """Refuse rates below 0, or name the first pattern that `metric` is not defined for."""
     if metric.defined_for == "all":
         return

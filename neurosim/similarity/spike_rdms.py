@@ -22,7 +22,7 @@ POPULATIONS = ("labelled_line", "summed")
 
 
 def spike_rdm(
-    spikes: Any,
+    spikes: object,
     metric: str = "van_rossum",
     *,
     time_constant: float | Sequence[float] = 10e-3,
@@ -129,7 +129,7 @@ def _crossvalidated(gram: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return found
 
 
-def _trains(spikes: Any) -> tuple[np.ndarray, xr.DataArray | None, float | None]:
+def _trains(spikes: object) -> tuple[np.ndarray, xr.DataArray | None, float | None]:
     """Object array (stimulus, trial, unit) of sorted spike times; stimulus labels; end of the window if known."""
     if isinstance(spikes, xr.DataArray) and spikes.dtype != object:
         return _from_bins(spikes)
@@ -188,13 +188,13 @@ def _nested(spikes: Any) -> np.ndarray:
     return array
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: object) -> bool:
     """Whether `value` holds others in an order."""
     ordered = hasattr(value, "__iter__") and not isinstance(value, str | bytes | Mapping | Set)
     return ordered and not _is_number(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
 
 

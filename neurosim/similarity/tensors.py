@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from neurosim.schema import InputError
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array
@@ -11,7 +9,7 @@ from neurosim.similarity.kernels.inner_products import whiten
 from neurosim.similarity.metric import Metric
 
 
-def tensor_rdm(responses: Array, metric: Metric, precision: Any, keep: str) -> Array:
+def tensor_rdm(responses: Array, metric: Metric, precision: object, keep: str) -> Array:
     """Return the RDMs (..., stimulus, stimulus) of a tensor (..., [trial,] stimulus, unit).
 
     Raises

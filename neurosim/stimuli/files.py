@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
@@ -15,7 +15,7 @@ from neurosim.stimuli.source import SOURCES, source_of, whole
 
 
 def load_stimuli(
-    path: Any,
+    path: Path | npt.ArrayLike | Sequence[object],
     *,
     size: int | None = None,
     ids: Sequence[str] | None = None,

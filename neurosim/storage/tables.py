@@ -120,5 +120,5 @@ def _frame(array: xr.DataArray) -> Any:
     return array.to_dataframe().reset_index() if array.dims else pd.DataFrame({"value": [array.item()]})
 
 
-def _harmless(cell: Any) -> Any:
+def _harmless(cell: object) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

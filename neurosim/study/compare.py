@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
@@ -26,7 +27,7 @@ from neurosim.study.tables import NAME_PATTERN, Table, as_row
 
 
 def compare_subjects(
-    stimuli: Any,
+    stimuli: npt.ArrayLike | Sequence[object] | Table | Mapping[str, object],
     subjects: Mapping[str, Any],
     brains: Mapping[str, Any],
     *,
@@ -77,7 +78,7 @@ def compare_subjects(
     >>> area = np.random.default_rng(0).normal(size=(6, 5))
     >>> with tempfile.TemporaryDirectory() as place:
     ...     outcome = ns.compare_subjects(
-    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": area}, out=f"{place}/mine"
+    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": area}, out=f"{place}/mine", jobs=1
     ...     )
     ...     outcome.scores["rsa:area"].sizes["model"]
     1
@@ -116,7 +117,7 @@ def _shown(stimuli: Any, folder: Path) -> tuple[xr.DataArray | None, Any]:
 
 
 def _row(
-    name: str, given: Any, stimuli: xr.DataArray | None, folder: Path, *, layers: Sequence[str] | None, model: bool
+    name: str, given: object, stimuli: xr.DataArray | None, folder: Path, *, layers: Sequence[str] | None, model: bool
 ) -> Any:
     """Return the row of one subject or brain; its responses are written to `folder`."""
     if isinstance(given, Table) or (isinstance(given, Mapping) and "kind" in given):

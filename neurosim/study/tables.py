@@ -75,7 +75,7 @@ class Table(BaseModel):
         return {}
 
 
-def as_row(table: type[Row], value: Any, place: str) -> Row:
+def as_row(table: type[Row], value: object, place: str) -> Row:
     """Return `value` as a validated record of `table`, or refuse in one line, with the nearest key.
 
     Parameters
@@ -94,18 +94,18 @@ def as_row(table: type[Row], value: Any, place: str) -> Row:
         raise _refusal(error, place, keys) from None
 
 
-def as_values(row: Any) -> dict[str, Any]:
+def as_values(row: object) -> dict[str, Any]:
     """Return the plain values of a record, as JSON has them; paths as texts."""
     values: dict[str, Any] = TypeAdapter(type(row)).dump_python(row, mode="json")
     return values
 
 
-def keys_of(table: Any) -> list[str]:
+def keys_of(table: object) -> list[str]:
     """Return the keys that a table knows."""
     return list(getattr(table, "model_fields", None) or getattr(table, "__dataclass_fields__", {}))
 
 
-def paths_of(row: Any) -> dict[str, Path]:
+def paths_of(row: object) -> dict[str, Path]:
     """Return the files and folders that a record names, by key, dotted where it lies deeper."""
     values = {key: getattr(row, key) for key in keys_of(type(row))}
     found = {key: value for key, value in values.items() if isinstance(value, Path)}
@@ -176,6 +176,6 @@ def _explained(first: ErrorDetails, place: str, known: Iterable[str]) -> str:
     return f"{at or 'the file'}: {message}{shown}."
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return a bound as a user would write it."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < LARGE else value

@@ -57,7 +57,7 @@ def cognitive_task(name: str, **options: Any) -> CognitiveTask:
     return task
 
 
-def psychometric(right: Any, condition: str) -> Any:
+def psychometric(right: object, condition: str) -> Any:
     """Return the share of trials answered rightly by condition, with its uncertainty and number of trials.
 
     Parameters

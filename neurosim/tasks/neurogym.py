@@ -97,7 +97,7 @@ def _one(environment: Any, n_actions: int) -> Trials:
     return Trials(inputs[None], targets[None], np.ones((1, len(inputs)), dtype=np.float32), columns)
 
 
-def _seed(environment: Any, seed: int) -> None:
+def _seed(environment: object, seed: int) -> None:
     if hasattr(environment, "seed") and callable(environment.seed):
         environment.seed(seed)
     elif hasattr(environment, "rng"):

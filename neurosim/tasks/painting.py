@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurosim.tasks.trials import Trials
 
@@ -35,24 +36,28 @@ class Sheet:
         self.targets = np.full((n, len(self.steps), len(outputs)), rest, dtype=np.float32)
         self.weights = (self.steps < self.end[:, None]).astype(np.float32)
 
-    def during(self, start: Any, stop: Any = np.inf) -> np.ndarray:
+    def during(self, start: npt.ArrayLike, stop: npt.ArrayLike = np.inf) -> np.ndarray:
         """Return (trial, time): whether a step lies in the period; it ends with the trial at the latest."""
         first = np.round(np.broadcast_to(start, self.n) / self.dt)
         last = np.minimum(np.round(np.broadcast_to(stop, self.n) / self.dt), self.end)
         return np.asarray((self.steps >= first[:, None]) & (self.steps < last[:, None]))
 
-    def show(self, units: slice | int, values: Any, start: Any, stop: Any = np.inf) -> None:
+    def show(
+        self, units: slice | int, values: npt.ArrayLike, start: npt.ArrayLike, stop: npt.ArrayLike = np.inf
+    ) -> None:
         """Add `values`, (trial,) or (trial, unit), to inputs during a period."""
         self.inputs[:, :, units] += self._painted(values, self.during(start, stop), units)
 
-    def ask(self, units: slice | int, values: Any, start: Any, stop: Any = np.inf) -> None:
+    def ask(
+        self, units: slice | int, values: npt.ArrayLike, start: npt.ArrayLike, stop: npt.ArrayLike = np.inf
+    ) -> None:
         """Set targets to `values`, (trial,) or (trial, unit), during a period."""
         period = self.during(start, stop)
         painted = self._painted(values, period, units)
         chosen = period if isinstance(units, int) else period[:, :, None]
         self.targets[:, :, units] = np.where(chosen, painted, self.targets[:, :, units])
 
-    def weigh(self, weight: float, start: Any, stop: Any = np.inf) -> None:
+    def weigh(self, weight: float, start: npt.ArrayLike, stop: npt.ArrayLike = np.inf) -> None:
         """Set the weight of a period in the loss."""
         self.weights = np.where(self.during(start, stop), np.float32(weight), self.weights)
 
@@ -67,7 +72,7 @@ class Sheet:
         columns = {name: np.array(np.broadcast_to(values, self.n)) for name, values in table.items()}
         return Trials(self.inputs, self.targets, self.weights, columns)
 
-    def _painted(self, values: Any, period: np.ndarray, units: slice | int) -> np.ndarray:
+    def _painted(self, values: npt.ArrayLike, period: np.ndarray, units: slice | int) -> np.ndarray:
         values = np.asarray(values, dtype=np.float32)
         if isinstance(units, int):
             return np.asarray(period * np.broadcast_to(values, self.n)[:, None])

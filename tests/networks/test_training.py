@@ -1,10 +1,8 @@
 """Training that is killed and resumed ends with the same bits; checkpoints of other trainings are refused."""
 
-import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +23,7 @@ from neurosim.networks.transfer import replace_head
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError
 from neurosim.stimuli.images import load_digits
-from neurosim.storage import StorageError, read_weights
+from neurosim.storage import StorageError
 from neurosim.tasks.augmentation import chained, pixel_noise, random_crops, random_flips
 from neurosim.tasks.classification import classification_task
 
@@ -171,57 +169,6 @@ def test_mixup_and_augmentation_train():
     assert labels.shape == (32, 10)
     np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
     assert float(train(small_network(task), task, TrainingOptions(20, 32, 5e-3), progress=False).test_accuracy) > 0.6
-
-
-RANK = """
-import sys, torch
-from tests.networks.test_training import small_task, trained_without_noise, weights_of
-from neurosim.storage import write_weights
-from pathlib import Path
-network, history = trained_without_noise()
-rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-arrays = weights_of(network) | {"accuracy": history.accuracy.values}
-write_weights(Path(sys.argv[1]) / f"rank{rank}.safetensors", arrays)
-"""
-
-
-def trained_without_noise():
-    """No dropout, so that the split of a batch over processes is all that differs."""
-    torch.set_num_threads(1)
-    task = small_task()
-    with torch_seeded(0):
-        network = build_network(MLPSpecification((32,)), task.image_shape, 10).double()
-    task = replace(task, augment=lambda x, rng: x)
-    options = TrainingOptions(2, 50, 5e-3)
-    return network, train(network.float(), task, options, device="cpu", progress=False)
-
-
-def test_two_processes_train_the_network_that_one_trains(tmp_path):
-    script = tmp_path / "rank.py"
-    script.write_text(RANK)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node=2",
-        "--standalone",
-        str(script),
-        str(tmp_path),
-    ]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "."},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    alone, history = trained_without_noise()
-    first, second = (read_weights(tmp_path / f"rank{k}.safetensors") for k in (0, 1))
-    for name, value in weights_of(alone).items():
-        np.testing.assert_array_equal(first[name], second[name])
-        np.testing.assert_allclose(first[name], value, atol=2e-5)
-    np.testing.assert_allclose(first["accuracy"], history.accuracy.values)
 
 
 def test_events_are_written_for_tensorboard(tmp_path):

@@ -114,11 +114,23 @@ def test_source_that_cannot_be_parsed_counts_as_it_is(house):
     assert set(sources("own_step")) == {"own_step.py"}
 
 
+def test_the_quick_way_finds_in_every_source_of_the_package_all_that_its_syntax_says():
+    for path in sorted((keys.ROOT / keys.PACKAGE).rglob("*.py")):
+        package = ".".join(path.parent.relative_to(keys.ROOT).parts)
+        quick, exact = (
+            {n for n in read(path.read_text(), package) if n.name.partition(".")[0] == keys.PACKAGE}
+            for read in (keys.in_lines, keys.in_tree)
+        )
+        assert exact <= quick, path
+
+
 def test_every_source_that_a_step_can_run_is_in_its_key():
     rdms = set(sources(f"{STEPS}.rdms"))
     assert {"neurosim/similarity/rdms.py", "neurosim/study/steps/rdms.py", "neurosim/schema.py"} <= rdms
     twin = set(sources("neurosim.study.subjects.twin"))
     assert {"neurosim/biophysics/torch_engine.py", "neurosim/networks/spiking/kernel.cpp"} <= twin
+    loaded_when_used = {"neurosim/networks/training.py", "neurosim/biophysics/retuning.py", "neurosim/bridge.py"}
+    assert loaded_when_used <= twin and "neurosim/plots/geometry.py" in sources("neurosim.study.figures.rdms")
 
 
 def test_modules_that_a_step_really_loads_are_in_its_key():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,9 @@ import xarray as xr
 from neurosim.recordings.neo import load_neo, neo_events, neo_series, neo_spikes
 from neurosim.recordings.reader import Reader
 from neurosim.recordings.spikes import align_spikes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def read_responses(path: Path, options: NeoOptions) -> xr.DataArray:
     )
 
 
-def read_spikes(path: Path) -> Any:
+def read_spikes(path: Path) -> pd.DataFrame:
     """Return the spikes of the first segment as a table."""
     import pandas as pd
 

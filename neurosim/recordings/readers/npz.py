@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,9 @@ from neurosim.recordings.sweeps import sweeps_of
 from neurosim.recordings.timing import TIMES, said_step
 from neurosim.registry import NoOptions
 from neurosim.schema import InputError, as_responses
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ALONG = {
     "unit": "unit",
@@ -33,7 +36,7 @@ def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:
         return responses_of(storage.read_npz(path), path.name)
 
 
-def read_spikes(path: Path) -> Any:
+def read_spikes(path: Path) -> pd.DataFrame:
     """Read the arrays of an archive as the columns of a table."""
     import pandas as pd
 

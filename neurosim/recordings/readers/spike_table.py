@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from neurosim import storage
 from neurosim.recordings.reader import Reader
 from neurosim.recordings.spikes import bin_spikes, check_spikes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ def read_responses(path: Path, options: SpikeTableOptions) -> xr.DataArray:
     return bin_spikes(check_spikes(read_spikes(path), path.name), time_bin=options.time_bin, name=path.name)
 
 
-def read_spikes(path: Path) -> Any:
+def read_spikes(path: Path) -> pd.DataFrame:
     """Read the table."""
     return storage.read_table(path)
 

@@ -98,7 +98,7 @@ def _read(kind: str, folder: Path) -> dict[str, Any]:
     return {"rdms" if kind == "rdms" else "brain_rdms": storage.read_dataset(folder / "rdms.nc")["rdm"]}
 
 
-def _as_dataset(found: Any, name: str) -> xr.Dataset:
+def _as_dataset(found: object, name: str) -> xr.Dataset:
     if isinstance(found, xr.Dataset):
         return found
     if isinstance(found, xr.DataArray):

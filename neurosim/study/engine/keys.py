@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,10 +20,14 @@ from neurosim import registry, runtime, storage
 SCHEMA_VERSION = 3
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 PACKAGE = "neurosim"
+FILE, FOLDER = "file", "folder"
 CODE = (".py", ".pyi", ".pyc")
 INSTALLED = {"site-packages", "dist-packages"}
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)*(:\w+)?")
 WORK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+QUOTED = re.compile(rf"""["']({PACKAGE}[.:][\w.:]*)(?=["'{{])""")
+IMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
+COMMENT = re.compile(r"#.*")
 MADE_FROM = ("work", "config", "inputs_digests", "source", "libraries", "device")
 
 
@@ -75,7 +80,7 @@ def source_digest(*modules: str) -> str:
 
 def forget() -> None:
     """Look at the source again when a key is next asked for: it may have been edited meanwhile."""
-    for found in (source_digest, _plugins, _home, _files, _data, _named_in, _digest):
+    for found in (source_digest, _plugins, _home, _digest, _files, _inside, _data, _named_in):
         found.cache_clear()
 
 
@@ -142,20 +147,31 @@ def _files(named: Named) -> dict[str, Path]:
         return {}
     found: list[Path] = []
     for part in parts:
-        module = place / f"{part}.py"
-        if module.is_file():
-            found += [module, *_data(place, parts[0])]
+        inside = _inside(place)
+        if inside.get(f"{part}.py") == FILE:
+            found += [place / f"{part}.py", *_data(place, parts[0])]
             break
-        if not (place / part).is_dir():
+        if inside.get(part) != FOLDER:
             if place == home or not named.imported:
                 return {}
             found += _whole(place)
             break
         place = place / part
-        found += [p for p in [place / "__init__.py"] if p.is_file()]
+        if _inside(place).get("__init__.py") == FILE:
+            found.append(place / "__init__.py")
     else:
         found += _whole(place)
-    return {p.relative_to(home).as_posix(): p for p in found}
+    start = len(str(home).rstrip(os.sep)) + 1
+    return {str(p)[start:].replace(os.sep, "/"): p for p in found}
+
+
+@cache
+def _inside(folder: Path) -> dict[str, str]:
+    """Return what is in a folder: files and folders by name; nothing where it is none, as inside an archive."""
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:
+        return {e.name: FOLDER if e.is_dir() else FILE for e in entries if e.is_dir() or e.is_file()}
 
 
 def _whole(folder: Path) -> Iterator[Path]:
@@ -165,15 +181,17 @@ def _whole(folder: Path) -> Iterator[Path]:
 @cache
 def _data(folder: Path, top: str) -> tuple[Path, ...]:
     """Return the data files beside the modules of a package of ours or of a plugin."""
-    if not (folder / "__init__.py").is_file() or top not in {PACKAGE, *(n.partition(".")[0] for n in _plugins())}:
+    inside = _inside(folder)
+    if inside.get("__init__.py") != FILE or top not in {PACKAGE, *(n.partition(".")[0] for n in _plugins())}:
         return ()
     found: list[Path] = []
-    for path in folder.iterdir():
-        if path.name.startswith((".", "__")):
+    for name, kind in inside.items():
+        path = folder / name
+        if name.startswith((".", "__")):
             continue
-        if path.is_file() and path.suffix not in CODE:
+        if kind == FILE and path.suffix not in CODE:
             found.append(path)
-        elif path.is_dir() and not (path / "__init__.py").is_file():
+        elif kind == FOLDER and _inside(path).get("__init__.py") != FILE:
             found += (p for p in _whole(path) if p.suffix not in CODE)
     return tuple(found)
 
@@ -191,23 +209,48 @@ def _names(text: str, top: str, package: str) -> frozenset[Named]:
 
     Of the sources of this package those of others are not asked for: their versions are in the key.
     """
+    if top == PACKAGE:
+        return frozenset(n for n in in_lines(text, package) if n.name.partition(".")[0] == PACKAGE)
+    return frozenset(in_tree(text, package))
+
+
+def in_lines(text: str, package: str) -> Iterator[Named]:
+    """Yield what :func:`in_tree` finds, for sources written as those of this package are, in a tenth of its time."""
+    for value in QUOTED.findall(text):
+        yield from _in_string(value)
+    for base, listed, plain in IMPORTED.findall(text):
+        parts = COMMENT.sub("", listed or plain).strip("() \t").split(",")
+        words = [part.split()[0] for part in parts if part.split()]
+        module = base.lstrip(".")
+        prefix = "" if plain else _absolute(module, len(base) - len(module), package) + "."
+        yield from (Named(f"{prefix}{word}") for word in words)
+
+
+def in_tree(text: str, package: str) -> Iterator[Named]:
+    """Yield what any source text of a `package` imports, and the names in its strings."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return frozenset()
-    names: set[Named] = set()
+        return
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            around = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*around, *([node.module] if node.module else [])])
-            names |= {Named(f"{base}.{alias.name}") for alias in node.names}
+            base = _absolute(node.module or "", node.level, package)
+            yield from (Named(f"{base}.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.Import):
-            names |= {Named(alias.name) for alias in node.names}
+            yield from (Named(alias.name) for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            head = node.value.rstrip(".:")
-            if DOTTED.fullmatch(head) and (set(".:") & set(node.value)):
-                names.add(Named(head.partition(":")[0], imported=False))
-    return frozenset(n for n in names if top != PACKAGE or n.name.partition(".")[0] == PACKAGE)
+            yield from _in_string(node.value)
+
+
+def _absolute(module: str, level: int, package: str) -> str:
+    around = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+    return ".".join([*around, *([module] if module else [])])
+
+
+def _in_string(value: str) -> Iterator[Named]:
+    head = value.rstrip(".:")
+    if DOTTED.fullmatch(head) and (set(".:") & set(value)):
+        yield Named(head.partition(":")[0], imported=False)
 
 
 def _texts(value: object) -> Iterator[str]:
