@@ -222,9 +222,11 @@ def check_not_empty(array: xr.DataArray, who: str, what: str) -> None:
         raise SchemaError(f"{who}: {what} are empty along {empty}; at least one unit and stimulus is asked.")
 
 
-def _is_named(names: xr.Variable) -> bool:
+def _is_named(names: xr.Variable, ids: Sequence[str] | None) -> bool:
     """Whether the names are what :func:`with_ids` would set anew: setting them is most of what a check costs."""
     values = names.values
+    if ids is not None and values.tolist() != list(ids):
+        return False
     if values.dtype.kind != "U" or names.attrs or names.encoding:
         return False
     listed_once = set(values.tolist())
@@ -238,9 +240,9 @@ def with_ids(array: xr.DataArray, ids: Sequence[str] | None, who: str) -> xr.Dat
     n = array.sizes[STIMULUS]
     if ids is not None and len(ids) != n:
         raise SchemaError(f"{who}: {len(ids)} stimulus ids for {n} stimuli.")
+    if STIMULUS in array.coords and _is_named(array.coords[STIMULUS].variable, ids):
+        return array.copy(deep=False)
     if ids is None and STIMULUS in array.coords:
-        if _is_named(array.coords[STIMULUS].variable):
-            return array.copy(deep=False)
         ids = [str(s) for s in array[STIMULUS].values]
     elif ids is None:
         ids = _counted(n)

@@ -137,12 +137,12 @@ def synapse_of(parameters: object) -> SynapseModel | None:
     return next((model for model in SYNAPSES.values() if model.parameters is type(parameters)), None)
 
 
-def decay(dt: float, tau: Any) -> Any:
+def decay(dt: float, tau: float | np.ndarray) -> Any:
     """Return the share that is left after `dt` of a value that decays with `tau`."""
     return math.exp(-dt / tau) if isinstance(tau, int | float) else np.exp(-dt / np.asarray(tau))
 
 
-def mean_over_step(dt: float, tau: Any) -> Any:
+def mean_over_step(dt: float, tau: float | np.ndarray) -> Any:
     """Return the mean over a step of a value that starts it at 1 and decays with `tau`."""
     return tau / dt * (1 - decay(dt, tau))
 

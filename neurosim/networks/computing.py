@@ -45,7 +45,7 @@ class Runtime:
 
     Examples
     --------
-    >>> Runtime(workers=4, channels_last=True).prefetch
+    >>> ns.networks.Runtime(workers=4, channels_last=True).prefetch
     2
     """
 

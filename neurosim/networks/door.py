@@ -51,10 +51,11 @@ class Data:
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
     >>> points = torch.utils.data.TensorDataset(torch.eye(4), torch.tensor([0, 1, 0, 1]))
-    >>> data = Data(train=points, test=torch.utils.data.DataLoader(points, batch_size=2))
-    >>> from neurosim.networks import TrainingOptions, train
-    >>> train(nn.Linear(4, 2), data, TrainingOptions(epochs=2), progress=False).sizes["epoch"]
+    >>> data = ns.networks.Data(train=points, test=torch.utils.data.DataLoader(points, batch_size=2))
+    >>> ns.train(nn.Linear(4, 2), data, ns.networks.TrainingOptions(epochs=2), progress=False).sizes["epoch"]
     2
     """
 

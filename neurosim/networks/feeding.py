@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from neurosim.networks.distributed import Share
 from neurosim.networks.samples import batch_of, native, parted, stacked, tensor_of
 from neurosim.runtime import RandomApart, seed_everything, seed_of
 from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    from neurosim.networks.asked import Task
 
 Part = Literal["train", "test", "validation"]
 Wanted = tuple[Part, int, int, int]  # part, epoch, seed, stimulus
@@ -175,23 +178,23 @@ class Feeder:
         return replace(portion, inputs=inputs.transpose(0, 1) if is_sequence else inputs, targets=targets)
 
 
-def first_batch(task: Any, part: Part, batch_size: int, seed: int, device: str = "cpu") -> Portion | None:
+def first_batch(task: Task, part: Part, batch_size: int, seed: int, device: str = "cpu") -> Portion | None:
     """Return the first batch of a part as a whole, or None where there is none."""
     return next(iter(Feeder(task, batch_size, seed, Share(device=device)).batches(part)), None)
 
 
-def places_of(task: Any, part: Part, epoch: int = 0, seed: int = 0) -> np.ndarray | None:
+def places_of(task: Task, part: Part, epoch: int = 0, seed: int = 0) -> np.ndarray | None:
     """Return the order of the stimuli of a part that are read one by one; None where they are not."""
     asked = getattr(task, "places", None)
     return None if asked is None else asked(part, epoch, seed)
 
 
-def loader_of(task: Any, part: Part) -> Any:
+def loader_of(task: Task, part: Part) -> Any:
     """Return the loader of somebody's that gives a part, or None."""
     return getattr(task, "loaders", {}).get(part)
 
 
-def arrays_of(task: Any, part: Part, epoch: int, batch_size: int, seed: int, start: int = 0) -> Iterator[Any]:
+def arrays_of(task: Task, part: Part, epoch: int, batch_size: int, seed: int, start: int = 0) -> Iterator[Any]:
     """Return the batches of a part as the task itself makes them."""
     if part == "train":
         return iter(task.batches(epoch, batch_size, seed, start))
@@ -252,7 +255,7 @@ def _together(samples: Sequence[Any]) -> Any:
         return error
 
 
-def _reader(task: Any, plan: _Plan, runtime: Runtime, pin: bool) -> DataLoader[Any]:
+def _reader(task: Task, plan: _Plan, runtime: Runtime, pin: bool) -> DataLoader[Any]:
     ahead: dict[str, Any] = {}
     if runtime.workers:
         ahead = {"prefetch_factor": runtime.prefetch, "persistent_workers": True}

@@ -141,7 +141,7 @@ class Loss:
 
     function: Callable[..., Tensor]
 
-    def check(self, outputs: Any, targets: tuple[Tensor, ...]) -> None:
+    def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:
         """Refuse a loss that does not take outputs or targets, or that is no number a batch or stimulus."""
         if isinstance(self.function, nn.Module) and any(p.requires_grad for p in self.function.parameters()):
             raise InputError("train: the loss has parameters that learn; make them part of the network.")
@@ -156,12 +156,12 @@ class Loss:
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise InputError(f"train: the loss is one number, or one a stimulus ({len(targets[0])}); found {shape}.")
 
-    def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
+    def losses(self, outputs: object, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus; a mean counts for each."""
         found = self.function(outputs, *targets)
         return found.flatten(1).mean(1) if found.ndim > 1 else found.expand(len(targets[0]))
 
-    def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> float | Tensor:
+    def n_right(self, outputs: object, targets: tuple[Tensor, ...]) -> float | Tensor:
         """Return how many stimuli have the largest output at the right category; NaN where there are none."""
         labels = targets[0]
         whole = labels.ndim == 1 and not labels.is_floating_point()

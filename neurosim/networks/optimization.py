@@ -47,6 +47,8 @@ class TrainingOptions:
     accumulate : batches whose gradients are averaged for one step; the last of an epoch may be of fewer.
     ema : share of the running average of the weights that each step keeps, such as 0.999: the average is what is
         validated, tested and left in the network; none by default.
+    truncate : steps after which gradients no longer reach back through the state of spiking layers, nn.RNN, nn.LSTM and
+        nn.GRU: truncated backpropagation through time. Values and memory are those of the whole sequence.
 
     Raises
     ------
@@ -76,12 +78,15 @@ class TrainingOptions:
     drop_last: bool = False
     accumulate: int = 1
     ema: float | None = None
+    truncate: int | None = None
 
     def __post_init__(self) -> None:
         for name, asked in ASKED.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), *asked))
         if self.ema is not None:
             object.__setattr__(self, "ema", _number("ema", self.ema, *AVERAGED))
+        if self.truncate is not None:
+            object.__setattr__(self, "truncate", _number("truncate", self.truncate, *STEPS))
         if callable(self.optimizer) and self.weight_decay:
             raise InputError("TrainingOptions: weight_decay belongs to the optimizers by name; give it to your own.")
         if self.patience is not None:
@@ -105,6 +110,7 @@ class TrainingOptions:
 Asked = tuple[type, Callable[[Any], bool], str]
 WAITED: Asked = (int, lambda n: n >= 1, "whole epochs, patience >= 1, or None")
 AVERAGED: Asked = (float, lambda x: 0 < x < 1, "a share between 0 and 1, or None")
+STEPS: Asked = (int, lambda n: n >= 1, "whole steps, truncate >= 1, or None")
 ASKED: dict[str, Asked] = {
     "epochs": (int, lambda n: n >= 1, "whole epochs, batch_size >= 1"),
     "batch_size": (int, lambda n: n >= 1, "whole epochs, batch_size >= 1"),

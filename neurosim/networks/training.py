@@ -28,6 +28,7 @@ from neurosim.networks.measuring import default_objective, exact, measure, named
 from neurosim.networks.objectives import Loss, Objective, as_objective
 from neurosim.networks.optimization import TrainingOptions, autocast_of, key_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
+from neurosim.networks.truncation import truncated
 from neurosim.networks.watching import Moment, Watch, logged
 from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar
 from neurosim.schema import InputError
@@ -148,7 +149,8 @@ def train(
     request = Request(network, task, objective, options, seed, share, runtime, watch or Watch())
     check_batch(request)
     check_sizes(request)
-    with kept_flags(network), computing(network, runtime, share.device, share.seed(seed)), kept_memory():
+    machine = computing(network, runtime, share.device, share.seed(seed))
+    with kept_flags(network), machine, kept_memory(), truncated(network, options.truncate):
         run = _Run(request)
         if checkpoint is not None:
             run.keep_at(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint))

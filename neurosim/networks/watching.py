@@ -27,7 +27,8 @@ class Moment:
 
     Examples
     --------
-    >>> Moment(nn.Linear(1, 1), 2, 0, 1e-3, {"loss": [0.5, 0.4]}).history["loss"][-1]
+    >>> from torch import nn
+    >>> ns.networks.Moment(nn.Linear(1, 1), 2, 0, 1e-3, {"loss": [0.5, 0.4]}).history["loss"][-1]
     0.4
     """
 
@@ -55,7 +56,7 @@ class Watch:
 
     Examples
     --------
-    >>> Watch(metrics={"margin": lambda outputs, targets: outputs.max(1).values.mean()}).metrics.keys()
+    >>> ns.networks.Watch(metrics={"margin": lambda outputs, targets: outputs.max(1).values.mean()}).metrics.keys()
     dict_keys(['margin'])
     """
 
@@ -102,7 +103,7 @@ class Measured:
                 metric.to(device)
             metric.reset()
 
-    def add(self, outputs: Any, targets: tuple[Tensor, ...], n: int) -> None:
+    def add(self, outputs: object, targets: tuple[Tensor, ...], n: int) -> None:
         """Measure a batch of `n` stimuli."""
         self.seen += n
         for metric in self.kept.values():
@@ -125,11 +126,11 @@ def _number(name: str, value: Any) -> float:
     return float(value)
 
 
-def _keeps_state(metric: Any) -> bool:
+def _keeps_state(metric: object) -> bool:
     return all(callable(getattr(metric, name, None)) for name in ("update", "compute", "reset"))
 
 
-def _are_many(callbacks: Any) -> bool:
+def _are_many(callbacks: object) -> bool:
     return isinstance(callbacks, Sequence)
 
 

@@ -70,9 +70,10 @@ def read_picture(path: Path) -> Image.Image:
     --------
     >>> import tempfile
     >>> from PIL import Image
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     Image.new("L", (4, 3), 255).save(Path(folder) / "white.png")
-    ...     read_picture(Path(folder) / "white.png").size
+    ...     ns.storage.read_picture(Path(folder) / "white.png").size
     (4, 3)
     """
     from PIL import Image, ImageOps
@@ -82,7 +83,9 @@ def read_picture(path: Path) -> Image.Image:
             raise InputError(f"{path}: holds several pictures, one asked; save each frame as a file.")
         if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
             raise InputError(f"{path}: its pixels have more than 8 bits, and a transform is given 8; save it with 8.")
-        return ImageOps.exif_transpose(picture).convert("RGB")
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -95,8 +98,9 @@ def pictures_in(folder: Path) -> list[Path]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     pictures_in(Path(folder))
+    ...     ns.storage.pictures_in(Path(folder))
     []
     """
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)

@@ -79,9 +79,10 @@ def open_npy(path: Path) -> np.ndarray:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.save(Path(folder) / "a.npy", np.array([3, 1]))
-    ...     print(open_npy(Path(folder) / "a.npy")[1])
+    ...     print(ns.storage.open_npy(Path(folder) / "a.npy")[1])
     1
     """
     with readable(path, "npy"), existing(path, any_size=True).open("rb") as file:

@@ -78,7 +78,7 @@ def compare_subjects(
     >>> area = np.random.default_rng(0).normal(size=(6, 5))
     >>> with tempfile.TemporaryDirectory() as place:
     ...     outcome = ns.compare_subjects(
-    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": area}, out=f"{place}/mine"
+    ...         pictures, {"pixels": pictures.values.reshape(6, -1)}, {"area": area}, out=f"{place}/mine", jobs=1
     ...     )
     ...     outcome.scores["rsa:area"].sizes["model"]
     1

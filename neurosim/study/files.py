@@ -129,7 +129,7 @@ def read_table(path: Path) -> dict[str, Any]:
         raise StudyError(str(error)) from error
 
 
-def _model(value: Any, folder: Path, place: str) -> Any:
+def _model(value: object, folder: Path, place: str) -> Any:
     """Return the table that a subject given by name or path stands for; a table may add keys to a model."""
     extra: dict[str, Any] = {}
     if isinstance(value, dict) and "model" in value:
@@ -155,7 +155,7 @@ def _toml_rows(entry: dict[str, Any]) -> list[str]:
     return [f"{k} = {_toml_value(v)}" for k, v in entry.items() if v is not None]
 
 
-def _toml_value(value: Any) -> str:
+def _toml_value(value: object) -> str:
     if isinstance(value, dict):
         return (
             "{ "

@@ -48,10 +48,10 @@ class PlanLike(Protocol):
     def add_parts(self, whole: Step, kind: str, n_parts: int, join: str) -> str:
         """Add a step in parts that may run side by side."""
 
-    def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
+    def seeded(self, row: object, name: str, *without: str) -> dict[str, Any]:
         """Return what a step needs to know of a row."""
 
-    def files(self, row: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    def files(self, row: object) -> tuple[dict[str, Any], dict[str, str]]:
         """Return checksums and places of the files that a row names."""
 
     def stimuli(self) -> str:

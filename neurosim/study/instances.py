@@ -41,7 +41,7 @@ def each_instance(rows: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def name_of_all(name: str, row: Any) -> str:
+def name_of_all(name: str, row: object) -> str:
     """Return what the instances of a subject are called together, or the name of a subject that is one."""
     number = getattr(row, "instance", None)
     return name if number is None else name.removesuffix(f"_{number}")

@@ -48,14 +48,14 @@ class Plan:
         ]
         return self.add(Step(whole.name, join, whole.config, tuple(self.add(part) for part in parts)))
 
-    def seeded(self, row: Any, name: str, *without: str) -> dict[str, Any]:
+    def seeded(self, row: object, name: str, *without: str) -> dict[str, Any]:
         """Return what a step needs to know of an entry: plain values, but for paths, title and `without`; the seed."""
         left_out = {"title", *without}
         values = placed(as_values(row), dict.fromkeys(paths_of(row)))
         values = {k: v for k, v in values.items() if k not in left_out}
         return values | {"seed": self.study.seed, "name": name}
 
-    def files(self, row: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    def files(self, row: object) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the checksums of the files and folders that an entry names, by key, and where they are.
 
         Raises

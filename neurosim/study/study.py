@@ -23,7 +23,7 @@ DEFAULT_ANALYSES = {
 def _as_entry(registry: Registry[Any], key: str) -> BeforeValidator:
     """Return what makes a validated row of a table of plain values, by its `key`, or takes a row as it is."""
 
-    def row(value: Any) -> Any:
+    def row(value: object) -> Any:
         tables = {kind.table: kind for kind in registry.values()}
         if type(value) in tables:
             return value
@@ -94,7 +94,7 @@ class Study(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _asked_of_subjects_alone(cls, values: Any) -> Any:
+    def _asked_of_subjects_alone(cls, values: object) -> Any:
         """Ask by default what can be asked where there are no brains."""
         if isinstance(values, Mapping) and not values.get("brains") and "analyses" not in values:
             return {**values, "analyses": {"relations": DEFAULT_ANALYSES["relations"]}}

@@ -176,6 +176,6 @@ def _explained(first: ErrorDetails, place: str, known: Iterable[str]) -> str:
     return f"{at or 'the file'}: {message}{shown}."
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return a bound as a user would write it."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < LARGE else value

@@ -164,11 +164,12 @@ def lazy_task(
     --------
     >>> import tempfile
     >>> from PIL import Image
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as place:
     ...     for name in ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"):
     ...         Path(place, name).parent.mkdir(exist_ok=True)
     ...         Image.new("RGB", (9, 8)).save(Path(place, name))
-    ...     task = lazy_task(place, view=PictureView(size=8, crop=6), test_fraction=0.5)
+    ...     task = ns.tasks.lazy_task(place, view=ns.tasks.PictureView(size=8, crop=6), test_fraction=0.5)
     ...     inputs, names = next(task.batches(0, 2, seed=1))
     >>> inputs.shape, task.categories
     ((2, 3, 6, 6), ('cat', 'dog'))

@@ -57,7 +57,7 @@ class PictureView:
 
     Examples
     --------
-    >>> PictureView(size=36, crop=32).crop
+    >>> ns.tasks.PictureView(size=36, crop=32).crop
     32
     """
 

@@ -87,11 +87,11 @@ def test_the_gif_is_recovered_and_predicts_its_own_spikes():
 def test_escape_rate_of_the_gif_is_the_exponential_of_its_distance_to_threshold():
     """Held far below any reset, the neuron is a Poisson process of rate exp((v - v_t) / delta_v)."""
     quiet = GIFParameters(refractory=0.0, gamma_2=0.0, eta_2=0.0, v_reset=-65e-3, v_t=-65e-3 - 2e-3 * np.log(50))
-    population = Population("n", 200, quiet)
+    population = Population("n", 1000, quiet)
     circuit = Circuit("many", Input(1), (population,), (), dt=DT, step=1e-3)
-    silent = as_stimuli(np.zeros((1, 500, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    silent = as_stimuli(np.zeros((1, 100, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
     counts = simulate(circuit, silent, engine="torch", progress=False).values.sum(1).ravel()
-    expected = 200 * 0.5 * 50
+    expected = 1000 * 0.1 * 50
     assert scipy.stats.poisson.sf(abs(counts.sum() - expected) + expected, expected) > 1e-3
     assert counts.var() == pytest.approx(counts.mean(), rel=0.3)
     same = simulate(circuit, silent, engine="brian2", progress=False).values.sum(1).ravel()

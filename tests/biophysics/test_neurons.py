@@ -33,22 +33,23 @@ def driven(parameters, drive, *, dt=1e-4, step=1e-3):
 
 
 def spike_times(parameters, drive, duration, *, dt=1e-4):
+    """Times of every neuron, one a value of `drive`."""
     found = simulate(
-        driven(parameters, [drive], dt=dt),
+        driven(parameters, drive, dt=dt),
         silent(round(duration / 1e-3)),
         engine="torch",
         monitors=Monitors(spike_times=True),
         progress=False,
     )
-    return found.spike_time.values
+    return [found.spike_time.values[found.spike_unit.values == k] for k in range(len(drive))]
 
 
 def test_lif_fires_at_the_closed_form_rate():
     """rate = 1 / (refractory + tau ln(I / (I - 1))) with I the drive in rheobases."""
     neuron = LIFParameters(refractory=2e-3)
     rheobase = neuron.g_leak * (neuron.v_threshold - neuron.e_leak)
-    for relative in (0.9, 1.2, 2.0, 4.0):
-        times = spike_times(neuron, relative * rheobase, 0.1, dt=2e-5)
+    drives = np.array([0.9, 1.2, 2.0, 4.0])
+    for relative, times in zip(drives, spike_times(neuron, drives * rheobase, 0.1, dt=2e-5), strict=True):
         if relative < 1:
             assert len(times) == 0
             continue
@@ -71,7 +72,7 @@ def test_discrete_lif_follows_its_equation():
 def test_an_adaptive_threshold_settles_where_rise_and_decay_balance():
     """In the steady state of period T the threshold at a spike is v_threshold + rise q / (1 - q), q = exp(-T / tau)."""
     neuron = AdaptiveLIFParameters(refractory=0.0, rise=3e-3, tau_threshold=50e-3)
-    times = spike_times(neuron, 5e-10, 0.5, dt=2e-5)
+    (times,) = spike_times(neuron, [5e-10], 0.5, dt=2e-5)
     period = np.diff(times)[-1]
     q = np.exp(-period / neuron.tau_threshold)
     target = neuron.e_leak + 5e-10 / neuron.g_leak
@@ -157,8 +158,8 @@ def test_adex_without_adaptation_and_with_a_sharp_upstroke_is_the_lif():
     sharp = AdExParameters(
         lif.capacitance, lif.g_leak, lif.e_leak, lif.v_threshold, 1e-6, -30e-3, lif.v_reset, 0.1, 0.0, 0.0, 2e-3
     )
-    for current in (2.5e-10, 6e-10):
-        one, other = (spike_times(p, current, 0.2, dt=2e-5) for p in (lif, sharp))
+    currents = [2.5e-10, 6e-10]
+    for one, other in zip(*(spike_times(p, currents, 0.2, dt=2e-5) for p in (lif, sharp)), strict=True):
         assert abs(len(one) - len(other)) <= 1
         np.testing.assert_allclose(np.diff(one)[:5], np.diff(other)[:5], atol=1e-4)
 

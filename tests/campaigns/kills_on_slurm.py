@@ -79,11 +79,23 @@ def submit(study: Path, out: Path) -> None:
 
 
 def wait(slurm: Slurm) -> None:
-    """Wait until no job waits or runs and the node is there again."""
-    until(
-        lambda: slurm.say("squeue", "-h", "-o", "x%A") == "" and "idle" in slurm.say("sinfo", "-h", "-o", "%T"),
-        PATIENCE,
-    )
+    """Wait until no job waits or runs and the node is there again.
+
+    A controller that lost its state drains a node that still has its jobs, and holds these; whoever runs the cluster
+    brings them back.
+    """
+
+    def is_over() -> bool:
+        state = slurm.say("sinfo", "-h", "-o", "%N %T").split()
+        if state[1:] and "drain" in state[1]:
+            slurm.say("scontrol", "update", f"nodename={state[0]}", "state=resume")
+        for line in slurm.say("squeue", "-rh", "-o", "%i|%r").splitlines():
+            job, _, reason = line.partition("|")
+            if "held" in reason:
+                slurm.say("scontrol", "release", job)
+        return slurm.say("squeue", "-h", "-o", "x%A") == "" and "idle" in " ".join(state)
+
+    until(is_over, PATIENCE)
 
 
 def kill_the_process_of_a_job(slurm: Slurm, root: Path) -> bool:

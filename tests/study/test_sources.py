@@ -205,7 +205,7 @@ def test_a_twin_is_tested_on_ones_own_pictures_too(pictures, tmp_path):
         brains=BRAIN,
         analyses={"rsa": {"kind": "rsa"}},
     )
-    steps = [step for step in plan(checked(study), pictures) if step.name in ("train:net", "simulate:twin")]
+    steps = [step for step in plan(checked(study), pictures) if step.name in ("train:net", "translate:twin")]
     for step in steps:
         assert step.files == {"training.options.path": str((pictures / "pictures").resolve())}
         assert "pictures" not in json.dumps(step.config.get("network", step.config)["training"])

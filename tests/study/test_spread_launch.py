@@ -51,13 +51,14 @@ def run(steps, store, launch, **options):
 def test_the_small_study_is_the_same_here_and_behind_a_launcher_and_on_dask(finished, tmp_path, cluster):
     wanted = content(finished.folder)
     n_steps = len(storage.read_json(finished.folder / "provenance.json")["steps"])
-    behind = neurosim("run", finished.study, "-o", "env/small", "--launch", "env", "-j", 2, "--quiet", cwd=tmp_path)
+    behind = neurosim("run", finished.study, "-o", "env/small", "--launch", "env", "-j", 1, "--quiet", cwd=tmp_path)
     assert (behind.returncode, behind.stdout.split()[0]) == (0, str(n_steps))
     assert content(tmp_path / "env" / "small") == wanted
     notes: list[str] = []
     on_dask = run_study(
         finished.study,
         out=tmp_path / "dask" / "small",
+        jobs=1,
         launch=Launch(dask=cluster.scheduler_address),
         report=lambda _, event, text: notes.append(text) if event == "note" else None,
     )

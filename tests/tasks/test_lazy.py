@@ -238,6 +238,19 @@ def test_what_cannot_be_read_one_by_one_is_refused_in_one_line(tmp_path, make, m
     assert "\n" not in str(caught.value)
 
 
+def test_pictures_for_transforms_are_upright_and_in_rgb(tmp_path):
+    draw = np.random.default_rng(0)
+    turned = Image.fromarray(draw.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    about = turned.getexif()
+    about[0x0112] = 6  # the camera was held on its side
+    turned.save(tmp_path / "turned.jpg", exif=about)
+    Image.fromarray(draw.integers(0, 256, (5, 7), dtype=np.uint8)).save(tmp_path / "gray.png")
+    for name, shape in (("turned.jpg", (7, 5, 3)), ("gray.png", (5, 7, 3))):
+        found = np.asarray(storage.read_picture(tmp_path / name))
+        assert found.shape == shape
+        np.testing.assert_array_equal(found, storage.read_image(tmp_path / name))
+
+
 def test_a_value_that_is_no_number_is_refused_where_it_is_met(tmp_path):
     values = np.zeros((20, 4), dtype=np.float32)
     values[:, 1] = np.nan

@@ -30,7 +30,7 @@ def load(job: Job) -> xr.DataArray:
     return load_source(row["source"], as_row(options, values, "stimuli"), rng=row["seed"])
 
 
-def _same_files(row: Any, learned: Mapping[str, Any]) -> bool:
+def _same_files(row: object, learned: Mapping[str, Any]) -> bool:
     """Whether what is learned comes from the files that are shown."""
     return all(str(Path(str(learned.get(key)))) == str(path) for key, path in paths_of(row).items())
 

@@ -115,7 +115,7 @@ def _one_by_one(function: Any, stimuli: xr.DataArray, seed: int, name: str) -> x
     return as_responses(values, dims=("stimulus", "unit"), stimuli=stimuli, coords={"layer": ("unit", layers)})
 
 
-def _row_of(answer: Any) -> dict[str, np.ndarray]:
+def _row_of(answer: object) -> dict[str, np.ndarray]:
     if isinstance(answer, Mapping):
         return {str(layer): np.asarray(values, dtype=float) for layer, values in answer.items()}
     if hasattr(answer, "__array__"):
