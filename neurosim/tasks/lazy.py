@@ -210,7 +210,7 @@ def _rows(path: str | Path, view: PictureView, labels: Sequence[str] | None) -> 
         if labels is not None:
             raise InputError("lazy_task: labels= is for files; the folders of pictures name their categories.")
         pictures, names = folder_rows(place, view)
-        return pictures, list(pictures.names), names
+        return pictures, pictures.names.tolist(), names
     rows = array_rows(place)
     if view.size != PictureView().size or view.crop != PictureView().crop:
         raise InputError("lazy_task: size and crop of the view are for folders; arrays are taken in their size.")

@@ -76,22 +76,23 @@ class PictureView:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of folders."""
+    """The pictures of folders; their names are one array, of which worker processes make no copies."""
 
-    paths: tuple[Path, ...]
-    names: tuple[str, ...]
+    folder: Path
+    names: np.ndarray
     view: PictureView
     is_sequence: bool = False
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.names)
 
     def read(self, place: int, transform: Transform | None) -> Any:
         """Return the bytes of a picture (channel, y, x), or what the transform makes of it."""
+        path = self.folder / str(self.names[place])
         if transform is not None:
-            found = transform(storage.read_picture(self.paths[place]))
+            found = transform(storage.read_picture(path))
             return np.ascontiguousarray(np.moveaxis(np.array(found), -1, 0)) if is_picture(found) else found
-        pixels = resized_and_cropped(storage.read_image(self.paths[place]), self.view.size, self.view.crop)
+        pixels = resized_and_cropped(storage.read_image(path), self.view.size, self.view.crop)
         if pixels.dtype != np.uint8:
             pixels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
         return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
@@ -99,8 +100,8 @@ class Pictures:
     def identity(self) -> list[Any]:
         """Return the digest of names and sizes of the files, and the view."""
         digest = hashlib.sha256()
-        for path, name in zip(self.paths, self.names, strict=True):
-            digest.update(f"{name} {path.stat().st_size}\n".encode())
+        for name in self.names.tolist():
+            digest.update(f"{name} {(self.folder / name).stat().st_size}\n".encode())
         return [digest.hexdigest(), self.view]
 
 
@@ -185,7 +186,7 @@ def folder_rows(folder: Path, view: PictureView) -> tuple[Pictures, list[str]]:
     if not paths:
         raise InputError(f"lazy_task: no picture in the folders of {folder}; one folder a category is asked.")
     names = [p.relative_to(folder).as_posix() for p in paths]
-    return Pictures(tuple(paths), tuple(names), view), [name.split("/", maxsplit=1)[0] for name in names]
+    return Pictures(folder.resolve(), np.array(names), view), [name.split("/", maxsplit=1)[0] for name in names]
 
 
 @dataclass(frozen=True)
