@@ -20,6 +20,9 @@ import lazy_loader
 ROOT = Path(__file__).resolve().parent
 
 
+_OWN = vars(ModuleType)["__dict__"]  # by which a module's own names are reached, past a property of that name
+
+
 class Later(ModuleType):
     """A module that is loaded when something of it is first asked for, or set.
 
@@ -30,12 +33,13 @@ class Later(ModuleType):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
-        for said_by_the_module in ("__doc__", "__loader__", "__package__", "__spec__"):
-            super().__delattr__(said_by_the_module)
+        own = _OWN.__get__(self)
+        own.clear()
+        own["__name__"] = name
 
     @property
     def __dict__(self) -> dict[str, object]:  # type: ignore[override]
+        """What stands in the module, as whoever sets something of it for a while looks there for what to put back."""
         return vars(import_module(self.__name__))
 
     def __getattr__(self, name: str) -> object:
