@@ -139,6 +139,7 @@ LABELLED = {
     "jackknife": lambda x: ns.similarity.jackknife(ns.similarity.cka, x, x, progress=False),
     "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
     "classification_task": ns.tasks.classification_task,
+    "lazy_task": ns.tasks.lazy_task,
     "spike_triggered_average": lambda x: ns.biophysics.spike_triggered_average(x, x),
     "fit_poisson": lambda x: ns.biophysics.fit_poisson(x, x),
     "fit_driven": lambda x: ns.biophysics.fit_driven(x, x, progress=False),
@@ -190,6 +191,7 @@ NONE = set(
     as_words
     build_circuit
     build_network
+    check_range
     check_results
     check_study
     climb

@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from neurosim.study.engine.launch import Processes
+from neurosim.study.engine.orders import Question
+
 from ..campaigns.kills import killed_runs
 from .conftest import content, fresh, neurosim
 
@@ -58,6 +61,14 @@ def test_an_interrupted_run_stops_at_once_and_says_so(small_study, tmp_path):
     assert process.returncode in (0, 130)
     if process.returncode:
         assert stderr.splitlines()[-1] == "neurosim: stopped; what was finished is kept, run again to go on."
+
+
+def test_workers_that_were_ended_are_not_started_anew(tmp_path):
+    """A thread that asks for a worker while the run is interrupted gets none, whose step would be waited for."""
+    workers = Processes("", tmp_path / "workers.log")
+    workers.kill()
+    assert workers.do(Question(str(tmp_path), []), lambda _: None) is None
+    assert not workers.started and not (tmp_path / "workers.log").exists()
 
 
 def _alive(pid: int) -> bool:

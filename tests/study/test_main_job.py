@@ -64,7 +64,7 @@ def test_the_report_says_synthetic_and_holds_every_figure(demo):
 def test_nothing_runs_twice(demo):
     again = neurosim("run", "digits", "-o", str(demo), "--json", cwd=demo.parent)
     outcome = json.loads(again.stdout)
-    assert outcome["n_hits"] == outcome["n_steps"] == 30
+    assert outcome["n_hits"] == outcome["n_steps"] == 32
 
 
 def test_a_new_study_runs_both_ways(tmp_path):

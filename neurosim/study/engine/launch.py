@@ -100,10 +100,13 @@ class Processes:
         self.idle: list[subprocess.Popen[str]] = []
         self.started: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
+        self.ended = False
 
     def do(self, order: Description, told: Told) -> Answer | None:
         """Hand a job to a free worker and listen."""
         with self._worker() as process:
+            if process is None:
+                return None
             assert process.stdin is not None and process.stdout is not None
             with suppress(BrokenPipeError):
                 process.stdin.write(written(order) + "\n")
@@ -127,22 +130,21 @@ class Processes:
             process.wait()
 
     def kill(self) -> None:
-        """End all workers; what stands in front of them is asked first, so that it can end its other side."""
+        """End all workers and start no other; what stands in front of them is asked, so that it can end its side."""
+        with self.lock:
+            self.ended = True
         for process in self.started:
             process.terminate() if self.prefix else process.kill()
         for process in self.started:
             _end(process)
 
     @contextmanager
-    def _worker(self) -> Iterator[subprocess.Popen[str]]:
+    def _worker(self) -> Iterator[subprocess.Popen[str] | None]:
+        """Take a free worker, or start one; none when all were ended."""
         with self.lock:
-            if self.idle:
-                process = self.idle.pop()
-            else:
-                process = self._start()
-                self.started.append(process)
+            process = None if self.ended else self.idle.pop() if self.idle else self._start()
         yield process
-        if process.poll() is None:
+        if process is not None and process.poll() is None:
             with self.lock:
                 self.idle.append(process)
 
@@ -150,7 +152,7 @@ class Processes:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.log.open("ab") as errors:
-                return subprocess.Popen(
+                process = subprocess.Popen(
                     self.command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -160,6 +162,8 @@ class Processes:
                 )
         except OSError as error:
             raise InputError(f"--launch: {self.command[0]!r} cannot be started ({error.strerror}).") from None
+        self.started.append(process)
+        return process
 
 
 def command(prefix: str) -> list[str]:
