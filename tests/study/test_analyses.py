@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from neurosim.recordings.datasets import list_recordings
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.responses.averages import average_trials, over_time
 from neurosim.responses.decoding import decode
-from neurosim.responses.new_stimuli import decode_new_stimuli
+from neurosim.responses.new_stimuli import balanced_accuracy, decode_new_stimuli
 from neurosim.runtime import seed_of
 from neurosim.schema import as_responses, as_stimuli
 from neurosim.similarity.alignment import cka, jackknife
@@ -24,6 +25,9 @@ from neurosim.similarity.regression import partition_variance, regress_rdm
 from neurosim.similarity.reweighting import reweight_features
 from neurosim.similarity.shapes import ShapeMetric
 from neurosim.similarity.spike_rdms import spike_rdm
+from neurosim.study.analyses.decoding import Decoding
+from neurosim.study.analyses.layer_scores import jackknifed, table_of, together, told
+from neurosim.study.figures import layers
 from neurosim.study.files import parse_study, to_toml
 from neurosim.study.outcome import Outcome
 from neurosim.study.run import check_study, run_study
@@ -230,6 +234,37 @@ def test_decoding_of_nothing_is_at_chance_and_knows_no_test_stimulus():
     found = [decode_new_stimuli(as_responses(rng.normal(size=(32, 6)), coords=labels), rng=s) for s in range(40)]
     mean = np.mean([float(f["accuracy"]) for f in found])
     assert abs(mean - 0.5) < 0.05 and all(float(f["chance"]) == 0.5 for f in found)
+
+
+def test_a_score_that_never_changes_has_no_p_and_the_report_says_why():
+    """Six stimuli that are all named rightly leave no error to measure; the layer beside it keeps its own."""
+    labels = np.repeat(list("ab"), 3)
+    right = {"sure": np.ones(6, dtype=bool), "unsure": np.array([1, 1, 0, 1, 1, 1], dtype=bool)}
+    estimates = {
+        layer: jackknifed(lambda kept, r=r: np.array([balanced_accuracy(r[kept], labels[kept])]), np.arange(6))
+        for layer, r in right.items()
+    }
+    about = {"method": "accuracy (category)", "label": "accuracy", "what": "Decoding of category", "leads": "leads"}
+    part = table_of(estimates, "net", **about, over="new stimuli", null=0.5, folds=3, n_stimuli=6)
+    found = together([part], 0.05, "holm")
+    for name in ("p", "p_corrected", "standard_error"):
+        assert np.isfinite(found[name].values).tolist() == [False, True]
+    assert 0 < float(found["p"][1]) < 0.1 and np.isnan(found["interval"].values[0]).all()
+    assert "where they are known" in layers.caption(found)
+    results = SimpleNamespace(
+        named=lambda _start: {"step": "step"},
+        configs={"step": {"target": "all"}},
+        has=lambda *_: True,
+        dataset=lambda *_: part,
+        study=SimpleNamespace(analyses={}, subjects={}),
+    )
+    said = told(Decoding(), "category", results, {"all": "from every layer"}, lambda _table: "")
+    assert said.tables[0].rows[0] == ("net/sure", "1.0000", "-", "-", "-")
+    assert said.notes == [
+        "net: sure: accuracy (category) is the same whatever is left out (6 stimuli), so that its standard error, "
+        "interval and p are not known."
+    ]
+    assert "1 of 1 score" in said.sentences[0]
 
 
 def test_spike_trains_are_compared_as_by_hand(everything):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from neurosim.study.results import Results
 
 FEWEST_STIMULI = 6
 PAIRED_STIMULI = 12
+NO_ERROR = 1e-12  # a standard error that is rounding alone
 FILE = "layers.nc"
 
 
@@ -71,11 +72,15 @@ def table_of(
 
     `about` says what was done: ``method``, ``null`` (the score of chance, where it is known), ``lower_is_nearer``,
     ``over`` (what is resampled), ``n_stimuli``, ``n_subjects``.
+
+    A score that stays the same whatever is left out, as of a few stimuli that are all told rightly, has no standard
+    error that is known, so neither interval nor p; ``without_error`` says so.
     """
     if not found:
         raise InputError(f"{group}: no layer has a score: {next(iter((left_out or {}).values()), 'it has none')}")
     names = [f"{group}/{layer}" if layer else group for layer in found]
-    estimates = list(found.values())
+    steady = [layer for layer, e in found.items() if e.error <= NO_ERROR]
+    estimates = [replace(e, error=np.nan) if layer in steady else e for layer, e in found.items()]
     result = xr.Dataset(
         {
             "score": ("model", [e.score for e in estimates]),
@@ -83,7 +88,11 @@ def table_of(
             "df": ("model", [e.df for e in estimates]),
         },
         coords={"model": names, "group": ("model", [group] * len(names))},
-        attrs={"left_out": json.dumps(dict(left_out or {})), **about},
+        attrs={
+            "left_out": json.dumps(dict(left_out or {})),
+            "without_error": json.dumps([layer or group for layer in steady]),
+            **about,
+        },
     )
     if all(len(e.each) for e in estimates):
         result["score_of_subject"] = (("model", "subject"), np.stack([e.each for e in estimates]))
@@ -107,8 +116,7 @@ def together(tables: Iterable[xr.Dataset], alpha: float, correction: str) -> xr.
     result["interval"] = (("model", "bound"), np.column_stack([score - reach, score + reach]))
     if "null" in result.attrs:
         gain = score - result.attrs["null"]
-        t = np.divide(gain, error, out=np.where(gain > 0, np.inf, -np.inf), where=error > 0)
-        p = np.where(np.isfinite(error), stats.t.sf(t, df), np.nan)
+        p = np.where(np.isfinite(error), stats.t.sf(gain / error, df), np.nan)
         corrected, known = p.copy(), np.isfinite(p)
         corrected[known] = inference.correct_p(p[known], correction)
         result["p"], result["p_corrected"] = ("model", p), ("model", corrected)
@@ -147,8 +155,21 @@ def told(row: Any, name: str, results: Results, targets: Mapping[str, str], note
         notes += [
             f"{p['group'].values[0]}: {reason}" for p in parts for reason in json.loads(p.attrs["left_out"]).values()
         ]
+        notes += [note_of for p in parts if (note_of := _without_error(p))]
     told_numbers = {row.kind: numbers} | ({"scores_over_instances": over} if over else {})
     return Told(told_numbers, sentences=sentences, tables=tables, notes=list(dict.fromkeys(notes)))
+
+
+def _without_error(part: xr.Dataset) -> str:
+    """Return what is said of the layers of a subject whose score did not change, or nothing."""
+    layers = json.loads(part.attrs.get("without_error", "[]"))
+    if not layers:
+        return ""
+    stimuli = counted(int(part.attrs["n_stimuli"]), "stimulus", "stimuli")
+    return (
+        f"{part['group'].values[0]}: {', '.join(layers)}: {part.attrs['method']} is the same whatever is left out "
+        f"({stimuli}), so that its standard error, interval and p are not known."
+    )
 
 
 def best_of(table: xr.Dataset) -> dict[str, Any]:
@@ -174,7 +195,8 @@ def _sentence(table: xr.Dataset, best: dict[str, Any], title: str) -> str:
         line += f", interval {best['interval'][0]:.3f} to {best['interval'][1]:.3f} for {table.attrs['over']}"
     line += f"; {table.attrs['ceiling_is']} {best['ceiling'][0]:.3f})" if "ceiling" in best else ")"
     if tested(table):
-        n, above = table.sizes["model"], int((table["p_corrected"] < table.attrs["alpha"]).sum())
+        n = int(np.isfinite(table["p_corrected"].values).sum())
+        above = int((table["p_corrected"] < table.attrs["alpha"]).sum())
         line += f". {above} of {counted(n, 'score')} above {table.attrs['null']:.3g} after correction"
     return f"{line}."
 

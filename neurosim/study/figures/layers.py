@@ -68,8 +68,9 @@ def caption(numbers: xr.Dataset) -> str:
     """Return what is seen, as the results say."""
     about = numbers.attrs
     said = [f"{about['what'].removesuffix(' with').removesuffix(' of')}, every layer."]
-    if np.isfinite(numbers["interval"].values).all():
-        said.append(f"Lines are intervals for {about['over']}.")
+    known = np.isfinite(numbers["interval"].values).all(-1)
+    if known.any():
+        said.append(f"Lines are intervals for {about['over']}{'' if known.all() else ', where they are known'}.")
     if tested(numbers):
         null = about["null"]
         where = "0" if null == 0 else f"chance, {null:.3g} (dotted)"
