@@ -52,6 +52,34 @@ def is_table(values: object) -> bool:
     return hasattr(values, "iloc") and hasattr(values, "index")
 
 
+def is_spike_table(values: object) -> bool:
+    """Return whether `values` is a table with one row a spike: columns ``stimulus``, ``unit`` and ``time``."""
+    return is_table(values) and {"stimulus", "unit", "time"} <= set(getattr(values, "columns", ()))
+
+
+def by_stimulus(values: Any, who: str) -> Any:
+    """Return a table that has a column ``stimulus`` with that as its index, and anything else as it is.
+
+    Raises
+    ------
+    SchemaError : some rows name no stimulus, the column is there twice, or the rows are spikes.
+    """
+    if not is_table(values) or list(getattr(values, "columns", ())).count("stimulus") == 0:
+        return values
+    if is_spike_table(values):
+        raise SchemaError(
+            f"{who}: the table has one row a spike (columns stimulus, unit, time); count them first, with "
+            "ns.recordings.bin_spikes(table)."
+        )
+    if list(values.columns).count("stimulus") > 1:
+        raise SchemaError(f"{who}: the column 'stimulus' is there twice; leave one out.")
+    unnamed = int(values["stimulus"].isna().sum())
+    if unnamed:
+        raise SchemaError(f"{who}: {unnamed} rows of the table name no stimulus; drop those rows.")
+    named = values.set_index("stimulus")
+    return named.set_axis(named.columns.infer_objects(), axis=1)  # reset_index makes objects of counted columns
+
+
 def row_names(table: Any, who: str) -> list[str] | None:
     """Return the names of the rows of a table, or None where its index only counts them."""
     return _names(table.index, who)

@@ -13,7 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from neurosim.arrays import check_numbers, column_names, is_count, is_table, listed, match_names, plain, row_names
+from neurosim.arrays import (
+    by_stimulus,
+    check_numbers,
+    column_names,
+    is_count,
+    is_table,
+    listed,
+    match_names,
+    plain,
+    row_names,
+)
 from neurosim.labels import (
     STIMULUS,
     STIMULUS_OTHER,
@@ -78,8 +88,8 @@ def as_stimuli(
     Parameters
     ----------
     values : array or tensor of shape (stimulus, y, x), (stimulus, channel, y, x), (stimulus, time, unit), ...; a list
-        of PIL images; a table (stimulus, unit) whose index names the stimuli. A DataArray that already has a
-        ``stimulus`` dim is checked; its names must be those of `ids` and take their order.
+        of PIL images; a table (stimulus, unit) whose index, or column ``stimulus``, names the stimuli. A DataArray that
+        already has a ``stimulus`` dim is checked; its names must be those of `ids` and take their order.
     dims : names of the dims; guessed for 2 dims (stimulus, unit), 3 (stimulus, y, x) and 4 (pictures).
     ids : unique name of each stimulus; ``"stimulus_000"``... when absent.
     coords : labels along ``stimulus``, such as ``{"category": [...]}`` or ``{"category": ("stimulus", [...])}``.
@@ -120,6 +130,7 @@ def _stimuli(
             array = of_pictures(values, who)
             dims = dims or ((STIMULUS, "y", "x", "channel")[: array.ndim])
         else:
+            values = by_stimulus(values, who)
             array = plain(values, who)
         dims = dims or {2: (STIMULUS, UNIT)}.get(array.ndim) or picture_dims(array.shape, layout, who)
         dims = dims or ((STIMULUS, "y", "x") if array.ndim == 3 else None)
@@ -154,7 +165,7 @@ def as_responses(
     Parameters
     ----------
     values : array of shape (stimulus, unit) or (stimulus, time, unit), or any other with `dims` named; a tensor; a
-        table, whose index names the stimuli and whose columns name the units.
+        table, whose index, or column ``stimulus``, names the stimuli and whose columns name the units.
     dims : names out of ``stimulus, trial, time, unit``.
     stimuli : the stimuli shown, or their ids; their labels are carried over. Rows that have names of their own are put
         into the order of `stimuli`; rows without are taken to be in that order.
@@ -190,6 +201,7 @@ def _responses(
         check_numbers(values, who)
         responses = values.copy(deep=False)
     else:
+        values = by_stimulus(values, who)
         array = plain(values, who)
         guess = {2: (STIMULUS, UNIT), 3: (STIMULUS, TIME, UNIT), 4: RESPONSE_DIMS}
         responses = with_table_names(with_dims(array, dims or guess.get(array.ndim), who), values, who)

@@ -85,6 +85,22 @@ def test_a_table_and_a_labelled_array_are_put_in_order_by_name(order):
     assert as_responses(table).unit.values.tolist() == ["u", "v", "w"]
 
 
+def test_a_column_of_stimuli_names_the_rows_of_a_table():
+    table = pd.DataFrame(VALUES, index=pd.Index(IDS, name="stimulus"), columns=["u", "v", "w"]).iloc[::-1]
+    for door in (as_responses, as_stimuli):
+        xr.testing.assert_identical(door(table.reset_index()), door(table))
+    np.testing.assert_array_equal(as_responses(table.reset_index(), stimuli=IDS).values, VALUES)
+    assert list(table.reset_index().columns) == ["stimulus", "u", "v", "w"]
+    broken = {
+        "2 rows of the table name no stimulus": table.reset_index().replace({"stimulus": {"a": None, "b": None}}),
+        "'stimulus' is there twice": pd.concat([table.reset_index()] * 2, axis=1),
+        r"one row a spike .*bin_spikes": pd.DataFrame({"stimulus": ["a"], "unit": ["u"], "time": [0.1]}),
+    }
+    for message, brought in broken.items():
+        with pytest.raises(SchemaError, match=f"^as_responses: .*{message}"):
+            as_responses(brought)
+
+
 def test_a_table_of_counted_rows_goes_by_place_and_a_shuffled_one_is_refused():
     table = pd.DataFrame(VALUES)
     np.testing.assert_array_equal(as_responses(table, stimuli=IDS).values, VALUES)

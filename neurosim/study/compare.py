@@ -14,9 +14,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
+from neurosim.arrays import is_spike_table
 from neurosim.biophysics import circuit, circuit_files
 from neurosim.networks import recording
 from neurosim.recordings.files import load_responses
+from neurosim.recordings.spikes import bin_spikes
 from neurosim.refusals import asked_by
 from neurosim.schema import InputError, as_responses, as_stimuli, same_stimuli, suggest
 from neurosim.study.files import builtin_models, model_of
@@ -53,8 +55,9 @@ def compare_subjects(
         name of a built-in model, a function of your own at the top of a Python file, or whatever a study takes: a row
         such as ``{"kind": "circuit", "circuit": "gabor_adex"}``.
         Responses that name their stimuli are matched by name, with or without the ending of a picture.
-    brains : by name, responses (an array, a DataArray with ``subject`` along ``unit``, or a file .nc, .npz, .csv), or
-        whatever a study takes.
+    brains : by name, responses (an array, a DataArray with ``subject`` along ``unit``, a table, or a file .nc, .npz,
+        .csv), or whatever a study takes. A table with columns ``stimulus``, ``unit`` and ``time`` holds spikes, as a
+        .csv does.
     out : results folder.
     layers : by subject, the layers of a module to record.
     metric, method : of the three analyses that are made by default.
@@ -158,6 +161,8 @@ def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, 
                 f"{suggest(given, builtin_models())}"
             )
         return load_responses(given)
+    if is_spike_table(given):
+        return bin_spikes(given, name=who)
     if not hasattr(given, "__array__") and not isinstance(given, list | tuple):
         raise InputError(
             f"{who}: found a {type(given).__name__}; give a torch module, an array, a file or the name of a built-in "

@@ -64,6 +64,33 @@ def test_a_stranger_compares_a_torchvision_network_a_spiking_one_a_table_and_a_t
     )
 
 
+def test_a_table_of_spikes_is_read_as_the_csv_is(tmp_path, monkeypatch):
+    """What goes to the engine is the same, with trials and in any order of rows."""
+    rng = np.random.default_rng(1)
+    spikes = pd.DataFrame(
+        {
+            "stimulus": np.repeat(IDS, 6),
+            "trial": np.tile([0, 1], 3 * N),
+            "unit": np.tile(["u", "v", "w"], 2 * N),
+            "time": rng.random(6 * N),
+        }
+    ).iloc[rng.permutation(6 * N)]
+    spikes.to_csv(tmp_path / "spikes.csv", index=False)
+    seen = {}
+
+    def keep(study, **_options):
+        seen.update({name: storage.read_array(row.path) for name, row in study.brains.items()})
+
+    monkeypatch.setattr("neurosim.study.compare.run_study", keep)
+    named = pd.DataFrame(BRAIN, index=pd.Index(IDS, name="stimulus")).iloc[::-1]
+    brains = {"table": spikes, "csv": tmp_path / "spikes.csv", "named": named, "column": named.reset_index()}
+    compare_subjects(PICTURES, {"model": FEATURES}, brains, out=tmp_path / "out")
+    xr.testing.assert_identical(seen["table"], seen["csv"])
+    xr.testing.assert_identical(seen["named"], seen["column"])
+    assert seen["table"].dims == ("stimulus", "trial", "unit") and seen["table"].sum() == 6 * N
+    np.testing.assert_array_equal(seen["column"].values, BRAIN)
+
+
 def given(model=FEATURES, brain=BRAIN, *, name="model", **options):
     return lambda out: compare_subjects(PICTURES, {name: model}, {"brain": brain}, out=out, **options)
 
