@@ -10,10 +10,12 @@ import pytest
 import xarray as xr
 
 from neurosim import storage
-from neurosim.schema import InputError
+from neurosim.schema import InputError, as_stimuli
 from neurosim.study import Study, run_study
+from neurosim.study.engine.step import Job
 from neurosim.study.folder import MANIFEST
 from neurosim.study.functions import source_of
+from neurosim.study.subjects.function import called_once
 from neurosim.study.verify import check_results, rerun_results
 
 from .conftest import made_once, neurosim
@@ -178,6 +180,25 @@ def test_a_file_names_no_code_for_a_figure_either(small_study, kind):
     small_study.write_text(small_study.read_text() + row)
     with pytest.raises(InputError, match=r"figures\.mine is a function, which no file may name; run the Python file"):
         run_study(small_study)
+
+
+def test_a_circuit_that_cannot_be_shown_the_stimuli_is_refused_by_the_name_of_its_subject(tmp_path):
+    file = tmp_path / "built.py"
+    file.write_text(
+        textwrap.dedent("""
+            import numpy as np
+            from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+            from neurosim.parameters import DiscreteLIFParameters
+
+            def build():
+                cells = Population("a", 1, DiscreteLIFParameters())
+                return Circuit("twin", Input(2), (cells,), (Projection("input", "a", np.ones((2, 1))),), 1e-3, 1e-3)
+        """)
+    )
+    row = {"name": "circ", "seed": 0, "function": "build", "layers": None}
+    job = Job({"row": row}, {}, {"path": file}, tmp_path)
+    with pytest.raises(InputError, match=r"^circ, the circuit of its function: twin takes spike trains"):
+        list(called_once(job, as_stimuli(np.zeros((3, 2)))))
 
 
 def test_results_of_functions_are_datasets_arrays_or_numbers():

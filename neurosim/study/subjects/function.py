@@ -12,6 +12,7 @@ import xarray as xr
 from neurosim import runtime
 from neurosim.biophysics import circuit, monitors, simulation
 from neurosim.networks import naming, recording
+from neurosim.refusals import asked_by
 from neurosim.schema import InputError, as_responses, same_stimuli
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import asks_for, call, code_of, imported
@@ -91,7 +92,8 @@ def _answers_of(made: Any, stimuli: xr.DataArray, row: dict[str, Any]) -> Iterat
             yield naming.layer_labels(made, [layer])[0], responses
         return
     if isinstance(made, circuit.Circuit):
-        simulated = simulation.simulate(made, stimuli, rng=row["seed"])
+        with asked_by(f"{name}, the circuit of its function", "simulate"):
+            simulated = simulation.simulate(made, stimuli, rng=row["seed"])
         assert isinstance(simulated, xr.DataArray)
         yield from split_by_layer(simulated, row["layers"], name)
         return
