@@ -300,10 +300,26 @@ def plot_layer_time(
     return ax
 
 
+def same_places(points: np.ndarray) -> list[list[int]]:
+    """Return which of some points (n, 2) lie on each other as drawn: within a hundredth of how far all reach.
+
+    >>> same_places(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.001]]))
+    [[0, 2]]
+    """
+    reach = 0.01 * float(np.ptp(points, axis=0).max()) if len(points) else 0.0
+    near = np.linalg.norm(points[:, None] - points[None], axis=-1) <= reach
+    places: dict[int, list[int]] = {}
+    for i, row in enumerate(near):
+        places.setdefault(next((first for first in places if row[first]), i), []).append(i)
+    return [members for members in places.values() if len(members) > 1]
+
+
 def plot_arrangement(
     points: xr.DataArray, ax: Axes | None = None, *, groups: Sequence[str], connect: bool = True
 ) -> Axes:
     """Draw subjects as points in the plane, near when alike, with lines that join the layers of one network.
+
+    Where points of several groups lie on each other, those below are larger, so that all are seen.
 
     Parameters
     ----------
@@ -330,6 +346,12 @@ def plot_arrangement(
         )
         if len(xy) > 1:
             ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7})
+    order = list(colours)
+    for place in same_places(points.values):
+        here = sorted({groups[i] for i in place}, key=order.index)
+        for above, group in zip(range(len(here) - 1, 0, -1), here, strict=False):
+            x, y = points.values[[i for i in place if groups[i] == group]].T
+            ax.scatter(x, y, s=(4 + 3 * above) ** 2, color=colours[group], linewidth=0, zorder=1.9)
     ax.set(xticks=[], yticks=[], aspect="equal")
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -5,6 +5,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.colors import to_rgba
 from PIL import Image
 
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
@@ -23,6 +24,7 @@ from neurosim.responses.tuning import fit_tuning, tuning_curve
 from neurosim.schema import InputError, as_rdm, as_responses, as_stimuli, as_sweeps
 from neurosim.similarity.inference import infer
 from neurosim.similarity.rdms import compute_rdm
+from neurosim.study.figures.subjects import caption
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,22 @@ def test_weak_scores_have_colours_and_one_time_has_a_tick():
     assert plot_layer_time(scores * np.nan, new_figure().subplots()).images[0].get_clim() == (-1, 1)
     with pytest.raises(InputError, match="without time plot_profiles"):
         plot_layer_time(scores[:, 0], new_figure().subplots())
+
+
+def test_points_that_lie_on_each_other_are_all_seen_and_the_caption_names_them():
+    """A network that lies exactly under its twin shows as a ring of its own colour around it."""
+    models = ["net/a", "net/b", "twin/a", "twin/b"]
+    places = [[0, 0], [1, 0.5], [0, 0], [1, 0.9]]
+    points = xr.DataArray(np.array(places, dtype=float), dims=("model", "axis"), coords={"model": models})
+    ax = plot_arrangement(points, new_figure().subplots(), groups=["net", "net", "twin", "twin"])
+    (ring,) = ax.collections
+    np.testing.assert_array_equal(ring.get_offsets(), [[0, 0]])
+    assert ring.get_sizes()[0] > ax.lines[1].get_markersize() ** 2 and ring.get_zorder() < ax.lines[1].get_zorder()
+    np.testing.assert_allclose(ring.get_facecolor()[0], to_rgba(ax.lines[0].get_color()))
+    assert caption(points.to_dataset(name="points")).endswith("those below drawn larger: net/a, twin/a.")
+    apart = points + np.arange(4)[:, None]
+    assert not plot_arrangement(apart, new_figure().subplots(), groups=["net", "net", "twin", "twin"]).collections
+    assert caption(apart.to_dataset(name="points")).endswith("alike subjects are near.")
 
 
 def test_what_was_not_measured_is_grey_and_the_rest_keeps_its_colours():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
 from neurosim import storage
 from neurosim.plots import canvas, geometry
@@ -11,6 +12,8 @@ from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
 from neurosim.study.steps.figure import Drawn, figure_step
+
+MOST_PLACES = 6
 
 
 def plan(made: PlanLike) -> list[Step]:
@@ -36,9 +39,20 @@ def draw(job: Job) -> Drawn:
     return figure, relations
 
 
+def caption(numbers: xr.Dataset) -> str:
+    """Return what is seen, and which points lie on each other."""
+    said = "Agreement of RDMs, debiased CKA, and an arrangement in which alike subjects are near."
+    names = numbers["model"].values
+    places = [", ".join(str(names[i]) for i in place) for place in geometry.same_places(numbers["points"].values)]
+    if not places:
+        return said
+    more = f"; and {len(places) - MOST_PLACES} more places" if len(places) > MOST_PLACES else ""
+    return f"{said} Points on each other, those below drawn larger: {'; '.join(places[:MOST_PLACES])}{more}."
+
+
 SUBJECTS_TOGETHER = FigureKind(
     name="subjects",
     plan=plan,
     title="All subjects with each other",
-    caption="Agreement of RDMs, debiased CKA, and an arrangement in which alike subjects are near.",
+    caption=caption,
 )
