@@ -32,7 +32,7 @@ def told_by(study: Study, results: Results) -> Told:
         sentences=[line for part in parts for line in part.sentences],
         notes=[*_left_out(results), *(note for part in parts for note in part.notes)],
         methods=[
-            SHOWN[study.stimuli.source].method(study.stimuli),
+            SHOWN[study.stimuli.source].method(study.stimuli, study),
             *(m for part in parts for m in part.methods),
         ],
         tables=[table for part in parts for table in part.tables],
