@@ -212,6 +212,12 @@ def test_pictures_that_are_learned_are_not_all_shown(pictures):
     assert check_study(pictures / "study.toml", out=pictures / "out")
 
 
+def test_a_folder_is_no_file_of_stimuli(pictures):
+    (pictures / "study.toml").write_text(LEARNING.replace('source = "folder"', 'source = "file"'))
+    with pytest.raises(InputError, match=r"^stimuli\.path: 'pictures' is a folder, and source = 'file' reads a file"):
+        check_study(pictures / "study.toml", out=pictures / "out")
+
+
 def test_a_twin_is_tested_on_ones_own_pictures_too(pictures, tmp_path):
     twin = {"kind": "twin", "of": "net"}
     training = {"task": "folder", "options": {"path": "pictures"}}

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_type_hints
 
 import xarray as xr
 
+from neurosim import storage
 from neurosim.stimuli.parts import check_part
 from neurosim.stimuli.source import SOURCES, Source, load_source
 from neurosim.study.engine.step import Job
@@ -62,6 +63,17 @@ def kind_of(source: Source) -> StimulusKind[Any]:
         if row.part != "test" and any(t and t.task == source.name and _same_files(row, t.options) for t in trained):
             raise StudyError(f"{place}.part = {row.part!r}: a network of this study learns them; show part = 'test'.")
 
+    def check_files(row: Any, name: str, folder: Path) -> None:
+        for key, path in paths_of(row).items():
+            if source.endings and storage.is_folder(folder / path):
+                known = ", ".join(source.endings)
+                raise StudyError(
+                    f"{name}.{key}: {str(path)!r} is a folder, and source = {source.name!r} reads a file ({known}); "
+                    "name one, or show the pictures of a folder by source = 'folder'."
+                )
+        if source.check:
+            source.check(row)
+
     def cite(_row: object) -> list[Citation]:
         return [("stimuli", source.citation)] if source.citation else []
 
@@ -77,7 +89,7 @@ def kind_of(source: Source) -> StimulusKind[Any]:
         extra=lambda row: {"checksums": dict(source.files(row))} if source.files else {},
         pictured=not source.dims or ({"y", "x"} <= set(source.dims) and "time" not in source.dims),
         method=lambda row, study: held_back(study, networks) if getattr(row, "part", "") == "test" else "",
-        check_files=lambda row, _name, _folder: source.check(row) if source.check else None,
+        check_files=check_files,
         cite=cite,
     )
 
