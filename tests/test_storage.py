@@ -138,6 +138,11 @@ def test_missing_truncated_and_wrong_files_are_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+def test_a_folder_is_no_missing_file(tmp_path):
+    with pytest.raises(StorageError, match=r": a folder, where one file is asked\.$"):
+        storage.read_text(tmp_path)
+
+
 def test_the_manifest_is_one_that_sha256sum_checks(tmp_path):
     storage.write_text(tmp_path / "sub" / "a b.txt", "x")
     storage.write_manifest(tmp_path)

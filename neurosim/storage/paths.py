@@ -61,7 +61,7 @@ def existing(path: Path, *, any_size: bool = False) -> Path:
 
     Raises
     ------
-    StorageError : no such file, it cannot be reached, or is too large.
+    StorageError : no such file, a folder, it cannot be reached, or is too large.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def existing(path: Path, *, any_size: bool = False) -> Path:
     except (OSError, ValueError) as error:
         raise StorageError(f"{path}: cannot be reached ({getattr(error, 'strerror', error)}).") from error
     if size < 0:
-        raise StorageError(f"{path}: no such file.")
+        raise StorageError(f"{path}: {'a folder, where one file is asked' if is_folder(path) else 'no such file'}.")
     if size > bounds.MAX_BYTES and not any_size:
         raise StorageError(f"{path}: {size / 2**30:.0f} GiB is more than is read at once (16 GiB).")
     return path

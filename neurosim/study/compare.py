@@ -190,6 +190,9 @@ def _check_names(subjects: Any, brains: Any, layers: Mapping[str, Any]) -> None:
                 f"compare_subjects: {bad[0]!r} leads out of what a name may hold: letters, digits, '_' and '-', up to "
                 "64 of them."
             )
+    both = next((n for n in subjects if n in brains), None)
+    if both is not None:
+        raise InputError(f"compare_subjects: {both!r} is a subject and a brain; give one of them another name.")
     unknown = next((n for n in layers if n not in subjects), None)
     if unknown is not None:
         raise InputError(

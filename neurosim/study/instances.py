@@ -99,5 +99,9 @@ def table_of_instances(title: str, scores: Mapping[str, Mapping[str, float]]) ->
         "n instances of a network, which differ in their first weights and the order of training alone; the standard "
         "deviation (n - 1) and the range are of instances, not intervals for stimuli or individuals."
     )
+    most = max((found["n"] for found in scores.values()), default=0)
+    fewer = [layer for layer, found in scores.items() if found["n"] < most]
+    if fewer:
+        note += f" Some instances have no score of {', '.join(fewer)}: see above what was left out, and why."
     columns = ("layer", "n", "mean score", "s.d.", "range")
     return [TableOfNumbers(f"{title}, over instances", columns, rows, note)] if rows else []

@@ -95,7 +95,7 @@ class StimulusKind(Generic[Row]):
     known : from the table and the seed to the stimuli, where they are known at no cost; else None.
     reads : the row whose files are read, where they are not its own.
     pictured : whether there is something to show in a figure.
-    method : a sentence of a row for the report.
+    method : a sentence of a row in its study for the report.
     extra : what else belongs to the key of a row, such as checksums of a set. cite : papers to cite.
     check, check_files : refuse what cannot be done or read, before anything runs.
     """
@@ -108,7 +108,7 @@ class StimulusKind(Generic[Row]):
     extra: Callable[[Row], dict[str, Any]] = lambda _row: {}
     reads: Callable[[StudyLike], object] | None = None
     pictured: bool = True
-    method: Callable[[Row], str] = lambda _row: ""
+    method: Callable[[Row, StudyLike], str] = lambda _row, _study: ""
     check_files: Callable[[Row, str, Path], None] = lambda _row, _name, _folder: None
     cite: Callable[[Row], list[Citation]] = nothing_cited
 
@@ -128,6 +128,8 @@ class SubjectKind(Generic[Row]):
     describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
     needs_pictures : whether it must be shown the stimuli themselves.
     may_spike : whether a row may answer in spikes over time.
+    learns_here : whether all that a row ever learned, if anything, is said by the study; else it may have learned what
+        is shown, and the report does not vouch for it.
     """
 
     name: str
@@ -141,6 +143,7 @@ class SubjectKind(Generic[Row]):
     cite: Callable[[Row], list[Citation]] = nothing_cited
     needs_pictures: bool = True
     may_spike: Callable[[Row], bool] = lambda _row: True
+    learns_here: Callable[[Row], bool] = lambda _row: False
 
 
 @dataclass(frozen=True)

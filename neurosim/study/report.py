@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,11 @@ def told_by(study: Study, results: Results) -> Told:
             numbers.setdefault(topic, {}).update(values)
     return Told(
         numbers,
-        cards=[card for part in parts for card in part.cards],
+        cards=list(dict.fromkeys(card for part in parts for card in part.cards)),
         sentences=[line for part in parts for line in part.sentences],
-        notes=[*_left_out(results), *(note for part in parts for note in part.notes)],
+        notes=[*left_out(results), *(note for part in parts for note in part.notes)],
         methods=[
-            SHOWN[study.stimuli.source].method(study.stimuli),
+            SHOWN[study.stimuli.source].method(study.stimuli, study),
             *(m for part in parts for m in part.methods),
         ],
         tables=[table for part in parts for table in part.tables],
@@ -103,14 +104,16 @@ def _rows(results: Results) -> list[Any]:
     return list(results.study.analyses.values())
 
 
-def _left_out(results: Results) -> list[str]:
+def left_out(results: Results) -> list[str]:
+    """Return which layers have no RDMs, and why; of a subject that does not spike at all, its analysis tells."""
     notes = []
-    for step in results.named("rdms:").values():
-        about = results.dataset(step, "rdms.nc").attrs
-        notes += [
-            f"{about['subject']}: {reason}"
-            for reason in re.findall(r'": "(.*?)"[,}]', str(about.get("left_out", "{}")))
-        ]
+    for step in (*results.named("rdms:").values(), *results.named("spike_rdms:").values()):
+        found = results.dataset(step, "rdms.nc")
+        layers: dict[str, list[str]] = {}
+        for layer, reason in json.loads(found.attrs.get("left_out", "{}")).items() if "rdm" in found else ():
+            said = str(reason).removeprefix(f"{layer}: ")
+            layers.setdefault(said, []).append(f"{found.attrs['subject']}/{layer}")
+        notes += [f"{', '.join(names)}: {reason}" for reason, names in layers.items()]
     return list(dict.fromkeys(notes))
 
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, mo
 
 from neurosim.registry import Registry
 from neurosim.study.functions import FunctionFigure, located
-from neurosim.study.instances import each_instance
+from neurosim.study.instances import each_instance, instances_in
 from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
 from neurosim.study.tables import Name, Seed, StudyError, Table, as_row, with_paths
 
@@ -146,6 +146,13 @@ def checked(study: Study) -> Study:
     ------
     StudyError : an entry that this study cannot have.
     """
+    for name in study.brains:
+        together = instances_in(study.subjects).get(name, [])
+        if name in study.subjects or together:
+            whose = f"what the subjects {', '.join(together)} are called together" if together else "a subject"
+            raise StudyError(
+                f"{study.name}: brains.{name}: {name!r} is also {whose}; results go by name, so give the brain another."
+            )
     for group, name, kind, row in study.kinds():
         place = f"{study.name}: {group}.{name}" if group != "stimuli" else f"{study.name}: stimuli"
         kind.check(row, place, study)

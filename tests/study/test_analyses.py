@@ -28,8 +28,11 @@ from neurosim.similarity.spike_rdms import spike_rdm
 from neurosim.study.analyses.decoding import Decoding
 from neurosim.study.analyses.layer_scores import jackknifed, table_of, together, told
 from neurosim.study.figures import layers
+from neurosim.study.figures.time import draw as draw_time
 from neurosim.study.files import parse_study, to_toml
+from neurosim.study.instances import spread, table_of_instances
 from neurosim.study.outcome import Outcome
+from neurosim.study.report import left_out
 from neurosim.study.run import check_study, run_study
 from neurosim.study.steps.recording import individuals
 from neurosim.study.steps.responses import reduced
@@ -63,6 +66,45 @@ ANALYSES = {
     "over_brain": {"kind": "rsa_in_time", "over": "brain", "brains": ["moving"], "time_bin": 0.02,
                    "subjects": ["near"]},
 }  # fmt: skip
+
+
+def test_what_is_left_out_is_named_by_its_layers():
+    found = {
+        "rdms:net": ["a"], "rdms:silent": [], "spike_rdms:net": ["a", "b"]
+    }  # fmt: skip
+    reasons = {"b": 'all "alike", too', "c": "b: spikes asked", "d": 'all "alike", too'}
+
+    class Results:
+        def named(self, start):
+            return {name: name for name in found if name.startswith(start)}
+
+        def dataset(self, step, _file):
+            about = {"left_out": json.dumps(reasons), "subject": step.partition(":")[2]}
+            return xr.Dataset({"rdm": ("layer", found[step])} if found[step] else {}, attrs=about)
+
+    assert left_out(Results()) == ['net/b, net/d: all "alike", too', "net/c: b: spikes asked"]
+
+
+def test_instances_without_a_score_are_said_beside_the_number_of_the_others():
+    scores = {"net/a": spread([1.0, 2.0]), "net/b": spread([1.0])}
+    [table] = table_of_instances("Scores", scores)
+    assert table.note.endswith("Some instances have no score of net/b: see above what was left out, and why.")
+    assert "have no score" not in table_of_instances("Scores", {"net/a": scores["net/a"]})[0].note
+
+
+@pytest.mark.parametrize(("durations", "labelled"), [((3, 3), [False, True]), ((3, 5), [True, True])])
+def test_a_map_over_time_says_ms_wherever_its_times_are_its_own(durations, labelled, tmp_path):
+    maps = xr.Dataset(
+        {n: ((f"layer_{n}", f"time_{n}"), np.ones((1, k))) for n, k in zip("ab", durations, strict=True)},
+        coords={f"layer_{n}": ["x"] for n in "ab"}
+        | {f"time_{n}": np.arange(k) * 0.1 for n, k in zip("ab", durations, strict=True)},
+    )
+    storage.write_dataset(tmp_path / "time.nc", maps)
+    figure, _ = draw_time(SimpleNamespace(inputs={"in_time:area": tmp_path}, config={"title": "area"}))
+    axes = [ax for ax in figure.axes if ax.get_title()]
+    assert [bool(ax.get_xlabel()) for ax in axes] == labelled
+
+
 CONTENT = {
     "name": "all",
     "seed": SEED,
@@ -321,6 +363,14 @@ def test_the_report_tells_every_analysis_and_no_figure_is_empty(everything):
     for said in ("Alignment:", "Predictivity:", "Decoding:", "Reweighting:", "mixture", "no spike trains"):
         assert said in page
     assert "nan" not in page.lower().replace("nanmean", "").split("<svg")[0]
+    findings = re.findall(r"<li>(.*?)</li>", page.partition('id="figures"')[0])
+    titles = re.findall(r"<figcaption><b>(.*?)</b>", page)
+    tiles = re.findall(r'class="card">(.*?)</div>', page)
+    for told in (findings, titles, tiles, re.findall(r"<h3>(.*?)</h3>", page)):
+        assert len(told) > 3 and len(set(told)) == len(told)
+    assert {"Models and brain: area (rsa).", "Models and brain: area (trains)."} <= set(titles)
+    assert {"area (rsa)", "area (trains)"} <= {line.partition(":")[0] for line in findings}
+    assert re.search(r"Prediction of.*; median ceiling of the units by their trials 0", page)
     drawn = set(outcome.figures)
     assert {"cka_area", "cka_alone", "cka_between_subjects", "dynamics_moving", "category_everything"} <= drawn
     assert {"weights_alone", "terms_area", "brain_time_moving", "scores_area_trains", "time_area"} <= drawn

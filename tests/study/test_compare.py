@@ -122,6 +122,7 @@ REFUSED = {
     "no such model": (given("efficientnet_lite"), "'efficientnet_lite' is no file and no built-in model"),
     "no such file": (given("nowhere.nc"), "nowhere.nc"),
     "a name with a point": (given(name="my.model"), "'my.model' leads out of what a name may hold"),
+    "one name for two": (given(name="brain"), "'brain' is a subject and a brain; give one of them another name"),
     "no name": (given(name=""), "leads out of what a name may hold"),
     "a number as name": (given(name=3), "3 leads out of what a name may hold"),
     "no subjects": (lambda out: compare_subjects(PICTURES, {}, {"b": BRAIN}, out=out), "subjects by name asked"),

@@ -65,6 +65,7 @@ REPLACEMENTS = {
     "not a number": ('title = "A small study"', "title = nan", "title: a text asked, found nan"),
     "missing file": ("near.nc", "nearly.nc", "nearly.nc: no such file"),
     "pictures needed": ('kind = "responses"\npath = "near.nc"', 'model = "digits_cnn"', "needs pictures"),
+    "one name for two": ("[brains.area]", "[brains.far]", "brains.far: 'far' is also a subject; results go by name"),
     "twin of nothing": (
         'kind = "responses"\npath = "near.nc"',
         'kind = "twin"\nof = "fa"',

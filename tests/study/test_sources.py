@@ -52,6 +52,24 @@ def test_a_study_learns_and_shows_mnist(data_folder, tmp_path):
     assert "LeCun" in page and "no network of this study was trained on them" in page
 
 
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["net"], "held back: no network of this study was trained on them."),
+        (["net", "mine"], "no network of this study that it trains was trained on them; what mine learned elsewhere"),
+        (["mine", "file"], "shown are those that are held back of their source; what mine, file learned elsewhere"),
+    ],
+)
+def test_nobody_vouches_for_what_a_function_or_a_file_learned(names, words):
+    given = {
+        "net": {"kind": "network", "architecture": "MLP", "training": {"task": "digits"}},
+        "mine": {"kind": "function", "path": "mine.py", "function": "trained"},
+        "file": {"kind": "responses", "path": "mine.nc"},
+    }
+    study = Study(name="s", stimuli={"source": "digits"}, subjects={name: given[name] for name in names}, brains=BRAIN)
+    assert words in SHOWN["digits"].method(study.stimuli, study)
+
+
 def test_files_that_a_source_reads_are_in_the_key(data_folder, tmp_path):
     steps = {step.name: step for step in plan(study_of({"source": "mnist"}, {"task": "mnist"}), tmp_path)}
     text = json.dumps([steps["stimuli"].config, steps["train:net"].config])
@@ -192,6 +210,12 @@ def test_pictures_that_are_learned_are_not_all_shown(pictures):
     text = LEARNING.replace('part = "test"', 'part = "all"').replace('path = "pictures"\n', 'path = "others"\n')
     (pictures / "study.toml").write_text(text)
     assert check_study(pictures / "study.toml", out=pictures / "out")
+
+
+def test_a_folder_is_no_file_of_stimuli(pictures):
+    (pictures / "study.toml").write_text(LEARNING.replace('source = "folder"', 'source = "file"'))
+    with pytest.raises(InputError, match=r"^stimuli\.path: 'pictures' is a folder, and source = 'file' reads a file"):
+        check_study(pictures / "study.toml", out=pictures / "out")
 
 
 def test_a_twin_is_tested_on_ones_own_pictures_too(pictures, tmp_path):

@@ -225,6 +225,7 @@ def written(folder: Path, text: str) -> Path:
         ({"net": MLP | {"instances": 0}}, "instances: a number of at least 1 asked, found 0"),
         ({"n" * 63: MLP | {"instances": 2}}, "its name is too long"),
         ({"net": NETWORK | {"instances": 2}, "t": TWIN}, "of = 'net' has 2 instances; name one of net_1, net_2"),
+        ({"area": MLP | {"instances": 2}}, "'area' is also what the subjects area_1, area_2 are called together"),
         ({"net": MLP | {"layer_steps": 0}}, "layer_steps: a number of at least 1 asked, found 0"),
         ({"net": MLP | {"blocks": 2}}, "unknown key 'blocks'"),
         ({"c": CIRCUIT | {"blocks": 1001}}, "blocks: a number of at most 1000 asked, found 1001"),

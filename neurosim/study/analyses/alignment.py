@@ -12,7 +12,16 @@ from pydantic import Field
 from neurosim import storage
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.measure import MEASURES, Measure
-from neurosim.study.analyses.asked import brains_of, check_asked, check_options, counted, subjects_of, titles_of
+from neurosim.study.analyses.asked import (
+    brains_of,
+    check_asked,
+    check_options,
+    counted,
+    of_its_kind,
+    subjects_of,
+    titles_of,
+    which_of,
+)
 from neurosim.study.analyses.layer_scores import FEWEST_STIMULI, FILE, Estimate, OfLayers, jackknifed, table_of, told
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
@@ -212,7 +221,7 @@ def tell(row: Alignment, name: str, results: Results) -> Told:
         f"Alignment: {measure.caption} of responses {_of_what(measure)}{mean}. "
         f"Uncertainty: each stimulus{individual} is left out once."
     )
-    tables = [*said.tables, *_tables_between(name, results)]
+    tables = [*said.tables, *_tables_between(name, results, which_of(name, of_its_kind(row, results.study)))]
     return Told(said.numbers, sentences=said.sentences, notes=said.notes, methods=[method], tables=tables)
 
 
@@ -233,7 +242,7 @@ def _of_what(measure: Measure) -> str:
     return "averaged over trials and time (spike counts: summed over time)"
 
 
-def _tables_between(name: str, results: Results) -> list[TableOfNumbers]:
+def _tables_between(name: str, results: Results, about: str) -> list[TableOfNumbers]:
     tables = []
     for step in results.named(f"{name}:").values():
         if not results.has(step, BETWEEN):
@@ -247,7 +256,7 @@ def _tables_between(name: str, results: Results) -> list[TableOfNumbers]:
         first, second = found.attrs["first"], found.attrs["second"]
         note = f"{found.attrs['method']}; {found.attrs['n_stimuli']} stimuli; for {found.attrs['over']}."
         columns = (f"layer of {first}", f"layer of {second}", "score", "s.e.")
-        tables.append(TableOfNumbers(f"{found.attrs['what']}, {first} with {second}", columns, rows, note))
+        tables.append(TableOfNumbers(f"{found.attrs['what']}, {first} with {second}{about}", columns, rows, note))
     return tables
 
 

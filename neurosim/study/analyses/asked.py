@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from neurosim.refusals import InputError
@@ -38,6 +38,20 @@ def brains_of(row: Asked, study: StudyLike) -> dict[str, Any]:
 def titles_of(row: Asked, study: StudyLike) -> dict[str, str]:
     """Return what the report calls the brains that an analysis asks."""
     return {n: r.title or n for n, r in brains_of(row, study).items()}
+
+
+def which_of(name: str, alike: Collection[object]) -> str:
+    """Return what tells an analysis from those like it, to be added to what is said of it; nothing where it is alone.
+
+    >>> which_of("rsa", ["rsa", "spikes"]), which_of("rsa", ["rsa"])
+    (' (rsa)', '')
+    """
+    return f" ({name})" if len(alike) > 1 else ""
+
+
+def of_its_kind(row: Any, study: StudyLike) -> list[Any]:
+    """Return the analyses of a study that are of the kind of one of them."""
+    return [other for other in study.analyses.values() if other.kind == row.kind]
 
 
 def counted(n: int, one: str, many: str = "") -> str:

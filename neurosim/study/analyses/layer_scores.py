@@ -13,7 +13,7 @@ from pydantic import Field
 
 from neurosim.schema import InputError
 from neurosim.similarity import inference, regression, resampling
-from neurosim.study.analyses.asked import Asked, counted
+from neurosim.study.analyses.asked import Asked, counted, of_its_kind, which_of
 from neurosim.study.instances import scores_of_instances, table_of_instances
 from neurosim.study.kinds import TableOfNumbers, Told
 from neurosim.study.results import Results
@@ -138,8 +138,7 @@ def told(row: Any, name: str, results: Results, targets: Mapping[str, str], note
     targets : by name, what the report calls it.
     note : from a table to what its numbers are.
     """
-    several = sum(other.kind == row.kind for other in results.study.analyses.values()) > 1
-    about = f" ({name})" if several else ""
+    about = which_of(name, of_its_kind(row, results.study))
     numbers, sentences, tables, notes = {}, [], [], []
     over: dict[str, Any] = {}
     for target, title in targets.items():
@@ -147,7 +146,7 @@ def told(row: Any, name: str, results: Results, targets: Mapping[str, str], note
         table = together(parts, row.alpha, row.correction)
         best = best_of(table)
         numbers[f"{target}{about}"] = best
-        sentences.append(_sentence(table, best, title))
+        sentences.append(_sentence(table, best, f"{title}{about}"))
         scores = _table(table, f"{table.attrs['what']} {title}{about}", note(table))
         of_instances = scores_of_instances(table, results.study.subjects)
         over |= {f"{name}:{target}": of_instances} if of_instances else {}

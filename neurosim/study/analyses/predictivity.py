@@ -119,7 +119,7 @@ def run(job: Job) -> None:
         what="Prediction of",
         label="correlation with held-out\nresponses (median of units)",
         leads="predicts best",
-        ceiling_is="median ceiling of the units, by their trials,",
+        ceiling_is="median ceiling of the units by their trials",
         over="new stimuli" if config["groups"] is None else f"new groups ({config['groups']}) of stimuli",
         null=0.0,
         folds=config["folds"],

@@ -13,7 +13,7 @@ from neurosim.runtime import seed_of
 from neurosim.schema import InputError
 from neurosim.similarity import regression
 from neurosim.similarity.metric import METRICS
-from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
+from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, of_its_kind, subjects_of, which_of
 from neurosim.study.analyses.reweighting import FEWEST, IN_A_FOLD
 from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import brain_of, stacked_models
@@ -106,8 +106,7 @@ def run(job: Job) -> None:
 def tell(row: Regression, name: str, results: Results) -> Told:
     """Tell what all layers explain together, and each alone."""
     found = {b: results.dataset(f"{name}:{b}", FILE) for b in brains_of(row, results.study)}
-    several = sum(other.kind == row.kind for other in results.study.analyses.values()) > 1
-    about = f" ({name})" if several else ""
+    about = which_of(name, of_its_kind(row, results.study))
     numbers = {f"{b}{about}": float(t["explained_variance"]) for b, t in found.items()}
     lines, tables = [], []
     for brain, table in found.items():

@@ -12,7 +12,7 @@ from neurosim.runtime import seed_of
 from neurosim.schema import InputError
 from neurosim.similarity.arrangement import arrange
 from neurosim.similarity.comparison import compare_cka, compare_rdms
-from neurosim.study.analyses.asked import Asked, brains_of, subjects_of
+from neurosim.study.analyses.asked import Asked, brains_of, of_its_kind, subjects_of, which_of
 from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import check, stacked_models
 from neurosim.study.engine.step import Job, Step
@@ -90,20 +90,21 @@ def run(job: Job) -> None:
     storage.write_dataset(job.out / "relations.nc", result)
 
 
-def tell(_row: Relations, name: str, results: Results) -> Told:
+def tell(row: Relations, name: str, results: Results) -> Told:
     """Tell how alike the recordings are; where there are none, which layers of two subjects are most alike."""
     found = results.dataset(name, "relations.nc")
+    about = which_of(name, of_its_kind(row, results.study))
     if OF_BRAINS not in found:
-        return _of_subjects(found, results.dataset("stimuli", "stimuli.nc").sizes["stimulus"])
+        return _of_subjects(found, results.dataset("stimuli", "stimuli.nc").sizes["stimulus"], about)
     table = found[OF_BRAINS]
     names = [str(b) for b in table["brain"].values]
-    pairs = {f"{names[j]}, {names[i]}": float(table[j, i]) for i in range(len(names)) for j in range(i)}
+    pairs = {f"{names[j]}, {names[i]}{about}": float(table[j, i]) for i in range(len(names)) for j in range(i)}
     rows = [(pair, f"{value:.6f}") for pair, value in pairs.items()]
-    tables = [TableOfNumbers("Recordings with each other", ("recordings", "Pearson of mean RDMs"), rows)]
+    tables = [TableOfNumbers(f"Recordings with each other{about}", ("recordings", "Pearson of mean RDMs"), rows)]
     return Told({"pearson_of_brains": pairs}, tables=tables if pairs else [])
 
 
-def _of_subjects(found: xr.Dataset, n_stimuli: int) -> Told:
+def _of_subjects(found: xr.Dataset, n_stimuli: int, about: str) -> Told:
     """Tell which layers of different subjects agree most."""
     score, groups = found["score"].values, found["group"].values
     others = np.where(groups[:, None] != groups[None], score, -np.inf)
@@ -116,11 +117,16 @@ def _of_subjects(found: xr.Dataset, n_stimuli: int) -> Told:
     i, j = np.unravel_index(np.nanargmax(others), others.shape)
     names, best = found["model"].values, float(others[i, j])
     return Told(
-        {"most_alike": {f"{names[i]}, {names[j]}": best}},
+        {"most_alike": {f"{names[i]}, {names[j]}{about}": best}},
         cards=[
-            (f"{best:.2f}", f"{found.attrs['method']} of {names[i]} and {names[j]}, the most alike of two subjects")
+            (
+                f"{best:.2f}",
+                f"{found.attrs['method']} of {names[i]} and {names[j]}, the most alike of two subjects{about}",
+            )
         ],
-        sentences=[f"Of all layers of two subjects, the RDMs of {names[i]} and {names[j]} agree most ({best:.2f})."],
+        sentences=[
+            f"Of all layers of two subjects, the RDMs of {names[i]} and {names[j]} agree most ({best:.2f}){about}."
+        ],
         methods=methods,
     )
 

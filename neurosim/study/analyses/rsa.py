@@ -14,7 +14,7 @@ from neurosim.similarity import inference
 from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
-from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of
+from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of, which_of
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.instances import scores_of_instances, table_of_instances
@@ -123,8 +123,7 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
     """Tell of scores between RDMs; `responses` begins the sentence that says of what the RDMs are."""
     tables = {brain: results.dataset(f"{name}:{brain}", "scores.nc") for brain in brains_of(row, results.study)}
     best = {brain: _best(table) for brain, table in tables.items()}
-    several = sum(isinstance(other, OfRDMs) for other in results.study.analyses.values()) > 1
-    about = f" ({name})" if several else ""
+    about = which_of(name, [other for other in results.study.analyses.values() if isinstance(other, OfRDMs)])
     over = {b: scores_of_instances(table, results.study.subjects) for b, table in tables.items()}
     first = next(iter(tables.values()))
     n_layers, n_subjects = first.sizes["model"], len(subjects_of(row, results.study))
@@ -134,11 +133,14 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
     return Told(
         numbers=numbers,
         cards=[
-            (str(n_layers), f"{'layer' if n_layers == 1 else 'layers'} of {counted(n_subjects, 'subject')}"),
+            (str(n_layers), f"{'layer' if n_layers == 1 else 'layers'} of {counted(n_subjects, 'subject')}{about}"),
             (str(first.attrs["n_stimuli"]), "stimuli compared"),
-            *((f"{b['score']:.3f}", f"best {b['method']} with {brain}: {b['model']}") for brain, b in best.items()),
+            *(
+                (f"{b['score']:.3f}", f"best {b['method']} with {brain}{about}: {b['model']}")
+                for brain, b in best.items()
+            ),
         ],
-        sentences=[line for brain in tables for line in _sentences(brain, tables[brain], best[brain], results)],
+        sentences=[line for b in tables for line in _sentences(b, tables[b], best[b], results, about)],
         notes=_notes(tables),
         cited=_cited(row, list(tables.values())),
         methods=[_method(row, tables, responses)],
@@ -164,12 +166,12 @@ def _best(scores: xr.Dataset) -> dict[str, Any]:
     return best
 
 
-def _sentences(brain: str, table: xr.Dataset, best: dict[str, Any], results: Results) -> list[str]:
+def _sentences(brain: str, table: xr.Dataset, best: dict[str, Any], results: Results, about: str) -> list[str]:
     title = results.study.brains[brain].title or brain
     n_models = table.sizes["model"]
     found = "comes nearest" if n_models > 1 else "was compared"
     line = (
-        f"{title}: {best['model']} {found} ({best['method']} {best['score']:.3f}, interval "
+        f"{title}{about}: {best['model']} {found} ({best['method']} {best['score']:.3f}, interval "
         f"{best['interval'][0]:.3f} to {best['interval'][1]:.3f})"
     )
     if "ceiling" in best:
@@ -181,7 +183,8 @@ def _sentences(brain: str, table: xr.Dataset, best: dict[str, Any], results: Res
         surely = table["p_pair_corrected"].values[i] < table.attrs["alpha"]
         worse = int((surely & (table["score"].values < table["score"].values[i])).sum())
         lines.append(
-            f"{brain}: {best['model']} is better than {worse} of the {n_models - 1} other layers (corrected tests)."
+            f"{brain}{about}: {best['model']} is better than {worse} of the {n_models - 1} other layers "
+            "(corrected tests)."
         )
     return lines
 

@@ -12,7 +12,7 @@ from neurosim import storage
 from neurosim.similarity import inference
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference_options import Resampling, Significance
-from neurosim.study.analyses.asked import Asked, brains_of, counted, subjects_of
+from neurosim.study.analyses.asked import Asked, brains_of, counted, of_its_kind, subjects_of, which_of
 from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
@@ -139,8 +139,9 @@ def tell(row: RSAInTime, name: str, results: Results) -> Told:
     """Tell when each layer is above 0, where brains have time."""
     if row.over == "subject":
         return Told()
+    about = which_of(name, of_its_kind(row, results.study))
     tables = [
-        _table(results.dataset(f"{name}:{b}", OVER_BRAIN), r.title or b)
+        _table(results.dataset(f"{name}:{b}", OVER_BRAIN), f"{r.title or b}{about}")
         for b, r in brains_of(row, results.study).items()
     ]
     method = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import xarray as xr
@@ -110,7 +111,7 @@ def tell(row: SpikeRSA, name: str, results: Results) -> Told:
         about = results.dataset(step, "rdms.nc")
         silent += [] if "rdm" in about else [str(about.attrs["subject"])]
     notes = [f"{name}: {', '.join(dict.fromkeys(silent))} left out, no spike trains."] if silent else []
-    return Told(said.numbers, said.cards, said.sentences, [*said.notes, *notes], said.methods, said.tables)
+    return replace(said, notes=[*said.notes, *notes])
 
 
 def _how(row: SpikeRSA) -> str:

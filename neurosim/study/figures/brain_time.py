@@ -7,7 +7,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots import canvas, geometry
-from neurosim.study.analyses.asked import brains_of, counted
+from neurosim.study.analyses.asked import brains_of, counted, which_of
 from neurosim.study.analyses.rsa_in_time import OVER_BRAIN, RSAInTime
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
@@ -25,7 +25,7 @@ def plan(made: PlanLike) -> list[Step]:
             "brain_time",
             figure_of("brain_time", name, brain, len(analyses)),
             "neurosim.study.figures.brain_time:draw",
-            {"title": entry.title or brain},
+            {"title": f"{entry.title or brain}{which_of(name, analyses)}"},
             (f"{name}:{brain}",),
         )
         for name, row in analyses.items()

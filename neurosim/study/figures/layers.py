@@ -78,7 +78,7 @@ def caption(numbers: xr.Dataset) -> str:
     if about.get("lower_is_nearer"):
         said.append("Small is alike.")
     if "ceiling" in numbers:
-        said.append(f"Band: {about['ceiling_is'].strip(',')} (± s.e.).")
+        said.append(f"Band: {about['ceiling_is']} (± s.e.).")
     if "plain_score" in numbers:
         said.append("Open circles: with equal weights.")
     n, stimuli = int(about.get("n_subjects", 0)), int(about["n_stimuli"])

@@ -6,7 +6,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots import canvas, scores
-from neurosim.study.analyses.asked import brains_of
+from neurosim.study.analyses.asked import brains_of, which_of
 from neurosim.study.analyses.rsa import OfRDMs, resampled
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
@@ -22,7 +22,7 @@ def plan(made: PlanLike) -> list[Step]:
             "scores",
             figure_of("scores", name, brain, len(analyses)),
             "neurosim.study.figures.scores:draw",
-            {"title": entry.title or brain, "alpha": row.alpha},
+            {"title": f"{entry.title or brain}{which_of(name, analyses)}", "alpha": row.alpha},
             (f"{name}:{brain}",),
         )
         for name, row in analyses.items()

@@ -20,7 +20,9 @@ def plan(made: PlanLike) -> list[Step]:
     """Return one figure for every analysis of relations."""
     names = [name for name, row in made.study.analyses.items() if isinstance(row, Relations)]
     work = "neurosim.study.figures.subjects:draw"
-    return [figure_step("subjects", "subjects" if len(names) == 1 else f"subjects_{n}", work, {}, (n,)) for n in names]
+    if len(names) == 1:
+        return [figure_step("subjects", "subjects", work, {}, (names[0],))]
+    return [figure_step("subjects", f"subjects_{name}", work, {"title": name}, (name,)) for name in names]
 
 
 def draw(job: Job) -> Drawn:

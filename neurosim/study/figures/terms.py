@@ -7,7 +7,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots import canvas
-from neurosim.study.analyses.asked import brains_of, counted
+from neurosim.study.analyses.asked import brains_of, counted, which_of
 from neurosim.study.analyses.regression import FILE, Regression
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
@@ -23,7 +23,7 @@ def plan(made: PlanLike) -> list[Step]:
             "terms",
             figure_of("terms", name, brain, len(analyses)),
             "neurosim.study.figures.terms:draw",
-            {"title": entry.title or brain},
+            {"title": f"{entry.title or brain}{which_of(name, analyses)}"},
             (f"{name}:{brain}",),
         )
         for name, row in analyses.items()

@@ -7,7 +7,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots import canvas, geometry
-from neurosim.study.analyses.asked import brains_of
+from neurosim.study.analyses.asked import brains_of, which_of
 from neurosim.study.analyses.rsa_in_time import RSAInTime
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
@@ -23,7 +23,7 @@ def plan(made: PlanLike) -> list[Step]:
             "time",
             figure_of("time", name, brain, len(analyses)),
             "neurosim.study.figures.time:draw",
-            {"title": entry.title or brain},
+            {"title": f"{entry.title or brain}{which_of(name, analyses)}"},
             (f"{name}:{brain}",),
         )
         for name, row in analyses.items()
@@ -38,13 +38,14 @@ def draw(job: Job) -> Drawn | None:
     names = [n for n in names if np.isfinite(maps[n].values).any()]
     if not names:
         return None
-    figure = canvas.new_figure(6.5, 0.4 + 0.9 * len(names))
+    alike = len({maps[f"time_{n}"].values.tobytes() for n in names}) == 1
+    figure = canvas.new_figure(6.5, 0.4 + (0.9 if alike else 1.1) * len(names))
     limit = max(0.1, float(np.nanmax(np.abs(np.concatenate([maps[n].values.ravel() for n in names])))))
     axes = np.atleast_1d(figure.subplots(len(names), 1))
     for ax, name in zip(axes, names, strict=True):
         scores = maps[name].rename({f"layer_{name}": "layer", f"time_{name}": "time"})
         geometry.plot_layer_time(scores, ax, title=f"{name} with {job.config['title']}", limit=limit)
-        if ax is not axes[-1]:
+        if alike and ax is not axes[-1]:
             ax.set_xlabel("")
     return figure, maps
 

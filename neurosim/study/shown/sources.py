@@ -9,17 +9,16 @@ from typing import Any, Literal, get_type_hints
 
 import xarray as xr
 
+from neurosim import storage
 from neurosim.stimuli.parts import check_part
 from neurosim.stimuli.source import SOURCES, Source, load_source
 from neurosim.study.engine.step import Job
 from neurosim.study.given import StudyLike
-from neurosim.study.kinds import Citation, StimulusKind
+from neurosim.study.kinds import SUBJECTS, Citation, StimulusKind
 from neurosim.study.tables import StudyError, as_row, keys_of, paths_of
 
-HELD_BACK = "The stimuli shown are held back: no network of this study was trained on them."
-OF_FILES = (
-    "The stimuli shown are held back: no network of this study that learns from the same files was trained on them."
-)
+HELD_BACK = "The stimuli shown are held back: no network of this study{} was trained on them."
+OF_FILES = " that learns from the same files"
 
 
 def load(job: Job) -> xr.DataArray:
@@ -33,6 +32,20 @@ def load(job: Job) -> xr.DataArray:
 def _same_files(row: object, learned: Mapping[str, Any]) -> bool:
     """Whether what is learned comes from the files that are shown."""
     return all(str(Path(str(learned.get(key)))) == str(path) for key, path in paths_of(row).items())
+
+
+def held_back(study: StudyLike, networks: str = "") -> str:
+    """Return what is known of who learned stimuli that are held back; of a function or a file, nothing is.
+
+    `networks` says which networks of the study that learn it is of, where it is not all.
+    """
+    unknown = [name for name, row in study.subjects.items() if not SUBJECTS[row.kind].learns_here(row)]
+    if not unknown:
+        return HELD_BACK.format(networks)
+    others = f"what {', '.join(unknown)} learned elsewhere is not known."
+    if len(unknown) == len(study.subjects):
+        return f"The stimuli shown are those that are held back of their source; {others}"
+    return f"{HELD_BACK.format(networks or ' that it trains').removesuffix('.')}; {others}"
 
 
 def kind_of(source: Source) -> StimulusKind[Any]:
@@ -50,12 +63,23 @@ def kind_of(source: Source) -> StimulusKind[Any]:
         if row.part != "test" and any(t and t.task == source.name and _same_files(row, t.options) for t in trained):
             raise StudyError(f"{place}.part = {row.part!r}: a network of this study learns them; show part = 'test'.")
 
+    def check_files(row: Any, name: str, folder: Path) -> None:
+        for key, path in paths_of(row).items():
+            if source.endings and storage.is_folder(folder / path):
+                known = ", ".join(source.endings)
+                raise StudyError(
+                    f"{name}.{key}: {str(path)!r} is a folder, and source = {source.name!r} reads a file ({known}); "
+                    "name one, or show the pictures of a folder by source = 'folder'."
+                )
+        if source.check:
+            source.check(row)
+
     def cite(_row: object) -> list[Citation]:
         return [("stimuli", source.citation)] if source.citation else []
 
     own = Path in get_type_hints(source.options).values()
     from_files = bool(source.files or source.check) or own
-    held_back = OF_FILES if own else HELD_BACK
+    networks = OF_FILES if own else ""
     return StimulusKind(
         name=source.name,
         table=table,
@@ -64,8 +88,8 @@ def kind_of(source: Source) -> StimulusKind[Any]:
         check=check,
         extra=lambda row: {"checksums": dict(source.files(row))} if source.files else {},
         pictured=not source.dims or ({"y", "x"} <= set(source.dims) and "time" not in source.dims),
-        method=lambda row: held_back if getattr(row, "part", "") == "test" else "",
-        check_files=lambda row, _name, _folder: source.check(row) if source.check else None,
+        method=lambda row, study: held_back(study, networks) if getattr(row, "part", "") == "test" else "",
+        check_files=check_files,
         cite=cite,
     )
 

@@ -41,11 +41,11 @@ def _measured(job: Job) -> Measured:
         try:
             still = over_time(responses)
             rdm = compute_rdm(still, metric if "trial" in still.dims else without_trials(metric))
-            _check_varies(rdm, layer)
+            _check_varies(rdm)
             euclidean = compute_rdm(still, "crossnobis" if still.sizes.get("trial", 1) > 1 else "euclidean")
         except InputError as error:
             found.left_out[layer] = str(error)
-            log.warning("%s", error)
+            log.warning("%s: layer %r is left out: %s", job.config["name"], layer, error)
             continue
         found.keep("rdm", layer, rdm)
         found.keep("euclidean", layer, euclidean)
@@ -62,10 +62,10 @@ def _write(job: Job, found: Measured) -> None:
     storage.write_dataset(job.out / "rdms.nc", found.dataset().assign_attrs(about))
 
 
-def _check_varies(rdm: xr.DataArray, layer: str) -> None:
+def _check_varies(rdm: xr.DataArray) -> None:
     entries = rdm.values[np.triu_indices(rdm.sizes["stimulus"], 1)]
     if np.ptp(entries) == 0:
-        raise InputError(f"layer {layer!r} is left out: all stimuli are answered equally differently ({entries[0]:g}).")
+        raise InputError(f"all stimuli are answered equally differently ({entries[0]:g}).")
 
 
 def without_trials(metric: str) -> str:

@@ -150,4 +150,5 @@ CIRCUIT = SubjectKind(
     check=check,
     check_files=check_files,
     cite=cite,
+    learns_here=lambda row: row.path is None,
 )

@@ -301,4 +301,5 @@ NETWORK = SubjectKind(
     tell=tell,
     cite=cite,
     may_spike=lambda row: ARCHITECTURES[row.architecture].is_spiking,
+    learns_here=lambda row: row.training is not None and ARCHITECTURES[row.architecture].shape is None,
 )

@@ -300,4 +300,5 @@ TWIN = SubjectKind(
     check=check,
     tell=tell,
     cite=cite,
+    learns_here=lambda _row: True,
 )
