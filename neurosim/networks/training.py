@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from neurosim.networks.batches import check_batch, check_options, check_request,
 from neurosim.networks.checkpoint import Learner, Progress, load_checkpoint, random_state, save_checkpoint
 from neurosim.networks.computing import Runtime, computing
 from neurosim.networks.door import BroughtTask, Data, as_task
-from neurosim.networks.feeding import Feeder, Portion, digest_of, first_batch
+from neurosim.networks.feeding import Feeder, Portion, digest_of, first_batch, gives_others
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
 from neurosim.networks.flags import check_module, kept_flags, training_modes
 from neurosim.networks.measuring import default_objective, exact, measure, named, summed_up
@@ -32,6 +33,12 @@ from neurosim.networks.truncation import truncated
 from neurosim.networks.watching import Moment, Watch, logged
 from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar
 from neurosim.schema import InputError
+
+log = logging.getLogger(__name__)
+DRAWN = (
+    "is another when it is read anew, as by a generator that the data keep; draw from the random numbers of torch, "
+    "numpy or random alone"
+)
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,8 @@ def train(
     task : batches, see ``neurosim.tasks``; or data of one's own: a ``DataLoader``, a dataset (map-style or iterable, of
         Hugging Face, shards of WebDataset), or :class:`Data` of several, with a test and a validation set. A dataset is
         shuffled by (seed, epoch) and starts at any batch at no cost; a loader keeps its batches, starts each epoch from
-        random numbers of (seed, epoch), and passes over the batches of an epoch that were learned before. One that
-        gives others then is refused.
+        random numbers of (seed, epoch), and passes over the batches of an epoch that were learned before. Data that
+        give others then, as by a generator of their own, are refused; with a `checkpoint` that is said at the start.
     options : epochs, batch size, learning rate, ...
     runtime : how the machine computes it: workers that read, kernels, layout, compilation, determinism.
     watch : metrics of the validation and test set, and callbacks.
@@ -208,8 +215,13 @@ class _Run:
     def keep_at(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint if it is there, and write to it from now on."""
         self.kept, self.key = checkpoint, self._key()
-        path = Path(checkpoint.path)
+        path, r = Path(checkpoint.path), self.request
+        others = gives_others(r.task, r.options.batch_size, r.seed)
+        if others and not path.exists():
+            log.warning("train: the first batch %s, so that no training can go on from its checkpoint.", DRAWN)
         if path.exists():
+            if others:
+                raise InputError(f"train: training cannot go on from {path.name}: the first batch {DRAWN}.")
             about, self.best = load_checkpoint(path, self.learner, self.key, self.request.share)
             self.progress = Progress(**about["progress"])
             self.sums.copy_(torch.tensor(self.progress.sums, dtype=self.sums.dtype))

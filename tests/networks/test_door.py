@@ -192,6 +192,34 @@ def test_a_loader_that_gives_other_batches_after_a_cut_is_refused(tmp_path, monk
     assert "\n" not in str(caught.value)
 
 
+class OwnNoise(Noisy):
+    """Draws from a generator that it keeps, and which no checkpoint knows."""
+
+    def __init__(self, since=0):
+        self.draw, self.since = np.random.default_rng(5), since
+
+    def __getitem__(self, index):
+        x, y = points()
+        return x[index] + (index >= self.since) * self.draw.normal(size=4).astype("f4"), y[index]
+
+
+@pytest.mark.parametrize("n_written", [1, 2])
+@pytest.mark.parametrize("make", [OwnNoise, lambda: DataLoader(OwnNoise(), 8)])
+def test_data_that_draw_from_a_generator_of_their_own_do_not_go_on(tmp_path, monkeypatch, caplog, make, n_written):
+    with pytest.raises(InputError, match="the first batch is another when it is read anew") as caught:
+        cut(monkeypatch, make, tmp_path / "run.safetensors", n_written)
+    assert "no training can go on from its checkpoint" in caplog.text and "\n" not in str(caught.value)
+
+
+def test_a_dataset_whose_later_batches_are_others_is_refused_inside_an_epoch(tmp_path, monkeypatch):
+    def in_order(task, part, *_):
+        return np.arange(29) if part in task.datasets else None
+
+    monkeypatch.setattr(BroughtTask, "places", in_order)
+    with pytest.raises(InputError, match="gives other batches than when the checkpoint was written"):
+        cut(monkeypatch, lambda: OwnNoise(since=8), tmp_path / "run.safetensors", 1)
+
+
 def test_a_stimulus_before_the_batch_where_training_goes_on_is_not_read():
     read = []
 
