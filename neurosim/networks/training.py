@@ -330,7 +330,7 @@ class _Run:
     def moment(self) -> Moment:
         """Return where the training stands, as callbacks are told."""
         now, rate = self.progress, self.learner.optimizer.param_groups[0]["lr"]
-        return Moment(self.request.network, now.epoch, now.batch, float(rate), now.history)
+        return Moment(self.request.network, now.epoch, now.batch, float(rate), {k: list(v) for k, v in now.history.items()})
 
     def _close_epoch(self) -> None:
         now, r = self.progress, self.request
