@@ -79,6 +79,11 @@ def evaluate(
             reset_neurons(network)
             with autocast_of(precision, where):
                 answered = network(portion.inputs)
+            if not isinstance(answered, torch.Tensor):
+                raise InputError(
+                    f"evaluate: logits (batch, category) asked, found {type(answered).__name__}; pass a module that "
+                    "returns them alone."
+                )
             logits.append(answered.double().cpu().numpy())
             labels.append(portion.targets[0].cpu().numpy())
     return score_logits(np.concatenate(logits), np.concatenate(labels), task.categories)
@@ -89,8 +94,14 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
     from sklearn import metrics
 
     n = len(categories)
-    if logits.ndim != 2 or logits.shape[1] != n or not np.isfinite(logits).all():
+    if logits.ndim != 2 or logits.shape[1] != n:
         raise InputError(f"evaluate: finite logits for {n} categories asked, found shape {logits.shape}.")
+    if not (fit := np.isfinite(logits).all(1)).all():
+        raise InputError(
+            f"evaluate: finite logits are asked, those of {(~fit).sum()} of {len(fit)} stimuli are not, stimulus "
+            f"{fit.argmin()} the first; look there for NaN in the stimuli, or in the weights."
+        )
+    labels = labels.astype(np.int64) if labels.dtype.kind == "b" else labels
     if len(labels) != len(logits) or labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= n)).any():
         raise InputError(f"evaluate: {len(logits)} labels, whole numbers in 0..{n - 1}, asked; found {labels.dtype}.")
     shifted = logits - logits.max(1, keepdims=True)

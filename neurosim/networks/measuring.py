@@ -15,7 +15,7 @@ from neurosim.networks.distributed import Share
 from neurosim.networks.door import Data, as_task
 from neurosim.networks.feeding import Feeder, Part
 from neurosim.networks.flags import check_module, kept_flags
-from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
+from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights, indices
 from neurosim.networks.optimization import Precision, TrainingOptions, autocast_of
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.watching import Measured, Watch
@@ -97,7 +97,7 @@ def default_objective(task: Task, options: TrainingOptions) -> Objective:
     weights = None
     if options.class_weights == "balanced":
         labels = [torch.from_numpy(np.asarray(y)) for y in _labels(task)]
-        together = torch.cat([y.argmax(1) if y.is_floating_point() else y for y in labels])
+        together = torch.cat([y.argmax(1) if y.is_floating_point() else indices(y) for y in labels])
         weights = balanced_weights(together, n)
     return CrossEntropy(n, weights, options.label_smoothing)
 

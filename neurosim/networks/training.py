@@ -293,6 +293,10 @@ class _Run:
                 outputs = self.parallel(x)
                 losses = r.objective.losses(outputs, truth)
             loss = losses.sum() * (r.share.size / n_all)
+            if not loss.requires_grad:
+                raise InputError(
+                    "train: the loss has no gradient; compute it from what the network answers, by functions of torch."
+                )
             if (self.progress.batch + 1) % self.checks_after == 0:
                 self._check(loss.detach())
             torch.autograd.backward(learner.scaler.scale(loss / self._n_of_step()))
@@ -330,7 +334,9 @@ class _Run:
     def moment(self) -> Moment:
         """Return where the training stands, as callbacks are told."""
         now, rate = self.progress, self.learner.optimizer.param_groups[0]["lr"]
-        return Moment(self.request.network, now.epoch, now.batch, float(rate), {k: list(v) for k, v in now.history.items()})
+        return Moment(
+            self.request.network, now.epoch, now.batch, float(rate), {k: list(v) for k, v in now.history.items()}
+        )
 
     def _close_epoch(self) -> None:
         now, r = self.progress, self.request

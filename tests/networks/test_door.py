@@ -324,11 +324,29 @@ REFUSED = {
     "text": (Keyed(x="a", inputs=[["b"]], label=Y), "numbers or pictures are asked"),
     "wrong keys": (Data(Keyed(image=X, label=Y), keys=("picture", "label")), "without 'picture'"),
     "shapes": (Folder([*pictures(3), *pictures(2, 6)]), "samples of 2 shapes, such as"),
-    "by name": ({"train": DATASET}, "holds parts by name"),
+    "by name": ({"train": DATASET}, r"holds parts by name; pass Data\(train=data\['train'\]\)"),
+    "arrays by name": (
+        {"image": X, "label": Y},
+        r"of \['image', 'label'\] is no dataset.*pass arrays as TensorDataset",
+    ),
     "no length": (Shards(), "take schedule='constant', or Data"),
     "no such part": (Data(test=DATASET), r"Data\(..., train=\) is asked"),
     "empty": (TensorDataset(torch.zeros(0, 4), torch.zeros(0)), "no stimuli"),
 }
+
+
+class Says(nn.Linear):
+    """Answers by name, as those of Hugging Face do."""
+
+    def forward(self, x):
+        return {"logits": super().forward(x)}
+
+
+@pytest.mark.parametrize("ask", [train, evaluate])
+def test_answers_that_are_no_logits_are_refused_in_one_line(ask):
+    with pytest.raises(InputError, match=r": logits \(batch, category\) asked, found dict;") as caught:
+        ask(Says(4, 2), DATASET, device="cpu")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

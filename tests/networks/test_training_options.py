@@ -368,6 +368,7 @@ class Weighs(nn.Module):
         (lambda: trained(objective=3), "found int without check"),
         (lambda: trained(objective=lambda x, y: x.sum(0)), "one number, or one a stimulus"),
         (lambda: trained(objective=lambda x, y: 1.0), "found float"),
+        (lambda: trained(objective=lambda x, y: torch.tensor(1.0)), "the loss has no gradient"),
         (lambda: trained(objective=nn.MSELoss()), "the loss does not take"),
         (lambda: trained(objective=Weighs()), "parameters that learn"),
         (lambda: trained(change(SGD, optimizer=lambda groups: groups)), "found list"),
