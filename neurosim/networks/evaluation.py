@@ -19,6 +19,7 @@ from neurosim.networks.feeding import Feeder, first_batch
 from neurosim.networks.flags import check_module
 from neurosim.networks.optimization import Precision, autocast_of
 from neurosim.networks.stepwise import reset_neurons
+from neurosim.networks.unfit import outputs_of
 from neurosim.networks.untouched import evaluating
 from neurosim.runtime import as_seed, track
 from neurosim.schema import InputError
@@ -73,12 +74,14 @@ def evaluate(
     task = as_task(task, network, max(batch_size, 1), "evaluate")
     if batch_size < 1 or first_batch(task, "test", 1, seed) is None:
         raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
-    logits, labels = [], []
+    logits: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
     with evaluating(network, device, False) as where, torch.no_grad():
         for portion in Feeder(task, batch_size, seed, Share(device=where)).batches("test"):
             reset_neurons(network)
             with autocast_of(precision, where):
-                answered = network(portion.inputs)
+                place = f"evaluate: stimuli from {sum(len(found) for found in logits)} on"
+                answered = outputs_of(network, network, portion, place)
             if not isinstance(answered, torch.Tensor):
                 raise InputError(
                     f"evaluate: logits (batch, category) asked, found {type(answered).__name__}; pass a module that "

@@ -30,6 +30,7 @@ from neurosim.networks.objectives import Loss, Objective, as_objective
 from neurosim.networks.optimization import TrainingOptions, autocast_of, key_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.truncation import truncated
+from neurosim.networks.unfit import answered, first_unfit
 from neurosim.networks.watching import Moment, Watch, logged
 from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar
 from neurosim.schema import InputError
@@ -207,6 +208,7 @@ class _Run:
             self.parallel = torch.compile(self.shared, backend="inductor" if backend is True else backend)
         self.progress = Progress()
         self.sums = torch.zeros(3, dtype=exact(where), device=where)
+        self.unfit = torch.tensor(math.inf, device=where)  # first batch of the epoch with inputs that are not finite
         self.has_learned, self.n_waiting = False, 0  # batches whose gradients wait for the step
         self.checks_after = request.runtime.checks_after(where)
         self.best: dict[str, np.ndarray] = {}
@@ -286,12 +288,14 @@ class _Run:
     def _learn(self, portion: Portion, is_last: bool) -> None:
         """Add the gradients of a batch to those of the step; sums stay on the device."""
         r, learner = self.request, self.learner
-        x, truth, n_all, where = portion.inputs, portion.targets, portion.n_all, r.share.device
+        truth, n_all, where = portion.targets, portion.n_all, r.share.device
+        unfit = first_unfit(portion.inputs, r.task.is_sequence)
+        self.unfit = torch.minimum(self.unfit, torch.where(unfit.isfinite(), float(self.progress.batch), math.inf))
         reset_neurons(r.network)
         with r.share.unheard(self.shared, not is_last):
             with autocast_of(r.options.precision, where):
-                outputs = self.parallel(x)
-                losses = r.objective.losses(outputs, truth)
+                place = f"batch {self.progress.batch} of epoch {self.progress.epoch}"
+                outputs, losses = answered(self.parallel, r.network, r.objective, portion, place)
             loss = losses.sum() * (r.share.size / n_all)
             if not loss.requires_grad:
                 raise InputError(
@@ -314,6 +318,10 @@ class _Run:
         """Refuse a loss that is no longer finite, or was not since the last look; here the processor waits."""
         both = torch.stack([loss.to(self.sums.dtype), self.sums[0]]).tolist()
         bad = [value for value in self.request.share.summed(both) if not math.isfinite(value)]
+        if bad and math.isfinite(unfit := float(self.unfit)):
+            raise InputError(
+                f"train: the inputs of batch {unfit:.0f} of epoch {self.progress.epoch} are not all finite numbers."
+            )
         if bad:
             raise InputError(f"train: the loss is {bad[0]} in epoch {self.progress.epoch}; lower the learning_rate.")
 
@@ -355,6 +363,7 @@ class _Run:
                 now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(r.network)
         now.epoch, now.batch, now.taken = now.epoch + 1, 0, ""
         self.sums.zero_()
+        self.unfit.fill_(math.inf)
         now.stopped = r.watch.tell(self.moment())
         self._write()
 

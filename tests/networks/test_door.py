@@ -335,6 +335,42 @@ REFUSED = {
 }
 
 
+def batches_with(last=None, label=None, units=4):
+    """Two batches, of which the second holds another value, label or number of units."""
+    x, y = torch.ones(8, units), torch.tensor([0, 1] * 4)
+    if last is not None:
+        x[5, 1] = last
+    if label is not None:
+        y[3] = label
+    return [points(8), (x, y)]
+
+
+@pytest.mark.parametrize("every", [1, 50])
+@pytest.mark.parametrize(
+    ("part", "last", "message"),
+    [
+        ("train", {"last": np.nan}, "the inputs of batch 1 of epoch 0 are not all finite"),
+        ("train", {"label": 9}, r"batch 1 of epoch 0: labels lie in 0\.\.1 for 2 categories, found 0\.\.9"),
+        ("train", {"units": 5}, r"batch 1 of epoch 0: Sequential does not take inputs of shape \(8, 5\)"),
+        ("test", {"last": np.inf}, "stimulus 13 of the test set holds values that are NaN"),
+        ("validation", {"last": np.nan}, "stimulus 13 of the validation set holds values that are NaN"),
+        ("validation", {"label": -1}, r"stimuli of the validation set from 8 on: labels lie in 0\.\.1"),
+        ("test", {"units": 5}, r"stimuli of the test set from 8 on: Sequential does not take"),
+    ],
+)
+def test_batches_that_do_not_fit_when_their_turn_comes_are_told_in_one_line(part, last, message, every):
+    data = Data(**{"train": DATASET} | {part: batches_with(**last)})
+    with pytest.raises(InputError, match=message) as caught:
+        train(network_of(), data, STEADY, runtime=Runtime(check_every=every), device="cpu", progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_evaluation_says_which_stimuli_the_network_does_not_take():
+    with pytest.raises(InputError, match=r"evaluate: stimuli from 8 on: Sequential does not take .*\(8, 5\)") as caught:
+        evaluate(network_of(), Data(test=batches_with(units=5)), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
 class Says(nn.Linear):
     """Answers by name, as those of Hugging Face do."""
 
