@@ -291,6 +291,16 @@ def test_what_is_recorded_of_data_is_what_the_network_answers(make, tmp_path):
     assert found.stimulus.values[3] == names
 
 
+@pytest.mark.parametrize("layers", [["0"], ["relu"]])
+def test_data_that_draw_at_random_are_told_and_no_layer_is_blamed(caplog, layers):
+    class Adds(nn.Sequential):
+        def forward(self, x):
+            return torch.relu(super().forward(x))
+
+    record_responses(Adds(nn.Linear(4, 3)), Noisy(), layers=layers, device="cpu", progress=False)
+    assert "the stimuli are others each time they are read" in caplog.text and "answers otherwise" not in caplog.text
+
+
 def test_loaders_longer_than_what_is_held_at_once_are_recorded_in_turn(monkeypatch):
     monkeypatch.setattr(shown_data, "AT_ONCE", 10)
     network = network_of()
