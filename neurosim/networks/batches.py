@@ -10,6 +10,7 @@ from neurosim.networks.door import BroughtTask
 from neurosim.networks.feeding import Feeder, Portion, first_batch, places_of
 from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.watching import check_metrics
 from neurosim.schema import InputError
 
 TOO_FEW = "more than 1 value per channel"
@@ -55,6 +56,8 @@ def check_batch(request: Request) -> None:
             f"train: {type(network).__name__} does not take batches of shape {shape} ({reason})."
         ) from error
     request.objective.check(outputs, first.targets)
+    with torch.no_grad():
+        check_metrics(request.watch, outputs, first.targets)
 
 
 def check_sizes(request: Request) -> None:

@@ -47,7 +47,7 @@ class Progress:
     best: float = math.inf
     best_epoch: int = -1
     stopped: bool = False
-    taken: str = ""  # digest of the last batch of a loader, by which it is known again
+    taken: str = ""  # digest of the last batch, by which it is known again
 
     def should_stop(self, options: TrainingOptions) -> bool:
         """Whether all epochs are done, or the patience is over."""

@@ -215,8 +215,13 @@ def as_task(data: Any, network: nn.Module, batch_size: int, who: str) -> Task:
     InputError : neither a task nor data of somebody's, or data without labels.
     """
     if isinstance(data, Mapping):
+        names = [part for part in PARTS if part in data]
+        if names:
+            parts = ", ".join(f"{part}=data[{part!r}]" for part in names)
+            raise InputError(f"{who}: {_named(data)} holds parts by name; pass Data({parts}).")
         raise InputError(
-            f"{who}: {_named(data)} holds parts by name; pass Data(train=data['train'], test=data['test'])."
+            f"{who}: {_named(data)} of {[str(k) for k in data]} is no dataset of samples; pass arrays as "
+            "TensorDataset(torch.as_tensor(images), torch.as_tensor(labels))."
         )
     if not is_data(data):
         check_task(who, data)

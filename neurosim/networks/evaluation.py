@@ -19,6 +19,7 @@ from neurosim.networks.feeding import Feeder, first_batch
 from neurosim.networks.flags import check_module
 from neurosim.networks.optimization import Precision, autocast_of
 from neurosim.networks.stepwise import reset_neurons
+from neurosim.networks.unfit import outputs_of
 from neurosim.networks.untouched import evaluating
 from neurosim.runtime import as_seed, track
 from neurosim.schema import InputError
@@ -73,12 +74,19 @@ def evaluate(
     task = as_task(task, network, max(batch_size, 1), "evaluate")
     if batch_size < 1 or first_batch(task, "test", 1, seed) is None:
         raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
-    logits, labels = [], []
+    logits: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
     with evaluating(network, device, False) as where, torch.no_grad():
         for portion in Feeder(task, batch_size, seed, Share(device=where)).batches("test"):
             reset_neurons(network)
             with autocast_of(precision, where):
-                answered = network(portion.inputs)
+                place = f"evaluate: stimuli from {sum(len(found) for found in logits)} on"
+                answered = outputs_of(network, network, portion, place)
+            if not isinstance(answered, torch.Tensor):
+                raise InputError(
+                    f"evaluate: logits (batch, category) asked, found {type(answered).__name__}; pass a module that "
+                    "returns them alone."
+                )
             logits.append(answered.double().cpu().numpy())
             labels.append(portion.targets[0].cpu().numpy())
     return score_logits(np.concatenate(logits), np.concatenate(labels), task.categories)
@@ -89,8 +97,14 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
     from sklearn import metrics
 
     n = len(categories)
-    if logits.ndim != 2 or logits.shape[1] != n or not np.isfinite(logits).all():
+    if logits.ndim != 2 or logits.shape[1] != n:
         raise InputError(f"evaluate: finite logits for {n} categories asked, found shape {logits.shape}.")
+    if not (fit := np.isfinite(logits).all(1)).all():
+        raise InputError(
+            f"evaluate: finite logits are asked, those of {(~fit).sum()} of {len(fit)} stimuli are not, stimulus "
+            f"{fit.argmin()} the first; look there for NaN in the stimuli, or in the weights."
+        )
+    labels = labels.astype(np.int64) if labels.dtype.kind == "b" else labels
     if len(labels) != len(logits) or labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= n)).any():
         raise InputError(f"evaluate: {len(logits)} labels, whole numbers in 0..{n - 1}, asked; found {labels.dtype}.")
     shifted = logits - logits.max(1, keepdims=True)

@@ -39,7 +39,7 @@ class Portion:
     """A share of a batch, on the device: inputs (time first where they have it), and what is right.
 
     `n_all` stimuli are in the whole batch; one that is not used holds none, as it is too small for all processes.
-    `whole` are the inputs of a loader's batch as it gave them, where every process is given the same.
+    `whole` are the inputs as the data gave them, where the first process is given the same again.
     """
 
     inputs: Tensor
@@ -90,7 +90,9 @@ class Feeder:
     def _found(self, part: Part, epoch: int, start: int, share: Share, taken: str, size: int) -> Iterator[Portion]:
         places = places_of(self.task, part, epoch, self.seed)
         if places is not None:
-            return self._read(part, epoch, places, start, share, size)
+            if not taken:
+                return self._read(part, epoch, places, start, share, size)
+            return self._read_on(part, epoch, places, start, share, taken)
         if (loader := loader_of(self.task, part)) is not None:
             return self._replayed(loader, part, epoch, start, share, taken)
         return self._given(part, epoch, start, share, size)
@@ -119,7 +121,17 @@ class Feeder:
                 found = next(batches)
             if isinstance(found, Exception):
                 raise found
-            yield Portion(found[0], found[1], len(whole))
+            yield Portion(found[0], found[1], len(whole), whole=found[0])
+
+    def _read_on(
+        self, part: Part, epoch: int, places: np.ndarray, start: int, share: Share, taken: str
+    ) -> Iterator[Portion]:
+        """Yield batches as `_read` does, when the one before `start` is the one that was learned."""
+        found = self._read(part, epoch, places, start - 1, share, self.batch_size)
+        before = next(found)
+        if share.is_first and before.whole is not None:
+            _check_same(digest_of(before.whole), taken)
+        yield from found
 
     def _replayed(self, loader: Any, part: Part, epoch: int, start: int, share: Share, taken: str) -> Iterator[Portion]:
         """Yield the batches of a loader of somebody's; those before `start` are passed over."""
@@ -183,6 +195,12 @@ def first_batch(task: Task, part: Part, batch_size: int, seed: int, device: str 
     return next(iter(Feeder(task, batch_size, seed, Share(device=device)).batches(part)), None)
 
 
+def gives_others(task: Task, batch_size: int, seed: int) -> bool:
+    """Whether the first batch of training is another when it is read anew from the same random numbers."""
+    read = [first_batch(task, "train", batch_size, seed) for _ in range(2)]
+    return len({digest_of(portion.inputs) for portion in read if portion is not None}) > 1
+
+
 def places_of(task: Task, part: Part, epoch: int = 0, seed: int = 0) -> np.ndarray | None:
     """Return the order of the stimuli of a part that are read one by one; None where they are not."""
     asked = getattr(task, "places", None)
@@ -210,9 +228,8 @@ def digest_of(inputs: Tensor) -> str:
 def _check_same(found: str, taken: str) -> None:
     if taken and found != taken:
         raise InputError(
-            "train: the loader gives other batches than when the checkpoint was written, so that training cannot go on "
-            "inside an epoch; give its sampler and transforms no random numbers but of torch, numpy or random, or "
-            "pass the dataset itself."
+            "train: the data or the loader gives other batches than when the checkpoint was written, so that training "
+            "cannot go on; give samplers, transforms and datasets no random numbers but of torch, numpy or random."
         )
 
 

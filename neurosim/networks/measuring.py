@@ -15,9 +15,10 @@ from neurosim.networks.distributed import Share
 from neurosim.networks.door import Data, as_task
 from neurosim.networks.feeding import Feeder, Part
 from neurosim.networks.flags import check_module, kept_flags
-from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights
+from neurosim.networks.objectives import CrossEntropy, Objective, SquaredError, balanced_weights, indices
 from neurosim.networks.optimization import Precision, TrainingOptions, autocast_of
 from neurosim.networks.stepwise import reset_neurons
+from neurosim.networks.unfit import answered, first_unfit
 from neurosim.networks.watching import Measured, Watch
 from neurosim.runtime import as_seed, pick_device
 from neurosim.schema import InputError
@@ -55,20 +56,24 @@ def measure(
     Sums stay on the device until all batches were shown.
     """
     where = feeder.share.device
-    sums, seen, watched = torch.zeros(2, dtype=exact(where), device=where), 0, Measured(watch, where)
+    sums, seen, watched = torch.zeros(3, dtype=exact(where), device=where), 0, Measured(watch, where)
+    sums[2] = math.inf
     with kept_flags(network), torch.no_grad():
         network.eval()
         for portion in feeder.batches(part, size=AT_ONCE):
             reset_neurons(network)
             with autocast_of(precision, where):
-                outputs = network(portion.inputs)
-                losses = objective.losses(outputs, portion.targets)
-            sums += summed_up(losses, objective.n_right(outputs, portion.targets), sums)
+                place = f"stimuli of the {part} set from {seen} on"
+                outputs, losses = answered(network, network, objective, portion, place)
+            sums[:2] += summed_up(losses, objective.n_right(outputs, portion.targets), sums)
+            sums[2] = torch.minimum(sums[2], first_unfit(portion.inputs, feeder.task.is_sequence, seen))
             watched.add(outputs, portion.targets, portion.n_all)
             seen += portion.n_all
     if not seen:
         return None
-    total, right = sums.tolist()
+    total, right, unfit = sums.tolist()
+    if math.isfinite(unfit):
+        raise InputError(f"train: stimulus {unfit:.0f} of the {part} set holds values that are NaN or infinite.")
     return {"loss": total / seen, "accuracy": right / seen} | watched.found()
 
 
@@ -97,7 +102,7 @@ def default_objective(task: Task, options: TrainingOptions) -> Objective:
     weights = None
     if options.class_weights == "balanced":
         labels = [torch.from_numpy(np.asarray(y)) for y in _labels(task)]
-        together = torch.cat([y.argmax(1) if y.is_floating_point() else y for y in labels])
+        together = torch.cat([y.argmax(1) if y.is_floating_point() else indices(y) for y in labels])
         weights = balanced_weights(together, n)
     return CrossEntropy(n, weights, options.label_smoothing)
 

@@ -44,25 +44,30 @@ class CrossEntropy:
         labels, n = targets[0], self.n_categories
         if not isinstance(outputs, Tensor) or outputs.shape != (len(labels), n):
             found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-            raise InputError(f"train: logits of shape {(len(labels), n)} (batch, category) asked, found {found}.")
+            shape = f"logits of shape {(len(labels), n)}" if n else "logits"
+            raise InputError(f"train: {shape} (batch, category) asked, found {found}; or pass objective=.")
+        if not labels.is_floating_point() and labels.ndim != 1:
+            raise InputError(
+                f"train: whole labels of shape {(len(labels),)} asked, found {tuple(labels.shape)}; pass rows of "
+                "categories as .argmax(1), and a column as [:, 0]."
+            )
         if labels.is_floating_point() and (labels.ndim != 2 or labels.shape[1] != n):
             raise InputError(f"train: labels are whole numbers, or probabilities (batch, {n}); found {labels.dtype}.")
         if not labels.is_floating_point() and not bool(((labels >= 0) & (labels < n)).all()):
-            low, high = int(labels.min()), int(labels.max())
+            low, high = int(indices(labels).min()), int(indices(labels).max())
             raise InputError(f"train: labels lie in 0..{n - 1} for {n} categories, found {low}..{high}.")
 
     def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus."""
         weights = None if self.weights is None else outputs.new_tensor(self.weights)
         return nn.functional.cross_entropy(
-            outputs, targets[0], weight=weights, reduction="none", label_smoothing=self.smoothing
+            outputs, indices(targets[0]), weight=weights, reduction="none", label_smoothing=self.smoothing
         )
 
     def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Return how many stimuli have the largest logit at the right category."""
         labels = targets[0].argmax(1) if targets[0].is_floating_point() else targets[0]
-        answer: Tensor = (outputs.argmax(1) == labels).sum()
-        return answer
+        return _n_largest(outputs, labels)
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,18 @@ class Loss:
         whole = labels.ndim == 1 and not labels.is_floating_point()
         if not whole or not isinstance(outputs, Tensor) or outputs.ndim != 2 or outputs.shape[1] < 2:
             return float("nan")
-        return (outputs.argmax(1) == labels).sum()
+        return _n_largest(outputs, labels)
+
+
+def indices(labels: Tensor) -> Tensor:
+    """Return whole labels, of truth values too, as torch takes them; probabilities stay."""
+    return labels if labels.is_floating_point() else labels.long()
+
+
+def _n_largest(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return at how many stimuli the largest output is the right one; NaN is no answer."""
+    answer: Tensor = ((outputs.argmax(1) == labels) & ~outputs.isnan().any(1)).sum()
+    return answer
 
 
 def as_objective(given: Any) -> Objective:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,10 @@ from neurosim.networks.axes import Given, Reading
 from neurosim.networks.functional import wanted
 from neurosim.networks.showing import Shown
 from neurosim.networks.taps import Answer
+from neurosim.runtime import RandomApart
 from neurosim.schema import InputError, suggest
+
+log = logging.getLogger(__name__)
 
 
 class Passes:
@@ -45,13 +49,14 @@ class Passes:
         self.stimuli, self.batch_size, self.where = stimuli, batch_size, where
         asked, reading = wanted(network, layers), reading or Reading()
         self.shown: list[tuple[Shown, list[Answer]]] = []
+        first = _first(stimuli)
         show = Shown(network, stimuli, *where)
         if asked.modules:
-            self.shown.append((show, show.answers(asked.modules, reading, batch_size)))
+            self.shown.append((show, show.answers(asked.modules, reading, batch_size, first)))
         if asked.graph is not None:
             graph = asked.graph.listened([tap.module for tap in asked.operations])
-            _check_same(show, other := Shown(graph, stimuli, *where))
-            self.shown.append((other, other.answers(asked.operations, reading, batch_size)))
+            _check_same(show, other := Shown(graph, stimuli, *where), first[:2])
+            self.shown.append((other, other.answers(asked.operations, reading, batch_size, first)))
         place = {tap: k for k, tap in enumerate(asked.taps)}
         self.found = sorted((a for _, found in self.shown for a in found), key=lambda a: place[a.tap])
         for option, axes in reading.axes.items():
@@ -83,22 +88,34 @@ def _check_read(option: str, axes: Given, found: Sequence[Answer]) -> None:
         )
 
 
-def _check_same(network: Shown, graph: Shown) -> None:
+def _first(stimuli: xr.DataArray) -> xr.DataArray:
+    """Return the first stimuli, read once; says where they are others when they are read anew."""
+    with RandomApart(0).entered():
+        first, again = (stimuli.isel(stimulus=slice(0, 3)).compute() for _ in range(2))
+    if not first.equals(again):
+        log.warning(
+            "record_responses: the stimuli are others each time they are read: the data draw at random, and what is "
+            "recorded are answers to what was drawn."
+        )
+    return first
+
+
+def _check_same(network: Shown, graph: Shown, first: xr.DataArray) -> None:
     """Refuse a graph that answers otherwise than the network: its code does what no graph holds."""
-    expected = _tensors(_few(network))
+    expected = _tensors(_few(network, first))
     graph.dtype = network.dtype
     try:
-        found = _tensors(_few(graph))
+        found = _tensors(_few(graph, first))
     except InputError as error:
         raise _unlike(network, " ".join(str(error).split())[-100:]) from error
     if len(found) != len(expected) or not all(map(_alike, expected, found)):
         raise _unlike(network, "its code writes in place, or keeps a state, or decides by values")
 
 
-def _few(shown: Shown) -> Any:
+def _few(shown: Shown, first: xr.DataArray) -> Any:
     """Return the answer to the first stimuli; no random number is used up."""
     with torch.no_grad(), torch.random.fork_rng([shown.device] if shown.device.startswith("cuda") else []):
-        return shown.run(0, 2)
+        return shown.show(first)
 
 
 def _unlike(network: Shown, reason: str) -> InputError:

@@ -41,10 +41,12 @@ class Shown:
 
     def run(self, start: int, size: int) -> Any:
         """Return what the network answers to one batch."""
-        return self._run(self.stimuli.isel(stimulus=slice(start, start + size)))
+        return self.show(self.stimuli.isel(stimulus=slice(start, start + size)))
 
-    def answers(self, wanted: Sequence[Tap], reading: Reading, batch_size: int) -> list[Answer]:
-        """Return what will be recorded; axes are measured with a few stimuli, and no random number is used up."""
+    def answers(
+        self, wanted: Sequence[Tap], reading: Reading, batch_size: int, first: xr.DataArray | None = None
+    ) -> list[Answer]:
+        """Return what will be recorded; axes are measured with the first stimuli, and no random number is used up."""
         modules = dict(self.network.named_modules())
         asked = {tap.module for tap in wanted}
         _check_reachable(modules, wanted)
@@ -59,11 +61,12 @@ class Shown:
                 return error
 
         self.starts(batch_size)
+        first = self.stimuli if first is None else first
         devices = [self.device] if self.device.startswith("cuda") else []
         with torch.no_grad(), torch.random.fork_rng(devices), listening(self.network, every, take) as heard:
 
             def probe(few: tuple[int, ...]) -> dict[Tap, dict[int, Any]]:
-                self._run(self.stimuli.isel(stimulus=np.array(few) % self.stimuli.sizes["stimulus"]), heard.clear)
+                self.show(first.isel(stimulus=np.array(few) % first.sizes["stimulus"]), heard.clear)
                 return dict(heard)
 
             probes = [probe(few) for few in PROBES]
@@ -96,7 +99,8 @@ class Shown:
                     self.run(start, batch_size)
                 yield {a.name: _collected(a, heard.get(a.tap, {})) for a in found}
 
-    def _run(self, shown: xr.DataArray, before: Callable[[], None] = lambda: None) -> Any:
+    def show(self, shown: xr.DataArray, before: Callable[[], None] = lambda: None) -> Any:
+        """Return what the network answers to stimuli as one batch."""
         values = torch.from_numpy(native(shown.values))
         values = values.transpose(0, 1) if "time" in shown.dims else values
         problem: Exception | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from neurosim.networks.batches import check_batch, check_options, check_request,
 from neurosim.networks.checkpoint import Learner, Progress, load_checkpoint, random_state, save_checkpoint
 from neurosim.networks.computing import Runtime, computing
 from neurosim.networks.door import BroughtTask, Data, as_task
-from neurosim.networks.feeding import Feeder, Portion, digest_of, first_batch
+from neurosim.networks.feeding import Feeder, Portion, digest_of, first_batch, gives_others
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
 from neurosim.networks.flags import check_module, kept_flags, training_modes
 from neurosim.networks.measuring import default_objective, exact, measure, named, summed_up
@@ -29,9 +30,16 @@ from neurosim.networks.objectives import Loss, Objective, as_objective
 from neurosim.networks.optimization import TrainingOptions, autocast_of, key_of, optimizer_of, schedule_of
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.truncation import truncated
+from neurosim.networks.unfit import answered, first_unfit
 from neurosim.networks.watching import Moment, Watch, logged
 from neurosim.runtime import as_seed, kept_memory, pick_device, progress_bar
 from neurosim.schema import InputError
+
+log = logging.getLogger(__name__)
+DRAWN = (
+    "is another when it is read anew, as by a generator that the data keep; draw from the random numbers of torch, "
+    "numpy or random alone"
+)
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,8 @@ def train(
     task : batches, see ``neurosim.tasks``; or data of one's own: a ``DataLoader``, a dataset (map-style or iterable, of
         Hugging Face, shards of WebDataset), or :class:`Data` of several, with a test and a validation set. A dataset is
         shuffled by (seed, epoch) and starts at any batch at no cost; a loader keeps its batches, starts each epoch from
-        random numbers of (seed, epoch), and passes over the batches of an epoch that were learned before. One that
-        gives others then is refused.
+        random numbers of (seed, epoch), and passes over the batches of an epoch that were learned before. Data that
+        give others then, as by a generator of their own, are refused; with a `checkpoint` that is said at the start.
     options : epochs, batch size, learning rate, ...
     runtime : how the machine computes it: workers that read, kernels, layout, compilation, determinism.
     watch : metrics of the validation and test set, and callbacks.
@@ -200,6 +208,7 @@ class _Run:
             self.parallel = torch.compile(self.shared, backend="inductor" if backend is True else backend)
         self.progress = Progress()
         self.sums = torch.zeros(3, dtype=exact(where), device=where)
+        self.unfit = torch.tensor(math.inf, device=where)  # first batch of the epoch with inputs that are not finite
         self.has_learned, self.n_waiting = False, 0  # batches whose gradients wait for the step
         self.checks_after = request.runtime.checks_after(where)
         self.best: dict[str, np.ndarray] = {}
@@ -208,8 +217,13 @@ class _Run:
     def keep_at(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint if it is there, and write to it from now on."""
         self.kept, self.key = checkpoint, self._key()
-        path = Path(checkpoint.path)
+        path, r = Path(checkpoint.path), self.request
+        others = gives_others(r.task, r.options.batch_size, r.seed)
+        if others and not path.exists():
+            log.warning("train: the first batch %s, so that no training can go on from its checkpoint.", DRAWN)
         if path.exists():
+            if others:
+                raise InputError(f"train: training cannot go on from {path.name}: the first batch {DRAWN}.")
             about, self.best = load_checkpoint(path, self.learner, self.key, self.request.share)
             self.progress = Progress(**about["progress"])
             self.sums.copy_(torch.tensor(self.progress.sums, dtype=self.sums.dtype))
@@ -274,13 +288,19 @@ class _Run:
     def _learn(self, portion: Portion, is_last: bool) -> None:
         """Add the gradients of a batch to those of the step; sums stay on the device."""
         r, learner = self.request, self.learner
-        x, truth, n_all, where = portion.inputs, portion.targets, portion.n_all, r.share.device
+        truth, n_all, where = portion.targets, portion.n_all, r.share.device
+        unfit = first_unfit(portion.inputs, r.task.is_sequence)
+        self.unfit = torch.minimum(self.unfit, torch.where(unfit.isfinite(), float(self.progress.batch), math.inf))
         reset_neurons(r.network)
         with r.share.unheard(self.shared, not is_last):
             with autocast_of(r.options.precision, where):
-                outputs = self.parallel(x)
-                losses = r.objective.losses(outputs, truth)
+                place = f"batch {self.progress.batch} of epoch {self.progress.epoch}"
+                outputs, losses = answered(self.parallel, r.network, r.objective, portion, place)
             loss = losses.sum() * (r.share.size / n_all)
+            if not loss.requires_grad:
+                raise InputError(
+                    "train: the loss has no gradient; compute it from what the network answers, by functions of torch."
+                )
             if (self.progress.batch + 1) % self.checks_after == 0:
                 self._check(loss.detach())
             torch.autograd.backward(learner.scaler.scale(loss / self._n_of_step()))
@@ -298,6 +318,10 @@ class _Run:
         """Refuse a loss that is no longer finite, or was not since the last look; here the processor waits."""
         both = torch.stack([loss.to(self.sums.dtype), self.sums[0]]).tolist()
         bad = [value for value in self.request.share.summed(both) if not math.isfinite(value)]
+        if bad and math.isfinite(unfit := float(self.unfit)):
+            raise InputError(
+                f"train: the inputs of batch {unfit:.0f} of epoch {self.progress.epoch} are not all finite numbers."
+            )
         if bad:
             raise InputError(f"train: the loss is {bad[0]} in epoch {self.progress.epoch}; lower the learning_rate.")
 
@@ -318,7 +342,9 @@ class _Run:
     def moment(self) -> Moment:
         """Return where the training stands, as callbacks are told."""
         now, rate = self.progress, self.learner.optimizer.param_groups[0]["lr"]
-        return Moment(self.request.network, now.epoch, now.batch, float(rate), now.history)
+        return Moment(
+            self.request.network, now.epoch, now.batch, float(rate), {k: list(v) for k, v in now.history.items()}
+        )
 
     def _close_epoch(self) -> None:
         now, r = self.progress, self.request
@@ -337,6 +363,7 @@ class _Run:
                 now.best, now.best_epoch, self.best = found["validation_loss"], now.epoch, weights_of(r.network)
         now.epoch, now.batch, now.taken = now.epoch + 1, 0, ""
         self.sums.zero_()
+        self.unfit.fill_(math.inf)
         now.stopped = r.watch.tell(self.moment())
         self._write()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,8 @@ class Watch:
         for callback in self.callbacks:
             if isinstance(callback, type) or not callable(callback):
                 raise InputError(f"Watch: a callback is a function of a Moment, found {callback!r}.")
+            if not _takes_one(callback):
+                raise InputError(f"Watch: a callback takes one argument, the Moment; {callback!r} does not.")
 
     def tell(self, moment: Moment) -> bool:
         """Tell every callback; return whether one asks for the end."""
@@ -109,8 +112,7 @@ class Measured:
         for metric in self.kept.values():
             metric.update(outputs, *targets)
         for name, metric in self.plain.items():
-            value = torch.as_tensor(metric(outputs, *targets))
-            value = value.detach().float().mean() * n
+            value = _value(name, metric(outputs, *targets), n)
             self.sums[name] = value if name not in self.sums else self.sums[name] + value
 
     def found(self) -> dict[str, float]:
@@ -124,6 +126,50 @@ def _number(name: str, value: Any) -> float:
     if getattr(value, "ndim", 0) and value.numel() != 1:
         raise InputError(f"train: metric {name!r} gives {tuple(value.shape)} values; one is asked, such as their mean.")
     return float(value)
+
+
+def check_metrics(watch: Watch, outputs: object, targets: tuple[Tensor, ...]) -> None:
+    """Refuse functions that do not measure what the network answers to the first batch, before any training."""
+    for name, metric in watch.metrics.items():
+        if _keeps_state(metric):
+            continue
+        try:
+            found = metric(outputs, *targets)
+        except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"train: metric {name!r} does not take what the network answers and the labels ({reason})."
+            ) from error
+        _value(name, found, len(targets[0]))
+
+
+def _value(name: str, found: object, n: int) -> Tensor:
+    """Return what a metric gives for a batch of `n` stimuli, summed over them."""
+    try:
+        value = torch.as_tensor(found).detach().float()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"train: metric {name!r} gives {type(found).__name__}; a number, or one a stimulus, is asked."
+        ) from error
+    if value.numel() != 1 and (value.numel() != n or len(value) != n):
+        raise InputError(
+            f"train: metric {name!r} gives values of shape {tuple(value.shape)} for {n} stimuli; one number, or one a "
+            "stimulus, is asked, such as a mean over categories."
+        )
+    return value.mean() * n
+
+
+def _takes_one(callback: Callable[..., Any]) -> bool:
+    """Whether a function can be called with one argument, as far as it says."""
+    try:
+        inspect.signature(callback).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # functions of other languages do not say
+        return True
+    return True
 
 
 def _keeps_state(metric: object) -> bool:

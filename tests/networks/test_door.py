@@ -192,6 +192,34 @@ def test_a_loader_that_gives_other_batches_after_a_cut_is_refused(tmp_path, monk
     assert "\n" not in str(caught.value)
 
 
+class OwnNoise(Noisy):
+    """Draws from a generator that it keeps, and which no checkpoint knows."""
+
+    def __init__(self, since=0):
+        self.draw, self.since = np.random.default_rng(5), since
+
+    def __getitem__(self, index):
+        x, y = points()
+        return x[index] + (index >= self.since) * self.draw.normal(size=4).astype("f4"), y[index]
+
+
+@pytest.mark.parametrize("n_written", [1, 2])
+@pytest.mark.parametrize("make", [OwnNoise, lambda: DataLoader(OwnNoise(), 8)])
+def test_data_that_draw_from_a_generator_of_their_own_do_not_go_on(tmp_path, monkeypatch, caplog, make, n_written):
+    with pytest.raises(InputError, match="the first batch is another when it is read anew") as caught:
+        cut(monkeypatch, make, tmp_path / "run.safetensors", n_written)
+    assert "no training can go on from its checkpoint" in caplog.text and "\n" not in str(caught.value)
+
+
+def test_a_dataset_whose_later_batches_are_others_is_refused_inside_an_epoch(tmp_path, monkeypatch):
+    def in_order(task, part, *_):
+        return np.arange(29) if part in task.datasets else None
+
+    monkeypatch.setattr(BroughtTask, "places", in_order)
+    with pytest.raises(InputError, match="gives other batches than when the checkpoint was written"):
+        cut(monkeypatch, lambda: OwnNoise(since=8), tmp_path / "run.safetensors", 1)
+
+
 def test_a_stimulus_before_the_batch_where_training_goes_on_is_not_read():
     read = []
 
@@ -263,6 +291,16 @@ def test_what_is_recorded_of_data_is_what_the_network_answers(make, tmp_path):
     assert found.stimulus.values[3] == names
 
 
+@pytest.mark.parametrize("layers", [["0"], ["relu"]])
+def test_data_that_draw_at_random_are_told_and_no_layer_is_blamed(caplog, layers):
+    class Adds(nn.Sequential):
+        def forward(self, x):
+            return torch.relu(super().forward(x))
+
+    record_responses(Adds(nn.Linear(4, 3)), Noisy(), layers=layers, device="cpu", progress=False)
+    assert "the stimuli are others each time they are read" in caplog.text and "answers otherwise" not in caplog.text
+
+
 def test_loaders_longer_than_what_is_held_at_once_are_recorded_in_turn(monkeypatch):
     monkeypatch.setattr(shown_data, "AT_ONCE", 10)
     network = network_of()
@@ -296,11 +334,65 @@ REFUSED = {
     "text": (Keyed(x="a", inputs=[["b"]], label=Y), "numbers or pictures are asked"),
     "wrong keys": (Data(Keyed(image=X, label=Y), keys=("picture", "label")), "without 'picture'"),
     "shapes": (Folder([*pictures(3), *pictures(2, 6)]), "samples of 2 shapes, such as"),
-    "by name": ({"train": DATASET}, "holds parts by name"),
+    "by name": ({"train": DATASET}, r"holds parts by name; pass Data\(train=data\['train'\]\)"),
+    "arrays by name": (
+        {"image": X, "label": Y},
+        r"of \['image', 'label'\] is no dataset.*pass arrays as TensorDataset",
+    ),
     "no length": (Shards(), "take schedule='constant', or Data"),
     "no such part": (Data(test=DATASET), r"Data\(..., train=\) is asked"),
     "empty": (TensorDataset(torch.zeros(0, 4), torch.zeros(0)), "no stimuli"),
 }
+
+
+def batches_with(last=None, label=None, units=4):
+    """Two batches, of which the second holds another value, label or number of units."""
+    x, y = torch.ones(8, units), torch.tensor([0, 1] * 4)
+    if last is not None:
+        x[5, 1] = last
+    if label is not None:
+        y[3] = label
+    return [points(8), (x, y)]
+
+
+@pytest.mark.parametrize("every", [1, 50])
+@pytest.mark.parametrize(
+    ("part", "last", "message"),
+    [
+        ("train", {"last": np.nan}, "the inputs of batch 1 of epoch 0 are not all finite"),
+        ("train", {"label": 9}, r"batch 1 of epoch 0: labels lie in 0\.\.1 for 2 categories, found 0\.\.9"),
+        ("train", {"units": 5}, r"batch 1 of epoch 0: Sequential does not take inputs of shape \(8, 5\)"),
+        ("test", {"last": np.inf}, "stimulus 13 of the test set holds values that are NaN"),
+        ("validation", {"last": np.nan}, "stimulus 13 of the validation set holds values that are NaN"),
+        ("validation", {"label": -1}, r"stimuli of the validation set from 8 on: labels lie in 0\.\.1"),
+        ("test", {"units": 5}, r"stimuli of the test set from 8 on: Sequential does not take"),
+    ],
+)
+def test_batches_that_do_not_fit_when_their_turn_comes_are_told_in_one_line(part, last, message, every):
+    data = Data(**{"train": DATASET} | {part: batches_with(**last)})
+    with pytest.raises(InputError, match=message) as caught:
+        train(network_of(), data, STEADY, runtime=Runtime(check_every=every), device="cpu", progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_evaluation_says_which_stimuli_the_network_does_not_take():
+    with pytest.raises(InputError, match=r"evaluate: stimuli from 8 on: Sequential does not take .*\(8, 5\)") as caught:
+        evaluate(network_of(), Data(test=batches_with(units=5)), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+class Says(nn.Linear):
+    """Answers by name, as those of Hugging Face do."""
+
+    def forward(self, x):
+        return {"logits": super().forward(x)}
+
+
+@pytest.mark.parametrize("ask", [train, evaluate])
+def test_answers_that_are_no_logits_are_refused_in_one_line(ask):
+    with pytest.raises(InputError, match=r": logits \(batch, category\) asked, found dict;") as caught:
+        ask(Says(4, 2), DATASET, device="cpu")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

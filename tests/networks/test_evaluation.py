@@ -35,6 +35,14 @@ def test_a_perfect_and_a_constant_classifier():
     assert float(constant.interval[0]) < 0.6 < float(constant.interval[1])
 
 
+def test_logits_that_are_no_numbers_are_told_by_their_stimulus():
+    logits = np.eye(3)
+    logits[1, 2] = np.nan
+    with pytest.raises(InputError, match="those of 1 of 3 stimuli are not, stimulus 1 the first") as caught:
+        score_logits(logits, np.arange(3), NAMES)
+    assert "\n" not in str(caught.value)
+
+
 def test_probabilities_that_are_true_are_calibrated_and_sharpened_ones_are_not():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20_000, 3))

@@ -16,6 +16,7 @@ from neurosim.networks import (
     training,
 )
 from neurosim.networks.architecture import build_network
+from neurosim.networks.evaluation import evaluate
 from neurosim.networks.objectives import balanced_weights
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import Checkpoint, train, weights_of
@@ -204,6 +205,8 @@ class Broken:
         (np.zeros((4, 5)), [0, 1, 2, 0], r"does not take batches of shape \(4, 5\)"),
         (np.zeros((0, 6)), np.zeros(0, dtype=int), "no training stimuli"),
         (np.zeros((4, 6)), np.array([0.0, 1.0, 2.0, 0.0]), "whole numbers"),
+        (np.zeros((4, 6)), np.eye(3, dtype=int)[[0, 1, 2, 0]], r"found \(4, 3\); pass rows of categories as"),
+        (np.zeros((4, 6)), np.array([[0], [1], [2], [0]]), r"labels of shape \(4,\) asked, found \(4, 1\)"),
     ],
 )
 def test_bad_batches_are_refused_before_training(inputs, labels, message):
@@ -212,6 +215,23 @@ def test_bad_batches_are_refused_before_training(inputs, labels, message):
     with pytest.raises(InputError, match=message):
         train(network, Broken(inputs, labels), progress=False)
     assert all(np.array_equal(before[k], v) for k, v in weights_of(network).items())
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "uint8"])
+def test_labels_of_any_whole_dtype_are_learned_alike(dtype):
+    def learned(labels):
+        network = torch.nn.Linear(6, 2)
+        torch.nn.init.ones_(network.weight)
+        torch.nn.init.zeros_(network.bias)
+        task = Broken(np.eye(4, 6), labels)
+        task.categories = ("no", "yes")
+        options = TrainingOptions(1, class_weights="balanced")
+        history = train(network, task, options, device="cpu", progress=False)
+        return history, evaluate(network, task, device="cpu")
+
+    labels = np.array([0, 1, 1, 0])
+    for one, other in zip(learned(labels), learned(labels.astype(dtype)), strict=True):
+        assert one.identical(other)
 
 
 @pytest.mark.parametrize(

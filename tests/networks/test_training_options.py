@@ -123,6 +123,12 @@ def test_callbacks_are_told_of_epochs_and_batches_and_may_end_the_training(tmp_p
     assert history.identical(trained(options, watch=Watch(callbacks=[Told()]), checkpoint=path)[1])
 
 
+def test_a_callback_cannot_change_what_past_epochs_gave():
+    _, plain = trained()
+    _, told = trained(watch=Watch(callbacks=[lambda moment: moment.history["loss"].clear()]))
+    assert told.identical(plain)
+
+
 def test_accumulated_batches_are_one_step_of_their_mean():
     large, _ = trained(change(SGD, batch_size=18))  # 27 stimuli: batches of 18 and 9
     small, _ = trained(change(SGD, batch_size=9, accumulate=2))
@@ -362,6 +368,7 @@ class Weighs(nn.Module):
         (lambda: trained(objective=3), "found int without check"),
         (lambda: trained(objective=lambda x, y: x.sum(0)), "one number, or one a stimulus"),
         (lambda: trained(objective=lambda x, y: 1.0), "found float"),
+        (lambda: trained(objective=lambda x, y: torch.tensor(1.0)), "the loss has no gradient"),
         (lambda: trained(objective=nn.MSELoss()), "the loss does not take"),
         (lambda: trained(objective=Weighs()), "parameters that learn"),
         (lambda: trained(change(SGD, optimizer=lambda groups: groups)), "found list"),
@@ -380,6 +387,10 @@ class Weighs(nn.Module):
         (lambda: Watch(metrics={"a": 3}), "is a function of"),
         (lambda: Watch(metrics=[max]), "metrics by name"),
         (lambda: Watch(callbacks=[3]), "a function of a Moment"),
+        (lambda: Watch(callbacks=[lambda: 1]), "a callback takes one argument"),
+        (lambda: trained(watch=Watch(metrics={"a": lambda x, y: "b"})), "metric 'a' gives str"),
+        (lambda: trained(watch=Watch(metrics={"a": lambda x, y: x})), r"shape \(\d+, \d\) for \d+ stimuli"),
+        (lambda: trained(watch=Watch(metrics={"a": lambda x: 1.0})), "metric 'a' does not take"),
     ],
 )
 def test_what_cannot_be_trained_with_is_refused_in_one_line(make, message):
