@@ -366,8 +366,8 @@ def test_the_report_tells_every_analysis_and_no_figure_is_empty(everything):
     findings = re.findall(r"<li>(.*?)</li>", page.partition('id="figures"')[0])
     titles = re.findall(r"<figcaption><b>(.*?)</b>", page)
     tiles = re.findall(r'class="card">(.*?)</div>', page)
-    for told in (findings, titles, tiles, re.findall(r"<h3>(.*?)</h3>", page)):
-        assert len(told) > 3 and len(set(told)) == len(told)
+    for seen in (findings, titles, tiles, re.findall(r"<h3>(.*?)</h3>", page)):
+        assert len(seen) > 3 and len(set(seen)) == len(seen)
     assert {"Models and brain: area (rsa).", "Models and brain: area (trains)."} <= set(titles)
     assert {"area (rsa)", "area (trains)"} <= {line.partition(":")[0] for line in findings}
     assert re.search(r"Prediction of.*; median ceiling of the units by their trials 0", page)
