@@ -211,6 +211,12 @@ def test_data_that_draw_from_a_generator_of_their_own_do_not_go_on(tmp_path, mon
     assert "no training can go on from its checkpoint" in caplog.text and "\n" not in str(caught.value)
 
 
+def test_a_training_that_is_done_is_given_whatever_its_data_draw(tmp_path):
+    done = trained(OwnNoise(), checkpoint=tmp_path / "run.safetensors")
+    again = trained(OwnNoise(), checkpoint=tmp_path / "run.safetensors")
+    assert same(done[0], again[0]) and done[1].identical(again[1])
+
+
 def test_a_dataset_whose_later_batches_are_others_is_refused_inside_an_epoch(tmp_path, monkeypatch):
     def in_order(task, part, *_):
         return np.arange(29) if part in task.datasets else None
