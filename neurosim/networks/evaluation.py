@@ -105,8 +105,8 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
             f"{fit.argmin()} the first; look there for NaN in the stimuli, or in the weights."
         )
     labels = labels.astype(np.int64) if labels.dtype.kind == "b" else labels
-    if len(labels) != len(logits) or labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= n)).any():
-        raise InputError(f"evaluate: {len(logits)} labels, whole numbers in 0..{n - 1}, asked; found {labels.dtype}.")
+    if labels.shape != (len(logits),) or labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= n)).any():
+        raise InputError(f"evaluate: {len(logits)} labels, whole numbers in 0..{n - 1}, asked; found {_found(labels)}.")
     shifted = logits - logits.max(1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
     p, named = np.exp(log_p), logits.argmax(1)
@@ -138,6 +138,13 @@ def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, 
         data |= {"top_5": among / len(labels), "top_5_interval": ("bound", [ci.low, ci.high])}
     coords = {"category": list(categories), "named": list(categories), "bound": ["low", "high"]}
     return xr.Dataset(data, coords=coords, attrs={"n_test": len(labels)})
+
+
+def _found(labels: np.ndarray) -> str:
+    """Return what labels are, in words."""
+    if labels.ndim != 1 or not labels.size:
+        return f"shape {labels.shape}"
+    return f"{labels.dtype}, {labels.min()}..{labels.max()}"
 
 
 def roc_curves(

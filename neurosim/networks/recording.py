@@ -58,7 +58,8 @@ def record_responses(
     network : module; it is run in evaluation mode, and left as it was found.
     stimuli : (stimulus, [time,] [channel,] y, x) or (stimulus, [time,] unit); or a dataset, which is read while it is
         shown, a ``DataLoader`` or another iterable of data of one's own, :class:`~neurosim.networks.Data`, or the test
-        set of a ``lazy_task``. Paths and ids of samples become the names of the stimuli.
+        set of a ``lazy_task``. Paths and ids of samples become the names of the stimuli; a dataset that
+        holds them inside its samples alone is read once for them.
     layers : names of modules as in ``network.named_modules()``, with wildcards ("conv*"), which look among the layers
         that the network names in ``recorded`` first; by default those, otherwise every leaf module with parameters.
         "relu#2" is the second call alone, "conv1:input" what a layer takes, "encoder:last_hidden_state" or "lstm:1" a

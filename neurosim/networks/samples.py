@@ -19,7 +19,10 @@ SHOWN = (
     "webp",
 )  # fmt: skip
 RIGHT = ("label", "labels", "target", "targets", "cls", "category", "y")
-NAMES = ("__key__", "stimulus", "id", "ids", "key", "image_id", "filename", "path", "idx", "index")
+NAMES = (
+    "__key__", "stimulus", "id", "ids", "key", "image_id", "filename", "file_name", "file", "filepath", "file_path",
+    "path", "idx", "index",
+)  # fmt: skip
 
 
 def parted(sample: object, keys: Keys | None, who: str) -> tuple[Any, Any]:

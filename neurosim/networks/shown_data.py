@@ -10,13 +10,14 @@ import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from neurosim.networks.door import Data, kind_of
 from neurosim.networks.samples import NAMES, Keys, batch_of, id_of, intensities_of, parted, stacked, tensor_of
 from neurosim.pictures import picture_dims
+from neurosim.runtime import RandomApart
 from neurosim.schema import InputError, as_stimuli
 
 AT_ONCE = 1024  # stimuli of a loader that are shown together
@@ -173,11 +174,11 @@ def _known(source: object) -> xr.DataArray | None:
     """Return the labels of the stimuli of a loader that goes through its dataset in order."""
     if not isinstance(source, DataLoader) or type(source.sampler).__name__ != "SequentialSampler":
         return None
-    return _labels_of(source.dataset)
+    return _labels_of(source.dataset, may_read=False)
 
 
-def _labels_of(dataset: Any) -> xr.DataArray:
-    return as_stimuli(np.zeros((len(dataset), 1)), ids=_ids(dataset), coords=_categories(dataset))
+def _labels_of(dataset: Any, may_read: bool = True) -> xr.DataArray:
+    return as_stimuli(np.zeros((len(dataset), 1)), ids=_ids(dataset, may_read), coords=_categories(dataset))
 
 
 def _dims(shape: tuple[int, ...], is_sequence: bool, who: str) -> tuple[str, ...]:
@@ -212,18 +213,47 @@ def _has_names(batch: Mapping[Any, Any]) -> bool:
     return any(str(k).lower() in NAMES for k in batch)
 
 
-def _ids(dataset: Any) -> list[str] | None:
-    """Return the names of the stimuli of a dataset, where it has them without reading: paths, or a column of ids."""
-    samples, root = getattr(dataset, "samples", None), getattr(dataset, "root", None)
-    if isinstance(samples, list) and root is not None and all(isinstance(s[0], str) for s in samples):
-        return [Path(s[0]).relative_to(root).as_posix() for s in samples]
+def _ids(dataset: Any, may_read: bool) -> list[str] | None:
+    """Return the names of the stimuli of a dataset: paths or a column of ids, or what samples with names are called.
+
+    Only where nothing else names them, and the first sample has a name, all are read once for theirs.
+    """
+    if isinstance(dataset, Subset):
+        inner = _ids(dataset.dataset, may_read=False)
+        if inner is not None:
+            return [inner[k] for k in dataset.indices]
+    if (paths := _paths(dataset)) is not None:
+        return paths
     columns = getattr(dataset, "column_names", None)
-    named = [c for c in columns if c.lower() in NAMES] if isinstance(columns, list) else []
-    return [str(v) for v in dataset[named[0]]] if named else None
+    if isinstance(columns, list):
+        named = [c for c in columns if c.lower() in NAMES]
+        return [str(v) for v in dataset[named[0]]] if named else None
+    with RandomApart(0).entered():
+        if not may_read or len(dataset) == 0 or id_of(dataset[0]) is None:
+            return None
+        found = [id_of(dataset[k]) for k in range(len(dataset))]
+    return [str(name) for name in found] if None not in found else None
+
+
+def _paths(dataset: Any) -> list[str] | None:
+    """Return the paths that a dataset keeps in ``samples``, as those of torchvision do; inside its ``root``."""
+    samples, root = getattr(dataset, "samples", None), getattr(dataset, "root", None)
+    if not isinstance(samples, list) or not samples or len(samples) != len(dataset):
+        return None
+    paths = [s[0] if isinstance(s, list | tuple) and s else s for s in samples]
+    if not all(isinstance(p, str | Path) for p in paths):
+        return None
+    if root is not None and all(Path(p).is_relative_to(root) for p in paths):
+        return [Path(p).relative_to(root).as_posix() for p in paths]
+    named = [Path(p).as_posix() for p in paths]
+    return named if len(set(named)) == len(named) else None
 
 
 def _categories(dataset: Any) -> dict[str, list[str]] | None:
     """Return the names of the categories, where they are known without reading the stimuli: of folders, of a column."""
+    if isinstance(dataset, Subset):
+        inner = _categories(dataset.dataset)
+        return None if inner is None else {k: [names[i] for i in dataset.indices] for k, names in inner.items()}
     targets, classes = getattr(dataset, "targets", None), getattr(dataset, "classes", None)
     features = getattr(dataset, "features", None)
     if isinstance(features, Mapping):

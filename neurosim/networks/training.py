@@ -222,10 +222,10 @@ class _Run:
         if others and not path.exists():
             log.warning("train: the first batch %s, so that no training can go on from its checkpoint.", DRAWN)
         if path.exists():
-            if others:
-                raise InputError(f"train: training cannot go on from {path.name}: the first batch {DRAWN}.")
             about, self.best = load_checkpoint(path, self.learner, self.key, self.request.share)
             self.progress = Progress(**about["progress"])
+            if others and not self.progress.should_stop(r.options):
+                raise InputError(f"train: training cannot go on from {path.name}: the first batch {DRAWN}.")
             self.sums.copy_(torch.tensor(self.progress.sums, dtype=self.sums.dtype))
 
     def _key(self) -> dict[str, Any]:

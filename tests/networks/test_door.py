@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 from torch.utils.data.distributed import DistributedSampler
 
 from neurosim.networks import shown_data, training
@@ -211,6 +211,12 @@ def test_data_that_draw_from_a_generator_of_their_own_do_not_go_on(tmp_path, mon
     assert "no training can go on from its checkpoint" in caplog.text and "\n" not in str(caught.value)
 
 
+def test_a_training_that_is_done_is_given_whatever_its_data_draw(tmp_path):
+    done = trained(OwnNoise(), checkpoint=tmp_path / "run.safetensors")
+    again = trained(OwnNoise(), checkpoint=tmp_path / "run.safetensors")
+    assert same(done[0], again[0]) and done[1].identical(again[1])
+
+
 def test_a_dataset_whose_later_batches_are_others_is_refused_inside_an_epoch(tmp_path, monkeypatch):
     def in_order(task, part, *_):
         return np.arange(29) if part in task.datasets else None
@@ -299,6 +305,45 @@ def test_data_that_draw_at_random_are_told_and_no_layer_is_blamed(caplog, layers
 
     record_responses(Adds(nn.Linear(4, 3)), Noisy(), layers=layers, device="cpu", progress=False)
     assert "the stimuli are others each time they are read" in caplog.text and "answers otherwise" not in caplog.text
+
+
+class Called(Dataset):
+    """Samples that hold their names."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return {"image": points()[0][index], "label": 1, self.key: f"p{index}.png"}
+
+
+class Listed(Called):
+    """A dataset that keeps the paths of its samples, with or without their folder."""
+
+    def __init__(self, *root):
+        super().__init__("note")
+        self.samples = [("/".join([*root, f"p{k}.png"]), 1) for k in range(4)]
+        self.root = root[0] if root else None
+
+    def __getitem__(self, index):
+        return points()[0][index], 1
+
+
+NAMED = {key: Called(key) for key in ("path", "id", "__key__", "file", "filename", "file_name")}
+NAMED |= {"samples": Listed(), "samples in a folder": Listed("/data/pictures"), "loader": DataLoader(Called("path"), 2)}
+NAMED |= {"loader of samples": DataLoader(Listed(), 2)}
+
+
+@pytest.mark.parametrize("kind", [*NAMED, "some", "some that are read"])
+def test_names_of_samples_are_those_of_stimuli_however_they_come(kind):
+    data, first = NAMED.get(kind), 0
+    if data is None:
+        data, first = Subset(Listed("/data") if kind == "some" else Called("path"), [2, 1]), 2
+    found = record_responses(network_of(), data, device="cpu", progress=False)
+    assert found.stimulus.values[0] == f"p{first}.png" and found.stimulus.values[1] == "p1.png"
 
 
 def test_loaders_longer_than_what_is_held_at_once_are_recorded_in_turn(monkeypatch):

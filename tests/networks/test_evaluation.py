@@ -43,6 +43,16 @@ def test_logits_that_are_no_numbers_are_told_by_their_stimulus():
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [(np.eye(3, dtype=int), r"shape \(3, 3\)"), (np.array([0, 1, 3]), r"int64, 0\.\.3"), (np.zeros(3), "float64")],
+)
+def test_labels_that_are_none_are_refused_in_one_line(labels, found):
+    with pytest.raises(InputError, match=rf"3 labels, whole numbers in 0\.\.2, asked; found {found}") as caught:
+        score_logits(np.eye(3), labels, NAMES)
+    assert "\n" not in str(caught.value)
+
+
 def test_probabilities_that_are_true_are_calibrated_and_sharpened_ones_are_not():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20_000, 3))
