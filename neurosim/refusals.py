@@ -73,13 +73,24 @@ def suggest(name: object, known: Iterable[str]) -> str:
 
     >>> suggest("conv4", ["conv1", "conv3", "readout"])
     " Did you mean 'conv3'?"
+    >>> suggest("spiking_mlp", ["SpikingRNN", "SpikingMLP"])
+    " Did you mean 'SpikingMLP'?"
     """
     known = list(known)
     if not isinstance(name, str):
         return ""
     near = [a for a in ALIASES.get(name.lower(), ()) if a in known]
+    near = near or [word for word in known if _bare(word) == _bare(name)][:1]
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if not near:
+        bare = {_bare(word): word for word in reversed(known)}
+        near = [bare[word] for word in difflib.get_close_matches(_bare(name), bare, n=1, cutoff=0.5)]
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _bare(name: str) -> str:
+    """Return a name without capitals and without what joins its words, which people write in many ways."""
+    return "".join(c for c in name.lower() if c not in "_- .")
 
 
 @contextlib.contextmanager

@@ -48,6 +48,8 @@ def test_experiments_need_names_of_their_own(experiments, words):
 
 def test_what_is_no_text_has_no_nearest_name():
     assert suggest(None, ["corr"]) == ""
+    assert suggest("GABOR-ADEX", ["gabor", "gabor_adex"]) == " Did you mean 'gabor_adex'?"
+    assert suggest("SPIKINGMPL", ["lif", "spiking_mlp"]) == " Did you mean 'spiking_mlp'?"
 
 
 @pytest.mark.parametrize(

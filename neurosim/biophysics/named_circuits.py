@@ -39,6 +39,8 @@ class NamedCircuit(Generic[Options]):
     reference : the paper of the circuit itself, with its DOI; "" where there is none.
     encoder : what makes the input units of pictures, by the name that ``stimuli`` has for it ("gabor_energy"); "" where
         stimuli are shown unit by unit.
+    layers : (options) -> names of its populations, so that a study can check what it asks before anything runs; None
+        where they are known only when it is built.
     present : (encoded stimuli) -> stimuli as the input of the circuit takes them, such as intensities in 0..1.
 
     Examples
@@ -54,6 +56,7 @@ class NamedCircuit(Generic[Options]):
     uses: tuple[NeuronModel | SynapseModel, ...] = ()
     reference: str = ""
     encoder: str = ""
+    layers: Callable[[Options], tuple[str, ...]] | None = None
     present: Callable[[xr.DataArray], xr.DataArray] = as_it_is
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from neurosim.refusals import InputError, suggest
@@ -17,6 +17,7 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Count = Annotated[int, Field(ge=1, le=10**7)]
 Several = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Layers = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 LARGE = 10**15
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 A_NUMBER, A_WHOLE_NUMBER, A_TABLE = "a number", "a whole number", "a table of keys"
@@ -36,6 +37,7 @@ ASKED = {  # what pydantic found missing, as a user would say it
     "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
     "too_short": "at least {min_length}",
+    "string_too_short": "a text of at least {min_length} character",
     "tuple_type": A_LIST,
     "list_type": A_LIST,
     "dict_type": A_TABLE,
@@ -70,6 +72,13 @@ class Table(BaseModel):
         except ValidationError as error:
             raise _refusal(error, "", keys_of(type(self))) from None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_no_flags(cls, values: object) -> object:
+        if isinstance(values, Mapping):
+            _check_no_flags(cls, values, "")
+        return values
+
     def named_paths(self) -> dict[str, Path]:
         """Return the files and folders inside of its options, by dotted key, as "training.options.path"."""
         return {}
@@ -85,6 +94,8 @@ def as_row(table: type[Row], value: object, place: str) -> Row:
     place : where it stands, as in "subjects.cnn".
     """
     keys = keys_of(table)
+    if isinstance(value, Mapping):
+        _check_no_flags(table, value, f"{place}." if place else "")
     stray = next((k for k in value if k not in keys), None) if isinstance(value, Mapping) else None
     if stray is not None:
         raise StudyError(_unknown(str(stray), place, keys))
@@ -92,6 +103,28 @@ def as_row(table: type[Row], value: object, place: str) -> Row:
         return TypeAdapter(table).validate_python(value)
     except ValidationError as error:
         raise _refusal(error, place, keys) from None
+
+
+def _check_no_flags(table: type, values: Mapping[Any, Any], place: str) -> None:
+    """Refuse true and false where numbers are asked, which would be taken for 1 and 0."""
+    fields = getattr(table, "model_fields", None)
+    try:
+        hints = {k: f.annotation for k, f in fields.items()} if fields else get_type_hints(table)
+    except NameError:  # of a type that stands inside a function
+        return
+    for key, value in values.items():
+        each = value if isinstance(value, list | tuple) else [value]
+        flag = next((v for v in each if isinstance(v, bool)), None)
+        kinds = set(_plain_kinds(hints.get(key)))
+        if flag is not None and kinds & {int, float} and bool not in kinds and not kinds - {int, float, type(None)}:
+            asked = A_NUMBER if float in kinds else A_WHOLE_NUMBER
+            raise StudyError(f"{place}{key}: {asked} asked, found {str(flag).lower()}.")
+
+
+def _plain_kinds(hint: object) -> list[object]:
+    """Return the types that a hint is made of: those of a union, or of the elements of a tuple or list."""
+    parts = [part for part in get_args(hint) if part is not Ellipsis]
+    return [kind for part in parts for kind in _plain_kinds(part)] if parts else [hint]
 
 
 def as_values(row: object) -> dict[str, Any]:

@@ -87,6 +87,36 @@ def test_a_mistake_is_one_line_before_work_starts(small_study, mistake):
     assert caught.value.exit_code == 2
 
 
+GABOR = 'kind = "circuit"\ncircuit = "gabor_adex"\n'
+NETWORK = 'kind = "network"\narchitecture = '
+ROWS = {
+    GABOR + 'layers = ["nix*"]': "near: no layer 'nix*'; layers: excitatory, inhibitory.",
+    GABOR + "layers = []": "near: layers: at least 1 asked",
+    GABOR + 'layers = [""]': "near: layers.0: a text of at least 1 character asked",
+    NEAR + "\nlayers = []": "near: layers: at least 1 asked",
+    GABOR + "image_size = 1": "near: pictures of 1 x 1 pixels are smaller than the grid 4 x 4",
+    GABOR + "grid = 9": "near: pictures of 8 x 8 pixels are smaller than the grid 9 x 9",
+    GABOR + "n_trials = true": "near: n_trials: a whole number asked, found true.",
+    GABOR + "wavelength = true": "near: wavelength: a number asked, found true.",
+    GABOR + "options = { n_excitatory = true }": "near.options.n_excitatory: a whole number asked, found true.",
+    GABOR + "options = { n_excitatory = 100000000000 }": "at most 1000000 neurons of each kind",
+    NETWORK + '"MLP"\nparameters = { hidden = [true] }': "parameters.hidden: a whole number asked, found true.",
+    NETWORK + '"MLP"\ntraining = { task = "digits", epochs = true }': "training: epochs: a whole number asked, found",
+    NETWORK + '"EfficientNetLite0"': "near: it takes colour pictures, the stimuli have dims ('stimulus', 'y', 'x')",
+    NETWORK + '"MLP"\ntraining = { task = "cifar10" }': "near: it takes colour pictures, the stimuli have dims",
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_a_subject_cannot_do_is_one_line_before_work_starts(small_study, row):
+    text = small_study.read_text().replace('source = "labels"', 'source = "digits"')
+    small_study.write_text(text.replace(NEAR, row, 1))
+    with pytest.raises(InputError) as caught:
+        check_study(small_study, out=small_study.parent / "out")
+    assert ROWS[row] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def damage(name):
     def nan(folder):
         broken = storage.read_array(folder / "near.nc")
@@ -165,7 +195,8 @@ def test_built_in_studies_and_their_citations_are_valid(study):
 
 @pytest.mark.parametrize("model", builtin_models())
 def test_built_in_models_are_valid(small_study, model):
-    text = f'name = "one"\n[stimuli]\nsource = "digits"\n[subjects]\na = "{model}"\n'
+    source = "cifar10" if model.startswith(("cifar10", "efficientnet")) else "digits"
+    text = f'name = "one"\n[stimuli]\nsource = "{source}"\n[subjects]\na = "{model}"\n'
     text += '[brains.b]\nkind = "synthetic"\ntuning = { pixels = 1.0 }\n'
     small_study.write_text(text)
     assert load_study(small_study).subjects["a"].kind in ("network", "circuit")

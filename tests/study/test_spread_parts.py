@@ -237,6 +237,17 @@ def test_what_means_nothing_is_refused(subjects, words):
         study_of(subjects)
 
 
+def test_the_layer_of_a_network_with_instances_is_that_of_each_where_layers_are_mixed(tmp_path):
+    mixed = {"kind": "regression", "metric": "euclidean", "models": ["net/hidden1", "other/hidden1", "net_2/hidden1"]}
+    subjects = {"net": MLP | {"instances": 2}, "other": MLP, "left": MLP}
+    study = study_of(subjects, analyses={"mixed": mixed})
+    [step] = [step for step in plan(study, tmp_path) if step.name == "mixed:area"]
+    assert step.config["models"] == ["net_1/hidden1", "net_2/hidden1", "other/hidden1"]
+    assert [name for name in step.inputs if name.startswith("rdms:")] == ["rdms:net_1", "rdms:net_2", "rdms:other"]
+    with pytest.raises(StudyError, match=r"analyses.mixed.models, subject = 'nett' is not known.*Did you mean 'net'"):
+        study_of(subjects, analyses={"mixed": mixed | {"models": ["nett/hidden1"]}})
+
+
 def test_parts_are_arrays_of_their_own_in_the_queue_of_a_cluster(tmp_path):
     several = {"net": NETWORK | {"layer_steps": 2, "instances": 2}, "c": CIRCUIT | {"blocks": 3, "layer_steps": 2}}
     study = study_of(several | {"t": TWIN | {"of": "net_1", "blocks": 2}})

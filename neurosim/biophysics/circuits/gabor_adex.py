@@ -19,6 +19,9 @@ from neurosim.biophysics.plain_numbers import convert, number, whole
 from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.refusals import InputError
 
+EXCITATORY, INHIBITORY = "excitatory", "inhibitory"
+MOST_NEURONS, MOST_PAIRS = 10**6, 10**9  # 8 GB of weights
+
 
 @dataclass(frozen=True)
 class GaborAdExOptions:
@@ -33,7 +36,8 @@ class GaborAdExOptions:
 
     Raises
     ------
-    InputError : fewer than one neuron, a duration, rate or step that is not above 0, or what is no number.
+    InputError : fewer than one neuron, more than fit into memory, a duration, rate or step that is not above 0, or what
+        is no number.
 
     Examples
     --------
@@ -53,6 +57,13 @@ class GaborAdExOptions:
         if self.n_excitatory < 1 or self.n_inhibitory < 1:
             found = f"n_excitatory = {self.n_excitatory}, n_inhibitory = {self.n_inhibitory}"
             raise InputError(f"GaborAdExOptions: at least one neuron of each kind asked, found {found}.")
+        most, pairs = max(self.n_excitatory, self.n_inhibitory), self.n_excitatory * self.n_inhibitory
+        if most > MOST_NEURONS or pairs > MOST_PAIRS:
+            found = f"n_excitatory = {self.n_excitatory}, n_inhibitory = {self.n_inhibitory}"
+            raise InputError(
+                f"GaborAdExOptions: at most {MOST_NEURONS} neurons of each kind and {MOST_PAIRS} pairs of both asked, "
+                f"found {found}."
+            )
         for name in ("duration", "max_rate", "dt"):
             if not getattr(self, name) > 0:
                 raise InputError(f"GaborAdExOptions: {name} above 0 asked, found {getattr(self, name)!r}.")
@@ -65,14 +76,14 @@ def build(options: GaborAdExOptions, n_inputs: int, rng: np.random.Generator) ->
     fast = AdExParameters(capacitance=100e-12, g_leak=10e-9, a=0.0, b=0.0, tau_w=30e-3, refractory=1e-3)
     synapses = ConductanceParameters(tau_exc=5e-3, tau_inh=10e-3, e_exc=0.0, e_inh=-80e-3)
     populations = (
-        Population("excitatory", n_excitatory, regular, synapses=synapses),
-        Population("inhibitory", n_inhibitory, fast, synapses=synapses),
+        Population(EXCITATORY, n_excitatory, regular, synapses=synapses),
+        Population(INHIBITORY, n_inhibitory, fast, synapses=synapses),
     )
     few = max(2, min(n_inputs, 6))
     projections = (
-        Projection(INPUT, "excitatory", _random(rng, n_inputs, n_excitatory, few, 12e-9)),
-        Projection("excitatory", "inhibitory", _random(rng, n_excitatory, n_inhibitory, n_excitatory // 4, 2e-9)),
-        Projection("inhibitory", "excitatory", -_random(rng, n_inhibitory, n_excitatory, n_inhibitory // 4, 6e-9)),
+        Projection(INPUT, EXCITATORY, _random(rng, n_inputs, n_excitatory, few, 12e-9)),
+        Projection(EXCITATORY, INHIBITORY, _random(rng, n_excitatory, n_inhibitory, n_excitatory // 4, 2e-9)),
+        Projection(INHIBITORY, EXCITATORY, -_random(rng, n_inhibitory, n_excitatory, n_inhibitory // 4, 6e-9)),
     )
     inputs = Input(n_inputs, "poisson", options.duration, options.max_rate)
     return Circuit("Gabor-AdEx", inputs, populations, projections, dt=options.dt, step=1e-3, rung="adex")
@@ -99,5 +110,6 @@ CIRCUIT = NamedCircuit(
     caption="AdEx neurons that pool Gabor energy, balanced by fast-spiking inhibition",
     uses=(adex.MODEL,),
     encoder="gabor_energy",
+    layers=lambda _options: (EXCITATORY, INHIBITORY),
     present=present,
 )

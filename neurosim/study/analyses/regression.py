@@ -19,6 +19,7 @@ from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import brain_of, stacked_models
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
+from neurosim.study.instances import instances_in, name_of_all
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 from neurosim.study.tables import StudyError, one_of
@@ -29,6 +30,8 @@ FILE = "terms.nc"
 
 class Regression(Asked):
     """Which layers (`models`, as "subject/layer"; all by default) explain a brain's RDMs together, in `folds`.
+
+    The name of a network that has several instances stands for all of these: "cnn/conv1" is that layer of each.
 
     Which layers are mixed is said here and never chosen by their scores.
 
@@ -54,7 +57,18 @@ def check(row: Regression, place: str, study: StudyLike) -> None:
         subject, _, layer = model.partition("/")
         if not layer:
             raise StudyError(f"{place}.models has {model!r}; each is 'subject/layer'.")
-        one_of(subject, tuple(subjects_of(row, study)), f"{place}.models, subject")
+        asked = subjects_of(row, study)
+        one_of(subject, (*asked, *instances_in(asked)), f"{place}.models, subject")
+
+
+def models_of(row: Regression, study: StudyLike) -> list[str]:
+    """Return the layers that are mixed; one of a network that has several instances is that of each."""
+    found = []
+    for model in row.models:
+        subject, _, layer = model.partition("/")
+        names = [n for n, r in subjects_of(row, study).items() if subject in (n, name_of_all(n, r))]
+        found += [f"{name}/{layer}" for name in names]
+    return list(dict.fromkeys(found))
 
 
 def check_stimuli(row: Regression, place: str, stimuli: xr.DataArray) -> None:
@@ -66,10 +80,11 @@ def check_stimuli(row: Regression, place: str, stimuli: xr.DataArray) -> None:
 
 def plan(row: Regression, name: str, made: PlanLike) -> list[Step]:
     """Return one step a brain, which reads the RDMs of the subjects asked for."""
-    asked = {m.partition("/")[0] for m in row.models} or set(subjects_of(row, made.study))
+    models = models_of(row, made.study)
+    asked = {m.partition("/")[0] for m in models} or set(subjects_of(row, made.study))
     rdms = tuple(made.rdms(subject, row.metric) for subject in made.study.subjects if subject in asked)
     config = {k: getattr(row, k) for k in ("nonnegative", "folds", "alpha")}
-    config |= {"models": list(row.models), "seed": made.study.seed}
+    config |= {"models": models, "seed": made.study.seed}
     work = "neurosim.study.analyses.regression:run"
     return [
         Step(f"{name}:{b}", work, config | {"brain": b}, (*rdms, made.brain_rdms(b)))

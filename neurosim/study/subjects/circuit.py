@@ -14,14 +14,15 @@ from neurosim.biophysics import circuit_files, named_circuits, simulation
 from neurosim.schema import InputError
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images
+from neurosim.stimuli.source import SOURCES
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.kinds import Citation, SubjectKind
 from neurosim.study.steps.blocks import in_blocks, write_answers
 from neurosim.study.steps.responses import places_of
-from neurosim.study.subjects.recorded import split_by_layer
+from neurosim.study.subjects.recorded import check_layers, split_by_layer
 from neurosim.study.subjects.twin import BRIAN2
-from neurosim.study.tables import Count, Several, StudyError, Table, as_row, one_of
+from neurosim.study.tables import Count, Layers, Several, StudyError, Table, as_row, one_of
 
 if TYPE_CHECKING:
     from neurosim.biophysics.circuit import Circuit
@@ -56,28 +57,48 @@ class CircuitSubject(Table):
     grid: Count = 4
     image_size: Count | None = None
     n_trials: Count = 2
-    layers: tuple[str, ...] | None = None
+    layers: Layers | None = None
     layer_steps: Several = 1
     blocks: Several = 1
 
 
-def check(row: CircuitSubject, place: str, _study: StudyLike) -> None:
-    """Refuse a circuit or option that is not known, and a row that names two circuits or none."""
+def check(row: CircuitSubject, place: str, study: StudyLike) -> None:
+    """Refuse a circuit, option or layer that is not known, two circuits or none, and pictures below the grid."""
     if (row.circuit is None) == (row.path is None):
         raise StudyError(f"{place}: the name of a circuit or the path of a circuit file asked, one of the two.")
     if row.circuit is not None:
         if row.circuit not in named_circuits.CIRCUITS and Path(row.circuit).suffix:
             raise StudyError(f"{place}.circuit = {row.circuit!r} looks like a file; name a circuit file by path = ....")
         one_of(row.circuit, tuple(named_circuits.CIRCUITS), f"{place}.circuit")
-        as_row(named_circuits.CIRCUITS[row.circuit].options, row.options, f"{place}.options")
+        record = named_circuits.CIRCUITS[row.circuit]
+        options: Any = as_row(record.options, row.options, f"{place}.options")
+        if record.layers is not None:
+            check_layers(row.layers, record.layers(options), place)
     elif row.options:
         raise StudyError(f"{place}: options are of circuits by name; a circuit in a file is as it is.")
+    if _encoder(row.circuit, row.encoder) == "gabor_energy":
+        _check_pictures(row, place, study)
 
 
-def check_files(row: CircuitSubject, _name: str, folder: Path) -> None:
+def _check_pictures(row: CircuitSubject, place: str, study: StudyLike) -> None:
+    """Refuse stimuli that have no Gabor energy: no pictures, or fewer pixels than places of the grid."""
+    source = SOURCES.get(study.stimuli.source)
+    if source is not None and source.dims and not {"y", "x"} <= set(source.dims):
+        raise StudyError(f"{place}: Gabor energy is of pictures, and the stimuli have dims {source.dims}.")
+    sizes = source.sizes(study.stimuli) if source is not None and source.sizes else {}
+    side = row.image_size or min((sizes[d] for d in ("y", "x") if d in sizes), default=row.grid)
+    if side < row.grid:
+        raise StudyError(
+            f"{place}: pictures of {side} x {side} pixels are smaller than the grid {row.grid} x {row.grid} of Gabor "
+            "energies; a larger image_size or a smaller grid is asked."
+        )
+
+
+def check_files(row: CircuitSubject, name: str, folder: Path) -> None:
     """Read the circuit file, so that what is wrong with it is said before anything runs."""
     if row.path is not None:
-        circuit_files.load_circuit(folder / row.path)
+        circuit = circuit_files.load_circuit(folder / row.path)
+        check_layers(row.layers, [population.name for population in circuit.populations], f"subjects.{name}")
 
 
 def plan(row: CircuitSubject, name: str, made: PlanLike) -> Source:
@@ -119,10 +140,15 @@ def _circuit(job: Job, drive: xr.DataArray) -> Circuit:
     return named_circuits.build_circuit(name, drive.sizes["unit"], options, rng=job.config["seed"])
 
 
+def _encoder(circuit: str | None, asked: str | None) -> str:
+    """Return what makes input units of pictures: what is asked, or else what the circuit brings."""
+    return asked or (named_circuits.CIRCUITS[circuit].encoder if circuit else "") or "none"
+
+
 def _encoded(stimuli: xr.DataArray, config: dict[str, Any]) -> xr.DataArray:
     """Return stimuli as the input of the circuit takes them."""
     record = named_circuits.CIRCUITS[config["circuit"]] if config["circuit"] else None
-    encoder = config["encoder"] or (record.encoder if record else "") or "none"
+    encoder = _encoder(config["circuit"], config["encoder"])
     images = resize_images(stimuli, config["image_size"]) if config["image_size"] else stimuli
     if encoder == "gabor_energy":
         images = gabor_energy(images, wavelength=config["wavelength"], grid=config["grid"])

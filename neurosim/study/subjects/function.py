@@ -20,7 +20,7 @@ from neurosim.study.given import PlanLike, Source
 from neurosim.study.kinds import SubjectKind
 from neurosim.study.steps.responses import layers_in, places_of
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Several, Table
+from neurosim.study.tables import Layers, Several, Table
 
 HERE = "neurosim.study.subjects.function"
 
@@ -46,7 +46,7 @@ class FunctionSubject(Table):
     title: str = ""
     path: Path
     function: str
-    layers: tuple[str, ...] | None = None
+    layers: Layers | None = None
     layer_steps: Several = 1
 
 

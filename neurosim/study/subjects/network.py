@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -13,9 +13,16 @@ from pydantic import Field
 from neurosim import storage
 from neurosim.lessons import build_task, check_lesson, find_lesson, lesson_names, look_at
 from neurosim.networks import naming, optimization, recording, training
-from neurosim.networks.architecture import ARCHITECTURES, Network, Specification, architecture_of, build_network
+from neurosim.networks.architecture import (
+    ARCHITECTURES,
+    Network,
+    Specification,
+    architecture_of,
+    build_network,
+    kind_of,
+)
 from neurosim.runtime import seed_of, torch_seeded
-from neurosim.schema import InputError, as_responses
+from neurosim.schema import as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
 from neurosim.stimuli.source import SOURCES
@@ -26,7 +33,7 @@ from neurosim.study.instances import instances_in, name_of_all, spread
 from neurosim.study.kinds import Citation, SubjectKind, Told
 from neurosim.study.results import Results
 from neurosim.study.steps.responses import places_of
-from neurosim.study.tables import Count, Several, StudyError, Table, as_row, as_values, one_of, placed
+from neurosim.study.tables import Count, Layers, Several, StudyError, Table, as_row, as_values, one_of, placed
 from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.task import Task
 
@@ -75,7 +82,7 @@ class NetworkSubject(Table):
     architecture: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: Training | None = None
-    layers: tuple[str, ...] | None = None
+    layers: Layers | None = None
     layer_steps: Several = 1
     instances: Several = 1
     instance: Count | None = None
@@ -90,7 +97,7 @@ class NetworkSubject(Table):
         return {f"{OPTIONS_AT}.{k}": Path(v) for k, v in given.items() if isinstance(v, str | Path)}
 
 
-def check(row: NetworkSubject, place: str, _study: StudyLike) -> None:
+def check(row: NetworkSubject, place: str, study: StudyLike) -> None:
     """Refuse an architecture, parameter or data set that is not there, and what the architecture cannot learn."""
     one_of(row.architecture, tuple(ARCHITECTURES), f"{place}.architecture")
     if row.instances > 1 and row.training is None:
@@ -101,17 +108,29 @@ def check(row: NetworkSubject, place: str, _study: StudyLike) -> None:
     specification = specification_of(row.architecture, row.parameters, f"{place}.parameters")
     if architecture.requires is not None and not architecture.requires.is_met:
         raise StudyError(f"{place}: {architecture.name} needs pip install 'neurosim[{architecture.requires.extra}]'.")
+    sizes: Collection[str] = "yx" if len(architecture.shape or ()) == 2 else ("channel", "y", "x")
     if row.training is None:
         reason = None if architecture.shape else f"{architecture.name} comes without weights; give it [training]."
     else:
         one_of(row.training.task, lesson_names(), f"{place}.training.task")
         lesson = look_at(row.training.task, learned(row.training, f"{place}.training"), place)
+        sizes = lesson.sizes or ()
         known = lesson.sizes is not None or lesson.learns != "categories"  # else the files say, see check_files
         reason = (
             architecture.refusal(specification, lesson.sizes or {}, lesson.learns, lesson.n_outputs) if known else None
         )
     if reason is not None:
         raise StudyError(f"{place}: {reason}")
+    source = SOURCES.get(study.stimuli.source)
+    if source is not None and source.dims and kind_of(sizes) in ("gray", "colour"):
+        check_pictures(source.dims, "channel" in sizes, place)
+
+
+def check_pictures(dims: Collection[Hashable], in_colour: bool, who: str) -> None:
+    """Refuse stimuli that are no pictures of the kind, colour or gray, that a network takes."""
+    if "y" not in dims or in_colour != ("channel" in dims):
+        kind = "colour" if in_colour else "gray"
+        raise StudyError(f"{who}: it takes {kind} pictures, the stimuli have dims {tuple(dims)}.")
 
 
 def check_files(row: NetworkSubject, name: str, folder: Path) -> None:
@@ -240,9 +259,7 @@ def trained_network(row: dict[str, Any], folder: Path) -> Network:
 def fitted_stimuli(stimuli: xr.DataArray, network: Network, folder: Path, name: str) -> xr.DataArray:
     """Return the pictures in the size that the network which `folder` holds was made for."""
     shape = storage.read_json(folder / "network.json")["image_shape"]
-    if "y" not in stimuli.dims or (len(shape) == 3) != ("channel" in stimuli.dims):
-        kind = "colour" if len(shape) == 3 else "gray"
-        raise InputError(f"{name}: it takes {kind} pictures, the stimuli have dims {tuple(stimuli.dims)}.")
+    check_pictures(stimuli.dims, len(shape) == 3, name)
     size = getattr(network, "image_size", shape[-1])
     return stimuli if stimuli.sizes["x"] == stimuli.sizes["y"] == size else resize_images(stimuli, size)
 

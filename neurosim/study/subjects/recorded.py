@@ -17,7 +17,7 @@ from neurosim.study.engine.step import Job
 from neurosim.study.given import PlanLike, Source
 from neurosim.study.kinds import SubjectKind
 from neurosim.study.steps.responses import places_of
-from neurosim.study.tables import Several, Table
+from neurosim.study.tables import Layers, Several, Table
 
 
 class ResponsesSubject(Table):
@@ -33,7 +33,7 @@ class ResponsesSubject(Table):
     title: str = ""
     path: Path
     time_bin: float | None = Field(default=None, gt=0)
-    layers: tuple[str, ...] | None = None
+    layers: Layers | None = None
     layer_steps: Several = 1
 
 
@@ -83,12 +83,17 @@ def split_by_layer(
     """
     labels = responses["layer"].values if "layer" in responses.coords else np.full(responses.sizes["unit"], "all")
     known = [str(name) for name in dict.fromkeys(labels.tolist())]
-    for pattern in layers or ():
-        if not fnmatch.filter(known, pattern):
-            raise InputError(f"{who}: no layer {pattern!r}; layers: {', '.join(known)}.{suggest(pattern, known)}")
+    check_layers(layers, known, who)
     asked = [n for n in known if layers is None or any(fnmatch.fnmatchcase(n, pattern) for pattern in layers)]
     for name in asked[places]:
         yield name, responses.isel(unit=np.flatnonzero(labels.astype(str) == name))
+
+
+def check_layers(layers: Sequence[str] | None, known: Sequence[str], who: str) -> None:
+    """Refuse a layer, or a name with wildcards, that none of the known ones has."""
+    for pattern in layers or ():
+        if not fnmatch.filter(known, pattern):
+            raise InputError(f"{who}: no layer {pattern!r}; layers: {', '.join(known)}.{suggest(pattern, known)}")
 
 
 RESPONSES = SubjectKind(

@@ -35,7 +35,7 @@ from neurosim.study.subjects.network import (
     trained_network,
 )
 from neurosim.study.subjects.recorded import split_by_layer
-from neurosim.study.tables import Count, Name, Several, StudyError, Table, one_of
+from neurosim.study.tables import Count, Layers, Name, Several, StudyError, Table, one_of
 from neurosim.tasks.classification import ClassificationTask
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class TwinSubject(Table):
     retuning_epochs: Annotated[int, Field(ge=0, le=10**4)] = 0
     retuning_stimuli: Count = 2000
     test_stimuli: Count = 1000
-    layers: tuple[str, ...] | None = None
+    layers: Layers | None = None
     layer_steps: Several = 1
     blocks: Several = 1
 
