@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurosim import storage
 from neurosim.registry import NoOptions, Registry
 from neurosim.schema import InputError, suggest
 
@@ -86,8 +87,9 @@ def reader_of(path: Path, kind: str, asked_by: str, name: str | None = None) -> 
         return chosen[0]
     endings = [ending for reader in giving.values() for ending in reader.endings]
     elsewhere = _elsewhere(path, kind)
+    ending = "is a folder that no reader takes" if storage.is_folder(path) else f"ends in {path.suffix.lower()!r}"
     raise InputError(
-        f"{asked_by}: {path.name} ends in {path.suffix.lower()!r}; known: {', '.join(endings)}."
+        f"{asked_by}: {path.name or path} {ending}; known: {', '.join(endings)}."
         f"{elsewhere or suggest(path.suffix.lower(), endings)}"
     )
 

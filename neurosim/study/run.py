@@ -149,7 +149,7 @@ def study_status(
 def read_study(study: Study | str | Path) -> tuple[Study, str | None, Path]:
     """Return a study, the text of its file where it has one, and the folder that its paths are relative to."""
     if isinstance(study, Study):
-        return study, None, Path()
+        return checked(study), None, Path()
     path = find_study(study)
     if path.suffix == ".py":
         return checked(study_in(path)), None, path.parent

@@ -17,7 +17,7 @@ from neurosim.stimuli.source import SOURCES, load_source, taught_parts
 from neurosim.study import Study, run_study
 from neurosim.study.kinds import SHOWN
 from neurosim.study.plan import plan
-from neurosim.study.run import check_study
+from neurosim.study.run import check_study, study_status
 from neurosim.study.study import checked
 from neurosim.study.subjects.network import specification_of, task_of
 from neurosim.study.verify import rerun_results
@@ -117,8 +117,16 @@ def test_what_a_study_cannot_show_or_learn_is_refused_in_one_line(stimuli, train
     assert "\n" not in str(caught.value)
 
 
+def test_a_study_in_python_is_checked_as_one_in_a_file_is(tmp_path):
+    study = study_of({"source": "digits", "part": "all"}, {"task": "digits"})
+    for act in (check_study, run_study, study_status):
+        with pytest.raises(InputError, match="a network of this study learns them; show part = 'test'"):
+            act(study, out=tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 def test_all_digits_are_shown_where_no_network_learns_them():
-    checked(study_of({"source": "digits", "part": "all"}, {"task": "cifar10"}, "ConvNet"))
+    checked(study_of({"source": "digits", "part": "all"}, {"task": "mnist"}, "ConvNet"))
 
 
 @pytest.fixture

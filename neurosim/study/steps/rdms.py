@@ -56,7 +56,7 @@ def _measured(job: Job) -> Measured:
 
 def _write(job: Job, found: Measured) -> None:
     if "rdm" not in found.arrays:
-        reason = next(iter(found.left_out.values()), "it has no layers")
+        reason = next((f"layer {n!r}: {why}" for n, why in found.left_out.items()), "it has no layers")
         raise InputError(f"{job.config['name']}: no layer has RDMs: {reason}")
     about = {"metric": job.config["metric"], "left_out": found.left_out, "subject": job.config["name"]}
     storage.write_dataset(job.out / "rdms.nc", found.dataset().assign_attrs(about))
