@@ -171,7 +171,9 @@ def _entry(value: object, key: str, tap: Tap) -> Any:
     if key.isdigit() and isinstance(value, tuple | list) and int(key) < len(value):
         return value[int(key)]
     known = ", ".join(k for k, v in entries.items() if v is not None) or f"a {type(value).__name__} alone"
-    raise InputError(f"record_responses: layer {tap.module!r} has no {':'.join(tap.path)!r}; it has {known}.")
+    raise InputError(
+        f"record_responses: layer {tap.module or 'output'!r} has no {':'.join(tap.path)!r}; it has {known}."
+    )
 
 
 def _only(value: object, tap: Tap, module: nn.Module) -> Tensor | PackedSequence:

@@ -346,3 +346,8 @@ def test_other_ways_to_run_a_network_refuse_what_they_cannot_do():
     ]:
         with pytest.raises(InputError, match=message):
             make()
+
+
+def test_an_answer_that_is_not_among_the_outputs_is_refused_by_the_name_asked_for():
+    with pytest.raises(InputError, match="layer 'output' has no 'zz'; it has a Tensor alone"):
+        record_responses(nn.Linear(3, 2), np.ones((4, 3)), layers=["output:zz"], progress=False)
