@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from neurosim.plots.canvas import axes_or_new, colour_of
 from neurosim.plots.pictures import as_pictures
+from neurosim.plots.places import same_places
 from neurosim.schema import InputError, suggest
 
 
@@ -298,20 +299,6 @@ def plot_layer_time(
     if ax.figure is not None:
         ax.figure.colorbar(image, ax=ax, shrink=0.9)
     return ax
-
-
-def same_places(points: np.ndarray) -> list[list[int]]:
-    """Return which of some points (n, 2) lie on each other as drawn: within a hundredth of how far all reach.
-
-    >>> same_places(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.001]]))
-    [[0, 2]]
-    """
-    reach = 0.01 * float(np.ptp(points, axis=0).max()) if len(points) else 0.0
-    near = np.linalg.norm(points[:, None] - points[None], axis=-1) <= reach
-    places: dict[int, list[int]] = {}
-    for i, row in enumerate(near):
-        places.setdefault(next((first for first in places if row[first]), i), []).append(i)
-    return [members for members in places.values() if len(members) > 1]
 
 
 def plot_arrangement(

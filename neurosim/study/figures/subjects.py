@@ -7,6 +7,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots import canvas, geometry
+from neurosim.plots.places import same_places
 from neurosim.study.analyses.relations import Relations
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
@@ -45,7 +46,7 @@ def caption(numbers: xr.Dataset) -> str:
     """Return what is seen, and which points lie on each other."""
     said = "Agreement of RDMs, debiased CKA, and an arrangement in which alike subjects are near."
     names = numbers["model"].values
-    places = [", ".join(str(names[i]) for i in place) for place in geometry.same_places(numbers["points"].values)]
+    places = [", ".join(str(names[i]) for i in place) for place in same_places(numbers["points"].values)]
     if not places:
         return said
     more = f"; and {len(places) - MOST_PLACES} more places" if len(places) > MOST_PLACES else ""
