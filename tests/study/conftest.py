@@ -124,9 +124,14 @@ class Said:
 
 
 def neurosim(*words: object, cwd: Path, env: dict[str, str] | None = None) -> Said:
-    """Run the command line in this process; warnings go to stderr, as they would of a process of its own."""
+    """Run the command line in this process; warnings go to stderr, as they would of a process of its own.
+
+    What a cluster says that other tests keep in this process is not of the command.
+    """
     out, err = io.StringIO(), io.StringIO()
     log = logging.StreamHandler(err)
+    log.setLevel(logging.WARNING)
+    log.addFilter(lambda record: not record.name.startswith("distributed."))
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.chdir(cwd)
         patch.delenv(storage.DATA_FOLDER_VARIABLE, raising=False)
