@@ -123,7 +123,7 @@ class LazyTask:
         return _floats(np.asarray(values)), label
 
     def identity(self) -> list[Any]:
-        """Return what is known of the task without reading the stimuli: names, sizes, labels, split, transforms."""
+        """Return what tells the task from others: names, labels, split, transforms, and what some stimuli hold."""
         about = [self.rows.identity(), self.ids, self.labels, list(self.categories), sorted(self.parts.items())]
         return [*about, self.view, self.augment, self.encode]
 

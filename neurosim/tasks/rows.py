@@ -21,6 +21,7 @@ from neurosim.pictures import is_picture, picture_dims, resized_and_cropped
 from neurosim.schema import STIMULUS_DIMS, InputError
 
 Transform = Callable[[Any], Any]
+SOME = 32  # stimuli that are read to tell these data from others
 
 
 class Rows(Protocol):
@@ -37,7 +38,7 @@ class Rows(Protocol):
         """Return one stimulus: bytes of a picture ([channel,] y, x) or floats; what `transform` makes of it."""
 
     def identity(self) -> list[Any]:
-        """Return what is known of them without reading them."""
+        """Return what tells them from other data, without reading them all."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,15 @@ class PictureView:
                 raise InputError(f"PictureView: {name} is a function of a picture, found {getattr(self, name)!r}.")
 
 
+def some_of(n: int) -> list[int]:
+    """Return the places of a few of `n` stimuli, the first and the last among them, by which other data are told.
+
+    >>> some_of(3), len(some_of(10**6))
+    ([0, 1, 2], 32)
+    """
+    return sorted({int(place) for place in np.linspace(0, n - 1, min(n, SOME))})
+
+
 @dataclass(frozen=True)
 class Pictures:
     """The pictures of folders; their names are one array, of which worker processes make no copies."""
@@ -98,8 +108,10 @@ class Pictures:
         return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
     def identity(self) -> list[Any]:
-        """Return the digest of names and sizes of the files, and the view."""
+        """Return the digest of names and sizes of the files and of what some of them hold, and the view."""
         digest = hashlib.sha256()
+        for place in some_of(len(self)):
+            digest.update(storage.sha256(self.folder / str(self.names[place])).encode())
         for name in self.names.tolist():
             digest.update(f"{name} {(self.folder / name).stat().st_size}\n".encode())
         return [digest.hexdigest(), self.view]
@@ -123,7 +135,7 @@ class ArrayRows:
 
     def read(self, place: int, transform: Transform | None) -> Any:
         """Return one stimulus, its dims in the order of the data model."""
-        opened = open_rows(self.path, os.getpid())
+        opened = opened_now(self.path)
         values = opened.isel(stimulus=place).transpose(*self.dims).values
         if transform is not None:
             return transform(values)
@@ -131,14 +143,25 @@ class ArrayRows:
         return values if is_picture else values.astype(np.float32)
 
     def identity(self) -> list[Any]:
-        """Return the size of the file; of a Zarr folder that of all its files."""
+        """Return the size of the file, of a Zarr folder that of all its files, and the digest of some stimuli."""
         files = [self.path] if self.path.is_file() else sorted(p for p in self.path.rglob("*") if p.is_file())
-        return [self.path.name, [p.stat().st_size for p in files], self.dims]
+        digest = hashlib.sha256()
+        for place in some_of(len(self)):
+            digest.update(np.ascontiguousarray(self.read(place, None)).tobytes())
+        return [self.path.name, [p.stat().st_size for p in files], self.dims, digest.hexdigest()]
+
+
+def opened_now(path: Path) -> xr.DataArray:
+    """Return the one variable with a ``stimulus`` dim of a file as it is now, its values unread."""
+    if not path.exists():
+        raise storage.StorageError(f"{path}: no such file.")
+    about = path.stat()
+    return open_rows(path, (os.getpid(), about.st_mtime_ns, about.st_size))
 
 
 @functools.lru_cache(maxsize=16)
-def open_rows(path: Path, _process: int) -> xr.DataArray:
-    """Return the one variable with a ``stimulus`` dim of a file, its values unread; opened anew in each process."""
+def open_rows(path: Path, _version: tuple[int, ...]) -> xr.DataArray:
+    """Open a file; anew in each process, and where it has changed."""
     if path.suffix.lower() == ".npy":
         values = storage.open_npy(path)
         known = {2: ("stimulus", "unit"), 3: ("stimulus", "y", "x")}
@@ -163,7 +186,7 @@ def array_rows(path: Path) -> ArrayRows:
     ------
     InputError : no variable with a ``stimulus`` dim or several, or dims that stimuli do not have.
     """
-    opened = open_rows(path, os.getpid())
+    opened = opened_now(path)
     unknown = [str(d) for d in opened.dims if d not in STIMULUS_DIMS]
     if unknown or opened.dtype.kind not in "biuf":
         raise InputError(
@@ -212,5 +235,5 @@ class Joined:
         raise IndexError(place)
 
     def identity(self) -> list[Any]:
-        """Return what is known of them without reading them."""
+        """Return what tells them from other data, without reading them all."""
         return [part.identity() for part in self.parts]

@@ -155,6 +155,21 @@ def written(path, stimuli):
     return path
 
 
+@pytest.mark.parametrize("ending", [".nc", ".npy"])
+def test_a_file_of_other_values_in_its_place_is_read_and_told_from_the_old_one(tmp_path, ending):
+    stimuli, path = digits(), tmp_path / f"digits{ending}"
+    labels = stimuli.category.values.tolist()
+    old = lazy_task(written(path, stimuli), labels=labels)
+    first, about = bytes_of(old), old.identity()[0]
+    assert lazy_task(path, labels=labels).identity()[0] == about
+    path.unlink()
+    new = lazy_task(written(path, stimuli.copy(data=stimuli.values[::-1])), labels=labels)
+    assert new.identity()[0] != about and not same(bytes_of(new), first)
+    path.unlink()
+    with pytest.raises(storage.StorageError, match="no such file"):
+        lazy_task(path, labels=labels)
+
+
 @pytest.mark.parametrize("ending", [".nc", ".zarr", ".npy"])
 def test_files_give_the_bytes_of_the_task_that_was_read_whole(tmp_path, ending):
     stimuli = digits()
