@@ -130,13 +130,13 @@ EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
     "digits, CNN": (0.985, 5, digits_cnn),
     "digits, spiking CNN": (0.98, 5, digits_spiking_cnn),
     "digits, RNN": (0.97, 5, digits_rnn),
-    "MNIST, CNN": (0.994, 1, mnist_cnn),
-    "MNIST, spiking CNN": (0.99, 1, mnist_spiking_cnn),
+    "MNIST, CNN": (0.994, 3, mnist_cnn),
+    "MNIST, spiking CNN": (0.99, 3, mnist_spiking_cnn),
     "spoken digits, spiking RNN": (0.90, 3, spoken_digits_spiking_rnn),
-    "N-MNIST, spiking CNN": (0.93, 2, nmnist_spiking_cnn),
+    "N-MNIST, spiking CNN": (0.93, 3, nmnist_spiking_cnn),
     "movie reviews, LSTM": (0.75, 3, reviews_lstm),
     "movie reviews, transformer": (0.73, 3, reviews_transformer),
-    "movie reviews, pretrained MiniLM": (0.80, 1, reviews_pretrained),
+    "movie reviews, pretrained MiniLM": (0.80, 3, reviews_pretrained),
 }
 
 

@@ -2,13 +2,16 @@
 
 Run: python analyses/accuracy/table1_accuracy.py [folder] [experiment ...]
 
-Experiments are those of experiments.py; all by default. Finished ones are kept in table1_accuracy.json, so that the
-table grows by what is run. Needs the data folder that NEUROSIM_DATA names, but for scikit-learn's digits.
+Experiments are those of experiments.py; all by default. Every finished seed is kept in table1_accuracy.json with the
+commit it was trained at, and is not trained again: the table grows by what is run. Needs the data folder that
+NEUROSIM_DATA names, but for scikit-learn's digits.
 """
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,32 +25,39 @@ from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 
 
-def compute(name: str) -> dict[str, object]:
-    """Train the networks of one experiment, one a seed, and return what they reach on the test set."""
+def compute(name: str, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Train the seeds of one experiment that its row lacks, and yield the row after each: the test set is seen once."""
     asked, n_seeds, make = EXPERIMENTS[name]
-    found, seconds = [], []
-    for seed in range(n_seeds):
+    runs = list(row.get("runs", []))
+    for seed in range(len(runs), n_seeds):
         experiment = make(seed)
         with runtime.torch_seeded(seed):
             network = experiment.make()
         start = time.perf_counter()
         history = train(network, experiment.task, experiment.options, rng=seed)
-        seconds.append(time.perf_counter() - start)
-        found.append(float(history.test_accuracy))
-        print(f"{name}, seed {seed}: {found[-1]:.4f} in {seconds[-1]:.0f} s", flush=True)
-    n_test = experiment.task.test.sizes["stimulus"]
-    return {
-        "asked": asked,
-        "accuracy": round(float(np.mean(found)), 4),
-        "interval": [round(v, 4) for v in interval(found, n_test)],
-        "accuracy_by_seed": [round(v, 4) for v in found],
-        "n_test": n_test,
-        "n_train": experiment.task.train.sizes["stimulus"],
-        "n_parameters": n_parameters(network),
-        "seconds_a_seed": round(float(np.mean(seconds))),
-        "about": (make.__doc__ or "").strip().removeprefix("Return "),
-        "threads": torch.get_num_threads(),
-    }
+        about = runtime.provenance()
+        runs.append(
+            {
+                "accuracy": round(float(history.test_accuracy), 4),
+                "seconds": round(time.perf_counter() - start),
+                "threads": torch.get_num_threads(),
+                "commit": about["git"]["commit"],
+                "torch": about["libraries"]["torch"],
+                "neurosim": about["neurosim"],
+            }
+        )
+        print(f"{name}, seed {seed}: {runs[-1]['accuracy']:.4f} in {runs[-1]['seconds']} s", flush=True)
+        found, n_test = [run["accuracy"] for run in runs], experiment.task.test.sizes["stimulus"]
+        yield {
+            "asked": asked,
+            "accuracy": round(float(np.mean(found)), 4),
+            "interval": [round(v, 4) for v in interval(found, n_test)],
+            "runs": list(runs),
+            "n_test": n_test,
+            "n_train": experiment.task.train.sizes["stimulus"],
+            "n_parameters": n_parameters(network),
+            "about": (make.__doc__ or "").strip().removeprefix("Return "),
+        }
 
 
 def interval(accuracies: list[float], n_test: int) -> tuple[float, float]:
@@ -67,9 +77,8 @@ def draw(rows: dict[str, dict]) -> object:
     ax = figure.subplots()
     for place, row in enumerate(rows.values()):
         ax.plot(row["interval"], [place, place], color=PALETTE[0], linewidth=3, alpha=0.5, solid_capstyle="butt")
-        ax.plot(
-            row["accuracy_by_seed"], np.full(len(row["accuracy_by_seed"]), place), ".", color=PALETTE[0], markersize=4
-        )
+        seeds = [run["accuracy"] for run in row["runs"]]
+        ax.plot(seeds, np.full(len(seeds), place), ".", color=PALETTE[0], markersize=4)
         ax.plot(row["asked"], place, "|", color=PALETTE[1], markersize=12, markeredgewidth=1.5)
         ax.text(1.005, place, f"{row['accuracy']:.3f}", va="center", fontsize=7)
     ax.set_yticks(range(len(rows)), list(rows))
@@ -85,11 +94,11 @@ def main(folder: Path, names: list[str]) -> None:
     for name in names or list(EXPERIMENTS):
         if name not in EXPERIMENTS:
             sys.exit(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
-        kept[name] = compute(name)
-        rows = {n: kept[n] for n in EXPERIMENTS if n in kept}
-        storage.write_json(path, {"rows": rows, "provenance": runtime.provenance()}, sort_keys=False)
-        with house_style():
-            storage.write_bytes(folder / "table1_accuracy.png", figure_bytes(draw(rows))["png"])
+        for kept[name] in compute(name, kept.get(name, {})):
+            rows = {n: kept[n] for n in EXPERIMENTS if n in kept}
+            storage.write_json(path, {"rows": rows, "provenance": runtime.provenance()}, sort_keys=False)
+            with house_style():
+                storage.write_bytes(folder / "table1_accuracy.png", figure_bytes(draw(rows))["png"])
 
 
 if __name__ == "__main__":
