@@ -94,7 +94,8 @@ def main(folder: Path, names: list[str]) -> None:
     for name in names or list(EXPERIMENTS):
         if name not in EXPERIMENTS:
             sys.exit(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
-        for kept[name] in compute(name, kept.get(name, {})):
+        for row in compute(name, kept.get(name, {})):
+            kept[name] = row
             rows = {n: kept[n] for n in EXPERIMENTS if n in kept}
             storage.write_json(path, {"rows": rows, "provenance": runtime.provenance()}, sort_keys=False)
             with house_style():
