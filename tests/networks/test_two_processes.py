@@ -34,7 +34,8 @@ write_weights(out / f"noiseless{rank}.safetensors", arrays)
 def save(path, *rest):
     plain(path, *rest)
     at, cut = rest[1]["progress"], path.with_name(path.name.replace("run", "cut"))
-    if not cut.exists() and (at["epoch"] == 2 or path.name.startswith("read_") and (at["epoch"], at["batch"]) == (1, 1)):
+    moment = (1, 1) if path.name.startswith("read_") else (2, 0)
+    if not cut.exists() and (at["epoch"], at["batch"]) == moment:
         shutil.copy(path, cut)
 
 def read(name, data, at):
