@@ -7,46 +7,38 @@ forward or backward, under ``torch.func``, of adaptive neurons' own numbers.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from neurosim.networks.spiking.learned import precision_of
-from neurosim.networks.spiking.sequence import Coefficients, State, neuron_step, silence
+from neurosim.networks.spiking.running import Sequence
+from neurosim.networks.spiking.sequence import Coefficients, State, neuron_step, shaped, silence
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.schema import InputError
 
 
-class Traces(NamedTuple):
-    """What a layer did: spikes and, where asked, membrane (time, batch, ...), and its last state."""
-
-    spikes: Tensor
-    membrane: Tensor | None
-    state: State
-
-
 def run_by_autograd(
     currents: Tensor, c: Coefficients, weight: Tensor | None, state: State | None, surrogate: Surrogate
-) -> Traces:
+) -> Sequence:
     """Run the step of a neuron over a sequence (time, batch, ...) with all its gradients.
 
     Parameters
     ----------
-    currents : float64, or computed in float32. c : coefficients that fit a step, see :func:`learned.fitted`.
+    currents : float64, or computed in float32. c : coefficients, a number or one a unit.
     weight : recurrent weights (unit, unit), to by from. state : to start from, without gradient; silence by default.
     surrogate : gradient of the spikes.
 
     Returns
     -------
-    spikes of the dtype of `currents`, the membrane after each step, and the last state, of no gradient.
+    spikes of the dtype of `currents`, the last state, of no gradient, and the membrane after each step.
     """
-    working = precision_of(currents)
+    working = torch.float64 if currents.dtype == torch.float64 else torch.float32
     check_fit(currents, weight, state)
     steps = currents.to(working).unbind(0)
     now = silence(steps[0]) if state is None else State(*(part.detach().to(working) for part in state))
-    spikes, membranes = [], []
+    spikes, membranes, c = [], [], shaped(c, steps[0])
     with torch.autocast(currents.device.type, enabled=False):
         inner = None if weight is None else weight.to(working)
         for step in steps:
@@ -56,7 +48,7 @@ def run_by_autograd(
             membranes.append(now.membrane)
     if torch._C._functorch.peek_interpreter_stack() is None:
         check_finite(now)
-    return Traces(torch.stack(spikes).to(currents.dtype), torch.stack(membranes).to(currents.dtype), now.detached())
+    return Sequence(torch.stack(spikes).to(currents.dtype), now.detached(), torch.stack(membranes))
 
 
 def check_fit(currents: Tensor, weight: Tensor | None, state: State | None) -> None:

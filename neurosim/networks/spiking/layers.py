@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from neurosim.networks.learnable import COEFFICIENTS, Learnable, coefficient_of
-from neurosim.networks.spiking import compiled_engine, sequence
-from neurosim.networks.spiking.by_adjoints import is_enough, run_by_adjoints
-from neurosim.networks.spiking.by_autograd import Traces, is_transformed, once, run_by_autograd
+from neurosim.networks.spiking import compiled_engine, running, sequence
+from neurosim.networks.spiking.by_autograd import is_transformed, once, run_by_autograd
 from neurosim.networks.spiking.compiled_engine import CompiledEngine
-from neurosim.networks.spiking.learned import NAMES, each_unit, fitted, in_si_units, kept_as, size_of, value_of
+from neurosim.networks.spiking.learned import each_unit, in_si_units, kept_as, size_of, value_of
+from neurosim.networks.spiking.running import Sequence, Way
 from neurosim.networks.spiking.sequence import Coefficients, Engine, State, coefficients
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.spiking.torch_engine import TorchEngine
@@ -140,44 +140,37 @@ class SpikingLayer(nn.Module):
         found = self.run(currents, state)
         return found.spikes, found.state
 
-    def run(self, currents: Tensor, state: State | None = None, *, with_membrane: bool = False) -> Traces:
-        """Return spikes, membrane (where asked) and last state of a chunk that starts from `state`."""
-        sequence.check_currents(currents)
+    def run(self, currents: Tensor, state: State | None = None, *, with_membrane: bool = False) -> Sequence:
+        """Return spikes, last state and membrane (where asked) of a chunk that starts from `state`."""
+        running.check_currents(currents)
         weight = None
         if self.recurrent is not None:
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias
-        c = fitted(self.coefficients, currents[0])
-        numbers = [v for k in NAMES if isinstance(v := getattr(c, k), Tensor)]
-        if self._needs_autograd(c, [currents, weight, *numbers], with_membrane):
+        c = each_unit(self.coefficients, tuple(currents.shape[2:]))
+        numbers = [getattr(c, name) for name in sequence.NUMBERS]
+        if self._by_autograd(currents, weight, *numbers):
             return run_by_autograd(currents, c, weight, state, self.surrogate)
-        each = each_unit(c, tuple(currents.shape[2:]))
-        currents, weight, *last = once(currents, weight, *(getattr(each, k) for k in NAMES))
-        each = Coefficients(reset=c.reset, **dict(zip(NAMES, last, strict=True)))
-        engine = engine_of(self.engine, currents.device.type)
-        if with_membrane or (torch.is_grad_enabled() and any(v.requires_grad for v in numbers)):
-            return run_by_adjoints(currents, each, weight, state, (self.surrogate, engine))
-        how = {"weight": weight, "state": state, "surrogate": self.surrogate, "engine": engine}
-        spikes, after = sequence.run_sequence(currents, each, **how)
-        return Traces(spikes, None, after)
+        currents, weight, *numbers = once(currents, weight, *numbers)
+        c = Coefficients(reset=c.reset, **dict(zip(sequence.NUMBERS, numbers, strict=True)))
+        way = Way(self.surrogate, engine_of(self.engine, currents.device.type), membrane=with_membrane)
+        return running.run_sequence(currents, c, way, weight=weight, state=state)
 
-    def _needs_autograd(self, c: Coefficients, given: list[Tensor | None], with_membrane: bool) -> bool:
+    def _by_autograd(self, *given: Tensor | float | None) -> bool:
         """Return whether the plain loop has to run; an engine that was asked for by name refuses instead."""
-        if self.engine == AUTOGRAD:
-            return True
-        learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given[2:])
-        lack = None
-        if is_transformed(*given):
-            lack = "transforms of torch.func and forward derivatives"
-        elif (learns or with_membrane) and not is_enough(c, given[1], with_membrane):
-            lack = "gradients of these neurons' membranes or of their own numbers"
-        if lack and self.engine != "auto":
-            raise InputError(f"SpikingLayer: engine {self.engine!r} has no {lack}; take engine='auto' or 'autograd'.")
-        return lack is not None
+        if self.engine == AUTOGRAD or not is_transformed(*given):
+            return self.engine == AUTOGRAD
+        if self.engine != "auto":
+            raise InputError(
+                f"SpikingLayer: engine {self.engine!r} knows no transforms of torch.func and no forward derivatives; "
+                "take engine='auto' or 'autograd'."
+            )
+        return True
 
     def membrane(self, currents: Tensor) -> Tensor:
         """Return the membrane (time, batch, ...) in every step, without gradient."""
         with torch.no_grad():
-            c, state, values = fitted(self.coefficients, currents[0]), sequence.silence(currents[0]), []
+            c, state, values = self.coefficients, sequence.silence(currents[0]), []
+            c = sequence.shaped(each_unit(c, tuple(currents.shape[2:])), currents[0])
             for now in currents.unbind(0):
                 drive = now if self.recurrent is None else now + self.recurrent(state.spikes)
                 state, _ = sequence.neuron_step(state, drive, c, self.surrogate)

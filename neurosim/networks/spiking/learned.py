@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from neurosim.networks.learnable import Form
-from neurosim.networks.spiking.sequence import Coefficients
+from neurosim.networks.spiking.sequence import NUMBERS, Coefficients
 from neurosim.schema import InputError
 
 LEAST_THRESHOLD = 1e-6
-NAMES = ("beta", "threshold", "alpha", "rho", "rise")
 POSITIVE = ("threshold", "rise")
 
 
@@ -66,37 +65,22 @@ def size_of(sharing: str, shape: tuple[int, ...] | None, who: str) -> tuple[int,
     return shape[:1] if sharing == "channel" else shape
 
 
-def precision_of(values: Tensor) -> torch.dtype:
-    """Return the precision in which neurons are computed: float64 of float64, else float32."""
-    return torch.float64 if values.dtype == torch.float64 else torch.float32
-
-
-def fitted(c: Coefficients, like: Tensor) -> Coefficients:
-    """Return coefficients whose tensors fit a step (batch, ...) of any shape, with their gradients.
+def each_unit(c: Coefficients, units: tuple[int, ...]) -> Coefficients:
+    """Return coefficients whose tensors are one number, or one a unit of this shape: those of channels are spread.
 
     Raises
     ------
     InputError : numbers that are neither one, nor one a channel, nor one a unit.
     """
-    units, working = tuple(like.shape[1:]), precision_of(like)
-    numbers = {k: getattr(c, k) for k in NAMES}
-    found = {k: _fit(k, v, units).to(like.device, working) if isinstance(v, Tensor) else v for k, v in numbers.items()}
+    numbers = {k: getattr(c, k) for k in NUMBERS}
+    found = {k: _spread(k, v, units) if isinstance(v, Tensor) else v for k, v in numbers.items()}
     return Coefficients(reset=c.reset, **found)
 
 
-def _fit(name: str, values: Tensor, units: tuple[int, ...]) -> Tensor:
+def _spread(name: str, values: Tensor, units: tuple[int, ...]) -> Tensor:
     n, shape = values.numel(), tuple(values.shape)
-    if n == 1:
-        return values.reshape((1,) * len(units))
-    if n == math.prod(units):
-        return values.reshape(units)
-    if len(units) > 1 and (shape == units[:1] or shape == (units[0],) + (1,) * (len(units) - 1)):
-        return values.reshape(units[0], *(1,) * (len(units) - 1))
+    if n in (1, math.prod(units)):
+        return values.flatten()
+    if len(units) > 1 and shape in (units[:1], (units[0],) + (1,) * (len(units) - 1)):
+        return values.reshape(units[0], *(1,) * (len(units) - 1)).expand(units).flatten()
     raise InputError(f"SpikingLayer: {n} numbers for {math.prod(units)} units of shape {units}: {name}.")
-
-
-def each_unit(c: Coefficients, units: tuple[int, ...]) -> Coefficients:
-    """Return fitted coefficients as vectors (unit,), one number a unit, where they are tensors."""
-    numbers = {k: getattr(c, k) for k in NAMES}
-    found = {k: v.expand(units).reshape(-1) if isinstance(v, Tensor) else v for k, v in numbers.items()}
-    return Coefficients(reset=c.reset, **found)
