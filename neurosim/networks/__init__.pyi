@@ -38,6 +38,8 @@ from .som import train_som as train_som  # organise the map
 # spiking layers
 from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over whole sequences
 from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
+from .spiking.delays import DelayedLinear as DelayedLinear  # weights whose delays are learned
+from .spiking.delays import NarrowingDelays as NarrowingDelays  # a callback that narrows them
 from .spiking.readout import MembraneReadout as MembraneReadout  # leaky units that answer without spikes
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
