@@ -118,7 +118,7 @@ def test_the_circuit_of_a_network_with_delays_sends_the_same_spikes(own):
     stimuli = ns.as_stimuli(spikes.numpy(), dims=("stimulus", "time", "unit"), time_step=dt)
     circuit = ns.to_circuit(network, example=example)
     assert {round(p.delay / dt) for p in circuit.projections if p.delay} == {1, 2, 3, 4, 5}
-    found = ns.verify_translation(network, circuit, stimuli, example=example, engine="numpy", progress=False)
+    found = ns.verify_translation(network, circuit, stimuli, example=example, engine="torch", progress=False)
     assert found.verdict == "bit-exact" and (found.n_spikes > 20).all()
 
 
