@@ -85,11 +85,12 @@ class SpikingLayer(nn.Module):
             raise InputError(f"SpikingLayer: n_recurrent = {n_recurrent}; at least 1 unit is asked.")
         self.neuron, self.engine, self.learn = neuron, engine, learn or Learnable()
         self.surrogate = surrogate or Surrogate()
+        self.shape = (n_recurrent,) if shape is None and n_recurrent is not None else shape
         self.recurrent = None if n_recurrent is None else nn.Linear(n_recurrent, n_recurrent)
         fixed = dict(exact or {})
         self.learn.check(neuron)
         for name, sharing in self.learn.learned.items():
-            size = size_of(sharing, shape or (n_recurrent and (n_recurrent,)) or None, name)
+            size = size_of(sharing, self.shape, name)
             start = fixed.pop(COEFFICIENTS[name], torch.tensor(coefficient_of(neuron, name), dtype=torch.float64))
             values = kept_as(COEFFICIENTS[name], start, self.learn.form)
             if values.numel() not in (1, torch.Size(size).numel()):
