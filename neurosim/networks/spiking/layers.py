@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from neurosim.networks.spiking import compiled_engine, running, sequence
 from neurosim.networks.spiking.compiled_engine import CompiledEngine
+from neurosim.networks.spiking.memory import POOL
 from neurosim.networks.spiking.running import Way
 from neurosim.networks.spiking.sequence import Coefficients, Engine, State, coefficients
 from neurosim.networks.spiking.surrogates import Surrogate
@@ -93,6 +94,7 @@ class SpikingLayer(nn.Module):
         weight = None
         if self.recurrent is not None:
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias
+        POOL.keep_for(self)
         way = Way(self.surrogate, engine_of(self.engine, currents.device.type))
         found = running.run_sequence(currents, self.coefficients, way, weight=weight, state=state)
         return found.spikes, found.state

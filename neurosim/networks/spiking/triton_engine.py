@@ -144,6 +144,7 @@ class TritonEngine:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
         if keep.traces or keep.distance == "half":
             return TorchEngine().forward(currents, state, c, weight, keep)
+        currents = currents.contiguous()
         spikes, distance = torch.empty_like(currents), torch.empty_like(currents)
         if weight is None:
             last = State(*(torch.empty_like(part) for part in state))
@@ -170,7 +171,7 @@ class TritonEngine:
         found, distance = torch.empty_like(grad.spikes), past.distance
         adjoint = [torch.zeros_like(found[0]) for _ in range(3)]
         if weight is None:
-            self._backward(grad.spikes, distance, past.first.spikes, adjoint, found, c, surrogate)
+            self._backward(grad.spikes.contiguous(), distance, past.first.spikes, adjoint, found, c, surrogate)
             return Leaving(found)
         for t in reversed(range(len(found))):
             now = grad.spikes[t] if t + 1 == len(found) else torch.addmm(grad.spikes[t], found[t + 1], weight)
