@@ -12,8 +12,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neurosim.networks.spiking.sequence import RESETS, Coefficients, Forward, Past, State
+from neurosim.networks.spiking.sequence import (
+    RESETS,
+    Arriving,
+    Coefficients,
+    Forward,
+    Keep,
+    Leaving,
+    Past,
+    State,
+    Wanted,
+)
 from neurosim.networks.spiking.surrogates import Surrogate
+from neurosim.networks.spiking.torch_engine import TorchEngine
 from neurosim.storage import StorageError, compiled_library
 
 COMPILER = "g++"
@@ -38,8 +49,10 @@ def library() -> ctypes.CDLL | None:
 class CompiledEngine:
     """C++ on the CPU, in the same order of roundings as plain torch."""
 
-    def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None) -> Forward:
-        """Return spikes, distance from threshold and the last state."""
+    def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
+        """Return spikes, distance from threshold, the last state and the traces that are asked for."""
+        if keep.traces or keep.distance == "half":
+            return TorchEngine().forward(currents, state, c, weight, keep)
         spikes, distance = torch.empty((2, *currents.shape), dtype=currents.dtype)
         last = State(*(part.clone() for part in state))
         call = _Call("forward", currents, c)
@@ -52,22 +65,30 @@ class CompiledEngine:
         return Forward(spikes, distance, last)
 
     def backward(
-        self, grad: Tensor, past: Past, c: Coefficients, weight: Tensor | None, surrogate: Surrogate
-    ) -> Tensor:
-        """Return the gradient of the currents, given that of the spikes."""
-        found, distance = torch.empty_like(grad), past.distance
-        adjoint = [torch.zeros_like(grad[0]) for _ in range(3)]
-        call = _Call("backward", grad, c, surrogate)
+        self,
+        grad: Arriving,
+        past: Past,
+        c: Coefficients,
+        weight: Tensor | None,
+        surrogate: Surrogate,
+        wanted: Wanted,
+    ) -> Leaving:
+        """Return the gradients of the currents, and those that are wanted."""
+        if any(wanted) or grad.membrane is not None or grad.state is not None or past.distance.dtype == torch.float16:
+            return TorchEngine().backward(grad, past, c, weight, surrogate, wanted)
+        found, distance = torch.empty_like(grad.spikes), past.distance
+        adjoint = [torch.zeros_like(found[0]) for _ in range(3)]
+        call = _Call("backward", found, c, surrogate)
         if weight is None:
-            call(grad, distance, past.first_spikes, *adjoint, found)
-            return found
-        before = past.first_spikes
-        for t in reversed(range(len(grad))):
-            now = grad[t] if t + 1 == len(grad) else torch.addmm(grad[t], found[t + 1], weight)
+            call(grad.spikes, distance, past.first.spikes, *adjoint, found)
+            return Leaving(found)
+        before = past.first.spikes
+        for t in reversed(range(len(found))):
+            now = grad.spikes[t] if t + 1 == len(found) else torch.addmm(grad.spikes[t], found[t + 1], weight)
             if c.reset in ("zero", "clear"):
-                before = (distance[t - 1] > 0).to(grad.dtype) if t else past.first_spikes
+                before = (distance[t - 1] > 0).to(found.dtype) if t else past.first.spikes
             call(now, distance[t], before, *adjoint, found[t])
-        return found
+        return Leaving(found)
 
 
 class _Call:

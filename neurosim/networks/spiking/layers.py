@@ -10,8 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from neurosim.networks.spiking import compiled_engine, sequence
+from neurosim.networks.spiking import compiled_engine, running, sequence
 from neurosim.networks.spiking.compiled_engine import CompiledEngine
+from neurosim.networks.spiking.running import Way
 from neurosim.networks.spiking.sequence import Coefficients, Engine, State, coefficients
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.spiking.torch_engine import TorchEngine
@@ -88,14 +89,13 @@ class SpikingLayer(nn.Module):
 
     def advance(self, currents: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return spikes and last state of a chunk that starts from `state`: truncated backpropagation through time."""
-        sequence.check_currents(currents)
+        running.check_currents(currents)
         weight = None
         if self.recurrent is not None:
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias
-        engine = engine_of(self.engine, currents.device.type)
-        return sequence.run_sequence(
-            currents, self.coefficients, weight=weight, state=state, surrogate=self.surrogate, engine=engine
-        )
+        way = Way(self.surrogate, engine_of(self.engine, currents.device.type))
+        found = running.run_sequence(currents, self.coefficients, way, weight=weight, state=state)
+        return found.spikes, found.state
 
     def membrane(self, currents: Tensor) -> Tensor:
         """Return the membrane (time, batch, ...) in every step, without gradient."""

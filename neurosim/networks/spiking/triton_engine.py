@@ -13,8 +13,19 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from neurosim.networks.spiking.sequence import RESETS, Coefficients, Forward, Past, State
+from neurosim.networks.spiking.sequence import (
+    RESETS,
+    Arriving,
+    Coefficients,
+    Forward,
+    Keep,
+    Leaving,
+    Past,
+    State,
+    Wanted,
+)
 from neurosim.networks.spiking.surrogates import Surrogate
+from neurosim.networks.spiking.torch_engine import TorchEngine
 
 BLOCK = 256
 
@@ -129,8 +140,10 @@ def _backward(  # type: ignore[no-untyped-def]
 class TritonEngine:
     """Triton kernels; recurrent weights are multiplied by torch between steps of the kernel."""
 
-    def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None) -> Forward:
-        """Return spikes, distance from threshold and the last state."""
+    def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
+        """Return spikes, distance from threshold, the last state and the traces that are asked for."""
+        if keep.traces or keep.distance == "half":
+            return TorchEngine().forward(currents, state, c, weight, keep)
         spikes, distance = torch.empty_like(currents), torch.empty_like(currents)
         if weight is None:
             last = State(*(torch.empty_like(part) for part in state))
@@ -143,19 +156,27 @@ class TritonEngine:
         return Forward(spikes, distance, last)
 
     def backward(
-        self, grad: Tensor, past: Past, c: Coefficients, weight: Tensor | None, surrogate: Surrogate
-    ) -> Tensor:
-        """Return the gradient of the currents, given that of the spikes."""
-        found, distance = torch.empty_like(grad), past.distance
-        adjoint = [torch.zeros_like(grad[0]) for _ in range(3)]
+        self,
+        grad: Arriving,
+        past: Past,
+        c: Coefficients,
+        weight: Tensor | None,
+        surrogate: Surrogate,
+        wanted: Wanted,
+    ) -> Leaving:
+        """Return the gradients of the currents, and those that are wanted."""
+        if any(wanted) or grad.membrane is not None or grad.state is not None or past.distance.dtype == torch.float16:
+            return TorchEngine().backward(grad, past, c, weight, surrogate, wanted)
+        found, distance = torch.empty_like(grad.spikes), past.distance
+        adjoint = [torch.zeros_like(found[0]) for _ in range(3)]
         if weight is None:
-            self._backward(grad, distance, past.first_spikes, adjoint, found, c, surrogate)
-            return found
-        for t in reversed(range(len(grad))):
-            now = grad[t] if t + 1 == len(grad) else torch.addmm(grad[t], found[t + 1], weight)
-            before = (distance[t - 1] > 0).to(grad.dtype) if t else past.first_spikes
+            self._backward(grad.spikes, distance, past.first.spikes, adjoint, found, c, surrogate)
+            return Leaving(found)
+        for t in reversed(range(len(found))):
+            now = grad.spikes[t] if t + 1 == len(found) else torch.addmm(grad.spikes[t], found[t + 1], weight)
+            before = (distance[t - 1] > 0).to(found.dtype) if t else past.first.spikes
             self._backward(now.unsqueeze(0), distance[t], before, adjoint, found[t], c, surrogate)
-        return found
+        return Leaving(found)
 
     def _forward(self, x: Tensor, state: State, c: Coefficients, spikes: Tensor, distance: Tensor, last: State) -> None:
         lanes, units = x[0].numel(), x.shape[-1]
