@@ -256,6 +256,12 @@ def limit_threads(n: int) -> None:
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(n)))
 
 
+def n_threads() -> int:
+    """Return how many threads this process may use: those it was capped to, or the cores of the machine."""
+    capped = os.environ.get("OMP_NUM_THREADS", "")
+    return int(capped) if capped.isdigit() and int(capped) > 0 else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
     """Keep memory that is freed inside the block for the next array, instead of giving it back to the system each time.

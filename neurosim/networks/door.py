@@ -35,7 +35,7 @@ class Data:
     Each part is a ``torch.utils.data.DataLoader``, a dataset (map-style or iterable, one of Hugging Face, shards of
     WebDataset), or another iterable of batches that starts anew each time. A dataset alone is shuffled by (seed, epoch)
     and read one by one; a loader keeps its own batch size, workers and sampler. PIL images are intensities, their bytes
-    divided by 255 on the device; bytes in tensors stay bytes.
+    divided by 255 on the device; bytes in tensors stay bytes. A ``WebLoader`` keeps its batches where it gives any.
 
     Parameters
     ----------
@@ -126,8 +126,10 @@ class BroughtTask:
             kind = None if value is None else kind_of(value)
             if kind == "dataset":
                 self.datasets[part] = value
+            elif kind == "stream" and not _is_batched(value, data.keys, who):
+                self.loaders[part] = _batched(value, data.keys, batch_size, who)
             elif kind is not None:
-                self.loaders[part] = _batched(value, data.keys, batch_size, who) if kind == "stream" else value
+                self.loaders[part] = value
         self.scaled = frozenset(part for part in self.datasets if self._gives_pictures(part))
         self.categories = tuple(data.categories) if data.categories is not None else _known_categories(data)
 
@@ -155,7 +157,8 @@ class BroughtTask:
 
     def taken_apart(self, batch: object, loader: object) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return inputs and what is right of a batch of a loader."""
-        return taken_apart(batch, self.data.keys, self.who, _named(loader))
+        keys = None if isinstance(loader, _Batches) else self.data.keys
+        return taken_apart(batch, keys, self.who, _named(loader))
 
     def n_batches(self, batch_size: int) -> int:
         """Return the number of training batches an epoch."""
@@ -268,7 +271,20 @@ def _n_outputs(task: Any, network: nn.Module, part: Part, batch_size: int) -> in
     return outputs.shape[-1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else 0
 
 
-def _batched(data: Any, keys: Keys | None, batch_size: int, who: str) -> DataLoader[Any]:
+class _Batches(DataLoader[Any]):
+    """An iterable of samples in batches (inputs, labels)."""
+
+
+def _is_batched(data: Any, keys: Keys | None, who: str) -> bool:
+    """Whether an iterable dataset that holds a loader, as WebDataset's ``WebLoader``, gives batches already."""
+    if not any(isinstance(stage, DataLoader) for stage in getattr(data, "pipeline", ())):
+        return False
+    first = next(iter(data), None)
+    right = None if first is None else parted(first, keys, who)[1]
+    return getattr(right, "ndim", 0) > 0 or isinstance(right, list | tuple)
+
+
+def _batched(data: Any, keys: Keys | None, batch_size: int, who: str) -> _Batches:
     """Return an iterable of samples in batches."""
 
     def together(samples: Sequence[Any]) -> tuple[Tensor, Tensor | None]:
@@ -277,7 +293,7 @@ def _batched(data: Any, keys: Keys | None, batch_size: int, who: str) -> DataLoa
             raise InputError(f"{who}: samples (inputs, label) are asked, found {_named(data)} without labels.")
         return tuple(stacked([intensities_of(pair[k], who) for pair in pairs], who) for k in (0, 1))  # type: ignore[return-value]
 
-    return DataLoader(data, batch_size=batch_size, collate_fn=together)
+    return _Batches(data, batch_size=batch_size, collate_fn=together)
 
 
 def _known_categories(data: Data) -> tuple[str, ...]:

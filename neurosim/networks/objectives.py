@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from neurosim.schema import InputError
 
+NO_LABEL = -(2**62)  # so that -100, which torch leaves out without a word, is refused as any other label outside
+
 
 class Objective(Protocol):
     """A loss a stimulus and a count of right answers; targets are the arrays that a batch of the task holds."""
@@ -62,7 +64,12 @@ class CrossEntropy:
         """Return the loss of every stimulus."""
         weights = None if self.weights is None else _weights_on(self.weights, outputs.dtype, outputs.device)
         return nn.functional.cross_entropy(
-            outputs, indices(targets[0]), weight=weights, reduction="none", label_smoothing=self.smoothing
+            outputs,
+            indices(targets[0]),
+            weight=weights,
+            ignore_index=NO_LABEL,
+            reduction="none",
+            label_smoothing=self.smoothing,
         )
 
     def n_right(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
