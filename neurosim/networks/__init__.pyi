@@ -25,6 +25,7 @@ from .architectures.transformer import TransformerSpecification as TransformerSp
 from .architectures.vae import VAESpecification as VAESpecification  # variational autoencoder of images
 from .architectures.vision import VisionSpecification as VisionSpecification  # published networks of torchvision
 from .shared_parameters import NeuronSpecification as NeuronSpecification  # neurons of the spiking ones
+from .learnable import Learnable as Learnable  # which of their numbers are learned
 
 # networks without a specification
 from .transformer import PretrainedEncoder as PretrainedEncoder  # an encoder of text from a local folder
@@ -37,6 +38,7 @@ from .som import train_som as train_som  # organise the map
 # spiking layers
 from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over whole sequences
 from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
+from .spiking.readout import MembraneReadout as MembraneReadout  # leaky units that answer without spikes
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
 
