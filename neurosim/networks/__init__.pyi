@@ -18,6 +18,8 @@ from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecificat
 from .architectures.lstm import LSTMSpecification as LSTMSpecification  # long short-term memory
 from .architectures.mlp import MLPSpecification as MLPSpecification  # fully connected
 from .architectures.rate_rnn import RateRNNSpecification as RateRNNSpecification  # rate units, images row by row
+from .architectures.sew_resnet import SEWResNetSpecification as SEWResNetSpecification  # spiking, residual
+from .architectures.spikformer import SpikformerSpecification as SpikformerSpecification  # spiking, attention
 from .architectures.spiking_conv_net import SpikingConvNetSpecification as SpikingConvNetSpecification
 from .architectures.spiking_mlp import SpikingMLPSpecification as SpikingMLPSpecification  # input spikes
 from .architectures.spiking_rnn import SpikingRNNSpecification as SpikingRNNSpecification  # recurrent, sequences
