@@ -42,6 +42,10 @@ from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spik
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
 
+# networks of rectified units as networks of spiking neurons
+from .rate_conversion import conversion_loss as conversion_loss  # what that costs, by the number of steps
+from .rate_conversion import to_spiking as to_spiking  # rates are activations, thresholds are balanced
+
 # training and testing
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
 from .training import Checkpoint as Checkpoint  # where a training is kept

@@ -49,6 +49,8 @@ class Convolved(nn.Module):
 class Meeting(nn.Module):
     """Where the spikes of a branch meet those that pass it by, as a layer of its own, so that they are recorded."""
 
+    time_first = True
+
     def __init__(self, connect: Connect) -> None:
         super().__init__()
         self.connect = connect
@@ -90,9 +92,7 @@ class SEWResNet(nn.Module):
     Pixels of images are constant currents; events (time, batch, channel, y, x) are taken step by step.
     """
 
-    def __init__(
-        self, specification: SEWResNetSpecification, image_shape: tuple[int, ...], n_categories: int
-    ) -> None:
+    def __init__(self, specification: SEWResNetSpecification, image_shape: tuple[int, ...], n_categories: int) -> None:
         super().__init__()
         s = specification
         check_pictures("SEWResNet", image_shape, refuse_poolings, len(s.channels) - 1)

@@ -35,17 +35,24 @@ class Weighted(nn.Module):
         return answer
 
 
-class SpikingAttention(nn.Module):
-    """Attention of spikes: how often query and key spike together, times the values, with neither softmax nor norm.
+class TogetherCounts(nn.Module):
+    """How often each query and key spike together (time, batch, head, query, key), as a layer, to be recorded."""
 
-    ``map`` holds these counts (time, batch, head, query, key), as a layer of its own, so that they are recorded.
-    """
+    time_first = True
+
+    def forward(self, counts: Tensor) -> Tensor:
+        """Return the counts."""
+        return counts
+
+
+class SpikingAttention(nn.Module):
+    """Attention of spikes: how often query and key spike together, times the values, with neither softmax nor norm."""
 
     def __init__(self, n_units: int, n_heads: int, neuron: NeuronSpecification) -> None:
         super().__init__()
         self.n_heads = n_heads
         self.query, self.key, self.value = (Weighted(n_units, n_units, neuron) for _ in range(3))
-        self.map = nn.Identity()
+        self.map = TogetherCounts()
         self.attended = neurons_of(replace(neuron, threshold=ATTENTION_THRESHOLD * neuron.threshold))
         self.out = Weighted(n_units, n_units, neuron)
 
@@ -58,7 +65,7 @@ class SpikingAttention(nn.Module):
         return answer
 
     def _by_head(self, spikes: Tensor) -> Tensor:
-        return spikes.unflatten(3, (self.n_heads, -1)).transpose(2, 3)
+        return spikes.reshape(*spikes.shape[:3], self.n_heads, -1).transpose(2, 3)
 
 
 class SpikformerBlock(nn.Module):
@@ -105,9 +112,7 @@ class Spikformer(nn.Module):
     Pixels of images are constant currents; events (time, batch, channel, y, x) are taken step by step.
     """
 
-    def __init__(
-        self, specification: SpikformerSpecification, image_shape: tuple[int, ...], n_categories: int
-    ) -> None:
+    def __init__(self, specification: SpikformerSpecification, image_shape: tuple[int, ...], n_categories: int) -> None:
         super().__init__()
         s = specification
         check_pictures("Spikformer", image_shape, refuse_poolings, s.n_poolings)

@@ -80,7 +80,7 @@ def test_attention_is_that_of_the_paper_by_a_plain_loop():
         attention = SpikingAttention(8, 2, LEAKY)
         for part in (attention.query, attention.key, attention.value):
             torch.nn.init.constant_(part.norm.weight, 3.0)
-            torch.nn.init.constant_(part.norm.bias, 1.0)
+            torch.nn.init.constant_(part.norm.bias, 2.0)
     shown = spikes(4, 3, 5, 8)
     sent = {}
     for part in (attention.query, attention.key, attention.value, attention.out):
@@ -110,7 +110,11 @@ def test_attention_is_that_of_the_paper_by_a_plain_loop():
 )
 def test_they_are_recorded_by_name_and_events_are_what_still_pictures_are(specification, layer):
     with torch_seeded(0):
-        network = ns.build_network(specification, (8, 8), 3).eval()
+        network = ns.build_network(specification, (8, 8), 3)
+    network.train()(spikes(6, 8, 8))  # so that the normalisations have seen currents
+    for module in network.eval().modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            torch.nn.init.ones_(module.bias)
     images = ns.as_stimuli(np.random.default_rng(0).random((4, 8, 8)))
     found = ns.record_responses(network, images, progress=False)
     assert found.sizes["time"] == 4 and layer in set(found.layer.values)

@@ -25,7 +25,8 @@ class SpikformerSpecification:
 
     Parameters
     ----------
-    n_units : of a patch, a multiple of `n_heads`. n_heads : of attention. n_layers : blocks, each with `n_hidden` units.
+    n_units : of a patch, a multiple of `n_heads`. n_heads : of attention.
+    n_layers : blocks, each with `n_hidden` units.
     n_poolings : how often pictures are halved into patches, each time behind a convolution whose channels double up to
         `n_units`. n_steps : steps that an image is shown.
     neuron : its neurons; by default those of the paper, which keep half of their membrane a step.
