@@ -60,6 +60,10 @@ from .evaluation import evaluate as evaluate  # test performance, by the measure
 from .evaluation import over_instances as over_instances  # its mean over trained instances
 from .evaluation import classical_baselines as classical_baselines  # what classical methods reach
 
+# what it costs
+from .operations import EnergyCosts as EnergyCosts  # what an operation costs, as an assumption
+from .operations import synaptic_operations as synaptic_operations  # operations, sparsity, footprint
+
 # recording
 from .axes import Reading as Reading  # how answers are read, and what of them is kept
 from .recording import record_responses as record_responses  # what any module's layers answer
