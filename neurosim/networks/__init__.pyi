@@ -44,6 +44,9 @@ from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequenc
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
 from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
+from .learning_rule import LEARNING_RULES as LEARNING_RULES  # every learning rule by name
+from .learning_rule import LearningRule as LearningRule  # the record of one: what it takes, its options and paper
+from .learning.angles import gradient_angles as gradient_angles  # how far a rule is from the gradient
 from .computing import Runtime as Runtime  # workers that read, kernels, layout
 from .watching import Watch as Watch  # metrics, callbacks
 from .watching import Moment as Moment  # what a callback is told
@@ -53,6 +56,11 @@ from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
 from .evaluation import over_instances as over_instances  # its mean over trained instances
 from .evaluation import classical_baselines as classical_baselines  # what classical methods reach
+
+# options of learning rules
+from .learning_rules.backpropagation import Backpropagation as Backpropagation  # the gradient
+from .learning_rules.eprop import EProp as EProp  # eligibility traces
+from .learning_rules.feedback_alignment import FeedbackAlignment as FeedbackAlignment  # errors through other weights
 
 # recording
 from .axes import Reading as Reading  # how answers are read, and what of them is kept
