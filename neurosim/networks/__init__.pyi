@@ -13,6 +13,7 @@ from .architecture import n_parameters as n_parameters  # number of parameters o
 from .architectures.autoencoder import AutoencoderSpecification as AutoencoderSpecification  # autoencoder of images
 from .architectures.conv_net import ConvNetSpecification as ConvNetSpecification  # convolutional
 from .architectures.efficientnet_lite0 import EfficientNetLite0Specification as EfficientNetLite0Specification
+from .architectures.equilibrium_mlp import EquilibriumMLPSpecification as EquilibriumMLPSpecification  # comes to rest
 from .architectures.gru import GRUSpecification as GRUSpecification  # gated units
 from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecification  # rate units, cognitive tasks
 from .architectures.lstm import LSTMSpecification as LSTMSpecification  # long short-term memory
@@ -60,6 +61,8 @@ from .evaluation import classical_baselines as classical_baselines  # what class
 # options of learning rules
 from .learning_rules.backpropagation import Backpropagation as Backpropagation  # the gradient
 from .learning_rules.eprop import EProp as EProp  # eligibility traces
+from .learning_rules.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation  # two rests
+from .learning_rules.predictive_coding import PredictiveCoding as PredictiveCoding  # errors of prediction
 from .learning_rules.feedback_alignment import FeedbackAlignment as FeedbackAlignment  # errors through other weights
 
 # recording

@@ -14,6 +14,7 @@ IMAGES, ROWS, TRAINS = (8, 8), (12, 5), (12, 64)
 PICTURES = (3, 64, 64)
 CASES = {
     "MLP": (sp.MLPSpecification((12,)), IMAGES),
+    "EquilibriumMLP": (sp.EquilibriumMLPSpecification((12, 9), 10), IMAGES),
     "ConvNet": (sp.ConvNetSpecification((4, 6), 8), IMAGES),
     "RateRNN": (sp.RateRNNSpecification(9), IMAGES),
     "LeakyRNN": (sp.LeakyRNNSpecification(9), ROWS),

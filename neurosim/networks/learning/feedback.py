@@ -33,6 +33,19 @@ def bind(network: nn.Module, options: FeedbackAlignment, seed: int) -> FeedbackA
     ------
     InputError : weights of other layers, or that two layers share; fewer than two layers.
     """
+    layers = checked_layers(network)
+    if len(layers) < 2:
+        raise InputError(f"{type(network).__name__} has {len(layers)} such layer, whose errors go nowhere.")
+    return FeedbackAtWork(network, layers, options, seed)
+
+
+def checked_layers(network: nn.Module) -> dict[str, Any]:
+    """Return the linear layers and convolutions of a network by name.
+
+    Raises
+    ------
+    InputError : weights of other layers, or that two layers share.
+    """
     layers = linear_layers(network)
     able = [*layers.values(), *(m for m in network.modules() if isinstance(m, NORMS))]
     known = {id(p) for m in able for p in m.parameters(recurse=False)}
@@ -42,9 +55,7 @@ def bind(network: nn.Module, options: FeedbackAlignment, seed: int) -> FeedbackA
     weights = [id(m.weight) for m in layers.values()]
     if len(set(weights)) < len(weights):
         raise InputError("two layers share their weights.")
-    if len(layers) < 2:
-        raise InputError(f"{type(network).__name__} has {len(layers)} such layer, whose errors go nowhere.")
-    return FeedbackAtWork(network, layers, options, seed)
+    return layers
 
 
 def linear_layers(network: nn.Module) -> dict[str, Any]:
