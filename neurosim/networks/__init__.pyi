@@ -19,6 +19,7 @@ from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecificat
 from .architectures.lstm import LSTMSpecification as LSTMSpecification  # long short-term memory
 from .architectures.mlp import MLPSpecification as MLPSpecification  # fully connected
 from .architectures.rate_rnn import RateRNNSpecification as RateRNNSpecification  # rate units, images row by row
+from .architectures.spike_time_mlp import SpikeTimeMLPSpecification as SpikeTimeMLPSpecification  # who spikes first
 from .architectures.spiking_conv_net import SpikingConvNetSpecification as SpikingConvNetSpecification
 from .architectures.spiking_mlp import SpikingMLPSpecification as SpikingMLPSpecification  # input spikes
 from .architectures.spiking_rnn import SpikingRNNSpecification as SpikingRNNSpecification  # recurrent, sequences
@@ -37,6 +38,8 @@ from .som import train_som as train_som  # organise the map
 
 # spiking layers
 from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over whole sequences
+from .spiking.spike_times import SpikeTimeLayer as SpikeTimeLayer  # neurons in continuous time, by their spike times
+from .spiking.events import EventNeuron as EventNeuron  # the parameters of these
 from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
@@ -63,6 +66,7 @@ from .learning_rules.backpropagation import Backpropagation as Backpropagation  
 from .learning_rules.eprop import EProp as EProp  # eligibility traces
 from .learning_rules.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation  # two rests
 from .learning_rules.predictive_coding import PredictiveCoding as PredictiveCoding  # errors of prediction
+from .learning_rules.eventprop import EventProp as EventProp  # exact gradients of spike times
 from .learning_rules.feedback_alignment import FeedbackAlignment as FeedbackAlignment  # errors through other weights
 
 # recording

@@ -23,6 +23,7 @@ CASES = {
     "Transformer": (sp.TransformerSpecification(8, 2, 2, 12), ROWS),
     "Autoencoder": (sp.AutoencoderSpecification((4,), 5), IMAGES),
     "VAE": (sp.VAESpecification((4,), 5), IMAGES),
+    "SpikeTimeMLP": (sp.SpikeTimeMLPSpecification((12,)), IMAGES),
     "SpikingConvNet": (sp.SpikingConvNetSpecification((4, 6)), IMAGES),
     "SpikingMLP": (sp.SpikingMLPSpecification((12,)), TRAINS),
     "SpikingRNN": (sp.SpikingRNNSpecification((9, 7)), ROWS),

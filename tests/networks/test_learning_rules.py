@@ -22,6 +22,7 @@ CASES = {
     "feedback_alignment": [{}, {"direct": True}, {"feedback": "sign"}, {"feedback": "adaptive", "decay": 1e-3}],
     "predictive_coding": [{}, {"prediction": "fixed"}],
     "equilibrium_propagation": [{}, {"two_sided": False}],
+    "eventprop": [{}],
     "eprop": [{}, {"feedback": "random"}, {"feedback": "adaptive", "decay": 1e-3}, {"rate": 5.0, "rate_weight": 0.1}],
 }
 ALL = [(name, options) for name, several in CASES.items() for options in several]

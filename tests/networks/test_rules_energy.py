@@ -65,7 +65,7 @@ def test_free_predictions_give_backpropagation_as_errors_become_small():
 
 
 def test_inference_goes_down_the_energy_written_out():
-    """The rule of Whittington and Bogacz for two layers, loop by hand: e = v - W f(x), v down by e and what comes down."""
+    """The rule of Whittington and Bogacz for two layers, by hand: v goes down by e = v - W f(x) and what comes down."""
     network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
     batch, rate = data(), 0.1
     goal = Loss(lambda outputs, labels: (outputs - nn.functional.one_hot(labels, 3)).square().sum(1) / 2)
