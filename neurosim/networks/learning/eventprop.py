@@ -52,10 +52,11 @@ class EventPropAtWork:
     def _heard(layer: SpikeTimeLayer, forward: Any, silent: dict[nn.Module, Tensor], earliness: Tensor) -> Tensor:
         answer: Tensor = forward(earliness)
         spikes = answer.detach().reshape(len(answer), -1, layer.n_spikes)
-        silent[layer] = (spikes == 0).all(2).all(0)
+        silent[layer] = (spikes == 0).all(2).to(answer.dtype).mean(0)
         return answer
 
     def _wake(self, silent: dict[nn.Module, Tensor], share: float) -> Tensor:
-        """Return what is linear in the weights of neurons that no stimulus of the batch made spike."""
-        pushed = torch.stack([layer.weight[silent[layer]].sum() for layer in self.layers])
-        return -self.options.wake * share * pushed.sum()
+        """Return what is linear in the weights: those of an output by how often it is silent, of others if always."""
+        often = [silent[m] if m is self.layers[-1] else (silent[m] == 1).to(m.weight) for m in self.layers]
+        pushed = [(m.weight.sum(1) * o).sum() for m, o in zip(self.layers, often, strict=True)]
+        return -self.options.wake * share * torch.stack(pushed).sum()

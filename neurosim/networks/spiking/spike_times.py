@@ -60,8 +60,8 @@ class SpikeTimeLayer(nn.Module):
         *,
         n_spikes: int = 1,
         n_input_spikes: int = 1,
-        start: float = 1.2,
-        spread: float = 0.3,
+        start: float = 3.0,
+        spread: float = 1.0,
     ) -> None:
         super().__init__()
         if min(n_inputs, n_units, n_spikes, n_input_spikes) < 1:
