@@ -42,6 +42,7 @@ from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequenc
 
 # training and testing
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
+from .recomputing import recomputed as recomputed  # the gradient through time in less memory
 from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
 from .computing import Runtime as Runtime  # workers that read, kernels, layout

@@ -88,9 +88,13 @@ class SpikingMLP(nn.Module):
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Return logits (batch, category), the output spike counts, of input spikes (time, batch, unit)."""
+        return self.over_time(spikes).sum(0)
+
+    def over_time(self, spikes: Tensor) -> Tensor:
+        """Return the output spikes (time, batch, category) of input spikes (time, batch, unit)."""
         for name, linear in self.linears.items():
             spikes = self.spikes[name](linear(spikes))
-        return spikes.sum(0)
+        return spikes
 
 
 class SpikingRNN(nn.Module):
@@ -115,11 +119,15 @@ class SpikingRNN(nn.Module):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Return logits (batch, category) of a sequence (time, batch, unit): the mean over time of the readout."""
+        answer: Tensor = self.readout(self.over_time(sequence).mean(0)) * math.sqrt(len(sequence))
+        return answer
+
+    def over_time(self, sequence: Tensor) -> Tensor:
+        """Return the spikes (time, batch, unit) of the last layer."""
         activity = sequence
         for name, linear in self.linears.items():
             activity = self.dropout(self.spikes[name](linear(activity)))
-        answer: Tensor = self.readout(activity.mean(0)) * math.sqrt(len(sequence))
-        return answer
+        return activity
 
 
 def neurons_of(neuron: NeuronSpecification, n_recurrent: int | None = None) -> SpikingLayer:
