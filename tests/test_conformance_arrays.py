@@ -240,6 +240,7 @@ NONE = set(
     open_streamed
     perturb_circuit
     perturbed
+    recomputed
     prune
     register_datasets
     replace_head

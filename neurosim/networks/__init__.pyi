@@ -54,6 +54,7 @@ from .rate_conversion import to_spiking as to_spiking  # rates are activations, 
 
 # training and testing
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
+from .recomputing import recomputed as recomputed  # the gradient through time in less memory
 from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
 from .learning_rule import LEARNING_RULES as LEARNING_RULES  # every learning rule by name
