@@ -44,6 +44,8 @@ from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over
 from .spiking.spike_times import SpikeTimeLayer as SpikeTimeLayer  # neurons in continuous time, by their spike times
 from .spiking.events import EventNeuron as EventNeuron  # the parameters of these
 from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
+from .spiking.delays import DelayedLinear as DelayedLinear  # weights whose delays are learned
+from .spiking.delays import NarrowingDelays as NarrowingDelays  # a callback that narrows them
 from .spiking.readout import MembraneReadout as MembraneReadout  # leaky units that answer without spikes
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
