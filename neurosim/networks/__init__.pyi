@@ -83,6 +83,7 @@ from .learning_rules.equilibrium_propagation import EquilibriumPropagation as Eq
 from .learning_rules.predictive_coding import PredictiveCoding as PredictiveCoding  # errors of prediction
 from .learning_rules.eventprop import EventProp as EventProp  # exact gradients of spike times
 from .learning_rules.feedback_alignment import FeedbackAlignment as FeedbackAlignment  # errors through other weights
+from .learning_rules.reward_stdp import RewardSTDP as RewardSTDP  # pairs of spikes, and a reward
 
 # recording
 from .axes import Reading as Reading  # how answers are read, and what of them is kept
