@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -193,6 +193,49 @@ def binned(recording: Recording, bins: EventBins) -> np.ndarray:
         cell = cell * size + (place if dim == "channel" else place // bins.downsample)
     counts = np.bincount(cell, minlength=math.prod(sizes.values())).reshape(*sizes.values())
     return (counts > 0).astype(np.int64) if bins.binary else counts
+
+
+@dataclass(frozen=True)
+class EventRows:
+    """Recordings as stimuli that are read one by one: the events are held, their steps of time are made when asked.
+
+    Parameters
+    ----------
+    events, bins : the recordings, and their steps.
+    official : places of the recordings of the parts "train" and "test", where the set has these.
+    """
+
+    events: EventSet
+    bins: EventBins
+    official: Mapping[str, np.ndarray] | None = None
+    is_sequence: bool = True
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of one stimulus."""
+        return tuple(self.bins.sizes(self.events.sensor))
+
+    @property
+    def names(self) -> list[str]:
+        """Name of each recording."""
+        return [str(name) for name in self.events.ids]
+
+    @property
+    def categories(self) -> list[str]:
+        """Category of each recording."""
+        return [str(name) for name in self.events.labels["category"]]
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def read(self, place: int, transform: Callable[[Any], Any] | None = None) -> Any:
+        """Return one recording in steps (time, ...) as float32, or what the transform makes of it."""
+        recording = self.events.recording(place)
+        return binned(recording, self.bins).astype(np.float32) if transform is None else transform(recording)
+
+    def identity(self) -> list[Any]:
+        """Return the digest of all events, and the steps."""
+        return [self.events.digest, self.bins]
 
 
 def check_events(events: object, who: str, labels: Sequence[str] = ()) -> None:

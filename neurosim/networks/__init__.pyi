@@ -18,6 +18,8 @@ from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecificat
 from .architectures.lstm import LSTMSpecification as LSTMSpecification  # long short-term memory
 from .architectures.mlp import MLPSpecification as MLPSpecification  # fully connected
 from .architectures.rate_rnn import RateRNNSpecification as RateRNNSpecification  # rate units, images row by row
+from .architectures.sew_resnet import SEWResNetSpecification as SEWResNetSpecification  # spiking, residual
+from .architectures.spikformer import SpikformerSpecification as SpikformerSpecification  # spiking, attention
 from .architectures.spiking_conv_net import SpikingConvNetSpecification as SpikingConvNetSpecification
 from .architectures.spiking_mlp import SpikingMLPSpecification as SpikingMLPSpecification  # input spikes
 from .architectures.spiking_rnn import SpikingRNNSpecification as SpikingRNNSpecification  # recurrent, sequences
@@ -25,6 +27,7 @@ from .architectures.transformer import TransformerSpecification as TransformerSp
 from .architectures.vae import VAESpecification as VAESpecification  # variational autoencoder of images
 from .architectures.vision import VisionSpecification as VisionSpecification  # published networks of torchvision
 from .shared_parameters import NeuronSpecification as NeuronSpecification  # neurons of the spiking ones
+from .learnable import Learnable as Learnable  # which of their numbers are learned
 
 # networks without a specification
 from .transformer import PretrainedEncoder as PretrainedEncoder  # an encoder of text from a local folder
@@ -37,8 +40,13 @@ from .som import train_som as train_som  # organise the map
 # spiking layers
 from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over whole sequences
 from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
+from .spiking.readout import MembraneReadout as MembraneReadout  # leaky units that answer without spikes
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
+
+# networks of rectified units as networks of spiking neurons
+from .rate_conversion import conversion_loss as conversion_loss  # what that costs, by the number of steps
+from .rate_conversion import to_spiking as to_spiking  # rates are activations, thresholds are balanced
 
 # training and testing
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
@@ -53,6 +61,10 @@ from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
 from .evaluation import over_instances as over_instances  # its mean over trained instances
 from .evaluation import classical_baselines as classical_baselines  # what classical methods reach
+
+# what it costs
+from .operations import EnergyCosts as EnergyCosts  # what an operation costs, as an assumption
+from .operations import synaptic_operations as synaptic_operations  # operations, sparsity, footprint
 
 # recording
 from .axes import Reading as Reading  # how answers are read, and what of them is kept

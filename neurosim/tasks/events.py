@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from neurosim.event_arrays import EventBins, EventSet, Recording, binned, check_events
+from neurosim.event_arrays import EventBins, EventRows, EventSet, Recording, binned, check_events
 from neurosim.runtime import as_seed
 from neurosim.schema import InputError
 from neurosim.tasks.event_changes import EventChange
@@ -40,26 +39,6 @@ class EventView:
             return binned(changed, self.bins).astype(np.float32)
 
         return shown
-
-
-@dataclass(frozen=True)
-class EventRows:
-    """The recordings of a set; events are held, what is made of them is not."""
-
-    events: EventSet
-    is_sequence: bool = True
-
-    def __len__(self) -> int:
-        return len(self.events)
-
-    def read(self, place: int, transform: Transform | None) -> Any:
-        """Return what the transform makes of one recording."""
-        assert transform is not None
-        return transform(self.events.recording(place))
-
-    def identity(self) -> list[Any]:
-        """Return the digest of all events."""
-        return [self.events.digest]
 
 
 def event_task(
@@ -108,10 +87,11 @@ def event_task(
     """
     for part in (events, test) if isinstance(test, EventSet) else (events,):
         check_events(part, "event_task", ("category",))
-    bins.sizes(events.sensor)
     view, seed = EventView(bins, change), as_seed(rng, "event_task")
-    names, ids = events.labels["category"].astype(str).tolist(), events.ids.tolist()
-    rows: EventRows | Joined = EventRows(events)
+    own = EventRows(events, bins)
+    bins.sizes(events.sensor)  # refuses steps that the sensor cannot have
+    rows: EventRows | Joined = own
+    names, ids = own.categories, own.names
     held = None
     if isinstance(test, Mapping):
         if len(test) != 1:
@@ -126,6 +106,6 @@ def event_task(
         if both:
             raise InputError(f"event_task: {len(both)} recordings are in both sets, such as {both[0]!r}.")
         held = len(events) + np.arange(len(test))
-        rows = Joined((EventRows(events), EventRows(test)))
-        names, ids = names + test.labels["category"].astype(str).tolist(), ids + test.ids.tolist()
+        other = EventRows(test, bins)
+        rows, names, ids = Joined((own, other)), names + other.categories, ids + other.names
     return split_task(rows, ids, names, view, held, (test_fraction, validation_fraction), seed, "event_task")

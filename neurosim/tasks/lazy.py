@@ -18,8 +18,8 @@ import xarray as xr
 from neurosim import storage
 from neurosim.arrays import is_missing
 from neurosim.runtime import RandomApart, as_seed, seed_of, stream
-from neurosim.schema import InputError
-from neurosim.splits import held_back
+from neurosim.schema import InputError, as_stimuli
+from neurosim.splits import held_back, in_turn
 from neurosim.tasks.classification import Augmentation, Batch, Encoder
 from neurosim.tasks.rows import ArrayRows, Joined, PictureView, Rows, View, array_rows, folder_rows
 
@@ -67,6 +67,22 @@ class LazyTask:
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one stimulus before it is encoded, such as (channel,) y, x; the first is read for that."""
         return tuple(self._raw("test", int(self.parts["test"][0]), 0, 0).shape)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of one stimulus by dim, before it is encoded."""
+        return dict(zip(self.rows.dims, self.image_shape, strict=True))
+
+    def some(self, part: Part, n: int) -> xr.DataArray:
+        """Return `n` stimuli of a part as tests show them, categories taking turns, in the order of the part."""
+        chosen = self.parts[part]
+        category = np.array(self.categories)[self.labels[chosen]]
+        chosen = chosen[np.sort(in_turn(category, n))]
+        values = np.stack([_floats(np.asarray(self._raw("test", int(place), 0, 0))) for place in chosen])
+        names = np.array(self.categories)[self.labels[chosen]]
+        return as_stimuli(
+            values, dims=("stimulus", *self.sizes), ids=self.ids[chosen].tolist(), coords={"category": names}
+        )
 
     @property
     def n_test(self) -> int:
@@ -222,15 +238,38 @@ def split_task(
         rng = stream(seed, "validation split")
         kept, parts["validation"] = _split(kept, names, fractions[1], rng, f"{who}: validation_fraction")
     parts["train"] = kept
-    categories = tuple(sorted({names[k] for k in kept}))
-    empty = sorted(set(names) - set(categories))
+    return task_of_rows(rows, ids, names, parts, view, who)
+
+
+def task_of_rows(
+    rows: Rows,
+    ids: Sequence[str],
+    names: Sequence[str],
+    parts: dict[str, np.ndarray],
+    view: View | None = None,
+    who: str = "lazy_task",
+) -> LazyTask:
+    """Return the task of naming the category of stimuli that are read one by one.
+
+    Parameters
+    ----------
+    rows : the stimuli. ids, names : of each, and of its category. parts : as of :class:`LazyTask`.
+    view : what is made of a stimulus that is read; nothing when absent. who : asks, for errors.
+
+    Raises
+    ------
+    InputError : fewer than two categories, or one without training stimuli.
+    """
+    categories = tuple(sorted({names[k] for k in parts["train"]}))
+    empty = sorted({names[k] for part in parts.values() for k in part} - set(categories))
     if empty or len(categories) < 2:
         raise InputError(
             f"{who}: at least two categories with training stimuli are asked, found {list(categories)[:5]}; "
             f"without any: {empty[:5]}."
         )
     index = {name: k for k, name in enumerate(categories)}
-    return LazyTask(rows, np.array(ids), np.array([index[n] for n in names]), categories, parts, view)
+    labels = np.array([index.get(n, -1) for n in names])
+    return LazyTask(rows, np.array(ids), labels, categories, parts, view or PictureView())
 
 
 def _rows(path: str | Path, view: PictureView, labels: Sequence[str] | None) -> tuple[Rows, list[str], list[str]]:

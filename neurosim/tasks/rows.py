@@ -36,6 +36,10 @@ class Rows(Protocol):
     """Stimuli by their place."""
 
     @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of one stimulus."""
+
+    @property
     def is_sequence(self) -> bool:
         """Whether stimuli have time."""
 
@@ -103,6 +107,7 @@ class Pictures:
     folder: Path
     names: np.ndarray
     view: PictureView
+    dims: tuple[str, ...] = ("channel", "y", "x")
     is_sequence: bool = False
 
     def __len__(self) -> int:
@@ -229,6 +234,11 @@ class Joined:
     """Several sets of stimuli, one after another."""
 
     parts: Sequence[Rows]
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of one stimulus."""
+        return self.parts[0].dims
 
     @property
     def is_sequence(self) -> bool:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from torch import nn
 
+from neurosim import lessons
 from neurosim.event_arrays import EventBins, as_events
+from neurosim.lessons import build_task
 from neurosim.networks import training
 from neurosim.networks.computing import Runtime
 from neurosim.networks.evaluation import evaluate
@@ -18,6 +20,8 @@ from neurosim.stimuli.event_set import bin_events
 from neurosim.tasks.augmentation import chained
 from neurosim.tasks.event_changes import event_drops, event_flips, event_jitter, event_shifts
 from neurosim.tasks.events import event_task
+from neurosim.tasks.lazy import LazyTask
+from tests.stimuli.test_events import WRITERS
 
 CAMERA, EAR = {"channel": 2, "y": 6, "x": 8}, {"unit": 12}
 BINS = EventBins(4, time_step=25e-6)
@@ -155,3 +159,22 @@ def test_test_recordings_may_stand_in_a_set_of_their_own():
     assert len(task.parts["train"]) + len(task.parts["validation"]) == 24
     shown = np.concatenate([x for x, _ in task.test_batches(5, 1)])
     assert np.array_equal(shown, bin_events(recordings(12, seed=4, prefix="held"), BINS).values)
+
+
+@pytest.mark.parametrize("name", ["shd", "cifar10_dvs"])
+def test_a_source_of_events_is_learned_in_steps_that_are_held_or_made(tmp_path, monkeypatch, name):
+    WRITERS[name](tmp_path)
+    options = {"set": name, "path": tmp_path, "n_steps": 5, "downsample": 4}
+    if name == "cifar10_dvs":
+        for path in tmp_path.glob("*/*.aedat"):
+            path.with_stem(f"{path.stem}_again").write_bytes(path.read_bytes())
+    held = build_task("events", options, rng=3)
+    monkeypatch.setattr(lessons, "HELD", 0)
+    made = build_task("events", options, rng=3)
+    assert isinstance(made, LazyTask) and made.categories == held.categories
+    for part, wanted in (("train", held.train), ("test", held.test)):
+        assert made.ids[made.parts[part]].tolist() == wanted.stimulus.values.tolist()
+    shown = np.concatenate([x for x, _ in made.test_batches(4, 1)])
+    assert np.array_equal(shown, held.test.values) and len(made.some("test", 2)) == 2
+    if name == "shd":
+        assert held.test.stimulus.values.tolist() == [f"shd_test_0000{k}" for k in range(3)]

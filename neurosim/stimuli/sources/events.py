@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.event_arrays import EventBins, joined
+from neurosim.event_arrays import EventBins, EventRows, joined
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.event_set import EVENT_DATA, bin_events, folder_of, load_events
 from neurosim.stimuli.parts import PartOptions, Rng, check_part, part_of, parts_read, some_of
@@ -42,13 +42,23 @@ class EventsOptions(PartOptions):
 def load(options: EventsOptions, rng: Rng) -> xr.DataArray:
     """Return a part of the recordings; only those that are given are put into steps."""
     check_part(options, "events")
+    rows = staying(options)
+    places = as_stimuli(np.arange(len(rows))[:, None], ids=rows.names, coords=dict(rows.events.labels))
+    if rows.official is None:
+        chosen = part_of(places, options, rng, "events")
+    else:
+        chosen = some_of(places[np.concatenate([rows.official[part] for part in parts_read(options)])], options)
+    return bin_events(rows.events.chosen(chosen.values[:, 0]), rows.bins)
+
+
+def staying(options: EventsOptions) -> EventRows:
+    """Return all recordings as events, and which are learned and tested where that is official."""
     kind, bins = EVENT_DATA.get(options.set), bins_of(options)
-    is_official = kind is not None and "test" in kind.splits
-    parts = parts_read(options) if is_official else ("all",)
-    events = joined([load_events(options.set, part, path=options.path) for part in parts])
-    places = as_stimuli(np.arange(len(events))[:, None], ids=events.ids.tolist(), coords=dict(events.labels))
-    chosen = some_of(places, options) if is_official else part_of(places, options, rng, "events")
-    return bin_events(events.chosen(chosen.values[:, 0]), bins)
+    if kind is None or "test" not in kind.splits:
+        return EventRows(load_events(options.set, "all", path=options.path), bins)
+    parts = [load_events(options.set, part, path=options.path) for part in ("train", "test")]
+    train, test = np.split(np.arange(sum(map(len, parts))), [len(parts[0])])
+    return EventRows(joined(parts), bins, {"train": train, "test": test})
 
 
 def bins_of(options: EventsOptions) -> EventBins:
@@ -87,6 +97,7 @@ EVENTS = Source(
     load=load,
     options=EventsOptions,
     teaches=True,
+    staying=staying,
     files=files,
     citation="Gallego G, Delbruck T, Orchard G, et al. (2022) IEEE Trans Pattern Anal Mach Intell 44:154, "
     "https://doi.org/10.1109/TPAMI.2020.3008413, on cameras that send events; and the set that is shown",
