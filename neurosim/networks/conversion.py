@@ -56,7 +56,10 @@ class SpikingSequence(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the output of the last layer in every step, (time, batch, ...)."""
-        activity = inputs if self.shown_steps is None else inputs.expand(self.shown_steps, *inputs.shape)
+        return self.over_time(inputs if self.shown_steps is None else inputs.expand(self.shown_steps, *inputs.shape))
+
+    def over_time(self, activity: Tensor) -> Tensor:
+        """Return the output of the last layer in every step of an input that has a time axis."""
         for layer in self.network:
             if isinstance(layer, OVER_TIME):
                 activity = layer(activity)

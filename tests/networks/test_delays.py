@@ -189,7 +189,7 @@ def test_what_delays_cannot_be_is_refused_in_one_line(make, words):
 
 def changed(**kept):
     """A graph of neurosim whose metadata were changed."""
-    made = to_nir(SpikingLayer(DiscreteLIFParameters()), input_shape=(2,))
+    made = to_nir(SpikingSequence([SpikingLayer(DiscreteLIFParameters())]), input_shape=(2,))
     node = next(n for n in made.nodes.values() if isinstance(n, nir.LIF))
     node.metadata["neurosim"] = json.dumps({**json.loads(node.metadata["neurosim"]), **kept})
     return from_nir(made)

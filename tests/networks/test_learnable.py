@@ -323,6 +323,12 @@ def test_fast_engines_refuse_what_they_would_get_wrong():
             (slope,) = torch.autograd.grad(layer(weights(x)).square().sum(), first, create_graph=True)
             with pytest.raises(InputError, match="a second was asked"):
                 torch.autograd.grad(slope.square().sum(), second, allow_unused=True)
+    layer, rest = SpikingLayer(RECORDS["lif"]), torch.zeros(2, 3)
+    start = torch.full((2, 3), 0.7, requires_grad=True)
+    spikes, _ = layer.advance(x, State(start, rest, rest, rest), carried=True)
+    (slope,) = torch.autograd.grad(spikes.square().sum(), start, create_graph=True)
+    with pytest.raises(InputError, match="a second was asked"):
+        torch.autograd.grad(slope.square().sum(), start, allow_unused=True)
     compiled = SpikingLayer(RECORDS["lif"], engine="torch")
     with pytest.raises(InputError, match=r"knows no transforms of torch.func"):
         torch.func.grad(lambda x: compiled(x).sum())(x.detach())
