@@ -1,9 +1,10 @@
 """Table 3 of the benchmarks: neurons that learn their own numbers beside their peers: spikes, gradients, then time.
 
-Each row is a forward and a backward pass over 100 steps of 32 stimuli, one share and one threshold a neuron. SpikingJelly
-shares one number in a layer and resets within the step, which for the reset to 0 gives the same spikes; it rounds otherwise, so that the two are compared in float64.
+Each row is a forward and a backward pass over 100 steps of 32 stimuli, one share and one threshold a neuron.
+SpikingJelly shares one number in a layer and resets within the step, which for the reset to 0 gives the same spikes; it
+rounds otherwise, so that the two are compared in float64.
 
-Run: python analyses/benchmarks/table3_learning_neurons.py table3_learning_neurons.json [folder with SpikingJelly]
+Run: python analyses/benchmarks/table3_learning_neurons.py FILE.json [folder with SpikingJelly]
 """
 
 from __future__ import annotations
