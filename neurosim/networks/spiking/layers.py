@@ -42,7 +42,7 @@ class SpikingLayer(nn.Module):
     n_recurrent : number of units that are connected all to all, with a bias (``snntorch.RLeaky``); none by default.
     surrogate : gradient of a spike.
     engine : "torch", "compiled" (C++ on the CPU), "triton" (CUDA) or "auto": the fastest that is here.
-    half : keep what the gradient asks for in float16: 2 bytes a neuron and step rather than 4. Gradients then differ by
+    half_distance : keep what the gradient asks for in float16: 2 bytes a neuron and step rather than 4. Gradients then differ by
         up to a thousandth of the largest, with the surrogate that is the default.
     exact : coefficients that differ from those of the record, as numbers a unit: "beta", "threshold", "alpha".
 
@@ -66,14 +66,14 @@ class SpikingLayer(nn.Module):
         n_recurrent: int | None = None,
         surrogate: Surrogate | None = None,
         engine: EngineName = "auto",
-        half: bool = False,
+        half_distance: bool = False,
         exact: dict[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         coefficients(neuron)
         if n_recurrent is not None and n_recurrent < 1:
             raise InputError(f"SpikingLayer: n_recurrent = {n_recurrent}; at least 1 unit is asked.")
-        self.neuron, self.engine, self.half = neuron, engine, half
+        self.neuron, self.engine, self.half_distance = neuron, engine, half_distance
         self.surrogate = surrogate or Surrogate()
         self.recurrent = None if n_recurrent is None else nn.Linear(n_recurrent, n_recurrent)
         self.exact = tuple(exact or ())
@@ -101,7 +101,9 @@ class SpikingLayer(nn.Module):
         if self.recurrent is not None:
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias
         POOL.keep_for(self)
-        way = Way(self.surrogate, engine_of(self.engine, currents.device.type), half=self.half, carried=carried)
+        way = Way(
+            self.surrogate, engine_of(self.engine, currents.device.type), half=self.half_distance, carried=carried
+        )
         found = running.run_sequence(currents, self.coefficients, way, weight=weight, state=state)
         return found.spikes, found.state
 
