@@ -42,8 +42,8 @@ class SpikingLayer(nn.Module):
     n_recurrent : number of units that are connected all to all, with a bias (``snntorch.RLeaky``); none by default.
     surrogate : gradient of a spike.
     engine : "torch", "compiled" (C++ on the CPU), "triton" (CUDA) or "auto": the fastest that is here.
-    half_distance : keep what the gradient asks for in float16: 2 bytes a neuron and step rather than 4. Gradients then differ by
-        up to a thousandth of the largest, with the surrogate that is the default.
+    half_distance : keep what the gradient asks for in float16: 2 bytes a neuron and step rather than 4. Gradients then
+        differ by up to a thousandth of the largest, with the surrogate that is the default.
     exact : coefficients that differ from those of the record, as numbers a unit: "beta", "threshold", "alpha".
 
     Raises
