@@ -249,8 +249,8 @@ NONE = set(
     open_streamed
     perturb_circuit
     perturbed
-    recomputed
     prune
+    recomputed
     register_datasets
     replace_head
     rerun_results
