@@ -102,7 +102,7 @@ def test_bytes_a_neuron_and_step():
     x = torch.rand(n_steps, n_batch, sizes[0])
     found = {}
     for half in (False, True):
-        net = network(sizes=sizes, half=half)
+        net = network(sizes=sizes, half_distance=half)
         known = x, *net.parameters()
         found[half], answer = kept_bytes(lambda net=net: net(x), *known)
         with recomputed(net, 10):
@@ -123,7 +123,7 @@ def test_half_the_bytes_give_gradients_within_a_thousandth():
         found = {}
         for engine in ("torch", "compiled"):
             for half in (False, True):
-                spikes = SpikingLayer(neuron, engine=engine, half=half)(x)
+                spikes = SpikingLayer(neuron, engine=engine, half_distance=half)(x)
                 price = torch.randn(spikes.shape, generator=torch.Generator().manual_seed(4))
                 found[engine, half] = spikes.detach(), *torch.autograd.grad((spikes * price).sum(), [x])
             whole, short = found[engine, False], found[engine, True]

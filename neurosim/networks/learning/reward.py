@@ -1,10 +1,10 @@
 """Reward-modulated STDP at work: three factors, sender, receiver and reward, and no gradient.
 
-Every synapse has a mark that decays with `tau_mark` and changes at its spikes: by `a_plus` times the trace of the
-sender when the receiver spikes, by minus `a_minus` times the trace of the receiver when the sender does. The weight
-changes by the sum over steps of reward times mark. As the mark is linear in these changes, each can be paid at once with all the
-reward that finds its rest, so that no mark is held for every stimulus and synapse. A spike reaches the next layer in its
-own step: of a pair within a step, the sender is first.
+Every synapse has a mark that decays with `tau_mark`. When the receiver spikes it rises by `a_plus` times the trace of
+the sender; when the sender spikes it falls by `a_minus` times the trace of the receiver. The weight changes by the sum
+over steps of reward times mark. As the mark is linear in its changes, each is paid at once with all the reward that
+finds its rest, so that no mark is held for every stimulus and synapse. A spike reaches the next layer in its own step:
+of a pair within a step, the sender is first.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ def run_by_autograd(
     working = torch.float64 if currents.dtype == torch.float64 else torch.float32
     check_fit(currents, weight, state)
     steps = currents.to(working).unbind(0)
-    state = state if state is None or carried else state.detached()
-    now = silence(steps[0]) if state is None else State(*(part.to(working) for part in state))
+    start = state if state is None or carried else state.detached()
+    now = silence(steps[0]) if start is None else State(*(part.to(working) for part in start))
     spikes, membranes, c = [], [], shaped(c, steps[0])
     with torch.autocast(currents.device.type, enabled=False):
         inner = None if weight is None else weight.to(working)

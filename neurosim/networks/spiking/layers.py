@@ -47,8 +47,8 @@ class SpikingLayer(nn.Module):
     surrogate : gradient of a spike.
     engine : "torch", "compiled" (C++ on the CPU), "triton" (CUDA), "autograd" (a plain loop, with derivatives of every
         order) or "auto": the fastest that is here and gives what is asked. An engine by name refuses what it lacks.
-    half : keep what the gradient asks for in float16: 2 bytes a neuron and step rather than 4. Gradients then differ by
-        up to a thousandth of the largest, with the surrogate that is the default.
+    half_distance : keep what the gradient asks for in float16: 2 bytes a neuron and step rather than 4. Gradients then
+        differ by up to a thousandth of the largest, with the surrogate that is the default.
     exact : coefficients that differ from those of the record, as numbers a unit: "beta", "threshold", "alpha".
     learn : which numbers are learned; they are parameters ``learned_tau_mem``, ``learned_threshold``, ...
     shape : of the units, (unit,) or (channel, y, x); asked where numbers are learned a channel or a neuron.
@@ -78,7 +78,7 @@ class SpikingLayer(nn.Module):
         n_recurrent: int | None = None,
         surrogate: Surrogate | None = None,
         engine: EngineName = "auto",
-        half: bool = False,
+        half_distance: bool = False,
         exact: dict[str, Tensor] | None = None,
         learn: Learnable | None = None,
         shape: tuple[int, ...] | None = None,
@@ -87,9 +87,9 @@ class SpikingLayer(nn.Module):
         coefficients(neuron)
         if n_recurrent is not None and n_recurrent < 1:
             raise InputError(f"SpikingLayer: n_recurrent = {n_recurrent}; at least 1 unit is asked.")
-        self.neuron, self.engine, self.keeps_half, self.learn = neuron, engine, half, learn or Learnable()
-        if half and engine == AUTOGRAD:
-            raise InputError("SpikingLayer: half = True is for engines; engine 'autograd' keeps all in full.")
+        self.neuron, self.engine, self.half_distance, self.learn = neuron, engine, half_distance, learn or Learnable()
+        if half_distance and engine == AUTOGRAD:
+            raise InputError("SpikingLayer: engine 'autograd' keeps no distances; leave out half_distance.")
         self.surrogate = surrogate or Surrogate()
         self.shape = (n_recurrent,) if shape is None and n_recurrent is not None else shape
         self.recurrent = None if n_recurrent is None else nn.Linear(n_recurrent, n_recurrent)
@@ -169,7 +169,7 @@ class SpikingLayer(nn.Module):
         c = Coefficients(reset=c.reset, **dict(zip(sequence.NUMBERS, numbers, strict=True)))
         POOL.keep_for(self)
         engine = engine_of(self.engine, currents.device.type)
-        way = Way(self.surrogate, engine, membrane=with_membrane, half=self.keeps_half, carried=carried)
+        way = Way(self.surrogate, engine, membrane=with_membrane, half=self.half_distance, carried=carried)
         return running.run_sequence(currents, c, way, weight=weight, state=state)
 
     def _by_autograd(self, *given: Tensor | float | None) -> bool:
