@@ -189,9 +189,9 @@ def plain_loop(place: Place, network: nn.Module, loader: DataLoader[Any]) -> Ite
     """Train as a plain script of PyTorch does, with mixed precision and the channel last."""
     network.to(place.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9)
-    for x, y in loader:
-        x = x.to(place.device, non_blocking=True, memory_format=torch.channels_last)
-        y = y.to(place.device, non_blocking=True)
+    for shown, labels in loader:
+        x = shown.to(place.device, non_blocking=True, memory_format=torch.channels_last)
+        y = labels.to(place.device, non_blocking=True)
         optimizer.zero_grad()
         with torch.autocast(place.device.split(":")[0], torch.bfloat16):
             loss = nn.functional.cross_entropy(network(x), y)
