@@ -86,16 +86,16 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
         weight, distance, *first_and_traces = ctx.saved_tensors
         like = first_and_traces[3]
-        spikes, membrane, *last = (None if g is None else g.to(like.dtype).contiguous() for g in grads)
+        spikes, membrane, *last = (None if g is None else g.to(like.dtype) for g in grads)
         if spikes is None:
-            spikes = torch.zeros(distance.shape, dtype=like.dtype, device=like.device)
+            spikes = torch.zeros((), dtype=like.dtype, device=like.device).expand(distance.shape)
         state = None
         if any(part is not None for part in last):
-            state = State(*(torch.zeros_like(like) if part is None else part for part in last))
+            state = State(*(torch.zeros_like(like) if part is None else part.contiguous() for part in last))
         past = Past(distance, State(*first_and_traces[:4]), Traces(*first_and_traces[4:]), spare=_is_spare())
         earlier = None if weight is None else _earlier(past)
         found = ctx.way.engine.backward(
-            Arriving(spikes, membrane, state),
+            Arriving(spikes, None if membrane is None else membrane.contiguous(), state),
             past,
             ctx.c,
             weight,
@@ -161,7 +161,7 @@ def run_sequence(
     check_currents(currents)
     shape, dtype = currents.shape, currents.dtype
     working = torch.float64 if dtype == torch.float64 else torch.float32
-    flat = currents.to(working).reshape(shape[0], shape[1], math.prod(shape[2:])).contiguous()
+    flat = _flat(currents.to(working))
     if weight is not None and weight.shape != (flat.shape[2], flat.shape[2]):
         raise InputError(f"SpikingLayer: recurrent weights {tuple(weight.shape)} do not fit {flat.shape[2]} units.")
     if state is not None and any(part.shape != shape[1:] for part in state):
@@ -174,13 +174,27 @@ def run_sequence(
     weight = None if weight is None else weight.to(working)
     with torch.autocast(currents.device.type, enabled=False):
         spikes, membrane, *last = _run(flat, fitted(c, flat), way, weight, start)
-    if currents.device.type == "cpu" and not torch.isfinite(last[0]).all():
+    if currents.device.type == "cpu" and not _is_finite(last[0]):
         raise InputError("SpikingLayer: membranes are no finite numbers; its input is not, or weights have exploded.")
     return Sequence(
         spikes.to(dtype).reshape(shape),
         State(*(part.reshape(shape[1:]) for part in last)),
         None if membrane is None else membrane.reshape(shape),
     )
+
+
+def _flat(currents: Tensor) -> Tensor:
+    """Return currents (time, batch, unit); constant ones of one step only, seen as many times."""
+    n_units = math.prod(currents.shape[2:])
+    if currents.stride(0) == 0:
+        return currents[:1].reshape(1, currents.shape[1], n_units).expand(len(currents), -1, -1)
+    return currents.reshape(*currents.shape[:2], n_units)
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether all numbers are finite; their sum says so at once, unless it is too large itself."""
+    with torch.no_grad():
+        return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
 
 
 def _run(

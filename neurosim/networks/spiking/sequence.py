@@ -42,6 +42,10 @@ class State(NamedTuple):
         """Return the same state, of no gradient: where backpropagation through time is cut."""
         return State(*(part.detach() for part in self))
 
+    def copied(self) -> State:
+        """Return a state of its own memory, every part contiguous."""
+        return State(*(part.clone(memory_format=torch.contiguous_format) for part in self))
+
 
 @dataclass(frozen=True)
 class Coefficients:

@@ -42,6 +42,7 @@ class TritonEngine:
 
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
+        currents = currents.contiguous()
         spikes, distance = torch.empty_like(currents), None
         if keep.distance != "none":
             distance = torch.empty_like(currents, dtype=torch.float16 if keep.distance == "half" else None)
@@ -75,6 +76,8 @@ class TritonEngine:
         wanted: Wanted,
     ) -> Leaving:
         """Return the gradients of the currents, and those that are wanted."""
+        watching = None if grad.membrane is None else grad.membrane.contiguous()
+        grad = grad._replace(spikes=grad.spikes.contiguous(), membrane=watching)
         found = torch.empty_like(grad.spikes)
         one = found[0]
         adjoint = one.new_zeros((4, *one.shape)) if grad.state is None else torch.stack(list(grad.state))
