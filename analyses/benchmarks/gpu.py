@@ -100,7 +100,8 @@ def draw(content: dict[str, Any]) -> Any:
 
 def listed(content: dict[str, Any]) -> str:
     """Return what has run, on what, and what has not, as a list to read."""
-    run = {name: [r for r in rows if "not_run" not in r] for name, rows in content["parts"].items()}
+    parts = {name: content["parts"][name] for name in PARTS if name in content["parts"]}
+    run = {name: [r for r in rows if "not_run" not in r] for name, rows in parts.items()}
     where = (
         f"On {content['device']}" if content["is_gpu"] else "On a GPU nothing has run yet. On the CPU, at small size"
     )
@@ -111,7 +112,7 @@ def listed(content: dict[str, Any]) -> str:
         lines += [
             f"  - not reached: {r['what']}: {r['measured']:g}, asked {r['asked']:g}" for r in asked if not r["reached"]
         ]
-    missing = [(r["what"], r["not_run"]) for rows in content["parts"].values() for r in rows if "not_run" in r]
+    missing = [(r["what"], r["not_run"]) for rows in parts.values() for r in rows if "not_run" in r]
     lines += ["", "Not run:", "", *(f"- {what}: {reason}" for what, reason in missing)] if missing else []
     return "\n".join(lines) + "\n"
 
