@@ -62,12 +62,16 @@ def _trials(n: int, seed: int, name: str) -> xr.DataArray:
 
 def which_group(seed: int, n_train: int = 200, n_test: int = 200) -> ClassificationTask:
     """Return spike trains of two groups of 30 neurons, one at 40 spikes/s, told apart by which it is."""
-    return classification_task(_groups(n_train, seed, "train", 2), test=_groups(n_test, seed + 1000, "test", 2), rng=seed)
+    return classification_task(
+        _groups(n_train, seed, "train", 2), test=_groups(n_test, seed + 1000, "test", 2), rng=seed
+    )
 
 
 def exclusive_or(seed: int, n_train: int = 400, n_test: int = 200) -> ClassificationTask:
     """Return spike trains of two groups of 30 neurons, each silent or at 40 spikes/s, told apart by whether one is."""
-    return classification_task(_groups(n_train, seed, "train", 4), test=_groups(n_test, seed + 1000, "test", 4), rng=seed)
+    return classification_task(
+        _groups(n_train, seed, "train", 4), test=_groups(n_test, seed + 1000, "test", 4), rng=seed
+    )
 
 
 def _groups(n: int, seed: int, name: str, n_kinds: int) -> xr.DataArray:
@@ -96,7 +100,7 @@ class Recalls(nn.Module):
         super().__init__()
         neuron = DiscreteAdaptiveLIFParameters(20e-3, 150e-3, 0.15)
         self.inputs, self.readout = nn.Linear(40, n_units), nn.Linear(n_units, 2)
-        self.layer = SpikingLayer(neuron, n_recurrent=n_units, surrogate=Surrogate("triangular"))
+        self.layer = SpikingLayer(neuron, n_recurrent=n_units, surrogate=Surrogate("triangular", 0.3))
         with torch.no_grad():
             self.inputs.weight.normal_(0.08, 0.15)
 
