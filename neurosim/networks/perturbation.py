@@ -207,5 +207,5 @@ def _inner_weights(module: nn.Module) -> list[Tensor]:
 
 def _threshold(module: nn.Module) -> float:
     if isinstance(module, SpikingLayer):
-        return module.neuron.threshold
+        return float(torch.as_tensor(module.coefficients.threshold).mean())
     return float(torch.as_tensor(module.threshold).mean())

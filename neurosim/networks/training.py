@@ -30,6 +30,7 @@ from neurosim.networks.learning_rule import asked_rule
 from neurosim.networks.measuring import default_objective, exact, measure, named, summed_up
 from neurosim.networks.objectives import Loss, Objective, as_objective
 from neurosim.networks.optimization import TrainingOptions, autocast_of, key_of, optimizer_of, schedule_of
+from neurosim.networks.recomputing import recomputed
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.truncation import truncated
 from neurosim.networks.unfit import answered, first_unfit
@@ -166,7 +167,8 @@ def train(
     check_batch(request)
     check_sizes(request)
     machine = computing(network, runtime, share.device, share.seed(seed))
-    with kept_flags(network), machine, kept_memory(), truncated(network, options.truncate):
+    in_time = truncated(network, options.truncate), recomputed(network, options.recompute)
+    with kept_flags(network), machine, kept_memory(), in_time[0], in_time[1]:
         run = _Run(request)
         if checkpoint is not None:
             run.keep_at(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint))

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.lessons import build_task, check_lesson, find_lesson, lesson_names, look_at
-from neurosim.networks import naming, optimization, recording, training
+from neurosim.networks import computing, naming, optimization, recording, training
 from neurosim.networks.architecture import (
     ARCHITECTURES,
     Network,
@@ -22,7 +22,7 @@ from neurosim.networks.architecture import (
     kind_of,
 )
 from neurosim.networks.learning_rule import LEARNING_RULES, asked_rule
-from neurosim.runtime import seed_of, torch_seeded
+from neurosim.runtime import n_threads, seed_of, torch_seeded
 from neurosim.schema import as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
@@ -35,8 +35,9 @@ from neurosim.study.kinds import Citation, SubjectKind, Told
 from neurosim.study.results import Results
 from neurosim.study.steps.responses import places_of
 from neurosim.study.tables import Count, Layers, Several, StudyError, Table, as_row, as_values, one_of, placed
-from neurosim.tasks.classification import ClassificationTask
+from neurosim.tasks.lazy import LazyTask
 from neurosim.tasks.task import Task
+from neurosim.tasks.trials import CognitiveTask
 
 OPTIONS_AT = "training.options"
 OPTIONS = ("epochs", "batch_size", "learning_rate")
@@ -163,9 +164,9 @@ def check_files(row: NetworkSubject, name: str, folder: Path) -> None:
     if files:
         specification = specification_of(row.architecture, row.parameters)
         task = task_of(as_values(row.training), specification, 0, files)
-        if isinstance(task, ClassificationTask):
-            sizes = {str(d): n for d, n in task.train.sizes.items() if d != "stimulus"}
-            reason = architecture_of(specification).refusal(specification, sizes, "categories", len(task.categories))
+        if not isinstance(task, CognitiveTask):
+            n_categories = len(task.categories)
+            reason = architecture_of(specification).refusal(specification, task.sizes, "categories", n_categories)
             if reason is not None:
                 raise StudyError(f"subjects.{name}: {reason}")
 
@@ -207,11 +208,11 @@ def run_training(job: Job) -> None:
     about["n_outputs"] = n_categories
     if task:
         options = optimization.TrainingOptions(**{k: asked[k] for k in OPTIONS})
+        readers = computing.Runtime(workers=n_threads() if isinstance(task, LazyTask) else 0)  # change no byte
         rule = asked_rule(asked["rule"], asked["rule_options"])
-        history = training.train(network, task, options, rule=rule.options, rng=seed)
+        history = training.train(network, task, options, rule=rule.options, runtime=readers, rng=seed)
         storage.write_dataset(job.out / "training.nc", history)
-        n_test = task.test.sizes["stimulus"] if isinstance(task, ClassificationTask) else task.n_test
-        about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": n_test}
+        about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": task.n_test}
     storage.write_weights(job.out / "weights.safetensors", training.weights_of(network))
     about["n_parameters"] = sum(p.numel() for p in network.parameters())
     storage.write_json(job.out / "network.json", about)
@@ -257,7 +258,7 @@ def task_of(training: dict[str, Any], specification: Specification, seed: int, f
     options = learned(Training.model_validate(whole["training"]))
     task = build_task(training["task"], options, rng=seed, n_train=training["n_train"])
     encoding = architecture_of(specification).encoding
-    if encoding is not None and isinstance(task, ClassificationTask):
+    if encoding is not None and not isinstance(task, CognitiveTask):
         task = task.with_encoder(partial(bernoulli_spikes, n_steps=encoding(specification).n_steps))
     return task
 
