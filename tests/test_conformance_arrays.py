@@ -169,6 +169,7 @@ LABELLED = {
     "eprop_gradients": lambda x: ns.networks.eprop_gradients(
         torch.nn.Linear(UNITS, 5), SpikingLayer(DiscreteLIFParameters()), torch.nn.Linear(5, 3), x, x
     ),
+    "gradient_angles": lambda x: ns.networks.gradient_angles(torch.nn.Linear(UNITS, 2), x, "feedback_alignment"),
     "words_for": lambda x: ns.networks.words_for("encoder", x),
     "psychometric": lambda x: ns.tasks.psychometric(x, "coherence"),
     "choose_category": lambda x: ns.biophysics.choose_category(neuron(), x),
@@ -250,6 +251,7 @@ NONE = set(
     perturb_circuit
     perturbed
     prune
+    recomputed
     register_datasets
     replace_head
     rerun_results

@@ -12,11 +12,16 @@ from torch import Tensor, nn
 
 from neurosim.networks.chains import is_neuron, plain_layers
 from neurosim.networks.neuron_records import record_of
+from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.readout import MembraneReadout
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
+
+OVER_TIME = (SpikingLayer, DelayedLinear, MembraneReadout, nn.Linear)
+STEPLESS = (DelayedLinear, MembraneReadout)
 
 
 class SpikingSequence(nn.Module):
@@ -47,9 +52,12 @@ class SpikingSequence(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the output of the last layer in every step, (time, batch, ...)."""
-        activity = inputs if self.shown_steps is None else inputs.expand(self.shown_steps, *inputs.shape)
+        return self.over_time(inputs if self.shown_steps is None else inputs.expand(self.shown_steps, *inputs.shape))
+
+    def over_time(self, activity: Tensor) -> Tensor:
+        """Return the output of the last layer in every step of an input that has a time axis."""
         for layer in self.network:
-            if isinstance(layer, SpikingLayer | nn.Linear):
+            if isinstance(layer, OVER_TIME):
                 activity = layer(activity)
             else:
                 activity = layer(activity.flatten(0, 1)).unflatten(0, activity.shape[:2])
@@ -159,6 +167,11 @@ def to_snntorch(network: nn.Module) -> OverTime:
         )
     if not any(isinstance(m, SpikingLayer) for _, m in layers):
         raise InputError(f"to_snntorch: {type(network).__name__} holds no SpikingLayer.")
+    for name, module in layers:
+        if isinstance(module, STEPLESS):
+            raise InputError(
+                f"to_snntorch: layer {name!r} ({type(module).__name__}) works on whole sequences, snnTorch on steps."
+            )
     found = [_to_neuron(n, m) if isinstance(m, SpikingLayer) else copy.deepcopy(m) for n, m in layers]
     shown = getattr(network, "shown_steps", None)
     if shown is None and getattr(network, "input_kind", "") == "current":

@@ -181,9 +181,10 @@ class Feeder:
         if not portion.is_used:
             return portion
         where, is_sequence = self.share.device, bool(self.task.is_sequence)
-        inputs = _sendable(portion.inputs, where).to(where, non_blocking=True, copy=True)
-        if inputs.dtype == torch.uint8 and part in getattr(self.task, "scaled", ()):
-            inputs = inputs.float() / 255
+        is_scaled = portion.inputs.dtype == torch.uint8 and part in getattr(self.task, "scaled", ())
+        inputs = _sendable(portion.inputs, where).to(where, non_blocking=True, copy=not is_scaled)
+        if is_scaled:
+            inputs = inputs.float().div_(255)
         targets = tuple(_sendable(t, where).to(where, non_blocking=True) for t in portion.targets)
         if self.runtime.channels_last and inputs.ndim == 4 and not is_sequence:
             inputs = inputs.contiguous(memory_format=torch.channels_last)

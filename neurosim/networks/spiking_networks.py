@@ -102,12 +102,17 @@ class SpikingMLP(nn.Module):
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Return logits (batch, category), the output spike counts, of input spikes (time, batch, unit)."""
-        for name, layer in self.spikes.items():
-            spikes = layer(self.linears[name](spikes))
+        spikes = self.over_time(spikes)
         if self.integrator is None:
             return spikes.sum(0)
         read: Tensor = self.integrator(self.linears["output"](spikes))
         return read
+
+    def over_time(self, spikes: Tensor) -> Tensor:
+        """Return the spikes (time, batch, unit) of the last spiking layer to input spikes (time, batch, unit)."""
+        for name, layer in self.spikes.items():
+            spikes = layer(self.linears[name](spikes))
+        return spikes
 
 
 class SpikingRNN(nn.Module):
@@ -133,14 +138,19 @@ class SpikingRNN(nn.Module):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Return logits (batch, category) of a sequence (time, batch, unit): the readout over time."""
-        activity = sequence
-        for name, linear in self.linears.items():
-            activity = self.dropout(self.spikes[name](linear(activity)))
+        activity = self.over_time(sequence)
         if self.integrator is not None:
             read: Tensor = self.integrator(self.readout(activity))
             return read
         answer: Tensor = self.readout(activity.mean(0)) * math.sqrt(len(sequence))
         return answer
+
+    def over_time(self, sequence: Tensor) -> Tensor:
+        """Return the spikes (time, batch, unit) of the last layer."""
+        activity = sequence
+        for name, linear in self.linears.items():
+            activity = self.dropout(self.spikes[name](linear(activity)))
+        return activity
 
 
 def neurons_of(

@@ -20,24 +20,31 @@ from neurosim.schema import InputError
 
 
 def run_by_autograd(
-    currents: Tensor, c: Coefficients, weight: Tensor | None, state: State | None, surrogate: Surrogate
+    currents: Tensor,
+    c: Coefficients,
+    weight: Tensor | None,
+    state: State | None,
+    surrogate: Surrogate,
+    *,
+    carried: bool = False,
 ) -> Sequence:
     """Run the step of a neuron over a sequence (time, batch, ...) with all its gradients.
 
     Parameters
     ----------
     currents : float64, or computed in float32. c : coefficients, a number or one a unit.
-    weight : recurrent weights (unit, unit), to by from. state : to start from, without gradient; silence by default.
-    surrogate : gradient of the spikes.
+    weight : recurrent weights (unit, unit), to by from. state : to start from; silence by default.
+    surrogate : gradient of the spikes. carried : whether gradients flow into `state` and out of the last one.
 
     Returns
     -------
-    spikes of the dtype of `currents`, the last state, of no gradient, and the membrane after each step.
+    spikes of the dtype of `currents`, the last state and the membrane after each step.
     """
     working = torch.float64 if currents.dtype == torch.float64 else torch.float32
     check_fit(currents, weight, state)
     steps = currents.to(working).unbind(0)
-    now = silence(steps[0]) if state is None else State(*(part.detach().to(working) for part in state))
+    start = state if state is None or carried else state.detached()
+    now = silence(steps[0]) if start is None else State(*(part.to(working) for part in start))
     spikes, membranes, c = [], [], shaped(c, steps[0])
     with torch.autocast(currents.device.type, enabled=False):
         inner = None if weight is None else weight.to(working)
@@ -48,7 +55,7 @@ def run_by_autograd(
             membranes.append(now.membrane)
     if torch._C._functorch.peek_interpreter_stack() is None:
         check_finite(now)
-    return Sequence(torch.stack(spikes).to(currents.dtype), now.detached(), torch.stack(membranes))
+    return Sequence(torch.stack(spikes).to(currents.dtype), now if carried else now.detached(), torch.stack(membranes))
 
 
 def check_fit(currents: Tensor, weight: Tensor | None, state: State | None) -> None:

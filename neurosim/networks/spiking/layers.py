@@ -47,6 +47,8 @@ class SpikingLayer(nn.Module):
     surrogate : gradient of a spike.
     engine : "torch", "compiled" (C++ on the CPU), "triton" (CUDA), "autograd" (a plain loop, with derivatives of every
         order) or "auto": the fastest that is here and gives what is asked. An engine by name refuses what it lacks.
+    half_distance : keep what the gradient asks for in float16: 2 bytes a neuron and step rather than 4. Gradients then
+        differ by up to a thousandth of the largest, with the surrogate that is the default.
     exact : coefficients that differ from those of the record, as numbers a unit: "beta", "threshold", "alpha".
     learn : which numbers are learned; they are parameters ``learned_tau_mem``, ``learned_threshold``, ...
     shape : of the units, (unit,) or (channel, y, x); asked where numbers are learned a channel or a neuron.
@@ -76,6 +78,7 @@ class SpikingLayer(nn.Module):
         n_recurrent: int | None = None,
         surrogate: Surrogate | None = None,
         engine: EngineName = "auto",
+        half_distance: bool = False,
         exact: dict[str, Tensor] | None = None,
         learn: Learnable | None = None,
         shape: tuple[int, ...] | None = None,
@@ -84,7 +87,9 @@ class SpikingLayer(nn.Module):
         coefficients(neuron)
         if n_recurrent is not None and n_recurrent < 1:
             raise InputError(f"SpikingLayer: n_recurrent = {n_recurrent}; at least 1 unit is asked.")
-        self.neuron, self.engine, self.learn = neuron, engine, learn or Learnable()
+        self.neuron, self.engine, self.half_distance, self.learn = neuron, engine, half_distance, learn or Learnable()
+        if half_distance and engine == AUTOGRAD:
+            raise InputError("SpikingLayer: engine 'autograd' keeps no distances; leave out half_distance.")
         self.surrogate = surrogate or Surrogate()
         self.recurrent = None if n_recurrent is None else nn.Linear(n_recurrent, n_recurrent)
         fixed = dict(exact or {})
@@ -136,12 +141,17 @@ class SpikingLayer(nn.Module):
             return found.spikes, found.membrane
         return found.spikes
 
-    def advance(self, currents: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return spikes and last state of a chunk that starts from `state`: truncated backpropagation through time."""
-        found = self.run(currents, state)
+    def advance(self, currents: Tensor, state: State | None = None, *, carried: bool = False) -> tuple[Tensor, State]:
+        """Return spikes and last state of a chunk that starts from `state`.
+
+        Gradients are cut off at both states (truncated backpropagation through time), or `carried` through them.
+        """
+        found = self.run(currents, state, carried=carried)
         return found.spikes, found.state
 
-    def run(self, currents: Tensor, state: State | None = None, *, with_membrane: bool = False) -> Sequence:
+    def run(
+        self, currents: Tensor, state: State | None = None, *, carried: bool = False, with_membrane: bool = False
+    ) -> Sequence:
         """Return spikes, last state and membrane (where asked) of a chunk that starts from `state`."""
         running.check_currents(currents)
         weight = None
@@ -150,11 +160,12 @@ class SpikingLayer(nn.Module):
         c = each_unit(self.coefficients, tuple(currents.shape[2:]))
         numbers = [getattr(c, name) for name in sequence.NUMBERS]
         if self._by_autograd(currents, weight, *numbers):
-            return run_by_autograd(currents, c, weight, state, self.surrogate)
+            return run_by_autograd(currents, c, weight, state, self.surrogate, carried=carried)
         currents, weight, *numbers = once(currents, weight, *numbers)
         c = Coefficients(reset=c.reset, **dict(zip(sequence.NUMBERS, numbers, strict=True)))
         POOL.keep_for(self)
-        way = Way(self.surrogate, engine_of(self.engine, currents.device.type), membrane=with_membrane)
+        engine = engine_of(self.engine, currents.device.type)
+        way = Way(self.surrogate, engine, membrane=with_membrane, half=self.half_distance, carried=carried)
         return running.run_sequence(currents, c, way, weight=weight, state=state)
 
     def _by_autograd(self, *given: Tensor | float | None) -> bool:

@@ -39,8 +39,6 @@ class MembraneReadout(nn.Module):
     [[2.72..., 2.72...]]
     """
 
-    time_first = True
-
     def __init__(
         self,
         neuron: DiscreteParameters,
