@@ -45,7 +45,7 @@ def aedat3(path, events, per_packet=7, start=0):
     """Write polarity events packet by packet, with an invalid event and a packet of another kind among them."""
     content = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
     rows = [(t + start, p, y, x, 1) for t, p, y, x in zip(*(v.tolist() for v in events), strict=True)]
-    rows.insert(1, (rows[0][0], 1, 5, 5, 0))
+    rows.insert(len(rows) // 2, (*rows[len(rows) // 2][:4], 0))
     content += struct.pack("<hhiiiiii", 3, 0, 36, 4, 0, 2, 2, 2) + bytes(72)
     later = [row for row in rows if row[0] >= 2**31]
     earlier = rows[: len(rows) - len(later)]
