@@ -14,6 +14,7 @@ from neurosim.networks.spiking.sequence import NUMBERS, RESETS, Coefficients, St
 from neurosim.networks.spiking.surrogates import DEFAULT_SLOPES, Surrogate
 from tests.networks.test_sequence_gradients import MEMORIES, test_all_gradients_are_those_of_autograd
 
+PAIR = ("triton", "torch")
 OUTPUTS = ("spikes", "membrane", "last membrane", "last current", "last adaptation", "last spikes")
 
 
@@ -75,7 +76,7 @@ class Case:
 def every_answer_is_that_of_plain_torch(seed, shape, memory, reset, each, kind, dtype, recurrent, half):
     c = Case(reset, *memory, each, shape[2], seed, dtype)
     how = (seed, shape, c, Surrogate(kind, 1.7), recurrent, half)
-    (outputs, gradients), (expected, wanted) = (answer(engine, *how, 1) for engine in ("triton", "torch"))
+    (outputs, gradients), (expected, wanted) = (answer(engine, *how, 1) for engine in PAIR)
     assert torch.equal(outputs[0], expected[0])
     for name, mine, other in zip(OUTPUTS, outputs, expected, strict=True):
         assert recurrent or torch.equal(mine, other), name
@@ -94,6 +95,15 @@ def chunks_of_time_are_the_whole_to_the_bit():
             torch.testing.assert_close(mine, other, atol=1e-5 * recurrent, rtol=1e-5 * recurrent)
 
 
+def constant_currents_are_read_in_place():
+    c = Coefficients(0.83, 0.9, "subtract")
+    x = random(1, 2, 5, seed=1, dtype=torch.float32)
+    weight = random(5, 5, seed=2, dtype=torch.float32) - 0.5
+    for sent in (None, weight):
+        seen = [run_sequence(x.expand(7, -1, -1), c, Way(Surrogate(), engine_of(e, "cpu")), weight=sent) for e in PAIR]
+        assert torch.equal(seen[0].spikes, seen[1].spikes) and seen[0].spikes.sum() > 0
+
+
 def layers_too_large_for_one_program_run_step_by_step():
     triton_engine.LARGEST, before = 4, triton_engine.LARGEST
     c = Case("zero", True, True, set(NUMBERS), 5, 3, torch.float32)
@@ -109,5 +119,6 @@ if __name__ == "__main__":
         test_all_gradients_are_those_of_autograd(reset, *memory, recurrent, "triton")
     every_answer_is_that_of_plain_torch()
     chunks_of_time_are_the_whole_to_the_bit()
+    constant_currents_are_read_in_place()
     layers_too_large_for_one_program_run_step_by_step()
     sys.stdout.write("equal")

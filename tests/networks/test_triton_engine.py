@@ -26,7 +26,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from neurosim.networks.spiking import triton_kernels
 
-WHOLE = ("start", "steps", "lanes", "units")
+WHOLE = ("start", "steps", "lanes", "units", "stride")
 COMMON = {"RESET": 0, "CURRENT": True, "ADAPTS": True, "ROWS": 0, "CHUNK": 16, "BLOCK": 1024, "EACH": 1}
 OWN = {
     "forward": {"KEEP": 2, "TRACES": 7},
@@ -38,7 +38,7 @@ for name, own in OWN.items():
     kinds = {n: "constexpr" if n in constants else "i32" if n in WHOLE else "fp32" if n in numbers else "*fp32"
              for n in kernel.arg_names} | {"distance": "*fp16"}
     index = kernel.arg_names.index
-    known = {(index(n),): [["tt.divisibility", 16]] for n, k in kinds.items() if "*" in k or n == "lanes"}
+    known = {(index(n),): [["tt.divisibility", 16]] for n, k in kinds.items() if "*" in k or n in ("lanes", "stride")}
     source = ASTSource(kernel, kinds, {(index(n),): v for n, v in constants.items()}, known)
     found = compile(source, GPUTarget("cuda", 80, 32), {"num_warps": 8, "enable_fp_fusion": False})
     print(found.asm["ptx"])

@@ -43,13 +43,15 @@ class TritonEngine:
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
         currents = currents.contiguous()
-        spikes, distance = torch.empty_like(currents), None
+        currents = currents if currents.stride(0) == 0 and currents[0].is_contiguous() else currents.contiguous()
+        spikes, distance = torch.empty(currents.shape, dtype=currents.dtype, device=currents.device), None
         if keep.distance != "none":
-            distance = torch.empty_like(currents, dtype=torch.float16 if keep.distance == "half" else None)
-        traces = {name: torch.empty_like(currents) for name in keep.traces}
+            distance = torch.empty_like(spikes, dtype=torch.float16 if keep.distance == "half" else None)
+        traces = {name: torch.empty_like(spikes) for name in keep.traces}
         last = State(*(torch.empty_like(part) for part in state))
         call = _Call(currents, c, weight)
         options = {
+            "stride": currents.stride(0) if weight is None or call.is_whole else spikes.stride(0),
             "KEEP": KEPT.index(keep.distance),
             "TRACES": sum(1 << k for k, name in enumerate(Traces._fields) if name in traces),
         }

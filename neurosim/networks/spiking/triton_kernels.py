@@ -118,11 +118,11 @@ def keep(  # type: ignore[no-untyped-def]
 @triton.jit(do_not_specialize=["start", "steps"])
 def forward(  # type: ignore[no-untyped-def]
     x, v0, i0, a0, s0, weight, spikes, distance, membranes, currents, adaptations, v1, i1, a1, s1,
-    beta, threshold, alpha, rho, rise, start, steps, lanes, units,
+    beta, threshold, alpha, rho, rise, start, steps, lanes, units, stride,
     RESET: tl.constexpr, CURRENT: tl.constexpr, ADAPTS: tl.constexpr, EACH: tl.constexpr, KEEP: tl.constexpr,
     TRACES: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Advance all lanes by `steps` steps from step `start` on; arrays are (time, lane)."""
+    """Advance all lanes by `steps` steps from step `start` on; arrays are (time, lane), steps of `x` `stride` apart."""
     lane, unit, inside = places(lanes, units, ROWS, BLOCK)
     b, theta = number(beta, unit, inside, EACH, 0), number(threshold, unit, inside, EACH, 1)
     decay = number(alpha, unit, inside, EACH, 2)
@@ -131,13 +131,16 @@ def forward(  # type: ignore[no-untyped-def]
     a, s = tl.load(a0 + lane, inside, other=0.0), tl.load(s0 + lane, inside, other=0.0)
     step = lane * 0 + lanes
     place, stop = lane + start * step, (step * 0 + start + steps) * lanes
-    ahead = tl.load(x + place, inside, other=0.0)
+    apart = lane * 0 + stride
+    arrives = lane + start * apart
+    ahead = tl.load(x + arrives, inside, other=0.0)
     begins = start.to(tl.int64) * lanes
     if ROWS:
         sent = product(s0, weight, lanes, units, v, ROWS, BLOCK, CHUNK)
     for _ in range(steps):
         drive = ahead.to(v.dtype)
-        ahead = tl.load(x + (place + step), inside & (place + step < stop), other=0.0)
+        arrives += apart
+        ahead = tl.load(x + arrives, inside & (place + step < stop), other=0.0)
         if ROWS:
             drive = drive + sent
         v, i, a, s, d = advance(v, i, a, s, drive, b, theta, decay, fade, up, RESET, CURRENT, ADAPTS)
