@@ -232,8 +232,8 @@ def backward(  # type: ignore[no-untyped-def]
     fade, up = number(rho, unit, inside, EACH, 3), number(rise, unit, inside, EACH, 4)
     step = lane * 0 + lanes
     to_v, to_i = tl.load(adjoint + lane, inside, other=0.0), tl.load(adjoint + (lane + step), inside, other=0.0)
-    to_a = tl.load(adjoint + (lane + 2 * step), inside, other=0.0)
-    to_s = tl.load(adjoint + (lane + 3 * step), inside, other=0.0)
+    adapting, spiking = adjoint + (lane + 2 * step), adjoint + (lane + 3 * step)
+    to_a, to_s = tl.load(adapting, inside, other=0.0), tl.load(spiking, inside, other=0.0)
     nothing, bottom, begins = to_v * 0.0, start * step, (start + steps - 1).to(tl.int64) * lanes
     to_beta, to_threshold, to_alpha, to_rho, to_rise = nothing, nothing, nothing, nothing, nothing
     place, arrives = lane + (start + steps - 1) * step, lane + (lane * 0 + start + steps - 1) * stride
@@ -242,8 +242,7 @@ def backward(  # type: ignore[no-untyped-def]
         sent = tl.zeros((ROWS, BLOCK), to_v.dtype)
     for _ in range(steps):
         earlier = tl.load(distance + (place - step), inside & (place >= step), other=0.0)
-        to_spike = arriving.to(to_v.dtype)
-        arrives -= stride
+        to_spike, arrives = arriving.to(to_v.dtype), arrives - stride
         arriving = tl.load(grad + arrives, inside & (place - step >= bottom), other=0.0)
         if ROWS:
             to_spike = to_spike + sent
@@ -274,8 +273,8 @@ def backward(  # type: ignore[no-untyped-def]
         far, place, begins = earlier, place - step, begins - lanes
     tl.store(adjoint + lane, to_v, inside)
     tl.store(adjoint + (lane + step), to_i, inside)
-    tl.store(adjoint + (lane + 2 * step), to_a, inside)
-    tl.store(adjoint + (lane + 3 * step), to_s, inside)
+    tl.store(adapting, to_a, inside)
+    tl.store(spiking, to_s, inside)
     add(sums, lane, step, inside, to_beta, 0, WANTED)
     add(sums, lane, step, inside, to_threshold, 1, WANTED)
     add(sums, lane, step, inside, to_alpha, 2, WANTED)
