@@ -128,7 +128,7 @@ def cifar10_spiking_cnn(seed: int) -> Experiment:
     """Return three convolutions of leaky integrate-and-fire neurons, 4 steps a photograph."""
     neuron = sp.NeuronSpecification(tau_mem=4e-3)
     network = sp.SpikingConvNetSpecification((24, 48, 96), n_steps=4, dropout=0.2, neuron=neuron)
-    return _experiment(network, photographs(), TrainingOptions(8, 64, 4e-3))
+    return _experiment(network, photographs(), TrainingOptions(7, 64, 4e-3))
 
 
 def reviews(seed: int) -> ClassificationTask:

@@ -60,18 +60,27 @@ def _trials(n: int, seed: int, name: str) -> xr.DataArray:
     return _spike_trains(rates, rng, name, ["ab"[k] for k in labels])
 
 
+def which_group(seed: int, n_train: int = 200, n_test: int = 200) -> ClassificationTask:
+    """Return spike trains of two groups of 30 neurons, one at 40 spikes/s, told apart by which it is."""
+    return classification_task(
+        _groups(n_train, seed, "train", 2), test=_groups(n_test, seed + 1000, "test", 2), rng=seed
+    )
+
+
 def exclusive_or(seed: int, n_train: int = 400, n_test: int = 200) -> ClassificationTask:
     """Return spike trains of two groups of 30 neurons, each silent or at 40 spikes/s, told apart by whether one is."""
-    return classification_task(_pairs(n_train, seed, "train"), test=_pairs(n_test, seed + 1000, "test"), rng=seed)
-
-
-def _pairs(n: int, seed: int, name: str) -> xr.DataArray:
-    rng, first, second = np.random.default_rng(seed), np.arange(n) % 2, np.arange(n) // 2 % 2
-    rates = np.zeros((n, 200, 60))
-    rates[first == 1, :, :30] = rates[second == 1, :, 30:] = 40 * STEP
-    return _spike_trains(
-        rates, rng, name, ["one" if a != b else "none or both" for a, b in zip(first, second, strict=True)]
+    return classification_task(
+        _groups(n_train, seed, "train", 4), test=_groups(n_test, seed + 1000, "test", 4), rng=seed
     )
+
+
+def _groups(n: int, seed: int, name: str, n_kinds: int) -> xr.DataArray:
+    """Return trials in which the first group, the second, none or both fire, in turn; the first `n_kinds` of these."""
+    rng, kind = np.random.default_rng(seed), np.arange(n) % n_kinds
+    rates = np.zeros((n, 100, 60))
+    rates[np.isin(kind, (0, 3)), :, :30] = rates[np.isin(kind, (1, 3)), :, 30:] = 40 * STEP
+    names = ("first", "second") if n_kinds == 2 else ("one", "one", "none or both", "none or both")
+    return _spike_trains(rates, rng, name, [names[k] for k in kind])
 
 
 def _spike_trains(rates: np.ndarray, rng: np.random.Generator, name: str, labels: list[str]) -> xr.DataArray:
@@ -91,7 +100,7 @@ class Recalls(nn.Module):
         super().__init__()
         neuron = DiscreteAdaptiveLIFParameters(20e-3, 150e-3, 0.15)
         self.inputs, self.readout = nn.Linear(40, n_units), nn.Linear(n_units, 2)
-        self.layer = SpikingLayer(neuron, n_recurrent=n_units, surrogate=Surrogate("triangular"))
+        self.layer = SpikingLayer(neuron, n_recurrent=n_units, surrogate=Surrogate("triangular", 0.3))
         with torch.no_grad():
             self.inputs.weight.normal_(0.08, 0.15)
 
@@ -101,13 +110,13 @@ class Recalls(nn.Module):
 
 
 class Counts(nn.Module):
-    """Two layers of leaky neurons; the output that spikes more often answers."""
+    """Two layers of leaky neurons; the one output says that one of the groups fires by more than five spikes."""
 
     def __init__(self, n_units: int = 60) -> None:
         super().__init__()
         neuron = DiscreteLIFParameters(20e-3)
         self.first, self.hidden = nn.Linear(60, n_units), SpikingLayer(neuron)
-        self.second, self.output = nn.Linear(n_units, 2), SpikingLayer(neuron)
+        self.second, self.output = nn.Linear(n_units, 1), SpikingLayer(neuron)
         with torch.no_grad():
             signs = torch.where(torch.rand(1, 60) < 0.5, -1.0, 1.0)  # half of the senders inhibit
             self.first.weight.copy_(torch.rand(n_units, 60) * 0.25 * signs).add_(0.02)
@@ -116,5 +125,6 @@ class Counts(nn.Module):
             self.second.bias.zero_()
 
     def forward(self, sequence: Tensor) -> Tensor:
-        """Return spike counts (batch, category) of spikes (time, batch, unit)."""
-        return self.output(self.second(self.hidden(self.first(sequence)))).sum(0)
+        """Return logits (batch, category) of spikes (time, batch, unit): five, and the number of output spikes."""
+        count = self.output(self.second(self.hidden(self.first(sequence)))).sum(0)
+        return torch.cat([torch.full_like(count, 5.0), count], 1)

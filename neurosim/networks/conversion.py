@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Mapping
 
 import numpy as np
 import snntorch as snn
@@ -11,6 +13,7 @@ from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
 from neurosim.networks.chains import is_neuron, plain_layers
+from neurosim.networks.learnable import Learnable, Sharing
 from neurosim.networks.neuron_records import record_of
 from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -20,6 +23,7 @@ from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
 
+LEARNED = {"beta": "tau_mem", "threshold": "threshold", "alpha": "tau_syn"}
 OVER_TIME = (SpikingLayer, DelayedLinear, MembraneReadout, nn.Linear)
 STEPLESS = (DelayedLinear, MembraneReadout)
 
@@ -112,9 +116,10 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
 
     Notes
     -----
-    Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``) are refused, since ours
-    are fixed; with ``neuron.beta.requires_grad_(False)`` the value reached is taken. Weights that are frozen stay so.
-    One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and nothing else.
+    Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``), one a layer, a channel
+    or a neuron, go on to be learned, kept as snnTorch does (``Learnable(form="clamped")``): the same steps of an
+    optimizer. Factors of spikes (``graded_spikes_factor``) are refused. What is frozen stays so. One-to-one recurrence
+    (``all_to_all=False``) stays one-to-one: a weight a unit learns, and nothing else.
 
     Raises
     ------
@@ -147,7 +152,12 @@ def to_snntorch(network: nn.Module) -> OverTime:
 
     Raises
     ------
-    InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset.
+    InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset; delays.
+
+    Notes
+    -----
+    What is learned stays so: snnTorch learns the share that is left after a step and the threshold themselves, also
+    where ours are kept in the form "free".
 
     Examples
     --------
@@ -192,13 +202,22 @@ def _layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
     record, exact = record_of(type(module).__name__, module, dt)
-    _refuse_learned(module)
-    tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()}
+    learned = _learned(module)
+    _refuse_others(module, learned)
+    tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()} | learned
+    sharing = {LEARNED[name]: _sharing(values) for name, values in learned.items()}
+    shape = max((tuple(v.shape) for v in learned.values()), key=math.prod, default=None)
     inner = getattr(module, "recurrent", None)
     if inner is not None and not isinstance(inner, nn.Linear) and not hasattr(inner, "V"):
         raise InputError("from_snntorch: snn.RLeaky with a recurrent convolution is not known; use linear_features.")
     n = inner.out_features if isinstance(inner, nn.Linear) else None
-    layer = SpikingLayer(record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module))
+    learn = Learnable(**sharing, form="clamped")
+    layer = SpikingLayer(
+        record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module), learn=learn, shape=shape or None
+    )
+    for name, values in learned.items():
+        parameter = getattr(layer, f"learned_{LEARNED[name]}")
+        parameter.data = values.reshape(parameter.shape).clone()
     if isinstance(inner, nn.Linear):
         assert layer.recurrent is not None
         layer.recurrent.load_state_dict(inner.state_dict())
@@ -210,13 +229,26 @@ def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
     return layer.train(module.training)
 
 
-def _refuse_learned(module: nn.Module) -> None:
-    learned = sorted(n for n, p in module.named_parameters(recurse=False) if p.requires_grad and n != "V")
+def _learned(module: nn.Module) -> dict[str, Tensor]:
+    """Return the numbers that a snnTorch neuron learns, as it keeps them."""
+    parameters = dict(module.named_parameters(recurse=False))
+    return {n: parameters[n].detach() for n in LEARNED if n in parameters and parameters[n].requires_grad}
+
+
+def _sharing(values: Tensor) -> Sharing:
+    if values.numel() == 1:
+        return "layer"
+    return "channel" if values.ndim > 1 and values.numel() == values.shape[0] else "neuron"
+
+
+def _refuse_others(module: nn.Module, learned: Mapping[str, Tensor]) -> None:
+    taken = {"V", *learned}
+    others = sorted(n for n, p in module.named_parameters(recurse=False) if p.requires_grad and n not in taken)
     kind = f"snn.{type(module).__name__}"
-    if learned:
+    if others:
         raise InputError(
-            f"from_snntorch: {kind} learns its {' and '.join(learned)} (learn_{learned[0]}=True), which is fixed in a "
-            f"SpikingLayer; call .{learned[0]}.requires_grad_(False) to take the value it has."
+            f"from_snntorch: {kind} learns its {' and '.join(others)} (learn_{others[0]}=True), which a SpikingLayer "
+            f"does not have; call .{others[0]}.requires_grad_(False) to take the value it has."
         )
     if getattr(module, "surrogate_disable", False):
         raise InputError(f"from_snntorch: {kind} has surrogate_disable=True; spikes of a SpikingLayer have a gradient.")
@@ -230,26 +262,44 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
     resets = {"subtract": "subtract", "none": "none", ("clear" if clears else "zero"): "zero"}
     if p.reset not in resets:
         raise InputError(f"to_snntorch: layer {name!r} has the reset {p.reset!r}, which snnTorch has not for it.")
+    numbers = {k: _plain(v, layer) for k, v in vars(c).items() if k in LEARNED}
+    if layer.learn.form == "clamped":  # as they are kept, also past their range
+        kept = {k: getattr(layer, f"learned_{n}") for k, n in LEARNED.items() if n in layer.learn.learned}
+        numbers |= {k: _plain(v, layer) for k, v in kept.items()}
+    flags = {f"learn_{k}": name in layer.learn.learned for k, name in LEARNED.items()}
     options = {
-        "threshold": c.threshold,
+        "threshold": numbers["threshold"],
+        **{k: flags[k] for k in ("learn_beta", "learn_threshold")},
         "reset_mechanism": resets[p.reset],
         "spike_grad": _to_surrogate(layer.surrogate),
     }
     if isinstance(p, DiscreteSynapticParameters):
-        synaptic: nn.Module = snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
+        synaptic: nn.Module = snn.Synaptic(
+            alpha=numbers["alpha"], beta=numbers["beta"], learn_alpha=flags["learn_alpha"], **options
+        )
         return synaptic
     if layer.recurrent is None:
-        leaky: nn.Module = snn.Leaky(beta=c.beta, **options)
+        leaky: nn.Module = snn.Leaky(beta=numbers["beta"], **options)
         return leaky
     if isinstance(layer.recurrent, OneToOne):
         own = layer.recurrent.V
         return snn.RLeaky(
-            beta=c.beta, V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
+            beta=numbers["beta"], V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
         )
-    neuron = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
+    neuron = snn.RLeaky(beta=numbers["beta"], linear_features=layer.recurrent.out_features, **options)
     neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
     connected: nn.Module = neuron
     return connected
+
+
+def _plain(value: float | Tensor, layer: SpikingLayer) -> float | Tensor:
+    """Return a number as snnTorch keeps it: those of channels broadcast to pictures, one for all is no vector."""
+    if not isinstance(value, Tensor):
+        return value
+    values, shape = value.detach().to(torch.get_default_dtype()).clone(), layer.shape or ()
+    if len(shape) > 1 and tuple(values.shape) == tuple(shape[:1]):
+        return values.reshape(-1, *(1,) * (len(shape) - 1))
+    return values.reshape(()) if values.numel() == 1 else values
 
 
 def _to_surrogate(surrogate: Surrogate) -> object:

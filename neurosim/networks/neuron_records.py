@@ -23,7 +23,14 @@ def of_layer(name: str, layer: SpikingLayer) -> tuple[DiscreteParameters, dict[s
     """Return the record of one of our layers, and the numbers that the record cannot hold exactly."""
     if isinstance(layer.neuron, DiscreteAdaptiveLIFParameters):
         raise InputError(f"to_nir: layer {name!r} has an adaptive threshold, which NIR does not hold.")
-    return layer.neuron, {k: numbers_of(getattr(layer, f"exact_{k}")).ravel() for k in layer.exact}
+    return layer.neuron, {k: _of_channels(layer, numbers_of(v)) for k, v in layer.numbers.items()}
+
+
+def _of_channels(layer: SpikingLayer, values: np.ndarray) -> np.ndarray:
+    """Return numbers as they are, but those of channels so that they broadcast to the units of a picture."""
+    shape = layer.shape or ()
+    is_a_channel = len(shape) > 1 and values.shape == shape[:1]
+    return values.reshape(-1, *(1,) * (len(shape) - 1)) if is_a_channel else values
 
 
 def record_of(

@@ -7,6 +7,7 @@ Brian2 is exact. Ours and snnTorch's neurons are known; whatever cannot be repre
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import nir
@@ -223,6 +224,8 @@ def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: di
     n = int(np.prod(shape))
     exact = {k: _spread(name, k, v, shape).tolist() for k, v in exact.items()}
     threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
+    if isinstance(module, SpikingLayer) and module.learn.learned:
+        about = about | {"learn": asdict(module.learn)}
     kept = to_metadata(
         record, varying=sorted(exact), exact={k: v for k, v in exact.items() if k != "threshold"}, **about
     )

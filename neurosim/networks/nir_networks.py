@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from neurosim.networks.conversion import SpikingSequence
+from neurosim.networks.learnable import COEFFICIENTS, Learnable
 from neurosim.networks.nir_delays import Delayed, delayed_layer, with_delays_joined
 from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -194,10 +195,13 @@ class _Layers:
             recurrent = _linear(name, back)
             if recurrent.weight.shape != (self.shape[0], self.shape[0]):
                 raise InputError(f"{ASKER}: node {name!r} sends back through weights of shape {back.weight.shape}.")
+        learn = _learnable(name, kept)
         layer = SpikingLayer(
             record,
             n_recurrent=None if recurrent is None else recurrent.out_features,
-            exact={k: torch.from_numpy(v) for k, v in exact.items()},
+            exact={k: torch.from_numpy(_shared(name, k, v, self.shape, learn)) for k, v in exact.items()},
+            learn=learn,
+            shape=self.shape,
         )
         if gain is not None and (gain != 1.0).any():
             self._add_gain(name, gain)
@@ -318,6 +322,25 @@ def _recorded(
             f"{ASKER}: {min(unknown)!r} of node {name!r} differs between neurons, which layers do not have."
         )
     return record, exact
+
+
+def _learnable(name: str, kept: Mapping[str, Any] | None) -> Learnable:
+    """Return which numbers of a node are learned, as neurosim kept it."""
+    told = (kept or {}).get("learn", {})
+    if not (isinstance(told, Mapping) and set(told) <= {f.name for f in fields(Learnable)}):
+        raise InputError(f"{ASKER}: the metadata 'neurosim' of node {name!r} are not as neurosim writes them: learn.")
+    return Learnable(**told)
+
+
+def _shared(name: str, key: str, values: np.ndarray, shape: Shape, learn: Learnable) -> np.ndarray:
+    """Return the numbers that are learned, one where a layer and one a channel where a channel shares them."""
+    sharing = {COEFFICIENTS[n]: by for n, by in learn.learned.items()}.get(key)
+    if sharing not in ("layer", "channel"):
+        return values.reshape(shape) if sharing else values
+    each = values.reshape(shape[0] if sharing == "channel" else 1, -1)
+    if (each != each[:, :1]).any():
+        raise InputError(f"{ASKER}: {key!r} of node {name!r} is said to be one a {sharing}, and its numbers differ.")
+    return each[:, 0].copy()
 
 
 def _discrete(

@@ -5,6 +5,7 @@ What is changed at random is changed in the events, from random numbers of (seed
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ def event_task(
     bins: EventBins,
     *,
     test: EventSet | Mapping[str, Iterable[object]] | None = None,
+    validation: EventSet | Mapping[str, Iterable[object]] | None = None,
     change: EventChange | None = None,
     test_fraction: float = 0.2,
     validation_fraction: float = 0.0,
@@ -61,6 +63,7 @@ def event_task(
     events : recordings with a label ``category``. bins : how they become steps of time.
     test : recordings that are held back; or the label and its values of those of `events` that are, such as
         ``{"speaker": ["4", "5"]}``; when absent, `test_fraction` of every category.
+    validation : recordings that training watches, given likewise; when absent, `validation_fraction` of every category.
     change : what training makes of a recording first, as :func:`event_jitter`; ``chained`` applies several.
     test_fraction, validation_fraction : share of each category that is held back, or watched.
     rng : seed of the splits, or generator from which one is drawn.
@@ -72,7 +75,7 @@ def event_task(
 
     Raises
     ------
-    InputError : no ``category``, another sensor of the test set, a recording in both sets, fewer than two categories,
+    InputError : no ``category``, another sensor of a set, a recording in two sets, fewer than two categories,
         or a category without training recordings.
 
     Examples
@@ -85,27 +88,32 @@ def event_task(
     >>> inputs.shape, task.categories
     ((2, 3, 2), ('a', 'b'))
     """
-    for part in (events, test) if isinstance(test, EventSet) else (events,):
-        check_events(part, "event_task", ("category",))
-    view, seed = EventView(bins, change), as_seed(rng, "event_task")
-    own = EventRows(events, bins)
+    check_events(events, "event_task", ("category",))
+    sets, held = [EventRows(events, bins)], {}
     bins.sizes(events.sensor)  # refuses steps that the sensor cannot have
-    rows: EventRows | Joined = own
-    names, ids = own.categories, own.names
-    held = None
-    if isinstance(test, Mapping):
-        if len(test) != 1:
-            raise InputError(f"event_task: one label with its values is asked of test, found {list(test)}.")
-        held = events.where(*next(iter(test.items())))
-    elif test is not None:
-        if test.sensor != events.sensor:
-            raise InputError(
-                f"event_task: the sensor of test is {dict(test.sensor)}, that to train on {dict(events.sensor)}."
-            )
-        both = sorted(set(ids) & set(test.ids.tolist()))
-        if both:
-            raise InputError(f"event_task: {len(both)} recordings are in both sets, such as {both[0]!r}.")
-        held = len(events) + np.arange(len(test))
-        other = EventRows(test, bins)
-        rows, names, ids = Joined((own, other)), names + other.categories, ids + other.names
-    return split_task(rows, ids, names, view, held, (test_fraction, validation_fraction), seed, "event_task")
+    for name, given in (("test", test), ("validation", validation)):
+        if isinstance(given, Mapping):
+            held[name] = _places(events, given, name)
+        elif given is not None:
+            check_events(given, "event_task", ("category",))
+            if given.sensor != events.sensor:
+                known = dict(events.sensor)
+                raise InputError(f"event_task: the sensor of {name} is {dict(given.sensor)}, that to train on {known}.")
+            held[name] = sum(map(len, sets)) + np.arange(len(given))
+            sets.append(EventRows(given, bins))
+    ids = [name for rows in sets for name in rows.names]
+    both = sorted(name for name, n in Counter(ids).items() if n > 1)
+    both += [ids[k] for k in np.intersect1d(held.get("test", ()), held.get("validation", ())).astype(int)]
+    if both:
+        raise InputError(f"event_task: {len(both)} recordings are in two sets, such as {both[0]!r}.")
+    names, fractions = [c for rows in sets for c in rows.categories], (test_fraction, validation_fraction)
+    view, seed = EventView(bins, change), as_seed(rng, "event_task")
+    return split_task(Joined(sets), ids, names, view, held, fractions, seed, "event_task")
+
+
+def _places(events: EventSet, given: Mapping[str, Iterable[object]], name: str) -> np.ndarray:
+    """Return the places of the recordings that have one of the values of a label."""
+    if len(given) != 1:
+        raise InputError(f"event_task: one label with its values is asked of {name}, found {list(given)}.")
+    label, values = next(iter(given.items()))
+    return events.where(label, values)

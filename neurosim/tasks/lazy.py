@@ -6,7 +6,7 @@ without reading those before, whoever reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -199,10 +199,10 @@ def lazy_task(
         other, other_ids, other_names = _rows(test, view, None)
         if isinstance(rows, ArrayRows) and isinstance(other, ArrayRows) and rows.dims != other.dims:
             raise InputError(f"lazy_task: test stimuli have the dims {other.dims}, those to train on {rows.dims}.")
-        held = len(rows) + np.arange(len(other))
+        held = {"test": len(rows) + np.arange(len(other))}
         rows, ids, names = Joined((rows, other)), [*ids, *other_ids], [*names, *other_names]
     else:
-        held = None
+        held = {}
     return split_task(rows, ids, names, view, held, (test_fraction, validation_fraction), seed, "lazy_task")
 
 
@@ -211,7 +211,7 @@ def split_task(
     ids: Sequence[str],
     names: list[str],
     view: View,
-    held: np.ndarray | None,
+    held: Mapping[str, np.ndarray],
     fractions: tuple[float, float],
     seed: int,
     who: str,
@@ -221,20 +221,17 @@ def split_task(
     Parameters
     ----------
     rows, ids, names, view : stimuli, their names, their categories, and what is made of each.
-    held : places of the test set; drawn when absent. fractions : shares of test and validation set.
+    held : places of "test" and "validation" where they are given. fractions : shares of those that are drawn.
     seed : of the splits. who : asks, for errors.
 
     Raises
     ------
     InputError : a share that is none, fewer than two categories, one without training stimuli.
     """
-    kept = np.arange(len(rows))
-    parts: dict[str, np.ndarray] = {}
-    if held is None:
+    kept, parts = np.setdiff1d(np.arange(len(rows)), np.concatenate([*held.values(), []])), dict(held)
+    if "test" not in held:
         kept, parts["test"] = _split(kept, names, fractions[0], stream(seed, "split"), f"{who}: test_fraction")
-    else:
-        kept, parts["test"] = np.setdiff1d(kept, held), held
-    if fractions[1]:
+    if "validation" not in held and fractions[1]:
         rng = stream(seed, "validation split")
         kept, parts["validation"] = _split(kept, names, fractions[1], rng, f"{who}: validation_fraction")
     parts["train"] = kept

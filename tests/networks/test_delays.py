@@ -1,5 +1,7 @@
 """Weights with delays that are learned: sums over earlier steps, whole steps at the end, the same in NIR and Brian2."""
 
+import json
+
 import nir
 import numpy as np
 import pytest
@@ -168,6 +170,12 @@ ONES, NONE = np.ones((2, 2)), np.zeros(2)
             "one step is represented",
         ),
         (lambda: read(graph((ONES, NONE, [1e-3, 2e-3]))), "delays that differ"),
+        (lambda: changed(learn={"tau_mem": "layers"}), "Did you mean 'layer'"),
+        (lambda: changed(learn={"tau": "layer"}), "not as neurosim writes them: learn"),
+        (
+            lambda: changed(learn={"tau_mem": "layer"}, exact={"beta": [0.5, 0.6]}),
+            "one a layer, and its numbers differ",
+        ),
         (lambda: read(graph((ONES, NONE, [1.5e-3] * 2))), "no whole number of steps"),
         (lambda: read(graph((ONES, NONE + 1, [1e-3] * 2))), "delays a bias"),
         (lambda: read(graph((ONES, NONE, [1e-3] * 2), (ONES, NONE, [2e-3] * 2))), "several delays each"),
@@ -177,6 +185,14 @@ def test_what_delays_cannot_be_is_refused_in_one_line(make, words):
     with pytest.raises(InputError, match=words) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+def changed(**kept):
+    """A graph of neurosim whose metadata were changed."""
+    made = to_nir(SpikingSequence([SpikingLayer(DiscreteLIFParameters())]), input_shape=(2,))
+    node = next(n for n in made.nodes.values() if isinstance(n, nir.LIF))
+    node.metadata["neurosim"] = json.dumps({**json.loads(node.metadata["neurosim"]), **kept})
+    return from_nir(made)
 
 
 def read(given):

@@ -23,7 +23,7 @@ from neurosim.networks.truncation import truncated
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters
 from neurosim.parameters import DiscreteSynapticParameters as Synaptic
 from neurosim.runtime import torch_seeded
-from neurosim.schema import InputError
+from neurosim.schema import InputError, Perturbation
 from neurosim.study.subjects.network import specification_of
 
 RECORDS = {
@@ -244,6 +244,24 @@ def test_training_reaches_them_with_rates_of_their_own_and_goes_on_with_the_same
     assert all(torch.equal(frozen[k], before[k]) for k in learned)
 
 
+def test_membranes_that_are_read_are_recorded_in_time_and_not_perturbed_in_silence():
+    with torch_seeded(0):
+        network = ns.build_network(ns.networks.SpikingMLPSpecification((4,), 7, readout="mean"), (5,), 2)
+    spikes = ns.as_stimuli(drawn(3, 7, 5).numpy(), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    found = ns.record_responses(network, spikes, layers=["integrator.neurons:1"], progress=False)
+    assert dict(found.sizes) == {"stimulus": 3, "time": 7, "unit": 2}
+    inputs = drawn(7, 3, 5).float()
+    for kind, layer in (("silence", "integrator"), ("stimulate", "integrator.neurons")):
+        with ns.networks.perturbed(network, Perturbation(kind, layer, [0])), torch.no_grad():
+            changed = network(inputs)
+        assert not torch.equal(changed[:, 0], network(inputs)[:, 0]) and torch.equal(
+            changed[:, 1], network(inputs)[:, 1]
+        )
+    silence = ns.networks.perturbed(network, Perturbation("silence", "integrator.neurons", [0]))
+    with silence, pytest.raises(InputError, match="sends its membrane besides"):
+        network(inputs)
+
+
 class Smooth(Surrogate):
     """The primitive in place of the spike: what numeric differences can see."""
 
@@ -323,6 +341,12 @@ def test_fast_engines_refuse_what_they_would_get_wrong():
             (slope,) = torch.autograd.grad(layer(weights(x)).square().sum(), first, create_graph=True)
             with pytest.raises(InputError, match="a second was asked"):
                 torch.autograd.grad(slope.square().sum(), second, allow_unused=True)
+    layer, rest = SpikingLayer(RECORDS["lif"]), torch.zeros(2, 3)
+    start = torch.full((2, 3), 0.7, requires_grad=True)
+    spikes, _ = layer.advance(x, State(start, rest, rest, rest), carried=True)
+    (slope,) = torch.autograd.grad(spikes.square().sum(), start, create_graph=True)
+    with pytest.raises(InputError, match="a second was asked"):
+        torch.autograd.grad(slope.square().sum(), start, allow_unused=True)
     compiled = SpikingLayer(RECORDS["lif"], engine="torch")
     with pytest.raises(InputError, match=r"knows no transforms of torch.func"):
         torch.func.grad(lambda x: compiled(x).sum())(x.detach())

@@ -94,6 +94,13 @@ def test_weights_go_up_by_what_they_gain_and_biases_stay(kind):
         assert layer.bias.grad is None
 
 
+def test_a_single_output_is_that_of_category_1():
+    rule = reward.bind(network(), ns.networks.RewardSTDP("spikes"), 0)
+    spikes = torch.ones(4, 2, 1)
+    found = rule._rewards(None, torch.zeros(2), torch.tensor([0, 1]), spikes)
+    assert found.tolist() == [[-1.0, 1.0]] * 4
+
+
 def test_rewards_count_from_their_running_mean():
     _, rule, _, labels, outputs, _, _ = learned("outcome", baseline=0.75)
     paid = 2.0 * (outputs.argmax(1) == labels) - 1

@@ -1,5 +1,6 @@
 """Recordings of events: files as they were published, written here by hand, are read whole, or refused in one line."""
 
+import random
 import struct
 
 import h5py
@@ -16,6 +17,7 @@ from neurosim.stimuli.event_set import EVENT_DATA, as_events, bin_events, load_e
 from neurosim.stimuli.event_sets.dvs_gesture import GESTURES
 from neurosim.stimuli.events import NMNIST_FILE, nmnist_file
 from neurosim.storage import StorageError
+from tests.campaigns.hostile_files import flipped
 
 RNG = np.random.default_rng(3)
 CAMERA = {"channel": 2, "y": 128, "x": 128}
@@ -45,7 +47,7 @@ def aedat3(path, events, per_packet=7, start=0):
     """Write polarity events packet by packet, with an invalid event and a packet of another kind among them."""
     content = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
     rows = [(t + start, p, y, x, 1) for t, p, y, x in zip(*(v.tolist() for v in events), strict=True)]
-    rows.insert(1, (rows[0][0], 1, 5, 5, 0))
+    rows.insert(len(rows) // 2, (*rows[len(rows) // 2][:4], 0))
     content += struct.pack("<hhiiiiii", 3, 0, 36, 4, 0, 2, 2, 2) + bytes(72)
     later = [row for row in rows if row[0] >= 2**31]
     earlier = rows[: len(rows) - len(later)]
@@ -236,6 +238,18 @@ def test_hostile_files_are_refused_in_one_line(tmp_path, case):
     with pytest.raises(InputError, match=words) as found:
         load_events(name, EVENT_DATA[name].splits[0], path=tmp_path)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(("name", "file"), [("shd", SHD), ("dvs_gesture", GESTURE), ("nmnist", THREE)])
+def test_tampered_files_are_read_or_refused_in_one_line(tmp_path, name, file):
+    WRITERS[name](tmp_path)
+    whole, rng = (tmp_path / file).read_bytes(), random.Random(2)
+    for _ in range(25):
+        (tmp_path / file).write_bytes(flipped(whole, rng))
+        try:
+            load_events(name, path=tmp_path)
+        except InputError as error:
+            assert "\n" not in str(error)
 
 
 def test_the_events_of_the_data_folder_are_those_that_load_nmnist_bins(data_folder):

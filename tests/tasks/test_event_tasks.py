@@ -24,6 +24,7 @@ from neurosim.tasks.lazy import LazyTask
 from tests.stimuli.test_events import WRITERS
 
 CAMERA, EAR = {"channel": 2, "y": 6, "x": 8}, {"unit": 12}
+FIRST = {"speaker": ["1"]}
 BINS = EventBins(4, time_step=25e-6)
 CHANGE = chained(event_jitter(5e-6), event_drops(0.2), event_shifts(1, 10e-6))
 
@@ -56,7 +57,8 @@ def test_bytes_are_the_same_whoever_reads_and_wherever_reading_starts():
     task = event_task(recordings(), BINS, change=CHANGE)
     whole = bytes_of(task)
     assert whole == bytes_of(task, workers=2) and whole[2:] == bytes_of(task, start=2)
-    assert whole != bytes_of(task, epoch=2)
+    first, again, other = (task.sample("train", int(task.parts["train"][0]), epoch, 7)[0] for epoch in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
     direct = [(np.moveaxis(x, 0, 1).tobytes(), y.tolist()) for x, y in task.batches(1, 5, 7)]
     assert direct == whole
 
@@ -135,9 +137,14 @@ def test_changes_of_events_do_what_they_say():
         ),
         (lambda e: event_task(as_events([1], {"unit": [0]}, [1], sensor=EAR), BINS), "no label 'category'"),
         (lambda e: event_task(e, BINS, test=recordings(sensor=CAMERA)), "the sensor of test is"),
-        (lambda e: event_task(e, BINS, test=recordings()), "24 recordings are in both sets, such as 'r0'"),
+        (lambda e: event_task(e, BINS, test=recordings()), "24 recordings are in two sets, such as 'r0'"),
         (lambda e: event_task(e, BINS, test={"speaker": ["9"]}), "no recording has the speaker '9'"),
         (lambda e: event_task(e, BINS, test={"speaker": "12"}), "values of 'speaker' are a list"),
+        (lambda e: event_task(e, BINS, test={"speaker": "1"}, validation=e), "values of 'speaker' are a list"),
+        (
+            lambda e: event_task(e, BINS, test={"speaker": ["1"]}, validation={"speaker": ["1", "2"]}),
+            "6 recordings are in",
+        ),
         (lambda e: event_task(e, BINS, test={}), "one label with its values"),
         (lambda e: event_task(e, BINS, test={"category": ["c"]}), "without any: ['c']".replace("[", r"\[")),
         (lambda e: event_task(e, EventBins(3, n_events=2, merged=True)), "merged is for sensors with"),
@@ -157,6 +164,9 @@ def test_test_recordings_may_stand_in_a_set_of_their_own():
     task = event_task(recordings(), BINS, test=recordings(12, seed=4, prefix="held"), validation_fraction=0.25)
     assert task.ids[task.parts["test"]].tolist() == [f"held{k}" for k in range(12)]
     assert len(task.parts["train"]) + len(task.parts["validation"]) == 24
+    official = event_task(recordings(), BINS, test={"speaker": ["1"]}, validation=recordings(12, prefix="watched"))
+    watched = np.concatenate([x for x, _ in official.validation_batches(5, 1)])
+    assert np.array_equal(watched, bin_events(recordings(12), BINS).values) and len(official.parts["train"]) == 18
     shown = np.concatenate([x for x, _ in task.test_batches(5, 1)])
     assert np.array_equal(shown, bin_events(recordings(12, seed=4, prefix="held"), BINS).values)
 

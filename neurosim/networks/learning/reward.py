@@ -97,12 +97,12 @@ class RewardAtWork:
         if self.options.reward == "loss":
             paid = -losses.to(found)
         else:
-            n = spikes.shape[2] if self.options.reward == "spikes" else outputs.shape[1]
+            n = max(spikes.shape[2], 2) if self.options.reward == "spikes" else outputs.shape[1]
             if labels.ndim != 1 or labels.is_floating_point() or int(labels.max()) >= n:
                 raise InputError(f"{WHO}: reward {self.options.reward!r} takes whole labels of {n} outputs.")
             if self.options.reward == "spikes":
                 signs = 2 * nn.functional.one_hot(labels.long(), n).to(found) - 1
-                return (spikes * signs).sum(2)
+                return (spikes * signs[:, -spikes.shape[2] :]).sum(2)
             paid = 2 * (outputs.argmax(1) == labels).to(found) - 1
         mean: Any = self.state.mean_reward
         share = self.options.baseline

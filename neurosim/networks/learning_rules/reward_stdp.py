@@ -18,7 +18,8 @@ class RewardSTDP:
     Parameters
     ----------
     reward : "outcome", +1 or -1 at the end of a stimulus that was answered rightly or wrongly; "loss", minus its loss
-        there; "spikes", +1 at every spike of the output of the right category and -1 at those of others.
+        there; "spikes", +1 at every spike of the output of the right category and -1 at those of others; a
+        single output is that of category 1.
     tau_plus, tau_minus : time constants of pairs in which the sender is first, or the receiver, s.
     a_plus, a_minus : what such a pair adds to the mark, or takes from it.
     tau_mark : time constant of the mark, s.

@@ -91,11 +91,12 @@ class SpikingLayer(nn.Module):
         if half_distance and engine == AUTOGRAD:
             raise InputError("SpikingLayer: engine 'autograd' keeps no distances; leave out half_distance.")
         self.surrogate = surrogate or Surrogate()
+        self.shape = (n_recurrent,) if shape is None and n_recurrent is not None else shape
         self.recurrent = None if n_recurrent is None else nn.Linear(n_recurrent, n_recurrent)
         fixed = dict(exact or {})
         self.learn.check(neuron)
         for name, sharing in self.learn.learned.items():
-            size = size_of(sharing, shape or (n_recurrent and (n_recurrent,)) or None, name)
+            size = size_of(sharing, self.shape, name)
             start = fixed.pop(COEFFICIENTS[name], torch.tensor(coefficient_of(neuron, name), dtype=torch.float64))
             values = kept_as(COEFFICIENTS[name], start, self.learn.form)
             if values.numel() not in (1, torch.Size(size).numel()):
@@ -159,9 +160,12 @@ class SpikingLayer(nn.Module):
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias
         c = each_unit(self.coefficients, tuple(currents.shape[2:]))
         numbers = [getattr(c, name) for name in sequence.NUMBERS]
-        if self._by_autograd(currents, weight, *numbers):
+        begun = list(state) if state is not None and carried else []
+        if self._by_autograd(currents, weight, *numbers, *begun):
             return run_by_autograd(currents, c, weight, state, self.surrogate, carried=carried)
-        currents, weight, *numbers = once(currents, weight, *numbers)
+        currents, weight, *rest = once(currents, weight, *begun, *numbers)
+        begun, numbers = rest[: len(begun)], rest[len(begun) :]
+        state = State(*begun) if carried and state is not None else state
         c = Coefficients(reset=c.reset, **dict(zip(sequence.NUMBERS, numbers, strict=True)))
         POOL.keep_for(self)
         engine = engine_of(self.engine, currents.device.type)

@@ -46,10 +46,10 @@ class SpikeTimeLayer(nn.Module):
     --------
     >>> import torch
     >>> layer = ns.networks.SpikeTimeLayer(1, 1, ns.networks.EventNeuron(window=0.05))
-    >>> _ = nn.init.constant_(layer.weight, 12.0)
+    >>> _ = torch.nn.init.constant_(layer.weight, 12.0)
     >>> times = 0.05 - layer(torch.tensor([[0.04]]))  # a spike at 10 ms
     >>> round(times.item(), 5)
-    0.01239
+    0.01218
     """
 
     def __init__(

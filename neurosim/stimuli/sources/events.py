@@ -83,11 +83,11 @@ def files(options: EventsOptions) -> dict[str, str]:
 
 
 def example(folder: Path) -> EventsOptions:
-    """Write ten recordings of two categories."""
-    path, n = folder / "events.npz", np.full(10, 6)
-    times = np.tile(np.arange(6) * 1000, 10)
-    units = np.repeat(np.arange(10) % 2, 6) * 3 + np.tile(np.arange(6) % 3, 10)
-    np.savez(path, t=times, unit=units, n_events=n, sensor=[6], category=list("ab" * 5))
+    """Write thirty recordings of two categories."""
+    path, n = folder / "events.npz", np.full(30, 6)
+    times = np.tile(np.arange(6) * 1000, 30)
+    units = np.repeat(np.arange(30) % 2, 6) * 3 + np.tile(np.arange(6) % 3, 30) * (np.arange(180) % 7 > 1)
+    np.savez(path, t=times, unit=units, n_events=n, sensor=[6], category=list("ab" * 15))
     return EventsOptions(path=path, n_per_category=1, n_steps=3, time_step=2e-3)
 
 

@@ -35,6 +35,7 @@ from neurosim.study.kinds import Citation, SubjectKind, Told
 from neurosim.study.results import Results
 from neurosim.study.steps.responses import places_of
 from neurosim.study.tables import Count, Layers, Several, StudyError, Table, as_row, as_values, one_of, placed
+from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.lazy import LazyTask
 from neurosim.tasks.task import Task
 from neurosim.tasks.trials import CognitiveTask
@@ -206,6 +207,8 @@ def run_training(job: Job) -> None:
         network = build_network(specification, shape, n_categories)
     about: dict[str, Any] = {"image_shape": list(shape), "categories": list(task.categories) if task else []}
     about["n_outputs"] = n_categories
+    if isinstance(task, ClassificationTask | LazyTask) and "time" in task.sizes:
+        about["sequences"] = task.sizes
     if task:
         options = optimization.TrainingOptions(**{k: asked[k] for k in OPTIONS})
         readers = computing.Runtime(workers=n_threads() if isinstance(task, LazyTask) else 0)  # change no byte
@@ -273,8 +276,14 @@ def trained_network(row: dict[str, Any], folder: Path) -> Network:
 
 
 def fitted_stimuli(stimuli: xr.DataArray, network: Network, folder: Path, name: str) -> xr.DataArray:
-    """Return the pictures in the size that the network which `folder` holds was made for."""
-    shape = storage.read_json(folder / "network.json")["image_shape"]
+    """Return the pictures in the size that the network which `folder` holds was made for; sequences as they are."""
+    about = storage.read_json(folder / "network.json")
+    shape, sequences = about["image_shape"], about.get("sequences")
+    if sequences is not None or "time" in stimuli.dims:
+        sizes = {str(dim): n for dim, n in stimuli.sizes.items() if dim != "stimulus"}
+        if sizes != sequences:
+            raise StudyError(f"{name}: it learned {sequences or 'pictures'}, a stimulus of the study has {sizes}.")
+        return stimuli
     check_pictures(stimuli.dims, len(shape) == 3, name)
     size = getattr(network, "image_size", shape[-1])
     return stimuli if stimuli.sizes["x"] == stimuli.sizes["y"] == size else resize_images(stimuli, size)
