@@ -46,6 +46,7 @@ from .spiking.events import EventNeuron as EventNeuron  # the parameters of thes
 from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
 from .spiking.delays import DelayedLinear as DelayedLinear  # weights whose delays are learned
 from .spiking.delays import NarrowingDelays as NarrowingDelays  # a callback that narrows them
+from .spiking.graded import GradedSpikes as GradedSpikes  # spikes times a factor
 from .spiking.readout import MembraneReadout as MembraneReadout  # leaky units that answer without spikes
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences

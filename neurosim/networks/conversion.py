@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from neurosim.networks.chains import is_neuron, plain_layers
 from neurosim.networks.learnable import Learnable, Sharing
-from neurosim.networks.neuron_records import record_of
+from neurosim.networks.neuron_records import is_graded, record_of
 from neurosim.networks.spiking.delays import DelayedLinear
+from neurosim.networks.spiking.graded import GradedSpikes
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.readout import MembraneReadout
 from neurosim.networks.spiking.surrogates import Surrogate
@@ -118,8 +119,9 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     -----
     Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``), one a layer, a channel
     or a neuron, go on to be learned, kept as snnTorch does (``Learnable(form="clamped")``): the same steps of an
-    optimizer. Factors of spikes (``graded_spikes_factor``) are refused. What is frozen stays so. One-to-one recurrence
-    (``all_to_all=False``) stays one-to-one: a weight a unit learns, and nothing else.
+    optimizer. A factor of spikes (``graded_spikes_factor`` of ``snn.Leaky``) becomes a layer of :class:`GradedSpikes`.
+    What is frozen stays so. One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and
+    nothing else.
 
     Raises
     ------
@@ -135,7 +137,7 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     torch.Size([5, 2, 3])
     """
     layers = [("neurons", network)] if is_neuron(network) else _layers(network)
-    converted = [_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for _, m in layers]
+    converted = [part for _, m in layers for part in (_from_neuron(m, dt) if is_neuron(m) else [copy.deepcopy(m)])]
     return SpikingSequence(converted, n_steps=n_steps, time_step=dt)
 
 
@@ -182,7 +184,12 @@ def to_snntorch(network: nn.Module) -> OverTime:
             raise InputError(
                 f"to_snntorch: layer {name!r} ({type(module).__name__}) works on whole sequences, snnTorch on steps."
             )
-    found = [_to_neuron(n, m) if isinstance(m, SpikingLayer) else copy.deepcopy(m) for n, m in layers]
+    found: list[nn.Module] = []
+    for (name, module), (_, before) in zip(layers, [("", nn.Identity()), *layers], strict=False):
+        if isinstance(module, GradedSpikes):
+            found[-1:] = [_graded(name, module, before, found[-1:])]
+        else:
+            found.append(_to_neuron(name, module) if isinstance(module, SpikingLayer) else copy.deepcopy(module))
     shown = getattr(network, "shown_steps", None)
     if shown is None and getattr(network, "input_kind", "") == "current":
         shown = getattr(network, "n_steps", None)
@@ -200,8 +207,8 @@ def _layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
     return layers
 
 
-def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
-    record, exact = record_of(type(module).__name__, module, dt)
+def _from_neuron(module: nn.Module, dt: float) -> list[nn.Module]:
+    record, exact = record_of(type(module).__name__, module, dt, takes_graded=True)
     learned = _learned(module)
     _refuse_others(module, learned)
     tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()} | learned
@@ -226,7 +233,12 @@ def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
     elif inner is not None:
         layer.recurrent = OneToOne(torch.as_tensor(inner.V).flatten())  # type: ignore[assignment]
         layer.recurrent.requires_grad_(inner.V.requires_grad)  # type: ignore[union-attr]
-    return layer.train(module.training)
+    layer.train(module.training)
+    if not is_graded(module):
+        return [layer]
+    factor = module.graded_spikes_factor
+    assert isinstance(factor, Tensor)
+    return [layer, GradedSpikes(factor, learn=factor.requires_grad)]
 
 
 def _learned(module: nn.Module) -> dict[str, Tensor]:
@@ -242,7 +254,7 @@ def _sharing(values: Tensor) -> Sharing:
 
 
 def _refuse_others(module: nn.Module, learned: Mapping[str, Tensor]) -> None:
-    taken = {"V", *learned}
+    taken = {"V", "graded_spikes_factor", *learned}
     others = sorted(n for n, p in module.named_parameters(recurse=False) if p.requires_grad and n not in taken)
     kind = f"snn.{type(module).__name__}"
     if others:
@@ -290,6 +302,20 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
     neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
     connected: nn.Module = neuron
     return connected
+
+
+def _graded(name: str, module: GradedSpikes, before: nn.Module, neuron: list[nn.Module]) -> nn.Module:
+    """Return the snnTorch neuron just before, with the factor of its spikes."""
+    if not (isinstance(before, SpikingLayer) and type(neuron[0]) is snn.Leaky):
+        raise InputError(f"to_snntorch: layer {name!r} (GradedSpikes) does not follow neurons that become snn.Leaky.")
+    (made,) = neuron
+    del made._buffers["graded_spikes_factor"]
+    values = module.factor.detach().clone()
+    if module.factor.requires_grad:
+        made.register_parameter("graded_spikes_factor", nn.Parameter(values))
+    else:
+        made.register_buffer("graded_spikes_factor", values)
+    return made
 
 
 def _plain(value: float | Tensor, layer: SpikingLayer) -> float | Tensor:

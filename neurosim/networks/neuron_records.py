@@ -34,9 +34,12 @@ def _of_channels(layer: SpikingLayer, values: np.ndarray) -> np.ndarray:
 
 
 def record_of(
-    name: str, module: nn.Module, dt: float
+    name: str, module: nn.Module, dt: float, *, takes_graded: bool = False
 ) -> tuple[DiscreteLIFParameters | DiscreteSynapticParameters, dict[str, np.ndarray]]:
-    """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly."""
+    """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly.
+
+    Factors of spikes are refused, unless whoever asks takes those of neurons that do not send to each other.
+    """
     kind = type(module).__name__
     if type(module) not in (snn.Leaky, snn.RLeaky, snn.Synaptic):
         raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) cannot be represented; known: Leaky, RLeaky, Synaptic.")
@@ -44,7 +47,7 @@ def record_of(
         "reset_delay=False": not getattr(module, "reset_delay", True),
         "inhibition": bool(module.inhibition),
         "state_quant": bool(module.state_quant),
-        "graded spikes": bool((torch.as_tensor(module.graded_spikes_factor) != 1).any()),
+        "graded spikes": is_graded(module) and not (takes_graded and type(module) is snn.Leaky),
     }
     found = next((option for option, is_set in refused.items() if is_set), None)
     if found:
@@ -67,6 +70,12 @@ def record_of(
         return synaptic, _inexact(exact | {"alpha": alpha}, synaptic)
     record = DiscreteLIFParameters(**numbers, reset=reset)  # type: ignore[arg-type]
     return record, _inexact(exact, record)
+
+
+def is_graded(module: nn.Module) -> bool:
+    """Whether the spikes of a snnTorch neuron have a factor, or learn one."""
+    factor = torch.as_tensor(module.graded_spikes_factor)
+    return bool((factor != 1).any()) or factor.requires_grad
 
 
 def _inexact(numbers: dict[str, np.ndarray], record: object) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from neurosim.networks.chains import SKIPPED, is_neuron, neuron_names, structure
 from neurosim.networks.neuron_records import numbers_of, of_layer, record_of
 from neurosim.networks.recording import layer_label
 from neurosim.networks.spiking.delays import DelayedLinear
+from neurosim.networks.spiking.graded import GradedSpikes
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.wiring import INPUT, Chain, Connections, Wiring, as_numbers
 from neurosim.parameters import DiscreteSynapticParameters, to_metadata
@@ -140,6 +141,9 @@ class _Builder:
             bias = np.zeros(module.out_features) if module.bias is None else numbers_of(module.bias)
             self._put(label, nir.Affine(weight=numbers_of(module.weight), bias=bias))
             self.shape = (module.out_features,)
+        elif isinstance(module, GradedSpikes):
+            factor = torch.broadcast_to(module.factor, self.shape)
+            self._put(label, nir.Scale(numbers_of(factor)))
         elif isinstance(module, DelayedLinear):
             self._add_delayed(label, name, module)
         elif isinstance(module, nn.Conv2d):
@@ -157,7 +161,7 @@ class _Builder:
             hint = " Average pooling is linear: AvgPool2d." if "MaxPool" in type(module).__name__ else ""
             raise InputError(
                 f"to_nir: layer {name!r} ({type(module).__name__}) cannot be represented; known: Linear, Conv2d, "
-                "DelayedLinear, BatchNorm, AvgPool2d, Flatten, SpikingLayer, snn.Leaky, snn.RLeaky, "
+                "DelayedLinear, GradedSpikes, BatchNorm, AvgPool2d, Flatten, SpikingLayer, snn.Leaky, snn.RLeaky, "
                 f"snn.Synaptic.{hint}"
             )
 

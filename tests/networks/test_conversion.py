@@ -11,7 +11,13 @@ from snntorch import surrogate
 from torch import nn
 
 import neurosim as ns
-from neurosim.networks import Learnable, NeuronSpecification, SpikingConvNetSpecification, SpikingMLPSpecification
+from neurosim.networks import (
+    GradedSpikes,
+    Learnable,
+    NeuronSpecification,
+    SpikingConvNetSpecification,
+    SpikingMLPSpecification,
+)
 from neurosim.networks.architecture import build_network
 from neurosim.networks.conversion import SpikingSequence, from_snntorch, to_snntorch
 from neurosim.networks.nir_export import to_nir
@@ -70,6 +76,11 @@ def test_numbers_that_were_learned_and_frozen_are_taken():
     assert not torch.equal(plain, theirs)
 
 
+def graded(neuron):
+    neuron.graded_spikes_factor.fill_(2.0)
+    return neuron
+
+
 LEARNING = {
     "Leaky": lambda n: snn.Leaky(0.9, learn_beta=True, learn_threshold=True),
     "Leaky of units": lambda n: snn.Leaky(
@@ -107,6 +118,24 @@ def test_what_neurons_learn_goes_on_to_be_learned_step_for_step(name):
         assert now.requires_grad and was.numel() == now.numel()
         torch.testing.assert_close(now.flatten(), was.flatten(), atol=1e-6, rtol=1e-5)
     assert {n for n, p in back.named_parameters() if p.requires_grad and n in ("beta", "threshold", "alpha")} == learned
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_factors_of_spikes_go_and_come_back(learns):
+    torch.manual_seed(6)
+    neuron = snn.Leaky(0.8, graded_spikes_factor=torch.rand(6) + 1, learn_graded_spikes_factor=learns)
+    theirs, sequence = nn.Sequential(nn.Linear(8, 6), neuron, nn.Linear(6, 3), snn.Leaky(0.9)), 3 * torch.rand(20, 4, 8)
+    ours = from_snntorch(theirs)
+    back, factor = to_snntorch(ours), ours.network[2].factor
+    assert OverTime(theirs[:2])(sequence).max() > 1 and factor.requires_grad == learns
+    assert back.network[1].graded_spikes_factor.requires_grad == learns and len(back.network) == 4
+    for other in (ours, back, from_nir(to_nir(ours))):
+        assert ours(sequence).sum() > 0 and torch.equal(other(sequence), OverTime(theirs)(sequence))
+    stimuli = ns.as_stimuli(
+        (sequence.transpose(0, 1) > 1.5).double().numpy(), dims=("stimulus", "time", "unit"), time_step=1e-3
+    )
+    found = ns.verify_translation(ours, ns.to_circuit(ours), stimuli, engine="torch", progress=False)
+    assert found.verdict in ("bit-exact", "spike-exact")
 
 
 @pytest.mark.parametrize("name", [n for n in LEARNING if "range" not in n])
@@ -201,7 +230,8 @@ def test_recurrent_layers_reach_nir():
         (lambda: from_snntorch(nn.Sequential(*[snn.Leaky(0.9)] * 2)), "are one module, whose state is shared"),
         (lambda: to_snntorch(Doubled(nn.Linear(2, 2), SpikingLayer(DiscreteLIFParameters()))), "Doubled has a forward"),
         (lambda: from_snntorch(snn.Leaky(0.9, inhibition=True)), "inhibition"),
-        (lambda: from_snntorch(snn.Leaky(0.9, learn_graded_spikes_factor=True)), "learns its graded_spikes_factor"),
+        (lambda: from_snntorch(graded(snn.RLeaky(0.9, linear_features=2))), "graded spikes"),
+        (lambda: to_snntorch(SpikingSequence([nn.Linear(2, 2), GradedSpikes(2.0)])), "holds no SpikingLayer"),
         (lambda: from_snntorch(snn.Leaky(0.9, surrogate_disable=True)), "surrogate_disable=True"),
         (lambda: from_snntorch(snn.Alpha(0.9, 0.8)), "Alpha"),
         (lambda: to_snntorch(SpikingLayer(DiscreteAdaptiveLIFParameters())), "adaptive threshold"),
