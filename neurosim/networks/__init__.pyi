@@ -16,6 +16,7 @@ from .architectures.efficientnet_lite0 import EfficientNetLite0Specification as 
 from .architectures.equilibrium_mlp import EquilibriumMLPSpecification as EquilibriumMLPSpecification  # comes to rest
 from .architectures.gru import GRUSpecification as GRUSpecification  # gated units
 from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecification  # rate units, cognitive tasks
+from .architectures.liquid_state_machine import LiquidStateMachineSpecification as LiquidStateMachineSpecification
 from .architectures.lstm import LSTMSpecification as LSTMSpecification  # long short-term memory
 from .architectures.mlp import MLPSpecification as MLPSpecification  # fully connected
 from .architectures.rate_rnn import RateRNNSpecification as RateRNNSpecification  # rate units, images row by row
@@ -68,6 +69,7 @@ from .watching import Watch as Watch  # metrics, callbacks
 from .watching import Moment as Moment  # what a callback is told
 from .asked import Task as Task  # what train asks of a task
 from .door import Data as Data  # loaders, datasets and iterables of one's own
+from .linear_readout import fit_readout as fit_readout  # the last layer by ridge regression
 from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
 from .evaluation import over_instances as over_instances  # its mean over trained instances

@@ -95,13 +95,18 @@ def chunks_of_time_are_the_whole_to_the_bit():
             torch.testing.assert_close(mine, other, atol=1e-5 * recurrent, rtol=1e-5 * recurrent)
 
 
-def constant_currents_are_read_in_place():
+def what_is_the_same_in_all_steps_is_read_in_place():
     c = Coefficients(0.83, 0.9, "subtract")
-    x = random(1, 2, 5, seed=1, dtype=torch.float32)
     weight = random(5, 5, seed=2, dtype=torch.float32) - 0.5
     for sent in (None, weight):
-        seen = [run_sequence(x.expand(7, -1, -1), c, Way(Surrogate(), engine_of(e, "cpu")), weight=sent) for e in PAIR]
-        assert torch.equal(seen[0].spikes, seen[1].spikes) and seen[0].spikes.sum() > 0
+        found = []
+        for engine in PAIR:
+            x = random(1, 2, 5, seed=1, dtype=torch.float32).requires_grad_()
+            seen = run_sequence(x.expand(7, -1, -1), c, Way(Surrogate(), engine_of(engine, "cpu")), weight=sent)
+            (seen.spikes.mean(0) * weight[:2]).sum().backward()
+            found.append((seen.spikes, x.grad))
+        assert torch.equal(found[0][0], found[1][0]) and found[0][0].sum() > 0
+        torch.testing.assert_close(found[0][1], found[1][1], atol=1e-5, rtol=1e-5)
 
 
 def layers_too_large_for_one_program_run_step_by_step():
@@ -119,6 +124,6 @@ if __name__ == "__main__":
         test_all_gradients_are_those_of_autograd(reset, *memory, recurrent, "triton")
     every_answer_is_that_of_plain_torch()
     chunks_of_time_are_the_whole_to_the_bit()
-    constant_currents_are_read_in_place()
+    what_is_the_same_in_all_steps_is_read_in_place()
     layers_too_large_for_one_program_run_step_by_step()
     sys.stdout.write("equal")

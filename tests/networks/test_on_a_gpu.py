@@ -8,6 +8,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from neurosim.networks.computing import Runtime
 from neurosim.networks.feeding import _sendable
 from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.spiking.running import Way, run_sequence
+from neurosim.networks.spiking.sequence import Coefficients, State
+from neurosim.networks.spiking.surrogates import Surrogate
+from neurosim.networks.spiking.torch_engine import TorchEngine
 from neurosim.networks.training import train
 from neurosim.networks.watching import Watch
 from neurosim.runtime import fast_kernels, forked_random, torch_seeded
@@ -97,6 +101,26 @@ def test_random_numbers_go_on_as_before():
     with forked_random():
         drawn = torch.rand(3)
     assert torch.equal(drawn, torch.rand(3))
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_spikes_of_pictures_with_the_channel_last_stay_there_and_are_the_same(each):
+    x, found = torch.rand(6, 2, 3, 4, 5, generator=torch.Generator().manual_seed(0)), []
+    first = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(1))
+    for last in (False, True):
+        given = x.flatten(0, 1).contiguous(memory_format=torch.channels_last) if last else x.flatten(0, 1)
+        currents = given.unflatten(0, (6, 2)).detach().requires_grad_()
+        beta = torch.linspace(0.3, 0.9, 60 if each else 1).requires_grad_()
+        way = Way(Surrogate(), TorchEngine(), membrane=True)
+        state = State(first, 0 * first, 0 * first, (first > 0.5).float())
+        answer = run_sequence(currents, Coefficients(beta, 0.6, "zero"), way, state=state)
+        (answer.spikes * x.flip(0)).sum().add(answer.membrane.square().sum()).backward()
+        assert answer.spikes[0].is_contiguous(memory_format=torch.channels_last) == last
+        found.append((answer.spikes, answer.membrane, *answer.state, currents.grad, beta.grad))
+    assert found[0][0].sum() > 100
+    for plain, other in zip(*found, strict=True):
+        assert torch.allclose(plain, other, rtol=1e-5)
+    assert all(map(torch.equal, *(f[:6] for f in found)))
 
 
 def test_what_stays_on_the_processor_is_sent_as_it_is():

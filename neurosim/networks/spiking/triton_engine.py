@@ -43,7 +43,7 @@ class TritonEngine:
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
         currents = currents.contiguous()
-        currents = currents if currents.stride(0) == 0 and currents[0].is_contiguous() else currents.contiguous()
+        currents = _rows(currents)
         spikes, distance = torch.empty(currents.shape, dtype=currents.dtype, device=currents.device), None
         if keep.distance != "none":
             distance = torch.empty_like(spikes, dtype=torch.float16 if keep.distance == "half" else None)
@@ -79,13 +79,14 @@ class TritonEngine:
     ) -> Leaving:
         """Return the gradients of the currents, and those that are wanted."""
         watching = None if grad.membrane is None else grad.membrane.contiguous()
-        grad = grad._replace(spikes=grad.spikes.contiguous(), membrane=watching)
-        found = torch.empty_like(grad.spikes)
-        one = found[0]
+        grad = grad._replace(spikes=_rows(grad.spikes), membrane=watching)
+        one = past.first.spikes
+        found = torch.empty(grad.spikes.shape, dtype=one.dtype, device=one.device)
         adjoint = one.new_zeros((4, *one.shape)) if grad.state is None else torch.stack(list(grad.state))
         sums = one.new_zeros((len(NUMBERS), *one.shape)) if wanted.numbers else one
         call = _Call(found, c, weight)
         options: dict[str, Any] = {
+            "stride": grad.spikes.stride(0) if weight is None or call.is_whole else found.stride(0),
             "SLOPE": surrogate.slope,
             "SURROGATE": surrogate.index,
             "WATCHED": grad.membrane is not None,
@@ -119,6 +120,12 @@ def _first_state(adjoint: Tensor, currents: Tensor, c: Coefficients, weight: Ten
     membrane, current, adaptation, spikes = adjoint.unbind(0)
     spikes = spikes if c.adapts else torch.zeros_like(spikes)
     return State(membrane, current, adaptation, spikes if weight is None else torch.addmm(spikes, currents, weight))
+
+
+def _rows(values: Tensor) -> Tensor:
+    """Return (time, batch, unit) of which every step is contiguous; all steps may be one and the same."""
+    is_one = values.stride(0) == 0 and values[0].is_contiguous()
+    return values if is_one else values.contiguous()
 
 
 class _Call:

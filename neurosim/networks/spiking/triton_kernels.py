@@ -217,12 +217,12 @@ def add(sums, lane, lanes, inside, more, WHICH: tl.constexpr, WANTED: tl.constex
 @triton.jit(do_not_specialize=["start", "steps"])
 def backward(  # type: ignore[no-untyped-def]
     grad, to_membranes, distance, v0, i0, a0, s0, membranes, currents, adaptations, weight, adjoint, found, sums,
-    beta, alpha, rho, rise, start, steps, lanes, units,
+    beta, alpha, rho, rise, start, steps, lanes, units, stride,
     RESET: tl.constexpr, CURRENT: tl.constexpr, ADAPTS: tl.constexpr, EACH: tl.constexpr, SLOPE: tl.constexpr,
     SURROGATE: tl.constexpr, WATCHED: tl.constexpr, ARRIVES: tl.constexpr, WANTED: tl.constexpr, ROWS: tl.constexpr,
     CHUNK: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Take gradients back through `steps` steps from step `start` + `steps` - 1 on.
+    """Take gradients back through `steps` steps from step `start` + `steps` - 1 on; what arrives is `stride` apart.
 
     `adjoint` (4, lane) holds those of membrane, current, adaptation and last spikes, before and afterwards, and `sums`
     (5, lane) those of the coefficients.
@@ -232,18 +232,18 @@ def backward(  # type: ignore[no-untyped-def]
     fade, up = number(rho, unit, inside, EACH, 3), number(rise, unit, inside, EACH, 4)
     step = lane * 0 + lanes
     to_v, to_i = tl.load(adjoint + lane, inside, other=0.0), tl.load(adjoint + (lane + step), inside, other=0.0)
-    to_a = tl.load(adjoint + (lane + 2 * step), inside, other=0.0)
-    to_s = tl.load(adjoint + (lane + 3 * step), inside, other=0.0)
+    adapting, spiking = adjoint + (lane + 2 * step), adjoint + (lane + 3 * step)
+    to_a, to_s = tl.load(adapting, inside, other=0.0), tl.load(spiking, inside, other=0.0)
     nothing, bottom, begins = to_v * 0.0, start * step, (start + steps - 1).to(tl.int64) * lanes
     to_beta, to_threshold, to_alpha, to_rho, to_rise = nothing, nothing, nothing, nothing, nothing
-    place = lane + (start + steps - 1) * step
-    far, arriving = tl.load(distance + place, inside, other=0.0), tl.load(grad + place, inside, other=0.0)
+    place, arrives = lane + (start + steps - 1) * step, lane + (lane * 0 + start + steps - 1) * stride
+    far, arriving = tl.load(distance + place, inside, other=0.0), tl.load(grad + arrives, inside, other=0.0)
     if ROWS:
         sent = tl.zeros((ROWS, BLOCK), to_v.dtype)
     for _ in range(steps):
         earlier = tl.load(distance + (place - step), inside & (place >= step), other=0.0)
-        to_spike = arriving.to(to_v.dtype)
-        arriving = tl.load(grad + (place - step), inside & (place - step >= bottom), other=0.0)
+        to_spike, arrives = arriving.to(to_v.dtype), arrives - stride
+        arriving = tl.load(grad + arrives, inside & (place - step >= bottom), other=0.0)
         if ROWS:
             to_spike = to_spike + sent
         if ADAPTS or ARRIVES:
@@ -273,8 +273,8 @@ def backward(  # type: ignore[no-untyped-def]
         far, place, begins = earlier, place - step, begins - lanes
     tl.store(adjoint + lane, to_v, inside)
     tl.store(adjoint + (lane + step), to_i, inside)
-    tl.store(adjoint + (lane + 2 * step), to_a, inside)
-    tl.store(adjoint + (lane + 3 * step), to_s, inside)
+    tl.store(adapting, to_a, inside)
+    tl.store(spiking, to_s, inside)
     add(sums, lane, step, inside, to_beta, 0, WANTED)
     add(sums, lane, step, inside, to_threshold, 1, WANTED)
     add(sums, lane, step, inside, to_alpha, 2, WANTED)
