@@ -43,6 +43,8 @@ def bind(network: nn.Module, options: EProp, seed: int) -> EPropAtWork:
     if odd or len(linear) != 2:
         found = f"{odd[0]!r}, a weight of another kind" if odd else f"{len(linear)} nn.Linear"
         raise InputError(f"{who} has {found}.")
+    if not any(p.requires_grad for m in (linear[0], own) if m is not None for p in m.parameters()):
+        raise InputError(f"the weights of the spiking layer of {who} do not learn.")
     return EPropAtWork(network, layers[0], linear, options, seed)
 
 
