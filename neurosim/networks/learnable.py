@@ -92,6 +92,7 @@ FIXED = Learnable()
 def learned_of(neuron: DiscreteParameters) -> tuple[str, ...]:
     """Return the names of the numbers that neurons of this record can learn.
 
+    >>> from neurosim.parameters import DiscreteAdaptiveLIFParameters
     >>> learned_of(DiscreteAdaptiveLIFParameters())
     ('tau_mem', 'tau_threshold', 'threshold', 'rise')
     """
@@ -101,6 +102,7 @@ def learned_of(neuron: DiscreteParameters) -> tuple[str, ...]:
 def coefficient_of(neuron: DiscreteParameters, name: str) -> float:
     """Return the number of a step that stands for `name` in a record.
 
+    >>> from neurosim.parameters import DiscreteSynapticParameters
     >>> coefficient_of(DiscreteSynapticParameters(tau_syn=math.inf), "tau_syn")
     1.0
     """

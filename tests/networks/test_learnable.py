@@ -262,6 +262,24 @@ def test_membranes_that_are_read_are_recorded_in_time_and_not_perturbed_in_silen
         network(inputs)
 
 
+def test_chunks_that_are_computed_anew_learn_the_same_and_what_needs_all_steps_is_refused():
+    with torch_seeded(0):
+        neuron = ns.networks.NeuronSpecification(learn=Learnable(tau_mem="neuron", threshold="layer"))
+        network = ns.build_network(ns.networks.SpikingRNNSpecification((6,), neuron=neuron, readout="mean"), (9, 5), 2)
+        delayed = ns.networks.SpikingSequence([ns.networks.DelayedLinear(5, 4), SpikingLayer(RECORDS["lif"])])
+    sequence, found = 4 * drawn(9, 3, 5).float(), []
+    for n_steps in (None, 4):
+        network.zero_grad()
+        with ns.networks.recomputed(network, n_steps):
+            network(sequence)[:, 0].sum().backward()
+        found.append([q.grad.clone() for q in network.parameters()])
+    for whole, chunks in zip(*found, strict=True):
+        assert whole.abs().max() > 0
+        torch.testing.assert_close(whole, chunks)
+    with ns.networks.recomputed(delayed, 4), pytest.raises(InputError, match=r"needs all steps at once"):
+        delayed(sequence)
+
+
 class Smooth(Surrogate):
     """The primitive in place of the spike: what numeric differences can see."""
 
