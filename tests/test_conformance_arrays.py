@@ -156,6 +156,14 @@ LABELLED = {
     "record_responses": lambda x: ns.record_responses(torch.nn.Linear(UNITS, 2), x, progress=False),
     "explain": lambda x: ns.networks.explain(torch.nn.Linear(UNITS, 2), x, progress=False),
     "attention_rollout": lambda x: ns.networks.attention_rollout(torch.nn.Linear(UNITS, 2), x),
+    "to_spiking": lambda x: ns.networks.to_spiking(
+        torch.nn.Sequential(torch.nn.Linear(UNITS, 2), torch.nn.ReLU(), torch.nn.Linear(2, 2)), x
+    ),
+    "conversion_loss": lambda x: ns.networks.conversion_loss(torch.nn.Linear(UNITS, 2), x, x),
+    "synaptic_operations": lambda x: ns.networks.synaptic_operations(torch.nn.Linear(UNITS, 2), x),
+    "fit_readout": lambda x: ns.networks.fit_readout(torch.nn.Linear(UNITS, 2), x),
+    "separation": ns.responses.separation,
+    "two_views": lambda x: ns.tasks.two_views(x, abs),
     "train": lambda x: ns.train(torch.nn.Linear(UNITS, 2), x, progress=False),
     "simulate": lambda x: ns.simulate(neuron(), x, progress=False),
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),

@@ -69,6 +69,7 @@ from .watching import Watch as Watch  # metrics, callbacks
 from .watching import Moment as Moment  # what a callback is told
 from .asked import Task as Task  # what train asks of a task
 from .door import Data as Data  # loaders, datasets and iterables of one's own
+from .contrastive import NTXent as NTXent  # learn without labels: two views are to be alike
 from .linear_readout import fit_readout as fit_readout  # the last layer by ridge regression
 from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field

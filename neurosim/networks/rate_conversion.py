@@ -18,6 +18,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from neurosim.arrays import check_numbers
 from neurosim.networks.asked import Task
 from neurosim.networks.distributed import Share
 from neurosim.networks.door import ASKED, Data, as_task, is_data
@@ -152,6 +153,7 @@ def _shown(network: nn.Module, stimuli: Any, where: str, seed: int) -> Iterator[
             yield portion.inputs
         return
     shown = stimuli if isinstance(stimuli, xr.DataArray) else as_stimuli(stimuli)
+    check_numbers(shown, "to_spiking")
     if "time" in shown.dims:
         raise InputError("to_spiking: the stimuli are sequences; the network takes each stimulus as a whole.")
     dtype = Shown(network, shown, where, False).floating

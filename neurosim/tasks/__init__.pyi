@@ -4,6 +4,7 @@
 from .classification import classification_task as classification_task  # name the category of a stimulus
 
 from .lazy import lazy_task as lazy_task  # the same of folders and files that stay on disk until they are shown
+from .views import two_views as two_views  # which two views are of one stimulus, without labels
 from .rows import PictureView as PictureView  # how a picture of any size becomes an input
 
 # Recordings of events, which stay events until they are shown

@@ -48,12 +48,8 @@ def task_for(architecture):
     return task
 
 
-def first_example(architecture):
-    return ARCHITECTURES[architecture].examples[0]
-
-
 def network_for(architecture):
-    one = ns.networks.SpikingRNNSpecification((9,)) if architecture == "SpikingRNN" else first_example(architecture)
+    one = ARCHITECTURES[architecture].examples[1 if architecture == "SpikingRNN" else 0]  # of one layer
     torch.manual_seed(0)
     return ns.build_network(one, task_for(architecture).image_shape, 2)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from neurosim.networks.feeding import Portion
 from neurosim.networks.learning.at_work import descend, instead
-from neurosim.networks.learning.feedback import Backward, through
+from neurosim.networks.learning.feedback import Backward, linear_layers, through
 from neurosim.networks.learning_rules.eprop import EProp
 from neurosim.networks.objectives import Objective
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -37,12 +37,14 @@ def bind(network: nn.Module, options: EProp, seed: int) -> EPropAtWork:
     own = layers[0].recurrent
     if not isinstance(own, nn.Linear | None):
         raise InputError(f"recurrent weights of {who} are a {type(own).__name__}, not all to all.")
-    linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m is not own]
+    linear = [m for m in linear_layers(network).values() if isinstance(m, nn.Linear)]
     known = {id(p) for m in (*linear, *([own] if own else [])) for p in m.parameters()}
     odd = [name for name, p in network.named_parameters() if id(p) not in known]
     if odd or len(linear) != 2:
         found = f"{odd[0]!r}, a weight of another kind" if odd else f"{len(linear)} nn.Linear"
         raise InputError(f"{who} has {found}.")
+    if not any(p.requires_grad for m in (linear[0], own) if m is not None for p in m.parameters()):
+        raise InputError(f"the weights of the spiking layer of {who} do not learn.")
     return EPropAtWork(network, layers[0], linear, options, seed)
 
 

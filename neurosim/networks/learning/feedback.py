@@ -23,6 +23,7 @@ from neurosim.runtime import seed_of
 from neurosim.schema import InputError
 
 LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+FORWARDS = tuple(kind.forward for kind in LINEAR)  # a subclass with code of its own is none of them
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
@@ -61,7 +62,7 @@ def checked_layers(network: nn.Module) -> dict[str, Any]:
 def linear_layers(network: nn.Module) -> dict[str, Any]:
     """Return the linear layers and convolutions of a network by name, those that connect spiking neurons left out."""
     within = [m.recurrent for m in network.modules() if isinstance(m, SpikingLayer)]
-    return {name: m for name, m in network.named_modules() if isinstance(m, LINEAR) and m not in within}
+    return {name: m for name, m in network.named_modules() if type(m).forward in FORWARDS and m not in within}
 
 
 class Backward(nn.Module):

@@ -61,5 +61,5 @@ FEEDBACK_ALIGNMENT = LearningRule(
     caption="Errors travel back through weights of their own, layer by layer or from the output to each.",
     citation="Lillicrap TP, Cownden D, Tweed DB, Akerman CJ (2016) Nat Commun 7:13276, "
     "https://doi.org/10.1038/ncomms13276; Nokland A (2016) NeurIPS, https://arxiv.org/abs/1609.01596",
-    architectures=("MLP", "ConvNet", "SpikingMLP", "SpikingConvNet", "SpikingRNN", "SEWResNet", "Vision"),
+    architectures=("MLP", "ConvNet", "SpikingMLP", "SpikingConvNet", "SpikingRNN", "SEWResNet", "Spikformer", "Vision"),
 )
