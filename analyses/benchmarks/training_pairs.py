@@ -13,9 +13,9 @@ from snntorch import surrogate
 from torch import Tensor, nn
 
 from neurosim.networks.conversion import SpikingSequence, from_snntorch
+from neurosim.networks.recomputing import recomputed
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters
-from neurosim.networks.recomputing import recomputed
 
 BETA, BATCH = 0.9, 32
 TAU = -1e-3 / math.log(BETA)
