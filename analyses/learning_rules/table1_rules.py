@@ -154,7 +154,8 @@ def draw(results: dict[str, Any]) -> object:
             ax.vlines(k, *row["interval"], color="0.25", linewidth=0.9)
             ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color="black", markersize=3)
         ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=60, ha="right", fontsize=6)
-        ax.set(title=problem, ylim=(0, 1.02))
+        ax.set_title(problem, fontsize=6)
+        ax.set(ylim=(0, 1.02))
     axes[0].set_ylabel("test accuracy")
     return figure
 
