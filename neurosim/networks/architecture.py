@@ -191,7 +191,7 @@ class Architecture(Generic[Spec]):
         Examples
         --------
         >>> ns.networks.ARCHITECTURES["MLP"].twin_refusal(ns.networks.ARCHITECTURES["MLP"].specification())
-        'MLP has no twin in Brian2; SpikingConvNet, SpikingMLP, SpikingRNN have one.'
+        'MLP has no twin in Brian2; LiquidStateMachine, SpikingConvNet, SpikingMLP, SpikingRNN have one.'
         """
         if not self.has_twin:
             able = ", ".join(a.name for a in ARCHITECTURES.values() if a.has_twin)
