@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Any, Literal, cast
+
+import numpy as np
+import xarray as xr
 
 from neurosim.registry import called, options_of
 from neurosim.schema import InputError, suggest
+from neurosim.stimuli.parts import part_of, some_of
 from neurosim.stimuli.source import SOURCES, Source, taught_parts
 from neurosim.tasks.classification import classification_task
+from neurosim.tasks.lazy import LazyTask, task_of_rows
 from neurosim.tasks.task import TASKS, Task, TaskKind
 from neurosim.tasks.trials import CognitiveTask
+
+HELD = 2**30  # bytes of stimuli that are held in memory; more are read one by one
 
 
 def lesson_names() -> tuple[str, ...]:
@@ -115,7 +122,9 @@ def build_task(name: str, options: object = None, *, rng: int = 0, n_train: int 
     Parameters
     ----------
     name : a source with categories ("digits", "mnist", "cifar10", "nmnist", "spoken_digits", "sentences",
-        "time_series", "folder", "file"), a cognitive task ("go_nogo", ...) or "yang".
+        "time_series", "events", "folder", "file"), a cognitive task ("go_nogo", ...) or "yang". The pictures of a
+        folder, and the steps of time of recordings of events, that would fill more than 1 GiB are not held but made
+        while they are learned, by as many processes as there are threads.
     options : by name or as the record of the source or task.
     rng : seed of the split, where the source has no official one.
     n_train : learn only so many of the training stimuli, as evenly from all categories as can be.
@@ -137,8 +146,30 @@ def build_task(name: str, options: object = None, *, rng: int = 0, n_train: int 
     """
     kind = find_lesson(name, "build_task")
     if isinstance(kind, Source):
-        train, test = taught_parts(name, options, rng=rng, n_train=n_train)
+        asked = options_of(kind.options, options, f"build_task: {name}")
+        if kind.staying is not None and (staying := kind.staying(asked)) and _bytes_of(staying) > HELD:
+            return _read_one_by_one(kind, staying, asked, rng, n_train)
+        train, test = taught_parts(name, asked, rng=rng, n_train=n_train)
         return classification_task(train, test=test, rng=rng)
     if n_train is not None:
         raise InputError(f"build_task: {name} draws new trials for every batch; n_train is for stimuli that are given.")
     return cast(Task, called(kind.build)(options_of(kind.options, options, f"build_task: {name}")))
+
+
+def _bytes_of(staying: Any) -> int:
+    """Return what all stimuli would fill as float32, if they are of the size of the first."""
+    return len(staying) * int(np.asarray(staying.read(0)).size) * 4
+
+
+def _read_one_by_one(source: Source, staying: Any, asked: Any, rng: int, n_train: int | None) -> LazyTask:
+    """Return the task of :func:`taught_parts` of stimuli that stay where they are."""
+    labels = {"category": ("stimulus", staying.categories)}
+    places = xr.DataArray(np.arange(len(staying)), dims="stimulus", coords=labels)
+    official, parts = getattr(staying, "official", None), {}
+    for part, n in (("train", n_train), ("test", source.n_test)):
+        of_part = replace(asked, part=part, n=n, n_per_category=None)
+        if official is None:
+            parts[part] = part_of(places, of_part, rng, source.name).values
+        else:
+            parts[part] = some_of(places[official[part]], of_part).values
+    return task_of_rows(staying, staying.names, staying.categories, parts)

@@ -4,12 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
+from PIL import Image
+from torch import nn
 
 import neurosim as ns
+from neurosim import lessons
 from neurosim.lessons import build_task, find_lesson, lesson_names
 from neurosim.schema import InputError
 from neurosim.stimuli.source import SOURCES, load_source
+from neurosim.tasks.lazy import LazyTask
 from neurosim.tasks.task import TASKS
 from tests.stimuli.test_conformance_sources import DOTS
 from tests.tasks.test_conformance_tasks import LightsOptions, build
@@ -78,3 +83,27 @@ def test_a_generator_gives_a_seed_and_moves_on():
     assert not first.equals(second)
     again = ns.stimuli.encode_rate(ns.load_digits()[:2], n_steps=5, rng=np.random.default_rng(0))
     assert first.equals(again)
+
+
+@pytest.mark.parametrize("n_train", [None, 20])
+def test_a_folder_too_large_to_be_held_is_read_while_it_is_learned_to_the_same_bits(tmp_path, monkeypatch, n_train):
+    draw = np.random.default_rng(0)
+    for k in range(36):
+        place = tmp_path / "abc"[k % 3]
+        place.mkdir(exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (9 + k % 2, 8, 3), dtype=np.uint8)).save(place / f"{k}.png")
+    options = {"path": tmp_path, "size": 6}
+    held = build_task("folder", options, rng=3, n_train=n_train)
+    monkeypatch.setattr(lessons, "HELD", 36 * 3 * 6 * 6 * 4 - 1)
+    staying = build_task("folder", options, rng=3, n_train=n_train)
+    assert isinstance(staying, LazyTask) and not isinstance(held, LazyTask)
+    assert (staying.categories, staying.sizes, staying.n_test) == (held.categories, held.sizes, held.n_test)
+    xr.testing.assert_identical(staying.some("train", 5), held.some("train", 5))
+    xr.testing.assert_identical(staying.some("test", 100), held.some("test", 100))
+    weights = []
+    for task in (held, staying):
+        with ns.runtime.torch_seeded(0):
+            network = nn.Sequential(nn.Flatten(), nn.Linear(108, 3))
+        found = ns.train(network, task, ns.networks.TrainingOptions(2, 8), rng=1, progress=False)
+        weights.append((network[1].weight, found.test_accuracy.item()))
+    assert torch.equal(weights[0][0], weights[1][0]) and weights[0][1] == weights[1][1]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 
 import snntorch as snn
@@ -12,13 +12,13 @@ from pairs import Benchmark, Pair
 from snntorch import surrogate
 from torch import Tensor, nn
 
-from neurosim.networks.conversion import from_snntorch
+from neurosim.networks.conversion import SpikingSequence, from_snntorch
+from neurosim.networks.recomputing import recomputed
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters
-from neurosim.runtime import kept_memory
 
 BETA, BATCH = 0.9, 32
-KEPT = ExitStack()  # the worker keeps freed memory between passes, as ``train`` does: for both alike
+TAU = -1e-3 / math.log(BETA)
 
 
 def leaky() -> snn.Leaky:
@@ -71,20 +71,30 @@ def check(ours: list[Tensor], peer: list[Tensor], tolerance: float = 1e-5) -> fl
 
 def layer_pair(n_units: int, engine: str, n_steps: int = 100) -> Pair:
     """Return one layer of neurons."""
-    KEPT.enter_context(kept_memory())
     torch.manual_seed(0)
     sequence = 0.4 * torch.rand(n_steps, BATCH, n_units)
-    ours = SpikingLayer(
-        DiscreteLIFParameters(-1e-3 / torch.log(torch.tensor(BETA, dtype=torch.float64)).item()), engine=engine
-    )
+    ours = SpikingLayer(DiscreteLIFParameters(TAU), engine=engine)
     peer = partial(time_loop, [leaky()])
     grad = torch.randn(sequence.shape)
     return Pair(partial(trained_step, ours, sequence, grad, []), partial(trained_step, peer, sequence, grad, []), check)
 
 
+def spikes_alone(run: Callable[[Tensor], Tensor], sequence: Tensor) -> list[Tensor]:
+    """Return the spikes of a pass without gradient."""
+    with torch.no_grad():
+        return [run(sequence)]
+
+
+def forward_pair(n_units: int, n_steps: int = 100) -> Pair:
+    """Return one layer of neurons, without gradient."""
+    torch.manual_seed(0)
+    sequence = 0.4 * torch.rand(n_steps, BATCH, n_units)
+    ours, peer = SpikingLayer(DiscreteLIFParameters(TAU)), partial(time_loop, [leaky()])
+    return Pair(partial(spikes_alone, ours, sequence), partial(spikes_alone, peer, sequence), check)
+
+
 def network_pair(layers: Callable[[], list[nn.Module]], shape: tuple[int, ...], n_steps: int) -> Pair:
     """Return a whole network with the same weights; its float32 sums are added up in another order."""
-    KEPT.enter_context(kept_memory())
     torch.manual_seed(0)
     theirs = layers()
     with torch.no_grad():
@@ -126,9 +136,11 @@ def recurrent() -> list[nn.Module]:
 
 BENCHMARKS = [
     Benchmark("layer, 1024 neurons, plain torch", "snnTorch", 2, partial(layer_pair, 1024, "torch")),
-    Benchmark("layer, 1024 neurons, C++", "snnTorch", 4, partial(layer_pair, 1024, "compiled")),
-    Benchmark("layer, 128 neurons, C++", "snnTorch", 5, partial(layer_pair, 128, "compiled")),
-    Benchmark("layer, 16384 neurons, C++", "snnTorch", 2, partial(layer_pair, 16384, "compiled")),
+    Benchmark("layer, 1024 neurons, C++", "snnTorch", 5, partial(layer_pair, 1024, "compiled")),
+    Benchmark("layer, 128 neurons, C++", "snnTorch", 15, partial(layer_pair, 128, "compiled")),
+    Benchmark("layer, 16384 neurons, C++", "snnTorch", 5, partial(layer_pair, 16384, "compiled")),
+    Benchmark("layer, 1024 neurons, no gradient", "snnTorch", 5, partial(forward_pair, 1024)),
+    Benchmark("layer, 16384 neurons, no gradient", "snnTorch", 5, partial(forward_pair, 16384)),
     Benchmark(
         "fully connected network, hidden 128", "snnTorch", 4, partial(network_pair, partial(mlp, 128), (128,), 50)
     ),
@@ -140,11 +152,36 @@ BENCHMARKS = [
 ]
 
 
-def saved_bytes_per_neuron_step() -> float:
-    """Return what a layer keeps for the gradient, its output left aside."""
-    saved: list[int] = []
-    sequence = torch.rand(100, BATCH, 1024, requires_grad=True)
-    pack = lambda t: saved.append(t.numel() * t.element_size()) or t  # noqa: E731
+def kept_bytes(n_steps: int = 100, n_units: int = 64) -> dict[str, float]:
+    """Return what three layers keep for the gradient, in bytes a neuron and step: whole, in float16, and in chunks.
+
+    In chunks it is what is kept between the passes and the past of one chunk, of the square root of all steps.
+    """
+    found, shown = {}, torch.rand(n_steps, BATCH, n_units)
+    for name, half in (("distances in float32", False), ("distances in float16", True)):
+        layers = [SpikingLayer(DiscreteLIFParameters(TAU), half_distance=half) for _ in range(3)]
+        network = SpikingSequence([m for layer in layers for m in (nn.Linear(n_units, n_units), layer)])
+        per = n_steps * BATCH * n_units * len(layers)
+        found[name] = _kept(network, shown) / per
+        n_chunk = math.isqrt(n_steps)
+        with recomputed(network, n_chunk):
+            between = _kept(network, shown)
+        found[f"{name}, recomputed every {n_chunk} steps"] = (between + _kept(network, shown[:n_chunk])) / per
+    return {name: round(value, 2) for name, value in found.items()}
+
+
+def _kept(network: nn.Module, shown: Tensor) -> int:
+    """Return the bytes that a forward pass keeps for the gradient, weights and input left aside."""
+    there = {t.untyped_storage().data_ptr() for t in (shown, *network.parameters())}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        where = tensor.untyped_storage().data_ptr()
+        if where not in there:
+            kept[where] = tensor.numel() * tensor.element_size()
+        return tensor
+
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        SpikingLayer(DiscreteLIFParameters())(sequence)
-    return sum(saved) / sequence.numel()
+        answer = network(shown)
+    assert len(answer) == len(shown)
+    return sum(kept.values())

@@ -21,7 +21,7 @@ from neurosim.networks.flags import check_module, kept_flags
 from neurosim.networks.samples import Keys, intensities_of, parted, stacked
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.pictures import is_picture
-from neurosim.runtime import stream
+from neurosim.runtime import forked_random, stream
 from neurosim.schema import InputError
 
 PARTS: tuple[Part, ...] = ("train", "test", "validation")
@@ -35,7 +35,7 @@ class Data:
     Each part is a ``torch.utils.data.DataLoader``, a dataset (map-style or iterable, one of Hugging Face, shards of
     WebDataset), or another iterable of batches that starts anew each time. A dataset alone is shuffled by (seed, epoch)
     and read one by one; a loader keeps its own batch size, workers and sampler. PIL images are intensities, their bytes
-    divided by 255 on the device; bytes in tensors stay bytes.
+    divided by 255 on the device; bytes in tensors stay bytes. A ``WebLoader`` keeps its batches where it gives any.
 
     Parameters
     ----------
@@ -126,8 +126,10 @@ class BroughtTask:
             kind = None if value is None else kind_of(value)
             if kind == "dataset":
                 self.datasets[part] = value
+            elif kind == "stream" and not _is_batched(value, data.keys, who):
+                self.loaders[part] = _batched(value, data.keys, batch_size, who)
             elif kind is not None:
-                self.loaders[part] = _batched(value, data.keys, batch_size, who) if kind == "stream" else value
+                self.loaders[part] = value
         self.scaled = frozenset(part for part in self.datasets if self._gives_pictures(part))
         self.categories = tuple(data.categories) if data.categories is not None else _known_categories(data)
 
@@ -155,7 +157,8 @@ class BroughtTask:
 
     def taken_apart(self, batch: object, loader: object) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return inputs and what is right of a batch of a loader."""
-        return taken_apart(batch, self.data.keys, self.who, _named(loader))
+        keys = None if isinstance(loader, _Batches) else self.data.keys
+        return taken_apart(batch, keys, self.who, _named(loader))
 
     def n_batches(self, batch_size: int) -> int:
         """Return the number of training batches an epoch."""
@@ -260,7 +263,7 @@ def _n_outputs(task: Any, network: nn.Module, part: Part, batch_size: int) -> in
         raise InputError(f"{task.who}: the data hold no stimuli.")
     where = next((p.device for p in network.parameters()), torch.device("cpu"))
     try:
-        with kept_flags(network), torch.random.fork_rng(), torch.no_grad():
+        with kept_flags(network), forked_random(), torch.no_grad():
             reset_neurons(network)
             outputs = network.eval()(first.inputs.to(where))
     except Exception:  # said in one line where the first batch is checked
@@ -268,7 +271,20 @@ def _n_outputs(task: Any, network: nn.Module, part: Part, batch_size: int) -> in
     return outputs.shape[-1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else 0
 
 
-def _batched(data: Any, keys: Keys | None, batch_size: int, who: str) -> DataLoader[Any]:
+class _Batches(DataLoader[Any]):
+    """An iterable of samples in batches (inputs, labels)."""
+
+
+def _is_batched(data: Any, keys: Keys | None, who: str) -> bool:
+    """Whether an iterable dataset that holds a loader, as WebDataset's ``WebLoader``, gives batches already."""
+    if not any(isinstance(stage, DataLoader) for stage in getattr(data, "pipeline", ())):
+        return False
+    first = next(iter(data), None)
+    right = None if first is None else parted(first, keys, who)[1]
+    return getattr(right, "ndim", 0) > 0 or isinstance(right, list | tuple)
+
+
+def _batched(data: Any, keys: Keys | None, batch_size: int, who: str) -> _Batches:
     """Return an iterable of samples in batches."""
 
     def together(samples: Sequence[Any]) -> tuple[Tensor, Tensor | None]:
@@ -277,7 +293,7 @@ def _batched(data: Any, keys: Keys | None, batch_size: int, who: str) -> DataLoa
             raise InputError(f"{who}: samples (inputs, label) are asked, found {_named(data)} without labels.")
         return tuple(stacked([intensities_of(pair[k], who) for pair in pairs], who) for k in (0, 1))  # type: ignore[return-value]
 
-    return DataLoader(data, batch_size=batch_size, collate_fn=together)
+    return _Batches(data, batch_size=batch_size, collate_fn=together)
 
 
 def _known_categories(data: Data) -> tuple[str, ...]:

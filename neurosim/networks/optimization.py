@@ -49,6 +49,8 @@ class TrainingOptions:
         validated, tested and left in the network; none by default.
     truncate : steps after which gradients no longer reach back through the state of spiking layers, nn.RNN, nn.LSTM and
         nn.GRU: truncated backpropagation through time. Values and memory are those of the whole sequence.
+    recompute : steps of a chunk whose past is computed anew in the backward pass instead of kept, see
+        :func:`recomputed`: the whole gradient in less memory and one more forward pass; not with `truncate`.
 
     Raises
     ------
@@ -79,14 +81,20 @@ class TrainingOptions:
     accumulate: int = 1
     ema: float | None = None
     truncate: int | None = None
+    recompute: int | None = None
 
     def __post_init__(self) -> None:
         for name, asked in ASKED.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), *asked))
         if self.ema is not None:
             object.__setattr__(self, "ema", _number("ema", self.ema, *AVERAGED))
-        if self.truncate is not None:
-            object.__setattr__(self, "truncate", _number("truncate", self.truncate, *STEPS))
+        for name in ("truncate", "recompute"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _number(name, getattr(self, name), *STEPS))
+        if self.truncate is not None and self.recompute is not None:
+            raise InputError(
+                "TrainingOptions: truncate cuts what recompute carries from chunk to chunk; give one of them."
+            )
         if callable(self.optimizer) and self.weight_decay:
             raise InputError("TrainingOptions: weight_decay belongs to the optimizers by name; give it to your own.")
         if self.patience is not None:
@@ -110,7 +118,7 @@ class TrainingOptions:
 Asked = tuple[type, Callable[[Any], bool], str]
 WAITED: Asked = (int, lambda n: n >= 1, "whole epochs, patience >= 1, or None")
 AVERAGED: Asked = (float, lambda x: 0 < x < 1, "a share between 0 and 1, or None")
-STEPS: Asked = (int, lambda n: n >= 1, "whole steps, truncate >= 1, or None")
+STEPS: Asked = (int, lambda n: n >= 1, "whole steps, at least 1, or None")
 ASKED: dict[str, Asked] = {
     "epochs": (int, lambda n: n >= 1, "whole epochs, batch_size >= 1"),
     "batch_size": (int, lambda n: n >= 1, "whole epochs, batch_size >= 1"),

@@ -47,9 +47,9 @@ def truncated(network: nn.Module, n_steps: int | None) -> Iterator[None]:
                 stack.callback(neuron.register_forward_hook(partial(_cut_state, counts, n_steps)).remove)
         for module in network.modules():
             if isinstance(module, SpikingLayer):
-                stack.enter_context(_instead(module, partial(_spikes, module, n_steps)))
+                stack.enter_context(instead(module, partial(_spikes, module, n_steps)))
             elif isinstance(module, GATED):
-                stack.enter_context(_instead(module, partial(_gated, module, module.forward, n_steps)))
+                stack.enter_context(instead(module, partial(_gated, module, module.forward, n_steps)))
         yield
 
 
@@ -73,21 +73,29 @@ def _check(network: nn.Module) -> None:
 
 
 @contextlib.contextmanager
-def _instead(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    """Let a module run another forward inside the block."""
-    module.forward = forward
+def instead(module: nn.Module, run: Callable[..., Any], name: str = "forward") -> Iterator[None]:
+    """Let a module run another forward, or another method, inside the block."""
+    before = vars(module).get(name)
+    setattr(module, name, run)
     try:
         yield
     finally:
-        del module.forward
+        delattr(module, name)
+        if before is not None:
+            setattr(module, name, before)
 
 
-def _spikes(layer: SpikingLayer, n_steps: int, currents: Tensor) -> Tensor:
-    spikes, state = [], None
+def _spikes(
+    layer: SpikingLayer, n_steps: int, currents: Tensor, *, with_membrane: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    chunks, state = [], None
     for chunk in torch.split(currents, n_steps):
-        found, state = layer.advance(chunk, state)
-        spikes.append(found)
-    return torch.cat(spikes)
+        chunks.append(layer.run(chunk, state, with_membrane=with_membrane))
+        state = chunks[-1].state
+    spikes = torch.cat([found.spikes for found in chunks])
+    if not with_membrane:
+        return spikes
+    return spikes, torch.cat([found.membrane for found in chunks if found.membrane is not None])
 
 
 def _gated(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -71,6 +75,68 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     >>> found.shape, found.category.values.tolist()
     ((1, 3, 8, 8), ['cat'])
     """
+    pictures = picture_files(folder, size)
+    return pictures.read_all(range(len(pictures)))
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """The pictures of a folder, read one by one: what they are called, and the side to which they are resized."""
+
+    folder: Path
+    names: tuple[str, ...]
+    size: int | None = None
+    dims: tuple[str, ...] = ("channel", "y", "x")
+    is_sequence: bool = False
+
+    @functools.cached_property
+    def categories(self) -> list[str]:
+        """The innermost folder of each picture."""
+        return [Path(name).parent.name or "image" for name in self.names]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, place: int, transform: Callable[[Any], Any] | None = None) -> Any:
+        """Return the pixels of one picture (channel, y, x), of 8 or 16 bits, or what `transform` makes of it."""
+        path = self.folder / self.names[place]
+        if transform is not None:
+            return transform(storage.read_picture(path))
+        pixels = storage.read_image(path)
+        return np.ascontiguousarray(np.moveaxis(pixels if self.size is None else _resize(pixels, self.size), -1, 0))
+
+    def read_all(self, places: Iterable[int]) -> xr.DataArray:
+        """Return pictures as stimuli (stimulus, channel, y, x) in 0..1, with ``category``."""
+        chosen = [int(place) for place in places]
+        pixels = [self.read(place) for place in track(chosen, "reading pictures")]
+        shapes = {p.shape[1:] for p in pixels}
+        if len(shapes) > 1:
+            raise InputError(
+                f"load_image_folder: pictures have {len(shapes)} sizes (y, x), such as {sorted(shapes)[:2]}; "
+                "pass size=."
+            )
+        return as_stimuli(
+            np.stack([_intensity(p) for p in pixels]),
+            dims=("stimulus", *self.dims),
+            ids=[self.names[place] for place in chosen],
+            coords={"category": [self.categories[place] for place in chosen]},
+        )
+
+    def identity(self) -> list[Any]:
+        """Return the side, and the digest of names and contents of all files."""
+        digest = hashlib.sha256()
+        for name in self.names:
+            digest.update(f"{name} {storage.sha256(self.folder / name)}\n".encode())
+        return [digest.hexdigest(), self.size]
+
+
+def picture_files(folder: str | Path, size: int | None = None) -> PictureFiles:
+    """Return the pictures of a folder, unread.
+
+    Raises
+    ------
+    InputError : no picture found. StorageError : no such folder.
+    """
     folder = storage.as_path(folder, "load_image_folder")
     if not storage.is_folder(folder):
         raise storage.StorageError(f"{folder}: no such folder.")
@@ -78,20 +144,7 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     paths = storage.pictures_in(folder)
     if not paths:
         raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}.")
-    pixels = [storage.read_image(p) for p in track(paths, "reading pictures")]
-    if size is not None:
-        pixels = [_resize(p, size) for p in pixels]
-    shapes = {p.shape for p in pixels}
-    if len(shapes) > 1:
-        raise InputError(
-            f"load_image_folder: pictures have {len(shapes)} sizes, such as {sorted(shapes)[:2]}; pass size=."
-        )
-    return as_stimuli(
-        np.moveaxis(np.stack([_intensity(p) for p in pixels]), -1, 1),
-        dims=("stimulus", "channel", "y", "x"),
-        ids=[p.relative_to(folder).as_posix() for p in paths],
-        coords={"category": [p.parent.name if p.parent != folder else "image" for p in paths]},
-    )
+    return PictureFiles(folder, tuple(p.relative_to(folder).as_posix() for p in paths), size)
 
 
 def iterate_image_folder(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -11,7 +12,7 @@ import xarray as xr
 from neurosim.arrays import check_numbers, is_missing
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError, labelled
-from neurosim.splits import held_back
+from neurosim.splits import held_back, spread_over
 
 Encoder = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -59,6 +60,20 @@ class ClassificationTask:
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one stimulus, such as (channel,) y, x."""
         return tuple(self.train.shape[1:])
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of one stimulus by dim, before it is encoded."""
+        return {str(dim): n for dim, n in self.train.sizes.items() if dim != "stimulus"}
+
+    @property
+    def n_test(self) -> int:
+        """Number of test stimuli."""
+        return int(self.test.sizes["stimulus"])
+
+    def some(self, part: Literal["train", "test"], n: int) -> xr.DataArray:
+        """Return `n` stimuli of a part, categories taking turns, in the order of the part."""
+        return spread_over(self.train if part == "train" else self.test, n)
 
     @property
     def is_sequence(self) -> bool:

@@ -21,11 +21,23 @@ from neurosim.pictures import is_picture, picture_dims, resized_and_cropped
 from neurosim.schema import STIMULUS_DIMS, InputError
 
 Transform = Callable[[Any], Any]
+Draw = Callable[[], np.random.Generator]  # gives the random numbers of one showing of one stimulus
 SOME = 32  # stimuli that are read to tell these data from others
+
+
+class View(Protocol):
+    """How what is read becomes an input, in training and otherwise."""
+
+    def transform(self, is_training: bool, draw: Draw) -> Transform | None:
+        """Return what is made of one stimulus, or None where it is shown as it is read."""
 
 
 class Rows(Protocol):
     """Stimuli by their place."""
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of one stimulus."""
 
     @property
     def is_sequence(self) -> bool:
@@ -74,6 +86,10 @@ class PictureView:
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise InputError(f"PictureView: {name} is a function of a picture, found {getattr(self, name)!r}.")
 
+    def transform(self, is_training: bool, _draw: Draw) -> Transform | None:
+        """Return what is made of a picture in training, or otherwise."""
+        return self.train if is_training else self.test
+
 
 def some_of(n: int) -> list[int]:
     """Return the places of a few of `n` stimuli, the first and the last among them, by which other data are told.
@@ -91,6 +107,7 @@ class Pictures:
     folder: Path
     names: np.ndarray
     view: PictureView
+    dims: tuple[str, ...] = ("channel", "y", "x")
     is_sequence: bool = False
 
     def __len__(self) -> int:
@@ -217,6 +234,11 @@ class Joined:
     """Several sets of stimuli, one after another."""
 
     parts: Sequence[Rows]
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of one stimulus."""
+        return self.parts[0].dims
 
     @property
     def is_sequence(self) -> bool:

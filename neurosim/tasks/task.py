@@ -16,11 +16,12 @@ from neurosim.registry import NoOptions, Registry
 from neurosim.schema import InputError
 from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.judges import Judge
+from neurosim.tasks.lazy import LazyTask
 from neurosim.tasks.painting import MakeSheet, Sheet
 from neurosim.tasks.trials import CognitiveTask, Trials
 
 MOST = 60.0
-Task = ClassificationTask | CognitiveTask
+Task = ClassificationTask | LazyTask | CognitiveTask
 Draw = Callable[[int, np.random.Generator, MakeSheet, Any], Trials]
 
 

@@ -409,6 +409,8 @@ def batches_with(last=None, label=None, units=4):
         ("train", {"units": 5}, r"batch 1 of epoch 0: Sequential does not take inputs of shape \(8, 5\)"),
         ("test", {"last": np.inf}, "stimulus 13 of the test set holds values that are NaN"),
         ("validation", {"last": np.nan}, "stimulus 13 of the validation set holds values that are NaN"),
+        ("train", {"label": -100}, r"batch 1 of epoch 0: labels lie in 0\.\.1 for 2 categories, found -100\.\.1"),
+        ("validation", {"label": -100}, r"stimuli of the validation set from 8 on: labels lie in 0\.\.1"),
         ("validation", {"label": -1}, r"stimuli of the validation set from 8 on: labels lie in 0\.\.1"),
         ("test", {"units": 5}, r"stimuli of the test set from 8 on: Sequential does not take"),
     ],

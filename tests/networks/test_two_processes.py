@@ -22,7 +22,8 @@ import shutil, sys, torch
 from pathlib import Path
 from neurosim.networks import training
 from neurosim.storage import write_weights
-from tests.networks.test_training_doors import network_of, task_of
+from tests.networks import test_training_doors as doors
+from tests.networks.test_door import Noisy, network_of
 from tests.networks.test_two_processes import trained_without_noise
 out, masks, plain = Path(sys.argv[1]), [], training.save_checkpoint
 network, history = trained_without_noise()
@@ -32,14 +33,28 @@ write_weights(out / f"noiseless{rank}.safetensors", arrays)
 
 def save(path, *rest):
     plain(path, *rest)
-    if not (out / "cut.safetensors").exists() and rest[1]["progress"]["epoch"] == 2:
-        shutil.copy(path, out / "cut.safetensors")
+    at, cut = rest[1]["progress"], path.with_name(path.name.replace("run", "cut"))
+    moment = (1, 1) if path.name.startswith("read_") else (2, 0)
+    if not cut.exists() and (at["epoch"], at["batch"]) == moment:
+        shutil.copy(path, cut)
+
+def read(name, data, at):
+    path = training.Checkpoint(out / f"read_{name}_{at}.safetensors", every=1)
+    assert at == "run" or path.path.exists()
+    network, options = network_of(), training.TrainingOptions(2, 4, 1e-2)
+    how = training.Runtime(workers=1 if name == "dataset" else 0)
+    training.train(network, data, options, runtime=how, device="cpu", checkpoint=path, progress=False)
+    return {f"{name}.{k}": v for k, v in training.weights_of(network).items()}
+
+def read_all(at):
+    loader = torch.utils.data.DataLoader(Noisy(), 4, shuffle=True, num_workers=1)
+    return read("dataset", Noisy(), at) | read("loader", loader, at)
 
 def run(path):
-    network = torch.nn.Sequential(torch.nn.Dropout(0.5), *network_of(normalised=True))
+    network = torch.nn.Sequential(torch.nn.Dropout(0.5), *doors.network_of(normalised=True))
     network[0].register_forward_hook(lambda m, i, o: masks.append((o == 0).flatten()[:16]) if m.training else None)
     options = training.TrainingOptions(6, 9, 0.05, patience=2, schedule="constant")
-    found = training.train(network, task_of(), options, device="cpu", checkpoint=path, progress=False)
+    found = training.train(network, doors.task_of(), options, device="cpu", checkpoint=path, progress=False)
     arrays = training.weights_of(network) | {k: v.values for k, v in found.items()}
     return arrays
 
@@ -48,6 +63,9 @@ torch.set_num_threads(1)
 whole = run(out / "run.safetensors") | {"mask": masks[0].numpy()}
 torch.distributed.barrier()
 again = run(out / "cut.safetensors")
+whole |= read_all("run")
+torch.distributed.barrier()
+again |= read_all("cut")
 write_weights(out / f"rank{rank}.safetensors", whole)
 write_weights(out / f"again{rank}.safetensors", again)
 """
@@ -99,3 +117,4 @@ def test_processes_agree_on_statistics_and_stop_but_not_on_dropout(folder):
         for other in (second, again, also):
             np.testing.assert_array_equal(value, other[name], err_msg=name)
     assert len(first["validation_loss"]) >= 3
+    assert {"dataset", "loader"} <= {name.partition(".")[0] for name in first}

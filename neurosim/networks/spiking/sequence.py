@@ -1,4 +1,4 @@
-"""What every engine computes: the step of a spiking neuron, its state, and a whole sequence as one autograd node.
+"""What every engine computes: the step of a spiking neuron, its state, and what a sequence takes and gives.
 
 One step, in this order, for currents ``x``, spikes ``s`` and the reset that was chosen::
 
@@ -7,14 +7,14 @@ One step, in this order, for currents ``x``, spikes ``s`` and the reset that was
     a = rho a + s                      adaptation of the threshold (rise = 0: none)
     s = v > threshold + rise a
 
-The reset and the past spike in it pass no gradient, as in snnTorch; recurrent spikes and adaptation do. Only the
-distance from threshold is kept for the gradient: 4 bytes a neuron and step in float32.
+The reset and the past spike in it pass no gradient, as in snnTorch; recurrent spikes and adaptation do.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
@@ -26,6 +26,7 @@ from neurosim.schema import InputError
 
 SequenceReset = Literal["subtract", "zero", "clear", "none"]
 RESETS: tuple[SequenceReset, ...] = ("subtract", "zero", "clear", "none")
+NUMBERS = ("beta", "threshold", "alpha", "rho", "rise")
 Number = float | Tensor
 
 
@@ -40,6 +41,10 @@ class State(NamedTuple):
     def detached(self) -> State:
         """Return the same state, of no gradient: where backpropagation through time is cut."""
         return State(*(part.detach() for part in self))
+
+    def copied(self) -> State:
+        """Return a state of its own memory, every part contiguous."""
+        return State(*(part.clone(memory_format=torch.contiguous_format) for part in self))
 
 
 @dataclass(frozen=True)
@@ -119,135 +124,108 @@ def neuron_step(state: State, drive: Tensor, c: Coefficients, surrogate: Surroga
     return State(membrane, current, adaptation, surrogate.spike(distance)), distance
 
 
-class Engine(Protocol):
-    """Runs a sequence (time, batch, unit) forward and backward; all engines give the same spikes."""
+class Traces(NamedTuple):
+    """What a forward pass remembers of every step, each (time, batch, unit), or None where nobody asked."""
 
-    def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None) -> Forward:
-        """Return spikes, distance from threshold and the last state."""
+    membrane: Tensor | None = None
+    current: Tensor | None = None
+    adaptation: Tensor | None = None
 
-    def backward(
-        self, grad: Tensor, past: Past, c: Coefficients, weight: Tensor | None, surrogate: Surrogate
-    ) -> Tensor:
-        """Return the gradient of the currents, given that of the spikes."""
+
+@dataclass(frozen=True)
+class Keep:
+    """What a forward pass leaves behind.
+
+    distance : "full" keeps the distance from threshold for the gradient; "half" in float16, 2 bytes a neuron and step;
+        "none" where no gradient is asked. traces : names of :class:`Traces` that are given as well.
+    """
+
+    distance: Literal["full", "half", "none"] = "full"
+    traces: frozenset[str] = frozenset()
 
 
 class Forward(NamedTuple):
-    """Result of a forward pass: spikes and distance (time, batch, unit), and the last state."""
+    """Result of a forward pass: spikes and distance (time, batch, unit), the last state, and traces."""
 
     spikes: Tensor
-    distance: Tensor
+    distance: Tensor | None
     state: State
+    traces: Traces = Traces()
 
 
 class Past(NamedTuple):
-    """What the backward pass starts from: distance (time, batch, unit) and the spikes before the first step."""
+    """What the backward pass starts from.
+
+    distance : (time, batch, unit) as the forward pass kept it; above 0 exactly where a spike was, also in float16.
+    first : the state before the first step. traces : those that the forward pass was asked for.
+    spare : nobody reads `distance` afterwards, so that the gradient may be written over it.
+    """
 
     distance: Tensor
-    first_spikes: Tensor
+    first: State
+    traces: Traces = Traces()
+    spare: bool = False
 
 
-class _Sequence(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        currents: Tensor,
-        weight: Tensor | None,
-        state: State,
-        c: Coefficients,
-        surrogate: Surrogate,
-        engine: Engine,
-    ) -> tuple[Tensor, ...]:
-        found = engine.forward(currents, state, c, weight)
-        ctx.save_for_backward(found.distance, state.spikes, weight)
-        ctx.c, ctx.surrogate, ctx.engine = c, surrogate, engine
-        ctx.mark_non_differentiable(*found.state)
-        return found.spikes, *found.state
+class Arriving(NamedTuple):
+    """Gradients that reach a sequence: of spikes and membrane (time, batch, unit) and of the last state."""
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        distance, first, weight = ctx.saved_tensors
-        grad = ctx.engine.backward(grads[0].contiguous(), Past(distance, first), ctx.c, weight, ctx.surrogate)
-        if weight is None:
-            return grad, None, None, None, None, None
-        return grad, recurrent_gradient(grad, Past(distance, first)), None, None, None, None
+    spikes: Tensor
+    membrane: Tensor | None = None
+    state: State | None = None
 
 
-def recurrent_gradient(grad: Tensor, past: Past) -> Tensor:
-    """Return the gradient of recurrent weights (unit, unit) from that of the currents, as one product."""
-    n = grad.shape[-1]
-    earlier = (past.distance[:-1] > 0).to(grad.dtype)
-    found = grad[1:].reshape(-1, n).T @ earlier.reshape(-1, n)
-    return found + grad[0].T @ past.first_spikes
+class Wanted(NamedTuple):
+    """Gradients that are asked for besides that of the currents: of coefficients, by name, and of the first state."""
+
+    numbers: tuple[str, ...] = ()
+    state: bool = False
 
 
-def check_currents(currents: object) -> None:
-    """Refuse what is no real tensor (time, batch, ...) of at least one step."""
-    if not isinstance(currents, Tensor) or currents.is_complex():
-        found = currents.dtype if isinstance(currents, Tensor) else type(currents).__name__
-        raise InputError(f"SpikingLayer: currents are a real torch tensor (time, batch, ...), found {found}.")
-    if currents.ndim < 2 or currents.shape[0] == 0:
-        raise InputError(
-            f"SpikingLayer: currents (time, batch, ...) of at least one step asked, found {tuple(currents.shape)}."
-        )
+class Leaving(NamedTuple):
+    """Gradients that leave a sequence.
 
-
-def run_sequence(
-    currents: Tensor,
-    c: Coefficients,
-    *,
-    weight: Tensor | None = None,
-    state: State | None = None,
-    surrogate: Surrogate | None = None,
-    engine: Engine,
-) -> tuple[Tensor, State]:
-    """Run spiking neurons over a whole sequence.
-
-    Parameters
-    ----------
-    currents : (time, batch, ...) input, in units of the threshold; float64, or computed in float32.
-    c : coefficients of the step. weight : recurrent weights (unit, unit), to by from, of layers (time, batch, unit).
-    state : state to start from; silence by default. No gradient reaches it, or flows out of the state returned.
-    surrogate : gradient of the spikes. engine : who computes.
-
-    Returns
-    -------
-    spikes, of the shape and dtype of `currents`, and the last state.
-
-    Raises
-    ------
-    InputError : no step at all, recurrent weights or a state that do not fit, membranes that are no finite numbers (on
-        the CPU, where looking costs nothing).
+    currents : (time, batch, unit). state : of the first state, if wanted. numbers : of the coefficients that are
+    wanted, by name, summed over time: (batch, unit) each.
     """
-    check_currents(currents)
-    shape, dtype = currents.shape, currents.dtype
-    working = torch.float64 if dtype == torch.float64 else torch.float32
-    flat = currents.to(working).reshape(shape[0], shape[1], math.prod(shape[2:])).contiguous()
-    if weight is not None and weight.shape != (flat.shape[2], flat.shape[2]):
-        raise InputError(f"SpikingLayer: recurrent weights {tuple(weight.shape)} do not fit {flat.shape[2]} units.")
-    if state is not None and any(part.shape != shape[1:] for part in state):
-        found = tuple(state.membrane.shape)
-        raise InputError(f"SpikingLayer: the state {found} is not that of currents {tuple(shape)} (time, batch, ...).")
-    start = State(*(p.detach().to(working).reshape(flat.shape[1:]).contiguous() for p in state)) if state else None
-    start = start or silence(flat[0].detach())
-    weight = None if weight is None else weight.to(working)
-    with torch.autocast(currents.device.type, enabled=False):
-        how = (_flat(c, flat), surrogate or Surrogate(), engine)
-        spikes, *last = _Sequence.apply(flat, weight, start, *how)  # type: ignore[no-untyped-call]
-    if currents.device.type == "cpu" and not torch.isfinite(last[0]).all():
-        raise InputError("SpikingLayer: membranes are no finite numbers; its input is not, or weights have exploded.")
-    return spikes.to(dtype).reshape(shape), State(*(part.reshape(shape[1:]) for part in last))
+
+    currents: Tensor
+    state: State | None = None
+    numbers: Mapping[str, Tensor] = MappingProxyType({})
 
 
-def _flat(c: Coefficients, like: Tensor) -> Coefficients:
+class Engine(Protocol):
+    """Runs a sequence (time, batch, unit) forward and backward; all engines give the same spikes."""
+
+    def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
+        """Return spikes, distance from threshold, the last state and the traces that are asked for."""
+
+    def backward(
+        self,
+        grad: Arriving,
+        past: Past,
+        c: Coefficients,
+        weight: Tensor | None,
+        surrogate: Surrogate,
+        wanted: Wanted,
+    ) -> Leaving:
+        """Return the gradients of the currents, and those that are wanted.
+
+        The traces of ``past`` hold the membrane for "beta", the current for "alpha", the adaptation for "rho" and
+        "rise".
+        """
+
+
+def fitted(c: Coefficients, like: Tensor) -> Coefficients:
     """Return coefficients that are one a unit as vectors (unit,) of the device and precision at work."""
-    numbers = {k: getattr(c, k) for k in ("beta", "threshold", "alpha", "rho", "rise")}
-    fitted = {k: _vector(v, like) if isinstance(v, Tensor) else v for k, v in numbers.items()}
-    return Coefficients(reset=c.reset, **fitted)
+    numbers = {k: getattr(c, k) for k in NUMBERS}
+    vectors = {k: _vector(v, like) if isinstance(v, Tensor) else v for k, v in numbers.items()}
+    return Coefficients(reset=c.reset, **vectors)
 
 
 def shaped(c: Coefficients, like: Tensor) -> Coefficients:
     """Return coefficients that fit one step (batch, ...) of any shape, for :func:`neuron_step`."""
-    numbers = {k: getattr(c, k) for k in ("beta", "threshold", "alpha", "rho", "rise")}
+    numbers = {k: getattr(c, k) for k in NUMBERS}
     units = like[0]
     fitted = {
         k: _vector(v, units.reshape(1, -1)).reshape(units.shape) if isinstance(v, Tensor) else v
@@ -257,7 +235,7 @@ def shaped(c: Coefficients, like: Tensor) -> Coefficients:
 
 
 def _vector(values: Tensor, like: Tensor) -> Tensor:
-    vector = values.detach().to(like).flatten()
+    vector = values.to(like).flatten()
     if vector.numel() not in (1, like.shape[-1]):
         raise InputError(f"SpikingLayer: {vector.numel()} numbers for {like.shape[-1]} units.")
     return vector.expand(like.shape[-1]).contiguous()

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.stimuli.images import load_image_folder
+from neurosim.stimuli.images import PictureFiles, picture_files
 from neurosim.stimuli.parts import Part, PartOptions, Rng, part_of
 from neurosim.stimuli.source import Source
 
@@ -32,8 +32,16 @@ class FolderOptions(PartOptions):
 
 
 def load(options: FolderOptions, rng: Rng) -> xr.DataArray:
-    """Return a part of the pictures."""
-    return part_of(load_image_folder(options.path, size=options.size), options, rng, "folder")
+    """Return a part of the pictures; the others are not read."""
+    pictures = staying(options)
+    labels = {"category": ("stimulus", pictures.categories)}
+    places = xr.DataArray(np.arange(len(pictures)), dims="stimulus", coords=labels)
+    return pictures.read_all(part_of(places, options, rng, "folder").values)
+
+
+def staying(options: FolderOptions) -> PictureFiles:
+    """Return all pictures, unread."""
+    return picture_files(options.path, options.size)
 
 
 def n_stimuli(options: FolderOptions) -> int | None:
@@ -63,6 +71,7 @@ FOLDER = Source(
     dims=("stimulus", "channel", "y", "x"),
     options=FolderOptions,
     teaches=True,
+    staying=staying,
     n_stimuli=n_stimuli,
     licence="that of the pictures",
     example=example,

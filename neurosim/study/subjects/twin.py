@@ -16,7 +16,6 @@ from neurosim.networks import recording
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
-from neurosim.splits import spread_over
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.instances import instances_in
@@ -37,6 +36,8 @@ from neurosim.study.subjects.network import (
 from neurosim.study.subjects.recorded import split_by_layer
 from neurosim.study.tables import Count, Layers, Name, Several, StudyError, Table, one_of
 from neurosim.tasks.classification import ClassificationTask
+from neurosim.tasks.lazy import LazyTask
+from neurosim.tasks.trials import CognitiveTask
 
 if TYPE_CHECKING:
     from neurosim.biophysics.circuit import Circuit
@@ -111,10 +112,10 @@ def run_translation(job: Job) -> None:
     original = config["network"]
     specification = specification_of(original["architecture"], original["parameters"])
     task = task_of(original["training"], specification, seed, job.files)
-    assert isinstance(task, ClassificationTask)
+    assert not isinstance(task, CognitiveTask)
     network = trained_network(original, job.input("train:"))
     circuit = bridge.to_circuit(network, name=config["name"])
-    tested = encoded(spread_over(task.test, config["test_stimuli"]), specification, seed)
+    tested = encoded(task.some("test", config["test_stimuli"]), specification, seed)
     expected = _recorded(network, tested)
     engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"
     if config["rung"] == "exact":
@@ -168,16 +169,16 @@ def _climbed(
     config: dict[str, Any],
     circuit: Circuit,
     network: Network,
-    task: ClassificationTask,
+    task: ClassificationTask | LazyTask,
     specification: Specification,
 ) -> tuple[Circuit, xr.Dataset]:
     """Return the circuit on its rung, calibrated and, where asked, retuned, and what calibration found."""
     seed = config["seed"]
     climbed = ladder.climb(circuit, config["rung"])
-    held = encoded(spread_over(task.train, config["calibration_stimuli"]), specification, seed)
+    held = encoded(task.some("train", config["calibration_stimuli"]), specification, seed)
     circuit, report = calibration.calibrate(climbed, held, _recorded(network, held), rng=seed)
     if config["retuning_epochs"]:
-        images = spread_over(task.train, config["retuning_stimuli"])
+        images = task.some("train", config["retuning_stimuli"])
 
         def drawn(epoch: int) -> xr.DataArray:
             return encoded(images, specification, seed_of(seed, "retune", epoch) % 2**31)

@@ -1,0 +1,83 @@
+"""Timings of two sides, each in a process of its own, as in two plain scripts; in turn, by the time of the processor.
+
+Neither side is given memory or an allocator that the other has not; what one leaves behind does not serve the other.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import resource
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
+
+import numpy as np
+import xarray as xr
+from pairs import Pair, cpu_name
+
+from neurosim.runtime import limit_threads, provenance, track
+
+REPEATS, LEAST = 5, 0.3
+SIDES = ("ours", "peer")
+
+
+@functools.cache
+def prepared(module: str, index: int) -> Pair:
+    """Return the pair of a benchmark in the list of a module."""
+    return importlib.import_module(module).BENCHMARKS[index].prepare()
+
+
+def difference(module: str, index: int) -> float:
+    """Require equal results; return the largest difference."""
+    pair = prepared(module, index)
+    return pair.check(pair.ours(), pair.peer())
+
+
+def measured(module: str, index: int, side: str) -> tuple[float, float]:
+    """Return seconds of the processor and page faults a call, over as many calls as fill a third of a second."""
+    call = getattr(prepared(module, index), side)
+    call()
+    before, start, n = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.process_time(), 0
+    while n == 0 or time.process_time() - start < LEAST:
+        call()
+        n += 1
+    passed = time.process_time() - start
+    return passed / n, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / n
+
+
+def run_apart(module: str) -> xr.Dataset:
+    """Run every benchmark of a module; ratios, seconds and page faults a call, largest differences."""
+    benchmarks = importlib.import_module(module).BENCHMARKS
+    rows, worst = [], []
+    for index, benchmark in enumerate(track(benchmarks, "benchmarks")):
+        with ExitStack() as stack:
+            apart = [stack.enter_context(process()) for _ in (*SIDES, "check")]
+            worst.append(apart[2].submit(difference, module, index).result())
+            row = [
+                [p.submit(measured, module, index, s).result() for p, s in zip(apart, SIDES, strict=False)]
+                for _ in range(REPEATS)
+            ]
+        rows.append(row)
+        ratio = np.median([peer[0] / ours[0] for ours, peer in row])
+        print(f"{benchmark.name}: {ratio:.1f} x (asked {benchmark.asked:g} x)", flush=True)
+    values = np.array(rows)  # benchmark, repeat, side, seconds and faults
+    middle = np.median(values, axis=1)
+    data: dict[str, object] = {
+        "ratio": (("benchmark", "repeat"), values[:, :, 1, 0] / values[:, :, 0, 0]),
+        "asked": ("benchmark", [b.asked for b in benchmarks]),
+        "peer": ("benchmark", [b.peer for b in benchmarks]),
+        "difference": ("benchmark", worst),
+    }
+    for k, side in enumerate(SIDES):
+        data |= {f"{side}_seconds": ("benchmark", middle[:, k, 0]), f"{side}_faults": ("benchmark", middle[:, k, 1])}
+        data[f"{side}_peak_bytes"] = ("benchmark", np.full(len(rows), np.nan))
+    record = provenance()
+    attrs = {"threads": 1, "cpu": cpu_name(), "machine": str(record["machine"]), "libraries": str(record["libraries"])}
+    return xr.Dataset(data, coords={"benchmark": [b.name for b in benchmarks]}, attrs=attrs)
+
+
+def process() -> ProcessPoolExecutor:
+    """Return a process of one thread."""
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=limit_threads, initargs=(1,))

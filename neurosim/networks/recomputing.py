@@ -1,0 +1,141 @@
+"""Backpropagation through time in less memory: chunks of steps are computed anew when the backward pass reaches them.
+
+Of every chunk the state that it starts from is kept, with its gradient; of one chunk at a time everything that the
+gradient asks for (https://arxiv.org/abs/1604.06174). Chunks of as many steps as the square root of all keep least.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import snntorch as snn
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from neurosim.networks.spiking.delays import DelayedLinear
+from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.readout import MembraneReadout
+from neurosim.networks.spiking.sequence import State
+from neurosim.networks.truncation import GATED, UNCUT, instead
+from neurosim.schema import InputError
+
+NORMS = (nn.modules.batchnorm._BatchNorm,)
+WHOLE = (DelayedLinear, MembraneReadout)
+
+
+@contextlib.contextmanager
+def recomputed(network: nn.Module, n_steps: int | None) -> Iterator[None]:
+    """Keep the past of one chunk of `n_steps` steps at a time for the gradient inside the block; None keeps all.
+
+    Spikes are the same, and so are, to the last bit, gradients that neurons pass on. Products with weights are made
+    chunk by chunk and their gradients added up, so that the last digits of these differ. Dropout draws other values,
+    since it draws them chunk by chunk.
+
+    Parameters
+    ----------
+    network : module whose method ``over_time`` is its part that goes step by step, (time, batch, ...) to (time, batch,
+        ...), such as ours of fully connected and recurrent spiking neurons, or a ``SpikingSequence``.
+    n_steps : steps of a chunk.
+
+    Raises
+    ------
+    InputError : no such method, or layers with another state than that of ``SpikingLayer``; in the pass itself, batch
+        normalisation in training mode, which needs all steps at once, or one layer in two places.
+
+    Examples
+    --------
+    >>> import torch
+    >>> spiking = ns.networks.SpikingLayer(ns.parameters.DiscreteLIFParameters())
+    >>> network = ns.networks.SpikingSequence([torch.nn.Linear(4, 3), spiking])
+    >>> with ns.networks.recomputed(network, 10):
+    ...     network(torch.ones(100, 2, 4)).sum().backward()
+    """
+    if n_steps is None:
+        yield
+        return
+    layers = _layers(network)
+    whole: Callable[[Tensor], Tensor] = network.over_time  # type: ignore[assignment]
+    with instead(network, partial(_over_chunks, network, whole, layers, n_steps), "over_time"):
+        yield
+
+
+def _layers(network: nn.Module) -> list[SpikingLayer]:
+    kind = type(network).__name__
+    if not callable(getattr(network, "over_time", None)):
+        raise InputError(
+            f"recomputed: {kind} has no method over_time, the part of it that goes step by step from (time, batch, "
+            "...) to (time, batch, ...); give it one, or leave recompute out."
+        )
+    for name, module in network.named_modules():
+        if isinstance(module, (*UNCUT, *GATED, snn.SpikingNeuron)):
+            raise InputError(
+                f"recomputed: {name or kind!r} is a {type(module).__name__}, whose state is not carried from chunk to "
+                "chunk; SpikingLayer's is."
+            )
+    read = [part for m in network.modules() if isinstance(m, MembraneReadout) for part in m.modules()]
+    found = [m for m in network.modules() if isinstance(m, SpikingLayer) and m not in read]
+    if not found:
+        raise InputError(f"recomputed: {kind} has no SpikingLayer, whose past could be computed anew.")
+    return found
+
+
+def _over_chunks(
+    network: nn.Module, whole: Callable[[Tensor], Tensor], layers: list[SpikingLayer], n_steps: int, sequence: Tensor
+) -> Tensor:
+    """Run the part of a network that goes step by step, chunk by chunk."""
+    if not torch.is_grad_enabled() or len(sequence) <= n_steps:
+        return whole(sequence)
+    norm = next((n for n, m in network.named_modules() if isinstance(m, NORMS) and m.training), None)
+    if norm is not None:
+        raise InputError(f"recomputed: {norm!r} normalises all steps of a batch at once; freeze it with .eval().")
+    outputs: list[Tensor] = []
+    carried: tuple[Tensor, ...] = ()
+    with contextlib.ExitStack() as stack:
+        for name, module in network.named_modules():
+            if isinstance(module, WHOLE):
+                stack.enter_context(instead(module, partial(_refuse_whole, name, type(module).__name__)))
+        for chunk in torch.split(sequence, n_steps):
+            run = partial(_chunk, whole, layers)
+            output, *carried = checkpoint(run, chunk, *carried, use_reentrant=False)
+            outputs.append(output)
+    return torch.cat(outputs)
+
+
+def _refuse_whole(name: str, kind: str, *_: object) -> Tensor:
+    raise InputError(f"recomputed: layer {name!r} ({kind}) needs all steps at once, and over_time gives it a chunk.")
+
+
+def _chunk(
+    whole: Callable[[Tensor], Tensor], layers: list[SpikingLayer], chunk: Tensor, *carried: Tensor
+) -> tuple[Tensor, ...]:
+    """Return the output of a chunk and the parts of its last state that are at work, layer by layer."""
+    parts, last = list(carried), dict[SpikingLayer, State]()
+    with contextlib.ExitStack() as stack:
+        for layer in layers:
+            start = None
+            if carried:
+                known = {name: parts.pop(0) for name in _at_work(layer)}
+                rest = torch.zeros_like(known["membrane"])
+                start = State(**{name: known.get(name, rest) for name in State._fields})
+            stack.enter_context(instead(layer, partial(_carry, layer, start, last)))
+        output = whole(chunk)
+    if len(last) < len(layers):
+        raise InputError("recomputed: a SpikingLayer of the network is not called in over_time; take it out of it.")
+    return output, *(getattr(last[layer], name) for layer in layers for name in _at_work(layer))
+
+
+def _at_work(layer: SpikingLayer) -> list[str]:
+    """Return the parts of the state that the next step reads."""
+    c = layer.coefficients
+    idle = {"current": not c.has_current, "adaptation": not c.adapts}
+    return [name for name in State._fields if not idle.get(name, False)]
+
+
+def _carry(layer: SpikingLayer, start: State | None, last: dict[SpikingLayer, State], currents: Tensor) -> Tensor:
+    if layer in last:
+        raise InputError("recomputed: one SpikingLayer stands in two places; give each place neurons of its own.")
+    spikes, last[layer] = layer.advance(currents, start, carried=True)
+    return spikes
