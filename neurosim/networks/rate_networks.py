@@ -107,9 +107,10 @@ class RateNetwork(nn.Module):
 
         Examples
         --------
-        >>> from torch import nn
-        >>> network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
-        >>> ns.networks.to_spiking(network, ns.as_stimuli(np.eye(4))).with_steps(8).n_steps
+        >>> from neurosim.networks.rate_conversion import to_spiking
+        >>> from neurosim.schema import as_stimuli
+        >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> to_spiking(network, as_stimuli([[0.0, 1.0], [1.0, 0.5]])).with_steps(8).n_steps
         8
         """
         if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:

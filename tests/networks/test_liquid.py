@@ -10,7 +10,7 @@ from torch import nn
 
 import neurosim as ns
 from neurosim.networks import LiquidStateMachineSpecification, TrainingOptions, fit_readout
-from neurosim.networks.linear_readout import _ridge
+from neurosim.networks.linear_readout import _accuracies, _ridge
 from neurosim.networks.liquid import LIKELY, MEAN
 from neurosim.runtime import torch_seeded
 from neurosim.schema import InputError, as_stimuli
@@ -140,3 +140,9 @@ def test_what_cannot_be_is_refused():
         ns.responses.separation(states)
     with pytest.raises(InputError, match="two classes or more"):
         ns.responses.separation(states.assign_coords(category=("stimulus", list("aaab"))))
+
+
+def test_a_fold_that_is_held_back_is_not_learned():
+    """Labels that nothing tells are read perfectly where they were learned, and by chance elsewhere."""
+    given, labels, held = RNG.normal(size=(90, 200)), RNG.permutation(np.arange(90) % 3), np.arange(90) < 30
+    assert _accuracies(given, labels, 3, held, [1e-6])[0] < 0.7
