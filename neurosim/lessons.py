@@ -15,7 +15,7 @@ import xarray as xr
 
 from neurosim.registry import called, options_of
 from neurosim.schema import InputError, suggest
-from neurosim.stimuli.parts import part_of
+from neurosim.stimuli.parts import part_of, some_of
 from neurosim.stimuli.source import SOURCES, Source, taught_parts
 from neurosim.tasks.classification import classification_task
 from neurosim.tasks.lazy import LazyTask, task_of_rows
@@ -122,9 +122,9 @@ def build_task(name: str, options: object = None, *, rng: int = 0, n_train: int 
     Parameters
     ----------
     name : a source with categories ("digits", "mnist", "cifar10", "nmnist", "spoken_digits", "sentences",
-        "time_series", "folder", "file"), a cognitive task ("go_nogo", ...) or "yang". The pictures of a folder that
-        would fill more than 1 GiB are not held but read while they are learned, by as many processes as there are
-        threads.
+        "time_series", "events", "folder", "file"), a cognitive task ("go_nogo", ...) or "yang". The pictures of a
+        folder, and the steps of time of recordings of events, that would fill more than 1 GiB are not held but made
+        while they are learned, by as many processes as there are threads.
     options : by name or as the record of the source or task.
     rng : seed of the split, where the source has no official one.
     n_train : learn only so many of the training stimuli, as evenly from all categories as can be.
@@ -165,8 +165,11 @@ def _read_one_by_one(source: Source, staying: Any, asked: Any, rng: int, n_train
     """Return the task of :func:`taught_parts` of stimuli that stay where they are."""
     labels = {"category": ("stimulus", staying.categories)}
     places = xr.DataArray(np.arange(len(staying)), dims="stimulus", coords=labels)
-    parts = {
-        part: part_of(places, replace(asked, part=part, n=n, n_per_category=None), rng, source.name).values
-        for part, n in (("train", n_train), ("test", source.n_test))
-    }
+    official, parts = getattr(staying, "official", None), {}
+    for part, n in (("train", n_train), ("test", source.n_test)):
+        of_part = replace(asked, part=part, n=n, n_per_category=None)
+        if official is None:
+            parts[part] = part_of(places, of_part, rng, source.name).values
+        else:
+            parts[part] = some_of(places[official[part]], of_part).values
     return task_of_rows(staying, staying.names, staying.categories, parts)

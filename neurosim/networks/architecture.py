@@ -199,6 +199,8 @@ class Architecture(Generic[Spec]):
         neuron = getattr(specification, "neuron", None)
         if getattr(neuron, "kind", None) == "adaptive":
             return f"{self.name}: neurons with adaptive thresholds have no twin in Brian2."
+        if getattr(specification, "readout", "counts") != "counts":
+            return f"{self.name}: a readout by membranes has no twin in Brian2; readout = 'counts' has."
         return None
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from neurosim.networks.computing import Runtime
 from neurosim.networks.distributed import Share
+from neurosim.networks.learning_rule import Asked
 from neurosim.networks.objectives import Objective
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.watching import Watch
@@ -68,7 +69,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One training: which network learns which task by which objective, how, and this process' share."""
+    """One training: which network learns which task by which objective and rule, how, and this process' share."""
 
     network: nn.Module
     task: Task
@@ -78,3 +79,4 @@ class Request:
     share: Share
     runtime: Runtime
     watch: Watch
+    rule: Asked

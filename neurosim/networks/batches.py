@@ -11,6 +11,7 @@ from neurosim.networks.feeding import Feeder, Portion, first_batch, places_of
 from neurosim.networks.flags import kept_flags, training_modes
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.watching import check_metrics
+from neurosim.runtime import forked_random
 from neurosim.schema import InputError
 
 TOO_FEW = "more than 1 value per channel"
@@ -45,7 +46,7 @@ def check_batch(request: Request) -> None:
     if not bool(first.inputs.isfinite().all()):
         raise InputError("train: the inputs of the first batch are not all finite numbers.")
     try:
-        with kept_flags(network), torch.random.fork_rng(), torch.no_grad():
+        with kept_flags(network), forked_random(), torch.no_grad():
             outputs = network.eval()(first.inputs)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         if isinstance(error, InputError):
@@ -102,7 +103,7 @@ def _is_too_small(request: Request) -> bool:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     modes = training_modes(network)
     try:
-        with kept_flags(network), torch.random.fork_rng(), torch.no_grad():
+        with kept_flags(network), forked_random(), torch.no_grad():
             for module, is_training in modes.items():
                 module.training = is_training
             network(one_of(first, task.is_sequence))

@@ -34,6 +34,7 @@ class Learner:
     schedule: torch.optim.lr_scheduler.LRScheduler
     scaler: torch.amp.GradScaler
     averaged: Averaged | None = None
+    rule: nn.Module | None = None  # what a learning rule keeps
 
 
 @dataclass
@@ -72,6 +73,8 @@ def save_checkpoint(
     arrays |= {f"best.{k}": v for k, v in best.items()}
     if learner.averaged is not None:
         arrays |= {f"averaged.{k}": _array(v) for k, v in learner.averaged.values.items()}
+    if learner.rule is not None:
+        arrays |= {f"rule.{k}": _array(v) for k, v in learner.rule.state_dict().items()}
     plain: dict[str, dict[str, Any]] = {}
     for index, values in kept["state"].items():
         for name, value in values.items():
@@ -130,6 +133,9 @@ def _put_back(arrays: dict[str, np.ndarray], state: dict[str, Any], learner: Lea
     if learner.averaged is not None:
         for name, average in learner.averaged.values.items():
             average.copy_(_tensor(arrays[f"averaged.{name}"]))
+    if learner.rule is not None:
+        kept = {k.removeprefix("rule."): _tensor(v) for k, v in arrays.items() if k.startswith("rule.")}
+        learner.rule.load_state_dict(kept)
     plain = state["optimizer"]["plain"]
     moments: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain.items()}
     for name, value in arrays.items():

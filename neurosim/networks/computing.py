@@ -29,12 +29,13 @@ class Runtime:
     prefetch : batches that each worker makes ahead.
     check_every : batches after which the loss is looked at, and refused where it is no longer finite; only then, and at
         the end of an epoch, the processor waits for the GPU. By default 50 on a GPU, else 1. In float16 every step
-        waits, as the scale of the loss asks for it.
+        waits, as the scale of the loss asks for it, and in cognitive tasks every batch, whose answers are judged there.
     deterministic : the same bits each time on the same machine; by default on, but for networks of more than 10 million
         parameters on a GPU, where convolutions, scatters and interpolations by other kernels are faster, by up to two
         times. On a CPU it costs nothing that we measured.
     autotune : cuDNN times its kernels first and takes the fastest; not together with ``deterministic=True``.
-    tf32 : float32 products of matrices and convolutions in TensorFloat-32 on a GPU that has it: 10 bits of mantissa.
+    tf32 : float32 products of matrices and convolutions in TensorFloat-32 on a GPU that has it: 10 bits of mantissa;
+        else as torch is set, by itself convolutions only.
     channels_last : weights of convolutions and pictures with the channel last in memory, as tensor cores like them.
     compile : run the network through ``torch.compile``; text names its backend.
     sync_batchnorm : batch normalisation over the share of all processes, on GPUs under ``torchrun``.

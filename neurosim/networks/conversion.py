@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Mapping
 
 import numpy as np
 import snntorch as snn
@@ -11,12 +13,20 @@ from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
 from neurosim.networks.chains import is_neuron, plain_layers
-from neurosim.networks.neuron_records import record_of
+from neurosim.networks.learnable import Learnable, Sharing
+from neurosim.networks.neuron_records import is_graded, record_of
+from neurosim.networks.spiking.delays import DelayedLinear
+from neurosim.networks.spiking.graded import GradedSpikes
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.readout import MembraneReadout
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
+
+LEARNED = {"beta": "tau_mem", "threshold": "threshold", "alpha": "tau_syn"}
+OVER_TIME = (SpikingLayer, DelayedLinear, MembraneReadout, nn.Linear)
+STEPLESS = (DelayedLinear, MembraneReadout)
 
 
 class SpikingSequence(nn.Module):
@@ -52,7 +62,7 @@ class SpikingSequence(nn.Module):
     def over_time(self, activity: Tensor) -> Tensor:
         """Return the output of the last layer in every step of an input that has a time axis."""
         for layer in self.network:
-            if isinstance(layer, SpikingLayer | nn.Linear):
+            if isinstance(layer, OVER_TIME):
                 activity = layer(activity)
             else:
                 activity = layer(activity.flatten(0, 1)).unflatten(0, activity.shape[:2])
@@ -107,9 +117,11 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
 
     Notes
     -----
-    Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``) are refused, since ours
-    are fixed; with ``neuron.beta.requires_grad_(False)`` the value reached is taken. Weights that are frozen stay so.
-    One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and nothing else.
+    Numbers of a neuron that are learned (``learn_beta``, ``learn_threshold``, ``learn_alpha``), one a layer, a channel
+    or a neuron, go on to be learned, kept as snnTorch does (``Learnable(form="clamped")``): the same steps of an
+    optimizer. A factor of spikes (``graded_spikes_factor`` of ``snn.Leaky``) becomes a layer of :class:`GradedSpikes`.
+    What is frozen stays so. One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and
+    nothing else.
 
     Raises
     ------
@@ -125,7 +137,7 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     torch.Size([5, 2, 3])
     """
     layers = [("neurons", network)] if is_neuron(network) else _layers(network)
-    converted = [_from_neuron(m, dt) if is_neuron(m) else copy.deepcopy(m) for _, m in layers]
+    converted = [part for _, m in layers for part in (_from_neuron(m, dt) if is_neuron(m) else [copy.deepcopy(m)])]
     return SpikingSequence(converted, n_steps=n_steps, time_step=dt)
 
 
@@ -142,7 +154,12 @@ def to_snntorch(network: nn.Module) -> OverTime:
 
     Raises
     ------
-    InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset.
+    InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset; delays.
+
+    Notes
+    -----
+    What is learned stays so: snnTorch learns the share that is left after a step and the threshold themselves, also
+    where ours are kept in the form "free".
 
     Examples
     --------
@@ -162,7 +179,17 @@ def to_snntorch(network: nn.Module) -> OverTime:
         )
     if not any(isinstance(m, SpikingLayer) for _, m in layers):
         raise InputError(f"to_snntorch: {type(network).__name__} holds no SpikingLayer.")
-    found = [_to_neuron(n, m) if isinstance(m, SpikingLayer) else copy.deepcopy(m) for n, m in layers]
+    for name, module in layers:
+        if isinstance(module, STEPLESS):
+            raise InputError(
+                f"to_snntorch: layer {name!r} ({type(module).__name__}) works on whole sequences, snnTorch on steps."
+            )
+    found: list[nn.Module] = []
+    for (name, module), (_, before) in zip(layers, [("", nn.Identity()), *layers], strict=False):
+        if isinstance(module, GradedSpikes):
+            found[-1:] = [_graded(name, module, before, found[-1:])]
+        else:
+            found.append(_to_neuron(name, module) if isinstance(module, SpikingLayer) else copy.deepcopy(module))
     shown = getattr(network, "shown_steps", None)
     if shown is None and getattr(network, "input_kind", "") == "current":
         shown = getattr(network, "n_steps", None)
@@ -180,15 +207,24 @@ def _layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
     return layers
 
 
-def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
-    record, exact = record_of(type(module).__name__, module, dt)
-    _refuse_learned(module)
-    tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()}
+def _from_neuron(module: nn.Module, dt: float) -> list[nn.Module]:
+    record, exact = record_of(type(module).__name__, module, dt, takes_graded=True)
+    learned = _learned(module)
+    _refuse_others(module, learned)
+    tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()} | learned
+    sharing = {LEARNED[name]: _sharing(values) for name, values in learned.items()}
+    shape = max((tuple(v.shape) for v in learned.values()), key=math.prod, default=None)
     inner = getattr(module, "recurrent", None)
     if inner is not None and not isinstance(inner, nn.Linear) and not hasattr(inner, "V"):
         raise InputError("from_snntorch: snn.RLeaky with a recurrent convolution is not known; use linear_features.")
     n = inner.out_features if isinstance(inner, nn.Linear) else None
-    layer = SpikingLayer(record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module))
+    learn = Learnable(**sharing, form="clamped")
+    layer = SpikingLayer(
+        record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module), learn=learn, shape=shape or None
+    )
+    for name, values in learned.items():
+        parameter = getattr(layer, f"learned_{LEARNED[name]}")
+        parameter.data = values.reshape(parameter.shape).clone()
     if isinstance(inner, nn.Linear):
         assert layer.recurrent is not None
         layer.recurrent.load_state_dict(inner.state_dict())
@@ -197,16 +233,34 @@ def _from_neuron(module: nn.Module, dt: float) -> SpikingLayer:
     elif inner is not None:
         layer.recurrent = OneToOne(torch.as_tensor(inner.V).flatten())  # type: ignore[assignment]
         layer.recurrent.requires_grad_(inner.V.requires_grad)  # type: ignore[union-attr]
-    return layer.train(module.training)
+    layer.train(module.training)
+    if not is_graded(module):
+        return [layer]
+    factor = module.graded_spikes_factor
+    assert isinstance(factor, Tensor)
+    return [layer, GradedSpikes(factor, learn=factor.requires_grad)]
 
 
-def _refuse_learned(module: nn.Module) -> None:
-    learned = sorted(n for n, p in module.named_parameters(recurse=False) if p.requires_grad and n != "V")
+def _learned(module: nn.Module) -> dict[str, Tensor]:
+    """Return the numbers that a snnTorch neuron learns, as it keeps them."""
+    parameters = dict(module.named_parameters(recurse=False))
+    return {n: parameters[n].detach() for n in LEARNED if n in parameters and parameters[n].requires_grad}
+
+
+def _sharing(values: Tensor) -> Sharing:
+    if values.numel() == 1:
+        return "layer"
+    return "channel" if values.ndim > 1 and values.numel() == values.shape[0] else "neuron"
+
+
+def _refuse_others(module: nn.Module, learned: Mapping[str, Tensor]) -> None:
+    taken = {"V", "graded_spikes_factor", *learned}
+    others = sorted(n for n, p in module.named_parameters(recurse=False) if p.requires_grad and n not in taken)
     kind = f"snn.{type(module).__name__}"
-    if learned:
+    if others:
         raise InputError(
-            f"from_snntorch: {kind} learns its {' and '.join(learned)} (learn_{learned[0]}=True), which is fixed in a "
-            f"SpikingLayer; call .{learned[0]}.requires_grad_(False) to take the value it has."
+            f"from_snntorch: {kind} learns its {' and '.join(others)} (learn_{others[0]}=True), which a SpikingLayer "
+            f"does not have; call .{others[0]}.requires_grad_(False) to take the value it has."
         )
     if getattr(module, "surrogate_disable", False):
         raise InputError(f"from_snntorch: {kind} has surrogate_disable=True; spikes of a SpikingLayer have a gradient.")
@@ -220,26 +274,58 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
     resets = {"subtract": "subtract", "none": "none", ("clear" if clears else "zero"): "zero"}
     if p.reset not in resets:
         raise InputError(f"to_snntorch: layer {name!r} has the reset {p.reset!r}, which snnTorch has not for it.")
+    numbers = {k: _plain(v, layer) for k, v in vars(c).items() if k in LEARNED}
+    if layer.learn.form == "clamped":  # as they are kept, also past their range
+        kept = {k: getattr(layer, f"learned_{n}") for k, n in LEARNED.items() if n in layer.learn.learned}
+        numbers |= {k: _plain(v, layer) for k, v in kept.items()}
+    flags = {f"learn_{k}": name in layer.learn.learned for k, name in LEARNED.items()}
     options = {
-        "threshold": c.threshold,
+        "threshold": numbers["threshold"],
+        **{k: flags[k] for k in ("learn_beta", "learn_threshold")},
         "reset_mechanism": resets[p.reset],
         "spike_grad": _to_surrogate(layer.surrogate),
     }
     if isinstance(p, DiscreteSynapticParameters):
-        synaptic: nn.Module = snn.Synaptic(alpha=c.alpha, beta=c.beta, **options)
+        synaptic: nn.Module = snn.Synaptic(
+            alpha=numbers["alpha"], beta=numbers["beta"], learn_alpha=flags["learn_alpha"], **options
+        )
         return synaptic
     if layer.recurrent is None:
-        leaky: nn.Module = snn.Leaky(beta=c.beta, **options)
+        leaky: nn.Module = snn.Leaky(beta=numbers["beta"], **options)
         return leaky
     if isinstance(layer.recurrent, OneToOne):
         own = layer.recurrent.V
         return snn.RLeaky(
-            beta=c.beta, V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
+            beta=numbers["beta"], V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
         )
-    neuron = snn.RLeaky(beta=c.beta, linear_features=layer.recurrent.out_features, **options)
+    neuron = snn.RLeaky(beta=numbers["beta"], linear_features=layer.recurrent.out_features, **options)
     neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
     connected: nn.Module = neuron
     return connected
+
+
+def _graded(name: str, module: GradedSpikes, before: nn.Module, neuron: list[nn.Module]) -> nn.Module:
+    """Return the snnTorch neuron just before, with the factor of its spikes."""
+    if not (isinstance(before, SpikingLayer) and type(neuron[0]) is snn.Leaky):
+        raise InputError(f"to_snntorch: layer {name!r} (GradedSpikes) does not follow neurons that become snn.Leaky.")
+    (made,) = neuron
+    del made._buffers["graded_spikes_factor"]
+    values = module.factor.detach().clone()
+    if module.factor.requires_grad:
+        made.register_parameter("graded_spikes_factor", nn.Parameter(values))
+    else:
+        made.register_buffer("graded_spikes_factor", values)
+    return made
+
+
+def _plain(value: float | Tensor, layer: SpikingLayer) -> float | Tensor:
+    """Return a number as snnTorch keeps it: those of channels broadcast to pictures, one for all is no vector."""
+    if not isinstance(value, Tensor):
+        return value
+    values, shape = value.detach().to(torch.get_default_dtype()).clone(), layer.shape or ()
+    if len(shape) > 1 and tuple(values.shape) == tuple(shape[:1]):
+        return values.reshape(-1, *(1,) * (len(shape) - 1))
+    return values.reshape(()) if values.numel() == 1 else values
 
 
 def _to_surrogate(surrogate: Surrogate) -> object:

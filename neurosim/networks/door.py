@@ -21,7 +21,7 @@ from neurosim.networks.flags import check_module, kept_flags
 from neurosim.networks.samples import Keys, intensities_of, parted, stacked
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.pictures import is_picture
-from neurosim.runtime import stream
+from neurosim.runtime import forked_random, stream
 from neurosim.schema import InputError
 
 PARTS: tuple[Part, ...] = ("train", "test", "validation")
@@ -263,7 +263,7 @@ def _n_outputs(task: Any, network: nn.Module, part: Part, batch_size: int) -> in
         raise InputError(f"{task.who}: the data hold no stimuli.")
     where = next((p.device for p in network.parameters()), torch.device("cpu"))
     try:
-        with kept_flags(network), torch.random.fork_rng(), torch.no_grad():
+        with kept_flags(network), forked_random(), torch.no_grad():
             reset_neurons(network)
             outputs = network.eval()(first.inputs.to(where))
     except Exception:  # said in one line where the first batch is checked

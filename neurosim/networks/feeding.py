@@ -181,10 +181,11 @@ class Feeder:
         if not portion.is_used:
             return portion
         where, is_sequence = self.share.device, bool(self.task.is_sequence)
-        inputs = portion.inputs.to(where, non_blocking=True, copy=True)
-        if inputs.dtype == torch.uint8 and part in getattr(self.task, "scaled", ()):
-            inputs = inputs.float() / 255
-        targets = tuple(t.to(where, non_blocking=True) for t in portion.targets)
+        is_scaled = portion.inputs.dtype == torch.uint8 and part in getattr(self.task, "scaled", ())
+        inputs = _sendable(portion.inputs, where).to(where, non_blocking=True, copy=not is_scaled)
+        if is_scaled:
+            inputs = inputs.float().div_(255)
+        targets = tuple(_sendable(t, where).to(where, non_blocking=True) for t in portion.targets)
         if self.runtime.channels_last and inputs.ndim == 4 and not is_sequence:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return replace(portion, inputs=inputs.transpose(0, 1) if is_sequence else inputs, targets=targets)
@@ -294,14 +295,21 @@ def _ahead(found: Iterator[Portion], moved: Callable[[Portion], Portion], device
         with torch.cuda.stream(stream):
             sent = moved(portion), stream.record_event()
         if waiting is not None:
-            yield _arrived(*waiting)
+            yield _arrived(*waiting, device)
         waiting = sent
     if waiting is not None:
-        yield _arrived(*waiting)
+        yield _arrived(*waiting, device)
 
 
-def _arrived(portion: Portion, event: Any) -> Portion:
-    now = torch.cuda.current_stream()
+def _sendable(tensor: Tensor, where: str) -> Tensor:
+    """Return a tensor that a GPU fetches by itself: in memory that stays where it is, as workers' batches are."""
+    is_here = tensor.device.type == "cpu" and where.startswith("cuda")
+    return tensor.pin_memory() if is_here and not tensor.is_pinned() else tensor
+
+
+def _arrived(portion: Portion, event: Any, device: str) -> Portion:
+    """Let the stream that computes on the GPU wait for a portion, and keep its memory until it was used there."""
+    now = torch.cuda.current_stream(device)
     now.wait_event(event)
     for tensor in (portion.inputs, *portion.targets):
         if tensor.is_cuda:

@@ -18,6 +18,8 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from neurosim.runtime import forked_random
+
 DEPTH, SIZE, FEW = 8, 256, 16
 PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, np.ndarray, np.generic)
 LIBRARIES = ("torch", "snntorch", "neurosim", "builtins", "abc", "typing")
@@ -42,7 +44,7 @@ def fingerprint_of_task(task: Any) -> str:
                 _add(digest, np.asarray(inputs))
                 _add(digest, np.asarray(targets))
         return digest.hexdigest()[:16]
-    with torch.random.fork_rng():
+    with forked_random():
         torch.manual_seed(0)
         for name, batches in (
             ("train", task.batches(0, SIZE, 0)),
@@ -74,7 +76,7 @@ def fingerprint_of_network(network: nn.Module, learn: Callable[[], Any]) -> str:
     attributes = [(m, n, v) for m in modules for n, v in _own(m).items() if isinstance(v, PLAIN)]
     before, objects = _parts_of(network), _tensors_of(network)
     try:
-        with torch.random.fork_rng(), torch.no_grad():
+        with forked_random(), torch.no_grad():
             learn()
     except Exception:  # whatever somebody's code raises, training will say
         pass

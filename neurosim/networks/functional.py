@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from neurosim.networks.feedforward import with_channel
 from neurosim.networks.naming import Tap, taps
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.taps import STEPPERS
@@ -39,13 +40,16 @@ class _Tracer(fx.Tracer):
     "layer1.0.add_1". Modules keep their own names.
     """
 
-    def __init__(self, modules: set[str]) -> None:
-        super().__init__(autowrap_modules=(math,))
+    def __init__(self, modules: set[str], opens_sequences: bool) -> None:
+        super().__init__(autowrap_modules=(math,), autowrap_functions=(with_channel,))
         self.modules, self.inside, self.failed = modules, "", ""
+        self.opens_sequences = opens_sequences
         self.named: dict[str, fx.Node] = {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         whole = isinstance(m, (*STEPPERS, SpikingLayer, torch.jit.ScriptModule))
+        if self.opens_sequences and type(m).forward is nn.Sequential.forward:
+            return False
         ops = any(kind.__module__.startswith("torchvision.ops") for kind in type(m).__mro__)
         return whole or ops or super().is_leaf_module(m, module_qualified_name)
 
@@ -124,10 +128,11 @@ def _inside(module: nn.Module, target: str) -> Any:
     return found
 
 
-def graph_of(network: nn.Module) -> Graph:
+def graph_of(network: nn.Module, *, opens_sequences: bool = False) -> Graph:
     """Return the graph of a network in evaluation mode.
 
     It is traced on a copy with the same weights, since code that runs on symbols leaves them where it keeps values.
+    Sequences that torchvision counts among its operations stay one, unless `opens_sequences`.
 
     Raises
     ------
@@ -135,7 +140,7 @@ def graph_of(network: nn.Module) -> Graph:
     """
     modules = dict(network.named_modules(remove_duplicate=False))
     tensors = [v for m in modules.values() for v in (*m.parameters(False), *m.buffers(False), *vars(m).values())]
-    tracer = _Tracer({name for name in modules if name})
+    tracer = _Tracer({name for name in modules if name}, opens_sequences)
     try:
         called = _Called(copy.deepcopy(network, {id(v): v for v in tensors if isinstance(v, Tensor)}))
         graph = tracer.trace(called)

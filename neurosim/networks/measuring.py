@@ -78,9 +78,9 @@ def measure(
 
 
 def summed_up(losses: torch.Tensor, right: float | torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Return the sum of losses and the number right as a tensor of the kind of `like`, on its device."""
-    pair = losses.detach().sum().to(like.dtype), torch.as_tensor(right, dtype=like.dtype, device=like.device)
-    return torch.stack(pair)
+    """Return the sum of losses and the number right as a tensor of the kind of `like`, on its device, unseen here."""
+    known = right.to(like) if isinstance(right, torch.Tensor) else like.new_full((), right)  # no copy, so no waiting
+    return torch.stack((losses.detach().sum().to(like.dtype), known))
 
 
 def named(measured: dict[str, float], part: str) -> dict[str, float]:

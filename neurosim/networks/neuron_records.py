@@ -23,13 +23,23 @@ def of_layer(name: str, layer: SpikingLayer) -> tuple[DiscreteParameters, dict[s
     """Return the record of one of our layers, and the numbers that the record cannot hold exactly."""
     if isinstance(layer.neuron, DiscreteAdaptiveLIFParameters):
         raise InputError(f"to_nir: layer {name!r} has an adaptive threshold, which NIR does not hold.")
-    return layer.neuron, {k: numbers_of(getattr(layer, f"exact_{k}")).ravel() for k in layer.exact}
+    return layer.neuron, {k: _of_channels(layer, numbers_of(v)) for k, v in layer.numbers.items()}
+
+
+def _of_channels(layer: SpikingLayer, values: np.ndarray) -> np.ndarray:
+    """Return numbers as they are, but those of channels so that they broadcast to the units of a picture."""
+    shape = layer.shape or ()
+    is_a_channel = len(shape) > 1 and values.shape == shape[:1]
+    return values.reshape(-1, *(1,) * (len(shape) - 1)) if is_a_channel else values
 
 
 def record_of(
-    name: str, module: nn.Module, dt: float
+    name: str, module: nn.Module, dt: float, *, takes_graded: bool = False
 ) -> tuple[DiscreteLIFParameters | DiscreteSynapticParameters, dict[str, np.ndarray]]:
-    """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly."""
+    """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly.
+
+    Factors of spikes are refused, unless whoever asks takes those of neurons that do not send to each other.
+    """
     kind = type(module).__name__
     if type(module) not in (snn.Leaky, snn.RLeaky, snn.Synaptic):
         raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) cannot be represented; known: Leaky, RLeaky, Synaptic.")
@@ -37,7 +47,7 @@ def record_of(
         "reset_delay=False": not getattr(module, "reset_delay", True),
         "inhibition": bool(module.inhibition),
         "state_quant": bool(module.state_quant),
-        "graded spikes": bool((torch.as_tensor(module.graded_spikes_factor) != 1).any()),
+        "graded spikes": is_graded(module) and not (takes_graded and type(module) is snn.Leaky),
     }
     found = next((option for option, is_set in refused.items() if is_set), None)
     if found:
@@ -60,6 +70,12 @@ def record_of(
         return synaptic, _inexact(exact | {"alpha": alpha}, synaptic)
     record = DiscreteLIFParameters(**numbers, reset=reset)  # type: ignore[arg-type]
     return record, _inexact(exact, record)
+
+
+def is_graded(module: nn.Module) -> bool:
+    """Whether the spikes of a snnTorch neuron have a factor, or learn one."""
+    factor = torch.as_tensor(module.graded_spikes_factor)
+    return bool((factor != 1).any()) or factor.requires_grad
 
 
 def _inexact(numbers: dict[str, np.ndarray], record: object) -> dict[str, np.ndarray]:

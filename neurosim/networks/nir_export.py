@@ -7,7 +7,7 @@ Brian2 is exact. Ours and snnTorch's neurons are known; whatever cannot be repre
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from dataclasses import asdict
 from typing import Any
 
 import nir
@@ -18,8 +18,10 @@ from torch import nn
 from neurosim.networks.chains import SKIPPED, is_neuron, neuron_names, structure_of
 from neurosim.networks.neuron_records import numbers_of, of_layer, record_of
 from neurosim.networks.recording import layer_label
+from neurosim.networks.spiking.delays import DelayedLinear
+from neurosim.networks.spiking.graded import GradedSpikes
 from neurosim.networks.spiking.layers import SpikingLayer
-from neurosim.networks.wiring import INPUT, Connections, Wiring, as_numbers
+from neurosim.networks.wiring import INPUT, Chain, Connections, Wiring, as_numbers
 from neurosim.parameters import DiscreteSynapticParameters, to_metadata
 from neurosim.schema import InputError
 
@@ -40,8 +42,8 @@ def to_nir(
     Parameters
     ----------
     network : one of our spiking networks, an ``nn.Sequential`` or a module of ``Linear``, ``Conv2d``, ``AvgPool2d``,
-        ``Flatten``, batch norm (folded in as it stands in evaluation) and the neurons ``SpikingLayer``, ``snn.Leaky``,
-        ``snn.RLeaky``, ``snn.Synaptic``.
+        ``Flatten``, ``DelayedLinear`` (its delays as whole steps), batch norm (folded in as it stands in evaluation)
+        and the neurons ``SpikingLayer``, ``snn.Leaky``, ``snn.RLeaky``, ``snn.Synaptic``.
     input_shape : shape of the input of one step, ([channel, y, x] or [unit]); known for our networks and where the
         first layer is ``Linear``.
     dt : duration of one step of snnTorch neurons, which have none of their own, s.
@@ -73,6 +75,7 @@ def to_nir(
             "to_nir: NIR resets to v_reset at once, trained neurons one step later; keep_reset=True keeps theirs in "
             "the metadata of the graph."
         )
+    dt = _step_of(found, dt)
     about = {"input_kind": getattr(network, "input_kind", inputs)}
     if hasattr(network, "n_steps") and hasattr(network, "time_step"):
         about["duration"] = float(network.n_steps) * float(network.time_step)  # type: ignore[arg-type]
@@ -86,10 +89,23 @@ def to_nir(
     shape = shown or input_shape or getattr(network, "input_shape", None)
     if shape is None:
         first = next((m for _, m in found.layers if not isinstance(m, SKIPPED)), None)
-        if not isinstance(first, nn.Linear):
+        if not isinstance(first, nn.Linear | DelayedLinear):
             raise InputError("to_nir: pass input_shape=(channel, y, x), the shape of the input of one step.")
         shape = (first.in_features,)
     return _Builder(tuple(shape), dt, about).graph(found.layers)
+
+
+def _step_of(structure: Chain | Wiring, dt: float) -> float:
+    """Return the step of our neurons, s, which know it; else the one given, for those of snnTorch."""
+    layers = structure.layers if isinstance(structure, Chain) else structure.neurons
+    steps = {m.neuron.dt: n for n, m in layers if isinstance(m, SpikingLayer)}
+    if len(steps) > 1:
+        (one, first), (other, second) = list(steps.items())[:2]
+        raise InputError(
+            f"to_nir: layer {first!r} advances in steps of {one} s, layer {second!r} in steps of {other} s; one "
+            "step is represented."
+        )
+    return next(iter(steps), dt)
 
 
 class _Builder:
@@ -97,8 +113,9 @@ class _Builder:
 
     def __init__(self, shape: Shape, dt: float, about: dict[str, Any]) -> None:
         self.nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(shape)})}
-        self.chain: list[str] = ["input"]
+        self.edges: list[tuple[str, str]] = []
         self.back: list[tuple[str, str]] = []
+        self.ends: list[str] = ["input"]
         self.shape, self.dt, self.about = shape, dt, about
 
     def graph(self, layers: list[tuple[str, nn.Module]]) -> nir.NIRGraph:
@@ -108,11 +125,12 @@ class _Builder:
             if not isinstance(module, SKIPPED):
                 self._add(taken[name] if is_neuron(module) else _free(names[name], self.nodes, taken), name, module)
         self._put("output_readout", nir.Output({"output": np.array(self.shape)}))
-        return nir.NIRGraph(self.nodes, [*pairwise(self.chain), *self.back], type_check=False)
+        return nir.NIRGraph(self.nodes, [*self.edges, *self.back], type_check=False)
 
     def _put(self, label: str, node: nir.NIRNode) -> None:
         self.nodes[label] = node
-        self.chain.append(label)
+        self.edges += [(end, label) for end in self.ends]
+        self.ends = [label]
 
     def _add(self, label: str, name: str, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
@@ -123,6 +141,11 @@ class _Builder:
             bias = np.zeros(module.out_features) if module.bias is None else numbers_of(module.bias)
             self._put(label, nir.Affine(weight=numbers_of(module.weight), bias=bias))
             self.shape = (module.out_features,)
+        elif isinstance(module, GradedSpikes):
+            factor = torch.broadcast_to(module.factor, self.shape)
+            self._put(label, nir.Scale(numbers_of(factor)))
+        elif isinstance(module, DelayedLinear):
+            self._add_delayed(label, name, module)
         elif isinstance(module, nn.Conv2d):
             self._add_convolution(label, name, module)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -138,8 +161,30 @@ class _Builder:
             hint = " Average pooling is linear: AvgPool2d." if "MaxPool" in type(module).__name__ else ""
             raise InputError(
                 f"to_nir: layer {name!r} ({type(module).__name__}) cannot be represented; known: Linear, Conv2d, "
-                f"BatchNorm, AvgPool2d, Flatten, SpikingLayer, snn.Leaky, snn.RLeaky, snn.Synaptic.{hint}"
+                "DelayedLinear, GradedSpikes, BatchNorm, AvgPool2d, Flatten, SpikingLayer, snn.Leaky, snn.RLeaky, "
+                f"snn.Synaptic.{hint}"
             )
+
+    def _add_delayed(self, label: str, name: str, module: DelayedLinear) -> None:
+        """Add the weights of each delay; the bias goes with those that have none."""
+        if self.shape != (module.in_features,):
+            raise InputError(
+                f"to_nir: layer {name!r} takes {module.in_features} values, the layer before it gives {self.shape}."
+            )
+        if not np.isclose(module.dt, self.dt):
+            raise InputError(
+                f"to_nir: layer {name!r} delays by steps of {module.dt} s, neurons advance in steps of {self.dt} s."
+            )
+        starts, ends, lags, weight = self.ends, [], module.steps, module.weight
+        bias = np.zeros(module.out_features) if module.bias is None else numbers_of(module.bias)
+        for lag in sorted({0, *lags.flatten().tolist()}):
+            self.ends = starts
+            here = label if lag == 0 else f"{label}_{lag}_ago"
+            self._put(here, nir.Affine(weight=numbers_of(weight * (lags == lag)), bias=bias if lag == 0 else 0 * bias))
+            if lag:
+                self._put(f"{here}_delay", nir.Delay(np.full(module.out_features, lag * self.dt)))
+            ends += self.ends
+        self.ends, self.shape = ends, (module.out_features,)
 
     def _add_convolution(self, label: str, name: str, module: nn.Conv2d) -> None:
         if module.padding_mode != "zeros" or len(self.shape) != 3:
@@ -160,8 +205,8 @@ class _Builder:
 
     def _fold(self, name: str, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         """Fold a batch norm, as it stands in evaluation, into the weights before it."""
-        before = self.nodes[self.chain[-1]]
-        if not isinstance(before, nir.Affine | nir.Conv2d) or module.running_var is None:
+        before = self.nodes[self.ends[-1]]
+        if len(self.ends) > 1 or not isinstance(before, nir.Affine | nir.Conv2d) or module.running_var is None:
             raise InputError(f"to_nir: batch norm {name!r} does not follow weights, or keeps no statistics.")
         variance, mean = numbers_of(module.running_var), numbers_of(module.running_mean)
         scale = (1.0 if module.weight is None else numbers_of(module.weight)) / np.sqrt(variance + module.eps)
@@ -183,6 +228,8 @@ def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: di
     n = int(np.prod(shape))
     exact = {k: _spread(name, k, v, shape).tolist() for k, v in exact.items()}
     threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
+    if isinstance(module, SpikingLayer) and module.learn.learned:
+        about = about | {"learn": asdict(module.learn)}
     kept = to_metadata(
         record, varying=sorted(exact), exact={k: v for k, v in exact.items() if k != "threshold"}, **about
     )

@@ -13,6 +13,9 @@ import torch
 from torch import nn
 
 from neurosim.networks.conversion import SpikingSequence
+from neurosim.networks.learnable import COEFFICIENTS, Learnable
+from neurosim.networks.nir_delays import Delayed, delayed_layer, with_delays_joined
+from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.sequence import RESETS, SequenceReset
 from neurosim.nir_graphs import (
@@ -40,6 +43,7 @@ from neurosim.schema import InputError
 ASKER = "from_nir"
 KNOWN = (
     *NEURON_NODES, nir.Affine, nir.Linear, nir.Scale, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten,
+    nir.Delay,
 )  # fmt: skip
 Shape = tuple[int, ...]
 
@@ -69,6 +73,8 @@ def from_nir(
     ----------
     graph : a chain of ``Affine``, ``Linear``, ``Scale``, ``Conv2d``, ``AvgPool2d``, ``SumPool2d``, ``Flatten`` and the
         neurons ``LIF``, ``IF``, ``CubaLIF``, each of which may send back to itself through ``Affine`` or ``Linear``.
+        Branches of weights, with a ``Delay`` each, from one node to one other become a :class:`DelayedLinear`, which
+        may learn delays up to twice the longest of them.
     dt : duration of a step, s; by default what neurosim kept in the graph, else it has to be given.
     reset : of neurons in whose metadata neurosim kept none. NIR sets a neuron that fired to `v_reset` at once; "zero"
         sends the same spikes for ``v_reset = 0``, and shows the membrane before it is reset.
@@ -96,14 +102,17 @@ def from_nir(
     2.0
     """
     nodes, edges, entry, leave = flat_graph(ASKER, graph, KNOWN)
-    order, back = _chain(nodes, edges, entry, leave)
-    tables = [from_metadata(nodes[n].metadata) for n in order if isinstance(nodes[n], NEURON_NODES)]
+    parts, edges = with_delays_joined(ASKER, nodes, edges)
+    order, back = _chain(parts, edges, entry, leave)
+    tables = [from_metadata(nodes[n].metadata) for n in order if isinstance(parts[n], NEURON_NODES)]
     kept = next((table for table in tables if table is not None), {})
     choice = _Choice(time_step(ASKER, dt, kept.get("dt"), None), reset, integration, if_input)
     layers = _Layers(port_shape(ASKER, entry, nodes[entry]))
     for name in order:
-        node = nodes[name]
-        if isinstance(node, NEURON_NODES):
+        node = parts[name]
+        if isinstance(node, Delayed):
+            layers.add_delayed(name, delayed_layer(ASKER, name, node, choice.dt))
+        elif isinstance(node, NEURON_NODES):
             layers.add_neurons(name, node, back.get(name), choice)
         elif not isinstance(node, nir.Input | nir.Output):
             layers.add_linear(name, node)
@@ -111,7 +120,7 @@ def from_nir(
 
 
 def _chain(
-    nodes: Mapping[str, nir.NIRNode], edges: Edges, entry: str, leave: str
+    nodes: Mapping[str, nir.NIRNode | Delayed], edges: Edges, entry: str, leave: str
 ) -> tuple[list[str], dict[str, nir.NIRNode]]:
     """Return the nodes in order, and by neuron the node through which it sends back to itself."""
     after: dict[str, list[str]] = {name: [] for name in nodes}
@@ -161,6 +170,13 @@ class _Layers:
         else:
             self._add(name, lambda: _pooling(node))
 
+    def add_delayed(self, name: str, layer: DelayedLinear) -> None:
+        """Add weights with delays, between flat values."""
+        if self.shape != (layer.in_features,):
+            raise InputError(f"{ASKER}: node {name!r} takes {layer.in_features} values, {self.shape} arrives.")
+        self.found.append(layer)
+        self.came, self.shape = self.shape, (layer.out_features,)
+
     def add_neurons(self, name: str, node: nir.NIRNode, back: nir.NIRNode | None, choice: _Choice) -> None:
         """Add neurons, and before them what their input counts."""
         kept = from_metadata(node.metadata)
@@ -179,10 +195,13 @@ class _Layers:
             recurrent = _linear(name, back)
             if recurrent.weight.shape != (self.shape[0], self.shape[0]):
                 raise InputError(f"{ASKER}: node {name!r} sends back through weights of shape {back.weight.shape}.")
+        learn = _learnable(name, kept)
         layer = SpikingLayer(
             record,
             n_recurrent=None if recurrent is None else recurrent.out_features,
-            exact={k: torch.from_numpy(v) for k, v in exact.items()},
+            exact={k: torch.from_numpy(_shared(name, k, v, self.shape, learn)) for k, v in exact.items()},
+            learn=learn,
+            shape=self.shape,
         )
         if gain is not None and (gain != 1.0).any():
             self._add_gain(name, gain)
@@ -303,6 +322,25 @@ def _recorded(
             f"{ASKER}: {min(unknown)!r} of node {name!r} differs between neurons, which layers do not have."
         )
     return record, exact
+
+
+def _learnable(name: str, kept: Mapping[str, Any] | None) -> Learnable:
+    """Return which numbers of a node are learned, as neurosim kept it."""
+    told = (kept or {}).get("learn", {})
+    if not (isinstance(told, Mapping) and set(told) <= {f.name for f in fields(Learnable)}):
+        raise InputError(f"{ASKER}: the metadata 'neurosim' of node {name!r} are not as neurosim writes them: learn.")
+    return Learnable(**told)
+
+
+def _shared(name: str, key: str, values: np.ndarray, shape: Shape, learn: Learnable) -> np.ndarray:
+    """Return the numbers that are learned, one where a layer and one a channel where a channel shares them."""
+    sharing = {COEFFICIENTS[n]: by for n, by in learn.learned.items()}.get(key)
+    if sharing not in ("layer", "channel"):
+        return values.reshape(shape) if sharing else values
+    each = values.reshape(shape[0] if sharing == "channel" else 1, -1)
+    if (each != each[:, :1]).any():
+        raise InputError(f"{ASKER}: {key!r} of node {name!r} is said to be one a {sharing}, and its numbers differ.")
+    return each[:, 0].copy()
 
 
 def _discrete(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,7 +62,7 @@ class CrossEntropy:
 
     def losses(self, outputs: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of every stimulus."""
-        weights = None if self.weights is None else outputs.new_tensor(self.weights)
+        weights = None if self.weights is None else _weights_on(self.weights, outputs.dtype, outputs.device)
         return nn.functional.cross_entropy(
             outputs,
             indices(targets[0]),
@@ -180,6 +181,12 @@ class Loss:
         if not whole or not isinstance(outputs, Tensor) or outputs.ndim != 2 or outputs.shape[1] < 2:
             return float("nan")
         return _n_largest(outputs, labels)
+
+
+@functools.lru_cache(16)
+def _weights_on(weights: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return weights of categories on a device; copied there once, as the processor waits for a copy."""
+    return torch.tensor(weights, dtype=dtype, device=device)
 
 
 def indices(labels: Tensor) -> Tensor:

@@ -109,6 +109,11 @@ class Change:
 
     def on_output(self, module: nn.Module, _inputs: object, output: object) -> Any:
         """Return what the layer sends instead: a hook after it ran."""
+        if isinstance(module, SpikingLayer) and isinstance(output, tuple):
+            raise InputError(
+                f"perturbed: layer {self.name!r} sends its membrane besides its spikes, which would not be changed; "
+                "perturb the layer that reads it, or stimulate this one."
+            )
         first, *rest = output if isinstance(output, tuple) and not isinstance(output, PackedSequence) else (output,)
         if isinstance(module, nn.RNNBase):
             return self._sequence(first), self._last(module, rest[0])
@@ -207,5 +212,5 @@ def _inner_weights(module: nn.Module) -> list[Tensor]:
 
 def _threshold(module: nn.Module) -> float:
     if isinstance(module, SpikingLayer):
-        return module.neuron.threshold
+        return float(torch.as_tensor(module.coefficients.threshold).mean())
     return float(torch.as_tensor(module.threshold).mean())

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from neurosim.networks.neuron_records import of_layer, record_of
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.learned import each_unit
 from neurosim.networks.spiking.sequence import coefficients, neuron_step, shaped, silence
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import reset_neurons
@@ -217,7 +218,7 @@ def first_misstep(name: str, module: nn.Module, heard: Heard) -> int | None:
     drive, inner = heard.drive.double(), getattr(module, "recurrent", None)
     if isinstance(module, SpikingLayer):
         of_layer(name, module)
-        numbers = shaped(module.coefficients, drive[0])
+        numbers = shaped(each_unit(module.coefficients, tuple(drive.shape[2:])), drive[0])
     else:
         record, exact = record_of(name, module, 1e-3)
         numbers = coefficients(record, **{k: torch.as_tensor(v).to(drive) for k, v in exact.items()})

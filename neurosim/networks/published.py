@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from neurosim import storage
 from neurosim.networks.architectures.efficientnet_lite0 import EfficientNetLite0Specification
 from neurosim.networks.architectures.vision import PUBLISHED, VisionSpecification
+from neurosim.runtime import forked_random
 from neurosim.schema import InputError
 
 
@@ -143,7 +144,7 @@ def as_augmentation(transform: Any) -> Callable[[np.ndarray, np.random.Generator
     """
 
     def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        with torch.random.fork_rng():
+        with forked_random():
             torch.manual_seed(int(rng.integers(2**63 - 1)))
             return np.stack([transform(torch.from_numpy(image)).numpy() for image in images])
 

@@ -15,12 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.readout import MembraneReadout
 from neurosim.networks.spiking.sequence import State
 from neurosim.networks.truncation import GATED, UNCUT, instead
 from neurosim.schema import InputError
 
 NORMS = (nn.modules.batchnorm._BatchNorm,)
+WHOLE = (DelayedLinear, MembraneReadout)
 
 
 @contextlib.contextmanager
@@ -72,7 +75,8 @@ def _layers(network: nn.Module) -> list[SpikingLayer]:
                 f"recomputed: {name or kind!r} is a {type(module).__name__}, whose state is not carried from chunk to "
                 "chunk; SpikingLayer's is."
             )
-    found = [m for m in network.modules() if isinstance(m, SpikingLayer)]
+    read = [part for m in network.modules() if isinstance(m, MembraneReadout) for part in m.modules()]
+    found = [m for m in network.modules() if isinstance(m, SpikingLayer) and m not in read]
     if not found:
         raise InputError(f"recomputed: {kind} has no SpikingLayer, whose past could be computed anew.")
     return found
@@ -89,11 +93,19 @@ def _over_chunks(
         raise InputError(f"recomputed: {norm!r} normalises all steps of a batch at once; freeze it with .eval().")
     outputs: list[Tensor] = []
     carried: tuple[Tensor, ...] = ()
-    for chunk in torch.split(sequence, n_steps):
-        run = partial(_chunk, whole, layers)
-        output, *carried = checkpoint(run, chunk, *carried, use_reentrant=False)
-        outputs.append(output)
+    with contextlib.ExitStack() as stack:
+        for name, module in network.named_modules():
+            if isinstance(module, WHOLE):
+                stack.enter_context(instead(module, partial(_refuse_whole, name, type(module).__name__)))
+        for chunk in torch.split(sequence, n_steps):
+            run = partial(_chunk, whole, layers)
+            output, *carried = checkpoint(run, chunk, *carried, use_reentrant=False)
+            outputs.append(output)
     return torch.cat(outputs)
+
+
+def _refuse_whole(name: str, kind: str, *_: object) -> Tensor:
+    raise InputError(f"recomputed: layer {name!r} ({kind}) needs all steps at once, and over_time gives it a chunk.")
 
 
 def _chunk(

@@ -312,8 +312,9 @@ def _hearing_neurons(network: nn.Module, layers: Sequence[str]) -> Iterator[dict
 
 def _spikes_and_membrane(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> tuple[Tensor, Tensor]:
     if isinstance(module, SpikingLayer):
-        assert isinstance(output, Tensor)
-        return output, module.membrane(inputs[0])
+        spikes = output[0] if isinstance(output, tuple) else output
+        assert isinstance(spikes, Tensor)
+        return spikes, module.membrane(inputs[0])
     first, last = (output[0], output[-1]) if isinstance(output, tuple) else (output, module.mem)
     return first.detach().unsqueeze(0), last.detach().unsqueeze(0)  # type: ignore[union-attr, operator]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+from neurosim.networks.learnable import FIXED, Learnable
 from neurosim.parameters import (
     DiscreteAdaptiveLIFParameters,
     DiscreteLIFParameters,
@@ -16,6 +17,7 @@ from neurosim.parameters import (
 from neurosim.refusals import InputError, suggest
 
 Pooling = Literal["last", "mean", "max"]
+Readout = Literal["counts", "max", "mean", "last"]
 SurrogateName = Literal["atan", "fast_sigmoid", "sigmoid", "triangular", "straight_through"]
 
 
@@ -32,10 +34,11 @@ class NeuronSpecification:
     tau_threshold, rise : time constant of the threshold of adaptive ones, s, and its rise a spike.
     surrogate, slope : gradient of a spike, as of :class:`Surrogate`; the slope 0 is that of snnTorch. A steep one keeps
         the gradients of recurrent spikes from exploding.
+    learn : which of these numbers are learned; in TOML a table of its own, such as ``learn = {tau_mem = "layer"}``.
 
     Raises
     ------
-    InputError : an unknown kind or surrogate, or a number out of its range.
+    InputError : an unknown kind or surrogate, a number out of its range, or one to learn that the kind does not have.
 
     Examples
     --------
@@ -53,6 +56,7 @@ class NeuronSpecification:
     rise: float = 0.1
     surrogate: SurrogateName = "atan"
     slope: float = 0.0
+    learn: Learnable = FIXED
 
     def __post_init__(self) -> None:
         for field, known in (("kind", tuple(PARAMETERS)), ("surrogate", get_args(SurrogateName))):
@@ -61,7 +65,7 @@ class NeuronSpecification:
                 raise InputError(
                     f"NeuronSpecification: {field} = {value!r}; known: {', '.join(known)}.{suggest(value, known)}"
                 )
-        self.parameters()
+        self.learn.check(self.parameters())
 
     def parameters(self) -> DiscreteParameters:
         """Return the record of one neuron."""
@@ -131,6 +135,13 @@ def refuse_halvings(name: str, n_halvings: int, sizes: Mapping[str, int]) -> str
         f"{name}: images of {y} x {x} pixels cannot be halved {n_halvings} times: square ones with a side that is a "
         f"multiple of {2**n_halvings} are asked."
     )
+
+
+def check_readout(who: str, readout: str) -> None:
+    """Refuse a readout that spiking networks do not have."""
+    known = get_args(Readout)
+    if readout not in known:
+        raise InputError(f"{who}: readout = {readout!r}; known: {', '.join(known)}.{suggest(str(readout), known)}")
 
 
 def check_share(who: str, dropout: float) -> None:

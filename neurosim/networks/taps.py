@@ -27,6 +27,7 @@ from neurosim.networks.axes import (
     measured_batch_axis,
 )
 from neurosim.networks.naming import Tap
+from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.schema import InputError
 
 log = logging.getLogger(__name__)
@@ -302,7 +303,7 @@ def _axes(
 ) -> Axes:
     modules, name = _modules(network), tap.name(call)
     module = modules[tap.module]
-    in_sequence = not [p for p in tap.path if p not in ("0", "input")]
+    in_sequence = isinstance(module, SpikingLayer) or not [p for p in tap.path if p not in ("0", "input")]
     known = None if steps else known_axes(module, in_sequence)
     batch, time = (_given(axes, tap, name) for axes in reading.axes.values())
     if is_recurrent(module) and tensors[0].ndim < 3:

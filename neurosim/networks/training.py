@@ -25,6 +25,8 @@ from neurosim.networks.door import BroughtTask, Data, as_task
 from neurosim.networks.feeding import Feeder, Portion, digest_of, first_batch, gives_others
 from neurosim.networks.fingerprints import fingerprint_of, fingerprint_of_network, fingerprint_of_task
 from neurosim.networks.flags import check_module, kept_flags, training_modes
+from neurosim.networks.learning.at_work import bound, check_rule
+from neurosim.networks.learning_rule import asked_rule
 from neurosim.networks.measuring import default_objective, exact, measure, named, summed_up
 from neurosim.networks.objectives import Loss, Objective, as_objective
 from neurosim.networks.optimization import TrainingOptions, autocast_of, key_of, optimizer_of, schedule_of
@@ -78,13 +80,14 @@ def train(
     runtime: Runtime | None = None,
     watch: Watch | None = None,
     objective: Objective | Callable[..., Tensor] | None = None,
+    rule: object = "backpropagation",
     rng: np.random.Generator | int = 0,
     device: str = "auto",
     checkpoint: str | Path | Checkpoint | None = None,
     log: str | Path | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Train `network` in place on `task` by gradient descent.
+    """Train `network` in place on `task` by gradient descent, or by another learning rule.
 
     With a `checkpoint`, a run that was killed at any moment goes on from its last one and ends with the same bits as
     one that was not (on the same machine and device). Under ``torchrun`` every process takes its share of each batch;
@@ -111,6 +114,8 @@ def train(
         is what the network answers to a batch and ``targets`` the tuple of tensors of the batch, its labels first:
         ``check`` raises before training where the two do not fit, ``losses`` returns the loss of every stimulus,
         shape (batch,), and ``n_right`` how many were answered rightly, a float.
+    rule : name of a learning rule of ``LEARNING_RULES``, or the record of its options, as ``EProp("random")``: what
+        takes the place of the gradient. Optimizer, schedule, clipping and checkpoints are those of any training.
     rng : seed of shuffling and of every random layer, or a generator that draws one.
     device : "auto" (a GPU when there is one), "cpu", "cuda".
     checkpoint : ``.safetensors`` file, or a :class:`Checkpoint` of one, that is written after every epoch, and from
@@ -129,8 +134,9 @@ def train(
 
     Raises
     ------
-    InputError : inputs or labels that the network or the objective does not take, or a last batch too small for batch
-        normalisation (before any training), a loss that is no longer finite, or `checkpoint` is of another training.
+    InputError : inputs or labels that the network or the objective does not take, a network that the rule does not
+        take, or a last batch too small for batch normalisation (before any training), a loss that is no longer finite,
+        or `checkpoint` is of another training.
     StorageError : a truncated or changed checkpoint.
 
     Examples
@@ -147,6 +153,7 @@ def train(
     check_module("train", network)
     task = as_task(task, network, options.batch_size, "train")
     check_request(task, options, objective)
+    asked = asked_rule(rule)
     share = distributed.join(pick_device(device))
     if options.precision == "float16" and not share.device.startswith("cuda"):
         raise InputError("train: precision 'float16' needs a GPU; take 'bfloat16' or 'float32'.")
@@ -155,7 +162,8 @@ def train(
     if isinstance(objective, Loss) and isinstance(objective.function, nn.Module):
         objective.function.to(share.device)
     runtime, seed = runtime or Runtime(), as_seed(rng, "train")
-    request = Request(network, task, objective, options, seed, share, runtime, watch or Watch())
+    request = Request(network, task, objective, options, seed, share, runtime, watch or Watch(), asked)
+    check_rule(request)
     check_batch(request)
     check_sizes(request)
     machine = computing(network, runtime, share.device, share.seed(seed))
@@ -196,12 +204,16 @@ class _Run:
         least = options.batch_size if options.drop_last else 1
         self.feeder = Feeder(request.task, options.batch_size, request.seed, request.share, request.runtime, least)
         optimizer, where = optimizer_of(network, options), request.share.device
+        self.rule = bound(request.rule, network, request.seed)
+        if self.rule is not None and (own := list(self.rule.state.parameters())):
+            optimizer.add_param_group({"params": own, "lr": options.learning_rate})
         self.learner = Learner(
             network,
             optimizer,
             schedule_of(optimizer, options, options.epochs * -(-(self.n_batches or 1) // options.accumulate)),
             torch.amp.GradScaler(where.split(":", maxsplit=1)[0], enabled=options.precision == "float16"),
             None if options.ema is None else Averaged(network, options.ema),
+            None if self.rule is None else self.rule.state,
         )
         self.shared = request.share.wrapped(network)
         self.parallel: Callable[[Any], Any] = self.shared
@@ -244,7 +256,7 @@ class _Run:
             "runtime": r.runtime.key(network, r.share.device),
             "seed": r.seed,
             "processes": r.share.size,
-        }
+        } | ({} if self.rule is None else {"rule": r.rule.key()})
 
     def _see(self) -> None:
         """Show the first batch to the network as in training, without learning from it."""
@@ -297,15 +309,19 @@ class _Run:
         with r.share.unheard(self.shared, not is_last):
             with autocast_of(r.options.precision, where):
                 place = f"batch {self.progress.batch} of epoch {self.progress.epoch}"
-                outputs, losses = answered(self.parallel, r.network, r.objective, portion, place)
+                if self.rule is not None:
+                    outputs, losses = self.rule.learn(portion, r.objective, place, 1 / (n_all * self._n_of_step()))
+                else:
+                    outputs, losses = answered(self.parallel, r.network, r.objective, portion, place)
             loss = losses.sum() * (r.share.size / n_all)
-            if not loss.requires_grad:
+            if self.rule is None and not loss.requires_grad:
                 raise InputError(
                     "train: the loss has no gradient; compute it from what the network answers, by functions of torch."
                 )
             if (self.progress.batch + 1) % self.checks_after == 0:
                 self._check(loss.detach())
-            torch.autograd.backward(learner.scaler.scale(loss / self._n_of_step()))
+            if self.rule is None:
+                torch.autograd.backward(learner.scaler.scale(loss / self._n_of_step()))
         self.has_learned = True
         self.sums[:2] += summed_up(losses, r.objective.n_right(outputs, truth), self.sums)
         self.sums[2] += len(losses)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from neurosim.runtime import as_seed
+from neurosim.runtime import as_seed, forked_random
 from neurosim.schema import InputError
 
 
@@ -46,7 +46,7 @@ def replace_head(network: nn.Module, n_categories: int, *, rng: np.random.Genera
     parent = network.get_submodule(parent_name)
     old = network.get_submodule(heads[-1])
     assert isinstance(old, nn.Linear)
-    with torch.random.fork_rng():
+    with forked_random():
         torch.manual_seed(as_seed(rng, "replace_head"))
         new = nn.Linear(old.in_features, n_categories, old.bias is not None).to(old.weight)
     setattr(parent, own, new.train(old.training))

@@ -85,12 +85,17 @@ def instead(module: nn.Module, run: Callable[..., Any], name: str = "forward") -
             setattr(module, name, before)
 
 
-def _spikes(layer: SpikingLayer, n_steps: int, currents: Tensor) -> Tensor:
-    spikes, state = [], None
+def _spikes(
+    layer: SpikingLayer, n_steps: int, currents: Tensor, *, with_membrane: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    chunks, state = [], None
     for chunk in torch.split(currents, n_steps):
-        found, state = layer.advance(chunk, state)
-        spikes.append(found)
-    return torch.cat(spikes)
+        chunks.append(layer.run(chunk, state, with_membrane=with_membrane))
+        state = chunks[-1].state
+    spikes = torch.cat([found.spikes for found in chunks])
+    if not with_membrane:
+        return spikes
+    return spikes, torch.cat([found.membrane for found in chunks if found.membrane is not None])
 
 
 def _gated(

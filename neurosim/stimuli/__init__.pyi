@@ -20,6 +20,15 @@ from .sounds import mel_spectrogram as mel_spectrogram  # the log energy of a so
 from .events import load_nmnist as load_nmnist  # digits seen by a moving event camera
 from .time_series import load_time_series as load_time_series  # labelled series of a .ts file
 
+# Recordings of events that are kept as events
+from .event_set import load_events as load_events  # of cameras and of the ear, as they were published, and one's own
+from .event_set import as_events as as_events  # of arrays of times and places
+from .event_set import bin_events as bin_events  # put into steps of time, all at once
+from .event_set import EventSet as EventSet  # the recordings: when and where each event was
+from .event_set import EventBins as EventBins  # steps of a duration, or of a number of events
+from .cochlea import cochlea_spikes as cochlea_spikes  # sounds as spikes of the auditory nerve
+from .cochlea import Cochlea as Cochlea  # the filters, hair cells and fibres of a simple model of the ear
+
 # How a stimulus reaches neurons
 from .encoders import encode_rate as encode_rate  # intensities as Bernoulli spike trains
 from .events import encode_delta as encode_delta  # changes as on and off events

@@ -100,22 +100,29 @@ def load_spoken_digits(
         raise InputError(f"load_spoken_digits: unknown split {split!r}; known: train, test.")
     if not time_step <= duration <= 60:
         raise InputError(f"load_spoken_digits: duration = {duration!r} s is outside {time_step:g}..60 s.")
-    packed = storage.read_npz(spoken_digits_file())
-    ends = np.cumsum(packed["lengths"])
-    chosen = np.flatnonzero((packed["index"] < 5) == (split == "test"))
+    sounds, ids, labels = spoken_digit_sounds(split, spoken_digits_file())
     n_steps = round(duration / time_step)
-    values = np.zeros((len(chosen), n_steps, n_bands), dtype=np.float32)
-    for row, k in enumerate(chosen):
-        sound = packed["samples"][ends[k] - packed["lengths"][k] : ends[k]] / 32768
+    values = np.zeros((len(sounds), n_steps, n_bands), dtype=np.float32)
+    for row, sound in enumerate(sounds):
         bands = mel_spectrogram(sound, FSDD_RATE, n_bands=n_bands, time_step=time_step)[:n_steps]
         values[row, : len(bands)] = (bands - bands.mean()) / bands.std()
     return as_stimuli(
         values,
         dims=("stimulus", "time", "unit"),
-        ids=[f"{packed['label'][k]}_{packed['speaker'][k]}_{packed['index'][k]:02d}" for k in chosen],
-        coords={"category": packed["label"][chosen].astype(str), "speaker": packed["speaker"][chosen]},
+        ids=ids,
+        coords=labels,
         time_step=time_step,
     )
+
+
+def spoken_digit_sounds(split: str, path: Path) -> tuple[list[np.ndarray], list[str], dict[str, np.ndarray]]:
+    """Return the sounds of a split, in -1..1 at 8 kHz, their names, and the digit and the speaker of each."""
+    packed = storage.read_npz(path)
+    ends = np.cumsum(packed["lengths"])
+    chosen = np.flatnonzero((packed["index"] < 5) == (split == "test"))
+    sounds = [packed["samples"][ends[k] - packed["lengths"][k] : ends[k]] / 32768 for k in chosen]
+    ids = [f"{packed['label'][k]}_{packed['speaker'][k]}_{packed['index'][k]:02d}" for k in chosen]
+    return sounds, ids, {"category": packed["label"][chosen].astype(str), "speaker": packed["speaker"][chosen]}
 
 
 def spoken_digits_file() -> Path:

@@ -29,8 +29,8 @@ class Source:
     options : frozen record; fields of type ``pathlib.Path`` are files or folders from outside.
     teaches : whether its stimuli have categories and the parts "train" and "test" (its options are
         :class:`~neurosim.stimuli.parts.PartOptions`), so that a network can learn them.
-    staying : (options) -> all of its stimuli, unread, with their ``names`` and ``categories``; for those that may be
-        too many to be held, which then are read one by one while they are learned.
+    staying : (options) -> all of its stimuli, unread, with their ``names``, ``categories`` and, where there is one, the
+        ``official`` split; for those that may be too many to be held: they are read one by one while they are learned.
     n_test : how many of its held-back stimuli tell how well a network has learned; all when absent.
     n_stimuli : (options) -> their number, where that is known without reading them.
     sizes : (options) -> of one stimulus by dim, as {"y": 8, "x": 8}, where that is known without reading one.

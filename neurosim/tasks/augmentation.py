@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
 from neurosim.schema import InputError
 
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Shown = TypeVar("Shown")
 
 
 def random_crops(padding: int) -> Augmentation:
@@ -85,10 +87,12 @@ def random_shifts(n_steps: int) -> Augmentation:
     return shift
 
 
-def chained(*augmentations: Augmentation) -> Augmentation:
-    """Return an augmentation that applies several, one after another."""
+def chained(
+    *augmentations: Callable[[Shown, np.random.Generator], Shown],
+) -> Callable[[Shown, np.random.Generator], Shown]:
+    """Return an augmentation of inputs, or a change of events, that applies several, one after another."""
 
-    def all_of_them(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def all_of_them(inputs: Shown, rng: np.random.Generator) -> Shown:
         for augment in augmentations:
             inputs = augment(inputs, rng)
         return inputs

@@ -6,8 +6,9 @@ without reading those before, whoever reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from neurosim.runtime import RandomApart, as_seed, seed_of, stream
 from neurosim.schema import InputError, as_stimuli
 from neurosim.splits import held_back, in_turn
 from neurosim.tasks.classification import Augmentation, Batch, Encoder
-from neurosim.tasks.rows import ArrayRows, Joined, PictureView, Rows, array_rows, folder_rows
+from neurosim.tasks.rows import ArrayRows, Joined, PictureView, Rows, View, array_rows, folder_rows
 
 Part = Literal["train", "test", "validation"]
 
@@ -33,8 +34,9 @@ class LazyTask:
     ----------
     rows : the stimuli. ids : their names. labels : index of the category of each. categories : their names.
     parts : places of the stimuli of "train", "test" and, where there is one, "validation".
-    view : transforms of pictures. augment, encode : as of :class:`~neurosim.tasks.classification.ClassificationTask`,
-        asked with one stimulus at a time.
+    view : what is made of a stimulus that is read, as transforms of pictures.
+    augment, encode : as of :class:`~neurosim.tasks.classification.ClassificationTask`, asked with
+        one stimulus at a time.
     """
 
     rows: Rows
@@ -42,7 +44,7 @@ class LazyTask:
     labels: np.ndarray
     categories: tuple[str, ...]
     parts: dict[str, np.ndarray]
-    view: PictureView
+    view: View
     augment: Augmentation | None = None
     encode: Encoder | None = None
 
@@ -64,7 +66,7 @@ class LazyTask:
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one stimulus before it is encoded, such as (channel,) y, x; the first is read for that."""
-        return tuple(self._raw("test", int(self.parts["test"][0])).shape)
+        return tuple(self._raw("test", int(self.parts["test"][0]), 0, 0).shape)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -76,7 +78,7 @@ class LazyTask:
         chosen = self.parts[part]
         category = np.array(self.categories)[self.labels[chosen]]
         chosen = chosen[np.sort(in_turn(category, n))]
-        values = np.stack([_floats(np.asarray(self._raw("test", int(place)))) for place in chosen])
+        values = np.stack([_floats(np.asarray(self._raw("test", int(place), 0, 0))) for place in chosen])
         names = np.array(self.categories)[self.labels[chosen]]
         return as_stimuli(
             values, dims=("stimulus", *self.sizes), ids=self.ids[chosen].tolist(), coords={"category": names}
@@ -96,7 +98,7 @@ class LazyTask:
 
     def sample(self, part: Part, place: int, epoch: int, seed: int) -> tuple[Any, int]:
         """Return one stimulus as a part shows it in an epoch, and its label."""
-        values = self._raw(part, place)
+        values = self._raw(part, place, epoch, seed)
         if self.augment is not None and part == "train":
             rng = stream(seed, "augment", epoch, place)
             values = np.asarray(self.augment(_floats(values)[None], rng), dtype=np.float32)[0]
@@ -107,8 +109,9 @@ class LazyTask:
             raise InputError(f"{self.ids[place]}: holds values that are NaN or infinite.")
         return values, int(self.labels[place])
 
-    def _raw(self, part: Part, place: int) -> Any:
-        return self.rows.read(place, self.view.train if part == "train" else self.view.test)
+    def _raw(self, part: Part, place: int, epoch: int, seed: int) -> Any:
+        draw = partial(stream, seed, "view", epoch, place)
+        return self.rows.read(place, self.view.transform(part == "train", draw))
 
     def n_batches(self, batch_size: int) -> int:
         """Return the number of batches in one pass over the training set."""
@@ -192,31 +195,63 @@ def lazy_task(
     """
     view, seed = view or PictureView(), as_seed(rng, "lazy_task")
     rows, ids, names = _rows(path, view, labels)
-    kept = np.arange(len(rows))
-    parts: dict[str, np.ndarray] = {}
-    if test is None:
-        kept, parts["test"] = _split(kept, names, test_fraction, stream(seed, "split"), "test_fraction")
-    else:
+    if test is not None:
         other, other_ids, other_names = _rows(test, view, None)
         if isinstance(rows, ArrayRows) and isinstance(other, ArrayRows) and rows.dims != other.dims:
             raise InputError(f"lazy_task: test stimuli have the dims {other.dims}, those to train on {rows.dims}.")
-        parts["test"] = len(rows) + np.arange(len(other))
+        held = {"test": len(rows) + np.arange(len(other))}
         rows, ids, names = Joined((rows, other)), [*ids, *other_ids], [*names, *other_names]
-    if validation_fraction:
-        rng_ = stream(seed, "validation split")
-        kept, parts["validation"] = _split(kept, names, validation_fraction, rng_, "validation_fraction")
+    else:
+        held = {}
+    return split_task(rows, ids, names, view, held, (test_fraction, validation_fraction), seed, "lazy_task")
+
+
+def split_task(
+    rows: Rows,
+    ids: Sequence[str],
+    names: list[str],
+    view: View,
+    held: Mapping[str, np.ndarray],
+    fractions: tuple[float, float],
+    seed: int,
+    who: str,
+) -> LazyTask:
+    """Return the task of rows with these names and categories.
+
+    Parameters
+    ----------
+    rows, ids, names, view : stimuli, their names, their categories, and what is made of each.
+    held : places of "test" and "validation" where they are given. fractions : shares of those that are drawn.
+    seed : of the splits. who : asks, for errors.
+
+    Raises
+    ------
+    InputError : a share that is none, fewer than two categories, one without training stimuli.
+    """
+    kept, parts = np.setdiff1d(np.arange(len(rows)), np.concatenate([*held.values(), []])), dict(held)
+    if "test" not in held:
+        kept, parts["test"] = _split(kept, names, fractions[0], stream(seed, "split"), f"{who}: test_fraction")
+    if "validation" not in held and fractions[1]:
+        rng = stream(seed, "validation split")
+        kept, parts["validation"] = _split(kept, names, fractions[1], rng, f"{who}: validation_fraction")
     parts["train"] = kept
-    return task_of_rows(rows, ids, names, parts, view)
+    return task_of_rows(rows, ids, names, parts, view, who)
 
 
 def task_of_rows(
-    rows: Rows, ids: Sequence[str], names: Sequence[str], parts: dict[str, np.ndarray], view: PictureView | None = None
+    rows: Rows,
+    ids: Sequence[str],
+    names: Sequence[str],
+    parts: dict[str, np.ndarray],
+    view: View | None = None,
+    who: str = "lazy_task",
 ) -> LazyTask:
     """Return the task of naming the category of stimuli that are read one by one.
 
     Parameters
     ----------
-    rows : the stimuli. ids, names : of each, and of its category. parts : as of :class:`LazyTask`. view : of pictures.
+    rows : the stimuli. ids, names : of each, and of its category. parts : as of :class:`LazyTask`.
+    view : what is made of a stimulus that is read; nothing when absent. who : asks, for errors.
 
     Raises
     ------
@@ -226,7 +261,7 @@ def task_of_rows(
     empty = sorted({names[k] for part in parts.values() for k in part} - set(categories))
     if empty or len(categories) < 2:
         raise InputError(
-            f"lazy_task: at least two categories with training stimuli are asked, found {list(categories)[:5]}; "
+            f"{who}: at least two categories with training stimuli are asked, found {list(categories)[:5]}; "
             f"without any: {empty[:5]}."
         )
     index = {name: k for k, name in enumerate(categories)}
@@ -273,7 +308,7 @@ def _split(
     kept: np.ndarray, names: list[str], fraction: float, rng: np.random.Generator, option: str
 ) -> tuple[np.ndarray, np.ndarray]:
     if not 0 < fraction < 1:
-        raise InputError(f"lazy_task: {option} = {fraction!r}; a share between 0 and 1 is asked.")
+        raise InputError(f"{option} = {fraction!r}; a share between 0 and 1 is asked.")
     labels = {"category": ("stimulus", [names[k] for k in kept])}
     learned, held = held_back(xr.DataArray(kept, dims="stimulus", coords=labels), fraction, rng)
     return learned.values, held.values

@@ -21,7 +21,15 @@ from neurosim.pictures import is_picture, picture_dims, resized_and_cropped
 from neurosim.schema import STIMULUS_DIMS, InputError
 
 Transform = Callable[[Any], Any]
+Draw = Callable[[], np.random.Generator]  # gives the random numbers of one showing of one stimulus
 SOME = 32  # stimuli that are read to tell these data from others
+
+
+class View(Protocol):
+    """How what is read becomes an input, in training and otherwise."""
+
+    def transform(self, is_training: bool, draw: Draw) -> Transform | None:
+        """Return what is made of one stimulus, or None where it is shown as it is read."""
 
 
 class Rows(Protocol):
@@ -77,6 +85,10 @@ class PictureView:
         for name in ("train", "test"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise InputError(f"PictureView: {name} is a function of a picture, found {getattr(self, name)!r}.")
+
+    def transform(self, is_training: bool, _draw: Draw) -> Transform | None:
+        """Return what is made of a picture in training, or otherwise."""
+        return self.train if is_training else self.test
 
 
 def some_of(n: int) -> list[int]:

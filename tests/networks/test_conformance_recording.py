@@ -14,6 +14,7 @@ IMAGES, ROWS, TRAINS = (8, 8), (12, 5), (12, 64)
 PICTURES = (3, 64, 64)
 CASES = {
     "MLP": (sp.MLPSpecification((12,)), IMAGES),
+    "EquilibriumMLP": (sp.EquilibriumMLPSpecification((12, 9), 10), IMAGES),
     "ConvNet": (sp.ConvNetSpecification((4, 6), 8), IMAGES),
     "RateRNN": (sp.RateRNNSpecification(9), IMAGES),
     "LeakyRNN": (sp.LeakyRNNSpecification(9), ROWS),
@@ -22,6 +23,7 @@ CASES = {
     "Transformer": (sp.TransformerSpecification(8, 2, 2, 12), ROWS),
     "Autoencoder": (sp.AutoencoderSpecification((4,), 5), IMAGES),
     "VAE": (sp.VAESpecification((4,), 5), IMAGES),
+    "SpikeTimeMLP": (sp.SpikeTimeMLPSpecification((12,)), IMAGES),
     "SpikingConvNet": (sp.SpikingConvNetSpecification((4, 6)), IMAGES),
     "SpikingMLP": (sp.SpikingMLPSpecification((12,)), TRAINS),
     "SpikingRNN": (sp.SpikingRNNSpecification((9, 7)), ROWS),

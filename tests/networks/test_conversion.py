@@ -1,5 +1,7 @@
 """snnTorch networks become ours and ours become snnTorch's, spike for spike, and come back the same."""
 
+from dataclasses import replace
+
 import nir
 import numpy as np
 import pytest
@@ -8,9 +10,16 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
-from neurosim.networks import NeuronSpecification, SpikingConvNetSpecification, SpikingMLPSpecification
+import neurosim as ns
+from neurosim.networks import (
+    GradedSpikes,
+    Learnable,
+    NeuronSpecification,
+    SpikingConvNetSpecification,
+    SpikingMLPSpecification,
+)
 from neurosim.networks.architecture import build_network
-from neurosim.networks.conversion import from_snntorch, to_snntorch
+from neurosim.networks.conversion import SpikingSequence, from_snntorch, to_snntorch
 from neurosim.networks.nir_export import to_nir
 from neurosim.networks.nir_networks import from_nir
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -50,8 +59,7 @@ def test_networks_go_and_come_back_spike_for_spike(name):
     theirs = OverTime(network)(sequence)
     ours = from_snntorch(network)
     assert theirs.sum() > 0 and torch.equal(ours(sequence), theirs)
-    if name != "Leaky, a beta and threshold a unit":
-        assert torch.equal(to_snntorch(ours)(sequence), theirs)
+    assert torch.equal(to_snntorch(ours)(sequence), theirs)
     if "zero" not in name:
         torch.testing.assert_close(*(_gradient(n, sequence) for n in (OverTime(network), ours)), atol=1e-5, rtol=1e-4)
 
@@ -66,6 +74,104 @@ def test_numbers_that_were_learned_and_frozen_are_taken():
     assert theirs.sum() > 0 and torch.equal(from_snntorch(neuron)(sequence), theirs)
     plain = OverTime(nn.Sequential(snn.Leaky(0.9)))(sequence)
     assert not torch.equal(plain, theirs)
+
+
+def graded(neuron):
+    neuron.graded_spikes_factor.fill_(2.0)
+    return neuron
+
+
+LEARNING = {
+    "Leaky": lambda n: snn.Leaky(0.9, learn_beta=True, learn_threshold=True),
+    "Leaky of units": lambda n: snn.Leaky(
+        0.5 + torch.rand(n) / 2, threshold=0.5 + torch.rand(n), learn_beta=True, learn_threshold=True
+    ),
+    "Leaky, its threshold alone": lambda n: snn.Leaky(
+        torch.rand(n), threshold=torch.rand(n) + 0.3, learn_threshold=True
+    ),
+    "Leaky past its range": lambda n: snn.Leaky(torch.full((n,), 1.2), learn_beta=True),
+    "Synaptic": lambda n: snn.Synaptic(torch.rand(n) / 2, 0.8, learn_alpha=True, learn_beta=True, learn_threshold=True),
+    "RLeaky": lambda n: snn.RLeaky(0.9, linear_features=n, learn_beta=True, learn_threshold=True),
+}
+
+
+@pytest.mark.parametrize("name", list(LEARNING))
+def test_what_neurons_learn_goes_on_to_be_learned_step_for_step(name):
+    """After steps of the same optimizer both hold the same numbers, and so does what is made of ours."""
+    torch.manual_seed(4)
+    theirs = nn.Sequential(nn.Linear(8, 6), LEARNING[name](6))
+    ours, sequence = from_snntorch(theirs), 3 * torch.rand(20, 4, 8)
+    runs, learned = (
+        (OverTime(theirs), ours),
+        {"beta", "threshold", "alpha"} & {n for n, _ in theirs[1].named_parameters()},
+    )
+    assert torch.equal(runs[0](sequence), runs[1](sequence)) and ours(sequence).sum() > 0
+    for run in runs:
+        optimizer = torch.optim.SGD(run.parameters(), 1e-4)
+        for _ in range(3):
+            optimizer.zero_grad()
+            run(sequence)[-1].sum().backward()
+            optimizer.step()
+    back = to_snntorch(ours).network[1]
+    for key in learned:
+        was, now = getattr(theirs[1], key), getattr(back, key)
+        assert now.requires_grad and was.numel() == now.numel()
+        torch.testing.assert_close(now.flatten(), was.flatten(), atol=1e-6, rtol=1e-5)
+    assert {n for n, p in back.named_parameters() if p.requires_grad and n in ("beta", "threshold", "alpha")} == learned
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_factors_of_spikes_go_and_come_back(learns):
+    torch.manual_seed(6)
+    neuron = snn.Leaky(0.8, graded_spikes_factor=torch.rand(6) + 1, learn_graded_spikes_factor=learns)
+    theirs, sequence = nn.Sequential(nn.Linear(8, 6), neuron, nn.Linear(6, 3), snn.Leaky(0.9)), 3 * torch.rand(20, 4, 8)
+    ours = from_snntorch(theirs)
+    back, factor = to_snntorch(ours), ours.network[2].factor
+    assert OverTime(theirs[:2])(sequence).max() > 1 and factor.requires_grad == learns
+    assert back.network[1].graded_spikes_factor.requires_grad == learns and len(back.network) == 4
+    for other in (ours, back, from_nir(to_nir(ours))):
+        assert ours(sequence).sum() > 0 and torch.equal(other(sequence), OverTime(theirs)(sequence))
+    stimuli = ns.as_stimuli(
+        (sequence.transpose(0, 1) > 1.5).double().numpy(), dims=("stimulus", "time", "unit"), time_step=1e-3
+    )
+    found = ns.verify_translation(ours, ns.to_circuit(ours), stimuli, engine="torch", progress=False)
+    assert found.verdict in ("bit-exact", "spike-exact")
+
+
+@pytest.mark.parametrize("name", [n for n in LEARNING if "range" not in n])
+def test_what_is_learned_goes_to_nir_and_comes_back(name):
+    torch.manual_seed(5)
+    ours, sequence = from_snntorch(nn.Sequential(nn.Linear(8, 6), LEARNING[name](6))), 3 * torch.rand(20, 4, 8)
+    back = from_nir(to_nir(ours))
+    assert torch.equal(back(sequence), ours(sequence)) and back.network[1].learn == ours.network[1].learn
+    mine, other = (dict(n.network[1].named_parameters()) for n in (ours, back))
+    assert all(torch.equal(mine[k].flatten(), other[k].flatten()) for k in mine) and set(mine) == set(other)
+
+
+def test_numbers_of_channels_go_everywhere_and_come_back():
+    learn = Learnable(tau_mem="channel", threshold="neuron")
+    layer = SpikingLayer(DiscreteLIFParameters(5e-3), learn=learn, shape=(2, 6, 6))
+    with torch.no_grad():
+        layer.learned_tau_mem += torch.tensor([0.5, -0.5])
+        layer.learned_threshold += 0.3 * torch.rand(2, 6, 6)
+    torch.manual_seed(1)
+    ours = SpikingSequence([nn.Conv2d(1, 2, 3), layer])
+    sequence = 3 * torch.rand(15, 2, 1, 8, 8)
+    for other in (
+        to_snntorch(ours),
+        from_nir(to_nir(ours, input_shape=(1, 8, 8))),
+        from_snntorch(to_snntorch(ours).network),
+    ):
+        assert ours(sequence).sum() > 0 and torch.equal(other(sequence), ours(sequence))
+    assert from_nir(to_nir(ours, input_shape=(1, 8, 8))).network[1].learn == learn
+    assert from_snntorch(to_snntorch(ours).network).network[1].learn == replace(learn, form="clamped")
+    stimuli = ns.as_stimuli(
+        (sequence.transpose(0, 1) > 1.5).double().numpy(),
+        dims=("stimulus", "time", "channel", "y", "x"),
+        time_step=1e-3,
+    )
+    circuit = ns.to_circuit(ours, input_shape=(1, 8, 8))
+    assert ns.verify_translation(ours, circuit, stimuli, engine="torch", progress=False).verdict == "bit-exact"
 
 
 def test_frozen_recurrent_weights_stay_frozen():
@@ -124,11 +230,8 @@ def test_recurrent_layers_reach_nir():
         (lambda: from_snntorch(nn.Sequential(*[snn.Leaky(0.9)] * 2)), "are one module, whose state is shared"),
         (lambda: to_snntorch(Doubled(nn.Linear(2, 2), SpikingLayer(DiscreteLIFParameters()))), "Doubled has a forward"),
         (lambda: from_snntorch(snn.Leaky(0.9, inhibition=True)), "inhibition"),
-        (lambda: from_snntorch(snn.Leaky(0.9, learn_beta=True)), "snn.Leaky learns its beta .learn_beta=True."),
-        (lambda: from_snntorch(snn.Leaky(0.9, learn_threshold=True)), "learns its threshold"),
-        (lambda: from_snntorch(snn.Synaptic(0.9, 0.8, learn_alpha=True)), "learns its alpha"),
-        (lambda: from_snntorch(snn.RLeaky(0.9, linear_features=2, learn_beta=True)), "snn.RLeaky learns its beta"),
-        (lambda: from_snntorch(snn.Leaky(0.9, learn_graded_spikes_factor=True)), "learns its graded_spikes_factor"),
+        (lambda: from_snntorch(graded(snn.RLeaky(0.9, linear_features=2))), "graded spikes"),
+        (lambda: to_snntorch(SpikingSequence([nn.Linear(2, 2), GradedSpikes(2.0)])), "holds no SpikingLayer"),
         (lambda: from_snntorch(snn.Leaky(0.9, surrogate_disable=True)), "surrogate_disable=True"),
         (lambda: from_snntorch(snn.Alpha(0.9, 0.8)), "Alpha"),
         (lambda: to_snntorch(SpikingLayer(DiscreteAdaptiveLIFParameters())), "adaptive threshold"),

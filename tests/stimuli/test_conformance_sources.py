@@ -17,7 +17,7 @@ from neurosim.stimuli.parts import PartOptions, part_of
 from neurosim.stimuli.source import SOURCES, Source, load_source, taught_parts
 from tests.test_registry import installed
 
-FROM_FILES = {"digits", "time_series", "folder", "file"}
+FROM_FILES = {"digits", "time_series", "folder", "file", "events"}
 TEACHING = [name for name, source in SOURCES.items() if source.teaches]
 
 
@@ -91,7 +91,7 @@ def test_what_is_shown_was_not_learned(asked):
     assert set(few.category.values.tolist()) == set(train.category.values.tolist())
 
 
-@pytest.mark.parametrize("asked", ["time_series", "folder", "file"], indirect=True)
+@pytest.mark.parametrize("asked", ["time_series", "folder", "file", "events"], indirect=True)
 def test_parts_make_the_whole(asked):
     source, options = asked
     whole, train, test = (

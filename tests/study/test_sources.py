@@ -19,7 +19,7 @@ from neurosim.study.kinds import SHOWN
 from neurosim.study.plan import plan
 from neurosim.study.run import check_study, study_status
 from neurosim.study.study import checked
-from neurosim.study.subjects.network import specification_of, task_of
+from neurosim.study.subjects.network import fitted_stimuli, specification_of, task_of
 from neurosim.study.verify import rerun_results
 
 BRAIN = {"area": {"kind": "synthetic", "tuning": {"pixels": 1.0}, "n_subjects": 2, "n_units": 5}}
@@ -50,6 +50,28 @@ def test_a_study_learns_and_shows_mnist(data_folder, tmp_path):
     assert (about["image_shape"], about["n_test"], about["categories"]) == ([28, 28], 10000, list("0123456789"))
     page = outcome.report.read_text()
     assert "LeCun" in page and "no network of this study was trained on them" in page
+
+
+def test_a_study_learns_and_shows_recordings_of_events(tmp_path, monkeypatch):
+    named = {"path": "events.npz", "n_steps": 3, "time_step": 2e-3}
+    SOURCES["events"].example(tmp_path)
+    network = {"kind": "network", "architecture": "GRU", "parameters": {"is_sequence": True}}
+    network["training"] = {"task": "events", "epochs": 1, "options": named}
+    brain = {"area": {"kind": "synthetic", "tuning": {"category": 1.0}, "n_subjects": 2, "n_units": 5}}
+    shown = {"source": "events", "n_per_category": 3}
+    asked = {"rsa": {"kind": "rsa", "n_bootstrap": 50}}
+    study = Study(name="s", stimuli={**shown, **named}, subjects={"net": network}, brains=brain, analyses=asked)
+    monkeypatch.chdir(tmp_path)
+    outcome = run_study(study, out=tmp_path / "out", jobs=1)
+    found = storage.read_array(outcome.folder / "results" / "stimuli" / "stimuli.nc")
+    wanted = {name: value for name, value in {**named, **shown}.items() if name != "source"}
+    np.testing.assert_array_equal(found.values, load_source("events", wanted).values)
+    folder = outcome.folder / "results" / "train_net"
+    assert storage.read_json(folder / "network.json")["sequences"] == {"time": 3, "unit": 6}
+    with pytest.raises(
+        InputError, match=r"net: it learned \{'time': 3, 'unit': 6\}, a stimulus of the study has \{'y'"
+    ):
+        fitted_stimuli(load_source("digits"), None, folder, "net")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from neurosim.networks.architecture import Architecture
-from neurosim.networks.shared_parameters import NeuronSpecification, check_share, refuse_poolings
+from neurosim.networks.learnable import Learnable
+from neurosim.networks.shared_parameters import (
+    NeuronSpecification,
+    Readout,
+    check_readout,
+    check_share,
+    refuse_poolings,
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,8 @@ class SpikingConvNetSpecification:
     channels : of each convolution, after which activity is pooled to half of its side.
     n_steps : steps that an image is shown. dropout : share left out in training, before the readout.
     neuron : its neurons.
+    readout : "counts" of spikes; or "max", "mean" or "last" over time of the membranes of leaky units without spikes,
+        one a category, with the time constants of `neuron`.
 
     Examples
     --------
@@ -29,9 +38,11 @@ class SpikingConvNetSpecification:
     n_steps: int = 12
     dropout: float = 0.0
     neuron: NeuronSpecification = field(default_factory=NeuronSpecification)
+    readout: Readout = "counts"
 
     def __post_init__(self) -> None:
         check_share("SpikingConvNet", self.dropout)
+        check_readout("SpikingConvNet", self.readout)
 
 
 def refuses(specification: SpikingConvNetSpecification, sizes: Mapping[str, int]) -> str | None:
@@ -51,6 +62,7 @@ SPIKING_CONV_NET = Architecture(
     examples=(
         SpikingConvNetSpecification((4, 6)),
         SpikingConvNetSpecification((4, 6), neuron=NeuronSpecification("adaptive")),
+        SpikingConvNetSpecification((4,), 6, neuron=NeuronSpecification(learn=Learnable("channel")), readout="last"),
     ),
     is_spiking=True,
     has_twin=True,

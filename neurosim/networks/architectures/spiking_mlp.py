@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from neurosim.networks.architecture import Architecture, Encoding
-from neurosim.networks.shared_parameters import NeuronSpecification
+from neurosim.networks.learnable import Learnable
+from neurosim.networks.shared_parameters import NeuronSpecification, Readout, check_readout
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class SpikingMLPSpecification:
     Parameters
     ----------
     hidden : sizes of the hidden layers. n_steps : steps of input spikes. neuron : its neurons.
+    readout : "counts" of spikes; or "max", "mean" or "last" over time of the membranes of leaky units without spikes,
+        one a category, with the time constants of `neuron`.
 
     Examples
     --------
@@ -25,6 +28,10 @@ class SpikingMLPSpecification:
     hidden: tuple[int, ...] = (64, 32)
     n_steps: int = 25
     neuron: NeuronSpecification = field(default_factory=NeuronSpecification)
+    readout: Readout = "counts"
+
+    def __post_init__(self) -> None:
+        check_readout("SpikingMLP", self.readout)
 
 
 def encoding(specification: SpikingMLPSpecification) -> Encoding:
@@ -44,6 +51,7 @@ SPIKING_MLP = Architecture(
     examples=(
         SpikingMLPSpecification((12,)),
         SpikingMLPSpecification((12,), neuron=NeuronSpecification("synaptic", reset="zero")),
+        SpikingMLPSpecification((12,), 12, NeuronSpecification(learn=Learnable("neuron", threshold="layer")), "max"),
     ),
     is_spiking=True,
     has_twin=True,

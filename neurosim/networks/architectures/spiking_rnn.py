@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurosim.networks.architecture import Architecture
-from neurosim.networks.shared_parameters import NeuronSpecification, check_share
+from neurosim.networks.learnable import Learnable
+from neurosim.networks.shared_parameters import NeuronSpecification, Readout, check_readout, check_share
 
 NEURON = NeuronSpecification(tau_mem=20e-3, surrogate="fast_sigmoid", slope=10.0)
 
@@ -19,6 +20,8 @@ class SpikingRNNSpecification:
     hidden : sizes of the layers. recurrent : units of a layer are connected.
     spread : of weights at the start, in units of the threshold. dropout : share left out in training.
     neuron : its neurons; the gradients of recurrent spikes need a steep surrogate.
+    readout : "counts" of spikes; or "max", "mean" or "last" over time of the membranes of leaky units without spikes,
+        one a category, with the time constants of `neuron`.
 
     Examples
     --------
@@ -31,9 +34,11 @@ class SpikingRNNSpecification:
     spread: float = 0.6
     dropout: float = 0.0
     neuron: NeuronSpecification = NEURON
+    readout: Readout = "counts"
 
     def __post_init__(self) -> None:
         check_share("SpikingRNN", self.dropout)
+        check_readout("SpikingRNN", self.readout)
 
 
 SPIKING_RNN = Architecture(
@@ -48,6 +53,7 @@ SPIKING_RNN = Architecture(
     examples=(
         SpikingRNNSpecification((9, 7)),
         SpikingRNNSpecification((9,), recurrent=False, neuron=NeuronSpecification("synaptic")),
+        SpikingRNNSpecification((9,), neuron=NeuronSpecification(learn=Learnable("neuron")), readout="mean"),
     ),
     is_spiking=True,
     has_twin=True,

@@ -46,6 +46,11 @@ def eprop_gradients(
     torch.Size([5, 5])
     """
     c = layer.coefficients
+    if layer.learn.learned:
+        raise InputError(
+            f"eprop_gradients: {', '.join(layer.learn.learned)} of the layer are learned, for which e-prop has no "
+            "gradient here; take fixed ones, or backpropagation."
+        )
     if c.has_current or c.reset not in ("subtract", "none"):
         raise InputError(
             "eprop_gradients: leaky or adaptive neurons with the reset 'subtract' or 'none' are asked, found "

@@ -20,6 +20,7 @@ from neurosim.networks.spiking.sequence import (
     Coefficients,
     Engine,
     Keep,
+    Number,
     Past,
     State,
     Traces,
@@ -159,6 +160,8 @@ def run_sequence(
         the CPU, where looking costs nothing).
     """
     check_currents(currents)
+    if weight is None and (order := _order_in_memory(currents)) is not None:
+        return _run_in_order(currents, c, way, state, order)
     shape, dtype = currents.shape, currents.dtype
     working = torch.float64 if dtype == torch.float64 else torch.float32
     flat = _flat(currents.to(working))
@@ -180,6 +183,37 @@ def run_sequence(
         spikes.to(dtype).reshape(shape),
         State(*(part.reshape(shape[1:]) for part in last)),
         None if membrane is None else membrane.reshape(shape),
+    )
+
+
+def _order_in_memory(currents: Tensor) -> tuple[int, ...] | None:
+    """Return the order of the dims of one stimulus in memory, where it is another, as with the channel last."""
+    if currents.ndim < 4 or currents.is_contiguous():
+        return None
+    order = tuple(sorted(range(2, currents.ndim), key=lambda k: -currents.stride()[k]))
+    is_dense = currents[0].permute(0, *(k - 1 for k in order)).is_contiguous()
+    return order if is_dense and order != tuple(range(2, currents.ndim)) else None
+
+
+def _run_in_order(currents: Tensor, c: Coefficients, way: Way, state: State | None, order: tuple[int, ...]) -> Sequence:
+    """Run a sequence whose units lie in another order in memory, without moving them: spikes lie as currents do."""
+    units, forth = currents.shape[2:], [k - 2 for k in order]
+    back = [forth.index(k) for k in range(len(forth))]
+
+    def turned(values: Tensor, way_of: list[int], n_before: int) -> Tensor:
+        return values.permute(*range(n_before), *(k + n_before for k in way_of))
+
+    def number(value: Number) -> Number:
+        is_each = isinstance(value, Tensor) and value.numel() == math.prod(units)
+        return turned(value.reshape(units), forth, 0) if isinstance(value, Tensor) and is_each else value
+
+    numbers: dict[str, Any] = {name: number(getattr(c, name)) for name in NUMBERS}
+    begun = None if state is None else State(*(turned(part, forth, 1) for part in state))
+    found = run_sequence(turned(currents, forth, 2), replace(c, **numbers), way, state=begun)
+    return Sequence(
+        turned(found.spikes, back, 2),
+        State(*(turned(part, back, 1) for part in found.state)),
+        None if found.membrane is None else turned(found.membrane, back, 2),
     )
 
 

@@ -75,22 +75,38 @@ class Surrogate:
         return _DERIVATIVES[self.name](distance, self.slope)
 
     def spike(self, distance: Tensor) -> Tensor:
-        """Return 1 where `distance` is above 0, with the surrogate as its gradient."""
+        """Return 1 where `distance` is above 0, with the surrogate as its derivative, forward and backward.
+
+        Derivatives of a second order are those of the surrogate: everywhere for "atan", "sigmoid" and
+        "straight_through" (0), where it has no kink for "fast_sigmoid" (at 0) and "triangular" (at 0 and at its ends).
+        """
         answer: Tensor = _Spike.apply(distance, self)  # type: ignore[no-untyped-call]
         return answer
 
 
 class _Spike(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, distance: Tensor, surrogate: Surrogate) -> Tensor:
-        ctx.save_for_backward(distance)
-        ctx.surrogate = surrogate
+    def forward(distance: Tensor, surrogate: Surrogate) -> Tensor:
         return (distance > 0).to(distance.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+        ctx.save_for_forward(inputs[0])
+        ctx.surrogate = inputs[1]
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
         (distance,) = ctx.saved_tensors
         return ctx.surrogate.derivative(distance) * grad_outputs[0], None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        (distance,) = ctx.saved_tensors
+        answer: Tensor = ctx.surrogate.derivative(distance) * tangents[0]
+        return answer
 
 
 def _d_atan(x: Tensor, k: float) -> Tensor:

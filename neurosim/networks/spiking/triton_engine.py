@@ -1,19 +1,22 @@
-"""The engine for GPUs: one Triton kernel forward and one backward, each neuron's state in registers for all steps.
+"""The engine for GPUs: one Triton kernel forward and one backward for a whole sequence, also of recurrent layers.
 
-Fused multiply-adds are off, so that spikes are those of the other engines. With ``TRITON_INTERPRET=1`` the same
-kernels run without a GPU, slowly.
+Fused multiply-adds are off, so that spikes are those of the other engines. Recurrent layers of up to 256 units, in
+float32, run all steps in one kernel, which multiplies by their weights itself; larger ones one kernel and one product
+of torch a step. With ``TRITON_INTERPRET=1`` the same kernels run without a GPU, slowly.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
 
+from neurosim.networks.spiking import triton_kernels
 from neurosim.networks.spiking.sequence import (
+    NUMBERS,
     RESETS,
     Arriving,
     Coefficients,
@@ -22,139 +25,48 @@ from neurosim.networks.spiking.sequence import (
     Leaving,
     Past,
     State,
+    Traces,
     Wanted,
 )
 from neurosim.networks.spiking.surrogates import Surrogate
-from neurosim.networks.spiking.torch_engine import TorchEngine
 
-BLOCK = 256
-
-
-@triton.jit
-def _derivative(x, slope, SURROGATE: tl.constexpr):  # type: ignore[no-untyped-def]
-    if SURROGATE == 0:
-        scaled = x * (1.5707963267948966 * slope)
-        found = (slope / 2) / (scaled * scaled + 1.0)
-    elif SURROGATE == 1:
-        width = tl.abs(x) * slope + 1.0
-        found = 1.0 / (width * width)
-    elif SURROGATE == 2:
-        step = 1.0 / (1.0 + tl.exp(-x * slope))
-        found = slope * step * (1.0 - step)
-    elif SURROGATE == 3:
-        found = tl.maximum(1.0 - tl.abs(x * slope), 0.0) * slope
-    else:
-        found = x * 0.0 + slope
-    return found
-
-
-@triton.jit
-def _forward(  # type: ignore[no-untyped-def]
-    x, v0, i0, a0, s0, spikes, distance, v1, i1, a1, s1, beta, threshold, alpha, rho, rise, steps, lanes, units,
-    RESET: tl.constexpr, CURRENT: tl.constexpr, ADAPTS: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = lane < lanes
-    unit = lane % units
-    b, theta = tl.load(beta + unit, inside), tl.load(threshold + unit, inside)
-    v, i = tl.load(v0 + lane, inside), tl.load(i0 + lane, inside)
-    a, s = tl.load(a0 + lane, inside), tl.load(s0 + lane, inside)
-    if CURRENT:
-        decay = tl.load(alpha + unit, inside)
-    if ADAPTS:
-        fade, up = tl.load(rho + unit, inside), tl.load(rise + unit, inside)
-    place = lane
-    for _ in range(steps):
-        drive = tl.load(x + place, inside)
-        if CURRENT:
-            i = i * decay + drive
-            drive = i
-        if RESET == 1:
-            v = v * (1.0 - s)
-        v = v * b + drive
-        if RESET == 0:
-            v = v - s * theta
-        if RESET == 2:
-            v = v - s * v
-        level = theta
-        if ADAPTS:
-            a = a * fade + s
-            level = a * up + theta
-        d = v - level
-        s = tl.where(d > 0, 1.0, 0.0).to(d.dtype)
-        tl.store(distance + place, d, inside)
-        tl.store(spikes + place, s, inside)
-        place += lanes
-    tl.store(v1 + lane, v, inside)
-    tl.store(i1 + lane, i, inside)
-    tl.store(a1 + lane, a, inside)
-    tl.store(s1 + lane, s, inside)
-
-
-@triton.jit
-def _backward(  # type: ignore[no-untyped-def]
-    grad, distance, before, to_v, to_i, to_a, found, beta, alpha, rho, rise, slope, steps, lanes, units,
-    RESET: tl.constexpr, CURRENT: tl.constexpr, ADAPTS: tl.constexpr, SURROGATE: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = lane < lanes
-    unit = lane % units
-    b = tl.load(beta + unit, inside)
-    membrane, current, adapted = (
-        tl.load(to_v + lane, inside),
-        tl.load(to_i + lane, inside),
-        tl.load(to_a + lane, inside),
-    )
-    if CURRENT:
-        decay = tl.load(alpha + unit, inside)
-    if ADAPTS:
-        fade, up = tl.load(rho + unit, inside), tl.load(rise + unit, inside)
-    place = lane + (lane * 0 + (steps - 1)) * lanes
-    for _ in range(steps):
-        to_spike = tl.load(grad + place, inside)
-        if ADAPTS:
-            to_spike = to_spike + adapted
-        now = _derivative(tl.load(distance + place, inside), slope, SURROGATE) * to_spike
-        membrane = membrane * b + now
-        if ADAPTS:
-            adapted = adapted * fade - now * up
-        drive = membrane
-        if RESET == 1 or RESET == 2:  # noqa: PLR1714 Triton compiles no sets
-            is_first = place < lanes
-            first = tl.load(before + lane, inside & is_first, other=0.0)
-            earlier = tl.load(distance + (place - lanes), inside & (place >= lanes), other=0.0)
-            fired = tl.where(is_first, first, tl.where(earlier > 0, 1.0, 0.0).to(first.dtype))
-            if RESET == 2:
-                drive = membrane * (1.0 - fired)
-            membrane = membrane * (1.0 - fired)
-        if CURRENT:
-            current = current * decay + drive
-            drive = current
-        tl.store(found + place, drive, inside)
-        place -= lanes
-    tl.store(to_v + lane, membrane, inside)
-    tl.store(to_i + lane, current, inside)
-    tl.store(to_a + lane, adapted, inside)
+LARGEST = 256  # units of a recurrent layer that one program takes
+ROWS, CHUNK = 16, 16  # stimuli a program of a recurrent layer, senders that are multiplied at once
+BLOCKS = (1024, 512, 256, 128, 64)
+FULL = 4  # programs for each multiprocessor that keep it busy
+KEPT = ("none", "full", "half")
 
 
 class TritonEngine:
-    """Triton kernels; recurrent weights are multiplied by torch between steps of the kernel."""
+    """Triton kernels on the GPU where the currents are."""
 
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
-        if keep.traces or keep.distance == "half":
-            return TorchEngine().forward(currents, state, c, weight, keep)
         currents = currents.contiguous()
-        spikes, distance = torch.empty_like(currents), torch.empty_like(currents)
-        if weight is None:
-            last = State(*(torch.empty_like(part) for part in state))
-            self._forward(currents, state, c, spikes, distance, last)
-            return Forward(spikes, distance, last)
-        last = State(*(part.clone() for part in state))
-        for t, now in enumerate(currents.unbind(0)):
-            drive = torch.addmm(now, last.spikes, weight.T).unsqueeze(0)
-            self._forward(drive, last, c, spikes[t], distance[t], last)
-        return Forward(spikes, distance, last)
+        currents = _rows(currents)
+        spikes, distance = torch.empty(currents.shape, dtype=currents.dtype, device=currents.device), None
+        if keep.distance != "none":
+            distance = torch.empty_like(spikes, dtype=torch.float16 if keep.distance == "half" else None)
+        traces = {name: torch.empty_like(spikes) for name in keep.traces}
+        last = State(*(torch.empty_like(part) for part in state))
+        call = _Call(currents, c, weight)
+        options = {
+            "stride": currents.stride(0) if weight is None or call.is_whole else spikes.stride(0),
+            "KEEP": KEPT.index(keep.distance),
+            "TRACES": sum(1 << k for k, name in enumerate(Traces._fields) if name in traces),
+        }
+        unread = currents if distance is None else distance
+        written = [spikes, unread, *(traces.get(name, currents) for name in Traces._fields), *last]
+        sent = currents if weight is None else weight.T.contiguous()
+        if weight is None or call.is_whole:
+            call(triton_kernels.forward, [currents, *state, sent, *written], NUMBERS, **options)
+        else:
+            for t, now in enumerate(currents.unbind(0)):
+                torch.addmm(now, (last if t else state).spikes, sent, out=spikes[t])
+                call(
+                    triton_kernels.forward, [spikes, *(last if t else state), sent, *written], NUMBERS, t, 1, **options
+                )
+        return Forward(spikes, distance, last, Traces(**traces))
 
     def backward(
         self,
@@ -166,55 +78,103 @@ class TritonEngine:
         wanted: Wanted,
     ) -> Leaving:
         """Return the gradients of the currents, and those that are wanted."""
-        if any(wanted) or grad.membrane is not None or grad.state is not None or past.distance.dtype == torch.float16:
-            return TorchEngine().backward(grad, past, c, weight, surrogate, wanted)
-        found, distance = torch.empty_like(grad.spikes), past.distance
-        adjoint = [torch.zeros_like(found[0]) for _ in range(3)]
-        if weight is None:
-            self._backward(grad.spikes.contiguous(), distance, past.first.spikes, adjoint, found, c, surrogate)
-            return Leaving(found)
-        for t in reversed(range(len(found))):
-            now = grad.spikes[t] if t + 1 == len(found) else torch.addmm(grad.spikes[t], found[t + 1], weight)
-            before = (distance[t - 1] > 0).to(found.dtype) if t else past.first.spikes
-            self._backward(now.unsqueeze(0), distance[t], before, adjoint, found[t], c, surrogate)
-        return Leaving(found)
+        watching = None if grad.membrane is None else grad.membrane.contiguous()
+        grad = grad._replace(spikes=_rows(grad.spikes), membrane=watching)
+        one = past.first.spikes
+        found = torch.empty(grad.spikes.shape, dtype=one.dtype, device=one.device)
+        adjoint = one.new_zeros((4, *one.shape)) if grad.state is None else torch.stack(list(grad.state))
+        sums = one.new_zeros((len(NUMBERS), *one.shape)) if wanted.numbers else one
+        call = _Call(found, c, weight)
+        options: dict[str, Any] = {
+            "stride": grad.spikes.stride(0) if weight is None or call.is_whole else found.stride(0),
+            "SLOPE": surrogate.slope,
+            "SURROGATE": surrogate.index,
+            "WATCHED": grad.membrane is not None,
+            "ARRIVES": grad.state is not None,
+            "WANTED": sum(1 << k for k, name in enumerate(NUMBERS) if name in wanted.numbers),
+        }
+        first = [past.first.spikes if part is None else part for part in past.first]
+        traces = [past.distance if trace is None else trace for trace in past.traces]
+        watched = found if grad.membrane is None else grad.membrane
+        read = [watched, past.distance, *first, *traces, found if weight is None else weight.contiguous()]
+        names = ("beta", "alpha", "rho", "rise")
+        if weight is None or call.is_whole:
+            call(triton_kernels.backward, [grad.spikes, *read, adjoint, found, sums], names, **options)
+        else:
+            for t in reversed(range(len(found))):
+                if t + 1 == len(found):
+                    found[t].copy_(grad.spikes[t])
+                else:
+                    torch.addmm(grad.spikes[t], found[t + 1], weight, out=found[t])
+                call(triton_kernels.backward, [found, *read, adjoint, found, sums], names, t, 1, **options)
+                options["ARRIVES"] = False
+        return Leaving(
+            found,
+            _first_state(adjoint, found[0], c, weight) if wanted.state else None,
+            {name: sums[NUMBERS.index(name)] for name in wanted.numbers},
+        )
 
-    def _forward(self, x: Tensor, state: State, c: Coefficients, spikes: Tensor, distance: Tensor, last: State) -> None:
-        lanes, units = x[0].numel(), x.shape[-1]
-        numbers = [_vector(v, x) for v in (c.beta, c.threshold, c.alpha, c.rho, c.rise)]
-        _forward[(triton.cdiv(lanes, BLOCK),)](
-            x, *state, spikes, distance, *last, *numbers, len(x), lanes, units, **_options(c)
-        )  # fmt: skip
 
-    def _backward(
-        self,
-        grad: Tensor,
-        distance: Tensor,
-        before: Tensor,
-        adjoint: list[Tensor],
-        found: Tensor,
-        c: Coefficients,
-        surrogate: Surrogate,
+def _first_state(adjoint: Tensor, currents: Tensor, c: Coefficients, weight: Tensor | None) -> State:
+    """Return the gradients of the first state; that of its spikes comes through adaptation and recurrent weights."""
+    membrane, current, adaptation, spikes = adjoint.unbind(0)
+    spikes = spikes if c.adapts else torch.zeros_like(spikes)
+    return State(membrane, current, adaptation, spikes if weight is None else torch.addmm(spikes, currents, weight))
+
+
+def _rows(values: Tensor) -> Tensor:
+    """Return (time, batch, unit) of which every step is contiguous; all steps may be one and the same."""
+    is_one = values.stride(0) == 0 and values[0].is_contiguous()
+    return values if is_one else values.contiguous()
+
+
+class _Call:
+    """How kernels are called for arrays (time, batch, unit): on which GPU, by how many programs, with which numbers."""
+
+    def __init__(self, like: Tensor, c: Coefficients, weight: Tensor | None) -> None:
+        self.like, self.c = like, c
+        self.steps, self.lanes, self.units = len(like), like[0].numel(), like.shape[-1]
+        self.is_whole = weight is not None and self.units <= LARGEST and like.dtype == torch.float32
+        self.rows = ROWS if self.is_whole else 0
+        if self.is_whole:
+            self.block = max(16, triton.next_power_of_2(self.units))
+            self.grid = triton.cdiv(self.lanes, ROWS * self.units)
+            self.warps = 4 if self.block <= 128 else 8
+        else:
+            self.block = block_of(self.lanes, n_processors(like.device))
+            self.grid = triton.cdiv(self.lanes, self.block)
+            self.warps = max(1, min(8, self.block // 128))
+
+    def __call__(
+        self, kernel: Any, arrays: list[Tensor], names: tuple[str, ...], start: int = 0, steps: int = 0, **options: Any
     ) -> None:
-        lanes, units = grad[0].numel(), grad.shape[-1]
-        numbers = [_vector(v, grad) for v in (c.beta, c.alpha, c.rho, c.rise)]
-        _backward[(triton.cdiv(lanes, BLOCK),)](
-            grad, distance, before, *adjoint, found, *numbers, surrogate.slope, len(grad), lanes, units,
-            SURROGATE=surrogate.index, **_options(c),
-        )  # fmt: skip
+        numbers = {name: self._number(name) for name in NUMBERS}
+        each = sum(1 << k for k, name in enumerate(NUMBERS) if isinstance(numbers[name], Tensor))
+        with torch.cuda.device_of(self.like):  # type: ignore[no-untyped-call]
+            kernel[(self.grid,)](
+                *arrays, *(numbers[name] for name in names), start, steps or self.steps, self.lanes, self.units,
+                RESET=RESETS.index(self.c.reset), CURRENT=self.c.has_current, ADAPTS=self.c.adapts, EACH=each,
+                ROWS=self.rows, CHUNK=CHUNK, BLOCK=self.block, num_warps=self.warps, enable_fp_fusion=False, **options,
+            )  # fmt: skip
+
+    def _number(self, name: str) -> float | Tensor:
+        """Return a coefficient as kernels take it: numbers are float32 to them, so that float64 comes as tensors."""
+        value: float | Tensor = getattr(self.c, name)
+        if isinstance(value, Tensor) or self.like.dtype == torch.float32:
+            return value
+        return torch.full((self.units,), value, dtype=self.like.dtype, device=self.like.device)
 
 
-def _options(c: Coefficients) -> dict[str, Any]:
-    return {
-        "RESET": RESETS.index(c.reset),
-        "CURRENT": c.has_current,
-        "ADAPTS": c.adapts,
-        "BLOCK": BLOCK,
-        "enable_fp_fusion": False,
-    }
+def block_of(lanes: int, processors: int) -> int:
+    """Return how many lanes a program takes: as many as leave programs enough for all multiprocessors.
+
+    >>> block_of(4096, 132), block_of(8_000_000, 132)
+    (64, 1024)
+    """
+    return next((block for block in BLOCKS if lanes >= FULL * processors * block), BLOCKS[-1])
 
 
-def _vector(value: float | Tensor, like: Tensor) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    return torch.full((like.shape[-1],), value, dtype=like.dtype, device=like.device)
+@functools.cache
+def n_processors(device: torch.device) -> int:
+    """Return the number of multiprocessors of a GPU; 1 where there is none."""
+    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1

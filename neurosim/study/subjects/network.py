@@ -21,6 +21,7 @@ from neurosim.networks.architecture import (
     build_network,
     kind_of,
 )
+from neurosim.networks.learning_rule import LEARNING_RULES, asked_rule
 from neurosim.runtime import n_threads, seed_of, torch_seeded
 from neurosim.schema import as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
@@ -34,6 +35,7 @@ from neurosim.study.kinds import Citation, SubjectKind, Told
 from neurosim.study.results import Results
 from neurosim.study.steps.responses import places_of
 from neurosim.study.tables import Count, Layers, Several, StudyError, Table, as_row, as_values, one_of, placed
+from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.lazy import LazyTask
 from neurosim.tasks.task import Task
 from neurosim.tasks.trials import CognitiveTask
@@ -45,6 +47,8 @@ PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/
 
 class Training(Table):
     """What a network learns, with the `options` of that task, and for how long; `n_train` limits the training set.
+
+    `rule` is the name of a learning rule, and `rule_options` are its options by name.
 
     Examples
     --------
@@ -58,6 +62,8 @@ class Training(Table):
     batch_size: Count = 64
     learning_rate: float = Field(default=3e-3, gt=0, lt=10)
     n_train: Count | None = None
+    rule: str = "backpropagation"
+    rule_options: dict[str, Any] = Field(default_factory=dict)
 
 
 class NetworkSubject(Table):
@@ -114,6 +120,7 @@ def check(row: NetworkSubject, place: str, study: StudyLike) -> None:
         reason = None if architecture.shape else f"{architecture.name} comes without weights; give it [training]."
     else:
         one_of(row.training.task, lesson_names(), f"{place}.training.task")
+        check_rule(row.training, architecture.name, f"{place}.training")
         lesson = look_at(row.training.task, learned(row.training, f"{place}.training"), place)
         sizes = lesson.sizes or ()
         known = lesson.sizes is not None or lesson.learns != "categories"  # else the files say, see check_files
@@ -125,6 +132,14 @@ def check(row: NetworkSubject, place: str, study: StudyLike) -> None:
     source = SOURCES.get(study.stimuli.source)
     if source is not None and source.dims and kind_of(sizes) in ("gray", "colour"):
         check_pictures(source.dims, "channel" in sizes, place)
+
+
+def check_rule(training: Training, architecture: str, place: str) -> None:
+    """Refuse a learning rule that is not there, or that does not learn an architecture."""
+    one_of(training.rule, tuple(LEARNING_RULES), f"{place}.rule")
+    as_row(LEARNING_RULES[training.rule].options, training.rule_options, f"{place}.rule_options")
+    if reason := LEARNING_RULES[training.rule].refusal(architecture):
+        raise StudyError(f"{place}: {reason}")
 
 
 def check_pictures(dims: Collection[Hashable], in_colour: bool, who: str) -> None:
@@ -192,10 +207,13 @@ def run_training(job: Job) -> None:
         network = build_network(specification, shape, n_categories)
     about: dict[str, Any] = {"image_shape": list(shape), "categories": list(task.categories) if task else []}
     about["n_outputs"] = n_categories
+    if isinstance(task, ClassificationTask | LazyTask) and "time" in task.sizes:
+        about["sequences"] = task.sizes
     if task:
         options = optimization.TrainingOptions(**{k: asked[k] for k in OPTIONS})
         readers = computing.Runtime(workers=n_threads() if isinstance(task, LazyTask) else 0)  # change no byte
-        history = training.train(network, task, options, runtime=readers, rng=seed)
+        rule = asked_rule(asked["rule"], asked["rule_options"])
+        history = training.train(network, task, options, rule=rule.options, runtime=readers, rng=seed)
         storage.write_dataset(job.out / "training.nc", history)
         about |= {"test_accuracy": float(history["test_accuracy"]), "n_test": task.n_test}
     storage.write_weights(job.out / "weights.safetensors", training.weights_of(network))
@@ -258,8 +276,14 @@ def trained_network(row: dict[str, Any], folder: Path) -> Network:
 
 
 def fitted_stimuli(stimuli: xr.DataArray, network: Network, folder: Path, name: str) -> xr.DataArray:
-    """Return the pictures in the size that the network which `folder` holds was made for."""
-    shape = storage.read_json(folder / "network.json")["image_shape"]
+    """Return the pictures in the size that the network which `folder` holds was made for; sequences as they are."""
+    about = storage.read_json(folder / "network.json")
+    shape, sequences = about["image_shape"], about.get("sequences")
+    if sequences is not None or "time" in stimuli.dims:
+        sizes = {str(dim): n for dim, n in stimuli.sizes.items() if dim != "stimulus"}
+        if sizes != sequences:
+            raise StudyError(f"{name}: it learned {sequences or 'pictures'}, a stimulus of the study has {sizes}.")
+        return stimuli
     check_pictures(stimuli.dims, len(shape) == 3, name)
     size = getattr(network, "image_size", shape[-1])
     return stimuli if stimuli.sizes["x"] == stimuli.sizes["y"] == size else resize_images(stimuli, size)
@@ -299,6 +323,8 @@ def cite(row: NetworkSubject) -> list[Citation]:
     found = [("networks", PYTORCH), (row.architecture, ARCHITECTURES[row.architecture].citation)]
     learning = find_lesson(row.training.task, "cite").citation if row.training else ""
     found += [("training", learning)] if learning else []
+    if row.training and row.training.rule != "backpropagation":
+        found += [("learning rule", LEARNING_RULES[row.training.rule].citation)]
     return found + ([SEVERAL] if row.instances > 1 else [])
 
 

@@ -1,0 +1,1 @@
+"""What learning rules do to a network, a file a rule."""

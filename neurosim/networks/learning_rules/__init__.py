@@ -1,0 +1,1 @@
+"""Learning rules, a record a file."""

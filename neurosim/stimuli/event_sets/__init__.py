@@ -1,0 +1,1 @@
+"""Public sets of recordings of events, one a file."""
