@@ -1,8 +1,7 @@
 """Figure 3 of the benchmarks: spiking layers and networks against snnTorch, as two plain scripts; batch of 32.
 
 Each side has a process of its own, of one thread, and times are those of the processor. What is kept for the gradient
-is counted in bytes a neuron and step. A ratio below the one asked for ends the run with an error, after it is written
-down.
+is counted in bytes a neuron and step. A ratio below the one asked for ends the run with an error, after it is written.
 
 Run: python analyses/benchmarks/fig3_training_speed.py [folder]
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import sys
 import time
@@ -25,7 +26,7 @@ from torch import Tensor
 from neurosim.networks import Learnable, SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters
 
-N_STEPS, N_BATCH, SIZES, ROUNDS = 100, 32, (128, 1024), 7
+N_STEPS, N_BATCH, SIZES, ROUNDS = 100, 32, (128, 1024), 25
 BETA, ALPHA = 0.9, 0.8
 
 
@@ -147,7 +148,8 @@ def main(out: str, peers: str = "") -> None:
     versions = {name: version(name) for name in ("neurosim", "torch", "snntorch")}
     if peers:
         versions["spikingjelly"] = version("spikingjelly")
-    about = {"machine": platform.machine(), "python": platform.python_version(), "threads": 1, "versions": versions}
+    about: dict[str, object] = {"machine": platform.machine(), "python": platform.python_version(), "threads": 1}
+    about |= {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1), "versions": versions}
     Path(out).write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n", encoding="utf-8")
 
 

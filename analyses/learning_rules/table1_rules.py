@@ -4,6 +4,7 @@ Run: python analyses/learning_rules/table1_rules.py [folder] [problem ...] (abou
 that are done already are kept)
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -79,6 +80,11 @@ PROBLEMS: dict[str, tuple[Callable[[int], Any], str, dict[str, Row]]] = {
             "e-prop, adaptive": (Recalls, EProp("adaptive", decay=1e-3), LONGER),
         },
     ),
+    "the same, 120 epochs": (
+        store_recall,
+        "backpropagation through time needs longer, and is unstable",
+        {"through time": (Recalls, "backpropagation", TrainingOptions(120, 50, 2e-3))},
+    ),
     "Yin-Yang": (
         yin_yang,
         "98.1 % after 300 epochs with 200 hidden neurons",
@@ -128,7 +134,7 @@ def compute(problem: str) -> dict[str, Any]:
                 round(float(max(0, np.mean(accuracies) - half)), 4),
                 round(float(min(1, np.mean(accuracies) + half)), 4),
             ],
-            "angle_degrees": [round(a, 1) for a in angles],
+            "angle_degrees": [None if math.isnan(a) else round(a, 1) for a in angles],
             "rule": repr(rule),
             "epochs": options.epochs,
             "cpu_seconds": round(time.process_time() - started, 1),
@@ -148,7 +154,8 @@ def draw(results: dict[str, Any]) -> object:
             ax.vlines(k, *row["interval"], color="0.25", linewidth=0.9)
             ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color="black", markersize=3)
         ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=60, ha="right", fontsize=6)
-        ax.set(title=problem, ylim=(0, 1.02))
+        ax.set_title(problem, fontsize=6)
+        ax.set(ylim=(0, 1.02))
     axes[0].set_ylabel("test accuracy")
     return figure
 

@@ -109,6 +109,20 @@ def what_is_the_same_in_all_steps_is_read_in_place():
         torch.testing.assert_close(found[0][1], found[1][1], atol=1e-5, rtol=1e-5)
 
 
+def currents_of_16_bits_are_read_as_they_are():
+    c = Coefficients(0.83, 0.9, "zero", alpha=0.6)
+    for dtype in (torch.float16, torch.bfloat16):
+        found = []
+        for engine in PAIR:
+            x = (2 * random(7, 2, 70, seed=1, dtype=dtype)).requires_grad_()
+            seen = run_sequence(x, c, Way(Surrogate(), engine_of(engine, "cpu"), membrane=True))
+            (seen.spikes * random(7, 2, 70, seed=2, dtype=dtype)).sum().add(seen.membrane.mean()).backward()
+            found.append((seen.spikes, seen.membrane, x.grad))
+        assert found[0][0].dtype == dtype and found[0][1].dtype == torch.float32 and found[0][0].sum() > 100
+        assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])
+        torch.testing.assert_close(found[0][2], found[1][2], atol=1e-6, rtol=torch.finfo(dtype).eps)
+
+
 def layers_too_large_for_one_program_run_step_by_step():
     triton_engine.LARGEST, before = 4, triton_engine.LARGEST
     c = Case("zero", True, True, set(NUMBERS), 5, 3, torch.float32)
@@ -125,5 +139,6 @@ if __name__ == "__main__":
     every_answer_is_that_of_plain_torch()
     chunks_of_time_are_the_whole_to_the_bit()
     what_is_the_same_in_all_steps_is_read_in_place()
+    currents_of_16_bits_are_read_as_they_are()
     layers_too_large_for_one_program_run_step_by_step()
     sys.stdout.write("equal")

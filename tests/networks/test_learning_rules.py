@@ -14,6 +14,7 @@ from neurosim.networks.learning_rule import asked_rule
 from neurosim.networks.training import train, weights_of
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.encoders import bernoulli_spikes
+from neurosim.study.subjects import network
 from neurosim.tasks.classification import classification_task
 
 OPTIONS = TrainingOptions(2, 4, 1e-2)
@@ -48,12 +49,8 @@ def task_for(architecture):
     return task
 
 
-def first_example(architecture):
-    return ARCHITECTURES[architecture].examples[0]
-
-
 def network_for(architecture):
-    one = ns.networks.SpikingRNNSpecification((9,)) if architecture == "SpikingRNN" else first_example(architecture)
+    one = ARCHITECTURES[architecture].examples[1 if architecture == "SpikingRNN" else 0]  # of one layer
     torch.manual_seed(0)
     return ns.build_network(one, task_for(architecture).image_shape, 2)
 
@@ -186,3 +183,17 @@ def test_a_rule_of_ones_own_learns():
         train(network, task_for("MLP"), sgd, rule=Signs(), progress=False)
         step = np.abs(weights_of(network)["readout.bias"] - before["readout.bias"])
         np.testing.assert_allclose(step, 0.5, rtol=1e-6)
+
+
+def test_a_study_names_a_rule_and_its_options():
+    training = ns.study.Training(task="digits", rule="feedback_alignment", rule_options={"direct": True})
+    network.check_rule(training, "MLP", "net.training")
+    row = ns.study.NetworkSubject(architecture="MLP", training=training)
+    assert any("ncomms13276" in citation for _, citation in network.cite(row))
+    for wrong, words in (
+        ({"rule": "epropp"}, "Did you mean 'eprop'"),
+        ({"rule": "eprop"}, "rule eprop learns SpikingRNN, not MLP"),
+        ({"rule": "feedback_alignment", "rule_options": {"dirct": True}}, "rule_options"),
+    ):
+        with pytest.raises(InputError, match=words):
+            network.check_rule(ns.study.Training(task="digits", **wrong), "MLP", "net.training")

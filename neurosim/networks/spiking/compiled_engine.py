@@ -75,6 +75,8 @@ class _Job(ctypes.Structure):
 class CompiledEngine:
     """C++ on the CPU, in the same order of roundings as plain torch."""
 
+    narrow: frozenset[torch.dtype] = frozenset()
+
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
         shape, dtype, distance = currents.shape, currents.dtype, None

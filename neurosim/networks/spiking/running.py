@@ -87,7 +87,9 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
         weight, distance, *first_and_traces = ctx.saved_tensors
         like = first_and_traces[3]
-        spikes, membrane, *last = (None if g is None else g.to(like.dtype) for g in grads)
+        spikes, membrane, *last = grads
+        if spikes is not None and spikes.dtype not in ctx.way.engine.narrow:
+            spikes = spikes.to(like.dtype)
         if spikes is None:
             spikes = torch.zeros((), dtype=like.dtype, device=like.device).expand(distance.shape)
         state = None
@@ -164,7 +166,8 @@ def run_sequence(
         return _run_in_order(currents, c, way, state, order)
     shape, dtype = currents.shape, currents.dtype
     working = torch.float64 if dtype == torch.float64 else torch.float32
-    flat = _flat(currents.to(working))
+    is_narrow = weight is None and dtype in way.engine.narrow
+    flat = _flat(currents if is_narrow else currents.to(working))
     if weight is not None and weight.shape != (flat.shape[2], flat.shape[2]):
         raise InputError(f"SpikingLayer: recurrent weights {tuple(weight.shape)} do not fit {flat.shape[2]} units.")
     if state is not None and any(part.shape != shape[1:] for part in state):
@@ -173,10 +176,10 @@ def run_sequence(
     if state is not None and not way.carried:
         state = state.detached()
     start = State(*(p.to(working).reshape(flat.shape[1:]).contiguous() for p in state)) if state else None
-    start = start or silence(flat[0].detach())
+    start = start or silence(flat[0].detach().to(working))
     weight = None if weight is None else weight.to(working)
     with torch.autocast(currents.device.type, enabled=False):
-        spikes, membrane, *last = _run(flat, fitted(c, flat), way, weight, start)
+        spikes, membrane, *last = _run(flat, fitted(c, start.membrane), way, weight, start)
     if currents.device.type == "cpu" and not _is_finite(last[0]):
         raise InputError("SpikingLayer: membranes are no finite numbers; its input is not, or weights have exploded.")
     return Sequence(

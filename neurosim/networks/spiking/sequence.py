@@ -197,6 +197,10 @@ class Leaving(NamedTuple):
 class Engine(Protocol):
     """Runs a sequence (time, batch, unit) forward and backward; all engines give the same spikes."""
 
+    @property
+    def narrow(self) -> frozenset[torch.dtype]:
+        """Dtypes of 16 bits that currents, spikes and gradients may have in memory; computed is in float32."""
+
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
 

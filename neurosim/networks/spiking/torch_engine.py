@@ -24,6 +24,8 @@ TINY = 2.0**-24  # smallest number above 0 of float16
 class TorchEngine:
     """Plain torch on any device."""
 
+    narrow: frozenset[torch.dtype] = frozenset()
+
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
         spikes = torch.empty_like(currents)

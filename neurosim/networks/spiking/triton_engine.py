@@ -40,16 +40,19 @@ KEPT = ("none", "full", "half")
 class TritonEngine:
     """Triton kernels on the GPU where the currents are."""
 
+    narrow = frozenset({torch.float16, torch.bfloat16})
+
     def forward(self, currents: Tensor, state: State, c: Coefficients, weight: Tensor | None, keep: Keep) -> Forward:
         """Return spikes, distance from threshold, the last state and the traces that are asked for."""
         currents = currents.contiguous()
         currents = _rows(currents)
         spikes, distance = torch.empty(currents.shape, dtype=currents.dtype, device=currents.device), None
         if keep.distance != "none":
-            distance = torch.empty_like(spikes, dtype=torch.float16 if keep.distance == "half" else None)
-        traces = {name: torch.empty_like(spikes) for name in keep.traces}
+            kept = torch.float16 if keep.distance == "half" else state.membrane.dtype
+            distance = torch.empty_like(spikes, dtype=kept)
+        traces = {name: torch.empty_like(spikes, dtype=state.membrane.dtype) for name in keep.traces}
         last = State(*(torch.empty_like(part) for part in state))
-        call = _Call(currents, c, weight)
+        call = _Call(spikes, state.membrane.dtype, c, weight)
         options = {
             "stride": currents.stride(0) if weight is None or call.is_whole else spikes.stride(0),
             "KEEP": KEPT.index(keep.distance),
@@ -81,10 +84,10 @@ class TritonEngine:
         watching = None if grad.membrane is None else grad.membrane.contiguous()
         grad = grad._replace(spikes=_rows(grad.spikes), membrane=watching)
         one = past.first.spikes
-        found = torch.empty(grad.spikes.shape, dtype=one.dtype, device=one.device)
+        found = torch.empty(grad.spikes.shape, dtype=grad.spikes.dtype, device=one.device)
         adjoint = one.new_zeros((4, *one.shape)) if grad.state is None else torch.stack(list(grad.state))
         sums = one.new_zeros((len(NUMBERS), *one.shape)) if wanted.numbers else one
-        call = _Call(found, c, weight)
+        call = _Call(found, one.dtype, c, weight)
         options: dict[str, Any] = {
             "stride": grad.spikes.stride(0) if weight is None or call.is_whole else found.stride(0),
             "SLOPE": surrogate.slope,
@@ -131,8 +134,8 @@ def _rows(values: Tensor) -> Tensor:
 class _Call:
     """How kernels are called for arrays (time, batch, unit): on which GPU, by how many programs, with which numbers."""
 
-    def __init__(self, like: Tensor, c: Coefficients, weight: Tensor | None) -> None:
-        self.like, self.c = like, c
+    def __init__(self, like: Tensor, working: torch.dtype, c: Coefficients, weight: Tensor | None) -> None:
+        self.like, self.working, self.c = like, working, c
         self.steps, self.lanes, self.units = len(like), like[0].numel(), like.shape[-1]
         self.is_whole = weight is not None and self.units <= LARGEST and like.dtype == torch.float32
         self.rows = ROWS if self.is_whole else 0
@@ -160,9 +163,9 @@ class _Call:
     def _number(self, name: str) -> float | Tensor:
         """Return a coefficient as kernels take it: numbers are float32 to them, so that float64 comes as tensors."""
         value: float | Tensor = getattr(self.c, name)
-        if isinstance(value, Tensor) or self.like.dtype == torch.float32:
+        if isinstance(value, Tensor) or self.working == torch.float32:
             return value
-        return torch.full((self.units,), value, dtype=self.like.dtype, device=self.like.device)
+        return torch.full((self.units,), value, dtype=self.working, device=self.like.device)
 
 
 def block_of(lanes: int, processors: int) -> int:
