@@ -35,7 +35,7 @@ from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
 
-SEEDS = (0, 1, 2)
+SEEDS = (11, 12, 13)  # of weights and of drawn problems; rates were chosen with others, whose test sets are others
 SLOWLY = partial(torch.optim.SGD, momentum=0.0)
 MLP = partial(build_network, MLPSpecification((100, 60)), (8, 8), 10)
 RESTING = partial(build_network, EquilibriumMLPSpecification((128, 64)), (8, 8), 10)
