@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from neurosim.networks.distributed import Share
 from neurosim.networks.door import Data, as_task, check_task
 from neurosim.networks.feeding import Feeder, first_batch
 from neurosim.networks.flags import check_module
+from neurosim.networks.operations import EnergyCosts, counted, summed_operations
 from neurosim.networks.optimization import Precision, autocast_of
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.unfit import outputs_of
@@ -38,6 +40,7 @@ def evaluate(
     device: str = "auto",
     batch_size: int = 256,
     precision: Precision = "float32",
+    costs: EnergyCosts | None = None,
 ) -> xr.Dataset:
     """Return the test performance of a network, by the measures of scikit-learn.
 
@@ -48,6 +51,7 @@ def evaluate(
         intervals.
     rng : seed of encoded inputs, or a generator. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
     precision : "float32", or mixed precision in "bfloat16" or "float16", as it was trained.
+    costs : count the operations of the network too, as :func:`synaptic_operations` does, which takes longer.
 
     Returns
     -------
@@ -56,7 +60,9 @@ def evaluate(
     ``cross_entropy``, ``mean_squared_error`` of the probabilities (Brier score, summed over categories), ``auc``
     (one against the rest, mean over categories; NaN where a category is not in the test set), ``calibration_error``
     (expected, over ten bins of confidence; https://proceedings.mlr.press/v70/guo17a.html); along ``category``
-    ``precision``, ``recall``, ``f1``, ``support``; ``confusion`` (category, named), counts.
+    ``precision``, ``recall``, ``f1``, ``support``; ``confusion`` (category, named), counts. With `costs` also
+    ``dense``, ``effective_macs``, ``effective_acs`` and ``energy`` (J) a stimulus, ``activation_sparsity``,
+    ``connection_sparsity`` and ``footprint`` (bytes).
 
     Raises
     ------
@@ -76,9 +82,12 @@ def evaluate(
         raise InputError(f"evaluate: batch_size of at least 1 and test stimuli are asked, batch_size = {batch_size}.")
     logits: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    with evaluating(network, device, False) as where, torch.no_grad():
+    counting = contextlib.nullcontext() if costs is None else counted(network)
+    with evaluating(network, device, False) as where, torch.no_grad(), counting as counts:
         for portion in Feeder(task, batch_size, seed, Share(device=where)).batches("test"):
             reset_neurons(network)
+            if counts is not None:
+                counts.n_now.clear()
             with autocast_of(precision, where):
                 place = f"evaluate: stimuli from {sum(len(found) for found in logits)} on"
                 answered = outputs_of(network, network, portion, place)
@@ -89,7 +98,10 @@ def evaluate(
                 )
             logits.append(answered.double().cpu().numpy())
             labels.append(portion.targets[0].cpu().numpy())
-    return score_logits(np.concatenate(logits), np.concatenate(labels), task.categories)
+    found = score_logits(np.concatenate(logits), np.concatenate(labels), task.categories)
+    if costs is None or counts is None:
+        return found
+    return found.assign(summed_operations(network, counts, found.attrs["n_test"], costs))
 
 
 def score_logits(logits: np.ndarray, labels: np.ndarray, categories: tuple[str, ...]) -> xr.Dataset:

@@ -33,6 +33,8 @@ ACTIVE = (
     nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Hardtanh, nn.Hardswish, nn.Threshold,
 )  # fmt: skip
 PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1, "mv": 0, "addmv": 1, "dot": 0}  # place of the first factor
+PER_LAYER = ("dense", "effective_macs", "effective_acs", "energy")
+PER_NETWORK = ("activation_sparsity", "connection_sparsity", "footprint")
 UNHEARD = ("mkldnn_rnn_layer", "_cudnn_rnn", "_thnn_fused_lstm_cell", "_transformer_encoder_layer_fwd")
 
 
@@ -111,18 +113,32 @@ def synaptic_operations(
     if costs is not None and not isinstance(costs, EnergyCosts):
         raise InputError(f"synaptic_operations: costs are EnergyCosts(...), found {type(costs).__name__}.")
     stimuli = as_shown(stimuli, "synaptic_operations")
-    counts = _Counts()
     with evaluating(network, device, False) as where, torch.no_grad():
         shown = Shown(network, stimuli, where, False)
-        with _plainly(), _placed(network, counts), _Listening(counts):
+        with counted(network) as counts:
             for start in shown.starts(batch_size):
                 counts.n_now.clear()
                 shown.run(start, batch_size)
     return _labelled(network, counts, stimuli.sizes["stimulus"], costs)
 
 
+@contextlib.contextmanager
+def counted(network: nn.Module) -> Iterator[Counts]:
+    """Count what a network does inside the block; call ``n_now.clear()`` before each batch."""
+    counts = Counts()
+    with _plainly(), _placed(network, counts), _Listening(counts):
+        yield counts
+
+
+def summed_operations(network: nn.Module, counts: Counts, n_stimuli: int, costs: EnergyCosts) -> dict[str, Any]:
+    """Return what :func:`synaptic_operations` says of each layer, of the whole network, a stimulus."""
+    found = _labelled(network, counts, n_stimuli, costs)
+    each = {name: found[name].sum().assign_attrs(found[name].attrs) for name in PER_LAYER}
+    return each | {name: found[name].drop_vars(found[name].coords) for name in PER_NETWORK}
+
+
 @dataclass
-class _Counts:
+class Counts:
     """What was counted, by the module at work; the innermost is the last of `inside`."""
 
     inside: list[str] = field(default_factory=list)
@@ -160,7 +176,7 @@ class _Counts:
 class _Listening(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Hears each operation that torch computes."""
 
-    def __init__(self, counts: _Counts) -> None:
+    def __init__(self, counts: Counts) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.counts = counts
 
@@ -241,7 +257,7 @@ def _plainly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _placed(network: nn.Module, counts: _Counts) -> Iterator[None]:
+def _placed(network: nn.Module, counts: Counts) -> Iterator[None]:
     """Let modules say inside the block when they are at work, and what spiking layers and activations answered."""
 
     def enter(name: str, module: nn.Module) -> Any:
@@ -278,7 +294,7 @@ def _recurrence(spikes: Tensor, weight: Tensor) -> tuple[float, float, bool]:
     return float(spikes[0].numel()) * (len(spikes) - 1) * len(weight), float((sent * _used(weight).sum(0)).sum()), True
 
 
-def _labelled(network: nn.Module, counts: _Counts, n_stimuli: int, costs: EnergyCosts | None) -> xr.Dataset:
+def _labelled(network: nn.Module, counts: Counts, n_stimuli: int, costs: EnergyCosts | None) -> xr.Dataset:
     operations = counts.by_module()
     rows = np.array(list(operations.values()), dtype=float).reshape(-1, 3) / n_stimuli
     seen = np.array(list(counts.activations.values()), dtype=float).reshape(-1, 2)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
+import xarray as xr
 from torch import nn
 
 import neurosim as ns
@@ -144,3 +145,19 @@ def test_what_cannot_be_counted_is_refused():
         counted(nn.Linear(3, 2), np.ones((2, 3)), costs=1e-12)
     with pytest.raises(InputError, match=r"mac = 0 J"):
         EnergyCosts(mac=0)
+
+
+def test_operations_stand_beside_accuracy():
+    task = ns.tasks.classification_task(ns.load_digits()[:60])
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10))
+    costs = ns.networks.EnergyCosts(mac=2e-12)
+    found = ns.networks.evaluate(network, task, costs=costs, batch_size=5)
+    alone = ns.networks.synaptic_operations(network, task.test, costs=costs)
+    for name in ("dense", "effective_macs", "effective_acs", "energy"):
+        assert float(found[name]) == pytest.approx(float(alone[name].sum()))
+        assert found[name].attrs == alone[name].attrs
+    for name in ("activation_sparsity", "connection_sparsity", "footprint"):
+        assert float(found[name]) == float(alone[name])
+    plain = ns.networks.evaluate(network, task)
+    xr.testing.assert_allclose(found[list(plain.data_vars)], plain)
+    assert "energy" not in plain
