@@ -6,6 +6,7 @@ that are done already are kept)
 
 import math
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from functools import partial
@@ -154,7 +155,7 @@ def draw(results: dict[str, Any]) -> object:
             ax.vlines(k, *row["interval"], color="0.25", linewidth=0.9)
             ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color="black", markersize=3)
         ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=60, ha="right", fontsize=6)
-        ax.set_title(problem, fontsize=6)
+        ax.set_title("\n".join(textwrap.wrap(problem, 12 + 8 * (len(content["rules"]) > 1))), fontsize=6)
         ax.set(ylim=(0, 1.02))
     axes[0].set_ylabel("test accuracy")
     return figure
