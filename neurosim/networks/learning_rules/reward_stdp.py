@@ -15,6 +15,9 @@ Reward = Literal["outcome", "loss", "spikes"]
 class RewardSTDP:
     """Which pairs of spikes mark a synapse, for how long, and what the reward is.
 
+    Weights have no bounds, unlike those of the paper. Of three instances two learn which of two groups fires (97 and
+    95 %, the third stays at chance); none learns the exclusive or (50 %; ``analyses/learning_rules``).
+
     Parameters
     ----------
     reward : "outcome", +1 or -1 at the end of a stimulus that was answered rightly or wrongly; "loss", minus its loss
