@@ -166,8 +166,11 @@ def fast_kernels(*, tf32: bool, autotune: bool) -> Iterator[None]:
     matmul, cudnn = torch.backends.cuda.matmul, cast(Any, torch.backends.cudnn)
     by_rule = {"fp32_precision": (matmul, cudnn.conv, cudnn.rnn), "allow_tf32": (matmul, cudnn)}
     timed, were = cudnn.benchmark, [(o, name, _asked(o, name)) for name, owners in by_rule.items() for o in owners]
-    if tf32:
-        matmul.allow_tf32 = cudnn.allow_tf32 = True
+    for owner, name, value in were if tf32 else []:
+        if name == "allow_tf32" and value is not None:
+            owner.allow_tf32 = True
+        elif name == "fp32_precision" and _asked(owner if owner is matmul else cudnn, "allow_tf32") is None:
+            owner.fp32_precision = "tf32"
     cudnn.benchmark = autotune or timed
     try:
         yield

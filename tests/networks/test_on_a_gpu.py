@@ -74,7 +74,7 @@ def settings():
 
 @pytest.mark.parametrize("was", ["ieee", "tf32", "none"])
 def test_tensor_float_32_is_put_back_however_it_was_set(was):
-    matmul, before = torch.backends.cuda.matmul, settings()
+    matmul, before, old = torch.backends.cuda.matmul, settings(), torch.backends.cuda.matmul.allow_tf32
     try:
         matmul.fp32_precision = was
         with fast_kernels(tf32=True, autotune=False):
@@ -84,6 +84,7 @@ def test_tensor_float_32_is_put_back_however_it_was_set(was):
             assert settings() == (was, before[1])
     finally:
         matmul.fp32_precision = before[0]
+    assert matmul.allow_tf32 == old  # which torch refuses to say where both ways were used
 
 
 @pytest.mark.parametrize("only_warns", [False, True])

@@ -210,7 +210,10 @@ CHANGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(TrainingOptions) if f.name != "truncate"])
+THROUGH_TIME = {"truncate", "recompute"}  # of sequences: in test_truncation.py and test_recomputing.py
+
+
+@pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(TrainingOptions) if f.name not in THROUGH_TIME])
 def test_every_option_changes_what_is_learned(name):
     task = task_of()
     uneven = dataclasses.replace(task, train=task.train.isel(stimulus=slice(3, 25)))

@@ -78,6 +78,15 @@ def write_nwb_sweeps(path):
         io.write(file)
 
 
+def write_events(path):
+    np.savez(path, t=[1, 3, 4], unit=[0, 1, 1], n_events=[1, 2])
+
+
+def event_counts(path):
+    events = ns.stimuli.load_events("table", "all", path=path, sensor={"unit": 2}, time_unit=1e-3)
+    return ns.stimuli.bin_events(events, ns.stimuli.EventBins(1, time_step=0.01)).values[:, 0]
+
+
 def write_image(path):
     import nibabel
 
@@ -254,6 +263,7 @@ CASES = {
         lambda p: np.savez(p, stimuli=CHANNELS), lambda p: ns.load_stimuli(p, layout="NCHW").values, CHANNELS
     ),
     ("load_image_folder", "pictures"): Case(write_pictures, lambda p: ns.stimuli.load_image_folder(p).values, CHANNELS),
+    ("load_events", "x.npz"): Case(write_events, event_counts, np.array([[1, 0], [0, 2]])),
     ("register_datasets", "x.toml"): Case(
         write_toml, lambda p: np.array(len(ns.recordings.register_datasets(p))), np.array(1)
     ),
