@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
@@ -93,25 +94,40 @@ def as_row(table: type[Row], value: object, place: str) -> Row:
     value : plain values by key, or such a record.
     place : where it stands, as in "subjects.cnn".
     """
-    keys = keys_of(table)
     if isinstance(value, Mapping):
-        _check_no_flags(table, value, f"{place}." if place else "")
-    stray = next((k for k in value if k not in keys), None) if isinstance(value, Mapping) else None
-    if stray is not None:
-        raise StudyError(_unknown(str(stray), place, keys))
+        _check_keys(table, value, place)
     try:
         return TypeAdapter(table).validate_python(value)
     except ValidationError as error:
-        raise _refusal(error, place, keys) from None
+        raise _refusal(error, place, keys_of(table)) from None
+
+
+def _check_keys(table: type, values: Mapping[Any, Any], place: str) -> None:
+    """Refuse keys that a record, or one inside it, does not have, and true and false where numbers are asked."""
+    before, keys, hints = f"{place}." if place else "", keys_of(table), _hints(table)
+    _check_no_flags(table, values, before)
+    stray = next((k for k in values if k not in keys), None)
+    if stray is not None:
+        raise StudyError(_unknown(str(stray), place, keys))
+    for key, value in values.items():
+        records = [kind for kind in _plain_kinds(hints.get(key)) if isinstance(kind, type) and is_dataclass(kind)]
+        inside = [v for v in (value if isinstance(value, list | tuple) else [value]) if isinstance(v, Mapping)]
+        for record in inside if len(records) == 1 else []:
+            _check_keys(records[0], record, f"{before}{key}")
+
+
+def _hints(table: type) -> dict[str, Any]:
+    """Return the types of the fields of a record; none where they stand inside a function."""
+    fields = getattr(table, "model_fields", None)
+    try:
+        return {k: f.annotation for k, f in fields.items()} if fields else get_type_hints(table)
+    except NameError:
+        return {}
 
 
 def _check_no_flags(table: type, values: Mapping[Any, Any], place: str) -> None:
     """Refuse true and false where numbers are asked, which would be taken for 1 and 0."""
-    fields = getattr(table, "model_fields", None)
-    try:
-        hints = {k: f.annotation for k, f in fields.items()} if fields else get_type_hints(table)
-    except NameError:  # of a type that stands inside a function
-        return
+    hints = _hints(table)
     for key, value in values.items():
         each = value if isinstance(value, list | tuple) else [value]
         flag = next((v for v in each if isinstance(v, bool)), None)

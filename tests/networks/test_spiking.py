@@ -288,3 +288,15 @@ def test_auto_takes_the_engine_of_the_device():
         {"cpu": "CompiledEngine", "cuda": "TritonEngine"} if torch.cuda.is_available() else {"cpu": "CompiledEngine"}
     )
     assert {d: type(engine_of("auto", d)).__name__ for d in expected} == expected
+
+
+@pytest.mark.parametrize("shape", [(4, 0, 3), (4, 2, 0), (4, 0, 3, 2, 2)])
+@pytest.mark.parametrize("asks", [False, True])
+def test_no_stimulus_or_no_unit_has_no_spikes(shape, asks):
+    layer = SpikingLayer(DiscreteLIFParameters())
+    currents = torch.zeros(shape, requires_grad=asks)
+    spikes, membrane = layer(currents, with_membrane=True)
+    assert spikes.shape == membrane.shape == shape and layer(currents).shape == shape
+    if asks:
+        (spikes.sum() + membrane.sum()).backward()
+        assert currents.grad.shape == shape

@@ -89,6 +89,7 @@ def test_a_mistake_is_one_line_before_work_starts(small_study, mistake):
 
 GABOR = 'kind = "circuit"\ncircuit = "gabor_adex"\n'
 NETWORK = 'kind = "network"\narchitecture = '
+NEURON = NETWORK + '"SpikingMLP"\nparameters = { neuron = '
 ROWS = {
     GABOR + 'layers = ["nix*"]': "near: no layer 'nix*'; layers: excitatory, inhibitory.",
     GABOR + "layers = []": "near: layers: at least 1 asked",
@@ -100,6 +101,11 @@ ROWS = {
     GABOR + "wavelength = true": "near: wavelength: a number asked, found true.",
     GABOR + "options = { n_excitatory = true }": "near.options.n_excitatory: a whole number asked, found true.",
     GABOR + "options = { n_excitatory = 100000000000 }": "at most 1000000 neurons of each kind",
+    NETWORK
+    + '"SpikingMLP"\nparameters = { neuron = { tau_men = 0.02 } }': "neuron: unknown key 'tau_men'. Did you mean",
+    NETWORK
+    + '"SpikingMLP"\nparameters = { neuron = { learn = { tau_men = "layer" } } }': "neuron.learn: unknown key 'tau_",
+    NEURON + "{ slope = true } }": "neuron.slope: a number asked, found true.",
     NETWORK + '"MLP"\nparameters = { hidden = [true] }': "parameters.hidden: a whole number asked, found true.",
     NETWORK + '"MLP"\ntraining = { task = "digits", epochs = true }': "training: epochs: a whole number asked, found",
     NETWORK + '"EfficientNetLite0"': "near: it takes colour pictures, the stimuli have dims ('stimulus', 'y', 'x')",

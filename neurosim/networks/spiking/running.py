@@ -29,6 +29,7 @@ from neurosim.networks.spiking.sequence import (
     silence,
 )
 from neurosim.networks.spiking.surrogates import Surrogate
+from neurosim.networks.spiking.torch_engine import TorchEngine
 from neurosim.schema import InputError
 
 TRACE_OF = {"beta": "membrane", "alpha": "current", "rho": "adaptation", "rise": "adaptation"}
@@ -238,6 +239,8 @@ def _run(
     currents: Tensor, c: Coefficients, way: Way, weight: Tensor | None, start: State
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor, Tensor]:
     """Run what has been brought into shape: spikes, membranes if asked, the last state."""
+    if not currents.numel():  # no stimulus or no unit, which kernels do not know
+        way = replace(way, engine=TorchEngine())
     learned = {n: v for n in NUMBERS if isinstance(v := getattr(c, n), Tensor) and v.requires_grad}
     asked = {"membrane"} if way.membrane else set()
     inputs = [currents, weight, *start, *(learned.get(n) for n in NUMBERS)]
