@@ -50,6 +50,8 @@ class EventSet:
     >>> events = ns.stimuli.as_events([10, 40, 5], {"unit": [0, 2, 1]}, [2, 1], sensor={"unit": 3})
     >>> len(events), events.nbytes, events.recording(0).times.tolist()
     (2, 18, [10, 40])
+    >>> events
+    EventSet(2 recordings, 3 events, unit 3)
     """
 
     times: np.ndarray
@@ -61,6 +63,11 @@ class EventSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        """Return how much there is, and the names of its labels."""
+        sizes = " x ".join(f"{dim} {n}" for dim, n in self.sensor.items())
+        return f"EventSet({', '.join([f'{len(self)} recordings', f'{len(self.times)} events', sizes, *self.labels])})"
 
     @property
     def nbytes(self) -> int:
