@@ -42,7 +42,7 @@ class NTXent:
     temperature: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < math.inf:
+        if not isinstance(self.temperature, int | float) or not 0 < self.temperature < math.inf:
             raise InputError(f"NTXent: temperature = {self.temperature!r}; a positive number is asked.")
 
     def check(self, outputs: object, targets: tuple[Tensor, ...]) -> None:

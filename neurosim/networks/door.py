@@ -208,10 +208,11 @@ class BroughtTask:
         ]  # fmt: skip
 
 
-def as_task(data: Any, network: nn.Module, batch_size: int, who: str) -> Task:
+def as_task(data: Any, network: nn.Module, batch_size: int, who: str, part: Part | None = None) -> Task:
     """Return what ``train`` and ``evaluate`` were given as a task.
 
-    Data without names of categories get the numbers of the outputs that the network has.
+    What has no parts is the `part` that is asked for: by default that of training where `who` trains, else the test
+    set. Data without names of categories get the numbers of the outputs that the network has.
 
     Raises
     ------
@@ -230,7 +231,7 @@ def as_task(data: Any, network: nn.Module, batch_size: int, who: str) -> Task:
         check_task(who, data)
         task: Task = data
         return task
-    part: Part = "train" if who == "train" else "test"
+    part = part or ("train" if who == "train" else "test")
     if not isinstance(data, Data):
         data = Data(**{part: data})
     if getattr(data, part) is None:

@@ -15,7 +15,7 @@ from neurosim.networks.asked import Task
 from neurosim.networks.distributed import Share
 from neurosim.networks.door import Data, as_task
 from neurosim.networks.evaluation import evaluate
-from neurosim.networks.feeding import Feeder, Part
+from neurosim.networks.feeding import Feeder, Part, first_batch
 from neurosim.networks.flags import check_module
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.untouched import evaluating
@@ -68,8 +68,10 @@ def fit_readout(
     """
     check_module("fit_readout", network)
     seed = as_seed(rng, "fit_readout")
-    task = as_task(task, network, AT_ONCE, "fit_readout")
-    if not penalties or not all(0 < p < np.inf for p in penalties):
+    task = as_task(task, network, AT_ONCE, "fit_readout", "train")
+    if first_batch(task, "test", 1, seed) is None:
+        raise InputError("fit_readout: a test set is asked beside that of training; pass networks.Data(train=, test=).")
+    if not isinstance(penalties, Sequence) or not penalties or not all(0 < p < np.inf for p in penalties):
         raise InputError(f"fit_readout: penalties = {penalties!r}; positive numbers are asked.")
     heads = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if not heads:

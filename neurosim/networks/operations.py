@@ -35,7 +35,10 @@ ACTIVE = (
 PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1, "mv": 0, "addmv": 1, "dot": 0}  # place of the first factor
 PER_LAYER = ("dense", "effective_macs", "effective_acs", "energy")
 PER_NETWORK = ("activation_sparsity", "connection_sparsity", "footprint")
-UNHEARD = ("mkldnn_rnn_layer", "_cudnn_rnn", "_thnn_fused_lstm_cell", "_transformer_encoder_layer_fwd")
+UNHEARD = (
+    "_trilinear", "_sparse_mm", "_sparse_addmm", "conv_tbc", "vdot", "mkldnn_rnn_layer", "_cudnn_rnn",
+    "_thnn_fused_lstm_cell", "_transformer_encoder_layer_fwd",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

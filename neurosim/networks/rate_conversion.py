@@ -123,7 +123,7 @@ def conversion_loss(
 
     Raises
     ------
-    InputError : `spiking` is no converted network.
+    InputError : `spiking` is no converted network, or numbers of steps that are none.
 
     Examples
     --------
@@ -136,17 +136,20 @@ def conversion_loss(
     """
     if not isinstance(spiking, RateNetwork):
         raise InputError(f"conversion_loss: what to_spiking made is asked, found {type(spiking).__name__}.")
+    steps = list(n_steps) if isinstance(n_steps, Sequence | np.ndarray) else []
+    if not steps or not all(isinstance(n, int | np.integer) and n >= 1 for n in steps):
+        raise InputError(f"conversion_loss: n_steps = {n_steps!r}; several whole numbers of at least 1 are asked.")
     seed = as_seed(rng, "conversion_loss")
     own = float(evaluate(network, task, rng=seed).accuracy)
-    found = [evaluate(spiking.with_steps(n), task, rng=seed) for n in n_steps]
-    joined = xr.concat([f[["accuracy", "interval"]] for f in found], dim="n_steps").assign_coords(n_steps=list(n_steps))
+    found = [evaluate(spiking.with_steps(n), task, rng=seed) for n in map(int, steps)]
+    joined = xr.concat([f[["accuracy", "interval"]] for f in found], dim="n_steps").assign_coords(n_steps=steps)
     return joined.assign(loss=own - joined.accuracy, network_accuracy=own)
 
 
 def _shown(network: nn.Module, stimuli: Any, where: str, seed: int) -> Iterator[Tensor]:
     """Yield stimuli of training batch by batch as the network takes them."""
     if is_data(stimuli) or all(hasattr(stimuli, name) for name in ASKED):
-        task = as_task(stimuli, network, AT_ONCE, "to_spiking")
+        task = as_task(stimuli, network, AT_ONCE, "to_spiking", "train")
         if task.is_sequence:
             raise InputError("to_spiking: the task shows sequences; the network takes each stimulus as a whole.")
         for portion in Feeder(task, AT_ONCE, seed, Share(device=where)).batches("train"):

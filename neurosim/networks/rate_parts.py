@@ -93,6 +93,7 @@ def parts_of(network: nn.Module) -> Parts:
         raise InputError(f"{WHO}: {error}") from error
     names = {node.name: name for name, node in graph.operations.items()}
     modules = dict(graph.called.named_modules())
+    _check_writes(graph.graph, names, modules)
     found: list[Part] = []
     answer = ""
     for node in graph.graph.nodes:
@@ -106,6 +107,29 @@ def parts_of(network: nn.Module) -> Parts:
     parts = _folded(kept[0])
     _check(parts, kept[1])
     return Parts(parts, kept[1], graph)
+
+
+def _check_writes(graph: fx.Graph, names: dict[str, str], modules: dict[str, nn.Module]) -> None:
+    """Refuse what works in place where that is seen elsewhere than in its result, which a graph does not say."""
+    order = {node: k for k, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        given = node.args[0] if node.args else None
+        if not isinstance(given, fx.Node) or not _writes(node, modules):
+            continue
+        if not node.users or any(order[user] > order[node] for user in given.users):
+            raise InputError(
+                f"{WHO}: {names.get(node.name, str(node.target))!r} works in place, and what it changes is used "
+                "besides its result; use the result alone, or inplace=False."
+            )
+
+
+def _writes(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether an operation writes into what it is given."""
+    if node.op == "call_module":
+        return bool(getattr(modules[str(node.target)], "inplace", False))
+    name = str(getattr(node.target, "__name__", node.target))
+    at_once = node.kwargs.get("inplace", node.args[1:2] == (True,) and name.startswith("relu"))
+    return bool(at_once) or (name.endswith("_") and not name.endswith("__"))
 
 
 def _answer(node: fx.Node, network: nn.Module) -> str:

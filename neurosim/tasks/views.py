@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -47,6 +48,9 @@ class TwoViews:
 
     def _views(self, inputs: np.ndarray, rng: np.random.Generator) -> Batch:
         views = [np.asarray(self.augment(inputs, rng), dtype=np.float32) for _ in range(2)]
+        if any(view.shape != inputs.shape for view in views):
+            found = next(view.shape for view in views if view.shape != inputs.shape)
+            raise InputError(f"two_views: augment changes inputs and keeps their shape {inputs.shape}, found {found}.")
         return np.concatenate(views), np.tile(np.arange(len(inputs)), 2)
 
 
@@ -78,6 +82,10 @@ def two_views(task: ClassificationTask, augment: Augmentation) -> TwoViews:
         raise InputError(f"two_views: a classification_task of still stimuli is asked, found {type(task).__name__}.")
     if not callable(augment):
         raise InputError(f"two_views: augment is a function (inputs, generator), found {type(augment).__name__}.")
+    try:
+        inspect.signature(augment).bind(0, 0)
+    except TypeError as error:
+        raise InputError(f"two_views: augment is a function of (inputs, generator) ({error}).") from None
     return TwoViews(replace(task, augment=None, mixup=0.0), augment)
 
 

@@ -90,3 +90,13 @@ def test_what_cannot_be_is_refused():
         ns.tasks.two_views(3, AUGMENT)
     with pytest.raises(InputError, match="augment is a function"):
         ns.tasks.two_views(digits(), 3)
+
+
+def test_an_augmentation_takes_inputs_and_a_generator_and_keeps_the_shape():
+    task = ns.tasks.classification_task(ns.load_digits()[:40])
+    with pytest.raises(InputError, match=r"two_views: augment is a function of \(inputs, generator\)"):
+        ns.tasks.two_views(task, lambda x: x)
+    with pytest.raises(InputError, match=r"augment changes inputs and keeps their shape \(4, 8, 8\), found \(\)"):
+        next(ns.tasks.two_views(task, lambda x, rng: None).batches(0, 8, 0))
+    with pytest.raises(InputError, match="temperature = 'a'"):
+        NTXent("a")

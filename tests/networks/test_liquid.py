@@ -146,3 +146,13 @@ def test_a_fold_that_is_held_back_is_not_learned():
     """Labels that nothing tells are read perfectly where they were learned, and by chance elsewhere."""
     given, labels, held = RNG.normal(size=(90, 200)), RNG.permutation(np.arange(90) % 3), np.arange(90) < 30
     assert _accuracies(given, labels, 3, held, [1e-6])[0] < 0.7
+
+
+def test_a_readout_asks_for_both_sets_and_for_several_penalties():
+    network = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2))
+    data = torch.utils.data.TensorDataset(torch.rand(20, 4), torch.arange(20) % 2)
+    with pytest.raises(InputError, match=r"fit_readout: a test set is asked beside that of training"):
+        fit_readout(network, torch.utils.data.DataLoader(data, 8))
+    with pytest.raises(InputError, match=r"penalties = 0\.1"):
+        fit_readout(network, ns.networks.Data(train=data, test=data), penalties=0.1)
+    assert fit_readout(network, ns.networks.Data(train=data, test=data), folds=2).attrs["n_train"] == 20

@@ -147,6 +147,31 @@ def test_what_cannot_be_counted_is_refused():
         EnergyCosts(mac=0)
 
 
+class Both(nn.Module):
+    """Says both of a stimulus, by a product that torch computes as a whole."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.weight, self.product = nn.Parameter(torch.rand(3, 6)), product
+
+    def forward(self, x):
+        return self.product(x, self.weight)
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda x, w: nn.functional.bilinear(x, x, w[:, None].expand(3, 6, 6)),
+        lambda x, w: torch.sparse.mm(w.to_sparse(), x.T).T,
+        lambda x, w: torch.conv_tbc(x[:, None], w[None].mT.contiguous(), torch.zeros(3))[:, 0],
+    ],
+)
+def test_products_that_are_not_heard_are_refused(product):
+    with pytest.raises(InputError, match=r"is computed by \w+ as a whole, which hides its operations") as caught:
+        synaptic_operations(Both(product), as_stimuli(np.ones((2, 6))))
+    assert "\n" not in str(caught.value)
+
+
 def test_operations_stand_beside_accuracy():
     task = ns.tasks.classification_task(ns.load_digits()[:60])
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10))

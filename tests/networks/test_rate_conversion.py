@@ -258,3 +258,63 @@ def test_maxima_of_what_is_not_rectified_and_numbers_out_of_range_are_refused():
     with pytest.raises(InputError, match="what to_spiking made is asked, found Sequential"):
         ns.networks.conversion_loss(plain, plain, ns.tasks.classification_task(ns.load_digits()))
     assert isinstance(to_spiking(plain, VECTORS), RateNetwork)
+
+
+class Written(nn.Module):
+    """Changes activity in place, and goes on with what was changed."""
+
+    def __init__(self, write):
+        super().__init__()
+        self.a, self.relu, self.b, self.write = nn.Linear(4, 6), nn.ReLU(inplace=True), nn.Linear(6, 3), write
+
+    def forward(self, x):
+        return self.b(self.write(self, self.a(x)))
+
+
+def untaken(network, h):
+    network.relu(h)
+    return h
+
+
+def of_function(_, h):
+    nn.functional.relu_(h)
+    return h
+
+
+def added(network, h):
+    found = network.relu(h)
+    return h + found
+
+
+@pytest.mark.parametrize("write", [untaken, of_function, added])
+def test_what_is_changed_in_place_and_read_elsewhere_is_refused(write):
+    with pytest.raises(InputError, match=r"works in place, and what it changes is used besides its result") as caught:
+        to_spiking(Written(write), as_stimuli(np.ones((2, 4))))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_changed_in_place_and_taken_is_converted():
+    with torch_seeded(0):
+        network = Written(lambda net, h: net.relu(h))
+    stimuli = as_stimuli(np.random.default_rng(0).random((8, 4)).astype(np.float32))
+    shown = torch.from_numpy(stimuli.values)
+    found = to_spiking(network, stimuli, n_steps=2000, percentile=100)(shown)
+    torch.testing.assert_close(found, network(shown), atol=2e-3, rtol=0)
+
+
+def test_loaders_are_the_training_set(tmp_path):
+    with torch_seeded(0):
+        network = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
+    data = torch.utils.data.TensorDataset(torch.rand(12, 4), torch.arange(12) % 2)
+    whole = to_spiking(network, as_stimuli(data.tensors[0].numpy()), percentile=100)
+    for brought in (data, torch.utils.data.DataLoader(data, 5), ns.networks.Data(train=data)):
+        found = to_spiking(network, brought, percentile=100)
+        assert torch.equal(found(data.tensors[0]), whole(data.tensors[0]))
+
+
+@pytest.mark.parametrize("n_steps", [(), 4, (0,), (1.5,), "8"])
+def test_numbers_of_steps_are_several_whole_numbers(n_steps):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 6), nn.ReLU(), nn.Linear(6, 10))
+    task = ns.tasks.classification_task(ns.load_digits()[:40])
+    with pytest.raises(InputError, match=r"n_steps = .* several whole numbers"):
+        ns.networks.conversion_loss(network, to_spiking(network, task), task, n_steps=n_steps)
