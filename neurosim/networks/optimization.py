@@ -198,7 +198,8 @@ def schedule_of(
         return found
     if options.schedule == "one_cycle":
         highest = [group["lr"] for group in optimizer.param_groups]
-        return schedules.OneCycleLR(optimizer, highest, total_steps=steps)
+        has_momentum = all("momentum" in group or "betas" in group for group in optimizer.param_groups)
+        return schedules.OneCycleLR(optimizer, highest, total_steps=steps, cycle_momentum=has_momentum)
     if options.schedule == "cosine":
         return schedules.CosineAnnealingLR(optimizer, steps)
     return schedules.ConstantLR(optimizer, 1.0)

@@ -32,7 +32,7 @@ def recomputed(network: nn.Module, n_steps: int | None) -> Iterator[None]:
 
     Spikes are the same, and so are, to the last bit, gradients that neurons pass on. Products with weights are made
     chunk by chunk and their gradients added up, so that the last digits of these differ. Dropout draws other values,
-    since it draws them chunk by chunk.
+    since it draws them chunk by chunk. The network is for one thread inside the block.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def recomputed(network: nn.Module, n_steps: int | None) -> Iterator[None]:
     if n_steps is None:
         yield
         return
+    if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
+        raise InputError(f"recomputed: n_steps = {n_steps!r}; a whole number of at least 1 is asked.")
     layers = _layers(network)
     whole: Callable[[Tensor], Tensor] = network.over_time  # type: ignore[assignment]
     with instead(network, partial(_over_chunks, network, whole, layers, n_steps), "over_time"):
@@ -134,7 +136,16 @@ def _at_work(layer: SpikingLayer) -> list[str]:
     return [name for name in State._fields if not idle.get(name, False)]
 
 
-def _carry(layer: SpikingLayer, start: State | None, last: dict[SpikingLayer, State], currents: Tensor) -> Tensor:
+def _carry(
+    layer: SpikingLayer,
+    start: State | None,
+    last: dict[SpikingLayer, State],
+    currents: Tensor,
+    *,
+    with_membrane: bool = False,
+) -> Tensor:
+    if with_membrane:
+        raise InputError("recomputed: a SpikingLayer is asked for its membrane, which is kept whole; leave it out.")
     if layer in last:
         raise InputError("recomputed: one SpikingLayer stands in two places; give each place neurons of its own.")
     spikes, last[layer] = layer.advance(currents, start, carried=True)

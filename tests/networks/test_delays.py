@@ -197,3 +197,11 @@ def changed(**kept):
 
 def read(given):
     return from_nir(given, dt=1e-3, reset="zero", if_input="charge")
+
+
+def test_the_longest_delay_is_one_also_in_float32():
+    layer = DelayedLinear(1, 1, longest=4e-3)
+    layer.set_delays(torch.tensor([[4e-3]]))
+    assert layer.steps.tolist() == [[4]]
+    layer.set_delays(np.zeros((1, 1)))
+    assert layer.steps.tolist() == [[0]]

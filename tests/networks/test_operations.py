@@ -20,6 +20,14 @@ def counted(network, values, dims=None, **options):
     return synaptic_operations(network, as_stimuli(values, dims=dims, **step), **options)
 
 
+def test_weights_that_are_0_are_not_effective():
+    layer = nn.Linear(4, 3, bias=False)
+    with torch.no_grad():
+        layer.weight[:, 1:] = 0
+    found = synaptic_operations(layer, as_stimuli(np.full((2, 4), 0.5)))
+    assert float(found.effective_macs.sum()) == 3 and float(found.dense.sum()) == 12
+
+
 def test_a_network_that_is_counted_by_hand():
     """Stimulus 1: 2 of 3 inputs; stimulus 2: none. One weight of six is 0; the second unit is never active."""
     network = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 2, bias=False))

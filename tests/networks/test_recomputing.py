@@ -220,3 +220,26 @@ def test_our_networks_say_which_part_goes_step_by_step():
         with recomputed(net, 3):
             found = net(x)
         torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("n_steps", [0, "a", 2.5, True])
+def test_steps_of_a_chunk_are_a_whole_number(n_steps):
+    with pytest.raises(InputError, match="recomputed: n_steps = "), recomputed(network(), n_steps):
+        pass
+
+
+def test_membranes_are_not_recomputed():
+    class Reads(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = SpikingLayer(DiscreteLIFParameters())
+
+        def over_time(self, x):
+            return self.layer(x, with_membrane=True)[1]
+
+        def forward(self, x):
+            return self.over_time(x).sum()
+
+    net = Reads()
+    with recomputed(net, 2), pytest.raises(InputError, match="asked for its membrane"):
+        net(torch.rand(6, 2, 3, requires_grad=True))

@@ -155,3 +155,9 @@ def test_what_a_rule_reports_is_what_the_network_answers():
     assert torch.equal(outputs, network(data().inputs).detach())
     assert torch.equal(losses, GOAL.losses(outputs, data().targets))
     assert all((value == before[name]).all() for name, value in weights_of(network).items())
+
+
+def test_a_single_layer_is_no_chain_of_predictions():
+    data = torch.utils.data.TensorDataset(torch.rand(8, 4), torch.arange(8) % 2)
+    with pytest.raises(InputError, match="chains of two layers or more; found one"):
+        ns.train(nn.Linear(4, 2), data, ns.networks.TrainingOptions(1, 4), rule="predictive_coding", progress=False)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snntorch import surrogate as theirs
 
+from neurosim.networks.learnable import Learnable
 from neurosim.networks.spiking.layers import SpikingLayer, engine_of
 from neurosim.networks.spiking.sequence import neuron_step, silence
 from neurosim.networks.spiking.surrogates import DEFAULT_SLOPES, Surrogate
@@ -300,3 +301,38 @@ def test_no_stimulus_or_no_unit_has_no_spikes(shape, asks):
     if asks:
         (spikes.sum() + membrane.sum()).backward()
         assert currents.grad.shape == shape
+
+
+LIF = DiscreteLIFParameters()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SpikingLayer(0.9), "a record as DiscreteLIFParameters"),
+        (lambda: SpikingLayer(LIF, learn="tau_mem"), r"a record Learnable\(\.\.\.\)"),
+        (lambda: SpikingLayer(LIF, shape=4), "shape = 4"),
+        (lambda: SpikingLayer(LIF, shape=(0,)), r"shape = \(0,\)"),
+        (lambda: SpikingLayer(LIF, exact={"beat": torch.zeros(6)}), "found 'beat', Tensor"),
+        (lambda: SpikingLayer(LIF, exact={"beta": [0.1]}), "found 'beta', list"),
+        (
+            lambda: SpikingLayer(LIF, learn=Learnable("neuron"), shape=(2, 3, 4))(torch.rand(5, 1, 4, 3, 2)),
+            r"units of shape \(2, 3, 4\) are learned, found \(4, 3, 2\)",
+        ),
+    ],
+)
+def test_what_makes_no_layer_is_refused_in_one_line(make, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_triton_is_refused_away_from_a_gpu(monkeypatch):
+    pytest.importorskip("triton")
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(InputError, match="engine 'triton' is for a GPU, the currents are on cpu"):
+        SpikingLayer(LIF, engine="triton")(torch.rand(3, 2, 4))
+
+
+def test_a_plain_loop_of_no_stimulus_has_no_spikes():
+    assert SpikingLayer(LIF, engine="autograd")(torch.ones(5, 0, 4)).shape == (5, 0, 4)

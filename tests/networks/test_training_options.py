@@ -398,3 +398,9 @@ def test_what_cannot_be_trained_with_is_refused_in_one_line(make, message):
         warnings.simplefilter("ignore")
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adagrad, torch.optim.Adadelta, torch.optim.ASGD, torch.optim.Rprop])
+def test_optimizers_without_momentum_learn_by_the_schedule_that_is_the_default(optimizer):
+    _, history = trained(TrainingOptions(2, 8, 1e-2, optimizer=optimizer))
+    assert history.loss.notnull().all()

@@ -98,7 +98,9 @@ class EPropAtWork:
             return answer
         return through(layer, self.backward.now(layer), forward, inputs)
 
-    def _spikes(self, met: dict[nn.Module, Tensor], currents: Tensor) -> Tensor:
+    def _spikes(self, met: dict[nn.Module, Tensor], currents: Tensor, *, with_membrane: bool = False) -> Tensor:
+        if with_membrane:
+            raise InputError("train: rule 'eprop': the network reads membranes; it learns from spikes alone.")
         if self.layer in met:
             raise InputError("train: rule 'eprop': the spiking layer is called once, over the whole sequence.")
         met[self.layer] = without_recurrent_paths(self.layer, currents)

@@ -64,6 +64,8 @@ class PredictionAtWork:
         with torch.no_grad():
             first = show(None)
         values = [p.clone().requires_grad_() for p in first.predicted]
+        if not values:
+            raise InputError("train: rule 'predictive_coding' takes chains of two layers or more; found one.")
         if not self.is_chain:
             self._check_chain(portion, objective, place, values)
         if self.options.prediction == "fixed":

@@ -102,8 +102,10 @@ class DelayedLinear(nn.Module):
         ------
         InputError : another shape, or a delay outside 0..longest.
         """
+        delays = torch.as_tensor(delays)
         share = delays.detach().double() / (self.n_steps * self.dt)
-        if share.shape != self.position.shape or not bool(((share >= -1e-9) & (share <= 1 + 1e-9)).all()):
+        rounding = 1e-6  # of numbers in float32
+        if share.shape != self.position.shape or not bool(((share >= -rounding) & (share <= 1 + rounding)).all()):
             raise InputError(
                 f"DelayedLinear: delays {tuple(self.position.shape)} of 0 to {self.n_steps * self.dt:g} s asked, found "
                 f"{tuple(delays.shape)} of {float(delays.min()):g} to {float(delays.max()):g} s."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 from collections.abc import Callable
 from typing import Literal
 
@@ -84,6 +85,7 @@ class SpikingLayer(nn.Module):
         shape: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
+        _check_given(neuron, exact, learn, shape)
         coefficients(neuron)
         if n_recurrent is not None and n_recurrent < 1:
             raise InputError(f"SpikingLayer: n_recurrent = {n_recurrent}; at least 1 unit is asked.")
@@ -158,17 +160,22 @@ class SpikingLayer(nn.Module):
         weight = None
         if self.recurrent is not None:
             weight, currents = self.recurrent.weight, currents + self.recurrent.bias
-        c = each_unit(self.coefficients, tuple(currents.shape[2:]))
+        units = tuple(currents.shape[2:])
+        if "neuron" in self.learn.learned.values() and self.shape is not None and tuple(self.shape) != units:
+            raise InputError(f"SpikingLayer: numbers of units of shape {tuple(self.shape)} are learned, found {units}.")
+        c = each_unit(self.coefficients, units)
         numbers = [getattr(c, name) for name in sequence.NUMBERS]
         begun = list(state) if state is not None and carried else []
-        if self._by_autograd(currents, weight, *numbers, *begun):
+        if currents.numel() and self._by_autograd(currents, weight, *numbers, *begun):
             return run_by_autograd(currents, c, weight, state, self.surrogate, carried=carried)
         currents, weight, *rest = once(currents, weight, *begun, *numbers)
         begun, numbers = rest[: len(begun)], rest[len(begun) :]
         state = State(*begun) if carried and state is not None else state
         c = Coefficients(reset=c.reset, **dict(zip(sequence.NUMBERS, numbers, strict=True)))
         POOL.keep_for(self)
-        engine = engine_of(self.engine, currents.device.type)
+        engine = engine_of("torch" if self.engine == AUTOGRAD else self.engine, currents.device.type)
+        if self.engine == "triton" and not (currents.is_cuda or "TRITON_INTERPRET" in os.environ):
+            raise InputError(f"SpikingLayer: engine 'triton' is for a GPU, the currents are on {currents.device.type}.")
         way = Way(self.surrogate, engine, membrane=with_membrane, half=self.half_distance, carried=carried)
         return running.run_sequence(currents, c, way, weight=weight, state=state)
 
@@ -199,6 +206,24 @@ class SpikingLayer(nn.Module):
         learned = ", ".join(f"{name} a {sharing}" for name, sharing in self.learn.learned.items())
         about = f"{self.neuron}, surrogate={self.surrogate.name}"
         return f"{about}, learned ({self.learn.form}): {learned}" if learned else about
+
+
+def _check_given(neuron: object, exact: object, learn: object, shape: object) -> None:
+    """Refuse what is no record, no tensors by coefficient, or no shape."""
+    if not isinstance(neuron, DiscreteParameters):
+        raise InputError(f"SpikingLayer: a record as DiscreteLIFParameters() is asked, found {type(neuron).__name__}.")
+    if learn is not None and not isinstance(learn, Learnable):
+        raise InputError(f"SpikingLayer: learn = {learn!r}; a record Learnable(...) is asked.")
+    is_shape = isinstance(shape, tuple) and all(isinstance(n, int) and n >= 1 for n in shape)
+    if shape is not None and not (is_shape and shape):
+        raise InputError(f"SpikingLayer: shape = {shape!r}; sizes of at least 1 are asked, as (unit,).")
+    given = exact if isinstance(exact, dict) else {} if exact is None else {str(exact)[:40]: None}
+    for name, values in given.items():
+        if name not in sequence.NUMBERS or not isinstance(values, Tensor):
+            raise InputError(
+                f"SpikingLayer: exact holds tensors of {', '.join(sequence.NUMBERS)}; found {name!r}, "
+                f"{type(values).__name__}."
+            )
 
 
 @functools.cache
