@@ -70,7 +70,7 @@ class SpikingSequence(nn.Module):
 
     def chain(self) -> list[tuple[str, nn.Module]]:
         """Return (name, module) of all layers in the order in which the signal reaches them."""
-        return [(f"network.{name}", module) for name, module in self.network.named_children()]
+        return [(f"network.{k}", module) for k, module in enumerate(self.network)]  # one that stands twice, twice
 
 
 class OneToOne(nn.Module):

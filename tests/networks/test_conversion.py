@@ -26,7 +26,7 @@ from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters
-from neurosim.schema import InputError
+from neurosim.schema import InputError, as_stimuli
 
 ADAPTIVE = NeuronSpecification("adaptive")
 
@@ -313,3 +313,21 @@ def test_currents_that_never_decay_are_refused():
     for alpha, beta in ((1.0, 0.8), (0.7, 1.0)):
         with pytest.raises(InputError, match="never decay"):
             to_nir(nn.Sequential(nn.Linear(4, 4), snn.Synaptic(alpha, beta)))
+
+
+@pytest.mark.parametrize("twice", ["weights", "neuron"])
+def test_what_stands_twice_is_exported_twice(twice):
+    shared, neuron = nn.Linear(6, 6), SpikingLayer(DiscreteLIFParameters(threshold=0.3))
+    spikes = (torch.rand(20, 3, 6, generator=torch.Generator().manual_seed(0)) < 0.6).float()
+    other = SpikingLayer(DiscreteLIFParameters())
+    network = SpikingSequence([shared, other if twice == "weights" else neuron, shared, neuron])
+    wanted = network(spikes)
+    assert wanted.sum() > 0
+    assert torch.equal(to_snntorch(network)(spikes), wanted)
+    assert torch.equal(from_nir(to_nir(network))(spikes), wanted)
+    shown = as_stimuli(spikes.transpose(0, 1).numpy(), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    if twice == "weights":
+        assert ns.verify_translation(network, ns.to_circuit(network), shown).attrs["verdict"] == "bit-exact"
+    else:  # whose second place has no name by which it is recorded
+        with pytest.raises(InputError, match=r"no layer 'network\.3'"):
+            ns.verify_translation(network, ns.to_circuit(network), shown)
