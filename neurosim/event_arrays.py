@@ -258,7 +258,15 @@ def check_events(events: object, who: str, labels: Sequence[str] = ()) -> None:
 
 
 def joined(parts: Sequence[EventSet]) -> EventSet:
-    """Return several sets of one sensor and of the same labels as one."""
+    """Return several sets of one sensor and of the same labels as one.
+
+    Raises
+    ------
+    InputError : recordings of one name in several places.
+    """
+    names, n = np.unique(np.concatenate([part.ids for part in parts]), return_counts=True)
+    if (n > 1).any():
+        raise InputError(f"load_events: recording {str(names[n.argmax()])!r} is there {n.max()} times; name it once.")
     first, ends = parts[0], np.cumsum([0, *(int(part.starts[-1]) for part in parts)])
     return EventSet(
         np.concatenate([part.times for part in parts]),

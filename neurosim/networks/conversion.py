@@ -275,8 +275,9 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
     if p.reset not in resets:
         raise InputError(f"to_snntorch: layer {name!r} has the reset {p.reset!r}, which snnTorch has not for it.")
     numbers = {k: _plain(v, layer) for k, v in vars(c).items() if k in LEARNED}
-    if layer.learn.form == "clamped":  # as they are kept, also past their range
-        kept = {k: getattr(layer, f"learned_{n}") for k, n in LEARNED.items() if n in layer.learn.learned}
+    if layer.learn.form == "clamped":  # as they are kept, also past their range, where snnTorch clamps them too
+        clamped = {k: n for k, n in LEARNED.items() if n in layer.learn.learned and k != "threshold"}
+        kept = {k: getattr(layer, f"learned_{n}") for k, n in clamped.items()}
         numbers |= {k: _plain(v, layer) for k, v in kept.items()}
     flags = {f"learn_{k}": name in layer.learn.learned for k, name in LEARNED.items()}
     options = {

@@ -152,11 +152,18 @@ def cochlea_spikes(
     (np.int64(2), 1015)
     """
     cochlea, seed = cochlea or Cochlea(), as_seed(rng, "cochlea_spikes")
+    if isinstance(sampling_rate, str) or not np.isfinite(sampling_rate):
+        raise InputError(f"cochlea_spikes: sampling_rate = {sampling_rate!r}; a finite number of Hz is asked.")
     if not cochlea.high < sampling_rate / 2:
         raise InputError(f"cochlea_spikes: filters up to {cochlea.high:g} Hz of sounds of {sampling_rate!r} samples/s.")
     if not isinstance(sounds, list | tuple | np.ndarray) or not len(sounds):
         raise InputError(f"cochlea_spikes: a list of sounds (time,) asked, found {type(sounds).__name__} without any.")
-    waves = [plain(s, "cochlea_spikes").astype(float) for s in sounds]
+    samples = [plain(s, "cochlea_spikes") for s in sounds]
+    whole = next((s.dtype for s in samples if s.dtype.kind in "iu"), None)
+    if whole is not None:
+        full = np.iinfo(whole).max + 1
+        raise InputError(f"cochlea_spikes: samples of full scale 1 are asked, found {whole}; divide by {full}.")
+    waves = [s.astype(float) for s in samples]
     for k, wave in enumerate(waves):
         if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
             raise InputError(f"cochlea_spikes: finite samples (time,) asked, sound {k} has the shape {wave.shape}.")

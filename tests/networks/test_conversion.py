@@ -331,3 +331,11 @@ def test_what_stands_twice_is_exported_twice(twice):
     else:  # whose second place has no name by which it is recorded
         with pytest.raises(InputError, match=r"no layer 'network\.3'"):
             ns.verify_translation(network, ns.to_circuit(network), shown)
+
+
+def test_a_threshold_past_its_range_is_exported_as_it_is_used():
+    layer = SpikingLayer(DiscreteLIFParameters(), learn=Learnable(threshold="neuron", form="clamped"), shape=(5,))
+    with torch.no_grad():
+        layer.learned_threshold[0] = -0.5
+    network, shown = SpikingSequence([nn.Linear(6, 5), layer]), torch.rand(20, 3, 6)
+    assert torch.equal(to_snntorch(network)(shown), network(shown))

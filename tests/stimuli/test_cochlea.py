@@ -98,3 +98,15 @@ def test_the_spoken_digits_of_the_data_folder_are_heard(data_folder, monkeypatch
     found = load_events("spoken_digits", "test")
     assert found.ids.tolist() == ids[:4] and found.labels["speaker"].tolist() == labels["speaker"][:4].tolist()
     assert (np.diff(found.starts) > 300).all()
+
+
+@pytest.mark.parametrize(("dtype", "full"), [("int16", 32768), ("uint8", 256), ("int32", 2147483648)])
+def test_whole_numbers_are_no_sound_of_full_scale_1(dtype, full):
+    with pytest.raises(InputError, match=f"full scale 1 are asked, found {dtype}; divide by {full}"):
+        cochlea_spikes([np.ones(800, dtype)], 16000.0)
+
+
+@pytest.mark.parametrize("rate", ["8k", np.inf, np.nan])
+def test_a_sampling_rate_is_a_finite_number(rate):
+    with pytest.raises(InputError, match=r"sampling_rate = .*; a finite number of Hz"):
+        cochlea_spikes([np.ones(800)], rate)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
-from neurosim.event_arrays import EventBins, Recording, binned
+from neurosim.event_arrays import EventBins, Recording, binned, joined
 from neurosim.schema import InputError
 from neurosim.stimuli.cifar10 import CATEGORIES
 from neurosim.stimuli.event_set import EVENT_DATA, as_events, bin_events, load_events
@@ -363,3 +363,14 @@ def test_steps_that_cannot_be_are_refused(options, words):
         EventBins(**options)
     with pytest.raises(InputError, match="merged is for sensors with on and off events"):
         EventBins(3, n_events=2, merged=True).sizes({"unit": 700})
+
+
+def test_recordings_of_one_name_are_refused_and_digits_count_for_themselves(tmp_path):
+    one = as_events([1], {"unit": [0]}, [1], sensor={"unit": 2}, ids=["a"])
+    with pytest.raises(InputError, match="recording 'a' is there 2 times"):
+        joined([one, one])
+    for digit in range(10):
+        (tmp_path / "Train" / str(digit)).mkdir(parents=True)
+        five_bytes(tmp_path / "Train" / str(digit) / "00001.bin", pixels_of(4, side=34))
+    found = load_events("nmnist", "train", path=tmp_path)
+    assert found.ids.tolist() == [f"train_{digit}_00001" for digit in range(10)]

@@ -33,7 +33,7 @@ def read(folder: Path, split: str) -> EventSet:
 def _recording(path: Path, split: str) -> EventSet:
     times, places = read_five_bytes(path)
     check_order(times, path)
-    about, ids = {"category": [path.parent.name]}, [f"{split}_{path.stem}"]
+    about, ids = {"category": [path.parent.name]}, [f"{split}_{path.parent.name}_{path.stem}"]
     return gathered(times, places, [len(times)], SENSOR, ids, about, None, f"load_events: {path}")
 
 
