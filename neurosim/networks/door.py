@@ -42,7 +42,7 @@ class Data:
     train, test, validation : parts; each may be absent where nobody asks for it.
     categories : names of the categories; by default those that the dataset knows, else numbers.
     keys : which entries of a sample are shown, and which say what is right, as ("image", "label") or (0, 2).
-    is_sequence : whether inputs are sequences (batch, time, ...).
+    is_sequence : whether inputs are sequences (batch, time, ...); networks get them time first, (time, batch, ...).
     n_batches : batches an epoch, for an iterable that does not say; one without end is cut there.
 
     Raises

@@ -46,9 +46,9 @@ def evaluate(
 
     Parameters
     ----------
-    network : module from inputs to logits (batch, category). task : what it learned; its test set is used. All of a
-        ``DataLoader`` or dataset is the test set. Of several trained instances, :func:`over_instances` makes one with
-        intervals.
+    network : module from inputs to logits (batch, category), which gets sequences time first, (time, batch, ...).
+    task : what it learned; its test set is used. All of a ``DataLoader`` or dataset is the test set. Of several trained
+        instances, :func:`over_instances` makes one with intervals.
     rng : seed of encoded inputs, or a generator. device : "auto", "cpu", "cuda". batch_size : stimuli at once.
     precision : "float32", or mixed precision in "bfloat16" or "float16", as it was trained.
     costs : count the operations of the network too, as :func:`synaptic_operations` does, which takes longer.

@@ -99,7 +99,8 @@ def train(
 
     Parameters
     ----------
-    network : module from inputs to logits (batch, category), or to what `objective` takes.
+    network : module from inputs to logits (batch, category), or to what `objective` takes. Sequences reach it time
+        first, (time, batch, ...), as all networks here take them; batches of data and tasks are (batch, time, ...).
     task : batches, see ``neurosim.tasks``; or data of one's own: a ``DataLoader``, a dataset (map-style or iterable, of
         Hugging Face, shards of WebDataset), or :class:`Data` of several, with a test and a validation set. A dataset is
         shuffled by (seed, epoch) and starts at any batch at no cost; a loader keeps its batches, starts each epoch from

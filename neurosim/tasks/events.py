@@ -65,12 +65,13 @@ def event_task(
         ``{"speaker": ["4", "5"]}``; when absent, `test_fraction` of every category.
     validation : recordings that training watches, given likewise; when absent, `validation_fraction` of every category.
     change : what training makes of a recording first, as :func:`event_jitter`; ``chained`` applies several.
-    test_fraction, validation_fraction : share of each category that is held back, or watched.
+    test_fraction : share of each category that is held back. validation_fraction : share of the others that is watched.
     rng : seed of the splits, or generator from which one is drawn.
 
     Returns
     -------
-    a task of sequences (batch, time, unit) or (batch, time, [channel,] y, x) for :func:`~neurosim.train`;
+    a task of sequences (batch, time, unit) or (batch, time, [channel,] y, x) for :func:`~neurosim.train`, which shows
+    them to networks time first, (time, batch, ...);
     ``train(..., runtime=Runtime(workers=n))`` reads it by `n` processes, and the same seed gives the same bytes.
 
     Raises
