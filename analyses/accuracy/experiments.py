@@ -195,7 +195,9 @@ def _pretrained(sentences: ClassificationTask) -> Experiment:
         words_for(folder, sentences.train), words_for(folder, sentences.test), sentences.categories
     )
     rates = (("readout.*", 10.0), ("encoder.embeddings.*", 0.0), ("*", 1.0))
-    options = TrainingOptions(2, 32, 5e-5, optimizer="adamw", weight_decay=1e-2, precision="bfloat16", layer_rates=rates)
+    options = TrainingOptions(
+        2, 32, 5e-5, optimizer="adamw", weight_decay=1e-2, precision="bfloat16", layer_rates=rates
+    )
     return Experiment(lambda: PretrainedEncoder(folder, len(sentences.categories)), task, options)
 
 
