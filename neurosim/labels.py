@@ -40,6 +40,35 @@ def check_finite(array: xr.DataArray, who: str) -> None:
             )
 
 
+def check_missing(responses: xr.DataArray, who: str) -> xr.DataArray:
+    """Return responses in which NaN says "not measured", or raise :class:`SchemaError` if it can mean anything else.
+
+    NaN is a whole (stimulus, trial) of a unit, at all times of it. A label ``measured`` (stimulus, trial) becomes NaN
+    and is dropped, so that there is one truth; whole numbers become float where something is missing.
+
+    >>> check_missing(xr.DataArray([[1.0, np.nan]], dims=("stimulus", "unit")), "here").isnull().values.tolist()
+    [[False, True]]
+    """
+    if "measured" in responses.coords:
+        measured = responses["measured"].astype(bool).drop_vars("measured")
+        responses = responses.drop_vars("measured")
+        responses = responses if bool(measured.all()) else responses.where(measured)
+    if not np.issubdtype(responses.dtype, np.inexact):
+        return responses
+    missing = responses.isnull()
+    if TIME in responses.dims:
+        partly = missing.any(TIME) & ~missing.all(TIME)
+        if bool(partly.any()):
+            raise SchemaError(
+                f"{who}: {int(partly.sum())} trials of a unit are NaN at some times only; NaN says that a whole trial "
+                "was not measured; impute those times, or set the whole trial to NaN."
+            )
+    if bool(missing.all()):
+        raise SchemaError(f"{who}: all values are NaN; nothing was measured.")
+    check_finite(responses.fillna(0.0) if bool(missing.any()) else responses, who)
+    return responses
+
+
 def check_measured(array: xr.DataArray, who: str) -> xr.DataArray:
     """Return an array of any dims that holds real numbers, finite wherever something was ``measured``."""
     check_numbers(array, who)

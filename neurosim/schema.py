@@ -33,6 +33,7 @@ from neurosim.labels import (
     carry_stimulus_labels,
     check_finite,
     check_measured,
+    check_missing,
     check_not_empty,
     check_step,
     in_order_of,
@@ -54,9 +55,9 @@ from neurosim.sweep_arrays import as_sweeps, check_sweeps
 __all__ = [
     "RESPONSE_DIMS", "STIMULUS", "STIMULUS_DIMS", "STIMULUS_OTHER", "TIME", "TINY_DIAGONAL", "TRIAL", "UNIT",
     "UNITS_OF", "InputError", "Perturbation", "PerturbationKind", "SchemaError", "as_rdm", "as_responses",
-    "as_stimuli", "as_sweeps", "as_trials", "carry_stimulus_labels", "check_finite", "check_measured", "check_rdm",
-    "check_responses", "check_step", "check_sweeps", "labelled", "same_stimuli", "step_of", "stimulus_labels",
-    "suggest",
+    "as_stimuli", "as_sweeps", "as_trials", "carry_stimulus_labels", "check_finite", "check_measured", "check_missing",
+    "check_rdm", "check_responses", "check_step", "check_sweeps", "labelled", "same_stimuli", "step_of",
+    "stimulus_labels", "suggest",
 ]  # fmt: skip
 
 RESPONSE_DIMS = (STIMULUS, TRIAL, TIME, UNIT)
@@ -165,7 +166,8 @@ def as_responses(
     Parameters
     ----------
     values : array of shape (stimulus, unit) or (stimulus, time, unit), or any other with `dims` named; a tensor; a
-        table, whose index, or column ``stimulus``, names the stimuli and whose columns name the units.
+        table, whose index, or column ``stimulus``, names the stimuli and whose columns name the units. Where there are
+        trials, NaN is a whole (stimulus, trial) of a unit that was not measured.
     dims : names out of ``stimulus, trial, time, unit``.
     stimuli : the stimuli shown, or their ids; their labels are carried over. Rows that have names of their own are put
         into the order of `stimuli`; rows without are taken to be in that order.
@@ -176,8 +178,8 @@ def as_responses(
 
     Raises
     ------
-    SchemaError : unknown dims or quantity, another number of stimuli or other names, not a single unit, NaN, complex
-        values or what is no numbers.
+    SchemaError : unknown dims or quantity, another number of stimuli or other names, not a single unit, NaN without
+        trials or in a part of one, complex values or what is no numbers.
 
     Examples
     --------
@@ -214,7 +216,7 @@ def _responses(
         )
     responses.attrs.setdefault("quantity", quantity)
     responses.attrs.setdefault("units", UNITS_OF.get(responses.attrs["quantity"], "1"))
-    return check_responses(timed(responses, time_step, who), who)
+    return check_responses(timed(responses, time_step, who), who, missing=TRIAL in responses.dims)
 
 
 def labelled(values: object, who: str, kind: Literal["responses", "stimuli"] = "responses") -> xr.DataArray:
@@ -318,18 +320,22 @@ def _per_observation(named: Any, observations: Any) -> list[Any] | None:
     return order
 
 
-def check_responses(responses: object, who: str = "check_responses", *, leading: bool = False) -> xr.DataArray:
+def check_responses(
+    responses: object, who: str = "check_responses", *, leading: bool = False, missing: bool = False
+) -> xr.DataArray:
     """Return `responses`, transposed to (stimulus, trial, time, unit), or raise :class:`SchemaError`.
 
-    With `leading`, dims of other names are welcome and come first. A bare array, tensor or table is labelled first.
+    With `leading`, dims of other names are welcome and come first. With `missing`, NaN says which trials of which unit
+    were not measured (see :func:`neurosim.labels.check_missing`); otherwise NaN is refused. A bare array, tensor or
+    table is labelled first.
     """
     if not isinstance(responses, xr.DataArray):
         return _responses(responses, who)
     check_numbers(responses, who)
-    missing = [d for d in (STIMULUS, UNIT) if d not in responses.dims]
-    if missing:
+    lacking = [d for d in (STIMULUS, UNIT) if d not in responses.dims]
+    if lacking:
         raise SchemaError(
-            f"{who}: responses have dims {tuple(responses.dims)} and lack {missing}; "
+            f"{who}: responses have dims {tuple(responses.dims)} and lack {lacking}; "
             "rename them with .rename(...) to stimulus, trial, time, unit."
         )
     unknown = [str(d) for d in responses.dims if d not in RESPONSE_DIMS]
@@ -340,6 +346,9 @@ def check_responses(responses: object, who: str = "check_responses", *, leading:
         )
     check_not_empty(responses, who, "responses")
     responses = with_ids(responses, None, who)
-    check_finite(responses, who)
+    if missing:
+        responses = check_missing(responses, who)
+    else:
+        check_finite(responses, who)
     ordered: xr.DataArray = responses.transpose(*unknown, *[d for d in RESPONSE_DIMS if d in responses.dims])
     return ordered

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neurosim
-from neurosim.schema import SchemaError, as_rdm, as_responses, as_stimuli, as_trials, check_rdm, same_stimuli, suggest
+from neurosim.schema import (
+    SchemaError,
+    as_rdm,
+    as_responses,
+    as_stimuli,
+    as_trials,
+    check_rdm,
+    check_responses,
+    same_stimuli,
+    suggest,
+)
 
 
 def test_a_bare_array_gets_labels():
@@ -188,3 +198,29 @@ def test_names_that_people_type_lead_to_ours():
     with pytest.raises(AttributeError, match=r"Did you mean 'compute_rdm'\?") as caught:
         neurosim.compute_rsm  # noqa: B018
     assert len(str(caught.value)) < 150
+
+
+def test_missing_trials_enter_whole_and_nothing_else_does():
+    """NaN is a whole trial of a unit; at some times only, without trials or everywhere it is refused."""
+    values = np.arange(48.0).reshape(2, 3, 2, 4)
+    dims = ("stimulus", "trial", "time", "unit")
+    values[1, 2], values[0, 1, :, 3] = np.nan, np.nan
+    found = as_responses(values, dims=dims, time_step=1e-3)
+    assert int(found.isnull().sum()) == 8 + 2
+    values[0, 0, 0, 0] = np.nan
+    with pytest.raises(SchemaError, match="1 trials of a unit are NaN at some times only"):
+        as_responses(values, dims=dims, time_step=1e-3)
+    with pytest.raises(SchemaError, match="all values are NaN"):
+        as_responses(np.full((2, 2, 2), np.nan), dims=("stimulus", "trial", "unit"))
+    values[0, 0, 0, 0] = np.inf
+    with pytest.raises(SchemaError, match="NaN or infinite"):
+        as_responses(values, dims=dims, time_step=1e-3)
+
+
+def test_what_was_measured_has_one_truth():
+    """A label ``measured`` becomes NaN, in whole numbers too, and is gone."""
+    counts = xr.DataArray(np.ones((2, 2, 1), dtype=int), dims=("stimulus", "trial", "unit"))
+    counts = counts.assign_coords(measured=(("stimulus", "trial"), [[True, True], [True, False]]))
+    found = check_responses(counts, missing=True)
+    assert "measured" not in found.coords and found.isnull().values.ravel().tolist() == [False, False, False, True]
+    assert check_responses(counts.isel(trial=[0]), missing=True).dtype == int
