@@ -142,7 +142,7 @@ def signal_to_noise(responses: xr.DataArray, *, alpha: float = 0.05) -> xr.Datas
         "standard_error": _jackknife_error(left.ratio, counts > 0),
         "ceiling": ceiling,
         "ceiling_standard_error": error,
-        "p": _f_test(values, counts),
+        "p": f_test(values),
     }
     found = xr.Dataset({name: ("unit", np.where(known, v, np.nan)) for name, v in data.items()})
     found["ceiling_interval"] = (("unit", "bound"), np.where(known, [low, high], np.nan).T)
@@ -236,7 +236,7 @@ def _of_all_trials(half: np.ndarray, shares: np.ndarray) -> np.ndarray:
     1 / (1 + c q), where a, b and c are the `shares` (3, unit) of a trial's noise that their means keep.
     """
     a, b, c = shares
-    strength = np.maximum(np.abs(half), 1e-150)
+    strength = np.maximum(np.abs(half), 1e-100)
     root = np.sqrt((a - b) ** 2 + 4 * a * b / strength**2)
     noise = np.divide(root - a - b, 2 * a * b, out=np.zeros_like(root), where=a * b > 0)
     return np.asarray(np.where(half == 0, 0.0, np.sign(half) / (1 + c * noise)))
@@ -257,7 +257,8 @@ def _jackknife_error(left: np.ndarray, enters: np.ndarray) -> np.ndarray:
     """Return the standard error (unit) of what is there without each stimulus (stimulus, unit) that enters."""
     n = enters.sum(0)
     centre = np.where(enters, left, 0.0).sum(0) / np.maximum(n, 1)
-    squares = np.where(enters, (left - centre) ** 2, 0.0).sum(0)
+    with np.errstate(invalid="ignore"):  # signal without noise: infinite with and without each stimulus
+        squares = np.where(enters, (left - centre) ** 2, 0.0).sum(0)
     found: np.ndarray = np.sqrt((n - 1) / np.maximum(n, 1) * squares)
     return found
 
@@ -361,9 +362,10 @@ def _degrees_of_noise(counts: np.ndarray) -> np.ndarray:
     return np.maximum(found, 1.0)
 
 
-def _f_test(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return p (unit) of a one-way analysis of variance of trials (stimulus, trial, unit)."""
-    measured, n = np.isfinite(values), counts.sum(0)
+def f_test(values: np.ndarray) -> np.ndarray:
+    """Return p (unit) of a one-way analysis of variance of trials (stimulus, trial, unit), of which some are NaN."""
+    measured = np.isfinite(values)
+    counts, n = measured.sum(1), measured.sum((0, 1))
     filled = np.where(measured, values, 0.0)
     means = filled.sum(1) / np.maximum(counts, 1)
     grand = filled.sum((0, 1)) / np.maximum(n, 1)

@@ -4,7 +4,7 @@ import statistics
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from neurosim.responses.reliability import select_reliable, signal_to_noise, split_half_reliability
 from neurosim.schema import InputError, as_responses
@@ -67,23 +67,24 @@ def test_a_lost_unit_changes_no_other_and_padding_changes_nothing(of):
         of(labelled(lost[:, :, [1]]))
 
 
-def test_halves_of_two_trials_are_the_two_trials():
-    """With two trials of each stimulus reliability is 2 r / (1 + |r|) of them, whichever trials they are."""
-    rng = np.random.default_rng(3)
-    pairs = rng.normal(size=(12, 1, 4)) + rng.normal(size=(12, 2, 4))
-    spread = np.full((12, 6, 4), np.nan)
-    where = np.argsort(rng.random((12, 6)), axis=1)[:, :2]
-    spread[np.arange(12)[:, None], np.sort(where, axis=1)] = pairs
-    found = split_half_reliability(labelled(spread), n=200).reliability.values
-    r = []
-    for unit in range(4):
-        each = []
-        for order in (np.random.default_rng(9).permutation(6) for _ in range(1)):
-            del order
-            each.append(np.corrcoef(pairs[:, 0, unit], pairs[:, 1, unit])[0, 1])
-        r.append(each[0])
-    r = np.array(r)
-    assert np.corrcoef(found, 2 * r / (1 + np.abs(r)))[0, 1] > 0.9
+def test_halves_are_those_of_plain_loops():
+    """The same orders of trials, halved stimulus by stimulus; noise over signal solved for by bisection."""
+    values = ragged(3, signal=0.7)
+    found = split_half_reliability(labelled(values), n=7, rng=8).reliability
+    generator, together, shares = np.random.default_rng(8), [], []
+    for _ in range(7):
+        order = generator.permutation(6)
+        rows = [[t for t in order if np.isfinite(row[t, 0])] for row in values]
+        halves = [(ts[: len(ts) // 2], ts[len(ts) // 2 :]) for ts in rows]
+        a, b = (
+            [statistics.mean(row[half[side], 0]) for row, half in zip(values, halves, strict=True)] for side in (0, 1)
+        )
+        together.append(statistics.correlation(a, b))
+        shares.append([statistics.mean(1 / len(h[side]) for h in halves) for side in (0, 1)])
+    r, (a, b) = statistics.mean(together), np.mean(shares, axis=0)
+    noise = optimize.brentq(lambda q: (1 + a * q) * (1 + b * q) - 1 / r**2, 0, 1e6, xtol=1e-13)
+    of_all = statistics.mean(1 / np.isfinite(row[:, 0]).sum() for row in values)
+    assert float(found[0]) == pytest.approx(np.sign(r) / (1 + of_all * noise), rel=1e-9)
 
 
 def test_reliability_of_noise_is_bounded_and_zero_on_average():
