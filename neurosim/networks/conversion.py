@@ -14,6 +14,7 @@ from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
 from neurosim.networks.chains import is_neuron, plain_layers
+from neurosim.networks.flags import check_module
 from neurosim.networks.learnable import Learnable, Sharing
 from neurosim.networks.neuron_records import is_graded, record_of, surrogate_of
 from neurosim.networks.spiking.delays import DelayedLinear
@@ -149,6 +150,7 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     >>> ns.networks.from_snntorch(theirs)(torch.ones(5, 2, 4)).shape
     torch.Size([5, 2, 3])
     """
+    check_module("from_snntorch", network)
     layers = [("neurons", network)] if is_neuron(network) else _layers(network)
     _refuse_tied("from_snntorch", layers)
     memo: dict[int, Any] = {}
@@ -190,6 +192,7 @@ def to_snntorch(network: nn.Module) -> OverTime:
     >>> bool((ns.networks.to_snntorch(ours)(inputs) == ours(inputs)).all())
     True
     """
+    check_module("to_snntorch", network)
     layers = [("layer", network)] if isinstance(network, SpikingLayer) else plain_layers(network)
     if layers is None:
         raise InputError(

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from neurosim.networks.chains import SKIPPED, is_neuron, neuron_names, structure_of
+from neurosim.networks.flags import check_module
 from neurosim.networks.neuron_records import numbers_of, of_layer, record_of, surrogate_of
 from neurosim.networks.recording import layer_label
 from neurosim.networks.spiking.delays import DelayedLinear
@@ -66,6 +67,7 @@ def to_nir(
     >>> sorted(to_nir(build_network(SpikingMLPSpecification((5,)), (4, 4), 2)).nodes)
     ['hidden1', 'input', 'output', 'output_readout', 'weights_hidden1', 'weights_output']
     """
+    check_module("to_nir", network)
     found = structure_of(network, example)
     if not neuron_names(found):
         raise InputError(
