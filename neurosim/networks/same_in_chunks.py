@@ -55,8 +55,8 @@ def check_same(network: nn.Module, whole: Run, in_chunks: Run, sequence: Tensor)
             if torch.equal(first, again):
                 if first.shape != other.shape or not torch.allclose(first, other, rtol=1e-6, atol=1e-9):
                     raise InputError(
-                        f"recomputed: {type(network).__name__}.over_time says something else of chunks of steps than of "
-                        "the whole: a part of it mixes steps; take it out of over_time, or leave recompute out."
+                        f"recomputed: {type(network).__name__}.over_time says something else of chunks of steps than "
+                        "of the whole: a part of it mixes steps; take it out of over_time, or leave recompute out."
                     )
                 return
     log.warning("recomputed: chunks and whole could not be compared, as answers differ from call to call.")
