@@ -236,7 +236,7 @@ def test_predictivity_is_that_of_the_library_also_where_units_are_rotated(everyt
     wanted = predict_responses(layers_of(arrays["near"])["early"], target, folds=4, rng=RNG, groups="category",
                                method="one_to_one", progress=False)  # fmt: skip
     np.testing.assert_allclose(grouped["score"][0], wanted["median_score"])
-    assert grouped["df"].values.tolist() == [3, 3] and grouped.attrs["groups"] == "category"
+    assert grouped["df"].values.tolist() == [1.5, 1.5] and grouped.attrs["groups"] == "category"
 
 
 def test_groups_are_held_out_whole():
@@ -404,7 +404,7 @@ REFUSED = {
     "no layer": ({"kind": "regression", "models": ["near"]}, "each is 'subject/layer'"),
 }
 REFUSED_OF_STIMULI = {
-    "folds": ({"kind": "predictivity", "folds": 11}, r"folds = 11 needs 22 stimuli or more, found 20"),
+    "folds": ({"kind": "predictivity", "folds": 11}, r"folds = 11 needs 33 stimuli or more, found 20"),
     "groups": ({"kind": "predictivity", "groups": "objects"}, "groups = 'objects' is not known"),
     "few groups": ({"kind": "predictivity", "groups": "category"}, "folds = 5 needs as many groups"),
     "label": ({"kind": "decoding", "label": "orientation"}, "label = 'orientation' is not known"),

@@ -76,7 +76,7 @@ def check_stimuli(row: Decoding, place: str, stimuli: xr.DataArray) -> None:
         raise StudyError(f"{place}.label {row.label!r} has one value; there is nothing to decode.")
     if row.hold_out == "trial":
         return
-    check_folds(row.folds, row.groups, place, stimuli)
+    check_folds(row.folds, row.groups, place, stimuli, 2)
     if counts.min() < 2:
         alone = classes[counts.argmin()]
         raise StudyError(f"{place}: {row.label} {alone!s} has one stimulus; two are needed to train on and test.")
