@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim.schema import InputError
 from neurosim.similarity.held_out import HeldOut
-from neurosim.similarity.kernels.folds import FEWEST_FOLDS, fold_variance
+from neurosim.similarity.kernels.folds import FEWEST_FOLDS, fold_variance, jackknife_variance
 from neurosim.similarity.kernels.prediction import FEWEST
 
 log = logging.getLogger(__name__)
@@ -83,18 +83,16 @@ class _Mean:
 
     def described(self, name: str) -> dict[str, object]:
         """Return the value of every unit and the median of all, with their standard errors."""
-        off = ~np.eye(len(self.each), dtype=bool)
-        left = np.stack([self.without[off[:, g], g].mean(0) for g in range(len(off))]) * self.scale
-        variance, plain = fold_variance(self.each, self.without, left)
+        variance, plain, left = fold_variance(self.each, self.without, self.scale)
         value = self.each.mean(0)
         share = np.nansum(variance) / np.nansum(plain) if np.nansum(plain) > 0 else 1.0
-        spread = np.sqrt(share * _jackknife(median_of(left)))
+        spread = np.sqrt(share * _variance_of_median(value, left))
         error = "standard_error" if name == "score" else f"{name}_standard_error"
         return {
             name: ("unit", value),
             error: ("unit", np.sqrt(variance)),
             f"median_{name}": float(median_of(value)),
-            f"median_{error}": float(spread) if len(off) >= FEWEST_FOLDS else np.nan,
+            f"median_{error}": float(spread) if len(left) >= FEWEST_FOLDS else np.nan,
         }
 
 
@@ -135,16 +133,19 @@ def _of_ceiling(ceiling: np.ndarray, left: np.ndarray) -> dict[str, object]:
     """Return ceilings of units and their median, with jackknife errors over folds."""
     return {
         "ceiling": ("unit", ceiling),
-        "ceiling_standard_error": ("unit", np.sqrt(_jackknife(left))),
+        "ceiling_standard_error": ("unit", np.sqrt(jackknife_variance(left))),
         "median_ceiling": float(median_of(ceiling)),
-        "median_ceiling_standard_error": float(np.sqrt(_jackknife(median_of(left)))),
+        "median_ceiling_standard_error": float(np.sqrt(_variance_of_median(ceiling, left))),
     }
 
 
-def _jackknife(left: np.ndarray) -> np.ndarray:
-    """Return the variance from estimates (K, ...) without each of K parts."""
-    n = len(left)
-    return np.asarray((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
+def _variance_of_median(value: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Return the jackknife variance of the mean of the middle half of the units; that of a median says too much."""
+    there = np.flatnonzero(np.isfinite(value) & np.isfinite(left).all(0))
+    ranked = there[np.argsort(value[there], kind="stable")]
+    outside = len(ranked) // 4
+    middle = ranked[outside : len(ranked) - outside]
+    return jackknife_variance(left[:, middle].mean(1)) if len(middle) else np.array(np.nan)
 
 
 def median_of(values: np.ndarray) -> np.ndarray:
