@@ -15,6 +15,7 @@ from neurosim.registry import options_of
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, check_responses, same_stimuli
 from neurosim.similarity.held_out import HeldOut, held_out, n_fits
+from neurosim.similarity.kernels.folds import mean_without
 from neurosim.similarity.kernels.prediction import FEWEST, principal_coordinates
 from neurosim.similarity.predictor import PREDICTORS, Predicted, Predictor
 from neurosim.similarity.unit_scores import mean_of_trials, median_of, summary_of
@@ -286,9 +287,7 @@ def _chosen(found: list[HeldOut], names: list[object]) -> tuple[HeldOut, np.ndar
     n_folds = len(found[0].each)
     if n_folds < FEWEST:
         raise InputError(f"{WHO}: {n_folds} folds leave none to choose by; give {FEWEST} or more.")
-    off = ~np.eye(n_folds, dtype=bool)
-    inner = [[median_of(h.without[off[:, f], f].mean(0)) for f in range(n_folds)] for h in found]
-    best = np.asarray(inner, dtype=float).argmax(0)
+    best = np.stack([median_of(mean_without(h.without)) for h in found]).argmax(0)
     each = np.stack([found[b].each[f] for f, b in enumerate(best)])
     without = np.stack([found[b].without[f] for f, b in enumerate(best)])
     logs = {k: np.stack([found[b].logs[k][f] for f, b in enumerate(best)]) for k in found[0].logs}

@@ -1,8 +1,8 @@
 """Prediction of held-out responses: no bias where nothing is predicted, ceilings of unequal trials, errors that hold.
 
 The truth is what the same regression reaches on new stimuli, from as many training stimuli as a fold leaves: the mean
-correlation over 300 simulated training sets with responses to 2,000 new stimuli, their noise included where the score is
-not over its ceiling. Where nothing is to be found, the stimuli of the source are shuffled.
+correlation over 300 simulated training sets with responses to 2,000 new stimuli, their noise included where the score
+is not over its ceiling. Where nothing is to be found, the stimuli of the source are shuffled.
 """
 
 from dataclasses import dataclass
@@ -37,14 +37,14 @@ class Design:
     result: str = "score"
 
     def tuning(self) -> np.ndarray:
-        """Weights (features, units) of one length, the same in all experiments."""
+        """Return weights (features, units) of one length, the same in all experiments."""
         if self.method == "one_to_one":
             return np.eye(self.features, UNITS)
         weights = np.random.default_rng(7).normal(size=(self.features, UNITS))
         return np.asarray(weights / np.linalg.norm(weights, axis=0))
 
     def drawn(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Features (n, P), noiseless responses (n, U) and measured ones, (n, U) or (n, T, U) with NaN."""
+        """Draw features (n, P), noiseless responses (n, U) and measured ones, (n, U) or (n, T, U) with NaN."""
         x = rng.normal(size=(n, self.features))
         signal = x @ self.tuning()
         if self.trials is None:
@@ -58,7 +58,7 @@ class Design:
         return x, signal, np.where(np.arange(self.trials[1])[:, None] < kept, counts, np.nan)
 
     def experiment(self, rng: np.random.Generator, strength: float) -> Outcome:
-        """The result of every unit, or of their median, with its interval, and p of more than 0."""
+        """Predict; the result of every unit, or of their median, with its interval, and p of more than 0."""
         x, _, y = self.drawn(rng, self.stimuli)
         x = x if strength else rng.permutation(x)
         target = ns.as_responses(y, dims=("stimulus", "trial", "unit") if y.ndim == 3 else ("stimulus", "unit"))
@@ -70,7 +70,7 @@ class Design:
 
     @cache  # noqa: B019
     def truth(self, strength: float) -> float:
-        """What the regression reaches on new stimuli."""
+        """Return what the regression reaches on new stimuli."""
         if strength == 0:
             return 0.0
         rng = np.random.default_rng(11)
