@@ -134,7 +134,7 @@ def _outcome(found: xr.Dataset) -> Outcome:
 
 
 def _world(name: str, what: str, design: Stimuli | Counts, **about: object) -> World:
-    chosen = {"quick": 40} | about
+    chosen = {"quick": 15} | about
     return World(f"decoding, {name}", "responses.decode", what, design.experiment, truth=design.truth, **chosen)
 
 
@@ -143,13 +143,13 @@ WORLDS = (
         "new stimuli",
         "40 reliable stimuli in 4 categories (random ones for the null), 12 units, 10 folds, 39 permutations.",
         Stimuli((10, 10, 10, 10), 10, permutations=39),
-        quick=15,
+        quick=5,
     ),
     _world(
         "one class of nine tenths",
         "60 reliable stimuli, 54 in one category and 6 in the other, 12 units, 6 folds, 39 permutations.",
         Stimuli((54, 6), 6, permutations=39),
-        quick=20,
+        quick=6,
     ),
     _world(
         "views held out together",
@@ -160,7 +160,7 @@ WORLDS = (
         "new trials",
         "8 stimuli, 8 trials, Poisson counts of 12 units, of which 3 hardly fire, 39 permutations.",
         Counts(8, (8, 8), permutations=39),
-        quick=15,
+        quick=5,
     ),
     _world(
         "few trials", "10 stimuli, 4 trials, Poisson counts of 12 units, of which 3 hardly fire.", Counts(10, (4, 4))
