@@ -15,6 +15,7 @@ def burst_statistics(responses: xr.DataArray, *, longest_interval: float = 6e-3,
     Parameters
     ----------
     responses : binned spikes (stimulus, [trial,] time, unit) with a ``time_step`` fine enough for single spikes.
+        Trials that were not measured do not enter, nor does their time.
     longest_interval : between spikes of a burst, s (https://doi.org/10.1016/S0896-6273(01)00447-0 takes 6 ms).
     n_spikes : fewest spikes of a burst.
 
@@ -44,8 +45,9 @@ def burst_statistics(responses: xr.DataArray, *, longest_interval: float = 6e-3,
         )
     values = responses.transpose("unit", ..., "time").values
     trains = values.reshape(len(values), -1, values.shape[-1])
-    rows = [_bursts(unit, reach, n_spikes) for unit in trains]
-    seconds, total = trains.shape[1] * trains.shape[2] * step, trains.sum((1, 2))
+    measured = np.isfinite(trains).all(-1)
+    rows = [_bursts(unit[there], reach, n_spikes) for unit, there in zip(trains, measured, strict=True)]
+    seconds, total = measured.sum(1) * trains.shape[2] * step, np.nansum(trains, axis=(1, 2))
     number, inside, span = (np.array([r[k] for r in rows], dtype=float) for k in range(3))
     with np.errstate(invalid="ignore", divide="ignore"):
         data = {
@@ -64,7 +66,8 @@ def first_spike_latency(responses: xr.DataArray, *, after: float = 0.0) -> xr.Da
 
     Parameters
     ----------
-    responses : binned spikes (stimulus, [trial,] time, unit), ``time`` in s from onset.
+    responses : binned spikes (stimulus, [trial,] time, unit), ``time`` in s from onset; trials that were not measured
+        have no latency.
     after : spikes before this time do not count, s.
 
     Returns
@@ -86,10 +89,12 @@ def first_spike_latency(responses: xr.DataArray, *, after: float = 0.0) -> xr.Da
     later = responses.isel(time=np.flatnonzero(responses["time"].values >= after - 1e-12))
     if not later.sizes["time"]:
         raise InputError(f"first_spike_latency: nothing was recorded after {after:g} s.")
-    fired = later > 0
+    fired, measured = later > 0, later.isel(time=0, drop=True).notnull()
     latency = later["time"].isel(time=fired.argmax("time")).where(fired.any("time"))
     latency = latency.drop_vars("time", errors="ignore").transpose(..., "unit")
-    return latency.assign_attrs(quantity="latency", units="s", silent=float(1 - fired.any("time").mean()))
+    return latency.assign_attrs(
+        quantity="latency", units="s", silent=float(1 - fired.any("time").where(measured).mean())
+    )
 
 
 def _bursts(trains: np.ndarray, reach: int, n_spikes: int) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -32,7 +33,8 @@ def synchrony(
     Parameters
     ----------
     responses : binned spikes (stimulus, [trial,] time, unit) with a ``time_step`` fine enough for single spikes;
-        several spikes of a bin count once. Units recorded together.
+        several spikes of a bin count once. Units recorded together; where trials are missing, each pair is compared in
+        those that both have.
     measure : one of these.
     options : of the measure, such as ``{"window": 5e-3}`` of "spike_time_tiling", in s: whole bins on either side of
         that of the spike.
@@ -40,7 +42,7 @@ def synchrony(
     Returns
     -------
     (unit, unit_other): over stimuli and trials, weighted by spikes (synchronization) or averaged over those in which
-    both fire (tiling; NaN where there are none).
+    both fire (tiling; NaN where there are none); NaN for units without a common trial.
 
     Raises
     ------
@@ -61,8 +63,19 @@ def synchrony(
     step = step_of(responses, "synchrony")
     values = responses.transpose(..., "time", "unit").values
     values = values.reshape(-1, *values.shape[-2:])
+    measured = np.isfinite(values[:, 0])
     trials = [[np.flatnonzero(train > 0) * step for train in trial.T] for trial in values]
-    result = chosen.kernel(trials, values.shape[1] * step, step, wanted)
+    duration = values.shape[1] * step
+    if (measured == measured[:, :1]).all():
+        known = [trial for trial, there in zip(trials, measured[:, 0], strict=True) if there]
+        result = chosen.kernel(known, duration, step, wanted)
+    else:
+        result = np.full((values.shape[-1],) * 2, np.nan)
+        for i, j in itertools.combinations_with_replacement(range(values.shape[-1]), 2):
+            both = np.flatnonzero(measured[:, i] & measured[:, j])
+            if len(both):
+                pair = chosen.kernel([[trials[t][i], trials[t][j]] for t in both], duration, step, wanted)
+                result[i, j], result[j, i] = pair[0, 1], pair[1, 0]
     names = responses["unit"].values if "unit" in responses.coords else np.arange(values.shape[-1])
     return xr.DataArray(
         result, dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names}, attrs={"measure": measure}
@@ -74,7 +87,9 @@ def cross_correlogram(responses: xr.DataArray, *, reach: float = 50e-3, correct:
 
     Parameters
     ----------
-    responses : binned spikes (stimulus, [trial,] time, unit), units recorded together.
+    responses : binned spikes (stimulus, [trial,] time, unit), units recorded together. Where trials are missing, pairs
+        of spikes and the spikes that they are counted by are of the trials that both units have, what the stimulus
+        explains of all pairs of different trials that there are; a stimulus without such a pair does not enter then.
     reach : largest lag, s.
     correct : take off what the stimulus explains, the correlogram of the mean over trials (the shuffle predictor,
         https://doi.org/10.1016/S0006-3495(67)86597-4, without the pairs of a trial with itself); needs 2 trials.
@@ -112,16 +127,39 @@ def cross_correlogram(responses: xr.DataArray, *, reach: float = 50e-3, correct:
             "cross_correlogram: what the stimulus explains is known from 2 trials on, found 1; give more trials, or "
             "correct=False."
         )
-    found = _lagged(trains, lags)
-    if correct:
-        shuffled = _lagged(trains.sum(1, keepdims=True), lags) - found
-        found = found - shuffled / (n - 1)
-    spikes = trains.sum((0, 1, 3))
+    if np.isfinite(trains).all():
+        found = _lagged(trains, lags)
+        if correct:
+            shuffled = _lagged(trains.sum(1, keepdims=True), lags) - found
+            found = found - shuffled / (n - 1)
+        spikes = np.repeat(trains.sum((0, 1, 3))[:, None], trains.shape[2], axis=1)
+    else:
+        found, spikes = _lagged_where_measured(trains, lags, correct)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = found / np.where(spikes > 0, spikes, np.nan)[:, None, None] / step
+        found = found / np.where(spikes > 0, spikes, np.nan)[..., None] / step
     names = responses["unit"].values if "unit" in responses.coords else np.arange(len(spikes))
     coords = {"unit": names, "unit_other": names, "lag": lags * step}
     return xr.DataArray(found, dims=("unit", "unit_other", "lag"), coords=coords, attrs={"units": "spikes/s"})
+
+
+def _lagged_where_measured(trains: np.ndarray, lags: np.ndarray, correct: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return coincidences (unit, unit_other, lag) in the trials that both have, and the spikes (unit, unit_other)."""
+    n_units = trains.shape[2]
+    found, spikes = np.zeros((n_units, n_units, len(lags))), np.zeros((n_units, n_units))
+    for stimulus in trains:
+        measured = np.isfinite(stimulus[..., 0]).astype(float)
+        filled = np.where(np.isfinite(stimulus), stimulus, 0.0)
+        together = _lagged(filled[None], lags)
+        own = filled.sum(-1).T @ measured
+        if correct:
+            joint = measured.T @ measured
+            number = measured.sum(0)
+            pairs = np.outer(number, number) - joint
+            shuffled = _lagged(filled.sum(0)[None, None], lags) - together
+            together = together - (joint / np.maximum(pairs, 1))[..., None] * shuffled
+            together, own = np.where(pairs[..., None] > 0, together, 0.0), np.where(pairs > 0, own, 0.0)
+        found, spikes = found + together, spikes + own
+    return found, spikes
 
 
 def _lagged(trains: np.ndarray, lags: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.responses.averages import over_time
+from neurosim.responses.joint_trials import halves_of_trials
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses
 
@@ -18,11 +19,12 @@ def participation_ratio(responses: xr.DataArray) -> float:
 
     Parameters
     ----------
-    responses : (stimulus, [trial,] [time,] unit); time is summed (counts) or averaged.
+    responses : (stimulus, [trial,] [time,] unit); time is summed (counts) or averaged. Of the trials that there are of
+        each stimulus, two halves are taken; every unit has a trial in both.
 
     Raises
     ------
-    InputError : fewer than 3 stimuli, or no signal variance left once noise is taken off.
+    InputError : fewer than 3 stimuli, a unit that lacks a half, or no signal variance left once noise is taken off.
 
     Examples
     --------
@@ -31,11 +33,13 @@ def participation_ratio(responses: xr.DataArray) -> float:
     """
     values = _values(responses, "participation_ratio")
     n_trials = values.shape[1]
-    centred = values - values.mean(0)
     if n_trials == 1:
-        gram = centred[:, 0] @ centred[:, 0].T
+        centred = values[:, 0] - _complete(values[:, 0], "participation_ratio").mean(0)
+        gram = centred @ centred.T
         return float(np.trace(gram) ** 2 / (gram**2).sum())
-    halves = [centred[:, part].mean(1) for part in np.array_split(np.arange(n_trials), 2)]
+    centred = values - values.mean(0) if np.isfinite(values).all() else values
+    halves = [_complete(h, "participation_ratio") for h in halves_of_trials(centred, np.arange(n_trials))]
+    halves = halves if centred is not values else [h - h.mean(0) for h in halves]
     cross = halves[0].T @ halves[1] if values.shape[2] <= len(values) else halves[1] @ halves[0].T
     trace, square = float((halves[0] * halves[1]).sum()), float((cross * cross.T).sum())
     if trace <= 0 or square <= 0:
@@ -53,7 +57,8 @@ def cross_validated_pca(
 
     Parameters
     ----------
-    responses : (stimulus, trial, [time,] unit), 2 trials or more; time is summed (counts) or averaged.
+    responses : (stimulus, trial, [time,] unit), 2 trials or more; time is summed (counts) or averaged. Of the trials
+        that there are of each stimulus, two halves are taken; every unit has a trial in both.
     n : number of random splits of the trials. rng : seed or generator.
 
     Returns
@@ -64,7 +69,7 @@ def cross_validated_pca(
 
     Raises
     ------
-    InputError : fewer than 2 trials or 3 stimuli.
+    InputError : fewer than 2 trials or 3 stimuli, or a unit that lacks a half.
 
     Examples
     --------
@@ -81,7 +86,7 @@ def cross_validated_pca(
     generator, spectra, totals = as_rng(rng, "cross_validated_pca"), [], []
     for _ in range(n):
         order = generator.permutation(values.shape[1])
-        first, second = (values[:, part].mean(1) for part in np.array_split(order, 2))
+        first, second = (_complete(h, "cross_validated_pca") for h in halves_of_trials(values, order))
         first, second = first - first.mean(0), second - second.mean(0)
         axes = np.linalg.svd(first, full_matrices=False)[2]
         spectra.append(((first @ axes.T) * (second @ axes.T)).mean(0))
@@ -99,11 +104,22 @@ def cross_validated_pca(
     return xr.Dataset(data, coords={"component": rank}, attrs=attrs)
 
 
+def _complete(means: np.ndarray, who: str) -> np.ndarray:
+    """Return mean responses (stimulus, unit), or refuse those that lack some."""
+    lacking = int((~np.isfinite(means)).any(0).sum())
+    if lacking:
+        raise InputError(
+            f"{who}: {lacking} units have no trial of some stimulus in a half of the trials; leave out those units or "
+            "stimuli."
+        )
+    return means
+
+
 def _values(responses: xr.DataArray, who: str) -> np.ndarray:
     """Values (stimulus, trial, unit)."""
-    still = over_time(check_responses(responses, who))
+    still = over_time(check_responses(responses, who, missing=True))
     still = still if "trial" in still.dims else still.expand_dims("trial")
     values = np.asarray(still.transpose("stimulus", "trial", "unit").values, dtype=float)
-    if len(values) < 3 or not np.ptp(values, axis=0).any():
+    if len(values) < 3 or not (np.nanmax(values, axis=0) > np.nanmin(values, axis=0)).any():
         raise InputError(f"{who}: at least 3 stimuli that are answered differently asked, found {len(values)}.")
     return values

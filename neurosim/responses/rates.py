@@ -27,7 +27,8 @@ def firing_rate(
 
     Parameters
     ----------
-    responses : spike counts (stimulus, [trial,] time, unit) with a ``time_step``.
+    responses : spike counts (stimulus, [trial,] time, unit) with a ``time_step``. A trial that was not measured has no
+        rate (NaN).
     kernel : "gaussian" and "boxcar" look both ways; "exponential" and "alpha" only back, as a synapse does. A kernel
         of one's own is a record of ``neurosim.responses.rate_kernels``.
     bandwidth : standard deviation of the kernel, s; "best" takes, for each unit, the Gaussian that is expected to come
@@ -57,11 +58,14 @@ def firing_rate(
     if bandwidth != "best" and not bandwidth > 0:
         raise InputError(f"firing_rate: a bandwidth above 0 s asked, found {bandwidth!r}.")
     step = step_of(responses, "firing_rate")
-    values = np.moveaxis(np.asarray(responses.values, dtype=float), responses.get_axis_num("time"), -1)
+    measured = responses.isel(time=0, drop=True).notnull()
+    counts = responses.fillna(0)
+    values = np.moveaxis(np.asarray(counts.values, dtype=float), responses.get_axis_num("time"), -1)
     units = np.moveaxis(values, -2, 0)
     widths = [_best_bandwidth(u, step) for u in units] if bandwidth == "best" else [float(bandwidth)] * len(units)
     rates = np.stack([_smooth(u, chosen, w, adaptive, step) for u, w in zip(units, widths, strict=True)])
     result = responses.copy(data=np.moveaxis(np.moveaxis(rates, 0, -1), -2, responses.get_axis_num("time")))
+    result = result if bool(measured.all()) else result.where(measured).transpose(*responses.dims)
     attrs = {"quantity": "firing_rate", "units": "spikes/s", "kernel": kernel}
     return result.assign_coords(bandwidth=("unit", widths)).assign_attrs(attrs)
 

@@ -12,7 +12,7 @@ from neurosim.registry import options_of
 from neurosim.responses.clusterings import CLUSTERINGS
 from neurosim.responses.embeddings import EMBEDDINGS
 from neurosim.runtime import as_seed
-from neurosim.schema import InputError, as_responses
+from neurosim.schema import InputError, as_responses, check_responses
 
 
 def cluster_stimuli(
@@ -27,7 +27,7 @@ def cluster_stimuli(
 
     Parameters
     ----------
-    responses : (stimulus, unit); a time or trial dim is averaged over first.
+    responses : (stimulus, unit); a time or trial dim is averaged over first, over the trials that were measured.
     n_clusters : how many.
     method : "k_means" (https://doi.org/10.1109/TIT.1982.1056489) or "hierarchical"
         (https://doi.org/10.1080/01621459.1963.10500845), both of scikit-learn. A method of one's own is a record of
@@ -56,7 +56,7 @@ def cluster_stimuli(
 
     chosen = CLUSTERINGS.find(method, "cluster_stimuli")
     wanted = options_of(chosen.options, options, "cluster_stimuli")
-    values, labels = _rows(responses)
+    values, labels = _rows(responses, "cluster_stimuli")
     if not 2 <= n_clusters < len(values):
         raise InputError(
             f"cluster_stimuli: 2 to {len(values) - 1} clusters of {len(values)} stimuli; {n_clusters} asked."
@@ -85,7 +85,7 @@ def embed_stimuli(
 
     Parameters
     ----------
-    responses : (stimulus, unit); a time or trial dim is averaged over first.
+    responses : (stimulus, unit); a time or trial dim is averaged over first, over the trials that were measured.
     method : "pca"; "tsne" (https://www.jmlr.org/papers/v9/vandermaaten08a.html), scikit-learn's; "umap"
         (https://arxiv.org/abs/1802.03426), where umap-learn is installed. A map of one's own is a record of
         ``neurosim.responses.embeddings``.
@@ -108,7 +108,7 @@ def embed_stimuli(
     """
     chosen = EMBEDDINGS.find(method, "embed_stimuli")
     wanted = options_of(chosen.options, options, "embed_stimuli")
-    values, labels = _rows(responses)
+    values, labels = _rows(responses, "embed_stimuli")
     if not 1 <= n_components <= min(values.shape):
         raise InputError(f"embed_stimuli: 1 to {min(values.shape)} components are there, {n_components} asked.")
     places, known = chosen.place(values, n_components, as_seed(rng, "embed_stimuli"), wanted)
@@ -117,10 +117,13 @@ def embed_stimuli(
     return xr.DataArray(values, dims=("stimulus", "component"), coords=coords, attrs={"method": method})
 
 
-def _rows(responses: xr.DataArray) -> tuple[np.ndarray, dict[str, Any]]:
-    checked = as_responses(responses)
+def _rows(responses: xr.DataArray, who: str) -> tuple[np.ndarray, dict[str, Any]]:
+    checked = check_responses(as_responses(responses), who, missing=True)
     rest = [d for d in checked.dims if d not in ("stimulus", "unit")]
     rows = checked.mean(rest) if rest else checked
     labels = {str(k): c for k, c in rows.coords.items() if c.dims == ("stimulus",)}
     values = rows.transpose("stimulus", "unit").values.astype(float)
+    lacking = int((~np.isfinite(values)).any(0).sum())
+    if lacking:
+        raise InputError(f"{who}: {lacking} units have no trial of some stimulus; leave out those units or stimuli.")
     return values, labels

@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 
+from neurosim.responses.joint_trials import correlations, halves_of_trials, joint_residuals
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses, step_of
 
@@ -20,7 +21,8 @@ def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.
 
     Parameters
     ----------
-    responses : spike counts (stimulus, trial, time, unit) with a ``time_step``.
+    responses : spike counts (stimulus, trial, time, unit) with a ``time_step``. Trials that were not measured do not
+        enter; where a unit has fewer than 2 of a stimulus the errors are NaN.
     bandwidth : standard deviation of the Gaussian, s; 0 for none.
     alpha : one minus the coverage of the interval.
 
@@ -46,8 +48,15 @@ def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.
     rates = np.asarray(ordered.values, dtype=float) / step
     if bandwidth > 0:
         rates = gaussian_filter1d(rates, bandwidth / step, axis=2, mode="nearest")
-    mean, error = rates.mean(0), rates.std(0, ddof=1) / np.sqrt(n)
-    reach = stats.t.ppf(1 - alpha / 2, n - 1) * error
+    measured = np.isfinite(rates)
+    if measured.all():
+        mean, error = rates.mean(0), rates.std(0, ddof=1) / np.sqrt(n)
+    else:
+        n = measured.sum(0)
+        mean = np.divide(np.where(measured, rates, 0).sum(0), n, out=np.full(n.shape, np.nan), where=n > 0)
+        squares = np.where(measured, (rates - mean) ** 2, 0.0).sum(0)
+        error = np.sqrt(np.divide(squares, (n - 1) * n, out=np.full(n.shape, np.nan), where=n > 1))
+    reach = stats.t.ppf(1 - alpha / 2, np.maximum(n - 1, 1)) * error
     dims = ("stimulus", "time", "unit")
     coords = {k: v for k, v in responses.coords.items() if "trial" not in v.dims}
     found = {"rate": (dims, mean), "standard_error": (dims, error)}
@@ -65,10 +74,11 @@ def fano_factor(responses: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     responses : spike counts (stimulus, trial, [time,] unit); time is kept as a dim, so rebin first to the window.
+        Unequal trials enter as they are, stimuli of which a unit has fewer than 2 do not.
 
     Returns
     -------
-    Fano factor ([time,] unit).
+    Fano factor ([time,] unit); NaN for a unit that has 2 trials of no stimulus.
 
     Raises
     ------
@@ -82,14 +92,19 @@ def fano_factor(responses: xr.DataArray) -> xr.DataArray:
     True
     """
     responses = check_counts(responses, "fano_factor", ("trial",))
-    mean = responses.mean("trial").sum("stimulus")
+    variance, mean = responses.var("trial", ddof=1), responses.mean("trial")
+    if bool(responses.isnull().any()):
+        enough = responses.count("trial") > 1
+        variance, mean = (x.where(enough).sum("stimulus", min_count=1) for x in (variance, mean))
+    else:
+        variance, mean = variance.sum("stimulus"), mean.sum("stimulus")
     silent = mean == 0
     if bool(silent.any()):
         raise InputError(
             f"fano_factor: {int(silent.sum())} of {silent.size} units (and times) never spike; leave them out or take "
             "wider bins."
         )
-    return (responses.var("trial", ddof=1).sum("stimulus") / mean).assign_attrs(quantity="fano_factor", units="1")
+    return (variance / mean).assign_attrs(quantity="fano_factor", units="1")
 
 
 def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
@@ -97,11 +112,13 @@ def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
 
     Parameters
     ----------
-    responses : (stimulus, trial, unit), units recorded together.
+    responses : (stimulus, trial, unit), units recorded together. Where trials are missing, each pair of units is
+        compared in the trials that both have, about the means of these; a stimulus with fewer than 2 does not enter.
 
     Returns
     -------
-    Pearson correlation (unit, unit_other) of the residuals about the mean of each stimulus, all stimuli together.
+    Pearson correlation (unit, unit_other) of the residuals about the mean of each stimulus, all stimuli together; NaN
+    where two units have no stimulus with 2 common trials.
 
     Raises
     ------
@@ -113,15 +130,21 @@ def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
     >>> ns.responses.noise_correlation(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    responses = check_responses(responses, "noise_correlation")
+    responses = check_responses(responses, "noise_correlation", missing=True)
     if "time" in responses.dims or responses.sizes.get("trial", 1) < 2:
         raise InputError("noise_correlation: needs (stimulus, trial, unit) with 2 trials; sum over time first.")
     residuals = (responses - responses.mean("trial")).transpose("stimulus", "trial", "unit").values
-    flat = residuals.reshape(-1, residuals.shape[-1])
-    norm = np.sqrt((flat**2).sum(0))
-    if (norm == 0).any():
-        raise InputError(f"noise_correlation: {int((norm == 0).sum())} units do not vary over trials; leave them out.")
-    values = (flat / norm).T @ (flat / norm)
+    constant = int((np.nansum(residuals**2, axis=(0, 1)) == 0).sum())
+    if constant:
+        raise InputError(f"noise_correlation: {constant} units do not vary over trials; leave them out.")
+    if np.isfinite(residuals).all():
+        flat = residuals.reshape(-1, residuals.shape[-1])
+        flat = flat / np.sqrt((flat**2).sum(0))
+        values = flat.T @ flat
+    else:
+        products, squares, _ = joint_residuals(residuals)
+        norm = np.sqrt(squares * squares.T)
+        values = np.divide(products, norm, out=np.full_like(norm, np.nan), where=norm > 0)
     names = responses["unit"].values if "unit" in responses.coords else np.arange(len(values))
     return xr.DataArray(values, dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names})
 
@@ -137,11 +160,14 @@ def signal_correlation(
 
     Parameters
     ----------
-    responses : (stimulus, trial, unit), 2 trials or more. n : splits of the trials. rng : seed or generator.
+    responses : (stimulus, trial, unit), 2 trials or more. Where trials are missing, those that are there of a stimulus
+        are halved, for all units alike, and each pair of units is compared over the stimuli of which one has the first
+        half and the other the second.
+    n : splits of the trials. rng : seed or generator.
 
     Returns
     -------
-    Pearson correlation (unit, unit_other).
+    Pearson correlation (unit, unit_other); NaN where two units have fewer than 3 stimuli in common.
 
     Raises
     ------
@@ -153,17 +179,20 @@ def signal_correlation(
     >>> ns.responses.signal_correlation(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    responses = check_responses(responses, "signal_correlation")
+    responses = check_responses(responses, "signal_correlation", missing=True)
     n_trials = responses.sizes.get("trial", 1)
     if "time" in responses.dims or n_trials < 2 or responses.sizes["stimulus"] < 3:
         raise InputError(
             "signal_correlation: needs (stimulus, trial, unit), 2 trials of 3 stimuli; sum over time first."
         )
-    values = responses.transpose("trial", "stimulus", "unit").values.astype(float)
+    values = responses.transpose("stimulus", "trial", "unit").values.astype(float)
     generator = as_rng(rng, "signal_correlation")
     total = np.zeros((values.shape[2],) * 2)
     for _ in range(n):
-        halves = [values[part].mean(0) for part in np.array_split(generator.permutation(n_trials), 2)]
+        halves = halves_of_trials(values, generator.permutation(n_trials))
+        if not all(np.isfinite(h).all() for h in halves):
+            total += correlations(*halves)
+            continue
         a, b = (h - h.mean(0) for h in halves)
         norm = np.outer(np.sqrt((a**2).sum(0)), np.sqrt((b**2).sum(0)))
         total += np.divide(a.T @ b, norm, out=np.zeros_like(norm), where=norm > 0)
@@ -179,13 +208,16 @@ def interval_variability(responses: xr.DataArray) -> xr.Dataset:
     Parameters
     ----------
     responses : binned spikes (stimulus, [trial,] time, unit) with a ``time_step`` fine enough for single spikes.
+        Trials that were not measured do not enter.
 
     Returns
     -------
     Dataset along ``unit``: ``cv``, standard deviation over mean of all intervals, 1 for a Poisson process of constant
     rate; ``lv``, which compares neighbouring intervals and so is blind to slow changes of rate
     (https://doi.org/10.1162/089976603322518759), also 1; ``n_intervals``. NaN where a unit has fewer than 3 intervals
-    (for lv: no two in a row): ``n_intervals`` says so.
+    (for lv: no two in a row): ``n_intervals`` says so. Intervals count alike, whatever trial they are of, and a trial
+    with fewer than 2 (3 spikes) says nothing of ``lv``: ``n_trials`` is how many were measured, ``n_trials_lv`` how
+    many enter there.
 
     Examples
     --------
@@ -198,16 +230,19 @@ def interval_variability(responses: xr.DataArray) -> xr.Dataset:
     step = step_of(responses, "interval_variability")
     values = responses.transpose("unit", ..., "time").values
     trains = values.reshape(len(values), -1, values.shape[-1])
-    found = np.array([_intervals(unit, step) for unit in trains])
+    found = np.array([_intervals(unit[np.isfinite(unit).all(-1)], step) for unit in trains])
     few = int(np.isnan(found[:, :2]).any(1).sum())
     if few:
         log.warning("interval_variability: %d of %d units have too few intervals; they are NaN", few, len(found))
     coords = {k: v for k, v in responses.coords.items() if v.dims == ("unit",)}
-    return xr.Dataset({n: ("unit", found[:, i]) for i, n in enumerate(("cv", "lv", "n_intervals"))}, coords=coords)
+    names = ("cv", "lv", "n_intervals", "n_trials", "n_trials_lv")
+    return xr.Dataset({n: ("unit", found[:, i]) for i, n in enumerate(names)}, coords=coords)
 
 
-def _intervals(trains: np.ndarray, step: float) -> tuple[float, float, int]:
-    """CV, LV and number of intervals of binned trains (n, time) of one unit; intervals stay inside a train."""
+def _intervals(trains: np.ndarray, step: float) -> tuple[float, float, int, int, int]:
+    """CV, LV and number of intervals of binned trains (n, time) of one unit, and of trains; intervals stay inside."""
+    if not len(trains):
+        return np.nan, np.nan, 0, 0, 0
     within = [np.diff(np.repeat(np.arange(len(t)), t.astype(int))) * step for t in trains]
     joined = np.concatenate(within)
     first, second = (np.concatenate([i[cut] for i in within]) for cut in (slice(None, -1), slice(1, None)))
@@ -215,12 +250,12 @@ def _intervals(trains: np.ndarray, step: float) -> tuple[float, float, int]:
     cv = float(joined.std() / joined.mean()) if len(joined) > 2 and joined.mean() > 0 else np.nan
     terms = 3 * np.square((first[apart] - second[apart]) / (first[apart] + second[apart]))
     lv = float(terms.mean()) if len(terms) else np.nan
-    return cv, lv, len(joined)
+    return cv, lv, len(joined), len(trains), sum(len(i) > 1 for i in within)
 
 
 def check_counts(responses: xr.DataArray, who: str, needed: tuple[str, ...]) -> xr.DataArray:
-    """Return spike counts with the dims that are needed, transposed, or say what is missing."""
-    responses = check_responses(responses, who)
+    """Return spike counts with the dims that are needed, transposed, NaN where not measured, or say what is missing."""
+    responses = check_responses(responses, who, missing=True)
     if responses.attrs.get("quantity") != "spike_count":
         raise InputError(
             f"{who}: needs spike counts, found {responses.attrs.get('quantity')!r}; see as_responses(...)."

@@ -55,13 +55,22 @@ def alike(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def with_trials(x: object, who: str) -> np.ndarray:
-    """Return responses (stimulus, trial, unit) with 2 trials or more, or raise :class:`InputError`."""
+    """Return responses (stimulus, trial, unit) with 2 trials or more, or raise :class:`InputError`.
+
+    A trial that was not measured is NaN in all units.
+    """
     if isinstance(x, xr.DataArray) and set(x.dims) != {"stimulus", "trial", "unit"}:
         raise InputError(f"{who}: needs responses (stimulus, trial, unit), found {tuple(x.dims)}; average or select.")
-    values = check_responses(x, who).values if isinstance(x, xr.DataArray) else plain(x, who).astype(float)
-    if not values.size or values.ndim != 3 or values.shape[1] < 2 or not np.isfinite(values).all():
-        raise InputError(f"{who}: needs finite responses (stimulus, trial, unit) with 2 trials, found {values.shape}.")
-    return np.asarray(values, dtype=float)
+    dims = ("stimulus", "trial", "unit")
+    x = x if isinstance(x, xr.DataArray) else xr.DataArray(plain(x, who), dims=dims[: np.ndim(plain(x, who))])
+    values = np.asarray(check_responses(x, who, missing=True).values, dtype=float) if x.ndim == 3 else np.zeros(())
+    measured = np.isfinite(values).any(-1) if values.ndim == 3 else np.zeros((1, 1), dtype=bool)
+    if measured.sum(1).min() < 2 or not np.isfinite(values[measured]).all():
+        raise InputError(
+            f"{who}: needs finite responses (stimulus, trial, unit) with 2 trials of every stimulus, in "
+            f"all units, found {x.shape}."
+        )
+    return values
 
 
 def plain_scalar(value: Array) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, plain
-from neurosim.schema import InputError, SchemaError, check_finite
+from neurosim.schema import InputError, SchemaError, check_finite, check_missing
 from neurosim.similarity.shrinkage import SHRINKAGES
 
 
@@ -108,8 +108,13 @@ def residuals_of(measurements: xr.DataArray) -> tuple[np.ndarray, int]:
         values = np.asarray(measurements.transpose(..., "unit").values, dtype=float)
         return values - values.mean(0), len(values) - 1
     ordered = measurements.transpose("stimulus", "trial", "unit")
-    measured = ordered["measured"].values if "measured" in ordered.coords else np.ones(ordered.shape[:2], dtype=bool)
-    check_finite(ordered.where(xr.DataArray(measured, dims=("stimulus", "trial")), 0.0), "noise_precision")
-    values = np.where(measured[..., None], np.asarray(ordered.values, dtype=float), 0.0)
+    values = np.asarray(check_missing(ordered, "noise_precision").values, dtype=float)
+    measured = np.isfinite(values).any(-1)
+    if not np.isfinite(values[measured]).all():
+        raise InputError(
+            "noise_precision: units lack other trials than other units, so they have no noise in common; leave out the "
+            "units or trials that lack some."
+        )
+    values = np.where(measured[..., None], values, 0.0)
     centred = values - (values.sum(1) / np.maximum(measured.sum(1), 1)[:, None])[:, None]
     return centred[measured], int(measured.sum() - (measured.sum(1) > 0).sum())

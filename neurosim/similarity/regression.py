@@ -265,7 +265,6 @@ class _Design:
             ]
         )
 
-
     def _check_separate(self, among: np.ndarray) -> None:
         """Refuse terms (N, terms, terms) that cannot be told apart once stimuli are left out."""
         norm = np.sqrt(np.maximum(np.diagonal(among, axis1=1, axis2=2), 0))

@@ -149,7 +149,8 @@ def stochastic_shape(
 
     Parameters
     ----------
-    a, b : responses (stimulus, trial, unit) of the same stimuli; trials and units may differ in number.
+    a, b : responses (stimulus, trial, unit) of the same stimuli; trials and units may differ in number, and a stimulus
+        may have fewer trials than others (NaN in all units), 2 or more.
     alpha : 0..2.
     n_restarts : random starts besides the rotation that aligns the means; the best one counts.
     rng : seed or generator of the starts.
@@ -177,8 +178,9 @@ def stochastic_shape(
         raise InputError(f"stochastic_shape: responses to {len(first)} and {len(second)} stimuli; give the same ones.")
     width = max(first.shape[2], second.shape[2])
     padded = [np.pad(x, ((0, 0), (0, 0), (0, width - x.shape[2]))) for x in (first, second)]
-    means = tuple(x.mean(1) - x.mean((0, 1)) for x in padded)
-    roots = tuple(_covariance_roots(x - x.mean(1, keepdims=True)) for x in padded)
+    of_stimuli = [np.nanmean(x, axis=1) for x in padded]
+    means = tuple(m - m.mean(0) for m in of_stimuli)
+    roots = tuple(_covariance_roots(x - m[:, None]) for x, m in zip(padded, of_stimuli, strict=True))
     u, _, vh = np.linalg.svd(means[1].T @ means[0])
     generator = as_rng(rng, "stochastic_shape")
     starts = [u @ vh] + [np.linalg.qr(generator.normal(size=(width, width)))[0] for _ in range(n_restarts)]
@@ -187,6 +189,9 @@ def stochastic_shape(
 
 
 def _covariance_roots(residuals: np.ndarray) -> np.ndarray:
-    covariance = np.einsum("kmi,kmj->kij", residuals, residuals) / (residuals.shape[1] - 1)
+    measured = np.isfinite(residuals)
+    trials = measured.any(-1).sum(1)[:, None, None]
+    residuals = np.where(measured, residuals, 0.0)
+    covariance = np.einsum("kmi,kmj->kij", residuals, residuals) / (trials - 1)
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))[:, None]) @ vectors.transpose(0, 2, 1))
