@@ -22,7 +22,7 @@ class EventLayout:
 
     Parameters
     ----------
-    stimuli : what was shown. times : (stimulus, trial), when, s.
+    stimuli : what was shown. times : (stimulus, trial), when, s; NaN for trials that a stimulus lacks.
     labels : further columns of the events that have one value a stimulus, as labels along it.
     """
 
@@ -72,12 +72,11 @@ def event_layout(
     order = np.argsort(times, kind="stable")
     rows = [order[ids[order] == s] for s in stimuli]
     counts = [len(r) for r in rows]
-    if len(set(counts)) > 1 and not balance:
-        raise InputError(
-            f"{who}: stimuli have {min(counts)} to {max(counts)} trials; balance=True takes the first {min(counts)}."
-        )
-    kept = np.stack([r[: min(counts)] for r in rows])
-    return EventLayout(stimuli, times[kept], _labels(events, rows, {align_to, by}))
+    n_trials = min(counts) if balance else max(counts)
+    kept = np.full((len(stimuli), n_trials), np.nan)
+    for at, row in zip(kept, rows, strict=True):
+        at[: len(row)] = times[row[:n_trials]]
+    return EventLayout(stimuli, kept, _labels(events, rows, {align_to, by}))
 
 
 def align_series(
@@ -97,18 +96,17 @@ def align_series(
     events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
     window : from and to, s from the event.
     align_to, by : the two columns of `events`.
-    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
 
     Returns
     -------
-    responses (stimulus, trial, time, unit). The first sample of a presentation is the one nearest to the start of the
-    window; ``first_sample`` (stimulus, trial) is when it was taken, s from the event. ``time`` starts there, at the
-    mean over presentations where samples fall differently between them.
+    responses (stimulus, trial, time, unit), NaN in trials that a stimulus lacks. The first sample of a presentation is
+    the one nearest to the start of the window; ``first_sample`` (stimulus, trial) is when it was taken, s from the
+    event. ``time`` starts there, at the mean over presentations where samples fall differently between them.
 
     Raises
     ------
-    InputError : no series with an even ``time``, missing columns, events outside the recording, trials not equally
-        many.
+    InputError : no series with an even ``time``, missing columns, or events outside the recording.
 
     Examples
     --------
@@ -128,9 +126,12 @@ def align_series(
         )
     session = (float(clock[0]), float(clock[-1]) + step)
     layout = event_layout(events, align_to, by, window, session, balance, "align_series")
-    first = np.clip(_nearest(clock, layout.times + window[0], step), 0, len(clock) - n)
+    there = np.isfinite(layout.times)
+    sought = np.where(there, layout.times, session[0] - window[0]) + window[0]
+    first = np.clip(_nearest(clock, sought, step), 0, len(clock) - n)
     ordered = (series if "unit" in series.dims else series.expand_dims("unit", axis=-1)).transpose("time", "unit")
     cut = np.stack([[np.asarray(ordered[f : f + n].values) for f in row] for row in first])
+    cut = cut if there.all() else np.where(there[..., None, None], cut, np.nan)
     begin = clock[first] - layout.times
     if np.abs(clock[first + n - 1] - clock[first] - (n - 1) * step).max() > step / 2:
         raise InputError("align_series: the clock of the samples drifts within a window; interpolate the series first.")
@@ -151,8 +152,8 @@ def align_series(
         quantity=series.attrs.get("quantity", "activation"),
         time_step=step,
     )
-    as_asked = np.abs(begin - window[0]).max() <= TOLERANCE
-    return responses.assign_coords(time=(window[0] if as_asked else begin.mean()) + np.arange(n) * step)
+    as_asked = np.nanmax(np.abs(begin - window[0])) <= TOLERANCE
+    return responses.assign_coords(time=(window[0] if as_asked else np.nanmean(begin)) + np.arange(n) * step)
 
 
 def label_names(own: Iterable[str], taken: Iterable[str]) -> dict[str, str]:

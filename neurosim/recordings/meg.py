@@ -37,7 +37,7 @@ def load_epochs(
     epochs : ``mne.Epochs``, an ``mne.Evoked`` or a list of them, or the path of a ``-epo.fif`` or ``-ave.fif`` file.
         The names of the events (of evoked: their comments) are the stimuli.
     picks : "mag" (T), "grad" (T/m) or "eeg" (V).
-    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     subject : label along ``unit``.
 
     Returns
@@ -46,8 +46,8 @@ def load_epochs(
 
     Raises
     ------
-    StorageError : a file that is missing or cannot be read. InputError : MNE is not installed, no such sensors, trials
-        not equally many.
+    StorageError : a file that is missing or cannot be read. InputError : MNE is not installed, no such sensors,
+        a stimulus without an epoch.
 
     Examples
     --------
@@ -128,8 +128,12 @@ def _trials(epochs: mne.BaseEpochs, index: np.ndarray, balance: bool) -> np.ndar
     codes = epochs.events[:, 2]
     counts = {name: int((codes == code).sum()) for name, code in epochs.event_id.items()}
     n = min(counts.values())
-    if n < 1 or (len(set(counts.values())) > 1 and not balance):
-        raise InputError(
-            f"load_epochs: stimuli have {n} to {max(counts.values())} trials; balance=True takes the first {n} of each."
-        )
-    return np.stack([epochs[name].get_data(picks=index, verbose="error")[:n] for name in epochs.event_id])
+    if n < 1:
+        silent = [name for name, count in counts.items() if count < 1]
+        raise InputError(f"load_epochs: {', '.join(silent)} have no epoch; drop them from event_id.")
+    n = n if balance else max(counts.values())
+    values = np.full((len(counts), n, len(index), len(epochs.times)), np.nan)
+    for row, name in zip(values, epochs.event_id, strict=True):
+        found = epochs[name].get_data(picks=index, verbose="error")[:n]
+        row[: len(found)] = found
+    return values

@@ -64,7 +64,7 @@ def load_nwb_responses(
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     align_to : column of the trials with the time of the event, s.
     series : align this sampled series (see :func:`load_nwb_series`) in place of the spikes of the units.
-    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -90,7 +90,13 @@ def check_bin(time_bin: Any, name: str) -> float:
     return width
 
 
-def bin_spikes(table: pd.DataFrame, *, time_bin: float | None = None, name: str = "bin_spikes") -> xr.DataArray:
+def bin_spikes(
+    table: pd.DataFrame,
+    *,
+    time_bin: float | None = None,
+    trials: pd.DataFrame | Literal["all"] | None = None,
+    name: str = "bin_spikes",
+) -> xr.DataArray:
     """Count the spikes of a table in time bins from the onset of each stimulus.
 
     Parameters
@@ -98,16 +104,20 @@ def bin_spikes(table: pd.DataFrame, *, time_bin: float | None = None, name: str 
     table : pandas DataFrame with columns ``stimulus``, ``unit``, ``time`` (s from onset) and optionally ``trial``.
     time_bin : width of the bins, s; one bin over everything when absent. An edge lies at 0 s, and a spike on an edge
         belongs to the bin that starts there; before 0 s bins have negative times.
+    trials : which trials were run, a pandas DataFrame with columns ``stimulus`` and ``trial``, one row each: one
+        without a spike is silent, one that is not there is NaN. "all": every stimulus in every trial. May be left out
+        where each has a spike of some unit.
     name : what to call the table in errors.
 
     Returns
     -------
-    responses (stimulus, [trial,] [time,] unit) of spike counts. A stimulus, trial or unit without any spike is not in
-    the table and so not in the result.
+    responses (stimulus, [trial,] [time,] unit) of spike counts. Without `trials`, a stimulus or trial without any spike
+    is not in the table and so not in the result; nor is a unit, in any case.
 
     Raises
     ------
-    InputError : missing columns, NaN times, no spikes, or bins too many to hold.
+    InputError : missing columns, NaN times, no spikes, bins too many to hold, a stimulus without a spike in a trial
+        that others have, of which only `trials` can say whether it was run, or spikes in trials that were not.
 
     Examples
     --------
@@ -120,22 +130,17 @@ def bin_spikes(table: pd.DataFrame, *, time_bin: float | None = None, name: str 
         time_bin = check_bin(time_bin, name)
     table = check_spikes(table, name, ("stimulus", *SPIKE_COLUMNS))
     times = table["time"].to_numpy()
-    stimuli, stimulus = np.unique(names(table["stimulus"], name, "stimulus"), return_inverse=True)
     units, unit = np.unique(names(table["unit"], name, "unit"), return_inverse=True)
-    trials, trial = np.zeros(1), np.zeros(len(times), dtype=int)
-    if "trial" in table:
-        numbers = table["trial"].dtype.kind in "biuf"
-        trials, trial = np.unique(
-            table["trial"] if numbers else names(table["trial"], name, "trial"), return_inverse=True
-        )
+    stimuli, stimulus, trial, run = _trials_run(table, trials, name)
     bins = np.zeros(len(times), dtype=int)
     if time_bin is not None:
         bins = bin_index(times, time_bin)
     first = min(0, int(bins.min()))
     n_bins = int(bins.max()) - first + 1
-    _check_cells(name, len(stimuli), len(trials), n_bins, len(units))
-    counts = np.zeros((len(stimuli), len(trials), n_bins, len(units)))
+    _check_cells(name, *run.shape, n_bins, len(units))
+    counts = np.zeros((*run.shape, n_bins, len(units)))
     np.add.at(counts, (stimulus, trial, bins - first, unit), 1)
+    counts[~run] = np.nan
     responses = as_responses(
         counts,
         dims=("stimulus", "trial", "time", "unit"),
@@ -149,6 +154,49 @@ def bin_spikes(table: pd.DataFrame, *, time_bin: float | None = None, name: str 
         drop["trial"] = 0
     found = responses.isel(drop, drop=True)
     return found if time_bin is None else found.assign_coords(time=(first + np.arange(n_bins)) * time_bin)
+
+
+def _trials_run(
+    table: pd.DataFrame, trials: pd.DataFrame | Literal["all"] | None, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the stimuli, the stimulus and trial of every spike, and which trials of which stimulus were run."""
+    of_spike = names(table["stimulus"], name, "stimulus")
+    if "trial" not in table:
+        if trials is not None:
+            raise InputError(f"{name}: trials say which were run, and the spikes have no column 'trial'; add it.")
+        stimuli, stimulus = np.unique(of_spike, return_inverse=True)
+        return stimuli, stimulus, np.zeros(len(of_spike), dtype=int), np.ones((len(stimuli), 1), dtype=bool)
+    numbers = table["trial"].dtype.kind in "biuf"
+    trial_of_spike = table["trial"].to_numpy() if numbers else names(table["trial"], name, "trial")
+    shown_stimuli, shown_trials = of_spike, trial_of_spike
+    if trials is not None and not isinstance(trials, str):
+        check_frame(trials, name, "columns stimulus and trial, one row a trial that was run,")
+        if not len(trials) or not {"stimulus", "trial"} <= set(trials.columns):
+            found = ", ".join(map(str, trials.columns)) if len(trials) else "no row"
+            raise InputError(f"{name}: the table of trials has the columns stimulus and trial, found: {found}.")
+        shown_stimuli = names(trials["stimulus"], name, "stimulus")
+        shown_trials = trials["trial"].to_numpy() if numbers else names(trials["trial"], name, "trial")
+    elif trials not in (None, "all"):
+        raise InputError(f"{name}: trials are a table with columns stimulus and trial, or 'all', found {trials!r}.")
+    stimuli, row = np.unique(shown_stimuli, return_inverse=True)
+    kinds, column = np.unique(shown_trials, return_inverse=True)
+    run = np.zeros((len(stimuli), len(kinds)), dtype=bool)
+    run[row, column] = True
+    if isinstance(trials, str):
+        run[:] = True
+    elif trials is None and not run.all():
+        at = np.argwhere(~run)[0]
+        raise InputError(
+            f"{name}: {int((~run).sum())} trials of a stimulus have no spike, the first is trial {kinds[at[1]]} of "
+            f"{str(stimuli[at[0]])!r}; say which were run by trials=, a table with columns stimulus and trial, or 'all'."
+        )
+    known = np.isin(of_spike, stimuli) & np.isin(trial_of_spike, kinds)
+    place = np.searchsorted(stimuli, of_spike), np.searchsorted(kinds, trial_of_spike)
+    known &= run[np.minimum(place[0], len(stimuli) - 1), np.minimum(place[1], len(kinds) - 1)]
+    if not known.all():
+        lost = int((~known).sum())
+        raise InputError(f"{name}: {lost} spikes are of trials that were not run, by the table of trials.")
+    return stimuli, place[0], place[1], run
 
 
 def align_spikes(
@@ -174,18 +222,19 @@ def align_spikes(
     align_to, by : the two columns of `events`.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
         refused.
-    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``, one that is called like a
         label of the stimuli with ``unit_`` before it. Its units are those of the result: one without any spike is
         silent, not absent, and spikes of other units are left out.
 
     Returns
     -------
-    responses (stimulus, trial, [time,] unit) of spike counts; ``time`` in s from the event is the left edge of a bin.
+    responses (stimulus, trial, [time,] unit) of spike counts, NaN in trials that a stimulus lacks; ``time`` in s from
+    the event is the left edge of a bin.
 
     Raises
     ------
-    InputError : missing columns, NaN, events outside the session, an empty window, trials not equally many.
+    InputError : missing columns, NaN, events outside the session, or an empty window.
 
     Examples
     --------
@@ -214,10 +263,12 @@ def align_spikes(
     _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(chosen))
     edges = start + np.arange(n_bins + 1) * (stop - start) / n_bins
     counts = np.zeros((n_stimuli, n_trials, n_bins, len(chosen)), dtype=np.float32)
-    places = (layout.times[..., None] + edges).reshape(-1, n_bins + 1)
+    there = np.isfinite(layout.times)
+    places = (np.where(there, layout.times, 0.0)[..., None] + edges).reshape(-1, n_bins + 1)
     for column, name in enumerate(chosen):
         before = n_before(trains.get(name, np.empty(0)), places)
         counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
+    counts[~there] = np.nan
     own = [] if units is None else [(str(k), v) for k, v in units.items() if str(k) not in UNIT_LABELS_LEFT]
     named = label_names([k for k, _ in own], layout.labels)
     labels = {named[k]: ("unit", _plain(v)) for k, v in own}

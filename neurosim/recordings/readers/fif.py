@@ -20,7 +20,7 @@ class FIFOptions:
     Parameters
     ----------
     picks : "mag" (T), "grad" (T/m) or "eeg" (V).
-    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     subject : label along ``unit``; empty for none.
     """
 

@@ -25,7 +25,7 @@ class NeoOptions:
     ----------
     events : name of the events whose labels say what was shown; may be left out when there are only one.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
-    balance : take of every stimulus the first trials, as many as the rarest has; otherwise all need equally many.
+    balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     segment : index of the segment. format : class of ``neo.io``, where the ending does not tell.
     """
 

@@ -23,14 +23,19 @@ class SpikeTableOptions:
     Parameters
     ----------
     time_bin : width of the bins, s; one bin over everything when absent.
+    trials : a table (CSV, TSV, Parquet) with columns stimulus and trial, one row a trial that was run; may be left out
+        where each has a spike.
     """
 
     time_bin: float | None = None
+    trials: Path | None = None
 
 
 def read_responses(path: Path, options: SpikeTableOptions) -> xr.DataArray:
     """Count the spikes of a table from the onset of each stimulus."""
-    return bin_spikes(check_spikes(read_spikes(path), path.name), time_bin=options.time_bin, name=path.name)
+    trials = None if options.trials is None else storage.read_table(options.trials)
+    spikes = check_spikes(read_spikes(path), path.name)
+    return bin_spikes(spikes, time_bin=options.time_bin, trials=trials, name=path.name)
 
 
 def read_spikes(path: Path) -> pd.DataFrame:
