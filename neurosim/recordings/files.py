@@ -48,12 +48,13 @@ def load_responses(
 
     Returns
     -------
-    responses (stimulus, [trial,] [time,] unit).
+    responses (stimulus, [trial,] [time,] unit); NaN is a trial of a unit that was not measured.
 
     Raises
     ------
     StorageError : missing, truncated or unsafe file.
-    InputError : a format or an option that is not known, missing columns or labels, NaN, no times in s.
+    InputError : a format or an option that is not known, missing columns or labels, NaN but for whole trials, no times
+        in s.
 
     Examples
     --------
@@ -91,7 +92,8 @@ def _options(reader: Reader, given: object, time_bin: float | None, path: Path) 
 def _labelled(found: object, path: Path) -> xr.DataArray:
     """Check what a reader gave: its dims, labels and values, and its times."""
     timed = in_seconds(found, path.name) if isinstance(found, xr.DataArray) else found
-    return with_time_step(check_responses(timed, path.name), path.name)
+    trials = isinstance(timed, xr.DataArray) and "trial" in timed.dims
+    return with_time_step(check_responses(timed, path.name, missing=trials), path.name)
 
 
 def _with_dims(found: object, path: Path) -> xr.DataArray:
