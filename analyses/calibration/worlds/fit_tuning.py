@@ -28,7 +28,8 @@ def _preferred(rng: np.random.Generator, depth: float, trials: int, missing: boo
     fit = ns.responses.fit_tuning(curve, "von_mises")
     error = fit.preferred_error.values
     found = 70 + (fit.preferred.values - 70 + 90) % 180 - 90
-    return Outcome(found, error, found - 1.96 * error, found + 1.96 * error)
+    known = np.isfinite(found)
+    return Outcome(*(x[known] for x in (found, error, found - 1.96 * error, found + 1.96 * error)))
 
 
 WORLDS = (
@@ -47,6 +48,16 @@ WORLDS = (
         "the same with 12 trials, half of those from the third on missing.",
         partial(_preferred, trials=12, missing=True),
         truth=lambda depth: 70.0,
+        null=None,
+        quick=30,
+    ),
+    World(
+        "preferred orientation, weak tuning",
+        "responses.fit_tuning",
+        "the same with 10 trials and counts of 2 to 5; units that are not tuned at 5 % do not enter.",
+        partial(_preferred, trials=10),
+        truth=lambda depth: 70.0,
+        effect=0.375,
         null=None,
         quick=30,
     ),
