@@ -57,7 +57,9 @@ def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
     if np.nanmin(values) < 0:
         raise InputError("orientation_selectivity: responses below 0; subtract no baseline before, or rectify.")
     nowhere = np.full(values.shape, np.nan)
-    errors, numbers = (curve[n].transpose(by, "unit").values if n in curve else nowhere for n in ("standard_error", "n"))
+    errors, numbers = (
+        curve[n].transpose(by, "unit").values if n in curve else nowhere for n in ("standard_error", "n")
+    )
     cycles = {"orientation_selectivity": 2} | ({"direction_selectivity": 1} if np.isclose(whole, 360) else {})
     data: dict[str, tuple[str, np.ndarray]] = {}
     for name, n in cycles.items():
@@ -103,8 +105,8 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     Parameters
     ----------
     responses : (stimulus, [trial,] [time,] unit), not negative; trials are averaged, time summed (counts) or averaged.
-        What was not measured does not enter; with fewer than 2 answers the result is NaN. A mean of a single trial takes
-        the average noise of a trial along the dim; where no mean has two, noise is not taken off.
+        What was not measured does not enter; with fewer than 2 answers the result is NaN. A mean of a single trial
+        takes the average noise of a trial along the dim; where no mean has two, noise is not taken off.
     along : "stimulus" gives lifetime sparseness (unit), "unit" population sparseness (stimulus), of trials that the
         units have together.
 
@@ -125,7 +127,9 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     means = average_trials(still)
     n = means.count(along)
     if int(n.max()) < 2 or float(means.min()) < 0:
-        raise InputError(f"sparseness: at least 2 along {along!r} and no negative responses asked, found {int(n.max())}.")
+        raise InputError(
+            f"sparseness: at least 2 along {along!r} and no negative responses asked, found {int(n.max())}."
+        )
     of_squares, of_mean = _noise(still, along) if "trial" in still.dims else (0.0, 0.0)
     square, mean = (means**2).mean(along) - of_squares, means.mean(along) ** 2 - of_mean
     share = mean / square.where(square > 0)

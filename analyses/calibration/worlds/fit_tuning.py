@@ -50,6 +50,7 @@ WORLDS = (
         truth=lambda depth: 70.0,
         null=None,
         quick=30,
+        outside="The errors of a value come from its 2 to 12 counts alone, and 2 say little.",
     ),
     World(
         "preferred orientation, weak tuning",
@@ -58,6 +59,7 @@ WORLDS = (
         partial(_preferred, trials=10),
         truth=lambda depth: 70.0,
         effect=0.375,
+        outside="Errors are those of a straight line through a curve, and near noise it bends.",
         null=None,
         quick=30,
     ),

@@ -11,14 +11,16 @@ import neurosim as ns
 DEGREES = np.arange(0.0, 180.0, 22.5)
 
 
-def _selectivity(rng: np.random.Generator, depth: float, baseline: float, trials: int, missing: bool = False) -> Outcome:
+def _selectivity(
+    rng: np.random.Generator, depth: float, baseline: float, trials: int, missing: bool = False
+) -> Outcome:
     """Rates follow a cosine around the baseline, of whose depth the selectivity is half."""
     rates = baseline * (1 + 2 * depth * np.cos(2 * np.deg2rad(DEGREES - 40)))
-    found = ns.responses.orientation_selectivity(ns.responses.tuning_curve(counts(rng, rates, trials, missing), "degrees"))
-    kept = found.isel(unit=np.isfinite(found.orientation_selectivity_p.values))
-    return Outcome(
-        kept.orientation_selectivity, kept.orientation_selectivity_error, p=kept.orientation_selectivity_p
+    found = ns.responses.orientation_selectivity(
+        ns.responses.tuning_curve(counts(rng, rates, trials, missing), "degrees")
     )
+    kept = found.isel(unit=np.isfinite(found.orientation_selectivity_p.values))
+    return Outcome(kept.orientation_selectivity, kept.orientation_selectivity_error, p=kept.orientation_selectivity_p)
 
 
 WORLDS = (

@@ -29,7 +29,7 @@ def _of_units(rng: np.random.Generator, depth: float, trials: int, missing: bool
 
 
 def _of_stimuli(rng: np.random.Generator, depth: float) -> Outcome:
-    """The gain of each trial is shared by all units."""
+    """Let all units share the gain of each trial."""
     gain = rng.gamma(20.0, 1 / 20, size=(UNITS, 4, 1))
     counts = rng.poisson(gain * _rates(depth)).astype(float)
     responses = ns.as_responses(counts, dims=("stimulus", "trial", "unit"))
