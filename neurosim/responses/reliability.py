@@ -332,7 +332,8 @@ class _Powers:
     def logarithm(self) -> np.ndarray:
         """Log of the variance of the mean responses over what of it is noise, whose spread hardly depends on it."""
         small = np.finfo(float).tiny
-        return np.asarray(np.log(np.maximum(self.of_mean_responses, small) / np.maximum(self.noise_of_means, small)))
+        signal, noise = (np.log(np.maximum(x, small)) for x in (self.of_mean_responses, self.noise_of_means))
+        return np.asarray(signal - noise)
 
 
 def _ceilings(

@@ -102,7 +102,7 @@ def fit_tuning(
     Dataset along ``unit``: one variable a parameter, its ``<name>_error``, ``explained`` (share of the variance of the
     curve), ``fitted`` (label, unit) and ``outcome``: "fitted", or why parameters are NaN: "silent" (the curve does not
     vary), "not tuned" (p above `alpha`), "too few values", of which nothing is fitted, or "not identified"
-    (other parameters fit as well: any width of a bump at a single value, any peak of a trough). Errors are those of
+    (other parameters fit as well: any width of a bump at a single value). Errors are those of
     the curve, whatever their sizes, carried through the fit (https://doi.org/10.2307/1912934); of a curve without
     errors, those of its distance from the fit.
     Calibrated in 1,000 simulated experiments: recovery 1.00, error ratio 0.98, coverage 94.0 %.
