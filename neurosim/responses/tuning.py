@@ -137,10 +137,8 @@ def fit_tuning(
         for y, e, why in zip(observed, spread, outcome, strict=True)
     ]
     found, errors, fitted = (np.array([f[k] for f in fits]) for k in range(3))
-    outcome = [
-        "not identified" if why == "fitted" and np.isnan(f).all() else why
-        for why, f in zip(outcome, fitted, strict=True)
-    ]
+    lost = np.isnan(found).all(1)
+    outcome = ["not identified" if why == "fitted" and nan else why for why, nan in zip(outcome, lost, strict=True)]
     explained = np.array([_explained(y, f) for y, f in zip(observed, fitted, strict=True)])
     data = {n: ("unit", found[:, k]) for k, n in enumerate(chosen.parameters)}
     data |= {f"{n}_error": ("unit", errors[:, k]) for k, n in enumerate(chosen.parameters)}

@@ -22,8 +22,9 @@ def labelled(values, x=X):
 
 def test_fits_say_why_they_are_none():
     rng = np.random.default_rng(0)
-    rates = np.stack([2 + 8 * BUMP, np.where(X == 60, 9, 1), 3 + 0 * X, 0 * X, 2 + 8 * BUMP], axis=1)
+    rates = np.stack([2 + 8 * BUMP, 1 + 0 * X, 3 + 0 * X, 0 * X, 2 + 8 * BUMP], axis=1)
     counts = rng.poisson(rates[:, None], size=(12, 8, 5)).astype(float)
+    counts[:, :, 1] += 8 * (X == 60)[:, None]
     counts[3:, :, 4] = np.nan
     counts[5, :, 0], counts[7, 2:, 0] = np.nan, np.nan
     curve = tuning_curve(labelled(counts), "x")
