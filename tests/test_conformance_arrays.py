@@ -123,7 +123,6 @@ LABELLED = {
     "split_half_reliability": ns.responses.split_half_reliability,
     "cross_validated_pca": ns.responses.cross_validated_pca,
     "decode": lambda x: ns.responses.decode(x, progress=False),
-    "decode_new_stimuli": ns.responses.decode_new_stimuli,
     "generalise": lambda x: ns.responses.generalise(x, "category", "time", progress=False),
     "burst_statistics": ns.responses.burst_statistics,
     "first_spike_latency": ns.responses.first_spike_latency,
