@@ -49,7 +49,6 @@ WORLDS = (
         partial(_selectivity, baseline=0.5, trials=5),
         truth=float,
         effect=0.4,
-        outside="What is taken off for noise is a little too much where selectivity is not much above it.",
         quick=30,
     ),
 )
