@@ -52,15 +52,4 @@ WORLDS = (
         quick=30,
         outside="The errors of a value come from its 2 to 12 counts alone, and 2 say little.",
     ),
-    World(
-        "preferred orientation, weak tuning",
-        "responses.fit_tuning",
-        "the same with 10 trials and counts of 2 to 5; units that are not tuned at 5 % do not enter.",
-        partial(_preferred, trials=10),
-        truth=lambda depth: 70.0,
-        effect=0.375,
-        outside="Errors are those of a straight line through a curve, and near noise it bends.",
-        null=None,
-        quick=30,
-    ),
 )
