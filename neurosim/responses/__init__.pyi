@@ -10,8 +10,8 @@ from .variability import psth as psth  # the rate over time, averaged over trial
 # What a unit answers to
 from .places import spatial_map as spatial_map  # the rate over places, and the information it carries
 from .tuning import fit_tuning as fit_tuning  # a curve fitted to the tuning of every unit
-from .tuning import orientation_selectivity as orientation_selectivity  # one minus circular variance
-from .tuning import sparseness as sparseness  # how few stimuli a unit answers to, or units a stimulus
+from .selectivity import orientation_selectivity as orientation_selectivity  # one minus circular variance
+from .selectivity import sparseness as sparseness  # how few stimuli a unit answers to, or units a stimulus
 from .tuning import tuning_curve as tuning_curve  # the mean response to every value of a label, with its interval
 
 # How reliably

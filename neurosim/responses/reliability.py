@@ -15,6 +15,7 @@ from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses
 
 log = logging.getLogger(__name__)
+LARGEST_EXPONENT = 100.0  # of noise over signal: there is no signal; its square is still a number
 LARGEST_CORRECTION = 0.25  # of a ceiling for the bias of its root, which has no mean where there is hardly any signal
 
 
@@ -183,9 +184,12 @@ def select_reliable(
     >>> ns.responses.select_reliable(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).sizes["unit"]
     2
     """
+    responses = check_responses(responses, "select_reliable", missing=True)
     known = signal_to_noise(responses)
-    p = np.where(np.isnan(known["p"].values), 1.0, known["p"].values)
-    p = stats.false_discovery_control(p) if correct else p
+    tested = np.isfinite(known["p"].values)
+    p = np.where(tested, known["p"].values, 1.0)
+    if correct:
+        p[tested] = stats.false_discovery_control(p[tested])
     kept = (p <= alpha) & (known["ceiling"].values >= ceiling)
     if not kept.any():
         raise InputError(
@@ -328,7 +332,8 @@ class _Powers:
     def logarithm(self) -> np.ndarray:
         """Log of the variance of the mean responses over what of it is noise, whose spread hardly depends on it."""
         small = np.finfo(float).tiny
-        return np.asarray(np.log(np.maximum(self.of_mean_responses, small) / np.maximum(self.noise_of_means, small)))
+        signal, noise = (np.log(np.maximum(x, small)) for x in (self.of_mean_responses, self.noise_of_means))
+        return np.asarray(signal - noise)
 
 
 def _ceilings(
@@ -341,7 +346,7 @@ def _ceilings(
     bias = special.digamma(numerator / 2) - np.log(numerator / 2)
     bias = bias - special.digamma(denominator / 2) + np.log(denominator / 2)
     reach = stats.t.ppf(1 - alpha / 2, numerator) * error
-    low, high = (np.sqrt(np.clip(1 - np.exp(bias - value - step), 0, None)) for step in (-reach, reach))
+    low, high = (np.sqrt(np.clip(1 - _exp(bias - value - step), 0, None)) for step in (-reach, reach))
     up, down = (_unbiased_root(value + step, error, k) for step in (error, -error))
     parts = (_unbiased_root(value, error, k), (up - down) / 2, low, high)
     silent, few = whole.of_mean_responses == 0, k < 4
@@ -349,9 +354,13 @@ def _ceilings(
     return root, spread, low, high
 
 
+def _exp(exponent: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(np.minimum(exponent, LARGEST_EXPONENT)))
+
+
 def _unbiased_root(logarithm: np.ndarray, error: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Return the root of the share of signal: the share by the mean of 1 / F, the root by its second derivative."""
-    noise = np.maximum(k - 3, 0) / np.maximum(k - 1, 1) * np.exp(-logarithm)
+    noise = np.maximum(k - 3, 0) / np.maximum(k - 1, 1) * _exp(-logarithm)
     share = np.clip(1 - noise, 0, None)
     correction = np.divide((noise * error) ** 2, 8 * share**2, out=np.zeros_like(share), where=share > 0)
     root: np.ndarray = np.minimum(np.sqrt(share) * (1 + np.minimum(correction, LARGEST_CORRECTION)), 1.0)

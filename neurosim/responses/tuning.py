@@ -1,9 +1,9 @@
-"""What a unit answers to: tuning curves, their fits, selectivity and sparseness."""
+"""What a unit answers to: tuning curves and their fits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,10 +16,14 @@ from neurosim.responses.curves import CURVES, Bounds, Curve
 from neurosim.responses.reliability import f_test
 from neurosim.schema import InputError, check_measured, check_missing, check_responses, suggest
 
+IDENTIFIED = 1e-3  # how far the slopes of parameters, each of length 1, must be from being those of fewer parameters
+
 
 def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr.Dataset:
     """Return the mean response of every unit to every value of a stimulus label, with its interval.
 
+    Where stimuli share a value, the mean, its error and p are over these stimuli, each of which counts once with the
+    mean of its trials: they differ in more than the value, and trials of one stimulus say nothing of the others.
     Calibrated in 20,000 simulated experiments: null mean 0.00, recovery 1.00, error ratio 1.00, coverage 94.7 %,
     false positives 5.1 %.
 
@@ -33,9 +37,9 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     Returns
     -------
     Dataset along ``by`` and ``unit``: ``response``, ``standard_error``, ``interval`` (..., bound), from a t
-    distribution over the trials and stimuli of a value, and their number ``n``; NaN errors where a value has a single
-    presentation. Along ``unit``: ``p``, how often values would differ as much in a unit that is not tuned (F test; NaN
-    where all have a single presentation).
+    distribution over the stimuli of a value, over the trials of its only one where no two share a value, and their
+    number ``n``; NaN errors where that is 1. Along ``unit``: ``p``, how often values would differ as much in a unit
+    that is not tuned (F test; NaN where all ``n`` are 1).
 
     Raises
     ------
@@ -49,10 +53,12 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     """
     responses = over_time(check_responses(responses, "tuning_curve", missing=True))
     x = _label(responses, by, "tuning_curve")
+    levels = np.unique(x)
+    if len(levels) < len(x):
+        responses = average_trials(responses)
     values = (responses if "trial" in responses.dims else responses.expand_dims("trial")).transpose(
         "stimulus", "trial", "unit"
     )
-    levels = np.unique(x)
     groups = [values.values[x == level].reshape(-1, values.sizes["unit"]) for level in levels]
     moments = [_moments(np.asarray(group, dtype=float)) for group in groups]
     counts, mean, spread = (np.stack(part) for part in zip(*moments, strict=True))
@@ -94,10 +100,11 @@ def fit_tuning(
     Returns
     -------
     Dataset along ``unit``: one variable a parameter, its ``<name>_error``, ``explained`` (share of the variance of the
-    curve), ``fitted`` (label, unit) and ``outcome``: "fitted", or why all are NaN and ``explained`` is 0: "silent" (the
-    curve does not vary), "not tuned" (p above `alpha`), "too few values" or "no fit". Errors are those of the curve,
-    whatever their sizes, carried through the fit (https://doi.org/10.2307/1912934); of a curve without errors, those of
-    its distance from the fit.
+    curve), ``fitted`` (label, unit) and ``outcome``: "fitted", or why parameters are NaN: "silent" (the curve does not
+    vary), "not tuned" (p above `alpha`), "too few values", of which nothing is fitted, or "not identified"
+    (other parameters fit as well: any width of a bump at a single value). Errors are those of
+    the curve, whatever their sizes, carried through the fit (https://doi.org/10.2307/1912934); of a curve without
+    errors, those of its distance from the fit.
     Calibrated in 1,000 simulated experiments: recovery 1.00, error ratio 0.98, coverage 94.0 %.
 
     Raises
@@ -115,7 +122,7 @@ def fit_tuning(
     """
     chosen = CURVES.find(shape, "fit_tuning")
     wanted: Any = options_of(chosen.options, options, "fit_tuning")
-    by = _label_of(curve, "fit_tuning")
+    by = label_of(curve, "fit_tuning")
     x = curve[by].values.astype(float)
     if len(x) <= len(chosen.parameters):
         raise InputError(
@@ -130,12 +137,9 @@ def fit_tuning(
         for y, e, why in zip(observed, spread, outcome, strict=True)
     ]
     found, errors, fitted = (np.array([f[k] for f in fits]) for k in range(3))
-    outcome = [
-        "no fit" if why == "fitted" and np.isnan(f).all() else why for why, f in zip(outcome, fitted, strict=True)
-    ]
-    total = np.nanvar(observed, axis=1)
-    missed = np.where(np.isnan(fitted).all(1), total, np.nanmean((observed - fitted) ** 2, axis=1))
-    explained = np.where(total > 0, 1 - missed / np.where(total > 0, total, 1), 0.0)
+    lost = np.isnan(found).all(1)
+    outcome = ["not identified" if why == "fitted" and nan else why for why, nan in zip(outcome, lost, strict=True)]
+    explained = np.array([_explained(y, f) for y, f in zip(observed, fitted, strict=True)])
     data = {n: ("unit", found[:, k]) for k, n in enumerate(chosen.parameters)}
     data |= {f"{n}_error": ("unit", errors[:, k]) for k, n in enumerate(chosen.parameters)}
     coords = {k: v for k, v in curve.coords.items() if v.dims in (("unit",), (by,))}
@@ -146,86 +150,7 @@ def fit_tuning(
     )
 
 
-def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
-    """Return how selective units are for orientation and direction, as one minus circular variance.
-
-    (https://doi.org/10.1523/JNEUROSCI.22-13-05639.2002)
-
-    Parameters
-    ----------
-    curve : from :func:`tuning_curve`, by a label in degrees that covers 180 or 360 degrees evenly.
-
-    Returns
-    -------
-    Dataset along ``unit``: ``orientation_selectivity`` and, over 360 degrees, ``direction_selectivity``, 0 to 1; 0 for
-    a unit that is silent, NaN for one that has no answer to some of the values.
-
-    Raises
-    ------
-    InputError : negative responses, degrees that are not even, or no tuning curve.
-
-    Examples
-    --------
-    >>> r = ns.as_responses(np.eye(4)[:, :1], coords={"orientation_deg": ("stimulus", [0.0, 45.0, 90.0, 135.0])})
-    >>> curve = ns.responses.tuning_curve(r, "orientation_deg")
-    >>> float(ns.responses.orientation_selectivity(curve).orientation_selectivity[0])
-    1.0
-    """
-    by = _label_of(curve, "orientation_selectivity")
-    degrees, values = curve[by].values.astype(float), curve["response"].transpose(by, "unit").values
-    gaps = np.diff(degrees)
-    whole = len(degrees) * gaps[0] if len(gaps) else 0.0
-    if not len(gaps) or not np.allclose(gaps, gaps[0]) or not (np.isclose(whole, 180) or np.isclose(whole, 360)):
-        raise InputError(f"orientation_selectivity: {by} in even steps over 180 or 360 degrees asked, found {degrees}.")
-    if np.nanmin(values) < 0:
-        raise InputError("orientation_selectivity: responses below 0; subtract no baseline before, or rectify.")
-    total = values.sum(0)
-    angle = np.deg2rad(degrees)[:, None]
-
-    def resultant(cycles: int) -> np.ndarray:
-        length = np.abs((values * np.exp(1j * cycles * angle)).sum(0))
-        return np.asarray(np.divide(length, total, out=np.where(np.isnan(total), np.nan, 0.0), where=total > 0))
-
-    data = {"orientation_selectivity": ("unit", resultant(2))}
-    if np.isclose(whole, 360):
-        data["direction_selectivity"] = ("unit", resultant(1))
-    return xr.Dataset(data, coords={k: v for k, v in curve.coords.items() if v.dims == ("unit",)})
-
-
-def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = "stimulus") -> xr.DataArray:
-    """Return how few stimuli a unit answers to, or how few units answer to a stimulus.
-
-    ``(1 - mean(r)^2 / mean(r^2)) / (1 - 1/n)``: 0 when all answers are equal, 1 when there is one only
-    (https://doi.org/10.1126/science.287.5456.1273, after https://doi.org/10.1088/0954-898X_2_4_004).
-
-    Parameters
-    ----------
-    responses : (stimulus, [trial,] [time,] unit), not negative; trials are averaged, time summed (counts) or averaged.
-        What was not measured does not enter; with fewer than 2 answers the result is NaN.
-    along : "stimulus" gives lifetime sparseness (unit), "unit" population sparseness (stimulus).
-
-    Raises
-    ------
-    InputError : negative responses, or fewer than 2 along the dim. Silent units (stimuli) get 0.
-
-    Examples
-    --------
-    >>> ns.responses.sparseness(ns.as_responses([[1.0, 1.0], [0.0, 1.0]])).values.tolist()
-    [1.0, 0.0]
-    """
-    responses = average_trials(over_time(check_responses(responses, "sparseness", missing=True)))
-    n = responses.count(along)
-    if int(n.max()) < 2 or float(responses.min()) < 0:
-        raise InputError(
-            f"sparseness: at least 2 along {along!r} and no negative responses asked, found {int(n.max())}."
-        )
-    square = (responses**2).mean(along)
-    share = (responses.mean(along) ** 2 / square.where(square > 0, 1.0)).where(square > 0, 1.0)
-    found: xr.DataArray = ((1 - share) / (1 - 1 / n.where(n > 1))).clip(0, 1)
-    return found.assign_attrs(quantity="sparseness", units="1")
-
-
-def _label_of(curve: object, who: str) -> str:
+def label_of(curve: object, who: str) -> str:
     """Return the label that a tuning curve is over, of finite responses along it and ``unit``."""
     by = str(getattr(curve, "attrs", {}).get("label", ""))
     if not isinstance(curve, xr.Dataset) or "response" not in curve or set(curve["response"].dims) != {by, "unit"}:
@@ -295,22 +220,33 @@ def _fit(
     if best is None:
         return _no_fit(curve, x)
     found, covariance = best[1], best[2]
+    slopes = _slopes(function, x[there], found, bounds)
+    size = np.maximum(np.linalg.norm(slopes, axis=0), 1e-300)  # parameters differ by their units, pA and spikes/s
+    if np.linalg.matrix_rank(slopes / size, tol=IDENTIFIED) < len(found):
+        return np.full(len(found), np.nan), np.full(len(found), np.nan), function(x, *found)
     if np.isfinite(spread[there]).all():
-        covariance = _carried(function, x[there], found, spread[there], bounds)
+        inverse = np.linalg.pinv(slopes / size) / size[:, None]
+        covariance = (inverse * spread[there] ** 2) @ inverse.T
     return found, np.sqrt(np.maximum(np.diag(covariance), 0)), function(x, *found)
 
 
-def _carried(
-    function: Callable[..., np.ndarray], x: np.ndarray, at: np.ndarray, spread: np.ndarray, bounds: Bounds
-) -> np.ndarray:
-    """Return the covariance of least-squares parameters from the standard errors of the values (a sandwich)."""
-    low, high = (np.asarray(b, dtype=float) for b in bounds)
-    step = 1e-6 * np.maximum(np.abs(at), 1e-3)
-    up, down = np.minimum(at + step, high), np.maximum(at - step, low)
-    slopes = [
-        (function(x, *np.where(i, up, at)) - function(x, *np.where(i, down, at))) / (up[k] - down[k])
-        for k, i in enumerate(np.eye(len(at), dtype=bool))
-    ]
-    inverse = np.linalg.pinv(np.stack(slopes, axis=1))
-    found: np.ndarray = (inverse * spread**2) @ inverse.T
+def _slopes(function: Callable[..., np.ndarray], x: np.ndarray, at: np.ndarray, bounds: Bounds) -> np.ndarray:
+    """Return how the curve (value) changes with each parameter, by steps that are large enough to be seen."""
+    found = np.zeros((len(x), len(at)))
+    seen = 1e-6 * max(float(np.ptp(function(x, *at))), 1e-300)
+    for k, i in enumerate(np.eye(len(at), dtype=bool)):
+        for step in max(abs(at[k]), 1e-18) * 10.0 ** np.arange(-6, 20):
+            up, down = min(at[k] + step, bounds[1][k]), max(at[k] - step, bounds[0][k])
+            change = function(x, *np.where(i, up, at)) - function(x, *np.where(i, down, at))
+            if np.abs(change).max() > seen:
+                found[:, k] = change / (up - down)
+                break
     return found
+
+
+def _explained(y: np.ndarray, fitted: np.ndarray) -> float:
+    """Return the share of the variance of a curve that its fit has, 0 where there is none."""
+    there = np.isfinite(y) & np.isfinite(fitted)
+    if not there.any() or not np.ptp(y[there]):
+        return 0.0
+    return float(1 - ((y - fitted)[there] ** 2).mean() / y[there].var())

@@ -15,9 +15,10 @@ from neurosim.responses.dimensionality import cross_validated_pca, participation
 from neurosim.responses.places import spatial_map
 from neurosim.responses.rates import firing_rate
 from neurosim.responses.reliability import select_reliable, signal_to_noise
+from neurosim.responses.selectivity import orientation_selectivity, sparseness
 from neurosim.responses.spike_matching import coincidence
 from neurosim.responses.synchrony_measures.spike_synchronization import synchronization_counts
-from neurosim.responses.tuning import fit_tuning, orientation_selectivity, sparseness, tuning_curve
+from neurosim.responses.tuning import fit_tuning, tuning_curve
 from neurosim.responses.variability import signal_correlation
 from neurosim.schema import InputError, as_responses
 

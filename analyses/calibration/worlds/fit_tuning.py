@@ -28,7 +28,8 @@ def _preferred(rng: np.random.Generator, depth: float, trials: int, missing: boo
     fit = ns.responses.fit_tuning(curve, "von_mises")
     error = fit.preferred_error.values
     found = 70 + (fit.preferred.values - 70 + 90) % 180 - 90
-    return Outcome(found, error, found - 1.96 * error, found + 1.96 * error)
+    known = np.isfinite(found)
+    return Outcome(*(x[known] for x in (found, error, found - 1.96 * error, found + 1.96 * error)))
 
 
 WORLDS = (

@@ -102,4 +102,14 @@ WORLDS = (
         null=None,
         quick=60,
     ),
+    World(
+        "ceiling, few stimuli",
+        "responses.signal_to_noise",
+        "6 stimuli, 4 trials, signal of the variance of a trial's noise.",
+        partial(_ceiling, partial(gaussian, stimuli=6, trials=4)),
+        truth=partial(root, trials=4),
+        effect=1.0,
+        null=None,
+        quick=60,
+    ),
 )

@@ -7,31 +7,72 @@ from world import Outcome, World
 
 import neurosim as ns
 
-DEGREES = np.arange(0.0, 180.0, 22.5)
+UNITS = 20
 
 
-def _at_the_peak(rng: np.random.Generator, depth: float, missing: bool) -> Outcome:
-    rates = 3 + 3 * depth * (np.arange(len(DEGREES)) == 2)
-    counts = rng.poisson(rates[:, None, None], size=(len(DEGREES), 8, 20)).astype(float)
+def counts(rng: np.random.Generator, rates: np.ndarray, trials: int, missing: bool = False):
+    """Return Poisson counts over half a circle; of trials from the fourth on half are missing, unit by unit."""
+    degrees = np.arange(len(rates)) * 180 / len(rates)
+    found = rng.poisson(rates[:, None, None], size=(len(rates), trials, UNITS)).astype(float)
     if missing:
-        counts[:, 3:][rng.random((len(DEGREES), 5, 20)) < 0.5] = np.nan
-    responses = ns.as_responses(
-        counts, dims=("stimulus", "trial", "unit"), coords={"degrees": ("stimulus", DEGREES)}, quantity="spike_count"
+        found[:, 3:][rng.random((len(rates), trials - 3, UNITS)) < 0.5] = np.nan
+    return ns.as_responses(
+        found, dims=("stimulus", "trial", "unit"), coords={"degrees": ("stimulus", degrees)}, quantity="spike_count"
     )
-    curve = ns.responses.tuning_curve(responses, "degrees")
+
+
+def _at_the_peak(rng: np.random.Generator, depth: float, baseline: float, missing: bool = False) -> Outcome:
+    rates = baseline * (1 + depth * (np.arange(8) == 2))
+    curve = ns.responses.tuning_curve(counts(rng, rates, 8, missing), "degrees")
     at = curve.isel(degrees=2)
     low, high = at.interval.values.T
     return Outcome(at.response, at.standard_error, low, high, curve.p)
 
 
-WORLDS = tuple(
+def _of_images(rng: np.random.Generator, depth: float) -> Outcome:
+    """Responses to images of which five share a value: images differ more than values do."""
+    values = np.repeat(np.arange(6.0), 5)
+    own = 3 + depth * values[:, None, None] + rng.normal(size=(30, 1, UNITS))
+    trials = own + rng.normal(size=(30, 6, UNITS))
+    responses = ns.as_responses(trials, dims=("stimulus", "trial", "unit"), coords={"size": ("stimulus", values)})
+    curve = ns.responses.tuning_curve(responses, "size")
+    at = curve.isel(size=2)
+    low, high = at.interval.values.T
+    return Outcome(at.response, at.standard_error, low, high, curve.p)
+
+
+WORLDS = (
     World(
-        f"tuning curve{', missing trials' if missing else ''}",
+        "tuning curve",
         "responses.tuning_curve",
-        f"8 orientations, {'3 to 8' if missing else 8} trials, Poisson counts of 3, of 6 at one orientation.",
-        partial(_at_the_peak, missing=missing),
+        "8 orientations, 8 trials, Poisson counts of 3, of 6 at one orientation.",
+        partial(_at_the_peak, baseline=3.0),
         truth=lambda depth: 3 + 3 * depth,
         quick=50,
-    )
-    for missing in (False, True)
+    ),
+    World(
+        "tuning curve, missing trials",
+        "responses.tuning_curve",
+        "8 orientations, 3 to 8 trials, Poisson counts of 3, of 6 at one orientation.",
+        partial(_at_the_peak, baseline=3.0, missing=True),
+        truth=lambda depth: 3 + 3 * depth,
+        quick=50,
+    ),
+    World(
+        "tuning curve, few spikes",
+        "responses.tuning_curve",
+        "8 orientations, 8 trials, Poisson counts of 0.5, of 1 at one orientation.",
+        partial(_at_the_peak, baseline=0.5),
+        truth=lambda depth: 0.5 + 0.5 * depth,
+        outside="Intervals of a t distribution are symmetric; so few counts are skewed.",
+        quick=50,
+    ),
+    World(
+        "tuning curve, images that share values",
+        "responses.tuning_curve",
+        "30 images, 5 of each size, 6 trials; noise of images and of trials of one size.",
+        _of_images,
+        truth=lambda depth: 3 + 2 * depth,
+        quick=50,
+    ),
 )
