@@ -7,19 +7,24 @@ none. So every inner product of every sample is one entry of a matrix product: w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.similarity.kernels.arrays import n_block, to_square
+from neurosim.similarity.kernels.arrays import BLOCK_BYTES, n_block, to_square
+from neurosim.similarity.kernels.left_out_stimuli import leaves_out_at_most_two, left_out_products
 from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
+RANK_BYTES, ENTRIES_AT_ONCE = 2**24, 2**12
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
-def pair_weights(counts: np.ndarray) -> np.ndarray:
-    """Weight of every pair, (..., P), when stimulus i was drawn ``counts[..., i]`` times."""
-    return np.concatenate([counts[..., i, None] * counts[..., i + 1 :] for i in range(counts.shape[-1] - 1)], axis=-1)
+def pair_weights(counts: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Weight of every pair, P along `axis`, when stimulus i was drawn ``counts[..., i]`` times (i along `axis`)."""
+    moved = np.moveaxis(counts, axis, 0)
+    weights = np.concatenate([moved[i] * moved[i + 1 :] for i in range(len(moved) - 1)])
+    return np.moveaxis(weights, 0, axis)
 
 
 def gram_of_features(
@@ -61,14 +66,47 @@ def linear_products(
 
 def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Inner products (N, pairs) of the centred ranks of entries, each as often as it was drawn."""
+    sorted_features = [_Sorted.of(feature) for feature in features]
     products = np.empty((len(counts), len(pairs[0])))
-    for part in _sample_blocks(len(counts), features.size):
-        weights = pair_weights(counts[part])
-        ranks = weighted_ranks(features, weights)
-        ranks -= (weights.sum(1)[:, None, None] + 1) / 2
-        gram = (ranks * weights[:, None]) @ ranks.transpose(0, 2, 1)
-        products[part] = gram[:, pairs[0], pairs[1]]
+    for part in _sample_blocks(len(counts), features.size, RANK_BYTES):
+        weights = pair_weights(counts[part].T.astype(np.int32), axis=0)
+        ranks = np.stack([f.doubled_ranks(weights) for f in sorted_features])
+        gram = np.zeros((weights.shape[1], len(features), len(features)))
+        for start in range(0, len(weights), ENTRIES_AT_ONCE):
+            block = slice(start, start + ENTRIES_AT_ONCE)
+            values = ranks[:, block].transpose(2, 0, 1).astype(float, order="C")
+            weighted = values * weights[block].T[:, None]
+            gram += weighted @ values.transpose(0, 2, 1)
+        products[part] = gram[:, pairs[0], pairs[1]] / 4
     return products
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """One RDM in the order of its entries: `order` (P,), the `last` of equal entries (G,), `group` (P,) of an entry."""
+
+    order: np.ndarray
+    last: np.ndarray
+    group: np.ndarray
+
+    @classmethod
+    def of(cls, feature: np.ndarray) -> _Sorted:
+        order = np.argsort(feature, kind="stable")
+        ordered = feature[order]
+        ends = np.append(ordered[1:] != ordered[:-1], True)
+        group = np.empty(len(order), dtype=np.intp)
+        group[order] = np.cumsum(ends) - ends
+        return cls(order, np.flatnonzero(ends), group)
+
+    def doubled_ranks(self, weights: np.ndarray) -> np.ndarray:
+        """Twice the centred mid-ranks (P, N) of entries that occur ``weights[p, n]`` times: whole numbers."""
+        high = np.cumsum(weights[self.order], axis=0, dtype=weights.dtype)
+        if len(self.last) < len(self.order):
+            high = high[self.last]
+        doubled = high - high[-1]
+        doubled[1:] += high[:-1]
+        found: np.ndarray = doubled[self.group]
+        return found
 
 
 def repeated_entries(
@@ -82,24 +120,6 @@ def repeated_entries(
     return scores
 
 
-def weighted_ranks(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mid-ranks (N, F, P) of features (F, P) whose entry p occurs ``weights[n, p]`` times."""
-    out = np.empty((len(weights), *features.shape))
-    for f, feature in enumerate(features):
-        order = np.argsort(feature, kind="stable")
-        ordered = feature[order]
-        last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-        cumulated = np.cumsum(weights[:, order], axis=1)
-        if len(last) == len(order):
-            ranks = cumulated - (weights[:, order] - 1) / 2
-        else:
-            high = cumulated[:, last]
-            low = np.concatenate([np.zeros((len(high), 1)), high[:, :-1]], axis=1)
-            ranks = np.repeat((low + high + 1) / 2, np.diff(np.append(-1, last)), axis=1)
-        out[:, f, order] = ranks
-    return out
-
-
 def _wanted_pairs(n_features: int, n_models: int) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = np.triu_indices(n_features)
     wanted = (columns >= n_models) | (rows == columns)
@@ -110,6 +130,8 @@ def _weighted_products(
     features: np.ndarray, counts: np.ndarray, pairs: Pairs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weighted sums over entries of products (N, pairs), of features (N, F), and of weights (N,)."""
+    if leaves_out_at_most_two(counts):
+        return left_out_products(features, counts, pairs)
     n_samples, n_features, n_pairs = len(counts), len(features), len(pairs[0])
     found = np.zeros((n_samples, n_pairs + n_features + 1))
     for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs)):
@@ -151,8 +173,8 @@ def _solved_products(square: np.ndarray, mean: np.ndarray, counts: np.ndarray) -
     return found
 
 
-def _sample_blocks(n_samples: int, size: int) -> Iterator[slice]:
-    step = n_block(size)
+def _sample_blocks(n_samples: int, size: int, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
+    step = n_block(size, block_bytes)
     for start in range(0, n_samples, step):
         yield slice(start, start + step)
 
