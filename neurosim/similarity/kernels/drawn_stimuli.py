@@ -16,7 +16,7 @@ from neurosim.similarity.kernels.left_out_stimuli import leaves_out_at_most_two,
 from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
-RANK_BYTES, ENTRIES_AT_ONCE = 2**24, 2**12
+RANK_BYTES, ENTRIES_AT_ONCE = 2**23, 2**10
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -100,13 +100,12 @@ class _Sorted:
 
     def doubled_ranks(self, weights: np.ndarray) -> np.ndarray:
         """Twice the centred mid-ranks (P, N) of entries that occur ``weights[p, n]`` times: whole numbers."""
-        high = np.cumsum(weights[self.order], axis=0, dtype=weights.dtype)
+        high = np.cumsum(weights.take(self.order, axis=0), axis=0, dtype=weights.dtype)
         if len(self.last) < len(self.order):
-            high = high[self.last]
+            high = high.take(self.last, axis=0)
         doubled = high - high[-1]
         doubled[1:] += high[:-1]
-        found: np.ndarray = doubled[self.group]
-        return found
+        return doubled.take(self.group, axis=0)
 
 
 def repeated_entries(
