@@ -16,7 +16,7 @@ from neurosim.similarity.kernels.left_out_stimuli import leaves_out_at_most_two,
 from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
-RANK_BYTES, ENTRIES_AT_ONCE = 2**23, 2**10
+WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE = 2**23, 2**23, 2**10
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -132,22 +132,27 @@ def _weighted_products(
     if leaves_out_at_most_two(counts):
         return left_out_products(features, counts, pairs)
     n_samples, n_features, n_pairs = len(counts), len(features), len(pairs[0])
-    found = np.zeros((n_samples, n_pairs + n_features + 1))
-    for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs)):
+    found = np.zeros((n_pairs + n_features + 1, n_samples))
+    for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs, WEIGHT_BYTES)):
         block = features[:, part]
-        found += weights @ np.vstack([block[pairs[0]] * block[pairs[1]], block, np.ones(block.shape[1])]).T
-    return found[:, :n_pairs], found[:, n_pairs:-1], found[:, -1]
+        terms = np.concatenate([block[pairs[0]] * block[pairs[1]], block, np.ones((1, block.shape[1]))])
+        found += terms @ weights
+    return found[:n_pairs].T, found[n_pairs:-1].T, found[-1]
 
 
 def _weight_blocks(counts: np.ndarray, most: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield consecutive entries of RDMs, all those of a few stimuli, with their weights (N, entries)."""
-    n, start, begin = counts.shape[1], 0, 0
+    """Yield consecutive entries of RDMs, all those of a few stimuli, with their weights (entries, N) until the next."""
+    by_stimulus = np.ascontiguousarray(counts.T)
+    n = len(by_stimulus)
+    weights = np.empty((max(most, n - 1), len(counts)))
+    begin = filled = 0
     for i in range(n - 1):
-        stop = begin + sum(range(n - 1 - i, n - 1 - start + 1))
-        if stop + n - 2 - i - begin > most or i == n - 2:
-            rows = [counts[:, s, None] * counts[:, s + 1 :] for s in range(start, i + 1)]
-            yield slice(begin, stop), np.concatenate(rows, axis=1)
-            start, begin = i + 1, stop
+        if filled + n - 1 - i > len(weights):
+            yield slice(begin, begin + filled), weights[:filled]
+            begin, filled = begin + filled, 0
+        np.multiply(by_stimulus[i], by_stimulus[i + 1 :], out=weights[filled : filled + n - 1 - i])
+        filled += n - 1 - i
+    yield slice(begin, begin + filled), weights[:filled]
 
 
 def _row_sum_products(features: np.ndarray, mean: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
