@@ -7,16 +7,20 @@ none. So every inner product of every sample is one entry of a matrix product: w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import BLOCK_BYTES, n_block, to_square
-from neurosim.similarity.kernels.left_out_stimuli import leaves_out_at_most_two, left_out_products
+from neurosim.similarity.kernels.left_out_stimuli import (
+    leaves_out_at_most_two,
+    left_out_products,
+    left_out_rank_products,
+)
+from neurosim.similarity.kernels.sorted_entries import SortedEntries
 from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
-WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE = 2**23, 2**23, 2**10
+WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE, SAMPLES_AT_ONCE = 2**23, 2**23, 2**10, 4
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -66,7 +70,9 @@ def linear_products(
 
 def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Inner products (N, pairs) of the centred ranks of entries, each as often as it was drawn."""
-    sorted_features = [_Sorted.of(feature) for feature in features]
+    if n_block(features.size, RANK_BYTES) < SAMPLES_AT_ONCE and leaves_out_at_most_two(counts):
+        return left_out_rank_products(features, counts, pairs)
+    sorted_features = [SortedEntries.of(feature) for feature in features]
     products = np.empty((len(counts), len(pairs[0])))
     for part in _sample_blocks(len(counts), features.size, RANK_BYTES):
         weights = pair_weights(counts[part].T.astype(np.int32), axis=0)
@@ -79,33 +85,6 @@ def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.
             gram += weighted @ values.transpose(0, 2, 1)
         products[part] = gram[:, pairs[0], pairs[1]] / 4
     return products
-
-
-@dataclass(frozen=True)
-class _Sorted:
-    """One RDM in the order of its entries: `order` (P,), the `last` of equal entries (G,), `group` (P,) of an entry."""
-
-    order: np.ndarray
-    last: np.ndarray
-    group: np.ndarray
-
-    @classmethod
-    def of(cls, feature: np.ndarray) -> _Sorted:
-        order = np.argsort(feature, kind="stable")
-        ordered = feature[order]
-        ends = np.append(ordered[1:] != ordered[:-1], True)
-        group = np.empty(len(order), dtype=np.intp)
-        group[order] = np.cumsum(ends) - ends
-        return cls(order, np.flatnonzero(ends), group)
-
-    def doubled_ranks(self, weights: np.ndarray) -> np.ndarray:
-        """Twice the centred mid-ranks (P, N) of entries that occur ``weights[p, n]`` times: whole numbers."""
-        high = np.cumsum(weights.take(self.order, axis=0), axis=0, dtype=weights.dtype)
-        if len(self.last) < len(self.order):
-            high = high.take(self.last, axis=0)
-        doubled = high - high[-1]
-        doubled[1:] += high[:-1]
-        return doubled.take(self.group, axis=0)
 
 
 def repeated_entries(

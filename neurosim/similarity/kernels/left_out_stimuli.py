@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import n_block, to_square
+from neurosim.similarity.kernels.sorted_entries import SortedEntries
 
 SIGN_BYTES = 2**22
 Pairs = tuple[np.ndarray, np.ndarray]
@@ -47,6 +48,33 @@ def left_out_products(
     sums = rows.sum(0) / 2 - rows[first] - rows[second] + both
     kept = counts.sum(1)
     return sums[:, :n_pairs], sums[:, n_pairs:], kept * (kept - 1) / 2
+
+
+def left_out_rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Inner products (N, pairs) of the centred ranks of kept entries.
+
+    What is left out lowers the ranks above it: two steps of the ranks in order are smaller, and ranks are their sum.
+    """
+    n = counts.shape[1]
+    sorted_features = [SortedEntries.of(feature) for feature in features]
+    steps = [f.rank_steps() for f in sorted_features]
+    of_stimulus = to_square(np.arange(features.shape[1]), n).astype(np.intp)[~np.eye(n, dtype=bool)].reshape(n, n - 1)
+    products, ranks = np.empty((len(counts), len(pairs[0]))), np.empty(features.shape)
+    whole = np.empty(features.shape[1], dtype=np.int32)
+    for product, k, m, common in zip(products, *left_out(counts), strict=True):
+        removed = np.concatenate([of_stimulus[k : k + 1].ravel(), of_stimulus[m : m + 1].ravel()])
+        removed = np.append(removed[removed != common], common) if m < n else removed
+        for values, entries, step in zip(ranks, sorted_features, steps, strict=True):
+            step = step.copy()
+            step[0] -= features.shape[1] - len(removed)
+            lowered = entries.group[removed]
+            np.subtract.at(step, lowered, 1)
+            np.subtract.at(step, lowered + 1, 1)
+            np.cumsum(step, out=step, dtype=step.dtype).take(entries.group, out=whole, mode="clip")
+            values[:] = whole
+        without = ranks[:, removed]
+        product[:] = (ranks @ ranks.T - without @ without.T)[pairs] / 4
+    return products
 
 
 def left_out_concordance(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
