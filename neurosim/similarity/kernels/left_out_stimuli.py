@@ -22,7 +22,7 @@ def leaves_out_at_most_two(counts: np.ndarray) -> bool:
 
 def left_out(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the first and second stimulus (N,) left out, K for none, and their common entry, P for none."""
-    n_samples, n = counts.shape
+    n = counts.shape[1]
     ordered = np.sort(np.where(counts == 0, np.arange(n), n), axis=1)[:, :2]
     first, second = ordered[:, 0], ordered[:, 1]
     common = first * n - first * (first + 1) // 2 + second - first - 1
@@ -32,7 +32,7 @@ def left_out(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def left_out_products(
     features: np.ndarray, counts: np.ndarray, pairs: Pairs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums over kept entries of products (N, pairs), of features (N, F), and their number (N,)."""
+    """Return sums over kept entries of products (N, pairs), of features (N, F), and their number (N,)."""
     n, n_pairs = counts.shape[1], len(pairs[0])
     rows = np.zeros((n + 1, n_pairs + len(features)))
     start = 0
@@ -64,8 +64,8 @@ def left_out_rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pair
     for product, k, m, common in zip(products, *left_out(counts), strict=True):
         removed = np.concatenate([of_stimulus[k : k + 1].ravel(), of_stimulus[m : m + 1].ravel()])
         removed = np.append(removed[removed != common], common) if m < n else removed
-        for values, entries, step in zip(ranks, sorted_features, steps, strict=True):
-            step = step.copy()
+        for values, entries, all_steps in zip(ranks, sorted_features, steps, strict=True):
+            step = all_steps.copy()
             step[0] -= features.shape[1] - len(removed)
             lowered = entries.group[removed]
             np.subtract.at(step, lowered, 1)
@@ -91,14 +91,14 @@ def left_out_concordance(features: np.ndarray, counts: np.ndarray, pairs: Pairs)
     rows = to_square(values, n).astype(np.float32)[:, apart].reshape(len(values), n, n - 1)
     within = [_concordance(r[:, :, None], r[:, None, :], pairs) for r in rows.transpose(1, 0, 2)]
     found = np.broadcast_to(of_entry.sum(0), (len(counts), len(pairs[0]))).copy()
-    for total, k, m, common in zip(found, *left_out(counts), strict=True):
+    for i, (k, m, common) in enumerate(zip(*left_out(counts), strict=True)):
         if k < n:
-            total -= 2 * of_row[k] - within[k]
+            found[i] -= 2 * of_row[k] - within[k]
         if m < n:
-            total -= 2 * of_row[m] - within[m] - 2 * of_entry[common]
-            total += 2 * _concordance(rows[:, k, :, None], rows[:, m, None, :], pairs)
+            found[i] -= 2 * of_row[m] - within[m] - 2 * of_entry[common]
+            found[i] += 2 * _concordance(rows[:, k, :, None], rows[:, m, None, :], pairs)
             both = np.concatenate([rows[:, k], rows[:, m]], axis=1)
-            total -= 2 * _concordance(values[:, common, None], both, pairs)
+            found[i] -= 2 * _concordance(values[:, common, None], both, pairs)
     return found
 
 

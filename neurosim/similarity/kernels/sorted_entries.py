@@ -17,6 +17,7 @@ class SortedEntries:
 
     @classmethod
     def of(cls, feature: np.ndarray) -> SortedEntries:
+        """Sort the entries (P,) of one RDM."""
         order = np.argsort(feature, kind="stable")
         ordered = feature[order]
         ends = np.append(ordered[1:] != ordered[:-1], True)
@@ -31,10 +32,11 @@ class SortedEntries:
             high = high.take(self.last, axis=0)
         doubled = high - high[-1]
         doubled[1:] += high[:-1]
-        return doubled.take(self.group, axis=0)
+        found: np.ndarray = doubled.take(self.group, axis=0)
+        return found
 
     def rank_steps(self) -> np.ndarray:
-        """Steps (G + 1,) from one rank to the next, doubled, where every entry occurs once; the last one is 0."""
+        """Return the steps (G + 1,) from one rank to the next, doubled, of entries that occur once; the last is 0."""
         high = self.last + 1
         doubled = high + np.append(0, high[:-1])
         return np.append(np.diff(doubled, prepend=0), 0).astype(np.int32)

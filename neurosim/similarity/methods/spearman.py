@@ -83,7 +83,7 @@ def _highest(first: Point, second: Point) -> float:
 def _nearest_weak_order(target: np.ndarray, slope: float, at_once: int = 64) -> np.ndarray:
     """Return centred mid-ranks r that maximise ``r.target - slope |r|^2 / 2``, for a sorted `target`.
 
-    Twice what entries begin..end add when tied is ``(begin + end - n) (G(end) - G(begin))``, G the cumulated target less
+    Twice what tied entries begin..end add is ``(begin + end - n) (G(end) - G(begin))``, G the cumulated target less
     that of the ranks. So the best begin for an end maximises a product of (value, begin, G(begin)) with (1, G(end),
     -end), which is asked for many ends in one matrix product.
     """

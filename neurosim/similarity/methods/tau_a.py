@@ -34,7 +34,8 @@ def drawn_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np
         return repeated_entries(features, counts, pairs, score=tau_a)
     kept = counts.sum(1)
     entries = kept * (kept - 1) / 2
-    return left_out_concordance(features, counts, pairs) / (entries * (entries - 1))[:, None]
+    found: np.ndarray = left_out_concordance(features, counts, pairs) / (entries * (entries - 1))[:, None]
+    return found
 
 
 def majority_bound(ranks: np.ndarray, bound: float = 1.0) -> float:
@@ -45,7 +46,8 @@ def majority_bound(ranks: np.ndarray, bound: float = 1.0) -> float:
     for start in range(0, n, step):
         signs = signs_of_differences(doubled[:, start : start + step, None], doubled[:, None])
         total += float(np.abs(signs.sum(0)).sum(dtype=float))
-    return total / (n_subjects * n * (n - 1))
+    found: float = total / (n_subjects * n * (n - 1))
+    return found
 
 
 TAU_A = Method(
