@@ -10,16 +10,25 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from neurosim.similarity.kernels.arrays import n_block, to_square
+from neurosim.similarity.kernels.arrays import BLOCK_BYTES, n_block, to_square
+from neurosim.similarity.kernels.left_out_stimuli import (
+    leaves_out_at_most_two,
+    left_out_products,
+    left_out_rank_products,
+)
+from neurosim.similarity.kernels.sorted_entries import SortedEntries
 from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
+WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE, SAMPLES_AT_ONCE = 2**23, 2**23, 2**10, 4
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
-def pair_weights(counts: np.ndarray) -> np.ndarray:
-    """Weight of every pair, (..., P), when stimulus i was drawn ``counts[..., i]`` times."""
-    return np.concatenate([counts[..., i, None] * counts[..., i + 1 :] for i in range(counts.shape[-1] - 1)], axis=-1)
+def pair_weights(counts: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Weight of every pair, P along `axis`, when stimulus i was drawn ``counts[..., i]`` times (i along `axis`)."""
+    moved = np.moveaxis(counts, axis, 0)
+    weights = np.concatenate([moved[i] * moved[i + 1 :] for i in range(len(moved) - 1)])
+    return np.moveaxis(weights, 0, axis)
 
 
 def gram_of_features(
@@ -61,13 +70,20 @@ def linear_products(
 
 def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Inner products (N, pairs) of the centred ranks of entries, each as often as it was drawn."""
+    if n_block(features.size, RANK_BYTES) < SAMPLES_AT_ONCE and leaves_out_at_most_two(counts):
+        return left_out_rank_products(features, counts, pairs)
+    sorted_features = [SortedEntries.of(feature) for feature in features]
     products = np.empty((len(counts), len(pairs[0])))
-    for part in _sample_blocks(len(counts), features.size):
-        weights = pair_weights(counts[part])
-        ranks = weighted_ranks(features, weights)
-        ranks -= (weights.sum(1)[:, None, None] + 1) / 2
-        gram = (ranks * weights[:, None]) @ ranks.transpose(0, 2, 1)
-        products[part] = gram[:, pairs[0], pairs[1]]
+    for part in _sample_blocks(len(counts), features.size, RANK_BYTES):
+        weights = pair_weights(counts[part].T.astype(np.int32), axis=0)
+        ranks = np.stack([f.doubled_ranks(weights) for f in sorted_features])
+        gram = np.zeros((weights.shape[1], len(features), len(features)))
+        for start in range(0, len(weights), ENTRIES_AT_ONCE):
+            block = slice(start, start + ENTRIES_AT_ONCE)
+            values = ranks[:, block].transpose(2, 0, 1).astype(float, order="C")
+            weighted = values * weights[block].T[:, None]
+            gram += weighted @ values.transpose(0, 2, 1)
+        products[part] = gram[:, pairs[0], pairs[1]] / 4
     return products
 
 
@@ -82,24 +98,6 @@ def repeated_entries(
     return scores
 
 
-def weighted_ranks(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mid-ranks (N, F, P) of features (F, P) whose entry p occurs ``weights[n, p]`` times."""
-    out = np.empty((len(weights), *features.shape))
-    for f, feature in enumerate(features):
-        order = np.argsort(feature, kind="stable")
-        ordered = feature[order]
-        last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-        cumulated = np.cumsum(weights[:, order], axis=1)
-        if len(last) == len(order):
-            ranks = cumulated - (weights[:, order] - 1) / 2
-        else:
-            high = cumulated[:, last]
-            low = np.concatenate([np.zeros((len(high), 1)), high[:, :-1]], axis=1)
-            ranks = np.repeat((low + high + 1) / 2, np.diff(np.append(-1, last)), axis=1)
-        out[:, f, order] = ranks
-    return out
-
-
 def _wanted_pairs(n_features: int, n_models: int) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = np.triu_indices(n_features)
     wanted = (columns >= n_models) | (rows == columns)
@@ -110,23 +108,30 @@ def _weighted_products(
     features: np.ndarray, counts: np.ndarray, pairs: Pairs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weighted sums over entries of products (N, pairs), of features (N, F), and of weights (N,)."""
+    if leaves_out_at_most_two(counts):
+        return left_out_products(features, counts, pairs)
     n_samples, n_features, n_pairs = len(counts), len(features), len(pairs[0])
-    found = np.zeros((n_samples, n_pairs + n_features + 1))
-    for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs)):
+    found = np.zeros((n_pairs + n_features + 1, n_samples))
+    for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs, WEIGHT_BYTES)):
         block = features[:, part]
-        found += weights @ np.vstack([block[pairs[0]] * block[pairs[1]], block, np.ones(block.shape[1])]).T
-    return found[:, :n_pairs], found[:, n_pairs:-1], found[:, -1]
+        terms = np.concatenate([block[pairs[0]] * block[pairs[1]], block, np.ones((1, block.shape[1]))])
+        found += terms @ weights
+    return found[:n_pairs].T, found[n_pairs:-1].T, found[-1]
 
 
 def _weight_blocks(counts: np.ndarray, most: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield consecutive entries of RDMs, all those of a few stimuli, with their weights (N, entries)."""
-    n, start, begin = counts.shape[1], 0, 0
+    """Yield consecutive entries of RDMs, all those of a few stimuli, with their weights (entries, N) until the next."""
+    by_stimulus = np.ascontiguousarray(counts.T)
+    n = len(by_stimulus)
+    weights = np.empty((max(most, n - 1), len(counts)))
+    begin = filled = 0
     for i in range(n - 1):
-        stop = begin + sum(range(n - 1 - i, n - 1 - start + 1))
-        if stop + n - 2 - i - begin > most or i == n - 2:
-            rows = [counts[:, s, None] * counts[:, s + 1 :] for s in range(start, i + 1)]
-            yield slice(begin, stop), np.concatenate(rows, axis=1)
-            start, begin = i + 1, stop
+        if filled + n - 1 - i > len(weights):
+            yield slice(begin, begin + filled), weights[:filled]
+            begin, filled = begin + filled, 0
+        np.multiply(by_stimulus[i], by_stimulus[i + 1 :], out=weights[filled : filled + n - 1 - i])
+        filled += n - 1 - i
+    yield slice(begin, begin + filled), weights[:filled]
 
 
 def _row_sum_products(features: np.ndarray, mean: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
@@ -151,8 +156,8 @@ def _solved_products(square: np.ndarray, mean: np.ndarray, counts: np.ndarray) -
     return found
 
 
-def _sample_blocks(n_samples: int, size: int) -> Iterator[slice]:
-    step = n_block(size)
+def _sample_blocks(n_samples: int, size: int, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
+    step = n_block(size, block_bytes)
     for start in range(0, n_samples, step):
         yield slice(start, start + step)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
-from neurosim.similarity.kernels.drawn_stimuli import repeated_entries
+from neurosim.similarity.kernels.arrays import n_block
+from neurosim.similarity.kernels.drawn_stimuli import Pairs, repeated_entries
+from neurosim.similarity.kernels.left_out_stimuli import (
+    SIGN_BYTES,
+    leaves_out_at_most_two,
+    left_out_concordance,
+    signs_of_differences,
+)
 from neurosim.similarity.method import Method
 from neurosim.similarity.methods.tau_b import tau_b
 
@@ -23,14 +28,25 @@ def _untied(vector: np.ndarray) -> float:
     return 1 - float((counts * (counts - 1)).sum()) / (n * (n - 1))
 
 
-def majority_bound(ranks: np.ndarray, bound: float = 1.0, block: int = 256) -> float:
+def drawn_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Return the scores (N, pairs) of RDMs (F, P) whose stimuli were drawn `counts` (N, K) times."""
+    if not leaves_out_at_most_two(counts):
+        return repeated_entries(features, counts, pairs, score=tau_a)
+    kept = counts.sum(1)
+    entries = kept * (kept - 1) / 2
+    found: np.ndarray = left_out_concordance(features, counts, pairs) / (entries * (entries - 1))[:, None]
+    return found
+
+
+def majority_bound(ranks: np.ndarray, bound: float = 1.0) -> float:
     """Mean over pairs of entries of the absolute mean order among subjects, attained if majorities are transitive."""
-    n = ranks.shape[1]
+    n_subjects, n = ranks.shape
+    doubled, step = (2 * ranks).astype(np.float32), n_block(ranks.size, SIGN_BYTES)
     total = 0.0
-    for start in range(0, n, block):
-        signs = np.sign(ranks[:, start : start + block, None] - ranks[:, None, :])
-        total += float(np.abs(signs.mean(0)).sum())
-    found: float = total / (n * (n - 1))
+    for start in range(0, n, step):
+        signs = signs_of_differences(doubled[:, start : start + step, None], doubled[:, None])
+        total += float(np.abs(signs.sum(0)).sum(dtype=float))
+    found: float = total / (n_subjects * n * (n - 1))
     return found
 
 
@@ -39,7 +55,7 @@ TAU_A = Method(
     caption="Kendall's tau-a of the entries of two RDMs",
     reference="https://doi.org/10.1371/journal.pcbi.1003553",
     score=tau_a,
-    drawn=partial(repeated_entries, score=tau_a),
+    drawn=drawn_products,
     best_score=majority_bound,
     ceiling="bound",
 )
