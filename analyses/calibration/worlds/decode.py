@@ -149,6 +149,7 @@ WORLDS = (
         "one class of nine tenths",
         "60 reliable stimuli, 54 in one category and 6 in the other, 12 units, 6 folds, 39 permutations.",
         Stimuli((54, 6), 6, permutations=39),
+        outside="Errors of a class of six stimuli are a third too large.",
         quick=6,
     ),
     _world(
