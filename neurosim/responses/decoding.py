@@ -81,9 +81,9 @@ def decode(
     -------
     Dataset: ``accuracy`` ([time, [time_test]]), the mean over classes of the share named rightly; its
     ``standard_error``, by leaving each stimulus, group or trial out of the predictions; the 95 % ``interval``
-    (..., bound), by a t distribution of ``attrs["df"]``, folds - 1, as trials of a fold share what they are told by; ``chance``;
-    ``right`` (stimulus, ...), the share of each stimulus; with permutations ``p``, how often a first order of shuffled
-    labels is decoded as well as that of the true ones.
+    (..., bound), by a t distribution of ``attrs["df"]``, folds - 1, as trials of a fold share what they are told by;
+    ``chance``; ``right`` (stimulus, ...), the share of each stimulus; with permutations ``p``, how often a first order
+    of shuffled labels is decoded as well as that of the true ones.
 
     Raises
     ------
