@@ -161,7 +161,7 @@ WORLDS = (
         "new trials",
         "8 stimuli, 8 trials, Poisson counts of 12 units, of which 3 hardly fire, 39 permutations.",
         Counts(8, (8, 8), permutations=39),
-        quick=10,
+        quick=40,
     ),
     _world(
         "few trials", "10 stimuli, 4 trials, Poisson counts of 12 units, of which 3 hardly fire.", Counts(10, (4, 4))
