@@ -103,7 +103,7 @@ def balanced_accuracy(right: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray(np.nanmean(shares, axis=0))
 
 
-def tested(fold: np.ndarray, labels: np.ndarray, right: Right) -> np.ndarray:
+def told_rightly(fold: np.ndarray, labels: np.ndarray, right: Right) -> np.ndarray:
     """Return what is right (n, ...) of every trial, trained on the other folds."""
     found: np.ndarray | None = None
     for f in range(int(fold.max()) + 1):
@@ -120,7 +120,7 @@ def estimated(fold: np.ndarray, labels: np.ndarray, held_out: np.ndarray, right:
     The variance is that of leaving out each of what is held out together, `held_out` (n,), whole numbers from 0 on, of
     the predictions: what a fold does to the training of others adds little, since a trial is right or not.
     """
-    found = tested(fold, labels, right)
+    found = told_rightly(fold, labels, right)
     flat = found.reshape(len(found), -1)
     asked = np.isfinite(flat)
     n_classes, n = int(labels.max()) + 1, int(held_out.max()) + 1

@@ -51,7 +51,7 @@ def test_accuracy_and_error_are_those_of_folds_and_of_leaving_each_stimulus_out_
     left = [balanced(np.arange(len(labels)) != i) for i in range(len(labels))]
     assert float(found.standard_error) == pytest.approx(np.sqrt((len(left) - 1) * np.var(left)))
     low, high = found.interval.values
-    assert low < float(found.accuracy) < high and found.attrs["df"] == len(labels) - 2
+    assert low < float(found.accuracy) < high and found.attrs["df"] == 4
 
 
 def test_a_pseudo_trial_takes_a_measured_trial_of_every_unit_once():

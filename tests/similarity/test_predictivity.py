@@ -260,3 +260,17 @@ def test_normalisation_keeps_signs_and_reports_what_is_above_the_ceiling(caplog)
 def test_bad_input_is_named(act, words):
     with pytest.raises(InputError, match=words):
         act(*pair(0))
+
+
+def test_the_ceiling_of_unequal_trials_is_that_of_their_own_means():
+    source, target, _ = trials(3, n_trials=5)
+    n = np.random.default_rng(0).integers(1, 6, size=(80, 1, 3))
+    some = target.copy(data=np.where(np.arange(5)[:, None] < n, target.values, np.nan))
+    found = predict_responses(source, some, folds=5, progress=False)
+    for u in range(3):
+        each = [v[np.isfinite(v)] for v in some.values[:, :, u]]
+        pooled = sum(((v - v.mean()) ** 2).sum() for v in each) / sum(len(v) - 1 for v in each)
+        noise = np.mean([(v.var(ddof=1) if len(v) > 1 else pooled) / len(v) for v in each])
+        total = np.var([v.mean() for v in each], ddof=1)
+        assert float(found.ceiling[u]) == pytest.approx(np.sqrt((total - noise) / total))
+    np.testing.assert_allclose(found.normalized, found.score / found.ceiling)
