@@ -16,6 +16,7 @@ from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
 from neurosim.similarity.kernels.comparisons import cross_scores
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.zero import why_zero_means_nothing
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ def compare_rdms(
     Returns
     -------
     scores with the leading dims of `a`, then those of `b`; a dim that both have is called ``<dim>_other`` for `b`.
+    "cosine" and "whitened_cosine" of RDMs that are not both cross-validated are above 0 for unrelated RDMs too; the
+    attr ``zero`` says so.
 
     Raises
     ------
@@ -69,7 +72,9 @@ def compare_rdms(
     result = xr.DataArray(scores.reshape(a.shape[:-2] + b.shape[:-2]), dims=(*lead_a, *renamed))
     coords = {d: a[d].values for d in lead_a if d in a.coords}
     coords |= {n: b[d].values for d, n in zip(lead_b, renamed, strict=True) if d in b.coords}
-    return result.assign_coords(coords).assign_attrs(quantity="score", method=method)
+    result = result.assign_coords(coords).assign_attrs(quantity="score", method=method)
+    reason = why_zero_means_nothing(a, asked) or why_zero_means_nothing(b, asked)
+    return result if reason is None else result.assign_attrs(zero=f"unrelated RDMs score above 0: {reason}")
 
 
 def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:

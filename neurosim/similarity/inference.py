@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -34,6 +35,9 @@ from neurosim.similarity.resampling import (
     bootstrap_variance,
     jackknife_variance,
 )
+from neurosim.similarity.zero import why_zero_means_nothing
+
+log = logging.getLogger(__name__)
 
 MIN_STIMULI = 6
 MIN_GROUPS = 4
@@ -78,12 +82,15 @@ def infer(
     fixed models); with two subjects or more ``ceiling``, ``ceiling_standard_error``, ``ceiling_interval`` (side) and
     ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false positives at 5 %); with noisy models
     ``model_ceiling`` and its standard error. The upper ceiling is the best attainable score or a proven bound: no RDM
-    scores higher. The attrs hold seed, versions and a hash of the inputs.
+    scores higher. The attrs hold seed, versions and a hash of the inputs. "cosine" and
+    "whitened_cosine" count distances from 0: unless the data say ``metric`` as one that is cross-validated
+    ("crossnobis"), noise alone makes every model score above 0, so ``p_zero`` is NaN, with a warning and the attr
+    ``no_p_zero``; all else holds.
 
     Raises
     ------
-    InputError : unknown names, different stimuli, fewer than 6 stimuli, one subject where subjects are resampled, or an
-        `rng` that is none.
+    InputError : unknown names, different stimuli, fewer than 6 stimuli where stimuli are resampled (3 where they are
+        fixed), one subject where subjects are resampled, or an `rng` that is none.
 
     Examples
     --------
@@ -99,6 +106,7 @@ def infer(
     data = _checked_data(named, data)
     n_subjects = data.sizes["subject"]
     resampling = as_resampling(resample, n_subjects, "infer")
+    _check_number_of_stimuli(data, resampling)
     levels = _levels(data, resampling)
     comparison = _comparison(named, data, asked)
     generator = as_rng(rng, "infer")
@@ -106,7 +114,7 @@ def infer(
     held_out = _folds(fitting, levels, n_subjects, generator) if fitting else None
     fixed, each, evaluate = _evaluation(comparison, held_out, fitting, progress)
     variance = _variance(evaluate, levels, n_subjects, resampling, generator, held_out)
-    result = _tests(fixed, variance, significance, n_subjects)
+    result = _only_if_zero_means_something(_tests(fixed, variance, significance, n_subjects), data, asked)
     if each is not None:
         result["score_of_subject"] = (("model", "subject"), each)
     result = _with_model_ceilings(result, named, asked, levels)
@@ -190,9 +198,16 @@ def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.Data
         raise InputError(
             f"infer: data have dims (subject, ...), found {data.dims[:-2]}; stack or select the other dims first."
         )
-    if data.sizes["stimulus"] < MIN_STIMULI:
-        raise InputError(f"infer: at least {MIN_STIMULI} stimuli are needed, found {data.sizes['stimulus']}.")
     return data
+
+
+def _check_number_of_stimuli(data: xr.DataArray, resampling: Resampling) -> None:
+    n = data.sizes["stimulus"]
+    if "stimulus" in resampling.over and n < MIN_STIMULI:
+        raise InputError(
+            f"infer: at least {MIN_STIMULI} stimuli are needed to resample them, found {n}; resample='subject' takes "
+            "them as fixed, and mantel_test permutes them."
+        )
 
 
 def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
@@ -312,6 +327,16 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
         result["p_ceiling_corrected"] = ("model", correct_p(p_ceiling, correction))
         result = result.assign_coords(side=["lower", "upper"])
     return result
+
+
+def _only_if_zero_means_something(result: xr.Dataset, data: xr.DataArray, method: Method) -> xr.Dataset:
+    """Return the result without `p_zero` where a score of 0 is not what unrelated RDMs have, and say why."""
+    reason = why_zero_means_nothing(data, method)
+    if reason is None:
+        return result
+    log.warning("infer: p_zero is NaN: %s", reason)
+    nothing = xr.full_like(result["p_zero"], np.nan)
+    return result.assign(p_zero=nothing, p_zero_corrected=nothing.copy()).assign_attrs(no_p_zero=reason)
 
 
 def _uncertainty(contrasts: np.ndarray, variance: Variance, alpha: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
