@@ -24,6 +24,14 @@ from neurosim.similarity.inference_options import (
     as_fitting,
     as_resampling,
 )
+from neurosim.similarity.incomplete import (
+    FEWEST_COMMON,
+    IncompleteComparison,
+    check_incomplete,
+    check_subjects,
+    has_missing,
+)
+from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.method import Method, inference_method
@@ -65,7 +73,10 @@ def infer(
         flexible, (component, stimulus, stimulus_other), and is then fitted; or noisy, (fold, stimulus,
         stimulus_other), such as one RDM a trial of a stochastic network: its mean is scored and its own ceiling
         reported.
-    data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data.
+    data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data. NaN at
+        all entries of a stimulus says that a subject did not see it: the subject is scored on the stimuli that it saw,
+        ceilings come from the scores of every two subjects on the stimuli that both saw (without ranking again, and
+        none where two share fewer than 6), and leaving a stimulus out touches those who saw it.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -108,13 +119,19 @@ def infer(
     resampling = as_resampling(resample, n_subjects, "infer")
     _check_number_of_stimuli(data, resampling)
     levels = _levels(data, resampling)
-    comparison = _comparison(named, data, asked)
+    incomplete = has_missing(data)
+    if incomplete and fitting is not None:
+        raise InputError("infer: models are fitted to subjects who saw every stimulus; select the stimuli that all saw.")
+    comparison = _incomplete(named, data, asked, resampling) if incomplete else _comparison(named, data, asked)
     generator = as_rng(rng, "infer")
     state = json.dumps(generator.bit_generator.state, default=_plain) if not isinstance(rng, int) else str(rng)
     held_out = _folds(fitting, levels, n_subjects, generator) if fitting else None
     fixed, each, evaluate = _evaluation(comparison, held_out, fitting, progress)
     variance = _variance(evaluate, levels, n_subjects, resampling, generator, held_out)
     result = _only_if_zero_means_something(_tests(fixed, variance, significance, n_subjects), data, asked)
+    if isinstance(comparison, IncompleteComparison) and not comparison.ceilings_known:
+        result = result.drop_vars([name for name in result if "ceiling" in str(name)])
+        result.attrs["no_ceiling"] = f"some two subjects have fewer than {FEWEST_COMMON} stimuli in common"
     if each is not None:
         result["score_of_subject"] = (("model", "subject"), each)
     result = _with_model_ceilings(result, named, asked, levels)
@@ -192,7 +209,8 @@ def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.Data
     reference = next(iter(named.values()))
     if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
         data = as_rdm(data, dims=("subject",))
-    data = same_stimuli(reference, _as_rdm(data), "infer")
+    given = check_incomplete(data, "infer") if has_missing(data) else _as_rdm(data)
+    data = same_stimuli(reference, given, "infer")
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",):
         raise InputError(
@@ -229,11 +247,21 @@ def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
 
 
 def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: Method) -> Comparison:
+    return Comparison(*_components(named, method), rdm_vectors(data, method, "infer"), method, data.sizes["stimulus"])
+
+
+def _components(named: dict[str, xr.DataArray], method: Method) -> tuple[np.ndarray, np.ndarray]:
+    """Upper entries (C, P) of all models, and the model (C,) that each belongs to."""
     vectors = [rdm_vectors(r.mean("fold") if "fold" in r.dims else r, method, "infer") for r in named.values()]
-    owner = np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
-    return Comparison(
-        np.concatenate(vectors), owner, rdm_vectors(data, method, "infer"), method, data.sizes["stimulus"]
-    )
+    return np.concatenate(vectors), np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
+
+
+def _incomplete(
+    named: dict[str, xr.DataArray], data: xr.DataArray, method: Method, resampling: Resampling
+) -> IncompleteComparison:
+    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, "infer")
+    entries = upper(np.nan_to_num(data.values))
+    return IncompleteComparison(*_components(named, method), entries, method, data.sizes["stimulus"], seen)
 
 
 def _folds(fitting: Fitting, levels: np.ndarray, n_subjects: int, rng: np.random.Generator) -> Folds:
@@ -251,9 +279,9 @@ def _folds(fitting: Fitting, levels: np.ndarray, n_subjects: int, rng: np.random
 
 
 def _evaluation(
-    comparison: Comparison, folds: Folds | None, fitting: Fitting | None, progress: bool
+    comparison: Comparison | IncompleteComparison, folds: Folds | None, fitting: Fitting | None, progress: bool
 ) -> tuple[np.ndarray, np.ndarray | None, Evaluate]:
-    if folds is None or fitting is None:
+    if folds is None or fitting is None or isinstance(comparison, IncompleteComparison):
         each, fixed = comparison.plain()
         return fixed, each, comparison.fixed
     evaluate = partial(comparison.crossvalidated, folds=folds, fit=fitting.weights, progress=progress)
@@ -275,7 +303,7 @@ def _variance(
     return bootstrap_variance(evaluate, levels, n_subjects, over, resampling.n_samples, rng, folds)
 
 
-def _hash(comparison: Comparison) -> str:
+def _hash(comparison: Comparison | IncompleteComparison) -> str:
     digest = hashlib.sha256()
     for part in (comparison.components, comparison.owner, comparison.data):
         digest.update(np.ascontiguousarray(part).tobytes())

@@ -35,6 +35,20 @@ def _crossvalidated(rng: np.random.Generator, strength: float) -> Outcome:
     return Outcome(float(found.score[0]), float(found.standard_error[0]), p=float(found.p_zero[0]))
 
 
+def _incomplete(rng: np.random.Generator, strength: float) -> Outcome:
+    """Of 20 stimuli each of 8 subjects saw 14 to 18."""
+    model = _distances(rng.normal(size=(20, 12)))
+    weights = strength + SPREAD * rng.normal(size=(8, 1, 1))
+    data = weights * model + RESIDUAL * _distances(rng.normal(size=(8, 20, 12)))
+    for rdm in data:
+        lost = rng.choice(20, rng.integers(2, 7), replace=False)
+        rdm[lost] = rdm[:, lost] = np.nan
+    rdms = ns.as_rdm(np.zeros_like(data), dims=("subject",)).copy(data=data)
+    found = ns.infer({"model": model}, rdms, method="corr", progress=False)
+    low, high = found.interval.values[0]
+    return Outcome(float(found.score[0]), float(found.standard_error[0]), low, high, float(found.p_zero[0]))
+
+
 BOTH = ("subject", "stimulus")
 _default = partial(_scored, method="spearman", shape=(6, 16), resample=BOTH)
 _corr = partial(_scored, method="corr", shape=(8, 20), resample=BOTH)
@@ -86,5 +100,14 @@ WORLDS = (
         _fixed,
         truth=lambda _strength: 0.0,
         quick=25,
+    ),
+    World(
+        "score of a model, subjects who missed stimuli",
+        "similarity.infer",
+        "Pearson correlation; 8 subjects weight a model differently; each saw 14 to 18 of 20 stimuli.",
+        _incomplete,
+        truth=_correlation,
+        effect=0.5,
+        quick=6,
     ),
 )
