@@ -30,8 +30,8 @@ def check_incomplete(rdm: xr.DataArray, who: str) -> xr.DataArray:
     lost = ~seen_stimuli(found)
     if not np.array_equal(missing.values > 0, (lost[..., :, None] | lost[..., None, :]) & _apart(found)):
         raise InputError(
-            f"{who}: single entries of an RDM are NaN; NaN says that a subject did not see a stimulus, so all entries of "
-            "that stimulus are. Leave such stimuli out with .sel(stimulus=...)."
+            f"{who}: single entries of an RDM are NaN; NaN says that a subject did not see a stimulus, so all entries "
+            "of that stimulus are. Leave such stimuli out with .sel(stimulus=...)."
         )
     return found.assign_attrs(rdm.attrs)
 
@@ -59,7 +59,9 @@ def check_subjects(data: xr.DataArray, fewest: int, who: str) -> np.ndarray:
     seen, names = seen_stimuli(data), data["subject"].values if "subject" in data.coords else range(len(data))
     for name, own, rdm in zip(names, seen, data.values, strict=True):
         if own.sum() < fewest:
-            raise InputError(f"{who}: subject {name!r} saw {own.sum()} stimuli, at least {fewest} are needed; leave it out.")
+            raise InputError(
+                f"{who}: subject {name!r} saw {own.sum()} stimuli, at least {fewest} are needed; leave it out."
+            )
         if np.ptp(upper(rdm[np.ix_(own, own)])) == 0:
             raise InputError(f"{who}: the RDM of subject {name!r} does not vary over the stimuli it saw; leave it out.")
     if not seen.any(0).all():
@@ -70,7 +72,7 @@ def check_subjects(data: xr.DataArray, fewest: int, who: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class IncompleteComparison:
-    """Fixed models and subjects as upper entries, as ``Comparison`` holds them; subjects saw the stimuli `seen` (S, K)."""
+    """Fixed models and subjects as upper entries, as ``Comparison`` holds them; `seen` (S, K) are the stimuli of subjects."""
 
     components: np.ndarray
     owner: np.ndarray

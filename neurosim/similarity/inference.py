@@ -15,6 +15,13 @@ from scipy import stats
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
+from neurosim.similarity.incomplete import (
+    FEWEST_COMMON,
+    IncompleteComparison,
+    check_incomplete,
+    check_subjects,
+    has_missing,
+)
 from neurosim.similarity.inference_options import (
     AT_5_PERCENT,
     FACTORS,
@@ -23,13 +30,6 @@ from neurosim.similarity.inference_options import (
     Significance,
     as_fitting,
     as_resampling,
-)
-from neurosim.similarity.incomplete import (
-    FEWEST_COMMON,
-    IncompleteComparison,
-    check_incomplete,
-    check_subjects,
-    has_missing,
 )
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
@@ -121,7 +121,9 @@ def infer(
     levels = _levels(data, resampling)
     incomplete = has_missing(data)
     if incomplete and fitting is not None:
-        raise InputError("infer: models are fitted to subjects who saw every stimulus; select the stimuli that all saw.")
+        raise InputError(
+            "infer: models are fitted to subjects who saw every stimulus; select the stimuli that all saw."
+        )
     comparison = _incomplete(named, data, asked, resampling) if incomplete else _comparison(named, data, asked)
     generator = as_rng(rng, "infer")
     state = json.dumps(generator.bit_generator.state, default=_plain) if not isinstance(rng, int) else str(rng)

@@ -14,11 +14,11 @@ def why_zero_means_nothing(rdm: xr.DataArray, method: Method) -> str | None:
     >>> rdm = ns.compute_rdm(np.random.default_rng(0).normal(size=(5, 9)), "euclidean")
     >>> why_zero_means_nothing(rdm, METHODS["corr"]) is None
     True
-    >>> why_zero_means_nothing(rdm, METHODS["cosine"]).split(";")[0]
-    'cosine counts distances from 0, and noise makes those of metric \'euclidean\' positive'
+    >>> why_zero_means_nothing(rdm, METHODS["cosine"]).split(", and")[0]
+    'cosine counts distances from 0'
     """
     metric = rdm.attrs.get("metric", "unknown")
-    known = METRICS[metric] if metric in METRICS else None
+    known = METRICS.get(metric)
     if not method.counts_from_zero or (known is not None and known.unbiased):
         return None
     able = ", ".join(m.name for m in METRICS.values() if m.unbiased)

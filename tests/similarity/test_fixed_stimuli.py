@@ -23,7 +23,9 @@ def test_mantel_counts_every_order_of_few_stimuli():
     found = mantel_test(model, data, method="corr")
     assert found.attrs["exact"] == 1
     assert float(found.p[0]) == pytest.approx((scores >= scores[0] - 1e-12).mean())
-    np.testing.assert_allclose([found.exchanged_mean[0], found.exchanged_spread[0]], [scores.mean(), scores.std()], atol=1e-12)
+    np.testing.assert_allclose(
+        [found.exchanged_mean[0], found.exchanged_spread[0]], [scores.mean(), scores.std()], atol=1e-12
+    )
 
 
 def test_mantel_of_random_orders_counts_the_one_that_was_found():
@@ -68,9 +70,7 @@ def own_stimuli(n=3, size=8):
     model = as_rdm(rdms(5, 1, n * size), dims=("model",))
     names = model.stimulus.values.reshape(n, size)
     noise = rdms(6, n, size)
-    return model, {
-        f"s{i}": model[0].sel(stimulus=k, stimulus_other=k) + 0.5 * noise[i] for i, k in enumerate(names)
-    }
+    return model, {f"s{i}": model[0].sel(stimulus=k, stimulus_other=k) + 0.5 * noise[i] for i, k in enumerate(names)}
 
 
 def test_subjects_alone_have_the_scores_of_infer():

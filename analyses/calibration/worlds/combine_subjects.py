@@ -1,5 +1,7 @@
 """Subjects who each saw stimuli of their own: scores combined by a random-effects model."""
 
+from itertools import pairwise
+
 import numpy as np
 import xarray as xr
 from world import Outcome, World
@@ -14,7 +16,7 @@ def _combined(rng: np.random.Generator, strength: float, sizes: tuple[int, ...])
     names = np.arange(edges[-1])
     model = _distances(rng.normal(size=(edges[-1], 12)))
     data = {}
-    for i, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (start, stop) in enumerate(pairwise(edges)):
         own = (strength + SPREAD * rng.normal()) * model[start:stop, start:stop]
         noisy = own + RESIDUAL * _distances(rng.normal(size=(stop - start, 12)))
         data[f"s{i}"] = ns.as_rdm(noisy, stimuli=names[start:stop])

@@ -7,8 +7,14 @@ from worlds.regress_rdm import _distances
 import neurosim as ns
 
 
-def _related(rng: np.random.Generator, strength: float, n_stimuli: int, n_subjects: int, tails: float = np.inf) -> Outcome:
-    noise = rng.normal(size=(n_subjects, n_stimuli, 12)) if np.isinf(tails) else rng.standard_t(tails, (n_subjects, n_stimuli, 12))
+def _related(
+    rng: np.random.Generator, strength: float, n_stimuli: int, n_subjects: int, tails: float = np.inf
+) -> Outcome:
+    noise = (
+        rng.normal(size=(n_subjects, n_stimuli, 12))
+        if np.isinf(tails)
+        else rng.standard_t(tails, (n_subjects, n_stimuli, 12))
+    )
     model, common = _distances(rng.normal(size=(2, n_stimuli, 12)))
     data = strength * model + common + _distances(noise)
     found = ns.similarity.mantel_test(model, data, method="corr", n_permutations=199, rng=rng)
