@@ -26,6 +26,7 @@ class Predictor:
     caption : how it predicts, as a method section says it.
     reference : its paper, a DOI.
     options : a frozen dataclass of its options, with their defaults.
+    rotates : whether predictions stay where the source units are rotated; many units then become as many as stimuli.
 
     Examples
     --------
@@ -44,6 +45,7 @@ class Predictor:
     caption: str = ""
     reference: str = ""
     options: type = NoOptions
+    rotates: bool = False
 
 
 PREDICTORS = Registry("method", "neurosim.similarity.predictors", Predictor)

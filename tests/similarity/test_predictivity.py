@@ -10,8 +10,11 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import Ridge, RidgeCV
 
 from neurosim.schema import InputError, as_responses
+from neurosim.similarity.kernels import folds as kernels_of_folds
 from neurosim.similarity.kernels import prediction as kernels
 from neurosim.similarity.predictivity import normalize, predict_responses
+from neurosim.similarity.predictor import PREDICTORS
+from neurosim.similarity.predictors.ridge import RidgeOptions
 
 
 def pair(seed, n=60, p=10, u=4, noise=1.0):
@@ -48,17 +51,131 @@ def test_generalised_cross_validation_equals_its_definition():
     assert found == kernels.PENALTIES[int(np.argmin(losses))]
 
 
-def test_scores_are_correlations_of_held_out_predictions():
+def test_scores_are_means_over_folds_of_correlations_with_what_was_held_out():
     source, target = pair(0)
     found = predict_responses(source, target, method="pls", options={"n_components": 3}, folds=5, rng=3)
     order = np.random.default_rng(3).permutation(60)
-    predicted = np.empty((60, 4))
+    each = []
     for test in np.array_split(order, 5):
         train = np.setdiff1d(np.arange(60), test)
         model = PLSRegression(n_components=3, scale=False).fit(source.values[train], target.values[train])
-        predicted[test] = model.predict(source.values[test])
-    wanted = [pearsonr(predicted[:, u], target.values[:, u])[0] for u in range(4)]
-    np.testing.assert_allclose(found.score, wanted, atol=1e-10)
+        predicted = model.predict(source.values[test])
+        each.append([pearsonr(predicted[:, u], target.values[test, u])[0] for u in range(4)])
+    np.testing.assert_allclose(found.score, np.mean(each, 0), atol=1e-10)
+
+
+def test_the_variance_over_folds_is_unbiased_for_a_sum_over_pairs():
+    """The second order of a symmetric statistic: two for one of the spread of folds, and half of the jackknife."""
+    rng, k = np.random.default_rng(0), 6
+    pairs = rng.normal(size=(k, k, 4000))
+    pairs = (pairs + pairs.swapaxes(0, 1)) * ~np.eye(k, dtype=bool)[:, :, None] + rng.normal(size=(k, 1, 4000))
+    rows = pairs * ~np.eye(k, dtype=bool)[:, :, None]
+    each = rows.sum(1) / (k - 1)
+    without = (rows.sum(1)[:, None] - rows) / (k - 2)
+    together = kernels_of_folds._shared(each[:, None] - without) * (k - 2) ** 2
+    assert together.mean() == pytest.approx(2, rel=0.1)
+    variance, jackknife, _ = kernels_of_folds.fold_variance(each, without)
+    assert (variance >= each.var(0, ddof=1) / k - 1e-12).all()
+    assert jackknife.mean() > 1.15 * each.mean(0).var() and variance.mean() < jackknife.mean()
+    assert np.isnan(kernels_of_folds.fold_variance(each[:3], without[:3, :3]).variance).all()
+
+
+def test_turning_the_source_changes_nothing_however_many_units_it_has():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 70))
+    turned = kernels.principal_coordinates(x, block=16)
+    centred = x - x.mean(0)
+    np.testing.assert_allclose(turned @ turned.T, centred @ centred.T, atol=1e-9)
+    y = as_responses(x[:, :2] + rng.normal(size=(20, 2)))
+    wide = predict_responses(as_responses(x), y, folds=4, progress=False)
+    narrow = predict_responses(as_responses(turned), y, folds=4, progress=False)
+    xr.testing.assert_allclose(wide, narrow, rtol=1e-7)
+
+
+def test_the_best_layer_is_chosen_by_the_other_folds():
+    source, target = pair(0, p=6)
+    other = np.random.default_rng(9).normal(size=(60, 6))
+    both = as_responses(np.hstack([other, source.values]), coords={"layer": ("unit", list("a" * 6 + "b" * 6))})
+    found = predict_responses(both, target, choose="layer", folds=5, progress=False)
+    assert found.chosen.values.tolist() == ["b"] * 5
+    np.testing.assert_allclose(found.score, predict_responses(source, target, folds=5, progress=False).score)
+    nothing = as_responses(np.random.default_rng(4).normal(size=(60, 1)).repeat(4, 1))
+    parts = [predict_responses(s, nothing, folds=5, progress=False).score[0] for s in (as_responses(other), source)]
+    chosen = predict_responses(both, nothing, choose="layer", folds=5, progress=False)
+    assert float(chosen.score[0]) <= max(parts) + 1e-12
+    with pytest.raises(InputError, match="no label 'layers' along unit"):
+        predict_responses(both, target, choose="layers")
+    with pytest.raises(InputError, match="direction='forward'"):
+        predict_responses(both, target, choose="layer", direction="both")
+
+
+def trials(seed, n=80, n_trials=6, u=3, noise=1.0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 5))
+    signal = x @ rng.normal(size=(5, u)) / np.sqrt(5)
+    values = signal[:, None] + noise * rng.normal(size=(n, n_trials, u))
+    return as_responses(x), as_responses(values, dims=("stimulus", "trial", "unit")), signal
+
+
+def test_ceilings_and_shares_know_the_noise_of_the_trials():
+    """A linear unit that is predicted rightly has its ceiling for a score, and all of what can be explained."""
+    source, target, signal = trials(0, n=400, n_trials=3)
+    found = predict_responses(source, target, folds=5, progress=False)
+    true = np.array([np.corrcoef(signal[:, u], target.values.mean(1)[:, u])[0, 1] for u in range(3)])
+    np.testing.assert_allclose(found.ceiling, true, atol=0.02)
+    np.testing.assert_allclose(found.normalized, 1, atol=0.03)
+    np.testing.assert_allclose(found.explained, 1, atol=0.06)
+    np.testing.assert_allclose(found.score, found.normalized * found.ceiling)
+    deaf = target - target.mean("trial") + 0 * target[0, 0]
+    deaf = predict_responses(source, deaf, folds=5, progress=False)
+    assert np.isnan(deaf.ceiling).all() and np.isnan(deaf.median_normalized) and np.isfinite(deaf.score).all()
+
+
+def test_missing_trials_are_left_out_and_their_number_is_known():
+    source, target, _ = trials(1)
+    whole = predict_responses(source, target, folds=5, progress=False)
+    fewer = predict_responses(source, target.isel(trial=slice(4)), folds=5, progress=False)
+    last = target.where(xr.DataArray(np.arange(6) < 4, dims="trial"))
+    xr.testing.assert_allclose(predict_responses(source, last, folds=5, progress=False), fewer)
+    lost = target.copy(data=np.where((np.arange(80) < 10)[:, None, None] & (np.arange(3) == 1), np.nan, target.values))
+    found = predict_responses(source, lost, folds=5, progress=False)
+    np.testing.assert_allclose(found.score[[0, 2]], whole.score[[0, 2]], rtol=1e-9)
+    fold = np.empty(80, dtype=int)
+    for f, part in enumerate(np.array_split(np.random.default_rng(0).permutation(80), 5)):
+        fold[part] = f
+    only = np.arange(80) >= 10
+    each = [
+        kernels.correlations(
+            predict_one(source.values[only & (fold != f)], target.values.mean(1)[only & (fold != f), 1:2],
+                        source.values[only & (fold == f)]),
+            target.values.mean(1)[only & (fold == f), 1:2],
+        )
+        for f in range(5)
+    ]  # fmt: skip
+    assert float(found.score[1]) == pytest.approx(float(np.mean(each)))
+    gone = target.copy(data=np.where((np.arange(80) > 12)[:, None, None] & (np.arange(3) == 1), np.nan, target.values))
+    assert np.isnan(predict_responses(source, gone, folds=5, progress=False).score).values.tolist() == [
+        False,
+        True,
+        False,
+    ]
+    with pytest.raises(InputError, match="1 of 3 source units were not measured at some stimulus"):
+        predict_responses(source, lost, direction="both", folds=5)
+
+
+def predict_one(train, target, test):
+    return PREDICTORS["ridge"].predict(train, target, test, RidgeOptions())[0]
+
+
+def test_both_directions_have_ceilings_of_their_own():
+    source, target, _ = trials(2)
+    both = predict_responses(source, target, direction="both", folds=5, progress=False)
+    forward = predict_responses(source, target, folds=5, progress=False)
+    assert float(both.median_normalized[0]) == float(forward.median_normalized)
+    assert np.isnan(both.median_ceiling).values.tolist() == [False, True]
+    assert float(both.median_score[1]) == float(
+        predict_responses(source, target, folds=5, direction="reverse", progress=False).median_score
+    )
 
 
 def test_ridge_recovers_the_signal_and_noise_is_not_predicted():
@@ -100,17 +217,6 @@ def test_stimuli_are_matched_by_label_trials_averaged_and_seeds_repeat():
     assert not np.allclose(a.score, predict_responses(source, target, rng=1).score)
 
 
-def test_jackknifed_correlations_equal_leaving_out():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 12, 3))
-    score, left = kernels.jackknifed_correlations(x, y)
-    for u in range(3):
-        assert score[u] == pytest.approx(pearsonr(x[:, u], y[:, u])[0])
-        for i in range(12):
-            wanted = pearsonr(np.delete(x[:, u], i), np.delete(y[:, u], i))[0]
-            assert left[i, u] == pytest.approx(wanted)
-
-
 def test_a_unit_that_does_not_vary_scores_zero():
     source, target = pair(0)
     flat = target.copy(data=np.where(np.arange(4) == 1, 3.3, target.values))
@@ -144,7 +250,7 @@ def test_normalisation_keeps_signs_and_reports_what_is_above_the_ceiling(caplog)
         (lambda a, b: predict_responses(a, b, method="lasso"), "unknown method 'lasso'"),
         (lambda a, b: predict_responses(a, b, direction="forwards"), "Did you mean 'forward'"),
         (lambda a, b: predict_responses(a, b, options={"penalty_by": "gcv"}), "no choice 'gcv'"),
-        (lambda a, b: predict_responses(a, b, folds=40), "every fold needs 2"),
+        (lambda a, b: predict_responses(a, b, folds=40), "every fold needs 3"),
         (lambda a, b: predict_responses(a, b.isel(stimulus=slice(9))), "different stimuli"),
         (lambda a, b: predict_responses(a, b.expand_dims(time=2)), "time dim"),
         (lambda a, b: normalize(xr.DataArray([0.1]), xr.DataArray([0.0])), "carry no signal"),

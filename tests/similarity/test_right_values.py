@@ -281,20 +281,27 @@ def test_the_loss_of_a_penalty_is_that_of_its_hat_matrix(penalty):
     np.testing.assert_allclose(prediction._ridge_loss(*parts, "leave_one_out"), np.mean(squares, 0), rtol=1e-9)
 
 
-def test_the_error_of_a_prediction_is_that_of_leaving_out_each_stimulus():
+def test_the_error_of_a_prediction_is_that_of_leaving_out_each_fold_of_training_and_testing():
     x, noise = np.random.default_rng(11).normal(size=(2, 20, 2))
     found = predict_responses(x, x + noise, method="one_to_one", folds=4, progress=False)
-    order = np.random.default_rng(0).permutation(20)
-    predicted = np.empty((20, 2))
-    for test in np.array_split(order, 4):
-        train = np.setdiff1d(np.arange(20), test)
-        for unit in range(2):
-            y = (x + noise)[:, unit]
-            best = np.argmax([np.corrcoef(x[train, k], y[train])[0, 1] for k in range(2)])
-            slope, offset = np.polyfit(x[train, best], y[train], 1)
-            predicted[test, unit] = slope * x[test, best] + offset
+    parts = np.array_split(np.random.default_rng(0).permutation(20), 4)
+
+    def correlation(test, left, unit):
+        train = np.setdiff1d(np.arange(20), np.concatenate([test, left]))
+        y = (x + noise)[:, unit]
+        best = np.argmax([np.corrcoef(x[train, k], y[train])[0, 1] for k in range(2)])
+        slope, offset = np.polyfit(x[train, best], y[train], 1)
+        return np.corrcoef(slope * x[test, best] + offset, y[test])[0, 1]
+
     for unit in range(2):
-        pair = np.stack([predicted[:, unit], (x + noise)[:, unit]])
-        left = np.array([np.corrcoef(np.delete(pair, s, axis=1))[0, 1] for s in range(20)])
-        assert float(found.score[unit]) == pytest.approx(np.corrcoef(pair)[0, 1], abs=1e-10)
-        assert float(found.standard_error[unit]) == pytest.approx(np.sqrt(19 * left.var()), abs=1e-10)
+        each = np.array([correlation(test, np.zeros(0, int), unit) for test in parts])
+        two = np.array([[correlation(a, b, unit) for b in parts] for a in parts])
+        assert float(found.score[unit]) == pytest.approx(each.mean(), abs=1e-10)
+        off = ~np.eye(4, dtype=bool)
+        jackknife = 3 * np.var([two[off[:, g], g].mean() for g in range(4)])
+        effects = (each[:, None] - two)[off]
+        design = np.column_stack([np.repeat(np.eye(4), 4, 0)[off.ravel()], np.tile(np.eye(4), (4, 1))[off.ravel()]])
+        left = np.zeros((4, 4))
+        left[off] = effects - design @ np.linalg.lstsq(design, effects, rcond=None)[0]
+        wanted = np.sqrt(max(jackknife - 2 * (left * left.T).sum() / 4, each.var(ddof=1) / 4))
+        assert float(found.standard_error[unit]) == pytest.approx(wanted, abs=1e-10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 PENALTIES = 10.0 ** np.arange(-4, 7)
+FEWEST = 3  # stimuli of which a correlation says anything
 
 
 def ridge_weights(x: np.ndarray, y: np.ndarray, penalties: np.ndarray, choice: str) -> tuple[np.ndarray, np.ndarray]:
@@ -63,23 +64,32 @@ def unit_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(scaled[0].T @ scaled[1])
 
 
-def jackknifed_correlations(predicted: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation (U,) of predictions with observations (K, U), and with every stimulus left out (K, U).
+def correlations(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return the correlation (U,) of predictions and observations (K, U) over those that are not NaN.
 
-    A unit whose prediction or observation does not vary has a correlation of 0.
+    0 where either does not vary, NaN where fewer than 3 are there.
     """
-    n = len(predicted)
-    x, y = predicted - predicted.mean(0), observed - observed.mean(0)
+    there = np.isfinite(observed)
+    n = there.sum(0)
+    x, y = (np.where(there, a, 0.0) for a in (predicted, observed))
+    sizes = [(a**2).sum(0) for a in (x, y)]
+    x, y = (np.where(there, a - a.sum(0) / np.maximum(n, 1), 0.0) for a in (x, y))
     xx, yy, xy = (x**2).sum(0), (y**2).sum(0), (x * y).sum(0)
-    shrink = n / (n - 1)
-    floor = 1e-12 * np.maximum(xx, 1e-300), 1e-12 * np.maximum(yy, 1e-300)
-    left = _ratio(xy - shrink * x * y, xx - shrink * x**2, yy - shrink * y**2, floor)
-    flat_x = xx <= 1e-20 * (predicted**2).sum(0)
-    flat_y = yy <= 1e-20 * (observed**2).sum(0)
-    score = np.where(flat_x | flat_y, 0.0, _ratio(xy, xx, yy, floor))
-    return score, np.where(flat_x | flat_y, 0.0, left)
+    varies = (xx > 1e-20 * sizes[0]) & (yy > 1e-20 * sizes[1])
+    found = np.where(varies, xy / np.sqrt(np.where(varies, xx * yy, 1.0)), 0.0)
+    return np.where(n >= FEWEST, found, np.nan)
 
 
-def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, floor: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    valid = (xx > floor[0]) & (yy > floor[1])
-    return np.where(valid, xy / np.sqrt(np.where(valid, xx * yy, 1.0)), 0.0)
+def principal_coordinates(x: np.ndarray, block: int = 4096) -> np.ndarray:
+    """Return `x` (K, P) turned so that it has at most K columns; distances and angles between stimuli stay.
+
+    The Gram matrix is summed over blocks of columns, so that a copy of `x` is never made.
+    """
+    gram = np.zeros((len(x), len(x)))
+    for start in range(0, x.shape[1], block):
+        part = np.asarray(x[:, start : start + block], dtype=float)
+        part = part - part.mean(0)
+        gram += part @ part.T
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > 1e-13 * max(values[-1], 0.0)
+    return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))

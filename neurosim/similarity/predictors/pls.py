@@ -36,4 +36,5 @@ PLS = Predictor(
     caption="partial least squares",
     reference="https://doi.org/10.1016/S0169-7439(01)00155-1",
     options=PLSOptions,
+    rotates=True,
 )

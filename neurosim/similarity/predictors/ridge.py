@@ -38,4 +38,5 @@ RIDGE = Predictor(
     caption="ridge regression, one penalty a unit",
     reference="https://doi.org/10.1080/00401706.1979.10489751",
     options=RidgeOptions,
+    rotates=True,
 )

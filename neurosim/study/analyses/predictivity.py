@@ -25,8 +25,8 @@ from neurosim.study.steps.recording import recording_in, units_of
 from neurosim.study.steps.responses import layers_in
 from neurosim.study.tables import StudyError, as_row, one_of
 
+FEWEST = 3  # stimuli a fold
 BLOCKS = 20  # of stimuli, each left out once for the standard error of the ceiling
-ROTATIONS = ("ridge", "pls")  # units of a layer may be rotated
 
 
 class Predictivity(OfLayers):
@@ -54,14 +54,14 @@ def check(row: Predictivity, place: str, study: StudyLike) -> None:
 
 def check_stimuli(row: Predictivity, place: str, stimuli: xr.DataArray) -> None:
     """Refuse too few stimuli for the folds, and groups that are no label of the stimuli."""
-    check_folds(row.folds, row.groups, place, stimuli)
+    check_folds(row.folds, row.groups, place, stimuli, FEWEST)
 
 
-def check_folds(folds: int, groups: str | None, place: str, stimuli: xr.DataArray) -> None:
-    """Refuse too few stimuli for `folds`, and `groups` that are no label of the stimuli."""
+def check_folds(folds: int, groups: str | None, place: str, stimuli: xr.DataArray, fewest: int) -> None:
+    """Refuse fewer than `fewest` stimuli a fold, and `groups` that are no label of the stimuli."""
     n = stimuli.sizes["stimulus"]
-    if n < 2 * folds:
-        raise StudyError(f"{place}.folds = {folds} needs {2 * folds} stimuli or more, found {n}.")
+    if n < fewest * folds:
+        raise StudyError(f"{place}.folds = {folds} needs {fewest * folds} stimuli or more, found {n}.")
     if groups is None:
         return
     labels = [str(k) for k, v in stimuli.coords.items() if v.dims == ("stimulus",)]
@@ -74,7 +74,7 @@ def check_folds(folds: int, groups: str | None, place: str, stimuli: xr.DataArra
 def plan(row: Predictivity, name: str, made: PlanLike) -> list[Step]:
     """Return one step for every subject and brain."""
     keep: dict[str, Any] = {"time": "mean", "trials": "mean"}
-    keep |= {"units": "rotated"} if row.method in ROTATIONS else {}
+    keep |= {"units": "rotated"} if PREDICTORS[row.method].rotates else {}
     config = {k: getattr(row, k) for k in ("method", "folds", "groups", "options")}
     return [
         Step(
@@ -89,7 +89,7 @@ def plan(row: Predictivity, name: str, made: PlanLike) -> list[Step]:
 
 
 def run(job: Job) -> None:
-    """Write ``layers.nc``: the median over units of the correlation of predicted and held-out responses."""
+    """Write ``layers.nc``: the median over units of the mean correlation, within folds, of prediction and response."""
     config = job.config
     recording = recording_in(job.input("recording:"))
     target = over_time(average_trials(recording))
@@ -109,7 +109,7 @@ def run(job: Job) -> None:
             continue
         score, spread = float(result["median_score"]), float(result["median_standard_error"])
         each = np.array([np.median(result["score"].values[units]) for units in people.values()])
-        found[layer] = Estimate(score, spread, _n_held_out(responses, target, config["groups"]) - 1, each)
+        found[layer] = Estimate(score, spread, result.attrs["df"], each)
     table = table_of(
         found,
         subject.partition(":")[0],
@@ -129,13 +129,6 @@ def run(job: Job) -> None:
         n_units=target.sizes["unit"],
     )
     storage.write_dataset(job.out / FILE, table)
-
-
-def _n_held_out(source: xr.DataArray, target: xr.DataArray, groups: str | None) -> int:
-    """Return how many stimuli, or groups of them, there are."""
-    if groups is None:
-        return int(target.sizes["stimulus"])
-    return len(np.unique((source if groups in source.coords else target)[groups].values))
 
 
 def _ceiling(recording: xr.DataArray) -> Estimate | None:
@@ -163,7 +156,8 @@ def tell(row: Predictivity, name: str, results: Results) -> Told:
     method = (
         f"Predictivity: units of a brain are predicted from every layer ({row.method}) in {row.folds} folds of the "
         f"stimuli{by}; all choices within the training stimuli. A score is the median over units of the correlation of "
-        "predicted and measured responses to held-out stimuli. The ceiling of a unit is what a perfect model reaches."
+        "predicted and measured responses to held-out stimuli, mean over folds. The ceiling of a unit is what a "
+        "perfect model reaches."
     )
     return Told(said.numbers, sentences=said.sentences, notes=said.notes, methods=[method], tables=said.tables)
 
