@@ -72,7 +72,7 @@ def check_subjects(data: xr.DataArray, fewest: int, who: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class IncompleteComparison:
-    """Fixed models and subjects as upper entries, as ``Comparison`` holds them; `seen` (S, K) are the stimuli of subjects."""
+    """Fixed models and subjects as upper entries, as in ``Comparison``; subjects saw the stimuli `seen` (S, K)."""
 
     components: np.ndarray
     owner: np.ndarray

@@ -73,8 +73,8 @@ def mantel_test(
     n = data.sizes["stimulus"]
     if not isinstance(n_permutations, int | np.integer) or n_permutations < FEWEST_PERMUTATIONS or n < 4:
         raise InputError(
-            f"{who}: {n_permutations} permutations of {n} stimuli; a p of 0.05 takes {FEWEST_PERMUTATIONS} permutations or "
-            "more, of 4 stimuli or more."
+            f"{who}: {n_permutations} permutations of {n} stimuli; p of 0.05 takes {FEWEST_PERMUTATIONS} or more, "
+            "of 4 stimuli or more."
         )
     for rdm in (data, *given.values()):
         rdm_vectors(rdm, asked, who)

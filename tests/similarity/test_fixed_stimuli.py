@@ -91,7 +91,7 @@ def test_subjects_alone_have_the_scores_of_infer():
         (lambda m, d: combine_subjects(m, d | {"again": d["s0"]}), "not independent"),
         (lambda m, d: combine_subjects(m[:, :9, :9], d), "models have no stimulus"),
         (lambda m, d: combine_subjects(m, d | {"two": d["s0"].expand_dims("subject")}), "has dims"),
-        (lambda m, d: mantel_test(m, m, n_permutations=5), "19 permutations"),
+        (lambda m, d: mantel_test(m, m, n_permutations=5), "takes 19 or more"),
         (lambda m, d: mantel_test(m, m, correction="bonferoni"), "no correction 'bonferoni'"),
         (lambda m, d: mantel_test({"a": m}, m), "every model is one RDM"),
     ],
