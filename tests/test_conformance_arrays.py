@@ -136,6 +136,8 @@ LABELLED = {
     "spike_rdm": lambda x: ns.similarity.spike_rdm(x, progress=False),
     "stochastic_shape": lambda x: ns.similarity.stochastic_shape(x, x),
     "jackknife": lambda x: ns.similarity.jackknife(ns.similarity.cka, x, x, progress=False),
+    "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
+    "combine_subjects": lambda x: ns.similarity.combine_subjects(x, {"a": x, "b": x, "c": x}),
     "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
     "as_events": lambda x: ns.stimuli.as_events(x, {"unit": x}, [1], sensor={"unit": 2}),
     "bin_events": lambda x: ns.stimuli.bin_events(x, ns.stimuli.EventBins(2, n_events=1)),

@@ -15,6 +15,8 @@ from .inference import infer as infer  # scores with ceilings, intervals and tes
 from .inference_options import Resampling as Resampling  # to what an inference generalises, and how it knows
 from .inference_options import Fitting as Fitting  # how flexible models are fitted, in how many folds
 from .inference_options import Significance as Significance  # level of tests, correction for many models
+from .permutation import mantel_test as mantel_test  # are models related at all: stimuli exchange their labels
+from .random_effects import combine_subjects as combine_subjects  # subjects who each saw stimuli of their own
 from .regression import regress_rdm as regress_rdm  # RDMs as mixtures of model RDMs
 from .regression import partition_variance as partition_variance  # what models explain alone and together
 from .reweighting import reweight_features as reweight_features  # features weighted so that an RDM comes out

@@ -12,10 +12,12 @@ import xarray as xr
 from neurosim.arrays import is_table
 from neurosim.schema import TINY_DIAGONAL, InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.covariances import stimulus_covariance
+from neurosim.similarity.incomplete import check_incomplete, has_missing, incomplete_scores
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
 from neurosim.similarity.kernels.comparisons import cross_scores
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.zero import why_zero_means_nothing
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,9 @@ def compare_rdms(
     Parameters
     ----------
     a, b : RDMs (..., stimulus, stimulus_other), or bare square arrays; the same stimuli in any order. Torch tensors
-        (n, stimulus, stimulus_other) give a tensor of scores on their device, differentiable.
+        (n, stimulus, stimulus_other) give a tensor of scores on their device, differentiable. NaN at all entries of a
+        stimulus says that an RDM has it not: every two RDMs are compared on the stimuli that both have, and their score
+        is NaN, with a warning, where these are fewer than 3 or an RDM does not vary.
     method : "cosine", "corr", "spearman", "rho_a" (Spearman without credit for ties), "tau_a", "tau_b" (Kendall),
         "whitened_cosine", "whitened_corr" (whitened by the covariance of distances under noise,
         https://arxiv.org/abs/2007.02789), or "bures" (normalised Bures similarity of squared distances,
@@ -39,6 +43,8 @@ def compare_rdms(
     Returns
     -------
     scores with the leading dims of `a`, then those of `b`; a dim that both have is called ``<dim>_other`` for `b`.
+    "cosine" and "whitened_cosine" of RDMs that are not both cross-validated are above 0 for unrelated RDMs too; the
+    attr ``zero`` says so.
 
     Raises
     ------
@@ -55,21 +61,38 @@ def compare_rdms(
     if is_torch_array(a) and is_torch_array(b):
         return _compare_tensors(a, b, asked, sigma_k)
     _check_gradient(a, b)
-    a, b = (check_rdm(as_rdm(x) if is_table(x) else x, "compare_rdms") for x in (a, b))
+    incomplete = has_missing(a) or has_missing(b)
+    a, b = (
+        check_incomplete(x, "compare_rdms")
+        if has_missing(x)
+        else check_rdm(as_rdm(x) if is_table(x) else x, "compare_rdms")
+        for x in (a, b)
+    )
     b = same_stimuli(a, b, "compare_rdms")
     noise = _stimulus_noise(sigma_k, a, asked)
+    if incomplete:
+        scores, lost = incomplete_scores(a, b, asked, noise)
+        if lost:
+            log.warning("compare_rdms: %d scores are NaN: under 3 stimuli in common, or a flat RDM", lost)
+        return _labelled_scores(scores, a, b, asked)
     rdm_vectors(a, asked, "compare_rdms"), rdm_vectors(b, asked, "compare_rdms")
     n = a.sizes["stimulus"]
     first, second = (np.asarray(r.values, dtype=float).reshape(-1, n, n) for r in (a, b))
     scores = cross_scores(first, second, asked, noise)
     if not np.isfinite(scores).all():
         raise InputError(f"compare_rdms: {method} is not defined for an RDM whose second moment has no positive part.")
+    return _labelled_scores(scores, a, b, asked)
+
+
+def _labelled_scores(scores: np.ndarray, a: xr.DataArray, b: xr.DataArray, asked: Method) -> xr.DataArray:
     lead_a, lead_b = a.dims[:-2], b.dims[:-2]
     renamed = tuple(f"{d}_other" if d in lead_a else d for d in lead_b)
     result = xr.DataArray(scores.reshape(a.shape[:-2] + b.shape[:-2]), dims=(*lead_a, *renamed))
     coords = {d: a[d].values for d in lead_a if d in a.coords}
     coords |= {n: b[d].values for d, n in zip(lead_b, renamed, strict=True) if d in b.coords}
-    return result.assign_coords(coords).assign_attrs(quantity="score", method=method)
+    result = result.assign_coords(coords).assign_attrs(quantity="score", method=asked.name)
+    reason = why_zero_means_nothing(a, asked) or why_zero_means_nothing(b, asked)
+    return result if reason is None else result.assign_attrs(zero=f"unrelated RDMs score above 0: {reason}")
 
 
 def compare_cka(rdms: xr.DataArray, *, debiased: bool = True) -> xr.DataArray:

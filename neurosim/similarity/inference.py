@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -14,6 +15,13 @@ from scipy import stats
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
+from neurosim.similarity.incomplete import (
+    FEWEST_COMMON,
+    IncompleteComparison,
+    check_incomplete,
+    check_subjects,
+    has_missing,
+)
 from neurosim.similarity.inference_options import (
     AT_5_PERCENT,
     FACTORS,
@@ -23,6 +31,7 @@ from neurosim.similarity.inference_options import (
     as_fitting,
     as_resampling,
 )
+from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.method import Method, inference_method
@@ -34,6 +43,9 @@ from neurosim.similarity.resampling import (
     bootstrap_variance,
     jackknife_variance,
 )
+from neurosim.similarity.zero import why_zero_means_nothing
+
+log = logging.getLogger(__name__)
 
 MIN_STIMULI = 6
 MIN_GROUPS = 4
@@ -61,7 +73,10 @@ def infer(
         flexible, (component, stimulus, stimulus_other), and is then fitted; or noisy, (fold, stimulus,
         stimulus_other), such as one RDM a trial of a stochastic network: its mean is scored and its own ceiling
         reported.
-    data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data.
+    data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data. NaN at
+        all entries of a stimulus says that a subject did not see it: the subject is scored on the stimuli that it saw,
+        ceilings come from the scores of every two subjects on the stimuli that both saw (without ranking again, and
+        none where two share fewer than 6), and leaving a stimulus out touches those who saw it.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -78,12 +93,15 @@ def infer(
     fixed models); with two subjects or more ``ceiling``, ``ceiling_standard_error``, ``ceiling_interval`` (side) and
     ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false positives at 5 %); with noisy models
     ``model_ceiling`` and its standard error. The upper ceiling is the best attainable score or a proven bound: no RDM
-    scores higher. The attrs hold seed, versions and a hash of the inputs.
+    scores higher. The attrs hold seed, versions and a hash of the inputs. "cosine" and
+    "whitened_cosine" count distances from 0: unless the data say ``metric`` as one that is cross-validated
+    ("crossnobis"), noise alone makes every model score above 0, so ``p_zero`` is NaN, with a warning and the attr
+    ``no_p_zero``; all else holds.
 
     Raises
     ------
-    InputError : unknown names, different stimuli, fewer than 6 stimuli, one subject where subjects are resampled, or an
-        `rng` that is none.
+    InputError : unknown names, different stimuli, fewer than 6 stimuli where stimuli are resampled (3 where they are
+        fixed), one subject where subjects are resampled, or an `rng` that is none.
 
     Examples
     --------
@@ -99,14 +117,23 @@ def infer(
     data = _checked_data(named, data)
     n_subjects = data.sizes["subject"]
     resampling = as_resampling(resample, n_subjects, "infer")
+    _check_number_of_stimuli(data, resampling)
     levels = _levels(data, resampling)
-    comparison = _comparison(named, data, asked)
+    incomplete = has_missing(data)
+    if incomplete and fitting is not None:
+        raise InputError(
+            "infer: models are fitted to subjects who saw every stimulus; select the stimuli that all saw."
+        )
+    comparison = _incomplete(named, data, asked, resampling) if incomplete else _comparison(named, data, asked)
     generator = as_rng(rng, "infer")
     state = json.dumps(generator.bit_generator.state, default=_plain) if not isinstance(rng, int) else str(rng)
     held_out = _folds(fitting, levels, n_subjects, generator) if fitting else None
     fixed, each, evaluate = _evaluation(comparison, held_out, fitting, progress)
     variance = _variance(evaluate, levels, n_subjects, resampling, generator, held_out)
-    result = _tests(fixed, variance, significance, n_subjects)
+    result = _only_if_zero_means_something(_tests(fixed, variance, significance, n_subjects), data, asked)
+    if isinstance(comparison, IncompleteComparison) and not comparison.ceilings_known:
+        result = result.drop_vars([name for name in result if "ceiling" in str(name)])
+        result.attrs["no_ceiling"] = f"some two subjects have fewer than {FEWEST_COMMON} stimuli in common"
     if each is not None:
         result["score_of_subject"] = (("model", "subject"), each)
     result = _with_model_ceilings(result, named, asked, levels)
@@ -183,15 +210,23 @@ def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.Data
     reference = next(iter(named.values()))
     if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
         data = as_rdm(data, dims=("subject",))
-    data = same_stimuli(reference, _as_rdm(data), "infer")
+    given = check_incomplete(data, "infer") if has_missing(data) else _as_rdm(data)
+    data = same_stimuli(reference, given, "infer")
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",):
         raise InputError(
             f"infer: data have dims (subject, ...), found {data.dims[:-2]}; stack or select the other dims first."
         )
-    if data.sizes["stimulus"] < MIN_STIMULI:
-        raise InputError(f"infer: at least {MIN_STIMULI} stimuli are needed, found {data.sizes['stimulus']}.")
     return data
+
+
+def _check_number_of_stimuli(data: xr.DataArray, resampling: Resampling) -> None:
+    n = data.sizes["stimulus"]
+    if "stimulus" in resampling.over and n < MIN_STIMULI:
+        raise InputError(
+            f"infer: at least {MIN_STIMULI} stimuli are needed to resample them, found {n}; resample='subject' takes "
+            "them as fixed, and mantel_test permutes them."
+        )
 
 
 def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
@@ -213,11 +248,21 @@ def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
 
 
 def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: Method) -> Comparison:
+    return Comparison(*_components(named, method), rdm_vectors(data, method, "infer"), method, data.sizes["stimulus"])
+
+
+def _components(named: dict[str, xr.DataArray], method: Method) -> tuple[np.ndarray, np.ndarray]:
+    """Upper entries (C, P) of all models, and the model (C,) that each belongs to."""
     vectors = [rdm_vectors(r.mean("fold") if "fold" in r.dims else r, method, "infer") for r in named.values()]
-    owner = np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
-    return Comparison(
-        np.concatenate(vectors), owner, rdm_vectors(data, method, "infer"), method, data.sizes["stimulus"]
-    )
+    return np.concatenate(vectors), np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
+
+
+def _incomplete(
+    named: dict[str, xr.DataArray], data: xr.DataArray, method: Method, resampling: Resampling
+) -> IncompleteComparison:
+    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, "infer")
+    entries = upper(np.nan_to_num(data.values))
+    return IncompleteComparison(*_components(named, method), entries, method, data.sizes["stimulus"], seen)
 
 
 def _folds(fitting: Fitting, levels: np.ndarray, n_subjects: int, rng: np.random.Generator) -> Folds:
@@ -235,9 +280,9 @@ def _folds(fitting: Fitting, levels: np.ndarray, n_subjects: int, rng: np.random
 
 
 def _evaluation(
-    comparison: Comparison, folds: Folds | None, fitting: Fitting | None, progress: bool
+    comparison: Comparison | IncompleteComparison, folds: Folds | None, fitting: Fitting | None, progress: bool
 ) -> tuple[np.ndarray, np.ndarray | None, Evaluate]:
-    if folds is None or fitting is None:
+    if folds is None or fitting is None or isinstance(comparison, IncompleteComparison):
         each, fixed = comparison.plain()
         return fixed, each, comparison.fixed
     evaluate = partial(comparison.crossvalidated, folds=folds, fit=fitting.weights, progress=progress)
@@ -259,7 +304,7 @@ def _variance(
     return bootstrap_variance(evaluate, levels, n_subjects, over, resampling.n_samples, rng, folds)
 
 
-def _hash(comparison: Comparison) -> str:
+def _hash(comparison: Comparison | IncompleteComparison) -> str:
     digest = hashlib.sha256()
     for part in (comparison.components, comparison.owner, comparison.data):
         digest.update(np.ascontiguousarray(part).tobytes())
@@ -311,6 +356,16 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
         result["p_ceiling_corrected"] = ("model", correct_p(p_ceiling, correction))
         result = result.assign_coords(side=["lower", "upper"])
     return result
+
+
+def _only_if_zero_means_something(result: xr.Dataset, data: xr.DataArray, method: Method) -> xr.Dataset:
+    """Return the result without `p_zero` where a score of 0 is not what unrelated RDMs have, and say why."""
+    reason = why_zero_means_nothing(data, method)
+    if reason is None:
+        return result
+    log.warning("infer: p_zero is NaN: %s", reason)
+    nothing = xr.full_like(result["p_zero"], np.nan)
+    return result.assign(p_zero=nothing, p_zero_corrected=nothing.copy()).assign_attrs(no_p_zero=reason)
 
 
 def _uncertainty(contrasts: np.ndarray, variance: Variance, alpha: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -76,6 +76,11 @@ class Method:
             raise InputError(f"Method {self.name!r}: one of score, embed and kernel asked, found {len(given)}.")
 
     @property
+    def counts_from_zero(self) -> bool:
+        """Whether scores count distances from 0, not from their mean: unrelated RDMs of positive entries score high."""
+        return self.has_inference and self.defined_for == "nonzero"
+
+    @property
     def has_inference(self) -> bool:
         """Whether its scores have ceilings, a jackknife and a bootstrap."""
         return self.drawn is not None

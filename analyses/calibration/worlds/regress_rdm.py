@@ -1,4 +1,4 @@
-"""Regression of RDMs: coefficients and unique variance of terms in RDMs of several subjects, and what they share."""
+"""Regression of RDMs: coefficients and unique variance of terms in the RDMs of several subjects."""
 
 import numpy as np
 from world import Outcome, World

@@ -1,0 +1,155 @@
+"""Scores of subjects who each saw stimuli of their own, combined by a random-effects model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from scipy import optimize, stats
+
+from neurosim.schema import InputError, check_rdm
+from neurosim.similarity.inference import infer
+from neurosim.similarity.inference_options import check_alpha
+from neurosim.similarity.method import inference_method
+from neurosim.similarity.zero import why_zero_means_nothing
+
+FEWEST_SUBJECTS = 3
+
+
+def combine_subjects(
+    models: xr.DataArray,
+    data: Mapping[str, xr.DataArray],
+    *,
+    method: str = "spearman",
+    alpha: float = 0.05,
+) -> xr.Dataset:
+    """Score models in subjects who each saw other stimuli, and generalise to new subjects and stimuli.
+
+    Each subject (an animal, a session) has a score with an error that leaving out its stimuli tells. The true scores
+    of subjects vary; their variance is found by restricted likelihood, every subject weighs by the inverse of both
+    variances, and errors are those of Knapp and Hartung with t distribution (https://doi.org/10.1002/sim.1482).
+
+    Parameters
+    ----------
+    models : RDMs (model, stimulus, stimulus_other) of all stimuli that any subject saw.
+    data : RDMs (stimulus, stimulus_other) by name of the subject, each of stimuli that no other subject saw.
+    method : a name in ``METHODS`` that has inference.
+    alpha : one minus the coverage of the intervals.
+
+    Returns
+    -------
+    Dataset along ``model``: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0,
+    one-sided; NaN for distances that are biased by noise, see :func:`infer`), ``variance_of_subjects`` and its share
+    ``heterogeneity`` in the variance of the scores of subjects; and (model, subject) ``score_of_subject`` and
+    ``standard_error_of_subject``.
+
+    Raises
+    ------
+    InputError : fewer than 3 subjects, stimuli that two subjects share (their errors are not independent: ``infer``
+        takes one array of subjects), stimuli that models lack, fewer than 6 stimuli of a subject.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> model = ns.compute_rdm(rng.normal(size=(30, 9)), "euclidean").expand_dims(model=["own"])
+    >>> names = model.stimulus.values.reshape(3, 10)
+    >>> data = {f"day{i}": model[0].sel(stimulus=n, stimulus_other=n) for i, n in enumerate(names)}
+    >>> ns.similarity.combine_subjects(model, data).score.values.round(6).tolist()
+    [1.0]
+    """
+    who = "combine_subjects"
+    asked = inference_method(method, who)
+    check_alpha(alpha, who)
+    models = check_rdm(models, who)
+    if models.dims[:-2] != ("model",) or not isinstance(data, Mapping) or len(data) < FEWEST_SUBJECTS:
+        raise InputError(
+            f"{who}: models (model, stimulus, stimulus_other) and a mapping of {FEWEST_SUBJECTS} or more subjects to "
+            f"RDMs asked, found models {models.dims} and {len(data) if isinstance(data, Mapping) else 'no mapping'}."
+        )
+    rdms = {name: check_rdm(rdm, who) for name, rdm in data.items()}
+    _check_stimuli(models, rdms, who)
+    each, errors = _subject_by_subject(models, rdms, method)
+    combined = np.array([random_effects_mean(y, e**2) for y, e in zip(each, errors, strict=True)])
+    score, error, between = combined.T
+    df = len(rdms) - 1
+    reach = stats.t.ppf(1 - alpha / 2, df) * error
+    t = np.divide(score, error, out=np.where(score > 0, np.inf, 0.0), where=error > 0)
+    zero = next((why for rdm in rdms.values() if (why := why_zero_means_nothing(rdm, asked))), None)
+    within = (errors**2).mean(1)
+    result = xr.Dataset(
+        {
+            "score": ("model", score),
+            "standard_error": ("model", error),
+            "interval": (("model", "bound"), np.column_stack([score - reach, score + reach])),
+            "p_zero": ("model", stats.t.sf(t, df) if zero is None else np.full(len(score), np.nan)),
+            "variance_of_subjects": ("model", between),
+            "heterogeneity": ("model", between / np.maximum(between + within, np.finfo(float).tiny)),
+            "score_of_subject": (("model", "subject"), each),
+            "standard_error_of_subject": (("model", "subject"), errors),
+        },
+        coords={"subject": list(rdms), "bound": ["low", "high"]},
+        attrs={"method": method, "alpha": alpha, "df": df} | ({} if zero is None else {"no_p_zero": zero}),
+    )
+    return result.assign_coords(model=models["model"].values) if "model" in models.coords else result
+
+
+def random_effects_mean(values: np.ndarray, variances: np.ndarray) -> tuple[float, float, float]:
+    """Mean of values (S,) with known variances (S,), its Knapp-Hartung error, and the variance between (REML).
+
+    >>> [round(float(v), 6) for v in random_effects_mean(np.array([1.0, 2.0, 3.0]), np.full(3, 0.25))]
+    [2.0, 0.57735, 0.75]
+    """
+    between = _variance_between(values, variances)
+    total = between + variances
+    if not (total > 0).all():
+        return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), between
+    weights = 1 / total
+    mean = float(weights @ values / weights.sum())
+    squared = float(weights @ (values - mean) ** 2) / (len(values) - 1) / weights.sum()
+    return mean, float(np.sqrt(squared)), between
+
+
+def _variance_between(values: np.ndarray, variances: np.ndarray) -> float:
+    """Variance between subjects that maximises the restricted likelihood, 0 or above."""
+    spread = float(np.ptp(values))
+    if spread == 0:
+        return 0.0
+
+    def loss(between: float) -> float:
+        weights = 1 / (between + variances + 1e-12 * spread**2)
+        mean = weights @ values / weights.sum()
+        return float(np.log(weights.sum()) - np.log(weights).sum() + weights @ (values - mean) ** 2)
+
+    found = optimize.minimize_scalar(loss, bounds=(0, spread**2), method="bounded", options={"xatol": 1e-9 * spread**2})
+    return float(found.x) if found.fun < loss(0.0) else 0.0
+
+
+def _subject_by_subject(
+    models: xr.DataArray, rdms: Mapping[str, xr.DataArray], method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and errors (M, S) of each subject alone, over its stimuli."""
+    scores, errors = [], []
+    for rdm in rdms.values():
+        seen = rdm["stimulus"].values
+        own = models.sel(stimulus=seen, stimulus_other=seen)
+        found = infer(own, rdm, method=method, resample="stimulus", progress=False)
+        scores.append(found.score.values)
+        errors.append(found.standard_error.values)
+    return np.stack(scores, axis=1), np.stack(errors, axis=1)
+
+
+def _check_stimuli(models: xr.DataArray, rdms: Mapping[str, xr.DataArray], who: str) -> None:
+    known, owner = set(models["stimulus"].values.tolist()), dict[object, str]()
+    for name, rdm in rdms.items():
+        if rdm.ndim != 2:
+            raise InputError(f"{who}: subject {name!r} has dims {rdm.dims}; give one RDM (stimulus, stimulus_other).")
+        for stimulus in rdm["stimulus"].values.tolist():
+            if stimulus not in known:
+                raise InputError(f"{who}: models have no stimulus {stimulus!r}, which {name!r} saw; select the others.")
+            if stimulus in owner:
+                raise InputError(
+                    f"{who}: stimulus {stimulus!r} was seen by {owner[stimulus]!r} and {name!r}, whose errors are then "
+                    "not independent; stack such subjects and use infer."
+                )
+            owner[stimulus] = name
