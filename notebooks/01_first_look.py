@@ -68,7 +68,7 @@ ns.plots.plot_raster(trained, twin, labels=("torch", "Brian2"));
 # %%
 five = ns.recordings.BrainOptions(n_subjects=5)
 brain = ns.recordings.synthetic_brain(ns.stimuli.gabor_energy(shown), five, area="V1-like")
-reliability = ns.responses.split_half_reliability(brain)
+reliability = ns.responses.split_half_reliability(brain).reliability
 print("synthetic:", bool(brain.attrs["synthetic"]), "| median reliability", round(float(reliability.median()), 2))
 
 # %% [markdown]

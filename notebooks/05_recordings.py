@@ -60,7 +60,7 @@ reliable.unit.values
 curve = ns.responses.tuning_curve(reliable, "orientation_deg")
 fit = ns.responses.fit_tuning(curve, "von_mises")
 ns.plots.plot_tuning(curve, fit, unit=3)
-fit.to_dataframe().groupby("unit")[["preferred", "preferred_error", "explained"]].first().round(2)
+fit[["preferred", "preferred_error", "explained", "outcome"]].to_dataframe().round(2)
 
 # %% [markdown]
 # ## What the population knows, and when

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neurosim.arrays import check_numbers
 from neurosim.clock import whole_number
-from neurosim.schema import InputError, SchemaError, check_measured, check_responses, labelled, step_of
+from neurosim.labels import check_not_empty
+from neurosim.schema import InputError, SchemaError, check_missing, check_responses, labelled, step_of
 
 
 def average_trials(responses: xr.DataArray) -> xr.DataArray:
@@ -14,11 +16,12 @@ def average_trials(responses: xr.DataArray) -> xr.DataArray:
 
     Parameters
     ----------
-    responses : (..., [trial,] ...); places that ``measured`` names as empty do not count.
+    responses : (..., [trial,] ...); trials that were not measured do not count, and where a unit has none of a stimulus
+        the mean is NaN.
 
     Raises
     ------
-    SchemaError : NaN, no real numbers, or a bare array of 3 dims, whose second may be trials or time.
+    SchemaError : NaN in a part of a trial, no real numbers, or a bare array of 3 dims, whose second may be trials or time.
 
     Examples
     --------
@@ -39,11 +42,12 @@ def over_time(responses: xr.DataArray) -> xr.DataArray:
 
     Parameters
     ----------
-    responses : (..., [time,] ...); a bare array is (stimulus, unit) or (stimulus, time, unit).
+    responses : (..., [time,] ...); a bare array is (stimulus, unit) or (stimulus, time, unit). A trial that was not
+        measured stays so (NaN), and is never a silent one.
 
     Raises
     ------
-    SchemaError : NaN, or no real numbers.
+    SchemaError : NaN in a part of a trial, or no real numbers.
 
     Examples
     --------
@@ -60,7 +64,11 @@ def over_time(responses: xr.DataArray) -> xr.DataArray:
 
 def _checked(responses: object, who: str) -> xr.DataArray:
     """Return an array whose dims are its own, or a bare one as responses."""
-    return check_measured(responses, who) if isinstance(responses, xr.DataArray) else labelled(responses, who)
+    if not isinstance(responses, xr.DataArray):
+        return labelled(responses, who)
+    check_numbers(responses, who)
+    check_not_empty(responses, who, "arrays")
+    return check_missing(responses, who)
 
 
 def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
@@ -68,7 +76,7 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
 
     Parameters
     ----------
-    responses : (stimulus, [trial,] time, unit).
+    responses : (stimulus, [trial,] time, unit). A trial that was not measured stays so (NaN).
     time_bin : a multiple of the present step, s. Samples that fill no whole bin at the end are left out.
 
     Raises
@@ -81,7 +89,7 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
     >>> ns.responses.rebin(r, 3e-3).values[0, :, 0].tolist()
     [3.0, 3.0]
     """
-    responses = check_responses(responses, "rebin")
+    responses = check_responses(responses, "rebin", missing=True)
     if "time" not in responses.dims or not responses.attrs.get("time_step"):
         raise InputError("rebin: the responses need a 'time' dim and a time_step in attrs.")
     step = step_of(responses, "rebin")
@@ -90,6 +98,8 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
         raise InputError(f"rebin: time_bin = {time_bin:g} s is not a multiple of the step {step:g} s.")
     coarse = responses.coarsen(time=ratio, boundary="trim")
     binned = coarse.sum() if responses.attrs.get("quantity") == "spike_count" else coarse.mean()
+    if responses.isnull().any():
+        binned = binned.where(responses.isel(time=0, drop=True).notnull())
     start = responses["time"].values[0]
     binned = binned.assign_coords(time=start + np.arange(binned.sizes["time"]) * time_bin)
     return binned.assign_attrs(responses.attrs | {"time_step": time_bin})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +12,9 @@ from scipy.optimize import curve_fit
 
 from neurosim.registry import options_of
 from neurosim.responses.averages import average_trials, over_time
-from neurosim.responses.curves import CURVES, Curve
-from neurosim.schema import InputError, check_measured, check_responses, suggest
+from neurosim.responses.curves import CURVES, Bounds, Curve
+from neurosim.responses.reliability import f_test
+from neurosim.schema import InputError, check_measured, check_missing, check_responses, suggest
 
 
 def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr.Dataset:
@@ -21,15 +22,17 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
 
     Parameters
     ----------
-    responses : (stimulus, [trial,] [time,] unit); time is summed (counts) or averaged.
+    responses : (stimulus, [trial,] [time,] unit); time is summed (counts) or averaged. Trials that were not measured do
+        not count; a value that a unit has no trial of is NaN.
     by : numeric label along ``stimulus``, such as "orientation_deg", "x" or "current".
     alpha : one minus the coverage of the interval.
 
     Returns
     -------
     Dataset along ``by`` and ``unit``: ``response``, ``standard_error``, ``interval`` (..., bound), from a t
-    distribution over the trials and stimuli of a value; NaN errors where a value has a single presentation, as ``n``
-    says.
+    distribution over the trials and stimuli of a value, and their number ``n``; NaN errors where a value has a single
+    presentation. Along ``unit``: ``p``, how often values would differ as much in a unit that is not tuned (F test; NaN
+    where all have a single presentation).
 
     Raises
     ------
@@ -41,29 +44,32 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     >>> ns.responses.tuning_curve(r, "x").response.values.ravel().tolist()
     [2.0, 5.0]
     """
-    responses = over_time(check_responses(responses, "tuning_curve"))
+    responses = over_time(check_responses(responses, "tuning_curve", missing=True))
     x = _label(responses, by, "tuning_curve")
     values = (responses if "trial" in responses.dims else responses.expand_dims("trial")).transpose(
         "stimulus", "trial", "unit"
     )
     levels = np.unique(x)
     groups = [values.values[x == level].reshape(-1, values.sizes["unit"]) for level in levels]
-    counts = np.array([len(g) for g in groups])
-    mean = np.stack([g.mean(0) for g in groups])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.stack([g.std(0, ddof=1) if len(g) > 1 else np.full(g.shape[1], np.nan) for g in groups])
-    error = spread / np.sqrt(counts)[:, None]
-    reach = stats.t.ppf(1 - alpha / 2, np.maximum(counts - 1, 1))[:, None] * error
+    moments = [_moments(np.asarray(group, dtype=float)) for group in groups]
+    counts, mean, spread = (np.stack(part) for part in zip(*moments, strict=True))
+    error = spread / np.sqrt(np.maximum(counts, 1))
+    reach = stats.t.ppf(1 - alpha / 2, np.maximum(counts - 1, 1)) * error
     dims = (by, "unit")
     coords = {by: levels, "bound": ["low", "high"]} | {k: v for k, v in responses.coords.items() if v.dims == ("unit",)}
-    data = {"response": (dims, mean), "standard_error": (dims, error), "n": (by, counts)}
+    data = {"response": (dims, mean), "standard_error": (dims, error), "n": (dims, counts)}
     interval = ((*dims, "bound"), np.stack([mean - reach, mean + reach], axis=-1))
-    return xr.Dataset({**data, "interval": interval}, coords=coords).assign_attrs(
+    longest = max(len(group) for group in groups)
+    padded = np.stack([np.pad(g.astype(float), ((0, longest - len(g)), (0, 0)), constant_values=np.nan) for g in groups])
+    p = ("unit", np.where((counts > 1).any(0), f_test(padded), np.nan))
+    return xr.Dataset({**data, "interval": interval, "p": p}, coords=coords).assign_attrs(
         label=by, quantity=responses.attrs.get("quantity", ""), units=responses.attrs.get("units", "")
     )
 
 
-def fit_tuning(curve: xr.Dataset, shape: str, *, options: Mapping[str, object] | object | None = None) -> xr.Dataset:
+def fit_tuning(
+    curve: xr.Dataset, shape: str, *, options: Mapping[str, object] | object | None = None, alpha: float = 0.05
+) -> xr.Dataset:
     """Fit a curve to the tuning of every unit by least squares.
 
     * "von_mises": ``baseline + amplitude exp(concentration (cos(2 pi (x - preferred) / period) - 1))`` (orientation).
@@ -79,11 +85,16 @@ def fit_tuning(curve: xr.Dataset, shape: str, *, options: Mapping[str, object] |
     curve : from :func:`tuning_curve`. shape : one of these.
     options : of the shape, such as ``{"period": 360}`` of "von_mises", in the units of the label: 180 for orientation
         (the default), 360 for direction, both in degrees.
+    alpha : level at which a unit must be tuned (``p`` of the curve) to be fitted; 1 fits all that vary.
 
     Returns
     -------
     Dataset along ``unit``: one variable a parameter, its ``<name>_error``, ``explained`` (share of the variance of the
-    curve) and ``fitted`` (label, unit). Where no fit is found all are NaN and ``explained`` is 0.
+    curve), ``fitted`` (label, unit) and ``outcome``: "fitted", or why all are NaN and ``explained`` is 0: "silent" (the
+    curve does not vary), "not tuned" (p above `alpha`), "too few values" or "no fit". Errors are those of the curve,
+    whatever their sizes, carried through the fit (https://doi.org/10.2307/1912934); of a curve without errors, those of
+    its distance from the fit.
+    SENTENCE
 
     Raises
     ------
@@ -106,17 +117,28 @@ def fit_tuning(curve: xr.Dataset, shape: str, *, options: Mapping[str, object] |
         raise InputError(
             f"fit_tuning: {shape} has {len(chosen.parameters)} parameters; {len(x)} values of {by} are too few."
         )
-    fits = [_fit(chosen, x, y, wanted) for y in curve["response"].transpose("unit", by).values]
+    observed = curve["response"].transpose("unit", by).values.astype(float)
+    spread = curve["standard_error"].transpose("unit", by).values if "standard_error" in curve else observed * np.nan
+    p = curve["p"].values if "p" in curve else np.full(len(observed), np.nan)
+    outcome = [_reason(y, q, len(chosen.parameters), alpha) for y, q in zip(observed, p, strict=True)]
+    fits = [
+        _fit(chosen, x, y, e, wanted) if why == "fitted" else _no_fit(chosen, x)
+        for y, e, why in zip(observed, spread, outcome, strict=True)
+    ]
     found, errors, fitted = (np.array([f[k] for f in fits]) for k in range(3))
-    observed = curve["response"].transpose("unit", by).values
-    total = observed.var(1)
-    missed = np.where(np.isnan(fitted).any(1), total, ((observed - fitted) ** 2).mean(1))
+    outcome = [
+        "no fit" if why == "fitted" and np.isnan(f).all() else why for why, f in zip(outcome, fitted, strict=True)
+    ]
+    total = np.nanvar(observed, axis=1)
+    missed = np.where(np.isnan(fitted).all(1), total, np.nanmean((observed - fitted) ** 2, axis=1))
     explained = np.where(total > 0, 1 - missed / np.where(total > 0, total, 1), 0.0)
     data = {n: ("unit", found[:, k]) for k, n in enumerate(chosen.parameters)}
     data |= {f"{n}_error": ("unit", errors[:, k]) for k, n in enumerate(chosen.parameters)}
     coords = {k: v for k, v in curve.coords.items() if v.dims in (("unit",), (by,))}
     return xr.Dataset(
-        {**data, "explained": ("unit", explained), "fitted": (("unit", by), fitted)}, coords, {"shape": shape}
+        {**data, "explained": ("unit", explained), "fitted": (("unit", by), fitted), "outcome": ("unit", outcome)},
+        coords,
+        {"shape": shape, "alpha": alpha},
     )
 
 
@@ -132,7 +154,7 @@ def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset along ``unit``: ``orientation_selectivity`` and, over 360 degrees, ``direction_selectivity``, 0 to 1; 0 for
-    a unit that is silent.
+    a unit that is silent, NaN for one that has no answer to some of the values.
 
     Raises
     ------
@@ -151,14 +173,14 @@ def orientation_selectivity(curve: xr.Dataset) -> xr.Dataset:
     whole = len(degrees) * gaps[0] if len(gaps) else 0.0
     if not len(gaps) or not np.allclose(gaps, gaps[0]) or not (np.isclose(whole, 180) or np.isclose(whole, 360)):
         raise InputError(f"orientation_selectivity: {by} in even steps over 180 or 360 degrees asked, found {degrees}.")
-    if values.min() < 0:
+    if np.nanmin(values) < 0:
         raise InputError("orientation_selectivity: responses below 0; subtract no baseline before, or rectify.")
     total = values.sum(0)
     angle = np.deg2rad(degrees)[:, None]
 
     def resultant(cycles: int) -> np.ndarray:
         length = np.abs((values * np.exp(1j * cycles * angle)).sum(0))
-        return np.asarray(np.divide(length, total, out=np.zeros_like(length), where=total > 0))
+        return np.asarray(np.divide(length, total, out=np.where(np.isnan(total), np.nan, 0.0), where=total > 0))
 
     data = {"orientation_selectivity": ("unit", resultant(2))}
     if np.isclose(whole, 360):
@@ -175,6 +197,7 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     Parameters
     ----------
     responses : (stimulus, [trial,] [time,] unit), not negative; trials are averaged, time summed (counts) or averaged.
+        What was not measured does not enter; with fewer than 2 answers the result is NaN.
     along : "stimulus" gives lifetime sparseness (unit), "unit" population sparseness (stimulus).
 
     Raises
@@ -186,13 +209,13 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     >>> ns.responses.sparseness(ns.as_responses([[1.0, 1.0], [0.0, 1.0]])).values.tolist()
     [1.0, 0.0]
     """
-    responses = average_trials(over_time(check_responses(responses, "sparseness")))
-    n = responses.sizes[along]
-    if n < 2 or float(responses.min()) < 0:
-        raise InputError(f"sparseness: at least 2 along {along!r} and no negative responses asked, found {n}.")
+    responses = average_trials(over_time(check_responses(responses, "sparseness", missing=True)))
+    n = responses.count(along)
+    if int(n.max()) < 2 or float(responses.min()) < 0:
+        raise InputError(f"sparseness: at least 2 along {along!r} and no negative responses asked, found {int(n.max())}.")
     square = (responses**2).mean(along)
     share = (responses.mean(along) ** 2 / square.where(square > 0, 1.0)).where(square > 0, 1.0)
-    found: xr.DataArray = ((1 - share) / (1 - 1 / n)).clip(0, 1)
+    found: xr.DataArray = ((1 - share) / (1 - 1 / n.where(n > 1))).clip(0, 1)
     return found.assign_attrs(quantity="sparseness", units="1")
 
 
@@ -201,8 +224,8 @@ def _label_of(curve: object, who: str) -> str:
     by = str(getattr(curve, "attrs", {}).get("label", ""))
     if not isinstance(curve, xr.Dataset) or "response" not in curve or set(curve["response"].dims) != {by, "unit"}:
         raise InputError(f"{who}: a curve as tuning_curve returns it is asked, found {type(curve).__name__}.")
-    for values in (curve["response"], curve[by]):
-        check_measured(values, who)
+    check_missing(curve["response"], who)
+    check_measured(curve[by], who)
     return by
 
 
@@ -216,23 +239,72 @@ def _label(responses: xr.DataArray, by: str, who: str) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
-def _fit(curve: Curve, x: np.ndarray, y: np.ndarray, options: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return number, mean and standard deviation (unit) of the presentations (n, unit) that were measured."""
+    measured = np.isfinite(group)
+    n = measured.sum(0)
+    if measured.all():
+        return n, group.mean(0), group.std(0, ddof=1) if len(group) > 1 else np.full(group.shape[1], np.nan)
+    mean = np.divide(np.where(measured, group, 0.0).sum(0), n, out=np.full(n.shape, np.nan), where=n > 0)
+    squares = np.where(measured, (group - mean) ** 2, 0.0).sum(0)
+    return n, mean, np.sqrt(np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1))
+
+
+def _reason(y: np.ndarray, p: float, n_parameters: int, alpha: float) -> str:
+    """Return "fitted" for a curve that can be, else why it is not."""
+    known = y[np.isfinite(y)]
+    if len(known) <= n_parameters:
+        return "too few values"
+    if np.ptp(known) == 0:
+        return "silent"
+    return "not tuned" if p > alpha else "fitted"
+
+
+def _no_fit(curve: Curve, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n = len(curve.parameters)
+    return np.full(n, np.nan), np.full(n, np.nan), np.full(len(x), np.nan)
+
+
+def _fit(
+    curve: Curve, x: np.ndarray, y: np.ndarray, spread: np.ndarray, options: object
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Parameters, their standard errors and the fitted values of one unit, from the best of several starts."""
-    best, bounds = None, curve.bounds(x, y, options)
+    there = np.isfinite(y)
+    best, bounds = None, curve.bounds(x[there], y[there], options)
 
     def function(x: np.ndarray, *parameters: float) -> np.ndarray:
         return curve.function(x, parameters, options)
 
-    for start in curve.start(x, y, options):
+    for start in curve.start(x[there], y[there], options):
         try:
             inside = np.clip(start, *bounds)
-            found, covariance = curve_fit(function, x, y, inside, bounds=bounds, max_nfev=5000, x_scale="jac")
+            found, covariance = curve_fit(
+                function, x[there], y[there], inside, bounds=bounds, max_nfev=5000, x_scale="jac"
+            )
         except RuntimeError:
             continue
-        error = float(((function(x, *found) - y) ** 2).sum())
+        error = float(((function(x[there], *found) - y[there]) ** 2).sum())
         if best is None or error < best[0]:
-            best = (error, found, np.sqrt(np.maximum(np.diag(covariance), 0)))
+            best = (error, found, covariance)
     if best is None:
-        n = len(curve.parameters)
-        return np.full(n, np.nan), np.full(n, np.nan), np.full(len(x), np.nan)
-    return best[1], best[2], function(x, *best[1])
+        return _no_fit(curve, x)
+    found, covariance = best[1], best[2]
+    if np.isfinite(spread[there]).all():
+        covariance = _carried(function, x[there], found, spread[there], bounds)
+    return found, np.sqrt(np.maximum(np.diag(covariance), 0)), function(x, *found)
+
+
+def _carried(
+    function: Callable[..., np.ndarray], x: np.ndarray, at: np.ndarray, spread: np.ndarray, bounds: Bounds
+) -> np.ndarray:
+    """Return the covariance of least-squares parameters from the standard errors of the values (a sandwich)."""
+    low, high = (np.asarray(b, dtype=float) for b in bounds)
+    step = 1e-6 * np.maximum(np.abs(at), 1e-3)
+    up, down = np.minimum(at + step, high), np.maximum(at - step, low)
+    slopes = [
+        (function(x, *np.where(i, up, at)) - function(x, *np.where(i, down, at))) / (up[k] - down[k])
+        for k, i in enumerate(np.eye(len(at), dtype=bool))
+    ]
+    inverse = np.linalg.pinv(np.stack(slopes, axis=1))
+    found: np.ndarray = (inverse * spread**2) @ inverse.T
+    return found

@@ -82,7 +82,7 @@ def test_random_halves_average_to_all_halves():
     half = every_half(values, together)
     fixed = together(values[:, :3].mean(1), values[:, 3:].mean(1))
     expected, other = 2 * half / (1 + half), 2 * fixed / (1 + fixed)
-    found = [split_half_reliability(labelled(values), n=2000, rng=seed).values for seed in (0, 1)]
+    found = [split_half_reliability(labelled(values), n=2000, rng=seed).reliability.values for seed in (0, 1)]
     assert np.abs(found[0] - expected).max() < 0.1
     assert np.abs(other - expected).min() > 0.3
     assert not np.array_equal(*found)

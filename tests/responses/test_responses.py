@@ -34,8 +34,8 @@ def test_reliability_is_that_of_the_model_of_signal_and_noise():
     rng = np.random.default_rng(0)
     signal = rng.normal(size=(400, 1, 40))
     responses = as_responses(signal + rng.normal(size=(400, 8, 40)), dims=("stimulus", "trial", "unit"))
-    assert float(split_half_reliability(responses).mean()) == pytest.approx(8 / 9, abs=0.01)
+    assert float(split_half_reliability(responses).reliability.mean()) == pytest.approx(8 / 9, abs=0.01)
     noise = as_responses(rng.normal(size=(400, 8, 40)), dims=("stimulus", "trial", "unit"))
-    assert abs(float(split_half_reliability(noise).mean())) < 0.03
+    assert abs(float(split_half_reliability(noise).reliability.mean())) < 0.03
     with pytest.raises(InputError, match="at least 2 trials"):
         split_half_reliability(responses.isel(trial=0))

@@ -1,24 +1,105 @@
-"""Signal-to-noise ratio of units that answer to a sample of stimuli, with equal and with unequal trials."""
+"""Signal-to-noise ratios and ceilings of units that answer a sample of stimuli; equal, unequal and lost trials."""
+
+from functools import partial
 
 import numpy as np
 from world import Outcome, World
 
 import neurosim as ns
 
+UNITS = 20
 
-def _equal(rng: np.random.Generator, ratio: float) -> Outcome:
-    signal = np.sqrt(ratio) * rng.normal(size=(40, 1, 20))
-    trials = signal + rng.normal(size=(40, 8, 20))
-    found = ns.responses.signal_to_noise(ns.as_responses(trials, dims=("stimulus", "trial", "unit")))
+
+def gaussian(rng: np.random.Generator, ratio: float, stimuli: int, trials: int) -> np.ndarray:
+    """Return trials (stimulus, trial, unit) with noise of one size and signal of variance `ratio`."""
+    return np.sqrt(ratio) * rng.normal(size=(stimuli, 1, UNITS)) + rng.normal(size=(stimuli, trials, UNITS))
+
+
+def counts(rng: np.random.Generator, ratio: float, stimuli: int, trials: int) -> np.ndarray:
+    """Return Poisson counts, 4 on average, whose rates over stimuli are skewed: signal `ratio` times the noise."""
+    rates = rng.gamma(4 / ratio, ratio, size=(stimuli, 1, UNITS)) if ratio else np.full((stimuli, 1, UNITS), 4.0)
+    return rng.poisson(np.broadcast_to(rates, (stimuli, trials, UNITS))).astype(float)
+
+
+def unequal(rng: np.random.Generator, trials: np.ndarray) -> np.ndarray:
+    """Leave each stimulus 2 trials up to all, and every second unit only the first three quarters of the session."""
+    n = rng.integers(2, trials.shape[1] + 1, size=len(trials))
+    trials[np.arange(trials.shape[1]) >= n[:, None]] = np.nan
+    trials[int(0.75 * len(trials)) :, :, ::2] = np.nan
+    return trials
+
+
+def labelled(trials: np.ndarray):
+    """Return responses (stimulus, trial, unit)."""
+    return ns.as_responses(trials, dims=("stimulus", "trial", "unit"))
+
+
+def _ratio(draw, rng: np.random.Generator, ratio: float) -> Outcome:
+    found = ns.responses.signal_to_noise(labelled(draw(rng, ratio)))
     return Outcome(found.signal_to_noise, found.standard_error, p=found.p)
 
 
+def _ceiling(draw, rng: np.random.Generator, ratio: float) -> Outcome:
+    found = ns.responses.signal_to_noise(labelled(draw(rng, ratio)))
+    low, high = found.ceiling_interval.values.T
+    return Outcome(found.ceiling, found.ceiling_standard_error, low, high)
+
+
+def _unequal(rng: np.random.Generator, ratio: float) -> np.ndarray:
+    return unequal(rng, gaussian(rng, ratio, 40, 8))
+
+
+def root(ratio: float, trials: int) -> float:
+    """Return the correlation of the mean of trials with the noiseless response."""
+    return float(np.sqrt(ratio / (ratio + 1 / trials)))
+
+
+EQUAL = partial(gaussian, stimuli=40, trials=8)
 WORLDS = (
     World(
         "signal-to-noise ratio",
         "responses.signal_to_noise",
         "40 stimuli, 8 trials, 20 independent units, Gaussian signal and noise of one size.",
-        _equal,
-        truth=lambda ratio: ratio,
+        partial(_ratio, EQUAL),
+        truth=float,
+        quick=60,
+    ),
+    World(
+        "signal-to-noise ratio, unequal trials",
+        "responses.signal_to_noise",
+        "the same with 2 to 8 trials a stimulus; every second unit is lost for the last quarter of the stimuli.",
+        partial(_ratio, _unequal),
+        truth=float,
+        quick=60,
+    ),
+    World(
+        "ceiling",
+        "responses.signal_to_noise",
+        "40 stimuli, 8 trials, signal of half the variance of a trial's noise.",
+        partial(_ceiling, EQUAL),
+        truth=partial(root, trials=8),
+        effect=0.5,
+        null=None,
+        quick=60,
+    ),
+    World(
+        "ceiling, few trials",
+        "responses.signal_to_noise",
+        "50 stimuli, 2 trials, signal of half the variance of a trial's noise.",
+        partial(_ceiling, partial(gaussian, stimuli=50, trials=2)),
+        truth=partial(root, trials=2),
+        effect=0.5,
+        null=None,
+        quick=60,
+    ),
+    World(
+        "ceiling, counts",
+        "responses.signal_to_noise",
+        "100 stimuli, 3 trials, Poisson counts around 4 with skewed rates.",
+        partial(_ceiling, partial(counts, stimuli=100, trials=3)),
+        truth=partial(root, trials=3),
+        effect=0.5,
+        null=None,
+        quick=60,
     ),
 )

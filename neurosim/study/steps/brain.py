@@ -20,7 +20,8 @@ def run(job: Job) -> None:
     if "unit" in recorded.dims:
         rdm = _by_subject(recorded, job.config["metric"])
         if recorded.sizes.get("trial", 1) > 1:
-            about["median_reliability"] = float(reliability.split_half_reliability(over_time(recorded)).median())
+            halves = reliability.split_half_reliability(over_time(recorded))
+            about["median_reliability"] = float(halves.reliability.median())
     else:
         rdm = recorded.assign_attrs({k: v for k, v in recorded.attrs.items() if k not in ("citation", "licence")})
         rdm = rdm if "subject" in rdm.dims else rdm.expand_dims(subject=["group"])

@@ -1,0 +1,53 @@
+"""Preferred orientations and their errors, of Poisson counts; units that are not tuned; trials that are missing."""
+
+from functools import partial
+
+import numpy as np
+from world import Outcome, World
+
+import neurosim as ns
+
+DEGREES = np.arange(0.0, 180.0, 15.0)
+
+
+def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool) -> object:
+    rates = 2 + 8 * depth * np.exp(1.5 * (np.cos(2 * np.deg2rad(DEGREES - 70)) - 1))
+    counts = rng.poisson(rates[:, None, None], size=(len(DEGREES), trials, 1)).astype(float)
+    if missing:
+        counts[:, 2:][rng.random((len(DEGREES), trials - 2, 1)) < 0.5] = np.nan
+    return ns.as_responses(
+        counts,
+        dims=("stimulus", "trial", "unit"),
+        coords={"degrees": ("stimulus", DEGREES)},
+        quantity="spike_count",
+    )
+
+
+def _preferred(rng: np.random.Generator, depth: float, trials: int, missing: bool = False) -> Outcome:
+    curve = ns.responses.tuning_curve(_counts(rng, depth, trials, missing), "degrees")
+    fit = ns.responses.fit_tuning(curve, "von_mises")
+    error = fit.preferred_error.values
+    found = 70 + (fit.preferred.values - 70 + 90) % 180 - 90
+    return Outcome(found, error, found - 1.96 * error, found + 1.96 * error)
+
+
+WORLDS = (
+    World(
+        "preferred orientation",
+        "responses.fit_tuning",
+        "12 orientations, 10 trials, Poisson counts of 2 to 10.",
+        partial(_preferred, trials=10),
+        truth=lambda depth: 70.0,
+        null=None,
+        quick=30,
+    ),
+    World(
+        "preferred orientation, missing trials",
+        "responses.fit_tuning",
+        "the same with 12 trials, half of those from the third on missing.",
+        partial(_preferred, trials=12, missing=True),
+        truth=lambda depth: 70.0,
+        null=None,
+        quick=30,
+    ),
+)
