@@ -23,7 +23,7 @@ from neurosim import storage
 from neurosim.networks import EfficientNetLite0Specification
 from neurosim.networks.architecture import build_network
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
-from neurosim.runtime import forked_random
+from neurosim.runtime import forked_random, provenance
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.images import resize_images
@@ -193,3 +193,84 @@ def mouse() -> xr.Dataset:
         },
         {"weights": list(WEIGHTS), "region": regions, "block": list(BLOCKS), "half": ["r", "rho"]},
     )
+
+
+def draw(results: xr.Dataset) -> Figure:
+    """Draw R2 over depth, the sessions by both methods, and mouse V1 over depth."""
+    figure = new_figure(11.0, 3.6)
+    left, middle, right = figure.subplots(1, 3, width_ratios=[3, 4, 3])
+    place = np.arange(len(BLOCKS))
+    for w, (weights, title) in enumerate(WEIGHTS.items()):
+        one = results.sel(weights=weights)
+        left.errorbar(
+            place, one.r2.values[:, 0], one.r2.values[:, 1] * wide(10), color=PALETTE[w], marker="o", ms=4, label=title
+        )
+        for m, method in enumerate(one.method.values):
+            score = one.session_score.sel(method=method).values
+            middle.errorbar(
+                np.arange(len(SESSIONS)) + 0.12 * (2 * w + m - 1.5), score[:, 0], score[:, 1] * wide(5), ls="",
+                color=PALETTE[w], marker="os"[m], ms=4, mfc=PALETTE[w] if m == 0 else "white",
+                label=f"{title}, {'ridge' if method == 'ridge' else 'PLS'}",
+            )  # fmt: skip
+        for k, region in enumerate(one.region.values):
+            rho = one.v1_rho.sel(region=region).values
+            right.plot(
+                place, rho, color=PALETTE[w], marker="o^"[k], ms=4, ls=("-", "--")[k], label=f"{title}, {region}"
+            )
+    left.set_xticks(place, [f"block {b}" for b in BLOCKS], rotation=45)
+    left.set(title="V4, session 210325, 640 pictures", ylabel="noise-corrected R\u00b2, median neuron", ylim=(0, None))
+    middle.set_xticks(range(len(SESSIONS)), [f"{s}\nanimal {a}" for s, a in SESSIONS.items()])
+    middle.set(title="V4 by session, 400 pictures", ylabel="r of held-out responses, median neuron", ylim=(0, None))
+    right.set_xticks(place, [f"block {b}" for b in BLOCKS], rotation=45)
+    right.axhline(0, color="0.6", lw=0.6)
+    right.set(title="mouse V1, 50 pictures", ylabel="RDM: Spearman correlation")
+    for ax in (left, middle, right):
+        ax.legend(fontsize=6)
+    return figure
+
+
+def wide(folds: int) -> float:
+    """Return how many standard errors a 95 % interval reaches where so many folds tell the error."""
+    return float(stats.t.ppf(0.975, (folds - 1) / 2))
+
+
+def table(results: xr.Dataset) -> dict[str, object]:
+    """Return the numbers that a text quotes, and those that are stated elsewhere beside ours."""
+    trained = results.sel(weights="imagenet")
+    ours = {f"R2, block {b}": float(trained.r2.sel(block=b, estimate="median")) for b in BLOCKS}
+    for name, half in (("split-half r", "r"), ("RDM rho of halves", "rho")):
+        ours[f"{name}, V4 210325"] = float(results.reliability.sel(half=half))
+        for region in results.region.values:
+            ours[f"{name}, V1 {region}"] = float(results.v1_reliability.sel(region=region, half=half))
+
+    def rows(values: xr.DataArray) -> dict[str, list[float]]:
+        return {str(w): np.round(values.sel(weights=w).values, 3).tolist() for w in WEIGHTS}
+
+    return {
+        "stated_and_ours": {k: [v, round(ours[k], 3)] for k, v in STATED.items()},
+        "blocks": list(BLOCKS),
+        "sessions": SESSIONS,
+        "methods": results.method.values.tolist(),
+        "estimates": ["median over neurons", "standard error"],
+        "r2": rows(results.r2),
+        "rho": rows(results.rho),
+        "session_score": rows(results.session_score),
+        "session_layer": {str(w): results.session_layer.sel(weights=w).values.tolist() for w in WEIGHTS},
+        "v1_score": rows(results.v1_score),
+        "v1_rho": rows(results.v1_rho),
+        "provenance": provenance(),
+    }
+
+
+def main(folder: Path) -> None:
+    """Compute, keep the numbers, and draw from them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gathered = compute(folder)
+    storage.write_json(folder / "fig2_sessions.json", table(gathered))
+    with house_style():
+        storage.write_bytes(folder / "fig2_sessions.png", figure_bytes(draw(gathered))["png"])
+    print(folder / "fig2_sessions.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/v4"))
