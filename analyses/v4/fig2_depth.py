@@ -1,12 +1,10 @@
-"""Figure 2 of V4: how well layers of EfficientNet-Lite0, trained and untrained, predict single neurons, by session.
+"""Figure 2 of V4: how well layers of EfficientNet-Lite0, trained and untrained, predict single neurons, and mouse V1.
 
-Session 210325 (animal PE), of which every repeat is published: noise-corrected R2 of ridge regression from every layer,
-averaged to 6 x 6 places, 640 pictures, 10 folds, median neuron. All four sessions (animals WE, PE, PE, RA; their first 400
-pictures, means over repeats): correlation of prediction and response, the layer chosen in nested folds (ridge) or on the
-session before (partial least squares, 25 components). Mouse V1 beside it (50 pictures, two regions). The numbers that the
-publications and the manifest of the data state are computed again.
+Session 210325 (animal PE, 640 pictures), of which every repeat is published: noise-corrected R2 of ridge regression from
+every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the correlation of the RDMs. Mouse V1 beside it (50
+pictures, two regions). Numbers that are stated for these data elsewhere are computed again; those of R2 with 10 folds.
 
-Run: NEUROSIM_DATA=... python analyses/v4/fig2_sessions.py results/v4
+Run: NEUROSIM_DATA=... python analyses/v4/fig2_depth.py results/v4
 """
 
 import sys
@@ -28,8 +26,7 @@ from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.images import resize_images
 
-SESSIONS = {"190923": "WE", "210225": "PE", "210325": "PE", "210621": "RA"}
-WITH_TRIALS, N_IMAGES, PLACES, SEED = "210325", 400, 6, 1
+SESSION, FOLDS, PLACES, SEED = "210325", 5, 6, 1
 BLOCKS = ("01", "03", "05", "08", "11")
 WEIGHTS = {"imagenet": "trained on ImageNet", "random": "untrained"}
 STATED = {
@@ -71,7 +68,7 @@ def features(stimuli: xr.DataArray, weights: str, batch: int = 32) -> xr.DataArr
     )
 
 
-def halves(trials: xr.DataArray, n: int = 20) -> tuple[float, float]:
+def halves(trials: xr.DataArray, n: int = 8) -> tuple[float, float]:
     """Return the mean over neurons of the correlation of halves, and the Spearman correlation of the halves' RDMs.
 
     Each stimulus gives two halves of equal size of its own trials; the mean over `n` draws.
@@ -89,25 +86,21 @@ def halves(trials: xr.DataArray, n: int = 20) -> tuple[float, float]:
     return tuple(float(v) for v in np.mean(found, 0))  # type: ignore[return-value]
 
 
-def predicted(source: xr.DataArray, target: xr.DataArray, what: str, folds: int, **options: object) -> list[float]:
+def predicted(source: xr.DataArray, target: xr.DataArray, what: str) -> list[float]:
     """Return the median over units of a score, and its standard error."""
-    found = predict_responses(source, target, folds=folds, progress=False, **options)  # type: ignore[arg-type]
+    found = predict_responses(source, target, folds=FOLDS, progress=False)
     error = "median_standard_error" if what == "score" else f"median_{what}_standard_error"
     return [float(found[f"median_{what}"]), float(found[error])]
 
 
 def compute(folder: Path) -> xr.Dataset:
-    """Return scores by layer, session and region; every finished part is kept in `folder`."""
-    parts = {
-        "depth": depth,
-        "sessions": sessions,
-        "mouse": mouse,
-    }
+    """Return scores by layer and region; every finished part is kept in `folder`."""
+    parts = {"mouse": mouse, "trained": lambda: depth("imagenet"), "untrained": lambda: depth("random")}
     for name, part in parts.items():
         if not (folder / f"{name}.nc").exists():
             storage.write_dataset(folder / f"{name}.nc", part())
-            print(name, flush=True)
-    return xr.merge([storage.read_dataset(folder / f"{name}.nc") for name in parts])
+    mice, *depths = (storage.read_dataset(folder / f"{name}.nc") for name in parts)
+    return xr.merge([mice, xr.concat(depths, "weights", data_vars="minimal", coords="minimal", compat="equals")])
 
 
 def layer(source: xr.DataArray, block: str) -> xr.DataArray:
@@ -115,58 +108,25 @@ def layer(source: xr.DataArray, block: str) -> xr.DataArray:
     return source.isel(unit=np.flatnonzero(source.layer.values == block))
 
 
-def depth() -> xr.Dataset:
+def depth(weights: str) -> xr.Dataset:
     """Return noise-corrected R2 and RDM correlations of every block with session 210325, and its reliability."""
-    found = ns.load_dataset("cowley2026_v4", recordings=[WITH_TRIALS])
-    trials = found.responses[WITH_TRIALS]
+    found = ns.load_dataset("cowley2026_v4", recordings=[SESSION])
+    assert found.stimuli is not None
+    trials = found.responses[SESSION]
+    source = features(found.stimuli, weights)
     brain = compute_rdm(trials.mean("trial", keep_attrs=True)).values
     pairs = np.triu_indices(len(brain), 1)
-    r2, rho = [], []
-    for weights in WEIGHTS:
-        source = features(found.stimuli, weights)
-        r2.append([predicted(layer(source, b), trials, "explained", 10) for b in BLOCKS])
-        rho.append(
-            [stats.spearmanr(compute_rdm(layer(source, b)).values[pairs], brain[pairs]).statistic for b in BLOCKS]
-        )
+    blocks = [layer(source, b) for b in BLOCKS]
     return xr.Dataset(
         {
-            "r2": (("weights", "block", "estimate"), np.array(r2)),
-            "rho": (("weights", "block"), np.array(rho)),
-            "reliability": ("half", list(halves(trials, 5))),
+            "r2": (("weights", "block", "estimate"), [[predicted(b, trials, "explained") for b in blocks]]),
+            "rho": (
+                ("weights", "block"),
+                [[stats.spearmanr(compute_rdm(b).values[pairs], brain[pairs]).statistic for b in blocks]],
+            ),
+            "reliability": ("half", list(halves(trials))),
         },
-        {"weights": list(WEIGHTS), "block": list(BLOCKS), "estimate": ["median", "error"], "half": ["r", "rho"]},
-    )
-
-
-def sessions() -> xr.Dataset:
-    """Return the prediction of every session by ridge and partial least squares, trained and untrained."""
-    found = np.full((len(WEIGHTS), len(SESSIONS), 2, 2), np.nan)
-    chosen: dict[tuple[str, str], str] = {}
-    shown = {s: ns.load_dataset("cowley2026_v4", recordings=[s]) for s in SESSIONS}
-    for w, weights in enumerate(WEIGHTS):
-        sources, targets = {}, {}
-        for k, s in enumerate(SESSIONS):
-            sources[s] = features(shown[s].stimuli[:N_IMAGES], weights)
-            responses = shown[s].responses[s].isel(stimulus=slice(N_IMAGES))
-            targets[s] = responses.mean("trial", keep_attrs=True) if "trial" in responses.dims else responses
-            result = predict_responses(sources[s], targets[s], folds=5, choose="layer", progress=False)
-            found[w, k, 0] = float(result.median_score), float(result.median_standard_error)
-            names, counts = np.unique(result.chosen.values.astype(str), return_counts=True)
-            chosen[weights, s] = str(names[counts.argmax()])
-        for k, s in enumerate(SESSIONS):
-            block = chosen[weights, list(SESSIONS)[k - 1]]
-            found[w, k, 1] = predicted(layer(sources[s], block), targets[s], "score", 5, method="pls")
-    return xr.Dataset(
-        {
-            "session_score": (("weights", "session", "method", "estimate"), found),
-            "session_layer": (("weights", "session"), [[chosen[w, s] for s in SESSIONS] for w in WEIGHTS]),
-        },
-        {
-            "weights": list(WEIGHTS),
-            "session": list(SESSIONS),
-            "method": ["ridge", "pls"],
-            "estimate": ["median", "error"],
-        },
+        {"weights": [weights], "block": list(BLOCKS), "estimate": ["median", "error"], "half": ["r", "rho"]},
     )
 
 
@@ -183,7 +143,7 @@ def mouse() -> xr.Dataset:
             trials = found.responses[region]
             brain = compute_rdm(trials.mean("trial", keep_attrs=True)).values[pairs]
             for b, block in enumerate(BLOCKS):
-                score[w, k, b] = predicted(layer(source, block), trials, "score", 5)
+                score[w, k, b] = predicted(layer(source, block), trials, "score")
                 rho[w, k, b] = stats.spearmanr(compute_rdm(layer(source, block)).values[pairs], brain).statistic
     return xr.Dataset(
         {
@@ -196,42 +156,27 @@ def mouse() -> xr.Dataset:
 
 
 def draw(results: xr.Dataset) -> Figure:
-    """Draw R2 over depth, the sessions by both methods, and mouse V1 over depth."""
-    figure = new_figure(11.0, 3.6)
-    left, middle, right = figure.subplots(1, 3, width_ratios=[3, 4, 3])
+    """Draw noise-corrected R2 and RDM correlations over depth, and mouse V1."""
+    figure = new_figure(11.0, 3.4)
+    left, middle, right = figure.subplots(1, 3)
     place = np.arange(len(BLOCKS))
+    reach = float(stats.t.ppf(0.975, (FOLDS - 1) / 2))
     for w, (weights, title) in enumerate(WEIGHTS.items()):
         one = results.sel(weights=weights)
-        left.errorbar(
-            place, one.r2.values[:, 0], one.r2.values[:, 1] * wide(10), color=PALETTE[w], marker="o", ms=4, label=title
-        )
-        for m, method in enumerate(one.method.values):
-            score = one.session_score.sel(method=method).values
-            middle.errorbar(
-                np.arange(len(SESSIONS)) + 0.12 * (2 * w + m - 1.5), score[:, 0], score[:, 1] * wide(5), ls="",
-                color=PALETTE[w], marker="os"[m], ms=4, mfc=PALETTE[w] if m == 0 else "white",
-                label=f"{title}, {'ridge' if method == 'ridge' else 'PLS'}",
-            )  # fmt: skip
+        score, error = one.r2.values.T
+        left.errorbar(place, score, error * reach, color=PALETTE[w], marker="o", ms=4, capsize=1.5, label=title)
+        middle.plot(place, one.rho, color=PALETTE[w], marker="o", ms=4, label=title)
         for k, region in enumerate(one.region.values):
-            rho = one.v1_rho.sel(region=region).values
-            right.plot(
-                place, rho, color=PALETTE[w], marker="o^"[k], ms=4, ls=("-", "--")[k], label=f"{title}, {region}"
-            )
-    left.set_xticks(place, [f"block {b}" for b in BLOCKS], rotation=45)
-    left.set(title="V4, session 210325, 640 pictures", ylabel="noise-corrected R\u00b2, median neuron", ylim=(0, None))
-    middle.set_xticks(range(len(SESSIONS)), [f"{s}\nanimal {a}" for s, a in SESSIONS.items()])
-    middle.set(title="V4 by session, 400 pictures", ylabel="r of held-out responses, median neuron", ylim=(0, None))
-    right.set_xticks(place, [f"block {b}" for b in BLOCKS], rotation=45)
-    right.axhline(0, color="0.6", lw=0.6)
-    right.set(title="mouse V1, 50 pictures", ylabel="RDM: Spearman correlation")
+            style = {"color": PALETTE[w], "marker": "o^"[k], "ms": 4, "ls": ("-", "--")[k]}
+            right.plot(place, one.v1_rho.sel(region=region), label=f"{title}, {region}", **style)
+    left.set(title="V4, single neurons, 640 pictures", ylabel="noise-corrected R\u00b2, median neuron")
+    middle.set(title="V4, geometry, 640 pictures", ylabel="RDM: Spearman correlation")
+    right.set(title="mouse V1, geometry, 50 pictures", ylabel="RDM: Spearman correlation")
     for ax in (left, middle, right):
+        ax.axhline(0, color="0.6", lw=0.6)
+        ax.set_xticks(place, [f"block {b}" for b in BLOCKS], rotation=30)
         ax.legend(fontsize=6)
     return figure
-
-
-def wide(folds: int) -> float:
-    """Return how many standard errors a 95 % interval reaches where so many folds tell the error."""
-    return float(stats.t.ppf(0.975, (folds - 1) / 2))
 
 
 def table(results: xr.Dataset) -> dict[str, object]:
@@ -249,13 +194,10 @@ def table(results: xr.Dataset) -> dict[str, object]:
     return {
         "stated_and_ours": {k: [v, round(ours[k], 3)] for k, v in STATED.items()},
         "blocks": list(BLOCKS),
-        "sessions": SESSIONS,
-        "methods": results.method.values.tolist(),
+        "folds": FOLDS,
         "estimates": ["median over neurons", "standard error"],
         "r2": rows(results.r2),
         "rho": rows(results.rho),
-        "session_score": rows(results.session_score),
-        "session_layer": {str(w): results.session_layer.sel(weights=w).values.tolist() for w in WEIGHTS},
         "v1_score": rows(results.v1_score),
         "v1_rho": rows(results.v1_rho),
         "provenance": provenance(),
@@ -266,10 +208,10 @@ def main(folder: Path) -> None:
     """Compute, keep the numbers, and draw from them."""
     folder.mkdir(parents=True, exist_ok=True)
     gathered = compute(folder)
-    storage.write_json(folder / "fig2_sessions.json", table(gathered))
+    storage.write_json(folder / "fig2_depth.json", table(gathered))
     with house_style():
-        storage.write_bytes(folder / "fig2_sessions.png", figure_bytes(draw(gathered))["png"])
-    print(folder / "fig2_sessions.png")
+        storage.write_bytes(folder / "fig2_depth.png", figure_bytes(draw(gathered))["png"])
+    print(folder / "fig2_depth.png")
 
 
 if __name__ == "__main__":
