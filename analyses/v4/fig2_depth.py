@@ -1,8 +1,8 @@
 """Figure 2 of V4: how well layers of EfficientNet-Lite0, trained and untrained, predict single neurons, and mouse V1.
 
-Session 210325 (animal PE, 640 pictures), of which every repeat is published: noise-corrected R2 of ridge regression from
-every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the correlation of the RDMs. Mouse V1 beside it (50
-pictures, two regions). Numbers that are stated for these data elsewhere are computed again; those of R2 with 10 folds.
+Session 210325 (animal PE, 640 pictures), of which every repeat is published: noise-corrected R2 of ridge regression
+from every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the correlation of the RDMs. Mouse V1 beside it
+(50 pictures, two regions). Numbers that are stated for these data elsewhere, R2 with 10 folds, are computed again.
 
 Run: NEUROSIM_DATA=... python analyses/v4/fig2_depth.py results/v4
 """

@@ -68,6 +68,11 @@ def test_mouse_v1_comes_with_every_trial():
     np.testing.assert_allclose(mice.responses["region2"].mean("trial").values, means, atol=1e-9)
 
 
+@needs_data
+def test_recordings_that_were_not_asked_for_stay_out_of_any_set():
+    assert set(load_dataset("cichy2014_92", recordings=["EVC"]).rdms) == {"EVC"}
+
+
 def test_recordings_that_are_not_there_are_refused_by_name():
     with pytest.raises(InputError, match=r"no recording '210326'.*Did you mean '210325'"):
         load_dataset("cowley2026_v4", recordings=["210326"])
