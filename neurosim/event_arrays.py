@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.arrays import is_missing
 from neurosim.refusals import InputError, SchemaError, suggest
 
 SENSORS = (("unit",), ("y", "x"), ("channel", "y", "x"))
@@ -135,7 +136,7 @@ class EventBins:
 
     Raises
     ------
-    InputError : both or none of `time_step` and `n_events`, or numbers below the least.
+    InputError : both or none of `time_step` and `n_events`, numbers below the least, no True or False.
 
     Examples
     --------
@@ -160,6 +161,9 @@ class EventBins:
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
             if value is not None and not (whole and value >= 1):
                 raise InputError(f"EventBins: {name} = {value!r}; a whole number of at least 1 is asked.")
+        for name in ("merged", "binary"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise InputError(f"EventBins: {name} = {getattr(self, name)!r}; True or False is asked.")
         step = self.time_step
         number = isinstance(step, int | float | np.integer | np.floating) and not isinstance(step, bool)
         if step is not None and not (number and step >= MICROSECOND and step * self.n_steps <= LATEST * MICROSECOND):
@@ -257,6 +261,12 @@ def check_events(events: object, who: str, labels: Sequence[str] = ()) -> None:
             )
 
 
+def check_bins(bins: object, who: str) -> None:
+    """Refuse what does not say how events become steps of time."""
+    if not isinstance(bins, EventBins):
+        raise InputError(f"{who}: steps as EventBins(100, time_step=10e-3) are asked, found {type(bins).__name__}.")
+
+
 def joined(parts: Sequence[EventSet]) -> EventSet:
     """Return several sets of one sensor and of the same labels as one.
 
@@ -305,7 +315,7 @@ def as_events(
     Raises
     ------
     SchemaError : lengths that do not agree, times that are negative, fall, have fractions of a us or are beyond 35
-        minutes, places outside the sensor, names that repeat.
+        minutes, places outside the sensor, names that repeat, a ``category`` that is missing (NaN).
 
     Examples
     --------
@@ -332,7 +342,9 @@ def gathered(
         raise SchemaError(f"{who}: a sensor has sizes of {known}, in this order; found {dict(sensor)}.")
     sizes = _column(n_events, who, "n_events")
     ticks = _ticks(times, time_unit, who)
-    if sizes.min(initial=0) < 0 or int(sizes.sum()) != len(ticks):
+    if sizes.min(initial=0) < 0:
+        raise SchemaError(f"{who}: recording {sizes.argmin()} has n_events = {sizes.min()}; 0 or more are asked.")
+    if int(sizes.sum()) != len(ticks):
         raise SchemaError(f"{who}: n_events say {int(sizes.sum())} events, there are {len(ticks)} times.")
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     names = np.array([f"recording_{k:05d}" for k in range(len(sizes))] if ids is None else [str(v) for v in ids])
@@ -347,6 +359,8 @@ def gathered(
     for name, values in found.items():
         if values.shape != (len(sizes),):
             raise SchemaError(f"{who}: label {name!r} of shape {values.shape}; one value for each of {len(sizes)}.")
+    if nameless := [n for n, c in zip(names.tolist(), found.get("category", ()), strict=False) if is_missing(c)]:
+        raise SchemaError(f"{who}: recording {nameless[0]!r} has no category (NaN); name it, or leave it out.")
     return EventSet(
         ticks.astype(np.int32), _addresses(places, sensor, len(ticks), who), starts, dict(sensor), names, found
     )

@@ -16,6 +16,15 @@ STIMULUS_OTHER = "stimulus_other"
 FINITE_BLOCK = 2**23
 
 
+def is_finite(array: xr.DataArray) -> bool:
+    """Whether no value is NaN or infinite, read in blocks."""
+    try:
+        check_finite(array, "")
+    except SchemaError:
+        return False
+    return True
+
+
 def check_finite(array: xr.DataArray, who: str) -> None:
     """Raise :class:`SchemaError` if `array` holds NaN or infinity, naming the first place; read it in blocks."""
     if not np.issubdtype(array.dtype, np.inexact):
@@ -53,7 +62,7 @@ def check_missing(responses: xr.DataArray, who: str) -> xr.DataArray:
         measured = responses["measured"].astype(bool).drop_vars("measured")
         responses = responses.drop_vars("measured")
         responses = responses if bool(measured.all()) else responses.where(measured)
-    if not np.issubdtype(responses.dtype, np.inexact):
+    if is_finite(responses):
         return responses
     missing = responses.isnull()
     if TIME in responses.dims:

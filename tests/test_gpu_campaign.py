@@ -32,6 +32,12 @@ def test_every_part_runs_on_the_cpu_and_reaches_what_is_asked_there(campaign, tm
     assert (tmp_path / "gpu_on_cpu.md").read_text() == campaign.listed(found)
 
 
+def test_results_go_to_a_folder(campaign, tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(SystemExit, match="out is a file; a folder for the results is asked"):
+        campaign.main(tmp_path / "out", "cpu", [])
+
+
 def test_a_part_that_fails_does_not_take_the_others_with_it(campaign, monkeypatch):
     def breaks(place):
         raise ValueError("no")

@@ -119,6 +119,8 @@ def listed(content: dict[str, Any]) -> str:
 
 def main(folder: Path, device: str, names: list[str]) -> None:
     """Run, keep the numbers, and draw from them."""
+    if folder.exists() and not folder.is_dir():
+        raise SystemExit(f"gpu.py: {folder} is a file; a folder for the results is asked.")
     content = campaign(device, names)
     name = "gpu" if content["is_gpu"] else "gpu_on_cpu"
     folder.mkdir(parents=True, exist_ok=True)

@@ -221,6 +221,8 @@ def compare(folder: Path, workers: int, n_images: int) -> dict[str, Any]:
 
 def main(asked: argparse.Namespace) -> None:
     """Measure, and keep the numbers."""
+    if asked.folder.exists() and not asked.folder.is_dir():
+        raise SystemExit(f"table2_images.py: {asked.folder} is a file; a folder for the results is asked.")
     with tempfile.TemporaryDirectory() as private:
         pictures = Path(private) / "pictures"
         write_pictures(pictures, asked.files, asked.own)

@@ -76,7 +76,7 @@ def worlds() -> dict[str, tuple[World, ...]]:
 
 def shown(key: str, value: float) -> str:
     """Return a number of a row as it is printed everywhere."""
-    return f"{100 * value:.1f} %" if key in ("coverage", "false_positives") else f"{value:.2f}"
+    return f"{100 * value:.1f} %" if key in ("coverage", "false_positives") else f"{round(value, 2) + 0.0:.2f}"
 
 
 def sentence(row: Row) -> str:

@@ -38,7 +38,7 @@ def compute(responses: xr.DataArray) -> xr.Dataset:
     course = decode(middle, "object", n_orders=3)
     across = decode(middle, "object", across_time=True, folds=4, n_orders=2)
     late, early = responses.sel(window), responses.sel(before)
-    whole = [decode(m.sum("time", keep_attrs=True), "object", n_orders=10) for m in (late, early)]
+    whole = [decode(m.sum("time", keep_attrs=True), "object", hold_out="trial", n_orders=10) for m in (late, early)]
     moved = generalise(late, "object", "position", n_orders=3)
     rdm = compute_rdm(np.sqrt(coarse), "crossnobis")
     still = compute_rdm(np.sqrt(late.sum("time", keep_attrs=True)), "crossnobis")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import snntorch as snn
@@ -13,8 +14,9 @@ from snntorch import surrogate as theirs
 from torch import Tensor, nn
 
 from neurosim.networks.chains import is_neuron, plain_layers
+from neurosim.networks.flags import check_module
 from neurosim.networks.learnable import Learnable, Sharing
-from neurosim.networks.neuron_records import is_graded, record_of
+from neurosim.networks.neuron_records import is_graded, record_of, surrogate_of
 from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.graded import GradedSpikes
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -24,6 +26,12 @@ from neurosim.networks.stepwise import OverTime
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
 
+_SURROGATES: dict[str, Callable[[float], object]] = {
+    "atan": lambda k: theirs.atan(alpha=k),
+    "fast_sigmoid": lambda k: theirs.fast_sigmoid(slope=k),
+    "sigmoid": lambda k: theirs.sigmoid(slope=k),
+    "straight_through": lambda k: theirs.straight_through_estimator(),
+}
 LEARNED = {"beta": "tau_mem", "threshold": "threshold", "alpha": "tau_syn"}
 OVER_TIME = (SpikingLayer, DelayedLinear, MembraneReadout, nn.Linear)
 STEPLESS = (DelayedLinear, MembraneReadout)
@@ -32,7 +40,8 @@ STEPLESS = (DelayedLinear, MembraneReadout)
 class SpikingSequence(nn.Module):
     """Layers and spiking neurons one after another, each over the whole sequence (time, batch, ...).
 
-    Layers that know no time are shown all steps at once.
+    Layers that know no time are shown all steps at once. Neurons that stand in several places have a state in each, and
+    what they learn in common; their second place is recorded as the second call, ``network.1#2``.
 
     Parameters
     ----------
@@ -53,7 +62,11 @@ class SpikingSequence(nn.Module):
         super().__init__()
         self.network = nn.Sequential(*layers)
         self.shown_steps, self.time_step = n_steps, time_step
-        self.recorded = tuple(f"network.{k}" for k, m in enumerate(layers) if isinstance(m, SpikingLayer))
+        neurons = [(k, m) for k, m in enumerate(layers) if isinstance(m, SpikingLayer)]
+        first = {id(m): k for k, m in reversed(neurons)}
+        calls = [sum(other is m for other in layers[: k + 1]) for k, m in neurons]
+        names = (f"network.{first[id(m)]}" for _, m in neurons)
+        self.recorded = tuple(n + f"#{call}" * (call > 1) for n, call in zip(names, calls, strict=True))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the output of the last layer in every step, (time, batch, ...)."""
@@ -121,11 +134,12 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     or a neuron, go on to be learned, kept as snnTorch does (``Learnable(form="clamped")``): the same steps of an
     optimizer. A factor of spikes (``graded_spikes_factor`` of ``snn.Leaky``) becomes a layer of :class:`GradedSpikes`.
     What is frozen stays so. One-to-one recurrence (``all_to_all=False``) stays one-to-one: a weight a unit learns, and
-    nothing else.
+    nothing else. Weights that several layers share are shared by their copies.
 
     Raises
     ------
-    InputError : a neuron or an option of it that ours do not have.
+    InputError : a neuron or an option of it that ours do not have; neurons that learn a number in common; one weight
+        for the recurrence of all neurons (``all_to_all=False, V=0.5``), which does not say how many they are.
 
     Examples
     --------
@@ -136,8 +150,13 @@ def from_snntorch(network: nn.Module, *, dt: float = 1e-3, n_steps: int | None =
     >>> ns.networks.from_snntorch(theirs)(torch.ones(5, 2, 4)).shape
     torch.Size([5, 2, 3])
     """
+    check_module("from_snntorch", network)
     layers = [("neurons", network)] if is_neuron(network) else _layers(network)
-    converted = [part for _, m in layers for part in (_from_neuron(m, dt) if is_neuron(m) else [copy.deepcopy(m)])]
+    _refuse_tied("from_snntorch", layers)
+    memo: dict[int, Any] = {}
+    converted = [
+        part for _, m in layers for part in (_from_neuron(m, dt, memo) if is_neuron(m) else [copy.deepcopy(m, memo)])
+    ]
     return SpikingSequence(converted, n_steps=n_steps, time_step=dt)
 
 
@@ -154,12 +173,14 @@ def to_snntorch(network: nn.Module) -> OverTime:
 
     Raises
     ------
-    InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset; delays.
+    InputError : a neuron that snnTorch does not have: with an adaptive threshold, or with another reset; delays;
+        neurons that learn a number in common.
 
     Notes
     -----
     What is learned stays so: snnTorch learns the share that is left after a step and the threshold themselves, also
-    where ours are kept in the form "free".
+    where ours are kept in the form "free". Numbers have the precision of the network's weights; weights that several
+    layers share are shared by their copies.
 
     Examples
     --------
@@ -171,6 +192,7 @@ def to_snntorch(network: nn.Module) -> OverTime:
     >>> bool((ns.networks.to_snntorch(ours)(inputs) == ours(inputs)).all())
     True
     """
+    check_module("to_snntorch", network)
     layers = [("layer", network)] if isinstance(network, SpikingLayer) else plain_layers(network)
     if layers is None:
         raise InputError(
@@ -184,12 +206,16 @@ def to_snntorch(network: nn.Module) -> OverTime:
             raise InputError(
                 f"to_snntorch: layer {name!r} ({type(module).__name__}) works on whole sequences, snnTorch on steps."
             )
+    _refuse_tied("to_snntorch", layers)
+    like = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
+    memo: dict[int, Any] = {}
     found: list[nn.Module] = []
     for (name, module), (_, before) in zip(layers, [("", nn.Identity()), *layers], strict=False):
         if isinstance(module, GradedSpikes):
             found[-1:] = [_graded(name, module, before, found[-1:])]
         else:
-            found.append(_to_neuron(name, module) if isinstance(module, SpikingLayer) else copy.deepcopy(module))
+            made = _to_neuron(name, module, like, memo).to(like) if isinstance(module, SpikingLayer) else None
+            found.append(copy.deepcopy(module, memo) if made is None else made)
     shown = getattr(network, "shown_steps", None)
     if shown is None and getattr(network, "input_kind", "") == "current":
         shown = getattr(network, "n_steps", None)
@@ -207,7 +233,20 @@ def _layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
     return layers
 
 
-def _from_neuron(module: nn.Module, dt: float) -> list[nn.Module]:
+def _refuse_tied(who: str, layers: Sequence[tuple[str, nn.Module]]) -> None:
+    """Refuse numbers that several neurons learn in common, which neurons of the other kind would learn apart."""
+    first: dict[int, str] = {}
+    for name, module in layers:
+        for key, parameter in module.named_parameters(recurse=False) if is_neuron(module) else ():
+            if id(parameter) in first and parameter.requires_grad:
+                raise InputError(
+                    f"{who}: the neurons {first[id(parameter)]!r} and {name!r} learn one {key} in common, which their "
+                    "copies would learn apart; give each a number of its own."
+                )
+            first[id(parameter)] = name
+
+
+def _from_neuron(module: nn.Module, dt: float, memo: dict[int, Any]) -> list[nn.Module]:
     record, exact = record_of(type(module).__name__, module, dt, takes_graded=True)
     learned = _learned(module)
     _refuse_others(module, learned)
@@ -217,23 +256,25 @@ def _from_neuron(module: nn.Module, dt: float) -> list[nn.Module]:
     inner = getattr(module, "recurrent", None)
     if inner is not None and not isinstance(inner, nn.Linear) and not hasattr(inner, "V"):
         raise InputError("from_snntorch: snn.RLeaky with a recurrent convolution is not known; use linear_features.")
+    if inner is not None and not isinstance(inner, nn.Linear) and torch.as_tensor(inner.V).numel() == 1:
+        raise InputError(
+            "from_snntorch: snn.RLeaky has one V for the recurrence of all its neurons, whose number it does not say; "
+            "give one a neuron: V=torch.full((n,), value)."
+        )
     n = inner.out_features if isinstance(inner, nn.Linear) else None
     learn = Learnable(**sharing, form="clamped")
     layer = SpikingLayer(
-        record, n_recurrent=n, exact=tensors, surrogate=_surrogate_of(module), learn=learn, shape=shape or None
+        record, n_recurrent=n, exact=tensors, surrogate=_known_surrogate(module), learn=learn, shape=shape or None
     )
     for name, values in learned.items():
         parameter = getattr(layer, f"learned_{LEARNED[name]}")
         parameter.data = values.reshape(parameter.shape).clone()
     if isinstance(inner, nn.Linear):
-        assert layer.recurrent is not None
-        layer.recurrent.load_state_dict(inner.state_dict())
-        layer.recurrent.weight.requires_grad_(inner.weight.requires_grad)
-        layer.recurrent.bias.requires_grad_(inner.bias.requires_grad)
+        layer.recurrent = copy.deepcopy(inner, memo)
     elif inner is not None:
         layer.recurrent = OneToOne(torch.as_tensor(inner.V).flatten())  # type: ignore[assignment]
         layer.recurrent.requires_grad_(inner.V.requires_grad)  # type: ignore[union-attr]
-    layer.train(module.training)
+    layer.to(torch.as_tensor(module.beta).device).train(module.training)
     if not is_graded(module):
         return [layer]
     factor = module.graded_spikes_factor
@@ -266,7 +307,7 @@ def _refuse_others(module: nn.Module, learned: Mapping[str, Tensor]) -> None:
         raise InputError(f"from_snntorch: {kind} has surrogate_disable=True; spikes of a SpikingLayer have a gradient.")
 
 
-def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
+def _to_neuron(name: str, layer: SpikingLayer, like: Tensor, memo: dict[int, Any]) -> nn.Module:
     p, c = layer.neuron, layer.coefficients
     if isinstance(p, DiscreteAdaptiveLIFParameters):
         raise InputError(f"to_snntorch: layer {name!r} has an adaptive threshold, which snnTorch neurons do not have.")
@@ -274,11 +315,11 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
     resets = {"subtract": "subtract", "none": "none", ("clear" if clears else "zero"): "zero"}
     if p.reset not in resets:
         raise InputError(f"to_snntorch: layer {name!r} has the reset {p.reset!r}, which snnTorch has not for it.")
-    numbers = {k: _plain(v, layer) for k, v in vars(c).items() if k in LEARNED}
+    numbers = {k: _plain(v, layer, like) for k, v in vars(c).items() if k in LEARNED}
     if layer.learn.form == "clamped":  # as they are kept, also past their range, where snnTorch clamps them too
         clamped = {k: n for k, n in LEARNED.items() if n in layer.learn.learned and k != "threshold"}
         kept = {k: getattr(layer, f"learned_{n}") for k, n in clamped.items()}
-        numbers |= {k: _plain(v, layer) for k, v in kept.items()}
+        numbers |= {k: _plain(v, layer, like) for k, v in kept.items()}
     flags = {f"learn_{k}": name in layer.learn.learned for k, name in LEARNED.items()}
     options = {
         "threshold": numbers["threshold"],
@@ -300,7 +341,7 @@ def _to_neuron(name: str, layer: SpikingLayer) -> nn.Module:
             beta=numbers["beta"], V=own.detach().clone(), all_to_all=False, learn_recurrent=own.requires_grad, **options
         )
     neuron = snn.RLeaky(beta=numbers["beta"], linear_features=layer.recurrent.out_features, **options)
-    neuron.recurrent.load_state_dict(layer.recurrent.state_dict())
+    neuron.recurrent = copy.deepcopy(layer.recurrent, memo)
     connected: nn.Module = neuron
     return connected
 
@@ -319,44 +360,25 @@ def _graded(name: str, module: GradedSpikes, before: nn.Module, neuron: list[nn.
     return made
 
 
-def _plain(value: float | Tensor, layer: SpikingLayer) -> float | Tensor:
+def _plain(value: float | Tensor, layer: SpikingLayer, like: Tensor) -> Tensor:
     """Return a number as snnTorch keeps it: those of channels broadcast to pictures, one for all is no vector."""
-    if not isinstance(value, Tensor):
-        return value
-    values, shape = value.detach().to(torch.get_default_dtype()).clone(), layer.shape or ()
+    values, shape = torch.as_tensor(value, dtype=torch.float64).detach().to(like, copy=True), layer.shape or ()
     if len(shape) > 1 and tuple(values.shape) == tuple(shape[:1]):
         return values.reshape(-1, *(1,) * (len(shape) - 1))
     return values.reshape(()) if values.numel() == 1 else values
 
 
 def _to_surrogate(surrogate: Surrogate) -> object:
-    makers = {
-        "atan": lambda k: theirs.atan(alpha=k),
-        "fast_sigmoid": lambda k: theirs.fast_sigmoid(slope=k),
-        "sigmoid": lambda k: theirs.sigmoid(slope=k),
-        "straight_through": lambda k: theirs.straight_through_estimator(),
-    }
-    if surrogate.name not in makers:
+    if surrogate.name not in _SURROGATES:
         raise InputError(f"to_snntorch: the surrogate {surrogate.name!r} is another one in snnTorch.")
-    return makers[surrogate.name](surrogate.slope)
+    return _SURROGATES[surrogate.name](surrogate.slope)
 
 
-def _surrogate_of(module: nn.Module) -> Surrogate:
-    """Return the surrogate of a snnTorch neuron, found by its gradient; the default where it is none of ours."""
-    x = torch.tensor([0.0, 0.05, 0.3], requires_grad=True)
-    found = torch.autograd.grad(module.spike_grad(x).sum(), x)[0]  # type: ignore[operator]
-    at_zero = float(found[0])
-    for surrogate in (
-        Surrogate("atan", 2 * at_zero),
-        Surrogate("sigmoid", 4 * at_zero),
-        Surrogate("straight_through"),
-        *(Surrogate("fast_sigmoid", k) for k in _fast_slopes(found)),
-    ):
-        if torch.allclose(surrogate.derivative(x.detach()), found, rtol=1e-4, atol=1e-7):
-            return surrogate
-    raise InputError("from_snntorch: the surrogate gradient of a neuron is none of ours; pass a standard one.")
-
-
-def _fast_slopes(found: Tensor) -> list[float]:
-    slope = float((found[1].clamp(min=1e-12) ** -0.5 - 1) / 0.05)
-    return [slope] if slope > 0 else []
+def _known_surrogate(module: nn.Module) -> Surrogate:
+    found = surrogate_of(module)
+    if found is None:
+        raise InputError(
+            f"from_snntorch: the spike_grad of snn.{type(module).__name__} is none of ours; known, as snnTorch has "
+            f"them: {', '.join(_SURROGATES)}."
+        )
+    return found

@@ -6,15 +6,21 @@ import contextlib
 from collections.abc import Iterator
 
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from neurosim.refusals import InputError
 
 
 def check_module(asker: str, network: object) -> nn.Module:
-    """Return the network; what is no module, such as its class, is refused."""
+    """Return the network; what is no module, such as its class, or one without values is refused."""
     if not isinstance(network, nn.Module):
         found = f"the class {network.__name__}" if isinstance(network, type) else type(network).__name__
         raise InputError(f"{asker}: a torch.nn.Module is asked as network, found {found}.")
+    for name, weight in (*network.named_parameters(), *network.named_buffers()):
+        if isinstance(weight, UninitializedParameter | UninitializedBuffer):
+            raise InputError(f"{asker}: {name!r} gets its shape from the first inputs; call the network once before.")
+        if weight.is_meta:
+            raise InputError(f"{asker}: {name!r} has no values (device 'meta'); load the weights before.")
     return network
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import snntorch as snn
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.parameters import (
     DiscreteAdaptiveLIFParameters,
     DiscreteLIFParameters,
@@ -76,6 +77,28 @@ def is_graded(module: nn.Module) -> bool:
     """Whether the spikes of a snnTorch neuron have a factor, or learn one."""
     factor = torch.as_tensor(module.graded_spikes_factor)
     return bool((factor != 1).any()) or factor.requires_grad
+
+
+def surrogate_of(module: nn.Module) -> Surrogate | None:
+    """Return the surrogate of a snnTorch neuron, found by its gradient; None where it is none of ours."""
+    with torch.inference_mode(False), torch.enable_grad():
+        x = torch.tensor([0.0, 0.05, 0.3, -0.3], requires_grad=True)
+        try:
+            (found,) = torch.autograd.grad(module.spike_grad(x).sum(), x)  # type: ignore[operator]
+        except (TypeError, RuntimeError, AttributeError):  # as LSO of snnTorch 0.9, which calls another operator
+            return None
+    at_zero, x = float(found[0]), x.detach()
+    if not at_zero > 0:
+        return None
+    candidates = [Surrogate("atan", 2 * at_zero), Surrogate("sigmoid", 4 * at_zero), Surrogate("straight_through")]
+    candidates += [Surrogate("fast_sigmoid", k) for k in _fast_slopes(found)]
+    same = (s for s in candidates if torch.allclose(s.derivative(x), found, rtol=1e-4, atol=1e-7))
+    return next(same, None)
+
+
+def _fast_slopes(found: Tensor) -> list[float]:
+    slope = float((found[1].clamp(min=1e-12) ** -0.5 - 1) / 0.05)
+    return [slope] if slope > 0 else []
 
 
 def _inexact(numbers: dict[str, np.ndarray], record: object) -> dict[str, np.ndarray]:

@@ -1,7 +1,8 @@
 """Networks as NIR graphs, the exchange format of spiking networks (https://doi.org/10.1038/s41467-024-52259-9).
 
-NIR holds neither the reset nor the time step: both are kept in each neuron node's metadata, so that the bridge to
-Brian2 is exact. Ours and snnTorch's neurons are known; whatever cannot be represented is refused by name.
+NIR holds neither the reset nor the time step nor the surrogate gradient: all are kept in each neuron node's metadata,
+so that the bridge to Brian2 is exact and a network that comes back goes on learning as it did. Ours and snnTorch's
+neurons are known; whatever cannot be represented is refused by name.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import torch
 from torch import nn
 
 from neurosim.networks.chains import SKIPPED, is_neuron, neuron_names, structure_of
-from neurosim.networks.neuron_records import numbers_of, of_layer, record_of
+from neurosim.networks.flags import check_module
+from neurosim.networks.neuron_records import numbers_of, of_layer, record_of, surrogate_of
 from neurosim.networks.recording import layer_label
 from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.graded import GradedSpikes
@@ -65,6 +67,7 @@ def to_nir(
     >>> sorted(to_nir(build_network(SpikingMLPSpecification((5,)), (4, 4), 2)).nodes)
     ['hidden1', 'input', 'output', 'output_readout', 'weights_hidden1', 'weights_output']
     """
+    check_module("to_nir", network)
     found = structure_of(network, example)
     if not neuron_names(found):
         raise InputError(
@@ -230,6 +233,9 @@ def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: di
     threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
     if isinstance(module, SpikingLayer) and module.learn.learned:
         about = about | {"learn": asdict(module.learn)}
+    surrogate = module.surrogate if isinstance(module, SpikingLayer) else surrogate_of(module)
+    if surrogate is not None:  # one that only snnTorch has is not kept
+        about = about | {"surrogate": asdict(surrogate)}
     kept = to_metadata(
         record, varying=sorted(exact), exact={k: v for k, v in exact.items() if k != "threshold"}, **about
     )

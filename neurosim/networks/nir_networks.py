@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import nir
 import numpy as np
@@ -18,6 +18,7 @@ from neurosim.networks.nir_delays import Delayed, delayed_layer, with_delays_joi
 from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.sequence import RESETS, SequenceReset
+from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.nir_graphs import (
     NEURON_NODES,
     Edges,
@@ -46,6 +47,7 @@ KNOWN = (
     nir.Delay,
 )  # fmt: skip
 Shape = tuple[int, ...]
+Record = TypeVar("Record", Learnable, Surrogate)
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,11 @@ class _Layers:
             recurrent = _linear(name, back)
             if recurrent.weight.shape != (self.shape[0], self.shape[0]):
                 raise InputError(f"{ASKER}: node {name!r} sends back through weights of shape {back.weight.shape}.")
-        learn = _learnable(name, kept)
+        learn = _kept(name, kept, "learn", Learnable)
         layer = SpikingLayer(
             record,
             n_recurrent=None if recurrent is None else recurrent.out_features,
+            surrogate=_kept(name, kept, "surrogate", Surrogate),
             exact={k: torch.from_numpy(_shared(name, k, v, self.shape, learn)) for k, v in exact.items()},
             learn=learn,
             shape=self.shape,
@@ -324,12 +327,13 @@ def _recorded(
     return record, exact
 
 
-def _learnable(name: str, kept: Mapping[str, Any] | None) -> Learnable:
-    """Return which numbers of a node are learned, as neurosim kept it."""
-    told = (kept or {}).get("learn", {})
-    if not (isinstance(told, Mapping) and set(told) <= {f.name for f in fields(Learnable)}):
-        raise InputError(f"{ASKER}: the metadata 'neurosim' of node {name!r} are not as neurosim writes them: learn.")
-    return Learnable(**told)
+def _kept(name: str, kept: Mapping[str, Any] | None, key: str, record: type[Record]) -> Record:
+    """Return a record of a node as neurosim kept it: what is learned, the surrogate; else the default."""
+    told = (kept or {}).get(key, {})
+    known = {f.name: type(f.default) for f in fields(record)}
+    if not (isinstance(told, Mapping) and all(isinstance(v, known.get(k, ())) for k, v in told.items())):
+        raise InputError(f"{ASKER}: the metadata 'neurosim' of node {name!r} are not as neurosim writes them: {key}.")
+    return record(**told)
 
 
 def _shared(name: str, key: str, values: np.ndarray, shape: Shape, learn: Learnable) -> np.ndarray:

@@ -60,7 +60,8 @@ def to_spiking(
     Parameters
     ----------
     network : trained; modules or code that torch.fx traces, with Linear, Conv2d, BatchNorm, ReLU, ReLU6, AvgPool2d,
-        AdaptiveAvgPool2d, MaxPool2d, Flatten, Dropout and sums of branches, as the ResNets of torchvision.
+        AdaptiveAvgPool2d, MaxPool2d, Flatten, Dropout and sums of branches, as the ResNets of torchvision; functions
+        that do the same (``F.relu``, ``F.max_pool2d``, ``x.view(x.size(0), -1)``) are taken as these.
     stimuli : on which thresholds are balanced: those of training, never those of the test. Of a task, the training set
         as the network learned it; or (stimulus, ...) as the network takes them.
     n_steps : steps that a stimulus is shown. percentile : of activations, 100 for the largest.
@@ -94,6 +95,8 @@ def to_spiking(
         raise InputError(f"to_spiking: n_steps = {n_steps!r}; a whole number of at least 1 is asked.")
     if isinstance(percentile, bool) or not isinstance(percentile, int | float) or not 0 < percentile <= 100:
         raise InputError(f"to_spiking: percentile = {percentile!r}; a number in 0..100 is asked.")
+    if not isinstance(half_start, bool):
+        raise InputError(f"to_spiking: half_start = {half_start!r}; True or False is asked.")
     with evaluating(network, "auto", False) as where:
         parts = parts_of(network)
         shape, largest = _balanced(parts, _shown(network, stimuli, where, as_seed(rng, "to_spiking")), percentile)
@@ -173,6 +176,8 @@ def _balanced(parts: Parts, shown: Iterator[Tensor], percentile: float) -> tuple
         shape = tuple(batch.shape[1:])
         try:
             found = parts.activations(batch, seen)
+        except InputError:
+            raise
         except (RuntimeError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"to_spiking: the network does not take stimuli of shape {shape} ({reason}).") from error

@@ -18,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from neurosim.networks.feedforward import with_channel
 from neurosim.networks.functional import Graph, graph_of
+from neurosim.networks.rate_operations import is_size, module_of, operation_of
 from neurosim.schema import InputError
 
 WHO = "to_spiking"
@@ -58,7 +59,8 @@ class Parts:
 
     def activations(self, shown: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         """Return what the nodes `wanted` of the untouched network answer to a batch."""
-        watcher = _Watcher(fx.GraphModule(self.graph.called, self.graph.graph), set(wanted))
+        names = {part.node: part.name for part in self.parts}
+        watcher = _Watcher(fx.GraphModule(self.graph.called, self.graph.graph), set(wanted), names, len(shown))
         with torch.no_grad():
             watcher.run(shown)
         return watcher.seen
@@ -67,12 +69,18 @@ class Parts:
 class _Watcher(fx.Interpreter):
     """Runs a graph, and keeps what some of its nodes answer."""
 
-    def __init__(self, module: fx.GraphModule, wanted: set[str]) -> None:
+    def __init__(self, module: fx.GraphModule, wanted: set[str], names: dict[str, str], n_stimuli: int) -> None:
         super().__init__(module)
-        self.wanted, self.seen = wanted, dict[str, Tensor]()
+        self.extra_traceback = False
+        self.wanted, self.seen, self.names, self.n_stimuli = wanted, dict[str, Tensor](), names, n_stimuli
 
     def run_node(self, n: fx.Node) -> Any:
         found = super().run_node(n)
+        if n.name in self.names and len(found) != self.n_stimuli:
+            raise InputError(
+                f"{WHO}: {self.names[n.name]!r} answers to {self.n_stimuli} stimuli with {len(found)} rows; one each"
+                " is asked."
+            )
         if n.name in self.wanted:
             self.seen[n.name] = found.clone()  # which an operation in place may change
         return found
@@ -101,7 +109,7 @@ def parts_of(network: nn.Module) -> Parts:
             answer = _answer(node, network)
         elif node.op == "placeholder":
             found.append(Part(INPUT, node.name, "same", ()))
-        else:
+        elif not is_size(node):
             found.append(_part(node, names.get(node.name, str(node.target)), modules))
     kept = _without_same(tuple(found), answer)
     parts = _folded(kept[0])
@@ -134,7 +142,7 @@ def _writes(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
 
 def _answer(node: fx.Node, network: nn.Module) -> str:
     given = node.args[0]
-    if not isinstance(given, fx.Node):
+    if not isinstance(given, fx.Node) or is_size(given):
         raise InputError(
             f"{WHO}: {type(network).__name__} answers with {type(given).__name__}; logits alone are asked."
         )
@@ -142,7 +150,7 @@ def _answer(node: fx.Node, network: nn.Module) -> str:
 
 
 def _part(node: fx.Node, name: str, modules: dict[str, nn.Module]) -> Part:
-    sources = tuple(a.name for a in node.args if isinstance(a, fx.Node))
+    sources = tuple(a.name for a in node.args if isinstance(a, fx.Node) and not is_size(a))
     if node.op == "call_module":
         module = modules[str(node.target)]
         kind = _kind_of(module)
@@ -151,32 +159,14 @@ def _part(node: fx.Node, name: str, modules: dict[str, nn.Module]) -> Part:
         return Part(name, node.name, kind, sources, module, 6.0 if isinstance(module, nn.ReLU6) else math.inf)
     if node.target is with_channel:
         return Part(name, node.name, "channel", sources)
-    target = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-    operation = target.rstrip("_")
+    operation = operation_of(node)
     if operation in ("add", "iadd") and len(sources) == 2 and not node.kwargs:
         return Part(name, node.name, "sum", sources)
-    rest: list[Any] = [a for a in node.args if not isinstance(a, fx.Node)]
-    found = _module_of(operation, rest, dict(node.kwargs))
-    if found is None or len(sources) != 1:
+    found = module_of(node, modules) if len(sources) == 1 else None
+    kind = None if found is None else _kind_of(found)
+    if found is None or kind is None:
         raise _refused(name, operation)
-    kind = _kind_of(found)
-    assert kind is not None
     return Part(name, node.name, kind, sources, found, 6.0 if operation == "relu6" else math.inf)
-
-
-def _module_of(operation: str, rest: list[Any], named: dict[str, Any]) -> nn.Module | None:
-    """Return the module that does what an operation does, or None."""
-    if operation in ("relu", "relu6"):
-        return nn.ReLU()
-    if operation == "dropout":
-        return nn.Identity()
-    if operation == "flatten":
-        start = rest[0] if rest else named.get("start_dim", 0)
-        end = rest[1] if len(rest) > 1 else named.get("end_dim", -1)
-        return nn.Flatten() if (start, end) == (1, -1) else None
-    if operation == "adaptive_avg_pool2d":
-        return nn.AdaptiveAvgPool2d(rest[0] if rest else named["output_size"])
-    return None
 
 
 def _kind_of(module: nn.Module) -> Kind | None:

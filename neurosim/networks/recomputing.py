@@ -2,12 +2,14 @@
 
 Of every chunk the state that it starts from is kept, with its gradient; of one chunk at a time everything that the
 gradient asks for (https://arxiv.org/abs/1604.06174). Chunks of as many steps as the square root of all keep least.
+Whether chunks say what the whole says is not taken for granted: it is tried on the first batch.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import snntorch as snn
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from neurosim.networks.same_in_chunks import check_same
 from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.readout import MembraneReadout
@@ -24,6 +27,7 @@ from neurosim.schema import InputError
 
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 WHOLE = (DelayedLinear, MembraneReadout)
+AT_FIRST = 2  # stimuli of the first batch on which chunks are compared with the whole
 
 
 @contextlib.contextmanager
@@ -32,7 +36,8 @@ def recomputed(network: nn.Module, n_steps: int | None) -> Iterator[None]:
 
     Spikes are the same, and so are, to the last bit, gradients that neurons pass on. Products with weights are made
     chunk by chunk and their gradients added up, so that the last digits of these differ. Dropout draws other values,
-    since it draws them chunk by chunk. The network is for one thread inside the block.
+    since it draws them chunk by chunk. The network is for one thread inside the block. Two stimuli of the first batch
+    are run as a whole and in chunks, in float64 and without gradient, and have to give the same.
 
     Parameters
     ----------
@@ -43,7 +48,8 @@ def recomputed(network: nn.Module, n_steps: int | None) -> Iterator[None]:
     Raises
     ------
     InputError : no such method, or layers with another state than that of ``SpikingLayer``; in the pass itself, batch
-        normalisation in training mode, which needs all steps at once, or one layer in two places.
+        normalisation of what is shown, which needs all steps at once, one layer in two places, or code that mixes steps
+        of different chunks.
 
     Examples
     --------
@@ -60,7 +66,8 @@ def recomputed(network: nn.Module, n_steps: int | None) -> Iterator[None]:
         raise InputError(f"recomputed: n_steps = {n_steps!r}; a whole number of at least 1 is asked.")
     layers = _layers(network)
     whole: Callable[[Tensor], Tensor] = network.over_time  # type: ignore[assignment]
-    with instead(network, partial(_over_chunks, network, whole, layers, n_steps), "over_time"):
+    first = _First()
+    with instead(network, partial(_over_chunks, network, whole, layers, n_steps, first), "over_time"):
         yield
 
 
@@ -84,25 +91,51 @@ def _layers(network: nn.Module) -> list[SpikingLayer]:
     return found
 
 
+@dataclass
+class _First:
+    """Whether the first batch is still to come."""
+
+    ahead: bool = True
+
+
 def _over_chunks(
-    network: nn.Module, whole: Callable[[Tensor], Tensor], layers: list[SpikingLayer], n_steps: int, sequence: Tensor
+    network: nn.Module,
+    whole: Callable[[Tensor], Tensor],
+    layers: list[SpikingLayer],
+    n_steps: int,
+    first: _First,
+    sequence: Tensor,
 ) -> Tensor:
     """Run the part of a network that goes step by step, chunk by chunk."""
     if not torch.is_grad_enabled() or len(sequence) <= n_steps:
         return whole(sequence)
-    norm = next((n for n, m in network.named_modules() if isinstance(m, NORMS) and m.training), None)
+    norm = next((n for n, m in network.named_modules() if isinstance(m, NORMS) and _is_of_batches(m)), None)
     if norm is not None:
         raise InputError(f"recomputed: {norm!r} normalises all steps of a batch at once; freeze it with .eval().")
-    outputs: list[Tensor] = []
-    carried: tuple[Tensor, ...] = ()
+    run = partial(_chunk, whole, layers)
     with contextlib.ExitStack() as stack:
         for name, module in network.named_modules():
             if isinstance(module, WHOLE):
                 stack.enter_context(instead(module, partial(_refuse_whole, name, type(module).__name__)))
-        for chunk in torch.split(sequence, n_steps):
-            run = partial(_chunk, whole, layers)
-            output, *carried = checkpoint(run, chunk, *carried, use_reentrant=False)
-            outputs.append(output)
+        if first.ahead:
+            in_chunks = partial(_chunked, run, n_steps)
+            check_same(network, whole, in_chunks, sequence[:, :AT_FIRST])
+            first.ahead = False
+        return _chunked(partial(checkpoint, run, use_reentrant=False), n_steps, sequence)
+
+
+def _is_of_batches(norm: nn.Module) -> bool:
+    """Whether a batch normalisation takes mean and variance of what it is shown."""
+    return norm.training or norm.running_mean is None
+
+
+def _chunked(run: Callable[..., tuple[Tensor, ...]], n_steps: int, sequence: Tensor) -> Tensor:
+    outputs: list[Tensor] = []
+    carried: tuple[Tensor, ...] = ()
+    for chunk in torch.split(sequence, n_steps):
+        output, *last = run(chunk, *carried)
+        outputs.append(output)
+        carried = tuple(last)
     return torch.cat(outputs)
 
 

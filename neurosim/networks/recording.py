@@ -279,7 +279,7 @@ def record_neurons(
 
 
 def _check_neurons(network: nn.Module, layers: Sequence[str]) -> None:
-    modules = dict(network.named_modules())
+    modules = dict(network.named_modules(remove_duplicate=False))
     if unknown := [n for n in layers if n not in modules]:
         raise InputError(f"record_neurons: no layer {unknown[0]!r} in {type(network).__name__}.")
     if other := [n for n in layers if not isinstance(modules[n], SpikingLayer | snn.SpikingNeuron)]:
@@ -295,9 +295,12 @@ def _hearing_neurons(network: nn.Module, layers: Sequence[str]) -> Iterator[dict
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], object], None]:
+        places, calls = _places(network, name), itertools.count()
+
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-            spikes, membrane = _spikes_and_membrane(module, inputs, output)
-            seen.setdefault(name, []).append((spikes.clone(), membrane.clone()))
+            if places[next(calls) % len(places)] == name:
+                spikes, membrane = _spikes_and_membrane(module, inputs, output)
+                seen.setdefault(name, []).append((spikes.clone(), membrane.clone()))
 
         return hook
 
@@ -308,6 +311,13 @@ def _hearing_neurons(network: nn.Module, layers: Sequence[str]) -> Iterator[dict
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _places(network: nn.Module, name: str) -> list[str]:
+    """Return the names of the places of a sequence in which one module of neurons stands, in the order of its calls."""
+    chain = network.chain() if hasattr(network, "chain") else []  # type: ignore[operator]
+    found = [n for n, m in chain if m is network.get_submodule(name)]
+    return found if name in found else [name]
 
 
 def _spikes_and_membrane(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> tuple[Tensor, Tensor]:

@@ -172,7 +172,6 @@ def as_network(network: object) -> nn.Module:
         evaluation mode, as frozen and exported ones.
     """
     inner = check_module("record_responses", getattr(network, "_orig_mod", network))
-    _check_has_weights(inner)
     for name, module in inner.named_modules():
         if isinstance(module, nn.DataParallel) and len(module.device_ids) > 1:
             raise InputError(
@@ -184,16 +183,6 @@ def as_network(network: object) -> nn.Module:
                 "the module that it was made from."
             )
     return inner
-
-
-def _check_has_weights(network: nn.Module) -> None:
-    for name, weight in network.named_parameters():
-        if isinstance(weight, nn.parameter.UninitializedParameter):
-            raise InputError(
-                f"record_responses: {name!r} gets its shape from the first inputs; call the network once before."
-            )
-        if weight.is_meta:
-            raise InputError(f"record_responses: {name!r} has no values (device 'meta'); load the weights before.")
 
 
 def as_shown(stimuli: object, who: str) -> xr.DataArray:

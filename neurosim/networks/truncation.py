@@ -19,10 +19,15 @@ from torch.nn.utils.rnn import PackedSequence
 
 from neurosim.networks.recurrent import LeakyUnits, RateUnits
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.sequence import State
 from neurosim.schema import InputError
 
 GATED = (nn.RNN, nn.LSTM, nn.GRU)
 UNCUT = (RateUnits, LeakyUnits, nn.RNNCellBase)
+_FROM_OUTSIDE = (
+    "{}, which is called step by step and given its own state of earlier steps; call it once with the whole sequence, "
+    "or leave truncate out."
+)
 STATES = ("mem", "syn", "syn_exc", "syn_inh", "spk")
 
 
@@ -32,7 +37,8 @@ def truncated(network: nn.Module, n_steps: int | None) -> Iterator[None]:
 
     Raises
     ------
-    InputError : no layer with a state, or one whose state is not at hand.
+    InputError : no layer with a state, or one whose state is not at hand; in the pass itself, a layer that is given its
+        own state of earlier steps, with its gradient, from outside.
     """
     if n_steps is None:
         yield
@@ -48,8 +54,12 @@ def truncated(network: nn.Module, n_steps: int | None) -> Iterator[None]:
         for module in network.modules():
             if isinstance(module, SpikingLayer):
                 stack.enter_context(instead(module, partial(_spikes, module, n_steps)))
+                stack.enter_context(instead(module, partial(_advanced, module.advance), "advance"))
             elif isinstance(module, GATED):
-                stack.enter_context(instead(module, partial(_gated, module, module.forward, n_steps)))
+                sent = _Sent()
+                stack.callback(network.register_forward_pre_hook(lambda *_, sent=sent: sent.nodes.clear()).remove)
+                stack.callback(sent.nodes.clear)
+                stack.enter_context(instead(module, partial(_gated, module, module.forward, n_steps, sent)))
         yield
 
 
@@ -98,9 +108,53 @@ def _spikes(
     return spikes, torch.cat([found.membrane for found in chunks if found.membrane is not None])
 
 
+def _advanced(
+    advance: Callable[..., Any], currents: Tensor, state: State | None = None, *, carried: bool = False
+) -> tuple[Tensor, State]:
+    if carried and state is not None and any(part.requires_grad for part in state):
+        raise InputError("train: truncate does not cut the state of " + _FROM_OUTSIDE.format("SpikingLayer"))
+    answer: tuple[Tensor, State] = advance(currents, state, carried=carried)
+    return answer
+
+
+class _Sent:
+    """Where in the graph of autograd the states are that a layer gave out in one pass."""
+
+    def __init__(self) -> None:
+        self.nodes: set[Any] = set()
+
+    def add(self, state: Any) -> None:
+        """Remember a state that was given out."""
+        self.nodes |= {part.grad_fn for part in _parts(state) if part.grad_fn is not None}
+
+    def reached_from(self, state: Any) -> bool:
+        """Whether the gradient of a state that is given goes on to one that was given out."""
+        ahead, seen = [part.grad_fn for part in _parts(state)] if self.nodes else [], set[Any]()
+        while ahead:
+            node = ahead.pop()
+            if node in self.nodes:
+                return True
+            if node is not None and node not in seen:
+                seen.add(node)
+                ahead += [before for before, _ in node.next_functions]
+        return False
+
+
+def _parts(state: Any) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else () if state is None else (state,)
+
+
 def _gated(
-    module: nn.Module, whole: Callable[..., Any], n_steps: int, sequence: Tensor | PackedSequence, state: Any = None
+    module: nn.Module,
+    whole: Callable[..., Any],
+    n_steps: int,
+    sent: _Sent,
+    sequence: Tensor | PackedSequence,
+    hx: Any = None,
 ) -> tuple[Tensor, Any]:
+    if sent.reached_from(hx):
+        raise InputError("train: truncate does not cut the state of " + _FROM_OUTSIDE.format(type(module).__name__))
+    state = hx
     if isinstance(sequence, PackedSequence):
         raise InputError("train: truncate does not cut packed sequences; pad them, or leave truncate out.")
     axis = 1 if module.batch_first and sequence.ndim == 3 else 0
@@ -108,6 +162,7 @@ def _gated(
     for chunk in torch.split(sequence, n_steps, axis):
         output, last = whole(chunk, state)
         outputs.append(output)
+        sent.add((output, *_parts(last)))
         state = tuple(part.detach() for part in last) if isinstance(last, tuple) else last.detach()
     return torch.cat(outputs, axis), last
 

@@ -20,8 +20,7 @@ from .reliability import signal_to_noise as signal_to_noise  # how much of the v
 from .reliability import split_half_reliability as split_half_reliability  # halves of the trials against each other
 
 # What a population tells
-from .decoding import decode as decode  # a label from single trials, over time too
-from .new_stimuli import decode_new_stimuli as decode_new_stimuli  # a label of stimuli that were not trained on
+from .decoding import decode as decode  # a label of new stimuli or trials, over time too
 from .decoding import generalise as generalise  # a label where another has a value that was not trained on
 from .dimensionality import cross_validated_pca as cross_validated_pca  # the spectrum of the signal, free of noise
 from .dimensionality import participation_ratio as participation_ratio  # the effective number of dimensions

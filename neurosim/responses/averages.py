@@ -21,7 +21,8 @@ def average_trials(responses: xr.DataArray) -> xr.DataArray:
 
     Raises
     ------
-    SchemaError : NaN in a part of a trial, no real numbers, or a bare array of 3 dims, whose second may be trials or time.
+    SchemaError : NaN in a part of a trial, no real numbers, or a bare array of 3 dims, whose second may be trials or
+        time.
 
     Examples
     --------

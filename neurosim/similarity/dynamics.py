@@ -33,7 +33,8 @@ def dsa(
     n_delays : time steps in the embedding.
     rank : dimensions of the operator.
     method : "eigenvalues": mean distance of eigenvalues (not singular values) under their best pairing; "angle": least
-        angle of the operators over orthogonal changes of coordinates, rad, the best of several starts.
+        angle of the operators over orthogonal changes of coordinates, rad, the best of several starts. Operators act on
+        principal components of variance 1, so the units of the responses make no difference.
     n_restarts, rng : random starts of "angle" besides the identity and a reflection, and their seed or generator.
 
     Returns
@@ -43,7 +44,7 @@ def dsa(
     Raises
     ------
     InputError : different time steps, a time step that the times contradict, or too few time points or units for the
-        embedding.
+        embedding, or that move in fewer dimensions than `rank`.
 
     Examples
     --------
@@ -64,7 +65,12 @@ def dsa(
                 f"dsa: {values.shape[1]} time points and {values.shape[2]} units are too few for {n_delays} delays "
                 f"and rank {rank}; lower n_delays or rank."
             )
-        operators.append(kernels.dynamics_matrix(values, n_delays, rank))
+        operator = kernels.dynamics_matrix(values, n_delays, rank)
+        if len(operator) < rank:
+            raise InputError(
+                f"dsa: the embedded responses move in {len(operator)} dimensions, rank {rank} asked; lower rank."
+            )
+        operators.append(operator)
     if method == "eigenvalues":
         return kernels.eigenvalue_distance(*operators)
     generator, size = as_rng(rng, "dsa"), len(operators[0])

@@ -163,10 +163,9 @@ def _named_models(
             raise InputError("infer: names of models repeat.")
     if not models:
         raise InputError("infer: there is no model.")
-    first = next(iter(models.values()))
-    named = {}
+    first, named = _as_rdm(next(iter(models.values()))), dict[str, xr.DataArray]()
     for name, given in models.items():
-        rdm = same_stimuli(_as_rdm(first), _as_rdm(given), "infer")
+        rdm = same_stimuli(first, _as_rdm(given), "infer")
         lead = rdm.dims[:-2]
         if lead not in ((), ("component",), ("fold",)):
             raise InputError(f"infer: model {name!r} has dims {lead}; give it one of 'component' or 'fold', or none.")

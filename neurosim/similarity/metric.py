@@ -34,6 +34,7 @@ class Metric:
     fewest_units : units it takes for a distance to say anything.
     blocks : the kernel takes leading dims (..., K, P), and reads units in blocks from whatever can be sliced.
     tensors : with `blocks`, the kernel takes torch tensors too and can be differentiated.
+    adds_up : a distance is the mean over units of distances of one unit, so units may differ in their trials.
     without_trials : name of the metric for subjects that answer once, such as models, where this one needs trials.
     chance : with `folds`, the mean distance of pure noise.
 
@@ -58,6 +59,7 @@ class Metric:
     fewest_units: int = 1
     blocks: bool = False
     tensors: bool = False
+    adds_up: bool = False
     without_trials: str | None = None
     chance: float = 0.0
 

@@ -16,6 +16,7 @@ from neurosim.schema import InputError, as_rdm, as_responses, check_responses, s
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array, is_torch_array, unit_blocks
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
+from neurosim.similarity.lost_units import check_adds_up, means_of_units, over_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import as_searchlights, batches
@@ -41,7 +42,10 @@ def compute_rdm(
     ----------
     responses : (..., stimulus, [trial,] unit); all other dims (``time``, ``subject``, ``layer``) ride along. A bare
         array (stimulus, [time,] unit) is accepted; a torch tensor (..., [trial,] stimulus, unit) gives a tensor on its
-        device, differentiable. Stimuli with unequal numbers of trials: see :func:`~neurosim.schema.as_trials`.
+        device, differentiable. Trials that were not measured (NaN) do not enter: means are over those that were, pairs
+        of folds too. Where units lack other trials than other units, distances that add up over units
+        are the mean over the units that know both stimuli; "correlation", "cosine" and those with a full precision then
+        need a trial of every stimulus in every unit, "decoding" and "ldc_t" all trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:
@@ -84,14 +88,15 @@ def compute_rdm(
     if not isinstance(responses, xr.DataArray):
         with asked_by("compute_rdm", "as_responses"):
             responses = as_responses(responses)
-    measured = responses.coords.get("measured")
-    if measured is not None:
-        responses = responses.where(measured, 0.0).drop_vars("measured")
-    responses = check_responses(responses, "compute_rdm", leading=True)
-    mask = None if measured is None else _fold_mask(measured, asked)
+    responses, measured = split_missing(check_responses(responses, "compute_rdm", leading=True, missing=True))
+    if measured is not None and "unit" in measured.dims and asked.fewest_trials == 0:
+        responses, measured = means_of_units(responses, measured)
     shrinkage = precision if isinstance(precision, str) else None
     given = precision is not None and shrinkage is None
     factor = precision_factor(precision, responses, "compute_rdm") if given else None
+    if measured is not None and "unit" in measured.dims:
+        return _rdms_of_lost_units(responses, measured, _Plan(asked, shrinkage, keep, None, factor), by, progress)
+    mask = None if measured is None else _fold_mask(measured, asked)
     plan = _Plan(asked, shrinkage, keep, mask, factor)
     if by is None:
         return plan.labelled(responses, "the responses")
@@ -101,6 +106,28 @@ def compute_rdm(
     names = list(dict.fromkeys(values.tolist()))
     parts = [plan.of_units(responses, np.flatnonzero(values == n), f"{by} {n!r}") for n in names]
     return xr.concat(parts, dim=xr.DataArray(names, dims=by, name=by))
+
+
+def _rdms_of_lost_units(
+    responses: xr.DataArray, measured: xr.DataArray, plan: _Plan, by: object, progress: bool
+) -> xr.DataArray:
+    """Return RDMs where units lack other trials than other units: of all, by a label, or of searchlights."""
+    check_adds_up(plan.metric, plan.shrinkage is not None or (plan.factor is not None and plan.factor.ndim == 2))
+    if by is None:
+        return plan.of_lost(responses, measured)
+    if isinstance(by, str):
+        values = _labels(responses, by)
+        names = list(dict.fromkeys(values.tolist()))
+        parts, dim = [np.flatnonzero(values == n) for n in names], xr.DataArray(names, dims=by, name=by)
+    else:
+        given = as_searchlights(by, responses.sizes["unit"])
+        parts = [row[row >= 0] for row in given.values]
+        dim = given.coords.get(given.dims[0], xr.DataArray(np.arange(len(parts)), dims=str(given.dims[0])))
+    rdms = []
+    for units in track(parts, "parts", progress=progress):
+        factor = None if plan.factor is None else plan.factor[units]
+        rdms.append(replace(plan, factor=factor).of_lost(responses.isel(unit=units), measured.isel(unit=units)))
+    return xr.concat(rdms, dim=dim)
 
 
 @dataclass(frozen=True)
@@ -120,6 +147,24 @@ class _Plan:
         ordered = responses.transpose(*lead, *trial, "stimulus", "unit")
         values = self.values(ordered.data, bool(trial), name, responses)
         return label_rdm(values, responses, lead, self.metric.name, self.keep)
+
+    def of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
+        """RDMs of responses whose units were `measured` (trial, stimulus, unit) in trials of their own."""
+        lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+        data = np.asarray(responses.transpose(*lead, "trial", "stimulus", "unit").values, dtype=float)
+
+        def kernel(units: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            if self.metric.folds and not (self.metric.unequal_folds or mask.all()):
+                raise InputError(f"compute_rdm: {self.metric.name} needs every stimulus in every trial.")
+            factor = self.factor[units] if self.factor is not None else None
+            part = replace(self, factor=factor, measured=mask)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return part.values(
+                    data[..., known, :][..., units], True, "the responses", responses.isel(stimulus=known)
+                )
+
+        found = over_units(measured.values, kernel, max(1, self.metric.fewest_trials), data.shape[: len(lead)])
+        return label_rdm(found, responses, lead, self.metric.name, self.keep)
 
     def of_units(self, responses: xr.DataArray, units: np.ndarray, name: str) -> xr.DataArray:
         """RDMs of some of the units of `responses`, with their part of the precision."""

@@ -19,7 +19,9 @@ from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.resampling import Folds, jackknife_variance
 
-MAX_PAIRED = 12
+MAX_PAIRED = 24
+PARTITIONS = 4
+SINGULAR = 1e-10
 
 
 def regress_rdm(
@@ -54,11 +56,14 @@ def regress_rdm(
     Dataset along ``term``: ``coefficient`` of standardised RDMs, mean over subjects; ``standard_error``, ``interval``,
     ``p`` (two-sided), ``df``; ``partial_correlation`` given all other terms, and ``unique_variance``, what the
     cross-validated explained variance of new stimuli loses without the term, both with their ``*_standard_error``;
-    ``explained_variance`` of all terms, cross-validated: negative where a fit predicts worse than the mean.
+    ``explained_variance`` of all terms, cross-validated: negative where a fit predicts worse than the mean. Variance
+    is pooled: what a fit gains and what there was are each summed over the folds of four random partitions of the
+    stimuli, then divided.
 
     Raises
     ------
-    InputError : different stimuli, repeated or unknown names, or models that are linear combinations of each other.
+    InputError : different stimuli, repeated or unknown names, or models that are linear combinations of each other,
+        or become so (or flat) when stimuli are left out.
 
     Examples
     --------
@@ -72,10 +77,9 @@ def regress_rdm(
     names, vectors, subjects, n_stimuli = _terms(data, models, interactions, "regress_rdm")
     factors = tuple(as_resampling(resample, len(subjects), "regress_rdm").over)
     levels = np.arange(n_stimuli)
-    held_out = Folds.random(
-        levels, len(subjects), (number_of_folds(folds, n_stimuli, "regress_rdm"), 1), as_rng(rng, "regress_rdm")
-    ).stimuli
-    design = _Design(np.concatenate([vectors, subjects]), len(names), nonnegative, held_out)
+    n_folds, generator = number_of_folds(folds, n_stimuli, "regress_rdm"), as_rng(rng, "regress_rdm")
+    held_out = _partitions(n_stimuli, n_folds, generator)
+    design = _Design(np.concatenate([vectors, subjects]), names, nonnegative, held_out, "regress_rdm")
     values = design.table(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
     variance = jackknife_variance(design.table, levels, len(subjects), factors)
     error, df = np.array([variance.of(c) for c in np.eye(len(values))]).T
@@ -97,7 +101,7 @@ def regress_rdm(
             "explained_variance_standard_error": float(error[-1]),
         },
         coords={"term": names, "bound": ["low", "high"]},
-        attrs={"resample": "+".join(factors), "folds": len(held_out), "nonnegative": int(nonnegative)},
+        attrs={"resample": "+".join(factors), "folds": n_folds, "nonnegative": int(nonnegative)},
     )
 
 
@@ -142,13 +146,13 @@ def partition_variance(
     names, vectors, subjects, n_stimuli = _terms(data, models, (), "partition_variance")
     if len(names) > 6:
         raise InputError(f"partition_variance: {len(names)} models have {2 ** len(names) - 1} parts; give at most 6.")
-    parts, generator = [np.ones(n_stimuli, dtype=bool)], as_rng(rng, "partition_variance")
+    parts, generator, n_folds = [np.ones(n_stimuli, dtype=bool)], as_rng(rng, "partition_variance"), 0
     if folds != 0:
         n_folds = number_of_folds(folds, n_stimuli, "partition_variance")
-        parts = Folds.random(np.arange(n_stimuli), len(subjects), (n_folds, 1), generator).stimuli
+        parts = _partitions(n_stimuli, n_folds, generator)
     factors = tuple(as_resampling(resample, len(subjects), "partition_variance").over)
     subsets = [s for size in range(1, len(names) + 1) for s in combinations(range(len(names)), size)]
-    design = _Design(np.concatenate([vectors, subjects]), len(names), nonnegative, parts)
+    design = _Design(np.concatenate([vectors, subjects]), names, nonnegative, parts, "partition_variance")
     evaluate = partial(_parts_of_variance, design, subsets)
     values = evaluate(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
     variance = jackknife_variance(evaluate, np.arange(n_stimuli), len(subjects), factors, MAX_PAIRED)
@@ -162,7 +166,7 @@ def partition_variance(
             "common_variance_standard_error": ("subset", error[n:]),
         },
         coords={"subset": ["+".join(names[i] for i in s) for s in subsets]},
-        attrs={"folds": 0 if folds == 0 else len(parts), "resample": "+".join(factors)},
+        attrs={"folds": n_folds, "resample": "+".join(factors)},
     )
 
 
@@ -177,17 +181,29 @@ def _parts_of_variance(
     return weighted_mean(np.stack([*(explained[s] for s in subsets), *common], axis=-1), draws)
 
 
+def _partitions(n_stimuli: int, n_folds: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Held-out stimuli of the folds of several random partitions: pairs within a fold are few, within any fold more."""
+    levels = np.arange(n_stimuli)
+    return [fold for _ in range(PARTITIONS) for fold in Folds.random(levels, 1, (n_folds, 1), rng).stimuli]
+
+
 # --- regression from inner products -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Design:
-    """Terms (first `m` of the features) and subjects as upper entries; all results come from their inner products."""
+    """Terms (the first of the features) and subjects as upper entries; all results come from their inner products."""
 
     features: np.ndarray
-    m: int
+    names: list[str]
     nonnegative: bool
     folds: list[np.ndarray]
+    who: str
+
+    @property
+    def m(self) -> int:
+        """How many terms there are."""
+        return len(self.names)
 
     def table(self, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Coefficients, partial correlations, unique variances and explained variance in samples, (N, D, 3 m + 1).
@@ -201,8 +217,8 @@ class _Design:
         terms = list(range(self.m))
         gram = gram_of_features(self.features, counts, METHODS["corr"])
         coefficients = self._fit(gram, terms).transpose(0, 2, 1)
-        n_subjects = gram.shape[1] - self.m
-        partials = np.stack([_partials(gram, self.m, self.m + s) for s in range(n_subjects)], axis=1)
+        plain = np.linalg.solve(gram[:, : self.m, : self.m], gram[:, : self.m, self.m :])
+        partials = _partials(gram, self.m, plain)
         held_out = self.held_out(counts)
         everything = self.explained(held_out, terms)
         without = [self.explained(held_out, [i for i in terms if i != t]) for t in terms]
@@ -221,20 +237,23 @@ class _Design:
         ]
 
     def explained(self, held_out: list[tuple[np.ndarray, np.ndarray]], terms: list[int]) -> np.ndarray:
-        """Explained variance of held-out pairs (N, S) by some of the terms, mean over folds."""
-        total = np.zeros((len(held_out[0][0]), len(self.features) - self.m))
+        """Explained variance of held-out pairs (N, S) by some of the terms: sums over all folds, then their ratio."""
         if not terms:
-            return total
+            return np.zeros((len(held_out[0][0]), len(self.features) - self.m))
+        gained, whole = (np.zeros((len(held_out[0][0]), len(self.features) - self.m)) for _ in range(2))
         for train, held in held_out:
             weights = self._fit(train, terms)
-            own = np.diagonal(held, axis1=1, axis2=2)[:, self.m :]
-            gained = 2 * held[:, terms, self.m :] - held[:, terms][:, :, terms] @ weights
-            total += (weights * gained).sum(1) / own
-        return total / len(held_out)
+            among, towards = held[:, terms][:, :, terms], held[:, terms, self.m :]
+            gained += (weights * (2 * towards - among @ weights)).sum(1)
+            whole += np.diagonal(held, axis1=1, axis2=2)[:, self.m :]
+        if not (whole > 0).all():
+            raise InputError(f"{self.who}: held-out distances of a subject do not vary; pass fewer folds.")
+        return gained / whole
 
     def _fit(self, gram: np.ndarray, terms: list[int]) -> np.ndarray:
         """Coefficients (N, terms, S) from inner products (N, F, F)."""
         among, towards = gram[:, terms][:, :, terms], gram[:, terms, self.m :]
+        self._check_separate(among)
         if not self.nonnegative:
             return np.linalg.solve(among, towards)
         roots = np.linalg.cholesky(among)
@@ -247,6 +266,20 @@ class _Design:
         )
 
 
+    def _check_separate(self, among: np.ndarray) -> None:
+        """Refuse terms (N, terms, terms) that cannot be told apart once stimuli are left out."""
+        norm = np.sqrt(np.maximum(np.diagonal(among, axis1=1, axis2=2), 0))
+        separate = bool((norm > 0).all())
+        if separate:
+            correlations = among / (norm[:, :, None] * norm[:, None, :])
+            separate = bool((np.linalg.eigvalsh(correlations)[:, 0] > SINGULAR).all())
+        if not separate:
+            raise InputError(
+                f"{self.who}: where stimuli are left out, {', '.join(self.names)} do not vary or are linear "
+                "combinations of each other; leave a term out, or pass fewer folds or more stimuli."
+            )
+
+
 def weighted_mean(each: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Return means over subjects (N, D, T) of results (N, S, T), subjects counting `draws` (D, N or 1, S) times."""
     weights = draws / draws.sum(-1, keepdims=True)
@@ -256,12 +289,13 @@ def weighted_mean(each: np.ndarray, draws: np.ndarray) -> np.ndarray:
     return found
 
 
-def _partials(gram: np.ndarray, m: int, subject: int) -> np.ndarray:
-    """Partial correlation (N, m) of a subject with every term given the other terms."""
-    index = [*range(m), subject]
-    precision = np.linalg.inv(gram[:, index][:, :, index])
-    own = np.diagonal(precision, axis1=1, axis2=2)
-    found: np.ndarray = -precision[:, :m, m] / np.sqrt(own[:, :m] * own[:, m:])
+def _partials(gram: np.ndarray, m: int, coefficients: np.ndarray) -> np.ndarray:
+    """Partial correlations (N, S, m) of subjects with every term given the others, from coefficients (N, m, S)."""
+    own = np.diagonal(np.linalg.inv(gram[:, :m, :m]), axis1=1, axis2=2)
+    explained = np.einsum("nts,nts->ns", coefficients, gram[:, :m, m:])
+    left = np.maximum(np.diagonal(gram, axis1=1, axis2=2)[:, m:] - explained, 0)
+    norm = np.sqrt(coefficients**2 + left[:, None] * own[..., None])
+    found: np.ndarray = np.divide(coefficients, norm, out=np.zeros_like(norm), where=norm > 0).transpose(0, 2, 1)
     return found
 
 
@@ -307,7 +341,7 @@ def _terms(
         terms[f"{a}:{b}"] = standard[a] * standard[b]
     stacked = np.stack(list(terms.values()))
     correlations = np.atleast_2d(np.corrcoef(stacked))
-    if np.linalg.eigvalsh(correlations)[0] < 1e-10:
+    if np.linalg.eigvalsh(correlations)[0] < SINGULAR:
         raise InputError(f"{who}: some of {', '.join(terms)} are linear combinations of others; leave one out.")
     return list(terms), stacked, rdm_vectors(data, METHODS["corr"], who), data.sizes["stimulus"]
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim.schema import InputError
 from neurosim.similarity.held_out import HeldOut
-from neurosim.similarity.kernels.folds import FEWEST_FOLDS, fold_variance, jackknife_variance
+from neurosim.similarity.kernels.folds import FEWEST_FOLDS, fold_variance, jackknife_variance, mean_without
 from neurosim.similarity.kernels.prediction import FEWEST
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,12 @@ class _Mean:
 
     def described(self, name: str) -> dict[str, object]:
         """Return the value of every unit and the median of all, with their standard errors."""
-        variance, plain, left = fold_variance(self.each, self.without, self.scale)
+        variance, plain, left = fold_variance(
+            self.each,
+            self.without,
+            mean_without(self.without) * self.scale,
+            (self.each.sum(0) - self.each) / (len(self.each) - 1) * self.scale,
+        )
         value = self.each.mean(0)
         share = np.nansum(variance) / np.nansum(plain) if np.nansum(plain) > 0 else 1.0
         spread = np.sqrt(share * _variance_of_median(value, left))

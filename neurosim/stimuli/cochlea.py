@@ -13,6 +13,7 @@ from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
 
 AT_ONCE = 64  # sounds that are filtered together
+LOUDEST = 10.0  # times full scale; numbers of recorders, up to 32768, are beyond
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Cochlea:
 
     Raises
     ------
-    InputError : numbers out of range.
+    InputError : numbers out of range, or a `poisson` that is neither True nor False.
 
     Examples
     --------
@@ -50,6 +51,11 @@ class Cochlea:
 
     def __post_init__(self) -> None:
         whole = isinstance(self.n_units, int) and not isinstance(self.n_units, bool) and self.n_units >= 1
+        for name in ("low", "high", "compression", "tau", "peak_rate"):
+            if not isinstance(getattr(self, name), int | float | np.floating):
+                raise InputError(f"Cochlea: {name} = {getattr(self, name)!r}; a number is asked.")
+        if not isinstance(self.poisson, bool | np.bool_):
+            raise InputError(f"Cochlea: poisson = {self.poisson!r}; True or False is asked.")
         if not whole or not 0 < self.low <= self.high < np.inf:
             raise InputError(
                 f"Cochlea: one unit or more and 0 < low <= high Hz asked, found {self.n_units!r}, {self.low!r} and "
@@ -141,7 +147,8 @@ def cochlea_spikes(
 
     Raises
     ------
-    InputError : sounds that are no finite samples, or filters at or above half the sampling rate.
+    InputError : sounds that are no finite samples or beyond ten times full scale, or filters at or above half the
+        sampling rate.
 
     Examples
     --------
@@ -151,11 +158,24 @@ def cochlea_spikes(
     >>> np.bincount(events.addresses).argmax(), round(float(ear.centres[2]))
     (np.int64(2), 1015)
     """
-    cochlea, seed = cochlea or Cochlea(), as_seed(rng, "cochlea_spikes")
+    cochlea, seed = Cochlea() if cochlea is None else cochlea, as_seed(rng, "cochlea_spikes")
+    if not isinstance(cochlea, Cochlea):
+        raise InputError(f"cochlea_spikes: a Cochlea(...) is asked, found {type(cochlea).__name__}.")
     if isinstance(sampling_rate, str) or not np.isfinite(sampling_rate):
         raise InputError(f"cochlea_spikes: sampling_rate = {sampling_rate!r}; a finite number of Hz is asked.")
     if not cochlea.high < sampling_rate / 2:
         raise InputError(f"cochlea_spikes: filters up to {cochlea.high:g} Hz of sounds of {sampling_rate!r} samples/s.")
+    waves = _waves(sounds)
+    spikes = [_heard(waves, k, sampling_rate, cochlea, seed) for k in _groups([len(w) for w in waves])]
+    sound, unit, step = np.concatenate(spikes, axis=1)
+    order = np.lexsort((unit, step, sound))
+    sizes, sensor = np.bincount(sound, minlength=len(waves)), {"unit": cochlea.n_units}
+    where = {"unit": unit[order]}
+    return gathered(step[order], where, sizes, sensor, ids, labels, 1 / sampling_rate, "cochlea_spikes")
+
+
+def _waves(sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return sounds as samples (time,) of full scale 1, which are checked."""
     if not isinstance(sounds, list | tuple | np.ndarray) or not len(sounds):
         raise InputError(f"cochlea_spikes: a list of sounds (time,) asked, found {type(sounds).__name__} without any.")
     samples = [plain(s, "cochlea_spikes") for s in sounds]
@@ -167,12 +187,12 @@ def cochlea_spikes(
     for k, wave in enumerate(waves):
         if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
             raise InputError(f"cochlea_spikes: finite samples (time,) asked, sound {k} has the shape {wave.shape}.")
-    spikes = [_heard(waves, k, sampling_rate, cochlea, seed) for k in _groups([len(w) for w in waves])]
-    sound, unit, step = np.concatenate(spikes, axis=1)
-    order = np.lexsort((unit, step, sound))
-    sizes, sensor = np.bincount(sound, minlength=len(waves)), {"unit": cochlea.n_units}
-    where = {"unit": unit[order]}
-    return gathered(step[order], where, sizes, sensor, ids, labels, 1 / sampling_rate, "cochlea_spikes")
+        if (largest := np.abs(wave).max()) > LOUDEST:
+            raise InputError(
+                f"cochlea_spikes: samples of full scale 1 are asked, sound {k} reaches {largest:g}; divide by the "
+                "largest number of its recorder."
+            )
+    return waves
 
 
 def _groups(lengths: Sequence[int]) -> list[np.ndarray]:

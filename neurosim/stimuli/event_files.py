@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurosim import storage
+from neurosim.arrays import is_missing
 from neurosim.event_arrays import EventSet, gathered
 from neurosim.schema import InputError
 
@@ -95,8 +96,10 @@ def read_five_bytes(path: Path) -> Events:
     return times[pixels], {"channel": (first >> 7)[pixels], "y": y[pixels], "x": x[pixels]}
 
 
-def check_order(times: np.ndarray, path: Path) -> None:
-    """Refuse a stream of events whose clock goes back."""
+def check_stream(times: np.ndarray, path: Path) -> None:
+    """Refuse a stream without events, or whose clock goes back."""
+    if not len(times):
+        raise storage.StorageError(f"{path}: holds no events; it is empty or truncated.")
     if (np.diff(times) < 0).any():
         at = int(np.flatnonzero(np.diff(times) < 0)[0]) + 1
         raise storage.StorageError(f"{path}: times go back at event {at}; it is damaged.")
@@ -115,12 +118,15 @@ def read_spike_lists(path: Path, n_units: int, who: str) -> EventSet:
 
     path = storage.check_hdf5(path)
     with storage.readable(path, "HDF5"), h5py.File(path, "r") as file:
-        labels = np.asarray(file["labels"][()]).astype(np.int64)
+        given = np.asarray(file["labels"][()])
+        labels = given.astype(np.int64)
         keys = [k.decode() if isinstance(k, bytes) else str(k) for k in file["extra/keys"][()]]
         speakers = np.asarray(file["extra/speaker"][()]).astype(str) if "extra/speaker" in file else None
         lists = [_lists(path, file[f"spikes/{name}"], len(labels)) for name in ("times", "units")]
     if labels.ndim != 1 or not len(labels) or labels.min() < 0 or labels.max() >= len(keys):
         raise storage.StorageError(f"{path}: labels {labels.shape} outside its {len(keys)} keys; it is damaged.")
+    if given.dtype.kind not in "iuf" or (labels != given).any():
+        raise storage.StorageError(f"{path}: labels that are no whole numbers; it is damaged.")
     sizes = [len(t) for t in lists[0]]
     if sizes != [len(u) for u in lists[1]]:
         raise storage.StorageError(f"{path}: spikes/times and spikes/units differ in length; it is damaged.")
@@ -136,7 +142,8 @@ def read_table(path: Path, sensor: Mapping[str, int] | None, time_unit: float | 
 
     Raises
     ------
-    StorageError : missing or damaged file. InputError : arrays that are missing, or a sensor that nothing tells.
+    StorageError : missing or damaged file. InputError : arrays or names that are missing, or a sensor that nothing
+    tells.
     """
     arrays = storage.read_npz(path) if path.suffix.lower() == ".npz" else _plain_hdf5(path)
     missing = [k for k in ("t", "n_events") if k not in arrays]
@@ -158,6 +165,9 @@ def read_table(path: Path, sensor: Mapping[str, int] | None, time_unit: float | 
     names: dict[str, Any] = {
         k: [_text(v) for v in arrays[k].ravel()] for k in ("stimulus", "category", "speaker") if k in arrays
     }
+    for key in names:
+        if any(is_missing(v) for v in arrays[key].ravel()):
+            raise InputError(f"{who}: a recording of {path.name} has no {key} (NaN); name it, or leave it out.")
     ids = names.pop("stimulus", None)
     return gathered(arrays["t"], found, arrays["n_events"], sensor, ids, names, time_unit, f"{who}: {path.name}")
 

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.event_arrays import EventBins, EventSet, as_events, binned, check_events, joined
+from neurosim.event_arrays import EventBins, EventSet, as_events, binned, check_bins, check_events, joined
 from neurosim.registry import Registry
 from neurosim.schema import InputError, as_stimuli, suggest
 from neurosim.stimuli.event_files import read_table
@@ -79,7 +79,8 @@ def load_events(
     Raises
     ------
     InputError : unknown set or split, or a sensor of a set that has its own.
-    StorageError : a file is missing, truncated or damaged, or has events outside the sensor or the time.
+    StorageError : a file is missing, truncated, damaged or without events, has events outside the sensor or the time,
+        or does not reach to a trial that is listed.
 
     Examples
     --------
@@ -121,7 +122,7 @@ def bin_events(events: EventSet, bins: EventBins) -> xr.DataArray:
 
     Raises
     ------
-    InputError : no set of events, more than is held at once (16 GiB), or more than 65535 events in one place.
+    InputError : no set of events, no steps, more than is held at once (16 GiB), or more than 65535 events in one place.
 
     Examples
     --------
@@ -130,6 +131,7 @@ def bin_events(events: EventSet, bins: EventBins) -> xr.DataArray:
     [[[1, 0, 0], [0, 0, 0]], [[0, 1, 0], [0, 0, 0]]]
     """
     check_events(events, "bin_events")
+    check_bins(bins, "bin_events")
     sizes = bins.sizes(events.sensor)
     shape = (len(events), *sizes.values())
     storage.check_claim(int(np.prod(shape, dtype=np.float64)) * (1 if bins.binary else 2), "bin_events: the stimuli")

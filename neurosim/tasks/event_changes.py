@@ -113,7 +113,8 @@ def event_shifts(places: int = 0, duration: float = 0.0) -> EventChange:
     [1]
     """
     whole = isinstance(places, int) and not isinstance(places, bool)
-    if not whole or places < 0 or not 0 <= duration <= 100 or not (places or duration):
+    is_time = isinstance(duration, int | float | np.floating) and 0 <= duration <= 100
+    if not whole or places < 0 or not is_time or not (places or duration):
         raise InputError(f"event_shifts: whole places or a duration above 0 asked, found {places!r} and {duration!r}.")
 
     def shift(recording: Recording, rng: np.random.Generator) -> Recording:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.event_arrays import EventBins, EventRows, EventSet, Recording, binned, check_events
+from neurosim.event_arrays import EventBins, EventRows, EventSet, Recording, binned, check_bins, check_events
 from neurosim.runtime import as_seed
 from neurosim.schema import InputError
 from neurosim.tasks.event_changes import EventChange
@@ -76,8 +76,8 @@ def event_task(
 
     Raises
     ------
-    InputError : no ``category``, another sensor of a set, a recording in two sets, fewer than two categories,
-        or a category without training recordings.
+    InputError : no ``category``, no steps, a change that is no function, another sensor of a set, a recording in two
+        sets, fewer than two categories, or a category without training recordings.
 
     Examples
     --------
@@ -90,6 +90,9 @@ def event_task(
     ((2, 3, 2), ('a', 'b'))
     """
     check_events(events, "event_task", ("category",))
+    check_bins(bins, "event_task")
+    if change is not None and not callable(change):
+        raise InputError(f"event_task: change = {change!r}; a function such as event_jitter(1e-3) is asked.")
     sets, held = [EventRows(events, bins)], {}
     bins.sizes(events.sensor)  # refuses steps that the sensor cannot have
     for name, given in (("test", test), ("validation", validation)):

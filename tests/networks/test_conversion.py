@@ -1,6 +1,8 @@
 """snnTorch networks become ours and ours become snnTorch's, spike for spike, and come back the same."""
 
+import json
 from dataclasses import replace
+from typing import get_args
 
 import nir
 import numpy as np
@@ -19,12 +21,14 @@ from neurosim.networks import (
     SpikingMLPSpecification,
 )
 from neurosim.networks.architecture import build_network
-from neurosim.networks.conversion import SpikingSequence, from_snntorch, to_snntorch
+from neurosim.networks.conversion import SpikingSequence, _to_surrogate, from_snntorch, to_snntorch
 from neurosim.networks.nir_export import to_nir
 from neurosim.networks.nir_networks import from_nir
+from neurosim.networks.shared_parameters import SurrogateName
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
+from neurosim.networks.taps import cast_inputs
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters
 from neurosim.schema import InputError, as_stimuli
 
@@ -74,6 +78,19 @@ def test_numbers_that_were_learned_and_frozen_are_taken():
     assert theirs.sum() > 0 and torch.equal(from_snntorch(neuron)(sequence), theirs)
     plain = OverTime(nn.Sequential(snn.Leaky(0.9)))(sequence)
     assert not torch.equal(plain, theirs)
+
+
+def learning_alike():
+    first, second = snn.Leaky(0.9, learn_beta=True), snn.Leaky(0.9, learn_beta=True)
+    second.beta = first.beta
+    return nn.Sequential(nn.Linear(2, 2), first, nn.Linear(2, 2), second)
+
+
+def keeping_another(key, value):
+    graph = to_nir(nn.Sequential(nn.Linear(2, 2), SpikingLayer(DiscreteLIFParameters())))
+    kept = graph.nodes["1"].metadata
+    kept["neurosim"] = json.dumps(json.loads(kept["neurosim"]) | {key: value})
+    return graph
 
 
 def graded(neuron):
@@ -234,6 +251,12 @@ def test_recurrent_layers_reach_nir():
         (lambda: to_snntorch(SpikingSequence([nn.Linear(2, 2), GradedSpikes(2.0)])), "holds no SpikingLayer"),
         (lambda: from_snntorch(snn.Leaky(0.9, surrogate_disable=True)), "surrogate_disable=True"),
         (lambda: from_snntorch(snn.Alpha(0.9, 0.8)), "Alpha"),
+        (lambda: from_snntorch(snn.Leaky(0.9, spike_grad=surrogate.LSO())), "spike_grad of snn.Leaky is none of ours"),
+        (lambda: from_snntorch(snn.Leaky(0.9, spike_grad=surrogate.triangular())), "is none of ours; known, .* atan"),
+        (lambda: from_snntorch(snn.RLeaky(0.9, V=0.5, all_to_all=False)), r"one V .* V=torch.full"),
+        (lambda: from_snntorch(learning_alike()), "'1' and '3' learn one beta in common"),
+        (lambda: from_nir(keeping_another("surrogate", [1])), "as neurosim writes them: surrogate"),
+        (lambda: from_nir(keeping_another("surrogate", {"slope": "3"})), "as neurosim writes them: surrogate"),
         (lambda: to_snntorch(SpikingLayer(DiscreteAdaptiveLIFParameters())), "adaptive threshold"),
         (lambda: to_snntorch(SpikingLayer(DiscreteLIFParameters(reset="clear"))), "reset 'clear'"),
         (lambda: to_snntorch(SpikingLayer(DiscreteLIFParameters(), surrogate=Surrogate("triangular"))), "another one"),
@@ -326,11 +349,51 @@ def test_what_stands_twice_is_exported_twice(twice):
     assert torch.equal(to_snntorch(network)(spikes), wanted)
     assert torch.equal(from_nir(to_nir(network))(spikes), wanted)
     shown = as_stimuli(spikes.transpose(0, 1).numpy(), dims=("stimulus", "time", "unit"), time_step=1e-3)
-    if twice == "weights":
-        assert ns.verify_translation(network, ns.to_circuit(network), shown).attrs["verdict"] == "bit-exact"
-    else:  # whose second place has no name by which it is recorded
-        with pytest.raises(InputError, match=r"no layer 'network\.3'"):
-            ns.verify_translation(network, ns.to_circuit(network), shown)
+    assert ns.verify_translation(network, ns.to_circuit(network), shown).attrs["verdict"] == "bit-exact"
+    recorded = ns.record_responses(network, shown, progress=False)
+    assert recorded.sizes["unit"] == 12 and np.array_equal(recorded[..., 6:], wanted.detach().transpose(0, 1))
+    assert not np.array_equal(recorded.values[..., :6], recorded.values[..., 6:])
+
+
+def test_networks_in_double_precision_go_and_come_back_with_all_digits():
+    torch.manual_seed(2)
+    layers = [nn.Linear(8, 12), snn.RLeaky(0.9, linear_features=12), nn.Linear(12, 12), snn.Synaptic(0.7, 0.8)]
+    ours = from_snntorch(nn.Sequential(*layers, snn.Leaky(0.9, learn_beta=True, learn_threshold=True)).double())
+    ours.network[1].recurrent.weight.data.mul_(1 + 1e-12)
+    ours.network[4].learned_tau_mem.data.mul_(1 + 1e-12)
+    sequence = 3 * torch.rand(30, 4, 8, dtype=torch.float64)
+    theirs = to_snntorch(ours)
+    assert {v.dtype for v in theirs.state_dict().values() if v.is_floating_point()} == {torch.float64}
+    assert torch.equal(theirs.network[1].recurrent.weight, ours.network[1].recurrent.weight)
+    assert torch.equal(theirs.network[4].beta.ravel(), ours.network[4].learned_tau_mem.ravel())
+    assert theirs.network[3].alpha.item() == ours.network[3].coefficients.alpha
+    assert from_snntorch(theirs.network).network[1].recurrent.weight.dtype == torch.float64
+    cast_inputs(theirs)  # spikes of snnTorch are float32
+    assert ours(sequence).sum() > 0 and torch.equal(theirs(sequence).double(), ours(sequence))
+
+
+def test_weights_that_are_shared_stay_shared():
+    shared = nn.Linear(6, 6)
+    first, second = (snn.RLeaky(0.9, linear_features=6) for _ in range(2))
+    first.recurrent = second.recurrent = nn.Linear(6, 6)
+    theirs = nn.Sequential(shared, first, shared, second)
+    ours = from_snntorch(theirs)
+    again = to_snntorch(ours)
+    for network in (ours, again):
+        a, b, c, d = network.network
+        assert a is c is not shared and b.recurrent.weight is d.recurrent.weight
+        assert len(list(network.parameters())) == len(list(theirs.parameters())) == 4
+
+
+@pytest.mark.parametrize("kind", list(get_args(SurrogateName)))
+def test_surrogates_come_back_from_nir(kind, tmp_path):
+    layer = SpikingLayer(DiscreteLIFParameters(), surrogate=Surrogate(kind, 3.0))
+    nir.write(tmp_path / "graph.nir", to_nir(nn.Sequential(nn.Linear(2, 2), layer)))
+    assert from_nir(nir.read(tmp_path / "graph.nir")).network[1].surrogate == Surrogate(kind, 3.0)
+    spike_grad = surrogate.LSO() if kind == "triangular" else _to_surrogate(Surrogate(kind, 3.0))
+    back = from_nir(to_nir(nn.Sequential(nn.Linear(2, 2), snn.Leaky(0.9, spike_grad=spike_grad)))).network[1].surrogate
+    assert back.name == ("atan" if kind == "triangular" else kind)  # the default for one that only snnTorch has
+    assert kind in ("triangular", "straight_through") or back.slope == pytest.approx(3.0, rel=1e-3)
 
 
 def test_a_threshold_past_its_range_is_exported_as_it_is_used():

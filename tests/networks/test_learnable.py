@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import math
 
+import numpy as np
 import pytest
 import snntorch as snn
 import torch
@@ -368,6 +369,36 @@ def test_fast_engines_refuse_what_they_would_get_wrong():
     compiled = SpikingLayer(RECORDS["lif"], engine="torch")
     with pytest.raises(InputError, match=r"knows no transforms of torch.func"):
         torch.func.grad(lambda x: compiled(x).sum())(x.detach())
+
+
+def test_layers_with_an_engine_by_name_run_inside_networks_that_torch_compiles():
+    layer, x = SpikingLayer(RECORDS["lif"], engine="torch"), 2 * drawn(3, 2, 3).float()
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), layer)
+    torch.nn.init.eye_(network[0].weight)
+    expected = network(x)
+    (wanted,) = torch.autograd.grad(expected.sum(), [network[0].weight])
+    found = torch.compile(network, backend="eager")(x)
+    assert expected.sum() > 0 and torch.equal(found, expected)
+    torch.testing.assert_close(torch.autograd.grad(found.sum(), [network[0].weight])[0], wanted)
+
+
+def test_what_has_no_values_is_refused():
+    with pytest.raises(InputError, match="the currents have no values"):
+        SpikingLayer(RECORDS["lif"])(torch.empty(5, 2, 3, device="meta"))
+    with torch.device("meta"):
+        network = ns.networks.SpikingSequence([torch.nn.Linear(3, 2), SpikingLayer(RECORDS["lif"])])
+    task, stimuli = ns.tasks.classification_task(ns.load_digits()), ns.as_stimuli(np.ones((2, 3)))
+    for asker, ask in {
+        "to_nir": lambda: ns.to_nir(network),
+        "to_snntorch": lambda: ns.networks.to_snntorch(network),
+        "from_snntorch": lambda: ns.networks.from_snntorch(network.network),
+        "train": lambda: ns.train(network, task),
+        "evaluate": lambda: ns.networks.evaluate(network, task),
+        "record_responses": lambda: ns.record_responses(network, stimuli),
+        "to_spiking": lambda: ns.networks.to_spiking(network, stimuli),
+    }.items():
+        with pytest.raises(InputError, match=f"{asker}: '(network.)?0.weight' has no values .device 'meta'"):
+            ask()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional
 
 import neurosim as ns
 from neurosim.networks.architectures.conv_net import ConvNetSpecification
@@ -204,6 +205,55 @@ def test_the_loss_of_a_conversion_is_reported_by_the_number_of_steps():
     assert float(ns.networks.evaluate(spiking, task).accuracy) == float(found.accuracy[1])
 
 
+class Coded(nn.Module):
+    """Convolution and readout, with code of one's own between."""
+
+    def __init__(self, between):
+        super().__init__()
+        self.first, self.last, self.between = nn.Conv2d(2, 3, 3, padding=1), nn.Linear(48, 3), between
+
+    def forward(self, x):
+        return self.last(self.between(self, self.first(x)))
+
+
+CODES = {
+    "view": lambda _, h: functional.max_pool2d(functional.relu(h), 2).view(h.size(0), -1),
+    "shape": lambda _, h: functional.max_pool2d(torch.relu(h), (2, 2), stride=2).reshape(h.shape[0], -1),
+    "tuple": lambda _, h: torch.max_pool2d(torch.relu(h), 2).reshape((h.size()[0], -1)),
+    "numbers": lambda _, h: functional.max_pool2d(functional.relu(h), 2).view(-1, 48),
+    "dropout": lambda net, h: functional.dropout(
+        functional.max_pool2d(functional.relu(h), 2), 0.5, net.training
+    ).flatten(1),
+}
+OTHER_CODES = {
+    r"'view' answers to 4 stimuli with 16 rows": lambda _, h: functional.relu(h).view(-1, 48),
+    r"'view' \(view\) has no counter": lambda _, h: functional.max_pool2d(functional.relu(h), 2).view(h.size(1), -1),
+    r"'reshape' \(reshape\) has no": lambda _, h: functional.relu(h).reshape(-1, 8),
+    r"'max_pool2d.*' \(max_pool2d.*\) has no": lambda _, h: functional.max_pool2d(
+        functional.relu(h), 2, return_indices=True
+    )[0].flatten(1),
+    r"'dropout' \(dropout\) has no": lambda _, h: functional.dropout(
+        functional.max_pool2d(functional.relu(h), 2)
+    ).flatten(1),
+    r"'mul' \(mul\) has no": lambda _, h: functional.relu(h) * h.size(0),
+}
+
+
+@pytest.mark.parametrize("code", list(CODES))
+def test_code_is_converted_as_the_modules_that_do_the_same(code):
+    with torch_seeded(0):
+        network = Coded(CODES[code])
+    modules = nn.Sequential(network.first, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), network.last)
+    expected = converted(modules, pictures(), n_steps=9)(pictures())
+    assert torch.equal(converted(network, pictures(), n_steps=9)(pictures()), expected) and expected.std() > 0
+
+
+@pytest.mark.parametrize("words", list(OTHER_CODES))
+def test_code_that_does_something_else_is_refused(words):
+    with pytest.raises(InputError, match=words):
+        converted(Coded(OTHER_CODES[words]), pictures())
+
+
 class Doubled(nn.Module):
     def forward(self, shown):
         return torch.relu(shown) * 2
@@ -247,6 +297,7 @@ def test_maxima_of_what_is_not_rectified_and_numbers_out_of_range_are_refused():
     for options, words in (
         ({"n_steps": 0}, "n_steps = 0"),
         ({"percentile": 101}, "percentile = 101"),
+        ({"half_start": "no"}, "half_start = 'no'; True or False"),
         ({"time_step": -1.0}, "dt = -1.0"),
     ):
         with pytest.raises(InputError, match=words):

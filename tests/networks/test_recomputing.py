@@ -184,6 +184,78 @@ class Twice(nn.Module):
         return self.over_time(x)
 
 
+class Mixes(nn.Module):
+    """Spiking neurons behind code of one's own that may mix steps."""
+
+    def __init__(self, mix, **parts):
+        super().__init__()
+        self.spikes, self.mix = SpikingLayer(DiscreteLIFParameters()), mix
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def over_time(self, x):
+        return self.spikes(3 * self.mix(self, x))
+
+    def forward(self, x):
+        return self.over_time(x)
+
+
+class Standardised(nn.Module):
+    """A normalisation of one's own over batch and time in training."""
+
+    def forward(self, x):
+        return x - x.mean((0, 1)) if self.training else x
+
+
+MIXING = {
+    "sum over time": lambda: Mixes(lambda _, x: x.cumsum(0) / 5),
+    "mean over time": lambda: Mixes(lambda _, x: x - x.mean(0)),
+    "shift": lambda: Mixes(lambda _, x: torch.cat([0 * x[:1], x[:-1]])),
+    "own normalisation": lambda: Mixes(lambda net, x: net.norm(x), norm=Standardised()),
+    "convolution over time": lambda: Mixes(
+        lambda net, x: net.taps(x.permute(1, 2, 0)).permute(2, 0, 1), taps=nn.Conv1d(3, 3, 3, padding=1)
+    ),
+}
+KEPT = {
+    "dropout": lambda: Mixes(lambda net, x: net.drop(x), drop=nn.Dropout(0.5)),
+    "dropout in code": lambda: Mixes(lambda net, x: nn.functional.dropout(x, 0.5, net.training)),
+    "normalisation in evaluation": lambda: Mixes(
+        lambda net, x: net.norm(x.flatten(0, 1)).unflatten(0, x.shape[:2]), norm=nn.BatchNorm1d(3).eval()
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(MIXING))
+def test_code_that_mixes_steps_of_different_chunks_is_refused(case):
+    with pytest.raises(InputError, match=r"Mixes.over_time says something else of chunks .* leave recompute out"):
+        refused(MIXING[case]())
+
+
+@pytest.mark.parametrize("case", list(KEPT))
+def test_what_is_drawn_or_kept_is_no_mixing_and_stays_as_it_was(case, caplog):
+    net = KEPT[case]()
+    buffers = {n: b.clone() for n, b in net.named_buffers()}
+    modes, state = [m.training for m in net.modules()], torch.get_rng_state()
+    with recomputed(net, 3):
+        net(torch.zeros(7, 2, 3, requires_grad=True))
+    once = torch.get_rng_state()
+    assert modes == [m.training for m in net.modules()] and not caplog.records
+    assert all(torch.equal(b, buffers[n]) for n, b in net.named_buffers())
+    torch.set_rng_state(state)
+    with recomputed(net, 3):
+        for _ in range(2):
+            torch.set_rng_state(state)
+            net(torch.zeros(7, 2, 3, requires_grad=True))
+    assert torch.equal(torch.get_rng_state(), once)  # the comparison draws nothing
+
+
+def test_what_cannot_be_compared_is_said(caplog):
+    for mix in (lambda _, x: x * torch.rand(3), lambda _, x: x @ torch.eye(3)):
+        refused(Mixes(mix))
+    assert [r.message.split(":")[0] for r in caplog.records] == ["recomputed"] * 2
+    assert "as answers differ from call to call" in caplog.text and "dtype" in caplog.text
+
+
 def refused(net, n_steps=3):
     with recomputed(net, n_steps):
         net(torch.rand(7, 2, 3, requires_grad=True))
@@ -196,6 +268,10 @@ def refused(net, n_steps=3):
         (lambda: refused(SpikingSequence([nn.Linear(3, 2)])), "has no SpikingLayer"),
         (lambda: refused(SpikingSequence([snn.Leaky(beta=0.9)])), "is a Leaky, whose state"),
         (lambda: refused(Twice()), "'norm' normalises all steps"),
+        (
+            lambda: refused(Mixes(None, norm=nn.BatchNorm1d(3, track_running_stats=False)).eval()),
+            "'norm' normalises all",
+        ),
         (lambda: refused(Twice().eval()), "one SpikingLayer stands in two places"),
         (lambda: TrainingOptions(recompute=0), "recompute = 0"),
         (lambda: TrainingOptions(recompute=5, truncate=5), "give one of them"),

@@ -120,6 +120,53 @@ def test_training_takes_it_as_an_option():
     assert all(abs(found[0][k] - found[2][k]).max() < 1e-6 for k in found[0])
 
 
+class Decodes(Reads):
+    """A recurrent layer that starts anew for the second half, from a state that another layer makes."""
+
+    def forward(self, sequence):
+        begin = torch.tanh(self.readout.weight.new_ones(1, 4, 5) * self.readout.bias.sum())
+        return self.readout(torch.stack([self.core(part, begin)[0][-1] for part in sequence.split(4)]).sum(0))
+
+
+class StepByStep(Reads):
+    """A recurrent layer that is called once a step, with the state that it gave."""
+
+    def forward(self, sequence):
+        state = None
+        for step in sequence:
+            answer, state = self.core(step[None], state)
+            state = tuple(1.0 * s for s in state) if isinstance(state, tuple) else state * 1.0
+        return self.readout(answer[-1])
+
+
+class ChunkByChunk(Spikes):
+    """Spiking neurons whose state is carried from chunk to chunk."""
+
+    def forward(self, sequence):
+        state = None
+        for chunk in self.weights(sequence).split(2):
+            spikes, state = self.core.advance(chunk, state, carried=True)
+        return self.readout(spikes[-1])
+
+
+@pytest.mark.parametrize("make", [lambda: StepByStep(nn.GRU), lambda: StepByStep(nn.LSTM), ChunkByChunk])
+def test_a_state_that_is_handed_on_outside_is_not_cut_and_refused(make):
+    network = make()
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"is called step by step and given its own state .* leave truncate out"):
+            gradients(network, 3)
+    with torch.no_grad(), truncated(network, 3):
+        network(SEQUENCE)
+
+
+def test_a_state_that_another_layer_makes_is_taken_and_keeps_its_gradient():
+    network = Decodes(nn.GRU)
+    _, whole = gradients(network, None)
+    for _ in range(2):
+        _, found = gradients(network, 4)
+        assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(whole, found, strict=True))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

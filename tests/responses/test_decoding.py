@@ -35,17 +35,17 @@ def test_accuracy_is_at_chance_without_signal_and_high_with_it():
 
 def test_generalisation_across_time_has_the_time_course_on_its_diagonal():
     responses = population(0, signal=1.5)
-    matrix = decode(responses, "kind", across_time=True, n_orders=2).accuracy
-    np.testing.assert_allclose(np.diagonal(matrix), decode(responses, "kind", n_orders=2).accuracy)
+    matrix = decode(responses, "kind", hold_out="trial", across_time=True, n_orders=2).accuracy
+    np.testing.assert_allclose(np.diagonal(matrix), decode(responses, "kind", hold_out="trial", n_orders=2).accuracy)
     assert float(matrix[2, 3]) > 0.6 > float(matrix[2, 0])
 
 
 def test_any_classifier_of_scikit_learn_can_be_used():
     responses = population(1, signal=1.5).isel(time=3, drop=True)
-    found = decode(responses, "kind", folds=4, decoder=LogisticRegression(), n_orders=1)
+    found = decode(responses, "kind", hold_out="trial", folds=4, decoder=LogisticRegression(), n_orders=1)
     assert float(found.accuracy) > 0.7
     assert float(found.chance) == pytest.approx(1 / 3)
-    again = decode(responses, "kind", folds=4, decoder=LogisticRegression(), n_orders=1)
+    again = decode(responses, "kind", hold_out="trial", folds=4, decoder=LogisticRegression(), n_orders=1)
     assert float(again.accuracy) == float(found.accuracy)
 
 
@@ -55,8 +55,8 @@ def test_objects_are_decoded_from_macaque_inferior_temporal_cortex(data_folder):
     assert spikes.sizes == {"stimulus": 21, "trial": 19, "time": 1000, "unit": 132}
     late = spikes.sel(time=slice(0.1, 0.4995)).sum("time", keep_attrs=True)
     early = spikes.sel(time=slice(-0.4, -0.0005)).sum("time", keep_attrs=True)
-    assert float(decode(late, "object").accuracy) == pytest.approx(0.92, abs=0.03)
-    before = decode(early, "object")
+    assert float(decode(late, "object", hold_out="trial").accuracy) == pytest.approx(0.92, abs=0.03)
+    before = decode(early, "object", hold_out="trial")
     assert abs(float(before.accuracy) - 1 / 7) < 4 * float(before.standard_error)
     course = compute_rdm(rebin(spikes, 0.1), "crossnobis")
     strength = course.mean(("stimulus", "stimulus_other")).values

@@ -63,7 +63,7 @@ def test_a_lost_unit_changes_no_other_and_padding_changes_nothing(of):
     for name in found.data_vars:
         np.testing.assert_array_equal(found[name].values[[0, 2]], other[name].values[[0, 2]])
     assert np.isnan(other[next(iter(other.data_vars))].values[1])
-    with pytest.raises(InputError, match="found [01] stimuli|no unit has 3 stimuli"):
+    with pytest.raises(InputError, match=r"found [01] stimuli|no unit has 3 stimuli"):
         of(labelled(lost[:, :, [1]]))
 
 

@@ -251,6 +251,17 @@ def test_dynamics_are_told_by_eigenvalues_not_by_singular_values(method):
     assert np.abs(singular[0] - singular[1]).max() < 0.5 * far
 
 
+@pytest.mark.parametrize("method", ["eigenvalues", "angle"])
+def test_dynamics_do_not_depend_on_the_units_of_the_state(method):
+    """One unit in other units of measurement, or any linear mixture of all, shows the same dynamics."""
+    one, other = (system(seed, angles, n_units=4) for seed, angles in ((0, (0.2, 0.5)), (2, (0.9, 1.4))))
+    scaled = other @ np.diag([1e3, 1.0, 1e-2, 1.0]) @ np.random.default_rng(1).normal(size=(4, 4))
+    options = {"n_delays": 1, "rank": 4, "method": method}
+    assert dsa(one, scaled, **options) == pytest.approx(dsa(one, other, **options), rel=5e-3)
+    with pytest.raises(InputError, match="move in 4 dimensions, rank 6 asked"):
+        dsa(system(0, (0.2, 0.5)), system(1, (0.2, 0.5)), n_delays=1, rank=6)
+
+
 def test_eigenvalues_of_a_known_system_are_found():
     found = np.linalg.eigvals(dynamics_kernels.dynamics_matrix(system(0, (0.2, 0.5)), 1, 4))
     wanted = 0.97 * np.exp(1j * np.array([0.2, -0.2, 0.5, -0.5]))

@@ -81,6 +81,10 @@ def test_a_sound_is_heard_alike_among_others():
     ("make", "words"),
     [
         (lambda: Cochlea(n_units=0), "one unit or more"),
+        (lambda: Cochlea(poisson="no"), "poisson = 'no'; True or False is asked"),
+        (lambda: Cochlea(high="3k"), "high = '3k'; a number is asked"),
+        (lambda: cochlea_spikes([tone(100.0)], RATE, 64), r"a Cochlea\(...\) is asked, found int"),
+        (lambda: cochlea_spikes([tone(100.0, level=3e4)], RATE), "full scale 1 are asked, sound 0 reaches 30000"),
         (lambda: Cochlea(tau=5.0), r"tau = 5.0 is outside 0..1 \(SI units\)"),
         (lambda: cochlea_spikes([tone(100.0)], 4000.0), "filters up to 3400 Hz of sounds of 4000.0"),
         (lambda: cochlea_spikes([np.array([0.0, np.nan])], RATE), "sound 0 has the shape"),

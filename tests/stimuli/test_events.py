@@ -198,6 +198,10 @@ def other(path, dataset, value):
         file[dataset] = value
 
 
+def write_trial(path, begin, end):
+    path.write_text(f"class,startTime_usec,endTime_usec\n2,{begin},{end}\n")
+
+
 def rewritten(path, old, new):
     path.write_bytes(path.read_bytes().replace(old, new, 1))
 
@@ -220,6 +224,15 @@ HOSTILE = {
     "gesture jumbled": (GESTURE, lambda p: aedat3(p, [v[::-1] for v in pixels_of(40)]), "times go back at event"),
     "gesture claims": (GESTURE, lambda p: rewritten(p, *CLAIM), "claims 7 of 1073741824"),
     "gesture away": ("trials_to_train.txt", lambda p: p.write_text("../a.aedat"), "leads out of its folder"),
+    "shd halves": (SHD, lambda p: other(p, "labels", np.array([0.0, 0.5, 1.0])), "labels that are no whole numbers"),
+    "gesture after": (
+        LABELS,
+        lambda p: write_trial(p, 2**31 + 9000, 2**31 + 9900),
+        "no event in a trial of 2147492648 to",
+    ),
+    "gesture before": (LABELS, lambda p: write_trial(p, 10, 900), "user01_led.aedat goes from 2147"),
+    "cifar empty": (CAT, lambda p: p.write_bytes(b"#!AER-DAT2.0\r\n"), "holds no events; it is empty or truncated"),
+    "nmnist empty": (THREE, lambda p: p.write_bytes(b""), "holds no events; it is empty or truncated"),
     "gesture label": (LABELS, lambda p: rewritten(p, b"\n2,", b"\n12,"), "outside 1..11"),
     "cifar cut": (CAT, lambda p: cut(p, 3), "ends inside an event"),
     "cifar jumbled": (CAT, lambda p: aedat2(p, [v[::-1] for v in pixels_of(9)]), "times go back"),
@@ -294,7 +307,10 @@ def test_tables_of_ones_own_are_read(tmp_path, ending):
         ({"x": [0, 3, 1]}, "x 3 of an event is outside a sensor of 3"),
         ({"x": [0, 1]}, "2 values of x and 3 times"),
         ({"n_events": [2, 2]}, "n_events say 4 events, there are 3"),
+        ({"n_events": [4, -1]}, "recording 1 has n_events = -1; 0 or more"),
         ({"category": ["a"]}, "label 'category' of shape"),
+        ({"category": [1.0, np.nan]}, "a recording of own.npz has no category"),
+        ({"speaker": [np.nan, 2.0]}, "a recording of own.npz has no speaker"),
         ({"sensor": [2, 2]}, "the sizes of channel, y, x asked"),
     ],
 )
@@ -356,6 +372,7 @@ def test_bins_of_a_number_of_events_hold_that_number(n, n_events, n_steps):
         ({"n_steps": 0, "n_events": 2}, "n_steps = 0"),
         ({"n_steps": 3, "time_step": 1e-9}, "time_step = 1e-09 s is outside"),
         ({"n_steps": 3, "n_events": 2, "downsample": 0.5}, "downsample = 0.5"),
+        ({"n_steps": 3, "n_events": 2, "binary": "no"}, "binary = 'no'; True or False is asked"),
     ],
 )
 def test_steps_that_cannot_be_are_refused(options, words):

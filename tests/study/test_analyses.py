@@ -12,8 +12,8 @@ from neurosim import storage
 from neurosim.recordings.datasets import list_recordings
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.responses.averages import average_trials, over_time
+from neurosim.responses.cross_validation import balanced_accuracy
 from neurosim.responses.decoding import decode
-from neurosim.responses.new_stimuli import balanced_accuracy, decode_new_stimuli
 from neurosim.runtime import seed_of
 from neurosim.schema import as_responses, as_stimuli
 from neurosim.similarity.alignment import cka, jackknife
@@ -257,14 +257,14 @@ def test_groups_are_held_out_whole():
 def test_decoding_of_new_stimuli_and_of_new_trials(everything):
     outcome, arrays = everything
     for layer, responses in layers_of(arrays["near"]).items():
-        wanted = decode_new_stimuli(responses, rng=RNG)
+        wanted = decode(responses, "category", folds=5, rng=RNG, progress=False)
         found = outcome.scores["category:subject:near"].sel(model=f"near/{layer}")
         np.testing.assert_allclose(found["score"], wanted["accuracy"])
-        np.testing.assert_allclose(found["standard_error"], wanted["standard_error"], rtol=0.15)
+        np.testing.assert_allclose(found["standard_error"], wanted["standard_error"])
         assert found.attrs["null"] == 0.25
     brain = outcome.scores["category:brain:area"]
     people = individuals(arrays["area"]).values()
-    each = [float(decode_new_stimuli(p, rng=RNG)["accuracy"]) for p in people]
+    each = [float(decode(average_trials(p), "category", folds=5, rng=RNG, progress=False)["accuracy"]) for p in people]
     np.testing.assert_allclose(brain["score_of_subject"][0], each)
     trials = [float(decode(p, folds=3, rng=RNG, progress=False)["accuracy"]) for p in people]
     np.testing.assert_allclose(outcome.scores["trials:brain:area"]["score"][0], np.mean(trials))
@@ -273,7 +273,8 @@ def test_decoding_of_new_stimuli_and_of_new_trials(everything):
 def test_decoding_of_nothing_is_at_chance_and_knows_no_test_stimulus():
     rng = np.random.default_rng(2)
     labels = {"category": ("stimulus", np.repeat(list("ab"), (24, 8)))}
-    found = [decode_new_stimuli(as_responses(rng.normal(size=(32, 6)), coords=labels), rng=s) for s in range(40)]
+    nothing = [as_responses(rng.normal(size=(32, 6)), coords=labels) for _ in range(40)]
+    found = [decode(r, "category", folds=5, rng=s, progress=False) for s, r in enumerate(nothing)]
     mean = np.mean([float(f["accuracy"]) for f in found])
     assert abs(mean - 0.5) < 0.05 and all(float(f["chance"]) == 0.5 for f in found)
 

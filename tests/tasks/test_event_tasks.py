@@ -128,6 +128,10 @@ def test_changes_of_events_do_what_they_say():
     assert np.array_equal(unit.times[: len(unit.times)], unit.times) and set(unit.places) == {"unit"}
 
 
+def nameless():
+    return as_events([1, 1], {"unit": [0, 0]}, [1, 1], sensor=EAR, labels={"category": np.array([1.0, np.nan])})
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -149,6 +153,11 @@ def test_changes_of_events_do_what_they_say():
         (lambda e: event_task(e, BINS, test={"category": ["c"]}), "without any: ['c']".replace("[", r"\[")),
         (lambda e: event_task(e, EventBins(3, n_events=2, merged=True)), "merged is for sensors with"),
         (lambda e: event_task(e, BINS, test_fraction=2), "event_task: test_fraction = 2"),
+        (lambda e: event_task(e, None), "steps as EventBins.* are asked, found NoneType"),
+        (lambda e: bin_events(e, 10), "bin_events: steps as EventBins.* are asked, found int"),
+        (lambda e: event_task(e, BINS, change=0.1), "change = 0.1; a function such as event_jitter"),
+        (lambda e: nameless(), "recording 'recording_00001' has no category"),
+        (lambda e: event_shifts(duration="1"), "whole places or a duration above 0"),
         (lambda e: event_jitter(0), "event_jitter: sd = 0 is outside"),
         (lambda e: event_drops(2), "event_drops: probability = 2"),
         (lambda e: event_shifts(), "whole places or a duration above 0"),

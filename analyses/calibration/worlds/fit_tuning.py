@@ -49,5 +49,6 @@ WORLDS = (
         truth=lambda depth: 70.0,
         null=None,
         quick=30,
+        outside="The errors of a value come from its 2 to 12 counts alone, and 2 say little.",
     ),
 )

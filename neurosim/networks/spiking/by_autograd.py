@@ -74,7 +74,12 @@ def check_finite(state: State) -> None:
 
 
 def is_transformed(*tensors: Tensor | float | None) -> bool:
-    """Whether a transform of ``torch.func`` is at work, or one of these carries a forward derivative."""
+    """Whether a transform of ``torch.func`` is at work, or one of these carries a forward derivative.
+
+    Where ``torch.compile`` traces, no transform is: it only seems so, and engines run as they are between its graphs.
+    """
+    if torch.compiler.is_compiling():
+        return False
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return True
     given = [t for t in tensors if isinstance(t, Tensor)]

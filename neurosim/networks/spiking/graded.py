@@ -30,7 +30,8 @@ class GradedSpikes(nn.Module):
 
     def __init__(self, factor: float | Tensor = 1.0, *, learn: bool = False) -> None:
         super().__init__()
-        values = torch.as_tensor(factor, dtype=torch.get_default_dtype()).detach().clone()
+        has_precision = isinstance(factor, Tensor) and factor.is_floating_point()
+        values = torch.as_tensor(factor, dtype=None if has_precision else torch.get_default_dtype()).detach().clone()
         if not bool(torch.isfinite(values).all()):
             raise InputError(f"GradedSpikes: finite factors are asked, found {factor!r}.")
         if learn:

@@ -135,6 +135,8 @@ def check_currents(currents: object) -> None:
     if not isinstance(currents, Tensor) or currents.is_complex():
         found = currents.dtype if isinstance(currents, Tensor) else type(currents).__name__
         raise InputError(f"SpikingLayer: currents are a real torch tensor (time, batch, ...), found {found}.")
+    if currents.is_meta:
+        raise InputError("SpikingLayer: the currents have no values (device 'meta'), of which spikes are made.")
     if currents.ndim < 2 or currents.shape[0] == 0:
         raise InputError(
             f"SpikingLayer: currents (time, batch, ...) of at least one step asked, found {tuple(currents.shape)}."

@@ -7,13 +7,19 @@ from scipy import linalg, optimize
 
 
 def dynamics_matrix(trajectories: np.ndarray, n_delays: int, rank: int) -> np.ndarray:
-    """Linear operator (R, R) that best steps the delay-embedded trajectories (S, T, P) forward in time."""
+    """Linear operator (R, R) that best steps the delay-embedded trajectories (S, T, P) forward in time.
+
+    It acts on the first R principal components of the state, each of variance 1: in what units the state was measured
+    makes no difference. Components that are not there, below the rounding of the largest, are left out.
+    """
     n_time = trajectories.shape[1] - n_delays + 1
     windows = [trajectories[:, d : d + n_time] for d in range(n_delays)]
     embedded = np.concatenate(windows, axis=-1)
     flat = embedded.reshape(-1, embedded.shape[-1])
-    axes = np.linalg.svd(flat, full_matrices=False)[2][:rank]
-    state = embedded @ axes.T
+    size, axes = np.linalg.svd(flat, full_matrices=False)[1:]
+    kept = min(rank, int((size > size[0] * max(flat.shape) * np.finfo(float).eps).sum()))
+    axes = axes[:kept]
+    state = embedded @ (axes.T / size[:kept])
     now, then = state[:, :-1].reshape(-1, len(axes)), state[:, 1:].reshape(-1, len(axes))
     found: np.ndarray = np.linalg.lstsq(now, then, rcond=None)[0].T
     return found

@@ -17,7 +17,9 @@ class FoldVariance(NamedTuple):
     left: np.ndarray
 
 
-def fold_variance(each: np.ndarray, without: np.ndarray, scale: np.ndarray | float = 1.0) -> FoldVariance:
+def fold_variance(
+    each: np.ndarray, without: np.ndarray, left: np.ndarray | None = None, tested: np.ndarray | None = None
+) -> FoldVariance:
     """Return how sure a mean over folds is.
 
     Folds share their training stimuli, so their spread says too little: by half where nothing is predicted. The
@@ -29,18 +31,25 @@ def fold_variance(each: np.ndarray, without: np.ndarray, scale: np.ndarray | flo
     Parameters
     ----------
     each : (K, U), values of the folds. without : (K, K, U), those of the first fold where the second was not trained on
-        either; its diagonal is not read. scale : (K, U), by which a result without each fold is multiplied.
+        either; its diagonal is not read. left : (K, U), the result without each fold, where it is not the mean of
+        `without`. tested : (K, U), the result where each fold is not tested, where it is not the mean of `each`.
     """
     k = len(each)
-    off = ~np.eye(k, dtype=bool)
-    left = np.stack([without[off[:, g], g].mean(0) for g in range(k)]) * scale
+    if left is None:
+        left = mean_without(without)
     if k < FEWEST_FOLDS:
         unknown = np.full(each.shape[1:], np.nan)
         return FoldVariance(unknown, unknown, left)
+    tested = (each.sum(0) - each) / (k - 1) if tested is None else tested
     jackknife = jackknife_variance(left)
     twice = np.maximum(2 * _shared(each[:, None] - without), 0.0)
-    tested = jackknife_variance((each.sum(0) - each) / (k - 1) * scale)
-    return FoldVariance(np.maximum(jackknife - twice, tested), jackknife, left)
+    return FoldVariance(np.maximum(jackknife - twice, jackknife_variance(tested)), jackknife, left)
+
+
+def mean_without(without: np.ndarray) -> np.ndarray:
+    """Return the mean over the other folds (K, U) of values (K, K, U) where the second was not trained on."""
+    off = ~np.eye(len(without), dtype=bool)
+    return np.stack([without[off[:, g], g].mean(0) for g in range(len(without))])
 
 
 def jackknife_variance(left: np.ndarray) -> np.ndarray:
@@ -56,5 +65,5 @@ def _shared(effects: np.ndarray) -> np.ndarray:
     design = np.concatenate([np.eye(k)[rows], np.eye(k)[columns]], axis=1)
     values = effects[rows, columns]
     residual = np.zeros_like(effects)
-    residual[rows, columns] = values - design @ (np.linalg.pinv(design) @ values)
+    residual[rows, columns] = values - np.tensordot(design @ np.linalg.pinv(design), values, 1)
     return np.asarray((residual * residual.swapaxes(0, 1)).sum((0, 1)) / (k * (k - 3)))

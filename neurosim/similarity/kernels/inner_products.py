@@ -29,13 +29,17 @@ def crossvalidated_second_moment(folds: Array, measured: np.ndarray | None = Non
 
     The mean over all pairs of different folds in closed form, so unbiased: its diagonal is the cross-validated
     strength of each pattern and can be negative. Where `measured` (M, K) is given, fold m of stimulus k counts only if
-    it is true, and every entry is the mean over the pairs of folds that were measured.
+    it is true, and every entry is the mean over the pairs of folds that were measured. With `centre`, the mean over
+    stimuli is removed, in each fold where all were measured, else over the folds of each stimulus: distances stay
+    unbiased, and what all stimuli share adds nothing to their spread.
     """
     total: Array = None
     own: Array = None
     for block in unit_blocks(folds):
-        part = block - block.mean(-2)[..., None, :] if centre and measured is None else block
-        part = part if measured is None else part * measured[..., None]
+        if measured is None:
+            part = block - block.mean(-2)[..., None, :] if centre else block
+        else:
+            part = _centred_where(block, measured) if centre else block * measured[..., None]
         summed = part.sum(-3)
         gram = summed @ transposed(summed)
         folded = [part[..., m, :, :] for m in range(part.shape[-3])]
@@ -47,6 +51,17 @@ def crossvalidated_second_moment(folds: Array, measured: np.ndarray | None = Non
     weight = measured.astype(float)
     pairs = np.outer(weight.sum(0), weight.sum(0)) - weight.T @ weight
     return (total - own) / (pairs * n_units)
+
+
+def _centred_where(folds: Array, measured: np.ndarray) -> Array:
+    """Return folds less the mean over stimuli of their means, 0 where nothing was measured.
+
+    One constant pattern for all: what distances lose by it is a contrast between the folds of one stimulus, which a
+    mean over the same folds, all of one weight, is not correlated with.
+    """
+    here = measured[..., None]
+    of_stimuli = (folds * here).sum(-3) / here.sum(-3)
+    return (folds - of_stimuli.mean(-2)[..., None, None, :]) * here
 
 
 def distances_from_gram(gram: Array) -> Array:

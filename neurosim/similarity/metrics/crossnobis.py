@@ -26,4 +26,5 @@ CROSSNOBIS = Metric(
     blocks=True,
     tensors=True,
     without_trials="euclidean",
+    adds_up=True,
 )

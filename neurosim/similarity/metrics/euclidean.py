@@ -20,4 +20,5 @@ EUCLIDEAN = Metric(
     gram=second_moment,
     blocks=True,
     tensors=True,
+    adds_up=True,
 )

@@ -26,4 +26,5 @@ MANHATTAN = Metric(
     reference="https://doi.org/10.3389/neuro.06.004.2008",
     blocks=True,
     tensors=True,
+    adds_up=True,
 )

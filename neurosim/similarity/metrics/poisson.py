@@ -34,4 +34,5 @@ POISSON = Metric(
     defined_for="rates",
     blocks=True,
     tensors=True,
+    adds_up=True,
 )

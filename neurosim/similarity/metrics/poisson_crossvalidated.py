@@ -31,4 +31,5 @@ POISSON_CROSSVALIDATED = Metric(
     blocks=True,
     tensors=True,
     without_trials="poisson",
+    adds_up=True,
 )

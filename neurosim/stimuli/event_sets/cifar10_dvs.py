@@ -7,7 +7,7 @@ from pathlib import Path
 from neurosim import storage
 from neurosim.event_arrays import EventSet, gathered, joined
 from neurosim.stimuli.cifar10 import CATEGORIES
-from neurosim.stimuli.event_files import check_order, read_aedat2
+from neurosim.stimuli.event_files import check_stream, read_aedat2
 from neurosim.stimuli.event_set import EventData
 
 HOME = "https://doi.org/10.6084/m9.figshare.4724671"
@@ -32,7 +32,7 @@ def read(folder: Path, split: str) -> EventSet:
 
 def _recording(path: Path) -> EventSet:
     times, places = read_aedat2(path, SIDE)
-    check_order(times, path)
+    check_stream(times, path)
     about = {"category": [path.parent.name]}
     since = times - times[:1].sum()
     return gathered(since, places, [len(times)], SENSOR, [path.stem], about, None, f"load_events: {path}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurosim import storage
 from neurosim.event_arrays import EventSet, gathered, joined
-from neurosim.stimuli.event_files import check_order, read_aedat3
+from neurosim.stimuli.event_files import check_stream, read_aedat3
 from neurosim.stimuli.event_set import EventData, file_in
 
 HOME = "https://research.ibm.com/interactive/dvsgesture"
@@ -40,9 +40,15 @@ def read(folder: Path, split: str) -> EventSet:
 
 def _trials(path: Path, labels: Path) -> EventSet:
     times, where = read_aedat3(path)
-    check_order(times, path)
+    check_stream(times, path)
     trials = _labels(labels)
     own = [np.arange(*np.searchsorted(times, [begin, end])) for _, begin, end in trials]
+    for k, (_, begin, end) in zip(own, trials, strict=True):
+        if not len(k):
+            raise storage.StorageError(
+                f"load_events: {labels}: no event in a trial of {begin} to {end} us; {path.name} goes from {times[0]} "
+                f"to {times[-1]} us."
+            )
     since = np.concatenate([times[k] - begin for k, (_, begin, _) in zip(own, trials, strict=True)])
     places = {dim: values[np.concatenate(own)] for dim, values in where.items()}
     about = {

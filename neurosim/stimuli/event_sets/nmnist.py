@@ -6,7 +6,7 @@ from pathlib import Path
 
 from neurosim import storage
 from neurosim.event_arrays import EventSet, gathered, joined
-from neurosim.stimuli.event_files import check_order, read_five_bytes
+from neurosim.stimuli.event_files import check_stream, read_five_bytes
 from neurosim.stimuli.event_set import EventData
 from neurosim.stimuli.events import DURATION, SIDE
 
@@ -32,7 +32,7 @@ def read(folder: Path, split: str) -> EventSet:
 
 def _recording(path: Path, split: str) -> EventSet:
     times, places = read_five_bytes(path)
-    check_order(times, path)
+    check_stream(times, path)
     about, ids = {"category": [path.parent.name]}, [f"{split}_{path.parent.name}_{path.stem}"]
     return gathered(times, places, [len(times)], SENSOR, ids, about, None, f"load_events: {path}")
 

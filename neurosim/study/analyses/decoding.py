@@ -10,9 +10,9 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.responses.averages import average_trials, over_time
+from neurosim.responses.cross_validation import balanced_accuracy
 from neurosim.responses.decoders import DECODERS
 from neurosim.responses.decoding import decode
-from neurosim.responses.new_stimuli import balanced_accuracy, decode_new_stimuli
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError, carry_stimulus_labels
 from neurosim.study.analyses.asked import brains_of, check_asked, check_options, counted, subjects_of
@@ -146,28 +146,32 @@ def _answers(job: Job) -> list[tuple[str, list[xr.DataArray]]]:
 def _estimate(config: dict[str, Any], people: list[xr.DataArray]) -> tuple[Estimate, float]:
     """Return the accuracy of individuals, and chance."""
     rng = seed_of(config["seed"], "folds") % 2**31
+    how = {"decoder": config["decoder"], "options": config["options"], "rng": rng, "progress": False}
     if config["hold_out"] == "trial":
         folds = [min(config["folds"], max(2, r.sizes.get("trial", 1))) for r in people]
-        how = {"decoder": config["decoder"], "options": config["options"], "rng": rng, "progress": False}
-        each = [decode(r, config["label"], folds=f, **how) for r, f in zip(people, folds, strict=True)]
-        return _over_trials(each), float(each[0]["chance"])
-    options = {k: config[k] for k in ("folds", "groups", "decoder", "options")}
-    results = [decode_new_stimuli(r, config["label"], rng=rng, **options) for r in people]
+        each = [
+            decode(r, config["label"], hold_out="trial", folds=f, **how) for r, f in zip(people, folds, strict=True)
+        ]
+        return _over_individuals(each), float(each[0]["chance"])
+    how |= {"folds": config["folds"], "hold_out": config["groups"] or "stimulus"}
+    results = [decode(r, config["label"], **how) for r in people]
+    if len(results) == 1:
+        return _over_individuals(results), float(results[0]["chance"])
     labels, right = people[0][config["label"]].values, [r["right"].values for r in results]
     levels = np.arange(len(labels))
     if config["groups"] is not None:
         levels = np.unique(people[0][config["groups"]].values, return_inverse=True)[1]
-    found = jackknifed(lambda kept: np.array([balanced_accuracy(r[kept], labels[kept]) for r in right]), levels)
+    found = jackknifed(lambda kept: np.array([float(balanced_accuracy(r[kept], labels[kept])) for r in right]), levels)
     return found, float(results[0]["chance"])
 
 
-def _over_trials(each: list[xr.Dataset]) -> Estimate:
-    """Return the mean over individuals, whose trials are independent, and its error over trials."""
+def _over_individuals(each: list[xr.Dataset]) -> Estimate:
+    """Return the mean over individuals, whose folds are independent, and its error over folds."""
     accuracy, error = (np.array([float(r[k]) for r in each]) for k in ("accuracy", "standard_error"))
     return Estimate(
         float(accuracy.mean()),
         float(np.sqrt((error**2).sum()) / len(error)),
-        float(sum(r.attrs["folds"] - 1 for r in each)),
+        float(sum(r.attrs["df"] for r in each)),
         accuracy,
     )
 
@@ -182,7 +186,7 @@ def tell(row: Decoding, name: str, results: Results) -> Told:
         f"Decoding: '{row.label}' is named by {DECODERS[row.decoder].caption}, in {row.folds} folds of {held}; units "
         "are standardised "
     )
-    method += "by the training set. Classes count alike." if row.hold_out == "stimulus" else "by the training set."
+    method += "by the training set. Classes count alike."
     return Told(said.numbers, sentences=said.sentences, notes=said.notes, methods=[method], tables=said.tables)
 
 

@@ -1,0 +1,43 @@
+"""Variance of RDMs that two models share, and that one explains alone."""
+
+import numpy as np
+from world import Outcome, World
+from worlds.regress_rdm import MIXED, N_STIMULI, RESIDUAL, _experiment, _over_subjects, _unique
+
+import neurosim as ns
+
+
+def _parts(rng: np.random.Generator, strength: float, subset: str, of: str) -> Outcome:
+    data, models = _experiment(rng, strength, N_STIMULI)
+    found = ns.similarity.partition_variance(data, models).sel(subset=subset)
+    return Outcome(float(found[of]), float(found[f"{of}_standard_error"]))
+
+
+def _alone(rng: np.random.Generator, strength: float) -> Outcome:
+    return _parts(rng, strength, "a", "common_variance")
+
+
+def _all(rng: np.random.Generator, strength: float) -> Outcome:
+    return _parts(rng, strength, "a+b", "explained_variance")
+
+
+WORLDS = (
+    World(
+        "variance that a model explains alone",
+        "similarity.partition_variance",
+        MIXED + "24 stimuli.",
+        _alone,
+        truth=_unique,
+        null=None,
+        quick=8,
+    ),
+    World(
+        "variance that all models explain",
+        "similarity.partition_variance",
+        MIXED + "24 stimuli.",
+        _all,
+        truth=lambda w: _over_subjects(lambda v: (v**2 + 1) / (v**2 + 1 + RESIDUAL**2), w),
+        null=None,
+        quick=8,
+    ),
+)
