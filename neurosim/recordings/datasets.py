@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 from neurosim.recordings.described import described_sets
 from neurosim.recordings.published import DATASETS, Content, DataSet, fetch, image_files
@@ -36,7 +37,8 @@ def list_datasets() -> tuple[str, ...]:
     Examples
     --------
     >>> ns.recordings.list_datasets()
-    ('bbp_steps', 'cichy2014_92', 'drn_patch_clamp', 'kriegeskorte2008', 'rokem2006', 'zhang2011_it')
+    ('antolik2016_v1', 'bbp_steps', 'cichy2014_92', 'cowley2026_v4', 'drn_patch_clamp', 'kriegeskorte2008',
+    'rokem2006', 'zhang2011_it')
     """
     return (*DATASETS, *described_sets())
 
@@ -68,7 +70,7 @@ def load_citation(name: str) -> str:
     return find_dataset(name).citation
 
 
-def load_dataset(name: str) -> PublishedSet:
+def load_dataset(name: str, *, recordings: Sequence[str] | None = None) -> PublishedSet:
     """Load a published set by name.
 
     Files are taken from the data folder that ``NEUROSIM_DATA`` names, else from a Python package that carries them,
@@ -77,6 +79,8 @@ def load_dataset(name: str) -> PublishedSet:
     Parameters
     ----------
     name : one of :func:`list_datasets`; :func:`register_datasets` adds sets of your own.
+    recordings : names of those that are wanted; all when absent. Where recordings were shown different stimuli, such as
+        the sessions of "cowley2026_v4", the stimuli are those of the recordings wanted.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def load_dataset(name: str) -> PublishedSet:
 
     Raises
     ------
-    InputError : unknown name.
+    InputError : unknown name or recording.
     StorageError : a file is absent and cannot be fetched (the message says which file goes where), or is damaged.
 
     Examples
@@ -95,11 +99,26 @@ def load_dataset(name: str) -> PublishedSet:
     neurosim.schema.InputError: load_dataset: no data set 'cichy2014'. ... Did you mean 'cichy2014_92'?
     """
     found = find_dataset(name)
-    content = called(found.read)(found)
+    content = called(found.read)(found if recordings is None else _restricted(found, recordings))
     if not isinstance(content, Content):
         raise InputError(f"load_dataset: what reads {name} gave a {type(content).__name__}; a Content asked.")
     held = {field.name: getattr(content, field.name) for field in fields(Content)}
+    if recordings is not None:
+        for kind in ("rdms", "responses", "sweeps"):
+            held[kind] = {k: v for k, v in held[kind].items() if k in recordings}
     return PublishedSet(name=found.name, citation=found.citation, licence=found.licence, **held)
+
+
+def _restricted(found: DataSet, recordings: object) -> DataSet:
+    """Return the record of a set with the recordings that are wanted alone, in its own order."""
+    asked = list(recordings) if isinstance(recordings, list | tuple) else [recordings]
+    unknown = [r for r in asked if r not in found.recordings]
+    if unknown or not asked:
+        raise InputError(
+            f"load_dataset: {found.name} has no recording {str(unknown)[1:-1][:60]}; a list of some of these is asked: "
+            f"{', '.join(found.recordings)}.{suggest(str(unknown[0]), found.recordings) if unknown else ''}"
+        )
+    return replace(found, recordings=tuple(r for r in found.recordings if r in asked))
 
 
 def dataset_files(name: str) -> dict[str, str]:

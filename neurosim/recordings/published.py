@@ -61,7 +61,8 @@ class DataSet:
     Parameters
     ----------
     name : by which it is loaded. caption : what was recorded, in one line.
-    read : (set) -> what it holds, or "module:function" where what reads it is heavy; :func:`fetch` gives its files.
+    read : (set) -> what it holds of the ``recordings`` of that record, or more; or "module:function" where what reads
+        it is heavy; :func:`fetch` gives its files.
     recordings : names of the recordings.
     folder : of its files inside the data folder. home : where it comes from, for people.
     files : of the set.

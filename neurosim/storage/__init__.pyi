@@ -23,6 +23,7 @@ from .named_arrays import write_weights as write_weights  # safetensors
 from .image_files import pictures_in as pictures_in  # of a folder, by name
 from .image_files import read_picture as read_picture  # a picture for transforms that take a PIL image
 from .image_files import read_image as read_image  # a picture as (y, x, 3), upright
+from .image_files import read_picture_archive as read_picture_archive  # the pictures of a zip, by name
 from .tables import read_table as read_table  # CSV, TSV or Parquet
 from .tables import write_table as write_table  # labelled arrays as CSV
 from .texts import read_json as read_json  # JSON within bounds

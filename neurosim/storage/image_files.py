@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurosim.arrays import PICTURE_ENDINGS
 from neurosim.refusals import InputError
-from neurosim.storage.failures import readable
+from neurosim.storage import bounds
+from neurosim.storage.failures import StorageError, readable
 from neurosim.storage.paths import existing
 
 if TYPE_CHECKING:
@@ -86,6 +88,53 @@ def read_picture(path: Path) -> Image.Image:
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
         return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def read_picture_archive(path: Path) -> dict[str, np.ndarray]:
+    """Read the pictures of 8 bits of a zip archive as arrays (y, x, 3) of uint8, by file name, in order of name.
+
+    Nothing is extracted to disk, and folders in the archive are passed over.
+
+    Parameters
+    ----------
+    path : the archive.
+
+    Raises
+    ------
+    StorageError : missing or damaged archive, or one that expands to more than is read at once. InputError : two
+        pictures of one name, a file that is no picture.
+
+    Examples
+    --------
+    >>> import io, tempfile, zipfile
+    >>> from PIL import Image
+    >>> from pathlib import Path
+    >>> white = io.BytesIO()
+    >>> Image.new("L", (4, 3), 255).save(white, "png")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with zipfile.ZipFile(Path(folder) / "a.zip", "w") as archive:
+    ...         archive.writestr("pictures/", b"")
+    ...         archive.writestr("pictures/white.png", white.getvalue())
+    ...     found = ns.storage.read_picture_archive(Path(folder) / "a.zip")
+    >>> {name: pixels.shape for name, pixels in found.items()}
+    {'white.png': (3, 4, 3)}
+    """
+    from PIL import Image
+
+    pictures: dict[str, np.ndarray] = {}
+    with readable(path, "zip"), zipfile.ZipFile(existing(path)) as archive:
+        members = [m for m in archive.infolist() if not m.is_dir()]
+        total = sum(m.file_size for m in members)
+        if total > bounds.MAX_BYTES:
+            raise StorageError(f"{path}: expands to {total} bytes, more than is read at once ({bounds.MAX_BYTES}).")
+        for member in sorted(members, key=lambda m: PurePosixPath(m.filename).name):
+            name = PurePosixPath(member.filename).name
+            if name in pictures or PurePosixPath(name).suffix.lower() not in PICTURE_ENDINGS:
+                found = "a second time" if name in pictures else "which is no picture"
+                raise InputError(f"{path}: holds {member.filename!r} {found}; pack pictures of unique names alone.")
+            with archive.open(member) as file, Image.open(file) as picture:
+                pictures[name] = np.asarray(picture.convert("RGB"))
+    return pictures
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -1,0 +1,198 @@
+"""Figure 1 of V4: whether making a network biological moves it nearer to single neurons of macaque V4.
+
+The first 200 pictures of session 210325 (50 neurons of animal PE, Cowley 2026) are shown to every subject: trained and
+untrained EfficientNet-Lite0, a CNN and a spiking CNN trained on CIFAR-10, the circuit of the spiking CNN on the rungs
+of the ladder of realism, and a Gabor-AdEx circuit. Every layer predicts the mean response of every neuron (ridge, and
+partial least squares of 25 components; 5 folds; median neuron) and its RDM is compared with that of the neurons.
+
+Run: NEUROSIM_DATA=... python analyses/v4/fig1_biology.py results/v4
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+import neurosim as ns
+from neurosim import storage
+from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.responses.reliability import signal_to_noise
+from neurosim.runtime import provenance
+from neurosim.study import Study, run_study
+
+SESSION, N_IMAGES, SEED = "210325", 200, 1
+BLOCKS = ["block.01", "block.03", "block.05", "block.08", "block.11", "block.14"]
+RUNGS = {
+    "exact": "exact twin",
+    "conductance": "conductance",
+    "refractory": "refractory, delays",
+    "adex": "AdEx, noise",
+    "hodgkin_huxley": "Hodgkin-Huxley",
+}
+SUBJECTS = {
+    "efficientnet": "EfficientNet-Lite0",
+    "untrained": "EfficientNet-Lite0, untrained",
+    "cnn": "CNN, CIFAR-10",
+    "spiking_cnn": "spiking CNN, CIFAR-10",
+    **RUNGS,
+    "gabor_adex": "Gabor-AdEx, untrained",
+}
+ANALYSES = {
+    "ridge": "ridge: r, median neuron",
+    "pls": "PLS, 25 components: r, median neuron",
+    "rsa": "RDM: Spearman correlation",
+}
+
+
+def subjects() -> dict[str, dict[str, object]]:
+    """Return the rows of the study for every subject."""
+    learned = {"task": "cifar10", "n_train": 10_000, "batch_size": 128, "learning_rate": 5e-3}
+    spiking = {"channels": [8, 16], "n_steps": 6, "neuron": {"tau_mem": 25e-3, "dt": 5e-3}}
+    rows: dict[str, dict[str, object]] = {
+        name: {
+            "kind": "network",
+            "architecture": "EfficientNetLite0",
+            "parameters": {"weights": weights},
+            "layers": BLOCKS,
+        }
+        for name, weights in (("efficientnet", "imagenet"), ("untrained", "random"))
+    }
+    rows["cnn"] = {
+        "kind": "network",
+        "architecture": "ConvNet",
+        "parameters": {"channels": [16, 32, 64]},
+        "training": learned | {"epochs": 2},
+    }
+    rows["spiking_cnn"] = {
+        "kind": "network",
+        "architecture": "SpikingConvNet",
+        "parameters": spiking,
+        "training": learned | {"epochs": 3},
+    }
+    rows |= {r: {"kind": "twin", "of": "spiking_cnn", "rung": r, "test_stimuli": 100} for r in RUNGS}
+    rows["gabor_adex"] = {
+        "kind": "circuit",
+        "circuit": "gabor_adex",
+        "wavelength": 8.0,
+        "grid": 6,
+        "image_size": 64,
+        "options": {"n_excitatory": 128, "n_inhibitory": 32, "duration": 0.15},
+    }
+    return rows
+
+
+def compute(folder: Path) -> xr.Dataset:
+    """Run the study and gather scores, errors and intervals along ``analysis`` and ``model`` (subject/layer)."""
+    published = ns.load_dataset("cowley2026_v4", recordings=[SESSION])
+    assert published.stimuli is not None
+    trials = published.responses[SESSION].isel(stimulus=slice(N_IMAGES))
+    storage.write_dataset(folder / "stimuli.nc", published.stimuli[:N_IMAGES].drop_vars("session"))
+    storage.write_dataset(folder / "v4.nc", trials.mean("trial", keep_attrs=True))
+    study = Study(
+        name="v4",
+        title="Session 210325 of macaque V4: networks and circuits against single neurons",
+        seed=SEED,
+        stimuli={"source": "file", "path": str(folder / "stimuli.nc")},
+        subjects=subjects(),
+        brains={"V4": {"kind": "responses", "path": str(folder / "v4.nc"), "title": "macaque V4, session 210325"}},
+        analyses={
+            "ridge": {"kind": "predictivity"},
+            "pls": {"kind": "predictivity", "method": "pls", "options": {"n_components": 25}},
+            "rsa": {"kind": "rsa", "metric": "correlation", "method": "spearman"},
+        },
+    )
+    outcome = run_study(study, out=folder / "study", jobs=2, report=told)
+    parts = [outcome.scores[f"{name}:V4"] for name in ANALYSES]
+    keep = ["score", "interval"]
+    gathered = xr.concat([p[[k for k in keep if k in p]].drop_attrs() for p in parts], "analysis")
+    gathered = gathered.assign_coords(analysis=list(ANALYSES))
+    neurons = float(signal_to_noise(trials)["ceiling"].median())
+    gathered["ceiling"] = ("analysis", [neurons, neurons, reliability_of_rdm(trials)])
+    accuracy = storage.read_json(outcome.folder / "numbers.json").get("accuracy", {})
+    return gathered.assign_attrs({f"accuracy_{k}": float(v) for k, v in accuracy.items()})
+
+
+def told(step: str, event: str, text: str) -> None:
+    """Say when steps begin and end."""
+    if event != "progress":
+        print(step, event, text, flush=True)
+
+
+def reliability_of_rdm(trials: xr.DataArray, n: int = 20) -> float:
+    """Return the best Spearman correlation with the RDM of the mean: root of that of halves, after Spearman and Brown.
+
+    Each stimulus gives two halves of equal size of its own trials; the mean over `n` draws.
+    """
+    values, rng, found = trials.transpose("stimulus", "trial", "unit").values, np.random.default_rng(SEED), []
+    measured = np.isfinite(values[..., 0])
+    half = measured.sum(1)[:, None] // 2
+    pairs = np.triu_indices(len(values), 1)
+    for _ in range(n):
+        rank = np.where(measured, rng.random(measured.shape), 2.0).argsort(1).argsort(1)
+        kept = (rank < half, (rank >= half) & (rank < 2 * half))
+        a, b = (np.corrcoef(np.where(k[..., None], values, 0.0).sum(1) / half)[pairs] for k in kept)
+        found.append(stats.spearmanr(a, b).statistic)
+    r = float(np.mean(found))
+    return float(np.sqrt(2 * r / (1 + r)))
+
+
+def draw(results: xr.Dataset) -> Figure:
+    """Draw one panel an analysis: one row a subject, one dot a layer, darker the deeper, nothing chosen."""
+    figure = new_figure(11.0, 4.2)
+    panels = figure.subplots(1, len(ANALYSES), sharey=True)
+    names = results["model"].values.astype(str)
+    for ax, (analysis, title) in zip(panels, ANALYSES.items(), strict=True):
+        one = results.sel(analysis=analysis)
+        for row, subject in enumerate(SUBJECTS):
+            own = [i for i, name in enumerate(names) if name.split("/")[0] == subject]
+            for depth, i in enumerate(own):
+                shade = 0.3 + 0.7 * (depth + 1) / len(own)
+                colour = PALETTE[1 if subject in RUNGS else 0]
+                place = row + 0.5 * ((depth + 0.5) / len(own) - 0.5)
+                ax.plot(one.interval.values[i], [place, place], color=colour, alpha=0.4 * shade, lw=1.0)
+                ax.plot(one.score.values[i], place, "o", ms=4, color=colour, alpha=shade)
+        ax.axvline(0, color="0.6", lw=0.6)
+        ax.set(title=title, xlabel="score with single neurons of V4")
+    for ax, limit in zip(panels, results.ceiling.values, strict=True):
+        ax.axvline(limit, color="0.35", lw=0.9, ls="--", label=f"ceiling {limit:.2f}")
+        ax.legend(fontsize=6, loc="lower right")
+    panels[0].set_yticks(range(len(SUBJECTS)), list(SUBJECTS.values()))
+    panels[0].invert_yaxis()
+    return figure
+
+
+def table(results: xr.Dataset) -> dict[str, object]:
+    """Return the numbers that a text quotes: score and 95 % interval of every layer."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    for analysis in ANALYSES:
+        one = results.sel(analysis=analysis)
+        scores[analysis] = {
+            str(name): [round(float(v), 3) for v in (one.score[i], *one.interval.values[i])]
+            for i, name in enumerate(one["model"].values)
+        }
+    return {
+        "columns": ["score", "low", "high"],
+        "pictures": N_IMAGES,
+        "session": SESSION,
+        "ceilings": {a: round(float(results.ceiling.sel(analysis=a)), 3) for a in ANALYSES},
+        "scores": scores,
+        "accuracy": {k.removeprefix("accuracy_"): v for k, v in results.attrs.items() if k.startswith("accuracy_")},
+        "provenance": provenance(),
+    }
+
+
+def main(folder: Path) -> None:
+    """Compute, keep the numbers, and draw from them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    storage.write_dataset(folder / "fig1_biology.nc", compute(folder))
+    gathered = storage.read_dataset(folder / "fig1_biology.nc")
+    storage.write_json(folder / "fig1_biology.json", table(gathered))
+    with house_style():
+        storage.write_bytes(folder / "fig1_biology.png", figure_bytes(draw(gathered))["png"])
+    print(folder / "fig1_biology.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/v4").absolute())
