@@ -131,7 +131,8 @@ def test_hostile_names_are_one_line_and_touch_nothing(tmp_path, name):
 READERS = (
     storage.read_text, storage.read_json, storage.read_toml, storage.read_dataset, storage.read_array,
     storage.open_dataset, storage.read_npz, storage.read_npy, storage.read_mat, storage.read_weights,
-    storage.read_table, storage.read_image, storage.read_picture_archive, storage.check_hdf5, storage.existing, storage.damaged_files,
+    storage.read_table, storage.read_image, storage.read_picture_archive, storage.check_hdf5, storage.existing,
+    storage.damaged_files,
     lambda path: storage.read_tar_member(path, "a"), lambda path: storage.check_sha256(path, "0" * 64),
 )  # fmt: skip
 

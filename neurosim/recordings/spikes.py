@@ -188,7 +188,7 @@ def _trials_run(
         at = np.argwhere(~run)[0]
         raise InputError(
             f"{name}: {int((~run).sum())} trials of a stimulus have no spike, the first is trial {kinds[at[1]]} of "
-            f"{str(stimuli[at[0]])!r}; say which were run by trials=, a table with columns stimulus and trial, or 'all'."
+            f"{str(stimuli[at[0]])!r}; say which were run by trials=, a table of columns stimulus and trial, or 'all'."
         )
     known = np.isin(of_spike, stimuli) & np.isin(trial_of_spike, kinds)
     place = np.searchsorted(stimuli, of_spike), np.searchsorted(kinds, trial_of_spike)

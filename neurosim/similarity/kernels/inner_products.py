@@ -30,8 +30,9 @@ def crossvalidated_second_moment(folds: Array, measured: np.ndarray | None = Non
     The mean over all pairs of different folds in closed form, so unbiased: its diagonal is the cross-validated
     strength of each pattern and can be negative. Where `measured` (M, K) is given, fold m of stimulus k counts only if
     it is true, and every entry is the mean over the pairs of folds that were measured. With `centre`, the mean over
-    stimuli is removed, in each fold where all were measured, else over the folds of each stimulus: distances stay
-    unbiased, and what all stimuli share adds nothing to their spread.
+    stimuli is removed, in each fold where all were measured, else over the folds of each stimulus: what all stimuli
+    share adds nothing to the spread of distances, and they stay unbiased where the noise of a stimulus is alike in its
+    folds and that of others independent of it.
     """
     total: Array = None
     own: Array = None
