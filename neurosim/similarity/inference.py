@@ -18,7 +18,6 @@ from neurosim.similarity.comparison import rdm_vectors
 from neurosim.similarity.incomplete import (
     FEWEST_COMMON,
     IncompleteComparison,
-    check_incomplete,
     check_subjects,
     has_missing,
 )
@@ -213,7 +212,7 @@ def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.Data
     reference = next(iter(named.values()))
     if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
         data = as_rdm(data, dims=("subject",))
-    given = check_incomplete(data, "infer") if has_missing(data) else _as_rdm(data)
+    given = check_rdm(data, "infer", missing=True) if has_missing(data) else _as_rdm(data)
     data = same_stimuli(reference, given, "infer")
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",):

@@ -10,6 +10,7 @@ import xarray as xr
 from neurosim.labels import is_finite
 from neurosim.schema import InputError
 from neurosim.similarity.metric import METRICS, Metric
+from neurosim.similarity.parts import UndefinedError
 
 Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -86,7 +87,7 @@ def over_units(measured: np.ndarray, kernel: Kernel, fewest_trials: int, lead: t
         weight[place] += len(units) * there
     if not weight.all():
         first = np.argwhere(weight == 0)[0][-2:]
-        raise InputError(
+        raise UndefinedError(
             f"compute_rdm: no unit has {fewest_trials} trials of both stimuli {first[0]} and {first[1]}, and "
             f"{int((weight == 0).sum()) // 2} other pairs may lack them; leave stimuli out with .isel(stimulus=...)."
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from numbers import Real
 
 import numpy as np
@@ -11,6 +12,12 @@ import xarray as xr
 from neurosim.arrays import plain
 from neurosim.schema import InputError
 from neurosim.similarity.kernels.arrays import n_block
+
+log = logging.getLogger(__name__)
+
+
+class UndefinedError(InputError):
+    """Distances are not defined for these responses: they are flat, dead, or too few were measured."""
 
 
 def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
@@ -87,3 +94,38 @@ def batches(sizes: np.ndarray, n_rows: int) -> Iterator[np.ndarray]:
         step = n_block(n_rows * int(size), 2**23)
         for start in range(0, len(same), step):
             yield same[start : start + step]
+
+
+Values = Callable[[np.ndarray], np.ndarray]
+
+
+def where_defined(values: Values, data: np.ndarray, n_lead: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``values(data)``, RDMs (..., K, K), and why those are NaN that are not defined, "" for the others (...).
+
+    The first `n_lead` axes of `data` are those of different RDMs; where all together are refused, each is asked alone.
+    """
+    try:
+        found = values(data)
+        return found, np.full(found.shape[:-2], "", dtype=object)
+    except UndefinedError as error:
+        if n_lead == 0:
+            n = data.shape[-2]
+            return np.where(np.eye(n, dtype=bool), 0.0, np.nan), np.array(_reason(error), dtype=object)
+    each = [where_defined(values, part, n_lead - 1) for part in data]
+    return np.stack([rdm for rdm, _ in each]), np.stack([why for _, why in each])
+
+
+def label_undefined(rdms: xr.DataArray, why: xr.DataArray) -> xr.DataArray:
+    """Return RDMs with a coordinate ``undefined``: why an RDM is NaN, "" where it is not; or raise if all are."""
+    lost = why != ""
+    if not bool(lost.any()):
+        return rdms
+    first = next(w for w in why.values.ravel() if w)
+    if bool(lost.all()):
+        raise UndefinedError(f"compute_rdm: no RDM of {why.size} parts is defined; {first}")
+    log.warning("compute_rdm: %d of %d RDMs are NaN; the first: %s", int(lost.sum()), why.size, first)
+    return rdms.assign_coords(undefined=why.astype(str))
+
+
+def _reason(error: InputError) -> str:
+    return str(error).split(": ", 1)[-1]

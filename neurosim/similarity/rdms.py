@@ -19,7 +19,7 @@ from neurosim.similarity.kernels.inner_products import noise_factor, whiten
 from neurosim.similarity.lost_units import check_adds_up, means_of_units, over_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
-from neurosim.similarity.parts import as_searchlights, batches
+from neurosim.similarity.parts import UndefinedError, Values, as_searchlights, batches, label_undefined, where_defined
 from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.similarity.tensors import tensor_rdm
 
@@ -65,7 +65,8 @@ def compute_rdm(
 
     Returns
     -------
-    RDM ([by,] ..., stimulus, stimulus_other).
+    RDM ([by,] ..., stimulus, stimulus_other). Where one of several values of `by` has no RDM (patterns or trials do not
+    vary, units without noise, too few trials) it is NaN, and a coordinate ``undefined`` says why.
 
     Raises
     ------
@@ -105,7 +106,8 @@ def compute_rdm(
     values = _labels(responses, by)
     names = list(dict.fromkeys(values.tolist()))
     parts = [plan.of_units(responses, np.flatnonzero(values == n), f"{by} {n!r}") for n in names]
-    return xr.concat(parts, dim=xr.DataArray(names, dims=by, name=by))
+    dim = xr.DataArray(names, dims=by, name=by)
+    return label_undefined(*(xr.concat(found, dim=dim) for found in zip(*parts, strict=True)))
 
 
 def _rdms_of_lost_units(
@@ -123,11 +125,14 @@ def _rdms_of_lost_units(
         given = as_searchlights(by, responses.sizes["unit"])
         parts = [row[row >= 0] for row in given.values]
         dim = given.coords.get(given.dims[0], xr.DataArray(np.arange(len(parts)), dims=str(given.dims[0])))
-    rdms = []
+    lead, rdms, why = _leading(responses), [], []
     for units in track(parts, "parts", progress=progress):
-        factor = None if plan.factor is None else plan.factor[units]
-        rdms.append(replace(plan, factor=factor).of_lost(responses.isel(unit=units), measured.isel(unit=units)))
-    return xr.concat(rdms, dim=dim)
+        part = replace(plan, factor=None if plan.factor is None else plan.factor[units])
+        ordered, known = responses.isel(unit=units).transpose(*lead, ...), measured.isel(unit=units)
+        values, undefined = where_defined(partial(part.values_of_lost, measured=known), ordered, len(lead))
+        rdms.append(label_rdm(values, ordered, lead, plan.metric.name, plan.keep))
+        why.append(xr.DataArray(undefined, dims=lead))
+    return label_undefined(xr.concat(rdms, dim=dim), xr.concat(why, dim=dim))
 
 
 @dataclass(frozen=True)
@@ -142,15 +147,24 @@ class _Plan:
 
     def labelled(self, responses: xr.DataArray, name: str) -> xr.DataArray:
         """RDMs of `responses` with the labels of their stimuli and leading dims."""
-        lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+        ordered, lead, kernel = self._kernel(responses, name)
+        return label_rdm(kernel(ordered.data), responses, lead, self.metric.name, self.keep)
+
+    def _kernel(self, responses: xr.DataArray, name: str) -> tuple[xr.DataArray, list[Any], Values]:
+        """`responses` (..., [trial,] stimulus, unit), their leading dims, and what makes RDMs of the array."""
+        lead = _leading(responses)
         trial = ["trial"] if "trial" in responses.dims else []
         ordered = responses.transpose(*lead, *trial, "stimulus", "unit")
-        values = self.values(ordered.data, bool(trial), name, responses)
-        return label_rdm(values, responses, lead, self.metric.name, self.keep)
+        return ordered, lead, partial(self.values, has_trials=bool(trial), name=name, labels=responses)
 
     def of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
         """RDMs of responses whose units were `measured` (trial, stimulus, unit) in trials of their own."""
-        lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+        values = self.values_of_lost(responses, measured)
+        return label_rdm(values, responses, _leading(responses), self.metric.name, self.keep)
+
+    def values_of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> np.ndarray:
+        """As an array, see :meth:`of_lost`."""
+        lead = _leading(responses)
         data = np.asarray(responses.transpose(*lead, "trial", "stimulus", "unit").values, dtype=float)
 
         def kernel(units: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -163,14 +177,16 @@ class _Plan:
                     data[..., known, :][..., units], True, "the responses", responses.isel(stimulus=known)
                 )
 
-        found = over_units(measured.values, kernel, max(1, self.metric.fewest_trials), data.shape[: len(lead)])
-        return label_rdm(found, responses, lead, self.metric.name, self.keep)
+        return over_units(measured.values, kernel, max(1, self.metric.fewest_trials), data.shape[: len(lead)])
 
-    def of_units(self, responses: xr.DataArray, units: np.ndarray, name: str) -> xr.DataArray:
-        """RDMs of some of the units of `responses`, with their part of the precision."""
+    def of_units(self, responses: xr.DataArray, units: np.ndarray, name: str) -> tuple[xr.DataArray, xr.DataArray]:
+        """RDMs of some of the units of `responses`, with their part of the precision; and why some are not defined."""
         self.check_parts(len(units), responses.sizes["unit"])
         factor = self.factor if self.factor is None or self.factor.ndim == 2 else self.factor[units]
-        return replace(self, factor=factor).labelled(responses.isel(unit=units), name)
+        part = responses.isel(unit=units)
+        ordered, lead, kernel = replace(self, factor=factor)._kernel(part, name)
+        values, why = where_defined(kernel, ordered.data, len(lead))
+        return label_rdm(values, part, lead, self.metric.name, self.keep), xr.DataArray(why, dims=lead)
 
     def check_parts(self, fewest: int, n_units: int) -> None:
         """Raise :class:`InputError` where a part of `fewest` of the units has no precision."""
@@ -213,7 +229,7 @@ class _Plan:
                 )
             values[index] = found
         if not np.isfinite(values).all():
-            raise InputError(
+            raise UndefinedError(
                 f"compute_rdm: {self.metric.name} is not defined where {'trials' if self.metric.folds else 'patterns'} "
                 "do not vary; use 'crossnobis' or 'euclidean'."
             )
@@ -265,10 +281,14 @@ class _MeanOverTrials:
         return found
 
 
+def _leading(responses: xr.DataArray) -> list[Any]:
+    return [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+
+
 def label_rdm(values: np.ndarray, responses: xr.DataArray, lead: list[Any], metric: str, keep: str) -> xr.DataArray:
     """Return RDMs with the stimulus labels and the leading coords of `responses`."""
     along = responses.isel({d: 0 for d in responses.dims if d != "stimulus"}, drop=True)
-    rdm = as_rdm(values, dims=tuple(lead), stimuli=along, metric=metric)
+    rdm = as_rdm(values, dims=tuple(lead), stimuli=along, metric=metric, missing=True)
     coords = {k: v for k, v in responses.coords.items() if v.dims and set(v.dims) <= set(lead)}
     rdm = rdm.assign_coords(coords)
     return rdm.assign_attrs(quantity="second_moment") if keep == "gram" else rdm
@@ -279,22 +299,26 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     members = by.values
     sizes = (members >= 0).sum(1)
     plan.check_parts(int(sizes.min()), responses.sizes["unit"])
-    lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+    lead = _leading(responses)
     trial = ["trial"] if "trial" in responses.dims else []
     data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
     if plan.factor is not None:
         data = whiten(data, plan.factor)
     n = responses.sizes["stimulus"]
     values = np.empty((len(members), *[responses.sizes[d] for d in lead], n, n))
+    why = np.full(values.shape[:-2], "", dtype=object)
     every = list(batches(sizes, int(np.prod(data.shape[:-1]))))
     for batch in track(every, "searchlights", progress=progress):
         inside = np.stack([row[row >= 0] for row in members[batch]])
         gathered = np.moveaxis(np.take(data, inside, axis=-1), -2, 0)
         name = f"searchlights of {inside.shape[1]} units"
         white = plan if plan.factor is None else replace(plan, factor=np.ones(inside.shape[1]))
-        values[batch] = white.values(gathered, bool(trial), name, responses)
-    rdm = label_rdm(values, responses, [by.dims[0], *lead], plan.metric.name, plan.keep)
-    return rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
+        kernel = partial(white.values, has_trials=bool(trial), name=name, labels=responses)
+        values[batch], why[batch] = where_defined(kernel, gathered, 1 + len(lead))
+    dims = [by.dims[0], *lead]
+    rdm = label_rdm(values, responses, dims, plan.metric.name, plan.keep)
+    rdm = rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
+    return label_undefined(rdm, xr.DataArray(why, dims=dims))
 
 
 def _check_options(metric: Metric, precision: object, keep: str) -> None:
@@ -384,7 +408,7 @@ def _check_domain(patterns: object, metric: Metric, name: str, responses: xr.Dat
     flat = (low == high) if metric.defined_for == "varying" else (low == 0) & (high == 0)
     if flat.any():
         stimulus = responses["stimulus"].values[np.argwhere(flat)[0][-1]]
-        raise InputError(
+        raise UndefinedError(
             f"compute_rdm: {int(flat.sum())} patterns of {name} do not vary over units (stimulus {stimulus!s} is the "
             f"first), so their {metric.name} is not defined; use metric='euclidean' or drop them."
         )
