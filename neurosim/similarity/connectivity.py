@@ -73,6 +73,7 @@ def representational_connectivity(
         raise InputError(
             f"{who}: responses (stimulus, trial, unit) asked, found {tuple(responses.dims)}; select one of the others."
         )
+    responses = responses.isel(trial=responses.notnull().any(["stimulus", "unit"]).values)
     n_trials, n = responses.sizes["trial"], responses.sizes["stimulus"]
     if n_trials < 4 or n < FEWEST_STIMULI or not _is_positive(n_splits) or not 0 < alpha < 1:
         raise InputError(

@@ -5,6 +5,7 @@ import pytest
 
 import neurosim as ns
 from neurosim.schema import InputError
+from neurosim.similarity.metrics.crossnobis import crossnobis
 
 RUNS = np.repeat(["one", "two", "three"], 3)
 
@@ -94,6 +95,27 @@ def test_lost_trials_of_runs_leave_distances_unbiased(precision):
     mean, error = np.mean(found, 0), np.std(found, 0) / np.sqrt(len(found))
     apart = np.triu_indices(5, 1)
     assert (abs(mean[apart]) < 4 * error[apart]).all() and (error[apart] > 0).all()
+
+
+def test_a_noisier_fold_brings_the_bias_that_is_stated_and_none_where_folds_are_equal():
+    """A distance is a quadratic form, so its mean under noise is a sum of variances times what each entry gives."""
+    n_folds, n = 4, 5
+    variance = np.array([1.0, 1.0, 1.0, 9.0])
+    measured = np.ones((n_folds, n), dtype=bool)
+    measured[:2, 1] = measured[3, 2] = False
+    alone = np.eye(n_folds * n).reshape(-1, n_folds, n, 1)
+    weight = np.repeat(variance, n)[:, None, None]
+
+    def stated(k, other):
+        own, theirs = measured[:, k], measured[:, other]
+        share = own * (theirs.sum() - theirs)
+        return 2 / (n * own.sum()) * ((share / share.sum() - own / own.sum()) * variance).sum()
+
+    wanted = np.array([[stated(k, m) + stated(m, k) if k != m else 0.0 for m in range(n)] for k in range(n)])
+    seen = alone * measured[..., None]
+    np.testing.assert_allclose((crossnobis(seen, measured) * weight).sum(0), wanted, atol=1e-12)
+    np.testing.assert_allclose((crossnobis(alone) * weight).sum(0), 0, atol=1e-12)
+    assert abs(wanted).max() > 0.05
 
 
 @pytest.mark.parametrize(

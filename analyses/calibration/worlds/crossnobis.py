@@ -11,7 +11,7 @@ PAIRS, UNITS = 4, 20
 
 
 def patterns(rng: np.random.Generator, distance: float) -> np.ndarray:
-    """Return patterns (stimulus, 1, unit) around 10 in which every second stimulus is `distance` from the one before."""
+    """Return patterns (stimulus, 1, unit) around 10; every second stimulus is `distance` from the one before."""
     first, away = rng.normal(size=(2, PAIRS, UNITS))
     away *= np.sqrt(distance * UNITS / (away**2).sum(-1, keepdims=True))
     return 10 + np.stack([first, first + away], axis=1).reshape(2 * PAIRS, 1, UNITS)
@@ -82,7 +82,7 @@ WORLDS = (
     World(
         "crossnobis, a noisier run",
         NAME,
-        "4 runs of 2 trials, of which the last has 3 times the noise; half of the stimuli lack two runs; trials as folds.",
+        "4 runs of 2 trials, of which the last has 3 times the noise; half of the stimuli lack two; trials as folds.",
         partial(_found, noisier, {}),
         truth=float,
     ),
