@@ -62,7 +62,7 @@ WORLDS = (
         partial(_jackknife, partial(gaussian, **SMALL)),
         truth=float,
         effect=0.5,
-        outside="Leaving stimuli out overstates the spread of a score of pairs of stimuli by a fifth; intervals are wide.",
+        outside="Leaving stimuli out overstates the spread by a fifth; intervals are wide.",
         quick=50,
     ),
 )

@@ -94,7 +94,7 @@ WORLDS = (
         partial(_found, counts),
         truth=float,
         effect=0.0,
-        outside="Weak geometries: the noise of the areas' own covariances goes with that of their covariance, so unrelated "
-        "areas score -0.03, intervals hold 92 % and p are cautious.",
+        outside="Weak geometries: the noise of the areas' own covariances goes with that of their covariance, so "
+        "unrelated areas score -0.03, intervals hold 92 % and p are cautious.",
     ),
 )
