@@ -31,6 +31,7 @@ def as_rdm(
     dims: Sequence[str] = (),
     metric: str = "unknown",
     coords: Mapping[str, Any] | None = None,
+    missing: bool = False,
 ) -> xr.DataArray:
     """Label a square array (..., stimulus, stimulus) as one or several RDMs.
 
@@ -41,10 +42,12 @@ def as_rdm(
     dims : names of the leading dims, such as ``("subject",)``.
     metric : how the RDM was made.
     coords : labels of the leading dims.
+    missing : NaN at all entries of a stimulus, or of a whole RDM, is kept: it was not measured.
 
     Raises
     ------
-    SchemaError : not square, fewer than 3 stimuli, not symmetric, or not finite.
+    SchemaError : not square, fewer than 3 stimuli, not symmetric, or not finite; with `missing`, NaN at some entries of
+        a stimulus that has others.
 
     Examples
     --------
@@ -52,7 +55,7 @@ def as_rdm(
     ('stimulus', 'stimulus_other')
     """
     if isinstance(values, xr.DataArray):
-        rdm = check_rdm(values, "as_rdm")
+        rdm = check_rdm(values, "as_rdm", missing=missing)
         return rdm if stimuli is None else in_order_of(rdm, stimuli, "as_rdm")
     array = plain(values, "as_rdm").astype(float)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
@@ -68,21 +71,24 @@ def as_rdm(
     rdm = rdm.assign_coords({STIMULUS_OTHER: rdm[STIMULUS].values, **labels_along(rdm, coords, "as_rdm", None)})
     rdm.attrs.update(quantity="dissimilarity", metric=metric)
     # what compute_rdm labels may be second moments, which have a diagonal and say so afterwards
-    return check_rdm(rdm, "as_rdm") if metric == "unknown" else _check_square(rdm, "as_rdm")
+    if metric == "unknown":
+        return check_rdm(rdm, "as_rdm", missing=missing)
+    return _check_square(rdm, "as_rdm", missing)
 
 
-def check_rdm(rdm: object, who: str = "check_rdm") -> xr.DataArray:
+def check_rdm(rdm: object, who: str = "check_rdm", *, missing: bool = False) -> xr.DataArray:
     """Return `rdm` with the stimulus dims last, one order on both and 0 on the diagonal, or raise :class:`SchemaError`.
 
-    A bare square array is labelled first.
+    A bare square array is labelled first. With `missing`, all entries of a stimulus may be NaN, save on the diagonal:
+    this RDM has no such stimulus.
     """
     if not isinstance(rdm, xr.DataArray):
-        return as_rdm(plain(rdm, who))
+        return as_rdm(plain(rdm, who), missing=missing)
     if rdm.attrs.get("quantity") == "second_moment":
         raise SchemaError(f"{who}: a matrix of second moments is no RDM; compute_rdm(...) with keep='distances' is.")
-    square = _check_square(rdm, who)
+    square = _check_square(rdm, who, missing)
     diagonal = np.diagonal(square.values, axis1=-2, axis2=-1)
-    largest, scale = float(np.abs(diagonal).max()), float(np.abs(square.values).max())
+    largest, scale = float(np.abs(diagonal).max()), float(np.abs(known_entries(square)).max())
     if largest > TINY_DIAGONAL * scale:
         raise SchemaError(
             f"{who}: the diagonal of the RDM holds up to {largest:g}; a stimulus has distance 0 from itself; "
@@ -93,7 +99,7 @@ def check_rdm(rdm: object, who: str = "check_rdm") -> xr.DataArray:
     return square.copy(data=np.where(np.eye(square.shape[-1], dtype=bool), 0.0, square.values))
 
 
-def _check_square(rdm: xr.DataArray, who: str) -> xr.DataArray:
+def _check_square(rdm: xr.DataArray, who: str, missing: bool = False) -> xr.DataArray:
     check_numbers(rdm, who)
     for dim in (STIMULUS, STIMULUS_OTHER):
         if dim not in rdm.dims:
@@ -109,8 +115,11 @@ def _check_square(rdm: xr.DataArray, who: str) -> xr.DataArray:
         first, second = ([str(s) for s in rdm[d].values] for d in (STIMULUS, STIMULUS_OTHER))
         if first != second:
             rdm = rdm.isel({STIMULUS_OTHER: match_names(first, second, f"{who}, two sides of an RDM")})
-    check_finite(rdm, who)
-    check_symmetric(np.asarray(rdm.values, dtype=float), who)
+    if missing and rdm.dtype.kind == "f" and np.isnan(rdm.values).any():
+        rdm = _check_whole_stimuli(rdm, who)
+    else:
+        check_finite(rdm, who)
+    check_symmetric(known_entries(rdm), who)
     return rdm
 
 
@@ -119,6 +128,33 @@ def check_symmetric(values: np.ndarray, who: str) -> None:
     scale = float(np.abs(values).max()) or 1.0
     if not np.allclose(values, np.swapaxes(values, -1, -2), atol=1e-6 * scale):
         raise SchemaError(f"{who}: the RDM is not symmetric; average it with its transpose if that is what you mean.")
+
+
+def known_entries(rdm: xr.DataArray) -> np.ndarray:
+    """Return the values of RDMs, 0 where they are NaN."""
+    values = np.asarray(rdm.values, dtype=float)
+    unknown = np.isnan(values)
+    return np.where(unknown, 0.0, values) if unknown.any() else values
+
+
+def seen_stimuli(rdm: xr.DataArray) -> np.ndarray:
+    """Which stimuli (..., K) of RDMs (..., stimulus, stimulus_other) have a distance from any other."""
+    found: np.ndarray = (np.isfinite(rdm.values) & ~np.eye(rdm.shape[-1], dtype=bool)).any(-1)
+    return found
+
+
+def _check_whole_stimuli(rdm: xr.DataArray, who: str) -> xr.DataArray:
+    """Return RDMs with NaN at all entries of some stimuli and 0 on their diagonal, or raise :class:`SchemaError`."""
+    check_finite(rdm.fillna(0.0), who)
+    same = np.eye(rdm.shape[-1], dtype=bool)
+    found = rdm.copy(data=np.where(same & np.isnan(rdm.values), 0.0, rdm.values))
+    lost = ~seen_stimuli(found)
+    if not np.array_equal(np.isnan(found.values), (lost[..., :, None] | lost[..., None, :]) & ~same):
+        raise SchemaError(
+            f"{who}: single entries of an RDM are NaN; NaN says that a subject did not see a stimulus, so all entries "
+            "of that stimulus are. Leave such stimuli out with .sel(stimulus=...)."
+        )
+    return found
 
 
 def _square_names(rdm: xr.DataArray, table: object) -> xr.DataArray:

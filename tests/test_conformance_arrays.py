@@ -136,6 +136,8 @@ LABELLED = {
     "spike_rdm": lambda x: ns.similarity.spike_rdm(x, progress=False),
     "stochastic_shape": lambda x: ns.similarity.stochastic_shape(x, x),
     "jackknife": lambda x: ns.similarity.jackknife(ns.similarity.cka, x, x, progress=False),
+    "representational_connectivity": ns.similarity.representational_connectivity,
+    "lagged_scores": lambda x: ns.similarity.lagged_scores(x, x, max_lag=0.1),
     "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
     "combine_subjects": lambda x: ns.similarity.combine_subjects(x, {"a": x, "b": x, "c": x}),
     "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),

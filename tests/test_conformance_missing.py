@@ -56,6 +56,9 @@ CASES = {
     "decode": Case(lambda x: R.decode(x, "category", folds=3)),
     "generalise": Case(lambda x: R.generalise(x, "category", across="angle")),
     "compute_rdm": Case(lambda x: ns.compute_rdm(x, "crossnobis"), unbiased=lambda f: f),
+    "representational_connectivity": Case(
+        lambda x: S.representational_connectivity(x.assign_coords(area=("unit", list("aabb"))), n_splits=4)
+    ),
     "noise_precision": Case(S.noise_precision, unitwise=False),
     "predict_responses": Case(encoded),
     "stochastic_shape": Case(lambda x: S.stochastic_shape(x, x.isel(unit=[1, 0, 2, 3]) * 2), unitwise=False),

@@ -9,6 +9,8 @@ from .spike_rdms import spike_rdm as spike_rdm  # RDMs of spike times
 # RDMs against RDMs
 from .comparison import compare_rdms as compare_rdms  # scores of every RDM with every other
 from .comparison import compare_cka as compare_cka  # centred kernel alignment from squared Euclidean RDMs
+from .connectivity import representational_connectivity as representational_connectivity  # areas, less shared noise
+from .connectivity import lagged_scores as lagged_scores  # RDMs of one area with those of another, later
 
 # Inference: what holds for new subjects and new stimuli
 from .inference import infer as infer  # scores with ceilings, intervals and tests

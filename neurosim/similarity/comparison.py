@@ -12,7 +12,7 @@ import xarray as xr
 from neurosim.arrays import is_table
 from neurosim.schema import TINY_DIAGONAL, InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.covariances import stimulus_covariance
-from neurosim.similarity.incomplete import check_incomplete, has_missing, incomplete_scores
+from neurosim.similarity.incomplete import has_missing, incomplete_scores
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
 from neurosim.similarity.kernels.comparisons import cross_scores
@@ -61,16 +61,10 @@ def compare_rdms(
     if is_torch_array(a) and is_torch_array(b):
         return _compare_tensors(a, b, asked, sigma_k)
     _check_gradient(a, b)
-    incomplete = has_missing(a) or has_missing(b)
-    a, b = (
-        check_incomplete(x, "compare_rdms")
-        if has_missing(x)
-        else check_rdm(as_rdm(x) if is_table(x) else x, "compare_rdms")
-        for x in (a, b)
-    )
+    a, b = (check_rdm(as_rdm(x, missing=True) if is_table(x) else x, "compare_rdms", missing=True) for x in (a, b))
     b = same_stimuli(a, b, "compare_rdms")
     noise = _stimulus_noise(sigma_k, a, asked)
-    if incomplete:
+    if has_missing(a) or has_missing(b):
         scores, lost = incomplete_scores(a, b, asked, noise)
         if lost:
             log.warning("compare_rdms: %d scores are NaN: under 3 stimuli in common, or a flat RDM", lost)

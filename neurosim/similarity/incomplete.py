@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, check_rdm
+from neurosim.rdm_arrays import seen_stimuli
+from neurosim.schema import InputError
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import ceilings_of_gram
 from neurosim.similarity.kernels.comparisons import cross_scores
@@ -20,38 +21,6 @@ FEWEST_COMMON = 6
 def has_missing(rdm: object) -> bool:
     """Whether a labelled array of numbers holds NaN."""
     return isinstance(rdm, xr.DataArray) and rdm.dtype.kind == "f" and bool(np.isnan(rdm.values).any())
-
-
-def check_incomplete(rdm: xr.DataArray, who: str) -> xr.DataArray:
-    """Return RDMs whose stimuli are NaN as a whole where they were not seen, checked as all RDMs are."""
-    missing = check_rdm(_hollow(rdm.isnull().astype(float)), who)
-    checked = check_rdm(_hollow(rdm.fillna(0.0)), who)
-    found = checked.where(missing == 0)
-    lost = ~seen_stimuli(found)
-    if not np.array_equal(missing.values > 0, (lost[..., :, None] | lost[..., None, :]) & _apart(found)):
-        raise InputError(
-            f"{who}: single entries of an RDM are NaN; NaN says that a subject did not see a stimulus, so all entries "
-            "of that stimulus are. Leave such stimuli out with .sel(stimulus=...)."
-        )
-    return found.assign_attrs(rdm.attrs)
-
-
-def seen_stimuli(rdm: xr.DataArray) -> np.ndarray:
-    """Which stimuli (..., K) have a distance from any other."""
-    found: np.ndarray = (np.isfinite(rdm.values) & _apart(rdm)).any(-1)
-    return found
-
-
-def _apart(rdm: xr.DataArray) -> np.ndarray:
-    found: np.ndarray = ~np.eye(rdm.shape[-1], dtype=bool)
-    return found
-
-
-def _hollow(rdm: xr.DataArray) -> xr.DataArray:
-    """Return RDMs with 0 where a stimulus meets itself, by label."""
-    rdm = rdm.transpose(..., "stimulus", "stimulus_other")
-    names = [rdm[d].values if d in rdm.coords else np.arange(rdm.sizes[d]) for d in rdm.dims[-2:]]
-    return rdm.where(xr.DataArray(names[0][:, None] != names[1][None], dims=rdm.dims[-2:]), 0.0)
 
 
 def check_subjects(data: xr.DataArray, fewest: int, who: str) -> np.ndarray:

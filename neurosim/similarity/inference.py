@@ -12,14 +12,13 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from neurosim.rdm_arrays import check_symmetric
+from neurosim.rdm_arrays import check_symmetric, known_entries
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
 from neurosim.similarity.incomplete import (
     FEWEST_COMMON,
     IncompleteComparison,
-    check_incomplete,
     check_subjects,
     has_missing,
 )
@@ -193,7 +192,7 @@ def _named_models(
         if len(named) != len(names):
             raise InputError("infer: names of models repeat.")
         for rdm in named.values():  # the stack was checked as one, against the scale of its largest model
-            check_symmetric(rdm.values, "infer")
+            check_symmetric(known_entries(rdm), "infer")
         return named
     if not models:
         raise InputError("infer: there is no model.")
@@ -217,7 +216,7 @@ def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.Data
     reference = next(iter(named.values()))
     if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
         data = as_rdm(data, dims=("subject",))
-    given = check_incomplete(data, "infer") if has_missing(data) else _as_rdm(data)
+    given = check_rdm(data, "infer", missing=True) if has_missing(data) else _as_rdm(data)
     data = same_stimuli(reference, given, "infer")
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",):

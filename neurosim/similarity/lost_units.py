@@ -10,6 +10,7 @@ import xarray as xr
 from neurosim.labels import is_finite
 from neurosim.schema import InputError
 from neurosim.similarity.metric import METRICS, Metric
+from neurosim.similarity.parts import UndefinedError
 
 Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -27,8 +28,9 @@ def split_missing(responses: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray |
         if not bool((measured == measured.isel({dim: 0})).all()):
             raise InputError(f"compute_rdm: other trials are missing at other places of {dim!r}; take one at a time.")
         measured = measured.isel({dim: 0}, drop=True)
-    if "trial" not in own:
-        responses, measured = responses.expand_dims("trial"), measured.expand_dims("trial")
+    never = int((~measured.any([d for d in own if d != "unit"])).sum())
+    if never:
+        raise InputError(f"compute_rdm: {never} units are NaN in all trials; leave out units that were never measured.")
     alike = bool((measured == measured.isel(unit=0)).all())
     measured = measured.isel(unit=0, drop=True) if alike else measured
     return responses.fillna(0.0), measured.transpose("trial", "stimulus", ...)
@@ -86,7 +88,7 @@ def over_units(measured: np.ndarray, kernel: Kernel, fewest_trials: int, lead: t
         weight[place] += len(units) * there
     if not weight.all():
         first = np.argwhere(weight == 0)[0][-2:]
-        raise InputError(
+        raise UndefinedError(
             f"compute_rdm: no unit has {fewest_trials} trials of both stimuli {first[0]} and {first[1]}, and "
             f"{int((weight == 0).sum()) // 2} other pairs may lack them; leave stimuli out with .isel(stimulus=...)."
         )

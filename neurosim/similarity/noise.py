@@ -9,6 +9,7 @@ import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, plain
 from neurosim.schema import InputError, SchemaError, check_finite, check_missing
+from neurosim.similarity.parts import UndefinedError
 from neurosim.similarity.shrinkage import SHRINKAGES
 
 
@@ -57,7 +58,7 @@ def noise_precision(
         raise InputError(f"noise_precision: {natural} degrees of freedom; at least one stimulus needs two trials.")
     silent = (residuals**2).sum(0) == 0
     if silent.any():
-        raise InputError(
+        raise UndefinedError(
             f"noise_precision: {int(silent.sum())} units have no noise (the first is {int(np.argmax(silent))}), "
             "so their precision is infinite; leave them out."
         )
@@ -112,8 +113,8 @@ def residuals_of(measurements: xr.DataArray) -> tuple[np.ndarray, int]:
     measured = np.isfinite(values).any(-1)
     if not np.isfinite(values[measured]).all():
         raise InputError(
-            "noise_precision: units lack other trials than other units, so they have no noise in common; leave out the "
-            "units or trials that lack some."
+            "noise_precision: units lack other trials than other units, so they have no noise in common; all need the "
+            "same trials: leave out the units or trials that lack some."
         )
     values = np.where(measured[..., None], values, 0.0)
     centred = values - (values.sum(1) / np.maximum(measured.sum(1), 1)[:, None])[:, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,14 +12,24 @@ import xarray as xr
 
 from neurosim.refusals import asked_by
 from neurosim.runtime import track
-from neurosim.schema import InputError, as_rdm, as_responses, check_responses, suggest
+from neurosim.schema import InputError, as_rdm, as_responses, check_responses
 from neurosim.similarity.covariances import precision_factor
-from neurosim.similarity.kernels.arrays import Array, is_torch_array, unit_blocks
+from neurosim.similarity.kernels.arrays import Array, is_torch_array
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
 from neurosim.similarity.lost_units import check_adds_up, means_of_units, over_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
-from neurosim.similarity.parts import as_searchlights, batches
+from neurosim.similarity.parts import (
+    UndefinedError,
+    Values,
+    as_searchlights,
+    batches,
+    label_undefined,
+    units_of_parts,
+    where_defined,
+)
+from neurosim.similarity.patterns import MeanOverTrials, check_domain
+from neurosim.similarity.runs import Runs, is_of_each_run, kernel_of_runs, means_of_runs, precision_of_part, runs_of
 from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.similarity.tensors import tensor_rdm
 
@@ -29,7 +39,8 @@ def compute_rdm(
     metric: str = "correlation",
     *,
     by: str | xr.DataArray | np.ndarray | None = None,
-    precision: xr.DataArray | np.ndarray | str | None = None,
+    folds: str | None = None,
+    precision: xr.DataArray | np.ndarray | Mapping[Any, Any] | str | None = None,
     keep: str = "distances",
     progress: bool = True,
 ) -> xr.DataArray:
@@ -54,18 +65,24 @@ def compute_rdm(
         https://doi.org/10.1371/journal.pcbi.1003553).
     by : a label along ``unit`` such as "layer": one RDM for each of its values, along a new dim of that name. Or
         searchlights (searchlight, member): indices of units, each once, -1 where a searchlight has fewer.
+    folds : a label along ``trial`` or (stimulus, trial), such as "run": its values are the folds, each the mean of its
+        trials that were measured. Default: every trial is a fold.
     precision : noise precision (unit, unit_other), or (unit,) if diagonal, for "mahalanobis", "crossnobis", "decoding"
         and "ldc_t", from :func:`~neurosim.similarity.noise.noise_precision`; matched to the units by label, and of some
         of the units only if diagonal. Or the name of a shrinkage: estimated from the trials, for every RDM from its own
         units (for the last two from the training trials of each fold). Default: none for "crossnobis",
-        "schaefer_strimmer" for the others.
+        "schaefer_strimmer" for the others. With `folds`, "crossnobis" takes a precision of each run: of a trial, as a
+        mapping from runs, or estimated by a named shrinkage from the residuals of the run's own trials about their
+        means; every two runs are whitened by the inverse of their mean covariance, and a distance is the mean over the
+        pairs of runs that both hold both stimuli.
     keep : "distances", or "gram": the second-moment matrix they come from, whose diagonal is the (cross-validated)
         strength of each pattern; for "euclidean", "mahalanobis" and "crossnobis".
     progress : show a bar over searchlights.
 
     Returns
     -------
-    RDM ([by,] ..., stimulus, stimulus_other).
+    RDM ([by,] ..., stimulus, stimulus_other). Where one of several values of `by` has no RDM (patterns or trials do not
+    vary, units without noise, too few trials) it is NaN, and a coordinate ``undefined`` says why.
 
     Raises
     ------
@@ -80,15 +97,23 @@ def compute_rdm(
     (5, 5)
     """
     asked = METRICS.find(metric, "compute_rdm")
-    _check_options(asked, precision, keep)
+    _check_options(asked, precision, keep, folds)
     if is_torch_array(responses):
-        if by is not None:
-            raise InputError("compute_rdm: `by` of a tensor is not available; slice the tensor, or pass an array.")
+        if by is not None or folds is not None:
+            raise InputError(
+                "compute_rdm: a tensor has no labels for `by` or `folds`; slice the tensor, or pass an array."
+            )
         return tensor_rdm(responses, asked, precision, keep)
     if not isinstance(responses, xr.DataArray):
         with asked_by("compute_rdm", "as_responses"):
             responses = as_responses(responses)
-    responses, measured = split_missing(check_responses(responses, "compute_rdm", leading=True, missing=True))
+    responses = check_responses(responses, "compute_rdm", leading=True, missing="trial" in responses.dims)
+    if folds is not None:
+        runs = runs_of(responses, folds, asked)
+        if is_of_each_run(precision, asked):
+            return _rdms_of_runs(responses, runs, _Plan(asked, None, keep, None, None), precision, by, progress)
+        responses = means_of_runs(responses, runs)
+    responses, measured = split_missing(responses)
     if measured is not None and "unit" in measured.dims and asked.fewest_trials == 0:
         responses, measured = means_of_units(responses, measured)
     shrinkage = precision if isinstance(precision, str) else None
@@ -102,10 +127,9 @@ def compute_rdm(
         return plan.labelled(responses, "the responses")
     if not isinstance(by, str):
         return _searchlight_rdms(responses, as_searchlights(by, responses.sizes["unit"]), plan, progress)
-    values = _labels(responses, by)
-    names = list(dict.fromkeys(values.tolist()))
-    parts = [plan.of_units(responses, np.flatnonzero(values == n), f"{by} {n!r}") for n in names]
-    return xr.concat(parts, dim=xr.DataArray(names, dims=by, name=by))
+    units, dim = units_of_parts(responses, by)
+    parts = [plan.of_units(responses, own, f"{by} {n!r}") for own, n in zip(units, dim.values.tolist(), strict=True)]
+    return label_undefined(*(xr.concat(found, dim=dim) for found in zip(*parts, strict=True)))
 
 
 def _rdms_of_lost_units(
@@ -115,19 +139,34 @@ def _rdms_of_lost_units(
     check_adds_up(plan.metric, plan.shrinkage is not None or (plan.factor is not None and plan.factor.ndim == 2))
     if by is None:
         return plan.of_lost(responses, measured)
-    if isinstance(by, str):
-        values = _labels(responses, by)
-        names = list(dict.fromkeys(values.tolist()))
-        parts, dim = [np.flatnonzero(values == n) for n in names], xr.DataArray(names, dims=by, name=by)
-    else:
-        given = as_searchlights(by, responses.sizes["unit"])
-        parts = [row[row >= 0] for row in given.values]
-        dim = given.coords.get(given.dims[0], xr.DataArray(np.arange(len(parts)), dims=str(given.dims[0])))
-    rdms = []
+    parts, dim = units_of_parts(responses, by)
+    lead, rdms, why = _leading(responses), [], []
     for units in track(parts, "parts", progress=progress):
-        factor = None if plan.factor is None else plan.factor[units]
-        rdms.append(replace(plan, factor=factor).of_lost(responses.isel(unit=units), measured.isel(unit=units)))
-    return xr.concat(rdms, dim=dim)
+        part = replace(plan, factor=None if plan.factor is None else plan.factor[units])
+        ordered, known = responses.isel(unit=units).transpose(*lead, ...), measured.isel(unit=units)
+        values, undefined = where_defined(partial(part.values_of_lost, measured=known), ordered, len(lead))
+        rdms.append(label_rdm(values, ordered, lead, plan.metric.name, plan.keep))
+        why.append(xr.DataArray(undefined, dims=lead))
+    return label_undefined(xr.concat(rdms, dim=dim), xr.concat(why, dim=dim))
+
+
+def _rdms_of_runs(
+    responses: xr.DataArray, runs: Runs, plan: _Plan, precision: Any, by: object, progress: bool
+) -> xr.DataArray:
+    """Return RDMs over runs that each have their own precision: of all, by a label, or of searchlights."""
+    lead = _leading(responses)
+    ordered = responses.transpose(*lead, "trial", "stimulus", "unit").astype(float)
+    parts, dim = ([np.arange(responses.sizes["unit"])], None) if by is None else units_of_parts(responses, by)
+    rdms, why = [], []
+    for units in track(parts, "parts", progress=progress and by is not None):
+        own = ordered.isel(unit=units)
+        kernel = kernel_of_runs(own, runs, plan.metric, precision_of_part(precision, units), plan.keep)
+        if dim is None:
+            return label_rdm(kernel(own.values), own, lead, plan.metric.name, plan.keep)
+        values, undefined = where_defined(kernel, own.values, len(lead))
+        rdms.append(label_rdm(values, own, lead, plan.metric.name, plan.keep))
+        why.append(xr.DataArray(undefined, dims=lead))
+    return label_undefined(xr.concat(rdms, dim=dim), xr.concat(why, dim=dim))
 
 
 @dataclass(frozen=True)
@@ -142,15 +181,24 @@ class _Plan:
 
     def labelled(self, responses: xr.DataArray, name: str) -> xr.DataArray:
         """RDMs of `responses` with the labels of their stimuli and leading dims."""
-        lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+        ordered, lead, kernel = self._kernel(responses, name)
+        return label_rdm(kernel(ordered.data), responses, lead, self.metric.name, self.keep)
+
+    def _kernel(self, responses: xr.DataArray, name: str) -> tuple[xr.DataArray, list[Any], Values]:
+        """`responses` (..., [trial,] stimulus, unit), their leading dims, and what makes RDMs of the array."""
+        lead = _leading(responses)
         trial = ["trial"] if "trial" in responses.dims else []
         ordered = responses.transpose(*lead, *trial, "stimulus", "unit")
-        values = self.values(ordered.data, bool(trial), name, responses)
-        return label_rdm(values, responses, lead, self.metric.name, self.keep)
+        return ordered, lead, partial(self.values, has_trials=bool(trial), name=name, labels=responses)
 
     def of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
         """RDMs of responses whose units were `measured` (trial, stimulus, unit) in trials of their own."""
-        lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+        values = self.values_of_lost(responses, measured)
+        return label_rdm(values, responses, _leading(responses), self.metric.name, self.keep)
+
+    def values_of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> np.ndarray:
+        """As an array, see :meth:`of_lost`."""
+        lead = _leading(responses)
         data = np.asarray(responses.transpose(*lead, "trial", "stimulus", "unit").values, dtype=float)
 
         def kernel(units: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -163,14 +211,16 @@ class _Plan:
                     data[..., known, :][..., units], True, "the responses", responses.isel(stimulus=known)
                 )
 
-        found = over_units(measured.values, kernel, max(1, self.metric.fewest_trials), data.shape[: len(lead)])
-        return label_rdm(found, responses, lead, self.metric.name, self.keep)
+        return over_units(measured.values, kernel, max(1, self.metric.fewest_trials), data.shape[: len(lead)])
 
-    def of_units(self, responses: xr.DataArray, units: np.ndarray, name: str) -> xr.DataArray:
-        """RDMs of some of the units of `responses`, with their part of the precision."""
+    def of_units(self, responses: xr.DataArray, units: np.ndarray, name: str) -> tuple[xr.DataArray, xr.DataArray]:
+        """RDMs of some of the units of `responses`, with their part of the precision; and why some are not defined."""
         self.check_parts(len(units), responses.sizes["unit"])
         factor = self.factor if self.factor is None or self.factor.ndim == 2 else self.factor[units]
-        return replace(self, factor=factor).labelled(responses.isel(unit=units), name)
+        part = responses.isel(unit=units)
+        ordered, lead, kernel = replace(self, factor=factor)._kernel(part, name)
+        values, why = where_defined(kernel, ordered.data, len(lead))
+        return label_rdm(values, part, lead, self.metric.name, self.keep), xr.DataArray(why, dims=lead)
 
     def check_parts(self, fewest: int, n_units: int) -> None:
         """Raise :class:`InputError` where a part of `fewest` of the units has no precision."""
@@ -187,12 +237,12 @@ class _Plan:
             raise InputError(f"compute_rdm: {metric.name} of {name} needs a 'trial' dim with at least 2 trials.")
         if metric.whitening in ("if_given", "always"):
             data = self._whitened(data, has_trials)
-        patterns = _MeanOverTrials(data, self.measured) if has_trials and not metric.folds else data
+        patterns = MeanOverTrials(data, self.measured) if has_trials and not metric.folds else data
         kernel = metric.kernel
         if self.keep == "gram" and metric.gram is not None:
             kernel = metric.gram
         else:
-            _check_domain(patterns, metric, name, labels)
+            check_domain(patterns, metric, name, labels)
         if metric.whitening == "of_training":
             kernel = partial(_with, kernel, self._training_whitening(data.shape[-3]))
         elif self.measured is not None and metric.unequal_folds:
@@ -213,7 +263,7 @@ class _Plan:
                 )
             values[index] = found
         if not np.isfinite(values).all():
-            raise InputError(
+            raise UndefinedError(
                 f"compute_rdm: {self.metric.name} is not defined where {'trials' if self.metric.folds else 'patterns'} "
                 "do not vary; use 'crossnobis' or 'euclidean'."
             )
@@ -247,28 +297,14 @@ class _Plan:
         return partial(_training_factor, self.shrinkage)
 
 
-@dataclass(frozen=True)
-class _MeanOverTrials:
-    """The mean over trials (third axis from the end) of an array, made block by block as it is sliced."""
-
-    folds: Any
-    measured: np.ndarray | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(..., stimulus, unit)."""
-        return (*self.folds.shape[:-3], *self.folds.shape[-2:])
-
-    def __getitem__(self, index: object) -> np.ndarray:
-        block = np.asarray(self.folds[index], dtype=float)
-        found: np.ndarray = block.mean(-3) if self.measured is None else block.sum(-3) / self.measured.sum(0)[:, None]
-        return found
+def _leading(responses: xr.DataArray) -> list[Any]:
+    return [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
 
 
 def label_rdm(values: np.ndarray, responses: xr.DataArray, lead: list[Any], metric: str, keep: str) -> xr.DataArray:
     """Return RDMs with the stimulus labels and the leading coords of `responses`."""
     along = responses.isel({d: 0 for d in responses.dims if d != "stimulus"}, drop=True)
-    rdm = as_rdm(values, dims=tuple(lead), stimuli=along, metric=metric)
+    rdm = as_rdm(values, dims=tuple(lead), stimuli=along, metric=metric, missing=True)
     coords = {k: v for k, v in responses.coords.items() if v.dims and set(v.dims) <= set(lead)}
     rdm = rdm.assign_coords(coords)
     return rdm.assign_attrs(quantity="second_moment") if keep == "gram" else rdm
@@ -279,25 +315,31 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
     members = by.values
     sizes = (members >= 0).sum(1)
     plan.check_parts(int(sizes.min()), responses.sizes["unit"])
-    lead = [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
+    lead = _leading(responses)
     trial = ["trial"] if "trial" in responses.dims else []
     data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
     if plan.factor is not None:
         data = whiten(data, plan.factor)
     n = responses.sizes["stimulus"]
     values = np.empty((len(members), *[responses.sizes[d] for d in lead], n, n))
+    why = np.full(values.shape[:-2], "", dtype=object)
     every = list(batches(sizes, int(np.prod(data.shape[:-1]))))
     for batch in track(every, "searchlights", progress=progress):
         inside = np.stack([row[row >= 0] for row in members[batch]])
         gathered = np.moveaxis(np.take(data, inside, axis=-1), -2, 0)
         name = f"searchlights of {inside.shape[1]} units"
         white = plan if plan.factor is None else replace(plan, factor=np.ones(inside.shape[1]))
-        values[batch] = white.values(gathered, bool(trial), name, responses)
-    rdm = label_rdm(values, responses, [by.dims[0], *lead], plan.metric.name, plan.keep)
-    return rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
+        kernel = partial(white.values, has_trials=bool(trial), name=name, labels=responses)
+        values[batch], why[batch] = where_defined(kernel, gathered, 1 + len(lead))
+    dims = [by.dims[0], *lead]
+    rdm = label_rdm(values, responses, dims, plan.metric.name, plan.keep)
+    rdm = rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
+    return label_undefined(rdm, xr.DataArray(why, dims=dims))
 
 
-def _check_options(metric: Metric, precision: object, keep: str) -> None:
+def _check_options(metric: Metric, precision: object, keep: str, folds: str | None) -> None:
+    if isinstance(precision, Mapping) and folds is None:
+        raise InputError("compute_rdm: a mapping of precisions is one of runs; name their label, folds='run'.")
     if keep not in ("distances", "gram"):
         raise InputError(f"compute_rdm: keep is 'distances' or 'gram', found {keep!r}.")
     if keep == "gram" and metric.gram is None:
@@ -331,17 +373,6 @@ def _fold_mask(measured: xr.DataArray, metric: Metric) -> np.ndarray:
     return mask
 
 
-def _labels(responses: xr.DataArray, by: str) -> np.ndarray:
-    """Return the label `by` of every unit."""
-    if by not in responses.coords or responses[by].dims != ("unit",):
-        labels = [str(k) for k, v in responses.coords.items() if v.dims == ("unit",)]
-        raise InputError(f"compute_rdm: no label {by!r} along unit. Labels: {', '.join(labels)}.{suggest(by, labels)}")
-    missing = int(responses[by].isnull().sum())
-    if missing:
-        raise InputError(f"compute_rdm: {missing} units have no {by!r}; leave them out or name them.")
-    return responses[by].values
-
-
 def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
     """Factor of the precision of the noise in folds (trial, stimulus, unit)."""
     trials = xr.DataArray(folds, dims=("trial", "stimulus", "unit"))
@@ -365,26 +396,3 @@ def _always(factor: np.ndarray, training: np.ndarray) -> np.ndarray:
 
 def _with(kernel: Callable[..., Array], second: object, data: object) -> Array:
     return kernel(data, second)
-
-
-def _check_domain(patterns: object, metric: Metric, name: str, responses: xr.DataArray) -> None:
-    """Refuse rates below 0, or name the first pattern that `metric` is not defined for."""
-    if metric.defined_for == "all":
-        return
-    low: Array = None
-    high: Array = None
-    for block in unit_blocks(patterns):
-        least, most = block.min(-1), block.max(-1)
-        low = least if low is None else np.minimum(low, least)
-        high = most if high is None else np.maximum(high, most)
-    if metric.defined_for == "rates":
-        if low.min() < 0:
-            raise InputError(f"compute_rdm: {metric.name} needs rates of 0 or more, {name} go down to {low.min():.3g}.")
-        return
-    flat = (low == high) if metric.defined_for == "varying" else (low == 0) & (high == 0)
-    if flat.any():
-        stimulus = responses["stimulus"].values[np.argwhere(flat)[0][-1]]
-        raise InputError(
-            f"compute_rdm: {int(flat.sum())} patterns of {name} do not vary over units (stimulus {stimulus!s} is the "
-            f"first), so their {metric.name} is not defined; use metric='euclidean' or drop them."
-        )

@@ -32,7 +32,10 @@ def crossvalidated_second_moment(folds: Array, measured: np.ndarray | None = Non
     it is true, and every entry is the mean over the pairs of folds that were measured. With `centre`, the mean over
     stimuli is removed, in each fold where all were measured, else over the folds of each stimulus: what all stimuli
     share adds nothing to the spread of distances, and they stay unbiased where the noise of a stimulus is alike in its
-    folds and that of others independent of it.
+    folds and that of others independent of it. Where folds are unequal and fold m has noise of variance v_m, a distance
+    of stimuli k and l is off by ``2 / (K n_k) * sum_m (w_m - 1 / n_k) v_m``, and the same for l: n_k are the folds of
+    k, w_m the share of fold m in the pairs of a fold of k with another of l. Runs as folds with their own precisions
+    are free of it.
     """
     total: Array = None
     own: Array = None
