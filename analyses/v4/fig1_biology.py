@@ -23,6 +23,7 @@ from neurosim import storage
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.responses.reliability import signal_to_noise
 from neurosim.runtime import provenance
+from neurosim.similarity.inference import correct_p
 from neurosim.study import Study, run_study
 
 SESSION, N_IMAGES, SEED = "210325", 200, 1
@@ -56,6 +57,11 @@ CAPTION = (
     "EfficientNet-Lite0 of ImageNet sees 224 x 224 pixels, the CNNs of CIFAR-10 (10,000 pictures) 32 x 32."
 )
 BLOCKS_LEFT_OUT = 20
+PAIRS = dict.fromkeys(RUNGS, "spiking_cnn") | {
+    "efficientnet": "untrained",
+    "cnn": "cnn_untrained",
+    "spiking_cnn": "spiking_untrained",
+}
 ANALYSES = {
     "ridge": "ridge: r, median neuron",
     "pls": "PLS, 25 components: r, median neuron",
@@ -129,6 +135,7 @@ def compute(folder: Path) -> xr.Dataset:
     keep = ["score", "interval"]
     gathered = xr.concat([p[[k for k in keep if k in p]].drop_attrs() for p in parts], "analysis")
     gathered = gathered.assign_coords(analysis=list(ANALYSES))
+    gathered["p_pair"] = parts[-1]["p_pair"].drop_attrs()
     neurons, geometry = with_interval(median_ceiling, trials), with_interval(reliability_of_rdm, trials)
     gathered["ceiling"] = (("analysis", "estimate"), [neurons, neurons, geometry])
     accuracy = storage.read_json(outcome.folder / "numbers.json").get("accuracy", {})
@@ -158,6 +165,8 @@ def median_ceiling(trials: xr.DataArray) -> float:
 
 def reliability_of_rdm(trials: xr.DataArray, n: int = 20) -> float:
     """Return the best Spearman correlation with the RDM of the mean: root of that of halves, after Spearman and Brown.
+
+    A little low, since the noise of distances falls faster with trials than they suppose.
 
     Each stimulus gives two halves of equal size of its own trials; the mean over `n` draws.
     """
@@ -202,6 +211,23 @@ def draw(results: xr.Dataset) -> Figure:
     return figure
 
 
+def pairs(results: xr.Dataset) -> dict[str, list[float]]:
+    """Return how much nearer the RDM of a layer is than the same layer of another, and p (Holm)."""
+    names = [str(name) for name in results["model"].values]
+    score = results.score.sel(analysis="rsa").values
+    found: dict[str, tuple[int, int]] = {}
+    for i, name in enumerate(names):
+        subject, _, layer = name.partition("/")
+        other = f"{PAIRS.get(subject)}/{layer}"
+        if other in names:
+            found[f"{name} - {other}"] = (i, names.index(other))
+    p = correct_p(np.array([results.p_pair.values[pair] for pair in found.values()]), "holm")
+    return {
+        k: [round(float(score[i] - score[j]), 3), float(f"{p_of:.2g}")]
+        for (k, (i, j)), p_of in zip(found.items(), p, strict=True)
+    }
+
+
 def table(results: xr.Dataset) -> dict[str, object]:
     """Return the numbers that a text quotes: score and 95 % interval of every layer."""
     scores: dict[str, dict[str, list[float]]] = {}
@@ -220,6 +246,7 @@ def table(results: xr.Dataset) -> dict[str, object]:
         "caption": CAPTION.replace("\n", " "),
         "ceilings": ceilings,
         "scores": scores,
+        "pairs_rsa": {"columns": ["difference", "p"], **pairs(results)},
         "accuracy": {k.removeprefix("accuracy_"): v for k, v in results.attrs.items() if k.startswith("accuracy_")},
         "provenance": provenance(),
     }
