@@ -2,7 +2,7 @@
 
 The first 200 pictures of session 210325 (50 neurons of animal PE, Cowley 2026) are shown to every subject:
 EfficientNet-Lite0, a CNN and a spiking CNN of CIFAR-10, each trained and untrained, the circuit of the trained spiking
-CNN on the rungs of the ladder of realism, and a Gabor-AdEx circuit. Every layer predicts the mean response of every
+CNN on four rungs of the ladder of realism, and a Gabor-AdEx circuit. Every layer predicts the mean response of every
 neuron (ridge, and partial least squares of 25 components; 5 folds; median neuron) and its RDM is compared with that of
 the neurons. What differs by more than its architecture is said in the caption: the networks of CIFAR-10 see 32 x 32
 pixels, EfficientNet 224 x 224.
@@ -25,6 +25,7 @@ from neurosim.responses.reliability import signal_to_noise
 from neurosim.runtime import provenance
 from neurosim.similarity.inference import correct_p
 from neurosim.study import Study, run_study
+from neurosim.study.analyses.layer_scores import together
 
 SESSION, N_IMAGES, SEED = "210325", 200, 1
 BLOCKS = ["block.01", "block.03", "block.05", "block.08", "block.11", "block.14"]
@@ -33,7 +34,6 @@ RUNGS = {
     "conductance": "conductance",
     "refractory": "refractory, delays",
     "adex": "AdEx, noise",
-    "hodgkin_huxley": "Hodgkin-Huxley",
 }
 SUBJECTS = {
     "efficientnet": "EfficientNet-Lite0",
@@ -131,11 +131,15 @@ def compute(folder: Path) -> xr.Dataset:
         },
     )
     outcome = run_study(study, out=folder / "study", jobs=2, report=told)
-    parts = [outcome.scores[f"{name}:V4"] for name in ANALYSES]
-    keep = ["score", "interval"]
-    gathered = xr.concat([p[[k for k in keep if k in p]].drop_attrs() for p in parts], "analysis")
+    found = outcome.scores
+    parts = [together((found[f"{name}:{s}:V4"] for s in SUBJECTS), 0.05, "holm") for name in ("ridge", "pls")]
+    parts.append(found["rsa:V4"])
+    names = list(dict.fromkeys(name for p in parts for name in p["model"].values.tolist()))  # a layer may lack an RDM
+    kept = [p[["score", "interval"]].drop_attrs().drop_vars("group", errors="ignore") for p in parts]
+    gathered = xr.concat([p.reindex(model=names) for p in kept], "analysis", coords="minimal", compat="override")
     gathered = gathered.assign_coords(analysis=list(ANALYSES))
-    gathered["p_pair"] = parts[-1]["p_pair"].drop_attrs()
+    p_pair = parts[-1]["p_pair"].drop_attrs().reset_coords(drop=True)
+    gathered["p_pair"] = p_pair.reindex(model=names, model_other=names)
     neurons, geometry = with_interval(median_ceiling, trials), with_interval(reliability_of_rdm, trials)
     gathered["ceiling"] = (("analysis", "estimate"), [neurons, neurons, geometry])
     accuracy = storage.read_json(outcome.folder / "numbers.json").get("accuracy", {})
@@ -219,7 +223,7 @@ def pairs(results: xr.Dataset) -> dict[str, list[float]]:
     for i, name in enumerate(names):
         subject, _, layer = name.partition("/")
         other = f"{PAIRS.get(subject)}/{layer}"
-        if other in names:
+        if other in names and np.isfinite(results.p_pair.values[i, names.index(other)]):
             found[f"{name} - {other}"] = (i, names.index(other))
     p = correct_p(np.array([results.p_pair.values[pair] for pair in found.values()]), "holm")
     return {
@@ -236,6 +240,7 @@ def table(results: xr.Dataset) -> dict[str, object]:
         scores[analysis] = {
             str(name): [round(float(v), 3) for v in (one.score[i], *one.interval.values[i])]
             for i, name in enumerate(one["model"].values)
+            if np.isfinite(one.score[i])
         }
     ceilings = {a: np.round(results.ceiling.sel(analysis=a).values, 3).tolist() for a in ANALYSES}
     return {
