@@ -54,7 +54,8 @@ QUESTION = "Does making a network biological move it nearer to single neurons of
 CAPTION = (
     "One dot a layer, the deeper the darker, with its 95 % interval over pictures; dashed, what a perfect model would "
     "reach, shaded its 95 % interval.\n200 of the 640 pictures of session 210325, 50 neurons of one animal; "
-    "EfficientNet-Lite0 of ImageNet sees 224 x 224 pixels, the CNNs of CIFAR-10 (10,000 pictures) 32 x 32."
+    "EfficientNet-Lite0 of ImageNet sees 224 x 224 pixels, the CNNs of CIFAR-10 (10,000 pictures) 32 x 32.\n"
+    "Four rungs of the ladder, up to AdEx neurons with noise. A layer that is silent at some pictures has no RDM."
 )
 BLOCKS_LEFT_OUT = 20
 PAIRS = dict.fromkeys(RUNGS, "spiking_cnn") | {
