@@ -110,11 +110,15 @@ def _check_square(rdm: xr.DataArray, who: str) -> xr.DataArray:
         if first != second:
             rdm = rdm.isel({STIMULUS_OTHER: match_names(first, second, f"{who}, two sides of an RDM")})
     check_finite(rdm, who)
-    values = np.asarray(rdm.values, dtype=float)
+    check_symmetric(np.asarray(rdm.values, dtype=float), who)
+    return rdm
+
+
+def check_symmetric(values: np.ndarray, who: str) -> None:
+    """Raise :class:`SchemaError` unless RDMs (..., K, K) are symmetric, up to 1e-6 of the largest entry of all."""
     scale = float(np.abs(values).max()) or 1.0
     if not np.allclose(values, np.swapaxes(values, -1, -2), atol=1e-6 * scale):
         raise SchemaError(f"{who}: the RDM is not symmetric; average it with its transpose if that is what you mean.")
-    return rdm
 
 
 def _square_names(rdm: xr.DataArray, table: object) -> xr.DataArray:

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from neurosim.rdm_arrays import check_symmetric
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
@@ -188,12 +189,15 @@ def _named_models(
                 f"infer: models have dims (model, ...), found {models.dims[:-2]}; stack or select the other dims first."
             )
         names = models["model"].values if "model" in models.coords else np.arange(models.sizes["model"])
-        models = {str(name): models.isel(model=i, drop=True) for i, name in enumerate(names)}
-        if len(models) != len(names):
+        named = {str(name): models.isel(model=i, drop=True) for i, name in enumerate(names)}
+        if len(named) != len(names):
             raise InputError("infer: names of models repeat.")
+        for rdm in named.values():  # the stack was checked as one, against the scale of its largest model
+            check_symmetric(rdm.values, "infer")
+        return named
     if not models:
         raise InputError("infer: there is no model.")
-    first, named = _as_rdm(next(iter(models.values()))), dict[str, xr.DataArray]()
+    first, named = _as_rdm(next(iter(models.values()))), {}
     for name, given in models.items():
         rdm = same_stimuli(first, _as_rdm(given), "infer")
         lead = rdm.dims[:-2]

@@ -376,3 +376,16 @@ def squared(n):
 
 def twice(n):
     return xr.concat([squared(n), squared(n) ** 2], xr.DataArray(["m", "m"], dims="model", name="model"))
+
+
+def test_each_model_of_a_stack_is_symmetric_for_its_own_size():
+    large, small = np.random.default_rng(1).random((2, 6, 6))
+    large, small = (1 - np.eye(6)) * (large + large.T), 1e-9 * (1 - np.eye(6)) * small
+    stack = as_rdm(np.stack([large, small]), dims=("model",))
+    with pytest.raises(InputError, match="infer: the RDM is not symmetric"):
+        infer(stack, np.stack([large] * 5))
+    given = as_rdm(np.stack([large, large**2]), dims=("model",))
+    apart = {str(i): as_rdm(given.values[i]) for i in range(2)}
+    assert infer(given, np.stack([large, large**2, large**3])).equals(
+        infer(apart, np.stack([large, large**2, large**3]))
+    )
