@@ -16,7 +16,8 @@ REPEATED = ("210325",)  # sessions of which single trials are published, 6 to 10
 def read(data_set: DataSet) -> Content:
     """Read spike counts (100 ms) and the pictures of each session, which saw its own; trials that were not run are NaN.
 
-    The other sessions are published as means over repeats: 14 in 190923, 6 in 210225, 16 in 210621.
+    The other sessions are published as means over repeats: 14 in 190923, 6 in 210225, 16 in 210621. Means hold no
+    ceiling: those of these sessions can be quoted, not computed.
     """
     pictures = {s: storage.read_picture_archive(fetch(data_set, f"images_{s}.zip")) for s in data_set.recordings}
     ids = {s: [f"{s}_{name.rpartition('.')[0]}" for name in shown] for s, shown in pictures.items()}
