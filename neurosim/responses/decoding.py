@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from neurosim.registry import options_of
 from neurosim.responses import cross_validation as cv
@@ -282,7 +282,7 @@ def _permuted(design: _Design, right: cv.Right, rng: np.random.Generator) -> np.
 
 
 def _described(accuracy: np.ndarray, error: np.ndarray, dims: tuple[str, ...], df: float) -> dict[str, Any]:
-    reach = stats.t.ppf(0.975, df) * error
+    reach = special.stdtrit(df, 0.975) * error
     interval = np.clip(np.stack([accuracy - reach, accuracy + reach], axis=-1), 0.0, 1.0)
     return {"accuracy": (dims, accuracy), "standard_error": (dims, error), "interval": ((*dims, "bound"), interval)}
 
