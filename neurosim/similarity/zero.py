@@ -11,7 +11,9 @@ from neurosim.similarity.metric import METRICS
 def why_zero_means_nothing(rdm: xr.DataArray, method: Method) -> str | None:
     """Return why no score of `rdm` under `method` can be held against 0, or None if it can.
 
-    >>> rdm = ns.compute_rdm(np.random.default_rng(0).normal(size=(5, 9)), "euclidean")
+    >>> import numpy as np
+    >>> from neurosim.schema import as_rdm
+    >>> rdm = as_rdm(np.ones((5, 5)) - np.eye(5), metric="euclidean")
     >>> why_zero_means_nothing(rdm, METHODS["corr"]) is None
     True
     >>> why_zero_means_nothing(rdm, METHODS["cosine"]).split(", and")[0]
