@@ -59,7 +59,10 @@ def check_missing(responses: xr.DataArray, who: str) -> xr.DataArray:
     [[False, True]]
     """
     if "measured" in responses.coords:
-        measured = responses["measured"].astype(bool).drop_vars("measured")
+        measured = responses["measured"].drop_vars("measured")
+        if measured.dtype.kind not in "biu":
+            raise SchemaError(f"{who}: the label 'measured' is true or false, found {measured.dtype}; convert it.")
+        measured = measured.astype(bool)
         responses = responses.drop_vars("measured")
         responses = responses if bool(measured.all()) else responses.where(measured)
     if is_finite(responses):

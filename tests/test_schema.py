@@ -224,3 +224,5 @@ def test_what_was_measured_has_one_truth():
     found = check_responses(counts, missing=True)
     assert "measured" not in found.coords and found.isnull().values.ravel().tolist() == [False, False, False, True]
     assert check_responses(counts.isel(trial=[0]), missing=True).dtype == int
+    with pytest.raises(SchemaError, match="'measured' is true or false, found <U5"):
+        check_responses(counts.assign_coords(measured=counts.measured.astype(str)), missing=True)
