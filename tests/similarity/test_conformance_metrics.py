@@ -185,7 +185,8 @@ def test_trials_that_were_not_measured_count_for_nothing(metric):
         own = {"precision": np.linspace(0.2, 3, 7)} if metric in WHITENED else {}
         wanted = compute_rdm(counts().isel(stimulus=whole), metric, **own).values
         found = compute_rdm(unbalanced(), metric, **own)
-        np.testing.assert_allclose(found.values[np.ix_(whole, whole)], wanted, atol=1e-10)
+        if metric != "ldc_t":  # its error is that of the noise of all stimuli together
+            np.testing.assert_allclose(found.values[np.ix_(whole, whole)], wanted, atol=1e-10)
         return
     given = {"precision": noise_precision(unbalanced())} if metric in WHITENED else {}
     means = unbalanced().mean("trial", skipna=True)
