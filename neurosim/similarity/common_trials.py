@@ -54,7 +54,7 @@ class CommonTrials:
     def covariance(self) -> np.ndarray:
         """Unbiased covariances (P, P), which need not be positive definite together, or :class:`InputError`."""
         apart = np.argwhere(self.df < 1e-9)
-        if len(apart) and self.variance.all():
+        if len(apart):
             raise InputError(
                 f"noise_precision: {len(apart) // 2} pairs of units have no repeated trials in common (the first are "
                 f"{apart[0, 0]} and {apart[0, 1]}), so nothing says how their noise goes together; use "

@@ -79,7 +79,7 @@ def _of_common_trials(measurements: xr.DataArray, asked: Shrinkage, df: int | No
         )
     values = np.asarray(measurements.transpose("stimulus", "trial", "unit").values, dtype=float)
     common = CommonTrials.of(values)
-    _check_noise(np.diagonal(common.products))
+    _check_noise(common.variance)
     return asked.common(common), float(common.df.min())
 
 

@@ -31,13 +31,13 @@ def of_common_trials(trials: CommonTrials) -> np.ndarray:
 
     Their correlations are made positive semidefinite first, by as little shrinkage as that takes.
     """
-    variance = trials.variance
+    covariance, variance = trials.covariance, trials.variance
     scale = np.sqrt(np.outer(variance, variance))
     off, free = ~np.eye(len(variance), dtype=bool), np.maximum(trials.n - 1, 1)
     mean = (trials.products / scale / free)[off] ** 2
     error = (trials.n / trials.df**2 * (trials.squares / scale**2 / free))[off] - (trials.n / trials.df**2)[off] * mean
     weight = min(max(error.sum() / mean.sum(), 0.0), 1.0) if mean.any() else 1.0
-    correlations = (1 - weight) * semidefinite(trials.covariance / scale)[0]
+    correlations = (1 - weight) * semidefinite(covariance / scale)[0]
     correlations[~off] = 1.0
     return np.asarray(correlations * scale)
 
