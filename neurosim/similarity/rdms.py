@@ -16,7 +16,7 @@ from neurosim.schema import InputError, as_rdm, as_responses, check_responses
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.kernels.arrays import Array, is_torch_array
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
-from neurosim.similarity.lost_units import check_adds_up, means_of_units, over_units, split_missing
+from neurosim.similarity.lost_units import across_units, check_adds_up, means_of_units, over_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import (
@@ -28,7 +28,7 @@ from neurosim.similarity.parts import (
     units_of_parts,
     where_defined,
 )
-from neurosim.similarity.patterns import MeanOverTrials, check_domain
+from neurosim.similarity.patterns import MeanOverTrials, check_domain, fold_mask
 from neurosim.similarity.runs import Runs, is_of_each_run, kernel_of_runs, means_of_runs, precision_of_part, runs_of
 from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.similarity.tensors import tensor_rdm
@@ -58,13 +58,15 @@ def compute_rdm(
         of folds too: "crossnobis" is over the pairs of different trials that measured either stimulus, "decoding" over
         the trials of each of both, "ldc_t" and "poisson_crossvalidated" over those that measured both. Where units lack
         other trials than other units, distances that add up over units are the mean over the units that know both
-        stimuli; "correlation" and "cosine" then need a trial of every stimulus in every unit, "decoding", "ldc_t" and
-        those with a full precision all units in the same trials.
+        stimuli, and "crossnobis" with a precision is, of every two units, over the pairs of different trials that they
+        have; "correlation" and "cosine" then need a trial of every stimulus in every unit, "decoding", "ldc_t" and
+        "mahalanobis" all units in the same trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:
         "crossnobis" (https://doi.org/10.1016/j.neuroimage.2015.12.012), "poisson_crossvalidated"; and discriminability
-        on held-out trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast,
+        on held-out trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast, mean over
+        the M trials, whose spread is the root of 2 / M where two stimuli do not differ,
         https://doi.org/10.1371/journal.pcbi.1003553).
     by : a label along ``unit`` such as "layer": one RDM for each of its values, along a new dim of that name. Or
         searchlights (searchlight, member): indices of units, each once, -1 where a searchlight has fewer.
@@ -124,7 +126,7 @@ def compute_rdm(
     factor = precision_factor(precision, responses, "compute_rdm") if given else None
     if measured is not None and "unit" in measured.dims:
         return _rdms_of_lost_units(responses, measured, _Plan(asked, shrinkage, keep, None, factor), by, progress)
-    mask = None if measured is None else _fold_mask(measured, asked)
+    mask = None if measured is None else fold_mask(measured, asked)
     plan = _Plan(asked, shrinkage, keep, mask, factor)
     if by is None:
         return plan.labelled(responses, "the responses")
@@ -139,13 +141,16 @@ def _rdms_of_lost_units(
     responses: xr.DataArray, measured: xr.DataArray, plan: _Plan, by: object, progress: bool
 ) -> xr.DataArray:
     """Return RDMs where units lack other trials than other units: of all, by a label, or of searchlights."""
-    check_adds_up(plan.metric, plan.shrinkage is not None or (plan.factor is not None and plan.factor.ndim == 2))
+    check_adds_up(plan.metric, plan.is_across_units)
+    if plan.is_across_units and plan.keep == "gram":
+        raise InputError("compute_rdm: keep='gram' with a precision needs all units in the same trials.")
     if by is None:
         return plan.of_lost(responses, measured)
     parts, dim = units_of_parts(responses, by)
     lead, rdms, why = _leading(responses), [], []
     for units in track(parts, "parts", progress=progress):
-        part = replace(plan, factor=None if plan.factor is None else plan.factor[units])
+        plan.check_parts(len(units), responses.sizes["unit"])
+        part = replace(plan, factor=None if plan.factor is None or plan.factor.ndim == 2 else plan.factor[units])
         ordered, known = responses.isel(unit=units).transpose(*lead, ...), measured.isel(unit=units)
         values, undefined = where_defined(partial(part.values_of_lost, measured=known), ordered, len(lead))
         rdms.append(label_rdm(values, ordered, lead, plan.metric.name, plan.keep))
@@ -194,6 +199,11 @@ class _Plan:
         ordered = responses.transpose(*lead, *trial, "stimulus", "unit")
         return ordered, lead, partial(self.values, has_trials=bool(trial), name=name, labels=responses)
 
+    @property
+    def is_across_units(self) -> bool:
+        """Whether distances have a precision between units."""
+        return self.shrinkage is not None or (self.factor is not None and self.factor.ndim == 2)
+
     def of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
         """RDMs of responses whose units were `measured` (trial, stimulus, unit) in trials of their own."""
         values = self.values_of_lost(responses, measured)
@@ -203,6 +213,8 @@ class _Plan:
         """As an array, see :meth:`of_lost`."""
         lead = _leading(responses)
         data = np.asarray(responses.transpose(*lead, "trial", "stimulus", "unit").values, dtype=float)
+        if self.is_across_units:
+            return across_units(data, measured.values, self.metric, self.factor, self.shrinkage or "")
 
         def kernel(units: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:
             if self.metric.folds and not (self.metric.unequal_folds or mask.all()):
@@ -353,27 +365,6 @@ def _check_options(metric: Metric, precision: object, keep: str, folds: str | No
     if precision is not None and not metric.takes_precision:
         others = ", ".join(m.name for m in METRICS.values() if m.takes_precision)
         raise InputError(f"compute_rdm: {metric.name} takes no precision; {others} do.")
-
-
-def _fold_mask(measured: xr.DataArray, metric: Metric) -> np.ndarray:
-    """Which trial (rows) measured which stimulus (columns), checked to be enough for `metric`."""
-    mask = np.asarray(measured.transpose("trial", "stimulus").values, dtype=bool)
-    needed = 2 if metric.folds else 1
-    few = mask.sum(0) < needed
-    if few.any():
-        which = measured["stimulus"].values[np.argmax(few)]
-        raise InputError(
-            f"compute_rdm: {metric.name} needs {needed} trials of every stimulus; {int(few.sum())} have fewer, "
-            f"the first is {which!s}; drop them."
-        )
-    if metric.folds and not metric.unequal_folds:
-        raise InputError(f"compute_rdm: {metric.name} needs every stimulus in every trial.")
-    joint, together = mask.astype(int).sum(0), mask.T.astype(int) @ mask.astype(int)
-    lacking = together == 0 if metric.within_folds else np.outer(joint, joint) - together == 0
-    if metric.folds and lacking.any():
-        needed_pair = "trial that measured both" if metric.within_folds else "pair of different trials"
-        raise InputError(f"compute_rdm: two stimuli share no {needed_pair}, so {metric.name} cannot be made.")
-    return mask
 
 
 def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:

@@ -32,7 +32,7 @@ def poisson_crossvalidated(
 
 
 def _of_unequal_folds(folds: np.ndarray, measured: np.ndarray, prior_mean: float, prior_weight: float) -> np.ndarray:
-    """Return distances (..., K, K) of folds (..., M, K, P), 0 where they were not measured; NaN without a common fold."""
+    """Return distances (..., K, K) of folds (..., M, K, P), 0 where not measured; NaN without a common fold."""
     n = measured.sum(0)
     total = np.zeros((*folds.shape[:-3], len(n), len(n)))
     for block in unit_blocks(folds):
