@@ -4,12 +4,13 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from neurosim.schema import InputError, as_rdm
 from neurosim.similarity import combine_subjects, infer, mantel_test
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.metrics.euclidean import euclidean
-from neurosim.similarity.random_effects import random_effects_mean
+from neurosim.similarity.random_effects import variance_between
 
 
 def rdms(seed, n, n_stimuli):
@@ -44,26 +45,22 @@ def test_fixed_stimuli_may_be_few_where_only_subjects_are_resampled():
         infer({"own": model}, rdms(1, 6, 5), method="corr")
 
 
-def test_equal_errors_give_the_plain_mean_and_its_error():
-    """Knapp and Hartung: with equal variances within, the error is that of the mean of values that vary."""
+def test_equal_errors_leave_what_they_do_not_explain():
     values = np.random.default_rng(0).normal(size=9)
-    mean, error, between = random_effects_mean(values, np.full(9, 0.2))
-    assert mean == pytest.approx(values.mean())
-    assert error == pytest.approx(values.std(ddof=1) / 3)
-    assert between == pytest.approx(values.var(ddof=1) - 0.2, abs=1e-5)
+    assert variance_between(values, np.full(9, 0.2)) == pytest.approx(values.var(ddof=1) - 0.2, abs=1e-5)
 
 
 def test_reml_is_where_its_derivative_is_zero():
     rng = np.random.default_rng(1)
     variances = rng.uniform(0.1, 0.6, 8)
     values = rng.normal(scale=np.sqrt(4 + variances))
-    mean, _, between = random_effects_mean(values, variances)
+    between = variance_between(values, variances)
     weights = 1 / (variances + between)
-    assert mean == pytest.approx(weights @ values / weights.sum())
+    mean = weights @ values / weights.sum()
     score = (weights**2 @ (values - mean) ** 2) - weights.sum() + (weights**2).sum() / weights.sum()
     assert between > 0.1
     assert abs(score) < 1e-3
-    assert random_effects_mean(np.zeros(3), variances[:3])[2] == 0
+    assert variance_between(np.zeros(3), variances[:3]) == 0
 
 
 def own_stimuli(n=3, size=8):
@@ -80,6 +77,11 @@ def test_subjects_alone_have_the_scores_of_infer():
     alone = infer(model.sel(stimulus=names, stimulus_other=names), data["s1"], method="corr", resample="stimulus")
     assert float(found.score_of_subject[0, 1]) == float(alone.score[0])
     assert float(found.standard_error_of_subject[0, 1]) == float(alone.standard_error[0])
+    each = found.score_of_subject.values[0]
+    assert float(found.score[0]) == pytest.approx(each.mean())
+    assert float(found.standard_error[0]) == pytest.approx(each.std(ddof=1) / np.sqrt(3))
+    reach = stats.t.ppf(0.975, 2) * float(found.standard_error[0])
+    np.testing.assert_allclose(found.interval.values[0], each.mean() + np.array([-reach, reach]))
     assert float(found.p_zero[0]) < 0.05
     assert np.isnan(combine_subjects(model, data, method="cosine").p_zero).all()
 
