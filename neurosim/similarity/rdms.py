@@ -55,9 +55,11 @@ def compute_rdm(
     responses : (..., stimulus, [trial,] unit); all other dims (``time``, ``subject``, ``layer``) ride along. A bare
         array (stimulus, [time,] unit) is accepted; a torch tensor (..., [trial,] stimulus, unit) gives a tensor on its
         device, differentiable. Trials that were not measured (NaN) do not enter: means are over those that were, pairs
-        of folds too. Where units lack other trials than other units, distances that add up over units
-        are the mean over the units that know both stimuli; "correlation", "cosine" and those with a full precision then
-        need a trial of every stimulus in every unit, "decoding" and "ldc_t" all trials.
+        of folds too: "crossnobis" is over the pairs of different trials that measured either stimulus, "decoding" over
+        the trials of each of both, "ldc_t" and "poisson_crossvalidated" over those that measured both. Where units lack
+        other trials than other units, distances that add up over units are the mean over the units that know both
+        stimuli; "correlation" and "cosine" then need a trial of every stimulus in every unit, "decoding", "ldc_t" and
+        those with a full precision all units in the same trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:
@@ -244,10 +246,10 @@ class _Plan:
             kernel = metric.gram
         else:
             check_domain(patterns, metric, name, labels)
-        if metric.whitening == "of_training":
-            kernel = partial(_with, kernel, self._training_whitening(data.shape[-3]))
-        elif self.measured is not None and metric.unequal_folds:
-            kernel = partial(_with, kernel, self.measured)
+        second = [self._training_whitening(data.shape[-3])] if metric.whitening == "of_training" else []
+        if self.measured is not None and metric.unequal_folds:
+            second.append(self.measured)
+        kernel = partial(_with, kernel, second) if second else kernel
         return kernel(patterns) if metric.blocks else self._one_by_one(kernel, patterns)
 
     def _one_by_one(self, kernel: Callable[[np.ndarray], np.ndarray], patterns: Any) -> np.ndarray:
@@ -286,7 +288,7 @@ class _Plan:
             whitened[index] = whiten(folds, _factor_of_folds(self.shrinkage, folds, self.measured))
         return whitened
 
-    def _training_whitening(self, n_trials: int) -> Callable[[np.ndarray], np.ndarray]:
+    def _training_whitening(self, n_trials: int) -> Any:
         """From training trials to the factor of the precision of their noise."""
         if self.factor is not None:
             return partial(_always, _square(self.factor))
@@ -366,11 +368,11 @@ def _fold_mask(measured: xr.DataArray, metric: Metric) -> np.ndarray:
         )
     if metric.folds and not metric.unequal_folds:
         raise InputError(f"compute_rdm: {metric.name} needs every stimulus in every trial.")
-    joint = mask.astype(int).sum(0)
-    if metric.folds and (np.outer(joint, joint) - mask.T.astype(int) @ mask.astype(int) == 0).any():
-        raise InputError(
-            f"compute_rdm: two stimuli share no pair of different trials, so {metric.name} cannot be made."
-        )
+    joint, together = mask.astype(int).sum(0), mask.T.astype(int) @ mask.astype(int)
+    lacking = together == 0 if metric.within_folds else np.outer(joint, joint) - together == 0
+    if metric.folds and lacking.any():
+        needed_pair = "trial that measured both" if metric.within_folds else "pair of different trials"
+        raise InputError(f"compute_rdm: two stimuli share no {needed_pair}, so {metric.name} cannot be made.")
     return mask
 
 
@@ -383,17 +385,17 @@ def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndar
     return found
 
 
-def _training_factor(shrinkage: str | None, training: np.ndarray) -> np.ndarray:
-    return _square(_factor_of_folds(shrinkage, training))
+def _training_factor(shrinkage: str | None, training: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
+    return _square(_factor_of_folds(shrinkage, training, measured))
 
 
 def _square(factor: np.ndarray) -> np.ndarray:
     return np.diag(factor) if factor.ndim == 1 else factor
 
 
-def _always(factor: np.ndarray, training: np.ndarray) -> np.ndarray:
+def _always(factor: np.ndarray, *_training: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _with(kernel: Callable[..., Array], second: object, data: object) -> Array:
-    return kernel(data, second)
+def _with(kernel: Callable[..., Array], more: list[Any], data: object) -> Array:
+    return kernel(data, *more)
