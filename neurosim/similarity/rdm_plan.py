@@ -149,6 +149,7 @@ class Plan:
 
 
 def leading(responses: xr.DataArray) -> list[Any]:
+    """Return the dims of responses that ride along."""
     return [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
 
 

@@ -90,19 +90,18 @@ def compute_rdm(
     >>> ns.compute_rdm(rng.normal(size=(5, 20))).shape
     (5, 5)
     """
-    asked = METRICS.find(metric, "compute_rdm")
-    _check_options(asked, precision, keep, folds)
+    request = Request(METRICS.find(metric, "compute_rdm"), folds, precision, keep)
     if is_torch_array(responses):
         if by is not None or folds is not None:
             raise InputError(
                 "compute_rdm: a tensor has no labels for `by` or `folds`; slice the tensor, or pass an array."
             )
-        return tensor_rdm(responses, asked, precision, keep)
+        return tensor_rdm(responses, request.metric, precision, keep)
     if not isinstance(responses, xr.DataArray):
         with asked_by("compute_rdm", "as_responses"):
             responses = as_responses(responses)
     responses = check_responses(responses, "compute_rdm", leading=True, missing="trial" in responses.dims)
-    rdms, why = rdms_and_reasons(responses, Request(asked, folds, precision, keep), by, progress)
+    rdms, why = rdms_and_reasons(responses, request, by, progress)
     return rdms if why is None else label_undefined(rdms, why)
 
 
