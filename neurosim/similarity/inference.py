@@ -116,7 +116,7 @@ def infer(
     True
     """
     asked, fitting = inference_method(method, "infer"), as_fitting(fit)
-    named = _named_models(models, fitting)
+    named = named_models(models, fitting)
     data = _checked_data(named, data)
     n_subjects = data.sizes["subject"]
     resampling = as_resampling(resample, n_subjects, "infer")
@@ -177,8 +177,8 @@ def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
 # --- what was asked -----------------------------------------------------------------------------------------------
 
 
-def _named_models(
-    models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None
+def named_models(
+    models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None = None
 ) -> dict[str, xr.DataArray]:
     """RDMs ([component or fold,] stimulus, stimulus_other) by name, all in one order of stimuli."""
     if not isinstance(models, Mapping):
