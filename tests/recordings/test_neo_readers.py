@@ -1,12 +1,13 @@
 """Neo reads by the classes that were found safe: nothing in a file runs, however its ending is spelt."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
 from neurosim import storage
 from neurosim.recordings.neo import load_neo
-from neurosim.recordings.neo_readers import ALLOWED, REFUSED
+from neurosim.recordings.neo_readers import ALLOWED, REFUSED, fitting_readers
 from neurosim.schema import InputError
 from tests.recordings.test_hostile_files import Trap
 
@@ -23,6 +24,7 @@ def test_every_class_of_neo_is_allowed_or_not():
     for name in sorted(known - ALLOWED):
         with pytest.raises(InputError, match=f"what {name} reads is"):
             load_neo(__file__, reader=name)
+    assert {r.__name__ for r in fitting_readers(Path("x.H5"))} <= ALLOWED
 
 
 def test_a_pickle_runs_under_no_ending_that_neo_knows(tmp_path):
