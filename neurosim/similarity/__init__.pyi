@@ -38,6 +38,7 @@ from .dynamics import dsa as dsa  # how differently two systems move
 from .alignment import compare_by as compare_by  # every layer against every area, by any measure
 from .alignment import jackknife as jackknife  # any measure, with its uncertainty over stimuli
 from .predictivity import predict_responses as predict_responses  # held-out responses of units, predicted
+from .prediction_pairs import compare_predictions as compare_predictions  # do models predict differently well
 from .predictivity import normalize as normalize  # a score over its ceiling
 
 # Many subjects in one picture

@@ -345,7 +345,7 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
     rows, columns = np.triu_indices(m, 1)
     if m > 1:
         gap_error, gap_df, _ = _uncertainty(basis[rows] - basis[columns], variance, alpha)
-        p = _p_two_sided(score[rows] - score[columns], gap_error, gap_df)
+        p = p_two_sided(score[rows] - score[columns], gap_error, gap_df)
         pair[rows, columns] = pair[columns, rows] = p
         pair_corrected[rows, columns] = pair_corrected[columns, rows] = correct_p(p, correction)
     result["p_pair"] = (("model", "model_other"), pair)
@@ -407,7 +407,7 @@ def _p_above(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray
     return np.where((error == 0) & (value <= 0), 1.0, stats.t.sf(t, df))
 
 
-def _p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
+def p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
     """Two-sided p of `value` != 0; no difference and no error gives 1."""
     t = np.divide(np.abs(value), error, out=np.where(value != 0, np.inf, 0.0), where=error > 1e-12)
     found: np.ndarray = 2 * stats.t.sf(t, df)
