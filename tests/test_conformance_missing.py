@@ -59,7 +59,7 @@ CASES = {
     "representational_connectivity": Case(
         lambda x: S.representational_connectivity(x.assign_coords(area=("unit", list("aabb"))), n_splits=4)
     ),
-    "noise_precision": Case(S.noise_precision, unitwise=False),
+    "noise_precision": Case(lambda x: S.noise_precision(x, shrinkage="diagonal"), unbiased=lambda f: 1 / f),
     "predict_responses": Case(encoded),
     "stochastic_shape": Case(lambda x: S.stochastic_shape(x, x.isel(unit=[1, 0, 2, 3]) * 2), unitwise=False),
 }
