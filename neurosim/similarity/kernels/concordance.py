@@ -6,6 +6,7 @@ b_f)``, every pair twice, ties as 0. All numbers are whole and exact in their dt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isqrt
 
@@ -16,7 +17,7 @@ from neurosim.similarity.kernels.drawn_stimuli import Pairs, pair_weights
 from neurosim.similarity.kernels.left_out_stimuli import left_out, signs_of_differences
 from neurosim.similarity.kernels.sorted_entries import SortedEntries
 
-WEIGHT_BYTES, LEAST_CHUNK = 2**24, 64
+WEIGHT_BYTES, BYTES_AT_ONCE, LEAST_CHUNK = 2**26, 2**21, 64
 
 
 def left_out_concordance(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
@@ -48,22 +49,25 @@ def left_out_concordance(features: np.ndarray, counts: np.ndarray, pairs: Pairs)
 def drawn_concordance(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Concordance (N, pairs) of RDMs (F, P) whose stimuli were drawn `counts` (N, K) times."""
     chunks = [_Chunks.of(feature) for feature in features]
-    found, step = np.empty((len(counts), len(pairs[0]))), n_block(features.shape[1], WEIGHT_BYTES)
+    found, n_entries = np.empty((len(counts), len(pairs[0]))), features.shape[1]
+    at_once, step = (n_block(n_entries, n_bytes) for n_bytes in (BYTES_AT_ONCE, WEIGHT_BYTES))
     for start in range(0, len(counts), step):
-        weights = pair_weights(np.ascontiguousarray(counts[start : start + step].T), axis=0)
+        part = counts[start : start + step]
+        weights = [pair_weights(part[i : i + at_once].T.copy(), axis=0) for i in range(0, len(part), at_once)]
         for p, (i, j) in enumerate(zip(*pairs, strict=True)):
-            a, b = chunks[i], chunks[j]
-            parts = (_apart_in_both(a, b, weights), _in_one_chunk(a, b, weights), _in_one_chunk(b, a, weights, True))
-            found[start : start + step, p] = sum((own * others).sum((0, 1)) for own, others in parts)
+            both = _Both.of(chunks[i], chunks[j])
+            sums = [sum((own * others).sum((0, 1)) for own, others in both.parts(w)) for w in weights]
+            found[start : start + step, p] = np.concatenate(sums)
     return found
 
 
 def _of_entries(a: _Chunks, b: _Chunks) -> np.ndarray:
     """Concordance (P,) of every entry of two RDMs with all others."""
     once = np.ones((len(a.chunk), 1))
-    found = np.append(_apart_in_both(a, b, once)[1][a.chunk, b.chunk, 0], 0)
-    for one, other, apart in ((a, b, False), (b, a, True)):
-        found[one.members] += _in_one_chunk(one, other, once, apart)[1][..., 0]
+    (_, apart), (_, in_a), (_, in_b) = _Both.of(a, b).parts(once)
+    found = np.append(apart[a.chunk, b.chunk, 0], 0)
+    found[a.members] += in_a[..., 0]
+    found[b.members] += in_b[..., 0]
     return found[:-1]
 
 
@@ -96,8 +100,7 @@ def _of_two_sets(first: np.ndarray, second: np.ndarray, pairs: Pairs, tied: bool
 class _Chunks:
     """Entries of an RDM in chunks of neighbouring ranks: equal ones in one, many equal ones in one of their own.
 
-    Two entries that are in different chunks of both RDMs are counted by what pairs of chunks hold together, others by
-    the signs of their differences. `rank` (P,) and `chunk` (P,) are those of entries, `n` is the number of chunks, and
+    `rank` (P,) and `chunk` (P,) are those of entries, `n` is the number of chunks, and
     `members` (C, M) the entries of those that are not all equal, P where a chunk has fewer.
     """
 
@@ -120,26 +123,55 @@ class _Chunks:
         return cls(entries.group.astype(float), (np.cumsum(new) - 1)[entries.group], len(starts) - 1, members)
 
 
-def _in_one_chunk(a: _Chunks, b: _Chunks, weights: np.ndarray, apart: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights (C, M, N) in chunks of `a`, and what goes with each in its chunk (that is `apart` in b)."""
-    first, second, other = (np.append(values, 0)[a.members] for values in (a.rank, b.rank, b.chunk))
+@dataclass(frozen=True)
+class _Both:
+    """Two RDMs in chunks.
+
+    Entries in different chunks of both are counted by what every two chunks hold together; those in one chunk of `a`,
+    and those in one chunk of `b` but not of a, by their signs `in_a` and `in_b` (C, M, M).
+    """
+
+    a: _Chunks
+    b: _Chunks
+    in_a: np.ndarray
+    in_b: np.ndarray
+
+    @classmethod
+    def of(cls, a: _Chunks, b: _Chunks) -> _Both:
+        """Take the signs of all entries in one chunk."""
+        in_b = _signs_in_chunks(b, a)
+        chunk = np.append(a.chunk, 0)[b.members]
+        in_b *= chunk[:, :, None] != chunk[:, None]
+        return cls(a, b, _signs_in_chunks(a, b), in_b)
+
+    def parts(self, weights: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield `weights` (P, N) and what goes with each: (A, B, N) of chunks, (C, M, N) in those of a, and of b."""
+        from scipy.sparse import csr_array
+
+        a, b, n_entries = self.a, self.b, len(weights)
+        cells = a.chunk * b.n + b.chunk
+        inside = csr_array((np.ones(n_entries), (cells, np.arange(n_entries))), (a.n * b.n, n_entries))
+        own = (inside @ weights).reshape(a.n, b.n, -1)
+        yield own, _below_less_above(_below_less_above(own).swapaxes(0, 1)).swapaxes(0, 1)
+        padded = np.append(weights, np.zeros((1, weights.shape[1])), axis=0)
+        for chunks, signs in ((a, self.in_a), (b, self.in_b)):
+            own = padded.take(chunks.members, axis=0)
+            yield own, signs @ own
+
+
+def _below_less_above(values: np.ndarray) -> np.ndarray:
+    """Return, for each of values (A, ...), the sum of all before it less that of all behind it."""
+    found = np.empty_like(values)
+    found[0] = values[0] - values.sum(0)
+    for i in range(1, len(values)):
+        np.add(values[i - 1], values[i], out=found[i])
+        found[i] += found[i - 1]
+    return found
+
+
+def _signs_in_chunks(a: _Chunks, b: _Chunks) -> np.ndarray:
+    """Return the products (C, M, M) of the signs of two RDMs for all entries in one chunk of `a`."""
+    first, second = (np.append(chunks.rank, 0)[a.members] for chunks in (a, b))
     signs = signs_of_differences(first[:, :, None], first[:, None])
     signs *= signs_of_differences(second[:, :, None], second[:, None])
-    if apart:
-        signs *= other[:, :, None] != other[:, None]
-    own = np.append(weights, np.zeros((1, weights.shape[1])), axis=0)[a.members]
-    return own, signs @ own
-
-
-def _apart_in_both(a: _Chunks, b: _Chunks, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights (A, B, N) of pairs of chunks, and what goes with each in other chunks of both RDMs."""
-    from scipy.sparse import csr_array
-
-    n_entries = len(weights)
-    inside = csr_array((np.ones(n_entries), (a.chunk * b.n + b.chunk, np.arange(n_entries))), (a.n * b.n, n_entries))
-    own = (inside @ weights).reshape(a.n, b.n, -1)
-    below = own.cumsum(0)
-    everywhere = below[-1]
-    apart = 2 * below - own - everywhere  # in lower chunks of a, less in higher ones
-    up_to = apart.cumsum(1)
-    return own, 2 * up_to - apart - up_to[:, -1:]
+    return signs
