@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import special
 
 from neurosim.arrays import check_numbers
-from neurosim.labels import check_finite, check_not_empty
+from neurosim.labels import check_finite, check_not_empty, same_places
 from neurosim.refusals import check_known
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError
@@ -178,16 +178,10 @@ def _labelled(scores: object, who: str) -> xr.DataArray:
 
 def _matched(scores: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:
     """Return the other scores in the order of `scores`, or refuse those of other subjects or places."""
-    if set(scores.dims) != set(other.dims) or any(scores.sizes[d] != other.sizes[d] for d in scores.dims):
-        raise InputError(f"{who}: scores {dict(scores.sizes)} and others {dict(other.sizes)} differ; select the same.")
+    if set(scores.dims) != set(other.dims):
+        raise InputError(f"{who}: scores {scores.dims} and others {other.dims} asked alike; select or average.")
     for dim in scores.dims:
-        if (dim in scores.coords) != (dim in other.coords):
-            raise InputError(f"{who}: only one of the two arrays names its places along {dim!r}; name both.")
-        if dim in scores.coords:
-            own, theirs = scores[dim].values, other[dim].values
-            if len(np.unique(own)) < len(own) or not np.array_equal(np.sort(own), np.sort(theirs)):
-                raise InputError(f"{who}: the two arrays do not have the same, different, {dim} labels.")
-            other = other.isel({dim: np.argsort(theirs)[np.argsort(np.argsort(own))]})
+        other = same_places(scores, other, str(dim), who)
     return other.transpose(*scores.dims)
 
 
