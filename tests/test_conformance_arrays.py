@@ -140,6 +140,7 @@ LABELLED = {
     "representational_connectivity": ns.similarity.representational_connectivity,
     "lagged_scores": lambda x: ns.similarity.lagged_scores(x, x, max_lag=0.1),
     "surface_neighbours": lambda x: ns.similarity.surface_neighbours(x, 64),
+    "latencies": ns.similarity.latencies,
     "sign_flip_test": ns.similarity.sign_flip_test,
     "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
     "combine_subjects": lambda x: ns.similarity.combine_subjects(x, {"a": x, "b": x, "c": x}),

@@ -82,8 +82,8 @@ def infer(
         place along other dims (time, searchlight, ...) is inferred in as if selected alone, with the same folds and
         draws, and without the subjects whose RDM is all NaN there. NaN at all entries of a stimulus says that a subject
         did not see it: the subject is scored on the stimuli that it saw, ceilings come from the scores of every two
-        subjects on the stimuli that both saw (without ranking again, and none where two share fewer than 6), and leaving
-        a stimulus out touches those who saw it.
+        subjects on the stimuli that both saw (without ranking again, and none where two share fewer than 6), and
+        leaving a stimulus out touches those who saw it.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -97,14 +97,14 @@ def infer(
     -------
     Dataset, of places if the data have them, with ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero``
     (score above 0, one-sided), ``p_pair`` (two models differ), the same corrected (``*_corrected``), ``df`` of the
-    tests, ``score_of_subject`` (of fixed models); with two subjects or more ``ceiling``, ``ceiling_standard_error``, ``ceiling_interval`` (side) and
-    ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false positives at 5 %); with noisy models
-    ``model_ceiling`` and its standard error. The upper ceiling is the best attainable score or a proven bound: no RDM
-    scores higher. The attrs hold seed, versions and a hash of the inputs. "cosine" and "whitened_cosine" count
-    distances from 0: unless the data say ``metric`` as one that is cross-validated ("crossnobis"), noise alone makes
-    every model score above 0, so ``p_zero`` is NaN, with a warning and the attr ``no_p_zero``; all else holds. Places
-    have p values corrected for the models of all of them, and ``n_subjects``; where RDMs do not vary, or too few
-    subjects are left, all is NaN and ``undefined`` says why.
+    tests, ``score_of_subject`` (of fixed models); with two subjects or more ``ceiling``, ``ceiling_standard_error``,
+    ``ceiling_interval`` (side) and ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false
+    positives at 5 %); with noisy models ``model_ceiling`` and its standard error. The upper ceiling is the best
+    attainable score or a proven bound: no RDM scores higher. The attrs hold seed, versions and a hash of the inputs.
+    "cosine" and "whitened_cosine" count distances from 0: unless the data say ``metric`` as one that is cross-validated
+    ("crossnobis"), noise alone makes every model score above 0, so ``p_zero`` is NaN, with a warning and the attr
+    ``no_p_zero``; all else holds. Places have p values corrected for the models of all of them, and ``n_subjects``;
+    where RDMs do not vary, or too few subjects are left, all is NaN and ``undefined`` says why.
 
     Raises
     ------

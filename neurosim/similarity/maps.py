@@ -121,9 +121,9 @@ def sign_flip_test(
 
 def as_scores(scores: object, other: object, who: str) -> xr.DataArray:
     """Return scores (subject, ...), or what they are above those of the `other`, checked; subjects without any go."""
-    scores = _labelled(scores, who)
+    scores = labelled_scores(scores, who)
     if other is not None:
-        scores = scores - _matched(scores, _labelled(other, who), who)
+        scores = scores - matched_scores(scores, labelled_scores(other, who), who)
     elif "zero" in scores.attrs:
         raise InputError(f"{who}: {scores.attrs['zero']} Or give `other` scores to subtract.")
     measured = scores.notnull()
@@ -166,7 +166,8 @@ def _check_options(statistic: MapStatistic, adjacency: object, forming_p: object
         raise InputError(f"{who}: {n} permutations; p of 0.05 takes {FEWEST_PERMUTATIONS} or more.")
 
 
-def _labelled(scores: object, who: str) -> xr.DataArray:
+def labelled_scores(scores: object, who: str) -> xr.DataArray:
+    """Return scores (subject, ...), or refuse what is none."""
     if not isinstance(scores, xr.DataArray) or "subject" not in scores.dims or scores.ndim < 2:
         found = scores.dims if isinstance(scores, xr.DataArray) else f"a {type(scores).__name__}"
         raise InputError(f"{who}: scores (subject, time or other places) as a labelled array asked, found {found}.")
@@ -176,7 +177,7 @@ def _labelled(scores: object, who: str) -> xr.DataArray:
     return scores.transpose("subject", ...).astype(float)
 
 
-def _matched(scores: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:
+def matched_scores(scores: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:
     """Return the other scores in the order of `scores`, or refuse those of other subjects or places."""
     if set(scores.dims) != set(other.dims):
         raise InputError(f"{who}: scores {scores.dims} and others {other.dims} asked alike; select or average.")
