@@ -140,6 +140,8 @@ LABELLED = {
     "representational_connectivity": ns.similarity.representational_connectivity,
     "lagged_scores": lambda x: ns.similarity.lagged_scores(x, x, max_lag=0.1),
     "surface_neighbours": lambda x: ns.similarity.surface_neighbours(x, 64),
+    "to_mne": ns.recordings.to_mne,
+    "sensor_neighbours": ns.recordings.sensor_neighbours,
     "latencies": ns.similarity.latencies,
     "sign_flip_test": ns.similarity.sign_flip_test,
     "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
