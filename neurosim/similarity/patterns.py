@@ -15,7 +15,7 @@ from neurosim.similarity.parts import UndefinedError
 
 
 def mean_over_trials(folds: Any, measured: np.ndarray | None) -> Any:
-    """Return patterns (..., stimulus, unit) of folds (..., trial, stimulus, unit), made when and where they are read."""
+    """Return patterns (..., stimulus, unit) of folds (..., trial, stimulus, unit), made where they are read."""
     if isinstance(folds, np.ndarray):
         return MeanOverTrials(folds, measured)
     return folds.mean(-3) if measured is None else folds.sum(-3) / measured.sum(0)[:, None]

@@ -41,7 +41,8 @@ def compute_rdm(
     """Compute the representational dissimilarity matrix of responses (https://doi.org/10.3389/neuro.06.004.2008).
 
     Units are read in blocks, so responses larger than memory (a memory-mapped or a dask array) need about 0.2 GB and
-    the RDMs, and what is dask is read several times; only a full `precision`, "decoding" and "ldc_t" need all units at once.
+    the RDMs, and what is dask is read several times; only a full `precision`, "decoding" and "ldc_t" need all units at
+    once.
     Of crossnobis: Calibrated in 4,000 simulated experiments: null mean 0.00, recovery 0.99.
 
     Parameters
