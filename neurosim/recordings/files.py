@@ -48,6 +48,8 @@ def load_responses(
     time_bin : for spikes, width of the bins in s; one bin over everything when absent. The same as that option.
     reader : name of the reader, where the ending does not tell.
     lazy : for ``.nc`` and ``.zarr``, leave the values on disk until they are used; they are then not searched for NaN.
+        With dask (``pip install 'neurosim[cluster]'``) they are read chunk by chunk, and ``average_trials``, ``rebin``
+        and ``firing_rate`` of them are made so too, when they are used: what is larger than memory goes through.
 
     Returns
     -------
