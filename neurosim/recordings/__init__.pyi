@@ -4,6 +4,7 @@
 from .files import load_responses as load_responses  # responses of any subject, from any format that is known
 from .nwb import load_nwb_responses as load_nwb_responses  # units of an NWB file around its trials
 from .fmri import load_betas as load_betas  # voxels of a NIfTI image, with a table of what was shown
+from .fmri import save_nifti as save_nifti  # a map, such as scores of searchlights, in the space of a mask
 from .meg import load_epochs as load_epochs  # epochs or evoked responses of MNE
 from .nwb import save_nwb as save_nwb  # responses as an NWB file that other tools read
 
