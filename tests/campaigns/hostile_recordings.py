@@ -272,8 +272,7 @@ def campaign(n: int, seed: int = 0, at_once: int = 250) -> dict[str, Any]:
             wrong += found["wrong"]
             peak, begin = max(peak, found["peak_GiB"]), end
             sys.stderr.write(f"{begin} of {n}, {len(wrong)} wrong, {time.time() - started:.0f} s\n")
-    kinds = {"files": n, "counts": dict(sorted(counts.items())), "peak_GiB": peak, "wrong": wrong}
-    return kinds
+    return {"files": n, "counts": dict(sorted(counts.items())), "peak_GiB": peak, "wrong": wrong}
 
 
 def main(words: list[str]) -> None:
