@@ -139,6 +139,7 @@ LABELLED = {
     "representational_connectivity": ns.similarity.representational_connectivity,
     "lagged_scores": lambda x: ns.similarity.lagged_scores(x, x, max_lag=0.1),
     "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
+    "compare_predictions": lambda x: ns.similarity.compare_predictions({"a": x, "b": x}),
     "combine_subjects": lambda x: ns.similarity.combine_subjects(x, {"a": x, "b": x, "c": x}),
     "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
     "as_events": lambda x: ns.stimuli.as_events(x, {"unit": x}, [1], sensor={"unit": 2}),

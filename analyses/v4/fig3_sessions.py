@@ -70,7 +70,9 @@ def compute(folder: Path) -> xr.Dataset:
     ceilings = [with_interval(f, trials) for f in (median_ceiling, reliability_of_rdm)]
     result["ceiling"] = (("analysis", "estimate"), ceilings)
     of_trials = result.layer.sel(analysis="ridge", session=WITH_TRIALS)
-    explained = [predictions_of(outcomes[WITH_TRIALS], s).sel(model=str(of_trials.sel(subject=s).item())) for s in SHOWN]
+    explained = [
+        predictions_of(outcomes[WITH_TRIALS], s).sel(model=str(of_trials.sel(subject=s).item())) for s in SHOWN
+    ]
     numbers = [[float(e[f"median_explained{k}"]) for k in ("", "_standard_error")] for e in explained]
     result["explained"] = (("subject", "estimate_of_explained"), numbers)
     return result

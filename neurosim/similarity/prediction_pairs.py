@@ -19,9 +19,7 @@ WHO = "compare_predictions"
 NEEDED = ("score_of_fold", "score_without", "held_out_in")
 
 
-def compare_predictions(
-    found: Mapping[str, xr.Dataset], *, significance: Significance = AT_5_PERCENT
-) -> xr.Dataset:
+def compare_predictions(found: Mapping[str, xr.Dataset], *, significance: Significance = AT_5_PERCENT) -> xr.Dataset:
     """Test whether models predict the same units differently well, in pairs of models and unit by unit.
 
     The difference of two models is the median over units of the difference of their scores; what stimuli and units
