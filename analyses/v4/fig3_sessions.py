@@ -1,10 +1,11 @@
 """Figure 3 of V4: the question of figure 1 in four sessions of three animals, with paired tests.
 
 The first 200 pictures of each session (Cowley 2026; every session saw its own) are shown to EfficientNet-Lite0, a CNN
-and a spiking CNN of CIFAR-10, each trained and untrained, the exact circuit of the trained spiking CNN, and a Gabor-AdEx
-circuit. Ridge regression predicts every neuron (5 folds, median neuron), and RDMs are compared. A subject answers with
-one layer: in every session that which is best, on average, in the sessions of the other animals. Differences of two
-subjects are tested in pairs. Sessions of one animal are averaged, and animals combined as random effects.
+and a spiking CNN of CIFAR-10, each trained and untrained, the exact circuit of the trained spiking CNN, and a
+Gabor-AdEx circuit. Ridge regression predicts every neuron (5 folds, median neuron), and RDMs are compared. A subject
+answers with one layer: in every session that which is best, on average, in the sessions of the other animals.
+Differences of two subjects are tested in pairs. Sessions of one animal are averaged, and animals combined as random
+effects.
 
 Single trials are published of session 210325 alone, so that noise-corrected R2 and ceilings are of that session; the
 others are published as means over 14, 6 and 16 trials.
@@ -70,9 +71,7 @@ def compute(folder: Path) -> xr.Dataset:
     ceilings = [with_interval(f, trials) for f in (median_ceiling, reliability_of_rdm)]
     result["ceiling"] = (("analysis", "estimate"), ceilings)
     of_trials = result.layer.sel(analysis="ridge", session=WITH_TRIALS)
-    explained = [
-        predictions_of(outcomes[WITH_TRIALS], s).sel(model=str(of_trials.sel(subject=s).item())) for s in SHOWN
-    ]
+    explained = [predictions_of(outcomes[WITH_TRIALS], str(of_trials.sel(subject=s).item())) for s in SHOWN]
     numbers = [[float(e[f"median_explained{k}"]) for k in ("", "_standard_error")] for e in explained]
     result["explained"] = (("subject", "estimate_of_explained"), numbers)
     return result
@@ -100,9 +99,9 @@ def run(folder: Path, session: str) -> Outcome:
     return run_study(study, out=folder / f"study_{session}", jobs=1, report=told)
 
 
-def predictions_of(outcome: Outcome, subject: str) -> xr.Dataset:
-    """Return what predicted every neuron, fold by fold, along ``model`` (subject/layer)."""
-    return storage.read_dataset(outcome.folder / "results" / f"ridge_{subject}_V4" / "predictions.nc")
+def predictions_of(outcome: Outcome, model: str) -> xr.Dataset:
+    """Return what predicted every neuron from a layer (subject/layer), fold by fold."""
+    return outcome.predictions[f"ridge:{model.partition('/')[0]}:V4"].sel(model=model)
 
 
 def scores_of(outcome: Outcome, analysis: str) -> xr.Dataset:
@@ -156,7 +155,7 @@ def found(table: xr.Dataset, model: str) -> list[float]:
 def gap(analysis: str, table: xr.Dataset, outcome: Outcome, first: str, second: str) -> list[float]:
     """Return by how much one layer is nearer than another, the standard error and its degrees of freedom."""
     if analysis == "ridge":
-        both = {m: predictions_of(outcome, m.partition("/")[0]).sel(model=m) for m in (first, second)}
+        both = {m: predictions_of(outcome, m) for m in (first, second)}
         pair = compare_predictions(both).isel(model=0, model_other=1)
         return [float(pair.difference), float(pair.standard_error), float(pair.attrs["df"])]
     one = table.sel(model=first)

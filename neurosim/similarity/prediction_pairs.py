@@ -61,8 +61,9 @@ def compare_predictions(found: Mapping[str, xr.Dataset], *, significance: Signif
     parts = [(f["score_of_fold"].values, f["score_without"].values) for f in found.values()]
     rows, columns = np.array(list(combinations(range(m), 2))).T
     for i, j in zip(rows, columns, strict=True):
-        gap = MeanOverFolds(*(a - b for a, b in zip(parts[i], parts[j], strict=True)), 1.0).described("score")
-        difference[i, j], error[i, j] = gap["median_score"], gap["median_standard_error"]  # type: ignore[assignment]
+        each, without = (a - b for a, b in zip(parts[i], parts[j], strict=True))
+        gap = MeanOverFolds(each, without, 1.0).described("score")
+        difference[i, j], error[i, j] = gap["median_score"], gap["median_standard_error"]
     difference, error = difference - difference.T, error + error.T
     p[rows, columns] = p_two_sided(difference[rows, columns], error[rows, columns], np.full(len(rows), df))
     corrected[rows, columns] = correct_p(p[rows, columns], significance.correction)
