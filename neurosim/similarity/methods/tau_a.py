@@ -40,8 +40,9 @@ def majority_bound(ranks: np.ndarray, bound: float = 1.0) -> float:
     doubled, step = (2 * ranks).astype(np.float32), n_block(ranks.size, SIGN_BYTES)
     total = 0.0
     for start in range(0, n, step):
-        signs = signs_of_differences(doubled[:, start : start + step, None], doubled[:, None])
-        total += float(np.abs(signs.sum(0)).sum(dtype=float))
+        signs = signs_of_differences(doubled[:, start : start + step, None], doubled[:, None, start:])
+        majority = np.abs(signs.sum(0))
+        total += float(2 * majority.sum(dtype=float) - majority[:, :step].sum(dtype=float))
     found: float = total / (n_subjects * n * (n - 1))
     return found
 
