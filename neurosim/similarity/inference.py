@@ -333,17 +333,6 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
     score, basis = values[:m], np.eye(m + 2)
     error, df, reach = _uncertainty(basis, variance, alpha)
     p_zero = _p_above(score, error[:m], df[:m])
-    result = xr.Dataset(
-        {
-            "score": ("model", score),
-            "standard_error": ("model", error[:m]),
-            "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
-            "df": ("model", df[:m]),
-            "p_zero": ("model", p_zero),
-            "p_zero_corrected": ("model", correct_p(p_zero, correction)),
-        },
-        coords={"bound": ["low", "high"]},
-    )
     pair, pair_corrected = np.ones((m, m)), np.ones((m, m))
     rows, columns = np.triu_indices(m, 1)
     if m > 1:
@@ -351,20 +340,29 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
         p = p_two_sided(score[rows] - score[columns], gap_error, gap_df)
         pair[rows, columns] = pair[columns, rows] = p
         pair_corrected[rows, columns] = pair_corrected[columns, rows] = correct_p(p, correction)
-    result["p_pair"] = (("model", "model_other"), pair)
-    result["p_pair_corrected"] = (("model", "model_other"), pair_corrected)
-    if n_subjects > 1:
-        middle = values[m:]
-        gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
-        p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
-        result["ceiling"] = ("side", middle)
-        result["ceiling_standard_error"] = ("side", error[m:])
-        limits = np.column_stack([middle - reach[m:], middle + reach[m:]])
-        result["ceiling_interval"] = (("side", "bound"), limits)
-        result["p_ceiling"] = ("model", p_ceiling)
-        result["p_ceiling_corrected"] = ("model", correct_p(p_ceiling, correction))
-        result = result.assign_coords(side=["lower", "upper"])
-    return result
+    found = {
+        "score": ("model", score),
+        "standard_error": ("model", error[:m]),
+        "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
+        "df": ("model", df[:m]),
+        "p_zero": ("model", p_zero),
+        "p_zero_corrected": ("model", correct_p(p_zero, correction)),
+        "p_pair": (("model", "model_other"), pair),
+        "p_pair_corrected": (("model", "model_other"), pair_corrected),
+    }
+    if n_subjects == 1:
+        return xr.Dataset(found, {"bound": ["low", "high"]})
+    middle = values[m:]
+    gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
+    p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
+    found |= {
+        "ceiling": ("side", middle),
+        "ceiling_standard_error": ("side", error[m:]),
+        "ceiling_interval": (("side", "bound"), np.column_stack([middle - reach[m:], middle + reach[m:]])),
+        "p_ceiling": ("model", p_ceiling),
+        "p_ceiling_corrected": ("model", correct_p(p_ceiling, correction)),
+    }
+    return xr.Dataset(found, {"bound": ["low", "high"], "side": ["lower", "upper"]})
 
 
 def _only_if_zero_means_something(result: xr.Dataset, method: Method) -> xr.Dataset:
