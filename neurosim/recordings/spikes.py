@@ -33,7 +33,8 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : ``.csv``, ``.tsv`` or ``.parquet`` with one row a spike, columns ``unit`` and ``time`` (s), and optionally
-        ``stimulus`` and ``trial``; or ``.npz`` with these as arrays of one length.
+        ``stimulus`` and ``trial``; ``.npz`` with these as arrays of one length; ``.nwb`` with units; what Neo
+        reads.
     reader : name of its reader, where the ending does not tell.
 
     Returns

@@ -16,7 +16,8 @@ from neurosim.schema import InputError, as_sweeps, check_sweeps
 def load_sweeps(path: str | Path, *, reader: str | None = None) -> dict[str, xr.Dataset]:
     """Read current-clamp recordings from a file, by the name of the protocol.
 
-    * ``.nwb``: all sweeps, under the name "sweeps".
+    * ``.nwb``: all sweeps, under the name "sweeps"; where they differ in length or rate, by the description of their
+      stimulus.
     * ``.nc``: a Dataset with ``current`` and ``voltage`` (sweep, time), as ``as_sweeps`` makes it, under "sweeps".
     * ``.npz``: for every protocol P the arrays ``P_V_mV_int16`` and ``P_I_pA_int16`` (sweep, time) with the values of
       one step, ``P_V_mV_lsb`` and ``P_I_pA_lsb``, and ``P_rate_hz``; the sweeps of a protocol are trials of one

@@ -121,7 +121,7 @@ def infer(
     True
     """
     asked, fitting, generator = inference_method(method, "infer"), as_fitting(fit), as_rng(rng, "infer")
-    named = _named_models(models, fitting)
+    named = named_models(models, fitting)
     data = _checked_data(named, data)
     resampling = as_resampling(resample, data.sizes["subject"], "infer")
     _check_number_of_stimuli(data, resampling)
@@ -185,8 +185,8 @@ def _infer(
 # --- what was asked -----------------------------------------------------------------------------------------------
 
 
-def _named_models(
-    models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None
+def named_models(
+    models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None = None
 ) -> dict[str, xr.DataArray]:
     """RDMs ([component or fold,] stimulus, stimulus_other) by name, all in one order of stimuli."""
     if not isinstance(models, Mapping):
@@ -348,7 +348,7 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
     rows, columns = np.triu_indices(m, 1)
     if m > 1:
         gap_error, gap_df, _ = _uncertainty(basis[rows] - basis[columns], variance, alpha)
-        p = _p_two_sided(score[rows] - score[columns], gap_error, gap_df)
+        p = p_two_sided(score[rows] - score[columns], gap_error, gap_df)
         pair[rows, columns] = pair[columns, rows] = p
         pair_corrected[rows, columns] = pair_corrected[columns, rows] = correct_p(p, correction)
     result["p_pair"] = (("model", "model_other"), pair)
@@ -409,7 +409,7 @@ def _p_above(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray
     return np.where((error == 0) & (value <= 0), 1.0, stats.t.sf(t, df))
 
 
-def _p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
+def p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
     """Two-sided p of `value` != 0; no difference and no error gives 1."""
     t = np.divide(np.abs(value), error, out=np.where(value != 0, np.inf, 0.0), where=error > 1e-12)
     found: np.ndarray = 2 * stats.t.sf(t, df)

@@ -212,6 +212,10 @@ def test_neighbours_of_grids_surfaces_and_sensors():
     cube = np.argwhere(np.ones((3, 3, 3)))
     assert ns.similarity.neighbours(cube, 1.0).sum(1).max() == 6
     assert ns.similarity.neighbours(cube, 1.8).sum(1).max() == 26
+    labels = {k: ("searchlight", cube[:, i]) for i, k in enumerate("xyz")}
+    scores = xr.DataArray(np.zeros((4, 27, 2)), dims=("subject", "searchlight", "model"), coords=labels)
+    assert (ns.similarity.neighbours(scores, 1.8) != ns.similarity.neighbours(cube, 1.8)).nnz == 0
+    assert edges_of(scores[0], {"searchlight": ns.similarity.neighbours(scores, 1)}, "here").shape == (2, 2 * 54)
     grid = xr.DataArray(np.zeros((3, 3, 3)), dims=("x", "y", "z"))
     own = sparse.triu(ns.similarity.neighbours(cube, 1.0), 1).tocoo()
     assert {tuple(e) for e in edges_of(grid, None, "here").T} == set(zip(own.row, own.col, strict=True))
