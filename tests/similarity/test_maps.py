@@ -189,6 +189,13 @@ def test_flips_are_all_or_as_many_as_asked():
     assert drawn.shape == (30, 6)
 
 
+def test_of_flips_drawn_at_random_the_scores_themselves_are_one():
+    scores = smooth(14, 4, effect=9.0, where=slice(0, 2))
+    found = ns.similarity.sign_flip_test(scores, n_permutations=19, alternative="greater")
+    assert found.attrs["exact"] == 0
+    assert found.p_corrected.values[:2].tolist() == found.p.values[:2].tolist() == [0.05, 0.05]
+
+
 def test_t_of_flips_is_finite_where_subjects_agree_to_the_last_bit():
     t = flipped_t(np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]), np.array([3, 3]), np.array([[1.0, 1, 1], [1, 1, -1]]))
     assert np.isfinite(t).all()
