@@ -16,6 +16,11 @@ STIMULUS_OTHER = "stimulus_other"
 FINITE_BLOCK = 2**23
 
 
+def is_lazy(array: xr.DataArray) -> bool:
+    """Whether the values of an array are computed, or read, chunk by chunk when they are used."""
+    return array.chunks is not None
+
+
 def is_finite(array: xr.DataArray) -> bool:
     """Whether no value is NaN or infinite, read in blocks."""
     try:
@@ -27,7 +32,7 @@ def is_finite(array: xr.DataArray) -> bool:
 
 def check_finite(array: xr.DataArray, who: str) -> None:
     """Raise :class:`SchemaError` if `array` holds NaN or infinity, naming the first place; read it in blocks."""
-    if not np.issubdtype(array.dtype, np.inexact):
+    if not np.issubdtype(array.dtype, np.inexact) or (is_lazy(array) and bool(np.isfinite(array.data).all())):
         return
     last = array.dims[-1] if array.dims else None
     n_last = array.shape[-1] if last is not None else 1

@@ -157,6 +157,7 @@ LABELLED = {
     "latencies": ns.similarity.latencies,
     "sign_flip_test": ns.similarity.sign_flip_test,
     "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
+    "compare_predictions": lambda x: ns.similarity.compare_predictions({"a": x, "b": x}),
     "combine_subjects": lambda x: ns.similarity.combine_subjects(x, {"a": x, "b": x, "c": x}),
     "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
     "as_events": lambda x: ns.stimuli.as_events(x, {"unit": x}, [1], sensor={"unit": 2}),

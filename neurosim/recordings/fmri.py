@@ -129,8 +129,8 @@ def save_nifti(values: xr.DataArray, path: str | Path, *, mask: str | Path) -> N
     known[known] = inside[tuple(index[known].T)]
     if not known.all():
         raise InputError(
-            f"{who}: {int((~known).sum())} of {len(known)} places are no voxels of the mask {Path(mask).name}; give the "
-            "mask that the responses were read with."
+            f"{who}: {int((~known).sum())} of {len(known)} places are no voxels of the mask {Path(mask).name}; give "
+            "the mask that the responses were read with."
         )
     if len(np.unique(index, axis=0)) < len(index):
         raise InputError(f"{who}: two values have the place of one voxel; select one of them.")

@@ -54,8 +54,7 @@ def compare_rdms(
     -------
     scores with the dims `paired`, then the other leading dims of `a`, then those of `b`; a dim that both have is called
     ``<dim>_other`` for `b`.
-    "cosine" and "whitened_cosine" of RDMs that are not both cross-validated are above 0 for unrelated RDMs too; the
-    attr ``zero`` says so.
+    "cosine", "whitened_cosine" and "bures" are above 0 for unrelated RDMs too; the attr ``zero`` says so.
 
     Raises
     ------
@@ -117,7 +116,7 @@ def _labelled_scores(scores: np.ndarray, a: xr.DataArray, b: xr.DataArray, asked
     coords = {d: a[d].values for d in lead_a if d in a.coords}
     coords |= {n: b[d].values for d, n in zip(lead_b, renamed, strict=True) if d in b.coords}
     result = result.assign_coords(coords).assign_attrs(quantity="score", method=asked.name)
-    reason = why_zero_means_nothing(a, asked) or why_zero_means_nothing(b, asked)
+    reason = why_zero_means_nothing(asked)
     return result if reason is None else result.assign_attrs(zero=f"unrelated RDMs score above 0: {reason}")
 
 

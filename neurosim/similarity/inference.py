@@ -101,9 +101,9 @@ def infer(
     ``ceiling_interval`` (side) and ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false
     positives at 5 %); with noisy models ``model_ceiling`` and its standard error. The upper ceiling is the best
     attainable score or a proven bound: no RDM scores higher. The attrs hold seed, versions and a hash of the inputs.
-    "cosine" and "whitened_cosine" count distances from 0: unless the data say ``metric`` as one that is cross-validated
-    ("crossnobis"), noise alone makes every model score above 0, so ``p_zero`` is NaN, with a warning and the attr
-    ``no_p_zero``; all else holds. Places have p values corrected for the models of all of them, and ``n_subjects``;
+    "cosine" and "whitened_cosine" count distances from 0: a model that has nothing to do with the data scores above 0
+    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the attr
+    ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for the models of all of them, and ``n_subjects``;
     where RDMs do not vary, or too few subjects are left, all is NaN and ``undefined`` says why.
 
     Raises
@@ -159,7 +159,7 @@ def _infer(
     held_out = _folds(fitting, levels, n_subjects, generator) if fitting else None
     fixed, each, evaluate = _evaluation(comparison, held_out, fitting, progress)
     variance = _variance(evaluate, levels, n_subjects, resampling, generator, held_out)
-    result = _only_if_zero_means_something(_tests(fixed, variance, significance, n_subjects), data, asked)
+    result = _only_if_zero_means_something(_tests(fixed, variance, significance, n_subjects), asked)
     if isinstance(comparison, IncompleteComparison) and not comparison.ceilings_known:
         result = result.drop_vars([name for name in result if "ceiling" in str(name)])
         result.attrs["no_ceiling"] = f"some two subjects have fewer than {FEWEST_COMMON} stimuli in common"
@@ -368,9 +368,9 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
     return result
 
 
-def _only_if_zero_means_something(result: xr.Dataset, data: xr.DataArray, method: Method) -> xr.Dataset:
+def _only_if_zero_means_something(result: xr.Dataset, method: Method) -> xr.Dataset:
     """Return the result without `p_zero` where a score of 0 is not what unrelated RDMs have, and say why."""
-    reason = why_zero_means_nothing(data, method)
+    reason = why_zero_means_nothing(method)
     if reason is None:
         return result
     nothing = xr.full_like(result["p_zero"], np.nan)

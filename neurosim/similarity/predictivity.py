@@ -260,7 +260,12 @@ def _scores(source: xr.DataArray, target: xr.DataArray, plan: _Plan) -> xr.Datas
     result["score_of_fold"] = (("fold", "unit"), best.each)
     result["score_without"] = (("fold", "fold_other", "unit"), best.without)
     result["held_out_in"] = ("stimulus", plan.fold)
-    about: dict[str, object] = {"method": plan.predictor.name, "folds": n_folds, "df": (n_folds - 1) / 2, "quantity": "score"}
+    about: dict[str, object] = {
+        "method": plan.predictor.name,
+        "folds": n_folds,
+        "df": (n_folds - 1) / 2,
+        "quantity": "score",
+    }
     about["target"] = hashlib.sha256(measured.mean.tobytes()).hexdigest()[:16]
     labels = {k: v for k, v in target.coords.items() if v.dims == ("unit",)}
     return result.assign_attrs(about).assign_coords(labels | {"stimulus": target["stimulus"].values})
