@@ -164,7 +164,8 @@ def _infer(
         result = result.drop_vars([name for name in result if "ceiling" in str(name)])
         result.attrs["no_ceiling"] = f"some two subjects have fewer than {FEWEST_COMMON} stimuli in common"
     if each is not None:
-        result["score_of_subject"] = (("model", "subject"), each)
+        zero = {"zero": result.attrs["no_p_zero"]} if "no_p_zero" in result.attrs else {}
+        result["score_of_subject"] = (("model", "subject"), each, zero)
     result = _with_model_ceilings(result, named, asked, levels)
     names, subjects = list(named), data["subject"].values if "subject" in data.coords else np.arange(n_subjects)
     result = result.assign_coords(model=names, model_other=names, subject=subjects)
