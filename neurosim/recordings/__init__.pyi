@@ -8,6 +8,10 @@ from .fmri import save_nifti as save_nifti  # a map, such as scores of searchlig
 from .meg import load_epochs as load_epochs  # epochs or evoked responses of MNE
 from .nwb import save_nwb as save_nwb  # responses as an NWB file that other tools read
 
+# RDMs as files
+from .rdm_files import save_rdms as save_rdms  # with all their labels, as netCDF
+from .rdm_files import load_rdms as load_rdms  # those, and what rsatoolbox wrote
+
 # Spikes and series of a session, and its events
 from .spikes import load_spikes as load_spikes  # a table of spikes from a file
 from .spikes import align_spikes as align_spikes  # spikes cut into responses around events
