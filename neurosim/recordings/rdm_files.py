@@ -63,7 +63,7 @@ def load_rdms(path: str | Path, *, stimuli: str | None = None, dim: str | None =
 
     Returns
     -------
-    RDMs (..., stimulus, stimulus_other). Of rsatoolbox all other descriptors are labels along ``stimulus`` or `dim`, and
+    RDMs (..., stimulus, stimulus_other). Of rsatoolbox all other descriptors are labels along ``stimulus`` or `dim`.
     NaN, an entry that was not measured, is kept.
 
     Raises
