@@ -128,6 +128,26 @@ def same_stimuli(reference: xr.DataArray, other: xr.DataArray, who: str) -> xr.D
     return ordered if set(first) == set(second) else ordered.assign_coords(named)
 
 
+def same_places(reference: xr.DataArray, other: xr.DataArray, dim: str, who: str) -> xr.DataArray:
+    """Return `other` with its places along `dim` in the order of `reference`; refuse others, or names on one side.
+
+    >>> a = xr.DataArray([1.0, 2.0], dims="time", coords={"time": [0.1, 0.2]})
+    >>> same_places(a, a[::-1], "time", "here").values.tolist()
+    [1.0, 2.0]
+    """
+    if reference.sizes[dim] != other.sizes[dim]:
+        raise SchemaError(f"{who}: {reference.sizes[dim]} and {other.sizes[dim]} places along {dim}; select the same.")
+    if (dim in reference.coords) != (dim in other.coords):
+        raise SchemaError(f"{who}: only one of the two arrays names its places along {dim!r}; name both.")
+    if dim not in reference.coords:
+        return other
+    own, theirs = reference[dim].values, other[dim].values
+    order = np.argsort(own, kind="stable"), np.argsort(theirs, kind="stable")
+    if len(np.unique(own)) < len(own) or not np.array_equal(own[order[0]], theirs[order[1]]):
+        raise SchemaError(f"{who}: the two arrays do not have the same, different, labels along {dim!r}.")
+    return other.isel({dim: order[1][np.argsort(order[0])]})
+
+
 def _is_labelled(array: object, who: str) -> xr.DataArray:
     if not isinstance(array, xr.DataArray):
         raise SchemaError(f"{who}: a labelled array asked, found a {type(array).__name__}; see as_responses, as_rdm.")

@@ -94,10 +94,10 @@ class Plan:
             kernel = metric.gram
         else:
             check_domain(patterns, metric, name, labels)
-        if metric.whitening == "of_training":
-            kernel = partial(_with, kernel, self._training_whitening(data.shape[-3]))
-        elif self.measured is not None and metric.unequal_folds:
-            kernel = partial(_with, kernel, self.measured)
+        second = [self._training_whitening(data.shape[-3])] if metric.whitening == "of_training" else []
+        if self.measured is not None and metric.unequal_folds:
+            second.append(self.measured)
+        kernel = partial(_with, kernel, second) if second else kernel
         return kernel(patterns) if metric.blocks else self._one_by_one(kernel, patterns)
 
     def _one_by_one(self, kernel: Callable[[np.ndarray], np.ndarray], patterns: Any) -> np.ndarray:
@@ -136,7 +136,7 @@ class Plan:
             whitened[index] = whiten(folds, _factor_of_folds(self.shrinkage, folds, self.measured))
         return whitened
 
-    def _training_whitening(self, n_trials: int) -> Callable[[np.ndarray], np.ndarray]:
+    def _training_whitening(self, n_trials: int) -> Any:
         """From training trials to the factor of the precision of their noise."""
         if self.factor is not None:
             return partial(_always, _square(self.factor))
@@ -175,11 +175,11 @@ def fold_mask(measured: xr.DataArray, metric: Metric) -> np.ndarray:
         )
     if metric.folds and not metric.unequal_folds:
         raise InputError(f"compute_rdm: {metric.name} needs every stimulus in every trial.")
-    joint = mask.astype(int).sum(0)
-    if metric.folds and (np.outer(joint, joint) - mask.T.astype(int) @ mask.astype(int) == 0).any():
-        raise InputError(
-            f"compute_rdm: two stimuli share no pair of different trials, so {metric.name} cannot be made."
-        )
+    joint, together = mask.astype(int).sum(0), mask.T.astype(int) @ mask.astype(int)
+    lacking = together == 0 if metric.within_folds else np.outer(joint, joint) - together == 0
+    if metric.folds and lacking.any():
+        needed_pair = "trial that measured both" if metric.within_folds else "pair of different trials"
+        raise InputError(f"compute_rdm: two stimuli share no {needed_pair}, so {metric.name} cannot be made.")
     return mask
 
 
@@ -192,17 +192,17 @@ def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndar
     return found
 
 
-def _training_factor(shrinkage: str | None, training: np.ndarray) -> np.ndarray:
-    return _square(_factor_of_folds(shrinkage, training))
+def _training_factor(shrinkage: str | None, training: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
+    return _square(_factor_of_folds(shrinkage, training, measured))
 
 
 def _square(factor: np.ndarray) -> np.ndarray:
     return np.diag(factor) if factor.ndim == 1 else factor
 
 
-def _always(factor: np.ndarray, training: np.ndarray) -> np.ndarray:
+def _always(factor: np.ndarray, *_training: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _with(kernel: Callable[..., Array], second: object, data: object) -> Array:
-    return kernel(data, second)
+def _with(kernel: Callable[..., Array], more: list[Any], data: object) -> Array:
+    return kernel(data, *more)

@@ -50,9 +50,11 @@ def compute_rdm(
     responses : (..., stimulus, [trial,] unit); all other dims (``time``, ``subject``, ``layer``) ride along. A bare
         array (stimulus, [time,] unit) is accepted; a torch tensor (..., [trial,] stimulus, unit) gives a tensor on its
         device, differentiable. Trials that were not measured (NaN) do not enter: means are over those that were, pairs
-        of folds too. Where units lack other trials than other units, distances that add up over units
-        are the mean over the units that know both stimuli; "correlation", "cosine" and those with a full precision then
-        need a trial of every stimulus in every unit, "decoding" and "ldc_t" all trials.
+        of folds too: "crossnobis" is over the pairs of different trials that measured either stimulus, "decoding" over
+        the trials of each of both, "ldc_t" and "poisson_crossvalidated" over those that measured both. Where units lack
+        other trials than other units, distances that add up over units are the mean over the units that know both
+        stimuli; "correlation" and "cosine" then need a trial of every stimulus in every unit, "decoding", "ldc_t" and
+        those with a full precision all units in the same trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:

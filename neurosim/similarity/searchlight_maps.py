@@ -105,7 +105,7 @@ def searchlight_scores(
     along = {k: v for k, v in every.coords.items() if v.dims == every.dims[:1]}
     along |= {k: v for k, v in given.coords.items() if v.dims and set(v.dims) <= set(lead)}
     result = result.assign_coords(along).assign_attrs(quantity="score", method=asked.name, metric=metric)
-    reason = why_zero_means_nothing(found, asked)
+    reason = why_zero_means_nothing(asked)
     result = result if reason is None else result.assign_attrs(zero=f"unrelated RDMs score above 0: {reason}")
     return _explained(result, xr.DataArray(undefined, dims=result.dims[:-1]))
 
