@@ -215,6 +215,7 @@ LABELLED = {
     ),
     "spatial_map": lambda x: ns.responses.spatial_map({"a": [0.1]}, x),
     "save_nifti": lambda x: ns.recordings.save_nifti(x, "never_written.nii", mask="nothing.nii"),
+    "save_rdms": lambda x: ns.recordings.save_rdms(x, "nowhere/never_written.nc"),
     "save_nwb": lambda x: ns.recordings.save_nwb("never_written.nwb", x, description="nonsense"),
     "compare_subjects": lambda x: ns.compare_subjects(x, {}, {}, out="never_written"),
     "to_circuit": ns.to_circuit,
@@ -263,6 +264,7 @@ NONE = set(
     load_nmnist
     load_nwb_responses
     load_nwb_series
+    load_rdms
     load_responses
     load_sentences
     load_source

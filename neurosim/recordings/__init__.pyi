@@ -10,6 +10,10 @@ from .meg import to_mne as to_mne  # a course of sensors or scores as an evoked 
 from .meg import sensor_neighbours as sensor_neighbours  # which sensors are beside each other
 from .nwb import save_nwb as save_nwb  # responses as an NWB file that other tools read
 
+# RDMs as files
+from .rdm_files import save_rdms as save_rdms  # with all their labels, as netCDF
+from .rdm_files import load_rdms as load_rdms  # those, and what rsatoolbox wrote
+
 # Spikes and series of a session, and its events
 from .spikes import load_spikes as load_spikes  # a table of spikes from a file
 from .spikes import align_spikes as align_spikes  # spikes cut into responses around events
