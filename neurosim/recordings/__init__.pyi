@@ -7,6 +7,7 @@ from .fmri import load_betas as load_betas  # voxels of a NIfTI image, with a ta
 from .fmri import save_nifti as save_nifti  # a map, such as scores of searchlights, in the space of a mask
 from .meg import load_epochs as load_epochs  # epochs or evoked responses of MNE
 from .nwb import save_nwb as save_nwb  # responses as an NWB file that other tools read
+from .assemblies import save_assembly as save_assembly  # responses as an assembly of BrainIO, for Brain-Score
 
 # Spikes and series of a session, and its events
 from .spikes import load_spikes as load_spikes  # a table of spikes from a file
