@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from neurosim.refusals import InputError, asked_by, check_alpha, check_known
 from neurosim.similarity.weighting import WEIGHTINGS
@@ -137,6 +138,22 @@ def as_fitting(given: Fitting | str | None) -> Fitting | None:
     """Return the record of the weights that were named, if any."""
     with asked_by("infer", "Fitting"):
         return Fitting(given) if isinstance(given, str) else given
+
+
+def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
+    """Return p values corrected for their number, "holm" (https://www.jstor.org/stable/4615733) or "fdr".
+
+    >>> correct_p(np.array([0.01, 0.04]), "holm").tolist()
+    [0.02, 0.04]
+    """
+    if correction == "fdr":
+        found: np.ndarray = stats.false_discovery_control(p)
+        return found
+    order = np.argsort(p)
+    scaled = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    out = np.empty_like(p)
+    out[order] = np.minimum(scaled, 1.0)
+    return out
 
 
 AT_5_PERCENT = Significance()

@@ -15,9 +15,9 @@ def gaussian(rng: np.random.Generator, ratio: float, stimuli: int, trials: int) 
     return np.sqrt(ratio) * rng.normal(size=(stimuli, 1, UNITS)) + rng.normal(size=(stimuli, trials, UNITS))
 
 
-def counts(rng: np.random.Generator, ratio: float, stimuli: int, trials: int) -> np.ndarray:
-    """Return Poisson counts, 4 on average, whose rates over stimuli are skewed: signal `ratio` times the noise."""
-    rates = rng.gamma(4 / ratio, ratio, size=(stimuli, 1, UNITS)) if ratio else np.full((stimuli, 1, UNITS), 4.0)
+def counts(rng: np.random.Generator, ratio: float, stimuli: int, trials: int, mean: float = 4.0) -> np.ndarray:
+    """Return Poisson counts around `mean` whose rates over stimuli are skewed: signal `ratio` times the noise."""
+    rates = rng.gamma(mean / ratio, ratio, size=(stimuli, 1, UNITS)) if ratio else np.full((stimuli, 1, UNITS), mean)
     return rng.poisson(np.broadcast_to(rates, (stimuli, trials, UNITS))).astype(float)
 
 
@@ -146,5 +146,16 @@ WORLDS = (
         null=None,
         outside="Its error, of leaving out each of 6 stimuli, is a fifth too large.",
         quick=60,
+    ),
+    World(
+        "ceiling, few stimuli and spikes",
+        "responses.signal_to_noise",
+        "8 stimuli, 6 trials, Poisson counts around 0.5 with skewed rates.",
+        partial(_ceiling, partial(counts, stimuli=8, trials=6, mean=0.5)),
+        truth=partial(root, trials=6),
+        effect=0.5,
+        null=None,
+        quick=60,
+        outside="So few spikes of so few stimuli do not show how skewed rates are over all stimuli.",
     ),
 )

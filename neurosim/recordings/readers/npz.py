@@ -63,13 +63,7 @@ def responses_of(content: dict[str, np.ndarray], name: str) -> xr.DataArray:
     dims = tuple(str(d) for d in listed(content["dims"], name)) if "dims" in content else None
     stimuli = [str(s) for s in listed(content["stimulus"], name)] if "stimulus" in content else None
     step = said_step(content["time_step"], name) if "time_step" in content else None
-    known = (*OF_ALL, *ALONG)
-    strange = [k for k in content if k not in known]
-    if strange:
-        raise InputError(
-            f"{name}: unknown arrays {', '.join(strange)}; known: {', '.join(known)}. Rename them or leave them out."
-            f"{suggest(strange[0], known)}"
-        )
+    _check_known(content, name)
     responses = as_responses(
         content["responses"],
         dims=dims,
@@ -96,6 +90,17 @@ def responses_of(content: dict[str, np.ndarray], name: str) -> xr.DataArray:
                 f"one value for each {dim}, or drop it."
             )
     return responses.assign_coords(coords)
+
+
+def _check_known(content: dict[str, np.ndarray], name: str) -> None:
+    """Refuse arrays that are not known: what they say of the responses would be lost."""
+    known = (*OF_ALL, *ALONG)
+    strange = [k for k in content if k not in known]
+    if strange:
+        raise InputError(
+            f"{name}: unknown arrays {', '.join(strange)}; known: {', '.join(known)}. Rename them or leave them out."
+            f"{suggest(strange[0], known)}"
+        )
 
 
 def _word(array: np.ndarray, what: str, name: str) -> str:

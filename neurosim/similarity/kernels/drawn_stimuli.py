@@ -20,7 +20,7 @@ from neurosim.similarity.kernels.sorted_entries import SortedEntries
 from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
-WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE, SAMPLES_AT_ONCE = 2**23, 2**23, 2**10, 4
+WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE = 2**23, 2**23, 2**10
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -70,8 +70,13 @@ def linear_products(
 
 def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Inner products (N, pairs) of the centred ranks of entries, each as often as it was drawn."""
-    if n_block(features.size, RANK_BYTES) < SAMPLES_AT_ONCE and leaves_out_at_most_two(counts):
+    if leaves_out_at_most_two(counts):
         return left_out_rank_products(features, counts, pairs)
+    return drawn_rank_products(features, counts, pairs)
+
+
+def drawn_rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Return :func:`rank_products` of stimuli that are drawn any number of times."""
     sorted_features = [SortedEntries.of(feature) for feature in features]
     products = np.empty((len(counts), len(pairs[0])))
     for part in _sample_blocks(len(counts), features.size, RANK_BYTES):
