@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from neurosim.labels import check_named
 from neurosim.rdm_arrays import check_symmetric, known_entries
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -249,7 +250,7 @@ def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
         raise InputError(
             f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
         )
-    names, levels = np.unique(data[groups].values, return_inverse=True)
+    names, levels = np.unique(check_named(data[groups].values, groups, "infer"), return_inverse=True)
     if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
         raise InputError(
             f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."

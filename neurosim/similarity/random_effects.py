@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from scipy import optimize, stats
 
+from neurosim.refusals import check_alpha
 from neurosim.schema import InputError, check_rdm
 from neurosim.similarity.inference import infer
-from neurosim.similarity.inference_options import check_alpha
 from neurosim.similarity.method import inference_method
 from neurosim.similarity.zero import why_zero_means_nothing
 
