@@ -15,7 +15,7 @@ from neurosim.similarity.covariances import stimulus_covariance
 from neurosim.similarity.incomplete import has_missing, incomplete_scores
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
-from neurosim.similarity.kernels.comparisons import cross_scores
+from neurosim.similarity.kernels.comparisons import cross_scores, is_flat
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.zero import why_zero_means_nothing
 
@@ -174,7 +174,7 @@ def _compare_tensors(a: Array, b: Array, method: Method, sigma_k: object) -> Arr
     wider = a.dtype if a.dtype.itemsize >= b.dtype.itemsize else b.dtype
     a, b = a.to(wider), b.to(device=a.device, dtype=wider)
     sigma_k = _stimulus_noise(sigma_k, a, method)
-    if any(bool(array_namespace(x).any(_flat(upper(x), method))) for x in (a, b)):
+    if any(bool(array_namespace(x).any(is_flat(upper(x), method))) for x in (a, b)):
         raise InputError(
             f"compare_rdms: {method.name} is not defined: a tensor holds an RDM that does not vary; leave it out."
         )
@@ -207,7 +207,7 @@ def _checked_tensor(rdms: Array) -> Array:
 def rdm_vectors(rdm: xr.DataArray, method: Method, who: str) -> np.ndarray:
     """Return the upper entries (n, P) of the RDMs, or say which one a comparison is not defined for."""
     vectors = upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
-    flat = _flat(vectors, method)
+    flat = is_flat(vectors, method)
     if flat.any():
         lead = [str(d) for d in rdm.dims[:-2]]
         index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()
@@ -217,10 +217,3 @@ def rdm_vectors(rdm: xr.DataArray, method: Method, who: str) -> np.ndarray:
         )
     found: np.ndarray = vectors
     return found
-
-
-def _flat(vectors: Array, method: Method) -> Array:
-    """Which RDMs (n, P) do not vary, as `method` needs it: over their entries, or from 0 for a cosine or Bures."""
-    xp = array_namespace(vectors)
-    low, high = xp.min(vectors, axis=-1), xp.max(vectors, axis=-1)
-    return low == high if method.defined_for == "varying" else (low == 0) & (high == 0)

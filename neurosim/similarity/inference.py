@@ -79,7 +79,8 @@ def infer(
     data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data. NaN at
         all entries of a stimulus says that a subject did not see it: the subject is scored on the stimuli that it saw,
         ceilings come from the scores of every two subjects on the stimuli that both saw (without ranking again, and
-        none where two share fewer than 6), and leaving a stimulus out touches those who saw it.
+        none where two share fewer than 6), and leaving a stimulus out touches those who saw it. Flexible models are
+        fitted to subjects who saw every stimulus.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -214,10 +215,9 @@ def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
 
 def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.DataArray:
     reference = next(iter(named.values()))
-    if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
-        data = as_rdm(data, dims=("subject",))
-    given = check_rdm(data, "infer", missing=True) if has_missing(data) else _as_rdm(data)
-    data = same_stimuli(reference, given, "infer")
+    if not isinstance(data, xr.DataArray):
+        data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
+    data = same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer")
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",):
         raise InputError(
@@ -266,7 +266,7 @@ def _components(named: dict[str, xr.DataArray], method: Method) -> tuple[np.ndar
 def _incomplete(
     named: dict[str, xr.DataArray], data: xr.DataArray, method: Method, resampling: Resampling
 ) -> IncompleteComparison:
-    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, "infer")
+    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, method, "infer")
     entries = upper(np.nan_to_num(data.values))
     return IncompleteComparison(*_components(named, method), entries, method, data.sizes["stimulus"], seen)
 
