@@ -16,6 +16,11 @@ STIMULUS_OTHER = "stimulus_other"
 FINITE_BLOCK = 2**23
 
 
+def is_lazy(array: xr.DataArray) -> bool:
+    """Whether the values of an array are computed, or read, chunk by chunk when they are used."""
+    return array.chunks is not None
+
+
 def is_finite(array: xr.DataArray) -> bool:
     """Whether no value is NaN or infinite, read in blocks."""
     try:
@@ -27,7 +32,7 @@ def is_finite(array: xr.DataArray) -> bool:
 
 def check_finite(array: xr.DataArray, who: str) -> None:
     """Raise :class:`SchemaError` if `array` holds NaN or infinity, naming the first place; read it in blocks."""
-    if not np.issubdtype(array.dtype, np.inexact):
+    if not np.issubdtype(array.dtype, np.inexact) or (is_lazy(array) and bool(np.isfinite(array.data).all())):
         return
     last = array.dims[-1] if array.dims else None
     n_last = array.shape[-1] if last is not None else 1
@@ -121,6 +126,26 @@ def same_stimuli(reference: xr.DataArray, other: xr.DataArray, who: str) -> xr.D
     ordered = other.isel(picks)
     named = {d: reference[STIMULUS].values for d in picks if d in other.coords}
     return ordered if set(first) == set(second) else ordered.assign_coords(named)
+
+
+def same_places(reference: xr.DataArray, other: xr.DataArray, dim: str, who: str) -> xr.DataArray:
+    """Return `other` with its places along `dim` in the order of `reference`; refuse others, or names on one side.
+
+    >>> a = xr.DataArray([1.0, 2.0], dims="time", coords={"time": [0.1, 0.2]})
+    >>> same_places(a, a[::-1], "time", "here").values.tolist()
+    [1.0, 2.0]
+    """
+    if reference.sizes[dim] != other.sizes[dim]:
+        raise SchemaError(f"{who}: {reference.sizes[dim]} and {other.sizes[dim]} places along {dim}; select the same.")
+    if (dim in reference.coords) != (dim in other.coords):
+        raise SchemaError(f"{who}: only one of the two arrays names its places along {dim!r}; name both.")
+    if dim not in reference.coords:
+        return other
+    own, theirs = reference[dim].values, other[dim].values
+    order = np.argsort(own, kind="stable"), np.argsort(theirs, kind="stable")
+    if len(np.unique(own)) < len(own) or not np.array_equal(own[order[0]], theirs[order[1]]):
+        raise SchemaError(f"{who}: the two arrays do not have the same, different, labels along {dim!r}.")
+    return other.isel({dim: order[1][np.argsort(order[0])]})
 
 
 def _is_labelled(array: object, who: str) -> xr.DataArray:

@@ -279,21 +279,32 @@ def as_trials(
     bad = int((~np.isfinite(values)).sum())
     if bad:
         raise SchemaError(f"as_trials: {bad} of {values.size} values are NaN or infinite; leave those trials out.")
-    ids = list(dict.fromkeys(str(s) for s in of_each))
-    row = [ids.index(str(s)) for s in of_each]
-    if trials is None:
-        trials = [row[:i].count(r) for i, r in enumerate(row)]
-    names, column = np.unique(np.asarray(trials), return_inverse=True)
+    place: dict[str, int] = {}
+    row = np.array([place.setdefault(str(s), len(place)) for s in of_each])
+    ids = list(place)
+    names, column = np.unique(_repetitions(row) if trials is None else np.asarray(trials), return_inverse=True)
+    first = np.unique(row * len(names) + column, return_index=True)[1]
+    if len(first) < len(row):
+        again = np.setdiff1d(np.arange(len(row)), first)[0]
+        raise SchemaError(
+            f"as_trials: trial {names[column[again]]} has stimulus {ids[row[again]]!r} twice; average the two first."
+        )
     filled = np.full((len(ids), len(names), values.shape[1]), np.nan)
     measured = np.zeros(filled.shape[:2], dtype=bool)
-    for r, c, value in zip(row, column, values, strict=True):
-        if measured[r, c]:
-            raise SchemaError(f"as_trials: trial {names[c]} has stimulus {ids[r]!r} twice; average the two first.")
-        measured[r, c], filled[r, c] = True, value
+    measured[row, column], filled[row, column] = True, values
     responses = xr.DataArray(filled, dims=(STIMULUS, TRIAL, UNIT), coords={STIMULUS: ids, TRIAL: names})
     units = column_names(observations, "as_trials") if is_table(observations) else None
     responses = responses if units is None else responses.assign_coords({UNIT: units})
     return responses if measured.all() else responses.assign_coords(measured=((STIMULUS, TRIAL), measured))
+
+
+def _repetitions(row: np.ndarray) -> np.ndarray:
+    """How often each of the rows stood before."""
+    order = np.argsort(row, kind="stable")
+    starts = np.searchsorted(row[order], row[order])
+    found = np.empty(len(row), dtype=int)
+    found[order] = np.arange(len(row)) - starts
+    return found
 
 
 def _per_observation(named: Any, observations: Any) -> list[Any] | None:

@@ -79,6 +79,18 @@ CALLS = {
     "infer": (SQUARE, ("stimulus", "stimulus_other"), lambda x: ns.infer({"m": x}, SUBJECTS, progress=False)),
     "neighbours": (MATRIX, None, lambda x: ns.similarity.neighbours(x, 8.0).toarray()),
     "searchlights": (MATRIX, None, lambda x: ns.similarity.searchlights(x, 8.0)),
+    "surface_searchlights": (
+        MATRIX[:, :3],
+        None,
+        lambda x: ns.similarity.surface_searchlights(x, [[0, 1, 2], [2, 3, 4], [5, 6, 7], [7, 8, 9]], 8.0),
+    ),
+    "searchlight_scores": (
+        MATRIX,
+        ("stimulus", "unit"),
+        lambda x: ns.similarity.searchlight_scores(
+            x, [[0, 1, 2], [3, 4, 5]], {"m": SQUARE_OTHER}, metric="euclidean", progress=False
+        ),
+    ),
     "arrange": (SQUARE, None, ns.similarity.arrange),
     "noise_precision": (MATRIX, ("stimulus", "unit"), ns.similarity.noise_precision),
     "over_time": (COUNTS, ("stimulus", "time", "unit"), ns.responses.over_time),
@@ -140,8 +152,12 @@ LABELLED = {
     "representational_connectivity": ns.similarity.representational_connectivity,
     "lagged_scores": lambda x: ns.similarity.lagged_scores(x, x, max_lag=0.1),
     "surface_neighbours": lambda x: ns.similarity.surface_neighbours(x, 64),
+    "to_mne": ns.recordings.to_mne,
+    "sensor_neighbours": ns.recordings.sensor_neighbours,
+    "latencies": ns.similarity.latencies,
     "sign_flip_test": ns.similarity.sign_flip_test,
     "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
+    "compare_predictions": lambda x: ns.similarity.compare_predictions({"a": x, "b": x}),
     "combine_subjects": lambda x: ns.similarity.combine_subjects(x, {"a": x, "b": x, "c": x}),
     "partition_variance": lambda x: ns.similarity.partition_variance(x, {"a": SQUARE, "b": SQUARE_OTHER}),
     "as_events": lambda x: ns.stimuli.as_events(x, {"unit": x}, [1], sensor={"unit": 2}),
@@ -198,6 +214,7 @@ LABELLED = {
         FittedNeuron(ns.biophysics.LIFParameters(), None, 1e-4, {}), x, progress=False
     ),
     "spatial_map": lambda x: ns.responses.spatial_map({"a": [0.1]}, x),
+    "save_nifti": lambda x: ns.recordings.save_nifti(x, "never_written.nii", mask="nothing.nii"),
     "save_nwb": lambda x: ns.recordings.save_nwb("never_written.nwb", x, description="nonsense"),
     "compare_subjects": lambda x: ns.compare_subjects(x, {}, {}, out="never_written"),
     "to_circuit": ns.to_circuit,

@@ -26,7 +26,8 @@ class Case:
 
 
 def encoded(x):
-    return ns.similarity.predict_responses(x.mean("trial").fillna(0.0) + 1.0, x, folds=3, progress=False)
+    source = ns.as_responses(np.random.default_rng(9).normal(size=(x.sizes["stimulus"], 3)), stimuli=x)
+    return ns.similarity.predict_responses(source, x, folds=3, progress=False)
 
 
 R, S = ns.responses, ns.similarity
@@ -59,7 +60,7 @@ CASES = {
     "representational_connectivity": Case(
         lambda x: S.representational_connectivity(x.assign_coords(area=("unit", list("aabb"))), n_splits=4)
     ),
-    "noise_precision": Case(S.noise_precision, unitwise=False),
+    "noise_precision": Case(lambda x: S.noise_precision(x, shrinkage="diagonal"), unbiased=lambda f: 1 / f),
     "predict_responses": Case(encoded),
     "stochastic_shape": Case(lambda x: S.stochastic_shape(x, x.isel(unit=[1, 0, 2, 3]) * 2), unitwise=False),
 }

@@ -34,6 +34,9 @@ def load_responses(
       along ``unit``.
     * ``.csv``, ``.tsv``, ``.parquet``: one row a spike, columns ``stimulus``, ``unit``, ``time`` (s from onset) and
       optionally ``trial``.
+    * ``.mat``: the same names, in MATLAB 5 to 7.3. ``.npy``: one array, whose ``dims`` are an option.
+    * folders of phy or Kilosort, ALF and suite2p, and ``.npz`` of SpikeInterface and pynapple, told by what they hold:
+      sessions, cut out around a table of ``events`` (an option; ALF has trials of its own).
     * ``.nwb``, ``.nii``, ``.nii.gz``, ``.fif``, ``.fif.gz``: as :func:`load_nwb_responses`, :func:`load_betas` and
       :func:`load_epochs` say, with their arguments as `options`.
 
@@ -45,6 +48,8 @@ def load_responses(
     time_bin : for spikes, width of the bins in s; one bin over everything when absent. The same as that option.
     reader : name of the reader, where the ending does not tell.
     lazy : for ``.nc`` and ``.zarr``, leave the values on disk until they are used; they are then not searched for NaN.
+        With dask (``pip install 'neurosim[cluster]'``) they are read chunk by chunk, and ``average_trials``, ``rebin``
+        and ``firing_rate`` of them are made so too, when they are used: what is larger than memory goes through.
 
     Returns
     -------

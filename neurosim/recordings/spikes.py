@@ -12,8 +12,8 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
-from neurosim.recordings.columns import as_text, check_frame, names, seconds, shown, span
-from neurosim.recordings.events import RESERVED, event_layout, label_names
+from neurosim.recordings.columns import as_text, check_frame, coded, names, seconds, shown, span
+from neurosim.recordings.events import RESERVED, check_reached, event_layout, label_names
 from neurosim.recordings.reader import reader_of
 from neurosim.registry import called
 from neurosim.schema import InputError, as_responses
@@ -33,7 +33,8 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : ``.csv``, ``.tsv`` or ``.parquet`` with one row a spike, columns ``unit`` and ``time`` (s), and optionally
-        ``stimulus`` and ``trial``; or ``.npz`` with these as arrays of one length.
+        ``stimulus`` and ``trial``; ``.npz`` with these as arrays of one length, or of SpikeInterface or pynapple;
+        ``.nwb`` with units; a folder of phy, Kilosort or ALF; what Neo reads.
     reader : name of its reader, where the ending does not tell.
 
     Returns
@@ -60,6 +61,15 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> pd.DataFrame:
 
 def check_spikes(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> pd.DataFrame:
     """Return a table of spikes sorted by unit and time, or say what is wrong with it."""
+    table = _checked(table, name, columns)
+    if table["unit"].dtype == object:
+        text = names(table["unit"], name, "unit")
+        return table.iloc[np.lexsort((table["time"], text))].reset_index(drop=True)
+    return table.sort_values(["unit", "time"], kind="stable", ignore_index=True)
+
+
+def _checked(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> pd.DataFrame:
+    """Return a table of spikes with times in s, or say what is wrong with it."""
     check_frame(table, name, f"the columns {', '.join(columns)} (times in s), one row a spike,")
     missing = [c for c in columns if c not in table.columns]
     if missing:
@@ -72,11 +82,7 @@ def check_spikes(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIK
     for column in (*columns, *({"trial"} & set(table.columns))):
         if column != "time" and table[column].isna().any():
             raise InputError(f"{name}: {int(table[column].isna().sum())} spikes have no {column}; drop those rows.")
-    table = table.assign(time=seconds(table["time"], name, "spike times", samples=True))
-    if table["unit"].dtype == object:
-        text = names(table["unit"], name, "unit")
-        return table.iloc[np.lexsort((table["time"], text))].reset_index(drop=True)
-    return table.sort_values(["unit", "time"], kind="stable", ignore_index=True)
+    return table.assign(time=seconds(table["time"], name, "spike times", samples=True))
 
 
 def check_bin(time_bin: Any, name: str) -> float:
@@ -219,13 +225,13 @@ def align_spikes(
         as Neo spike trains or ``spike_trains()`` of Brian2; in any order. Times with a unit are converted to s.
     events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
-    align_to, by : the two columns of `events`.
+    align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
-        refused.
+        refused; where it is not said, events of which most lie far from all spikes.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``, one that is called like a
         label of the stimuli with ``unit_`` before it. Its units are those of the result: one without any spike is
-        silent, not absent, and spikes of other units are left out.
+        silent, not absent, and spikes of other units are left out. A table of other names than the spikes is refused.
 
     Returns
     -------
@@ -259,16 +265,21 @@ def align_spikes(
                 "times in s from the start of the session?"
             )
     layout = event_layout(events, align_to, by, (start, stop), session, balance, "align_spikes")
+    ends = [t[[0, -1]] for t in trains.values() if len(t)]
+    if session is None and ends:
+        reached = float(np.min(ends)), float(np.max(ends))
+        check_reached(layout.times[np.isfinite(layout.times)], (start, stop), reached, "align_spikes")
     n_stimuli, n_trials = layout.times.shape
     _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(chosen))
     edges = start + np.arange(n_bins + 1) * (stop - start) / n_bins
-    counts = np.zeros((n_stimuli, n_trials, n_bins, len(chosen)), dtype=np.float32)
+    counts = np.empty((n_stimuli, n_trials, n_bins, len(chosen)), dtype=np.float32)
     there = np.isfinite(layout.times)
     places = (np.where(there, layout.times, 0.0)[..., None] + edges).reshape(-1, n_bins + 1)
     for column, name in enumerate(chosen):
         before = n_before(trains.get(name, np.empty(0)), places)
         counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
-    counts[~there] = np.nan
+    if not there.all():
+        counts[~there] = np.nan
     own = [] if units is None else [(str(k), v) for k, v in units.items() if str(k) not in UNIT_LABELS_LEFT]
     named = label_names([k for k, _ in own], layout.labels)
     labels = {named[k]: ("unit", _plain(v)) for k, v in own}
@@ -290,15 +301,20 @@ def _by_unit(spikes: object) -> dict[str, np.ndarray]:
         bad = [str(k) for k, t in zip(keys, times, strict=True) if t.ndim != 1]
         if bad or not times:
             raise InputError(f"align_spikes: times of one dimension asked, found others in {bad[:3] or 'none'}.")
-        return {str(k): np.sort(t) for k, t in zip(keys, times, strict=True)}
+        return {str(k): _in_order(t) for k, t in zip(keys, times, strict=True)}
     if hasattr(spikes, "spike_trains"):
         raise InputError(
             f"align_spikes: a {type(spikes).__name__} gives its times by unit with .spike_trains(); pass those."
         )
-    table = check_spikes(spikes, "align_spikes")
-    times, unit = table["time"].to_numpy(), names(table["unit"], "align_spikes", "unit")
-    begins = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
-    return {str(unit[b]): t for b, t in zip(begins, np.split(times, begins[1:]), strict=True)}
+    table = _checked(spikes, "align_spikes")
+    times, (text, unit, _) = table["time"].to_numpy(), coded(table["unit"], "align_spikes", "unit")
+    order = np.argsort(unit.astype(np.min_scalar_type(len(text))), kind="stable")  # small integers: as quick as reading
+    trains = np.split(times[order], np.cumsum(np.bincount(unit, minlength=len(text)))[:-1])
+    return {str(name): _in_order(train) for name, train in zip(text, trains, strict=True)}
+
+
+def _in_order(times: np.ndarray) -> np.ndarray:
+    return times if (times[1:] >= times[:-1]).all() else np.sort(times)
 
 
 def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
@@ -309,10 +325,17 @@ def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
         raise InputError(
             "align_spikes: the index of units names every unit once; set it, as with units.set_index('unit')."
         )
-    if not set(chosen) & set(trains):
+    silent, left = [u for u in chosen if u not in trains], [u for u in trains if u not in set(chosen)]
+    unset = type(units.index).__name__ == "RangeIndex"
+    if len(silent) == len(chosen):
         raise InputError(
             f"align_spikes: units names {', '.join(chosen[:3])} ..., spikes come from {', '.join(list(trains)[:3])} "
             "...; none is in both."
+        )
+    if silent and left and (unset or len(silent) > len(chosen) / 2):
+        raise InputError(
+            f"align_spikes: {len(silent)} of {len(chosen)} rows of units have no spikes ({', '.join(silent[:3])}) and "
+            f"{len(left)} units with spikes no row ({', '.join(left[:3])}); let its index name the units as spikes do."
         )
     return chosen
 

@@ -120,7 +120,11 @@ def estimated(fold: np.ndarray, labels: np.ndarray, held_out: np.ndarray, right:
     The variance is that of leaving out each of what is held out together, `held_out` (n,), whole numbers from 0 on, of
     the predictions: what a fold does to the training of others adds little, since a trial is right or not.
     """
-    found = told_rightly(fold, labels, right)
+    return of_told(told_rightly(fold, labels, right), labels, held_out)
+
+
+def of_told(found: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> Estimated:
+    """Return the same of what is right of every trial (n, ...)."""
     flat = found.reshape(len(found), -1)
     asked = np.isfinite(flat)
     n_classes, n = int(labels.max()) + 1, int(held_out.max()) + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -145,6 +145,8 @@ def generalise(
 
     (https://doi.org/10.1073/pnas.1100999108)
 
+    SENTENCE
+
     Parameters
     ----------
     responses : (stimulus, trial, [time,] unit); time is summed (counts) or averaged. Every value of `by` was shown with
@@ -157,7 +159,8 @@ def generalise(
     Returns
     -------
     Dataset: ``accuracy`` (across, across_test), balanced over classes, and its ``standard_error`` and ``interval``, as
-    of :func:`decode`; ``same`` and ``other``, its means on and off the diagonal, with theirs; ``chance``.
+    of :func:`decode`, where values differ with what leaving each fold out of training says; ``same`` and ``other``, its
+    means on and off the diagonal, with theirs; ``chance``.
 
     Raises
     ------
@@ -179,12 +182,9 @@ def generalise(
     level, n = of_stimulus[design.stimulus], len(levels)
     each = []
     for _ in track(range(n_orders), "decoding", progress=progress):
-        patterns = design.trials.shuffled(generator)
-
-        def right(train: np.ndarray, test: np.ndarray, labels: np.ndarray, p: np.ndarray = patterns) -> np.ndarray:
-            return _transferred(p, labels, train, test, level, fit)
-
-        each.append(cv.estimated(design.fold, design.labels, design.held_out, right))
+        right = _transferred(design.trials.shuffled(generator)[:, 0], design, level, fit)
+        told = cv.of_told(_cells(right, design.fold, level), design.labels, design.held_out)
+        each.append(replace(told, variance=told.variance + _variance_of_training(right, design.labels, level)))
     accuracy, error = cv.over_orders(each, design.n_held_out)
     cells = slice(0, n * n)
     matrix = (across, f"{across}_test")
@@ -333,23 +333,52 @@ def _right(
     return right
 
 
-def _transferred(
-    patterns: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray, level: np.ndarray, fit: Fit
-) -> np.ndarray:
-    """Return whether test patterns are named rightly (n_test, level x level_test, same, other); NaN is not asked."""
-    n = int(level.max()) + 1
-    asked, wanted, at = patterns[test, 0], labels[test], level[test]
-    right = np.full((len(asked), n, n), np.nan)
-    for i in range(n):
-        own = train & (level == i)
-        centre, spread = patterns[own, 0].mean(0), patterns[own, 0].std(0)
+def _transferred(patterns: np.ndarray, design: _Design, level: np.ndarray, fit: Fit) -> np.ndarray:
+    """Return whether patterns (n, unit) are named rightly (fold, level, n), trained on a level without a fold.
+
+    NaN where a pattern was trained on.
+    """
+    folds, n = int(design.fold.max()) + 1, int(level.max()) + 1
+    right = np.full((folds, n, len(patterns)), np.nan)
+    for f, i in np.ndindex(folds, n):
+        own = (design.fold != f) & (level == i)
+        centre, spread = patterns[own].mean(0), patterns[own].std(0)
         scale = np.where(spread > 0, spread, np.inf)
-        predict = _named(fit, (patterns[own, 0] - centre) / scale, labels[own])
-        right[np.arange(len(asked)), i, at] = predict((asked - centre) / scale) == wanted
-    of_all = right[np.arange(len(asked)), :, at]
-    same = of_all[np.arange(len(asked)), at]
+        predict = _named(fit, (patterns[own] - centre) / scale, design.labels[own])
+        right[f, i, ~own] = predict((patterns[~own] - centre) / scale) == design.labels[~own]
+    return right
+
+
+def _cells(right: np.ndarray, fold: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return what is right of each pattern (n, level x level_test, same, other) without its fold; NaN is not asked."""
+    each = np.arange(len(fold))
+    of_all = right[fold, :, each]
+    n = of_all.shape[1]
+    found = np.full((len(fold), n, n), np.nan)
+    found[each, :, level] = of_all
+    same = of_all[each, level]
     other = (of_all.sum(1) - same) / (n - 1)
-    return np.column_stack([right.reshape(len(asked), -1), same, other])
+    return np.column_stack([found.reshape(len(fold), -1), same, other])
+
+
+def _variance_of_training(right: np.ndarray, labels: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return what training on another level adds to variances (level x level_test, same, other): 0 where levels agree.
+
+    What is tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how
+    much that changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of
+    the tests already.
+    """
+    folds, n = right.shape[:2]
+    change, by_chance = np.zeros((2, folds, n, n))
+    for i, j in np.ndindex(n, n):
+        at = level == j
+        if i != j:
+            effect = (right[:, i, at] - right[:, i, at].mean(0)).T
+            change[:, i, j] = cv.balanced_accuracy(effect, labels[at])
+            by_chance[:, i, j] = cv.of_told(effect, labels[at], np.arange(len(effect))).variance
+    squares = [change**2 - by_chance, (change.sum(2) ** 2 - by_chance.sum(2)) / (n * (n - 1)) ** 2]
+    cells, other = (np.maximum((folds - 1) / folds * x.sum(0), 0.0) for x in squares)
+    return np.concatenate([cells.ravel(), [0.0, other.sum()]])
 
 
 def _named(fit: Fit, patterns: np.ndarray, labels: np.ndarray) -> Predict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -75,8 +76,10 @@ def predict_responses(
     share no signal. Each, and the median over units of each (``median_score``, ...), with its standard error where
     there are 4 folds, by leaving each fold out of testing, training and ceiling
     (https://doi.org/10.1214/aos/1176345462); for intervals and tests take a t distribution of ``attrs["df"]``.
-    ``penalty`` of ridge, the geometric mean over folds; ``chosen`` (fold). For "both" the medians along ``direction``,
-    and ``both_score``, the mean of the two.
+    ``penalty`` of ridge, the geometric mean over folds; ``chosen`` (fold). What :func:`compare_predictions` asks for:
+    ``score_of_fold`` (fold, unit), ``score_without`` (fold, fold_other, unit), those of the first fold where the second
+    was not trained on either, and ``held_out_in``, the fold of each stimulus. For "both" the medians along
+    ``direction``, and ``both_score``, the mean of the two.
 
     Raises
     ------
@@ -254,8 +257,18 @@ def _scores(source: xr.DataArray, target: xr.DataArray, plan: _Plan) -> xr.Datas
         result["chosen"] = ("fold", chosen)
     for name, values in best.logs.items():
         result[name] = ("unit", np.exp(values.mean(0)))
-    about = {"method": plan.predictor.name, "folds": n_folds, "df": (n_folds - 1) / 2, "quantity": "score"}
-    return result.assign_attrs(about).assign_coords({k: v for k, v in target.coords.items() if v.dims == ("unit",)})
+    result["score_of_fold"] = (("fold", "unit"), best.each)
+    result["score_without"] = (("fold", "fold_other", "unit"), best.without)
+    result["held_out_in"] = ("stimulus", plan.fold)
+    about: dict[str, object] = {
+        "method": plan.predictor.name,
+        "folds": n_folds,
+        "df": (n_folds - 1) / 2,
+        "quantity": "score",
+    }
+    about["target"] = hashlib.sha256(measured.mean.tobytes()).hexdigest()[:16]
+    labels = {k: v for k, v in target.coords.items() if v.dims == ("unit",)}
+    return result.assign_attrs(about).assign_coords(labels | {"stimulus": target["stimulus"].values})
 
 
 def _parts(source: xr.DataArray, choose: str | None) -> dict[object, np.ndarray]:

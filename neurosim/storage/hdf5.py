@@ -20,7 +20,7 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
     Parameters
     ----------
     path : the file. soft_links : names for other places of the same file are welcome; they are not followed.
-    any_size : the file and its arrays may be large; they are not read at once.
+    any_size : the file and its arrays may be large, as far as they hold what they claim; they are not read at once.
 
     Raises
     ------
@@ -43,9 +43,7 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
     with readable(path, "HDF5"), h5py.File(path, "r") as file:
         sizes = {n: (d.nbytes, d.id.get_storage_size()) for n, d in _datasets(path, file, soft_links)}
     total = sum(claimed for claimed, _ in sizes.values())
-    if any_size or not sizes:
-        return path
-    if total > bounds.MAX_BYTES:
+    if total > bounds.MAX_BYTES and not any_size:
         largest = max(sizes, key=lambda name: sizes[name][0])
         raise StorageError(
             f"{path}: claims {total / 2**30:.0f} GiB, {sizes[largest][0] / 2**30:.0f} of them in {largest!r}."

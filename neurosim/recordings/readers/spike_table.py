@@ -51,14 +51,14 @@ def example(path: Path) -> SpikeTableOptions:
     if path.suffix == ".parquet":
         table.to_parquet(path)
     else:
-        table.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+        table.to_csv(path, index=False, sep="\t" if ".tsv" in path.name else ",")
     return SpikeTableOptions(time_bin=0.125)
 
 
 SPIKE_TABLE = Reader(
     name="spike_table",
     caption="one row a spike: columns unit, time (s) and, for responses, stimulus and trial",
-    endings=(".csv", ".tsv", ".parquet"),
+    endings=(".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet"),
     responses=read_responses,
     spikes=read_spikes,
     options=SpikeTableOptions,
