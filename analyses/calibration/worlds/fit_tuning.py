@@ -10,9 +10,9 @@ import neurosim as ns
 DEGREES = np.arange(0.0, 180.0, 15.0)
 
 
-def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool) -> object:
+def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool, units: int) -> object:
     rates = 2 + 8 * depth * np.exp(1.5 * (np.cos(2 * np.deg2rad(DEGREES - 70)) - 1))
-    counts = rng.poisson(rates[:, None, None], size=(len(DEGREES), trials, 1)).astype(float)
+    counts = rng.poisson(rates[:, None, None], size=(len(DEGREES), trials, units)).astype(float)
     if missing:
         counts[:, 2:][rng.random((len(DEGREES), trials - 2, 1)) < 0.5] = np.nan
     return ns.as_responses(
@@ -23,8 +23,8 @@ def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool) 
     )
 
 
-def _preferred(rng: np.random.Generator, depth: float, trials: int, missing: bool = False) -> Outcome:
-    curve = ns.responses.tuning_curve(_counts(rng, depth, trials, missing), "degrees")
+def _preferred(rng: np.random.Generator, depth: float, trials: int, missing: bool = False, units: int = 1) -> Outcome:
+    curve = ns.responses.tuning_curve(_counts(rng, depth, trials, missing, units), "degrees")
     fit = ns.responses.fit_tuning(curve, "von_mises")
     error = fit.preferred_error.values
     found = 70 + (fit.preferred.values - 70 + 90) % 180 - 90
@@ -56,11 +56,11 @@ WORLDS = (
         "preferred orientation, weak tuning",
         "responses.fit_tuning",
         "the same as the first with counts of 2 to 5.",
-        partial(_preferred, trials=10),
+        partial(_preferred, trials=10, units=2),
         truth=lambda depth: 70.0,
         effect=0.375,
         null=None,
-        quick=30,
+        quick=15,
         outside="Errors are those of a curve that is straight about the fit; of weak tuning it bends.",
     ),
 )
