@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -51,14 +52,14 @@ def summary_of(held: HeldOut, measured: Measured, fold: np.ndarray) -> xr.Datase
     """Return scores, shares and ceilings of units (unit), their medians, and the standard errors of all."""
     n_folds = len(held.each)
     power = np.stack([_power(measured, fold != f) for f in range(n_folds)]), _power(measured, fold >= 0)
-    data: dict[str, _Mean] = {"score": _Mean(held.each, held.without, 1.0)}
+    data: dict[str, MeanOverFolds] = {"score": MeanOverFolds(held.each, held.without, 1.0)}
     with np.errstate(invalid="ignore", divide="ignore"):
         data["explained"] = _explained(held, measured, fold)
         if measured.noise is not None:
             ceilings, ceiling = (
                 np.sqrt(np.where(p[..., 0, :] > 0, p[..., 0, :] / p[..., 1, :], np.nan)) for p in power
             )
-            data["normalized"] = _Mean(held.each / ceiling, held.without / ceiling, ceiling / ceilings)
+            data["normalized"] = MeanOverFolds(held.each / ceiling, held.without / ceiling, ceiling / ceilings)
     result: dict[str, object] = {}
     for name, values in data.items():
         result |= values.described(name)
@@ -74,14 +75,14 @@ def summary_of(held: HeldOut, measured: Measured, fold: np.ndarray) -> xr.Datase
 
 
 @dataclass(frozen=True)
-class _Mean:
+class MeanOverFolds:
     """A mean over folds: its values by fold (K, U), without another fold too (K, K, U), and what scales left out."""
 
     each: np.ndarray
     without: np.ndarray
     scale: np.ndarray | float
 
-    def described(self, name: str) -> dict[str, object]:
+    def described(self, name: str) -> dict[str, Any]:
         """Return the value of every unit and the median of all, with their standard errors."""
         variance, plain, left = fold_variance(
             self.each,
@@ -101,7 +102,7 @@ class _Mean:
         }
 
 
-def _explained(held: HeldOut, measured: Measured, fold: np.ndarray) -> _Mean:
+def _explained(held: HeldOut, measured: Measured, fold: np.ndarray) -> MeanOverFolds:
     """Return the share of the explainable variance that is explained, as a mean over folds of the same denominator."""
     n_folds = len(held.each)
     there = np.isfinite(measured.mean)
@@ -116,7 +117,7 @@ def _explained(held: HeldOut, measured: Measured, fold: np.ndarray) -> _Mean:
     total = (centred - noise).mean(0)
     total = np.where(total > 0, total, np.nan)
     others = ((centred - noise).sum(0) - (centred - noise)) / (n_folds - 1)
-    return _Mean(explained / total, without / total, total / np.where(others > 0, others, np.nan))
+    return MeanOverFolds(explained / total, without / total, total / np.where(others > 0, others, np.nan))
 
 
 def _squares(values: np.ndarray) -> np.ndarray:
