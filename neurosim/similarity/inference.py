@@ -84,7 +84,7 @@ def infer(
         draws, and without the subjects whose RDM is all NaN there. NaN at all entries of a stimulus says that a subject
         did not see it: the subject is scored on the stimuli that it saw, ceilings come from the scores of every two
         subjects on the stimuli that both saw (without ranking again, and none where two share fewer than 6), and
-        leaving a stimulus out touches those who saw it.
+        leaving a stimulus out touches those who saw it. Flexible models are fitted to subjects who saw every stimulus.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -103,9 +103,10 @@ def infer(
     positives at 5 %); with noisy models ``model_ceiling`` and its standard error. The upper ceiling is the best
     attainable score or a proven bound: no RDM scores higher. The attrs hold seed, versions and a hash of the inputs.
     "cosine" and "whitened_cosine" count distances from 0: a model that has nothing to do with the data scores above 0
-    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the attr
-    ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for the models of all of them, and ``n_subjects``;
-    where RDMs do not vary, or too few subjects are left, all is NaN and ``undefined`` says why.
+    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the
+    attr ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for
+    the models of all of them, and ``n_subjects``; where RDMs do not vary, or too few subjects are left, all is NaN and
+    ``undefined`` says why.
 
     Raises
     ------
@@ -224,10 +225,9 @@ def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
 
 def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.DataArray:
     reference = next(iter(named.values()))
-    if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
-        data = as_rdm(data, dims=("subject",))
-    given = check_rdm(data, "infer", missing=True) if has_missing(data) else _as_rdm(data)
-    data = same_stimuli(reference, given, "infer")
+    if not isinstance(data, xr.DataArray):
+        data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
+    data = same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer")
     return data if "subject" in data.dims else data.expand_dims("subject")
 
 
@@ -271,7 +271,7 @@ def _components(named: dict[str, xr.DataArray], method: Method) -> tuple[np.ndar
 def _incomplete(
     named: dict[str, xr.DataArray], data: xr.DataArray, method: Method, resampling: Resampling
 ) -> IncompleteComparison:
-    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, "infer")
+    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, method, "infer")
     entries = upper(np.nan_to_num(data.values))
     return IncompleteComparison(*_components(named, method), entries, method, data.sizes["stimulus"], seen)
 

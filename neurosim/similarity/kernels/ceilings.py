@@ -45,6 +45,6 @@ def exact_ceilings(vectors: np.ndarray, among: np.ndarray, method: Method, n_sti
     scores = []
     for s, own in enumerate(ranks):
         others = stats.rankdata(np.delete(ranks, s, 0).mean(0))
-        pool, subject = to_square(np.stack([others, own])[:, None], n_stimuli)
-        scores.append(cross_scores(pool, subject, method)[0, 0])
+        first, second = to_square(np.stack([others, own])[:, None], n_stimuli)
+        scores.append(cross_scores(first, second, method)[0, 0])
     return float(np.mean(scores)), method.best_score(ranks, upper)
