@@ -161,6 +161,10 @@ def test_a_map_turned_round_has_the_same_p_two_sided_and_another_scale_too(metho
     np.testing.assert_array_equal(first.p_corrected, turned.p_corrected)
     np.testing.assert_array_equal(first.p_corrected, larger.p_corrected)
     np.testing.assert_allclose(first.score, -turned.score)
+    if method == "cluster_mass":
+        np.testing.assert_allclose(first.cluster_mass, -turned.cluster_mass)
+        assert (first.cluster_label == turned.cluster_label).all()
+        assert first.sizes["cluster"]
 
 
 def test_a_difference_is_matched_by_label():
