@@ -156,7 +156,7 @@ def test_an_untested_place_parts_its_neighbours():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_map_turned_round_has_the_same_p_two_sided_and_another_scale_too(method):
-    scores = smooth(8, 15, seed=7, effect=0.8, where=slice(5, 9))
+    scores = smooth(8, 15, seed=7, effect=2.0, where=slice(5, 9))
     first, turned, larger = (ns.similarity.sign_flip_test(x, method=method) for x in (scores, -scores, 1e4 * scores))
     np.testing.assert_array_equal(first.p_corrected, turned.p_corrected)
     np.testing.assert_array_equal(first.p_corrected, larger.p_corrected)
