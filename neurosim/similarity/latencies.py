@@ -7,9 +7,9 @@ import xarray as xr
 from scipy import special
 
 from neurosim.labels import check_step
+from neurosim.refusals import check_alpha
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError
-from neurosim.similarity.inference_options import check_alpha
 from neurosim.similarity.kernels.latencies import onset_of, peak_of
 from neurosim.similarity.maps import labelled_scores, matched_scores
 

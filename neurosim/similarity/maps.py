@@ -11,10 +11,9 @@ from scipy import special
 
 from neurosim.arrays import check_numbers
 from neurosim.labels import check_finite, check_not_empty, same_places
-from neurosim.refusals import check_known
+from neurosim.refusals import check_alpha, check_known
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError
-from neurosim.similarity.inference_options import check_alpha
 from neurosim.similarity.kernels.clusters import cluster_labels
 from neurosim.similarity.kernels.sign_flips import as_z, flipped_t, flips, n_flips
 from neurosim.similarity.map_statistic import MAP_STATISTICS, MapStatistic
