@@ -144,6 +144,27 @@ def test_missing_scores_enter_as_other_numbers_of_subjects():
     xr.testing.assert_identical(again, found)
 
 
+def test_a_searchlight_map_of_subjects_has_its_cluster_where_the_signal_is():
+    """From responses of voxels with places to a cluster with its extent in m; a model beside it has none."""
+    rng = np.random.default_rng(3)
+    cube = 2e-3 * np.argwhere(np.ones((5, 3, 3)))
+    truth, other = rng.normal(size=(2, 10, 45)) * (cube[:, 0] < 3e-3)
+    near = ns.similarity.searchlights(cube, 2.1e-3)
+    near = near.assign_coords({k: ("searchlight", cube[:, i]) for i, k in enumerate("xyz")})
+    models = {name: ns.compute_rdm(x[:, :18]) for name, x in (("truth", truth), ("other", other))}
+    each = [
+        ns.similarity.searchlight_scores(truth + rng.normal(size=(10, 45)), near, models, progress=False)
+        for _ in range(7)
+    ]
+    scores = xr.concat(each, "subject")
+    beside = {"searchlight": ns.similarity.neighbours(scores, 2e-3)}
+    found = ns.similarity.sign_flip_test(scores, method="cluster_mass", alternative="greater", adjacency=beside)
+    label = found.cluster_label.sel(model="truth")
+    assert set(label.x.values[label.values == 1].round(4)) >= {0.0, 0.002}
+    assert float(found.cluster_p[0]) == 1 / 128
+    assert not (found.p_corrected.sel(model="other") < 0.05).any()
+
+
 def test_an_untested_place_parts_its_neighbours():
     """What was not measured joins no clusters."""
     values = np.random.default_rng(0).normal(size=(10, 5)) * 0.1 + 1
