@@ -183,6 +183,6 @@ def _check_connected(arranged: list[Arranged], n: int, who: str) -> None:
     apart = [k for k in range(len(pairs)) if k not in together]
     if apart:
         raise InputError(
-            f"{who}: arrangement {apart[0]} shares no pair of stimuli with the first and those that go with it, so their "
-            "scales cannot be compared; leave it out."
+            f"{who}: arrangement {apart[0]} shares no pair of stimuli with the first and those that go with it, so "
+            "their scales cannot be compared; leave it out."
         )

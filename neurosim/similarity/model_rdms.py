@@ -22,8 +22,8 @@ def model_rdm(stimuli: xr.DataArray, label: str | Sequence[str], kind: str = "ca
     label : one of them, or several: levels of a tree for "hierarchical", the coarsest first.
     kind : "categorical" (0 within, 1 between), "numeric" (absolute difference), "orientation" and "direction" (angle
         between, deg), "hierarchical" (levels up to the lowest common ancestor, the mean of both stimuli; of levels, or
-        of one label of paths "animal/mammal/dog"), or another of ``MODEL_KINDS``. Of several labels "categorical" is the
-        share that differ, "numeric" the Euclidean distance.
+        of one label of paths "animal/mammal/dog"), or another of ``MODEL_KINDS``. Of several labels "categorical" is
+        the share that differ, "numeric" the Euclidean distance.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def _column(values: np.ndarray, name: str, kind: ModelKind, stimuli: xr.DataArra
     if without.any():
         ids = stimuli["stimulus"].values if "stimulus" in stimuli.coords else np.arange(len(values))
         raise InputError(
-            f"model_rdm: {int(without.sum())} stimuli have no {name!r}, the first is {ids[np.argmax(without)]!s}; leave "
-            "them out or name them."
+            f"model_rdm: {int(without.sum())} stimuli have no {name!r}, the first is {ids[np.argmax(without)]!s}; "
+            "leave them out or name them."
         )
     if kind.takes == "names":
         return values.astype(str)

@@ -54,7 +54,7 @@ def test_labels_make_the_distances_that_they_define():
 @pytest.mark.parametrize("label", ["path", ["domain", "category"]])
 def test_a_tree_counts_the_levels_that_two_stimuli_do_not_share(label):
     shown = stimuli()
-    paths = shown.path.values if label == "path" else [f"{a}/{b}" for a, b in zip(*(shown[k].values for k in label))]
+    paths = shown.path.values if label == "path" else [f"{a}/{b}" for a, b in np.stack([shown[k] for k in label], 1)]
     sets = [prefixes(p) for p in paths]
     wanted = [[len(a ^ b) / 2 for b in sets] for a in sets]
     assert ns.similarity.model_rdm(shown, label, "hierarchical").values.tolist() == wanted
