@@ -130,6 +130,17 @@ def test_suite2p_gives_cells_less_their_surround_at_the_rate_that_is_said(tmp_pa
         ns.load_responses(path, options=every | {"signal": "dff"})
 
 
+def test_numbers_of_units_stay_whole_where_a_silent_one_made_them_floats(tmp_path):
+    path = tmp_path / "sorting.npz"
+    READERS["spikeinterface"].example(path)
+    held = storage.read_npz(path)
+    np.savez(path, **held | {"spike_labels_seg0": held["spike_labels_seg0"].astype(float)})
+    assert ns.recordings.load_spikes(path).unit.tolist() == ["10", "3", "3"]
+    np.savez(path, **held | {"spike_labels_seg0": held["spike_labels_seg0"] + 0.5})
+    with pytest.raises(InputError, match=r"3 times and 3 names of units \(float64\)"):
+        ns.recordings.load_spikes(path)
+
+
 def test_an_archive_of_labels_that_are_pickled_is_read_without_them(tmp_path):
     path = tmp_path / "group.npz"
     options = READERS["pynapple"].example(path)
