@@ -34,7 +34,8 @@ def f_test(values: np.ndarray) -> np.ndarray:
     if not equal.all():
         expected, first, second = _unequal(squares.sum(1), counts)
         within, of_signal, of_noise = (
-            np.where(equal, *pair) for pair in ((within, expected / of_signal), (of_signal, first), (of_noise, second))
+            np.where(equal, *pair)
+            for pair in ((within, expected / of_signal), (of_signal, first), (of_noise, second))
         )
     f = np.divide(between / np.maximum(k - 1, 1), within, out=np.full_like(within, np.inf), where=within > 0)
     p = np.where(between > 0, stats.f.sf(f, of_signal, of_noise), 1.0)

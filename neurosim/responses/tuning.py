@@ -73,9 +73,9 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     longest = max(len(group) for group in groups)
     widths = [((0, longest - len(group)), (0, 0)) for group in groups]
     padded = [np.pad(g.astype(float), w, constant_values=np.nan) for g, w in zip(groups, widths, strict=True)]
-    return xr.Dataset(
-        {**data, "interval": interval, "p": ("unit", f_test(np.stack(padded)))}, coords=coords
-    ).assign_attrs(label=by, quantity=responses.attrs.get("quantity", ""), units=responses.attrs.get("units", ""))
+    return xr.Dataset({**data, "interval": interval, "p": ("unit", f_test(np.stack(padded)))}, coords=coords).assign_attrs(
+        label=by, quantity=responses.attrs.get("quantity", ""), units=responses.attrs.get("units", "")
+    )
 
 
 def fit_tuning(
