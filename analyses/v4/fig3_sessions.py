@@ -1,10 +1,12 @@
 """Figure 3 of V4: the question of figure 1 in four sessions of three animals, with paired tests.
 
 The first 200 pictures of each session (Cowley 2026; every session saw its own) are shown to EfficientNet-Lite0, a CNN
-and a spiking CNN of CIFAR-10, each trained and untrained, the exact circuit of the trained spiking CNN, and a Gabor-AdEx
-circuit. Ridge regression predicts every neuron (5 folds, median neuron), and RDMs are compared. A subject answers with
-one layer: in every session that which is best, on average, in the sessions of the other animals. Differences of two
-subjects are tested in pairs. Sessions of one animal are averaged, and animals combined as random effects.
+and a spiking CNN of CIFAR-10, each trained and untrained, the exact circuit of the trained spiking CNN, and a
+Gabor-AdEx circuit. Ridge regression predicts every neuron (10 folds, median neuron), and RDMs are compared. A subject
+answers with one layer: in every session that which is best, on average, in the sessions of the other animals. Blocks 3,
+8 and 11 of EfficientNet-Lite0 are averaged to 6 x 6 places, as in figure 2; of the CNN the layers before the readout.
+Differences of two subjects are tested in pairs. Sessions of one animal are averaged, and animals combined as random
+effects.
 
 Single trials are published of session 210325 alone, so that noise-corrected R2 and ceilings are of that session; the
 others are published as means over 14, 6 and 16 trials.
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from fig1_biology import SEED, SUBJECTS, median_ceiling, reliability_of_rdm, subjects, told, with_interval
+from fig2_depth import features
 from scipy import stats
 
 import neurosim as ns
@@ -29,8 +32,10 @@ from neurosim.similarity.inference import correct_p
 from neurosim.similarity.random_effects import random_effects_mean
 from neurosim.study import Outcome, Study, run_study
 
-ANIMALS = {"190923": "WE", "210225": "PE", "210325": "PE", "210621": "RA"}
-WITH_TRIALS, N_IMAGES = "210325", 200
+ANIMALS = {"210325": "PE", "190923": "WE", "210621": "RA", "210225": "PE"}
+WITH_TRIALS, N_IMAGES, BLOCKS = "210325", 200, ("03", "08", "11")
+EFFICIENTNET = {"efficientnet": "imagenet", "untrained": "random"}
+LAYERS = {name: ["conv*", "hidden"] for name in ("cnn", "cnn_untrained")}
 SHOWN = (
     "efficientnet",
     "untrained",
@@ -70,7 +75,7 @@ def compute(folder: Path) -> xr.Dataset:
     ceilings = [with_interval(f, trials) for f in (median_ceiling, reliability_of_rdm)]
     result["ceiling"] = (("analysis", "estimate"), ceilings)
     of_trials = result.layer.sel(analysis="ridge", session=WITH_TRIALS)
-    explained = [predictions_of(outcomes[WITH_TRIALS], s).sel(model=str(of_trials.sel(subject=s).item())) for s in SHOWN]
+    explained = [predictions_of(outcomes[WITH_TRIALS], str(of_trials.sel(subject=s).item())) for s in SHOWN]
     numbers = [[float(e[f"median_explained{k}"]) for k in ("", "_standard_error")] for e in explained]
     result["explained"] = (("subject", "estimate_of_explained"), numbers)
     return result
@@ -80,27 +85,41 @@ def run(folder: Path, session: str) -> Outcome:
     """Run the study of one session."""
     published = ns.load_dataset("cowley2026_v4", recordings=[session])
     assert published.stimuli is not None
+    pictures = published.stimuli[:N_IMAGES].drop_vars("session")
     stimuli, brain = folder / f"stimuli_{session}.nc", folder / f"v4_{session}.nc"
-    storage.write_dataset(stimuli, published.stimuli[:N_IMAGES].drop_vars("session"))
+    storage.write_dataset(stimuli, pictures)
     storage.write_dataset(brain, published.responses[session].isel(stimulus=slice(N_IMAGES)))
+    rows = {name: row | {"layers": LAYERS.get(name)} for name, row in subjects().items() if name in SHOWN}
+    for name, weights in EFFICIENTNET.items():
+        path = folder / f"{name}_{session}_{N_IMAGES}.nc"
+        if not path.exists():
+            storage.write_dataset(path, blocks_of(pictures, weights))
+        rows[name] = {"kind": "responses", "path": str(path), "title": SUBJECTS[name]}
     study = Study(
         name=f"v4_{session}",
         title=f"Session {session} of macaque V4",
         seed=SEED,
         stimuli={"source": "file", "path": str(stimuli)},
-        subjects={name: row for name, row in subjects().items() if name in SHOWN},
+        subjects=rows,
         brains={"V4": {"kind": "responses", "path": str(brain), "title": f"macaque V4, session {session}"}},
         analyses={
-            "ridge": {"kind": "predictivity"},
+            "ridge": {"kind": "predictivity", "folds": 10},
             "rsa": {"kind": "rsa", "metric": "correlation", "method": "spearman"},
         },
     )
     return run_study(study, out=folder / f"study_{session}", jobs=1, report=told)
 
 
-def predictions_of(outcome: Outcome, subject: str) -> xr.Dataset:
-    """Return what predicted every neuron, fold by fold, along ``model`` (subject/layer)."""
-    return storage.read_dataset(outcome.folder / "results" / f"ridge_{subject}_V4" / "predictions.nc")
+def blocks_of(pictures: xr.DataArray, weights: str) -> xr.DataArray:
+    """Return the activity (stimulus, unit) of the blocks of EfficientNet-Lite0 that are compared."""
+    found = features(pictures, weights)
+    found = found.isel(unit=np.isin(found["layer"].values, BLOCKS))
+    return found.assign_coords(layer=("unit", [f"block{name}" for name in found["layer"].values]))
+
+
+def predictions_of(outcome: Outcome, model: str) -> xr.Dataset:
+    """Return what predicted every neuron from a layer (subject/layer), fold by fold."""
+    return outcome.predictions[f"ridge:{model.partition('/')[0]}:V4"].sel(model=model)
 
 
 def scores_of(outcome: Outcome, analysis: str) -> xr.Dataset:
@@ -154,7 +173,7 @@ def found(table: xr.Dataset, model: str) -> list[float]:
 def gap(analysis: str, table: xr.Dataset, outcome: Outcome, first: str, second: str) -> list[float]:
     """Return by how much one layer is nearer than another, the standard error and its degrees of freedom."""
     if analysis == "ridge":
-        both = {m: predictions_of(outcome, m.partition("/")[0]).sel(model=m) for m in (first, second)}
+        both = {m: predictions_of(outcome, m) for m in (first, second)}
         pair = compare_predictions(both).isel(model=0, model_other=1)
         return [float(pair.difference), float(pair.standard_error), float(pair.attrs["df"])]
     one = table.sel(model=first)

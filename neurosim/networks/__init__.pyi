@@ -13,6 +13,8 @@ from .architecture import n_parameters as n_parameters  # number of parameters o
 from .architectures.autoencoder import AutoencoderSpecification as AutoencoderSpecification  # autoencoder of images
 from .architectures.conv_net import ConvNetSpecification as ConvNetSpecification  # convolutional
 from .architectures.efficientnet_lite0 import EfficientNetLite0Specification as EfficientNetLite0Specification
+from .architectures.efficientnet_lite1 import EfficientNetLite1Specification as EfficientNetLite1Specification
+from .architectures.efficientnet_lite2 import EfficientNetLite2Specification as EfficientNetLite2Specification
 from .architectures.equilibrium_mlp import EquilibriumMLPSpecification as EquilibriumMLPSpecification  # comes to rest
 from .architectures.gru import GRUSpecification as GRUSpecification  # gated units
 from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecification  # rate units, cognitive tasks

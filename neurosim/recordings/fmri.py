@@ -112,6 +112,7 @@ def save_nifti(values: xr.DataArray, path: str | Path, *, mask: str | Path) -> N
 
     Examples
     --------
+    >>> import xarray as xr
     >>> ns.recordings.save_nifti(xr.DataArray([1.0], dims="unit"), "map.nii", mask="mask.nii")
     Traceback (most recent call last):
     neurosim.schema.InputError: save_nifti: values have places x, y, z in m along one dim, found labels none.
@@ -129,8 +130,8 @@ def save_nifti(values: xr.DataArray, path: str | Path, *, mask: str | Path) -> N
     known[known] = inside[tuple(index[known].T)]
     if not known.all():
         raise InputError(
-            f"{who}: {int((~known).sum())} of {len(known)} places are no voxels of the mask {Path(mask).name}; give the "
-            "mask that the responses were read with."
+            f"{who}: {int((~known).sum())} of {len(known)} places are no voxels of the mask {Path(mask).name}; give "
+            "the mask that the responses were read with."
         )
     if len(np.unique(index, axis=0)) < len(index):
         raise InputError(f"{who}: two values have the place of one voxel; select one of them.")

@@ -21,6 +21,7 @@ from .inference_options import Fitting as Fitting  # how flexible models are fit
 from .inference_options import Significance as Significance  # level of tests, correction for many models
 from .permutation import mantel_test as mantel_test  # are models related at all: stimuli exchange their labels
 from .maps import sign_flip_test as sign_flip_test  # where in time and space scores are, corrected for all places
+from .latencies import latencies as latencies  # when scores rise and are highest, with intervals
 from .neighbours import neighbours as neighbours  # which places of a map are beside each other
 from .neighbours import surface_neighbours as surface_neighbours  # which vertices share an edge
 from .random_effects import combine_subjects as combine_subjects  # subjects who each saw stimuli of their own

@@ -10,11 +10,10 @@ import xarray as xr
 from scipy import special
 
 from neurosim.arrays import check_numbers
-from neurosim.labels import check_finite, check_not_empty
-from neurosim.refusals import check_known
+from neurosim.labels import check_finite, check_not_empty, same_places
+from neurosim.refusals import check_alpha, check_known
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError
-from neurosim.similarity.inference_options import check_alpha
 from neurosim.similarity.kernels.clusters import cluster_labels
 from neurosim.similarity.kernels.sign_flips import as_z, flipped_t, flips, n_flips
 from neurosim.similarity.map_statistic import MAP_STATISTICS, MapStatistic
@@ -59,8 +58,8 @@ def sign_flip_test(
         or where it begins and ends (https://doi.org/10.1111/psyp.13335).
     alternative : "two-sided", or "greater" for scores above 0.
     adjacency : for clusters, a matrix (place, place) by dim, or None for a dim whose places are not neighbours; places
-        along time, frequency, lag, x, y and z are neighbours of the next. Places of several dims are neighbours where
-        they are so along one and the same along the others.
+        along time, frequency, lag, x, y and z are neighbours of the next, models of none. Places of several dims are
+        neighbours where they are so along one and the same along the others.
     forming_p : of "cluster_mass", the uncorrected p beyond which places form clusters; 0.01 by default.
     n_permutations : flips drawn at random; where subjects have no more than that, every flip is taken once.
     alpha : one minus the coverage of intervals.
@@ -121,9 +120,9 @@ def sign_flip_test(
 
 def as_scores(scores: object, other: object, who: str) -> xr.DataArray:
     """Return scores (subject, ...), or what they are above those of the `other`, checked; subjects without any go."""
-    scores = _labelled(scores, who)
+    scores = labelled_scores(scores, who)
     if other is not None:
-        scores = scores - _matched(scores, _labelled(other, who), who)
+        scores = scores - matched_scores(scores, labelled_scores(other, who), who)
     elif "zero" in scores.attrs:
         raise InputError(f"{who}: {scores.attrs['zero']} Or give `other` scores to subtract.")
     measured = scores.notnull()
@@ -166,7 +165,8 @@ def _check_options(statistic: MapStatistic, adjacency: object, forming_p: object
         raise InputError(f"{who}: {n} permutations; p of 0.05 takes {FEWEST_PERMUTATIONS} or more.")
 
 
-def _labelled(scores: object, who: str) -> xr.DataArray:
+def labelled_scores(scores: object, who: str) -> xr.DataArray:
+    """Return scores (subject, ...), or refuse what is none."""
     if not isinstance(scores, xr.DataArray) or "subject" not in scores.dims or scores.ndim < 2:
         found = scores.dims if isinstance(scores, xr.DataArray) else f"a {type(scores).__name__}"
         raise InputError(f"{who}: scores (subject, time or other places) as a labelled array asked, found {found}.")
@@ -176,18 +176,12 @@ def _labelled(scores: object, who: str) -> xr.DataArray:
     return scores.transpose("subject", ...).astype(float)
 
 
-def _matched(scores: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:
+def matched_scores(scores: xr.DataArray, other: xr.DataArray, who: str) -> xr.DataArray:
     """Return the other scores in the order of `scores`, or refuse those of other subjects or places."""
-    if set(scores.dims) != set(other.dims) or any(scores.sizes[d] != other.sizes[d] for d in scores.dims):
-        raise InputError(f"{who}: scores {dict(scores.sizes)} and others {dict(other.sizes)} differ; select the same.")
+    if set(scores.dims) != set(other.dims):
+        raise InputError(f"{who}: scores {scores.dims} and others {other.dims} asked alike; select or average.")
     for dim in scores.dims:
-        if (dim in scores.coords) != (dim in other.coords):
-            raise InputError(f"{who}: only one of the two arrays names its places along {dim!r}; name both.")
-        if dim in scores.coords:
-            own, theirs = scores[dim].values, other[dim].values
-            if len(np.unique(own)) < len(own) or not np.array_equal(np.sort(own), np.sort(theirs)):
-                raise InputError(f"{who}: the two arrays do not have the same, different, {dim} labels.")
-            other = other.isel({dim: np.argsort(theirs)[np.argsort(np.argsort(own))]})
+        other = same_places(scores, other, str(dim), who)
     return other.transpose(*scores.dims)
 
 

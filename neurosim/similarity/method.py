@@ -76,7 +76,7 @@ class Method:
     @property
     def counts_from_zero(self) -> bool:
         """Whether scores count distances from 0, not from their mean: unrelated RDMs of positive entries score high."""
-        return self.has_inference and self.defined_for == "nonzero"
+        return self.defined_for == "nonzero"
 
     @property
     def has_inference(self) -> bool:

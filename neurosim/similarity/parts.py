@@ -18,7 +18,7 @@ Values = Callable[[Any], np.ndarray]
 
 
 class UndefinedError(InputError):
-    """Distances are not defined for these responses: they are flat, dead, or too few were measured."""
+    """Distances, or scores of them, are not defined: responses are flat, dead, or too few were measured."""
 
 
 def as_searchlights(by: object, n_units: int) -> xr.DataArray:

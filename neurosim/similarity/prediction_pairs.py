@@ -10,8 +10,8 @@ import xarray as xr
 from scipy import stats
 
 from neurosim.schema import InputError
-from neurosim.similarity.inference import correct_p, p_two_sided
-from neurosim.similarity.inference_options import AT_5_PERCENT, Significance
+from neurosim.similarity.inference import p_two_sided
+from neurosim.similarity.inference_options import AT_5_PERCENT, Significance, correct_p
 from neurosim.similarity.kernels.folds import FEWEST_FOLDS
 from neurosim.similarity.unit_scores import MeanOverFolds
 
@@ -19,9 +19,7 @@ WHO = "compare_predictions"
 NEEDED = ("score_of_fold", "score_without", "held_out_in")
 
 
-def compare_predictions(
-    found: Mapping[str, xr.Dataset], *, significance: Significance = AT_5_PERCENT
-) -> xr.Dataset:
+def compare_predictions(found: Mapping[str, xr.Dataset], *, significance: Significance = AT_5_PERCENT) -> xr.Dataset:
     """Test whether models predict the same units differently well, in pairs of models and unit by unit.
 
     The difference of two models is the median over units of the difference of their scores; what stimuli and units
@@ -63,8 +61,9 @@ def compare_predictions(
     parts = [(f["score_of_fold"].values, f["score_without"].values) for f in found.values()]
     rows, columns = np.array(list(combinations(range(m), 2))).T
     for i, j in zip(rows, columns, strict=True):
-        gap = MeanOverFolds(*(a - b for a, b in zip(parts[i], parts[j], strict=True)), 1.0).described("score")
-        difference[i, j], error[i, j] = gap["median_score"], gap["median_standard_error"]  # type: ignore[assignment]
+        each, without = (a - b for a, b in zip(parts[i], parts[j], strict=True))
+        gap = MeanOverFolds(each, without, 1.0).described("score")
+        difference[i, j], error[i, j] = gap["median_score"], gap["median_standard_error"]
     difference, error = difference - difference.T, error + error.T
     p[rows, columns] = p_two_sided(difference[rows, columns], error[rows, columns], np.full(len(rows), df))
     corrected[rows, columns] = correct_p(p[rows, columns], significance.correction)

@@ -17,7 +17,7 @@ from neurosim.similarity.lost_units import over_units
 from neurosim.similarity.metric import Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import UndefinedError, Values, where_defined
-from neurosim.similarity.patterns import MeanOverTrials, check_domain
+from neurosim.similarity.patterns import check_domain, mean_over_trials
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Plan:
             raise InputError(f"compute_rdm: {metric.name} of {name} needs a 'trial' dim with at least 2 trials.")
         if metric.whitening in ("if_given", "always"):
             data = self._whitened(data, has_trials)
-        patterns = MeanOverTrials(data, self.measured) if has_trials and not metric.folds else data
+        patterns = mean_over_trials(data, self.measured) if has_trials and not metric.folds else data
         kernel = metric.kernel
         if self.keep == "gram" and metric.gram is not None:
             kernel = metric.gram

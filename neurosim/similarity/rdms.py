@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.labels import is_lazy
 from neurosim.refusals import asked_by
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_responses, check_responses
 from neurosim.similarity.covariances import precision_factor
-from neurosim.similarity.kernels.arrays import is_torch_array
+from neurosim.similarity.kernels.arrays import BLOCK_BYTES, is_torch_array
 from neurosim.similarity.kernels.inner_products import whiten
 from neurosim.similarity.lost_units import check_adds_up, means_of_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
@@ -40,7 +41,8 @@ def compute_rdm(
     """Compute the representational dissimilarity matrix of responses (https://doi.org/10.3389/neuro.06.004.2008).
 
     Units are read in blocks, so responses larger than memory (a memory-mapped or a dask array) need about 0.2 GB and
-    the RDMs; only a full `precision`, "decoding" and "ldc_t" need all units at once.
+    the RDMs, and what is dask is read several times; only a full `precision`, "decoding" and "ldc_t" need all units at
+    once.
     Of crossnobis: Calibrated in 4,000 simulated experiments: null mean 0.00, recovery 0.99.
 
     Parameters
@@ -102,6 +104,8 @@ def compute_rdm(
     if not isinstance(responses, xr.DataArray):
         with asked_by("compute_rdm", "as_responses"):
             responses = as_responses(responses)
+    if is_lazy(responses) and responses.nbytes <= BLOCK_BYTES:
+        responses = responses.compute()
     responses = check_responses(responses, "compute_rdm", leading=True, missing="trial" in responses.dims)
     rdms, why = rdms_and_reasons(responses, request, by, progress)
     return rdms if why is None else label_undefined(rdms, why)

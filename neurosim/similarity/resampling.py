@@ -15,6 +15,7 @@ from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceiling
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.parts import UndefinedError
 from neurosim.similarity.weighting import WEIGHTINGS
 
 
@@ -310,7 +311,7 @@ def _covariance(table: np.ndarray) -> np.ndarray:
 
 def _finite(table: np.ndarray) -> np.ndarray:
     if not np.isfinite(table).all():
-        raise InputError("infer: some resampled RDMs do not vary; more or more varied stimuli are needed.")
+        raise UndefinedError("infer: some resampled RDMs do not vary; more or more varied stimuli are needed.")
     return table
 
 

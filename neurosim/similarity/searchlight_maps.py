@@ -12,11 +12,10 @@ import xarray as xr
 from neurosim.refusals import asked_by
 from neurosim.runtime import track
 from neurosim.schema import InputError, check_responses, labelled, same_stimuli
-from neurosim.similarity.comparison import is_flat
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.inference import named_models
 from neurosim.similarity.kernels.arrays import n_block, upper
-from neurosim.similarity.kernels.comparisons import cross_scores
+from neurosim.similarity.kernels.comparisons import cross_scores, is_flat
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.parts import UndefinedError, as_searchlights
@@ -105,7 +104,7 @@ def searchlight_scores(
     along = {k: v for k, v in every.coords.items() if v.dims == every.dims[:1]}
     along |= {k: v for k, v in given.coords.items() if v.dims and set(v.dims) <= set(lead)}
     result = result.assign_coords(along).assign_attrs(quantity="score", method=asked.name, metric=metric)
-    reason = why_zero_means_nothing(found, asked)
+    reason = why_zero_means_nothing(asked)
     result = result if reason is None else result.assign_attrs(zero=f"unrelated RDMs score above 0: {reason}")
     return _explained(result, xr.DataArray(undefined, dims=result.dims[:-1]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -81,7 +82,7 @@ class MeanOverFolds:
     without: np.ndarray
     scale: np.ndarray | float
 
-    def described(self, name: str) -> dict[str, object]:
+    def described(self, name: str) -> dict[str, Any]:
         """Return the value of every unit and the median of all, with their standard errors."""
         variance, plain, left = fold_variance(
             self.each,

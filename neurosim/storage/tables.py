@@ -97,7 +97,7 @@ def read_table(path: Path, ids: tuple[str, ...] = ID_COLUMNS) -> Any:
     import pandas as pd
 
     path = Path(path)
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() in (".parquet", ".pqt"):
         with readable(path, "Parquet"):
             check_parquet(existing(path))
             return pd.read_parquet(path, engine="pyarrow")

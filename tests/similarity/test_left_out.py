@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from neurosim.similarity.kernels import concordance, left_out_stimuli
 from neurosim.similarity.kernels.arrays import to_square
-from neurosim.similarity.kernels import left_out_stimuli
-from neurosim.similarity.kernels.drawn_stimuli import drawn_rank_products, gram_of_features
+from neurosim.similarity.kernels.drawn_stimuli import drawn_rank_products, gram_of_features, pair_weights
 from neurosim.similarity.kernels.left_out_stimuli import leaves_out_at_most_two, left_out, left_out_rank_products
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.methods.spearman import _nearest_weak_order, best_weak_order, steepest
@@ -80,6 +80,24 @@ def test_drawing_stimuli_is_comparing_rdms_in_which_they_repeat(method, seed):
         drawn = repeated(features, count)
         wanted = [[SCORES[method](x, y) for y in drawn] for x in drawn]
         np.testing.assert_allclose(gram, wanted, atol=1e-12)
+
+
+@given(seed=seeds, least=st.integers(1, 12), n_bytes=st.sampled_from([1, 2**9]))
+@settings(max_examples=20, deadline=None)
+def test_concordance_in_chunks_of_any_size_is_that_of_all_pairs_of_entries(seed, least, n_bytes):
+    features, rng = tied_features(seed), np.random.default_rng(seed)
+    out, drawn = np.ones((2, 8)), rng.multinomial(8, np.full(8, 1 / 8), size=3).astype(float)
+    out[1, rng.choice(8, 2, replace=False)] = 0
+    signs, pairs = np.sign(features[:, :, None] - features[:, None]), np.triu_indices(4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(concordance, "LEAST_CHUNK", least)
+        patch.setattr(concordance, "BYTES_AT_ONCE", n_bytes)
+        patch.setattr(concordance, "WEIGHT_BYTES", 2 * n_bytes)
+        patch.setattr(concordance, "isqrt", lambda n: 1)
+        for counts, found in ((out, concordance.left_out_concordance), (drawn, concordance.drawn_concordance)):
+            weights = pair_weights(counts)
+            wanted = np.einsum("ne,nf,pef,pef->np", weights, weights, *(signs[side] for side in pairs))
+            np.testing.assert_array_equal(found(features, counts, pairs), wanted)
 
 
 @given(seed=seeds, held=st.sampled_from([1, 2**10, 2**28]), at_once=st.sampled_from([1, 200, 2**19]))

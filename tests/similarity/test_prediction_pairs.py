@@ -66,7 +66,9 @@ def test_units_without_a_score_are_left_out():
     lost[5:, 1] = np.nan
     models = {k: as_responses(X[:, :n]) for k, n in (("whole", 8), ("one", 1))}
     some = compare_predictions({k: predict_responses(x, lost, **HOW) for k, x in models.items()})
-    rest = compare_predictions({k: predict_responses(x, lost.isel(unit=[0, 2, 3, 4]), **HOW) for k, x in models.items()})
+    rest = compare_predictions(
+        {k: predict_responses(x, lost.isel(unit=[0, 2, 3, 4]), **HOW) for k, x in models.items()}
+    )
     xr.testing.assert_allclose(some, rest)
     nothing = {k: predict_responses(x, lost.isel(unit=[1]), **HOW) for k, x in models.items()}
     with pytest.raises(InputError, match="no unit has a score"):

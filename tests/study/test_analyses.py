@@ -20,6 +20,7 @@ from neurosim.schema import as_responses, as_stimuli
 from neurosim.similarity.alignment import cka, jackknife
 from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.inference import infer
+from neurosim.similarity.prediction_pairs import compare_predictions
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import partition_variance, regress_rdm
@@ -233,6 +234,12 @@ def test_predictivity_is_that_of_the_library_also_where_units_are_rotated(everyt
         own = np.median(wanted["score"].values[arrays["area"]["subject"].values == arrays["area"]["subject"].values[0]])
         np.testing.assert_allclose(found["score_of_subject"][0], own, rtol=1e-6)
     assert 0 < float(found["ceiling"]) < 1 and "ceiling" not in outcome.scores["predictivity:near:alone"]
+    kept = [outcome.predictions[f"predictivity:{s}:area"].isel(model=0) for s in ("near", "far")]
+    assert not [name for name in outcome.predictions if not name.startswith(("predictivity:", "by_category:"))]
+    arrays_of = [next(iter(layers_of(arrays[s]).values())) for s in ("near", "far")]
+    found = [predict_responses(a, target, folds=5, rng=RNG, progress=False) for a in arrays_of]
+    pairs = [compare_predictions(dict(zip("ab", both, strict=True))) for both in (kept, found)]
+    xr.testing.assert_allclose(*pairs, rtol=1e-6)
     grouped = outcome.scores["by_category:near:area"]
     wanted = predict_responses(layers_of(arrays["near"])["early"], target, folds=4, rng=RNG, groups="category",
                                method="one_to_one", progress=False)  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from neurosim.recordings.columns import seconds
 from neurosim.recordings.reader import Reader
 from neurosim.registry import NoOptions
 from neurosim.schema import InputError, as_responses, check_step, check_sweeps
+
+CHUNK_BYTES = 2**22
 
 
 def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:
@@ -27,7 +31,19 @@ def open_responses(path: Path, _options: NoOptions) -> xr.DataArray:
     names = [str(v) for v in dataset.data_vars]
     if len(names) != 1:
         raise InputError(f"{path.name}: holds {len(names)} variables ({', '.join(names[:8])}); responses are one.")
-    return dataset[names[0]]
+    return _in_chunks(dataset[names[0]])
+
+
+def _in_chunks(responses: xr.DataArray) -> xr.DataArray:
+    """Return values on disk as chunks, along those of the file, read when they are used (with dask)."""
+    if importlib.util.find_spec("dask") is None:
+        return responses
+    stored = responses.encoding.get("preferred_chunks") or {}
+    sizes = {d: min(int(stored.get(d, n)), n) if stored else 1 for d, n in responses.sizes.items()}
+    for dim in reversed(responses.dims):
+        more = CHUNK_BYTES // max(1, math.prod(sizes.values()) * responses.dtype.itemsize)
+        sizes[dim] = min(responses.sizes[dim], sizes[dim] * max(1, more))
+    return responses.chunk(sizes)
 
 
 def read_sweeps(path: Path) -> dict[str, xr.Dataset]:

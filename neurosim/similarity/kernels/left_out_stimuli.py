@@ -13,7 +13,7 @@ import numpy as np
 from neurosim.similarity.kernels.arrays import n_block, to_square
 from neurosim.similarity.kernels.sorted_entries import SortedEntries
 
-SIGN_BYTES, RANK_BYTES, HELD_BYTES = 2**22, 2**19, 2**28
+RANK_BYTES, HELD_BYTES = 2**19, 2**28
 LARGEST_EXACT = 2**24
 Pairs = tuple[np.ndarray, np.ndarray]
 
@@ -88,7 +88,7 @@ def _near_each_other(first: np.ndarray, second: np.ndarray, n: int, n_held: int)
     paired = second < n
     used = np.unique([first[paired], second[paired]])
     blocks = [np.searchsorted(used, side) // n_held for side in (second, first)]
-    return np.lexsort((second, first, *blocks))
+    return np.asarray(np.lexsort((second, first, *blocks)))
 
 
 def _added_by(groups: np.ndarray, entries: np.ndarray) -> np.ndarray:
@@ -119,50 +119,8 @@ def _gram(values: np.ndarray) -> np.ndarray:
     return np.concatenate([values @ values[:half].T, values @ values[half:].T], axis=1)
 
 
-def left_out_concordance(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Concordant minus discordant pairs of kept entries (N, pairs), each pair twice, ties as 0.
-
-    The concordance of one entry with all others comes from signs of differences; that among the entries of left-out
-    stimuli is taken off once, as both ends of such a pair of entries are left out.
-    """
-    n = counts.shape[1]
-    values = np.stack([np.unique(f, return_inverse=True)[1] for f in features]).astype(np.float32)
-    of_entry = _concordance_of_entries(values, pairs)
-    of_row = to_square(of_entry.T, n).sum(-1).T
-    apart = ~np.eye(n, dtype=bool)
-    rows = to_square(values, n).astype(np.float32)[:, apart].reshape(len(values), n, n - 1)
-    within = [_concordance(r[:, :, None], r[:, None, :], pairs) for r in rows.transpose(1, 0, 2)]
-    found = np.broadcast_to(of_entry.sum(0), (len(counts), len(pairs[0]))).copy()
-    for i, (k, m, common) in enumerate(zip(*left_out(counts), strict=True)):
-        if k < n:
-            found[i] -= 2 * of_row[k] - within[k]
-        if m < n:
-            found[i] -= 2 * of_row[m] - within[m] - 2 * of_entry[common]
-            found[i] += 2 * _concordance(rows[:, k, :, None], rows[:, m, None, :], pairs)
-            both = np.concatenate([rows[:, k], rows[:, m]], axis=1)
-            found[i] -= 2 * _concordance(values[:, common, None], both, pairs)
-    return found
-
-
 def signs_of_differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return -1, 0 or 1 of whole numbers in float32, where `first` is below, at or above `second`."""
+    """Return -1, 0 or 1 of whole numbers, where `first` is below, at or above `second`."""
     difference = first - second
     found: np.ndarray = np.clip(difference, -1, 1, out=difference)
-    return found
-
-
-def _concordance(first: np.ndarray, second: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Concordance (pairs,) of RDMs (F, ...), summed over all entries of `first` with those of `second`."""
-    signs = signs_of_differences(first, second).reshape(len(first), -1)
-    products: np.ndarray = (signs @ signs.T)[pairs]
-    return products.astype(float)
-
-
-def _concordance_of_entries(values: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Concordance (P, pairs) of every entry with all others, of RDMs (F, P) as whole numbers."""
-    n_entries, step = values.shape[1], n_block(values.size, SIGN_BYTES)
-    found = np.empty((n_entries, len(pairs[0])))
-    for start in range(0, n_entries, step):
-        signs = signs_of_differences(values.T[start : start + step, :, None], values)
-        found[start : start + step] = (signs @ signs.transpose(0, 2, 1))[:, pairs[0], pairs[1]]
     return found

@@ -177,7 +177,8 @@ def _sentences(brain: str, table: xr.Dataset, best: dict[str, Any], results: Res
     if "ceiling" in best:
         line += f"; the noise ceiling is {best['ceiling'][0]:.3f} to {best['ceiling'][1]:.3f}"
     above = int((table["p_zero_corrected"] < table.attrs["alpha"]).sum())
-    lines = [f"{line}. {above} of {n_models} {_layers(n_models)} above 0 after correction."]
+    tested = f"{above} of {n_models} {_layers(n_models)} above 0 after correction."
+    lines = [f"{line}. {tested if 'no_p_zero' not in table.attrs else 'Not tested: ' + table.attrs['no_p_zero']}"]
     if n_models > 1:
         i = int(table["score"].values.argmax())
         surely = table["p_pair_corrected"].values[i] < table.attrs["alpha"]
