@@ -293,6 +293,7 @@ NONE = set(
     replace_head
     rerun_results
     run_study
+    save_brain_score
     save_circuit
     single_neuron
     study_status
