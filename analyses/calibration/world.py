@@ -42,6 +42,7 @@ class World:
     alpha: float = 0.05  # of p
     outside: str = ""  # why a number is outside of what was asked, where one is
     quick: int = 100  # experiments of the quick test
+    revision: int = 0  # how often its estimator was mended by what this table showed: the table then takes new seeds
 
 
 @dataclass(frozen=True)

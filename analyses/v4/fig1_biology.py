@@ -24,7 +24,7 @@ from neurosim import storage
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.responses.reliability import signal_to_noise
 from neurosim.runtime import provenance
-from neurosim.similarity.inference import correct_p
+from neurosim.similarity.inference_options import correct_p
 from neurosim.similarity.prediction_pairs import compare_predictions
 from neurosim.study import Study, run_study
 from neurosim.study.analyses.layer_scores import together

@@ -112,14 +112,15 @@ def plot_time_course(
 
 
 def plot_generalisation(
-    accuracy: xr.DataArray, ax: Axes | None = None, *, chance: float = 0.0, title: str = ""
+    accuracy: xr.DataArray, ax: Axes | None = None, *, chance: float = 0.0, title: str = "", label: str = "accuracy"
 ) -> Axes:
-    """Draw decoding accuracy of every training time at every test time.
+    """Draw decoding accuracy, or another score up to 1, of every training time at every test time.
 
     Parameters
     ----------
     accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``.
     ax : axes to draw on. chance : the lowest colour. title : title of the axes.
+    label : what the colours are.
 
     Examples
     --------
@@ -141,7 +142,7 @@ def plot_generalisation(
     )
     figure = ax.get_figure()
     if figure is not None:
-        figure.colorbar(image, ax=ax, label="accuracy", shrink=0.8)
+        figure.colorbar(image, ax=ax, label=label, shrink=0.8)
     ax.axvline(0, color="white", lw=0.6)
     ax.axhline(0, color="white", lw=0.6)
     ax.set(xlabel="tested at (ms)", ylabel="trained at (ms)", title=title)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
 from scipy import special
 
+from neurosim.refusals import check_number
 from neurosim.registry import options_of
 from neurosim.responses import cross_validation as cv
 from neurosim.responses.averages import over_time
@@ -96,6 +97,8 @@ def decode(
     >>> float(ns.responses.decode(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).accuracy)
     1.0
     """
+    check_number(n_orders, "decode", "n_orders", 1, whole=True)
+    check_number(n_permutations, "decode", "n_permutations", 0, whole=True)
     responses = check_responses(responses, "decode", missing=True)
     if across_time and "time" not in responses.dims:
         raise InputError("decode: across_time needs a 'time' dim.")
@@ -145,6 +148,8 @@ def generalise(
 
     (https://doi.org/10.1073/pnas.1100999108)
 
+    SENTENCE
+
     Parameters
     ----------
     responses : (stimulus, trial, [time,] unit); time is summed (counts) or averaged. Every value of `by` was shown with
@@ -157,7 +162,8 @@ def generalise(
     Returns
     -------
     Dataset: ``accuracy`` (across, across_test), balanced over classes, and its ``standard_error`` and ``interval``, as
-    of :func:`decode`; ``same`` and ``other``, its means on and off the diagonal, with theirs; ``chance``.
+    of :func:`decode`, where values differ with what leaving each fold out of training says; ``same`` and ``other``, its
+    means on and off the diagonal, with theirs; ``chance``.
 
     Raises
     ------
@@ -171,6 +177,7 @@ def generalise(
     >>> float(ns.responses.generalise(r, "object", "place").other)
     1.0
     """
+    check_number(n_orders, "generalise", "n_orders", 1, whole=True)
     still = over_time(check_responses(responses, "generalise", missing=True))
     generator = as_rng(rng, "generalise")
     design = _design(still, by, "trial", folds, generator, "generalise")
@@ -179,12 +186,9 @@ def generalise(
     level, n = of_stimulus[design.stimulus], len(levels)
     each = []
     for _ in track(range(n_orders), "decoding", progress=progress):
-        patterns = design.trials.shuffled(generator)
-
-        def right(train: np.ndarray, test: np.ndarray, labels: np.ndarray, p: np.ndarray = patterns) -> np.ndarray:
-            return _transferred(p, labels, train, test, level, fit)
-
-        each.append(cv.estimated(design.fold, design.labels, design.held_out, right))
+        right = _transferred(design.trials.shuffled(generator)[:, 0], design, level, fit)
+        told = cv.of_told(_cells(right, design.fold, level), design.labels, design.held_out)
+        each.append(replace(told, variance=told.variance + _variance_of_training(right, design.labels, level)))
     accuracy, error = cv.over_orders(each, design.n_held_out)
     cells = slice(0, n * n)
     matrix = (across, f"{across}_test")
@@ -227,6 +231,7 @@ def _design(
     responses: xr.DataArray, by: str, hold_out: str | None, folds: int | None, rng: np.random.Generator, who: str
 ) -> _Design:
     """Return who is held out together, or refuse what cannot be."""
+    check_number(2 if folds is None else folds, who, "folds", 2, whole=True)
     classes, of_stimulus = np.unique(cv.label_of(responses, by, who), return_inverse=True)
     if len(classes) < 2:
         raise InputError(f"{who}: the label {by!r} has one value, {classes[0]!s}; there is nothing to decode.")
@@ -305,7 +310,7 @@ def _crossed(responses: xr.DataArray, by: str, across: str) -> tuple[np.ndarray,
         raise InputError(
             f"generalise: no other label {across!r} along stimulus. Labels: {', '.join(known)}.{suggest(across, known)}"
         )
-    levels, level = np.unique(responses[across].values, return_inverse=True)
+    levels, level = np.unique(cv.label_of(responses, across, "generalise"), return_inverse=True)
     classes, labels = np.unique(responses[by].values, return_inverse=True)
     shown = np.zeros((len(levels), len(classes)), dtype=bool)
     shown[level, labels] = True
@@ -333,23 +338,52 @@ def _right(
     return right
 
 
-def _transferred(
-    patterns: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray, level: np.ndarray, fit: Fit
-) -> np.ndarray:
-    """Return whether test patterns are named rightly (n_test, level x level_test, same, other); NaN is not asked."""
-    n = int(level.max()) + 1
-    asked, wanted, at = patterns[test, 0], labels[test], level[test]
-    right = np.full((len(asked), n, n), np.nan)
-    for i in range(n):
-        own = train & (level == i)
-        centre, spread = patterns[own, 0].mean(0), patterns[own, 0].std(0)
+def _transferred(patterns: np.ndarray, design: _Design, level: np.ndarray, fit: Fit) -> np.ndarray:
+    """Return whether patterns (n, unit) are named rightly (fold, level, n), trained on a level without a fold.
+
+    NaN where a pattern was trained on.
+    """
+    folds, n = int(design.fold.max()) + 1, int(level.max()) + 1
+    right = np.full((folds, n, len(patterns)), np.nan)
+    for f, i in np.ndindex(folds, n):
+        own = (design.fold != f) & (level == i)
+        centre, spread = patterns[own].mean(0), patterns[own].std(0)
         scale = np.where(spread > 0, spread, np.inf)
-        predict = _named(fit, (patterns[own, 0] - centre) / scale, labels[own])
-        right[np.arange(len(asked)), i, at] = predict((asked - centre) / scale) == wanted
-    of_all = right[np.arange(len(asked)), :, at]
-    same = of_all[np.arange(len(asked)), at]
+        predict = _named(fit, (patterns[own] - centre) / scale, design.labels[own])
+        right[f, i, ~own] = predict((patterns[~own] - centre) / scale) == design.labels[~own]
+    return right
+
+
+def _cells(right: np.ndarray, fold: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return what is right of each pattern (n, level x level_test, same, other) without its fold; NaN is not asked."""
+    each = np.arange(len(fold))
+    of_all = right[fold, :, each]
+    n = of_all.shape[1]
+    found = np.full((len(fold), n, n), np.nan)
+    found[each, :, level] = of_all
+    same = of_all[each, level]
     other = (of_all.sum(1) - same) / (n - 1)
-    return np.column_stack([right.reshape(len(asked), -1), same, other])
+    return np.column_stack([found.reshape(len(fold), -1), same, other])
+
+
+def _variance_of_training(right: np.ndarray, labels: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return what training on another level adds to variances (level x level_test, same, other): 0 where levels agree.
+
+    What is tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how
+    much that changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of
+    the tests already.
+    """
+    folds, n = right.shape[:2]
+    change, by_chance = np.zeros((2, folds, n, n))
+    for i, j in np.ndindex(n, n):
+        at = level == j
+        if i != j:
+            effect = (right[:, i, at] - right[:, i, at].mean(0)).T
+            change[:, i, j] = cv.balanced_accuracy(effect, labels[at])
+            by_chance[:, i, j] = cv.of_told(effect, labels[at], np.arange(len(effect))).variance
+    squares = [change**2 - by_chance, (change.sum(2) ** 2 - by_chance.sum(2)) / (n * (n - 1)) ** 2]
+    cells, other = (np.maximum((folds - 1) / folds * x.sum(0), 0.0) for x in squares)
+    return np.concatenate([cells.ravel(), [0.0, other.sum()]])
 
 
 def _named(fit: Fit, patterns: np.ndarray, labels: np.ndarray) -> Predict:

@@ -3,11 +3,13 @@
 # RDMs: how differently a subject answers every two stimuli
 from .rdms import compute_rdm as compute_rdm  # the dissimilarity of every two stimuli
 from .noise import noise_precision as noise_precision  # inverse covariance of the noise of units, with shrinkage
-from .parts import searchlights as searchlights  # the units near each unit
+from .neighbourhoods import searchlights as searchlights  # the units near each unit
+from .neighbourhoods import surface_searchlights as surface_searchlights  # the vertices near each one of a surface
 from .spike_rdms import spike_rdm as spike_rdm  # RDMs of spike times
 
 # RDMs against RDMs
 from .comparison import compare_rdms as compare_rdms  # scores of every RDM with every other
+from .searchlight_maps import searchlight_scores as searchlight_scores  # of every searchlight, by model
 from .comparison import compare_cka as compare_cka  # centred kernel alignment from squared Euclidean RDMs
 from .connectivity import representational_connectivity as representational_connectivity  # areas, less shared noise
 from .connectivity import lagged_scores as lagged_scores  # RDMs of one area with those of another, later
@@ -18,6 +20,10 @@ from .inference_options import Resampling as Resampling  # to what an inference 
 from .inference_options import Fitting as Fitting  # how flexible models are fitted, in how many folds
 from .inference_options import Significance as Significance  # level of tests, correction for many models
 from .permutation import mantel_test as mantel_test  # are models related at all: stimuli exchange their labels
+from .maps import sign_flip_test as sign_flip_test  # where in time and space scores are, corrected for all places
+from .latencies import latencies as latencies  # when scores rise and are highest, with intervals
+from .neighbours import neighbours as neighbours  # which places of a map are beside each other
+from .neighbours import surface_neighbours as surface_neighbours  # which vertices share an edge
 from .random_effects import combine_subjects as combine_subjects  # subjects who each saw stimuli of their own
 from .regression import regress_rdm as regress_rdm  # RDMs as mixtures of model RDMs
 from .regression import partition_variance as partition_variance  # what models explain alone and together
@@ -50,6 +56,8 @@ from .predictor import PREDICTORS as PREDICTORS  # every predictor of responses 
 from .predictor import Predictor as Predictor  # what a predictor is
 from .shrinkage import SHRINKAGES as SHRINKAGES  # every estimate of the covariance of noise by name
 from .shrinkage import Shrinkage as Shrinkage  # what a shrinkage is
+from .map_statistic import MAP_STATISTICS as MAP_STATISTICS  # every statistic of maps by name
+from .map_statistic import MapStatistic as MapStatistic  # what a statistic of maps is
 from .weighting import WEIGHTINGS as WEIGHTINGS  # every way to weight the components of a model by name
 from .weighting import Weighting as Weighting  # what a weighting is
 from .spike_distance import SPIKE_DISTANCES as SPIKE_DISTANCES  # every spike-train distance by name

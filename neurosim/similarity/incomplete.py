@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 
 from neurosim.rdm_arrays import seen_stimuli
-from neurosim.schema import InputError
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import ceilings_of_gram
 from neurosim.similarity.kernels.comparisons import cross_scores
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.method import Method
+from neurosim.similarity.parts import UndefinedError
 
 FEWEST_COMMON = 6
 
@@ -28,14 +28,16 @@ def check_subjects(data: xr.DataArray, fewest: int, who: str) -> np.ndarray:
     seen, names = seen_stimuli(data), data["subject"].values if "subject" in data.coords else range(len(data))
     for name, own, rdm in zip(names, seen, data.values, strict=True):
         if own.sum() < fewest:
-            raise InputError(
+            raise UndefinedError(
                 f"{who}: subject {name!r} saw {own.sum()} stimuli, at least {fewest} are needed; leave it out."
             )
         if np.ptp(upper(rdm[np.ix_(own, own)])) == 0:
-            raise InputError(f"{who}: the RDM of subject {name!r} does not vary over the stimuli it saw; leave it out.")
+            raise UndefinedError(
+                f"{who}: the RDM of subject {name!r} does not vary over the stimuli it saw; leave it out."
+            )
     if not seen.any(0).all():
         lost = data["stimulus"].values[~seen.any(0)].tolist()
-        raise InputError(f"{who}: no subject saw the stimuli {lost[:5]}; leave them out.")
+        raise UndefinedError(f"{who}: no subject saw the stimuli {lost[:5]}; leave them out.")
     return seen
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
-from neurosim.refusals import InputError, asked_by, check_known
+from neurosim.refusals import InputError, asked_by, check_alpha, check_known
 from neurosim.similarity.weighting import WEIGHTINGS
 
 FACTORS = ("subject", "stimulus")
@@ -139,10 +140,20 @@ def as_fitting(given: Fitting | str | None) -> Fitting | None:
         return Fitting(given) if isinstance(given, str) else given
 
 
-def check_alpha(alpha: float, who: str) -> None:
-    """Refuse a level that is not between 0 and 1."""
-    if not (isinstance(alpha, int | float) and 0 < alpha < 1):
-        raise InputError(f"{who}: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
+def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
+    """Return p values corrected for their number, "holm" (https://www.jstor.org/stable/4615733) or "fdr".
+
+    >>> correct_p(np.array([0.01, 0.04]), "holm").tolist()
+    [0.02, 0.04]
+    """
+    if correction == "fdr":
+        found: np.ndarray = stats.false_discovery_control(p)
+        return found
+    order = np.argsort(p)
+    scaled = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    out = np.empty_like(p)
+    out[order] = np.minimum(scaled, 1.0)
+    return out
 
 
 AT_5_PERCENT = Significance()

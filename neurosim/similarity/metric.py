@@ -25,11 +25,13 @@ class Metric:
     caption : what a distance is, as a figure says it.
     reference : its paper, a DOI.
     folds : trials are independent folds, 2 or more; otherwise they are averaged first.
-    unequal_folds : the kernel takes a second argument ``measured`` (M, K), true where a trial showed a stimulus.
+    unequal_folds : the kernel takes a last argument ``measured`` (M, K), true where a trial showed a stimulus.
+    within_folds : with `unequal_folds`, two stimuli are held against each other in one fold, which measured both.
     gram : kernel of the second moments (K, K) that the distances come from, if they do.
     whitening : "none"; "if_given", patterns are whitened by a precision if there is one; "always", by one that is
         estimated from trials where none is given; "of_training", the kernel takes a second argument, a function from
-        training trials (M - 1, K, P) to a factor (P, P) of the precision of their noise.
+        training trials (M - 1, K, P), and what of them was measured if not all, to a factor (P, P) of the precision of
+        their noise.
     defined_for : which patterns have a distance: "all", "varying" over units, "nonzero", "rates" of 0 or more.
     fewest_units : units it takes for a distance to say anything.
     blocks : the kernel takes leading dims (..., K, P), and reads units in blocks from whatever can be sliced.
@@ -53,6 +55,7 @@ class Metric:
     reference: str = ""
     folds: bool = False
     unequal_folds: bool = False
+    within_folds: bool = False
     gram: Callable[..., Array] | None = None
     whitening: Whitening = "none"
     defined_for: Domain = "all"
@@ -62,11 +65,6 @@ class Metric:
     adds_up: bool = False
     without_trials: str | None = None
     chance: float = 0.0
-
-    @property
-    def unbiased(self) -> bool:
-        """Whether the mean distance of stimuli that are answered alike is 0, however noisy the answers are."""
-        return self.folds and self.chance == 0
 
     @property
     def takes_precision(self) -> bool:

@@ -14,6 +14,13 @@ from neurosim.similarity.metric import Metric
 from neurosim.similarity.parts import UndefinedError
 
 
+def mean_over_trials(folds: Any, measured: np.ndarray | None) -> Any:
+    """Return patterns (..., stimulus, unit) of folds (..., trial, stimulus, unit), made where they are read."""
+    if isinstance(folds, np.ndarray):
+        return MeanOverTrials(folds, measured)
+    return folds.mean(-3) if measured is None else folds.sum(-3) / measured.sum(0)[:, None]
+
+
 @dataclass(frozen=True)
 class MeanOverTrials:
     """The mean over trials (third axis from the end) of an array, made block by block as it is sliced."""

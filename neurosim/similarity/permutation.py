@@ -13,8 +13,7 @@ from neurosim.refusals import check_known
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
-from neurosim.similarity.inference import correct_p
-from neurosim.similarity.inference_options import CORRECTIONS
+from neurosim.similarity.inference_options import CORRECTIONS, correct_p
 from neurosim.similarity.kernels.comparisons import cross_scores
 from neurosim.similarity.method import METHODS, Method
 

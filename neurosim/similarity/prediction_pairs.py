@@ -10,8 +10,8 @@ import xarray as xr
 from scipy import stats
 
 from neurosim.schema import InputError
-from neurosim.similarity.inference import correct_p, p_two_sided
-from neurosim.similarity.inference_options import AT_5_PERCENT, Significance
+from neurosim.similarity.inference import p_two_sided
+from neurosim.similarity.inference_options import AT_5_PERCENT, Significance, correct_p
 from neurosim.similarity.kernels.folds import FEWEST_FOLDS
 from neurosim.similarity.unit_scores import MeanOverFolds
 

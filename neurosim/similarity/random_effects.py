@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from scipy import optimize, stats
 
+from neurosim.refusals import check_alpha
 from neurosim.schema import InputError, check_rdm
 from neurosim.similarity.inference import infer
-from neurosim.similarity.inference_options import check_alpha
 from neurosim.similarity.method import inference_method
 from neurosim.similarity.zero import why_zero_means_nothing
 
@@ -42,7 +42,7 @@ def combine_subjects(
     Returns
     -------
     Dataset along ``model``: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0,
-    one-sided; NaN for distances that are biased by noise, see :func:`infer`), ``variance_of_subjects`` and its share
+    one-sided; NaN for methods that count distances from 0, see :func:`infer`), ``variance_of_subjects`` and its share
     ``heterogeneity`` in the variance of the scores of subjects; and (model, subject) ``score_of_subject`` and
     ``standard_error_of_subject``.
 
@@ -77,7 +77,7 @@ def combine_subjects(
     df = len(rdms) - 1
     reach = stats.t.ppf(1 - alpha / 2, df) * error
     t = np.divide(score, error, out=np.where(score > 0, np.inf, 0.0), where=error > 0)
-    zero = next((why for rdm in rdms.values() if (why := why_zero_means_nothing(rdm, asked))), None)
+    zero = why_zero_means_nothing(asked)
     within = (errors**2).mean(1)
     result = xr.Dataset(
         {

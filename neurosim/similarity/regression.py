@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 from scipy import optimize, stats
 
+from neurosim.refusals import check_alpha
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
-from neurosim.similarity.inference_options import as_resampling, check_alpha
+from neurosim.similarity.inference_options import as_resampling
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.resampling import Folds, jackknife_variance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import comb
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceiling
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.parts import UndefinedError
 from neurosim.similarity.weighting import WEIGHTINGS
 
 
@@ -44,19 +46,25 @@ class Comparison:
 
     def plain(self) -> tuple[np.ndarray, np.ndarray]:
         """Scores (M, S) of fixed models with every subject; their means and the exact ceilings (M + 2,)."""
-        features = np.concatenate([self.components, self.data])
-        ones = np.ones((1, self.n_stimuli))
-        gram = gram_of_features(features, ones, self.method, n_models=len(self.components))[0]
-        m = len(self.components)
+        gram, m = self._all_once[0], len(self.components)
         lower, upper = exact_ceilings(self.data, gram[m:, m:], self.method, self.n_stimuli)
         each = gram[:m, m:]
         return each, np.append(each.mean(1), [lower, upper])
 
     def fixed(self, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Evaluate fixed models; see :class:`Evaluate`."""
-        m = len(self.components)
-        gram = gram_of_features(np.concatenate([self.components, self.data]), counts, self.method, n_models=m)
-        return np.stack([scores_of_gram(gram, draw, m) for draw in draws], axis=1)
+        gram = self._all_once if len(counts) == 1 and (counts == 1).all() else self._gram(counts)
+        return np.stack([scores_of_gram(gram, draw, len(self.components)) for draw in draws], axis=1)
+
+    @cached_property
+    def _all_once(self) -> np.ndarray:
+        """Scores (1, F, F) of models and subjects with every stimulus as it is."""
+        return self._gram(np.ones((1, self.n_stimuli)))
+
+    def _gram(self, counts: np.ndarray) -> np.ndarray:
+        """Scores (N, F, F) of models and subjects whose stimuli were drawn `counts` (N, K) times."""
+        features, m = np.concatenate([self.components, self.data]), len(self.components)
+        return gram_of_features(features, counts, self.method, n_models=m)
 
     def crossvalidated(
         self, counts: np.ndarray, draws: np.ndarray, *, folds: Folds, fit: str, progress: bool
@@ -303,7 +311,7 @@ def _covariance(table: np.ndarray) -> np.ndarray:
 
 def _finite(table: np.ndarray) -> np.ndarray:
     if not np.isfinite(table).all():
-        raise InputError("infer: some resampled RDMs do not vary; more or more varied stimuli are needed.")
+        raise UndefinedError("infer: some resampled RDMs do not vary; more or more varied stimuli are needed.")
     return table
 
 

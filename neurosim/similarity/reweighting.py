@@ -117,8 +117,8 @@ def _pair_kernel(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
 def _inner_parts(
     stimuli: np.ndarray, rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test pairs of folds within the training stimuli."""
-    parts = np.array_split(rng.permutation(stimuli), 3)
+    """Training and test pairs of three folds within the training stimuli, of two where they would hold too few pairs."""
+    parts = np.array_split(rng.permutation(stimuli), 3 if len(stimuli) >= 9 else 2)
     found = []
     for part in parts:
         learn = np.setdiff1d(stimuli, part)

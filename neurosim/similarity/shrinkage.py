@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.registry import Registry
+from neurosim.similarity.common_trials import CommonTrials
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Shrinkage:
     ----------
     name : what users type.
     covariance : from residuals (n, P) and their degrees of freedom to a covariance (P, P), or to variances (P,).
+    common : the same from :class:`CommonTrials` of units that lack other trials than other units, where it can.
     caption : what it shrinks towards, as a method section says it.
     reference : its paper, a DOI.
 
@@ -33,6 +35,7 @@ class Shrinkage:
 
     name: str
     covariance: Callable[[np.ndarray, int], np.ndarray]
+    common: Callable[[CommonTrials], np.ndarray] | None = None
     caption: str = ""
     reference: str = ""
 

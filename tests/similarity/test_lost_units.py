@@ -123,5 +123,18 @@ def test_unequal_trials_are_unbiased_and_a_baseline_adds_nothing_to_their_spread
 
 
 def test_noise_precision_still_says_what_it_cannot():
-    with pytest.raises(InputError, match="other trials than other units"):
-        noise_precision(labelled(lost(trials())))
+    values = lost(trials())
+    for options, words in (
+        ({"shrinkage": "ledoit_wolf"}, "needs all units in the same trials"),
+        ({"df": 9}, "`df` is one for all units"),
+    ):
+        with pytest.raises(InputError, match=words):
+            noise_precision(labelled(values), **options)
+    values = trials()
+    values[:, :2, 1], values[:, 2:, 2] = np.nan, np.nan
+    with pytest.raises(InputError, match="no repeated trials in common"):
+        noise_precision(labelled(values))
+    assert noise_precision(labelled(values), shrinkage="diagonal").shape == (5,)
+    values[:, 3, 1] = np.nan
+    with pytest.raises(InputError, match="have no second trial"):
+        noise_precision(labelled(values), shrinkage="diagonal")

@@ -308,7 +308,7 @@ def unbalanced(n_first):
         (lambda: compute_rdm(trials(0, n_trials=2), "ldc_t"), "needs 3 trials"),
         (lambda: compute_rdm(trials(0), "poisson"), "rates of 0 or more"),
         (lambda: compute_rdm(unbalanced(1), "crossnobis"), "needs 2 trials of every stimulus"),
-        (lambda: compute_rdm(unbalanced(2), "decoding"), "every stimulus in every trial"),
+        (lambda: compute_rdm(unbalanced(1), "decoding"), "needs 2 trials of every stimulus"),
         (lambda: as_responses([[1.0, np.nan]]), "NaN"),
         (
             lambda: compute_rdm(

@@ -1,5 +1,6 @@
 """Analyses side by side in one study: right values, refusals by name, and figures that suit what there is."""
 
+import html
 import json
 import re
 from types import SimpleNamespace
@@ -492,3 +493,25 @@ def test_what_asks_brains_is_refused_in_a_study_without_them():
                      {"kind": "predictivity"}, {"kind": "spike_rsa", "subjects": ["spiking"]}):  # fmt: skip
         with pytest.raises(StudyError, match=r"analyses\.a asks brains, and the study has none; give \[brains\]"):
             parse_study(content | {"analyses": {"a": analysis}})
+
+
+def test_a_brain_of_runs_has_the_rdms_and_scores_of_the_library(tmp_path):
+    arrays = given()
+    once = arrays["area"]
+    noise = np.random.default_rng(0).normal(size=once.shape)
+    area = xr.concat([once, once + noise], "trial", combine_attrs="override")
+    area = area.assign_coords(trial=np.arange(area.sizes["trial"]), run=("trial", np.arange(area.sizes["trial"]) % 2))
+    storage.write_dataset(tmp_path / "near.nc", arrays["near"].rename("responses"))
+    storage.write_dataset(tmp_path / "area.nc", area.rename("responses"))
+    brain = {"kind": "responses", "path": "area.nc", "metric": "crossnobis", "folds": "run", "precision": "diagonal"}
+    content = {"name": "runs", "seed": SEED, "stimuli": {"source": "labels"}, "brains": {"area": brain}}
+    content["subjects"] = {"near": {"kind": "responses", "path": "near.nc"}}
+    content["analyses"] = {"rsa": {"kind": "rsa", "resample": ["stimulus"]}}
+    (tmp_path / "study.toml").write_text(to_toml(parse_study(content)))
+    outcome = run_study(tmp_path / "study.toml", out=tmp_path / "out", jobs=1)
+    wanted = compute_rdm(over_time(area), "crossnobis", by="subject", folds="run", precision="diagonal")
+    models = compute_rdm(over_time(arrays["near"]), "correlation", by="layer").rename(layer="model")
+    scores = infer(models, wanted, resample="stimulus")
+    np.testing.assert_allclose(outcome.scores["rsa:area"]["score"], scores["score"], rtol=1e-9)
+    said = html.unescape(outcome.report.read_text())
+    assert "'crossnobis' (folds 'run') (precision 'diagonal') for the recording" in said

@@ -134,7 +134,7 @@ def _outcome(found: xr.Dataset) -> Outcome:
 
 
 def _world(name: str, what: str, design: Stimuli | Counts, **about: object) -> World:
-    chosen = {"quick": 15} | about
+    chosen = {"quick": 15, "revision": 1} | about
     return World(f"decoding, {name}", "responses.decode", what, design.experiment, truth=design.truth, **chosen)
 
 

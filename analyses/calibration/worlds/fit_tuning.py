@@ -52,4 +52,15 @@ WORLDS = (
         quick=30,
         outside="The errors of a value come from its 2 to 12 counts alone, and 2 say little.",
     ),
+    World(
+        "preferred orientation, weak tuning",
+        "responses.fit_tuning",
+        "the same as the first with counts of 2 to 5.",
+        partial(_preferred, trials=10),
+        truth=lambda depth: 70.0,
+        effect=0.375,
+        null=None,
+        quick=30,
+        outside="Errors are those of a curve that is straight about the fit; of weak tuning it bends.",
+    ),
 )

@@ -35,6 +35,7 @@ class Design:
     trials: tuple[int, int] | None = None
     tails: float = np.inf
     result: str = "score"
+    layers: int = 1
 
     def tuning(self) -> np.ndarray:
         """Return weights (features, units) of one length, the same in all experiments."""
@@ -63,10 +64,19 @@ class Design:
         x = x if strength else rng.permutation(x)
         target = ns.as_responses(y, dims=("stimulus", "trial", "unit") if y.ndim == 3 else ("stimulus", "unit"))
         how = {"method": self.method, "folds": self.folds, "rng": rng, "progress": False}
-        found = ns.similarity.predict_responses(ns.as_responses(x), target, **how)
+        source = ns.as_responses(x)
+        if self.layers > 1:
+            names = {"layer": ("unit", np.repeat(np.arange(self.layers), self.features))}
+            source = ns.as_responses(np.concatenate([self.layer(rng, x) for _ in range(self.layers)], 1), coords=names)
+            how["choose"] = "layer"
+        found = ns.similarity.predict_responses(source, target, **how)
         value, spread, df = found[self.result].values, found[ERRORS[self.result]].values, found.attrs["df"]
         reach = stats.t.ppf(0.975, df) * spread
         return Outcome(value, spread, value - reach, value + reach, stats.t.sf(value / spread, df))
+
+    def layer(self, rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+        """Return the features, in one of several layers with as much noise."""
+        return x if self.layers == 1 else x + rng.normal(size=x.shape)
 
     @cache  # noqa: B019
     def truth(self, strength: float) -> float:
@@ -76,11 +86,12 @@ class Design:
         rng = np.random.default_rng(11)
         predictor = ns.similarity.PREDICTORS[self.method]
         new, signal, measured = self.drawn(rng, 2000)
+        new = self.layer(rng, new)
         wanted = measured if self.trials is None else signal
         reached = []
         for _ in range(300):
             x, _, y = self.drawn(rng, self.stimuli - self.stimuli // self.folds)
-            predicted = predictor.predict(x, y if y.ndim == 2 else np.nanmean(y, 1), new, predictor.options())
+            predicted = predictor.predict(self.layer(rng, x), y if y.ndim == 2 else np.nanmean(y, 1), new, predictor.options())
             predicted = predicted[0] if isinstance(predicted, tuple) else predicted
             a, b = (v - v.mean(0) for v in (predicted, wanted))
             reached.append((a * b).sum(0) / np.sqrt((a**2).sum(0) * (b**2).sum(0)))
@@ -138,5 +149,11 @@ WORLDS = (
         Design(80, 10, 5, trials=COUNTS, result="median_normalized"),
         quick=8,
         outside="The test is cautious, below 3 %.",
+    ),
+    _world(
+        "one of three layers",
+        "three layers that predict alike, each with noise of its own, chosen in nested folds",
+        Design(64, 10, 8, layers=3),
+        quick=2,
     ),
 )

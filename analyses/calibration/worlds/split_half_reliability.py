@@ -56,4 +56,14 @@ WORLDS = (
         effect=1.0,
         quick=20,
     ),
+    World(
+        "split-half reliability, five stimuli",
+        "responses.split_half_reliability",
+        "5 stimuli, 8 trials, signal of half the variance of a trial's noise.",
+        partial(_reliability, partial(gaussian, stimuli=5, trials=8)),
+        truth=partial(share, of_a_trial=1 / 8),
+        effect=0.5,
+        quick=20,
+        outside="The correlation of few stimuli is small on average (as 1 - (1 - r^2) / 2n), and its correction curved.",
+    ),
 )

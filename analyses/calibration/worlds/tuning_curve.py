@@ -29,6 +29,20 @@ def _at_the_peak(rng: np.random.Generator, depth: float, baseline: float, missin
     return Outcome(at.response, at.standard_error, low, high, curve.p)
 
 
+def _noisier_where_fewer(rng: np.random.Generator, height: float) -> Outcome:
+    """Responses of 6 orientations with 3 trials and noise of 2, and of 6 with 8 trials and noise of 1."""
+    trials = np.repeat([2.0, 1.0], 6)[:, None, None] * rng.normal(size=(12, 8, UNITS))
+    trials[:6, 3:] = np.nan
+    trials[9] += height
+    labels = {"degrees": ("stimulus", np.arange(12) * 15.0)}
+    curve = ns.responses.tuning_curve(
+        ns.as_responses(trials, dims=("stimulus", "trial", "unit"), coords=labels), "degrees"
+    )
+    at = curve.isel(degrees=9)
+    low, high = at.interval.values.T
+    return Outcome(at.response, at.standard_error, low, high, curve.p)
+
+
 def _of_images(rng: np.random.Generator, depth: float) -> Outcome:
     """Responses to images of which five share a value: images differ more than values do."""
     values = np.repeat(np.arange(6.0), 5)
@@ -56,6 +70,14 @@ WORLDS = (
         "8 orientations, 3 to 8 trials, Poisson counts of 3, of 6 at one orientation.",
         partial(_at_the_peak, baseline=3.0, missing=True),
         truth=lambda depth: 3 + 3 * depth,
+        quick=50,
+    ),
+    World(
+        "tuning curve, unequal trials and noise",
+        "responses.tuning_curve",
+        "12 orientations, 6 with 3 trials and noise of 2, 6 with 8 trials and noise of 1; one of these.",
+        _noisier_where_fewer,
+        truth=float,
         quick=50,
     ),
     World(

@@ -11,6 +11,7 @@ from array_api_compat import array_namespace, is_torch_array
 
 Array = Any
 BLOCK_BYTES = 2**26
+LAZY_BYTES = 2**23
 __all__ = [
     "Array",
     "array_namespace",
@@ -24,12 +25,14 @@ __all__ = [
 ]
 
 
-def unit_blocks(responses: Array, block_bytes: int = BLOCK_BYTES) -> Iterator[Array]:
-    """Yield the responses (..., units) in blocks of units, each of about `block_bytes`, in memory and in float.
+def unit_blocks(responses: Array) -> Iterator[Array]:
+    """Yield the responses (..., units) in blocks of units, in memory and in float.
 
-    `responses` is whatever can be sliced: a numpy array, a memory-mapped one, a dask array, a torch tensor.
+    `responses` is whatever can be sliced: a numpy array, a memory-mapped one, a dask array, a torch tensor. Blocks of
+    what is computed as it is read are smaller, as they are made of parts that are as large.
     """
-    step = n_block(math.prod(responses.shape[:-1]), block_bytes)
+    lazy = hasattr(responses, "dask")
+    step = n_block(math.prod(responses.shape[:-1]), LAZY_BYTES if lazy else BLOCK_BYTES)
     for start in range(0, responses.shape[-1], step):
         block = responses[..., start : start + step]
         yield block if is_torch_array(block) else np.asarray(block, dtype=float)

@@ -1,4 +1,4 @@
-"""Errors of what is cross-validated: every fold is left out of testing and of training."""
+"""Means over folds, and errors of what is cross-validated: every fold is left out of testing and of training."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ def fold_variance(
     jackknife = jackknife_variance(left)
     twice = np.maximum(2 * _shared(each[:, None] - without), 0.0)
     return FoldVariance(np.maximum(jackknife - twice, jackknife_variance(tested)), jackknife, left)
+
+
+def mean_of_folds(folds: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
+    """Return the mean (K, P) of folds (M, K, P), or of those that were `measured` (M, K)."""
+    if measured is None:
+        return np.asarray(folds.mean(0))
+    return np.asarray(np.where(measured[..., None], folds, 0.0).sum(0) / measured.sum(0)[:, None])
 
 
 def mean_without(without: np.ndarray) -> np.ndarray:

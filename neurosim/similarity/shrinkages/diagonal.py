@@ -15,6 +15,7 @@ def variances(residuals: np.ndarray, df: int) -> np.ndarray:
 DIAGONAL = Shrinkage(
     name="diagonal",
     covariance=variances,
+    common=lambda trials: trials.variance,
     caption="variances of units alone",
     reference="https://doi.org/10.1016/j.neuroimage.2015.12.012",
 )

@@ -15,6 +15,7 @@ def sample_covariance(residuals: np.ndarray, df: int) -> np.ndarray:
 NONE = Shrinkage(
     name="none",
     covariance=sample_covariance,
+    common=lambda trials: trials.covariance,
     caption="the covariance of the residuals as it is",
     reference="https://doi.org/10.1016/j.neuroimage.2015.12.012",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.similarity.common_trials import CommonTrials, semidefinite
 from neurosim.similarity.shrinkage import Shrinkage
 
 
@@ -25,9 +26,26 @@ def schaefer_strimmer(residuals: np.ndarray, df: int) -> np.ndarray:
     return np.asarray(sample)
 
 
+def of_common_trials(trials: CommonTrials) -> np.ndarray:
+    """Return the same of every two units in the trials that both have, each correlation with its own error.
+
+    Their correlations are made positive semidefinite first, by as little shrinkage as that takes.
+    """
+    covariance, variance = trials.covariance, trials.variance
+    scale = np.sqrt(np.outer(variance, variance))
+    off, free = ~np.eye(len(variance), dtype=bool), np.maximum(trials.n - 1, 1)
+    mean = (trials.products / scale / free)[off] ** 2
+    error = (trials.n / trials.df**2 * (trials.squares / scale**2 / free))[off] - (trials.n / trials.df**2)[off] * mean
+    weight = min(max(error.sum() / mean.sum(), 0.0), 1.0) if mean.any() else 1.0
+    correlations = (1 - weight) * semidefinite(covariance / scale)[0]
+    correlations[~off] = 1.0
+    return np.asarray(correlations * scale)
+
+
 SCHAEFER_STRIMMER = Shrinkage(
     name="schaefer_strimmer",
     covariance=schaefer_strimmer,
+    common=of_common_trials,
     caption="shrinkage of correlations towards zero",
     reference="https://doi.org/10.2202/1544-6115.1175",
 )
