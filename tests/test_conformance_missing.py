@@ -73,7 +73,7 @@ REFUSE = {  # where a missing trial is refused by name: function -> why it is no
     "fit_poisson": "one pass over the session",
     "spike_triggered_average": "one pass over the session",
 }
-NOT_TRIALS = {"infer", "bin_spikes", "load_spikes"}  # speak of trials; take tables of spikes or RDMs
+NOT_TRIALS = {"infer", "bin_spikes", "load_spikes", "save_assembly"}  # take tables of spikes or RDMs; write them
 
 
 def responses(rng, case, trials=TRIALS):

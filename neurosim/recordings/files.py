@@ -29,6 +29,8 @@ def load_responses(
 
     * ``.nc``, ``.zarr``: one variable with dims ``stimulus, [trial, time,] unit``; with ``time``, its coordinate in s
       or the attribute ``time_step``. Whole numbers along ``time`` need its ``units`` ("s") or that attribute.
+    * ``.nc`` of BrainIO, an assembly ``presentation, neuroid, [time_bin]``: the presentations of a stimulus are its
+      trials, NaN where it has fewer; bins are in ms.
     * ``.npz``: an array ``responses`` and, optionally, ``dims``, ``quantity``, ``time_step`` (s), ``stimulus`` (ids),
       ``category`` along ``stimulus``, ``trial``, ``measured`` (stimulus, trial; false where not), ``time`` (s), and
       ``unit`` (ids), ``layer``, ``area``, ``subject``, ``cell_type`` along ``unit``. Other arrays are refused.

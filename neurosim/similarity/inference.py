@@ -84,7 +84,7 @@ def infer(
         draws, and without the subjects whose RDM is all NaN there. NaN at all entries of a stimulus says that a subject
         did not see it: the subject is scored on the stimuli that it saw, ceilings come from the scores of every two
         subjects on the stimuli that both saw (without ranking again, and none where two share fewer than 6), and
-        leaving a stimulus out touches those who saw it.
+        leaving a stimulus out touches those who saw it. Flexible models are fitted to subjects who saw every stimulus.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -103,9 +103,10 @@ def infer(
     positives at 5 %); with noisy models ``model_ceiling`` and its standard error. The upper ceiling is the best
     attainable score or a proven bound: no RDM scores higher. The attrs hold seed, versions and a hash of the inputs.
     "cosine" and "whitened_cosine" count distances from 0: a model that has nothing to do with the data scores above 0
-    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the attr
-    ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for the models of all of them, and ``n_subjects``;
-    where RDMs do not vary, or too few subjects are left, all is NaN and ``undefined`` says why.
+    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the
+    attr ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for
+    the models of all of them, and ``n_subjects``; where RDMs do not vary, or too few subjects are left, all is NaN and
+    ``undefined`` says why.
 
     Raises
     ------
@@ -165,7 +166,8 @@ def _infer(
         result = result.drop_vars([name for name in result if "ceiling" in str(name)])
         result.attrs["no_ceiling"] = f"some two subjects have fewer than {FEWEST_COMMON} stimuli in common"
     if each is not None:
-        result["score_of_subject"] = (("model", "subject"), each)
+        zero = {"zero": result.attrs["no_p_zero"]} if "no_p_zero" in result.attrs else {}
+        result["score_of_subject"] = (("model", "subject"), each, zero)
     result = _with_model_ceilings(result, named, asked, levels)
     names, subjects = list(named), data["subject"].values if "subject" in data.coords else np.arange(n_subjects)
     result = result.assign_coords(model=names, model_other=names, subject=subjects)
@@ -223,10 +225,9 @@ def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
 
 def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.DataArray:
     reference = next(iter(named.values()))
-    if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
-        data = as_rdm(data, dims=("subject",))
-    given = check_rdm(data, "infer", missing=True) if has_missing(data) else _as_rdm(data)
-    data = same_stimuli(reference, given, "infer")
+    if not isinstance(data, xr.DataArray):
+        data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
+    data = same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer")
     return data if "subject" in data.dims else data.expand_dims("subject")
 
 
@@ -270,7 +271,7 @@ def _components(named: dict[str, xr.DataArray], method: Method) -> tuple[np.ndar
 def _incomplete(
     named: dict[str, xr.DataArray], data: xr.DataArray, method: Method, resampling: Resampling
 ) -> IncompleteComparison:
-    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, "infer")
+    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, method, "infer")
     entries = upper(np.nan_to_num(data.values))
     return IncompleteComparison(*_components(named, method), entries, method, data.sizes["stimulus"], seen)
 
@@ -334,17 +335,6 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
     score, basis = values[:m], np.eye(m + 2)
     error, df, reach = _uncertainty(basis, variance, alpha)
     p_zero = _p_above(score, error[:m], df[:m])
-    result = xr.Dataset(
-        {
-            "score": ("model", score),
-            "standard_error": ("model", error[:m]),
-            "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
-            "df": ("model", df[:m]),
-            "p_zero": ("model", p_zero),
-            "p_zero_corrected": ("model", correct_p(p_zero, correction)),
-        },
-        coords={"bound": ["low", "high"]},
-    )
     pair, pair_corrected = np.ones((m, m)), np.ones((m, m))
     rows, columns = np.triu_indices(m, 1)
     if m > 1:
@@ -352,20 +342,29 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
         p = p_two_sided(score[rows] - score[columns], gap_error, gap_df)
         pair[rows, columns] = pair[columns, rows] = p
         pair_corrected[rows, columns] = pair_corrected[columns, rows] = correct_p(p, correction)
-    result["p_pair"] = (("model", "model_other"), pair)
-    result["p_pair_corrected"] = (("model", "model_other"), pair_corrected)
-    if n_subjects > 1:
-        middle = values[m:]
-        gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
-        p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
-        result["ceiling"] = ("side", middle)
-        result["ceiling_standard_error"] = ("side", error[m:])
-        limits = np.column_stack([middle - reach[m:], middle + reach[m:]])
-        result["ceiling_interval"] = (("side", "bound"), limits)
-        result["p_ceiling"] = ("model", p_ceiling)
-        result["p_ceiling_corrected"] = ("model", correct_p(p_ceiling, correction))
-        result = result.assign_coords(side=["lower", "upper"])
-    return result
+    found = {
+        "score": ("model", score),
+        "standard_error": ("model", error[:m]),
+        "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
+        "df": ("model", df[:m]),
+        "p_zero": ("model", p_zero),
+        "p_zero_corrected": ("model", correct_p(p_zero, correction)),
+        "p_pair": (("model", "model_other"), pair),
+        "p_pair_corrected": (("model", "model_other"), pair_corrected),
+    }
+    if n_subjects == 1:
+        return xr.Dataset(found, {"bound": ["low", "high"]})
+    middle = values[m:]
+    gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
+    p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
+    found |= {
+        "ceiling": ("side", middle),
+        "ceiling_standard_error": ("side", error[m:]),
+        "ceiling_interval": (("side", "bound"), np.column_stack([middle - reach[m:], middle + reach[m:]])),
+        "p_ceiling": ("model", p_ceiling),
+        "p_ceiling_corrected": ("model", correct_p(p_ceiling, correction)),
+    }
+    return xr.Dataset(found, {"bound": ["low", "high"], "side": ["lower", "upper"]})
 
 
 def _only_if_zero_means_something(result: xr.Dataset, method: Method) -> xr.Dataset:
