@@ -76,7 +76,9 @@ def _difference(rng: np.random.Generator, strength: float) -> Outcome:
 def _gap(strength: float) -> float:
     """Mean difference of the scores over the distribution of both weights."""
     return _over_subjects(
-        lambda w: np.array([_over_subjects(lambda v, w=w: (w - v) / np.sqrt(w**2 + v**2 + RESIDUAL**2), 0.5) for w in w]),
+        lambda w: np.array(
+            [_over_subjects(lambda v, w=w: (w - v) / np.sqrt(w**2 + v**2 + RESIDUAL**2), 0.5) for w in w]
+        ),
         0.5 + strength,
     )
 

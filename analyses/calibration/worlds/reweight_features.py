@@ -89,7 +89,10 @@ WORLDS = (
     ),
     _world("few stimuli", "the same with 10 stimuli.", Design(10, 6), quick=8),
     _world(
-        "heavy tails", "the same as the first, noise of Student's t with 3 degrees of freedom.", Design(16, 6, 3.0), quick=5
+        "heavy tails",
+        "the same as the first, noise of Student's t with 3 degrees of freedom.",
+        Design(16, 6, 3.0),
+        quick=5,
     ),
     World(
         "weighted features, new stimuli",
