@@ -105,9 +105,7 @@ scores.sizes
 # over subjects.
 
 # %%
-tested = ns.similarity.sign_flip_test(
-    scores, method="cluster_mass", alternative="greater", adjacency={"model": None}, progress=False
-)
+tested = ns.similarity.sign_flip_test(scores, method="cluster_mass", alternative="greater", progress=False)
 tested[["cluster_p", "cluster_size"]].to_dataframe()
 
 # %%

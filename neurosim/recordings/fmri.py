@@ -112,6 +112,7 @@ def save_nifti(values: xr.DataArray, path: str | Path, *, mask: str | Path) -> N
 
     Examples
     --------
+    >>> import xarray as xr
     >>> ns.recordings.save_nifti(xr.DataArray([1.0], dims="unit"), "map.nii", mask="mask.nii")
     Traceback (most recent call last):
     neurosim.schema.InputError: save_nifti: values have places x, y, z in m along one dim, found labels none.

@@ -80,6 +80,8 @@ def sorted_session(unit: Any, times: Any, name: str, units: pd.DataFrame | None 
     import pandas as pd
 
     whose, when = np.asarray(unit).reshape(-1), np.asarray(times, dtype=float).reshape(-1)
+    if whose.dtype.kind == "f" and (whose == np.round(whose)).all():  # as a silent unit makes the writer's numbers
+        whose = whose.astype(np.int64)
     if whose.shape != when.shape or whose.dtype.kind not in "iuUS":
         raise InputError(f"{name}: {len(when)} times and {len(whose)} names of units ({whose.dtype}); one each asked.")
     whose = whose.astype(str)

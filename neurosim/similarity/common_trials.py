@@ -11,7 +11,7 @@ from neurosim.schema import InputError
 
 @dataclass(frozen=True)
 class CommonTrials:
-    """Noise of every two units (P, P) in the trials that both have: `n`, `df`, sums of products and of their squares."""
+    """Noise of every two units (P, P) in the trials that both have: `n`, `df`, sums of products and of squares."""
 
     n: np.ndarray
     df: np.ndarray

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from neurosim.labels import check_named
 from neurosim.rdm_arrays import check_symmetric, known_entries
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -165,7 +166,8 @@ def _infer(
         result = result.drop_vars([name for name in result if "ceiling" in str(name)])
         result.attrs["no_ceiling"] = f"some two subjects have fewer than {FEWEST_COMMON} stimuli in common"
     if each is not None:
-        result["score_of_subject"] = (("model", "subject"), each)
+        zero = {"zero": result.attrs["no_p_zero"]} if "no_p_zero" in result.attrs else {}
+        result["score_of_subject"] = (("model", "subject"), each, zero)
     result = _with_model_ceilings(result, named, asked, levels)
     names, subjects = list(named), data["subject"].values if "subject" in data.coords else np.arange(n_subjects)
     result = result.assign_coords(model=names, model_other=names, subject=subjects)
@@ -248,7 +250,7 @@ def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
         raise InputError(
             f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
         )
-    names, levels = np.unique(data[groups].values, return_inverse=True)
+    names, levels = np.unique(check_named(data[groups].values, groups, "infer"), return_inverse=True)
     if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
         raise InputError(
             f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
@@ -333,17 +335,6 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
     score, basis = values[:m], np.eye(m + 2)
     error, df, reach = _uncertainty(basis, variance, alpha)
     p_zero = _p_above(score, error[:m], df[:m])
-    result = xr.Dataset(
-        {
-            "score": ("model", score),
-            "standard_error": ("model", error[:m]),
-            "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
-            "df": ("model", df[:m]),
-            "p_zero": ("model", p_zero),
-            "p_zero_corrected": ("model", correct_p(p_zero, correction)),
-        },
-        coords={"bound": ["low", "high"]},
-    )
     pair, pair_corrected = np.ones((m, m)), np.ones((m, m))
     rows, columns = np.triu_indices(m, 1)
     if m > 1:
@@ -351,20 +342,29 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
         p = p_two_sided(score[rows] - score[columns], gap_error, gap_df)
         pair[rows, columns] = pair[columns, rows] = p
         pair_corrected[rows, columns] = pair_corrected[columns, rows] = correct_p(p, correction)
-    result["p_pair"] = (("model", "model_other"), pair)
-    result["p_pair_corrected"] = (("model", "model_other"), pair_corrected)
-    if n_subjects > 1:
-        middle = values[m:]
-        gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
-        p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
-        result["ceiling"] = ("side", middle)
-        result["ceiling_standard_error"] = ("side", error[m:])
-        limits = np.column_stack([middle - reach[m:], middle + reach[m:]])
-        result["ceiling_interval"] = (("side", "bound"), limits)
-        result["p_ceiling"] = ("model", p_ceiling)
-        result["p_ceiling_corrected"] = ("model", correct_p(p_ceiling, correction))
-        result = result.assign_coords(side=["lower", "upper"])
-    return result
+    found = {
+        "score": ("model", score),
+        "standard_error": ("model", error[:m]),
+        "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
+        "df": ("model", df[:m]),
+        "p_zero": ("model", p_zero),
+        "p_zero_corrected": ("model", correct_p(p_zero, correction)),
+        "p_pair": (("model", "model_other"), pair),
+        "p_pair_corrected": (("model", "model_other"), pair_corrected),
+    }
+    if n_subjects == 1:
+        return xr.Dataset(found, {"bound": ["low", "high"]})
+    middle = values[m:]
+    gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
+    p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
+    found |= {
+        "ceiling": ("side", middle),
+        "ceiling_standard_error": ("side", error[m:]),
+        "ceiling_interval": (("side", "bound"), np.column_stack([middle - reach[m:], middle + reach[m:]])),
+        "p_ceiling": ("model", p_ceiling),
+        "p_ceiling_corrected": ("model", correct_p(p_ceiling, correction)),
+    }
+    return xr.Dataset(found, {"bound": ["low", "high"], "side": ["lower", "upper"]})
 
 
 def _only_if_zero_means_something(result: xr.Dataset, method: Method) -> xr.Dataset:

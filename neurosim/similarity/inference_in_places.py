@@ -81,7 +81,7 @@ def _stacked(found: dict[tuple[int, ...], xr.Dataset], data: xr.DataArray, lead:
         for place, result in each.items():
             if name in result:
                 values[place] = result[name].values
-        stacked[name] = ((*lead, *like.dims), values)
+        stacked[name] = ((*lead, *like.dims), values, like.attrs)
     first = next(iter(each.values()))
     digest = hashlib.sha256("".join(r.attrs["inputs_sha256"] for r in each.values()).encode()).hexdigest()
     attrs = {k: v for r in each.values() for k, v in r.attrs.items()} | {"inputs_sha256": digest}

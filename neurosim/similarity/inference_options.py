@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neurosim.refusals import InputError, asked_by, check_known
+from neurosim.refusals import InputError, asked_by, check_alpha, check_known
 from neurosim.similarity.weighting import WEIGHTINGS
 
 FACTORS = ("subject", "stimulus")
@@ -138,12 +138,6 @@ def as_fitting(given: Fitting | str | None) -> Fitting | None:
     """Return the record of the weights that were named, if any."""
     with asked_by("infer", "Fitting"):
         return Fitting(given) if isinstance(given, str) else given
-
-
-def check_alpha(alpha: float, who: str) -> None:
-    """Refuse a level that is not between 0 and 1."""
-    if not (isinstance(alpha, int | float) and 0 < alpha < 1):
-        raise InputError(f"{who}: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
 
 
 def correct_p(p: np.ndarray, correction: str) -> np.ndarray:

@@ -11,10 +11,9 @@ from scipy import special
 
 from neurosim.arrays import check_numbers
 from neurosim.labels import check_finite, check_not_empty, same_places
-from neurosim.refusals import check_known
+from neurosim.refusals import check_alpha, check_known
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError
-from neurosim.similarity.inference_options import check_alpha
 from neurosim.similarity.kernels.clusters import cluster_labels
 from neurosim.similarity.kernels.sign_flips import as_z, flipped_t, flips, n_flips
 from neurosim.similarity.map_statistic import MAP_STATISTICS, MapStatistic
@@ -59,8 +58,8 @@ def sign_flip_test(
         or where it begins and ends (https://doi.org/10.1111/psyp.13335).
     alternative : "two-sided", or "greater" for scores above 0.
     adjacency : for clusters, a matrix (place, place) by dim, or None for a dim whose places are not neighbours; places
-        along time, frequency, lag, x, y and z are neighbours of the next. Places of several dims are neighbours where
-        they are so along one and the same along the others.
+        along time, frequency, lag, x, y and z are neighbours of the next, models of none. Places of several dims are
+        neighbours where they are so along one and the same along the others.
     forming_p : of "cluster_mass", the uncorrected p beyond which places form clusters; 0.01 by default.
     n_permutations : flips drawn at random; where subjects have no more than that, every flip is taken once.
     alpha : one minus the coverage of intervals.

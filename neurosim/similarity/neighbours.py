@@ -14,16 +14,19 @@ from neurosim.schema import InputError
 if TYPE_CHECKING:
     from scipy import sparse
 
+PLACE = ("x", "y", "z")
+NEVER = ("model",)  # dims whose places are beside none
 IN_ORDER = ("time", "frequency", "lag", "x", "y", "z")  # dims whose places are beside the one before and after
 Adjacency = Mapping[str, Any]
 
 
-def neighbours(places: np.ndarray, radius: float) -> sparse.csr_array:
+def neighbours(places: np.ndarray | xr.DataArray, radius: float) -> sparse.csr_array:
     """Return which places are within `radius` of each other, for the `adjacency` of :func:`sign_flip_test`.
 
     Parameters
     ----------
-    places : (place, axis), in m, mm or voxels: the centres of searchlights, sensors, vertices.
+    places : (place, axis), in m, mm or voxels: the centres of searchlights, sensors, vertices. Or an array whose labels
+        ``x``, ``y``, ``z`` stand along one dim, as those of ``searchlight_scores``, in m.
     radius : in the same unit; 1 voxel joins faces, 1.8 voxels joins edges and corners too.
 
     Returns
@@ -42,7 +45,7 @@ def neighbours(places: np.ndarray, radius: float) -> sparse.csr_array:
     from scipy.spatial import cKDTree
 
     who = "neighbours"
-    places = plain(places, who).astype(float)
+    places = _places(places, who)
     is_number = isinstance(radius, int | float | np.number) and radius > 0
     if places.ndim != 2 or not places.size or not np.isfinite(places).all() or not is_number:
         raise InputError(f"{who}: finite places (place, axis) and a radius above 0 asked, found {places.shape}.")
@@ -81,6 +84,14 @@ def surface_neighbours(triangles: np.ndarray, n_vertices: int) -> sparse.csr_arr
     return _symmetric(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]), n_vertices)
 
 
+def _places(places: Any, who: str) -> np.ndarray:
+    """Return the places (place, axis) themselves, or those that stand along one dim of an array."""
+    along = {places[k].dims for k in PLACE if k in places.coords} if isinstance(places, xr.DataArray) else set()
+    if len(along) == 1 and all(k in places.coords for k in PLACE) and len(next(iter(along))) == 1:
+        return np.stack([np.asarray(places[k].values, dtype=float) for k in PLACE], axis=1)
+    return plain(places, who).astype(float)
+
+
 def edges_of(places: xr.DataArray, adjacency: Adjacency | None, who: str) -> np.ndarray:
     """Return the pairs (2, E) of places of a map, in the order of its values, that are beside each other along one dim.
 
@@ -89,7 +100,7 @@ def edges_of(places: xr.DataArray, adjacency: Adjacency | None, who: str) -> np.
     """
     from scipy import sparse
 
-    given = dict(adjacency or {})
+    given = dict.fromkeys((d for d in NEVER if d in places.dims), None) | dict(adjacency or {})
     unknown = [name for name in given if name not in places.dims]
     if unknown:
         raise InputError(f"{who}: adjacency is of dims of the scores, {places.dims}; found {unknown[0]!r}.")

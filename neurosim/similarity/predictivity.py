@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
+from neurosim.labels import check_named
 from neurosim.refusals import check_known, suggest
 from neurosim.registry import options_of
 from neurosim.runtime import as_rng, track
@@ -229,7 +230,7 @@ def _levels(groups: str | None, source: xr.DataArray, target: xr.DataArray, fold
             f"{WHO}: no label {groups!r} along stimulus. Labels: {', '.join(dict.fromkeys(known))}."
             f"{suggest(groups, known)}"
         )
-    levels = np.unique(labelled[0][groups].values, return_inverse=True)[1]
+    levels = np.unique(check_named(labelled[0][groups].values, groups, WHO), return_inverse=True)[1]
     if levels.max() + 1 < folds:
         raise InputError(f"{WHO}: {folds} folds of {levels.max() + 1} groups of {groups!r}; give fewer.")
     return np.asarray(levels)

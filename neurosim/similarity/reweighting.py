@@ -117,7 +117,7 @@ def _pair_kernel(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
 def _inner_parts(
     stimuli: np.ndarray, rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test pairs of three folds within the training stimuli, of two where they would hold too few pairs."""
+    """Training and test pairs of three folds of the training stimuli, of two where these would hold too few pairs."""
     parts = np.array_split(rng.permutation(stimuli), 3 if len(stimuli) >= 9 else 2)
     found = []
     for part in parts:

@@ -12,7 +12,7 @@ import numpy as np
 from neurosim.storage.atomic import write_bytes
 from neurosim.storage.bounds import check_inflation, check_npy, check_npz
 from neurosim.storage.failures import readable
-from neurosim.storage.matlab import is_hdf5_mat, read_hdf5_mat
+from neurosim.storage.matlab_hdf5 import is_hdf5_mat, read_hdf5_mat
 from neurosim.storage.paths import existing
 
 

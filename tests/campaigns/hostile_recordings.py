@@ -30,6 +30,7 @@ from neurosim.recordings.reader import READERS
 from tests.campaigns.tampering import DAMAGE, HOSTILE, SECRET
 
 LIMIT = 10  # s of computing
+HANGS = 120  # s without the next file
 CODE = ("pickle.find_class", "os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "socket.connect", "os.mkdir")
 armed: list[Path] = []
 seen: list[str] = []
@@ -244,34 +245,48 @@ def write_secrets(folder: Path) -> None:
         file["values"] = np.full((3, 2), SECRET)
 
 
+def apart(begin: int, end: int, seed: int, progress: Path) -> tuple[dict[str, Any] | None, str]:
+    """Run some numbers in a process of their own; give what it found, or why it ended before."""
+    command = [sys.executable, "-m", __spec__.name, "--some", str(begin), str(end), str(seed), str(progress)]
+    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
+        running = subprocess.Popen(command, stdout=told, stderr=errors)
+        last, since = "", time.time()
+        while running.poll() is None:
+            time.sleep(0.5)
+            now = progress.read_text() if progress.exists() else ""
+            last, since = (now, time.time()) if now != last else (last, since)
+            if time.time() - since > HANGS:
+                running.kill()
+                running.wait()
+                return None, f"hangs, for over {HANGS} s"
+        told.seek(0)
+        errors.seek(0)
+        if running.returncode:
+            return None, f"the process ended with {running.returncode}: {errors.read()[-300:]!r}"
+        return json.loads(told.read().splitlines()[-1]), ""
+
+
 def campaign(n: int, seed: int = 0, at_once: int = 250) -> dict[str, Any]:
-    """Tamper with `n` files in processes of their own, so that one that crashes is found, and return what happened."""
+    """Tamper with `n` files in processes of their own, so that what crashes or hangs is found; return what happened."""
     counts: Counter[str] = Counter()
     wrong: list[str] = []
-    peak, begin, started = 0.0, 0, time.time()
+    peak, started = 0.0, time.time()
     with tempfile.TemporaryDirectory() as name:
         progress = Path(name, "progress")
-        while begin < n:
-            end = min(begin + at_once, n)
-            command = [sys.executable, "-m", __spec__.name, "--some", str(begin), str(end), str(seed), str(progress)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                last = int(progress.read_text()) if progress.exists() else begin
-                wrong.append(f"{last}: the process ended with {done.returncode}: {done.stderr[-300:]!r}")
-                counts["crashed"] += 1
-                if last > begin:
-                    end = last
-                else:
-                    begin += 1
-                    continue
-                done = subprocess.run(
-                    [*command[:5], str(end), *command[6:]], capture_output=True, text=True, check=True
-                )
-            found = json.loads(done.stdout.splitlines()[-1])
+        waiting = [(b, min(b + at_once, n)) for b in range(0, n, at_once)]
+        while waiting:
+            begin, end = waiting.pop(0)
+            progress.unlink(missing_ok=True)
+            found, why = apart(begin, end, seed, progress)
+            if found is None:
+                at = int(progress.read_text()) if progress.exists() else begin
+                wrong.append(f"{at}: {why}")
+                waiting[:0] = [(b, e) for b, e in ((begin, at), (at + 1, end)) if b < e]
+                continue
             counts.update(found["counts"])
             wrong += found["wrong"]
-            peak, begin = max(peak, found["peak_GiB"]), end
-            sys.stderr.write(f"{begin} of {n}, {len(wrong)} wrong, {time.time() - started:.0f} s\n")
+            peak = max(peak, found["peak_GiB"])
+            sys.stderr.write(f"{end} of {n}, {len(wrong)} wrong, {time.time() - started:.0f} s\n")
     return {"files": n, "counts": dict(sorted(counts.items())), "peak_GiB": peak, "wrong": wrong}
 
 

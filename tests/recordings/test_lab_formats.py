@@ -130,6 +130,17 @@ def test_suite2p_gives_cells_less_their_surround_at_the_rate_that_is_said(tmp_pa
         ns.load_responses(path, options=every | {"signal": "dff"})
 
 
+def test_numbers_of_units_stay_whole_where_a_silent_one_made_them_floats(tmp_path):
+    path = tmp_path / "sorting.npz"
+    READERS["spikeinterface"].example(path)
+    held = storage.read_npz(path)
+    np.savez(path, **held | {"spike_labels_seg0": held["spike_labels_seg0"].astype(float)})
+    assert ns.recordings.load_spikes(path).unit.tolist() == ["10", "3", "3"]
+    np.savez(path, **held | {"spike_labels_seg0": held["spike_labels_seg0"] + 0.5})
+    with pytest.raises(InputError, match=r"3 times and 3 names of units \(float64\)"):
+        ns.recordings.load_spikes(path)
+
+
 def test_an_archive_of_labels_that_are_pickled_is_read_without_them(tmp_path):
     path = tmp_path / "group.npz"
     options = READERS["pynapple"].example(path)
@@ -165,26 +176,30 @@ def matlab(file, name, kind, value):
     return item
 
 
-def write_mat73(path, depth=1):
+def write_mat73(path, depth=1, more=False):
     """Write what MATLAB -v7.3 writes of responses (2, 3), a cell of names and a char array."""
     with h5py.File(path, "w", userblock_size=512) as file:
         matlab(file, "responses", "double", np.arange(6.0).reshape(2, 3).T)
-        matlab(file, "title", "char", np.array([[ord(c)] for c in "V4"], np.uint16))
         names = [matlab(file, f"#refs#/{c}", "char", np.array([[ord(c)]], np.uint16)).ref for c in "pq"]
         if depth > 1:
             names = [matlab(file, "#refs#/inner", "cell", np.array([names], h5py.ref_dtype)).ref]
         matlab(file, "stimulus", "cell", np.array([names], h5py.ref_dtype).T)
-        matlab(file, "good", "logical", np.array([[1], [0]], np.uint8))
+        if more:
+            matlab(file, "title", "char", np.array([[ord(c)] for c in "V4"], np.uint16))
+            matlab(file, "good", "logical", np.array([[1], [0]], np.uint8))
         file.create_group("settings").attrs["MATLAB_class"] = np.bytes_("struct")
     with path.open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file")
 
 
 def test_matlab_of_version_7_3_is_read_like_older_ones(tmp_path):
-    write_mat73(tmp_path / "x.mat")
-    content = storage.read_mat(tmp_path / "x.mat")
+    write_mat73(tmp_path / "all.mat", more=True)
+    content = storage.read_mat(tmp_path / "all.mat")
     assert set(content) == {"responses", "title", "stimulus", "good"}
     assert content["title"] == "V4" and content["good"].tolist() == [True, False]
+    with pytest.raises(InputError, match="unknown arrays good, title; known: responses"):
+        ns.load_responses(tmp_path / "all.mat")
+    write_mat73(tmp_path / "x.mat")
     found = ns.load_responses(tmp_path / "x.mat")
     assert found.values.tolist() == [[0, 1, 2], [3, 4, 5]] and found.stimulus.values.tolist() == ["p", "q"]
     write_mat73(tmp_path / "y.mat", depth=2)

@@ -86,8 +86,10 @@ def test_a_place_says_why_it_is_not_inferred_in_and_who_was_there():
 
 def test_what_is_wrong_in_every_place_is_said_once(caplog):
     with caplog.at_level(logging.WARNING):
-        infer(MODELS, DATA, method="cosine", resample="subject", progress=False)
+        found = infer(MODELS, DATA, method="cosine", resample="subject", progress=False)
     assert len(caplog.records) == 1
+    with pytest.raises(ns.InputError, match="cosine counts distances from 0"):
+        ns.similarity.sign_flip_test(found.score_of_subject)
     with pytest.raises(ns.InputError, match="no label 'kind'"):
         infer(MODELS, DATA, resample=Resampling(groups="kind"), progress=False)
 

@@ -189,6 +189,13 @@ def test_flips_are_all_or_as_many_as_asked():
     assert drawn.shape == (30, 6)
 
 
+def test_of_flips_drawn_at_random_the_scores_themselves_are_one():
+    scores = smooth(14, 4, effect=9.0, where=slice(0, 2))
+    found = ns.similarity.sign_flip_test(scores, n_permutations=19, alternative="greater")
+    assert found.attrs["exact"] == 0
+    assert found.p_corrected.values[:2].tolist() == found.p.values[:2].tolist() == [0.05, 0.05]
+
+
 def test_t_of_flips_is_finite_where_subjects_agree_to_the_last_bit():
     t = flipped_t(np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]), np.array([3, 3]), np.array([[1.0, 1, 1], [1, 1, -1]]))
     assert np.isfinite(t).all()
@@ -212,6 +219,10 @@ def test_neighbours_of_grids_surfaces_and_sensors():
     cube = np.argwhere(np.ones((3, 3, 3)))
     assert ns.similarity.neighbours(cube, 1.0).sum(1).max() == 6
     assert ns.similarity.neighbours(cube, 1.8).sum(1).max() == 26
+    labels = {k: ("searchlight", cube[:, i]) for i, k in enumerate("xyz")}
+    scores = xr.DataArray(np.zeros((4, 27, 2)), dims=("subject", "searchlight", "model"), coords=labels)
+    assert (ns.similarity.neighbours(scores, 1.8) != ns.similarity.neighbours(cube, 1.8)).nnz == 0
+    assert edges_of(scores[0], {"searchlight": ns.similarity.neighbours(scores, 1)}, "here").shape == (2, 2 * 54)
     grid = xr.DataArray(np.zeros((3, 3, 3)), dims=("x", "y", "z"))
     own = sparse.triu(ns.similarity.neighbours(cube, 1.0), 1).tocoo()
     assert {tuple(e) for e in edges_of(grid, None, "here").T} == set(zip(own.row, own.col, strict=True))

@@ -147,7 +147,7 @@ WORLDS = (
     World(
         "score of a model, counts",
         "similarity.infer",
-        "Pearson correlation of crossnobis of Poisson counts of 6 subjects, who share half of an unrelated geometry; 16 "
+        "Pearson correlation of crossnobis of Poisson counts of 6 subjects, who share half an unrelated geometry; 16 "
         "stimuli of 2 to 5 trials, a third of the units silent.",
         _counts,
         truth=lambda _strength: 0.0,

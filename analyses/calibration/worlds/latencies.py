@@ -81,6 +81,7 @@ WORLDS = (
         "8 subjects.",
         partial(_one, n=8, noise=0.3, latency="peak"),
         peak,
+        outside="In some samples of 8 subjects the highest point is one of noise, which makes stated errors larger.",
     ),
     _world(
         "latency, onset, much noise",

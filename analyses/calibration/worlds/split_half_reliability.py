@@ -64,6 +64,6 @@ WORLDS = (
         truth=partial(share, of_a_trial=1 / 8),
         effect=0.5,
         quick=20,
-        outside="The correlation of few stimuli is small on average (as 1 - (1 - r^2) / 2n), and its correction curved.",
+        outside="The correlation of few stimuli is small on average (by (1 - r^2) / 2n), and its correction curved.",
     ),
 )

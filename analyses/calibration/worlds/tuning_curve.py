@@ -75,7 +75,7 @@ WORLDS = (
     World(
         "tuning curve, unequal trials and noise",
         "responses.tuning_curve",
-        "12 orientations, 6 with 3 trials and noise of 2, 6 with 8 trials and noise of 1; the response to one of these.",
+        "12 orientations, 6 with 3 trials and noise of 2, 6 with 8 trials and noise of 1; one of these.",
         _noisier_where_fewer,
         truth=float,
         quick=50,

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.assemblies import from_assembly, is_assembly
 from neurosim.recordings.columns import seconds
 from neurosim.recordings.reader import Reader
 from neurosim.registry import NoOptions
@@ -19,8 +20,9 @@ CHUNK_BYTES = 2**22
 
 
 def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:
-    """Read the one variable of a file."""
-    return storage.read_array(path)
+    """Read the one variable of a file, laid out as here or as an assembly of Brain-Score."""
+    found = storage.read_array(path)
+    return from_assembly(found, path.name) if is_assembly(found) else found
 
 
 def open_responses(path: Path, _options: NoOptions) -> xr.DataArray:
@@ -62,7 +64,7 @@ def example(path: Path) -> NoOptions:
 
 NETCDF = Reader(
     name="netcdf",
-    caption="labelled responses or sweeps, as xarray writes them",
+    caption="labelled responses or sweeps, as xarray writes them, and assemblies of Brain-Score",
     endings=(".nc",),
     responses=read_responses,
     lazy=open_responses,
