@@ -53,8 +53,11 @@ def is_fine(times: npt.ArrayLike) -> bool:
     (False, True, False)
     """
     held = np.asarray(times)
-    held = held[np.isfinite(held)] if held.dtype.kind == "f" else held
-    return held.dtype.kind != "f" or not held.size or float(np.spacing(np.abs(held).max())) <= TOLERANCE
+    if held.dtype.kind != "f" or not held.size:
+        return True
+    if not np.isfinite([held.min(), held.max()]).all():
+        held = held[np.isfinite(held)]
+    return not held.size or float(np.spacing(max(abs(held.min()), abs(held.max())))) <= TOLERANCE
 
 
 def whole_number(duration: float, width: float) -> int | None:

@@ -26,7 +26,8 @@ class Case:
 
 
 def encoded(x):
-    return ns.similarity.predict_responses(x.mean("trial").fillna(0.0) + 1.0, x, folds=3, progress=False)
+    source = ns.as_responses(np.random.default_rng(9).normal(size=(x.sizes["stimulus"], 3)), stimuli=x)
+    return ns.similarity.predict_responses(source, x, folds=3, progress=False)
 
 
 R, S = ns.responses, ns.similarity
@@ -49,8 +50,8 @@ CASES = {
     "select_reliable": Case(lambda x: R.select_reliable(x, alpha=1.0)),
     "tuning_curve": Case(lambda x: R.tuning_curve(x, "angle"), unbiased=lambda f: f.response),
     "sparseness": Case(lambda x: R.sparseness(np.abs(x))),
-    "participation_ratio": Case(R.participation_ratio, unitwise=False),
-    "cross_validated_pca": Case(R.cross_validated_pca, unitwise=False, unbiased=lambda f: f.signal_variance.sum()),
+    "participation_ratio": Case(R.participation_ratio),
+    "cross_validated_pca": Case(R.cross_validated_pca, unbiased=lambda f: f.signal_variance.sum()),
     "cluster_stimuli": Case(lambda x: R.cluster_stimuli(x, 2)),
     "embed_stimuli": Case(R.embed_stimuli),
     "decode": Case(lambda x: R.decode(x, "category", folds=3)),
@@ -72,7 +73,7 @@ REFUSE = {  # where a missing trial is refused by name: function -> why it is no
     "fit_poisson": "one pass over the session",
     "spike_triggered_average": "one pass over the session",
 }
-NOT_TRIALS = {"infer", "bin_spikes", "load_spikes"}  # speak of trials; take tables of spikes or RDMs
+NOT_TRIALS = {"infer", "bin_spikes", "load_spikes", "save_assembly"}  # take tables of spikes or RDMs; write them
 
 
 def responses(rng, case, trials=TRIALS):

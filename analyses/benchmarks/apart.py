@@ -9,13 +9,14 @@ import functools
 import importlib
 import resource
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
 
 import numpy as np
 import xarray as xr
-from pairs import Pair, cpu_name
+from pairs import Pair, cpu_name, peak_bytes
 
 from neurosim.runtime import limit_threads, provenance, track
 
@@ -35,33 +36,50 @@ def difference(module: str, index: int) -> float:
     return pair.check(pair.ours(), pair.peer())
 
 
-def measured(module: str, index: int, side: str) -> tuple[float, float]:
-    """Return seconds of the processor and page faults a call, over as many calls as fill a third of a second."""
-    call = getattr(prepared(module, index), side)
+@functools.cache
+def warm(module: str, index: int, side: str) -> Callable[[], object]:
+    """Return the call of a side, which has been made once."""
+    call: Callable[[], object] = getattr(prepared(module, index), side)
     call()
+    return call
+
+
+def peak(module: str, index: int, side: str) -> int:
+    """Return the largest memory (bytes) that Python and numpy held during one call."""
+    return peak_bytes(getattr(prepared(module, index), side))
+
+
+def measured(module: str, index: int, side: str) -> tuple[float, float]:
+    """Return seconds of the processor for the work of ours, and page faults a call; of a third of a second."""
+    call = warm(module, index, side)
     before, start, n = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.process_time(), 0
     while n == 0 or time.process_time() - start < LEAST:
         call()
         n += 1
+    pair = prepared(module, index)
+    done = n if side == "ours" else n * pair.peer_units / pair.ours_units
     passed = time.process_time() - start
-    return passed / n, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / n
+    return passed / done, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / n
 
 
-def run_apart(module: str) -> xr.Dataset:
-    """Run every benchmark of a module; ratios, seconds and page faults a call, largest differences."""
+def run_apart(module: str, *, repeats: int = REPEATS, memory: bool = False, fresh: bool = True) -> xr.Dataset:
+    """Run every benchmark of a module; ratios, seconds and page faults a call, largest differences.
+
+    With `memory`, peaks of memory too. Processes are `fresh` for every benchmark, or each side has one for all.
+    """
     benchmarks = importlib.import_module(module).BENCHMARKS
-    rows, worst = [], []
-    for index, benchmark in enumerate(track(benchmarks, "benchmarks")):
-        with ExitStack() as stack:
-            apart = [stack.enter_context(process()) for _ in (*SIDES, "check")]
-            worst.append(apart[2].submit(difference, module, index).result())
-            row = [
-                [p.submit(measured, module, index, s).result() for p, s in zip(apart, SIDES, strict=False)]
-                for _ in range(REPEATS)
-            ]
-        rows.append(row)
-        ratio = np.median([peer[0] / ours[0] for ours, peer in row])
-        print(f"{benchmark.name}: {ratio:.1f} x (asked {benchmark.asked:g} x)", flush=True)
+    rows, worst, peaks = [], [], []
+    with ExitStack() as stack:
+        for index, benchmark in enumerate(track(benchmarks, "benchmarks")):
+            if fresh or index == 0:
+                stack.close()
+                ours, peer, check = (stack.enter_context(process()) for _ in range(3))
+            worst.append(check.submit(difference, module, index).result())
+            apart = list(zip((ours, peer), SIDES, strict=True))
+            rows.append([[p.submit(measured, module, index, s).result() for p, s in apart] for _ in range(repeats)])
+            peaks.append([p.submit(peak, module, index, s).result() if memory else np.nan for p, s in apart])
+            ratio = np.median([theirs[0] / own[0] for own, theirs in rows[-1]])
+            print(f"{benchmark.name}: {ratio:.1f} x", flush=True)
     values = np.array(rows)  # benchmark, repeat, side, seconds and faults
     middle = np.median(values, axis=1)
     data: dict[str, object] = {
@@ -72,7 +90,7 @@ def run_apart(module: str) -> xr.Dataset:
     }
     for k, side in enumerate(SIDES):
         data |= {f"{side}_seconds": ("benchmark", middle[:, k, 0]), f"{side}_faults": ("benchmark", middle[:, k, 1])}
-        data[f"{side}_peak_bytes"] = ("benchmark", np.full(len(rows), np.nan))
+        data[f"{side}_peak_bytes"] = ("benchmark", np.array(peaks, dtype=float)[:, k])
     record = provenance()
     attrs = {"threads": 1, "cpu": cpu_name(), "machine": str(record["machine"]), "libraries": str(record["libraries"])}
     return xr.Dataset(data, coords={"benchmark": [b.name for b in benchmarks]}, attrs=attrs)

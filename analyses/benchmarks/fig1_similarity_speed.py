@@ -1,5 +1,7 @@
 """Figure 1 of the benchmarks: how many times faster RDMs, their comparison and inference are than in other tools.
 
+Each side has a process of its own, of one thread, and times are those of the processor.
+
 Run: python analyses/benchmarks/fig1_similarity_speed.py [folder]
 """
 
@@ -8,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from pairs import run
-from similarity_pairs import BENCHMARKS
+from apart import run_apart
 
 from neurosim import storage
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
@@ -17,19 +18,18 @@ from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, ne
 
 def compute() -> xr.Dataset:
     """Run all pairs."""
-    return run(BENCHMARKS)
+    return run_apart("similarity_pairs", repeats=3, memory=True, fresh=False)
 
 
 def draw(results: xr.Dataset, *, memory: bool = True) -> Figure:
-    """Draw one bar a benchmark, with the range over repeats, the ratio asked for, both times and peaks of memory."""
+    """Draw one bar a benchmark, with the range over repeats, both times and peaks of memory."""
     figure = new_figure(8.0, 4.2)
     ax = figure.add_subplot()
     ratio = results["ratio"].values
     place = np.arange(len(ratio))[::-1]
     middle = np.nanmedian(ratio, axis=1)
-    ax.barh(place, middle, color=PALETTE[0], height=0.6, label="measured (bar: range)")
+    ax.barh(place, middle, color=PALETTE[0], height=0.6)
     ax.hlines(place, np.nanmin(ratio, axis=1), np.nanmax(ratio, axis=1), color="black", linewidth=0.8)
-    ax.scatter(results["asked"], place, marker="|", s=140, color=PALETTE[1], label="asked", zorder=3)
     columns = ("ours_seconds", "peer_seconds", "ours_peak_bytes", "peer_peak_bytes")
     rows = zip(place, middle, np.nanmax(ratio, axis=1), *(results[c].values for c in columns), strict=True)
     for y, m, end, ours, peer, small, big in rows:
@@ -43,11 +43,10 @@ def draw(results: xr.Dataset, *, memory: bool = True) -> Figure:
     )
     ax.set(
         xscale="log",
-        xlabel=f"times faster on one thread; time{' and peak memory' if memory else ''} of the peer, and ours",
+        xlabel=f"times faster on one thread, range; time{' and peak memory' if memory else ''} of the peer, and ours",
         xlim=(0.8, middle.max() * 900),
     )
     ax.set_title(results.attrs["cpu"], fontsize=7, fontweight="normal")
-    ax.legend(loc="lower right")
     return figure
 
 

@@ -48,7 +48,7 @@ def run(benchmarks: list[Benchmark]) -> xr.Dataset:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=limit_threads, initargs=(1,)) as pool:
         for benchmark in track(benchmarks, "benchmarks"):
             rows.append(pool.submit(measure, benchmark.prepare).result())
-            print(f"{benchmark.name}: {np.median(rows[-1]['ratio']):.1f} x (asked {benchmark.asked:g} x)", flush=True)
+            print(f"{benchmark.name}: {np.median(rows[-1]['ratio']):.1f} x", flush=True)
     ratio = np.full((len(rows), max(len(r["ratio"]) for r in rows)), np.nan)
     for line, row in zip(ratio, rows, strict=True):
         line[: len(row["ratio"])] = row["ratio"]

@@ -13,6 +13,8 @@ from .architecture import n_parameters as n_parameters  # number of parameters o
 from .architectures.autoencoder import AutoencoderSpecification as AutoencoderSpecification  # autoencoder of images
 from .architectures.conv_net import ConvNetSpecification as ConvNetSpecification  # convolutional
 from .architectures.efficientnet_lite0 import EfficientNetLite0Specification as EfficientNetLite0Specification
+from .architectures.efficientnet_lite1 import EfficientNetLite1Specification as EfficientNetLite1Specification
+from .architectures.efficientnet_lite2 import EfficientNetLite2Specification as EfficientNetLite2Specification
 from .architectures.equilibrium_mlp import EquilibriumMLPSpecification as EquilibriumMLPSpecification  # comes to rest
 from .architectures.gru import GRUSpecification as GRUSpecification  # gated units
 from .architectures.leaky_rnn import LeakyRNNSpecification as LeakyRNNSpecification  # rate units, cognitive tasks
@@ -102,6 +104,8 @@ from .maximisation import maximise_activation as maximise_activation  # images t
 from .perturbation import perturbed as perturbed  # lesion, silence, clamp, stimulate or noise
 
 # exchange with other tools
+from .brain_score import save_brain_score as save_brain_score  # a network as a plugin folder of Brain-Score
+from .brain_score import Pictures as Pictures  # how pictures reach it
 from .conversion import SpikingSequence as SpikingSequence  # layers and neurons one after another
 from .conversion import from_snntorch as from_snntorch  # a network of snnTorch as one of ours
 from .conversion import to_snntorch as to_snntorch  # and back

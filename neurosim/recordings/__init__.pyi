@@ -4,8 +4,16 @@
 from .files import load_responses as load_responses  # responses of any subject, from any format that is known
 from .nwb import load_nwb_responses as load_nwb_responses  # units of an NWB file around its trials
 from .fmri import load_betas as load_betas  # voxels of a NIfTI image, with a table of what was shown
+from .fmri import save_nifti as save_nifti  # a map, such as scores of searchlights, in the space of a mask
 from .meg import load_epochs as load_epochs  # epochs or evoked responses of MNE
+from .meg import to_mne as to_mne  # a course of sensors or scores as an evoked response of MNE
+from .meg import sensor_neighbours as sensor_neighbours  # which sensors are beside each other
 from .nwb import save_nwb as save_nwb  # responses as an NWB file that other tools read
+from .assemblies import save_assembly as save_assembly  # responses as an assembly of BrainIO, for Brain-Score
+
+# RDMs as files
+from .rdm_files import save_rdms as save_rdms  # with all their labels, as netCDF
+from .rdm_files import load_rdms as load_rdms  # those, and what rsatoolbox wrote
 
 # Spikes and series of a session, and its events
 from .spikes import load_spikes as load_spikes  # a table of spikes from a file

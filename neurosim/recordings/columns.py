@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -38,16 +39,23 @@ def seconds(times: object, who: str, what: str = "times", *, samples: bool = Fal
         raise
     except Exception as error:
         raise InputError(f"{who}: the {what} cannot be given in s ({_line(error)}).") from error
+    if held.dtype.kind == "O" and held.size and isinstance(held.flat[0], timedelta | np.timedelta64):
+        held = np.asarray(held, "timedelta64[ns]")
     if held.dtype.kind == "m":
         held = held / np.timedelta64(1, "s")
-    if held.dtype.kind in "Mbc" or (samples and held.dtype.kind in "iu" and held.size):
+    if held.dtype.kind == "M" or (held.dtype.kind == "O" and held.size and isinstance(held.flat[0], date)):
+        raise InputError(
+            f"{who}: the {what} are dates, held as {held.dtype}; s from the start of the session asked: (times - "
+            "start) / np.timedelta64(1, 's')."
+        )
+    if held.dtype.kind in "bc" or (samples and held.dtype.kind in "iu" and held.size):
         hint = "counted in samples? divide by the sampling rate; in s, give them as float" if samples else "s asked"
         raise InputError(f"{who}: the {what} are held as {held.dtype}; {hint}.")
     try:
-        found = held.astype(float)
+        found = held.astype(float, copy=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"{who}: the {what} are not numbers, s asked ({_line(error)}).") from error
-    if not np.isfinite(found).all():
+    if found.size and not np.isfinite([found.min(), found.max()]).all():
         raise InputError(
             f"{who}: {int((~np.isfinite(found)).sum())} of {found.size} {what} are NaN or infinite; drop those rows."
         )
@@ -83,6 +91,30 @@ def names(ids: Any, who: str, what: str) -> np.ndarray:
             )
         return text
     return np.asarray(held.astype(str).to_numpy(dtype=str))
+
+
+def coded(ids: Any, who: str, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the names that ids have, in order, which of them each is, and the numbers that the names are, if they are.
+
+    Numbers are in the order of their size, other names in that of the alphabet.
+
+    >>> found, code, numbers = coded([10, 2, 100, 2], "here", "orientation")
+    >>> found.tolist(), code.tolist(), numbers.tolist()
+    (['2', '10', '100'], [1, 0, 2, 0], [2, 10, 100])
+    """
+    import pandas as pd
+
+    held = ids if isinstance(ids, pd.Series) else pd.Series(list(ids), dtype=object)
+    if isinstance(held.dtype, pd.CategoricalDtype):
+        held = held.astype(held.dtype.categories.dtype)
+    code, found = pd.factorize(held)
+    text = names(pd.Series(found), who, what)
+    numbers = pd.api.types.infer_dtype(found, skipna=False) in ("integer", "floating", "mixed-integer-float")
+    values = np.asarray(found.tolist()) if numbers else text
+    order = np.argsort(values, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return text[order], place[code], values[order] if numbers else None
 
 
 def as_text(value: object) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 
 from neurosim.clock import TOLERANCE, whole_number
-from neurosim.recordings.columns import as_text, check_frame, names, seconds, shown, span
+from neurosim.recordings.columns import as_text, check_frame, coded, seconds, shown, span
 from neurosim.schema import InputError, as_responses, suggest
 
+FAR = 20  # times what was recorded
 RESERVED = frozenset({"trial", "unit", "time", "onset", "id", "stimulus"})
 
 
@@ -23,7 +24,7 @@ class EventLayout:
     Parameters
     ----------
     stimuli : what was shown. times : (stimulus, trial), when, s; NaN for trials that a stimulus lacks.
-    labels : further columns of the events that have one value a stimulus, as labels along it.
+    labels : columns of the events that have one value a stimulus, as labels along it; numbers of what was shown, too.
     """
 
     stimuli: list[str]
@@ -58,7 +59,7 @@ def event_layout(
         if outside.any():
             raise InputError(
                 f"{who}: {int(outside.sum())} of {len(times)} events lie outside the recording ({session[0]:g} to "
-                f"{session[1]:g} s), the first at {times[outside][0]:g} s; drop them, or take a shorter window."
+                f"{session[1]:g} s), the first at {times[outside][0]:g} s; {_cure(times, session)}."
             )
     if events[by].isna().any():
         raise InputError(f"{who}: {int(events[by].isna().sum())} events have no {by}; drop those rows.")
@@ -67,16 +68,37 @@ def event_layout(
         raise InputError(
             f"{who}: trial {twice['trial']} of {by} {str(twice[by])!r} is there twice; number the trials anew."
         )
-    ids = names(events[by], who, by)
-    stimuli = sorted(set(ids))
+    stimuli, code, numbers = coded(events[by], who, by)
     order = np.argsort(times, kind="stable")
-    rows = [order[ids[order] == s] for s in stimuli]
-    counts = [len(r) for r in rows]
-    n_trials = min(counts) if balance else max(counts)
+    order = order[np.argsort(code[order], kind="stable")]
+    counts = np.bincount(code, minlength=len(stimuli))
+    rows = np.split(order, np.cumsum(counts)[:-1])
+    n_trials = int(counts.min() if balance else counts.max())
     kept = np.full((len(stimuli), n_trials), np.nan)
     for at, row in zip(kept, rows, strict=True):
         at[: len(row)] = times[row[:n_trials]]
-    return EventLayout(stimuli, kept, _labels(events, rows, {align_to, by}))
+    labels = _labels(events, rows, {align_to, by})
+    if numbers is not None and by not in RESERVED | {align_to}:
+        labels = {by: ("stimulus", numbers)} | labels
+    return EventLayout(stimuli.tolist(), kept, labels)
+
+
+def _cure(times: np.ndarray, session: tuple[float, float]) -> str:
+    """Say what to do about events outside of what was recorded."""
+    in_ms = session[0] <= float(np.median(times)) / 1000 <= session[1] < float(np.median(times))
+    return "in ms? s asked: divide by 1000" if in_ms else "drop them, or take a shorter window"
+
+
+def check_reached(times: np.ndarray, window: tuple[float, float], reached: tuple[float, float], who: str) -> None:
+    """Refuse events of which half lie so far from all that was recorded that their clock or unit is another one."""
+    far = FAR * (reached[1] - reached[0] + window[1] - window[0])
+    outside = (times < reached[0] - far) | (times > reached[1] + far)
+    if outside.mean() > 0.5:
+        hint = "in ms? s asked: divide by 1000; " if times[outside].max() > reached[1] else ""
+        raise InputError(
+            f"{who}: {int(outside.sum())} of {len(times)} events lie far outside the spikes ({reached[0]:g} to "
+            f"{reached[1]:g} s), the first at {times[outside].min():g} s; {hint}where none fired, session= says so."
+        )
 
 
 def align_series(
@@ -95,7 +117,7 @@ def align_series(
     series : (time, unit) or (time,), with its ``time`` in s, evenly spaced, ``quantity`` in attrs.
     events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
     window : from and to, s from the event.
-    align_to, by : the two columns of `events`.
+    align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
 
     Returns

@@ -1,7 +1,8 @@
-"""fMRI: beta images with their events, laid out as BIDS does (https://doi.org/10.1038/sdata.2016.44)."""
+"""fMRI: maps as images, and beta images with their events, laid out as BIDS does (https://doi.org/10.1038/sdata.2016.44)."""
 
 from __future__ import annotations
 
+import gzip
 import math
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,11 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.arrays import check_numbers
 from neurosim.schema import InputError, as_responses, as_trials
+
+ENDINGS = (".nii", ".nii.gz")
+NEAR_VOXEL = 0.02  # of a voxel: affines and places are of single precision
 
 
 def load_betas(
@@ -51,7 +56,7 @@ def load_betas(
     Traceback (most recent call last):
     neurosim.storage.StorageError: betas.img: no such file.
     """
-    image, where = _image(betas), _image(mask)
+    image, where = _image(betas, "load_betas"), _image(mask, "load_betas")
     if (
         len(image.shape) != 4
         or image.shape[:3] != where.shape[:3]
@@ -69,10 +74,7 @@ def load_betas(
         )
     if table[by].isna().any():
         raise InputError(f"load_betas: {int(table[by].isna().sum())} events have no {by}; name what was shown.")
-    with storage.readable(Path(mask), "NIfTI"):
-        inside = np.asarray(where.dataobj).reshape(where.shape[:3]) > 0
-    if not inside.any():
-        raise InputError(f"load_betas: the mask {Path(mask).name} is empty.")
+    inside = _inside(where, Path(mask), "load_betas")
     with storage.readable(Path(betas), "NIfTI"):
         values = np.stack([np.asarray(image.dataobj[..., k])[inside] for k in range(image.shape[3])])
     if not np.isfinite(values).all():
@@ -90,14 +92,100 @@ def load_betas(
     return as_responses(found.assign_attrs(quantity="bold", units="1"), coords=labels, quantity="bold")
 
 
-def _image(path: str | Path) -> Any:
+def save_nifti(values: xr.DataArray, path: str | Path, *, mask: str | Path) -> None:
+    """Write a map, such as scores of searchlights, as a NIfTI image in the space of a mask.
+
+    Each value goes to the voxel of its place; whatever has no value, outside the mask too, is NaN.
+
+    Parameters
+    ----------
+    values : (unit or searchlight, [one other dim]), with places ``x``, ``y``, ``z`` in m along the first, as
+        :func:`load_betas` and ``searchlight_scores`` give them. The other dim, such as ``model``, is the fourth axis of
+        the image, in its order.
+    path : ``.nii`` or ``.nii.gz``. mask : image (x, y, z) whose affine and voxels it takes.
+
+    Raises
+    ------
+    StorageError : a missing or damaged mask, or nothing can be written there.
+    InputError : nibabel is not installed, no places, places that are no voxels of the mask or two of one voxel, more
+        than one other dim.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ns.recordings.save_nifti(xr.DataArray([1.0], dims="unit"), "map.nii", mask="mask.nii")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: save_nifti: values have places x, y, z in m along one dim, found labels none.
+    """
+    who = "save_nifti"
+    path = storage.as_path(path, who)
+    if not path.name.lower().endswith(ENDINGS):
+        raise InputError(f"{who}: {path.name} is no .nii or .nii.gz file.")
+    ordered, place = _with_places(values, who)
+    where = _image(mask, who)
+    inside = _inside(where, Path(mask), who)
+    voxels = (place * 1e3 - where.affine[:3, 3]) @ np.linalg.inv(where.affine[:3, :3]).T
+    index = np.rint(voxels).astype(int)
+    known = (np.abs(voxels - index) < NEAR_VOXEL).all(1) & (index >= 0).all(1) & (index < inside.shape).all(1)
+    known[known] = inside[tuple(index[known].T)]
+    if not known.all():
+        raise InputError(
+            f"{who}: {int((~known).sum())} of {len(known)} places are no voxels of the mask {Path(mask).name}; give "
+            "the mask that the responses were read with."
+        )
+    if len(np.unique(index, axis=0)) < len(index):
+        raise InputError(f"{who}: two values have the place of one voxel; select one of them.")
+    volume = np.full((*inside.shape, *ordered.shape[1:]), np.nan)
+    volume[tuple(index.T)] = ordered
+    _write_image(path, volume, where)
+
+
+def _with_places(values: Any, who: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return values (place, [other]) and their places (place, axis), m."""
+    if not isinstance(values, xr.DataArray):
+        raise InputError(f"{who}: a labelled array with places asked, found a {type(values).__name__}.")
+    check_numbers(values, who)
+    found = {values[axis].dims for axis in "xyz" if axis in values.coords}
+    labels = [str(k) for k in values.coords]
+    if len(found) != 1 or not set("xyz") <= set(labels) or len(next(iter(found))) != 1:
+        raise InputError(
+            f"{who}: values have places x, y, z in m along one dim, found labels {', '.join(labels) or 'none'}."
+        )
+    (dim,) = next(iter(found))
+    if values.ndim > 2 or not values.size:
+        raise InputError(
+            f"{who}: values ({dim}, [one other dim]) asked, found dims {dict(values.sizes)}; select first."
+        )
+    place = np.stack([np.asarray(values[axis].values, dtype=float) for axis in "xyz"], axis=1)
+    return np.asarray(values.transpose(dim, ...).values, dtype=float), place
+
+
+def _write_image(path: Path, volume: np.ndarray, like: Any) -> None:
+    """Write values in the space of another image; the same values give the same bytes."""
+    header = like.header.copy()
+    header.set_data_dtype(volume.dtype)
+    header["cal_min"] = header["cal_max"] = 0
+    content = type(like)(volume, like.affine, header).to_bytes()
+    storage.write_bytes(path, gzip.compress(content, mtime=0) if path.name.lower().endswith(".gz") else content)
+
+
+def _inside(image: Any, path: Path, who: str) -> np.ndarray:
+    """Which voxels (x, y, z) a mask keeps."""
+    with storage.readable(path, "NIfTI"):
+        inside = np.asarray(image.dataobj).reshape(image.shape[:3]) > 0
+    if not inside.any():
+        raise InputError(f"{who}: the mask {path.name} is empty.")
+    return inside
+
+
+def _image(path: str | Path, who: str) -> Any:
     try:
         import nibabel
     except ImportError as error:
-        raise InputError("load_betas needs nibabel: pip install 'neurosim[fmri]'.") from error
-    path = storage.existing(storage.as_path(path, "load_betas"), any_size=True)
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise InputError(f"load_betas: {path.name} is no .nii or .nii.gz file.")
+        raise InputError(f"{who} needs nibabel: pip install 'neurosim[fmri]'.") from error
+    path = storage.existing(storage.as_path(path, who), any_size=True)
+    if not path.name.lower().endswith(ENDINGS):
+        raise InputError(f"{who}: {path.name} is no .nii or .nii.gz file.")
     with storage.readable(path, "NIfTI"):
         packed = path.name.lower().endswith(".gz")
         held = sum(map(len, storage.pieces(path, "NIfTI"))) if packed else path.stat().st_size

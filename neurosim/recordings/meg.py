@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.arrays import check_numbers
+from neurosim.labels import check_step
 from neurosim.recordings.columns import shown
 from neurosim.schema import InputError, as_responses
 
@@ -90,10 +93,7 @@ def _responses(found: Any, picks: str, balance: bool, subject: str | None) -> xr
 
 
 def _read(path: Path) -> Any:
-    try:
-        import mne
-    except ImportError as error:
-        raise InputError("load_epochs needs MNE: pip install 'neurosim[meg]'.") from error
+    mne = _mne("load_epochs")
     name = path.name.lower()
     if not name.endswith((".fif", ".fif.gz")):
         raise InputError(f"load_epochs: {path.name} is no .fif or .fif.gz file.")
@@ -137,3 +137,118 @@ def _trials(epochs: mne.BaseEpochs, index: np.ndarray, balance: bool) -> np.ndar
         found = epochs[name].get_data(picks=index, verbose="error")[:n]
         row[: len(found)] = found
     return values
+
+
+# --- and back -----------------------------------------------------------------------------------------------------
+
+
+def to_mne(values: xr.DataArray, info: mne.Info | None = None) -> mne.EvokedArray:
+    """Return a course over time, of sensors or of scores, as an evoked response of MNE, for its plots and files.
+
+    Parameters
+    ----------
+    values : (time,) or (unit, time), time in s and evenly spaced; such as scores of searchlights around sensors. NaN
+        stays NaN.
+    info : of the recording; its sensors are found by the names of the units, with their kinds and places. Without it
+        channels are "mag" or "eeg" as the ``quantity`` says, or "misc" for all else, such as scores.
+
+    Returns
+    -------
+    ``mne.EvokedArray`` with the same times, a channel a unit ("score", or the name of the array, where there is none).
+
+    Raises
+    ------
+    InputError : MNE is not installed, other dims, times that are not evenly spaced, sensors that `info` lacks.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> scores = xr.DataArray([0.0, 0.2, 0.1], dims="time", coords={"time": [-0.1, 0.0, 0.1]})
+    >>> ns.recordings.to_mne(scores).times.tolist()
+    [-0.1, 0.0, 0.1]
+    """
+    mne, who = _mne("to_mne"), "to_mne"
+    if not isinstance(values, xr.DataArray) or not {"time"} <= set(values.dims) <= {"unit", "time"}:
+        found = values.dims if isinstance(values, xr.DataArray) else f"a {type(values).__name__}"
+        raise InputError(f"{who}: values (time,) or (unit, time) asked, found {found}; select one of the others.")
+    check_numbers(values, who)
+    if "time" not in values.coords or values.sizes["time"] < 2 or not values.size:
+        raise InputError(f"{who}: 2 times or more in s asked, found {dict(values.sizes)}.")
+    time = np.asarray(values["time"].values, dtype=float)
+    step = float(time[-1] - time[0]) / (len(time) - 1)
+    if not step > 0:
+        raise InputError(f"{who}: time does not rise; .sortby('time') first.")
+    check_step(time, step, who)
+    if "unit" in values.dims:
+        names = [str(u) for u in (values["unit"].values if "unit" in values.coords else range(values.sizes["unit"]))]
+    else:
+        names = [str(values.name or "score")]
+    rows = values.transpose("unit", "time").values if "unit" in values.dims else values.values[None]
+    own = _info(mne, names, 1 / step, info, str(values.attrs.get("quantity", "")))
+    return mne.EvokedArray(
+        np.asarray(rows, dtype=float), own, tmin=time[0], comment=str(values.attrs.get("method", "")), verbose="error"
+    )
+
+
+def sensor_neighbours(info: mne.Info, picks: str = "mag") -> xr.DataArray:
+    """Return which sensors are beside each other, as MNE knows it, for the adjacency of maps.
+
+    Parameters
+    ----------
+    info : of the recording, with the places of its sensors.
+    picks : "mag", "grad" or "eeg".
+
+    Returns
+    -------
+    bool (unit, unit_other), with the names of the sensors, False for a sensor and itself.
+
+    Raises
+    ------
+    InputError : MNE is not installed, no such sensors, or sensors without places.
+
+    Examples
+    --------
+    >>> import mne
+    >>> montage = mne.channels.make_standard_montage("biosemi16")
+    >>> info = mne.create_info(montage.ch_names, 100.0, "eeg", verbose="error").set_montage(montage)
+    >>> beside = ns.recordings.sensor_neighbours(info, "eeg")
+    >>> beside.unit[beside.sel(unit_other="Cz")].values.tolist()
+    ['F4', 'Fz', 'F3', 'C3', 'C4', 'P4', 'Pz', 'P3']
+    """
+    mne, who = _mne("sensor_neighbours"), "sensor_neighbours"
+    if not isinstance(picks, str) or picks not in KINDS:
+        raise InputError(f"{who}: picks = {shown(picks)}; known: {', '.join(KINDS)}.")
+    if not isinstance(info, mne.Info) or picks not in info.get_channel_types():
+        found = sorted(set(info.get_channel_types())) if isinstance(info, mne.Info) else f"a {type(info).__name__}"
+        raise InputError(f"{who}: an mne.Info with {picks!r} sensors asked, found {found}.")
+    index = [i for i, kind in enumerate(info.get_channel_types()) if kind == picks]
+    places = np.array([info["chs"][i]["loc"][:3] for i in index])
+    if not np.isfinite(places).all() or len(np.unique(places, axis=0)) < 2:
+        raise InputError(f"{who}: the places of the {picks!r} sensors are not known; info.set_montage(...) first.")
+    with mne.utils.use_log_level("error"):
+        found, names = mne.channels.find_ch_adjacency(info, picks)
+    beside = (found.toarray() != 0) & ~np.eye(len(names), dtype=bool)
+    return xr.DataArray(beside, dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names})
+
+
+def _info(mne: Any, names: list[str], rate: float, given: Any, quantity: str) -> Any:
+    """Return channels of these names at a sampling rate, as the recording has them if it is given."""
+    if given is None:
+        kind = {v: k for k, v in KINDS.items() if k != "grad"}.get(quantity, "misc")
+        return mne.create_info(names, rate, kind, verbose="error")
+    known = {c["ch_name"]: c for c in given["chs"]} if isinstance(given, mne.Info) else {}
+    lost = [n for n in names if n not in known]
+    if lost:
+        raise InputError(f"to_mne: info, an mne.Info, has no sensor {lost[0]!r}; it has {shown(', '.join(known))}.")
+    own = mne.create_info(names, rate, "misc", verbose="error")
+    for channel in own["chs"]:
+        channel.update(copy.deepcopy(known[channel["ch_name"]]))
+    return own
+
+
+def _mne(who: str) -> Any:
+    try:
+        import mne
+    except ImportError as error:
+        raise InputError(f"{who} needs MNE: pip install 'neurosim[meg]'.") from error
+    return mne

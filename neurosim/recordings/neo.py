@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,12 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.recordings.columns import seconds, shown
-from neurosim.schema import InputError, suggest
+from neurosim.recordings.neo_readers import PICKLES, check_files, fitting_readers, named_reader
+from neurosim.schema import InputError
 
 if TYPE_CHECKING:
     import neo
     import pandas as pd
-
-NAMES_FILES = {
-    ".vhdr": re.compile(r"(?im)^(Data|Marker)File\s*=.*[/\\\\].*$"),
-    ".oebin": re.compile(r'"folder_name"\s*:\s*"[^"]*\.\.[^"]*"'),
-}
-CODE_INSIDE = {"PickleIO": "is a pickle, which can run code", "ElphyIO": "is read by evaluating text of the file"}
 
 
 def load_neo(path: str | Path, *, reader: str | None = None) -> neo.Block:
@@ -30,13 +25,14 @@ def load_neo(path: str | Path, *, reader: str | None = None) -> neo.Block:
     Parameters
     ----------
     path : file or folder of Spike2, Plexon, Blackrock, Intan, Open Ephys, Axon, ... (needs ``neurosim[neo]``). Formats
-        that can run code when they are read (pickles, Elphy) are refused, whatever their name.
+        whose reader can run code (pickles, Elphy, PL2) or makes up what the file does not say (raw numbers) are
+        refused, however their name is spelt.
     reader : class of ``neo.io`` that reads it, such as "PlexonIO"; by default the first that fits the ending and opens.
 
     Raises
     ------
-    StorageError : no such file, one that Neo cannot read, or HDF5 that leads out of the file. InputError : Neo is not
-        installed, an unknown reader, or a format that can run code.
+    StorageError : no such file, one that Neo cannot read or finds nothing in, or HDF5 that leads out of the file.
+    InputError : Neo is not installed, an unknown reader, or one that is not allowed here.
 
     Returns
     -------
@@ -49,33 +45,22 @@ def load_neo(path: str | Path, *, reader: str | None = None) -> neo.Block:
     neurosim.schema.InputError: load_neo: session.pkl is a pickle, which can run code; save it in another format.
     """
     try:
-        from neo.io import list_candidate_ios
+        importlib.import_module("neo.io")
     except ImportError as error:
         raise InputError("load_neo needs Neo: pip install 'neurosim[neo]'.") from error
     path = storage.as_path(path, "load_neo")
-    if path.suffix.lower() in (".pkl", ".pickle"):
-        raise InputError(f"load_neo: {path.name} {CODE_INSIDE['PickleIO']}; save it in another format.")
-    if not storage.is_folder(path):
-        storage.existing(path, any_size=True)
+    if path.suffix.lower() in PICKLES:
+        fitting_readers(path)
+    if not storage.is_folder(path) and storage.existing(path, any_size=True).stat().st_size == 0:
+        raise storage.StorageError(f"{path}: the file is empty.")
     with storage.readable(path, "a format of Neo"):
-        fitting = list_candidate_ios(str(path)) if reader is None else [_reader(reader)]
-        safe = [r for r in fitting if r.__name__ not in CODE_INSIDE]
-        if not safe:
-            raise InputError(f"load_neo: {path.name} {CODE_INSIDE[fitting[0].__name__]}; save it in another format.")
-        _check_files(path)
-        found = _opened(path, safe)
-        return found.read_block(lazy=True) if getattr(found, "support_lazy", False) else found.read_block()
-
-
-def _reader(name: str) -> type[neo.io.BaseIO]:
-    """Return a class of Neo by its name."""
-    from neo.io import iolist
-
-    known = {r.__name__: r for r in iolist}
-    if not isinstance(name, str) or name not in known:
-        raise InputError(f"load_neo: no reader {shown(name)} in Neo.{suggest(str(name), known)}")
-    found: type[neo.io.BaseIO] = known[name]
-    return found
+        fitting = fitting_readers(path) if reader is None else [named_reader(reader)]
+        check_files(path)
+        found = _opened(path, fitting)
+        block = found.read_block(lazy=True) if getattr(found, "support_lazy", False) else found.read_block()
+    if not any(_holds_something(item) for segment in block.segments for item in segment.data_children):
+        raise storage.StorageError(f"{path}: {type(found).__name__} finds no spikes, signals or events in it.")
+    return block
 
 
 def _opened(path: Path, readers: list[type[neo.io.BaseIO]]) -> neo.io.BaseIO:
@@ -89,24 +74,9 @@ def _opened(path: Path, readers: list[type[neo.io.BaseIO]]) -> neo.io.BaseIO:
     raise storage.StorageError(f"{path}: no reader of Neo fits.")
 
 
-def _check_files(path: Path) -> None:
-    """Refuse HDF5 files, alone or in a folder, that read from other files."""
-    import h5py
-
-    if path.is_file() and path.stat().st_size == 0:
-        raise storage.StorageError(f"{path}: the file is empty.")
-    if path.is_dir():
-        storage.check_links(path)
-    for file in [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file()):
-        ending = file.suffix.lower()
-        if h5py.is_hdf5(file):
-            storage.check_hdf5(file, soft_links=True, any_size=True)
-        elif ending == ".mat":
-            storage.check_inflation(file)
-        elif ending in NAMES_FILES:
-            away = NAMES_FILES[ending].search(storage.read_text(file, "latin-1"))
-            if away is not None:
-                raise storage.StorageError(f"{file}: names a file elsewhere ({away.group().strip()}); not opened.")
+def _holds_something(item: object) -> bool:
+    """Whether a train, signal or event has samples; one that is left on disk says how many."""
+    return 0 not in getattr(item, "shape", ())
 
 
 def neo_spikes(block: neo.Block, *, segment: int = 0) -> dict[str, np.ndarray]:
@@ -210,7 +180,8 @@ def _segment(block: neo.Block, index: int) -> neo.Segment:
 
 
 def _loaded(item: object) -> Any:
-    return item.load() if hasattr(item, "load") else item
+    with storage.readable(Path(str(getattr(item, "file_origin", None) or "the block")), "a format of Neo"):
+        return item.load() if hasattr(item, "load") else item
 
 
 def _volt() -> Any:

@@ -22,9 +22,10 @@ from neurosim import storage
 from neurosim.recordings.columns import shown
 from neurosim.recordings.events import align_series
 from neurosim.recordings.nwb_content import (
+    by_protocol,
     check_pairs,
     contents_of,
-    frame_of,
+    events_of,
     in_si,
     labels_of,
     on_disk,
@@ -38,6 +39,7 @@ from neurosim.recordings.spikes import align_spikes
 from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, step_of, suggest
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pynwb
 
 QUANTITY_OF = {"volts": "electric_potential", "V": "electric_potential", "tesla": "magnetic_field"}
@@ -54,8 +56,9 @@ def load_nwb_responses(
     align_to: str = "start_time",
     series: str | None = None,
     balance: bool = False,
+    intervals: str | None = None,
 ) -> xr.DataArray:
-    """Read the units of an NWB file as responses to the events of its trials.
+    """Read the units of an NWB file as responses to the events of its trials, or of another table of intervals.
 
     Parameters
     ----------
@@ -65,17 +68,20 @@ def load_nwb_responses(
     align_to : column of the trials with the time of the event, s.
     series : align this sampled series (see :func:`load_nwb_series`) in place of the spikes of the units.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
+    intervals : name of the table that takes the place of the trials: "epochs", or the presentations of a stimulus such
+        as "drifting_gratings_presentations" of the Allen Institute. By default the trials, or the only table.
 
     Returns
     -------
     responses (stimulus, trial, [time,] unit), with the columns of the table of units as labels along ``unit`` and those
-    of the trials that have one value a stimulus along ``stimulus``; ``subject`` along ``unit`` where the file names it.
+    of the trials that have one value a stimulus along ``stimulus``; ``subject`` and ``area`` (of the electrode) along
+    ``unit`` where the file names them.
 
     Raises
     ------
     StorageError : no NWB file, truncated, or with links that leave it.
-    InputError : no trials or units, an unknown column (the message lists those there are), events outside the
-        recording.
+    InputError : no intervals or units, an unknown table or column (the message lists those there are), events outside
+        the recording.
 
     Examples
     --------
@@ -89,9 +95,7 @@ def load_nwb_responses(
     [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
     """
     with _opened(path) as nwb:
-        if nwb.trials is None:
-            raise InputError(f"{Path(path).name}: holds no trials to align to; it has {contents_of(nwb)}.")
-        events = frame_of(nwb.trials, Path(path).name)
+        events = events_of(nwb, intervals, Path(path).name)
         if series is None:
             table = unit_table(nwb, Path(path).name)
             trains = trains_of(table["spike_times"], Path(path).name)
@@ -104,7 +108,7 @@ def load_nwb_responses(
                 by=by,
                 session=session_of(nwb, trains, events),
                 balance=balance,
-                units=labels_of(table),
+                units=labels_of(nwb, table),
             )
         subject = nwb.subject.subject_id if nwb.subject is not None and nwb.subject.subject_id else None
     if series is not None:
@@ -114,6 +118,16 @@ def load_nwb_responses(
     if subject is not None:
         responses = responses.assign_coords(subject=("unit", np.repeat(subject, responses.sizes["unit"])))
     return responses
+
+
+def load_nwb_spikes(path: Path) -> pd.DataFrame:
+    """Read the spikes of the units of an NWB file as a table, with or without trials; silent units are not in it."""
+    import pandas as pd
+
+    with _opened(path) as nwb:
+        trains = trains_of(unit_table(nwb, path.name)["spike_times"], path.name)
+    unit = np.repeat(list(trains), [len(t) for t in trains.values()])
+    return pd.DataFrame({"unit": unit, "time": np.concatenate(list(trains.values()))})
 
 
 def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
@@ -155,7 +169,8 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
             )
         item = found[name]
         if item.data.ndim > 2:
-            raise InputError(f"{Path(path).name}: {name} has shape {item.data.shape}; a series is (time, unit).")
+            kept = ", its frames in other files" if getattr(item, "external_file", None) is not None else ""
+            raise InputError(f"{Path(path).name}: {name} has shape {item.data.shape}{kept}; a series is (time, unit).")
         values, unit = on_disk(item, Path(path)), str(item.unit)
         clock = np.asarray(item.timestamps[:]) if item.timestamps is not None else None
         rate, start = item.rate, float(item.starting_time or 0.0)
@@ -166,38 +181,45 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
     return values.assign_coords(time=clock).rename(name).assign_attrs(attrs)
 
 
-def load_nwb_sweeps(path: str | Path) -> xr.Dataset:
-    """Read the current-clamp sweeps of an NWB file.
+def load_nwb_protocols(path: str | Path) -> dict[str, xr.Dataset]:
+    """Read the current-clamp sweeps of an NWB file, those of one length and rate together.
 
     Parameters
     ----------
-    path : ``.nwb`` file; sweeps of one length and rate.
+    path : ``.nwb`` file.
 
     Returns
     -------
-    Dataset: ``current`` (A) and ``voltage`` (V), (sweep, time), paired by the table of recordings where there is one,
-    else by sweep number or order.
+    Dataset of ``current`` (A) and ``voltage`` (V), (sweep, time), paired by the table of recordings where there is one,
+    else by sweep number or order: under "sweeps" where all are of one length and rate, else under the description of
+    their stimulus, with length and rate where it has several.
 
     Raises
     ------
-    StorageError : no NWB file, truncated, or with links that leave it.
-    InputError : no current-clamp sweeps, or sweeps of several lengths or rates.
+    StorageError : no NWB file, truncated, or with links that leave it. InputError : no current-clamp sweeps.
     """
     with _opened(path) as nwb:
         pairs = list(sweep_pairs(nwb))
         if not pairs:
             raise InputError(f"{Path(path).name}: holds no current-clamp sweeps; it has {contents_of(nwb)}.")
         check_pairs(pairs, Path(path).name)
-        shapes = {(len(v.data), float(v.rate)) for v, _ in pairs}
-        if len(shapes) > 1:
-            raise InputError(
-                f"{Path(path).name}: sweeps of several lengths and rates: {sorted(shapes)}; they make no array."
-            )
-        voltage = np.stack([in_si(v) for v, _ in pairs])
-        current = np.stack([in_si(i)[: voltage.shape[1]] for _, i in pairs])
-        names, rate = [v.name for v, _ in pairs], float(pairs[0][0].rate)
         about = {"subject": nwb.subject.subject_id} if nwb.subject is not None and nwb.subject.subject_id else {}
-    return as_sweeps(current, voltage, time_step=1 / rate, sweeps=names, attrs=about)
+        return {name: _stacked(held, about) for name, held in by_protocol(pairs).items()}
+
+
+def _stacked(pairs: list[tuple[Any, Any]], about: dict[str, str]) -> xr.Dataset:
+    voltage = np.stack([in_si(v) for v, _ in pairs])
+    current = np.stack([in_si(i)[: voltage.shape[1]] for _, i in pairs])
+    step = 1 / float(pairs[0][0].rate)
+    return as_sweeps(current, voltage, time_step=step, sweeps=[v.name for v, _ in pairs], attrs=about)
+
+
+def load_nwb_sweeps(path: str | Path) -> xr.Dataset:
+    """Read the current-clamp sweeps of an NWB file that has them of one length and rate."""
+    found = load_nwb_protocols(path)
+    if len(found) > 1:
+        raise InputError(f"{Path(path).name}: sweeps of several lengths and rates; load_sweeps gives {list(found)}.")
+    return next(iter(found.values()))
 
 
 def save_nwb(

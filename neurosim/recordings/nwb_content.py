@@ -13,8 +13,8 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from neurosim import storage
-from neurosim.recordings.columns import seconds
-from neurosim.schema import InputError
+from neurosim.recordings.columns import as_text, seconds, shown
+from neurosim.schema import InputError, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +25,32 @@ def contents_of(nwb: pynwb.NWBFile) -> str:
     """Say in words what a file holds."""
     parts = {
         "units": nwb.units is not None,
-        "trials": nwb.trials is not None,
+        f"intervals {', '.join(intervals_of(nwb))}": bool(intervals_of(nwb)),
         f"series {', '.join(n for n, _ in series_of(nwb))}": any(True for _ in series_of(nwb)),
         "current-clamp sweeps": any(True for _ in sweep_pairs(nwb)),
     }
     return "; ".join(k for k, there in parts.items() if there) or "nothing that neurosim reads"
+
+
+def intervals_of(nwb: pynwb.NWBFile) -> dict[str, Any]:
+    """Return every table of intervals of a file by name: trials, epochs, presentations, those of processing."""
+    from pynwb.epoch import TimeIntervals
+
+    tables = [item for item in nwb.objects.values() if isinstance(item, TimeIntervals)]
+    named = [t.name for t in tables]
+    return {t.name if named.count(t.name) == 1 else f"{t.parent.name}/{t.name}": t for t in tables}
+
+
+def events_of(nwb: pynwb.NWBFile, name: object, file_name: str) -> pd.DataFrame:
+    """Return the table of intervals that is asked for; trials, or the only table, where none is named."""
+    tables = intervals_of(nwb)
+    if name is None:
+        name = "trials" if "trials" in tables else next(iter(tables)) if len(tables) == 1 else None
+    if not isinstance(name, str) or name not in tables:
+        asked = "no trials" if name is None else f"no intervals {shown(name)}"
+        known = f"choose one with intervals=: {', '.join(tables)}" if tables else f"it has {contents_of(nwb)}"
+        raise InputError(f"{file_name}: holds {asked} to align to; {known}.{suggest(str(name), tables)}")
+    return frame_of(tables[name], file_name)
 
 
 def unit_table(nwb: pynwb.NWBFile, name: str) -> pd.DataFrame:
@@ -43,7 +64,23 @@ def frame_of(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a table of the file, if it is small enough to be read at once."""
     held = sum(int(getattr(getattr(c, "data", None), "nbytes", 0)) for c in table.columns)
     storage.check_claim(held, f"{name}: the table {table.name}")
-    return table.to_dataframe()
+    return table.to_dataframe(exclude={"timeseries", "electrode_group"} & set(table.colnames), index=True)
+
+
+def areas_of(nwb: pynwb.NWBFile, table: pd.DataFrame) -> list[str]:
+    """Return where every unit was recorded: at its first electrode, or at that of its peak; empty where not said."""
+    known = nwb.electrodes
+    if known is None or "location" not in known.colnames:
+        return []
+    place = [as_text(v) for v in known["location"][:]]
+    if "peak_channel_id" in table:
+        row_of = {int(number): row for row, number in enumerate(known.id[:])}
+        rows = [row_of.get(int(channel)) for channel in table["peak_channel_id"]]
+    elif "electrodes" in table:
+        rows = [int(np.ravel(held)[0]) if np.size(held) else None for held in table["electrodes"]]
+    else:
+        return []
+    return ["" if row is None else place[row] for row in rows]
 
 
 def trains_of(column: Any, name: str) -> dict[str, np.ndarray]:
@@ -61,15 +98,17 @@ def trains_of(column: Any, name: str) -> dict[str, np.ndarray]:
     return trains
 
 
-def labels_of(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of the table of units that hold one plain value a unit."""
+def labels_of(nwb: pynwb.NWBFile, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of the table of units that hold one plain value a unit, and where each was recorded."""
     plain = [
         c
         for c in table.columns
-        if c not in ("spike_times", "obs_intervals", "electrodes", "electrode_group", "waveform_mean", "waveform_sd")
+        if c not in ("spike_times", "obs_intervals", "electrodes", "waveform_mean", "waveform_sd")
         and all(np.ndim(v) == 0 for v in table[c])
     ]
     kept = table[plain].set_axis([str(i) for i in table.index])
+    areas = areas_of(nwb, table)
+    kept = kept.assign(area=areas) if areas and "area" not in kept else kept
     return kept if "label" in kept else kept.rename(columns={"unit": "label"})
 
 
@@ -133,6 +172,19 @@ def check_pairs(pairs: list[tuple[Any, Any]], name: str) -> None:
             )
     held = sum(8 * int(s.data.size) for pair in pairs for s in pair)
     storage.check_claim(held, f"{name}: the array of sweeps")
+
+
+def by_protocol(pairs: list[tuple[Any, Any]]) -> dict[str, list[tuple[Any, Any]]]:
+    """Return the sweeps that make one array each: all, or those of one stimulus, length and rate."""
+    shapes = [(len(v.data), float(v.rate)) for v, _ in pairs]
+    if len(set(shapes)) == 1:
+        return {"sweeps": pairs}
+    said = [str(v.stimulus_description or "sweeps") for v, _ in pairs]
+    found: dict[str, list[tuple[Any, Any]]] = {}
+    for pair, name, (n, rate) in zip(pairs, said, shapes, strict=True):
+        several = len({s for s, other in zip(shapes, said, strict=True) if other == name}) > 1
+        found.setdefault(f"{name}, {n} samples at {rate:g} Hz" if several else name, []).append(pair)
+    return found
 
 
 def sweep_pairs(nwb: pynwb.NWBFile) -> Iterator[tuple[Any, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fnmatch
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ class Reader:
     ----------
     name : of the format. caption : what its files hold, in one line.
     endings : in small letters, such as (".nc",); of two that fit a file the longer one counts.
+    holds : names that tell the format: of files in a folder, or of arrays in an archive, with wildcards; of two formats
+        of one ending the one whose names are there counts.
     responses : (path, options) -> responses (stimulus, [trial,] [time,] unit), or "module:function" where what reads it
         is heavy.
     lazy : (path, options) -> the same, its values read when they are used.
@@ -38,7 +41,8 @@ class Reader:
 
     name: str
     caption: str
-    endings: tuple[str, ...]
+    endings: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
     responses: Read | None = None
     lazy: Read | None = None
     spikes: Read | None = None
@@ -78,20 +82,42 @@ def reader_of(path: Path, kind: str, asked_by: str, name: str | None = None) -> 
             raise InputError(f"{asked_by}: files of {name!r} hold no {kind}; those that do: {', '.join(giving)}.")
         return found
     fitting = [(len(ending), reader) for reader in giving.values() for ending in reader.endings if _ends(path, ending)]
+    if not fitting and storage.is_folder(path):
+        fitting = [(0, reader) for reader in giving.values() if reader.holds and not reader.endings]
+        fitting = [(0, reader) for _, reader in fitting if _is_told(path, reader)]
     if fitting:
         longest = max(length for length, _ in fitting)
         chosen = [reader for length, reader in fitting if length == longest]
         if len(chosen) > 1:
+            chosen = [r for r in chosen if r.holds and _is_told(path, r)] or [r for r in chosen if not r.holds]
+        if len(chosen) != 1:
+            chosen = chosen or [reader for length, reader in fitting if length == longest]
             named = ", ".join(r.name for r in chosen)
             raise InputError(f"{asked_by}: {path.name} may be of the formats {named}; say which with reader=.")
         return chosen[0]
     endings = [ending for reader in giving.values() for ending in reader.endings]
     elsewhere = _elsewhere(path, kind)
-    ending = "is a folder that no reader takes" if storage.is_folder(path) else f"ends in {path.suffix.lower()!r}"
+    ending = (
+        f"is a folder that no reader takes (folders: {_folders(giving)})"
+        if storage.is_folder(path)
+        else f"ends in {path.suffix.lower()!r}"
+    )
     raise InputError(
         f"{asked_by}: {path.name or path} {ending}; known: {', '.join(endings)}."
         f"{elsewhere or suggest(path.suffix.lower(), endings)}"
     )
+
+
+def _folders(readers: Mapping[str, Reader]) -> str:
+    return (
+        "; ".join(f"{n} with {', '.join(r.holds)}" for n, r in readers.items() if r.holds and not r.endings) or "none"
+    )
+
+
+def _is_told(path: Path, reader: Reader) -> bool:
+    """Whether every name that tells a format is there."""
+    names = storage.names_inside(path)
+    return all(any(fnmatch.fnmatchcase(name, pattern) for name in names) for pattern in reader.holds)
 
 
 def _ends(path: Path, ending: str) -> bool:

@@ -12,8 +12,8 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
-from neurosim.recordings.columns import as_text, check_frame, names, seconds, shown, span
-from neurosim.recordings.events import RESERVED, event_layout, label_names
+from neurosim.recordings.columns import as_text, check_frame, coded, names, seconds, shown, span
+from neurosim.recordings.events import RESERVED, check_reached, event_layout, label_names
 from neurosim.recordings.reader import reader_of
 from neurosim.registry import called
 from neurosim.schema import InputError, as_responses
@@ -33,7 +33,8 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : ``.csv``, ``.tsv`` or ``.parquet`` with one row a spike, columns ``unit`` and ``time`` (s), and optionally
-        ``stimulus`` and ``trial``; or ``.npz`` with these as arrays of one length.
+        ``stimulus`` and ``trial``; ``.npz`` with these as arrays of one length, or of SpikeInterface or pynapple;
+        ``.nwb`` with units; a folder of phy, Kilosort or ALF; what Neo reads.
     reader : name of its reader, where the ending does not tell.
 
     Returns
@@ -60,6 +61,15 @@ def load_spikes(path: str | Path, *, reader: str | None = None) -> pd.DataFrame:
 
 def check_spikes(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> pd.DataFrame:
     """Return a table of spikes sorted by unit and time, or say what is wrong with it."""
+    table = _checked(table, name, columns)
+    if table["unit"].dtype == object:
+        text = names(table["unit"], name, "unit")
+        return table.iloc[np.lexsort((table["time"], text))].reset_index(drop=True)
+    return table.sort_values(["unit", "time"], kind="stable", ignore_index=True)
+
+
+def _checked(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> pd.DataFrame:
+    """Return a table of spikes with times in s, or say what is wrong with it."""
     check_frame(table, name, f"the columns {', '.join(columns)} (times in s), one row a spike,")
     missing = [c for c in columns if c not in table.columns]
     if missing:
@@ -72,11 +82,7 @@ def check_spikes(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIK
     for column in (*columns, *({"trial"} & set(table.columns))):
         if column != "time" and table[column].isna().any():
             raise InputError(f"{name}: {int(table[column].isna().sum())} spikes have no {column}; drop those rows.")
-    table = table.assign(time=seconds(table["time"], name, "spike times", samples=True))
-    if table["unit"].dtype == object:
-        text = names(table["unit"], name, "unit")
-        return table.iloc[np.lexsort((table["time"], text))].reset_index(drop=True)
-    return table.sort_values(["unit", "time"], kind="stable", ignore_index=True)
+    return table.assign(time=seconds(table["time"], name, "spike times", samples=True))
 
 
 def check_bin(time_bin: Any, name: str) -> float:
@@ -111,13 +117,14 @@ def bin_spikes(
 
     Returns
     -------
-    responses (stimulus, [trial,] [time,] unit) of spike counts. Without `trials`, a stimulus or trial without any spike
-    is not in the table and so not in the result; nor is a unit, in any case.
+    responses (stimulus, [trial,] [time,] unit) of spike counts, trials by name. Without `trials`, a stimulus or trial
+    without any spike is not in the table and so not in the result; nor is a unit, in any case.
 
     Raises
     ------
-    InputError : missing columns, NaN times, no spikes, bins too many to hold, a stimulus without a spike in a trial
-        that others have, of which only `trials` can say whether it was run, or spikes in trials that were not.
+    InputError : missing columns, NaN times, no spikes, trials without a name, bins too many to hold, a stimulus without
+        a spike in a trial that others have, of which only `trials` can say whether it was run, or spikes in trials that
+        were not.
 
     Examples
     --------
@@ -131,7 +138,7 @@ def bin_spikes(
     table = check_spikes(table, name, ("stimulus", *SPIKE_COLUMNS))
     times = table["time"].to_numpy()
     units, unit = np.unique(names(table["unit"], name, "unit"), return_inverse=True)
-    stimuli, stimulus, trial, run = _trials_run(table, trials, name)
+    stimuli, kinds, (stimulus, trial), run = _trials_run(table, trials, name)
     bins = np.zeros(len(times), dtype=int)
     if time_bin is not None:
         bins = bin_index(times, time_bin)
@@ -145,7 +152,7 @@ def bin_spikes(
         counts,
         dims=("stimulus", "trial", "time", "unit"),
         stimuli=stimuli.tolist(),
-        coords={"unit": units},
+        coords={"unit": units, "trial": kinds},
         quantity="spike_count",
         time_step=time_bin,
     )
@@ -158,26 +165,22 @@ def bin_spikes(
 
 def _trials_run(
     table: pd.DataFrame, trials: pd.DataFrame | Literal["all"] | None, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the stimuli, the stimulus and trial of every spike, and which trials of which stimulus were run."""
-    of_spike = names(table["stimulus"], name, "stimulus")
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return the stimuli and trials by name, those of every spike by place, and which (stimulus, trial) were run."""
     if "trial" not in table:
         if trials is not None:
             raise InputError(f"{name}: trials say which were run, and the spikes have no column 'trial'; add it.")
-        stimuli, stimulus = np.unique(of_spike, return_inverse=True)
-        return stimuli, stimulus, np.zeros(len(of_spike), dtype=int), np.ones((len(stimuli), 1), dtype=bool)
-    numbers = table["trial"].dtype.kind in "biuf"
-    trial_of_spike = table["trial"].to_numpy() if numbers else names(table["trial"], name, "trial")
-    shown_stimuli, shown_trials = of_spike, trial_of_spike
-    if trials is not None and not isinstance(trials, str):
-        check_frame(trials, name, "columns stimulus and trial, one row a trial that was run,")
-        if not len(trials) or not {"stimulus", "trial"} <= set(trials.columns):
-            found = ", ".join(map(str, trials.columns)) if len(trials) else "no row"
-            raise InputError(f"{name}: the table of trials has the columns stimulus and trial, found: {found}.")
-        shown_stimuli = names(trials["stimulus"], name, "stimulus")
-        shown_trials = trials["trial"].to_numpy() if numbers else names(trials["trial"], name, "trial")
-    elif trials not in (None, "all"):
-        raise InputError(f"{name}: trials are a table with columns stimulus and trial, or 'all', found {trials!r}.")
+        stimuli, stimulus = np.unique(names(table["stimulus"], name, "stimulus"), return_inverse=True)
+        run = np.ones((len(stimuli), 1), dtype=bool)
+        return stimuli, np.zeros(1, dtype=int), (stimulus, np.zeros(len(stimulus), dtype=int)), run
+    if trials is None or isinstance(trials, str):
+        if trials not in (None, "all"):
+            raise InputError(f"{name}: trials are a table with columns stimulus and trial, or 'all', found {trials!r}.")
+        run_table = table
+    else:
+        run_table = _table_of_trials(trials, name)
+    of_spike, shown_stimuli = _names_alike(table["stimulus"], run_table["stimulus"], name, "stimulus")
+    trial_of_spike, shown_trials = _names_alike(table["trial"], run_table["trial"], name, "trial", numbers=True)
     stimuli, row = np.unique(shown_stimuli, return_inverse=True)
     kinds, column = np.unique(shown_trials, return_inverse=True)
     run = np.zeros((len(stimuli), len(kinds)), dtype=bool)
@@ -196,7 +199,37 @@ def _trials_run(
     if not known.all():
         lost = int((~known).sum())
         raise InputError(f"{name}: {lost} spikes are of trials that were not run, by the table of trials.")
-    return stimuli, place[0], place[1], run
+    return stimuli, kinds, place, run
+
+
+def _table_of_trials(trials: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the table that says which trials were run, each row of which names a stimulus and a trial."""
+    check_frame(trials, name, "columns stimulus and trial, one row a trial that was run,")
+    if not len(trials) or not {"stimulus", "trial"} <= set(trials.columns):
+        found = ", ".join(map(str, trials.columns)) if len(trials) else "no row"
+        raise InputError(f"{name}: the table of trials has the columns stimulus and trial, found: {found}.")
+    for column in ("stimulus", "trial"):
+        nameless = int(trials[column].isna().sum())
+        if nameless:
+            raise InputError(f"{name}: {nameless} rows of the table of trials name no {column}; drop those rows.")
+    return trials
+
+
+def _names_alike(
+    first: pd.Series, second: pd.Series, name: str, what: str, *, numbers: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the names of two columns as text, or as they are where both are `numbers`.
+
+    A column of whole numbers becomes one of floats where it once lacked some: beside whole ones 1.0 is called 1.
+    """
+    columns = [first, second]
+    if {c.dtype.kind for c in columns} == {"i", "f"}:
+        columns = [c.astype(int) if c.dtype.kind == "f" and (c % 1 == 0).all() else c for c in columns]
+    if numbers and all(c.dtype.kind in "biuf" for c in columns):
+        a, b = (c.to_numpy() for c in columns)
+    else:
+        a, b = (names(c, name, what) for c in columns)
+    return a, b
 
 
 def align_spikes(
@@ -219,13 +252,13 @@ def align_spikes(
         as Neo spike trains or ``spike_trains()`` of Brian2; in any order. Times with a unit are converted to s.
     events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
-    align_to, by : the two columns of `events`.
+    align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
-        refused.
+        refused; where it is not said, events of which most lie far from all spikes.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``, one that is called like a
         label of the stimuli with ``unit_`` before it. Its units are those of the result: one without any spike is
-        silent, not absent, and spikes of other units are left out.
+        silent, not absent, and spikes of other units are left out. A table of other names than the spikes is refused.
 
     Returns
     -------
@@ -259,16 +292,21 @@ def align_spikes(
                 "times in s from the start of the session?"
             )
     layout = event_layout(events, align_to, by, (start, stop), session, balance, "align_spikes")
+    ends = [t[[0, -1]] for t in trains.values() if len(t)]
+    if session is None and ends:
+        reached = float(np.min(ends)), float(np.max(ends))
+        check_reached(layout.times[np.isfinite(layout.times)], (start, stop), reached, "align_spikes")
     n_stimuli, n_trials = layout.times.shape
     _check_cells("align_spikes", n_stimuli, n_trials, n_bins, len(chosen))
     edges = start + np.arange(n_bins + 1) * (stop - start) / n_bins
-    counts = np.zeros((n_stimuli, n_trials, n_bins, len(chosen)), dtype=np.float32)
+    counts = np.empty((n_stimuli, n_trials, n_bins, len(chosen)), dtype=np.float32)
     there = np.isfinite(layout.times)
     places = (np.where(there, layout.times, 0.0)[..., None] + edges).reshape(-1, n_bins + 1)
     for column, name in enumerate(chosen):
         before = n_before(trains.get(name, np.empty(0)), places)
         counts[..., column] = np.diff(before, axis=1).reshape(n_stimuli, n_trials, n_bins)
-    counts[~there] = np.nan
+    if not there.all():
+        counts[~there] = np.nan
     own = [] if units is None else [(str(k), v) for k, v in units.items() if str(k) not in UNIT_LABELS_LEFT]
     named = label_names([k for k, _ in own], layout.labels)
     labels = {named[k]: ("unit", _plain(v)) for k, v in own}
@@ -290,15 +328,20 @@ def _by_unit(spikes: object) -> dict[str, np.ndarray]:
         bad = [str(k) for k, t in zip(keys, times, strict=True) if t.ndim != 1]
         if bad or not times:
             raise InputError(f"align_spikes: times of one dimension asked, found others in {bad[:3] or 'none'}.")
-        return {str(k): np.sort(t) for k, t in zip(keys, times, strict=True)}
+        return {str(k): _in_order(t) for k, t in zip(keys, times, strict=True)}
     if hasattr(spikes, "spike_trains"):
         raise InputError(
             f"align_spikes: a {type(spikes).__name__} gives its times by unit with .spike_trains(); pass those."
         )
-    table = check_spikes(spikes, "align_spikes")
-    times, unit = table["time"].to_numpy(), names(table["unit"], "align_spikes", "unit")
-    begins = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
-    return {str(unit[b]): t for b, t in zip(begins, np.split(times, begins[1:]), strict=True)}
+    table = _checked(spikes, "align_spikes")
+    times, (text, unit, _) = table["time"].to_numpy(), coded(table["unit"], "align_spikes", "unit")
+    order = np.argsort(unit.astype(np.min_scalar_type(len(text))), kind="stable")  # small integers: as quick as reading
+    trains = np.split(times[order], np.cumsum(np.bincount(unit, minlength=len(text)))[:-1])
+    return {str(name): _in_order(train) for name, train in zip(text, trains, strict=True)}
+
+
+def _in_order(times: np.ndarray) -> np.ndarray:
+    return times if (times[1:] >= times[:-1]).all() else np.sort(times)
 
 
 def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
@@ -309,10 +352,17 @@ def _chosen(units: Any, trains: Mapping[str, np.ndarray]) -> list[str]:
         raise InputError(
             "align_spikes: the index of units names every unit once; set it, as with units.set_index('unit')."
         )
-    if not set(chosen) & set(trains):
+    silent, left = [u for u in chosen if u not in trains], [u for u in trains if u not in set(chosen)]
+    unset = type(units.index).__name__ == "RangeIndex"
+    if len(silent) == len(chosen):
         raise InputError(
             f"align_spikes: units names {', '.join(chosen[:3])} ..., spikes come from {', '.join(list(trains)[:3])} "
             "...; none is in both."
+        )
+    if silent and left and (unset or len(silent) > len(chosen) / 2):
+        raise InputError(
+            f"align_spikes: {len(silent)} of {len(chosen)} rows of units have no spikes ({', '.join(silent[:3])}) and "
+            f"{len(left)} units with spikes no row ({', '.join(left[:3])}); let its index name the units as spikes do."
         )
     return chosen
 

@@ -16,11 +16,14 @@ from neurosim.schema import InputError, as_sweeps, check_sweeps
 def load_sweeps(path: str | Path, *, reader: str | None = None) -> dict[str, xr.Dataset]:
     """Read current-clamp recordings from a file, by the name of the protocol.
 
-    * ``.nwb``: all sweeps, under the name "sweeps".
+    * ``.nwb``: all sweeps, under the name "sweeps"; where they differ in length or rate, by the description of their
+      stimulus.
     * ``.nc``: a Dataset with ``current`` and ``voltage`` (sweep, time), as ``as_sweeps`` makes it, under "sweeps".
     * ``.npz``: for every protocol P the arrays ``P_V_mV_int16`` and ``P_I_pA_int16`` (sweep, time) with the values of
       one step, ``P_V_mV_lsb`` and ``P_I_pA_lsb``, and ``P_rate_hz``; the sweeps of a protocol are trials of one
       stimulus unless their currents differ.
+    * ``.abf``: all sweeps, under "sweeps": the one voltage, and the current of its own channel, or the steps that the
+      protocol commands (needs ``neurosim[neo]``).
 
     Parameters
     ----------
@@ -66,7 +69,15 @@ def sweeps_of(content: dict[str, np.ndarray], name: str) -> dict[str, xr.Dataset
 def _protocol(content: dict[str, np.ndarray], name: str) -> xr.Dataset:
     voltage = content[f"{name}_V_mV_int16"] * (float(content[f"{name}_V_mV_lsb"]) * 1e-3)
     current = content[f"{name}_I_pA_int16"] * (float(content[f"{name}_I_pA_lsb"]) * 1e-12)
+    step = 1 / float(content[f"{name}_rate_hz"])
+    return as_sweeps(current, voltage, time_step=step, stimulus=said_of_current(current, name))
+
+
+def said_of_current(current: np.ndarray, name: str) -> str | None:
+    """Return `name`, the one stimulus of all sweeps (sweep, time), or None where their currents differ.
+
+    >>> said_of_current(np.ones((2, 3)) * [0, 1, 0], "step"), said_of_current(np.diag([1.0, 2.0]), "steps")
+    ('step', None)
+    """
     repeated = len(current) == 1 or float(np.std(current - current[:1])) < 0.05 * float(np.std(current[0]))
-    return as_sweeps(
-        current, voltage, time_step=1 / float(content[f"{name}_rate_hz"]), stimulus=name if repeated else None
-    )
+    return name if repeated else None

@@ -7,7 +7,7 @@ import xarray as xr
 
 from neurosim.arrays import check_numbers
 from neurosim.clock import whole_number
-from neurosim.labels import check_not_empty
+from neurosim.labels import check_not_empty, is_lazy
 from neurosim.schema import InputError, SchemaError, check_missing, check_responses, labelled, step_of
 
 
@@ -99,7 +99,7 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
         raise InputError(f"rebin: time_bin = {time_bin:g} s is not a multiple of the step {step:g} s.")
     coarse = responses.coarsen(time=ratio, boundary="trim")
     binned = coarse.sum() if responses.attrs.get("quantity") == "spike_count" else coarse.mean()
-    if responses.isnull().any():
+    if is_lazy(responses) or bool(responses.isnull().any()):
         binned = binned.where(responses.isel(time=0, drop=True).notnull())
     start = responses["time"].values[0]
     binned = binned.assign_coords(time=start + np.arange(binned.sizes["time"]) * time_bin)

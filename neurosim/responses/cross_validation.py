@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, suggest
+from neurosim.labels import label_along
+from neurosim.schema import InputError
 
 Right = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -66,10 +67,7 @@ def pseudo_trials(responses: xr.DataArray, who: str) -> Trials:
 
 def label_of(responses: xr.DataArray, name: str, who: str) -> np.ndarray:
     """Return the values of a label along ``stimulus``, or refuse by name."""
-    if name not in responses.coords or responses[name].dims != ("stimulus",):
-        known = [str(k) for k, v in responses.coords.items() if v.dims == ("stimulus",)]
-        raise InputError(f"{who}: no label {name!r} along stimulus. Labels: {', '.join(known)}.{suggest(name, known)}")
-    return np.asarray(responses[name].values)
+    return label_along(responses, name, who)
 
 
 def trials_dealt(n: np.ndarray, folds: int) -> np.ndarray:

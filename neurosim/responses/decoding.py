@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from neurosim.refusals import check_number
 from neurosim.registry import options_of
 from neurosim.responses import cross_validation as cv
 from neurosim.responses.averages import over_time
@@ -97,6 +98,8 @@ def decode(
     >>> float(ns.responses.decode(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).accuracy)
     1.0
     """
+    check_number(n_orders, "decode", "n_orders", 1, whole=True)
+    check_number(n_permutations, "decode", "n_permutations", 0, whole=True)
     responses = check_responses(responses, "decode", missing=True)
     if across_time and "time" not in responses.dims:
         raise InputError("decode: across_time needs a 'time' dim.")
@@ -175,6 +178,7 @@ def generalise(
     >>> float(ns.responses.generalise(r, "object", "place").other)
     1.0
     """
+    check_number(n_orders, "generalise", "n_orders", 1, whole=True)
     still = over_time(check_responses(responses, "generalise", missing=True))
     generator = as_rng(rng, "generalise")
     design = _design(still, by, "trial", folds, generator, "generalise")
@@ -228,6 +232,7 @@ def _design(
     responses: xr.DataArray, by: str, hold_out: str | None, folds: int | None, rng: np.random.Generator, who: str
 ) -> _Design:
     """Return who is held out together, or refuse what cannot be."""
+    check_number(2 if folds is None else folds, who, "folds", 2, whole=True)
     classes, of_stimulus = np.unique(cv.label_of(responses, by, who), return_inverse=True)
     if len(classes) < 2:
         raise InputError(f"{who}: the label {by!r} has one value, {classes[0]!s}; there is nothing to decode.")
@@ -306,7 +311,7 @@ def _crossed(responses: xr.DataArray, by: str, across: str) -> tuple[np.ndarray,
         raise InputError(
             f"generalise: no other label {across!r} along stimulus. Labels: {', '.join(known)}.{suggest(across, known)}"
         )
-    levels, level = np.unique(responses[across].values, return_inverse=True)
+    levels, level = np.unique(cv.label_of(responses, across, "generalise"), return_inverse=True)
     classes, labels = np.unique(responses[by].values, return_inverse=True)
     shown = np.zeros((len(levels), len(classes)), dtype=bool)
     shown[level, labels] = True

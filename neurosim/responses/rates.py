@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -9,10 +10,13 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import fftconvolve
 
+from neurosim.labels import is_lazy
+from neurosim.refusals import check_number
 from neurosim.responses.rate_kernels import RATE_KERNELS, RateKernel
 from neurosim.responses.variability import check_counts
 from neurosim.schema import InputError, step_of
 
+SHORTEST = 1e-12  # kernel, s
 WIDTHS = np.geomspace(2e-3, 0.5, 40)
 
 
@@ -55,19 +59,38 @@ def firing_rate(
     chosen = RATE_KERNELS.find(kernel, "firing_rate")
     if not chosen.gaussian and (adaptive or bandwidth == "best"):
         raise InputError("firing_rate: the best and the adaptive bandwidth are those of a Gaussian; kernel='gaussian'.")
-    if bandwidth != "best" and not bandwidth > 0:
-        raise InputError(f"firing_rate: a bandwidth above 0 s asked, found {bandwidth!r}.")
+    if bandwidth != "best":
+        check_number(bandwidth, "firing_rate", "bandwidth", SHORTEST)
     step = step_of(responses, "firing_rate")
-    measured = responses.isel(time=0, drop=True).notnull()
-    counts = responses.fillna(0)
-    values = np.moveaxis(np.asarray(counts.values, dtype=float), responses.get_axis_num("time"), -1)
-    units = np.moveaxis(values, -2, 0)
-    widths = [_best_bandwidth(u, step) for u in units] if bandwidth == "best" else [float(bandwidth)] * len(units)
-    rates = np.stack([_smooth(u, chosen, w, adaptive, step) for u, w in zip(units, widths, strict=True)])
-    result = responses.copy(data=np.moveaxis(np.moveaxis(rates, 0, -1), -2, responses.get_axis_num("time")))
-    result = result if bool(measured.all()) else result.where(measured).transpose(*responses.dims)
+    responses = responses.chunk(time=-1) if is_lazy(responses) else responses
+    if bandwidth == "best":
+        total = responses.sum([d for d in responses.dims if d not in ("time", "unit")]).transpose("unit", "time")
+        widths = xr.DataArray([_best_bandwidth(train, step) for train in total.values.astype(float)], dims="unit")
+    else:
+        widths = xr.DataArray(np.full(responses.sizes["unit"], float(bandwidth)), dims="unit")
+    rates: xr.DataArray = xr.apply_ufunc(
+        partial(_rates, kernel=chosen, adaptive=adaptive, step=step),
+        responses,
+        widths,
+        input_core_dims=[["time"], []],
+        output_core_dims=[["time"]],
+        dask="parallelized",
+        output_dtypes=[float],
+        keep_attrs=True,
+    ).transpose(*responses.dims)
     attrs = {"quantity": "firing_rate", "units": "spikes/s", "kernel": kernel}
-    return result.assign_coords(bandwidth=("unit", widths)).assign_attrs(attrs)
+    return rates.assign_coords(bandwidth=("unit", widths.values)).assign_attrs(responses.attrs | attrs)
+
+
+def _rates(counts: np.ndarray, widths: np.ndarray, *, kernel: RateKernel, adaptive: bool, step: float) -> np.ndarray:
+    """Rates (..., unit, time) of counts, each unit with its width; NaN where a trial was not measured."""
+    found = np.empty(counts.shape)
+    for unit, width in enumerate(np.broadcast_to(widths, counts.shape[-2:-1])):
+        trains = np.asarray(counts[..., unit, :], dtype=float)
+        lost = np.isnan(trains[..., 0])
+        found[..., unit, :] = _smooth(np.where(lost[..., None], 0.0, trains), kernel, float(width), adaptive, step)
+        found[..., unit, :][lost] = np.nan
+    return found
 
 
 def _smooth(trains: np.ndarray, kernel: RateKernel, width: float, adaptive: bool, step: float) -> np.ndarray:
@@ -98,9 +121,8 @@ def _adapted(trains: np.ndarray, width: float, step: float) -> np.ndarray:
     return rates.reshape(trains.shape)
 
 
-def _best_bandwidth(trains: np.ndarray, step: float) -> float:
-    """Gaussian width that minimises the expected squared error, up to a constant, of the rate of all trains."""
-    total = trains.reshape(-1, trains.shape[-1]).sum(0)
+def _best_bandwidth(total: np.ndarray, step: float) -> float:
+    """Gaussian width that minimises the expected squared error, up to a constant, of the rate of a summed train."""
     n = total.sum()
     widths = np.array([w for w in WIDTHS if w >= 2 * step])
     if n < 2 or not len(widths):

@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from scipy import special, stats
 
+from neurosim.refusals import check_alpha, check_number
+from neurosim.responses.analysis_of_variance import f_test, hardly_answers
 from neurosim.responses.averages import over_time
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses
@@ -56,12 +58,12 @@ def split_half_reliability(
     >>> found.reliability.values.tolist()
     [1.0, 1.0]
     """
+    check_number(n, "split_half_reliability", "n", 1, whole=True)
+    check_alpha(alpha, "split_half_reliability")
     responses = check_responses(responses, "split_half_reliability", missing=True)
     n_trials = responses.sizes.get("trial", 1)
     if n_trials < 2 or "time" in responses.dims:
         raise InputError("split_half_reliability: needs dims (stimulus, trial, unit) and at least 2 trials.")
-    if n < 1:
-        raise InputError(f"split_half_reliability: at least 1 split asked, found {n}.")
     values, generator = np.asarray(responses.values, dtype=float), as_rng(rng, "split_half_reliability")
     enters = np.isfinite(values).sum(1) > 1
     n_stimuli = enters.sum(0)
@@ -111,9 +113,11 @@ def signal_to_noise(responses: xr.DataArray, *, alpha: float = 0.05) -> xr.Datas
     Dataset along ``unit``: ``signal_power`` (can be below 0 by chance), ``noise_power``, ``signal_to_noise`` (their
     ratio) and its ``standard_error``, ``ceiling`` (0 to 1, corrected for the bias of a root) and its
     ``ceiling_standard_error`` and ``ceiling_interval`` (unit, bound), both by leaving out each stimulus, and ``p``: how
-    often as much signal would be found in a unit without any (F test of the means of the stimuli). NaN in units with
-    fewer than 3 stimuli (4 for the ceiling) or a second trial of fewer than 2; ``n_stimuli`` and ``n_trials`` (unit)
-    say how many there are.
+    often as much signal would be found in a unit without any (F test of the means of the stimuli; with unequal trials
+    one that holds for unequal noise too, of the stimuli with 2 trials, https://doi.org/10.2307/2529238). NaN in units
+    with fewer than 3 stimuli (4 for the ceiling) or a second trial of fewer than 2; ``n_stimuli`` and ``n_trials``
+    (unit) say how many there are. NaN but for the powers in units that hardly answer: fewer than 4 trials are unlike
+    the value, mostly 0, that most have, so that chance could put them all into one stimulus.
 
     Raises
     ------
@@ -127,6 +131,7 @@ def signal_to_noise(responses: xr.DataArray, *, alpha: float = 0.05) -> xr.Datas
     >>> round(float(found.signal_to_noise[0]))
     2
     """
+    check_alpha(alpha, "signal_to_noise")
     still = over_time(check_responses(responses, "signal_to_noise", missing=True))
     k, n = still.sizes["stimulus"], still.sizes.get("trial", 1)
     if n < 2 or k < 3:
@@ -149,8 +154,10 @@ def signal_to_noise(responses: xr.DataArray, *, alpha: float = 0.05) -> xr.Datas
         "ceiling_standard_error": error,
         "p": f_test(values),
     }
-    found = xr.Dataset({name: ("unit", np.where(known, v, np.nan)) for name, v in data.items()})
-    found["ceiling_interval"] = (("unit", "bound"), np.where(known, [low, high], np.nan).T)
+    sure = known & ~hardly_answers(values)
+    kept = {name: np.where(known if name.endswith("power") else sure, v, np.nan) for name, v in data.items()}
+    found = xr.Dataset({name: ("unit", v) for name, v in kept.items()})
+    found["ceiling_interval"] = (("unit", "bound"), np.where(sure, [low, high], np.nan).T)
     found["n_stimuli"], found["n_trials"] = ("unit", (counts > 0).sum(0)), ("unit", counts.sum(0))
     found = found.assign_coords({"bound": ["low", "high"], **_unit_labels(still)})
     return found.assign_attrs(trials=n, stimuli=k, alpha=alpha)
@@ -186,6 +193,8 @@ def select_reliable(
     >>> ns.responses.select_reliable(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).sizes["unit"]
     2
     """
+    check_number(alpha, "select_reliable", "alpha", 0, 1)
+    check_number(ceiling, "select_reliable", "ceiling", 0, 1)
     responses = check_responses(responses, "select_reliable", missing=True)
     known = signal_to_noise(responses)
     tested = np.isfinite(known["p"].values)
@@ -377,18 +386,3 @@ def _degrees_of_noise(counts: np.ndarray) -> np.ndarray:
     spread = (weight**2 / np.maximum(counts - 1, 1)).sum(0)
     found: np.ndarray = np.maximum(weight.sum(0) ** 2 / np.maximum(spread, 1e-300), 1.0)
     return found
-
-
-def f_test(values: np.ndarray) -> np.ndarray:
-    """Return p (unit) of a one-way analysis of variance of trials (stimulus, trial, unit), of which some are NaN."""
-    measured = np.isfinite(values)
-    counts, n = measured.sum(1), measured.sum((0, 1))
-    filled = np.where(measured, values, 0.0)
-    means = filled.sum(1) / np.maximum(counts, 1)
-    grand = filled.sum((0, 1)) / np.maximum(n, 1)
-    k = (counts > 0).sum(0)
-    between = (counts * (means - grand) ** 2).sum(0) / np.maximum(k - 1, 1)
-    df = np.maximum(n - k, 1)
-    within = np.where(measured, (values - means[:, None]) ** 2, 0.0).sum((0, 1)) / df
-    f = np.divide(between, within, out=np.full_like(within, np.inf), where=within > 0)
-    return np.where(between > 0, stats.f.sf(f, np.maximum(k - 1, 1), df), 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -10,20 +11,27 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import is_table
+from neurosim.labels import same_places
 from neurosim.schema import TINY_DIAGONAL, InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.covariances import stimulus_covariance
 from neurosim.similarity.incomplete import has_missing, incomplete_scores
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
-from neurosim.similarity.kernels.comparisons import cross_scores
+from neurosim.similarity.kernels.comparisons import cross_scores, is_flat
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.parts import UndefinedError
 from neurosim.similarity.zero import why_zero_means_nothing
 
 log = logging.getLogger(__name__)
 
 
 def compare_rdms(
-    a: xr.DataArray, b: xr.DataArray, method: str = "spearman", *, sigma_k: xr.DataArray | np.ndarray | None = None
+    a: xr.DataArray,
+    b: xr.DataArray,
+    method: str = "spearman",
+    *,
+    paired: Sequence[str] | str = (),
+    sigma_k: xr.DataArray | np.ndarray | None = None,
 ) -> xr.DataArray:
     """Compare every RDM of `a` with every RDM of `b` (https://doi.org/10.7554/eLife.82566).
 
@@ -37,18 +45,21 @@ def compare_rdms(
         "whitened_cosine", "whitened_corr" (whitened by the covariance of distances under noise,
         https://arxiv.org/abs/2007.02789), or "bures" (normalised Bures similarity of squared distances,
         https://arxiv.org/abs/2311.11436).
+    paired : leading dims, such as "subject", along which an RDM of `a` is compared with that of the same label of `b`
+        alone. RDMs over time of two halves of the trials, paired by subject, give their generalisation over time.
     sigma_k : covariance of noise between stimuli (stimulus, stimulus_other) for the whitened methods; independent
         and equal when absent; matched to the stimuli by label.
 
     Returns
     -------
-    scores with the leading dims of `a`, then those of `b`; a dim that both have is called ``<dim>_other`` for `b`.
-    "cosine" and "whitened_cosine" of RDMs that are not both cross-validated are above 0 for unrelated RDMs too; the
-    attr ``zero`` says so.
+    scores with the dims `paired`, then the other leading dims of `a`, then those of `b`; a dim that both have is called
+    ``<dim>_other`` for `b`.
+    "cosine", "whitened_cosine" and "bures" are above 0 for unrelated RDMs too; the attr ``zero`` says so.
 
     Raises
     ------
-    InputError : unknown method, different stimuli, or an RDM without variation where a correlation is asked.
+    InputError : unknown method, different stimuli, paired dims that one side lacks or labels otherwise, or an RDM
+        without variation where a correlation is asked.
 
     Examples
     --------
@@ -58,6 +69,8 @@ def compare_rdms(
     1.0
     """
     asked = METHODS.find(method, "compare_rdms")
+    if paired:
+        return _compare_paired(a, b, asked, (paired,) if isinstance(paired, str) else tuple(paired), sigma_k)
     if is_torch_array(a) and is_torch_array(b):
         return _compare_tensors(a, b, asked, sigma_k)
     _check_gradient(a, b)
@@ -78,6 +91,24 @@ def compare_rdms(
     return _labelled_scores(scores, a, b, asked)
 
 
+def _compare_paired(a: Any, b: Any, method: Method, paired: tuple[str, ...], sigma_k: Any) -> xr.DataArray:
+    """Scores (*paired, ...) of RDMs with those of the same labels along the dims `paired`."""
+    who = "compare_rdms"
+    for rdm in (a, b):
+        lacking = [d for d in paired if not isinstance(rdm, xr.DataArray) or d not in rdm.dims[:-2]]
+        if lacking:
+            found = rdm.dims if isinstance(rdm, xr.DataArray) else f"a {type(rdm).__name__}"
+            raise InputError(f"{who}: paired = {lacking[0]!r} is a leading dim of both, found {found}.")
+    for dim in paired:
+        b = same_places(a, b, dim, who)
+    shape = tuple(a.sizes[d] for d in paired)
+    places = [dict(zip(paired, place, strict=True)) for place in np.ndindex(shape)]
+    each = [compare_rdms(a.isel(p, drop=True), b.isel(p, drop=True), method.name, sigma_k=sigma_k) for p in places]
+    values = np.stack([scores.values for scores in each]).reshape(*shape, *each[0].shape)
+    coords = {d: a[d].values for d in paired if d in a.coords} | dict(each[0].coords)
+    return xr.DataArray(values, dims=(*paired, *each[0].dims), coords=coords, attrs=each[0].attrs)
+
+
 def _labelled_scores(scores: np.ndarray, a: xr.DataArray, b: xr.DataArray, asked: Method) -> xr.DataArray:
     lead_a, lead_b = a.dims[:-2], b.dims[:-2]
     renamed = tuple(f"{d}_other" if d in lead_a else d for d in lead_b)
@@ -85,7 +116,7 @@ def _labelled_scores(scores: np.ndarray, a: xr.DataArray, b: xr.DataArray, asked
     coords = {d: a[d].values for d in lead_a if d in a.coords}
     coords |= {n: b[d].values for d, n in zip(lead_b, renamed, strict=True) if d in b.coords}
     result = result.assign_coords(coords).assign_attrs(quantity="score", method=asked.name)
-    reason = why_zero_means_nothing(a, asked) or why_zero_means_nothing(b, asked)
+    reason = why_zero_means_nothing(asked)
     return result if reason is None else result.assign_attrs(zero=f"unrelated RDMs score above 0: {reason}")
 
 
@@ -175,7 +206,7 @@ def _compare_tensors(a: Array, b: Array, method: Method, sigma_k: object) -> Arr
     wider = a.dtype if a.dtype.itemsize >= b.dtype.itemsize else b.dtype
     a, b = a.to(wider), b.to(device=a.device, dtype=wider)
     sigma_k = _stimulus_noise(sigma_k, a, method)
-    if any(bool(array_namespace(x).any(_flat(upper(x), method))) for x in (a, b)):
+    if any(bool(array_namespace(x).any(is_flat(upper(x), method))) for x in (a, b)):
         raise InputError(
             f"compare_rdms: {method.name} is not defined: a tensor holds an RDM that does not vary; leave it out."
         )
@@ -208,20 +239,13 @@ def _checked_tensor(rdms: Array) -> Array:
 def rdm_vectors(rdm: xr.DataArray, method: Method, who: str) -> np.ndarray:
     """Return the upper entries (n, P) of the RDMs, or say which one a comparison is not defined for."""
     vectors = upper(rdm.values).reshape(-1, rdm.sizes["stimulus"] * (rdm.sizes["stimulus"] - 1) // 2)
-    flat = _flat(vectors, method)
+    flat = is_flat(vectors, method)
     if flat.any():
         lead = [str(d) for d in rdm.dims[:-2]]
         index = np.unravel_index(int(np.argmax(flat)), rdm.shape[:-2]) if lead else ()
         place = ", ".join(f"{d}={rdm[d].values[i] if d in rdm.coords else i}" for d, i in zip(lead, index, strict=True))
-        raise InputError(
+        raise UndefinedError(
             f"{who}: the RDM ({place or 'given'}) does not vary, so {method.name} is not defined; leave it out."
         )
     found: np.ndarray = vectors
     return found
-
-
-def _flat(vectors: Array, method: Method) -> Array:
-    """Which RDMs (n, P) do not vary, as `method` needs it: over their entries, or from 0 for a cosine or Bures."""
-    xp = array_namespace(vectors)
-    low, high = xp.min(vectors, axis=-1), xp.max(vectors, axis=-1)
-    return low == high if method.defined_for == "varying" else (low == 0) & (high == 0)

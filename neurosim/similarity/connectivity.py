@@ -20,6 +20,7 @@ from neurosim.similarity.lost_units import over_units
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.metrics.crossnobis import crossnobis
 from neurosim.similarity.parts import UndefinedError, units_of_parts
+from neurosim.similarity.zero import why_zero_means_nothing
 
 FEWEST_STIMULI = 5
 
@@ -137,6 +138,7 @@ def lagged_scores(
     -------
     Dataset along ``lag``, in s, positive where `b` comes after `a`: ``score``, ``standard_error`` by leaving out each
     stimulus once, ``interval`` (bound) of a t distribution, and ``n_times``, how many pairs of times a score is of.
+    The attr ``zero`` says of which methods unrelated areas score above 0.
 
     Raises
     ------
@@ -166,6 +168,7 @@ def lagged_scores(
     lags, at = _lags(a, b, max_lag, who)
     each = np.stack([_means_by_lag(a.values, b.values, np.delete(np.arange(n), k), at, asked) for k in range(n)])
     score, error = _means_by_lag(a.values, b.values, np.arange(n), at, asked), _jackknife_error(each)
+    zero = why_zero_means_nothing(asked)
     return xr.Dataset(
         {
             "score": ("lag", score),
@@ -174,7 +177,7 @@ def lagged_scores(
             "n_times": ("lag", [len(first) for first, _ in at]),
         },
         coords={"lag": lags, "bound": ["low", "high"]},
-        attrs={"method": asked.name},
+        attrs={"method": asked.name} | ({} if zero is None else {"zero": zero}),
     )
 
 

@@ -130,9 +130,10 @@ def _checked(values: Array, asked: Asked) -> tuple[Array, Array]:
         if not bool(xp.all(values > 0)):
             raise asked.refused("is to be finite and positive, and is not above 0 everywhere")
         return values, noise_factor(values)
-    if bool(xp.max(xp.abs(values - values.mT)) > ASYMMETRY * xp.max(xp.abs(values))):
-        raise asked.refused("is not symmetric (average it with its transpose if that is meant)")
-    values = (values + values.mT) / 2
+    if not bool(xp.all(values == values.mT)):
+        if bool(xp.max(xp.abs(values - values.mT)) > ASYMMETRY * xp.max(xp.abs(values))):
+            raise asked.refused("is not symmetric (average it with its transpose if that is meant)")
+        values = (values + values.mT) / 2
     try:
         return values, noise_factor(values)
     except (np.linalg.LinAlgError, RuntimeError):  # that of torch is a RuntimeError

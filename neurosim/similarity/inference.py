@@ -22,6 +22,7 @@ from neurosim.similarity.incomplete import (
     check_subjects,
     has_missing,
 )
+from neurosim.similarity.inference_in_places import in_every_place, lead_of
 from neurosim.similarity.inference_options import (
     AT_5_PERCENT,
     FACTORS,
@@ -30,6 +31,8 @@ from neurosim.similarity.inference_options import (
     Significance,
     as_fitting,
     as_resampling,
+    correct_p,
+    levels_of,
 )
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
@@ -48,7 +51,6 @@ from neurosim.similarity.zero import why_zero_means_nothing
 log = logging.getLogger(__name__)
 
 MIN_STIMULI = 6
-MIN_GROUPS = 4
 MAX_PAIRED, MAX_PAIRED_FITTED = 50, 12
 
 
@@ -76,10 +78,12 @@ def infer(
         flexible, (component, stimulus, stimulus_other), and is then fitted; or noisy, (fold, stimulus,
         stimulus_other), such as one RDM a trial of a stochastic network: its mean is scored and its own ceiling
         reported.
-    data : RDMs (subject, stimulus, stimulus_other), or one RDM. Bare arrays are accepted for models and data. NaN at
-        all entries of a stimulus says that a subject did not see it: the subject is scored on the stimuli that it saw,
-        ceilings come from the scores of every two subjects on the stimuli that both saw (without ranking again, and
-        none where two share fewer than 6), and leaving a stimulus out touches those who saw it.
+    data : RDMs (..., subject, stimulus, stimulus_other), or one RDM; bare arrays are accepted for models and data. Each
+        place along other dims (time, searchlight, ...) is inferred in as if selected alone, with the same folds and
+        draws, and without the subjects whose RDM is all NaN there. NaN at all entries of a stimulus says that a subject
+        did not see it: the subject is scored on the stimuli that it saw, ceilings come from the scores of every two
+        subjects on the stimuli that both saw (without ranking again, and none where two share fewer than 6), and
+        leaving a stimulus out touches those who saw it. Flexible models are fitted to subjects who saw every stimulus.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -87,19 +91,21 @@ def infer(
         that also says in how many folds.
     significance : level of intervals and correction of p values.
     rng : seed or generator of the bootstrap and of the folds.
-    progress : show a bar over samples of flexible models.
+    progress : show a bar over places, or over samples of flexible models.
 
     Returns
     -------
-    Dataset: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0, one-sided),
-    ``p_pair`` (two models differ), the same corrected (``*_corrected``), ``df`` of the tests, ``score_of_subject`` (of
-    fixed models); with two subjects or more ``ceiling``, ``ceiling_standard_error``, ``ceiling_interval`` (side) and
-    ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false positives at 5 %); with noisy models
-    ``model_ceiling`` and its standard error. The upper ceiling is the best attainable score or a proven bound: no RDM
-    scores higher. The attrs hold seed, versions and a hash of the inputs. "cosine" and
-    "whitened_cosine" count distances from 0: unless the data say ``metric`` as one that is cross-validated
-    ("crossnobis"), noise alone makes every model score above 0, so ``p_zero`` is NaN, with a warning and the attr
-    ``no_p_zero``; all else holds.
+    Dataset, of places if the data have them, with ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero``
+    (score above 0, one-sided), ``p_pair`` (two models differ), the same corrected (``*_corrected``), ``df`` of the
+    tests, ``score_of_subject`` (of fixed models); with two subjects or more ``ceiling``, ``ceiling_standard_error``,
+    ``ceiling_interval`` (side) and ``p_ceiling`` (below the lower ceiling, one-sided; conservative, 2 to 5 % false
+    positives at 5 %); with noisy models ``model_ceiling`` and its standard error. The upper ceiling is the best
+    attainable score or a proven bound: no RDM scores higher. The attrs hold seed, versions and a hash of the inputs.
+    "cosine" and "whitened_cosine" count distances from 0: a model that has nothing to do with the data scores above 0
+    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the
+    attr ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for
+    the models of all of them, and ``n_subjects``; where RDMs do not vary, or too few subjects are left, all is NaN and
+    ``undefined`` says why.
 
     Raises
     ------
@@ -115,35 +121,57 @@ def infer(
     >>> bool(ns.infer({"truth": ns.compute_rdm(truth)}, data).p_zero[0] < 0.01)
     True
     """
-    asked, fitting = inference_method(method, "infer"), as_fitting(fit)
-    named = _named_models(models, fitting)
+    asked, fitting, generator = inference_method(method, "infer"), as_fitting(fit), as_rng(rng, "infer")
+    named = named_models(models, fitting)
     data = _checked_data(named, data)
-    n_subjects = data.sizes["subject"]
-    resampling = as_resampling(resample, n_subjects, "infer")
+    resampling = as_resampling(resample, data.sizes["subject"], "infer")
     _check_number_of_stimuli(data, resampling)
-    levels = _levels(data, resampling)
-    incomplete = has_missing(data)
+    seed = str(rng) if isinstance(rng, int) else json.dumps(generator.bit_generator.state, default=_plain)
+    places = lead_of(data)
+    alone = partial(_infer, named, asked, resampling, fitting, significance, progress and not places)
+    if places:
+        fewest = 2 if "subject" in resampling.over else 1
+        correction = significance.correction
+        result = in_every_place(alone, data, fewest=fewest, correction=correction, rng=generator, progress=progress)
+    else:
+        result = alone(data, generator)
+    if "no_p_zero" in result.attrs:
+        log.warning("infer: p_zero is NaN: %s", result.attrs["no_p_zero"])
+    return result.assign_attrs(seed=seed, versions=json.dumps(library_versions()))
+
+
+def _infer(
+    named: dict[str, xr.DataArray],
+    asked: Method,
+    resampling: Resampling,
+    fitting: Fitting | None,
+    significance: Significance,
+    progress: bool,
+    data: xr.DataArray,
+    generator: np.random.Generator,
+) -> xr.Dataset:
+    """Infer from one RDM a subject."""
+    n_subjects, levels, incomplete = data.sizes["subject"], levels_of(data, resampling), has_missing(data)
     if incomplete and fitting is not None:
         raise InputError(
             "infer: models are fitted to subjects who saw every stimulus; select the stimuli that all saw."
         )
     comparison = _incomplete(named, data, asked, resampling) if incomplete else _comparison(named, data, asked)
-    generator = as_rng(rng, "infer")
-    state = json.dumps(generator.bit_generator.state, default=_plain) if not isinstance(rng, int) else str(rng)
     held_out = _folds(fitting, levels, n_subjects, generator) if fitting else None
     fixed, each, evaluate = _evaluation(comparison, held_out, fitting, progress)
     variance = _variance(evaluate, levels, n_subjects, resampling, generator, held_out)
-    result = _only_if_zero_means_something(_tests(fixed, variance, significance, n_subjects), data, asked)
+    result = _only_if_zero_means_something(_tests(fixed, variance, significance, n_subjects), asked)
     if isinstance(comparison, IncompleteComparison) and not comparison.ceilings_known:
         result = result.drop_vars([name for name in result if "ceiling" in str(name)])
         result.attrs["no_ceiling"] = f"some two subjects have fewer than {FEWEST_COMMON} stimuli in common"
     if each is not None:
-        result["score_of_subject"] = (("model", "subject"), each)
+        zero = {"zero": result.attrs["no_p_zero"]} if "no_p_zero" in result.attrs else {}
+        result["score_of_subject"] = (("model", "subject"), each, zero)
     result = _with_model_ceilings(result, named, asked, levels)
     names, subjects = list(named), data["subject"].values if "subject" in data.coords else np.arange(n_subjects)
     result = result.assign_coords(model=names, model_other=names, subject=subjects)
     return result.assign_attrs(
-        method=method,
+        method=asked.name,
         resample="+".join(resampling.over),
         estimate=resampling.estimate,
         n_bootstrap=resampling.n_samples if resampling.estimate == "bootstrap" else 0,
@@ -152,33 +180,15 @@ def infer(
         groups=resampling.groups or "none",
         alpha=significance.alpha,
         correction=significance.correction,
-        seed=state,
-        versions=json.dumps(library_versions()),
         inputs_sha256=_hash(comparison),
     )
-
-
-def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
-    """Return p values corrected for their number, "holm" (https://www.jstor.org/stable/4615733) or "fdr".
-
-    >>> correct_p(np.array([0.01, 0.04]), "holm").tolist()
-    [0.02, 0.04]
-    """
-    if correction == "fdr":
-        found: np.ndarray = stats.false_discovery_control(p)
-        return found
-    order = np.argsort(p)
-    scaled = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
-    out = np.empty_like(p)
-    out[order] = np.minimum(scaled, 1.0)
-    return out
 
 
 # --- what was asked -----------------------------------------------------------------------------------------------
 
 
-def _named_models(
-    models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None
+def named_models(
+    models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None = None
 ) -> dict[str, xr.DataArray]:
     """RDMs ([component or fold,] stimulus, stimulus_other) by name, all in one order of stimuli."""
     if not isinstance(models, Mapping):
@@ -214,16 +224,10 @@ def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
 
 def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.DataArray:
     reference = next(iter(named.values()))
-    if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
-        data = as_rdm(data, dims=("subject",))
-    given = check_rdm(data, "infer", missing=True) if has_missing(data) else _as_rdm(data)
-    data = same_stimuli(reference, given, "infer")
-    data = data if "subject" in data.dims else data.expand_dims("subject")
-    if data.dims[:-2] != ("subject",):
-        raise InputError(
-            f"infer: data have dims (subject, ...), found {data.dims[:-2]}; stack or select the other dims first."
-        )
-    return data
+    if not isinstance(data, xr.DataArray):
+        data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
+    data = same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer")
+    return data if "subject" in data.dims else data.expand_dims("subject")
 
 
 def _check_number_of_stimuli(data: xr.DataArray, resampling: Resampling) -> None:
@@ -233,24 +237,6 @@ def _check_number_of_stimuli(data: xr.DataArray, resampling: Resampling) -> None
             f"infer: at least {MIN_STIMULI} stimuli are needed to resample them, found {n}; resample='subject' takes "
             "them as fixed, and mantel_test permutes them."
         )
-
-
-def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
-    """Index (K,) of what is resampled as one: the stimulus itself, or its group."""
-    groups = resampling.groups
-    if groups is None:
-        return np.arange(data.sizes["stimulus"])
-    if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
-        labels = [str(k) for k, v in data.coords.items() if v.dims == ("stimulus",) and k != "stimulus"]
-        raise InputError(
-            f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
-        )
-    names, levels = np.unique(data[groups].values, return_inverse=True)
-    if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
-        raise InputError(
-            f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
-        )
-    return levels
 
 
 def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: Method) -> Comparison:
@@ -266,7 +252,7 @@ def _components(named: dict[str, xr.DataArray], method: Method) -> tuple[np.ndar
 def _incomplete(
     named: dict[str, xr.DataArray], data: xr.DataArray, method: Method, resampling: Resampling
 ) -> IncompleteComparison:
-    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, "infer")
+    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, method, "infer")
     entries = upper(np.nan_to_num(data.values))
     return IncompleteComparison(*_components(named, method), entries, method, data.sizes["stimulus"], seen)
 
@@ -330,46 +316,43 @@ def _tests(values: np.ndarray, variance: Variance, significance: Significance, n
     score, basis = values[:m], np.eye(m + 2)
     error, df, reach = _uncertainty(basis, variance, alpha)
     p_zero = _p_above(score, error[:m], df[:m])
-    result = xr.Dataset(
-        {
-            "score": ("model", score),
-            "standard_error": ("model", error[:m]),
-            "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
-            "df": ("model", df[:m]),
-            "p_zero": ("model", p_zero),
-            "p_zero_corrected": ("model", correct_p(p_zero, correction)),
-        },
-        coords={"bound": ["low", "high"]},
-    )
     pair, pair_corrected = np.ones((m, m)), np.ones((m, m))
     rows, columns = np.triu_indices(m, 1)
     if m > 1:
         gap_error, gap_df, _ = _uncertainty(basis[rows] - basis[columns], variance, alpha)
-        p = _p_two_sided(score[rows] - score[columns], gap_error, gap_df)
+        p = p_two_sided(score[rows] - score[columns], gap_error, gap_df)
         pair[rows, columns] = pair[columns, rows] = p
         pair_corrected[rows, columns] = pair_corrected[columns, rows] = correct_p(p, correction)
-    result["p_pair"] = (("model", "model_other"), pair)
-    result["p_pair_corrected"] = (("model", "model_other"), pair_corrected)
-    if n_subjects > 1:
-        middle = values[m:]
-        gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
-        p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
-        result["ceiling"] = ("side", middle)
-        result["ceiling_standard_error"] = ("side", error[m:])
-        limits = np.column_stack([middle - reach[m:], middle + reach[m:]])
-        result["ceiling_interval"] = (("side", "bound"), limits)
-        result["p_ceiling"] = ("model", p_ceiling)
-        result["p_ceiling_corrected"] = ("model", correct_p(p_ceiling, correction))
-        result = result.assign_coords(side=["lower", "upper"])
-    return result
+    found = {
+        "score": ("model", score),
+        "standard_error": ("model", error[:m]),
+        "interval": (("model", "bound"), np.column_stack([score - reach[:m], score + reach[:m]])),
+        "df": ("model", df[:m]),
+        "p_zero": ("model", p_zero),
+        "p_zero_corrected": ("model", correct_p(p_zero, correction)),
+        "p_pair": (("model", "model_other"), pair),
+        "p_pair_corrected": (("model", "model_other"), pair_corrected),
+    }
+    if n_subjects == 1:
+        return xr.Dataset(found, {"bound": ["low", "high"]})
+    middle = values[m:]
+    gap_error, gap_df, _ = _uncertainty(basis[m] - basis[:m], variance, alpha)
+    p_ceiling = _p_above(values[m] - score, gap_error, gap_df)
+    found |= {
+        "ceiling": ("side", middle),
+        "ceiling_standard_error": ("side", error[m:]),
+        "ceiling_interval": (("side", "bound"), np.column_stack([middle - reach[m:], middle + reach[m:]])),
+        "p_ceiling": ("model", p_ceiling),
+        "p_ceiling_corrected": ("model", correct_p(p_ceiling, correction)),
+    }
+    return xr.Dataset(found, {"bound": ["low", "high"], "side": ["lower", "upper"]})
 
 
-def _only_if_zero_means_something(result: xr.Dataset, data: xr.DataArray, method: Method) -> xr.Dataset:
+def _only_if_zero_means_something(result: xr.Dataset, method: Method) -> xr.Dataset:
     """Return the result without `p_zero` where a score of 0 is not what unrelated RDMs have, and say why."""
-    reason = why_zero_means_nothing(data, method)
+    reason = why_zero_means_nothing(method)
     if reason is None:
         return result
-    log.warning("infer: p_zero is NaN: %s", reason)
     nothing = xr.full_like(result["p_zero"], np.nan)
     return result.assign(p_zero=nothing, p_zero_corrected=nothing.copy()).assign_attrs(no_p_zero=reason)
 
@@ -407,7 +390,7 @@ def _p_above(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray
     return np.where((error == 0) & (value <= 0), 1.0, stats.t.sf(t, df))
 
 
-def _p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
+def p_two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
     """Two-sided p of `value` != 0; no difference and no error gives 1."""
     t = np.divide(np.abs(value), error, out=np.where(value != 0, np.inf, 0.0), where=error > 1e-12)
     found: np.ndarray = 2 * stats.t.sf(t, df)

@@ -40,7 +40,6 @@ class Method:
     best_score : highest mean score, or a bound of it, that any RDM has with subjects whose entries have the ranks (S,
         P), given a bound from their inner products; for methods that know ranks alone.
     ceiling : whether the upper ceiling is "exact", attained by some RDM, or a "bound"; "none" without inference.
-    exact_up_to : entries of an RDM up to which an exact ceiling is one, a bound above.
 
     Examples
     --------
@@ -68,7 +67,6 @@ class Method:
     linear: bool = False
     best_score: Callable[[np.ndarray, float], float] | None = None
     ceiling: Literal["exact", "bound", "none"] = "none"
-    exact_up_to: int | None = None
 
     def __post_init__(self) -> None:
         given = [f for f in (self.score, self.embed, self.kernel) if f is not None]
@@ -78,7 +76,7 @@ class Method:
     @property
     def counts_from_zero(self) -> bool:
         """Whether scores count distances from 0, not from their mean: unrelated RDMs of positive entries score high."""
-        return self.has_inference and self.defined_for == "nonzero"
+        return self.defined_for == "nonzero"
 
     @property
     def has_inference(self) -> bool:

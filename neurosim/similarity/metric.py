@@ -72,11 +72,6 @@ class Metric:
     chance: float = 0.0
 
     @property
-    def unbiased(self) -> bool:
-        """Whether the mean distance of stimuli that are answered alike is 0, however noisy the answers are."""
-        return self.folds and self.chance == 0
-
-    @property
     def takes_precision(self) -> bool:
         """Whether a precision of the noise of units can be given."""
         return self.whitening != "none"

@@ -1,10 +1,9 @@
-"""Parts of the units: searchlights around positions, as users bring them, and batches of those of one size."""
+"""Parts of the units: by a label or searchlights, as users bring them, and batches of those of one size."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,43 +18,7 @@ Values = Callable[[Any], np.ndarray]
 
 
 class UndefinedError(InputError):
-    """Distances are not defined for these responses: they are flat, dead, or too few were measured."""
-
-
-def searchlights(positions: np.ndarray, radius: float) -> xr.DataArray:
-    """Return the units within `radius` of each unit, for the `by` of :func:`compute_rdm`.
-
-    (https://doi.org/10.1073/pnas.0600244103)
-
-    Parameters
-    ----------
-    positions : (unit, axis), in m, mm or voxels.
-    radius : in the same unit.
-
-    Returns
-    -------
-    indices (searchlight, member), -1 where a searchlight has fewer members.
-
-    Raises
-    ------
-    InputError : positions that are not finite (unit, axis), or a radius below 0.
-
-    Examples
-    --------
-    >>> ns.similarity.searchlights(np.arange(4.0)[:, None], 1).values.tolist()
-    [[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]]
-    """
-    from scipy.spatial import cKDTree
-
-    positions = plain(positions, "searchlights").astype(float)
-    far = isinstance(radius, Real) and radius >= 0
-    if positions.ndim != 2 or not positions.size or not np.isfinite(positions).all() or not far:
-        raise InputError(f"searchlights: needs finite positions (unit, axis) and a radius, found {positions.shape}.")
-    near = [sorted(n) for n in cKDTree(positions).query_ball_point(positions, radius)]
-    members = np.full((len(near), max(map(len, near))), -1)
-    for row, n in zip(members, near, strict=True):
-        row[: len(n)] = n
-    return xr.DataArray(members, dims=("searchlight", "member"))
+    """Distances, or scores of them, are not defined: responses are flat, dead, or too few were measured."""
 
 
 def as_searchlights(by: object, n_units: int) -> xr.DataArray:

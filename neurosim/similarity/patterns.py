@@ -14,6 +14,13 @@ from neurosim.similarity.metric import Metric
 from neurosim.similarity.parts import UndefinedError
 
 
+def mean_over_trials(folds: Any, measured: np.ndarray | None) -> Any:
+    """Return patterns (..., stimulus, unit) of folds (..., trial, stimulus, unit), made where they are read."""
+    if isinstance(folds, np.ndarray):
+        return MeanOverTrials(folds, measured)
+    return folds.mean(-3) if measured is None else folds.sum(-3) / measured.sum(0)[:, None]
+
+
 @dataclass(frozen=True)
 class MeanOverTrials:
     """The mean over trials (third axis from the end) of an array, made block by block as it is sliced."""
@@ -53,24 +60,3 @@ def check_domain(patterns: object, metric: Metric, name: str, responses: xr.Data
             f"compute_rdm: {int(flat.sum())} patterns of {name} do not vary over units (stimulus {stimulus!s} is the "
             f"first), so their {metric.name} is not defined; use metric='euclidean' or drop them."
         )
-
-
-def fold_mask(measured: xr.DataArray, metric: Metric) -> np.ndarray:
-    """Which trial (rows) measured which stimulus (columns), checked to be enough for `metric`."""
-    mask = np.asarray(measured.transpose("trial", "stimulus").values, dtype=bool)
-    needed = 2 if metric.folds else 1
-    few = mask.sum(0) < needed
-    if few.any():
-        which = measured["stimulus"].values[np.argmax(few)]
-        raise InputError(
-            f"compute_rdm: {metric.name} needs {needed} trials of every stimulus; {int(few.sum())} have fewer, "
-            f"the first is {which!s}; drop them."
-        )
-    if metric.folds and not metric.unequal_folds:
-        raise InputError(f"compute_rdm: {metric.name} needs every stimulus in every trial.")
-    joint, together = mask.astype(int).sum(0), mask.T.astype(int) @ mask.astype(int)
-    lacking = together == 0 if metric.within_folds else np.outer(joint, joint) - together == 0
-    if metric.folds and lacking.any():
-        needed_pair = "trial that measured both" if metric.within_folds else "pair of different trials"
-        raise InputError(f"compute_rdm: two stimuli share no {needed_pair}, so {metric.name} cannot be made.")
-    return mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
+from neurosim.labels import check_named
 from neurosim.refusals import check_known, suggest
 from neurosim.registry import options_of
 from neurosim.runtime import as_rng, track
@@ -18,7 +20,7 @@ from neurosim.similarity.held_out import HeldOut, held_out, n_fits
 from neurosim.similarity.kernels.folds import mean_without
 from neurosim.similarity.kernels.prediction import FEWEST, principal_coordinates
 from neurosim.similarity.predictor import PREDICTORS, Predicted, Predictor
-from neurosim.similarity.unit_scores import mean_of_trials, median_of, summary_of
+from neurosim.similarity.unit_scores import mean_of_trials, median_of, never_varies, summary_of
 
 log = logging.getLogger(__name__)
 WHO = "predict_responses"
@@ -76,8 +78,10 @@ def predict_responses(
     share no signal. Each, and the median over units of each (``median_score``, ...), with its standard error where
     there are 4 folds, by leaving each fold out of testing, training and ceiling
     (https://doi.org/10.1214/aos/1176345462); for intervals and tests take a t distribution of ``attrs["df"]``.
-    ``penalty`` of ridge, the geometric mean over folds; ``chosen`` (fold). For "both" the medians along ``direction``,
-    and ``both_score``, the mean of the two.
+    ``penalty`` of ridge, the geometric mean over folds; ``chosen`` (fold). What :func:`compare_predictions` asks for:
+    ``score_of_fold`` (fold, unit), ``score_without`` (fold, fold_other, unit), those of the first fold where the second
+    was not trained on either, and ``held_out_in``, the fold of each stimulus. For "both" the medians along
+    ``direction``, and ``both_score``, the mean of the two.
 
     Raises
     ------
@@ -227,7 +231,7 @@ def _levels(groups: str | None, source: xr.DataArray, target: xr.DataArray, fold
             f"{WHO}: no label {groups!r} along stimulus. Labels: {', '.join(dict.fromkeys(known))}."
             f"{suggest(groups, known)}"
         )
-    levels = np.unique(labelled[0][groups].values, return_inverse=True)[1]
+    levels = np.unique(check_named(labelled[0][groups].values, groups, WHO), return_inverse=True)[1]
     if levels.max() + 1 < folds:
         raise InputError(f"{WHO}: {folds} folds of {levels.max() + 1} groups of {groups!r}; give fewer.")
     return np.asarray(levels)
@@ -255,8 +259,18 @@ def _scores(source: xr.DataArray, target: xr.DataArray, plan: _Plan) -> xr.Datas
         result["chosen"] = ("fold", chosen)
     for name, values in best.logs.items():
         result[name] = ("unit", np.exp(values.mean(0)))
-    about = {"method": plan.predictor.name, "folds": n_folds, "df": (n_folds - 1) / 2, "quantity": "score"}
-    return result.assign_attrs(about).assign_coords({k: v for k, v in target.coords.items() if v.dims == ("unit",)})
+    result["score_of_fold"] = (("fold", "unit"), best.each)
+    result["score_without"] = (("fold", "fold_other", "unit"), best.without)
+    result["held_out_in"] = ("stimulus", plan.fold)
+    about: dict[str, object] = {
+        "method": plan.predictor.name,
+        "folds": n_folds,
+        "df": (n_folds - 1) / 2,
+        "quantity": "score",
+    }
+    about["target"] = hashlib.sha256(measured.mean.tobytes()).hexdigest()[:16]
+    labels = {k: v for k, v in target.coords.items() if v.dims == ("unit",)}
+    return result.assign_attrs(about).assign_coords(labels | {"stimulus": target["stimulus"].values})
 
 
 def _parts(source: xr.DataArray, choose: str | None) -> dict[object, np.ndarray]:
@@ -281,7 +295,9 @@ def _held_out(x: np.ndarray, y: np.ndarray, plan: _Plan, tick: Callable[[], obje
     def fit(train: np.ndarray, target: np.ndarray, test: np.ndarray) -> Predicted:
         return plan.predictor.predict(train, target, test, plan.options)
 
-    return held_out(x, y, plan.fold, fit, tick)
+    found, silent = held_out(x, y, plan.fold, fit, tick), never_varies(y)
+    each, without = (np.where(silent, np.nan, values) for values in (found.each, found.without))
+    return HeldOut(each, without, found.logs)
 
 
 def _chosen(found: list[HeldOut], names: list[object]) -> tuple[HeldOut, np.ndarray]:

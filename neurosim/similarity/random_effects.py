@@ -8,10 +8,13 @@ import numpy as np
 import xarray as xr
 from scipy import optimize, stats
 
+from neurosim.rdm_arrays import seen_stimuli
+from neurosim.refusals import asked_by, check_alpha
 from neurosim.schema import InputError, check_rdm
-from neurosim.similarity.inference import infer
-from neurosim.similarity.inference_options import check_alpha
-from neurosim.similarity.method import inference_method
+from neurosim.similarity.comparison import rdm_vectors
+from neurosim.similarity.inference import MIN_STIMULI
+from neurosim.similarity.method import Method, inference_method
+from neurosim.similarity.resampling import Comparison, jackknife_variance
 from neurosim.similarity.zero import why_zero_means_nothing
 
 FEWEST_SUBJECTS = 3
@@ -36,14 +39,15 @@ def combine_subjects(
     Parameters
     ----------
     models : RDMs (model, stimulus, stimulus_other) of all stimuli that any subject saw.
-    data : RDMs (stimulus, stimulus_other) by name of the subject, each of stimuli that no other subject saw.
+    data : RDMs (stimulus, stimulus_other) by name of the subject, each of stimuli that no other subject saw. NaN at all
+        entries of a stimulus says that it was not seen; it counts for nobody.
     method : a name in ``METHODS`` that has inference.
     alpha : one minus the coverage of the intervals.
 
     Returns
     -------
     Dataset along ``model``: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0,
-    one-sided; NaN for distances that are biased by noise, see :func:`infer`), ``variance_of_subjects`` of true scores
+    one-sided; NaN for methods that count distances from 0, see :func:`infer`), ``variance_of_subjects`` of true scores
     and its share ``heterogeneity`` in the variance of the scores of subjects; and (model, subject) ``score_of_subject`` and
     ``standard_error_of_subject``.
 
@@ -70,14 +74,15 @@ def combine_subjects(
             f"{who}: models (model, stimulus, stimulus_other) and a mapping of {FEWEST_SUBJECTS} or more subjects to "
             f"RDMs asked, found models {models.dims} and {len(data) if isinstance(data, Mapping) else 'no mapping'}."
         )
-    rdms = {name: check_rdm(rdm, who) for name, rdm in data.items()}
+    rdms = {name: _of_seen_stimuli(check_rdm(rdm, who, missing=True), name, who) for name, rdm in data.items()}
     _check_stimuli(models, rdms, who)
-    each, errors = _subject_by_subject(models, rdms, method)
+    alone = [_scores_alone(models, rdm, asked, f"{who}, subject {name!r}") for name, rdm in rdms.items()]
+    each, errors = (np.stack(side, axis=1) for side in zip(*alone, strict=True))
     between = np.array([variance_between(y, e**2) for y, e in zip(each, errors, strict=True)])
     score, error, df = each.mean(1), each.std(1, ddof=1) / np.sqrt(len(rdms)), len(rdms) - 1
     reach = stats.t.ppf(1 - alpha / 2, df) * error
     t = np.divide(score, error, out=np.where(score > 0, np.inf, 0.0), where=error > 0)
-    zero = next((why for rdm in rdms.values() if (why := why_zero_means_nothing(rdm, asked))), None)
+    zero = why_zero_means_nothing(asked)
     within = (errors**2).mean(1)
     result = xr.Dataset(
         {
@@ -94,6 +99,24 @@ def combine_subjects(
         attrs={"method": method, "alpha": alpha, "df": df} | ({} if zero is None else {"no_p_zero": zero}),
     )
     return result.assign_coords(model=models["model"].values) if "model" in models.coords else result
+
+
+def random_effects_mean(values: np.ndarray, variances: np.ndarray) -> tuple[float, float, float]:
+    """Mean of values (S,) with known variances (S,), its Knapp-Hartung error, and the variance between (REML).
+
+    For values whose errors do not go with them; scores of RDMs have smaller errors where they are high.
+
+    >>> [round(float(v), 6) for v in random_effects_mean(np.array([1.0, 2.0, 3.0]), np.full(3, 0.25))]
+    [2.0, 0.57735, 0.75]
+    """
+    between = variance_between(values, variances)
+    total = between + variances
+    if not (total > 0).all():
+        return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), between
+    weights = 1 / total
+    mean = float(weights @ values / weights.sum())
+    squared = float(weights @ (values - mean) ** 2) / (len(values) - 1) / weights.sum()
+    return mean, float(np.sqrt(squared)), between
 
 
 def variance_between(values: np.ndarray, variances: np.ndarray) -> float:
@@ -115,25 +138,31 @@ def variance_between(values: np.ndarray, variances: np.ndarray) -> float:
     return float(found.x) if found.fun < loss(0.0) else 0.0
 
 
-def _subject_by_subject(
-    models: xr.DataArray, rdms: Mapping[str, xr.DataArray], method: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and errors (M, S) of each subject alone, over its stimuli."""
-    scores, errors = [], []
-    for rdm in rdms.values():
-        seen = rdm["stimulus"].values
-        own = models.sel(stimulus=seen, stimulus_other=seen)
-        found = infer(own, rdm, method=method, resample="stimulus", progress=False)
-        scores.append(found.score.values)
-        errors.append(found.standard_error.values)
-    return np.stack(scores, axis=1), np.stack(errors, axis=1)
+def _of_seen_stimuli(rdm: xr.DataArray, name: str, who: str) -> xr.DataArray:
+    """Return the RDM of a subject without the stimuli that it did not see."""
+    if rdm.ndim != 2:
+        raise InputError(f"{who}: subject {name!r} has dims {rdm.dims}; give one RDM (stimulus, stimulus_other).")
+    own = np.flatnonzero(seen_stimuli(rdm))
+    if len(own) < MIN_STIMULI:
+        raise InputError(
+            f"{who}: subject {name!r} saw {len(own)} stimuli, at least {MIN_STIMULI} are needed; leave it out."
+        )
+    return rdm.isel(stimulus=own, stimulus_other=own)
+
+
+def _scores_alone(models: xr.DataArray, rdm: xr.DataArray, method: Method, who: str) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and errors (M,) of one subject, over its stimuli."""
+    seen = rdm["stimulus"].values
+    own = rdm_vectors(models.sel(stimulus=seen, stimulus_other=seen), method, who)
+    comparison = Comparison(own, np.arange(len(own)), rdm_vectors(rdm, method, who), method, len(seen))
+    with asked_by(who, "infer"):
+        variance = jackknife_variance(comparison.fixed, np.arange(len(seen)), 1, ("stimulus",))
+    return comparison.plain()[0][:, 0], np.sqrt([variance.of(c)[0] for c in np.eye(len(own) + 2)[: len(own)]])
 
 
 def _check_stimuli(models: xr.DataArray, rdms: Mapping[str, xr.DataArray], who: str) -> None:
     known, owner = set(models["stimulus"].values.tolist()), dict[object, str]()
     for name, rdm in rdms.items():
-        if rdm.ndim != 2:
-            raise InputError(f"{who}: subject {name!r} has dims {rdm.dims}; give one RDM (stimulus, stimulus_other).")
         for stimulus in rdm["stimulus"].values.tolist():
             if stimulus not in known:
                 raise InputError(f"{who}: models have no stimulus {stimulus!r}, which {name!r} saw; select the others.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,28 +10,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.labels import is_lazy
 from neurosim.refusals import asked_by
 from neurosim.runtime import track
-from neurosim.schema import InputError, as_rdm, as_responses, check_responses
+from neurosim.schema import InputError, as_responses, check_responses
 from neurosim.similarity.covariances import precision_factor
-from neurosim.similarity.kernels.arrays import Array, is_torch_array
-from neurosim.similarity.kernels.inner_products import noise_factor, whiten
-from neurosim.similarity.lost_units import across_units, check_adds_up, means_of_units, over_units, split_missing
+from neurosim.similarity.kernels.arrays import BLOCK_BYTES, is_torch_array
+from neurosim.similarity.kernels.inner_products import whiten
+from neurosim.similarity.lost_units import check_adds_up, means_of_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
-from neurosim.similarity.noise import noise_precision
-from neurosim.similarity.parts import (
-    UndefinedError,
-    Values,
-    as_searchlights,
-    batches,
-    label_undefined,
-    units_of_parts,
-    where_defined,
-)
-from neurosim.similarity.patterns import MeanOverTrials, check_domain, fold_mask
+from neurosim.similarity.parts import as_searchlights, batches, label_undefined, units_of_parts, where_defined
+from neurosim.similarity.rdm_plan import Plan, fold_mask, label_rdm, leading
 from neurosim.similarity.runs import Runs, is_of_each_run, kernel_of_runs, means_of_runs, precision_of_part, runs_of
 from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.similarity.tensors import tensor_rdm
+
+Reasons = xr.DataArray | None
 
 
 def compute_rdm(
@@ -47,7 +41,8 @@ def compute_rdm(
     """Compute the representational dissimilarity matrix of responses (https://doi.org/10.3389/neuro.06.004.2008).
 
     Units are read in blocks, so responses larger than memory (a memory-mapped or a dask array) need about 0.2 GB and
-    the RDMs; only a full `precision`, "decoding" and "ldc_t" need all units at once.
+    the RDMs, and what is dask is read several times; only a full `precision`, "decoding" and "ldc_t" need all units at
+    once.
     Of crossnobis: Calibrated in 4,000 simulated experiments: null mean 0.00, recovery 0.99.
 
     Parameters
@@ -101,22 +96,46 @@ def compute_rdm(
     >>> ns.compute_rdm(rng.normal(size=(5, 20))).shape
     (5, 5)
     """
-    asked = METRICS.find(metric, "compute_rdm")
-    _check_options(asked, precision, keep, folds)
+    request = Request(METRICS.find(metric, "compute_rdm"), folds, precision, keep)
     if is_torch_array(responses):
         if by is not None or folds is not None:
             raise InputError(
                 "compute_rdm: a tensor has no labels for `by` or `folds`; slice the tensor, or pass an array."
             )
-        return tensor_rdm(responses, asked, precision, keep)
+        return tensor_rdm(responses, request.metric, precision, keep)
     if not isinstance(responses, xr.DataArray):
         with asked_by("compute_rdm", "as_responses"):
             responses = as_responses(responses)
+    if is_lazy(responses) and responses.nbytes <= BLOCK_BYTES:
+        responses = responses.compute()
     responses = check_responses(responses, "compute_rdm", leading=True, missing="trial" in responses.dims)
-    if folds is not None:
-        runs = runs_of(responses, folds, asked)
+    rdms, why = rdms_and_reasons(responses, request, by, progress)
+    return rdms if why is None else label_undefined(rdms, why)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What RDMs are asked for, as :func:`compute_rdm` says it."""
+
+    metric: Metric
+    folds: str | None
+    precision: Any
+    keep: str = "distances"
+
+    def __post_init__(self) -> None:
+        _check_options(self.metric, self.precision, self.keep, self.folds)
+
+
+def rdms_and_reasons(
+    responses: xr.DataArray, request: Request, by: Any, progress: bool
+) -> tuple[xr.DataArray, Reasons]:
+    """Return RDMs of checked responses, and with `by` why some are NaN, "" for the others."""
+    asked, precision = request.metric, request.precision
+    if request.folds is not None:
+        runs = runs_of(responses, request.folds, asked)
         if is_of_each_run(precision, asked):
-            return _rdms_of_runs(responses, runs, _Plan(asked, None, keep, None, None), precision, by, progress)
+            plan = Plan(asked, None, request.keep, None, None)
+            return _rdms_of_runs(responses, runs, plan, precision, by, progress)
         responses = means_of_runs(responses, runs)
     responses, measured = split_missing(responses)
     if measured is not None and "unit" in measured.dims and asked.fewest_trials == 0:
@@ -124,30 +143,31 @@ def compute_rdm(
     shrinkage = precision if isinstance(precision, str) else None
     given = precision is not None and shrinkage is None
     factor = precision_factor(precision, responses, "compute_rdm") if given else None
+    plan = Plan(asked, shrinkage, request.keep, None, factor)
     if measured is not None and "unit" in measured.dims:
-        return _rdms_of_lost_units(responses, measured, _Plan(asked, shrinkage, keep, None, factor), by, progress)
-    mask = None if measured is None else fold_mask(measured, asked)
-    plan = _Plan(asked, shrinkage, keep, mask, factor)
+        return _rdms_of_lost_units(responses, measured, plan, by, progress)
+    plan = replace(plan, measured=None if measured is None else fold_mask(measured, asked))
     if by is None:
-        return plan.labelled(responses, "the responses")
+        return plan.labelled(responses, "the responses"), None
     if not isinstance(by, str):
         return _searchlight_rdms(responses, as_searchlights(by, responses.sizes["unit"]), plan, progress)
     units, dim = units_of_parts(responses, by)
     parts = [plan.of_units(responses, own, f"{by} {n!r}") for own, n in zip(units, dim.values.tolist(), strict=True)]
-    return label_undefined(*(xr.concat(found, dim=dim) for found in zip(*parts, strict=True)))
+    rdms, why = (xr.concat(found, dim=dim) for found in zip(*parts, strict=True))
+    return rdms, why
 
 
 def _rdms_of_lost_units(
-    responses: xr.DataArray, measured: xr.DataArray, plan: _Plan, by: object, progress: bool
-) -> xr.DataArray:
+    responses: xr.DataArray, measured: xr.DataArray, plan: Plan, by: object, progress: bool
+) -> tuple[xr.DataArray, Reasons]:
     """Return RDMs where units lack other trials than other units: of all, by a label, or of searchlights."""
     check_adds_up(plan.metric, plan.is_across_units)
     if plan.is_across_units and plan.keep == "gram":
         raise InputError("compute_rdm: keep='gram' with a precision needs all units in the same trials.")
     if by is None:
-        return plan.of_lost(responses, measured)
+        return plan.of_lost(responses, measured), None
     parts, dim = units_of_parts(responses, by)
-    lead, rdms, why = _leading(responses), [], []
+    lead, rdms, why = leading(responses), [], []
     for units in track(parts, "parts", progress=progress):
         plan.check_parts(len(units), responses.sizes["unit"])
         part = replace(plan, factor=None if plan.factor is None or plan.factor.ndim == 2 else plan.factor[units])
@@ -155,14 +175,14 @@ def _rdms_of_lost_units(
         values, undefined = where_defined(partial(part.values_of_lost, measured=known), ordered, len(lead))
         rdms.append(label_rdm(values, ordered, lead, plan.metric.name, plan.keep))
         why.append(xr.DataArray(undefined, dims=lead))
-    return label_undefined(xr.concat(rdms, dim=dim), xr.concat(why, dim=dim))
+    return xr.concat(rdms, dim=dim), xr.concat(why, dim=dim)
 
 
 def _rdms_of_runs(
-    responses: xr.DataArray, runs: Runs, plan: _Plan, precision: Any, by: object, progress: bool
-) -> xr.DataArray:
+    responses: xr.DataArray, runs: Runs, plan: Plan, precision: Any, by: object, progress: bool
+) -> tuple[xr.DataArray, Reasons]:
     """Return RDMs over runs that each have their own precision: of all, by a label, or of searchlights."""
-    lead = _leading(responses)
+    lead = leading(responses)
     ordered = responses.transpose(*lead, "trial", "stimulus", "unit").astype(float)
     parts, dim = ([np.arange(responses.sizes["unit"])], None) if by is None else units_of_parts(responses, by)
     rdms, why = [], []
@@ -170,167 +190,21 @@ def _rdms_of_runs(
         own = ordered.isel(unit=units)
         kernel = kernel_of_runs(own, runs, plan.metric, precision_of_part(precision, units), plan.keep)
         if dim is None:
-            return label_rdm(kernel(own.values), own, lead, plan.metric.name, plan.keep)
+            return label_rdm(kernel(own.values), own, lead, plan.metric.name, plan.keep), None
         values, undefined = where_defined(kernel, own.values, len(lead))
         rdms.append(label_rdm(values, own, lead, plan.metric.name, plan.keep))
         why.append(xr.DataArray(undefined, dims=lead))
-    return label_undefined(xr.concat(rdms, dim=dim), xr.concat(why, dim=dim))
+    return xr.concat(rdms, dim=dim), xr.concat(why, dim=dim)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How RDMs are made of arrays (..., [trial,] stimulus, unit)."""
-
-    metric: Metric
-    shrinkage: str | None
-    keep: str
-    measured: np.ndarray | None
-    factor: np.ndarray | None
-
-    def labelled(self, responses: xr.DataArray, name: str) -> xr.DataArray:
-        """RDMs of `responses` with the labels of their stimuli and leading dims."""
-        ordered, lead, kernel = self._kernel(responses, name)
-        return label_rdm(kernel(ordered.data), responses, lead, self.metric.name, self.keep)
-
-    def _kernel(self, responses: xr.DataArray, name: str) -> tuple[xr.DataArray, list[Any], Values]:
-        """`responses` (..., [trial,] stimulus, unit), their leading dims, and what makes RDMs of the array."""
-        lead = _leading(responses)
-        trial = ["trial"] if "trial" in responses.dims else []
-        ordered = responses.transpose(*lead, *trial, "stimulus", "unit")
-        return ordered, lead, partial(self.values, has_trials=bool(trial), name=name, labels=responses)
-
-    @property
-    def is_across_units(self) -> bool:
-        """Whether distances have a precision between units."""
-        return self.shrinkage is not None or (self.factor is not None and self.factor.ndim == 2)
-
-    def of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
-        """RDMs of responses whose units were `measured` (trial, stimulus, unit) in trials of their own."""
-        values = self.values_of_lost(responses, measured)
-        return label_rdm(values, responses, _leading(responses), self.metric.name, self.keep)
-
-    def values_of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> np.ndarray:
-        """As an array, see :meth:`of_lost`."""
-        lead = _leading(responses)
-        data = np.asarray(responses.transpose(*lead, "trial", "stimulus", "unit").values, dtype=float)
-        if self.is_across_units:
-            return across_units(data, measured.values, self.metric, self.factor, self.shrinkage or "")
-
-        def kernel(units: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:
-            if self.metric.folds and not (self.metric.unequal_folds or mask.all()):
-                raise InputError(f"compute_rdm: {self.metric.name} needs every stimulus in every trial.")
-            factor = self.factor[units] if self.factor is not None else None
-            part = replace(self, factor=factor, measured=mask)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                return part.values(
-                    data[..., known, :][..., units], True, "the responses", responses.isel(stimulus=known)
-                )
-
-        return over_units(measured.values, kernel, max(1, self.metric.fewest_trials), data.shape[: len(lead)])
-
-    def of_units(self, responses: xr.DataArray, units: np.ndarray, name: str) -> tuple[xr.DataArray, xr.DataArray]:
-        """RDMs of some of the units of `responses`, with their part of the precision; and why some are not defined."""
-        self.check_parts(len(units), responses.sizes["unit"])
-        factor = self.factor if self.factor is None or self.factor.ndim == 2 else self.factor[units]
-        part = responses.isel(unit=units)
-        ordered, lead, kernel = replace(self, factor=factor)._kernel(part, name)
-        values, why = where_defined(kernel, ordered.data, len(lead))
-        return label_rdm(values, part, lead, self.metric.name, self.keep), xr.DataArray(why, dims=lead)
-
-    def check_parts(self, fewest: int, n_units: int) -> None:
-        """Raise :class:`InputError` where a part of `fewest` of the units has no precision."""
-        if self.factor is not None and self.factor.ndim == 2 and fewest < n_units:
-            raise InputError(
-                f"compute_rdm: a precision of all {n_units} units is not that of a part of {fewest}; "
-                "name a shrinkage instead, precision='schaefer_strimmer', or pass a diagonal one."
-            )
-
-    def values(self, data: Any, has_trials: bool, name: str, labels: xr.DataArray) -> np.ndarray:
-        """RDMs (..., stimulus, stimulus) of an array (..., [trial,] stimulus, unit)."""
-        metric = self.metric
-        if metric.folds and not (has_trials and data.shape[-3] > 1):
-            raise InputError(f"compute_rdm: {metric.name} of {name} needs a 'trial' dim with at least 2 trials.")
-        if metric.whitening in ("if_given", "always"):
-            data = self._whitened(data, has_trials)
-        patterns = MeanOverTrials(data, self.measured) if has_trials and not metric.folds else data
-        kernel = metric.kernel
-        if self.keep == "gram" and metric.gram is not None:
-            kernel = metric.gram
-        else:
-            check_domain(patterns, metric, name, labels)
-        second = [self._training_whitening(data.shape[-3])] if metric.whitening == "of_training" else []
-        if self.measured is not None and metric.unequal_folds:
-            second.append(self.measured)
-        kernel = partial(_with, kernel, second) if second else kernel
-        return kernel(patterns) if metric.blocks else self._one_by_one(kernel, patterns)
-
-    def _one_by_one(self, kernel: Callable[[np.ndarray], np.ndarray], patterns: Any) -> np.ndarray:
-        """RDMs of a kernel that takes one array (K, P), or (M, K, P) of folds, in memory and in float."""
-        array = np.asarray(patterns[..., :], dtype=float)
-        lead = array.shape[: array.ndim - (3 if self.metric.folds else 2)]
-        values = np.empty((*lead, array.shape[-2], array.shape[-2]))
-        for index in np.ndindex(*lead):
-            found = kernel(array[index])
-            if np.shape(found) != values.shape[-2:]:
-                raise InputError(
-                    f"compute_rdm: the kernel of {self.metric.name} gives {np.shape(found)} for {array.shape[-2]} "
-                    "stimuli; distances (stimulus, stimulus) are asked of it."
-                )
-            values[index] = found
-        if not np.isfinite(values).all():
-            raise UndefinedError(
-                f"compute_rdm: {self.metric.name} is not defined where {'trials' if self.metric.folds else 'patterns'} "
-                "do not vary; use 'crossnobis' or 'euclidean'."
-            )
-        return values
-
-    def _whitened(self, data: Any, has_trials: bool) -> Any:
-        if self.factor is not None:
-            return whiten(np.asarray(data, dtype=float), self.factor)
-        if self.shrinkage is None and self.metric.whitening == "if_given":
-            return data
-        if not (has_trials and data.shape[-3] > 1):
-            raise InputError(
-                f"compute_rdm: {self.metric.name} needs the noise between units: pass precision=noise_precision(...), "
-                "or responses with at least 2 trials to estimate it from."
-            )
-        whitened = np.empty(data.shape)
-        for index in np.ndindex(*data.shape[:-3]):
-            folds = np.asarray(data[index], dtype=float)
-            whitened[index] = whiten(folds, _factor_of_folds(self.shrinkage, folds, self.measured))
-        return whitened
-
-    def _training_whitening(self, n_trials: int) -> Any:
-        """From training trials to the factor of the precision of their noise."""
-        if self.factor is not None:
-            return partial(_always, _square(self.factor))
-        if n_trials < self.metric.fewest_trials:
-            raise InputError(
-                f"compute_rdm: {self.metric.name} needs {self.metric.fewest_trials} trials, to learn the noise from "
-                f"the training ones, found {n_trials}; or pass precision=noise_precision(...)."
-            )
-        return partial(_training_factor, self.shrinkage)
-
-
-def _leading(responses: xr.DataArray) -> list[Any]:
-    return [d for d in responses.dims if d not in ("stimulus", "trial", "unit")]
-
-
-def label_rdm(values: np.ndarray, responses: xr.DataArray, lead: list[Any], metric: str, keep: str) -> xr.DataArray:
-    """Return RDMs with the stimulus labels and the leading coords of `responses`."""
-    along = responses.isel({d: 0 for d in responses.dims if d != "stimulus"}, drop=True)
-    rdm = as_rdm(values, dims=tuple(lead), stimuli=along, metric=metric, missing=True)
-    coords = {k: v for k, v in responses.coords.items() if v.dims and set(v.dims) <= set(lead)}
-    rdm = rdm.assign_coords(coords)
-    return rdm.assign_attrs(quantity="second_moment") if keep == "gram" else rdm
-
-
-def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, progress: bool) -> xr.DataArray:
+def _searchlight_rdms(
+    responses: xr.DataArray, by: xr.DataArray, plan: Plan, progress: bool
+) -> tuple[xr.DataArray, Reasons]:
     """RDMs of all searchlights; those of one size are one batch, cut so that a batch fits into a block."""
     members = by.values
     sizes = (members >= 0).sum(1)
     plan.check_parts(int(sizes.min()), responses.sizes["unit"])
-    lead = _leading(responses)
+    lead = leading(responses)
     trial = ["trial"] if "trial" in responses.dims else []
     data = np.ascontiguousarray(responses.transpose(*lead, *trial, "stimulus", "unit").values, dtype=float)
     if plan.factor is not None:
@@ -348,8 +222,8 @@ def _searchlight_rdms(responses: xr.DataArray, by: xr.DataArray, plan: _Plan, pr
         values[batch], why[batch] = where_defined(kernel, gathered, 1 + len(lead))
     dims = [by.dims[0], *lead]
     rdm = label_rdm(values, responses, dims, plan.metric.name, plan.keep)
-    rdm = rdm.assign_coords({by.dims[0]: by[by.dims[0]].values}) if by.dims[0] in by.coords else rdm
-    return label_undefined(rdm, xr.DataArray(why, dims=dims))
+    along = {k: v for k, v in by.coords.items() if v.dims == by.dims[:1]}
+    return rdm.assign_coords(along), xr.DataArray(why, dims=dims)
 
 
 def _check_options(metric: Metric, precision: object, keep: str, folds: str | None) -> None:
@@ -365,28 +239,3 @@ def _check_options(metric: Metric, precision: object, keep: str, folds: str | No
     if precision is not None and not metric.takes_precision:
         others = ", ".join(m.name for m in METRICS.values() if m.takes_precision)
         raise InputError(f"compute_rdm: {metric.name} takes no precision; {others} do.")
-
-
-def _factor_of_folds(shrinkage: str | None, folds: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
-    """Factor of the precision of the noise in folds (trial, stimulus, unit)."""
-    trials = xr.DataArray(folds, dims=("trial", "stimulus", "unit"))
-    if measured is not None:
-        trials = trials.assign_coords(measured=(("trial", "stimulus"), measured))
-    found: np.ndarray = noise_factor(noise_precision(trials, shrinkage=shrinkage or "schaefer_strimmer").values)
-    return found
-
-
-def _training_factor(shrinkage: str | None, training: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
-    return _square(_factor_of_folds(shrinkage, training, measured))
-
-
-def _square(factor: np.ndarray) -> np.ndarray:
-    return np.diag(factor) if factor.ndim == 1 else factor
-
-
-def _always(factor: np.ndarray, *_training: np.ndarray) -> np.ndarray:
-    return factor
-
-
-def _with(kernel: Callable[..., Array], more: list[Any], data: object) -> Array:
-    return kernel(data, *more)

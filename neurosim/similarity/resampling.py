@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import comb
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from neurosim.similarity.kernels.ceilings import ceilings_of_gram, exact_ceiling
 from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
 from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.method import METHODS, Method
+from neurosim.similarity.parts import UndefinedError
 from neurosim.similarity.weighting import WEIGHTINGS
 
 
@@ -44,19 +46,25 @@ class Comparison:
 
     def plain(self) -> tuple[np.ndarray, np.ndarray]:
         """Scores (M, S) of fixed models with every subject; their means and the exact ceilings (M + 2,)."""
-        features = np.concatenate([self.components, self.data])
-        ones = np.ones((1, self.n_stimuli))
-        gram = gram_of_features(features, ones, self.method, n_models=len(self.components))[0]
-        m = len(self.components)
+        gram, m = self._all_once[0], len(self.components)
         lower, upper = exact_ceilings(self.data, gram[m:, m:], self.method, self.n_stimuli)
         each = gram[:m, m:]
         return each, np.append(each.mean(1), [lower, upper])
 
     def fixed(self, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Evaluate fixed models; see :class:`Evaluate`."""
-        m = len(self.components)
-        gram = gram_of_features(np.concatenate([self.components, self.data]), counts, self.method, n_models=m)
-        return np.stack([scores_of_gram(gram, draw, m) for draw in draws], axis=1)
+        gram = self._all_once if len(counts) == 1 and (counts == 1).all() else self._gram(counts)
+        return np.stack([scores_of_gram(gram, draw, len(self.components)) for draw in draws], axis=1)
+
+    @cached_property
+    def _all_once(self) -> np.ndarray:
+        """Scores (1, F, F) of models and subjects with every stimulus as it is."""
+        return self._gram(np.ones((1, self.n_stimuli)))
+
+    def _gram(self, counts: np.ndarray) -> np.ndarray:
+        """Scores (N, F, F) of models and subjects whose stimuli were drawn `counts` (N, K) times."""
+        features, m = np.concatenate([self.components, self.data]), len(self.components)
+        return gram_of_features(features, counts, self.method, n_models=m)
 
     def crossvalidated(
         self, counts: np.ndarray, draws: np.ndarray, *, folds: Folds, fit: str, progress: bool
@@ -226,7 +234,13 @@ def bootstrap_variance(
 
 
 def jackknife_variance(
-    evaluate: Evaluate, levels: np.ndarray, n_subjects: int, factors: tuple[str, ...], max_paired: int = 50
+    evaluate: Evaluate,
+    levels: np.ndarray,
+    n_subjects: int,
+    factors: tuple[str, ...],
+    max_paired: int = 50,
+    *,
+    share: float = 1.0,
 ) -> JackknifeVariance:
     """Leave out every subject, every stimulus (or group), and pairs of stimuli; no chance is involved.
 
@@ -234,12 +248,16 @@ def jackknife_variance(
     single stimuli, of pairs of stimuli, and of subjects with either. Leaving out one stimulus counts the pairs twice,
     and the variances of both factors count their interaction twice; leaving out two stimuli tells how much to take
     off (https://doi.org/10.1214/aos/1176345462). Pairs of `max_paired` stimuli are enough for that.
+
+    With a `share` below 1 each stimulus loses that share of its weight, and no pairs are left out: for statistics that
+    change their kind when stimuli go, such as what is cross-validated over few of them. The less is taken off, the less
+    pairs count twice.
     """
     everyone = np.ones((1, n_subjects))
     draws = np.concatenate([everyone, 1 - np.eye(n_subjects)]) if "subject" in factors else everyone
     everything, n = np.ones((1, len(levels))), int(levels.max()) + 1
-    left_out = 1.0 - (np.arange(n)[:, None] == levels)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired)).astype(int))
+    left_out = 1.0 - share * (np.arange(n)[:, None] == levels)
+    chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired if share == 1 else 0)).astype(int))
     i, j = (chosen[side] for side in np.triu_indices(len(chosen), 1))
     stimuli = np.concatenate([left_out, left_out[i] * left_out[j]]) if "stimulus" in factors else everything[:0]
     table = _finite(evaluate(np.concatenate([everything, stimuli]), draws[:, None]))
@@ -249,9 +267,12 @@ def jackknife_variance(
     subjects = _pseudo_subjects(whole[None])[0]
     if "stimulus" not in factors:
         return JackknifeVariance(subjects, whole[:0], both_subjects, nothing, nothing)
-    pairs = _pair_effects(n, whole, single[i] + single[j], double, len(chosen))
-    per_pair = 2 / (len(chosen) * (len(chosen) - 3)) / comb(n, 2)
-    pseudo = n * whole - (n - 1) * single
+    pseudo = (n * whole - (n - share) * single) / share
+    if share < 1:
+        pairs, per_pair = double, 0.0
+    else:
+        pairs = _pair_effects(n, whole, single[i] + single[j], double, len(chosen))
+        per_pair = 2 / (len(chosen) * (len(chosen) - 3)) / comb(n, 2)
     by_pairs = pairs[:, 0].T @ pairs[:, 0] * per_pair
     if "subject" not in factors:
         return JackknifeVariance(whole[:0], pseudo[:, 0], nothing, by_pairs, nothing)
@@ -303,7 +324,7 @@ def _covariance(table: np.ndarray) -> np.ndarray:
 
 def _finite(table: np.ndarray) -> np.ndarray:
     if not np.isfinite(table).all():
-        raise InputError("infer: some resampled RDMs do not vary; more or more varied stimuli are needed.")
+        raise UndefinedError("infer: some resampled RDMs do not vary; more or more varied stimuli are needed.")
     return table
 
 

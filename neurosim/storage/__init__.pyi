@@ -12,8 +12,9 @@ from .labelled_arrays import read_dataset as read_dataset  # all of a netCDF-4 f
 from .labelled_arrays import write_dataset as write_dataset  # netCDF-4 with checksums, the same bytes each time
 
 # Arrays by name
+from .named_arrays import names_inside as names_inside  # what a folder or an archive of arrays holds
 from .named_arrays import open_npy as open_npy  # one plain array, values read when they are used
-from .named_arrays import read_mat as read_mat  # MATLAB, version 7.2 or older
+from .named_arrays import read_mat as read_mat  # MATLAB, version 5 to 7.3
 from .named_arrays import read_npy as read_npy  # one plain array
 from .named_arrays import read_npz as read_npz  # plain arrays by name
 from .named_arrays import read_weights as read_weights  # safetensors

@@ -15,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from neurosim.storage.failures import StorageError, readable
+from neurosim.storage.matlab import check_elements
 
 MAX_BYTES = 16 * 2**30
 MAT_COMPRESSED = 15
@@ -43,7 +44,7 @@ def check_claim(held: int, what: str) -> None:
 
 
 def check_inflation(path: Path) -> None:
-    """Refuse a MATLAB file whose compressed elements expand without bound.
+    """Refuse a MATLAB file whose compressed elements expand without bound, or whose elements cannot be.
 
     They are inflated piece by piece, never as a whole.
 
@@ -53,7 +54,7 @@ def check_inflation(path: Path) -> None:
 
     Raises
     ------
-    StorageError : it expands to more than is read at once.
+    StorageError : it expands to more than is read at once, or is damaged.
 
     Examples
     --------
@@ -79,6 +80,7 @@ def check_inflation(path: Path) -> None:
                     piece = inflate.unconsumed_tail
                     if total > MAX_BYTES:
                         raise StorageError(f"{path}: expands to more than is read at once ({MAX_BYTES} bytes).")
+    check_elements(path)
 
 
 def pieces(path: Path, kind: str = "gzip") -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from neurosim.storage import bounds
 from neurosim.storage.failures import StorageError, readable
 from neurosim.storage.paths import existing
 
+HEAP = b"GCOL\x01\0\0\0"  # begins a global heap; the size of it and of its objects follows, in 8 bytes
+OBJECT = 16  # bytes before an object, and before the first
+SEARCHED = 2**28  # bytes of a file that is searched for damaged heaps
 UNWRITTEN = 2**28  # bytes that an array may claim without holding any
 MOST_PACKED = 2000  # bytes that one byte can unpack to
 
@@ -20,7 +24,7 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
     Parameters
     ----------
     path : the file. soft_links : names for other places of the same file are welcome; they are not followed.
-    any_size : the file and its arrays may be large; they are not read at once.
+    any_size : the file and its arrays may be large, as far as they hold what they claim; they are not read at once.
 
     Raises
     ------
@@ -40,12 +44,11 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
     import h5py
 
     path = existing(path, any_size=any_size)
+    _check_heaps(path)
     with readable(path, "HDF5"), h5py.File(path, "r") as file:
         sizes = {n: (d.nbytes, d.id.get_storage_size()) for n, d in _datasets(path, file, soft_links)}
     total = sum(claimed for claimed, _ in sizes.values())
-    if any_size or not sizes:
-        return path
-    if total > bounds.MAX_BYTES:
+    if total > bounds.MAX_BYTES and not any_size:
         largest = max(sizes, key=lambda name: sizes[name][0])
         raise StorageError(
             f"{path}: claims {total / 2**30:.0f} GiB, {sizes[largest][0] / 2**30:.0f} of them in {largest!r}."
@@ -54,6 +57,31 @@ def check_hdf5(path: Path, *, soft_links: bool = False, any_size: bool = False) 
         if claimed > max(UNWRITTEN, MOST_PACKED * held):
             raise StorageError(f"{path}: {name!r} claims {claimed} bytes and holds {held}; it is damaged.")
     return path
+
+
+def _check_heaps(path: Path) -> None:
+    """Refuse a file whose heaps of text do not end, in which HDF5 itself would search without end."""
+    if not 0 < path.stat().st_size <= SEARCHED:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+        place = held.find(HEAP)
+        while place >= 0:
+            size = int.from_bytes(held[place + 8 : place + 16], "little")
+            if size <= len(held) - place:
+                _check_heap(path, held[place : place + size])
+            place = held.find(HEAP, place + 1)
+
+
+def _check_heap(path: Path, heap: bytes) -> None:
+    at = OBJECT
+    while at + OBJECT <= len(heap):
+        number, size = int.from_bytes(heap[at : at + 2], "little"), int.from_bytes(heap[at + 8 : at + OBJECT], "little")
+        taken = OBJECT + -(-size // 8) * 8 if number else size
+        if not 0 < taken <= len(heap) - at:
+            raise StorageError(
+                f"{path}: a heap of text holds an object of {size} bytes, which cannot be; it is damaged."
+            )
+        at += taken
 
 
 def _datasets(path: Path, file: Any, soft_links: bool) -> Iterator[tuple[str, Any]]:

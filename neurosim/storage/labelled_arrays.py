@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from neurosim.storage.atomic import atomic_file, write_bytes
 from neurosim.storage.failures import StorageError, readable
@@ -162,10 +164,35 @@ def open_dataset(path: Path) -> xr.Dataset:
             raise StorageError(f"{path}: no such folder.")
         with readable(path, "Zarr"):
             check_links(path)
-            return xr.open_dataset(path, engine="zarr", chunks=None)
+            return _in_one_line(xr.open_dataset(path, engine="zarr", chunks=None), path, "Zarr")
     check_hdf5(path, any_size=True)
     with readable(path, "netCDF"):
-        return xr.open_dataset(path, engine="h5netcdf")
+        return _in_one_line(xr.open_dataset(path, engine="h5netcdf"), path, "netCDF")
+
+
+def _in_one_line(dataset: xr.Dataset, path: Path, kind: str) -> xr.Dataset:
+    """Return an opened dataset that says in one line, when its values are used, that they are damaged."""
+    held = {str(n): v.variable for n, v in dataset.data_vars.items() if not v.variable._in_memory}
+    lazily: Any = indexing.LazilyIndexedArray
+    checked = {n: v.copy(deep=False, data=lazily(_OnDisk(v, path, kind))) for n, v in held.items()}
+    opened = dataset.assign(checked)
+    opened.set_close(dataset.close)
+    return opened
+
+
+class _OnDisk(BackendArray):
+    """Values of a variable that are read when they are used, or refused in one line."""
+
+    def __init__(self, variable: xr.Variable, path: Path, kind: str) -> None:
+        self.variable, self.path, self.kind = variable, path, kind
+        self.shape, self.dtype = variable.shape, variable.dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        with readable(self.path, self.kind):
+            return np.asarray(self.variable[key].values)
 
 
 def read_array(path: Path, name: str | None = None) -> xr.DataArray:

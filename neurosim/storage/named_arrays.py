@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,41 @@ import numpy as np
 from neurosim.storage.atomic import write_bytes
 from neurosim.storage.bounds import check_inflation, check_npy, check_npz
 from neurosim.storage.failures import readable
+from neurosim.storage.matlab_hdf5 import is_hdf5_mat, read_hdf5_mat
 from neurosim.storage.paths import existing
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def names_inside(path: Path) -> list[str]:
+    """Return the names of what a folder, or an archive of arrays, holds; none where it is neither.
+
+    Parameters
+    ----------
+    path : of the folder, or of the ``.npz`` file; nothing is unpacked.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "a.npz", labels=np.array([3, 1]))
+    ...     ns.storage.names_inside(Path(folder)), ns.storage.names_inside(Path(folder) / "a.npz")
+    (['a.npz'], ['labels'])
+    """
+    try:
+        if path.is_dir():
+            return sorted(entry.name for entry in path.iterdir())
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return []
+
+
+def read_npz(path: Path, *, without: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
     """Read a ``.npz`` file of plain arrays; pickled objects, and arrays larger than their file says, are refused.
 
     Parameters
     ----------
-    path : the file.
+    path : the file. without : names of arrays that are left unread.
 
     Raises
     ------
@@ -37,7 +64,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     with readable(path, "npz"):
         check_npz(existing(path))
         with np.load(path, allow_pickle=False) as archive:
-            return {k: archive[k] for k in archive.files}
+            return {k: archive[k] for k in archive.files if k not in without}
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -91,11 +118,12 @@ def open_npy(path: Path) -> np.ndarray:
 
 
 def read_mat(path: Path) -> dict[str, Any]:
-    """Read a MATLAB file (version 7.2 or older) without its private variables.
+    """Read the variables of a MATLAB file, dims in the order of MATLAB, those of one element left out.
 
     Parameters
     ----------
-    path : the file.
+    path : the file, of version 5 to 7.2, or of 7.3, which is HDF5: arrays, text and cells of these; structures of 7.3
+        are left out.
 
     Raises
     ------
@@ -113,7 +141,9 @@ def read_mat(path: Path) -> dict[str, Any]:
     import scipy.io
 
     with readable(path, "MATLAB"):
-        check_inflation(existing(path))
+        if is_hdf5_mat(existing(path)):
+            return read_hdf5_mat(path)
+        check_inflation(path)
         content = scipy.io.loadmat(path, squeeze_me=True)
     return {k: v for k, v in content.items() if not k.startswith("__")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ import xarray as xr
 
 from neurosim.refusals import InputError
 from neurosim.storage.atomic import write_text
-from neurosim.storage.bounds import check_parquet
-from neurosim.storage.failures import readable
+from neurosim.storage.bounds import check_parquet, pieces
+from neurosim.storage.failures import StorageError, readable
 from neurosim.storage.paths import existing
 
 ID_COLUMNS = ("stimulus", "unit", "trial")
 WHOLE = re.compile(r" *(0|-?[1-9][0-9]{0,17}) *")
+WITH_COMMA = re.compile(r" *[-+]?[0-9]+(,[0-9]+)?([eE][-+]?[0-9]+)? *")
+QUOTED = re.compile(r'"[^"]*"')
+BEGIN_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+PACKED = b"\x1f\x8b"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -67,6 +72,10 @@ def write_table(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
 def read_table(path: Path, ids: tuple[str, ...] = ID_COLUMNS) -> Any:
     r"""Read a table as a pandas DataFrame: ``.csv``, ``.tsv``, or ``.parquet`` (columns of plain numbers and text).
 
+    Text may be packed by gzip (``.csv.gz``). Its letters are UTF-8, else Latin-1, or UTF-16 where it says so. Columns
+    of a ``.csv`` are parted by that of comma, semicolon and tab which its first line has most often; between semicolons
+    a number may be written with a comma.
+
     Parameters
     ----------
     path : the file. ids : columns of names, which a file of text gives as they are written: 01 and 1 are two, NA is a
@@ -88,23 +97,62 @@ def read_table(path: Path, ids: tuple[str, ...] = ID_COLUMNS) -> Any:
     import pandas as pd
 
     path = Path(path)
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() in (".parquet", ".pqt"):
         with readable(path, "Parquet"):
             check_parquet(existing(path))
             return pd.read_parquet(path, engine="pyarrow")
     with readable(path, "CSV"):
-        sep = "\t" if path.suffix.lower() == ".tsv" else ","
-        first = pd.read_csv(existing(path), sep=sep, compression=None, header=None, nrows=1, dtype=str)
-        header = first.iloc[0].dropna().tolist()
+        form = _form(existing(path))
+        header = pd.read_csv(path, **form, header=None, nrows=1, dtype=str).iloc[0].dropna().tolist()
         twice = [c for c in header if header.count(c) > 1]
         if twice:
             raise InputError(f"{path.name}: the column {twice[0]!r} is there twice; rename or drop one.")
-        table = pd.read_csv(path, sep=sep, compression=None)
+        table = pd.read_csv(path, **form)
         written = [c for c in ids if c in header]
-        if not written:
-            return table
-        text = pd.read_csv(path, sep=sep, compression=None, usecols=written, dtype=str, keep_default_na=False)
-        return table.assign(**{c: _ids(text[c].fillna("")) for c in written})
+        text = pd.read_csv(path, **form, usecols=written, dtype=str, keep_default_na=False) if written else table
+        table = table.assign(**{c: _ids(text[c].fillna("")) for c in written})
+        if form["sep"] == ";":
+            table = table.assign(**{str(n): _with_point(c) for n, c in table.items() if n not in ids})
+        return table
+
+
+def _form(path: Path) -> dict[str, Any]:
+    """Return how a table of text is written: packed or not, in which letters, with what between its columns.
+
+    Letters are those of UTF-8, else of Latin-1, as older programs of Western Europe write them; UTF-16 says so itself.
+    """
+    decoder, encoding, head = codecs.getincrementaldecoder("utf-8")(), "", b""
+    for piece in pieces(path, "CSV"):
+        head = head or piece
+        if head.startswith(BEGIN_UTF16):
+            encoding = "utf-16"
+        elif b"\0" in piece:
+            raise StorageError(f"{path}: cannot be read as CSV; it holds null characters, as no text does.")
+        elif not encoding:
+            encoding = "" if _decodes(decoder, piece) else "latin-1"
+    if not encoding:
+        encoding = "utf-8" if _decodes(decoder, b"", final=True) else "latin-1"
+    first = QUOTED.sub("", next(iter(head.decode(encoding, "replace").splitlines()), ""))
+    is_tsv = path.name.lower().removesuffix(".gz").endswith(".tsv")
+    with path.open("rb") as file:
+        packed = "gzip" if file.read(2) == PACKED else None
+    return {"sep": "\t" if is_tsv else max(",;\t", key=first.count), "encoding": encoding, "compression": packed}
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(piece, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _with_point(column: Any) -> Any:
+    """Return numbers that are written with a comma as numbers; a column that has others stays text."""
+    held = column.dropna()
+    if not len(held) or not all(isinstance(v, str) and WITH_COMMA.fullmatch(v) for v in held):
+        return column
+    return column.str.replace(",", ".").astype(float)
 
 
 def _ids(column: Any) -> Any:

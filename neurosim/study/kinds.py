@@ -154,6 +154,7 @@ class BrainKind(Generic[Row]):
     ----------
     name, table, plan, describe, check, tell, cite : as of :class:`SubjectKind`.
     recording : "module:function" from a ``Job`` and the stimuli to responses, or to RDMs.
+    metric, options : of the RDMs of its responses, and further options of ``compute_rdm``.
     has_responses : whether it gives responses, which analyses of responses need; else RDMs alone.
     measured : whether it was measured; else the report says that it is synthetic.
     """
@@ -164,6 +165,7 @@ class BrainKind(Generic[Row]):
     recording: str
     describe: Callable[[Row], str]
     metric: Callable[[Row], str | None]
+    options: Callable[[Row], dict[str, str]] = lambda _: {}
     check: Callable[[Row, str, StudyLike], None] = nothing_checked
     check_files: Callable[[Row, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
     has_responses: Callable[[Row], bool] = lambda _row: True

@@ -46,6 +46,18 @@ class Outcome:
         return {name: storage.read_dataset(file) for name in steps for file in self._files(name)}
 
     @cached_property
+    def predictions(self) -> Mapping[str, xr.Dataset]:
+        """What predicted every unit, fold by fold, by step, such as "ridge:net:V4": Dataset along ``model``.
+
+        One layer of each, ``.sel(model="net/conv1")``, is what ``compare_predictions`` compares.
+        """
+        found: dict[str, xr.Dataset] = {}
+        for name in storage.read_json(self.folder / "provenance.json")["analyses"]:
+            path = self.folder / "results" / step_folder(name) / "predictions.nc"
+            found |= {name: storage.read_dataset(path)} if path.is_file() else {}
+        return found
+
+    @cached_property
     def rdms(self) -> Mapping[str, xr.Dataset]:
         """RDMs by subject or brain: ``rdm`` (layer, stimulus, stimulus_other), or along ``subject`` for a brain."""
         found = {}

@@ -138,7 +138,9 @@ class Plan:
             self._sources[f"brain:{name}"] = kind.plan(row, name, self)
         source = self._sources[f"brain:{name}"]
         about = {"recording": kind.recording, "metric": kind.metric(row), "synthetic": int(not kind.measured)}
+        options = kind.options(row)
         config = about | {"row": source.config, "name": name} | (measure or {})
+        config |= {"options": options} if options else {}
         inputs = (self.stimuli(), *source.inputs)
         called = self._called(work, name, measure or {})
         return self.add(Step(called, f"neurosim.study.steps.{work}:run", config, inputs, source.files))

@@ -31,6 +31,8 @@ CASES = {
     "SpikingMLP": (sp.SpikingMLPSpecification((12,)), TRAINS),
     "SpikingRNN": (sp.SpikingRNNSpecification((9, 7)), ROWS),
     "EfficientNetLite0": (sp.EfficientNetLite0Specification("random"), PICTURES),
+    "EfficientNetLite1": (sp.EfficientNetLite1Specification("random"), PICTURES),
+    "EfficientNetLite2": (sp.EfficientNetLite2Specification("random"), PICTURES),
     "Vision": (sp.VisionSpecification("resnet18"), PICTURES),
 }
 

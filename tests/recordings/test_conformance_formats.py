@@ -15,7 +15,7 @@ from neurosim.recordings.reader import READERS, Reader
 from neurosim.schema import InputError
 from tests.test_registry import installed
 
-EXAMPLES = [(name, ending) for name, reader in READERS.items() if reader.example for ending in reader.endings]
+EXAMPLES = [(name, ending) for name, reader in READERS.items() if reader.example for ending in reader.endings or ("",)]
 
 
 def test_the_formats_are_those_that_have_a_file():

@@ -21,6 +21,7 @@ import xarray as xr
 
 import neurosim as ns
 from neurosim import storage
+from neurosim.recordings.reader import READERS
 from tests.public import public
 
 RNG = np.random.default_rng(3)
@@ -183,6 +184,22 @@ def nwb_counts(path):
     return ns.recordings.load_nwb_responses(path, by="stimulus", window=(0, 0.08), time_bin=0.02).values
 
 
+def example_of(kind):
+    def write(path):
+        """Write the example of a format, its events beside all files."""
+        READERS[kind].example(path)
+        for table in [*path.parent.glob("*_events.csv"), *path.glob("events.csv")]:
+            table.rename(BESIDE / "events.csv")
+
+    return write
+
+
+def in_session(path):
+    options = {"events": BESIDE / "events.csv"}
+    options |= {"frame_rate": 10.0} if "suite2p" in Path(path).name else {}
+    return ns.load_responses(path, options=options).values[:, 0]
+
+
 def of_voxels(values):
     return np.stack([values[..., k::2].reshape(12, 2).T for k in (0, 1)])
 
@@ -207,6 +224,29 @@ CASES = {
         lambda p: xr.Dataset({"r": (("stimulus", "unit"), COUNTS[:, 0, 0])}).to_zarr(p), counted, COUNTS[:, 0, 0]
     ),
     ("load_responses", "x.csv"): Case(table, counted, BINNED),
+    ("load_responses", "phy"): Case(example_of("phy"), in_session, np.array([[1.0, 1.0], [1.0, 0.0]])),
+    ("load_responses", "alf"): Case(
+        example_of("alf"),
+        lambda p: ns.load_responses(p, options={"by": "contrastLeft"}).values[:, 0],
+        np.array([[1.0, 1.0], [1.0, 0.0]]),
+    ),
+    ("load_responses", "suite2p"): Case(
+        example_of("suite2p"),
+        lambda p: in_session(p)[0, 0],
+        np.array([0.0, 100.0]) - 0.7,
+    ),
+    ("load_responses", "pynapple.npz"): Case(example_of("pynapple"), in_session, np.array([[1.0, 1.0], [1.0, 0.0]])),
+    ("load_responses", "sorting.npz"): Case(
+        example_of("spikeinterface"), in_session, np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    ),
+    ("load_responses", "x.npy"): Case(
+        lambda p: np.save(p, COUNTS),
+        lambda p: (
+            ns.load_responses(p, options={"dims": ("stimulus", "trial", "time", "unit"), "time_step": 0.02}).values
+        ),
+        COUNTS,
+    ),
+    ("load_responses", "x.mat"): Case(example_of("mat"), counted, np.arange(6.0).reshape(3, 2)),
     ("load_responses", "x.tsv"): Case(table, counted, BINNED),
     ("load_responses", "x.parquet"): Case(table, counted, BINNED),
     ("load_spikes", "x.csv"): Case(table, lambda p: ns.recordings.load_spikes(p).time.to_numpy(), TIMES),
@@ -268,7 +308,7 @@ CASES = {
         write_toml, lambda p: np.array(len(ns.recordings.register_datasets(p))), np.array(1)
     ),
 }
-FOLDERS = {"x.zarr", "pictures"}
+FOLDERS = {"x.zarr", "pictures", "phy", "alf", "suite2p"}
 # sets by name, which find their own files
 BY_NAME = {
     "load_cifar10": ns.stimuli.load_cifar10,

@@ -39,11 +39,17 @@ CALLS = {
     "save_nwb": lambda x: ns.recordings.save_nwb("x.nwb", x, description="x"),
     "save_nwb description": lambda x: ns.recordings.save_nwb("x.nwb", RESPONSES, description=x),
     "save_nwb path": lambda x: ns.recordings.save_nwb(x, RESPONSES, description="x"),
+    "save_assembly": lambda x: ns.recordings.save_assembly("x.nc", x, identifier="a", stimulus_set="b"),
+    "save_assembly path": lambda x: ns.recordings.save_assembly(x, RESPONSES, identifier="a", stimulus_set="b"),
+    "save_assembly identifier": lambda x: ns.recordings.save_assembly(
+        "x.nc", RESPONSES, identifier=x, stimulus_set="b"
+    ),
     "load_epochs": ns.recordings.load_epochs,
     "load_epochs picks": lambda x: ns.recordings.load_epochs("x-epo.fif", picks=x),
     "load_dataset": ns.load_dataset,
     "load_neo reader": lambda x: ns.recordings.load_neo(__file__, reader=x),
 }
+TABLES = ("synthetic_brain areas", "save_assembly")  # take a table of features, of responses
 THINGS = {
     "cube": np.zeros((2, 3, 4)),
     "complex": np.zeros((2, 3)) + 1j,
@@ -60,7 +66,7 @@ THINGS = {
 
 @pytest.mark.parametrize(
     ("name", "thing"),
-    [(n, t) for n in CALLS for t in THINGS if (n, t) != ("synthetic_brain areas", "table")],  # which holds features
+    [(n, t) for n in CALLS for t in THINGS if t != "table" or n not in TABLES],
 )
 def test_what_has_no_meaning_is_refused_in_one_line(name, thing, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

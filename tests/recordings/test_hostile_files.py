@@ -116,10 +116,12 @@ def test_matlab_files_do_not_expand_without_bound(tmp_path, monkeypatch, held):
         storage.read_mat(path)
 
 
-def test_tables_are_not_unpacked(tmp_path):
+def test_packed_tables_do_not_expand_without_bound(tmp_path, monkeypatch):
     with gzip.open(tmp_path / "t.csv.gz", "wt") as file:
         file.write("unit,time\n" + "u,0.5\n" * 1000)
-    with pytest.raises(storage.StorageError, match="cannot be read as CSV"):
+    assert storage.read_table(tmp_path / "t.csv.gz").time.sum() == 500
+    monkeypatch.setattr("neurosim.storage.bounds.MAX_BYTES", 1000)
+    with pytest.raises(storage.StorageError, match="unpacks to more than is read at once"):
         storage.read_table(tmp_path / "t.csv.gz")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from neurosim.recordings import load_responses, load_spikes, load_sweeps
 from neurosim.recordings.nwb import LONG_AGO, load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
 from neurosim.schema import InputError, as_responses
 from neurosim.storage import StorageError
@@ -62,6 +63,15 @@ def test_a_series_of_pictures_is_no_series_of_units(tmp_path):
     file.add_acquisition(pynwb.TimeSeries(name="film", data=np.zeros((4, 3, 2)), unit="1", rate=10.0))
     write(tmp_path / "x.nwb", file)
     with pytest.raises(InputError, match=r"film has shape \(4, 3, 2\)"):
+        load_nwb_series(tmp_path / "x.nwb")
+
+
+def test_pictures_in_other_files_are_no_series_of_units(tmp_path):
+    file = new_file()
+    away = {"external_file": ["a.tiff"], "format": "external", "starting_frame": [0]}
+    file.add_acquisition(pynwb.image.ImageSeries(name="film", timestamps=[0.0, 0.1], **away))
+    write(tmp_path / "x.nwb", file)
+    with pytest.raises(InputError, match=r"film has shape .*, its frames in other files"):
         load_nwb_series(tmp_path / "x.nwb")
 
 
@@ -156,3 +166,68 @@ def test_events_whose_window_leaves_the_recording_are_refused(tmp_path):
     for window in ((-1.01, 0.5), (0.0, 0.51)):
         with pytest.raises(InputError, match=r"1 of 2 events lie outside the recording \(0 to 2\.5 s\)"):
             load_nwb_responses(tmp_path / "x.nwb", by="shown", window=window)
+
+
+def presentations(path, names=("gratings_presentations", "flashes_presentations")):
+    """Write two units at electrodes of two areas, without trials, and tables of presentations as Allen's files do."""
+    from pynwb.epoch import TimeIntervals
+
+    file = new_file()
+    group = file.create_electrode_group("g", "g", "g", file.create_device("d"))
+    for number, area in ((70, "VISp"), (90, "VISl")):
+        file.add_electrode(id=number, location=area, group=group)
+    file.add_unit_column("peak_channel_id", "number of the electrode")
+    for k, train in enumerate(([1.1, 1.2, 2.3, 9.0], [2.0, 2.49])):
+        file.add_unit(spike_times=train, peak_channel_id=(90, 70)[k])
+    for k, name in enumerate(names):
+        table = TimeIntervals(name=name, description="what was shown")
+        table.add_column(name="orientation", description="degrees")
+        for row in range(2):
+            table.add_row(start_time=1.0 + row + k, stop_time=1.5 + row + k, orientation=45.0 * row)
+        file.add_time_intervals(table)
+    write(path, file)
+
+
+def test_units_without_trials_are_spikes_and_any_intervals_are_events(tmp_path):
+    path = tmp_path / "x.nwb"
+    presentations(path)
+    spikes = load_spikes(path)
+    assert spikes.time.tolist() == [1.1, 1.2, 2.3, 9.0, 2.0, 2.49]
+    assert spikes.unit.tolist() == ["0"] * 4 + ["1"] * 2
+    asked = {"by": "orientation", "window": (0, 0.5)}
+    found = load_responses(path, options={**asked, "intervals": "gratings_presentations"})
+    assert found.values[:, 0].tolist() == [[2, 0], [1, 2]]
+    assert found.area.values.tolist() == ["VISl", "VISp"]
+    later = load_nwb_responses(path, **asked, intervals="flashes_presentations")
+    assert later.values[:, 0].tolist() == [[1, 2], [0, 0]]
+    with pytest.raises(InputError, match=r"no trials .*intervals=: gratings_presentations, flashes_presentations"):
+        load_nwb_responses(path, **asked)
+    with pytest.raises(InputError, match=r"no intervals 'grating_presentations'.*mean 'gratings_presentations'"):
+        load_nwb_responses(path, **asked, intervals="grating_presentations")
+    presentations(path, ("gratings_presentations",))
+    assert load_nwb_responses(path, **asked).values.tolist() == found.values.tolist()
+
+
+def test_sweeps_of_several_lengths_come_by_stimulus(tmp_path):
+    file = new_file()
+    electrode = file.create_icephys_electrode(name="e", description="e", device=file.create_device("d"))
+    for k, (about, n) in enumerate((("ramp", 5), ("step", 3), ("step", 3), ("noise", 4), ("noise", 6))):
+        same = {
+            "electrode": electrode,
+            "gain": 1.0,
+            "rate": 100.0,
+            "sweep_number": np.uint64(k),
+            "stimulus_description": about,
+        }
+        file.add_acquisition(pynwb.icephys.CurrentClampSeries(name=f"v{k}", data=np.full(n, 0.01 * k), **same))
+        file.add_stimulus(pynwb.icephys.CurrentClampStimulusSeries(name=f"i{k}", data=np.zeros(n), **same))
+    write(tmp_path / "x.nwb", file)
+    found = load_sweeps(tmp_path / "x.nwb")
+    noise = ["noise, 4 samples at 100 Hz", "noise, 6 samples at 100 Hz"]
+    assert {name: dict(held.sizes) for name, held in found.items()} == {
+        "ramp": {"sweep": 1, "time": 5}, "step": {"sweep": 2, "time": 3},
+        noise[0]: {"sweep": 1, "time": 4}, noise[1]: {"sweep": 1, "time": 6},
+    }  # fmt: skip
+    assert found["step"].voltage.values.tolist() == [[0.01] * 3, [0.02] * 3]
+    with pytest.raises(InputError, match="sweeps of several lengths and rates; load_sweeps gives"):
+        load_nwb_sweeps(tmp_path / "x.nwb")

@@ -7,7 +7,9 @@ import pytest
 from scipy import optimize, stats
 
 from neurosim.responses.reliability import select_reliable, signal_to_noise, split_half_reliability
+from neurosim.responses.tuning import fit_tuning, tuning_curve
 from neurosim.schema import InputError, as_responses
+from tests.variance_reference import p_of_unequal_noise
 
 
 def labelled(values):
@@ -23,6 +25,43 @@ def ragged(seed=0, shape=(9, 6, 3), signal=2.0):
     return np.where(missing, np.nan, values)
 
 
+def test_p_holds_where_few_trials_go_with_much_noise_and_is_that_of_f_where_numbers_are_equal():
+    """The F test calls one unit in three significant here; a stimulus with a single trial has no say."""
+    rng = np.random.default_rng(5)
+    x = np.repeat([2.0, 1.0], 10)[:, None, None] * rng.normal(size=(20, 8, 3000))
+    x[:10, 3:] = np.nan
+    responses = labelled(x).assign_coords(angle=("stimulus", np.arange(20.0)))
+    p = signal_to_noise(responses).p.values
+    assert 0.04 < (p < 0.05).mean() < 0.07 and (p < 0.001).mean() < 0.005
+    np.testing.assert_array_equal(tuning_curve(responses, "angle").p, p)
+    single = np.concatenate([x, np.full((1, 8, 3000), np.nan)])
+    single[-1, 0] = 1e3
+    np.testing.assert_array_equal(signal_to_noise(labelled(single)).p, p)
+    equal = np.random.default_rng(6).normal(size=(5, 4, 2))
+    padded = np.pad(equal, ((0, 0), (0, 3), (0, 0)), constant_values=np.nan)
+    for found, unit in zip(signal_to_noise(labelled(padded)).p.values, equal.transpose(2, 0, 1), strict=True):
+        assert found == pytest.approx(stats.f_oneway(*unit).pvalue, rel=1e-12)
+
+
+@pytest.mark.parametrize("spikes", [1, 2, 3])
+def test_a_few_spikes_of_a_session_are_no_signal(spikes):
+    """All in one stimulus, they leave no variance over trials; an answer in every trial of a stimulus is one."""
+    rng = np.random.default_rng(7)
+    x = np.stack([np.zeros((20, 4)), rng.poisson(2, (20, 4)), np.zeros((20, 4)), np.zeros((20, 4))], axis=-1)
+    x[5, :spikes, 0] = 1
+    x[5, 3:, 0] = np.nan
+    x[6, :, 2] = 1
+    responses = as_responses(x, dims=("stimulus", "trial", "unit"), quantity="spike_count")
+    responses = responses.assign_coords(angle=("stimulus", np.arange(20.0)))
+    found, curve = signal_to_noise(responses), tuning_curve(responses, "angle")
+    for name in ("p", "signal_to_noise", "ceiling", "ceiling_standard_error"):
+        assert np.isnan(found[name].values).tolist() == [True, False, False, False]
+    assert found.p.values[2:].tolist() == curve.p.values[2:].tolist() == [0.0, 1.0]
+    assert np.isfinite(found.signal_power).all() and np.isnan(curve.p.values[0])
+    assert select_reliable(responses, correct=False).ceiling.values[-1] == 1.0
+    assert fit_tuning(curve, "gaussian").outcome.values[0] == "hardly answers"
+
+
 def test_powers_are_sums_over_what_was_measured():
     """Each stimulus takes off its own noise over its own number of trials; p is that of the analysis of variance."""
     values = ragged()
@@ -34,7 +73,7 @@ def test_powers_are_sums_over_what_was_measured():
         signal = statistics.variance(map(statistics.mean, groups)) - of_means
         assert float(found.noise_power[unit]) == pytest.approx(statistics.mean(own))
         assert float(found.signal_power[unit]) == pytest.approx(signal)
-        assert float(found.p[unit]) == pytest.approx(stats.f_oneway(*groups).pvalue, rel=1e-9)
+        assert float(found.p[unit]) == pytest.approx(p_of_unequal_noise(groups), rel=1e-9)
         assert int(found.n_trials[unit]) == sum(map(len, groups))
 
 

@@ -88,6 +88,8 @@ def test_a_later_copy_is_found_at_its_lag(method):
     rdm = ns.compute_rdm(x, "euclidean")
     moved = rdm.isel(time=slice(0, 9)).assign_coords(time=rdm.time.values[:9] + 0.02)
     found = lagged_scores(rdm, moved, method, max_lag=0.03)
+    assert "zero" not in found.attrs
+    assert "above 0" in lagged_scores(rdm, moved, "cosine", max_lag=0).attrs["zero"]
     assert found.lag.values.round(3).tolist() == [-0.03, -0.02, -0.01, 0, 0.01, 0.02, 0.03]
     np.testing.assert_allclose(found.score.sel(lag=0.02, method="nearest"), 1.0)
     every = ns.compare_rdms(rdm, moved, method)

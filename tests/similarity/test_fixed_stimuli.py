@@ -10,17 +10,22 @@ from neurosim.schema import InputError, as_rdm
 from neurosim.similarity import combine_subjects, infer, mantel_test
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.metrics.euclidean import euclidean
-from neurosim.similarity.random_effects import variance_between
+from neurosim.similarity.random_effects import random_effects_mean
 
 
 def rdms(seed, n, n_stimuli):
     return euclidean(np.random.default_rng(seed).normal(size=(n, n_stimuli, 8)))
 
 
-def test_mantel_counts_every_order_of_few_stimuli():
+@pytest.mark.parametrize("lost", [{}, {1: 3}, {0: 0, 2: 4}])
+def test_mantel_counts_every_order_of_few_stimuli(lost):
+    """Of all stimuli; a subject that did not see one has the scores of what is left."""
     model, data = rdms(0, 1, 5)[0], rdms(1, 3, 5)
-    orders = [model[np.ix_(o, o)] for o in permutations(range(5))]
-    scores = np.array([np.mean([np.corrcoef(upper(o), upper(d))[0, 1] for d in data]) for o in orders])
+    for subject, k in lost.items():
+        data[subject, k] = data[subject, :, k] = np.nan
+    orders = [upper(model[np.ix_(o, o)]) for o in permutations(range(5))]
+    known = [(upper(d), np.isfinite(upper(d))) for d in data]
+    scores = np.array([np.mean([np.corrcoef(o[k], d[k])[0, 1] for d, k in known]) for o in orders])
     found = mantel_test(model, data, method="corr")
     assert found.attrs["exact"] == 1
     assert float(found.p[0]) == pytest.approx((scores >= scores[0] - 1e-12).mean())
@@ -45,22 +50,26 @@ def test_fixed_stimuli_may_be_few_where_only_subjects_are_resampled():
         infer({"own": model}, rdms(1, 6, 5), method="corr")
 
 
-def test_equal_errors_leave_what_they_do_not_explain():
+def test_equal_errors_give_the_plain_mean_and_its_error():
+    """Knapp and Hartung: with equal variances within, the error is that of the mean of values that vary."""
     values = np.random.default_rng(0).normal(size=9)
-    assert variance_between(values, np.full(9, 0.2)) == pytest.approx(values.var(ddof=1) - 0.2, abs=1e-5)
+    mean, error, between = random_effects_mean(values, np.full(9, 0.2))
+    assert mean == pytest.approx(values.mean())
+    assert error == pytest.approx(values.std(ddof=1) / 3)
+    assert between == pytest.approx(values.var(ddof=1) - 0.2, abs=1e-5)
 
 
 def test_reml_is_where_its_derivative_is_zero():
     rng = np.random.default_rng(1)
     variances = rng.uniform(0.1, 0.6, 8)
     values = rng.normal(scale=np.sqrt(4 + variances))
-    between = variance_between(values, variances)
+    mean, _, between = random_effects_mean(values, variances)
     weights = 1 / (variances + between)
-    mean = weights @ values / weights.sum()
+    assert mean == pytest.approx(weights @ values / weights.sum())
     score = (weights**2 @ (values - mean) ** 2) - weights.sum() + (weights**2).sum() / weights.sum()
     assert between > 0.1
     assert abs(score) < 1e-3
-    assert variance_between(np.zeros(3), variances[:3]) == 0
+    assert random_effects_mean(np.zeros(3), variances[:3])[2] == 0
 
 
 def own_stimuli(n=3, size=8):
@@ -83,7 +92,34 @@ def test_subjects_alone_have_the_scores_of_infer():
     reach = stats.t.ppf(0.975, 2) * float(found.standard_error[0])
     np.testing.assert_allclose(found.interval.values[0], each.mean() + np.array([-reach, reach]))
     assert float(found.p_zero[0]) < 0.05
-    assert np.isnan(combine_subjects(model, data, method="cosine").p_zero).all()
+
+
+def test_a_subject_combines_by_the_stimuli_that_it_saw(caplog):
+    """A stimulus that one did not see is nobody's, or another's; nothing is warned of what is not given."""
+    model, data = own_stimuli()
+    names, more = data["s1"].stimulus.values, data["s0"].stimulus.values[:2]
+    both = np.concatenate([more, names])
+    wide = model[0].sel(stimulus=both, stimulus_other=both).copy()
+    wide.values[2:, 2:] = data["s1"].values
+    wide.values[:2] = wide.values[:, :2] = np.nan
+    wanted, found = (combine_subjects(model, data | {"s1": rdm}, method="cosine") for rdm in (data["s1"], wide))
+    np.testing.assert_array_equal(found.score_of_subject, wanted.score_of_subject)
+    np.testing.assert_array_equal(found.standard_error_of_subject, wanted.standard_error_of_subject)
+    assert np.isnan(found.p_zero).all()
+    assert "mantel_test" in found.attrs["no_p_zero"]
+    assert not caplog.text
+
+
+def torn(data, n):
+    """RDMs of which the first lacks the first `n` stimuli."""
+    data[0, :n] = data[0, :, :n] = np.nan
+    return data
+
+
+def one_apart(n):
+    apart = np.zeros((n, n))
+    apart[0, 1:] = apart[1:, 0] = 1
+    return apart
 
 
 @pytest.mark.parametrize(
@@ -92,10 +128,15 @@ def test_subjects_alone_have_the_scores_of_infer():
         (lambda m, d: combine_subjects(m, {"a": d["s0"]}), "3 or more subjects"),
         (lambda m, d: combine_subjects(m, d | {"again": d["s0"]}), "not independent"),
         (lambda m, d: combine_subjects(m[:, :9, :9], d), "models have no stimulus"),
+        (lambda m, d: combine_subjects(m, d | {"s0": d["s0"][:5, :5]}), "combine_subjects: subject 's0' saw 5 stimuli"),
+        (lambda m, d: combine_subjects(m, d | {"s0": np.sign(d["s0"])}), "combine_subjects, subject 's0': the RDM"),
         (lambda m, d: combine_subjects(m, d | {"two": d["s0"].expand_dims("subject")}), "has dims"),
         (lambda m, d: mantel_test(m, m, n_permutations=5), "takes 19 or more"),
         (lambda m, d: mantel_test(m, m, correction="bonferoni"), "no correction 'bonferoni'"),
         (lambda m, d: mantel_test({"a": m}, m), "every model is one RDM"),
+        (lambda m, d: mantel_test(rdms(0, 1, 5), torn(rdms(0, 2, 5), 2)), "subject 0 saw 3 stimuli, at least 4"),
+        (lambda m, d: mantel_test(one_apart(6), torn(rdms(0, 2, 6), 1)), "does not vary over the 5 that a subject saw"),
+        (lambda m, d: mantel_test(torn(rdms(0, 1, 9), 1), rdms(0, 1, 9)), "1 stimuli are NaN in some RDM, such as"),
     ],
 )
 def test_bad_input_is_named(act, words):

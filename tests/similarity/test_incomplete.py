@@ -5,10 +5,11 @@ import pytest
 import xarray as xr
 
 from neurosim.schema import InputError, as_rdm
-from neurosim.similarity import METHODS, compare_rdms, compute_rdm, infer, regress_rdm
+from neurosim.similarity import METHODS, compare_rdms, infer, regress_rdm
 from neurosim.similarity.incomplete import IncompleteComparison
 from neurosim.similarity.inference_options import Fitting
 from neurosim.similarity.kernels.arrays import upper
+from neurosim.similarity.metrics.crossnobis import crossnobis
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.resampling import Comparison
 
@@ -67,6 +68,23 @@ def test_a_stimulus_is_known_by_its_name():
     turned = incomplete.isel(stimulus=slice(None, None, -1))
     wanted = infer({"a": models[0]}, incomplete, method="corr")
     np.testing.assert_allclose(infer({"a": as_rdm(models[0])}, turned, method="corr").score, wanted.score)
+    bare = infer({"a": models[0]}, incomplete.values, method="corr")
+    np.testing.assert_array_equal(bare.standard_error, wanted.standard_error)
+
+
+@pytest.mark.parametrize("method", ["spearman", "tau_a"])
+def test_leaving_stimuli_out_of_what_subjects_saw_is_quick(method):
+    """Samples that leave out what a subject did not see either are those of the stimuli that it saw."""
+    models, data = experiment()
+    lost = [[0, 3], [5, 7], [8, 6], [11, 1], [2, 9]]
+    parts = (upper(models), np.arange(2), upper(np.nan_to_num(with_lost(data, *lost).values)), METHODS[method], N)
+    seen = np.array([~np.isin(np.arange(N), k) for k in lost])
+    counts = np.ones((40, N)) - np.eye(N)[np.arange(40) % N]
+    found = IncompleteComparison(*parts, seen)._scores(counts)[0]
+    for n, s in ((0, 0), (3, 0), (13, 1), (39, 4)):
+        kept = np.flatnonzero((counts[n] > 0) & seen[s])
+        plain = [compare_rdms(m[np.ix_(kept, kept)], data[s][np.ix_(kept, kept)], method) for m in models]
+        np.testing.assert_allclose(found[n, s], plain, atol=1e-12)
 
 
 def test_subjects_without_common_stimuli_have_scores_and_no_ceiling():
@@ -109,19 +127,21 @@ def test_single_entries_are_not_missing_stimuli():
             act(torn.copy(data=values))
 
 
-def test_zero_is_tested_only_where_distances_of_noise_are_zero(caplog):
-    models, data = experiment()
-    biased = infer({"a": models[1]}, data, method="cosine", resample="subject")
-    assert np.isnan(biased.p_zero).all()
-    assert "cross-validated" in biased.attrs["no_p_zero"]
-    assert "p_zero is NaN" in caplog.text
-    known = as_rdm(data, dims=("subject",), metric="crossnobis")
-    unbiased = infer({"a": models[1]}, known, method="cosine", resample="subject")
-    assert np.isfinite(unbiased.p_zero).all()
-    np.testing.assert_array_equal(biased.score, unbiased.score)
-    rdm = compute_rdm(np.random.default_rng(0).normal(size=(5, 4)), "euclidean")
-    assert "'euclidean' positive" in compare_rdms(rdm, rdm, "cosine").attrs["zero"]
-    assert "zero" not in compare_rdms(rdm, rdm, "corr").attrs
+@pytest.mark.parametrize("method", METHODS)
+def test_zero_is_tested_only_where_an_unrelated_model_scores_zero(method, caplog):
+    """Cross-validated distances of stimuli that differ are positive, as those of any model are."""
+    rng = np.random.default_rng(0)
+    trials = rng.normal(size=(N, 1, 9)) + rng.normal(size=(5, N, 4, 9))
+    data = as_rdm(np.stack([crossnobis(np.moveaxis(x, 1, 0)) for x in trials]), dims=("subject",), metric="crossnobis")
+    unrelated = as_rdm(euclidean(rng.normal(size=(20, N, 9))), dims=("model",))
+    scores = compare_rdms(unrelated, data, method)
+    above = float(scores.mean()) > 0.2
+    assert above == ("mantel_test" in scores.attrs.get("zero", "")) == METHODS[method].counts_from_zero
+    if METHODS[method].has_inference:
+        found = infer(unrelated[:1], data, method=method, resample="subject", progress=False)
+        assert np.isnan(found.p_zero).all() == np.isnan(found.p_zero_corrected).all() == above
+        assert ("no_p_zero" in found.attrs) == ("p_zero is NaN" in caplog.text) == above
+        assert (found.standard_error > 0).all()
 
 
 def test_terms_that_leaving_out_makes_flat_are_named():

@@ -11,7 +11,7 @@ from scipy import stats
 
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import InputError, as_rdm
-from neurosim.similarity.inference import _comparison, _named_models, correct_p, infer
+from neurosim.similarity.inference import _comparison, correct_p, infer, named_models
 from neurosim.similarity.inference_options import Fitting, Resampling, Significance
 from neurosim.similarity.kernels import ceilings
 from neurosim.similarity.kernels.arrays import to_square, upper
@@ -168,7 +168,7 @@ def test_drawing_a_subject_twice_is_no_new_subject():
 def test_scores_of_resampled_data_equal_rsatoolbox_on_the_same_indices(ours, other):
     rsatoolbox = pytest.importorskip("rsatoolbox")
     models, data = experiment(0, n_subjects=4, n_stimuli=9)
-    comparison = _comparison(_named_models(models, None), data, METHODS[ours])
+    comparison = _comparison(named_models(models, None), data, METHODS[ours])
     rng = np.random.default_rng(0)
     for _ in range(4):
         stimuli, subjects = np.sort(rng.integers(0, 9, 9)), rng.integers(0, 4, 4)

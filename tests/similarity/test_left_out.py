@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from neurosim.similarity.kernels import concordance, left_out_stimuli
 from neurosim.similarity.kernels.arrays import to_square
-from neurosim.similarity.kernels.drawn_stimuli import gram_of_features, rank_products
+from neurosim.similarity.kernels.drawn_stimuli import drawn_rank_products, gram_of_features, pair_weights
 from neurosim.similarity.kernels.left_out_stimuli import leaves_out_at_most_two, left_out, left_out_rank_products
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.methods.spearman import _nearest_weak_order, best_weak_order, steepest
@@ -81,15 +82,37 @@ def test_drawing_stimuli_is_comparing_rdms_in_which_they_repeat(method, seed):
         np.testing.assert_allclose(gram, wanted, atol=1e-12)
 
 
-@given(seed=seeds)
+@given(seed=seeds, least=st.integers(1, 12), n_bytes=st.sampled_from([1, 2**9]))
+@settings(max_examples=20, deadline=None)
+def test_concordance_in_chunks_of_any_size_is_that_of_all_pairs_of_entries(seed, least, n_bytes):
+    features, rng = tied_features(seed), np.random.default_rng(seed)
+    out, drawn = np.ones((2, 8)), rng.multinomial(8, np.full(8, 1 / 8), size=3).astype(float)
+    out[1, rng.choice(8, 2, replace=False)] = 0
+    signs, pairs = np.sign(features[:, :, None] - features[:, None]), np.triu_indices(4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(concordance, "LEAST_CHUNK", least)
+        patch.setattr(concordance, "BYTES_AT_ONCE", n_bytes)
+        patch.setattr(concordance, "WEIGHT_BYTES", 2 * n_bytes)
+        patch.setattr(concordance, "isqrt", lambda n: 1)
+        for counts, found in ((out, concordance.left_out_concordance), (drawn, concordance.drawn_concordance)):
+            weights = pair_weights(counts)
+            wanted = np.einsum("ne,nf,pef,pef->np", weights, weights, *(signs[side] for side in pairs))
+            np.testing.assert_array_equal(found(features, counts, pairs), wanted)
+
+
+@given(seed=seeds, held=st.sampled_from([1, 2**10, 2**28]), at_once=st.sampled_from([1, 200, 2**19]))
 @settings(max_examples=8, deadline=None)
-def test_ranks_of_large_rdms_are_lowered_as_ranks_of_small_ones_are_counted(seed):
+def test_ranks_without_some_stimuli_are_those_that_are_counted(seed, held, at_once):
+    """In blocks of entries too, and where few stimuli are held at once."""
     features, pairs = tied_features(seed), np.triu_indices(4)
     first, second = np.triu_indices(8, 1)
     single = 1 - np.eye(8)
     counts = np.concatenate([np.ones((1, 8)), single, single[first] * single[second]])
-    found = left_out_rank_products(features, counts, pairs)
-    np.testing.assert_array_equal(found, rank_products(features, counts, pairs))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(left_out_stimuli, "HELD_BYTES", held)
+        patch.setattr(left_out_stimuli, "RANK_BYTES", at_once)
+        found = left_out_rank_products(features, counts, pairs)
+    np.testing.assert_array_equal(found, drawn_rank_products(features, counts, pairs))
 
 
 def test_the_common_entry_of_two_stimuli_is_where_the_upper_entries_have_it():
@@ -129,9 +152,8 @@ def test_nearest_and_steepest_weak_orders_are_those_of_a_search(seed, slope, tie
     target = np.sort(np.round(target) if tied else target)
     target = target - target.mean()
     x, y = (ORDERS**2).sum(1), ORDERS @ target
-    for at_once in (1, 4, 64):
-        found = _nearest_weak_order(target, slope, at_once)
-        assert found @ target - slope * found @ found / 2 == pytest.approx((y - slope * x / 2).max(), abs=1e-10)
+    found = _nearest_weak_order(target, slope)
+    assert found @ target - slope * found @ found / 2 == pytest.approx((y - slope * x / 2).max(), abs=1e-10)
     assert steepest(target) == pytest.approx((y[x > 0] / x[x > 0]).max(), abs=1e-12)
 
 

@@ -17,6 +17,7 @@ from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference import infer
 from neurosim.similarity.inference_options import Fitting, Resampling
 from neurosim.similarity.kernels import drawn_stimuli
+from neurosim.similarity.map_statistic import MAP_STATISTICS
 from neurosim.similarity.measure import MEASURES, Measure
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.metric import METRICS, Metric
@@ -36,6 +37,7 @@ RECORDS = [
     *PREDICTORS.values(),
     *SHRINKAGES.values(),
     *WEIGHTINGS.values(),
+    *MAP_STATISTICS.values(),
 ]
 
 

@@ -60,6 +60,7 @@ def write_study(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     truth = as_stimuli(rng.normal(size=(12, 9)), dims=("stimulus", "unit"))
     brain = synthetic_brain(truth, BrainOptions(n_subjects=5, n_units=20))
+    brain = brain.assign_coords(run=("trial", np.arange(brain.sizes["trial"]) // 2))
     storage.write_dataset(folder / "near.nc", truth.rename("responses"))
     np.savez(folder / "far.npz", responses=rng.normal(size=(12, 7)), stimulus=truth.stimulus.values)
     storage.write_dataset(folder / "brain.nc", brain.rename("responses"))

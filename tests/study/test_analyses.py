@@ -1,5 +1,6 @@
 """Analyses side by side in one study: right values, refusals by name, and figures that suit what there is."""
 
+import html
 import json
 import re
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from neurosim.schema import as_responses, as_stimuli
 from neurosim.similarity.alignment import cka, jackknife
 from neurosim.similarity.dynamics import dsa
 from neurosim.similarity.inference import infer
+from neurosim.similarity.prediction_pairs import compare_predictions
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import partition_variance, regress_rdm
@@ -232,6 +234,12 @@ def test_predictivity_is_that_of_the_library_also_where_units_are_rotated(everyt
         own = np.median(wanted["score"].values[arrays["area"]["subject"].values == arrays["area"]["subject"].values[0]])
         np.testing.assert_allclose(found["score_of_subject"][0], own, rtol=1e-6)
     assert 0 < float(found["ceiling"]) < 1 and "ceiling" not in outcome.scores["predictivity:near:alone"]
+    kept = [outcome.predictions[f"predictivity:{s}:area"].isel(model=0) for s in ("near", "far")]
+    assert not [name for name in outcome.predictions if not name.startswith(("predictivity:", "by_category:"))]
+    arrays_of = [next(iter(layers_of(arrays[s]).values())) for s in ("near", "far")]
+    found = [predict_responses(a, target, folds=5, rng=RNG, progress=False) for a in arrays_of]
+    pairs = [compare_predictions(dict(zip("ab", both, strict=True))) for both in (kept, found)]
+    xr.testing.assert_allclose(*pairs, rtol=1e-6)
     grouped = outcome.scores["by_category:near:area"]
     wanted = predict_responses(layers_of(arrays["near"])["early"], target, folds=4, rng=RNG, groups="category",
                                method="one_to_one", progress=False)  # fmt: skip
@@ -485,3 +493,25 @@ def test_what_asks_brains_is_refused_in_a_study_without_them():
                      {"kind": "predictivity"}, {"kind": "spike_rsa", "subjects": ["spiking"]}):  # fmt: skip
         with pytest.raises(StudyError, match=r"analyses\.a asks brains, and the study has none; give \[brains\]"):
             parse_study(content | {"analyses": {"a": analysis}})
+
+
+def test_a_brain_of_runs_has_the_rdms_and_scores_of_the_library(tmp_path):
+    arrays = given()
+    once = arrays["area"]
+    noise = np.random.default_rng(0).normal(size=once.shape)
+    area = xr.concat([once, once + noise], "trial", combine_attrs="override")
+    area = area.assign_coords(trial=np.arange(area.sizes["trial"]), run=("trial", np.arange(area.sizes["trial"]) % 2))
+    storage.write_dataset(tmp_path / "near.nc", arrays["near"].rename("responses"))
+    storage.write_dataset(tmp_path / "area.nc", area.rename("responses"))
+    brain = {"kind": "responses", "path": "area.nc", "metric": "crossnobis", "folds": "run", "precision": "diagonal"}
+    content = {"name": "runs", "seed": SEED, "stimuli": {"source": "labels"}, "brains": {"area": brain}}
+    content["subjects"] = {"near": {"kind": "responses", "path": "near.nc"}}
+    content["analyses"] = {"rsa": {"kind": "rsa", "resample": ["stimulus"]}}
+    (tmp_path / "study.toml").write_text(to_toml(parse_study(content)))
+    outcome = run_study(tmp_path / "study.toml", out=tmp_path / "out", jobs=1)
+    wanted = compute_rdm(over_time(area), "crossnobis", by="subject", folds="run", precision="diagonal")
+    models = compute_rdm(over_time(arrays["near"]), "correlation", by="layer").rename(layer="model")
+    scores = infer(models, wanted, resample="stimulus")
+    np.testing.assert_allclose(outcome.scores["rsa:area"]["score"], scores["score"], rtol=1e-9)
+    said = html.unescape(outcome.report.read_text())
+    assert "'crossnobis' (folds 'run') (precision 'diagonal') for the recording" in said

@@ -24,6 +24,21 @@ REPLACEMENTS = {
     "unknown table": ("[analyses.rsa]", "[analises.rsa]", "Did you mean 'analyses'"),
     "unknown model": ('kind = "responses"\npath = "near.nc"', 'model = "digits_cn"', "Did you mean 'digits_cnn'"),
     "unknown metric": ('metric = "crossnobis"', 'metric = "crossnobs"', "Did you mean 'crossnobis'"),
+    "unknown folds": (
+        'metric = "crossnobis"',
+        'metric = "crossnobis"\nfolds = "rum"',
+        "no label 'rum' along trial or (stimulus, trial). Labels: run. Did you mean 'run'?",
+    ),
+    "folds of no trials": (
+        'metric = "crossnobis"',
+        'metric = "euclidean"\nfolds = "run"',
+        "brains.area.folds: the metric 'euclidean' has no folds",
+    ),
+    "unknown shrinkage": (
+        'metric = "crossnobis"',
+        'metric = "crossnobis"\nprecision = "diagonl"',
+        "Did you mean 'diag",
+    ),
     "unknown method": ("n_bootstrap = 100", 'method = "sperman"', "Did you mean 'spearman'"),
     "out of range": ("n_bootstrap = 100", "n_bootstrap = 1", "n_bootstrap: a number of at least 50 asked, found 1"),
     "wrong type": ("seed = 3", 'seed = "three"', "seed"),

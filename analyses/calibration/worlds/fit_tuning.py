@@ -23,11 +23,18 @@ def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool, 
     )
 
 
-def _preferred(rng: np.random.Generator, depth: float, trials: int, missing: bool = False, units: int = 1) -> Outcome:
+def _preferred(
+    rng: np.random.Generator,
+    depth: float,
+    trials: int,
+    missing: bool = False,
+    units: int = 1,
+    name: str = "preferred",
+) -> Outcome:
     curve = ns.responses.tuning_curve(_counts(rng, depth, trials, missing, units), "degrees")
     fit = ns.responses.fit_tuning(curve, "von_mises")
-    error = fit.preferred_error.values
-    found = 70 + (fit.preferred.values - 70 + 90) % 180 - 90
+    error, found = fit[f"{name}_error"].values, fit[name].values
+    found = 70 + (found - 70 + 90) % 180 - 90 if name == "preferred" else found
     known = np.isfinite(found)
     return Outcome(*(x[known] for x in (found, error, found - 1.96 * error, found + 1.96 * error)))
 
@@ -51,6 +58,26 @@ WORLDS = (
         null=None,
         quick=30,
         outside="The errors of a value come from its 2 to 12 counts alone, and 2 say little.",
+    ),
+    World(
+        "preferred orientation, few trials",
+        "responses.fit_tuning",
+        "the same as the first with 4 trials.",
+        partial(_preferred, trials=4),
+        truth=lambda depth: 70.0,
+        null=None,
+        quick=15,
+        outside="The errors of a value come from its 4 counts alone.",
+    ),
+    World(
+        "baseline of a fit",
+        "responses.fit_tuning",
+        "the baseline of the first.",
+        partial(_preferred, trials=10, name="baseline"),
+        truth=lambda depth: 2.0,
+        null=None,
+        quick=15,
+        outside="A wide bump takes the baseline for its flanks, and the curve is not straight about the fit.",
     ),
     World(
         "preferred orientation, weak tuning",

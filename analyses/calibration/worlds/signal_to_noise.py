@@ -49,6 +49,24 @@ def _unequal(rng: np.random.Generator, ratio: float) -> np.ndarray:
     return unequal(rng, gaussian(rng, ratio, 40, 8))
 
 
+def _noisier_where_fewer(rng: np.random.Generator, power: float) -> Outcome:
+    """Return the signal power of 10 stimuli with 3 trials and noise of 2, and 10 with 8 trials and noise of 1."""
+    size = np.repeat([2.0, 1.0], 10)[:, None, None]
+    trials = size * rng.normal(size=(20, 8, UNITS))
+    trials[:10, 3:] = np.nan
+    found = ns.responses.signal_to_noise(labelled(np.sqrt(power) * rng.normal(size=(20, 1, UNITS)) + trials))
+    return Outcome(found.signal_power, p=found.p)
+
+
+def _power(rate: float, rng: np.random.Generator, squared: float) -> Outcome:
+    """Return the power of Poisson counts of skewed rates, of which three in ten trials are missing."""
+    rates = rng.gamma(1 / squared, squared * rate, size=(20, 1, UNITS)) if squared else np.full((20, 1, UNITS), rate)
+    trials = rng.poisson(np.broadcast_to(rates, (20, 4, UNITS))).astype(float)
+    trials[rng.random(trials.shape) < 0.3] = np.nan
+    found = ns.responses.signal_to_noise(labelled(trials))
+    return Outcome(found.signal_power, p=found.p.values[np.isfinite(found.p.values)])
+
+
 def root(ratio: float, trials: int) -> float:
     """Return the correlation of the mean of trials with the noiseless response."""
     return float(np.sqrt(ratio / (ratio + 1 / trials)))
@@ -71,6 +89,22 @@ WORLDS = (
         partial(_ratio, _unequal),
         truth=float,
         quick=60,
+    ),
+    World(
+        "signal power, unequal trials and noise",
+        "responses.signal_to_noise",
+        "20 stimuli, 10 with 3 trials and noise of 2, 10 with 8 trials and noise of 1.",
+        _noisier_where_fewer,
+        truth=float,
+        quick=20,
+    ),
+    World(
+        "signal power, few spikes and missing trials",
+        "responses.signal_to_noise",
+        "20 stimuli, 4 trials of which 30 % are missing, Poisson counts of 0.1; p of the units that have one.",
+        partial(_power, 0.1),
+        truth=lambda squared: 0.01 * squared,
+        quick=20,
     ),
     World(
         "ceiling",
@@ -110,6 +144,7 @@ WORLDS = (
         truth=partial(root, trials=4),
         effect=1.0,
         null=None,
+        outside="Its error, of leaving out each of 6 stimuli, is a fifth too large.",
         quick=60,
     ),
     World(

@@ -1,4 +1,4 @@
-"""MATLAB files (version 7.2 or older) that hold responses and their labels under the names of an npz archive."""
+"""MATLAB files (version 5 to 7.3) that hold responses and their labels under the names of an npz archive."""
 
 from __future__ import annotations
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
+import math
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.assemblies import from_assembly, is_assembly
 from neurosim.recordings.columns import seconds
 from neurosim.recordings.reader import Reader
 from neurosim.registry import NoOptions
 from neurosim.schema import InputError, as_responses, check_step, check_sweeps
 
+CHUNK_BYTES = 2**22
+
 
 def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:
-    """Read the one variable of a file."""
-    return storage.read_array(path)
+    """Read the one variable of a file, laid out as here or as an assembly of Brain-Score."""
+    found = storage.read_array(path)
+    return from_assembly(found, path.name) if is_assembly(found) else found
 
 
 def open_responses(path: Path, _options: NoOptions) -> xr.DataArray:
@@ -25,7 +31,19 @@ def open_responses(path: Path, _options: NoOptions) -> xr.DataArray:
     names = [str(v) for v in dataset.data_vars]
     if len(names) != 1:
         raise InputError(f"{path.name}: holds {len(names)} variables ({', '.join(names[:8])}); responses are one.")
-    return dataset[names[0]]
+    return _in_chunks(dataset[names[0]])
+
+
+def _in_chunks(responses: xr.DataArray) -> xr.DataArray:
+    """Return values on disk as chunks, along those of the file, read when they are used (with dask)."""
+    if importlib.util.find_spec("dask") is None:
+        return responses
+    stored = responses.encoding.get("preferred_chunks") or {}
+    sizes = {d: min(int(stored.get(d, n)), n) if stored else 1 for d, n in responses.sizes.items()}
+    for dim in reversed(responses.dims):
+        more = CHUNK_BYTES // max(1, math.prod(sizes.values()) * responses.dtype.itemsize)
+        sizes[dim] = min(responses.sizes[dim], sizes[dim] * max(1, more))
+    return responses.chunk(sizes)
 
 
 def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
@@ -46,7 +64,7 @@ def example(path: Path) -> NoOptions:
 
 NETCDF = Reader(
     name="netcdf",
-    caption="labelled responses or sweeps, as xarray writes them",
+    caption="labelled responses or sweeps, as xarray writes them, and assemblies of Brain-Score",
     endings=(".nc",),
     responses=read_responses,
     lazy=open_responses,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from neurosim.recordings.nwb import load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
+from neurosim.recordings.nwb import load_nwb_protocols, load_nwb_responses, load_nwb_series, load_nwb_spikes, save_nwb
 from neurosim.recordings.reader import Reader
 from neurosim.schema import as_responses
 
@@ -24,6 +24,7 @@ class NWBOptions:
     align_to : column of the trials with the time of the event, s.
     series : align this sampled series in place of the spikes of the units.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
+    intervals : name of the table that takes the place of the trials; by default the trials, or the only table.
     """
 
     by: str = "stimulus"
@@ -32,6 +33,7 @@ class NWBOptions:
     align_to: str = "start_time"
     series: str | None = None
     balance: bool = False
+    intervals: str | None = None
 
 
 def read_responses(path: Path, options: NWBOptions) -> xr.DataArray:
@@ -40,8 +42,8 @@ def read_responses(path: Path, options: NWBOptions) -> xr.DataArray:
 
 
 def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
-    """Read all sweeps of current clamp."""
-    return {"sweeps": load_nwb_sweeps(path)}
+    """Read all sweeps of current clamp, those of one length and rate together."""
+    return load_nwb_protocols(path)
 
 
 def example(path: Path) -> NWBOptions:
@@ -53,9 +55,10 @@ def example(path: Path) -> NWBOptions:
 
 NWB = Reader(
     name="nwb",
-    caption="sessions with units and trials, sampled series, sweeps of current clamp",
+    caption="sessions with units and trials or other intervals, sampled series, sweeps of current clamp",
     endings=(".nwb",),
     responses=read_responses,
+    spikes=load_nwb_spikes,
     series=load_nwb_series,
     sweeps=read_sweeps,
     options=NWBOptions,

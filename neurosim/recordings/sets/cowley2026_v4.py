@@ -17,7 +17,10 @@ def read(data_set: DataSet) -> Content:
     """Read spike counts (100 ms) and the pictures of each session, which saw its own; trials that were not run are NaN.
 
     The other sessions are published as means over repeats: 14 in 190923, 6 in 210225, 16 in 210621. Means hold no
-    ceiling: those of these sessions can be quoted, not computed.
+    ceiling: those of these sessions can be quoted, not computed. Brain-Score's test ``Cowley2026.V4-pls`` (sessions
+    190923, 201025, 210225, 211022; ceilings 0.80, 0.85, 0.67, 0.88) gives AlexNet 0.33. Two of its sessions are here,
+    so that correlations by partial least squares can be compared with its own before they are divided by a ceiling;
+    its score cannot: the other two are not here, and AlexNet's weights come in no package.
     """
     pictures = {s: storage.read_picture_archive(fetch(data_set, f"images_{s}.zip")) for s in data_set.recordings}
     ids = {s: [f"{s}_{name.rpartition('.')[0]}" for name in shown] for s, shown in pictures.items()}

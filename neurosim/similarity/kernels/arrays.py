@@ -11,10 +11,12 @@ from array_api_compat import array_namespace, is_torch_array
 
 Array = Any
 BLOCK_BYTES = 2**26
+LAZY_BYTES = 2**23
 __all__ = [
     "Array",
     "array_namespace",
     "diagonal",
+    "entries_among",
     "hollow",
     "is_torch_array",
     "n_block",
@@ -24,12 +26,14 @@ __all__ = [
 ]
 
 
-def unit_blocks(responses: Array, block_bytes: int = BLOCK_BYTES) -> Iterator[Array]:
-    """Yield the responses (..., units) in blocks of units, each of about `block_bytes`, in memory and in float.
+def unit_blocks(responses: Array) -> Iterator[Array]:
+    """Yield the responses (..., units) in blocks of units, in memory and in float.
 
-    `responses` is whatever can be sliced: a numpy array, a memory-mapped one, a dask array, a torch tensor.
+    `responses` is whatever can be sliced: a numpy array, a memory-mapped one, a dask array, a torch tensor. Blocks of
+    what is computed as it is read are smaller, as they are made of parts that are as large.
     """
-    step = n_block(math.prod(responses.shape[:-1]), block_bytes)
+    lazy = hasattr(responses, "dask")
+    step = n_block(math.prod(responses.shape[:-1]), LAZY_BYTES if lazy else BLOCK_BYTES)
     for start in range(0, responses.shape[-1], step):
         block = responses[..., start : start + step]
         yield block if is_torch_array(block) else np.asarray(block, dtype=float)
@@ -66,3 +70,14 @@ def to_square(vectors: np.ndarray, n_stimuli: int) -> np.ndarray:
     square = np.zeros((*vectors.shape[:-1], n_stimuli, n_stimuli))
     square[..., rows, columns] = square[..., columns, rows] = vectors
     return square
+
+
+def entries_among(vectors: np.ndarray, chosen: np.ndarray, n_stimuli: int) -> np.ndarray:
+    """Return the upper entries (..., p) among the stimuli `chosen`, in ascending order, of upper entries (..., P).
+
+    >>> entries_among(np.arange(6), np.array([0, 2, 3]), 4).tolist()
+    [1, 2, 5]
+    """
+    rows, columns = (chosen[side] for side in np.triu_indices(len(chosen), 1))
+    found: np.ndarray = vectors[..., rows * n_stimuli - rows * (rows + 1) // 2 + columns - rows - 1]
+    return found

@@ -42,7 +42,9 @@ def exact_ceilings(vectors: np.ndarray, among: np.ndarray, method: Method, n_sti
     if method.best_score is None or len(vectors) == 1:
         return lower, upper
     ranks = stats.rankdata(vectors, axis=1)
-    others = np.stack([stats.rankdata(np.delete(ranks, s, 0).mean(0)) for s in range(len(ranks))])
-    pools, subjects = to_square(others, n_stimuli), to_square(ranks, n_stimuli)
-    lower = float(np.mean([cross_scores(p[None], s[None], method)[0, 0] for p, s in zip(pools, subjects, strict=True)]))
-    return lower, method.best_score(ranks, upper)
+    scores = []
+    for s, own in enumerate(ranks):
+        others = stats.rankdata(np.delete(ranks, s, 0).mean(0))
+        first, second = to_square(np.stack([others, own])[:, None], n_stimuli)
+        scores.append(cross_scores(first, second, method)[0, 0])
+    return float(np.mean(scores)), method.best_score(ranks, upper)

@@ -20,7 +20,7 @@ from neurosim.similarity.kernels.sorted_entries import SortedEntries
 from neurosim.similarity.method import Method
 
 SINGULAR = 1e-8
-WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE, SAMPLES_AT_ONCE = 2**23, 2**23, 2**10, 4
+WEIGHT_BYTES, RANK_BYTES, ENTRIES_AT_ONCE = 2**23, 2**23, 2**10
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -29,6 +29,12 @@ def pair_weights(counts: np.ndarray, axis: int = -1) -> np.ndarray:
     moved = np.moveaxis(counts, axis, 0)
     weights = np.concatenate([moved[i] * moved[i + 1 :] for i in range(len(moved) - 1)])
     return np.moveaxis(weights, 0, axis)
+
+
+def number_of_entries(counts: np.ndarray) -> np.ndarray:
+    """How many entries (N,) RDMs have whose stimuli were drawn `counts` (N, K) times."""
+    found: np.ndarray = (counts.sum(1) ** 2 - (counts**2).sum(1)) / 2
+    return found
 
 
 def gram_of_features(
@@ -61,17 +67,24 @@ def linear_products(
     """Inner products (N, pairs) of entries, of `centre` of entries less their mean, of RDMs that are `whitened`."""
     if centre:
         features = features - features.mean(1, keepdims=True)
-    weighted, sums, total = _weighted_products(features, counts, pairs)
-    mean = sums / total[:, None] if centre else np.zeros_like(sums)
-    products = weighted - mean[:, pairs[0]] * sums[:, pairs[1]]
+    products, sums = _weighted_products(features, counts, pairs, with_sums=centre)
+    mean = np.zeros((len(counts), len(features)))
+    if centre:
+        mean = sums / number_of_entries(counts)[:, None]
+        products = products - mean[:, pairs[0]] * sums[:, pairs[1]]
     found: np.ndarray = 2 * products - _row_sum_products(features, mean, counts, pairs) if whitened else products
     return found
 
 
 def rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Inner products (N, pairs) of the centred ranks of entries, each as often as it was drawn."""
-    if n_block(features.size, RANK_BYTES) < SAMPLES_AT_ONCE and leaves_out_at_most_two(counts):
+    if leaves_out_at_most_two(counts):
         return left_out_rank_products(features, counts, pairs)
+    return drawn_rank_products(features, counts, pairs)
+
+
+def drawn_rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Return :func:`rank_products` of stimuli that are drawn any number of times."""
     sorted_features = [SortedEntries.of(feature) for feature in features]
     products = np.empty((len(counts), len(pairs[0])))
     for part in _sample_blocks(len(counts), features.size, RANK_BYTES):
@@ -105,18 +118,19 @@ def _wanted_pairs(n_features: int, n_models: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _weighted_products(
-    features: np.ndarray, counts: np.ndarray, pairs: Pairs
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weighted sums over entries of products (N, pairs), of features (N, F), and of weights (N,)."""
+    features: np.ndarray, counts: np.ndarray, pairs: Pairs, *, with_sums: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted sums over entries of products (N, pairs), and of features (N, F) if asked for."""
     if leaves_out_at_most_two(counts):
-        return left_out_products(features, counts, pairs)
-    n_samples, n_features, n_pairs = len(counts), len(features), len(pairs[0])
-    found = np.zeros((n_pairs + n_features + 1, n_samples))
+        return left_out_products(features, counts, pairs)[:2]
+    n_samples, n_pairs = len(counts), len(pairs[0])
+    found = np.zeros((n_pairs + with_sums * len(features), n_samples))
     for part, weights in _weight_blocks(counts, n_block(n_samples + n_pairs, WEIGHT_BYTES)):
         block = features[:, part]
-        terms = np.concatenate([block[pairs[0]] * block[pairs[1]], block, np.ones((1, block.shape[1]))])
-        found += terms @ weights
-    return found[:n_pairs].T, found[n_pairs:-1].T, found[-1]
+        products = block[pairs[0]]
+        products *= block[pairs[1]]
+        found += (np.concatenate([products, block]) if with_sums else products) @ weights
+    return found[:n_pairs].T, found[n_pairs:].T
 
 
 def _weight_blocks(counts: np.ndarray, most: int) -> Iterator[tuple[slice, np.ndarray]]:

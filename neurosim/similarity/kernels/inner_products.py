@@ -101,7 +101,20 @@ def distances_from_gram(gram: Array) -> Array:
 def noise_factor(precision: Array) -> Array:
     """Return the lower triangular factor L of a precision ``L L'`` (P, P), or the root (P,) of a diagonal one (P,)."""
     xp = array_namespace(precision)
-    return xp.sqrt(precision) if precision.ndim == 1 else xp.linalg.cholesky(precision)
+    if precision.ndim == 1:
+        return xp.sqrt(precision)
+    return xp.linalg.cholesky(precision) if is_torch_array(precision) else _lower_factor(precision)
+
+
+def _lower_factor(matrix: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor (P, P) of a matrix, in its own order in memory: numpy turns it twice."""
+    from scipy.linalg import lapack
+
+    upper, fault = lapack.dpotrf(np.asarray(matrix, dtype=float, order="C").T, lower=0, clean=1)
+    if fault:
+        raise np.linalg.LinAlgError(f"the leading minor of order {fault} is not positive")
+    found: np.ndarray = upper.T
+    return found
 
 
 def whiten(patterns: Array, factor: Array) -> Array:

@@ -6,12 +6,15 @@ counts once. A sum over the kept entries therefore is the whole sum less two sum
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
+
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import n_block, to_square
 from neurosim.similarity.kernels.sorted_entries import SortedEntries
 
-SIGN_BYTES = 2**22
+RANK_BYTES, HELD_BYTES = 2**19, 2**28
+LARGEST_EXACT = 2**24
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -53,74 +56,71 @@ def left_out_products(
 def left_out_rank_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Inner products (N, pairs) of the centred ranks of kept entries.
 
-    What is left out lowers the ranks above it: two steps of the ranks in order are smaller, and ranks are their sum.
+    A rank, doubled and centred, is how many entries lie below it less how many lie above. So two stimuli that are left
+    out take off what the entries of either add, but for their common entry, which adds once.
     """
-    n = counts.shape[1]
+    n, (n_features, n_entries) = counts.shape[1], features.shape
+    first, second, common = left_out(counts)
+    of_stimulus = to_square(np.arange(n_entries), n).astype(np.int32)[~np.eye(n, dtype=bool)].reshape(n, n - 1)
     sorted_features = [SortedEntries.of(feature) for feature in features]
-    steps = [f.rank_steps() for f in sorted_features]
-    of_stimulus = to_square(np.arange(features.shape[1]), n).astype(np.intp)[~np.eye(n, dtype=bool)].reshape(n, n - 1)
-    products, ranks = np.empty((len(counts), len(pairs[0]))), np.empty(features.shape)
-    whole = np.empty(features.shape[1], dtype=np.int32)
-    for product, k, m, common in zip(products, *left_out(counts), strict=True):
+    groups = np.stack([f.group for f in sorted_features])
+    exact = np.float32 if n_entries < LARGEST_EXACT else np.float64
+    whole = np.stack([f.doubled_ranks(np.ones(n_entries, dtype=np.int32)).astype(exact) for f in sorted_features])
+    n_held = max(1, HELD_BYTES // (4 * features.size))
+    added = lru_cache(2 * n_held)(lambda k: _added_by(groups, of_stimulus[k]))
+    blocks = [
+        slice(i, i + n_block(n_features, RANK_BYTES)) for i in range(0, n_entries, n_block(n_features, RANK_BYTES))
+    ]
+    products = np.empty((len(counts), len(pairs[0])))
+    for i in _near_each_other(first, second, n, n_held):
+        k, m, both = first[i], second[i], common[i]
+        taken = [added(j) for j in (k, m) if j < n]
         removed = np.concatenate([of_stimulus[k : k + 1].ravel(), of_stimulus[m : m + 1].ravel()])
-        removed = np.append(removed[removed != common], common) if m < n else removed
-        for values, entries, all_steps in zip(ranks, sorted_features, steps, strict=True):
-            step = all_steps.copy()
-            step[0] -= features.shape[1] - len(removed)
-            lowered = entries.group[removed]
-            np.subtract.at(step, lowered, 1)
-            np.subtract.at(step, lowered + 1, 1)
-            np.cumsum(step, out=step, dtype=step.dtype).take(entries.group, out=whole, mode="clip")
-            values[:] = whole
-        without = ranks[:, removed]
-        product[:] = (ranks @ ranks.T - without @ without.T)[pairs] / 4
+        removed = np.append(removed[removed != both], both) if m < n else removed
+        ranks = partial(_lowered, whole, taken, both)
+        gram = sum((_gram(ranks(block)) for block in blocks), -_gram(ranks(removed)))
+        products[i] = gram[pairs] / 4
     return products
 
 
-def left_out_concordance(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Concordant minus discordant pairs of kept entries (N, pairs), each pair twice, ties as 0.
+def _near_each_other(first: np.ndarray, second: np.ndarray, n: int, n_held: int) -> np.ndarray:
+    """Return an order of pairs of stimuli in which each pair is of two times `n_held` stimuli, as long as it can be."""
+    paired = second < n
+    used = np.unique([first[paired], second[paired]])
+    blocks = [np.searchsorted(used, side) // n_held for side in (second, first)]
+    return np.asarray(np.lexsort((second, first, *blocks)))
 
-    The concordance of one entry with all others comes from signs of differences; that among the entries of left-out
-    stimuli is taken off once, as both ends of such a pair of entries are left out.
-    """
-    n = counts.shape[1]
-    values = np.stack([np.unique(f, return_inverse=True)[1] for f in features]).astype(np.float32)
-    of_entry = _concordance_of_entries(values, pairs)
-    of_row = to_square(of_entry.T, n).sum(-1).T
-    apart = ~np.eye(n, dtype=bool)
-    rows = to_square(values, n).astype(np.float32)[:, apart].reshape(len(values), n, n - 1)
-    within = [_concordance(r[:, :, None], r[:, None, :], pairs) for r in rows.transpose(1, 0, 2)]
-    found = np.broadcast_to(of_entry.sum(0), (len(counts), len(pairs[0]))).copy()
-    for i, (k, m, common) in enumerate(zip(*left_out(counts), strict=True)):
-        if k < n:
-            found[i] -= 2 * of_row[k] - within[k]
-        if m < n:
-            found[i] -= 2 * of_row[m] - within[m] - 2 * of_entry[common]
-            found[i] += 2 * _concordance(rows[:, k, :, None], rows[:, m, None, :], pairs)
-            both = np.concatenate([rows[:, k], rows[:, m]], axis=1)
-            found[i] -= 2 * _concordance(values[:, common, None], both, pairs)
-    return found
+
+def _added_by(groups: np.ndarray, entries: np.ndarray) -> np.ndarray:
+    """Return how many of some `entries` lie below each entry (F, P) less how many lie above."""
+    added = np.empty(groups.shape, dtype=np.int16)
+    for values, group in zip(added, groups, strict=True):
+        step, own = np.zeros(len(group) + 1, dtype=np.int16), group[entries]
+        step[0] = -len(entries)
+        np.add.at(step, own, 1)
+        np.add.at(step, own + 1, 1)
+        np.cumsum(step, out=step, dtype=step.dtype).take(group, out=values, mode="clip")
+    return added
+
+
+def _lowered(whole: np.ndarray, taken: list[np.ndarray], common: int, at: slice | np.ndarray) -> np.ndarray:
+    """Return the ranks (F, entries) of entries `at` less what one or two stimuli with a `common` entry add to them."""
+    ranks = np.array(whole[:, at])
+    for added in taken:
+        ranks -= added[:, at]
+    if len(taken) == 2:
+        ranks += signs_of_differences(whole[:, at], whole[:, common, None])
+    return ranks.astype(float)
+
+
+def _gram(values: np.ndarray) -> np.ndarray:
+    """Return inner products (F, F) of values (F, entries), in two halves: one product of both sides is slower."""
+    half = len(values) // 2
+    return np.concatenate([values @ values[:half].T, values @ values[half:].T], axis=1)
 
 
 def signs_of_differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return -1, 0 or 1 of whole numbers in float32, where `first` is below, at or above `second`."""
+    """Return -1, 0 or 1 of whole numbers, where `first` is below, at or above `second`."""
     difference = first - second
     found: np.ndarray = np.clip(difference, -1, 1, out=difference)
-    return found
-
-
-def _concordance(first: np.ndarray, second: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Concordance (pairs,) of RDMs (F, ...), summed over all entries of `first` with those of `second`."""
-    signs = signs_of_differences(first, second).reshape(len(first), -1)
-    products: np.ndarray = (signs @ signs.T)[pairs]
-    return products.astype(float)
-
-
-def _concordance_of_entries(values: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Concordance (P, pairs) of every entry with all others, of RDMs (F, P) as whole numbers."""
-    n_entries, step = values.shape[1], n_block(values.size, SIGN_BYTES)
-    found = np.empty((n_entries, len(pairs[0])))
-    for start in range(0, n_entries, step):
-        signs = signs_of_differences(values.T[start : start + step, :, None], values)
-        found[start : start + step] = (signs @ signs.transpose(0, 2, 1))[:, pairs[0], pairs[1]]
     return found

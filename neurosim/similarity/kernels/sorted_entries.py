@@ -21,7 +21,7 @@ class SortedEntries:
         order = np.argsort(feature, kind="stable")
         ordered = feature[order]
         ends = np.append(ordered[1:] != ordered[:-1], True)
-        group = np.empty(len(order), dtype=np.intp)
+        group = np.empty(len(order), dtype=np.int32)
         group[order] = np.cumsum(ends) - ends
         return cls(order, np.flatnonzero(ends), group)
 
@@ -34,9 +34,3 @@ class SortedEntries:
         doubled[1:] += high[:-1]
         found: np.ndarray = doubled.take(self.group, axis=0)
         return found
-
-    def rank_steps(self) -> np.ndarray:
-        """Return the steps (G + 1,) from one rank to the next, doubled, of entries that occur once; the last is 0."""
-        high = self.last + 1
-        doubled = high + np.append(0, high[:-1])
-        return np.append(np.diff(doubled, prepend=0), 0).astype(np.int32)

@@ -6,7 +6,7 @@ import numpy as np
 
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.comparisons import centred_ranks
-from neurosim.similarity.kernels.drawn_stimuli import Pairs, pair_weights, rank_products
+from neurosim.similarity.kernels.drawn_stimuli import Pairs, number_of_entries, rank_products
 from neurosim.similarity.method import Method
 
 
@@ -25,7 +25,7 @@ def embed_entries(entries: np.ndarray) -> np.ndarray:
 
 def drawn_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Return the scores (N, pairs) of RDMs (F, P) whose stimuli were drawn `counts` (N, K) times."""
-    total = pair_weights(counts).sum(1)
+    total = number_of_entries(counts)
     found: np.ndarray = rank_products(features, counts, pairs) * (12 / (total**3 - total))[:, None]
     return found
 

@@ -11,7 +11,6 @@ from neurosim.similarity.kernels.comparisons import centred_ranks, unit
 from neurosim.similarity.kernels.drawn_stimuli import rank_products
 from neurosim.similarity.method import Method
 
-MAX_EXACT_ENTRIES = 6000
 Point = tuple[float, float]
 
 
@@ -22,8 +21,8 @@ def embed(rdms: np.ndarray) -> np.ndarray:
 
 
 def best_score(ranks: np.ndarray, bound: float) -> float:
-    """Return the score of the best ranking for subjects (S, P), or the `bound` where a search would take too long."""
-    return best_weak_order(ranks) if ranks.shape[1] <= MAX_EXACT_ENTRIES else bound
+    """Return the mean score of the best ranking with subjects (S, P)."""
+    return best_weak_order(ranks)
 
 
 def best_weak_order(ranks: np.ndarray, tolerance: float = 1e-7) -> float:
@@ -34,8 +33,11 @@ def best_weak_order(ranks: np.ndarray, tolerance: float = 1e-7) -> float:
     the coarsest, the most promising stretch first; a stretch is left out when the tangents at its ends show that
     nothing on it is better.
     """
-    centred = ranks - ranks.mean(1, keepdims=True)
-    target = np.sort((centred / np.linalg.norm(centred, axis=1, keepdims=True)).mean(0))
+    target = np.zeros(ranks.shape[1])
+    for own in ranks:
+        centred = own - own.mean()
+        target += centred / np.linalg.norm(centred)
+    target = np.sort(target / len(ranks))
     finest = np.arange(len(target)) - (len(target) - 1) / 2
     x, y = float(finest @ finest), float(finest @ target)
     best, bound = y / np.sqrt(x), float(np.linalg.norm(target))
@@ -80,33 +82,18 @@ def _highest(first: Point, second: Point) -> float:
     return (first[0] + first[1] * x) / np.sqrt(x) if x > 0 else np.inf
 
 
-def _nearest_weak_order(target: np.ndarray, slope: float, at_once: int = 64) -> np.ndarray:
+def _nearest_weak_order(target: np.ndarray, slope: float) -> np.ndarray:
     """Return centred mid-ranks r that maximise ``r.target - slope |r|^2 / 2``, for a sorted `target`.
 
-    Twice what tied entries begin..end add is ``(begin + end - n) (G(end) - G(begin))``, G the cumulated target less
-    that of the ranks. So the best begin for an end maximises a product of (value, begin, G(begin)) with (1, G(end),
-    -end), which is asked for many ends in one matrix product.
+    Cutting tied entries b..e at m adds ``(m - b) (e - m) / 2`` times the difference of the means, over m..e and over
+    b..m, of the target less ``slope / 2`` times the finest ranks. So between two cuts the sum of that lies above its
+    chord and the chords get steeper from cut to cut: they are its greatest convex minorant, the isotonic regression.
     """
+    from scipy.optimize import isotonic_regression
+
     n = len(target)
-    at = np.arange(n + 1.0)
-    cumulated = np.concatenate([[0.0], np.cumsum(target)]) - slope / 4 * at * (at - n)
-    begins, ends = np.column_stack([at, at, cumulated]), np.stack([np.ones(n + 1), cumulated, -at])
-    begins[0, 0], cut = 0.0, np.zeros(n + 1, dtype=int)
-    for start in range(1, n + 1, at_once):
-        values = ends[:, start : start + at_once].T @ begins[:start].T
-        before = values.argmax(1)
-        for end, row, far in zip(range(start, n + 1), values, before, strict=False):
-            begins[end, 0], cut[end] = row[far], far
-            if end > start:
-                near = begins[start:end] @ ends[:, end]
-                closest = int(near.argmax())
-                if near[closest] > row[far]:
-                    begins[end, 0], cut[end] = near[closest], start + closest
-    order, end = np.empty(n), n
-    while end > 0:
-        order[cut[end] : end] = (cut[end] + end - 1) / 2 - (n - 1) / 2
-        end = cut[end]
-    return order
+    cuts = isotonic_regression(target - slope / 2 * (np.arange(n) - (n - 1) / 2)).blocks
+    return np.repeat((cuts[:-1] + cuts[1:] - n) / 2, np.diff(cuts))
 
 
 SPEARMAN = Method(
@@ -118,5 +105,4 @@ SPEARMAN = Method(
     normalised=True,
     best_score=best_score,
     ceiling="exact",
-    exact_up_to=MAX_EXACT_ENTRIES,
 )

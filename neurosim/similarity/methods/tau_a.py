@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.similarity.kernels.arrays import n_block
-from neurosim.similarity.kernels.drawn_stimuli import Pairs, repeated_entries
-from neurosim.similarity.kernels.left_out_stimuli import (
-    SIGN_BYTES,
-    leaves_out_at_most_two,
-    left_out_concordance,
-    signs_of_differences,
-)
+from neurosim.similarity.kernels.concordance import drawn_concordance, left_out_concordance
+from neurosim.similarity.kernels.drawn_stimuli import Pairs, number_of_entries
+from neurosim.similarity.kernels.left_out_stimuli import leaves_out_at_most_two, signs_of_differences
 from neurosim.similarity.method import Method
 from neurosim.similarity.methods.tau_b import tau_b
+
+SIGN_BYTES = 2**22
 
 
 def tau_a(a: np.ndarray, b: np.ndarray) -> float:
@@ -30,11 +28,9 @@ def _untied(vector: np.ndarray) -> float:
 
 def drawn_products(features: np.ndarray, counts: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Return the scores (N, pairs) of RDMs (F, P) whose stimuli were drawn `counts` (N, K) times."""
-    if not leaves_out_at_most_two(counts):
-        return repeated_entries(features, counts, pairs, score=tau_a)
-    kept = counts.sum(1)
-    entries = kept * (kept - 1) / 2
-    found: np.ndarray = left_out_concordance(features, counts, pairs) / (entries * (entries - 1))[:, None]
+    concordance = left_out_concordance if leaves_out_at_most_two(counts) else drawn_concordance
+    entries = number_of_entries(counts)
+    found: np.ndarray = concordance(features, counts, pairs) / (entries * (entries - 1))[:, None]
     return found
 
 
@@ -44,8 +40,9 @@ def majority_bound(ranks: np.ndarray, bound: float = 1.0) -> float:
     doubled, step = (2 * ranks).astype(np.float32), n_block(ranks.size, SIGN_BYTES)
     total = 0.0
     for start in range(0, n, step):
-        signs = signs_of_differences(doubled[:, start : start + step, None], doubled[:, None])
-        total += float(np.abs(signs.sum(0)).sum(dtype=float))
+        signs = signs_of_differences(doubled[:, start : start + step, None], doubled[:, None, start:])
+        majority = np.abs(signs.sum(0))
+        total += float(2 * majority.sum(dtype=float) - majority[:, :step].sum(dtype=float))
     found: float = total / (n_subjects * n * (n - 1))
     return found
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from neurosim import storage
 from neurosim.responses import reliability
-from neurosim.responses.averages import average_trials, over_time
+from neurosim.responses.averages import over_time
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.predictivity import predict_responses
@@ -26,6 +26,7 @@ from neurosim.study.steps.responses import layers_in
 from neurosim.study.tables import StudyError, as_row, one_of
 
 FEWEST = 3  # stimuli a fold
+EACH_FOLD = "predictions.nc"
 BLOCKS = 20  # of stimuli, each left out once for the standard error of the ceiling
 
 
@@ -89,15 +90,19 @@ def plan(row: Predictivity, name: str, made: PlanLike) -> list[Step]:
 
 
 def run(job: Job) -> None:
-    """Write ``layers.nc``: the median over units of the mean correlation, within folds, of prediction and response."""
+    """Write ``layers.nc``: the median over units of the mean correlation, within folds, of prediction and response.
+
+    ``predictions.nc`` is what ``predict_responses`` returned, along ``model``, for ``compare_predictions``.
+    """
     config = job.config
     recording = recording_in(job.input("recording:"))
-    target = over_time(average_trials(recording))
+    target = over_time(recording)
     subject, folder = next(iter(job.all_inputs("responses:").items()))
     rng = seed_of(config["seed"], "folds") % 2**31
     options = {k: config[k] for k in ("method", "folds", "groups", "options")}
     people = units_of(target)
     found: dict[str, Estimate] = {}
+    predictions: list[xr.Dataset] = []
     left_out: dict[str, str] = {}
     for layer, responses in layers_in(folder):
         try:
@@ -107,6 +112,7 @@ def run(job: Job) -> None:
         except InputError as refusal:
             left_out[layer] = f"{layer}: {refusal}"
             continue
+        predictions.append(result)
         score, spread = float(result["median_score"]), float(result["median_standard_error"])
         each = np.array([np.median(result["score"].values[units]) for units in people.values()])
         found[layer] = Estimate(score, spread, result.attrs["df"], each)
@@ -129,6 +135,8 @@ def run(job: Job) -> None:
         n_units=target.sizes["unit"],
     )
     storage.write_dataset(job.out / FILE, table)
+    of_folds = xr.concat(predictions, "model", combine_attrs="drop_conflicts")
+    storage.write_dataset(job.out / EACH_FOLD, of_folds.assign_coords(model=table["model"].values))
 
 
 def _ceiling(recording: xr.DataArray) -> Estimate | None:

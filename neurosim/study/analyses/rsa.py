@@ -18,7 +18,7 @@ from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.instances import scores_of_instances, table_of_instances
-from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
+from neurosim.study.kinds import BRAINS, AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 from neurosim.study.tables import one_of
 
@@ -177,7 +177,8 @@ def _sentences(brain: str, table: xr.Dataset, best: dict[str, Any], results: Res
     if "ceiling" in best:
         line += f"; the noise ceiling is {best['ceiling'][0]:.3f} to {best['ceiling'][1]:.3f}"
     above = int((table["p_zero_corrected"] < table.attrs["alpha"]).sum())
-    lines = [f"{line}. {above} of {n_models} {_layers(n_models)} above 0 after correction."]
+    tested = f"{above} of {n_models} {_layers(n_models)} above 0 after correction."
+    lines = [f"{line}. {tested if 'no_p_zero' not in table.attrs else 'Not tested: ' + table.attrs['no_p_zero']}"]
     if n_models > 1:
         i = int(table["score"].values.argmax())
         surely = table["p_pair_corrected"].values[i] < table.attrs["alpha"]
@@ -235,6 +236,7 @@ def _table(row: OfRDMs, brain: str, table: xr.Dataset, results: Results, about: 
         low_error, high_error = (float(v) for v in table["ceiling_standard_error"])
         ceiling = f" Noise ceiling {low:.3f} (± {low_error:.3f}) to {high:.3f} (± {high_error:.3f})."
     metric = f"'{entry.metric}'" if hasattr(entry, "metric") else "as published"
+    metric += "".join(f" ({k} '{v}')" for k, v in BRAINS[entry.kind].options(entry).items())
     note = (
         f"{table.attrs['method']} between RDMs: '{row.metric}' for the layers, {metric} for the recording; "
         f"n = {counted(table.attrs['n_subjects'], 'subject')}, {table.attrs['n_stimuli']} stimuli; resampled: "

@@ -20,6 +20,7 @@ from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 
 OVER_BRAIN = "brain_time.nc"
+TOLD = {"score": "score", "standard_error": "standard_error", "p": "p_zero", "p_corrected": "p_zero_corrected"}
 
 
 class RSAInTime(Asked):
@@ -102,28 +103,25 @@ def run_over_brain(job: Job) -> None:
     data = storage.read_dataset(job.input("timed_brain:") / "rdms.nc")["rdm"].drop_vars("category", errors="ignore")
     models = stacked_models(job)
     resample = ("subject", "stimulus") if data.sizes["subject"] > 1 else ("stimulus",)
-    shape = (models.sizes["model"], data.sizes["time"])
-    values = {k: np.full(shape, np.nan) for k in ("score", "standard_error", "p")}
-    significance = Significance(config["alpha"], config["correction"])
-    ceiling = np.full((2, shape[1]), np.nan)
-    for i in range(shape[1]):
-        now = data.isel(time=i, drop=True)
-        if not np.isfinite(now.values).all() or not np.ptp(now.values, axis=(1, 2)).all():
-            continue
+    data = data.transpose("time", "subject", "stimulus", "stimulus_other")
+    known = np.isfinite(data.values).all((1, 2, 3)) & (np.ptp(data.values, axis=(2, 3)) > 0).all(1)
+    found: dict[str, tuple[tuple[str, str], np.ndarray]] = {
+        k: (("model", "time"), np.full((models.sizes["model"], len(known)), np.nan)) for k in TOLD
+    }
+    if known.any():
         result = inference.infer(
-            models, now, method=config["method"], resample=Resampling(resample), significance=significance
+            models,
+            data.where(xr.DataArray(known, dims="time")),
+            method=config["method"],
+            resample=Resampling(resample),
+            significance=Significance(config["alpha"], config["correction"]),
         )
-        for name, of_result in (("score", "score"), ("standard_error", "standard_error"), ("p", "p_zero")):
-            values[name][:, i] = result[of_result].values
+        found = {k: (("model", "time"), result[of_result].values.T) for k, of_result in TOLD.items()}
         if "ceiling" in result:
-            ceiling[:, i] = result["ceiling"].values
-    corrected = np.full(shape, np.nan)
-    known = np.isfinite(values["p"])
-    corrected[known] = inference.correct_p(values["p"][known], config["correction"])
-    found = {k: (("model", "time"), v) for k, v in (values | {"p_corrected": corrected}).items()}
+            found["ceiling"] = (("bound", "time"), result["ceiling"].values.T)
     attrs = {k: config[k] for k in ("method", "alpha", "correction")}
     table = xr.Dataset(
-        found if np.isnan(ceiling).all() else found | {"ceiling": (("bound", "time"), ceiling)},
+        found,
         coords={
             "model": models["model"].values,
             "group": ("model", models["group"].values),

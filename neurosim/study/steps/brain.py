@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import xarray as xr
 
 from neurosim import storage
@@ -18,7 +21,7 @@ def run(job: Job) -> None:
     about = {"name": job.config["name"], "synthetic": job.config["synthetic"]}
     about |= {k: recorded.attrs[k] for k in ("citation", "licence") if k in recorded.attrs}
     if "unit" in recorded.dims:
-        rdm = _by_subject(recorded, job.config["metric"])
+        rdm = _by_subject(recorded, job.config["metric"], job.config.get("options", {}))
         if recorded.sizes.get("trial", 1) > 1:
             halves = reliability.split_half_reliability(over_time(recorded))
             about["median_reliability"] = float(halves.reliability.median())
@@ -36,8 +39,8 @@ def recorded_by(job: Job) -> xr.DataArray:
     return recorded
 
 
-def _by_subject(responses: xr.DataArray, metric: str) -> xr.DataArray:
+def _by_subject(responses: xr.DataArray, metric: str, options: Mapping[str, Any]) -> xr.DataArray:
     still = over_time(responses)
     if "subject" in still.coords and still["subject"].dims == ("unit",):
-        return compute_rdm(still, metric, by="subject")
-    return compute_rdm(still, metric).expand_dims(subject=["subject_1"])
+        return compute_rdm(still, metric, by="subject", **options)
+    return compute_rdm(still, metric, **options).expand_dims(subject=["subject_1"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -73,7 +75,9 @@ def without_trials(metric: str) -> str:
     return METRICS[metric].without_trials or metric
 
 
-def over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> xr.DataArray:
+def over_bins(
+    responses: xr.DataArray, metric: str, time_bin: float | None, options: Mapping[str, Any] | None = None
+) -> xr.DataArray:
     """Return RDMs in at most 12 time bins; NaN where some pattern does not vary, as before the first spikes."""
     step = float(responses.attrs["time_step"])
     ratio = max(1, -(-responses.sizes["time"] // MAX_TIME_BINS))
@@ -83,7 +87,7 @@ def over_bins(responses: xr.DataArray, metric: str, time_bin: float | None) -> x
     for i in range(binned.sizes["time"]):
         now = binned.isel(time=i, drop=True)
         try:
-            parts.append(compute_rdm(now, metric))
+            parts.append(compute_rdm(now, metric, **(options or {})))
         except InputError:
             parts.append(xr.full_like(compute_rdm(now, "euclidean"), np.nan))
     return xr.concat(parts, xr.DataArray(binned["time"].values, dims="time", name="time"))

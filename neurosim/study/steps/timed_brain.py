@@ -19,7 +19,8 @@ def run(job: Job) -> None:
         raise InputError(f"{name} has no time, which is asked for; found {tuple(recorded.dims)}.")
     if "unit" in recorded.dims:
         people = individuals(recorded)
-        parts = [over_bins(r, job.config["metric"], job.config["time_bin"]) for r in people.values()]
+        how = job.config["metric"], job.config["time_bin"], job.config.get("options")
+        parts = [over_bins(r, *how) for r in people.values()]
         rdm = xr.concat(parts, xr.DataArray(list(people), dims="subject", name="subject"))
     elif job.config["time_bin"] is not None:
         raise InputError(f"{name}: its RDMs are published in bins of their own; leave out time_bin.")

@@ -1,0 +1,74 @@
+"""Groups of spike times that pynapple saved as an archive of numpy (``TsGroup.save``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from neurosim import storage
+from neurosim.recordings.reader import Reader
+from neurosim.recordings.sessions import SessionOptions, Sorted, events_of, sorted_session
+from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OWN = {"t", "d", "start", "end", "index", "keys", "type", "_metadata"}
+
+
+def read_responses(path: Path, options: SessionOptions) -> xr.DataArray:
+    """Cut out the spikes of all units around the events; what was said of the units becomes labels."""
+    return _session(path).around(events_of(options), options)
+
+
+def read_spikes(path: Path) -> pd.DataFrame:
+    """Return the spikes of all units."""
+    return _session(path).table()
+
+
+def _session(path: Path) -> Sorted:
+    """Read the spikes; the labels that newer versions pickle (``_metadata``) are left unread."""
+    import pandas as pd
+
+    with storage.readable(path, "npz of pynapple"):
+        held = storage.read_npz(path, without=("_metadata",))
+        kind = "".join(np.atleast_1d(held["type"]).astype(str))
+        if kind != "TsGroup":
+            raise InputError(f"{path.name}: a TsGroup of pynapple asked, which holds units; found a {kind}.")
+        keys = [str(k) for k in held["keys"].tolist()]
+        said = {k: v for k, v in held.items() if k not in OWN and v.shape == (len(keys),)}
+        units = pd.DataFrame(said, index=pd.Index(keys, dtype=object))
+        return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units)
+
+
+def example(path: Path) -> SessionOptions:
+    """Write a group of two units and two events."""
+    np.savez(
+        path,
+        type=["TsGroup"],
+        t=[0.1, 0.2, 1.1],
+        index=[0, 6, 0],
+        keys=[0, 6],
+        location=["CA1", "CA3"],
+        start=[0.0],
+        end=[2.0],
+    )
+    events = path.with_name(f"{path.stem}_events.csv")
+    storage.write_text(events, "start_time,stimulus\n0,a\n1,b\n")
+    return SessionOptions(events=events)
+
+
+PYNAPPLE = Reader(
+    name="pynapple",
+    caption="a TsGroup of pynapple: spikes by unit, with labels",
+    endings=(".npz",),
+    holds=("t", "start", "end", "type"),
+    responses=read_responses,
+    spikes=read_spikes,
+    options=SessionOptions,
+    citation="https://doi.org/10.7554/eLife.85786",
+    example=example,
+)

@@ -1,0 +1,56 @@
+"""Sign flips of subjects: every way, or as many as asked, to turn the scores of whole subjects round."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+LARGEST_SHARE = 1 - 1e-12  # of the mean square that a mean explains: t stays finite where subjects are all alike
+
+
+def flips(n: int, asked: int, two_sided: bool, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    """Signs (B, n) of subjects, and whether they are all that differ: then the first row is of ones.
+
+    Two-sided, turning all subjects changes nothing, so the first keeps its sign.
+
+    >>> flips(2, 10, False, np.random.default_rng(0))[0].tolist()
+    [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]
+    """
+    free = n - two_sided
+    if n_flips(n, two_sided) <= asked + 1:
+        bits = np.arange(2**free)[:, None] >> np.arange(free)[::-1] & 1
+        signs = np.ones((2**free, n))
+        signs[:, two_sided:] = 1.0 - 2.0 * bits
+        return signs, True
+    return 1.0 - 2.0 * rng.integers(0, 2, size=(asked, n)), False
+
+
+def n_flips(n: int, two_sided: bool) -> int:
+    """Return how many sign flips of `n` subjects differ."""
+    return int(2 ** (n - two_sided))
+
+
+def flipped_t(values: np.ndarray, n: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """Return t (B, V) of the means of scores (S, V) after sign flips (B, S); 0 stands where a subject has none.
+
+    `n` (V,) says of how many subjects a place has scores. Flips leave the sum of squares as it is, so that one product
+    of matrices gives all.
+
+    >>> flipped_t(np.array([[1.0], [2.0], [3.0]]), np.array([3]), np.ones((1, 3))).round(6).tolist()
+    [[3.464102]]
+    """
+    root = np.sqrt(n * (values**2).sum(0))
+    share = (signs @ values) / np.where(root > 0, root, 1.0)
+    found: np.ndarray = share * np.sqrt((n - 1) / (1 - np.minimum(share**2, LARGEST_SHARE)))
+    return found
+
+
+def as_z(t: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """Return the normal deviate with the tail of `t` (B, V) at `df` (V,) degrees of freedom.
+
+    >>> as_z(np.array([[2.570582, -12.706205]]), np.array([5, 1])).round(4).tolist()
+    [[1.96, -1.96]]
+    """
+    tail = np.maximum(special.stdtr(df, -np.abs(t)), np.finfo(float).tiny)
+    found: np.ndarray = -np.sign(t) * special.ndtri(tail)
+    return found

@@ -1,0 +1,167 @@
+"""Which places of a map are beside each other: in time, on a grid, on the head, on a surface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from neurosim.arrays import match_names, plain
+from neurosim.schema import InputError
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+PLACE = ("x", "y", "z")
+ROUNDING = 1e-6  # of a radius: places come from affines of single precision
+NEVER = ("model",)  # dims whose places are beside none
+IN_ORDER = ("time", "frequency", "lag", "x", "y", "z")  # dims whose places are beside the one before and after
+Adjacency = Mapping[str, Any]
+
+
+def neighbours(places: np.ndarray | xr.DataArray, radius: float) -> sparse.csr_array:
+    """Return which places are within `radius` of each other, for the `adjacency` of :func:`sign_flip_test`.
+
+    Parameters
+    ----------
+    places : (place, axis), in m, mm or voxels: the centres of searchlights, sensors, vertices. Or an array whose labels
+        ``x``, ``y``, ``z`` stand along one dim, as those of ``searchlight_scores``, in m.
+    radius : in the same unit; 1 voxel joins faces, 1.8 voxels joins edges and corners too.
+
+    Returns
+    -------
+    scipy sparse array of bool (place, place), without places themselves.
+
+    Raises
+    ------
+    InputError : places that are not finite (place, axis), or a radius that is not above 0.
+
+    Examples
+    --------
+    >>> ns.similarity.neighbours(np.array([[0.0], [1.0], [5.0]]), 1.0).toarray().astype(int).tolist()
+    [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    """
+    from scipy.spatial import cKDTree
+
+    who = "neighbours"
+    places = places_of(places, who)
+    is_number = isinstance(radius, int | float | np.number) and radius > 0
+    if places.ndim != 2 or not places.size or not np.isfinite(places).all() or not is_number:
+        raise InputError(f"{who}: finite places (place, axis) and a radius above 0 asked, found {places.shape}.")
+    pairs = cKDTree(places).query_pairs(radius * (1 + ROUNDING), output_type="ndarray")
+    return _symmetric(pairs, len(places))
+
+
+def surface_neighbours(triangles: np.ndarray, n_vertices: int) -> sparse.csr_array:
+    """Return which vertices of a surface share an edge, for the `adjacency` of :func:`sign_flip_test`.
+
+    Parameters
+    ----------
+    triangles : (triangle, 3), the numbers of their vertices from 0.
+    n_vertices : how many vertices there are.
+
+    Returns
+    -------
+    scipy sparse array of bool (vertex, vertex).
+
+    Raises
+    ------
+    InputError : no whole numbers (triangle, 3), or vertices that are not there.
+
+    Examples
+    --------
+    >>> ns.similarity.surface_neighbours(np.array([[0, 1, 2]]), 4).toarray().sum(0).tolist()
+    [2, 2, 2, 0]
+    """
+    triangles = plain(triangles, "surface_neighbours")
+    whole = triangles.ndim == 2 and triangles.shape[1] == 3 and triangles.dtype.kind in "iu" and triangles.size
+    if not whole or triangles.min() < 0 or triangles.max() >= n_vertices:
+        raise InputError(
+            f"surface_neighbours: triangles (triangle, 3) of vertices 0..{n_vertices - 1} asked, found "
+            f"{triangles.dtype} {triangles.shape}."
+        )
+    return _symmetric(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]), n_vertices)
+
+
+def places_of(places: Any, who: str) -> np.ndarray:
+    """Return the places (place, axis) themselves, or those that stand along one dim of an array."""
+    along = {places[k].dims for k in PLACE if k in places.coords} if isinstance(places, xr.DataArray) else set()
+    if len(along) == 1 and all(k in places.coords for k in PLACE) and len(next(iter(along))) == 1:
+        return np.stack([np.asarray(places[k].values, dtype=float) for k in PLACE], axis=1)
+    return plain(places, who).astype(float)
+
+
+def edges_of(places: xr.DataArray, adjacency: Adjacency | None, who: str) -> np.ndarray:
+    """Return the pairs (2, E) of places of a map, in the order of its values, that are beside each other along one dim.
+
+    >>> edges_of(xr.DataArray(np.zeros((2, 2)), dims=("time", "frequency")), None, "here").T.tolist()
+    [[0, 1], [0, 2], [1, 3], [2, 3]]
+    """
+    from scipy import sparse
+
+    given = dict.fromkeys((d for d in NEVER if d in places.dims), None) | dict(adjacency or {})
+    unknown = [name for name in given if name not in places.dims]
+    if unknown:
+        raise InputError(f"{who}: adjacency is of dims of the scores, {places.dims}; found {unknown[0]!r}.")
+    total = sparse.csr_array((1, 1), dtype=bool)
+    for dim in places.dims:
+        along = _along(places, str(dim), given, who)
+        own, before = sparse.eye_array(along.shape[0]), sparse.eye_array(total.shape[0])
+        total = sparse.kron(total, own, format="coo") + sparse.kron(before, along, format="coo")
+    found = sparse.triu(total, 1).tocoo()
+    order = np.lexsort((found.col, found.row))
+    return np.stack([found.row, found.col]).astype(np.int64)[:, order]
+
+
+def _along(places: xr.DataArray, dim: str, given: dict[str, Any], who: str) -> sparse.csr_array:
+    """Return the neighbours (n, n) along one dim."""
+    n = places.sizes[dim]
+    if dim not in given and dim.removesuffix("_other") not in IN_ORDER:
+        raise InputError(
+            f"{who}: which places are beside each other along {dim!r} is not known; adjacency={{{dim!r}: ...}} takes a "
+            "matrix, as from neighbours or surface_neighbours, or None where there are none."
+        )
+    if dim not in given:
+        if dim in places.coords and not _in_order(places[dim].values):
+            raise InputError(f"{who}: {dim} does not rise; .sortby({dim!r}) first.")
+        return _symmetric(np.stack([np.arange(n - 1), np.arange(1, n)], axis=1), n)
+    if given[dim] is None:
+        return _symmetric(np.zeros((0, 2), dtype=int), n)
+    return _checked(given[dim], places, dim, who)
+
+
+def _checked(given: Any, places: xr.DataArray, dim: str, who: str) -> sparse.csr_array:
+    """Return a matrix that was brought, in the order of the places, without its diagonal."""
+    from scipy import sparse
+
+    n = places.sizes[dim]
+    if isinstance(given, xr.DataArray) and dim in given.coords and dim in places.coords:
+        given = given.transpose(dim, ...)
+        if given.sizes[dim] == n:
+            own, theirs = (x[dim].values.astype(str).tolist() for x in (places, given))
+            order = match_names(own, theirs, f"{who}, adjacency")
+            given = given.values[np.ix_(order, order)] if given.shape == (n, n) else given.values
+    matrix = given if sparse.issparse(given) else plain(given, f"{who}, adjacency")
+    if matrix.shape != (n, n):
+        raise InputError(f"{who}: adjacency of {dim!r} is ({n}, {n}), found {matrix.shape}.")
+    found = sparse.coo_array(matrix)
+    kept = found.data != 0
+    pairs = np.stack([found.row[kept], found.col[kept]], axis=1)
+    symmetric = _symmetric(pairs[pairs[:, 0] != pairs[:, 1]], n)
+    if symmetric.nnz != len(np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)):
+        raise InputError(f"{who}: adjacency of {dim!r} is not symmetric.")
+    return symmetric
+
+
+def _symmetric(pairs: np.ndarray, n: int) -> sparse.csr_array:
+    from scipy import sparse
+
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    joined = sparse.coo_array((np.ones(len(both), dtype=bool), (both[:, 0], both[:, 1])), shape=(n, n))
+    return (joined.tocsr() != 0).tocsr()
+
+
+def _in_order(values: np.ndarray) -> bool:
+    return values.dtype.kind in "iuf" and bool((np.diff(values) > 0).all())
