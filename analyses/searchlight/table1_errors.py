@@ -1,9 +1,9 @@
 """Table 1 of searchlights: false places and found places of corrected maps, over simulated groups with known truth.
 
-Eight subjects, 343 voxels of 3 mm, 10 stimuli, 4 runs. Noise is smooth in space. Where there is an effect, a ball of
-voxels answers to what stimuli are, in every subject with other patterns. A map is the Spearman correlation of crossnobis
-RDMs with a model; tested over subjects by all 256 sign flips. Of two categories there is but one difference of
-patterns, whose crossnobis distance is skewed to the right around 0, so that tests for more than 0 are conservative;
+Eight subjects, 343 voxels of 3 mm, 10 stimuli, 4 runs. Noise is smooth in space. Where there is an effect, a ball
+of voxels answers to what stimuli are, in every subject with other patterns. A map is the Spearman correlation of
+crossnobis RDMs with a model; tested over subjects by all 256 sign flips. Of two categories there is but one difference
+of patterns, whose crossnobis distance is skewed to the right around 0, so that tests for more than 0 are conservative;
 nine features make scores symmetric.
 
 Run: python analyses/searchlight/table1_errors.py [folder [number of groups]] (two minutes on one core)
