@@ -8,12 +8,21 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.arrays import check_numbers, column_names, is_table, listed, match_names, row_names
-from neurosim.refusals import SchemaError
+from neurosim.arrays import check_numbers, column_names, is_missing, is_table, listed, match_names, row_names
+from neurosim.refusals import SchemaError, suggest
 
 STIMULUS, TRIAL, TIME, UNIT = "stimulus", "trial", "time", "unit"
 STIMULUS_OTHER = "stimulus_other"
 FINITE_BLOCK = 2**23
+
+
+def wide(array: xr.DataArray) -> xr.DataArray:
+    """Return an array in which sums have room: numbers of 16 bits become numbers of 32, others stay as they are.
+
+    >>> wide(xr.DataArray(np.ones(2, np.float16))).dtype
+    dtype('float32')
+    """
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def is_lazy(array: xr.DataArray) -> bool:
@@ -63,6 +72,7 @@ def check_missing(responses: xr.DataArray, who: str) -> xr.DataArray:
     >>> check_missing(xr.DataArray([[1.0, np.nan]], dims=("stimulus", "unit")), "here").isnull().values.tolist()
     [[False, True]]
     """
+    responses = wide(responses)
     if "measured" in responses.coords:
         measured = responses["measured"].drop_vars("measured")
         if measured.dtype.kind not in "biu":
@@ -92,6 +102,37 @@ def check_measured(array: xr.DataArray, who: str) -> xr.DataArray:
     check_not_empty(array, who, "arrays")
     check_finite(array.where(array["measured"], 0) if "measured" in array.coords else array, who)
     return array
+
+
+def check_named(values: object, name: str, who: str) -> np.ndarray:
+    """Return the values of a label, or refuse a label that has none for some, or words beside numbers.
+
+    >>> check_named(["a", "b"], "category", "here").tolist()
+    ['a', 'b']
+    """
+    found = np.asarray(values)
+    missing = sum(is_missing(v) for v in found.ravel()) if found.dtype.kind in "OfmM" else 0
+    if missing:
+        raise SchemaError(
+            f"{who}: {missing} of {found.size} values of the label {name!r} are missing; leave them out by .isel(...)."
+        )
+    words = sum(isinstance(v, str | bytes) for v in found.ravel()) if found.dtype.kind == "O" else 0
+    if words not in (0, found.size):
+        raise SchemaError(f"{who}: the label {name!r} holds words and numbers; give all as one type.")
+    return found
+
+
+def label_along(array: xr.DataArray, name: object, who: str) -> np.ndarray:
+    """Return the values of a label along ``stimulus``, one of each; the door of every function that takes a label.
+
+    >>> shown = xr.DataArray([1, 2], dims="stimulus", coords={"size": ("stimulus", [3, 4])})
+    >>> label_along(shown, "size", "here").tolist()
+    [3, 4]
+    """
+    known = [str(k) for k, v in array.coords.items() if v.dims == (STIMULUS,)]
+    if not isinstance(name, str) or name not in known:
+        raise SchemaError(f"{who}: no label {name!r} along stimulus. Labels: {', '.join(known)}.{suggest(name, known)}")
+    return check_named(array[name].values, name, who)
 
 
 def stimulus_labels(array: xr.DataArray) -> dict[str, np.ndarray]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import math
 from collections.abc import Iterable, Iterator
+from typing import SupportsFloat
 
 LONGEST = 3000  # characters of a message
 ALIASES = {
@@ -109,6 +111,38 @@ def asked_by(who: str, *called: str) -> Iterator[None]:
         if speaker not in (called or ("record_responses",)):
             raise
         raise type(error)(f"{who}: {said}").with_traceback(error.__traceback__) from error.__cause__
+
+
+def check_number(
+    value: object, who: str, name: str, low: float = -math.inf, high: float = math.inf, *, whole: bool = False
+) -> None:
+    """Raise :class:`InputError` on behalf of `who` if an option is no number from `low` to `high`, or not a whole one.
+
+    >>> check_number(2.5, "here", "n_spikes", 2, whole=True)
+    Traceback (most recent call last):
+    neurosim.schema.InputError: here: n_spikes = 2.5; a whole number of at least 2 asked.
+    """
+    held = _number(value)
+    if low <= held <= high and math.isfinite(held) and (not whole or held.is_integer()):
+        return
+    ends = f" from {low:g} to {high:g}" if math.isfinite(low + high) else ""
+    ends = ends or (f" of at least {low:g}" if math.isfinite(low) else "")
+    raise InputError(f"{who}: {name} = {one_line(repr(value))[:60]}; a {'whole ' * whole}number{ends} asked.")
+
+
+def check_alpha(alpha: object, who: str) -> None:
+    """Refuse a level of intervals or tests that is not between 0 and 1, which say nothing.
+
+    >>> check_alpha(0.05, "here")
+    """
+    if not 0 < _number(alpha) < 1:
+        raise InputError(f"{who}: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
+
+
+def _number(value: object) -> float:
+    """Return an option as a number, NaN for what is none: words, truth values and arrays."""
+    plain = isinstance(value, SupportsFloat) and not isinstance(value, bool) and not getattr(value, "ndim", 0)
+    return float(value) if plain else math.nan  # type: ignore[arg-type]
 
 
 def check_known(name: object, known: Iterable[str], what: str) -> None:

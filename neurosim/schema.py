@@ -18,6 +18,7 @@ from neurosim.arrays import (
     check_numbers,
     column_names,
     is_count,
+    is_missing,
     is_table,
     listed,
     match_names,
@@ -42,6 +43,7 @@ from neurosim.labels import (
     step_of,
     stimulus_labels,
     timed,
+    wide,
     with_dims,
     with_ids,
     with_table_names,
@@ -125,7 +127,7 @@ def _stimuli(
     dims, layout, scale = form
     if isinstance(values, xr.DataArray):
         check_numbers(values, who)
-        stimuli = values.copy(deep=False)
+        stimuli = wide(values.copy(deep=False))
     else:
         if isinstance(values, list | tuple) and values and all(is_picture(v) for v in values):
             array = of_pictures(values, who)
@@ -135,7 +137,7 @@ def _stimuli(
             array = plain(values, who)
         dims = dims or {2: (STIMULUS, UNIT)}.get(array.ndim) or picture_dims(array.shape, layout, who)
         dims = dims or ((STIMULUS, "y", "x") if array.ndim == 3 else None)
-        stimuli = with_dims(array, dims, who)
+        stimuli = wide(with_dims(array, dims, who))
         stimuli = with_table_names(stimuli, values, who)
     unknown = [str(d) for d in stimuli.dims if d not in STIMULUS_DIMS]
     if unknown:
@@ -249,7 +251,7 @@ def as_trials(
 
     Parameters
     ----------
-    observations : array (observation, unit).
+    observations : array (observation, unit); NaN where a unit was not measured.
     stimuli : stimulus id of every observation.
     trials : trial (run, session) of every observation; when absent, the observations of a stimulus are counted.
 
@@ -260,7 +262,8 @@ def as_trials(
 
     Raises
     ------
-    SchemaError : another number of stimuli or trials than of observations, or a trial that has a stimulus twice.
+    SchemaError : another number of stimuli or trials than of observations, one without a name, infinite values, or a
+        trial that has a stimulus twice.
 
     Examples
     --------
@@ -276,9 +279,13 @@ def as_trials(
             f"as_trials: observations of shape {values.shape} need one stimulus (found {len(of_each)}) and "
             f"one trial (found {'none' if trials is None else len(trials)}) each."
         )
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
-        raise SchemaError(f"as_trials: {bad} of {values.size} values are NaN or infinite; leave those trials out.")
+    bad = int(np.isinf(values).sum())
+    if bad or not np.isfinite(values).any():
+        raise SchemaError(f"as_trials: {bad or 'all'} of {values.size} values are {'infinite' if bad else 'NaN'}.")
+    for what, given in (("stimulus", of_each), ("trial", trials or [])):
+        nameless = sum(map(is_missing, given))
+        if nameless:
+            raise SchemaError(f"as_trials: {nameless} of {len(values)} observations name no {what}; leave those out.")
     place: dict[str, int] = {}
     row = np.array([place.setdefault(str(s), len(place)) for s in of_each])
     ids = list(place)
@@ -290,8 +297,8 @@ def as_trials(
             f"as_trials: trial {names[column[again]]} has stimulus {ids[row[again]]!r} twice; average the two first."
         )
     filled = np.full((len(ids), len(names), values.shape[1]), np.nan)
-    measured = np.zeros(filled.shape[:2], dtype=bool)
-    measured[row, column], filled[row, column] = True, values
+    filled[row, column] = values
+    measured = np.isfinite(filled).any(-1)
     responses = xr.DataArray(filled, dims=(STIMULUS, TRIAL, UNIT), coords={STIMULUS: ids, TRIAL: names})
     units = column_names(observations, "as_trials") if is_table(observations) else None
     responses = responses if units is None else responses.assign_coords({UNIT: units})
@@ -360,6 +367,7 @@ def check_responses(
     if missing:
         responses = check_missing(responses, who)
     else:
+        responses = wide(responses)
         check_finite(responses, who)
     ordered: xr.DataArray = responses.transpose(*unknown, *[d for d in RESPONSE_DIMS if d in responses.dims])
     return ordered

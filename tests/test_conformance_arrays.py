@@ -293,6 +293,7 @@ NONE = set(
     replace_head
     rerun_results
     run_study
+    save_brain_score
     save_circuit
     single_neuron
     study_status
@@ -371,7 +372,8 @@ def nonsense():
 
 
 GOOD = [(name, form) for name, (values, dims, _) in CALLS.items() for form in forms(values, dims)]
-BAD = [(name, kind) for name in (*CALLS, *LABELLED) for kind in nonsense()]
+TAKEN = ("as_trials", "nan")  # a unit that was not measured in a trial: see tests/recordings/test_trials_run.py
+BAD = [(name, kind) for name in (*CALLS, *LABELLED) for kind in nonsense() if (name, kind) != TAKEN]
 
 
 def test_every_public_function_is_asked():

@@ -3,15 +3,16 @@
 The first 200 pictures of session 210325 (50 neurons of animal PE, Cowley 2026) are shown to every subject:
 EfficientNet-Lite0, a CNN and a spiking CNN of CIFAR-10, each trained and untrained, the circuit of the trained spiking
 CNN on four rungs of the ladder of realism, and a Gabor-AdEx circuit. Every layer predicts the mean response of every
-neuron (ridge, and partial least squares of 25 components; 5 folds; median neuron) and its RDM is compared with that of
-the neurons. What differs by more than its architecture is said in the caption: the networks of CIFAR-10 see 32 x 32
-pixels, EfficientNet 224 x 224.
+neuron (ridge, 10 folds, and partial least squares of 25 components, 5 folds; median neuron), and its RDM is compared
+with that of the neurons; a network and its untrained copy, a rung and its network are compared layer by layer. What
+differs by more than its architecture is said in the caption: the networks of CIFAR-10 see 32 x 32 pixels, EfficientNet
+224 x 224.
 
 Run: NEUROSIM_DATA=... python analyses/v4/fig1_biology.py results/v4
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, ne
 from neurosim.responses.reliability import signal_to_noise
 from neurosim.runtime import provenance
 from neurosim.similarity.inference_options import correct_p
+from neurosim.similarity.prediction_pairs import compare_predictions
 from neurosim.study import Study, run_study
 from neurosim.study.analyses.layer_scores import together
 
@@ -117,7 +119,7 @@ def compute(folder: Path) -> xr.Dataset:
     assert published.stimuli is not None
     trials = published.responses[SESSION].isel(stimulus=slice(N_IMAGES))
     storage.write_dataset(folder / "stimuli.nc", published.stimuli[:N_IMAGES].drop_vars("session"))
-    storage.write_dataset(folder / "v4.nc", trials.mean("trial", keep_attrs=True))
+    storage.write_dataset(folder / "v4.nc", trials)
     study = Study(
         name="v4",
         title="Session 210325 of macaque V4: networks and circuits against single neurons",
@@ -126,7 +128,7 @@ def compute(folder: Path) -> xr.Dataset:
         subjects=subjects(),
         brains={"V4": {"kind": "responses", "path": str(folder / "v4.nc"), "title": "macaque V4, session 210325"}},
         analyses={
-            "ridge": {"kind": "predictivity"},
+            "ridge": {"kind": "predictivity", "folds": 10},
             "pls": {"kind": "predictivity", "method": "pls", "options": {"n_components": 25}},
             "rsa": {"kind": "rsa", "metric": "correlation", "method": "spearman"},
         },
@@ -139,6 +141,7 @@ def compute(folder: Path) -> xr.Dataset:
     kept = [p[["score", "interval"]].drop_attrs().drop_vars("group", errors="ignore") for p in parts]
     gathered = xr.concat([p.reindex(model=names) for p in kept], "analysis", coords="minimal", compat="override")
     gathered = gathered.assign_coords(analysis=list(ANALYSES))
+    gathered = gathered.merge(of_neurons(outcome.predictions, names))
     p_pair = parts[-1]["p_pair"].drop_attrs().reset_coords(drop=True)
     gathered["p_pair"] = p_pair.reindex(model=names, model_other=names)
     neurons, geometry = with_interval(median_ceiling, trials), with_interval(reliability_of_rdm, trials)
@@ -216,21 +219,53 @@ def draw(results: xr.Dataset) -> Figure:
     return figure
 
 
-def pairs(results: xr.Dataset) -> dict[str, list[float]]:
-    """Return how much nearer the RDM of a layer is than the same layer of another, and p (Holm)."""
-    names = [str(name) for name in results["model"].values]
-    score = results.score.sel(analysis="rsa").values
-    found: dict[str, tuple[int, int]] = {}
-    for i, name in enumerate(names):
-        subject, _, layer = name.partition("/")
-        other = f"{PAIRS.get(subject)}/{layer}"
-        if other in names and np.isfinite(results.p_pair.values[i, names.index(other)]):
-            found[f"{name} - {other}"] = (i, names.index(other))
-    p = correct_p(np.array([results.p_pair.values[pair] for pair in found.values()]), "holm")
-    return {
-        k: [round(float(score[i] - score[j]), 3), float(f"{p_of:.2g}")]
-        for (k, (i, j)), p_of in zip(found.items(), p, strict=True)
+def paired(names: list[str]) -> list[tuple[str, str]]:
+    """Return every layer and the same layer of the subject that it is compared with."""
+    both = [(name, f"{PAIRS.get(name.partition('/')[0])}/{name.partition('/')[2]}") for name in names]
+    return [(name, other) for name, other in both if other in names]
+
+
+def of_neurons(predictions: Mapping[str, xr.Dataset], names: list[str]) -> xr.Dataset:
+    """Return noise-corrected R2 of ridge (``explained``), and how much better the median neuron is predicted, and p.
+
+    Along ``model``, and along ``pair`` ("layer - other").
+    """
+    ridge = [predictions[f"ridge:{subject}:V4"] for subject in dict.fromkeys(n.partition("/")[0] for n in names)]
+    explained = xr.concat([one["median_explained"] for one in ridge], "model").drop_attrs().reindex(model=names)
+
+    def of_layer(name: str) -> xr.Dataset:
+        return predictions[f"ridge:{name.partition('/')[0]}:V4"].sel(model=name)
+
+    found = {
+        f"{a} - {b}": compare_predictions({a: of_layer(a), b: of_layer(b)}).isel(model=0, model_other=1)
+        for a, b in paired(names)
     }
+    numbers = {f"ridge_{k}": ("pair", [float(f[k]) for f in found.values()]) for k in ("difference", "p_pair")}
+    return xr.Dataset(numbers | {"explained": explained}, {"pair": list(found)})
+
+
+def pairs(results: xr.Dataset) -> dict[str, dict[str, object]]:
+    """Return how much nearer a layer is than the same layer of another, and p (Holm), by ridge and by RDMs."""
+    names = [str(name) for name in results["model"].values]
+    score, p_pair = results.score.sel(analysis="rsa").values, results.p_pair.values
+    places = [(names.index(a), names.index(b)) for a, b in paired(names)]
+    gaps = {
+        "pairs_ridge": (results.ridge_difference.values, results.ridge_p_pair.values),
+        "pairs_rsa": (
+            np.array([score[i] - score[j] for i, j in places]),
+            np.array([p_pair[i, j] for i, j in places]),
+        ),
+    }
+    told: dict[str, dict[str, object]] = {}
+    for kind, (difference, p) in gaps.items():
+        known = np.flatnonzero(np.isfinite(p))
+        corrected = correct_p(p[known], "holm")
+        labels = results["pair"].values[known].tolist()
+        told[kind] = {"columns": ["difference", "p"]} | {
+            label: [round(float(d), 3), float(f"{c:.2g}")]
+            for label, d, c in zip(labels, difference[known], corrected, strict=True)
+        }
+    return told
 
 
 def table(results: xr.Dataset) -> dict[str, object]:
@@ -252,7 +287,8 @@ def table(results: xr.Dataset) -> dict[str, object]:
         "caption": CAPTION.replace("\n", " "),
         "ceilings": ceilings,
         "scores": scores,
-        "pairs_rsa": {"columns": ["difference", "p"], **pairs(results)},
+        "noise-corrected R2 by ridge": {str(m): round(float(v), 3) for m, v in results.explained.to_series().items()},
+        **pairs(results),
         "accuracy": {k.removeprefix("accuracy_"): v for k, v in results.attrs.items() if k.startswith("accuracy_")},
         "provenance": provenance(),
     }

@@ -35,7 +35,7 @@ from neurosim.study import Outcome, Study, run_study
 ANIMALS = {"210325": "PE", "190923": "WE", "210621": "RA", "210225": "PE"}
 WITH_TRIALS, N_IMAGES, BLOCKS = "210325", 200, ("03", "08", "11")
 EFFICIENTNET = {"efficientnet": "imagenet", "untrained": "random"}
-LAYERS = dict.fromkeys(("cnn", "cnn_untrained"), ["conv*", "hidden"])
+LAYERS = {name: ["conv*", "hidden"] for name in ("cnn", "cnn_untrained")}
 SHOWN = (
     "efficientnet",
     "untrained",
@@ -91,7 +91,7 @@ def run(folder: Path, session: str) -> Outcome:
     storage.write_dataset(brain, published.responses[session].isel(stimulus=slice(N_IMAGES)))
     rows = {name: row | {"layers": LAYERS.get(name)} for name, row in subjects().items() if name in SHOWN}
     for name, weights in EFFICIENTNET.items():
-        path = folder / f"{name}_{session}.nc"
+        path = folder / f"{name}_{session}_{N_IMAGES}.nc"
         if not path.exists():
             storage.write_dataset(path, blocks_of(pictures, weights))
         rows[name] = {"kind": "responses", "path": str(path), "title": SUBJECTS[name]}

@@ -31,11 +31,11 @@ def load_responses(
       or the attribute ``time_step``. Whole numbers along ``time`` need its ``units`` ("s") or that attribute.
     * ``.nc`` of BrainIO, an assembly ``presentation, neuroid, [time_bin]``: the presentations of a stimulus are its
       trials, NaN where it has fewer; bins are in ms.
-    * ``.npz``: an array ``responses`` and, optionally, ``dims``, ``time_step`` (s), ``stimulus`` (ids), ``category``
-      along ``stimulus``, ``trial``, ``time`` (s), and ``unit`` (ids), ``layer``, ``area``, ``subject``, ``cell_type``
-      along ``unit``.
+    * ``.npz``: an array ``responses`` and, optionally, ``dims``, ``quantity``, ``time_step`` (s), ``stimulus`` (ids),
+      ``category`` along ``stimulus``, ``trial``, ``measured`` (stimulus, trial; false where not), ``time`` (s), and
+      ``unit`` (ids), ``layer``, ``area``, ``subject``, ``cell_type`` along ``unit``. Other arrays are refused.
     * ``.csv``, ``.tsv``, ``.parquet``: one row a spike, columns ``stimulus``, ``unit``, ``time`` (s from onset) and
-      optionally ``trial``.
+      optionally ``trial``; which trials were run is said by the option ``trials``, the path of a table or "all".
     * ``.mat``: the same names, in MATLAB 5 to 7.3. ``.npy``: one array, whose ``dims`` are an option.
     * folders of phy or Kilosort, ALF and suite2p, and ``.npz`` of SpikeInterface and pynapple, told by what they hold:
       sessions, cut out around a table of ``events`` (an option; ALF has trials of its own).
@@ -46,7 +46,7 @@ def load_responses(
     ----------
     path : the file.
     options : what the reader must know of its format, by name or as its record, such as
-        ``{"by": "image", "window": (0, 0.3)}`` for NWB; ``READERS`` lists readers, options and what they need.
+        ``{"by": "image", "window": (0, 0.3)}`` for NWB; another option is refused with those that are known.
     time_bin : for spikes, width of the bins in s; one bin over everything when absent. The same as that option.
     reader : name of the reader, where the ending does not tell.
     lazy : for ``.nc`` and ``.zarr``, leave the values on disk until they are used; they are then not searched for NaN.

@@ -117,13 +117,14 @@ def bin_spikes(
 
     Returns
     -------
-    responses (stimulus, [trial,] [time,] unit) of spike counts. Without `trials`, a stimulus or trial without any spike
-    is not in the table and so not in the result; nor is a unit, in any case.
+    responses (stimulus, [trial,] [time,] unit) of spike counts, trials by name. Without `trials`, a stimulus or trial
+    without any spike is not in the table and so not in the result; nor is a unit, in any case.
 
     Raises
     ------
-    InputError : missing columns, NaN times, no spikes, bins too many to hold, a stimulus without a spike in a trial
-        that others have, of which only `trials` can say whether it was run, or spikes in trials that were not.
+    InputError : missing columns, NaN times, no spikes, trials without a name, bins too many to hold, a stimulus without
+        a spike in a trial that others have, of which only `trials` can say whether it was run, or spikes in trials that
+        were not.
 
     Examples
     --------
@@ -137,7 +138,7 @@ def bin_spikes(
     table = check_spikes(table, name, ("stimulus", *SPIKE_COLUMNS))
     times = table["time"].to_numpy()
     units, unit = np.unique(names(table["unit"], name, "unit"), return_inverse=True)
-    stimuli, stimulus, trial, run = _trials_run(table, trials, name)
+    stimuli, kinds, (stimulus, trial), run = _trials_run(table, trials, name)
     bins = np.zeros(len(times), dtype=int)
     if time_bin is not None:
         bins = bin_index(times, time_bin)
@@ -151,7 +152,7 @@ def bin_spikes(
         counts,
         dims=("stimulus", "trial", "time", "unit"),
         stimuli=stimuli.tolist(),
-        coords={"unit": units},
+        coords={"unit": units, "trial": kinds},
         quantity="spike_count",
         time_step=time_bin,
     )
@@ -164,26 +165,22 @@ def bin_spikes(
 
 def _trials_run(
     table: pd.DataFrame, trials: pd.DataFrame | Literal["all"] | None, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the stimuli, the stimulus and trial of every spike, and which trials of which stimulus were run."""
-    of_spike = names(table["stimulus"], name, "stimulus")
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return the stimuli and trials by name, those of every spike by place, and which (stimulus, trial) were run."""
     if "trial" not in table:
         if trials is not None:
             raise InputError(f"{name}: trials say which were run, and the spikes have no column 'trial'; add it.")
-        stimuli, stimulus = np.unique(of_spike, return_inverse=True)
-        return stimuli, stimulus, np.zeros(len(of_spike), dtype=int), np.ones((len(stimuli), 1), dtype=bool)
-    numbers = table["trial"].dtype.kind in "biuf"
-    trial_of_spike = table["trial"].to_numpy() if numbers else names(table["trial"], name, "trial")
-    shown_stimuli, shown_trials = of_spike, trial_of_spike
-    if trials is not None and not isinstance(trials, str):
-        check_frame(trials, name, "columns stimulus and trial, one row a trial that was run,")
-        if not len(trials) or not {"stimulus", "trial"} <= set(trials.columns):
-            found = ", ".join(map(str, trials.columns)) if len(trials) else "no row"
-            raise InputError(f"{name}: the table of trials has the columns stimulus and trial, found: {found}.")
-        shown_stimuli = names(trials["stimulus"], name, "stimulus")
-        shown_trials = trials["trial"].to_numpy() if numbers else names(trials["trial"], name, "trial")
-    elif trials not in (None, "all"):
-        raise InputError(f"{name}: trials are a table with columns stimulus and trial, or 'all', found {trials!r}.")
+        stimuli, stimulus = np.unique(names(table["stimulus"], name, "stimulus"), return_inverse=True)
+        run = np.ones((len(stimuli), 1), dtype=bool)
+        return stimuli, np.zeros(1, dtype=int), (stimulus, np.zeros(len(stimulus), dtype=int)), run
+    if trials is None or isinstance(trials, str):
+        if trials not in (None, "all"):
+            raise InputError(f"{name}: trials are a table with columns stimulus and trial, or 'all', found {trials!r}.")
+        run_table = table
+    else:
+        run_table = _table_of_trials(trials, name)
+    of_spike, shown_stimuli = _names_alike(table["stimulus"], run_table["stimulus"], name, "stimulus")
+    trial_of_spike, shown_trials = _names_alike(table["trial"], run_table["trial"], name, "trial", numbers=True)
     stimuli, row = np.unique(shown_stimuli, return_inverse=True)
     kinds, column = np.unique(shown_trials, return_inverse=True)
     run = np.zeros((len(stimuli), len(kinds)), dtype=bool)
@@ -202,7 +199,37 @@ def _trials_run(
     if not known.all():
         lost = int((~known).sum())
         raise InputError(f"{name}: {lost} spikes are of trials that were not run, by the table of trials.")
-    return stimuli, place[0], place[1], run
+    return stimuli, kinds, place, run
+
+
+def _table_of_trials(trials: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the table that says which trials were run, each row of which names a stimulus and a trial."""
+    check_frame(trials, name, "columns stimulus and trial, one row a trial that was run,")
+    if not len(trials) or not {"stimulus", "trial"} <= set(trials.columns):
+        found = ", ".join(map(str, trials.columns)) if len(trials) else "no row"
+        raise InputError(f"{name}: the table of trials has the columns stimulus and trial, found: {found}.")
+    for column in ("stimulus", "trial"):
+        nameless = int(trials[column].isna().sum())
+        if nameless:
+            raise InputError(f"{name}: {nameless} rows of the table of trials name no {column}; drop those rows.")
+    return trials
+
+
+def _names_alike(
+    first: pd.Series, second: pd.Series, name: str, what: str, *, numbers: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the names of two columns as text, or as they are where both are `numbers`.
+
+    A column of whole numbers becomes one of floats where it once lacked some: beside whole ones 1.0 is called 1.
+    """
+    columns = [first, second]
+    if {c.dtype.kind for c in columns} == {"i", "f"}:
+        columns = [c.astype(int) if c.dtype.kind == "f" and (c % 1 == 0).all() else c for c in columns]
+    if numbers and all(c.dtype.kind in "biuf" for c in columns):
+        a, b = (c.to_numpy() for c in columns)
+    else:
+        a, b = (names(c, name, what) for c in columns)
+    return a, b
 
 
 def align_spikes(

@@ -1,4 +1,4 @@
-"""Whether responses differ between stimuli by more than their trials do: the F test, and its form for unequal trials."""
+"""Whether responses differ between stimuli by more than trials do: the F test, and its form for unequal trials."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def f_test(values: np.ndarray) -> np.ndarray:
     if not equal.all():
         expected, first, second = _unequal(squares.sum(1), counts)
         within, of_signal, of_noise = (
-            np.where(equal, *pair)
-            for pair in ((within, expected / of_signal), (of_signal, first), (of_noise, second))
+            np.where(equal, *pair) for pair in ((within, expected / of_signal), (of_signal, first), (of_noise, second))
         )
     f = np.divide(between / np.maximum(k - 1, 1), within, out=np.full_like(within, np.inf), where=within > 0)
     p = np.where(between > 0, stats.f.sf(f, of_signal, of_noise), 1.0)
@@ -51,12 +50,12 @@ def hardly_answers(values: np.ndarray) -> np.ndarray:
     n = np.isfinite(flat).sum(0)
     usual = np.take_along_axis(np.sort(flat, axis=0), np.maximum(n - 1, 0)[None] // 2, axis=0)[0]
     unlike = (np.isfinite(flat) & (flat != usual)).sum(0)
-    found: np.ndarray = (0 < unlike) & (unlike < FEWEST) & (2 * unlike < n)
+    found: np.ndarray = (unlike > 0) & (unlike < FEWEST) & (2 * unlike < n)
     return found
 
 
 def _unequal(squares: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the sum of squares between stimuli is expected to be from noise alone, and the degrees of both, (unit).
+    """Return what noise alone makes of the sum of squares between stimuli, and the degrees of both, (unit).
 
     `squares` within stimuli and `counts` are (stimulus, unit). Squares of variances, and of their sums, are without the
     bias that normal noise gives them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neurosim.refusals import check_number
 from neurosim.responses.variability import check_counts
 from neurosim.schema import InputError, step_of
 
@@ -35,13 +36,14 @@ def burst_statistics(responses: xr.DataArray, *, longest_interval: float = 6e-3,
     >>> int(found.n_bursts[0]), float(found.burst_fraction[0]), float(found.spikes_per_burst[0])
     (1, 0.75, 3.0)
     """
+    check_number(n_spikes, "burst_statistics", "n_spikes", 2, whole=True)
+    check_number(longest_interval, "burst_statistics", "longest_interval", 0)
     responses = check_counts(responses, "burst_statistics", ("time",))
     step = step_of(responses, "burst_statistics")
     reach = round(longest_interval / step)
-    if reach < 1 or n_spikes < 2:
+    if reach < 1:
         raise InputError(
-            f"burst_statistics: intervals of at least one bin ({step:g} s) and 2 spikes asked, found "
-            f"{longest_interval:g} s and {n_spikes}."
+            f"burst_statistics: intervals of at least one bin ({step:g} s) asked, found {longest_interval:g} s."
         )
     values = responses.transpose("unit", ..., "time").values
     trains = values.reshape(len(values), -1, values.shape[-1])
@@ -85,6 +87,7 @@ def first_spike_latency(responses: xr.DataArray, *, after: float = 0.0) -> xr.Da
     >>> ns.responses.first_spike_latency(ns.as_responses(train, quantity="spike_count", time_step=1e-2)).item()
     0.03
     """
+    check_number(after, "first_spike_latency", "after")
     responses = check_counts(responses, "first_spike_latency", ("time",))
     later = responses.isel(time=np.flatnonzero(responses["time"].values >= after - 1e-12))
     if not later.sizes["time"]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from neurosim.refusals import check_number
 from neurosim.registry import options_of
 from neurosim.responses.synchrony_measures import SYNCHRONY_MEASURES
 from neurosim.responses.variability import check_counts
@@ -111,6 +112,7 @@ def cross_correlogram(responses: xr.DataArray, *, reach: float = 50e-3, correct:
     >>> round(float(found.lag[found.argmax()]), 6)
     0.003
     """
+    check_number(reach, "cross_correlogram", "reach", 0)
     responses = check_counts(responses, "cross_correlogram", ("time",))
     step = step_of(responses, "cross_correlogram")
     lags = np.arange(-round(reach / step), round(reach / step) + 1)

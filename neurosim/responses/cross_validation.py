@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, suggest
+from neurosim.labels import label_along
+from neurosim.schema import InputError
 
 Right = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -66,10 +67,7 @@ def pseudo_trials(responses: xr.DataArray, who: str) -> Trials:
 
 def label_of(responses: xr.DataArray, name: str, who: str) -> np.ndarray:
     """Return the values of a label along ``stimulus``, or refuse by name."""
-    if name not in responses.coords or responses[name].dims != ("stimulus",):
-        known = [str(k) for k, v in responses.coords.items() if v.dims == ("stimulus",)]
-        raise InputError(f"{who}: no label {name!r} along stimulus. Labels: {', '.join(known)}.{suggest(name, known)}")
-    return np.asarray(responses[name].values)
+    return label_along(responses, name, who)
 
 
 def trials_dealt(n: np.ndarray, folds: int) -> np.ndarray:
@@ -135,6 +133,26 @@ def of_told(found: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> Esti
     left = np.nanmean(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0), axis=0)
     variance = (n - 1) / n * ((left - left.mean(0)) ** 2).sum(0)
     return Estimated(found, balanced_accuracy(found, labels), variance.reshape(found.shape[1:]))
+
+
+def variance_of_training(right: np.ndarray, labels: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return what training on another level adds to variances (level x level_test, same, other): 0 where levels agree.
+
+    `right` (fold, level, n) says whether patterns are named rightly by training on a level without a fold. What is tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how
+    much that changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of
+    the tests already.
+    """
+    folds, n = right.shape[:2]
+    change, by_chance = np.zeros((2, folds, n, n))
+    for i, j in np.ndindex(n, n):
+        at = level == j
+        if i != j:
+            effect = (right[:, i, at] - right[:, i, at].mean(0)).T
+            change[:, i, j] = balanced_accuracy(effect, labels[at])
+            by_chance[:, i, j] = of_told(effect, labels[at], np.arange(len(effect))).variance
+    squares = [change**2 - by_chance, (change.sum(2) ** 2 - by_chance.sum(2)) / (n * (n - 1)) ** 2]
+    cells, other = (np.maximum((folds - 1) / folds * x.sum(0), 0.0) for x in squares)
+    return np.concatenate([cells.ravel(), [0.0, other.sum()]])
 
 
 def over_orders(each: list[Estimated], n: int) -> tuple[np.ndarray, np.ndarray]:

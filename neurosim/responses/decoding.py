@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from neurosim.refusals import check_number
 from neurosim.registry import options_of
 from neurosim.responses import cross_validation as cv
 from neurosim.responses.averages import over_time
@@ -96,6 +97,8 @@ def decode(
     >>> float(ns.responses.decode(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).accuracy)
     1.0
     """
+    check_number(n_orders, "decode", "n_orders", 1, whole=True)
+    check_number(n_permutations, "decode", "n_permutations", 0, whole=True)
     responses = check_responses(responses, "decode", missing=True)
     if across_time and "time" not in responses.dims:
         raise InputError("decode: across_time needs a 'time' dim.")
@@ -174,6 +177,7 @@ def generalise(
     >>> float(ns.responses.generalise(r, "object", "place").other)
     1.0
     """
+    check_number(n_orders, "generalise", "n_orders", 1, whole=True)
     still = over_time(check_responses(responses, "generalise", missing=True))
     generator = as_rng(rng, "generalise")
     design = _design(still, by, "trial", folds, generator, "generalise")
@@ -184,7 +188,7 @@ def generalise(
     for _ in track(range(n_orders), "decoding", progress=progress):
         right = _transferred(design.trials.shuffled(generator)[:, 0], design, level, fit)
         told = cv.of_told(_cells(right, design.fold, level), design.labels, design.held_out)
-        each.append(replace(told, variance=told.variance + _variance_of_training(right, design.labels, level)))
+        each.append(replace(told, variance=told.variance + cv.variance_of_training(right, design.labels, level)))
     accuracy, error = cv.over_orders(each, design.n_held_out)
     cells = slice(0, n * n)
     matrix = (across, f"{across}_test")
@@ -227,6 +231,7 @@ def _design(
     responses: xr.DataArray, by: str, hold_out: str | None, folds: int | None, rng: np.random.Generator, who: str
 ) -> _Design:
     """Return who is held out together, or refuse what cannot be."""
+    check_number(2 if folds is None else folds, who, "folds", 2, whole=True)
     classes, of_stimulus = np.unique(cv.label_of(responses, by, who), return_inverse=True)
     if len(classes) < 2:
         raise InputError(f"{who}: the label {by!r} has one value, {classes[0]!s}; there is nothing to decode.")
@@ -305,7 +310,7 @@ def _crossed(responses: xr.DataArray, by: str, across: str) -> tuple[np.ndarray,
         raise InputError(
             f"generalise: no other label {across!r} along stimulus. Labels: {', '.join(known)}.{suggest(across, known)}"
         )
-    levels, level = np.unique(responses[across].values, return_inverse=True)
+    levels, level = np.unique(cv.label_of(responses, across, "generalise"), return_inverse=True)
     classes, labels = np.unique(responses[by].values, return_inverse=True)
     shown = np.zeros((len(levels), len(classes)), dtype=bool)
     shown[level, labels] = True
@@ -359,26 +364,6 @@ def _cells(right: np.ndarray, fold: np.ndarray, level: np.ndarray) -> np.ndarray
     same = of_all[each, level]
     other = (of_all.sum(1) - same) / (n - 1)
     return np.column_stack([found.reshape(len(fold), -1), same, other])
-
-
-def _variance_of_training(right: np.ndarray, labels: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Return what training on another level adds to variances (level x level_test, same, other): 0 where levels agree.
-
-    What is tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how
-    much that changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of
-    the tests already.
-    """
-    folds, n = right.shape[:2]
-    change, by_chance = np.zeros((2, folds, n, n))
-    for i, j in np.ndindex(n, n):
-        at = level == j
-        if i != j:
-            effect = (right[:, i, at] - right[:, i, at].mean(0)).T
-            change[:, i, j] = cv.balanced_accuracy(effect, labels[at])
-            by_chance[:, i, j] = cv.of_told(effect, labels[at], np.arange(len(effect))).variance
-    squares = [change**2 - by_chance, (change.sum(2) ** 2 - by_chance.sum(2)) / (n * (n - 1)) ** 2]
-    cells, other = (np.maximum((folds - 1) / folds * x.sum(0), 0.0) for x in squares)
-    return np.concatenate([cells.ravel(), [0.0, other.sum()]])
 
 
 def _named(fit: Fit, patterns: np.ndarray, labels: np.ndarray) -> Predict:

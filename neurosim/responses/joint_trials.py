@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+FEWEST = 3  # stimuli that two units have in common
+
 
 def halves_of_trials(values: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean responses (stimulus, unit) in two halves of the trials of each stimulus, NaN where a unit has none.
@@ -24,21 +26,36 @@ def halves_of_trials(values: np.ndarray, order: np.ndarray) -> tuple[np.ndarray,
     return _means(values, measured & first), _means(values, measured & ~first)
 
 
+def covariances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return covariances (unit, unit_other) of columns, without bias, each pair over the rows that both have.
+
+    NaN where fewer than 3 rows are common.
+    """
+    together, _, _, n = _about_common_means(a, b)
+    return np.where(n < FEWEST, np.nan, together / np.maximum(n - 1, 1))
+
+
 def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return Pearson correlations (unit, unit_other) of columns, each pair over the rows that both have.
 
     0 where one of the two does not vary, NaN where fewer than 3 rows are common.
     """
-    m, k = np.isfinite(a), np.isfinite(b)
-    x, y = (np.where(np.isfinite(v), v - np.nanmean(v, axis=0, keepdims=True), 0.0) for v in (a, b))
-    n = np.maximum(m.T.astype(float) @ k, 1)
-    sum_x, sum_y = x.T @ k, m.T.astype(float) @ y
-    together = x.T @ y - sum_x * sum_y / n
-    own = (x**2).T @ k - sum_x**2 / n
-    other = m.T.astype(float) @ y**2 - sum_y**2 / n
+    together, own, other, n = _about_common_means(a, b)
     norm = np.sqrt(np.maximum(own, 0) * np.maximum(other, 0))
     found = np.divide(together, norm, out=np.zeros_like(norm), where=norm > 1e-12 * np.maximum(n, 1))
-    return np.where(m.T.astype(float) @ k < 3, np.nan, found)
+    return np.where(n < FEWEST, np.nan, found)
+
+
+def _about_common_means(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return sums (unit, unit_other) of products and of own and other squares, and the number of common rows."""
+    m, k = np.isfinite(a), np.isfinite(b)
+    x, y = (np.where(there, v, 0.0) for v, there in ((a, m), (b, k)))
+    x, y = (np.where(t, v - v.sum(0) / np.maximum(t.sum(0), 1), 0.0) for v, t in ((x, m), (y, k)))
+    number = m.T.astype(float) @ k
+    n = np.maximum(number, 1)
+    sum_x, sum_y = x.T @ k, m.T.astype(float) @ y
+    own, other = (x**2).T @ k - sum_x**2 / n, m.T.astype(float) @ y**2 - sum_y**2 / n
+    return x.T @ y - sum_x * sum_y / n, own, other, number
 
 
 def joint_residuals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,10 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from neurosim.arrays import check_numbers, plain
+from neurosim.refusals import check_number
 from neurosim.schema import InputError
+
+NARROWEST = 1e-9  # bin, m
 
 
 def spatial_map(
@@ -49,6 +52,9 @@ def spatial_map(
     >>> float(found.rate.idxmax("x")[0]), round(float(found.information[0]), 1)
     (0.55, 3.3)
     """
+    check_number(bin_width, "spatial_map", "bin_width", NARROWEST)
+    for name, value in (("smoothing", smoothing), ("shortest", shortest)):
+        check_number(value, "spatial_map", name, 0)
     if not isinstance(position, xr.DataArray) or "time" not in position.coords:
         raise InputError(
             f"spatial_map: a position (time, axis) with its time in s asked, found {type(position).__name__}; "

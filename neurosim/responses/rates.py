@@ -11,10 +11,12 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import fftconvolve
 
 from neurosim.labels import is_lazy
+from neurosim.refusals import check_number
 from neurosim.responses.rate_kernels import RATE_KERNELS, RateKernel
 from neurosim.responses.variability import check_counts
 from neurosim.schema import InputError, step_of
 
+SHORTEST = 1e-12  # kernel, s
 WIDTHS = np.geomspace(2e-3, 0.5, 40)
 
 
@@ -57,8 +59,8 @@ def firing_rate(
     chosen = RATE_KERNELS.find(kernel, "firing_rate")
     if not chosen.gaussian and (adaptive or bandwidth == "best"):
         raise InputError("firing_rate: the best and the adaptive bandwidth are those of a Gaussian; kernel='gaussian'.")
-    if bandwidth != "best" and not bandwidth > 0:
-        raise InputError(f"firing_rate: a bandwidth above 0 s asked, found {bandwidth!r}.")
+    if bandwidth != "best":
+        check_number(bandwidth, "firing_rate", "bandwidth", SHORTEST)
     step = step_of(responses, "firing_rate")
     responses = responses.chunk(time=-1) if is_lazy(responses) else responses
     if bandwidth == "best":

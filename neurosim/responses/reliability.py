@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special, stats
 
+from neurosim.refusals import check_alpha, check_number
 from neurosim.responses.analysis_of_variance import f_test, hardly_answers
 from neurosim.responses.averages import over_time
 from neurosim.runtime import as_rng
@@ -56,12 +57,12 @@ def split_half_reliability(
     >>> found.reliability.values.tolist()
     [1.0, 1.0]
     """
+    check_number(n, "split_half_reliability", "n", 1, whole=True)
+    check_alpha(alpha, "split_half_reliability")
     responses = check_responses(responses, "split_half_reliability", missing=True)
     n_trials = responses.sizes.get("trial", 1)
     if n_trials < 2 or "time" in responses.dims:
         raise InputError("split_half_reliability: needs dims (stimulus, trial, unit) and at least 2 trials.")
-    if n < 1:
-        raise InputError(f"split_half_reliability: at least 1 split asked, found {n}.")
     values, generator = np.asarray(responses.values, dtype=float), as_rng(rng, "split_half_reliability")
     enters = np.isfinite(values).sum(1) > 1
     n_stimuli = enters.sum(0)
@@ -128,6 +129,7 @@ def signal_to_noise(responses: xr.DataArray, *, alpha: float = 0.05) -> xr.Datas
     >>> round(float(found.signal_to_noise[0]))
     2
     """
+    check_alpha(alpha, "signal_to_noise")
     still = over_time(check_responses(responses, "signal_to_noise", missing=True))
     k, n = still.sizes["stimulus"], still.sizes.get("trial", 1)
     if n < 2 or k < 3:
@@ -189,6 +191,8 @@ def select_reliable(
     >>> ns.responses.select_reliable(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).sizes["unit"]
     2
     """
+    check_number(alpha, "select_reliable", "alpha", 0, 1)
+    check_number(ceiling, "select_reliable", "ceiling", 0, 1)
     responses = check_responses(responses, "select_reliable", missing=True)
     known = signal_to_noise(responses)
     tested = np.isfinite(known["p"].values)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from neurosim.refusals import check_known
 from neurosim.responses.averages import average_trials, over_time
 from neurosim.responses.tuning import label_of
 from neurosim.schema import InputError, check_responses
@@ -124,6 +125,7 @@ def sparseness(responses: xr.DataArray, *, along: Literal["stimulus", "unit"] = 
     >>> ns.responses.sparseness(ns.as_responses([[1.0, 1.0], [0.0, 1.0]])).values.tolist()
     [1.0, 0.0]
     """
+    check_known(along, ("stimulus", "unit"), "sparseness: no dim")
     still = over_time(check_responses(responses, "sparseness", missing=True))
     means = average_trials(still)
     n = means.count(along)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neurosim.labels import label_along
 from neurosim.responses.averages import over_time
 from neurosim.schema import InputError, check_responses
 
@@ -37,15 +38,11 @@ def separation(responses: xr.DataArray, label: str = "category") -> xr.Dataset:
     >>> found.between.item(), found.within.item(), found.separation.item(), found.kernel_rank.item()
     (5.0, 1.0, 2.5, 1)
     """
-    check_responses(responses)
+    responses = check_responses(responses, "separation")
     if "trial" in responses.dims:
         raise InputError("separation: responses (stimulus, [time,] unit) are asked, found trials; take average_trials.")
     states = over_time(responses).transpose("stimulus", "unit")
-    if not np.isfinite(states.values).all():
-        raise InputError("separation: finite states are asked, found missing ones.")
-    if label not in states.coords or states[label].dims != ("stimulus",):
-        raise InputError(f"separation: the responses have no {label!r} along stimulus.")
-    names = states[label].values
+    names = label_along(states, label, "separation")
     classes = [states.values[names == name].astype(float) for name in np.unique(names)]
     if len(classes) < 2 or min(len(c) for c in classes) < 2:
         raise InputError("separation: two classes or more are asked, each of two stimuli or more.")

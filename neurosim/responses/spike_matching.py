@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
 
+from neurosim.refusals import check_number
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses, labelled, same_stimuli, step_of
 
@@ -36,6 +39,7 @@ def spike_time_f1(expected: xr.DataArray, found: xr.DataArray, *, tolerance: flo
     >>> ns.responses.spike_time_f1(a, b, tolerance=1e-3).item()
     0.6666666666666666
     """
+    check_number(tolerance, "spike_time_f1", "tolerance", 0)
     expected, found = (check_responses(r, "spike_time_f1") for r in (expected, found))
     found = same_stimuli(expected, found, "spike_time_f1")
     if "time" not in expected.dims or expected.shape != found.shape or "trial" in expected.dims:
@@ -70,7 +74,9 @@ def coincidence(
     Parameters
     ----------
     observed : spike counts (stimulus, trial, time, unit) with 2 trials or more.
-    predicted : spike counts of the same stimuli and units, any number of trials, or none.
+    predicted : spike counts of the same stimuli and units, any number of trials, or none. Where trials of either are
+        missing, the pairs of trials that are there are averaged, stimulus by stimulus; one of which a unit lacks two
+        trials of the data, or those of the prediction, does not enter.
     tolerance : largest distance of two coincident spikes, s.
     n_bootstrap : samples of the trials of the data that make the interval.
     rng : seed or generator of the samples.
@@ -79,11 +85,12 @@ def coincidence(
     -------
     Dataset along ``unit``, all stimuli together: ``md_star``, its ``interval`` (unit, bound) at 95 %, which speaks of
     other trials of the same neuron; ``reliability``, the pairs of two trials of the data over their spikes; ``chance``,
-    what ``md_star`` would be expected to be for a Poisson model of the same mean rate.
+    what ``md_star`` would be expected to be for a Poisson model of the same mean rate. NaN in units of which no two
+    spikes coincide, neither of the data nor of the prediction.
 
     Raises
     ------
-    InputError : no spike counts over time, one trial only, other stimuli or time steps, or no spikes.
+    InputError : no spike counts over time, one trial only, other stimuli or time steps, or no spikes in any unit.
 
     Examples
     --------
@@ -92,25 +99,29 @@ def coincidence(
     >>> float(ns.responses.coincidence(data, data, tolerance=2e-3).md_star[0])
     1.0
     """
+    check_number(tolerance, "coincidence", "tolerance", 0)
+    check_number(n_bootstrap, "coincidence", "n_bootstrap", 1, whole=True)
     observed, predicted, step = _comparable(observed, predicted, "coincidence")
     reach = round(tolerance / step)
     data, model = (r.transpose("trial", "stimulus", "time", "unit").values for r in (observed, predicted))
-    dd, dm = _pairs_of(data, data, reach), _pairs_of(data, model, reach)
-    mm = _pairs_of(model, model, reach)
-    own = _off_diagonal(mm) if len(model) > 1 else model.sum((0, 1, 2)).astype(float)
-    agree = _off_diagonal(dd)
-    if (agree + own == 0).any():
+    pairs = _Pairs.of(data, model, reach)
+    enters, agree, own, across = pairs.means(np.ones(len(data)))
+    together = agree + own
+    if not (together > 0).any():
         raise InputError("coincidence: no spikes coincide, neither of the data nor of the prediction; are there any?")
-    n_data = data.sum((1, 2)).mean(0)
-    density, width = model.sum((1, 2)).mean(0) / (data.shape[1] * data.shape[2]), 2 * reach + 1
+    together = np.where(together > 0, together, np.nan)
+    n_data, n_model = (np.where(enters, _mean_spikes(x), 0.0).sum(0) for x in (data, model))
+    density, width = n_model / np.maximum(enters.sum(0) * data.shape[2], 1), 2 * reach + 1
     sampled = as_rng(rng, "coincidence").integers(0, len(data), (n_bootstrap, len(data)))
-    samples = np.stack([_resampled(dd, dm, own, s) for s in sampled])
+    samples = np.stack([pairs.md_star(np.bincount(s, minlength=len(data))) for s in sampled])
+    unknown = np.isnan(samples).all(0)
+    low, high = np.where(unknown, np.nan, np.nanquantile(np.where(unknown, 0.0, samples), [0.025, 0.975], axis=0))
     return xr.Dataset(
         {
-            "md_star": ("unit", 2 * dm.mean((0, 1)) / (agree + own)),
-            "interval": (("unit", "bound"), np.nanquantile(samples, [0.025, 0.975], axis=0).T),
+            "md_star": ("unit", 2 * across / together),
+            "interval": (("unit", "bound"), np.stack([low, high], axis=-1)),
             "reliability": ("unit", agree / np.maximum(n_data, 1e-12)),
-            "chance": ("unit", 2 * n_data * (1 - (1 - density) ** width) / (agree + own)),
+            "chance": ("unit", 2 * n_data * (1 - (1 - density) ** width) / together),
         },
         coords={
             "unit": observed["unit"].values if "unit" in observed.coords else range(data.shape[-1]),
@@ -131,12 +142,12 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
     Parameters
     ----------
     observed : spike counts (stimulus, time, unit). predicted : the same, with any number of trials, over which Gamma is
-        averaged.
+        averaged; those that were not measured do not enter.
     tolerance : largest distance of two coincident spikes, s.
 
     Returns
     -------
-    (stimulus, unit); NaN where observed and predicted are both silent.
+    (stimulus, unit); NaN where observed and predicted are both silent, or one was not measured.
 
     Raises
     ------
@@ -150,6 +161,7 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
     >>> float(ns.responses.coincidence_rate(data, data)[0, 0])
     1.0
     """
+    check_number(tolerance, "coincidence_rate", "tolerance", 0)
     observed = labelled(observed, "coincidence_rate")
     if "trial" in observed.dims:
         raise InputError(
@@ -158,6 +170,8 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
     observed, predicted, step = _comparable(observed.expand_dims(trial=2), predicted, "coincidence_rate")
     data = observed.isel(trial=0).transpose("stimulus", "time", "unit").values
     model = predicted.transpose("trial", "stimulus", "time", "unit").values
+    there = np.isfinite(model[:, :, 0]) & np.isfinite(data[:, 0])
+    data, model = (np.nan_to_num(x) for x in (data, model))
     reach = round(tolerance / step)
     covered = model.sum(2) / model.shape[2] * (2 * reach + 1)
     if (covered >= 1).any():
@@ -166,14 +180,15 @@ def coincidence_rate(observed: xr.DataArray, predicted: xr.DataArray, *, toleran
     n_data = data.sum(1)
     with np.errstate(invalid="ignore"):
         gamma = (pairs - covered * n_data) / ((n_data + model.sum(2)) / 2 * (1 - covered))
+        gamma = gamma.mean(0) if there.all() else np.where(there, gamma, 0.0).sum(0) / there.sum(0)
     coords = {k: v for k, v in observed.coords.items() if v.dims in (("stimulus",), ("unit",))}
     return xr.DataArray(
-        gamma.mean(0), dims=("stimulus", "unit"), coords=coords, attrs={"quantity": "Gamma", "tolerance": tolerance}
+        gamma, dims=("stimulus", "unit"), coords=coords, attrs={"quantity": "Gamma", "tolerance": tolerance}
     )
 
 
 def _comparable(observed: xr.DataArray, predicted: xr.DataArray, who: str) -> tuple[xr.DataArray, xr.DataArray, float]:
-    observed, predicted = (check_responses(r, who) for r in (observed, predicted))
+    observed, predicted = (check_responses(r, who, missing=True) for r in (observed, predicted))
     if observed.sizes.get("trial", 1) < 2:
         raise InputError(f"{who}: at least 2 trials of the data asked; reliability cannot be known from one.")
     predicted = predicted if "trial" in predicted.dims else predicted.expand_dims("trial")
@@ -193,11 +208,13 @@ def _one_step(a: xr.DataArray, b: xr.DataArray, who: str) -> float:
 
 
 def _pairs_of(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
-    """Coincident spikes (trial of a, trial of b, unit), stimuli together, of trains (trial, stimulus, time, unit)."""
-    times_a, times_b = ([[[np.flatnonzero(t[:, u]) for u in range(x.shape[-1])] for t in y] for y in x] for x in (a, b))
-    found = np.zeros((len(a), len(b), a.shape[-1]))
-    for i, j, s, u in np.ndindex(len(a), len(b), a.shape[1], a.shape[-1]):
-        found[i, j, u] += _coincident(times_a[i][s][u], times_b[j][s][u], reach)
+    """Coincident spikes (trial of a, trial of b, stimulus, unit) of trains (trial, stimulus, time, unit)."""
+    times_a, times_b = (
+        [[[np.flatnonzero(t[:, u] > 0) for u in range(x.shape[-1])] for t in y] for y in x] for x in (a, b)
+    )
+    found = np.zeros((len(a), len(b), a.shape[1], a.shape[-1]))
+    for i, j, s, u in np.ndindex(*found.shape):
+        found[i, j, s, u] = _coincident(times_a[i][s][u], times_b[j][s][u], reach)
     return found
 
 
@@ -215,18 +232,58 @@ def _coincident(a: np.ndarray, b: np.ndarray, reach: int) -> int:
     return n
 
 
-def _off_diagonal(pairs: np.ndarray) -> np.ndarray:
-    n = len(pairs)
-    return np.asarray((pairs.sum((0, 1)) - np.trace(pairs)) / (n * (n - 1)))
+def _mean_spikes(trains: np.ndarray) -> np.ndarray:
+    """Return spikes of a trial (stimulus, unit), the mean of those that are there; 0 where none is."""
+    spikes = trains.sum(2)
+    there = np.isfinite(spikes)
+    return np.asarray(np.where(there, spikes, 0.0).sum(0) / np.maximum(there.sum(0), 1))
 
 
-def _resampled(dd: np.ndarray, dm: np.ndarray, own: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Md* of a bootstrap sample of trials; pairs of a trial with itself do not count, NaN where there are no others."""
-    different = sample[:, None] != sample[None, :]
-    if not different.any():
-        return np.full(dd.shape[-1], np.nan)
-    agree = dd[sample][:, sample][different].mean(0)
-    return np.asarray(2 * dm[sample].mean((0, 1)) / (agree + own))
+@dataclass(frozen=True)
+class _Pairs:
+    """Coincident spikes of trials of the data with each other and with the model, and which were measured.
+
+    ``within`` (trial, trial, stimulus, unit), ``across`` (trial, stimulus, unit) on average over the model, ``there``
+    (trial, stimulus, unit), and ``own`` (stimulus, unit), the pairs of the model with itself, NaN where it has none.
+    """
+
+    within: np.ndarray
+    across: np.ndarray
+    there: np.ndarray
+    own: np.ndarray
+
+    @classmethod
+    def of(cls, data: np.ndarray, model: np.ndarray, reach: int) -> _Pairs:
+        """Count the pairs of trains (trial, stimulus, time, unit)."""
+        there, known = np.isfinite(data[:, :, 0]), np.isfinite(model[:, :, 0])
+        n = known.sum(0)
+        across = _pairs_of(data, model, reach).sum(1) / np.maximum(n, 1)
+        if len(model) > 1:
+            pairs = _pairs_of(model, model, reach)
+            own = (pairs.sum((0, 1)) - np.einsum("iisu->su", pairs)) / np.maximum(n * (n - 1), 1)
+        else:
+            own = _mean_spikes(model)
+        return cls(_pairs_of(data, data, reach), across, there, np.where(n > min(len(model) - 1, 1), own, np.nan))
+
+    def means(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return which stimuli enter (stimulus, unit), and sums (unit) over them of the mean pairs of two trials.
+
+        Each trial of the data counts as many `times` (trial,); pairs of a trial with itself do not count.
+        """
+        weight = np.outer(times, times) * (1.0 - np.eye(len(times)))
+        there = self.there.astype(float)
+        number = np.einsum("ij,isu,jsu->su", weight, there, there, optimize=True)
+        enters = (number > 0) & np.isfinite(self.own)
+        agree = np.tensordot(weight, self.within, 2) / np.maximum(number, 1)
+        across = np.tensordot(times, self.across, 1) / np.maximum(np.tensordot(times, there, 1), 1)
+        agree, own, across = (np.where(enters, x, 0.0).sum(0) for x in (agree, self.own, across))
+        return enters, agree, own, across
+
+    def md_star(self, times: np.ndarray) -> np.ndarray:
+        """Return Md* (unit) of a sample of trials, NaN where no two different ones or no spikes coincide."""
+        enters, agree, own, across = self.means(times)
+        known = enters.any(0) & (agree + own > 0)
+        return np.asarray(np.where(known, 2 * across / np.where(known, agree + own, 1.0), np.nan))
 
 
 def count_pairs(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:

@@ -10,11 +10,13 @@ import xarray as xr
 from scipy import stats
 from scipy.optimize import curve_fit
 
+from neurosim.labels import label_along
+from neurosim.refusals import check_alpha, check_number
 from neurosim.registry import options_of
 from neurosim.responses.analysis_of_variance import f_test
 from neurosim.responses.averages import average_trials, over_time
 from neurosim.responses.curves import CURVES, Bounds, Curve
-from neurosim.schema import InputError, check_measured, check_missing, check_responses, suggest
+from neurosim.schema import InputError, check_measured, check_missing, check_responses
 
 IDENTIFIED = 1e-3  # how far the slopes of parameters, each of length 1, must be from being those of fewer parameters
 
@@ -53,6 +55,7 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     >>> ns.responses.tuning_curve(r, "x").response.values.ravel().tolist()
     [2.0, 5.0]
     """
+    check_alpha(alpha, "tuning_curve")
     responses = over_time(check_responses(responses, "tuning_curve", missing=True))
     x = _label(responses, by, "tuning_curve")
     levels = np.unique(x)
@@ -73,9 +76,9 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     longest = max(len(group) for group in groups)
     widths = [((0, longest - len(group)), (0, 0)) for group in groups]
     padded = [np.pad(g.astype(float), w, constant_values=np.nan) for g, w in zip(groups, widths, strict=True)]
-    return xr.Dataset({**data, "interval": interval, "p": ("unit", f_test(np.stack(padded)))}, coords=coords).assign_attrs(
-        label=by, quantity=responses.attrs.get("quantity", ""), units=responses.attrs.get("units", "")
-    )
+    return xr.Dataset(
+        {**data, "interval": interval, "p": ("unit", f_test(np.stack(padded)))}, coords=coords
+    ).assign_attrs(label=by, quantity=responses.attrs.get("quantity", ""), units=responses.attrs.get("units", ""))
 
 
 def fit_tuning(
@@ -121,6 +124,7 @@ def fit_tuning(
     >>> round(float(ns.responses.fit_tuning(curve, "von_mises").preferred[0]), 3)
     50.0
     """
+    check_number(alpha, "fit_tuning", "alpha", 0, 1)
     chosen = CURVES.find(shape, "fit_tuning")
     wanted: Any = options_of(chosen.options, options, "fit_tuning")
     by = label_of(curve, "fit_tuning")
@@ -166,10 +170,7 @@ def label_of(curve: object, who: str) -> str:
 
 
 def _label(responses: xr.DataArray, by: str, who: str) -> np.ndarray:
-    known = [str(k) for k, v in responses.coords.items() if v.dims == ("stimulus",)]
-    if by not in known:
-        raise InputError(f"{who}: no label {by!r} along stimulus. Labels: {', '.join(known)}.{suggest(by, known)}")
-    values = responses[by].values
+    values = label_along(responses, by, who)
     if values.dtype.kind not in "biuf" or not np.isfinite(values.astype(float)).all():
         raise InputError(f"{who}: the label {by!r} is not numeric; a curve needs numbers without NaN.")
     return np.asarray(values, dtype=float)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.labels import label_along
+from neurosim.refusals import check_number
 from neurosim.registry import options_of
 from neurosim.responses.clusterings import CLUSTERINGS
 from neurosim.responses.embeddings import EMBEDDINGS
@@ -56,11 +58,13 @@ def cluster_stimuli(
 
     chosen = CLUSTERINGS.find(method, "cluster_stimuli")
     wanted = options_of(chosen.options, options, "cluster_stimuli")
+    check_number(n_clusters, "cluster_stimuli", "n_clusters", 2, whole=True)
     values, labels = _rows(responses, "cluster_stimuli")
     if not 2 <= n_clusters < len(values):
         raise InputError(
             f"cluster_stimuli: 2 to {len(values) - 1} clusters of {len(values)} stimuli; {n_clusters} asked."
         )
+    category = label_along(responses, "category", "cluster_stimuli") if "category" in labels else None
     found = chosen.assign(values, n_clusters, as_seed(rng, "cluster_stimuli"), wanted)
     if len(np.unique(found)) < 2:
         raise InputError("cluster_stimuli: all responses are alike; there are no clusters.")
@@ -68,8 +72,8 @@ def cluster_stimuli(
         "cluster": ("stimulus", found),
         "silhouette": ("stimulus", metrics.silhouette_samples(values, found)),
     }
-    if "category" in labels:
-        data["rand_index"] = metrics.adjusted_rand_score(labels["category"].values, found)
+    if category is not None:
+        data["rand_index"] = metrics.adjusted_rand_score(category, found)
     return xr.Dataset(data, coords=labels, attrs={"method": method, "n_clusters": n_clusters})
 
 
@@ -108,6 +112,7 @@ def embed_stimuli(
     """
     chosen = EMBEDDINGS.find(method, "embed_stimuli")
     wanted = options_of(chosen.options, options, "embed_stimuli")
+    check_number(n_components, "embed_stimuli", "n_components", 1, whole=True)
     values, labels = _rows(responses, "embed_stimuli")
     if not 1 <= n_components <= min(values.shape):
         raise InputError(f"embed_stimuli: 1 to {min(values.shape)} components are there, {n_components} asked.")
@@ -120,7 +125,7 @@ def embed_stimuli(
 def _rows(responses: xr.DataArray, who: str) -> tuple[np.ndarray, dict[str, Any]]:
     checked = check_responses(as_responses(responses), who, missing=True)
     rest = [d for d in checked.dims if d not in ("stimulus", "unit")]
-    rows = checked.mean(rest) if rest else checked
+    rows = checked.astype(float).mean(rest) if rest else checked
     labels = {str(k): c for k, c in rows.coords.items() if c.dims == ("stimulus",)}
     values = rows.transpose("stimulus", "unit").values.astype(float)
     lacking = int((~np.isfinite(values)).any(0).sum())

@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 
+from neurosim.refusals import check_alpha, check_number
 from neurosim.responses.joint_trials import correlations, halves_of_trials, joint_residuals
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses, step_of
@@ -42,6 +43,8 @@ def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.
     >>> round(float(found.rate.mean()))
     1000
     """
+    check_alpha(alpha, "psth")
+    check_number(bandwidth, "psth", "bandwidth", 0)
     responses = check_counts(responses, "psth", ("trial", "time"))
     step, n = step_of(responses, "psth"), responses.sizes["trial"]
     ordered = responses.transpose("trial", "stimulus", "time", "unit")
@@ -118,11 +121,11 @@ def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
     Returns
     -------
     Pearson correlation (unit, unit_other) of the residuals about the mean of each stimulus, all stimuli together; NaN
-    where two units have no stimulus with 2 common trials.
+    where two units have no stimulus with 2 common trials, as with a unit that was never measured twice.
 
     Raises
     ------
-    InputError : a time dim, fewer than 2 trials, or a unit that does not vary over trials.
+    InputError : a time dim, fewer than 2 trials, or a unit that does not vary over the trials that it has.
 
     Examples
     --------
@@ -134,8 +137,10 @@ def noise_correlation(responses: xr.DataArray) -> xr.DataArray:
     if "time" in responses.dims or responses.sizes.get("trial", 1) < 2:
         raise InputError("noise_correlation: needs (stimulus, trial, unit) with 2 trials; sum over time first.")
     residuals = (responses - responses.mean("trial")).transpose("stimulus", "trial", "unit").values
-    constant = int((np.nansum(residuals**2, axis=(0, 1)) == 0).sum())
-    if constant:
+    twice = (np.isfinite(residuals).sum(1) > 1).any(0)
+    constant = int(((np.nansum(residuals**2, axis=(0, 1)) == 0) & twice).sum())
+    if constant or not twice.any():
+        constant = constant or len(twice)
         raise InputError(f"noise_correlation: {constant} units do not vary over trials; leave them out.")
     if np.isfinite(residuals).all():
         flat = residuals.reshape(-1, residuals.shape[-1])
@@ -155,8 +160,9 @@ def signal_correlation(
     """Return how alike the tuning of units is: correlation of their mean responses over stimuli.
 
     The means of two units come from different halves of the trials, so that what they share from trial to trial
-    (:func:`noise_correlation`) does not count (https://doi.org/10.1038/nn.2842); averaged over `n` splits. Noise that
-    is left in the means brings it nearer to 0; the diagonal, the reliability of half of the trials, says by how much.
+    (:func:`noise_correlation`) does not count (https://doi.org/10.1038/nn.2842); averaged over `n` splits, those that
+    leave the pair 3 common stimuli. Noise that is left in the means brings it nearer to 0; the diagonal, the
+    reliability of half of the trials, says by how much.
 
     Parameters
     ----------
@@ -167,11 +173,11 @@ def signal_correlation(
 
     Returns
     -------
-    Pearson correlation (unit, unit_other); NaN where two units have fewer than 3 stimuli in common.
+    Pearson correlation (unit, unit_other); NaN where no split leaves two units 3 stimuli in common.
 
     Raises
     ------
-    InputError : a time dim, fewer than 2 trials or 3 stimuli.
+    InputError : a time dim, fewer than 2 trials or 3 stimuli, no split.
 
     Examples
     --------
@@ -179,6 +185,7 @@ def signal_correlation(
     >>> ns.responses.signal_correlation(ns.as_responses(x, dims=("stimulus", "trial", "unit"))).values.round(6).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
+    check_number(n, "signal_correlation", "n", 1, whole=True)
     responses = check_responses(responses, "signal_correlation", missing=True)
     n_trials = responses.sizes.get("trial", 1)
     if "time" in responses.dims or n_trials < 2 or responses.sizes["stimulus"] < 3:
@@ -187,19 +194,20 @@ def signal_correlation(
         )
     values = responses.transpose("stimulus", "trial", "unit").values.astype(float)
     generator = as_rng(rng, "signal_correlation")
-    total = np.zeros((values.shape[2],) * 2)
+    total, number = np.zeros((values.shape[2],) * 2), np.zeros((values.shape[2],) * 2)
     for _ in range(n):
         halves = halves_of_trials(values, generator.permutation(n_trials))
         if not all(np.isfinite(h).all() for h in halves):
-            total += correlations(*halves)
+            found = correlations(*halves)
+            total, number = total + np.nan_to_num(found), number + np.isfinite(found)
             continue
         a, b = (h - h.mean(0) for h in halves)
         norm = np.outer(np.sqrt((a**2).sum(0)), np.sqrt((b**2).sum(0)))
-        total += np.divide(a.T @ b, norm, out=np.zeros_like(norm), where=norm > 0)
+        total, number = total + np.divide(a.T @ b, norm, out=np.zeros_like(norm), where=norm > 0), number + 1
     names = responses["unit"].values if "unit" in responses.coords else np.arange(values.shape[2])
-    return xr.DataArray(
-        (total + total.T) / (2 * n), dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names}
-    )
+    with np.errstate(invalid="ignore"):  # 0 / 0 where no split holds a pair
+        mean = (total + total.T) / (number + number.T)
+    return xr.DataArray(mean, dims=("unit", "unit_other"), coords={"unit": names, "unit_other": names})
 
 
 def interval_variability(responses: xr.DataArray) -> xr.Dataset:
@@ -266,4 +274,7 @@ def check_counts(responses: xr.DataArray, who: str, needed: tuple[str, ...]) -> 
         raise InputError(f"{who}: needs dims {', '.join(needed)}{trials}, found {dict(responses.sizes)}.")
     if "time" in needed:
         step_of(responses, who)
+    fewest = float(responses.min())
+    if fewest < 0:
+        raise InputError(f"{who}: spike counts are not negative, found {fewest:g}; give the counts, not differences.")
     return responses

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from scipy import stats
 
-from neurosim.refusals import InputError, asked_by, check_known
+from neurosim.labels import check_named
+from neurosim.refusals import InputError, asked_by, check_alpha, check_known
 from neurosim.similarity.weighting import WEIGHTINGS
 
 FACTORS = ("subject", "stimulus")
 ESTIMATES = ("jackknife", "bootstrap")
 CORRECTIONS = ("holm", "fdr")
 MIN_SAMPLES = 20
+MIN_GROUPS = 4
 
 
 @dataclass(frozen=True)
@@ -134,16 +137,28 @@ def as_resampling(given: Resampling | Sequence[str] | str, n_subjects: int, who:
     return found
 
 
+def levels_of(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
+    """Return the index (K,) of what is resampled as one: the stimulus itself, or its group."""
+    groups = resampling.groups
+    if groups is None:
+        return np.arange(data.sizes["stimulus"])
+    if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
+        labels = [str(k) for k, v in data.coords.items() if v.dims == ("stimulus",) and k != "stimulus"]
+        raise InputError(
+            f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
+        )
+    names, levels = np.unique(check_named(data[groups].values, groups, "infer"), return_inverse=True)
+    if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
+        raise InputError(
+            f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
+        )
+    return levels
+
+
 def as_fitting(given: Fitting | str | None) -> Fitting | None:
     """Return the record of the weights that were named, if any."""
     with asked_by("infer", "Fitting"):
         return Fitting(given) if isinstance(given, str) else given
-
-
-def check_alpha(alpha: float, who: str) -> None:
-    """Refuse a level that is not between 0 and 1."""
-    if not (isinstance(alpha, int | float) and 0 < alpha < 1):
-        raise InputError(f"{who}: alpha is between 0 and 1, found {alpha}; 0.05 gives 95 % intervals.")
 
 
 def correct_p(p: np.ndarray, correction: str) -> np.ndarray:

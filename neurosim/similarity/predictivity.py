@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_table, match_names, plain, row_names
+from neurosim.labels import check_named
 from neurosim.refusals import check_known, suggest
 from neurosim.registry import options_of
 from neurosim.runtime import as_rng, track
@@ -19,7 +20,7 @@ from neurosim.similarity.held_out import HeldOut, held_out, n_fits
 from neurosim.similarity.kernels.folds import mean_without
 from neurosim.similarity.kernels.prediction import FEWEST, principal_coordinates
 from neurosim.similarity.predictor import PREDICTORS, Predicted, Predictor
-from neurosim.similarity.unit_scores import mean_of_trials, median_of, summary_of
+from neurosim.similarity.unit_scores import mean_of_trials, median_of, never_varies, summary_of
 
 log = logging.getLogger(__name__)
 WHO = "predict_responses"
@@ -229,7 +230,7 @@ def _levels(groups: str | None, source: xr.DataArray, target: xr.DataArray, fold
             f"{WHO}: no label {groups!r} along stimulus. Labels: {', '.join(dict.fromkeys(known))}."
             f"{suggest(groups, known)}"
         )
-    levels = np.unique(labelled[0][groups].values, return_inverse=True)[1]
+    levels = np.unique(check_named(labelled[0][groups].values, groups, WHO), return_inverse=True)[1]
     if levels.max() + 1 < folds:
         raise InputError(f"{WHO}: {folds} folds of {levels.max() + 1} groups of {groups!r}; give fewer.")
     return np.asarray(levels)
@@ -293,7 +294,9 @@ def _held_out(x: np.ndarray, y: np.ndarray, plan: _Plan, tick: Callable[[], obje
     def fit(train: np.ndarray, target: np.ndarray, test: np.ndarray) -> Predicted:
         return plan.predictor.predict(train, target, test, plan.options)
 
-    return held_out(x, y, plan.fold, fit, tick)
+    found, silent = held_out(x, y, plan.fold, fit, tick), never_varies(y)
+    each, without = (np.where(silent, np.nan, values) for values in (found.each, found.without))
+    return HeldOut(each, without, found.logs)
 
 
 def _chosen(found: list[HeldOut], names: list[object]) -> tuple[HeldOut, np.ndarray]:

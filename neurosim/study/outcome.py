@@ -51,7 +51,7 @@ class Outcome:
 
         One layer of each, ``.sel(model="net/conv1")``, is what ``compare_predictions`` compares.
         """
-        found = {}
+        found: dict[str, xr.Dataset] = {}
         for name in storage.read_json(self.folder / "provenance.json")["analyses"]:
             path = self.folder / "results" / step_folder(name) / "predictions.nc"
             found |= {name: storage.read_dataset(path)} if path.is_file() else {}

@@ -9,6 +9,7 @@ from scipy import optimize, stats
 from neurosim.responses.reliability import select_reliable, signal_to_noise, split_half_reliability
 from neurosim.responses.tuning import fit_tuning, tuning_curve
 from neurosim.schema import InputError, as_responses
+from tests.variance_reference import p_of_unequal_noise
 
 
 def labelled(values):
@@ -22,27 +23,6 @@ def ragged(seed=0, shape=(9, 6, 3), signal=2.0):
     missing = rng.random(shape) < 0.4
     missing[:, :2] = False
     return np.where(missing, np.nan, values)
-
-
-def p_of_unequal_noise(groups):
-    """The test of Brown and Forsythe, variances pooled over groups of one size, in plain loops."""
-    total, every = sum(map(len, groups)), [x for g in groups for x in g]
-    sizes = sorted({len(g) for g in groups})
-    own = {n: [g for g in groups if len(g) == n] for n in sizes}
-    pooled = {n: statistics.mean(map(statistics.variance, own[n])) for n in sizes}
-    df = {n: len(own[n]) * (n - 1) for n in sizes}
-    fourth = {n: pooled[n] ** 2 * df[n] / (df[n] + 2) for n in sizes}
-    share = {n: len(own[n]) * (1 - n / total) for n in sizes}
-    weight = {n: len(own[n]) * n for n in sizes}
-
-    def squared(a):
-        return sum(a[n] * pooled[n] for n in sizes) ** 2 - 2 * sum(a[n] ** 2 * fourth[n] / df[n] for n in sizes)
-
-    between = sum(len(g) * (statistics.mean(g) - statistics.mean(every)) ** 2 for g in groups)
-    means = sum(len(own[n]) * fourth[n] * (1 - 2 * n / total) for n in sizes) + squared(weight) / total**2
-    noise = sum(share[n] ** 2 * fourth[n] / df[n] for n in sizes)
-    f = between / sum(share[n] * pooled[n] for n in sizes)
-    return float(stats.f.sf(f, min(max(squared(share) / means, 1), len(groups) - 1), squared(share) / noise))
 
 
 def test_p_holds_where_few_trials_go_with_much_noise_and_is_that_of_f_where_numbers_are_equal():
@@ -65,7 +45,7 @@ def test_p_holds_where_few_trials_go_with_much_noise_and_is_that_of_f_where_numb
 
 @pytest.mark.parametrize("spikes", [1, 2, 3])
 def test_a_few_spikes_of_a_session_are_no_signal(spikes):
-    """All in one stimulus, they leave a variance over trials of nothing; a unit that answers once in each trial has p."""
+    """All in one stimulus, they leave no variance over trials; an answer in every trial of a stimulus is one."""
     rng = np.random.default_rng(7)
     x = np.stack([np.zeros((20, 4)), rng.poisson(2, (20, 4)), np.zeros((20, 4)), np.zeros((20, 4))], axis=-1)
     x[5, :spikes, 0] = 1

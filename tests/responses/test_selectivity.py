@@ -10,6 +10,7 @@ from neurosim.responses.reliability import select_reliable
 from neurosim.responses.selectivity import orientation_selectivity, sparseness
 from neurosim.responses.tuning import fit_tuning, tuning_curve
 from neurosim.schema import as_responses
+from tests.variance_reference import p_of_unequal_noise
 
 DIMS = ("stimulus", "trial", "unit")
 X = np.arange(0, 180, 15.0)
@@ -62,7 +63,11 @@ def test_stimuli_that_share_a_value_are_its_sample():
     assert curve.n.values.ravel().tolist() == [4, 3, 4]
     np.testing.assert_allclose(curve.response.values.ravel(), [statistics.mean(g) for g in groups])
     np.testing.assert_allclose(curve.standard_error.values.ravel(), [stats.sem(g) for g in groups])
-    assert float(curve.p[0]) == pytest.approx(stats.f_oneway(*groups).pvalue)
+    assert float(curve.p[0]) == pytest.approx(p_of_unequal_noise(groups))
+    kept = [0, 1, 2, 5, 6, 7, 8, 9, 10]
+    equal = values[kept, 0, 0].reshape(3, 3)
+    found = tuning_curve(labelled(values[kept, :1], np.repeat([0.0, 1.0, 2.0], 3)), "x").p
+    assert float(found[0]) == pytest.approx(stats.f_oneway(*equal).pvalue)
 
 
 def test_selectivity_is_free_of_noise_and_plain_without_trials():

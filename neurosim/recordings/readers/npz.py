@@ -15,7 +15,7 @@ from neurosim.recordings.reader import Reader
 from neurosim.recordings.sweeps import sweeps_of
 from neurosim.recordings.timing import TIMES, said_step
 from neurosim.registry import NoOptions
-from neurosim.schema import InputError, as_responses
+from neurosim.schema import STIMULUS, TRIAL, InputError, as_responses, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +30,15 @@ ALONG = {
 }
 
 
+OF_ALL = ("responses", "dims", "stimulus", "time_step", "trial", "time", "measured", "quantity", "units")
+
+
 def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:
     """Read the array ``responses`` with the labels that stand beside it."""
     with storage.readable(path, "npz of responses"):
-        return responses_of(storage.read_npz(path), path.name)
+        content = storage.read_npz(path)
+        _check_known(content, path.name)
+        return responses_of(content, path.name)
 
 
 def read_spikes(path: Path) -> pd.DataFrame:
@@ -60,7 +65,19 @@ def responses_of(content: dict[str, np.ndarray], name: str) -> xr.DataArray:
     dims = tuple(str(d) for d in listed(content["dims"], name)) if "dims" in content else None
     stimuli = [str(s) for s in listed(content["stimulus"], name)] if "stimulus" in content else None
     step = said_step(content["time_step"], name) if "time_step" in content else None
-    responses = as_responses(content["responses"], dims=dims, stimuli=stimuli, time_step=step)
+    responses = as_responses(
+        content["responses"],
+        dims=dims,
+        stimuli=stimuli,
+        coords={"measured": ((STIMULUS, TRIAL), content["measured"])} if "measured" in content else None,
+        quantity=_word(content["quantity"], "quantity", name) if "quantity" in content else "activation",
+        time_step=step,
+    )
+    if "units" in content and _word(content["units"], "units", name) != responses.attrs["units"]:
+        raise InputError(
+            f"{name}: {responses.attrs['quantity']} is in {responses.attrs['units']!r}, found units "
+            f"{_word(content['units'], 'units', name)!r}; convert the values."
+        )
     coords = {k: (d, np.array([str(v) for v in listed(content[k], name)])) for k, d in ALONG.items() if k in content}
     if "trial" in content:
         numbers = content["trial"].dtype.kind in "iuf"
@@ -74,6 +91,25 @@ def responses_of(content: dict[str, np.ndarray], name: str) -> xr.DataArray:
                 f"one value for each {dim}, or drop it."
             )
     return responses.assign_coords(coords)
+
+
+def _check_known(content: dict[str, np.ndarray], name: str) -> None:
+    """Refuse arrays that are not known: what they say of the responses would be lost."""
+    known = (*OF_ALL, *ALONG)
+    strange = [k for k in content if k not in known]
+    if strange and "responses" in content:
+        raise InputError(
+            f"{name}: unknown arrays {', '.join(strange)}; known: {', '.join(known)}. Rename them or leave them out."
+            f"{suggest(strange[0], known)}"
+        )
+
+
+def _word(array: np.ndarray, what: str, name: str) -> str:
+    """Return the one word that an array holds."""
+    words = listed(np.ravel(array), name)
+    if len(words) != 1:
+        raise InputError(f"{name}: one {what} asked, found {len(words)}.")
+    return str(words[0])
 
 
 def example(path: Path) -> NoOptions:

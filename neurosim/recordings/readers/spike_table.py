@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
 
 from neurosim import storage
+from neurosim.arrays import is_table
 from neurosim.recordings.reader import Reader
 from neurosim.recordings.spikes import bin_spikes, check_spikes
+from neurosim.schema import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,17 +25,24 @@ class SpikeTableOptions:
     Parameters
     ----------
     time_bin : width of the bins, s; one bin over everything when absent.
-    trials : a table (CSV, TSV, Parquet) with columns stimulus and trial, one row a trial that was run; may be left out
-        where each has a spike.
+    trials : path of a table (CSV, TSV, Parquet) with columns stimulus and trial, one row a trial that was run; or
+        "all", every stimulus in every trial; may be left out where each has a spike.
     """
 
     time_bin: float | None = None
-    trials: Path | None = None
+    trials: Path | Literal["all"] | None = None
 
 
 def read_responses(path: Path, options: SpikeTableOptions) -> xr.DataArray:
     """Count the spikes of a table from the onset of each stimulus."""
-    trials = None if options.trials is None else storage.read_table(options.trials)
+    trials: Any = options.trials
+    if is_table(trials):
+        raise InputError(
+            f"{path.name}: trials are the path of a table, or 'all'; a DataFrame goes to bin_spikes(load_spikes(...), "
+            "trials=...)."
+        )
+    if trials is not None and trials != "all":
+        trials = storage.read_table(storage.as_path(trials, f"{path.name}: trials"))
     spikes = check_spikes(read_spikes(path), path.name)
     return bin_spikes(spikes, time_bin=options.time_bin, trials=trials, name=path.name)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.refusals import InputError
 from neurosim.registry import NoOptions
 from neurosim.responses.decoders import Decoder, Predict
 
 
 def correlation(patterns: np.ndarray, labels: np.ndarray, _options: NoOptions) -> Predict:
     """Return a function that names the class whose mean pattern correlates most."""
+    if patterns.shape[1] < 2:
+        raise InputError(
+            "decoder 'correlation': patterns of one unit have no correlation; take decoder='discriminant'."
+        )
     means = np.stack([patterns[labels == c].mean(0) for c in np.unique(labels)])
     means = means - means.mean(1, keepdims=True)
     norms = np.linalg.norm(means, axis=1, keepdims=True)

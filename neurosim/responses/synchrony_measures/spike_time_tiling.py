@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.refusals import check_number
 from neurosim.responses.synchrony_measures import SynchronyMeasure, Trains
 
 
@@ -19,15 +20,16 @@ class TilingOptions:
 
 def spike_time_tiling(trials: Sequence[Trains], duration: float, step: float, options: TilingOptions) -> np.ndarray:
     """Return the coefficient, averaged over the trials in which both fire; NaN where there are none."""
+    check_number(options.window, "synchrony", "window", 0)
     whole = (round(options.window / step) + 0.5) * step
-    tiled = np.stack([_tiling(trains, whole, duration) for trains in trials])
+    tiled = np.stack([_tiling([train + step / 2 for train in trains], whole, duration) for trains in trials])
     there = ~np.isnan(tiled)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(there, tiled, 0).sum(0) / np.where(there.any(0), there.sum(0), np.nan))
 
 
 def _tiling(trains: Trains, window: float, duration: float) -> np.ndarray:
-    """Spike time tiling coefficient of every pair; NaN where one is silent."""
+    """Spike time tiling coefficient of every pair, of spikes in the middle of their bins; NaN where one is silent."""
     covered = [_covered(t, window, duration) for t in trains]
     found = np.full((len(trains), len(trains)), np.nan)
     for i, a in enumerate(trains):
