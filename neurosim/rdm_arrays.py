@@ -115,8 +115,14 @@ def _check_square(rdm: xr.DataArray, who: str, missing: bool = False) -> xr.Data
         first, second = ([str(s) for s in rdm[d].values] for d in (STIMULUS, STIMULUS_OTHER))
         if first != second:
             rdm = rdm.isel({STIMULUS_OTHER: match_names(first, second, f"{who}, two sides of an RDM")})
-    if missing and rdm.dtype.kind == "f" and np.isnan(rdm.values).any():
+    if rdm.dtype.kind == "f" and np.isnan(rdm.values).any():
         rdm = _check_whole_stimuli(rdm, who)
+        if not missing:
+            lost = rdm[STIMULUS].values[~seen_stimuli(rdm).reshape(-1, rdm.shape[-1]).all(0)].tolist()
+            raise SchemaError(
+                f"{who}: {len(lost)} stimuli are NaN in some RDM, such as {lost[0]!r}, and RDMs with all their stimuli "
+                "are asked; leave those out on both sides, .drop_sel(stimulus=..., stimulus_other=...)."
+            )
     else:
         check_finite(rdm, who)
     check_symmetric(known_entries(rdm), who)

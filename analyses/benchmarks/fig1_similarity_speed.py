@@ -18,7 +18,7 @@ from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, ne
 
 def compute() -> xr.Dataset:
     """Run all pairs."""
-    return run_apart("similarity_pairs", repeats=3, memory=True)
+    return run_apart("similarity_pairs", repeats=3, memory=True, fresh=False)
 
 
 def draw(results: xr.Dataset, *, memory: bool = True) -> Figure:
@@ -43,7 +43,7 @@ def draw(results: xr.Dataset, *, memory: bool = True) -> Figure:
     )
     ax.set(
         xscale="log",
-        xlabel=f"times faster on one thread, and range; time{' and peak memory' if memory else ''} of the peer, and ours",
+        xlabel=f"times faster on one thread, range; time{' and peak memory' if memory else ''} of the peer, and ours",
         xlim=(0.8, middle.max() * 900),
     )
     ax.set_title(results.attrs["cpu"], fontsize=7, fontweight="normal")

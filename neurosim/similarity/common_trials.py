@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.schema import InputError
+from neurosim.refusals import InputError
 
 
 @dataclass(frozen=True)
 class CommonTrials:
-    """Noise of every two units (P, P) in the trials that both have: `n`, `df`, sums of products and of their squares."""
+    """Noise of every two units (P, P) in the trials that both have: `n`, `df`, sums of products and of squares."""
 
     n: np.ndarray
     df: np.ndarray

@@ -17,7 +17,7 @@ from neurosim.similarity.covariances import stimulus_covariance
 from neurosim.similarity.incomplete import has_missing, incomplete_scores
 from neurosim.similarity.kernels import alignment
 from neurosim.similarity.kernels.arrays import Array, array_namespace, diagonal, hollow, is_torch_array, upper
-from neurosim.similarity.kernels.comparisons import cross_scores
+from neurosim.similarity.kernels.comparisons import cross_scores, is_flat
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.parts import UndefinedError
 from neurosim.similarity.zero import why_zero_means_nothing
@@ -249,10 +249,3 @@ def rdm_vectors(rdm: xr.DataArray, method: Method, who: str) -> np.ndarray:
         )
     found: np.ndarray = vectors
     return found
-
-
-def is_flat(vectors: Array, method: Method) -> Array:
-    """Which RDMs (n, P) do not vary, as `method` needs it: over their entries, or from 0 for a cosine or Bures."""
-    xp = array_namespace(vectors)
-    low, high = xp.min(vectors, axis=-1), xp.max(vectors, axis=-1)
-    return low == high if method.defined_for == "varying" else (low == 0) & (high == 0)

@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from neurosim.labels import check_named
 from neurosim.rdm_arrays import check_symmetric, known_entries
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -33,6 +32,7 @@ from neurosim.similarity.inference_options import (
     as_fitting,
     as_resampling,
     correct_p,
+    levels_of,
 )
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
@@ -51,7 +51,6 @@ from neurosim.similarity.zero import why_zero_means_nothing
 log = logging.getLogger(__name__)
 
 MIN_STIMULI = 6
-MIN_GROUPS = 4
 MAX_PAIRED, MAX_PAIRED_FITTED = 50, 12
 
 
@@ -84,7 +83,7 @@ def infer(
         draws, and without the subjects whose RDM is all NaN there. NaN at all entries of a stimulus says that a subject
         did not see it: the subject is scored on the stimuli that it saw, ceilings come from the scores of every two
         subjects on the stimuli that both saw (without ranking again, and none where two share fewer than 6), and
-        leaving a stimulus out touches those who saw it.
+        leaving a stimulus out touches those who saw it. Flexible models are fitted to subjects who saw every stimulus.
     method : a name in ``METHODS`` that has inference: all but "tau_b" and "bures".
     resample : "subject", "stimulus" or both: to what the result is meant to generalise; or a :class:`Resampling` that
         also says how the variance is estimated and which stimuli belong together.
@@ -103,9 +102,10 @@ def infer(
     positives at 5 %); with noisy models ``model_ceiling`` and its standard error. The upper ceiling is the best
     attainable score or a proven bound: no RDM scores higher. The attrs hold seed, versions and a hash of the inputs.
     "cosine" and "whitened_cosine" count distances from 0: a model that has nothing to do with the data scores above 0
-    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the attr
-    ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for the models of all of them, and ``n_subjects``;
-    where RDMs do not vary, or too few subjects are left, all is NaN and ``undefined`` says why.
+    wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the
+    attr ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for
+    the models of all of them, and ``n_subjects``; where RDMs do not vary, or too few subjects are left, all is NaN and
+    ``undefined`` says why.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def _infer(
     generator: np.random.Generator,
 ) -> xr.Dataset:
     """Infer from one RDM a subject."""
-    n_subjects, levels, incomplete = data.sizes["subject"], _levels(data, resampling), has_missing(data)
+    n_subjects, levels, incomplete = data.sizes["subject"], levels_of(data, resampling), has_missing(data)
     if incomplete and fitting is not None:
         raise InputError(
             "infer: models are fitted to subjects who saw every stimulus; select the stimuli that all saw."
@@ -224,10 +224,9 @@ def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
 
 def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.DataArray:
     reference = next(iter(named.values()))
-    if not isinstance(data, xr.DataArray) and np.ndim(data) == 3:
-        data = as_rdm(data, dims=("subject",))
-    given = check_rdm(data, "infer", missing=True) if has_missing(data) else _as_rdm(data)
-    data = same_stimuli(reference, given, "infer")
+    if not isinstance(data, xr.DataArray):
+        data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
+    data = same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer")
     return data if "subject" in data.dims else data.expand_dims("subject")
 
 
@@ -238,24 +237,6 @@ def _check_number_of_stimuli(data: xr.DataArray, resampling: Resampling) -> None
             f"infer: at least {MIN_STIMULI} stimuli are needed to resample them, found {n}; resample='subject' takes "
             "them as fixed, and mantel_test permutes them."
         )
-
-
-def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
-    """Index (K,) of what is resampled as one: the stimulus itself, or its group."""
-    groups = resampling.groups
-    if groups is None:
-        return np.arange(data.sizes["stimulus"])
-    if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
-        labels = [str(k) for k, v in data.coords.items() if v.dims == ("stimulus",) and k != "stimulus"]
-        raise InputError(
-            f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
-        )
-    names, levels = np.unique(check_named(data[groups].values, groups, "infer"), return_inverse=True)
-    if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
-        raise InputError(
-            f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
-        )
-    return levels
 
 
 def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: Method) -> Comparison:
@@ -271,7 +252,7 @@ def _components(named: dict[str, xr.DataArray], method: Method) -> tuple[np.ndar
 def _incomplete(
     named: dict[str, xr.DataArray], data: xr.DataArray, method: Method, resampling: Resampling
 ) -> IncompleteComparison:
-    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, "infer")
+    seen = check_subjects(data, MIN_STIMULI if "stimulus" in resampling.over else 3, method, "infer")
     entries = upper(np.nan_to_num(data.values))
     return IncompleteComparison(*_components(named, method), entries, method, data.sizes["stimulus"], seen)
 

@@ -131,5 +131,5 @@ def _as_dataset(found: np.ndarray, scores: xr.DataArray, n: int, alpha: float, c
         values["p"] = np.where(lost, np.nan, 2 * special.stdtr(n - 1, -ratio))
     result = xr.Dataset({k: (dims, v.reshape(shape)) for k, v in values.items()})
     result["interval"] = ((*dims, "bound"), np.stack([time - reach, time + reach], axis=-1).reshape(*shape, 2))
-    coords = {k: v for k, v in scores.coords.items() if not {"subject", "time"} & set(v.dims) and k not in values}
+    coords = {str(k): v for k, v in scores.coords.items() if not {"subject", "time"} & set(v.dims) and k not in values}
     return result.assign_coords(latency=list(KINDS), bound=["low", "high"], **coords).assign_attrs(alpha=alpha)

@@ -20,7 +20,7 @@ from neurosim.similarity.held_out import HeldOut, held_out, n_fits
 from neurosim.similarity.kernels.folds import mean_without
 from neurosim.similarity.kernels.prediction import FEWEST, principal_coordinates
 from neurosim.similarity.predictor import PREDICTORS, Predicted, Predictor
-from neurosim.similarity.unit_scores import mean_of_trials, median_of, summary_of
+from neurosim.similarity.unit_scores import mean_of_trials, median_of, never_varies, summary_of
 
 log = logging.getLogger(__name__)
 WHO = "predict_responses"
@@ -294,7 +294,9 @@ def _held_out(x: np.ndarray, y: np.ndarray, plan: _Plan, tick: Callable[[], obje
     def fit(train: np.ndarray, target: np.ndarray, test: np.ndarray) -> Predicted:
         return plan.predictor.predict(train, target, test, plan.options)
 
-    return held_out(x, y, plan.fold, fit, tick)
+    found, silent = held_out(x, y, plan.fold, fit, tick), never_varies(y)
+    each, without = (np.where(silent, np.nan, values) for values in (found.each, found.without))
+    return HeldOut(each, without, found.logs)
 
 
 def _chosen(found: list[HeldOut], names: list[object]) -> tuple[HeldOut, np.ndarray]:

@@ -8,10 +8,13 @@ import numpy as np
 import xarray as xr
 from scipy import optimize, stats
 
-from neurosim.refusals import check_alpha
+from neurosim.rdm_arrays import seen_stimuli
+from neurosim.refusals import asked_by, check_alpha
 from neurosim.schema import InputError, check_rdm
-from neurosim.similarity.inference import infer
-from neurosim.similarity.method import inference_method
+from neurosim.similarity.comparison import rdm_vectors
+from neurosim.similarity.inference import MIN_STIMULI
+from neurosim.similarity.method import Method, inference_method
+from neurosim.similarity.resampling import Comparison, jackknife_variance
 from neurosim.similarity.zero import why_zero_means_nothing
 
 FEWEST_SUBJECTS = 3
@@ -35,7 +38,8 @@ def combine_subjects(
     Parameters
     ----------
     models : RDMs (model, stimulus, stimulus_other) of all stimuli that any subject saw.
-    data : RDMs (stimulus, stimulus_other) by name of the subject, each of stimuli that no other subject saw.
+    data : RDMs (stimulus, stimulus_other) by name of the subject, each of stimuli that no other subject saw. NaN at all
+        entries of a stimulus says that it was not seen; it counts for nobody.
     method : a name in ``METHODS`` that has inference.
     alpha : one minus the coverage of the intervals.
 
@@ -69,9 +73,10 @@ def combine_subjects(
             f"{who}: models (model, stimulus, stimulus_other) and a mapping of {FEWEST_SUBJECTS} or more subjects to "
             f"RDMs asked, found models {models.dims} and {len(data) if isinstance(data, Mapping) else 'no mapping'}."
         )
-    rdms = {name: check_rdm(rdm, who) for name, rdm in data.items()}
+    rdms = {name: _of_seen_stimuli(check_rdm(rdm, who, missing=True), name, who) for name, rdm in data.items()}
     _check_stimuli(models, rdms, who)
-    each, errors = _subject_by_subject(models, rdms, method)
+    alone = [_scores_alone(models, rdm, asked, f"{who}, subject {name!r}") for name, rdm in rdms.items()]
+    each, errors = (np.stack(side, axis=1) for side in zip(*alone, strict=True))
     combined = np.array([random_effects_mean(y, e**2) for y, e in zip(each, errors, strict=True)])
     score, error, between = combined.T
     df = len(rdms) - 1
@@ -127,25 +132,31 @@ def _variance_between(values: np.ndarray, variances: np.ndarray) -> float:
     return float(found.x) if found.fun < loss(0.0) else 0.0
 
 
-def _subject_by_subject(
-    models: xr.DataArray, rdms: Mapping[str, xr.DataArray], method: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and errors (M, S) of each subject alone, over its stimuli."""
-    scores, errors = [], []
-    for rdm in rdms.values():
-        seen = rdm["stimulus"].values
-        own = models.sel(stimulus=seen, stimulus_other=seen)
-        found = infer(own, rdm, method=method, resample="stimulus", progress=False)
-        scores.append(found.score.values)
-        errors.append(found.standard_error.values)
-    return np.stack(scores, axis=1), np.stack(errors, axis=1)
+def _of_seen_stimuli(rdm: xr.DataArray, name: str, who: str) -> xr.DataArray:
+    """Return the RDM of a subject without the stimuli that it did not see."""
+    if rdm.ndim != 2:
+        raise InputError(f"{who}: subject {name!r} has dims {rdm.dims}; give one RDM (stimulus, stimulus_other).")
+    own = np.flatnonzero(seen_stimuli(rdm))
+    if len(own) < MIN_STIMULI:
+        raise InputError(
+            f"{who}: subject {name!r} saw {len(own)} stimuli, at least {MIN_STIMULI} are needed; leave it out."
+        )
+    return rdm.isel(stimulus=own, stimulus_other=own)
+
+
+def _scores_alone(models: xr.DataArray, rdm: xr.DataArray, method: Method, who: str) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and errors (M,) of one subject, over its stimuli."""
+    seen = rdm["stimulus"].values
+    own = rdm_vectors(models.sel(stimulus=seen, stimulus_other=seen), method, who)
+    comparison = Comparison(own, np.arange(len(own)), rdm_vectors(rdm, method, who), method, len(seen))
+    with asked_by(who, "infer"):
+        variance = jackknife_variance(comparison.fixed, np.arange(len(seen)), 1, ("stimulus",))
+    return comparison.plain()[0][:, 0], np.sqrt([variance.of(c)[0] for c in np.eye(len(own) + 2)[: len(own)]])
 
 
 def _check_stimuli(models: xr.DataArray, rdms: Mapping[str, xr.DataArray], who: str) -> None:
     known, owner = set(models["stimulus"].values.tolist()), dict[object, str]()
     for name, rdm in rdms.items():
-        if rdm.ndim != 2:
-            raise InputError(f"{who}: subject {name!r} has dims {rdm.dims}; give one RDM (stimulus, stimulus_other).")
         for stimulus in rdm["stimulus"].values.tolist():
             if stimulus not in known:
                 raise InputError(f"{who}: models have no stimulus {stimulus!r}, which {name!r} saw; select the others.")

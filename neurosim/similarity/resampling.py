@@ -234,7 +234,13 @@ def bootstrap_variance(
 
 
 def jackknife_variance(
-    evaluate: Evaluate, levels: np.ndarray, n_subjects: int, factors: tuple[str, ...], max_paired: int = 50
+    evaluate: Evaluate,
+    levels: np.ndarray,
+    n_subjects: int,
+    factors: tuple[str, ...],
+    max_paired: int = 50,
+    *,
+    share: float = 1.0,
 ) -> JackknifeVariance:
     """Leave out every subject, every stimulus (or group), and pairs of stimuli; no chance is involved.
 
@@ -242,12 +248,16 @@ def jackknife_variance(
     single stimuli, of pairs of stimuli, and of subjects with either. Leaving out one stimulus counts the pairs twice,
     and the variances of both factors count their interaction twice; leaving out two stimuli tells how much to take
     off (https://doi.org/10.1214/aos/1176345462). Pairs of `max_paired` stimuli are enough for that.
+
+    With a `share` below 1 each stimulus loses that share of its weight, and no pairs are left out: for statistics that
+    change their kind when stimuli go, such as what is cross-validated over few of them. The less is taken off, the less
+    pairs count twice.
     """
     everyone = np.ones((1, n_subjects))
     draws = np.concatenate([everyone, 1 - np.eye(n_subjects)]) if "subject" in factors else everyone
     everything, n = np.ones((1, len(levels))), int(levels.max()) + 1
-    left_out = 1.0 - (np.arange(n)[:, None] == levels)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired)).astype(int))
+    left_out = 1.0 - share * (np.arange(n)[:, None] == levels)
+    chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired if share == 1 else 0)).astype(int))
     i, j = (chosen[side] for side in np.triu_indices(len(chosen), 1))
     stimuli = np.concatenate([left_out, left_out[i] * left_out[j]]) if "stimulus" in factors else everything[:0]
     table = _finite(evaluate(np.concatenate([everything, stimuli]), draws[:, None]))
@@ -257,9 +267,12 @@ def jackknife_variance(
     subjects = _pseudo_subjects(whole[None])[0]
     if "stimulus" not in factors:
         return JackknifeVariance(subjects, whole[:0], both_subjects, nothing, nothing)
-    pairs = _pair_effects(n, whole, single[i] + single[j], double, len(chosen))
-    per_pair = 2 / (len(chosen) * (len(chosen) - 3)) / comb(n, 2)
-    pseudo = n * whole - (n - 1) * single
+    pseudo = (n * whole - (n - share) * single) / share
+    if share < 1:
+        pairs, per_pair = double, 0.0
+    else:
+        pairs = _pair_effects(n, whole, single[i] + single[j], double, len(chosen))
+        per_pair = 2 / (len(chosen) * (len(chosen) - 3)) / comb(n, 2)
     by_pairs = pairs[:, 0].T @ pairs[:, 0] * per_pair
     if "subject" not in factors:
         return JackknifeVariance(whole[:0], pseudo[:, 0], nothing, by_pairs, nothing)

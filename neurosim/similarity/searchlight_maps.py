@@ -12,11 +12,10 @@ import xarray as xr
 from neurosim.refusals import asked_by
 from neurosim.runtime import track
 from neurosim.schema import InputError, check_responses, labelled, same_stimuli
-from neurosim.similarity.comparison import is_flat
 from neurosim.similarity.covariances import precision_factor
 from neurosim.similarity.inference import named_models
 from neurosim.similarity.kernels.arrays import n_block, upper
-from neurosim.similarity.kernels.comparisons import cross_scores
+from neurosim.similarity.kernels.comparisons import cross_scores, is_flat
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.parts import UndefinedError, as_searchlights

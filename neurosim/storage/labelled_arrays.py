@@ -173,7 +173,8 @@ def open_dataset(path: Path) -> xr.Dataset:
 def _in_one_line(dataset: xr.Dataset, path: Path, kind: str) -> xr.Dataset:
     """Return an opened dataset that says in one line, when its values are used, that they are damaged."""
     held = {str(n): v.variable for n, v in dataset.data_vars.items() if not v.variable._in_memory}
-    checked = {n: v.copy(deep=False, data=indexing.LazilyIndexedArray(_OnDisk(v, path, kind))) for n, v in held.items()}
+    lazily: Any = indexing.LazilyIndexedArray
+    checked = {n: v.copy(deep=False, data=lazily(_OnDisk(v, path, kind))) for n, v in held.items()}
     opened = dataset.assign(checked)
     opened.set_close(dataset.close)
     return opened

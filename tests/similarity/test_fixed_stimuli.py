@@ -16,10 +16,15 @@ def rdms(seed, n, n_stimuli):
     return euclidean(np.random.default_rng(seed).normal(size=(n, n_stimuli, 8)))
 
 
-def test_mantel_counts_every_order_of_few_stimuli():
+@pytest.mark.parametrize("lost", [{}, {1: 3}, {0: 0, 2: 4}])
+def test_mantel_counts_every_order_of_few_stimuli(lost):
+    """Of all stimuli; a subject that did not see one has the scores of what is left."""
     model, data = rdms(0, 1, 5)[0], rdms(1, 3, 5)
-    orders = [model[np.ix_(o, o)] for o in permutations(range(5))]
-    scores = np.array([np.mean([np.corrcoef(upper(o), upper(d))[0, 1] for d in data]) for o in orders])
+    for subject, k in lost.items():
+        data[subject, k] = data[subject, :, k] = np.nan
+    orders = [upper(model[np.ix_(o, o)]) for o in permutations(range(5))]
+    known = [(upper(d), np.isfinite(upper(d))) for d in data]
+    scores = np.array([np.mean([np.corrcoef(o[k], d[k])[0, 1] for d, k in known]) for o in orders])
     found = mantel_test(model, data, method="corr")
     assert found.attrs["exact"] == 1
     assert float(found.p[0]) == pytest.approx((scores >= scores[0] - 1e-12).mean())
@@ -81,7 +86,34 @@ def test_subjects_alone_have_the_scores_of_infer():
     assert float(found.score_of_subject[0, 1]) == float(alone.score[0])
     assert float(found.standard_error_of_subject[0, 1]) == float(alone.standard_error[0])
     assert float(found.p_zero[0]) < 0.05
-    assert np.isnan(combine_subjects(model, data, method="cosine").p_zero).all()
+
+
+def test_a_subject_combines_by_the_stimuli_that_it_saw(caplog):
+    """A stimulus that one did not see is nobody's, or another's; nothing is warned of what is not given."""
+    model, data = own_stimuli()
+    names, more = data["s1"].stimulus.values, data["s0"].stimulus.values[:2]
+    both = np.concatenate([more, names])
+    wide = model[0].sel(stimulus=both, stimulus_other=both).copy()
+    wide.values[2:, 2:] = data["s1"].values
+    wide.values[:2] = wide.values[:, :2] = np.nan
+    wanted, found = (combine_subjects(model, data | {"s1": rdm}, method="cosine") for rdm in (data["s1"], wide))
+    np.testing.assert_array_equal(found.score_of_subject, wanted.score_of_subject)
+    np.testing.assert_array_equal(found.standard_error_of_subject, wanted.standard_error_of_subject)
+    assert np.isnan(found.p_zero).all()
+    assert "mantel_test" in found.attrs["no_p_zero"]
+    assert not caplog.text
+
+
+def torn(data, n):
+    """RDMs of which the first lacks the first `n` stimuli."""
+    data[0, :n] = data[0, :, :n] = np.nan
+    return data
+
+
+def one_apart(n):
+    apart = np.zeros((n, n))
+    apart[0, 1:] = apart[1:, 0] = 1
+    return apart
 
 
 @pytest.mark.parametrize(
@@ -90,10 +122,15 @@ def test_subjects_alone_have_the_scores_of_infer():
         (lambda m, d: combine_subjects(m, {"a": d["s0"]}), "3 or more subjects"),
         (lambda m, d: combine_subjects(m, d | {"again": d["s0"]}), "not independent"),
         (lambda m, d: combine_subjects(m[:, :9, :9], d), "models have no stimulus"),
+        (lambda m, d: combine_subjects(m, d | {"s0": d["s0"][:5, :5]}), "combine_subjects: subject 's0' saw 5 stimuli"),
+        (lambda m, d: combine_subjects(m, d | {"s0": np.sign(d["s0"])}), "combine_subjects, subject 's0': the RDM"),
         (lambda m, d: combine_subjects(m, d | {"two": d["s0"].expand_dims("subject")}), "has dims"),
         (lambda m, d: mantel_test(m, m, n_permutations=5), "takes 19 or more"),
         (lambda m, d: mantel_test(m, m, correction="bonferoni"), "no correction 'bonferoni'"),
         (lambda m, d: mantel_test({"a": m}, m), "every model is one RDM"),
+        (lambda m, d: mantel_test(rdms(0, 1, 5), torn(rdms(0, 2, 5), 2)), "subject 0 saw 3 stimuli, at least 4"),
+        (lambda m, d: mantel_test(one_apart(6), torn(rdms(0, 2, 6), 1)), "does not vary over the 5 that a subject saw"),
+        (lambda m, d: mantel_test(torn(rdms(0, 1, 9), 1), rdms(0, 1, 9)), "1 stimuli are NaN in some RDM, such as"),
     ],
 )
 def test_bad_input_is_named(act, words):

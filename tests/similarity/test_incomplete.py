@@ -68,6 +68,23 @@ def test_a_stimulus_is_known_by_its_name():
     turned = incomplete.isel(stimulus=slice(None, None, -1))
     wanted = infer({"a": models[0]}, incomplete, method="corr")
     np.testing.assert_allclose(infer({"a": as_rdm(models[0])}, turned, method="corr").score, wanted.score)
+    bare = infer({"a": models[0]}, incomplete.values, method="corr")
+    np.testing.assert_array_equal(bare.standard_error, wanted.standard_error)
+
+
+@pytest.mark.parametrize("method", ["spearman", "tau_a"])
+def test_leaving_stimuli_out_of_what_subjects_saw_is_quick(method):
+    """Samples that leave out what a subject did not see either are those of the stimuli that it saw."""
+    models, data = experiment()
+    lost = [[0, 3], [5, 7], [8, 6], [11, 1], [2, 9]]
+    parts = (upper(models), np.arange(2), upper(np.nan_to_num(with_lost(data, *lost).values)), METHODS[method], N)
+    seen = np.array([~np.isin(np.arange(N), k) for k in lost])
+    counts = np.ones((40, N)) - np.eye(N)[np.arange(40) % N]
+    found = IncompleteComparison(*parts, seen)._scores(counts)[0]
+    for n, s in ((0, 0), (3, 0), (13, 1), (39, 4)):
+        kept = np.flatnonzero((counts[n] > 0) & seen[s])
+        plain = [compare_rdms(m[np.ix_(kept, kept)], data[s][np.ix_(kept, kept)], method) for m in models]
+        np.testing.assert_allclose(found[n, s], plain, atol=1e-12)
 
 
 def test_subjects_without_common_stimuli_have_scores_and_no_ceiling():

@@ -11,7 +11,7 @@ from scipy import stats
 
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import InputError, as_rdm
-from neurosim.similarity.inference import _comparison, named_models, correct_p, infer
+from neurosim.similarity.inference import _comparison, correct_p, infer, named_models
 from neurosim.similarity.inference_options import Fitting, Resampling, Significance
 from neurosim.similarity.kernels import ceilings
 from neurosim.similarity.kernels.arrays import to_square, upper

@@ -1,4 +1,4 @@
-"""Decoding of an object where it was not trained on: new trials of fixed stimuli, few, unequal, and units that are silent.
+"""Decoding of an object where it was not trained on: new trials of fixed stimuli, few and unequal.
 
 The truth is how often the same decoder is right on fresh trials at the other position, trained on what a fold leaves,
 of 200 simulated training sets.

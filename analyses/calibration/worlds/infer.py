@@ -76,7 +76,9 @@ def _difference(rng: np.random.Generator, strength: float) -> Outcome:
 def _gap(strength: float) -> float:
     """Mean difference of the scores over the distribution of both weights."""
     return _over_subjects(
-        lambda w: np.array([_over_subjects(lambda v, w=w: (w - v) / np.sqrt(w**2 + v**2 + RESIDUAL**2), 0.5) for w in w]),
+        lambda w: np.array(
+            [_over_subjects(lambda v, w=w: (w - v) / np.sqrt(w**2 + v**2 + RESIDUAL**2), 0.5) for w in w]
+        ),
         0.5 + strength,
     )
 
@@ -145,7 +147,7 @@ WORLDS = (
     World(
         "score of a model, counts",
         "similarity.infer",
-        "Pearson correlation of crossnobis of Poisson counts of 6 subjects, who share half of an unrelated geometry; 16 "
+        "Pearson correlation of crossnobis of Poisson counts of 6 subjects, who share half an unrelated geometry; 16 "
         "stimuli of 2 to 5 trials, a third of the units silent.",
         _counts,
         truth=lambda _strength: 0.0,

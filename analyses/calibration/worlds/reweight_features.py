@@ -31,7 +31,7 @@ class Design:
         return np.random.default_rng(6).normal(size=(self.stimuli, FEATURES))
 
     def data(self, rng: np.random.Generator, strength: float, subjects: int) -> np.ndarray:
-        """Draw RDMs of subjects who weigh the features differently, about weights that fall, and have noise patterns."""
+        """Draw RDMs of subjects who weigh the features differently, about weights that fall, with noise patterns."""
         weights = strength * np.exp(-np.arange(FEATURES)) * rng.gamma(4, 0.25, size=(subjects, FEATURES))
         noise = rng.normal(size=(subjects, self.stimuli, FEATURES))
         if np.isfinite(self.tails):
@@ -89,7 +89,10 @@ WORLDS = (
     ),
     _world("few stimuli", "the same with 10 stimuli.", Design(10, 6), quick=8),
     _world(
-        "heavy tails", "the same as the first, noise of Student's t with 3 degrees of freedom.", Design(16, 6, 3.0), quick=5
+        "heavy tails",
+        "the same as the first, noise of Student's t with 3 degrees of freedom.",
+        Design(16, 6, 3.0),
+        quick=5,
     ),
     World(
         "weighted features, new stimuli",

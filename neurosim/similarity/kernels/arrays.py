@@ -16,6 +16,7 @@ __all__ = [
     "Array",
     "array_namespace",
     "diagonal",
+    "entries_among",
     "hollow",
     "is_torch_array",
     "n_block",
@@ -69,3 +70,14 @@ def to_square(vectors: np.ndarray, n_stimuli: int) -> np.ndarray:
     square = np.zeros((*vectors.shape[:-1], n_stimuli, n_stimuli))
     square[..., rows, columns] = square[..., columns, rows] = vectors
     return square
+
+
+def entries_among(vectors: np.ndarray, chosen: np.ndarray, n_stimuli: int) -> np.ndarray:
+    """Return the upper entries (..., p) among the stimuli `chosen`, in ascending order, of upper entries (..., P).
+
+    >>> entries_among(np.arange(6), np.array([0, 2, 3]), 4).tolist()
+    [1, 2, 5]
+    """
+    rows, columns = (chosen[side] for side in np.triu_indices(len(chosen), 1))
+    found: np.ndarray = vectors[..., rows * n_stimuli - rows * (rows + 1) // 2 + columns - rows - 1]
+    return found

@@ -45,5 +45,6 @@ def exact_ceilings(vectors: np.ndarray, among: np.ndarray, method: Method, n_sti
     scores = []
     for s, own in enumerate(ranks):
         others = stats.rankdata(np.delete(ranks, s, 0).mean(0))
-        scores.append(cross_scores(*to_square(np.stack([others, own])[:, None], n_stimuli), method)[0, 0])
+        first, second = to_square(np.stack([others, own])[:, None], n_stimuli)
+        scores.append(cross_scores(first, second, method)[0, 0])
     return float(np.mean(scores)), method.best_score(ranks, upper)

@@ -23,6 +23,13 @@ def cross_scores(first: Array, second: Array, method: Method, sigma_k: Array | N
     return embedded[: len(first)] @ embedded[len(first) :].mT
 
 
+def is_flat(vectors: Array, method: Method) -> Array:
+    """Which RDMs (..., P) do not vary, as `method` needs it: over their entries, or from 0 for a cosine or Bures."""
+    xp = array_namespace(vectors)
+    low, high = xp.min(vectors, axis=-1), xp.max(vectors, axis=-1)
+    return low == high if method.defined_for == "varying" else (low == 0) & (high == 0)
+
+
 def embed(rdms: Array, method: Method, sigma_k: Array | None = None) -> Array:
     """Vectors (A, D) of RDMs (A, K, K) whose inner products are the scores of `method`."""
     if method.embed is None:

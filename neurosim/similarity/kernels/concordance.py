@@ -86,11 +86,11 @@ def _of_two_sets(first: np.ndarray, second: np.ndarray, pairs: Pairs, tied: bool
     above = bits(np.greater)
     opposite = above[0] ^ above[1]
     if not tied:
-        return size - n_same - 2 * np.bitwise_count(opposite).sum(1, dtype=np.int64)
+        return np.asarray(size - n_same - 2 * np.bitwise_count(opposite).sum(1, dtype=np.int64))
     differ = bits(np.not_equal)
     both = differ[0] & differ[1]
     found: np.ndarray = np.bitwise_count(both).sum(1, dtype=np.int64)
-    return found - 2 * np.bitwise_count(opposite & both).sum(1, dtype=np.int64)
+    return np.asarray(found - 2 * np.bitwise_count(opposite & both).sum(1, dtype=np.int64))
 
 
 # --- chunks -------------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def _near_each_other(first: np.ndarray, second: np.ndarray, n: int, n_held: int)
     paired = second < n
     used = np.unique([first[paired], second[paired]])
     blocks = [np.searchsorted(used, side) // n_held for side in (second, first)]
-    return np.lexsort((second, first, *blocks))
+    return np.asarray(np.lexsort((second, first, *blocks)))
 
 
 def _added_by(groups: np.ndarray, entries: np.ndarray) -> np.ndarray:

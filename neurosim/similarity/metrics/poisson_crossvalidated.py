@@ -32,7 +32,7 @@ def poisson_crossvalidated(
 
 
 def _of_unequal_folds(folds: np.ndarray, measured: np.ndarray, prior_mean: float, prior_weight: float) -> np.ndarray:
-    """Return distances (..., K, K) of folds (..., M, K, P), 0 where they were not measured; NaN without a common fold."""
+    """Return distances (..., K, K) of folds (..., M, K, P), 0 where not measured; NaN without a common fold."""
     n = measured.sum(0)
     total = np.zeros((*folds.shape[:-3], len(n), len(n)))
     for block in unit_blocks(folds):
@@ -44,7 +44,7 @@ def _of_unequal_folds(folds: np.ndarray, measured: np.ndarray, prior_mean: float
             gram = poisson_gram(others, held_out, prior_mean, prior_weight)
             total[..., known[:, None], known] += distances_from_gram(gram)
     common = measured.T.astype(float) @ measured
-    return np.divide(total, common * folds.shape[-1], out=np.full(total.shape, np.nan), where=common > 0)
+    return np.asarray(np.divide(total, common * folds.shape[-1], out=np.full(total.shape, np.nan), where=common > 0))
 
 
 POISSON_CROSSVALIDATED = Metric(
