@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from scipy import stats
 
+from neurosim.labels import check_named
 from neurosim.refusals import InputError, asked_by, check_alpha, check_known
 from neurosim.similarity.weighting import WEIGHTINGS
 
@@ -15,6 +17,7 @@ FACTORS = ("subject", "stimulus")
 ESTIMATES = ("jackknife", "bootstrap")
 CORRECTIONS = ("holm", "fdr")
 MIN_SAMPLES = 20
+MIN_GROUPS = 4
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,24 @@ def as_resampling(given: Resampling | Sequence[str] | str, n_subjects: int, who:
     if "subject" in found.over and n_subjects < 2:
         raise InputError(f"{who}: one subject cannot be resampled; pass resample=('stimulus',).")
     return found
+
+
+def levels_of(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
+    """Return the index (K,) of what is resampled as one: the stimulus itself, or its group."""
+    groups = resampling.groups
+    if groups is None:
+        return np.arange(data.sizes["stimulus"])
+    if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
+        labels = [str(k) for k, v in data.coords.items() if v.dims == ("stimulus",) and k != "stimulus"]
+        raise InputError(
+            f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
+        )
+    names, levels = np.unique(check_named(data[groups].values, groups, "infer"), return_inverse=True)
+    if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
+        raise InputError(
+            f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
+        )
+    return levels
 
 
 def as_fitting(given: Fitting | str | None) -> Fitting | None:

@@ -54,13 +54,15 @@ def compute_rdm(
         of folds too: "crossnobis" is over the pairs of different trials that measured either stimulus, "decoding" over
         the trials of each of both, "ldc_t" and "poisson_crossvalidated" over those that measured both. Where units lack
         other trials than other units, distances that add up over units are the mean over the units that know both
-        stimuli; "correlation", "cosine" and "mahalanobis" (of one RDM) then need a trial of every stimulus in every unit,
-        "decoding", "ldc_t" and "crossnobis" with a full precision all units in the same trials.
+        stimuli, and "crossnobis" with a precision is, of every two units, over the pairs of different trials that they
+        have; "correlation", "cosine" and "mahalanobis" (of one RDM, or with a precision given) then need a trial of every
+        stimulus in every unit, "decoding" and "ldc_t" all units in the same trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:
         "crossnobis" (https://doi.org/10.1016/j.neuroimage.2015.12.012), "poisson_crossvalidated"; and discriminability
-        on held-out trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast,
+        on held-out trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast, mean over
+        the M trials, whose spread is the root of 2 / M where two stimuli do not differ,
         https://doi.org/10.1371/journal.pcbi.1003553).
     by : a label along ``unit`` such as "layer": one RDM for each of its values, along a new dim of that name. Or
         searchlights (searchlight, member): indices of units, each once, -1 where a searchlight has fewer.
@@ -159,27 +161,32 @@ def rdms_and_reasons(
 
 
 def _precision_of_lost_units(responses: xr.DataArray, measured: xr.DataArray, request: Request, by: object) -> Any:
-    """Return the precision, estimated from what the units have where its name asks for one that serves all RDMs."""
-    metric, name = request.metric, request.precision
-    if name is None and metric.whitening == "always":
-        name = "schaefer_strimmer"
-    if not isinstance(name, str) or leading(responses) or metric.whitening == "of_training":
-        return request.precision
-    serves_all = name == "diagonal" or (by is None and not metric.folds)
-    return noise_precision(responses.where(measured), shrinkage=name) if serves_all else name
+    """Return the precision; of means, for one RDM, estimated from the trials that the units have."""
+    asked = request.precision
+    if (
+        request.metric.whitening != "always"
+        or not isinstance(asked, str | None)
+        or by is not None
+        or leading(responses)
+    ):
+        return asked
+    return noise_precision(responses.where(measured), shrinkage=asked or "schaefer_strimmer")
 
 
 def _rdms_of_lost_units(
     responses: xr.DataArray, measured: xr.DataArray, plan: Plan, by: object, progress: bool
 ) -> tuple[xr.DataArray, Reasons]:
     """Return RDMs where units lack other trials than other units: of all, by a label, or of searchlights."""
-    check_adds_up(plan.metric, plan.shrinkage is not None or (plan.factor is not None and plan.factor.ndim == 2))
+    check_adds_up(plan.metric, plan.is_across_units)
+    if plan.is_across_units and plan.keep == "gram":
+        raise InputError("compute_rdm: keep='gram' with a precision needs all units in the same trials.")
     if by is None:
         return plan.of_lost(responses, measured), None
     parts, dim = units_of_parts(responses, by)
     lead, rdms, why = leading(responses), [], []
     for units in track(parts, "parts", progress=progress):
-        part = replace(plan, factor=None if plan.factor is None else plan.factor[units])
+        plan.check_parts(len(units), responses.sizes["unit"])
+        part = replace(plan, factor=None if plan.factor is None or plan.factor.ndim == 2 else plan.factor[units])
         ordered, known = responses.isel(unit=units).transpose(*lead, ...), measured.isel(unit=units)
         values, undefined = where_defined(partial(part.values_of_lost, measured=known), ordered, len(lead))
         rdms.append(label_rdm(values, ordered, lead, plan.metric.name, plan.keep))

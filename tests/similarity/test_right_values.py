@@ -18,8 +18,8 @@ from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.metrics.poisson import poisson
 from neurosim.similarity.metrics.poisson_crossvalidated import poisson_crossvalidated
-from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.neighbourhoods import searchlights
+from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import regress_rdm
