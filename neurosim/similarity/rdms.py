@@ -55,8 +55,8 @@ def compute_rdm(
         the trials of each of both, "ldc_t" and "poisson_crossvalidated" over those that measured both. Where units lack
         other trials than other units, distances that add up over units are the mean over the units that know both
         stimuli, and "crossnobis" with a precision is, of every two units, over the pairs of different trials that they
-        have; "correlation", "cosine" and "mahalanobis" (of one RDM, or with a precision given) then need a trial of every
-        stimulus in every unit, "decoding" and "ldc_t" all units in the same trials.
+        have; "correlation", "cosine" and "mahalanobis" (of one RDM, or with a precision given) then need a trial of
+        every stimulus in every unit, "decoding" and "ldc_t" all units in the same trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:

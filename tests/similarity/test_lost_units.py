@@ -113,7 +113,7 @@ def test_a_precision_of_units_is_estimated_from_the_trials_that_each_has():
     ("metric", "options", "message"),
     [
         ("decoding", {}, "decoding needs all units in the same trials"),
-        ("mahalanobis", {"precision": np.eye(5)}, "mahalanobis needs all units in the same trials"),
+        ("mahalanobis", {"by": np.array([[0, 1], [3, 4]])}, "in every unit, and a precision=noise_precision"),
         ("crossnobis", {"precision": "ledoit_wolf"}, "'ledoit_wolf' needs all units in the same trials"),
         ("crossnobis", {"precision": np.eye(5), "by": "area"}, "is not that of a part"),
         ("crossnobis", {"precision": np.eye(5), "keep": "gram"}, "needs all units in the same trials"),
