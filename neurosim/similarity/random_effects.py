@@ -48,8 +48,8 @@ def combine_subjects(
     -------
     Dataset along ``model``: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0,
     one-sided; NaN for methods that count distances from 0, see :func:`infer`), ``variance_of_subjects`` of true scores
-    and its share ``heterogeneity`` in the variance of the scores of subjects; and (model, subject) ``score_of_subject`` and
-    ``standard_error_of_subject``.
+    and its share ``heterogeneity`` in the variance of the scores of subjects; and (model, subject)
+    ``score_of_subject`` and ``standard_error_of_subject``.
 
     Raises
     ------
