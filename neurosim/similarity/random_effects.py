@@ -33,7 +33,7 @@ def combine_subjects(
     is their plain mean, as weights from errors would favour high scores, whose errors are smaller
     (https://doi.org/10.1037/a0012868), and its t interval holds whatever the errors of subjects are
     (https://doi.org/10.1198/jbes.2009.08046). How much true scores vary is found by restricted likelihood.
-    Calibrated in 1,000 simulated experiments: null mean 0.00, recovery 1.00, error ratio 1.04, coverage 93.9 %,
+    Calibrated in 1,000 simulated experiments: null mean 0.01, recovery 1.00, error ratio 1.04, coverage 93.9 %,
     false positives 5.6 %.
 
     Parameters
