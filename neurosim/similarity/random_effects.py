@@ -33,8 +33,8 @@ def combine_subjects(
     is their plain mean, as weights from errors would favour high scores, whose errors are smaller
     (https://doi.org/10.1037/a0012868), and its t interval holds whatever the errors of subjects are
     (https://doi.org/10.1198/jbes.2009.08046). How much true scores vary is found by restricted likelihood.
-    Calibrated in 1,000 simulated experiments: null mean -0.01, recovery 1.04, error ratio 0.97, coverage 90.9 %,
-    false positives 5.5 %.
+    Calibrated in 1,000 simulated experiments: null mean 0.01, recovery 1.00, error ratio 1.04, coverage 93.9 %,
+    false positives 5.6 %.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def combine_subjects(
     -------
     Dataset along ``model``: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0,
     one-sided; NaN for methods that count distances from 0, see :func:`infer`), ``variance_of_subjects`` of true scores
-    and its share ``heterogeneity`` in the variance of the scores of subjects; and (model, subject) ``score_of_subject`` and
-    ``standard_error_of_subject``.
+    and its share ``heterogeneity`` in the variance of the scores of subjects; and (model, subject)
+    ``score_of_subject`` and ``standard_error_of_subject``.
 
     Raises
     ------
