@@ -156,6 +156,9 @@ LABELLED = {
     "sensor_neighbours": ns.recordings.sensor_neighbours,
     "latencies": ns.similarity.latencies,
     "sign_flip_test": ns.similarity.sign_flip_test,
+    "model_rdm": lambda x: ns.similarity.model_rdm(x, "category"),
+    "triplet_rdm": ns.similarity.triplet_rdm,
+    "arrangement_rdm": lambda x: ns.similarity.arrangement_rdm([x]),
     "mantel_test": lambda x: ns.similarity.mantel_test(x, x),
     "compare_predictions": lambda x: ns.similarity.compare_predictions({"a": x, "b": x}),
     "combine_subjects": lambda x: ns.similarity.combine_subjects(x, {"a": x, "b": x, "c": x}),
@@ -252,6 +255,7 @@ NONE = set(
     kept
     list_datasets
     load_betas
+    load_bids
     load_cifar10
     load_circuit
     load_dataset
@@ -290,6 +294,7 @@ NONE = set(
     replace_head
     rerun_results
     run_study
+    save_brain_score
     save_circuit
     single_neuron
     study_status

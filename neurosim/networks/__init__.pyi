@@ -104,6 +104,8 @@ from .maximisation import maximise_activation as maximise_activation  # images t
 from .perturbation import perturbed as perturbed  # lesion, silence, clamp, stimulate or noise
 
 # exchange with other tools
+from .brain_score import save_brain_score as save_brain_score  # a network as a plugin folder of Brain-Score
+from .brain_score import Pictures as Pictures  # how pictures reach it
 from .conversion import SpikingSequence as SpikingSequence  # layers and neurons one after another
 from .conversion import from_snntorch as from_snntorch  # a network of snnTorch as one of ours
 from .conversion import to_snntorch as to_snntorch  # and back

@@ -180,7 +180,8 @@ def _segment(block: neo.Block, index: int) -> neo.Segment:
 
 
 def _loaded(item: object) -> Any:
-    return item.load() if hasattr(item, "load") else item
+    with storage.readable(Path(str(getattr(item, "file_origin", None) or "the block")), "a format of Neo"):
+        return item.load() if hasattr(item, "load") else item
 
 
 def _volt() -> Any:

@@ -86,6 +86,10 @@ def check_files(path: Path) -> None:
 
     if path.is_dir():
         storage.check_links(path)
+    elif not path.is_symlink():
+        for beside in path.parent.iterdir():
+            if beside.is_symlink() and beside.name.startswith(path.stem):
+                storage.inside(path.parent, beside.name)
     for file in [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file()):
         ending = file.suffix.lower()
         if h5py.is_hdf5(file):

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from neurosim import storage
-from neurosim.recordings.neo import load_neo
+from neurosim.recordings.neo import load_neo, neo_series
 from neurosim.recordings.neo_readers import ALLOWED, REFUSED, fitting_readers
 from neurosim.schema import InputError
+from tests.campaigns.hostile_recordings import write_brainvision
 from tests.recordings.test_hostile_files import Trap
 
 neo_io = pytest.importorskip("neo.io")
@@ -58,3 +59,19 @@ def test_xml_that_unpacks_without_end_is_refused(tmp_path):
     for given in (tmp_path / "x.xml", tmp_path):
         with pytest.raises(storage.StorageError, match="declares entities"):
             load_neo(given, reader="NeuroScopeIO")
+
+
+def test_samples_that_lie_elsewhere_are_not_read(tmp_path):
+    """A recording of several files whose samples are a link out of its folder."""
+    folder = tmp_path / "given"
+    folder.mkdir()
+    write_brainvision(folder / "x.vhdr")
+    assert neo_series(load_neo(folder / "x.vhdr")).shape == (20, 2)
+    (folder / "x.eeg").rename(tmp_path / "secret.eeg")
+    (folder / "x.eeg").symlink_to(tmp_path / "secret.eeg")
+    with pytest.raises(storage.StorageError, match=r"'x\.eeg' leads out of its folder"):
+        load_neo(folder / "x.vhdr")
+    (folder / "x.eeg").unlink()
+    (folder / "x.eeg").write_bytes(bytes(7))
+    with pytest.raises(storage.StorageError, match="cannot be read as a format of Neo"):
+        neo_series(load_neo(folder / "x.vhdr"))

@@ -53,7 +53,7 @@ def run_by_autograd(
             now, _ = neuron_step(now, drive, c, surrogate)
             spikes.append(now.spikes)
             membranes.append(now.membrane)
-    if torch._C._functorch.peek_interpreter_stack() is None:
+    if torch._C._functorch.peek_interpreter_stack() is None and not _is_written_down():
         check_finite(now)
     return Sequence(torch.stack(spikes).to(currents.dtype), now if carried else now.detached(), torch.stack(membranes))
 
@@ -71,6 +71,11 @@ def check_finite(state: State) -> None:
     """Refuse membranes that are no finite numbers, on the CPU, where looking costs nothing."""
     if state.membrane.device.type == "cpu" and not torch.isfinite(state.membrane).all():
         raise InputError("SpikingLayer: membranes are no finite numbers; its input is not, or weights have exploded.")
+
+
+def _is_written_down() -> bool:
+    """Whether torch writes operations down as a graph, in which values cannot be looked at."""
+    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
 
 
 def is_transformed(*tensors: Tensor | float | None) -> bool:

@@ -6,7 +6,7 @@ import functools
 import importlib.util
 import os
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from neurosim.registry import called
 from neurosim.schema import InputError
 
 EngineName = Literal["auto", "torch", "compiled", "triton", "autograd"]
-AUTOGRAD = "autograd"
+AUTOGRAD: Final = "autograd"
 ENGINES: dict[str, Callable[..., object] | str] = {
     "torch": TorchEngine,
     "compiled": CompiledEngine,
