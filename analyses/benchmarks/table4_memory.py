@@ -87,7 +87,7 @@ CASES = {
 
 
 def measured(case: str, folder: Path, checkout: Path) -> dict[str, float] | None:
-    """Return peak memory (MB), CPU time (s) and a sum of a case in a fresh process; None where a checkout has it not."""
+    """Return peak memory (MB), CPU time (s), a sum of a case in a fresh process; None where a checkout has it not."""
     environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-W", "ignore", __file__, "case", case, str(folder)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
