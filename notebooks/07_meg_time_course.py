@@ -134,7 +134,7 @@ assert not (tested.p_corrected.sel(time=slice(None, 0)) < 0.05).any()
 # %%
 lasting = ns.compare_rdms(over_subjects(halves["odd"]), over_subjects(halves["even"]), "corr", paired="subject")
 alike = ns.similarity.sign_flip_test(lasting, alternative="greater", progress=False)
-shown = alike.score.where(alike.p_corrected < 0.05).rename(time_other="time_test")
+shown = alike.score.where(alike.p_corrected < 0.05)
 ns.plots.plot_generalisation(shown, label="correlation").set(xlabel="even trials at (ms)", ylabel="odd trials at (ms)");
 
 # %% [markdown]

@@ -46,37 +46,40 @@ def warm(module: str, index: int, side: str) -> Callable[[], object]:
 
 def peak(module: str, index: int, side: str) -> int:
     """Return the largest memory (bytes) that Python and numpy held during one call."""
-    return peak_bytes(warm(module, index, side))
+    return peak_bytes(getattr(prepared(module, index), side))
 
 
 def measured(module: str, index: int, side: str) -> tuple[float, float]:
-    """Return seconds of the processor and page faults a call, over as many calls as fill a third of a second."""
+    """Return seconds of the processor for the work of ours, and page faults a call; of a third of a second."""
     call = warm(module, index, side)
     before, start, n = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.process_time(), 0
     while n == 0 or time.process_time() - start < LEAST:
         call()
         n += 1
+    pair = prepared(module, index)
+    done = n if side == "ours" else n * pair.peer_units / pair.ours_units
     passed = time.process_time() - start
-    return passed / n, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / n
+    return passed / done, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / n
 
 
-def run_apart(module: str, *, repeats: int = REPEATS, memory: bool = False) -> xr.Dataset:
-    """Run every benchmark of a module; ratios, seconds and page faults a call, largest differences, peaks of memory."""
+def run_apart(module: str, *, repeats: int = REPEATS, memory: bool = False, fresh: bool = True) -> xr.Dataset:
+    """Run every benchmark of a module; ratios, seconds and page faults a call, largest differences.
+
+    With `memory`, peaks of memory too. Processes are `fresh` for every benchmark, or each side has one for all.
+    """
     benchmarks = importlib.import_module(module).BENCHMARKS
     rows, worst, peaks = [], [], []
-    for index, benchmark in enumerate(track(benchmarks, "benchmarks")):
-        with ExitStack() as stack:
-            apart = [stack.enter_context(process()) for _ in (*SIDES, "check")]
-            worst.append(apart[2].submit(difference, module, index).result())
-            row = [
-                [p.submit(measured, module, index, s).result() for p, s in zip(apart, SIDES, strict=False)]
-                for _ in range(repeats)
-            ]
-            each = zip(apart, SIDES, strict=False)
-            peaks.append([p.submit(peak, module, index, s).result() if memory else np.nan for p, s in each])
-        rows.append(row)
-        ratio = np.median([peer[0] / ours[0] for ours, peer in row])
-        print(f"{benchmark.name}: {ratio:.1f} x", flush=True)
+    with ExitStack() as stack:
+        for index, benchmark in enumerate(track(benchmarks, "benchmarks")):
+            if fresh or index == 0:
+                stack.close()
+                ours, peer, check = (stack.enter_context(process()) for _ in range(3))
+            worst.append(check.submit(difference, module, index).result())
+            apart = list(zip((ours, peer), SIDES, strict=True))
+            rows.append([[p.submit(measured, module, index, s).result() for p, s in apart] for _ in range(repeats)])
+            peaks.append([p.submit(peak, module, index, s).result() if memory else np.nan for p, s in apart])
+            ratio = np.median([theirs[0] / own[0] for own, theirs in rows[-1]])
+            print(f"{benchmark.name}: {ratio:.1f} x", flush=True)
     values = np.array(rows)  # benchmark, repeat, side, seconds and faults
     middle = np.median(values, axis=1)
     data: dict[str, object] = {

@@ -18,7 +18,7 @@ from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, ne
 
 def compute() -> xr.Dataset:
     """Run all pairs."""
-    return run_apart("similarity_pairs", repeats=3, memory=True)
+    return run_apart("similarity_pairs", repeats=3, memory=True, fresh=False)
 
 
 def draw(results: xr.Dataset, *, memory: bool = True) -> Figure:

@@ -247,17 +247,17 @@ def linear_cka() -> Pair:
 
 BENCHMARKS = [
     Benchmark(
-        "dual bootstrap, cosine", "rsatoolbox 0.3.2", 1000, partial(dual_bootstrap, "cosine", "cosine", 50, 1e-10)
+        "dual bootstrap, cosine", "rsatoolbox 0.3.2", 1000, partial(dual_bootstrap, "cosine", "cosine", 10, 1e-10)
     ),
-    Benchmark("dual bootstrap, corr", "rsatoolbox 0.3.2", 1000, partial(dual_bootstrap, "corr", "corr", 50, 1e-10)),
+    Benchmark("dual bootstrap, corr", "rsatoolbox 0.3.2", 1000, partial(dual_bootstrap, "corr", "corr", 10, 1e-10)),
     Benchmark(
         "dual bootstrap, whitened cosine",
         "rsatoolbox 0.3.2",
         2000,
-        partial(dual_bootstrap, "whitened_cosine", "cosine_cov", 5, 1e-4),
+        partial(dual_bootstrap, "whitened_cosine", "cosine_cov", 2, 1e-4),
     ),
     Benchmark(
-        "dual bootstrap, spearman", "rsatoolbox 0.3.2", 200, partial(dual_bootstrap, "spearman", "spearman", 20, 1e-10)
+        "dual bootstrap, spearman", "rsatoolbox 0.3.2", 200, partial(dual_bootstrap, "spearman", "spearman", 5, 1e-10)
     ),
     Benchmark("crossnobis", "rsatoolbox 0.3.2", 5, partial(crossnobis, False)),
     Benchmark("crossnobis with precision", "rsatoolbox 0.3.2", 2, partial(crossnobis, True)),

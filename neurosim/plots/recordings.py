@@ -118,7 +118,8 @@ def plot_generalisation(
 
     Parameters
     ----------
-    accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``.
+    accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``; or (time, time_other), from
+        ``neurosim.similarity.compare_rdms`` of RDMs over time.
     ax : axes to draw on. chance : the lowest colour. title : title of the axes.
     label : what the colours are.
 
@@ -133,7 +134,7 @@ def plot_generalisation(
     time = accuracy["time"].values * 1e3
     edges = (time[0], time[-1] + (time[1] - time[0] if len(time) > 1 else 1.0))
     image = ax.imshow(
-        accuracy.transpose("time", "time_test").values,
+        accuracy.transpose("time", ...).values,
         origin="lower",
         extent=(*edges, *edges),
         vmin=chance,

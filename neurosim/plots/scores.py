@@ -184,10 +184,9 @@ def _draw_latencies(ax: Axes, latencies: xr.Dataset, paint: str, level: float) -
         found = latencies.sel(latency=kind)
         at, ends = float(found["time"]) * 1e3, found["interval"].values * 1e3
         if np.isfinite(at):
-            (bar,) = ax.plot(ends, [level] * 2, color=paint, lw=0.9, label=f"_{kind}")
-            (dot,) = ax.plot([at], [level], "o", color=paint, markersize=3, label=f"_{kind}")
-            for drawn in (bar, dot):
-                drawn.set_transform(ax.get_xaxis_transform())
+            floor, label = ax.get_xaxis_transform(), f"_{kind}"
+            ax.plot(ends, [level] * 2, color=paint, lw=0.9, transform=floor, label=label)
+            ax.plot([at], [level], "o", color=paint, markersize=3, transform=floor, label=label)
 
 
 def _runs(inside: np.ndarray) -> list[tuple[int, int]]:

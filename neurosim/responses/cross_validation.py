@@ -135,6 +135,26 @@ def of_told(found: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> Esti
     return Estimated(found, balanced_accuracy(found, labels), variance.reshape(found.shape[1:]))
 
 
+def variance_of_training(right: np.ndarray, labels: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return what training on another level adds to variances (level x level_test, same, other): 0 where levels agree.
+
+    `right` (fold, level, n) says whether patterns are named rightly by training on a level without a fold. What is tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how
+    much that changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of
+    the tests already.
+    """
+    folds, n = right.shape[:2]
+    change, by_chance = np.zeros((2, folds, n, n))
+    for i, j in np.ndindex(n, n):
+        at = level == j
+        if i != j:
+            effect = (right[:, i, at] - right[:, i, at].mean(0)).T
+            change[:, i, j] = balanced_accuracy(effect, labels[at])
+            by_chance[:, i, j] = of_told(effect, labels[at], np.arange(len(effect))).variance
+    squares = [change**2 - by_chance, (change.sum(2) ** 2 - by_chance.sum(2)) / (n * (n - 1)) ** 2]
+    cells, other = (np.maximum((folds - 1) / folds * x.sum(0), 0.0) for x in squares)
+    return np.concatenate([cells.ravel(), [0.0, other.sum()]])
+
+
 def over_orders(each: list[Estimated], n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return accuracy (...), the mean over orders of the trials, and its standard error.
 

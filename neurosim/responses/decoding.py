@@ -51,7 +51,8 @@ def decode(
     A label that several stimuli share is decoded of stimuli that were not trained on: random categories of reliable
     stimuli would be known from the stimuli. Units are standardised by what is trained on. Every class counts alike,
     however many stimuli it has, so that chance is one over the classes. Calibrated in 1,000 simulated experiments: null
-    mean 0.00, recovery 1.00, error ratio 0.97, coverage 96.0 %, false positives 4.9 %.
+    mean 0.05, recovery 1.00, error ratio 0.95, coverage 95.5 %, false positives 3.7 %. Errors of a class of six stimuli
+    beside one of nine times as many are a third too large.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def generalise(
 
     (https://doi.org/10.1073/pnas.1100999108)
 
-    SENTENCE
+    Calibrated in 1,000 simulated experiments: null mean -0.03, recovery 1.00, error ratio 0.95, coverage 94.8 %.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def generalise(
     for _ in track(range(n_orders), "decoding", progress=progress):
         right = _transferred(design.trials.shuffled(generator)[:, 0], design, level, fit)
         told = cv.of_told(_cells(right, design.fold, level), design.labels, design.held_out)
-        each.append(replace(told, variance=told.variance + _variance_of_training(right, design.labels, level)))
+        each.append(replace(told, variance=told.variance + cv.variance_of_training(right, design.labels, level)))
     accuracy, error = cv.over_orders(each, design.n_held_out)
     cells = slice(0, n * n)
     matrix = (across, f"{across}_test")
@@ -364,26 +365,6 @@ def _cells(right: np.ndarray, fold: np.ndarray, level: np.ndarray) -> np.ndarray
     same = of_all[each, level]
     other = (of_all.sum(1) - same) / (n - 1)
     return np.column_stack([found.reshape(len(fold), -1), same, other])
-
-
-def _variance_of_training(right: np.ndarray, labels: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Return what training on another level adds to variances (level x level_test, same, other): 0 where levels agree.
-
-    What is tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how
-    much that changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of
-    the tests already.
-    """
-    folds, n = right.shape[:2]
-    change, by_chance = np.zeros((2, folds, n, n))
-    for i, j in np.ndindex(n, n):
-        at = level == j
-        if i != j:
-            effect = (right[:, i, at] - right[:, i, at].mean(0)).T
-            change[:, i, j] = cv.balanced_accuracy(effect, labels[at])
-            by_chance[:, i, j] = cv.of_told(effect, labels[at], np.arange(len(effect))).variance
-    squares = [change**2 - by_chance, (change.sum(2) ** 2 - by_chance.sum(2)) / (n * (n - 1)) ** 2]
-    cells, other = (np.maximum((folds - 1) / folds * x.sum(0), 0.0) for x in squares)
-    return np.concatenate([cells.ravel(), [0.0, other.sum()]])
 
 
 def _named(fit: Fit, patterns: np.ndarray, labels: np.ndarray) -> Predict:

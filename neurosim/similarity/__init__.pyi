@@ -7,6 +7,11 @@ from .neighbourhoods import searchlights as searchlights  # the units near each 
 from .neighbourhoods import surface_searchlights as surface_searchlights  # the vertices near each one of a surface
 from .spike_rdms import spike_rdm as spike_rdm  # RDMs of spike times
 
+# RDMs of models and judgements
+from .model_rdms import model_rdm as model_rdm  # what labels of stimuli say: categories, numbers, angles, trees
+from .judgements import triplet_rdm as triplet_rdm  # which of three is the odd one out
+from .judgements import arrangement_rdm as arrangement_rdm  # what people put near what
+
 # RDMs against RDMs
 from .comparison import compare_rdms as compare_rdms  # scores of every RDM with every other
 from .searchlight_maps import searchlight_scores as searchlight_scores  # of every searchlight, by model
@@ -48,6 +53,8 @@ from .arrangement import arrange as arrange  # points in the plane as far apart 
 # Kinds: what can be named, and the records to add one of your own
 from .metric import METRICS as METRICS  # every RDM metric by name
 from .metric import Metric as Metric  # what a metric is
+from .model_kind import MODEL_KINDS as MODEL_KINDS  # every kind of model RDM by name
+from .model_kind import ModelKind as ModelKind  # what a kind of model RDM is
 from .method import METHODS as METHODS  # every method to compare RDMs by name
 from .method import Method as Method  # what a method is
 from .measure import MEASURES as MEASURES  # every measure of alignment by name

@@ -128,7 +128,7 @@ def compare_by(
 ) -> xr.DataArray:
     """Score every part of `a` against every part of `b`, such as layers against areas.
 
-    (https://arxiv.org/abs/1905.00414 compares layers so.)
+    (https://arxiv.org/abs/1905.00414 compares layers so.) No error is stated; :func:`jackknife` gives that of a pair.
 
     Parameters
     ----------

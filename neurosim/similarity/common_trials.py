@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.schema import InputError
+from neurosim.refusals import InputError
 
 
 @dataclass(frozen=True)

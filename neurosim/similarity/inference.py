@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from neurosim.labels import check_named
 from neurosim.rdm_arrays import check_symmetric, known_entries
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -33,6 +32,7 @@ from neurosim.similarity.inference_options import (
     as_fitting,
     as_resampling,
     correct_p,
+    levels_of,
 )
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.kernels.ceilings import exact_ceilings
@@ -51,7 +51,6 @@ from neurosim.similarity.zero import why_zero_means_nothing
 log = logging.getLogger(__name__)
 
 MIN_STIMULI = 6
-MIN_GROUPS = 4
 MAX_PAIRED, MAX_PAIRED_FITTED = 50, 12
 
 
@@ -105,8 +104,9 @@ def infer(
     "cosine" and "whitened_cosine" count distances from 0: a model that has nothing to do with the data scores above 0
     wherever stimuli differ at all, with cross-validated distances too, so ``p_zero`` is NaN, with a warning and the
     attr ``no_p_zero``; all else holds, and :func:`mantel_test` tests such scores. Places have p values corrected for
-    the models of all of them, and ``n_subjects``; where RDMs do not vary, or too few subjects are left, all is NaN and
-    ``undefined`` says why.
+    the models of all of them (conservative where places are alike, 1.5 % false positives in five such times;
+    :func:`sign_flip_test` follows how alike they are), and ``n_subjects``; where RDMs do not vary, or too few subjects
+    are left, all is NaN and ``undefined`` says why.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def _infer(
     generator: np.random.Generator,
 ) -> xr.Dataset:
     """Infer from one RDM a subject."""
-    n_subjects, levels, incomplete = data.sizes["subject"], _levels(data, resampling), has_missing(data)
+    n_subjects, levels, incomplete = data.sizes["subject"], levels_of(data, resampling), has_missing(data)
     if incomplete and fitting is not None:
         raise InputError(
             "infer: models are fitted to subjects who saw every stimulus; select the stimuli that all saw."
@@ -238,24 +238,6 @@ def _check_number_of_stimuli(data: xr.DataArray, resampling: Resampling) -> None
             f"infer: at least {MIN_STIMULI} stimuli are needed to resample them, found {n}; resample='subject' takes "
             "them as fixed, and mantel_test permutes them."
         )
-
-
-def _levels(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
-    """Index (K,) of what is resampled as one: the stimulus itself, or its group."""
-    groups = resampling.groups
-    if groups is None:
-        return np.arange(data.sizes["stimulus"])
-    if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
-        labels = [str(k) for k, v in data.coords.items() if v.dims == ("stimulus",) and k != "stimulus"]
-        raise InputError(
-            f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
-        )
-    names, levels = np.unique(check_named(data[groups].values, groups, "infer"), return_inverse=True)
-    if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
-        raise InputError(
-            f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
-        )
-    return levels
 
 
 def _comparison(named: dict[str, xr.DataArray], data: xr.DataArray, method: Method) -> Comparison:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from scipy import stats
 
+from neurosim.labels import check_named
 from neurosim.refusals import InputError, asked_by, check_alpha, check_known
 from neurosim.similarity.weighting import WEIGHTINGS
 
@@ -15,6 +17,7 @@ FACTORS = ("subject", "stimulus")
 ESTIMATES = ("jackknife", "bootstrap")
 CORRECTIONS = ("holm", "fdr")
 MIN_SAMPLES = 20
+MIN_GROUPS = 4
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Resampling:
     over : "subject", "stimulus" or both: new ones of these are meant. With one subject only "stimulus" is possible.
     estimate : of the variance. "jackknife" leaves out every subject, every stimulus and pairs of stimuli, and counts
         once what subjects and stimuli share: deterministic, and in simulated experiments of 12 subjects and 30 stimuli
-        its variance is 1.0 to 1.2 times the true one. "bootstrap" draws samples; its two-factor form is
+        its variance is 1.0 to 1.2 times the true one. "bootstrap" draws samples; over subjects alone
+        its variance counts n / (n - 1) times, as that of a mean does; its two-factor form is
         ``2 (V_subject + V_stimulus) - V_both``, kept between the larger single variance and V_both
         (https://doi.org/10.7554/eLife.82566). With few stimuli it is conservative where stimuli dominate (8 subjects,
         14 stimuli: 1.45 times the true variance, 2 % false positives at 5 %) and liberal between models where noise
@@ -132,6 +136,24 @@ def as_resampling(given: Resampling | Sequence[str] | str, n_subjects: int, who:
     if "subject" in found.over and n_subjects < 2:
         raise InputError(f"{who}: one subject cannot be resampled; pass resample=('stimulus',).")
     return found
+
+
+def levels_of(data: xr.DataArray, resampling: Resampling) -> np.ndarray:
+    """Return the index (K,) of what is resampled as one: the stimulus itself, or its group."""
+    groups = resampling.groups
+    if groups is None:
+        return np.arange(data.sizes["stimulus"])
+    if not isinstance(groups, str) or groups not in data.coords or data[groups].dims != ("stimulus",):
+        labels = [str(k) for k, v in data.coords.items() if v.dims == ("stimulus",) and k != "stimulus"]
+        raise InputError(
+            f"infer: no label {str(groups)!r} along stimulus of the data. Labels: {', '.join(labels) or 'none'}."
+        )
+    names, levels = np.unique(check_named(data[groups].values, groups, "infer"), return_inverse=True)
+    if len(names) < MIN_GROUPS and "stimulus" in resampling.over:
+        raise InputError(
+            f"infer: {len(names)} groups of {groups!r} are too few to resample; at least {MIN_GROUPS} are needed."
+        )
+    return levels
 
 
 def as_fitting(given: Fitting | str | None) -> Fitting | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,7 @@ import xarray as xr
 from neurosim.labels import is_finite
 from neurosim.schema import InputError
 from neurosim.similarity.metric import METRICS, Metric
+from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import UndefinedError
 
 Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -47,15 +49,46 @@ def check_adds_up(metric: Metric, has_full_precision: bool) -> None:
     """Refuse metrics whose distance is no mean over units, which units of different trials do not have."""
     if not metric.adds_up:
         others = ", ".join(m.name for m in METRICS.values() if m.adds_up)
+        needed = "a trial of every stimulus in every unit"
+        if metric.folds:
+            needed = "all units in the same trials"
+        elif metric.whitening == "always":
+            needed += ", and a precision=noise_precision(...) where several RDMs are made"
         raise InputError(
-            f"compute_rdm: {metric.name} needs all units in the same trials; leave out the units or trials that lack "
-            f"some, or use a metric that adds up over units: {others}."
+            f"compute_rdm: {metric.name} needs {needed}; leave out the units or trials that lack some, or use a metric "
+            f"that adds up over units: {others}."
         )
-    if has_full_precision:
+    if has_full_precision and metric.across_units is None:
+        able = ", ".join(m.name for m in METRICS.values() if m.across_units is not None)
         raise InputError(
-            f"compute_rdm: {metric.name} with a full precision needs all units in the same trials; leave out those "
-            "that lack some, or pass a diagonal precision or none."
+            f"compute_rdm: {metric.name} with a precision needs all units in the same trials; leave out those that "
+            f"lack some, pass a diagonal precision or none, or use {able}."
         )
+
+
+def across_units(
+    folds: np.ndarray, measured: np.ndarray, metric: Metric, factor: np.ndarray | None, shrinkage: str
+) -> np.ndarray:
+    """Return distances (..., K, K) of folds (..., M, K, P) of units that each `measured` (M, K, P) some of them.
+
+    With the precision of a `factor` (P, P), or that of the noise in the folds by a named shrinkage.
+    """
+    known = np.where(measured, folds, np.nan)
+    kernel: Any = metric.across_units
+    found = np.empty((*folds.shape[:-3], *[folds.shape[-2]] * 2))
+    for index in np.ndindex(*folds.shape[:-3]):
+        if factor is None:
+            trials = xr.DataArray(known[index], dims=("trial", "stimulus", "unit"))
+            own = noise_precision(trials, shrinkage=shrinkage).values
+        else:
+            own = factor @ factor.T
+        found[index] = kernel(folds[index], measured, own if own.ndim == 2 else np.diag(own))
+    if not np.isfinite(found).all():
+        raise UndefinedError(
+            f"compute_rdm: {metric.name} with a precision needs two different trials of every two stimuli in every two "
+            "units; leave out stimuli or units with .isel(...)."
+        )
+    return found
 
 
 def over_units(measured: np.ndarray, kernel: Kernel, fewest_trials: int, lead: tuple[int, ...]) -> np.ndarray:

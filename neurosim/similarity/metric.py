@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from neurosim.registry import Registry
 from neurosim.similarity.kernels.arrays import Array
 
@@ -27,6 +29,8 @@ class Metric:
     folds : trials are independent folds, 2 or more; otherwise they are averaged first.
     unequal_folds : the kernel takes a last argument ``measured`` (M, K), true where a trial showed a stimulus.
     within_folds : with `unequal_folds`, two stimuli are held against each other in one fold, which measured both.
+    across_units : kernel of distances (..., K, K) of folds (..., M, K, P), 0 where they were not measured, of what each
+        unit measured of them (M, K, P), and of a precision (P, P) of the noise of units, if it has one.
     gram : kernel of the second moments (K, K) that the distances come from, if they do.
     whitening : "none"; "if_given", patterns are whitened by a precision if there is one; "always", by one that is
         estimated from trials where none is given; "of_training", the kernel takes a second argument, a function from
@@ -56,6 +60,7 @@ class Metric:
     folds: bool = False
     unequal_folds: bool = False
     within_folds: bool = False
+    across_units: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
     gram: Callable[..., Array] | None = None
     whitening: Whitening = "none"
     defined_for: Domain = "all"

@@ -10,10 +10,9 @@ import xarray as xr
 
 from neurosim.arrays import plain
 from neurosim.schema import InputError
+from neurosim.similarity.neighbours import PLACE, ROUNDING, places_of
 
-PLACE = ("x", "y", "z")
 AT_ONCE = 512
-ROUNDING = 1e-6  # of a radius: places come from affines of single precision
 
 
 def searchlights(positions: np.ndarray | xr.DataArray, radius: float) -> xr.DataArray:
@@ -124,8 +123,7 @@ def _places(positions: Any) -> np.ndarray:
                 f"searchlights: the units of these responses have no {', '.join(lost)}; assign them along unit, in m, "
                 "or give positions (unit, axis)."
             )
-        return np.stack([np.asarray(positions[k].values, dtype=float) for k in PLACE], axis=1)
-    return plain(positions, "searchlights").astype(float)
+    return places_of(positions, "searchlights")
 
 
 def _labels_of_units(positions: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 PLACE = ("x", "y", "z")
+ROUNDING = 1e-6  # of a radius: places come from affines of single precision
 NEVER = ("model",)  # dims whose places are beside none
 IN_ORDER = ("time", "frequency", "lag", "x", "y", "z")  # dims whose places are beside the one before and after
 Adjacency = Mapping[str, Any]
@@ -45,11 +46,11 @@ def neighbours(places: np.ndarray | xr.DataArray, radius: float) -> sparse.csr_a
     from scipy.spatial import cKDTree
 
     who = "neighbours"
-    places = _places(places, who)
+    places = places_of(places, who)
     is_number = isinstance(radius, int | float | np.number) and radius > 0
     if places.ndim != 2 or not places.size or not np.isfinite(places).all() or not is_number:
         raise InputError(f"{who}: finite places (place, axis) and a radius above 0 asked, found {places.shape}.")
-    pairs = cKDTree(places).query_pairs(radius * (1 + 1e-9), output_type="ndarray")
+    pairs = cKDTree(places).query_pairs(radius * (1 + ROUNDING), output_type="ndarray")
     return _symmetric(pairs, len(places))
 
 
@@ -84,7 +85,7 @@ def surface_neighbours(triangles: np.ndarray, n_vertices: int) -> sparse.csr_arr
     return _symmetric(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]), n_vertices)
 
 
-def _places(places: Any, who: str) -> np.ndarray:
+def places_of(places: Any, who: str) -> np.ndarray:
     """Return the places (place, axis) themselves, or those that stand along one dim of an array."""
     along = {places[k].dims for k in PLACE if k in places.coords} if isinstance(places, xr.DataArray) else set()
     if len(along) == 1 and all(k in places.coords for k in PLACE) and len(next(iter(along))) == 1:

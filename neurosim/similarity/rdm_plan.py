@@ -13,7 +13,7 @@ import xarray as xr
 from neurosim.schema import InputError, as_rdm
 from neurosim.similarity.kernels.arrays import Array
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
-from neurosim.similarity.lost_units import over_units
+from neurosim.similarity.lost_units import across_units, over_units
 from neurosim.similarity.metric import Metric
 from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import UndefinedError, Values, where_defined
@@ -42,6 +42,11 @@ class Plan:
         ordered = responses.transpose(*lead, *trial, "stimulus", "unit")
         return ordered, lead, partial(self.values, has_trials=bool(trial), name=name, labels=responses)
 
+    @property
+    def is_across_units(self) -> bool:
+        """Whether distances have a precision between units."""
+        return self.shrinkage is not None or (self.factor is not None and self.factor.ndim == 2)
+
     def of_lost(self, responses: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
         """RDMs of responses whose units were `measured` (trial, stimulus, unit) in trials of their own."""
         values = self.values_of_lost(responses, measured)
@@ -51,6 +56,8 @@ class Plan:
         """As an array, see :meth:`of_lost`."""
         lead = leading(responses)
         data = np.asarray(responses.transpose(*lead, "trial", "stimulus", "unit").values, dtype=float)
+        if self.is_across_units:
+            return across_units(data, measured.values, self.metric, self.factor, self.shrinkage or "")
 
         def kernel(units: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:
             if self.metric.folds and not (self.metric.unequal_folds or mask.all()):

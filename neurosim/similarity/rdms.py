@@ -19,6 +19,7 @@ from neurosim.similarity.kernels.arrays import BLOCK_BYTES, is_torch_array
 from neurosim.similarity.kernels.inner_products import whiten
 from neurosim.similarity.lost_units import check_adds_up, means_of_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
+from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import as_searchlights, batches, label_undefined, units_of_parts, where_defined
 from neurosim.similarity.rdm_plan import Plan, fold_mask, label_rdm, leading
 from neurosim.similarity.runs import Runs, is_of_each_run, kernel_of_runs, means_of_runs, precision_of_part, runs_of
@@ -53,13 +54,15 @@ def compute_rdm(
         of folds too: "crossnobis" is over the pairs of different trials that measured either stimulus, "decoding" over
         the trials of each of both, "ldc_t" and "poisson_crossvalidated" over those that measured both. Where units lack
         other trials than other units, distances that add up over units are the mean over the units that know both
-        stimuli; "correlation" and "cosine" then need a trial of every stimulus in every unit, "decoding", "ldc_t" and
-        those with a full precision all units in the same trials.
+        stimuli, and "crossnobis" with a precision is, of every two units, over the pairs of different trials that they
+        have; "correlation", "cosine" and "mahalanobis" (of one RDM, or with a precision given) then need a trial of
+        every stimulus in every unit, "decoding" and "ldc_t" all units in the same trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:
         "crossnobis" (https://doi.org/10.1016/j.neuroimage.2015.12.012), "poisson_crossvalidated"; and discriminability
-        on held-out trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast,
+        on held-out trials: "decoding" (accuracy of a linear discriminant), "ldc_t" (t value of its contrast, mean over
+        the M trials, whose spread is the root of 2 / M where two stimuli do not differ,
         https://doi.org/10.1371/journal.pcbi.1003553).
     by : a label along ``unit`` such as "layer": one RDM for each of its values, along a new dim of that name. Or
         searchlights (searchlight, member): indices of units, each once, -1 where a searchlight has fewer.
@@ -136,8 +139,10 @@ def rdms_and_reasons(
             return _rdms_of_runs(responses, runs, plan, precision, by, progress)
         responses = means_of_runs(responses, runs)
     responses, measured = split_missing(responses)
-    if measured is not None and "unit" in measured.dims and asked.fewest_trials == 0:
-        responses, measured = means_of_units(responses, measured)
+    if measured is not None and "unit" in measured.dims:
+        precision = _precision_of_lost_units(responses, measured, request, by)
+        if not asked.folds and (asked.fewest_trials == 0 or not isinstance(precision, str | None)):
+            responses, measured = means_of_units(responses, measured)
     shrinkage = precision if isinstance(precision, str) else None
     given = precision is not None and shrinkage is None
     factor = precision_factor(precision, responses, "compute_rdm") if given else None
@@ -155,17 +160,33 @@ def rdms_and_reasons(
     return rdms, why
 
 
+def _precision_of_lost_units(responses: xr.DataArray, measured: xr.DataArray, request: Request, by: object) -> Any:
+    """Return the precision; of means, for one RDM, estimated from the trials that the units have."""
+    asked = request.precision
+    if (
+        request.metric.whitening != "always"
+        or not isinstance(asked, str | None)
+        or by is not None
+        or leading(responses)
+    ):
+        return asked
+    return noise_precision(responses.where(measured), shrinkage=asked or "schaefer_strimmer")
+
+
 def _rdms_of_lost_units(
     responses: xr.DataArray, measured: xr.DataArray, plan: Plan, by: object, progress: bool
 ) -> tuple[xr.DataArray, Reasons]:
     """Return RDMs where units lack other trials than other units: of all, by a label, or of searchlights."""
-    check_adds_up(plan.metric, plan.shrinkage is not None or (plan.factor is not None and plan.factor.ndim == 2))
+    check_adds_up(plan.metric, plan.is_across_units)
+    if plan.is_across_units and plan.keep == "gram":
+        raise InputError("compute_rdm: keep='gram' with a precision needs all units in the same trials.")
     if by is None:
         return plan.of_lost(responses, measured), None
     parts, dim = units_of_parts(responses, by)
     lead, rdms, why = leading(responses), [], []
     for units in track(parts, "parts", progress=progress):
-        part = replace(plan, factor=None if plan.factor is None else plan.factor[units])
+        plan.check_parts(len(units), responses.sizes["unit"])
+        part = replace(plan, factor=None if plan.factor is None or plan.factor.ndim == 2 else plan.factor[units])
         ordered, known = responses.isel(unit=units).transpose(*lead, ...), measured.isel(unit=units)
         values, undefined = where_defined(partial(part.values_of_lost, measured=known), ordered, len(lead))
         rdms.append(label_rdm(values, ordered, lead, plan.metric.name, plan.keep))

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
 import numpy as np
 import xarray as xr
-from scipy import optimize, stats
+from scipy import stats
 
 from neurosim.refusals import check_alpha
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
+from neurosim.similarity.incomplete import check_subjects, has_missing
+from neurosim.similarity.inference import MIN_STIMULI
 from neurosim.similarity.inference_options import as_resampling
-from neurosim.similarity.kernels.drawn_stimuli import gram_of_features
+from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.method import METHODS
-from neurosim.similarity.resampling import Folds, jackknife_variance
+from neurosim.similarity.mixtures import SINGULAR, Design, HeldOut, Mixtures
+from neurosim.similarity.resampling import Evaluate, jackknife_variance
 
 MAX_PAIRED = 24
-PARTITIONS = 4
-SINGULAR = 1e-10
+SHARE = 0.5
+MANY_STIMULI = 24
+PARTITIONS_OF_MANY, PARTITIONS_OF_FEW = 4, 25
+FEWEST_SEEN, FEWEST_CALIBRATED = 5, 12
+
+log = logging.getLogger(__name__)
 
 
 def regress_rdm(
@@ -45,12 +52,15 @@ def regress_rdm(
 
     Parameters
     ----------
-    data : RDMs (subject, stimulus, stimulus_other), or one.
+    data : RDMs (subject, stimulus, stimulus_other), or one. NaN at all entries of a stimulus says that a subject did
+        not see it: its regression and its folds are of the stimuli that it saw, and leaving out others changes nothing
+        for it.
     models : RDMs (model, stimulus, stimulus_other) or a mapping from names to RDMs.
     interactions : pairs of models whose product (of standardised entries) is a term as well.
     nonnegative : keep coefficients at 0 or above.
     resample : to what the uncertainty refers: "subject", "stimulus" or both.
     folds : folds of stimuli (2 to 5 of 6 stimuli or more by default); models are fitted on the pairs of the others.
+        With 0 nothing is held out: explained variance is that of the fit itself, to which any term adds.
     rng : seed or generator of the folds.
     alpha : one minus the coverage of the intervals.
 
@@ -61,12 +71,15 @@ def regress_rdm(
     cross-validated explained variance of new stimuli loses without the term, both with their ``*_standard_error``;
     ``explained_variance`` of all terms, cross-validated: negative where a fit predicts worse than the mean. Variance
     is pooled: what a fit gains and what there was are each summed over the folds of four random partitions of the
-    stimuli, then divided.
+    stimuli (25 of fewer than 24 stimuli), then divided. Its errors come from taking half the weight off each stimulus,
+    so that folds stay what they are; they hold from 12 stimuli on, with a warning below, and are a third to a half too
+    large for a term that explains nothing.
 
     Raises
     ------
-    InputError : different stimuli, repeated or unknown names, or models that are linear combinations of each other,
-        or become so (or flat) when stimuli are left out.
+    InputError : different stimuli, repeated or unknown names, models that are linear combinations of each other, or
+        become so (or flat) when stimuli are left out, fewer than 10 stimuli of a subject (with ``folds=0``, 6 where
+        stimuli are resampled and 5 where they are fixed).
 
     Examples
     --------
@@ -77,16 +90,15 @@ def regress_rdm(
     (['a', 'b'], True)
     """
     check_alpha(alpha, "regress_rdm")
-    names, vectors, subjects, n_stimuli = _terms(data, models, interactions, "regress_rdm")
-    factors = tuple(as_resampling(resample, len(subjects), "regress_rdm").over)
-    levels = np.arange(n_stimuli)
-    n_folds, generator = number_of_folds(folds, n_stimuli, "regress_rdm"), as_rng(rng, "regress_rdm")
-    held_out = _partitions(n_stimuli, n_folds, generator)
-    design = _Design(np.concatenate([vectors, subjects]), names, nonnegative, held_out, "regress_rdm")
-    values = design.table(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
-    variance = jackknife_variance(design.table, levels, len(subjects), factors)
-    error, df = np.array([variance.of(c) for c in np.eye(len(values))]).T
-    error, m = np.sqrt(error), len(names)
+    who = "regress_rdm"
+    terms, subjects, seen = _terms(data, models, interactions, who)
+    factors = _factors(resample, seen, who)
+    held_out = _held_out(folds, seen, as_rng(rng, who), who)
+    mixtures = Mixtures.of(terms, subjects, seen, held_out, nonnegative, who)
+    fitted = _estimated(partial(mixtures.table, Design.fitted), seen, factors)
+    unique = _estimated(partial(mixtures.table, Design.unique), seen, factors, _share(held_out))
+    values, error, df = (np.concatenate(both) for both in zip(fitted, unique, strict=True))
+    m = len(terms)
     reach = stats.t.ppf(1 - alpha / 2, df[:m]) * error[:m]
     t = np.divide(np.abs(values[:m]), error[:m], out=np.zeros(m), where=error[:m] > 0)
     return xr.Dataset(
@@ -103,8 +115,8 @@ def regress_rdm(
             "explained_variance": float(values[-1]),
             "explained_variance_standard_error": float(error[-1]),
         },
-        coords={"term": names, "bound": ["low", "high"]},
-        attrs={"resample": "+".join(factors), "folds": n_folds, "nonnegative": int(nonnegative)},
+        coords={"term": list(terms), "bound": ["low", "high"]},
+        attrs={"resample": "+".join(factors), "folds": held_out.n_folds, "nonnegative": int(nonnegative)},
     )
 
 
@@ -126,7 +138,8 @@ def partition_variance(
     Parameters
     ----------
     data, models : as in :func:`regress_rdm`; at most 6 models.
-    folds : folds of stimuli for cross-validated variance; 0 for the variance of the fit itself.
+    folds : folds of stimuli for cross-validated variance; 0 for the variance of the fit itself. Errors as in
+        :func:`regress_rdm`: they hold from 12 stimuli on.
     nonnegative, resample, rng : as in :func:`regress_rdm`.
 
     Returns
@@ -138,7 +151,8 @@ def partition_variance(
 
     Raises
     ------
-    InputError : different stimuli, more than 6 models, or models that are linear combinations of each other.
+    InputError : different stimuli, more than 6 models, models that are linear combinations of each other, or too few
+        stimuli, as in :func:`regress_rdm`.
 
     Examples
     --------
@@ -148,20 +162,17 @@ def partition_variance(
     >>> found.explained_variance[[0, 2]].values.round(6).tolist()
     [1.0, 1.0]
     """
-    names, vectors, subjects, n_stimuli = _terms(data, models, (), "partition_variance")
+    who = "partition_variance"
+    terms, subjects, seen = _terms(data, models, (), who)
+    names = list(terms)
     if len(names) > 6:
-        raise InputError(f"partition_variance: {len(names)} models have {2 ** len(names) - 1} parts; give at most 6.")
-    parts, generator, n_folds = [np.ones(n_stimuli, dtype=bool)], as_rng(rng, "partition_variance"), 0
-    if folds != 0:
-        n_folds = number_of_folds(folds, n_stimuli, "partition_variance")
-        parts = _partitions(n_stimuli, n_folds, generator)
-    factors = tuple(as_resampling(resample, len(subjects), "partition_variance").over)
+        raise InputError(f"{who}: {len(names)} models have {2 ** len(names) - 1} parts; give at most 6.")
+    factors = _factors(resample, seen, who)
+    held_out = _held_out(folds, seen, as_rng(rng, who), who)
     subsets = [s for size in range(1, len(names) + 1) for s in combinations(range(len(names)), size)]
-    design = _Design(np.concatenate([vectors, subjects]), names, nonnegative, parts, "partition_variance")
-    evaluate = partial(_parts_of_variance, design, subsets)
-    values = evaluate(np.ones((1, n_stimuli)), np.ones((1, 1, len(subjects))))[0, 0]
-    variance = jackknife_variance(evaluate, np.arange(n_stimuli), len(subjects), factors, MAX_PAIRED)
-    error = np.sqrt([variance.of(c)[0] for c in np.eye(len(values))])
+    mixtures = Mixtures.of(terms, subjects, seen, held_out, nonnegative, who)
+    parts = partial(mixtures.table, partial(_parts_of_variance, subsets))
+    values, error, _ = _estimated(parts, seen, factors, _share(held_out), MAX_PAIRED)
     n = len(subsets)
     return xr.Dataset(
         {
@@ -171,136 +182,56 @@ def partition_variance(
             "common_variance_standard_error": ("subset", error[n:]),
         },
         coords={"subset": ["+".join(names[i] for i in s) for s in subsets]},
-        attrs={"folds": n_folds, "resample": "+".join(factors)},
+        attrs={"folds": held_out.n_folds, "resample": "+".join(factors)},
     )
 
 
-def _parts_of_variance(
-    design: _Design, subsets: list[tuple[int, ...]], counts: np.ndarray, draws: np.ndarray
-) -> np.ndarray:
-    """Explained, then common variance of all subsets in samples, (N, D, 2 subsets)."""
+def _parts_of_variance(subsets: list[tuple[int, ...]], design: Design, counts: np.ndarray) -> np.ndarray:
+    """Explained, then common variance of all subsets in samples, of every subject, (N, S, 2 subsets)."""
     held_out = design.held_out(counts)
     explained = {s: design.explained(held_out, list(s)) for s in [(), *subsets]}
     everyone = set(range(design.m))
     common = [_common_part(set(s), everyone, explained) for s in subsets]
-    return weighted_mean(np.stack([*(explained[s] for s in subsets), *common], axis=-1), draws)
+    return np.stack([*(explained[s] for s in subsets), *common], axis=-1)
 
 
-def _partitions(n_stimuli: int, n_folds: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Held-out stimuli of the folds of several random partitions: pairs within a fold are few, within any fold more."""
-    levels = np.arange(n_stimuli)
-    return [fold for _ in range(PARTITIONS) for fold in Folds.random(levels, 1, (n_folds, 1), rng).stimuli]
+def _estimated(
+    evaluate: Evaluate, seen: np.ndarray, factors: tuple[str, ...], share: float = 1.0, max_paired: int = 50
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values (T,) of what is evaluated, their errors and degrees of freedom."""
+    n_subjects, n_stimuli = seen.shape
+    values = evaluate(np.ones((1, n_stimuli)), np.ones((1, 1, n_subjects)))[0, 0]
+    variance = jackknife_variance(evaluate, np.arange(n_stimuli), n_subjects, factors, max_paired, share=share)
+    error, df = np.array([variance.of(c) for c in np.eye(len(values))]).T
+    return values, np.sqrt(error), df
 
 
-# --- regression from inner products -------------------------------------------------------------------------------
+def _share(held_out: HeldOut) -> float:
+    """How much of each stimulus is left out: where folds are held out, half, so that they stay what they are."""
+    return SHARE if held_out.orders else 1.0
 
 
-@dataclass(frozen=True)
-class _Design:
-    """Terms (the first of the features) and subjects as upper entries; all results come from their inner products."""
-
-    features: np.ndarray
-    names: list[str]
-    nonnegative: bool
-    folds: list[np.ndarray]
-    who: str
-
-    @property
-    def m(self) -> int:
-        """How many terms there are."""
-        return len(self.names)
-
-    def table(self, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        """Coefficients, partial correlations, unique variances and explained variance in samples, (N, D, 3 m + 1).
-
-        `counts` (N, K) says how often each stimulus, `draws` (D, N or 1, S) how often each subject counts.
-        """
-        return weighted_mean(self._per_subject(counts), draws)
-
-    def _per_subject(self, counts: np.ndarray) -> np.ndarray:
-        """All results of every subject, (N, S, 3 m + 1)."""
-        terms = list(range(self.m))
-        gram = gram_of_features(self.features, counts, METHODS["corr"])
-        coefficients = self._fit(gram, terms).transpose(0, 2, 1)
-        plain = np.linalg.solve(gram[:, : self.m, : self.m], gram[:, : self.m, self.m :])
-        partials = _partials(gram, self.m, plain)
-        held_out = self.held_out(counts)
-        everything = self.explained(held_out, terms)
-        without = [self.explained(held_out, [i for i in terms if i != t]) for t in terms]
-        unique = everything[..., None] - np.stack(without, axis=-1)
-        return np.concatenate([coefficients, partials, unique, everything[..., None]], axis=-1)
-
-    def held_out(self, counts: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Inner products (N, F, F) on the training and on the held-out stimuli of every fold."""
-        parts = [(counts if test.all() else counts * ~test, counts * test) for test in self.folds]
-        return [
-            (
-                gram_of_features(self.features, train, METHODS["corr"], normalise=False),
-                gram_of_features(self.features, test, METHODS["corr"], normalise=False),
-            )
-            for train, test in parts
-        ]
-
-    def explained(self, held_out: list[tuple[np.ndarray, np.ndarray]], terms: list[int]) -> np.ndarray:
-        """Explained variance of held-out pairs (N, S) by some of the terms: sums over all folds, then their ratio."""
-        if not terms:
-            return np.zeros((len(held_out[0][0]), len(self.features) - self.m))
-        gained, whole = (np.zeros((len(held_out[0][0]), len(self.features) - self.m)) for _ in range(2))
-        for train, held in held_out:
-            weights = self._fit(train, terms)
-            among, towards = held[:, terms][:, :, terms], held[:, terms, self.m :]
-            gained += (weights * (2 * towards - among @ weights)).sum(1)
-            whole += np.diagonal(held, axis1=1, axis2=2)[:, self.m :]
-        if not (whole > 0).all():
-            raise InputError(f"{self.who}: held-out distances of a subject do not vary; pass fewer folds.")
-        return gained / whole
-
-    def _fit(self, gram: np.ndarray, terms: list[int]) -> np.ndarray:
-        """Coefficients (N, terms, S) from inner products (N, F, F)."""
-        among, towards = gram[:, terms][:, :, terms], gram[:, terms, self.m :]
-        self._check_separate(among)
-        if not self.nonnegative:
-            return np.linalg.solve(among, towards)
-        roots = np.linalg.cholesky(among)
-        sides = np.linalg.solve(roots, towards)
-        return np.stack(
-            [
-                np.column_stack([optimize.nnls(root.T, t)[0] for t in side.T])
-                for root, side in zip(roots, sides, strict=True)
-            ]
+def _factors(resample: Sequence[str], seen: np.ndarray, who: str) -> tuple[str, ...]:
+    """Return what is resampled, or refuse too few stimuli for it."""
+    factors = tuple(as_resampling(resample, len(seen), who).over)
+    if "stimulus" in factors and seen.sum(1).min() < MIN_STIMULI:
+        raise InputError(
+            f"{who}: at least {MIN_STIMULI} stimuli are needed to resample them, found {seen.sum(1).min()}; "
+            "resample='subject' takes them as fixed."
         )
-
-    def _check_separate(self, among: np.ndarray) -> None:
-        """Refuse terms (N, terms, terms) that cannot be told apart once stimuli are left out."""
-        norm = np.sqrt(np.maximum(np.diagonal(among, axis1=1, axis2=2), 0))
-        separate = bool((norm > 0).all())
-        if separate:
-            correlations = among / (norm[:, :, None] * norm[:, None, :])
-            separate = bool((np.linalg.eigvalsh(correlations)[:, 0] > SINGULAR).all())
-        if not separate:
-            raise InputError(
-                f"{self.who}: where stimuli are left out, {', '.join(self.names)} do not vary or are linear "
-                "combinations of each other; leave a term out, or pass fewer folds or more stimuli."
-            )
+    return factors
 
 
-def weighted_mean(each: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Return means over subjects (N, D, T) of results (N, S, T), subjects counting `draws` (D, N or 1, S) times."""
-    weights = draws / draws.sum(-1, keepdims=True)
-    found: np.ndarray = np.einsum(
-        "nst,dns->ndt", each, np.broadcast_to(weights, (len(weights), len(each), weights.shape[-1]))
-    )
-    return found
-
-
-def _partials(gram: np.ndarray, m: int, coefficients: np.ndarray) -> np.ndarray:
-    """Partial correlations (N, S, m) of subjects with every term given the others, from coefficients (N, m, S)."""
-    own = np.diagonal(np.linalg.inv(gram[:, :m, :m]), axis1=1, axis2=2)
-    explained = np.einsum("nts,nts->ns", coefficients, gram[:, :m, m:])
-    left = np.maximum(np.diagonal(gram, axis1=1, axis2=2)[:, m:] - explained, 0)
-    norm = np.sqrt(coefficients**2 + left[:, None] * own[..., None])
-    found: np.ndarray = np.divide(coefficients, norm, out=np.zeros_like(norm), where=norm > 0).transpose(0, 2, 1)
-    return found
+def _held_out(folds: int | None, seen: np.ndarray, rng: np.random.Generator, who: str) -> HeldOut:
+    """Return random orders of the stimuli, more where they are few and folds differ more, and the number of folds."""
+    if folds == 0:
+        return HeldOut((), 0)
+    n = int(seen.sum(1).min())
+    n_folds = number_of_folds(folds, n, who, "; folds=0 gives the variance of the fit itself")
+    if n < FEWEST_CALIBRATED:
+        log.warning("%s: with %d stimuli, errors of explained variance are 0.8 to 1.4 times the true ones", who, n)
+    n_orders = PARTITIONS_OF_MANY if n >= MANY_STIMULI else PARTITIONS_OF_FEW
+    return HeldOut([rng.permutation(seen.shape[1]) for _ in range(n_orders)], n_folds)
 
 
 def _common_part(inside: set[int], everyone: set[int], explained: Mapping[tuple[int, ...], np.ndarray]) -> np.ndarray:
@@ -318,8 +249,8 @@ def _terms(
     models: xr.DataArray | Mapping[str, xr.DataArray],
     interactions: Sequence[tuple[str, str]],
     who: str,
-) -> tuple[list[str], np.ndarray, np.ndarray, int]:
-    """Names, vectors of the terms and of the subjects, number of stimuli."""
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Terms (P,) by name, subjects (S, P), and which stimuli (S, K) these saw."""
     if not isinstance(models, Mapping):
         models = check_rdm(models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",)), who)
         if models.dims[:-2] != ("model",):
@@ -328,7 +259,7 @@ def _terms(
         models = {str(name): models.isel(model=i, drop=True) for i, name in enumerate(labels)}
         if len(models) < len(labels):
             raise InputError(f"{who}: names of models repeat.")
-    data = check_rdm(as_rdms(data), who)
+    data = check_rdm(as_rdms(data), who, missing=True)
     data = data if "subject" in data.dims else data.expand_dims("subject")
     if data.dims[:-2] != ("subject",) or not models:
         raise InputError(f"{who}: needs at least one model, and data (subject, ...), found {data.dims[:-2]}.")
@@ -343,23 +274,24 @@ def _terms(
         if a not in terms or b not in terms:
             raise InputError(f"{who}: the interaction {(a, b)} names no two of the models {', '.join(terms)}.")
         terms[f"{a}:{b}"] = standard[a] * standard[b]
-    stacked = np.stack(list(terms.values()))
-    correlations = np.atleast_2d(np.corrcoef(stacked))
+    correlations = np.atleast_2d(np.corrcoef(np.stack(list(terms.values()))))
     if np.linalg.eigvalsh(correlations)[0] < SINGULAR:
         raise InputError(f"{who}: some of {', '.join(terms)} are linear combinations of others; leave one out.")
-    return list(terms), stacked, rdm_vectors(data, METHODS["corr"], who), data.sizes["stimulus"]
+    if has_missing(data):
+        return terms, upper(data.values), check_subjects(data, FEWEST_SEEN, METHODS["corr"], who)
+    return terms, rdm_vectors(data, METHODS["corr"], who), np.ones(data.shape[:2], dtype=bool)
 
 
 def as_rdms(rdm: xr.DataArray) -> xr.DataArray:
     """Label a bare array ([subject,] K, K); RDMs pass through."""
-    return rdm if isinstance(rdm, xr.DataArray) else as_rdm(rdm, dims=("subject",) * (np.ndim(rdm) - 2))
+    return rdm if isinstance(rdm, xr.DataArray) else as_rdm(rdm, dims=("subject",) * (np.ndim(rdm) - 2), missing=True)
 
 
-def number_of_folds(folds: int | None, n_stimuli: int, who: str) -> int:
-    """Return the number of folds: at most 5, each of 5 stimuli or more, of which two can be left out."""
+def number_of_folds(folds: int | None, n_stimuli: int, who: str, instead: str = "") -> int:
+    """Return the number of folds: at most 5, each of 5 stimuli or more, or refuse and say what to do `instead`."""
     folds = max(2, min(5, n_stimuli // 6)) if folds is None else folds
     if folds < 2 or n_stimuli // folds < 5:
         raise InputError(
-            f"{who}: {folds} folds of {n_stimuli} stimuli; there are 2 or more, each of 5 stimuli or more."
+            f"{who}: {folds} folds of {n_stimuli} stimuli; there are 2 or more, each of 5 stimuli or more{instead}."
         )
     return folds

@@ -213,7 +213,10 @@ def bootstrap_variance(
     rng: np.random.Generator,
     folds: Folds | None = None,
 ) -> BootstrapVariance:
-    """Draw subjects, stimuli or both with replacement; both: corrected for counting noise twice."""
+    """Draw subjects, stimuli or both with replacement; both: corrected for counting noise twice.
+
+    The variance of a mean of n subjects that are drawn from themselves is (n - 1) / n times that of the mean.
+    """
     everyone, everything = np.ones((1, n_subjects)), np.ones((1, len(levels)))
     draws = everyone
     if "subject" in factors:
@@ -223,7 +226,8 @@ def bootstrap_variance(
     df = min(m for m, f in ((n_subjects, "subject"), (n_levels, "stimulus")) if f in factors) - 1
     by_subject = _covariance(evaluate(everything, draws[None])[:, 0]) if "subject" in factors else None
     if "stimulus" not in factors:
-        return BootstrapVariance(np.asarray(by_subject), df)
+        unbiased = n_subjects / (n_subjects - 1)
+        return BootstrapVariance(np.asarray(by_subject) * unbiased, df)
     held_out = [np.unique(levels[f]) for f in folds.stimuli] if folds else [np.arange(n_levels)]
     parts = [np.isin(np.arange(n_levels), part) for part in held_out]
     counts = _draws(rng, n, n_levels, parts, 3 if n_levels == len(levels) else 2)[:, levels]
@@ -234,7 +238,13 @@ def bootstrap_variance(
 
 
 def jackknife_variance(
-    evaluate: Evaluate, levels: np.ndarray, n_subjects: int, factors: tuple[str, ...], max_paired: int = 50
+    evaluate: Evaluate,
+    levels: np.ndarray,
+    n_subjects: int,
+    factors: tuple[str, ...],
+    max_paired: int = 50,
+    *,
+    share: float = 1.0,
 ) -> JackknifeVariance:
     """Leave out every subject, every stimulus (or group), and pairs of stimuli; no chance is involved.
 
@@ -242,12 +252,16 @@ def jackknife_variance(
     single stimuli, of pairs of stimuli, and of subjects with either. Leaving out one stimulus counts the pairs twice,
     and the variances of both factors count their interaction twice; leaving out two stimuli tells how much to take
     off (https://doi.org/10.1214/aos/1176345462). Pairs of `max_paired` stimuli are enough for that.
+
+    With a `share` below 1 each stimulus loses that share of its weight, and no pairs are left out: for statistics that
+    change their kind when stimuli go, such as what is cross-validated over few of them. The less is taken off, the less
+    pairs count twice.
     """
     everyone = np.ones((1, n_subjects))
     draws = np.concatenate([everyone, 1 - np.eye(n_subjects)]) if "subject" in factors else everyone
     everything, n = np.ones((1, len(levels))), int(levels.max()) + 1
-    left_out = 1.0 - (np.arange(n)[:, None] == levels)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired)).astype(int))
+    left_out = 1.0 - share * (np.arange(n)[:, None] == levels)
+    chosen = np.unique(np.linspace(0, n - 1, min(n, max_paired if share == 1 else 0)).astype(int))
     i, j = (chosen[side] for side in np.triu_indices(len(chosen), 1))
     stimuli = np.concatenate([left_out, left_out[i] * left_out[j]]) if "stimulus" in factors else everything[:0]
     table = _finite(evaluate(np.concatenate([everything, stimuli]), draws[:, None]))
@@ -257,9 +271,12 @@ def jackknife_variance(
     subjects = _pseudo_subjects(whole[None])[0]
     if "stimulus" not in factors:
         return JackknifeVariance(subjects, whole[:0], both_subjects, nothing, nothing)
-    pairs = _pair_effects(n, whole, single[i] + single[j], double, len(chosen))
-    per_pair = 2 / (len(chosen) * (len(chosen) - 3)) / comb(n, 2)
-    pseudo = n * whole - (n - 1) * single
+    pseudo = (n * whole - (n - share) * single) / share
+    if share < 1:
+        pairs, per_pair = double, 0.0
+    else:
+        pairs = _pair_effects(n, whole, single[i] + single[j], double, len(chosen))
+        per_pair = 2 / (len(chosen) * (len(chosen) - 3)) / comb(n, 2)
     by_pairs = pairs[:, 0].T @ pairs[:, 0] * per_pair
     if "subject" not in factors:
         return JackknifeVariance(whole[:0], pseudo[:, 0], nothing, by_pairs, nothing)

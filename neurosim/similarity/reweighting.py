@@ -30,7 +30,10 @@ def reweight_features(
     """Predict RDMs by weighting the features of a model, scored on new stimuli (https://doi.org/10.1016/j.neuroimage.2022.119294).
 
     A ridge regression of distances on the squared differences of each feature. With more features than pairs of stimuli
-    it is solved among pairs (kernel trick), so thousands of features cost what hundreds of stimuli do.
+    it is solved among pairs (kernel trick), so thousands of features cost what hundreds of stimuli do. Errors are for
+    new subjects who see the same stimuli.
+
+    SENTENCE
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def _pair_kernel(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
 def _inner_parts(
     stimuli: np.ndarray, rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test pairs of three folds of the training stimuli, of two where these would hold too few pairs."""
+    """Training and test pairs of three folds within the training stimuli, of two where there are fewer than 9."""
     parts = np.array_split(rng.permutation(stimuli), 3 if len(stimuli) >= 9 else 2)
     found = []
     for part in parts:

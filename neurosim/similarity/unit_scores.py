@@ -50,14 +50,14 @@ def mean_of_trials(responses: xr.DataArray, who: str) -> Measured:
 
 def summary_of(held: HeldOut, measured: Measured, fold: np.ndarray) -> xr.Dataset:
     """Return scores, shares and ceilings of units (unit), their medians, and the standard errors of all."""
-    n_folds = len(held.each)
+    n_folds, flat = len(held.each), never_varies(measured.mean)
     power = np.stack([_power(measured, fold != f) for f in range(n_folds)]), _power(measured, fold >= 0)
     data: dict[str, MeanOverFolds] = {"score": MeanOverFolds(held.each, held.without, 1.0)}
     with np.errstate(invalid="ignore", divide="ignore"):
         data["explained"] = _explained(held, measured, fold)
         if measured.noise is not None:
             ceilings, ceiling = (
-                np.sqrt(np.where(p[..., 0, :] > 0, p[..., 0, :] / p[..., 1, :], np.nan)) for p in power
+                np.sqrt(np.where((p[..., 0, :] > 0) & ~flat, p[..., 0, :] / p[..., 1, :], np.nan)) for p in power
             )
             data["normalized"] = MeanOverFolds(held.each / ceiling, held.without / ceiling, ceiling / ceilings)
     result: dict[str, object] = {}
@@ -68,10 +68,13 @@ def summary_of(held: HeldOut, measured: Measured, fold: np.ndarray) -> xr.Datase
         unknown = int(np.isnan(ceiling).sum())
         if unknown:
             log.warning("predict_responses: %d of %d units have no ceiling: no signal.", unknown, len(ceiling))
-    lost = int(np.isnan(held.each).any(0).sum())
-    if lost:
-        log.warning("predict_responses: %d units have fewer than %d stimuli in a fold: NaN.", lost, FEWEST)
-    return xr.Dataset(result)
+    found = xr.Dataset(result)
+    lost = np.isnan(held.each).any(0)
+    if not lost.any():
+        return found
+    few = f"fewer than {FEWEST} stimuli in a fold"
+    log.warning("predict_responses: %d units are NaN: they do not vary, or have %s.", int(lost.sum()), few)
+    return found.assign_coords(undefined=("unit", np.where(flat, "does not vary", np.where(lost, few, ""))))
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _explained(held: HeldOut, measured: Measured, fold: np.ndarray) -> MeanOverF
     centred = np.stack([_squares(measured.mean[fold == f]) for f in range(n_folds)])
     noise = np.zeros(n.shape)
     if measured.noise is not None:
-        noise = (n - 1) * np.stack([np.nanmean(measured.noise[fold == f], 0) for f in range(n_folds)])
+        noise = (n - 1) * np.stack([_mean_of_measured(measured.noise[fold == f]) for f in range(n_folds)])
     by_chance = centred / (n - 1)
     explained = (held.each**2 * centred - by_chance) * (n - 1) / (n - 2)
     without = (held.without**2 * centred[:, None] - by_chance[:, None]) * ((n - 1) / (n - 2))[:, None]
@@ -125,6 +128,20 @@ def _squares(values: np.ndarray) -> np.ndarray:
     there = np.isfinite(values)
     mean = np.where(there, values, 0.0).sum(0) / np.maximum(there.sum(0), 1)
     return np.asarray((np.where(there, values - mean, 0.0) ** 2).sum(0))
+
+
+def _mean_of_measured(values: np.ndarray) -> np.ndarray:
+    """Return the mean (U,) of what is not NaN (K, U), NaN where nothing is."""
+    there = np.isfinite(values)
+    n = there.sum(0)
+    return np.divide(np.where(there, values, 0.0).sum(0), n, out=np.full(n.shape, np.nan), where=n > 0)
+
+
+def never_varies(values: np.ndarray) -> np.ndarray:
+    """Return which units (U,) were measured and had the same value (K, U) at every stimulus."""
+    there = np.isfinite(values)
+    low, high = np.where(there, values, np.inf).min(0), np.where(there, values, -np.inf).max(0)
+    return np.asarray(low == high)
 
 
 def _power(measured: Measured, kept: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from neurosim.recordings.datasets import load_dataset
 from neurosim.registry import NoOptions
 from neurosim.responses.averages import rebin
+from neurosim.responses.cross_validation import variance_of_training
 from neurosim.responses.decoders import DECODERS
 from neurosim.responses.decoding import decode, generalise
 from neurosim.responses.variability import fano_factor, interval_variability, noise_correlation, psth
@@ -150,3 +151,19 @@ def test_the_default_decoder_looks_at_the_shape_of_a_pattern_and_not_at_its_leve
     tested = np.array([[10.0, 10.1, 10.2], [0.2, 0.2, 0.1], [0.1, 0.2, 0.3]])
     wanted = [np.argmax([np.corrcoef(t, c)[0, 1] for c in classes]) for t in tested]
     assert predict(tested).tolist() == wanted == [0, 1, 0]
+
+
+def test_training_adds_the_variance_of_its_folds_and_not_what_tests_change_by_chance():
+    """Folds of training and tests that add up: the mean of the estimate is what leaving folds out says of the first."""
+    rng = np.random.default_rng(0)
+    folds, n, n_tests, spread, draws = 5, 2, 40, 0.4, 300
+    level, labels = np.repeat([0, 1], n_tests // 2), np.tile(np.arange(4), n_tests // 4)
+    found = np.empty((draws, n * n + 2))
+    for k in range(draws):
+        of_fold = spread * rng.normal(size=(folds, n, 1))
+        right = of_fold + rng.normal(size=(folds, 1, n_tests)) + rng.normal(size=(folds, n, n_tests))
+        found[k] = variance_of_training(right, labels, level)
+    cell = (folds - 1) ** 2 / folds * spread**2
+    wanted = np.array([0, cell, cell, 0, 0, cell / 2])
+    error = found.std(0) / np.sqrt(draws)
+    assert (np.abs(found.mean(0) - wanted) <= 4 * error + 0.02 * wanted).all()

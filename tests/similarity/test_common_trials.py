@@ -1,4 +1,4 @@
-"""Noise of units that lack other trials than other units: unbiased in pairs, definite together, the same in whole."""
+"""Noise of units that lack other trials than other units: unbiased in pairs, and definite together."""
 
 import numpy as np
 import pytest

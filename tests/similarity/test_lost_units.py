@@ -87,17 +87,41 @@ def test_time_and_subjects_ride_along_where_they_lack_the_same_trials():
         compute_rdm(other, "crossnobis")
 
 
+def test_a_precision_of_units_is_estimated_from_the_trials_that_each_has():
+    """Variances need no common trials; a distance of means is whitened by any precision, here one of common trials."""
+    values = labelled(lost(trials()), **LABELS)
+    alone = noise_precision(values, shrinkage="diagonal")
+    wanted = compute_rdm(values, "crossnobis", precision=alone)
+    found = compute_rdm(values, "crossnobis", precision="diagonal").values
+    np.testing.assert_allclose(found, wanted.values, atol=1e-12)
+    by_area = compute_rdm(values, "crossnobis", precision="diagonal", by="area").sel(area="a")
+    own = compute_rdm(values.isel(unit=[0, 2, 4]), "crossnobis", precision="diagonal")
+    np.testing.assert_allclose(by_area.values, own.values, atol=1e-12)
+    whole = values.copy(data=trials())
+    whole.values[2, 3:, 1] = np.nan
+    full = noise_precision(whole)
+    x, found = whole.mean("trial").values, compute_rdm(whole, "mahalanobis").values
+    gap = x[:, None] - x[None]
+    np.testing.assert_allclose(found, np.einsum("ijp,pq,ijq->ij", gap, full.values, gap) / 5, atol=1e-12)
+    np.testing.assert_allclose(compute_rdm(whole, "mahalanobis", precision=full).values, found, atol=1e-12)
+    whole.values[2, :, 1] = np.nan
+    with pytest.raises(InputError, match="mahalanobis needs a trial of every stimulus in every unit"):
+        compute_rdm(whole, "mahalanobis")
+
+
 @pytest.mark.parametrize(
     ("metric", "options", "message"),
     [
         ("decoding", {}, "decoding needs all units in the same trials"),
-        ("crossnobis", {"precision": "ledoit_wolf"}, "with a full precision needs all units"),
-        ("crossnobis", {"precision": np.eye(5)}, "with a full precision needs all units"),
+        ("mahalanobis", {"by": np.array([[0, 1], [3, 4]])}, "in every unit, and a precision=noise_precision"),
+        ("crossnobis", {"precision": "ledoit_wolf"}, "'ledoit_wolf' needs all units in the same trials"),
+        ("crossnobis", {"precision": np.eye(5), "by": "area"}, "is not that of a part"),
+        ("crossnobis", {"precision": np.eye(5), "keep": "gram"}, "needs all units in the same trials"),
     ],
 )
 def test_what_needs_all_units_at_once_is_refused(metric, options, message):
     with pytest.raises(InputError, match=message):
-        compute_rdm(labelled(lost(trials())), metric, **options)
+        compute_rdm(labelled(lost(trials()), **LABELS), metric, **options)
 
 
 def test_stimuli_that_no_unit_knows_both_are_named():
@@ -138,3 +162,27 @@ def test_noise_precision_still_says_what_it_cannot():
     values[:, 3, 1] = np.nan
     with pytest.raises(InputError, match="have no second trial"):
         noise_precision(labelled(values), shrinkage="diagonal")
+
+
+def test_a_precision_between_units_of_other_trials_takes_the_pairs_that_every_two_have():
+    """Written out unit by unit; whole trials give what whitening gives, and one precision is that of the noise."""
+    rng = np.random.default_rng(3)
+    precision = np.linalg.inv(np.cov(rng.normal(size=(5, 30))))
+    whole = labelled(trials())
+    wanted = compute_rdm(whole, "crossnobis", precision=precision).values
+    values = trials()
+    values[0, 3, 0] = np.nan
+    found = compute_rdm(labelled(values), "crossnobis", precision=precision).values
+    np.testing.assert_allclose(found[1:, 1:], wanted[1:, 1:], atol=1e-12)
+    values = lost(trials())
+    found = compute_rdm(labelled(values), "crossnobis", precision=precision).values
+    centred = values - np.nanmean(values, axis=1).mean(0)
+
+    def moment(k, other):
+        pairs = np.ndindex(5, 5)
+        return sum(precision[p, q] * of_pairs(centred[k, :, p], centred[other, :, q]) for p, q in pairs)
+
+    assert found[1, 2] * 5 == pytest.approx(moment(1, 1) + moment(2, 2) - moment(1, 2) - moment(2, 1))
+    own = compute_rdm(labelled(values), "crossnobis", precision="schaefer_strimmer").values
+    given = compute_rdm(labelled(values), "crossnobis", precision=noise_precision(labelled(values))).values
+    np.testing.assert_allclose(own, given)

@@ -144,6 +144,27 @@ def test_missing_scores_enter_as_other_numbers_of_subjects():
     xr.testing.assert_identical(again, found)
 
 
+def test_a_searchlight_map_of_subjects_has_its_cluster_where_the_signal_is():
+    """From responses of voxels with places to a cluster with its extent in m; a model beside it has none."""
+    rng = np.random.default_rng(3)
+    cube = 2e-3 * np.argwhere(np.ones((5, 3, 3)))
+    truth, other = rng.normal(size=(2, 10, 45)) * (cube[:, 0] < 3e-3)
+    near = ns.similarity.searchlights(cube, 2.1e-3)
+    near = near.assign_coords({k: ("searchlight", cube[:, i]) for i, k in enumerate("xyz")})
+    models = {name: ns.compute_rdm(x[:, :18]) for name, x in (("truth", truth), ("other", other))}
+    each = [
+        ns.similarity.searchlight_scores(truth + rng.normal(size=(10, 45)), near, models, progress=False)
+        for _ in range(7)
+    ]
+    scores = xr.concat(each, "subject")
+    beside = {"searchlight": ns.similarity.neighbours(scores, 2e-3)}
+    found = ns.similarity.sign_flip_test(scores, method="cluster_mass", alternative="greater", adjacency=beside)
+    label = found.cluster_label.sel(model="truth")
+    assert set(label.x.values[label.values == 1].round(4)) >= {0.0, 0.002}
+    assert float(found.cluster_p[0]) == 1 / 128
+    assert not (found.p_corrected.sel(model="other") < 0.05).any()
+
+
 def test_an_untested_place_parts_its_neighbours():
     """What was not measured joins no clusters."""
     values = np.random.default_rng(0).normal(size=(10, 5)) * 0.1 + 1
@@ -156,11 +177,15 @@ def test_an_untested_place_parts_its_neighbours():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_map_turned_round_has_the_same_p_two_sided_and_another_scale_too(method):
-    scores = smooth(8, 15, seed=7, effect=0.8, where=slice(5, 9))
+    scores = smooth(8, 15, seed=7, effect=2.0, where=slice(5, 9))
     first, turned, larger = (ns.similarity.sign_flip_test(x, method=method) for x in (scores, -scores, 1e4 * scores))
     np.testing.assert_array_equal(first.p_corrected, turned.p_corrected)
     np.testing.assert_array_equal(first.p_corrected, larger.p_corrected)
     np.testing.assert_allclose(first.score, -turned.score)
+    if method == "cluster_mass":
+        np.testing.assert_allclose(first.cluster_mass, -turned.cluster_mass)
+        assert (first.cluster_label == turned.cluster_label).all()
+        assert first.sizes["cluster"]
 
 
 def test_a_difference_is_matched_by_label():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
 from neurosim.schema import InputError, as_responses
-from neurosim.similarity.kernels import inner_products
+from neurosim.similarity.kernels import arrays, inner_products
 from neurosim.similarity.kernels.arrays import unit_blocks
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.metrics.correlation import correlation
@@ -68,10 +68,11 @@ def test_blocks_of_units_change_nothing(metric, monkeypatch):
     whole, read = kernel(x), []
 
     def blocks(array):
-        for block in unit_blocks(array, block_bytes=7 * 7 * 8):
+        for block in unit_blocks(array):
             read.append(block.shape[-1])
             yield block
 
+    monkeypatch.setattr(arrays, "BLOCK_BYTES", 7 * 7 * 8)
     for module in (inner_products, sys.modules[kernel.__module__]):
         monkeypatch.setattr(module, "unit_blocks", blocks, raising=False)
     np.testing.assert_allclose(kernel(x), whole, atol=1e-9)

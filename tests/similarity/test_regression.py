@@ -11,6 +11,7 @@ from neurosim.similarity import reweighting
 from neurosim.similarity.kernels.arrays import to_square, upper
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.regression import partition_variance, regress_rdm
+from neurosim.similarity.resampling import jackknife_variance
 from neurosim.similarity.reweighting import reweight_features
 
 
@@ -79,6 +80,66 @@ def test_cross_validated_unique_variance_is_zero_on_average_for_a_useless_term_a
         useless.append(float(found[1]))
     assert np.mean(useless) < 0.01
     assert np.mean(useful) > 0.3
+
+
+def test_subjects_are_regressed_on_the_stimuli_that_they_saw():
+    """Every result is the mean of those of subjects cut to their stimuli, also of two who miss the same."""
+    models = dict(zip("ab", some_rdms(4, 2), strict=True))
+    full = subjects_of(models.values(), (1.0, 0.5), n_subjects=4)
+    data, lost = full.copy(), ([0, 7, 9], [], [3, 4, 5], [0, 7, 9])
+    for i, k in enumerate(lost):
+        data.values[i, k] = data.values[i, :, k] = np.nan
+    found = regress_rdm(data, models, folds=0, resample="subject")
+    parts = partition_variance(data, models, folds=0, resample="subject")
+    alone = []
+    for i, k in enumerate(lost):
+        own = np.setdiff1d(np.arange(24), k)
+        y, x = (
+            standard(full.values[i][np.ix_(own, own)]),
+            [standard(m.values[np.ix_(own, own)]) for m in models.values()],
+        )
+        fit = LinearRegression().fit(np.column_stack(x), y)
+        alone.append([*fit.coef_, fit.score(np.column_stack(x), y)])
+    np.testing.assert_allclose([*found.coefficient, found.explained_variance], np.mean(alone, axis=0), atol=1e-10)
+    assert float(parts.explained_variance[-1]) == pytest.approx(np.mean(alone, axis=0)[-1], abs=1e-10)
+    np.testing.assert_allclose(found.standard_error, np.std(alone, axis=0, ddof=1)[:2] / 2, atol=1e-10)
+    whole = regress_rdm(data[[1]], models, resample="stimulus")
+    np.testing.assert_array_equal(
+        whole.unique_variance, regress_rdm(full[[1]], models, resample="stimulus").unique_variance
+    )
+    assert np.isfinite(regress_rdm(data, models).unique_variance_standard_error).all()
+
+
+def test_five_fixed_stimuli_have_coefficients_and_no_folds():
+    a, b = some_rdms(5, 2, 5)
+    data = as_rdm(np.stack([a + b.values, a.values, a + 2 * b.values]), dims=("subject",))
+    found = regress_rdm(data, {"a": a, "b": b}, resample="subject", folds=0)
+    x = np.column_stack([standard(a), standard(b)])
+    wanted = np.mean([LinearRegression().fit(x, standard(d)).coef_ for d in data.values], axis=0)
+    np.testing.assert_allclose(found.coefficient, wanted, atol=1e-10)
+    with pytest.raises(InputError, match="at least 6 stimuli are needed to resample them"):
+        regress_rdm(data, {"a": a, "b": b}, folds=0)
+    with pytest.raises(InputError, match="folds=0 gives the variance of the fit itself"):
+        regress_rdm(data, {"a": a, "b": b}, resample="subject")
+
+
+@pytest.mark.parametrize(("n", "words"), [(10, "with 10 stimuli"), (12, "")])
+def test_errors_of_explained_variance_are_warned_of_where_stimuli_are_too_few(n, words, caplog):
+    a, b = some_rdms(6, 2, n)
+    partition_variance(a, {"b": b}, resample="stimulus")
+    assert bool(caplog.text) == bool(words)
+    assert words in caplog.text
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.01])
+def test_the_error_of_a_mean_is_the_same_whatever_share_of_a_value_is_taken_off(share):
+    values = np.random.default_rng(7).normal(size=9)
+
+    def mean(counts, draws):
+        return np.broadcast_to((counts @ values / counts.sum(1))[:, None, None], (len(counts), len(draws), 1))
+
+    found = jackknife_variance(mean, np.arange(9), 1, ("stimulus",), share=share)
+    assert found.of(np.ones(1))[0] == pytest.approx(values.var(ddof=1) / 9)
 
 
 @pytest.mark.parametrize("folds", [0, 3])

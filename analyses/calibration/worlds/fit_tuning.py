@@ -10,9 +10,9 @@ import neurosim as ns
 DEGREES = np.arange(0.0, 180.0, 15.0)
 
 
-def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool) -> object:
+def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool, units: int) -> object:
     rates = 2 + 8 * depth * np.exp(1.5 * (np.cos(2 * np.deg2rad(DEGREES - 70)) - 1))
-    counts = rng.poisson(rates[:, None, None], size=(len(DEGREES), trials, 1)).astype(float)
+    counts = rng.poisson(rates[:, None, None], size=(len(DEGREES), trials, units)).astype(float)
     if missing:
         counts[:, 2:][rng.random((len(DEGREES), trials - 2, 1)) < 0.5] = np.nan
     return ns.as_responses(
@@ -23,11 +23,18 @@ def _counts(rng: np.random.Generator, depth: float, trials: int, missing: bool) 
     )
 
 
-def _preferred(rng: np.random.Generator, depth: float, trials: int, missing: bool = False) -> Outcome:
-    curve = ns.responses.tuning_curve(_counts(rng, depth, trials, missing), "degrees")
+def _preferred(
+    rng: np.random.Generator,
+    depth: float,
+    trials: int,
+    missing: bool = False,
+    units: int = 1,
+    name: str = "preferred",
+) -> Outcome:
+    curve = ns.responses.tuning_curve(_counts(rng, depth, trials, missing, units), "degrees")
     fit = ns.responses.fit_tuning(curve, "von_mises")
-    error = fit.preferred_error.values
-    found = 70 + (fit.preferred.values - 70 + 90) % 180 - 90
+    error, found = fit[f"{name}_error"].values, fit[name].values
+    found = 70 + (found - 70 + 90) % 180 - 90 if name == "preferred" else found
     known = np.isfinite(found)
     return Outcome(*(x[known] for x in (found, error, found - 1.96 * error, found + 1.96 * error)))
 
@@ -53,14 +60,34 @@ WORLDS = (
         outside="The errors of a value come from its 2 to 12 counts alone, and 2 say little.",
     ),
     World(
+        "preferred orientation, few trials",
+        "responses.fit_tuning",
+        "the same as the first with 4 trials.",
+        partial(_preferred, trials=4),
+        truth=lambda depth: 70.0,
+        null=None,
+        quick=15,
+        outside="The errors of a value come from its 4 counts alone.",
+    ),
+    World(
+        "baseline of a fit",
+        "responses.fit_tuning",
+        "the baseline of the first.",
+        partial(_preferred, trials=10, name="baseline"),
+        truth=lambda depth: 2.0,
+        null=None,
+        quick=15,
+        outside="A wide bump takes the baseline for its flanks, and the curve is not straight about the fit.",
+    ),
+    World(
         "preferred orientation, weak tuning",
         "responses.fit_tuning",
         "the same as the first with counts of 2 to 5.",
-        partial(_preferred, trials=10),
+        partial(_preferred, trials=10, units=2),
         truth=lambda depth: 70.0,
         effect=0.375,
         null=None,
-        quick=30,
+        quick=15,
         outside="Errors are those of a curve that is straight about the fit; of weak tuning it bends.",
     ),
 )

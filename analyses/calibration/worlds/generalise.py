@@ -1,4 +1,4 @@
-"""Decoding of an object where it was not trained on: new trials of fixed stimuli, few, unequal, silent units.
+"""Decoding of an object where it was not trained on: new trials of fixed stimuli, few and unequal.
 
 The truth is how often the same decoder is right on fresh trials at the other position, trained on what a fold leaves,
 of 200 simulated training sets.

@@ -58,7 +58,7 @@ def onset(shift: float) -> float:
 
 def _world(name: str, what: str, experiment, truth, outside: str = "") -> World:
     return World(
-        name, "similarity.latencies", what, experiment, truth, effect=0.05, null=None, quick=30, outside=outside
+        name, "similarity.latencies", what, experiment, truth, effect=0.05, null=None, quick=12, outside=outside
     )
 
 
@@ -96,6 +96,6 @@ WORLDS = (
         partial(_two, n=16, noise=0.3, latency="onset"),
         truth=float,
         effect=0.02,
-        quick=30,
+        quick=12,
     ),
 )

@@ -29,6 +29,25 @@ def _twelve(rng: np.random.Generator, strength: float) -> Outcome:
     return _related(rng, strength, 12, 1, tails=3.0)
 
 
+def _incomplete(rng: np.random.Generator, strength: float) -> Outcome:
+    """Of 9 stimuli one of 5 subjects saw all, the others 5 to 9; they share a geometry that the model has not."""
+    model, common = _distances(rng.normal(size=(2, 9, 12)))
+    data = strength * model + common + _distances(rng.normal(size=(5, 9, 12)))
+    for rdm in data[1:]:
+        lost = rng.choice(9, rng.integers(0, 5), replace=False)
+        rdm[lost] = rdm[:, lost] = np.nan
+    found = ns.similarity.mantel_test(model, data, method="corr", n_permutations=199, rng=rng)
+    return Outcome(float(found.score[0]), p=float(found.p[0]))
+
+
+def _cosine(rng: np.random.Generator, strength: float) -> Outcome:
+    """Score unrelated positive distances by their cosine, less what exchanged stimuli have."""
+    model, common = _distances(rng.normal(size=(2, 8, 12)))
+    data = strength * model + common + _distances(rng.normal(size=(5, 8, 12)))
+    found = ns.similarity.mantel_test(model, data, method="cosine", n_permutations=199, rng=rng)
+    return Outcome(float(found.score[0] - found.exchanged_mean[0]), p=float(found.p[0]))
+
+
 WORLDS = (
     World(
         "exchanged stimuli",
@@ -43,6 +62,22 @@ WORLDS = (
         "similarity.mantel_test",
         "One RDM of 12 stimuli, noise of t distribution with 3 degrees of freedom, 199 random orders.",
         _twelve,
+        truth=lambda _strength: 0.0,
+        quick=30,
+    ),
+    World(
+        "exchanged stimuli, subjects who missed stimuli",
+        "similarity.mantel_test",
+        "RDMs of 5 subjects share a geometry that the model has not; four saw 5 to 9 of 9 stimuli, 199 random orders.",
+        _incomplete,
+        truth=lambda _strength: 0.0,
+        quick=30,
+    ),
+    World(
+        "exchanged stimuli, cosine",
+        "similarity.mantel_test",
+        "The cosine less that of exchanged stimuli; RDMs of 5 subjects share a geometry that the model has not.",
+        _cosine,
         truth=lambda _strength: 0.0,
         quick=30,
     ),

@@ -91,8 +91,9 @@ class Design:
         reached = []
         for _ in range(300):
             x, _, y = self.drawn(rng, self.stimuli - self.stimuli // self.folds)
-            means = y if y.ndim == 2 else np.nanmean(y, 1)
-            predicted = predictor.predict(self.layer(rng, x), means, new, predictor.options())
+            predicted = predictor.predict(
+                self.layer(rng, x), y if y.ndim == 2 else np.nanmean(y, 1), new, predictor.options()
+            )
             predicted = predicted[0] if isinstance(predicted, tuple) else predicted
             a, b = (v - v.mean(0) for v in (predicted, wanted))
             reached.append((a * b).sum(0) / np.sqrt((a**2).sum(0) * (b**2).sum(0)))

@@ -31,7 +31,7 @@ class Design:
         return np.random.default_rng(6).normal(size=(self.stimuli, FEATURES))
 
     def data(self, rng: np.random.Generator, strength: float, subjects: int) -> np.ndarray:
-        """Draw RDMs of subjects who weigh the features each their way, about weights that fall, and noise patterns."""
+        """Draw RDMs of subjects who weigh the features differently, about weights that fall, with noise patterns."""
         weights = strength * np.exp(-np.arange(FEATURES)) * rng.gamma(4, 0.25, size=(subjects, FEATURES))
         noise = rng.normal(size=(subjects, self.stimuli, FEATURES))
         if np.isfinite(self.tails):

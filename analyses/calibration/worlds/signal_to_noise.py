@@ -96,7 +96,7 @@ WORLDS = (
         "20 stimuli, 10 with 3 trials and noise of 2, 10 with 8 trials and noise of 1.",
         _noisier_where_fewer,
         truth=float,
-        quick=60,
+        quick=20,
     ),
     World(
         "signal power, few spikes and missing trials",
@@ -104,7 +104,7 @@ WORLDS = (
         "20 stimuli, 4 trials of which 30 % are missing, Poisson counts of 0.1; p of the units that have one.",
         partial(_power, 0.1),
         truth=lambda squared: 0.01 * squared,
-        quick=60,
+        quick=20,
     ),
     World(
         "ceiling",

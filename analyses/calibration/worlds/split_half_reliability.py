@@ -28,6 +28,12 @@ def share(ratio: float, of_a_trial: float) -> float:
     return ratio / (ratio + of_a_trial)
 
 
+def _few_spikes(rng: np.random.Generator, rate: float) -> np.ndarray:
+    """Return Poisson counts of 20 stimuli in 4 trials, of rates that are log-normal around `rate`."""
+    rates = rate * np.exp(rng.normal(size=(20, 1, 20)))
+    return rng.poisson(np.broadcast_to(rates, (20, 4, 20))).astype(float)
+
+
 WORLDS = (
     World(
         "split-half reliability",
@@ -64,6 +70,17 @@ WORLDS = (
         truth=partial(share, of_a_trial=1 / 8),
         effect=0.5,
         quick=20,
-        outside="The correlation of few stimuli is small on average (by (1 - r^2) / 2n), and its correction curved.",
+        outside="The correlation of few stimuli is small on average (as 1 - (1 - r^2) / 2n), its correction curved.",
+    ),
+    World(
+        "split-half reliability, few spikes",
+        "responses.split_half_reliability",
+        "20 stimuli, 4 trials, Poisson counts of rates that are log-normal around 0.1.",
+        partial(_reliability, _few_spikes),
+        truth=lambda rate: share(rate * (math.e - 1) * math.sqrt(math.e), 1 / 4),
+        effect=0.1,
+        null=None,
+        quick=10,
+        outside="A few spikes of a few stimuli decide, and leaving out stimuli that have none says nothing of them.",
     ),
 )

@@ -1,5 +1,6 @@
 """Tuning curves of Poisson counts: the response to one value, its interval, and the test of any tuning."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,12 +22,20 @@ def counts(rng: np.random.Generator, rates: np.ndarray, trials: int, missing: bo
     )
 
 
-def _at_the_peak(rng: np.random.Generator, depth: float, baseline: float, missing: bool = False) -> Outcome:
+def _at_the_peak(
+    rng: np.random.Generator, depth: float, baseline: float, missing: bool = False, trials: int = 8
+) -> Outcome:
     rates = baseline * (1 + depth * (np.arange(8) == 2))
-    curve = ns.responses.tuning_curve(counts(rng, rates, 8, missing), "degrees")
+    curve = ns.responses.tuning_curve(counts(rng, rates, trials, missing), "degrees")
     at = curve.isel(degrees=2)
     low, high = at.interval.values.T
     return Outcome(at.response, at.standard_error, low, high, curve.p)
+
+
+def _hardly(rng: np.random.Generator, depth: float, baseline: float) -> Outcome:
+    """Return the same of 4 trials; p of the units that have one."""
+    found = _at_the_peak(rng, depth, baseline, trials=4)
+    return replace(found, p=found.p.values[np.isfinite(found.p.values)])
 
 
 def _noisier_where_fewer(rng: np.random.Generator, height: float) -> Outcome:
@@ -78,7 +87,7 @@ WORLDS = (
         "12 orientations, 6 with 3 trials and noise of 2, 6 with 8 trials and noise of 1; one of these.",
         _noisier_where_fewer,
         truth=float,
-        quick=50,
+        quick=20,
     ),
     World(
         "tuning curve, few spikes",
@@ -88,6 +97,15 @@ WORLDS = (
         truth=lambda depth: 0.5 + 0.5 * depth,
         outside="Intervals of a t distribution are symmetric; so few counts are skewed.",
         quick=50,
+    ),
+    World(
+        "tuning curve, hardly any spikes",
+        "responses.tuning_curve",
+        "8 orientations, 4 trials, Poisson counts of 0.1, of 0.2 at one orientation; p of the units that have one.",
+        partial(_hardly, baseline=0.1),
+        truth=lambda depth: 0.1 + 0.1 * depth,
+        outside="Nearly half of the values have no spike at all, and so an interval of no length.",
+        quick=20,
     ),
     World(
         "tuning curve, images that share values",

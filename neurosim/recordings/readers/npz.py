@@ -36,7 +36,9 @@ OF_ALL = ("responses", "dims", "stimulus", "time_step", "trial", "time", "measur
 def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:
     """Read the array ``responses`` with the labels that stand beside it."""
     with storage.readable(path, "npz of responses"):
-        return responses_of(storage.read_npz(path), path.name)
+        content = storage.read_npz(path)
+        _check_known(content, path.name)
+        return responses_of(content, path.name)
 
 
 def read_spikes(path: Path) -> pd.DataFrame:
@@ -63,7 +65,6 @@ def responses_of(content: dict[str, np.ndarray], name: str) -> xr.DataArray:
     dims = tuple(str(d) for d in listed(content["dims"], name)) if "dims" in content else None
     stimuli = [str(s) for s in listed(content["stimulus"], name)] if "stimulus" in content else None
     step = said_step(content["time_step"], name) if "time_step" in content else None
-    _check_known(content, name)
     responses = as_responses(
         content["responses"],
         dims=dims,
@@ -96,7 +97,7 @@ def _check_known(content: dict[str, np.ndarray], name: str) -> None:
     """Refuse arrays that are not known: what they say of the responses would be lost."""
     known = (*OF_ALL, *ALONG)
     strange = [k for k in content if k not in known]
-    if strange:
+    if strange and "responses" in content:
         raise InputError(
             f"{name}: unknown arrays {', '.join(strange)}; known: {', '.join(known)}. Rename them or leave them out."
             f"{suggest(strange[0], known)}"

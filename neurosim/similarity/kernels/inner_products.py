@@ -57,6 +57,30 @@ def crossvalidated_second_moment(folds: Array, measured: np.ndarray | None = Non
     return (total - own) / (pairs * n_units)
 
 
+def second_moment_across_units(
+    folds: np.ndarray, measured: np.ndarray, precision: np.ndarray, *, centre: bool = False
+) -> np.ndarray:
+    """Return the same of units that each `measured` (M, K, P) folds of their own, with a precision (P, P) between them.
+
+    Of every two units the mean over the pairs of different folds of which one has the first stimulus and the other the
+    second, (..., M, K, P) -> (..., K, K); folds are 0 where they were not measured. Units of the same folds are taken
+    together. NaN where two units have no such pair.
+    """
+    patterns, member = np.unique(measured, axis=-1, return_inverse=True)
+    parts = [np.flatnonzero(member.ravel() == g) for g in range(patterns.shape[-1])]
+    blocks = [folds[..., units] for units in parts]
+    if centre:
+        blocks = [_centred_where(b, patterns[..., g]) for g, b in enumerate(blocks)]
+    total = np.zeros((*folds.shape[:-3], *[folds.shape[-2]] * 2))
+    for g, h in np.ndindex(len(parts), len(parts)):
+        weighted, other = blocks[g] @ precision[np.ix_(parts[g], parts[h])], blocks[h]
+        every = weighted.sum(-3) @ transposed(other.sum(-3)) - (weighted @ transposed(other)).sum(-3)
+        a, b = (patterns[..., i].astype(float) for i in (g, h))
+        pairs = np.outer(a.sum(0), b.sum(0)) - a.T @ b
+        total += np.divide(every, pairs, out=np.full(every.shape, np.nan), where=pairs > 0)
+    return np.asarray(total / folds.shape[-1])
+
+
 def _centred_where(folds: Array, measured: np.ndarray) -> Array:
     """Return folds less the mean over stimuli of their means, 0 where nothing was measured.
 

@@ -44,8 +44,7 @@ def _of_unequal_folds(folds: np.ndarray, measured: np.ndarray, prior_mean: float
             gram = poisson_gram(others, held_out, prior_mean, prior_weight)
             total[..., known[:, None], known] += distances_from_gram(gram)
     common = measured.T.astype(float) @ measured
-    found: np.ndarray = np.divide(total, common * folds.shape[-1], out=np.full(total.shape, np.nan), where=common > 0)
-    return found
+    return np.asarray(np.divide(total, common * folds.shape[-1], out=np.full(total.shape, np.nan), where=common > 0))
 
 
 POISSON_CROSSVALIDATED = Metric(

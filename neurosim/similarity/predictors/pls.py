@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +23,17 @@ class PLSOptions:
 
 
 def predict(train: np.ndarray, target: np.ndarray, test: np.ndarray, options: PLSOptions) -> np.ndarray:
-    """Return predicted responses (N, U)."""
+    """Return predicted responses (N, U).
+
+    Two directions that explain nearly alike are told apart slowly; where the search ends first, either is as good.
+    """
     from sklearn.cross_decomposition import PLSRegression
+    from sklearn.exceptions import ConvergenceWarning
 
     most = min(options.n_components, train.shape[1], len(train) - 1)
-    found = PLSRegression(n_components=most, scale=False).fit(train, target).predict(test)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = PLSRegression(n_components=most, scale=False).fit(train, target).predict(test)
     return np.asarray(found).reshape(len(test), -1)
 
 

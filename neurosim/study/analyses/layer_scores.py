@@ -12,7 +12,7 @@ import xarray as xr
 from pydantic import Field
 
 from neurosim.schema import InputError
-from neurosim.similarity import inference_options, regression, resampling
+from neurosim.similarity import inference_options, mixtures, resampling
 from neurosim.study.analyses.asked import Asked, counted, of_its_kind, which_of
 from neurosim.study.instances import scores_of_instances, table_of_instances
 from neurosim.study.kinds import TableOfNumbers, Told
@@ -53,7 +53,7 @@ def jackknifed(of_stimuli: Callable[[np.ndarray], np.ndarray], levels: np.ndarra
 
     def evaluate(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
         table = np.stack([each if row.all() else of_stimuli(np.flatnonzero(row)) for row in counts])
-        return regression.weighted_mean(table[:, :, None], draws)
+        return mixtures.weighted_mean(table[:, :, None], draws)
 
     factors = ("subject", "stimulus") if len(each) > 1 else ("stimulus",)
     variance, df = resampling.jackknife_variance(evaluate, levels, len(each), factors, PAIRED_STIMULI).of(np.ones(1))
