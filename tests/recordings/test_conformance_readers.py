@@ -328,7 +328,7 @@ CASES = {
         write_toml, lambda p: np.array(len(ns.recordings.register_datasets(p))), np.array(1)
     ),
 }
-FOLDERS = {"x.zarr", "pictures", "phy", "alf", "suite2p"}
+FOLDERS = {"x.zarr", "pictures", "bids", "phy", "alf", "suite2p"}
 # sets by name, which find their own files
 BY_NAME = {
     "load_cifar10": ns.stimuli.load_cifar10,
