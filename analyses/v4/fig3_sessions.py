@@ -60,7 +60,7 @@ QUESTION = "Four sessions, three animals: what brings a network nearer to single
 CAPTION = (
     "Coloured, sessions with 95 % intervals over pictures (the layer is chosen in the other animals); black, the mean "
     "over three animals with its 95 % interval.\n200 pictures of each session; dashed, ceiling of session 210325, the "
-    "only one that is published by trial. Filled: a difference with p < 0.05 after Holm's correction."
+    "only one that is published by trial. Below, filled: a difference with p < 0.05 after Holm's correction."
 )
 
 
