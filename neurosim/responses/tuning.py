@@ -27,7 +27,8 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     Where stimuli share a value, the mean, its error and p are over these stimuli, each of which counts once with the
     mean of its trials: they differ in more than the value, and trials of one stimulus say nothing of the others.
     Calibrated in 20,000 simulated experiments: null mean 0.00, recovery 1.00, error ratio 1.00, coverage 94.7 %,
-    false positives 5.1 %.
+    false positives 5.1 %. Intervals of few spikes are too short: 92 % hold the response where 8 trials have 0.5 to 1
+    spikes, 55 % where 4 trials have 0.1 to 0.2.
 
     Parameters
     ----------
@@ -108,7 +109,9 @@ def fit_tuning(
     vary), "not tuned" (p above `alpha`), "hardly answers" (NaN for p, see :func:`tuning_curve`), "too few values", of
     which nothing is fitted, or "not identified" (other parameters fit as well: any width of a bump at a single value).
     Errors are those of the curve, whatever their sizes, carried through the fit (https://doi.org/10.2307/1912934); of a
-    curve without errors, those of its distance from the fit.
+    curve without errors, those of its distance from the fit. Few trials
+    make them short: in 92 % 1.96 of them reach from the preferred value to the true one where values have 2 to 12
+    trials, and from the baseline of a curve of 10 trials a value.
     Calibrated in 1,000 simulated experiments: recovery 1.00, error ratio 0.98, coverage 94.0 %.
 
     Raises
