@@ -36,6 +36,12 @@ def searched(x):
     return ns.similarity.searchlight_scores(x, near, {"angle": angles}, metric="crossnobis", block=1, progress=False)
 
 
+def hit(x):
+    """A model that fires as one neuron does, in one trial; the interval is of drawn trials."""
+    model = x.isel(trial=0, drop=True).copy(data=(np.random.default_rng(9).random((N, TIMES, UNITS)) < 0.15) * 1.0)
+    return ns.responses.coincidence(x, model, tolerance=2e-3, n_bootstrap=2).drop_vars("interval")
+
+
 R, S = ns.responses, ns.similarity
 CASES = {
     "average_trials": Case(R.average_trials, unbiased=lambda f: f),
@@ -47,6 +53,7 @@ CASES = {
     "interval_variability": Case(R.interval_variability, counts=True, unbiased=lambda f: f.lv),
     "burst_statistics": Case(R.burst_statistics, counts=True, unbiased=lambda f: f.burst_rate),
     "first_spike_latency": Case(R.first_spike_latency, counts=True),
+    "coincidence": Case(hit, counts=True),
     "synchrony": Case(R.synchrony, counts=True, unbiased=lambda f: f),
     "cross_correlogram": Case(lambda x: R.cross_correlogram(x, reach=3e-3), counts=True, unbiased=lambda f: f),
     "noise_correlation": Case(R.noise_correlation, unbiased=lambda f: f),
@@ -72,7 +79,6 @@ CASES = {
     "stochastic_shape": Case(lambda x: S.stochastic_shape(x, x.isel(unit=[1, 0, 2, 3]) * 2), unitwise=False),
 }
 REFUSE = {  # where a missing trial is refused by name: function -> why it is not counted out
-    "coincidence": "pairs of trials of the whole session",
     "spike_rdm": "pairs of trials, stimulus by stimulus",
     "save_nwb": "the file has no place for it",
     "choose_category": "a simulation runs all trials",

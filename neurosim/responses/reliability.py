@@ -30,7 +30,8 @@ def split_half_reliability(
     unequal size and unequal trials the same algebra; it is odd, so that halves of noise, which correlate below 0 as
     often as above, give 0 on average and never less than -1.
     Calibrated in 20,000 simulated experiments: null mean 0.00, recovery 0.99, error ratio 1.02, coverage 94.7 %. Of 5
-    stimuli the reliability is a tenth too low.
+    stimuli the reliability is a tenth too low. Of units that hardly fire (20 stimuli, 4 trials, 0.16 spikes each)
+    recovery is 0.68 and coverage 82 %.
 
     Parameters
     ----------

@@ -130,6 +130,9 @@ def test_coincidence_counts_the_pairs_of_trials_that_are_there():
     fewer[0][0, 1:], fewer[0][1], fewer[1][1] = np.nan, trains[1], model[1]
     lacking = [as_responses(x, quantity="spike_count", time_step=1e-3) for x in fewer]
     np.testing.assert_allclose(R.coincidence(*lacking, n_bootstrap=2).md_star, one, rtol=1e-12)
+    fewer[0][:], fewer[1][0, 1:] = trains, np.nan
+    lacking = [as_responses(x, quantity="spike_count", time_step=1e-3) for x in fewer]
+    np.testing.assert_allclose(R.coincidence(*lacking, n_bootstrap=2).md_star, one, rtol=1e-12)
     silent = data * np.array([1, 0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -60,16 +60,6 @@ WORLDS = (
         outside="The errors of a value come from its 2 to 12 counts alone, and 2 say little.",
     ),
     World(
-        "preferred orientation, few trials",
-        "responses.fit_tuning",
-        "the same as the first with 4 trials.",
-        partial(_preferred, trials=4),
-        truth=lambda depth: 70.0,
-        null=None,
-        quick=15,
-        outside="The errors of a value come from its 4 counts alone.",
-    ),
-    World(
         "baseline of a fit",
         "responses.fit_tuning",
         "the baseline of the first.",

@@ -148,7 +148,7 @@ def _ceiling(recording: xr.DataArray) -> Estimate | None:
     n = min(len(everything), BLOCKS)
     try:
         whole, *left = (
-            float(np.median(reliability.signal_to_noise(still.isel(stimulus=kept))["ceiling"]))
+            float(np.nanmedian(reliability.signal_to_noise(still.isel(stimulus=kept))["ceiling"]))
             for kept in (everything, *(np.delete(everything, part) for part in np.array_split(everything, n)))
         )
     except InputError:
