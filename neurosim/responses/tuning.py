@@ -27,7 +27,7 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     Where stimuli share a value, the mean, its error and p are over these stimuli, each of which counts once with the
     mean of its trials: they differ in more than the value, and trials of one stimulus say nothing of the others.
     Calibrated in 20,000 simulated experiments: null mean 0.00, recovery 1.00, error ratio 1.00, coverage 94.7 %,
-    false positives 5.1 %.
+    false positives 5.1 %. Of 8 counts around 1 an interval holds the rate in 92 %, as counts are skewed.
 
     Parameters
     ----------
@@ -109,7 +109,8 @@ def fit_tuning(
     which nothing is fitted, or "not identified" (other parameters fit as well: any width of a bump at a single value).
     Errors are those of the curve, whatever their sizes, carried through the fit (https://doi.org/10.2307/1912934); of a
     curve without errors, those of its distance from the fit.
-    Calibrated in 1,000 simulated experiments: recovery 1.00, error ratio 0.98, coverage 94.0 %.
+    Calibrated in 1,000 simulated experiments: recovery 1.00, error ratio 0.98, coverage 94.0 %. Of counts of 2 to 5 in
+    10 trials, or 2 to 12 trials, intervals of 1.96 errors hold 90 to 92 %.
 
     Raises
     ------

@@ -65,7 +65,8 @@ def predict_responses(
     groups : a label along ``stimulus`` of the source or target, such as "category": stimuli of one group are held out
         together.
     choose : a label along ``unit`` of the source, such as "layer": units of one value predict, the value whose median
-        score over the other folds is best, so that what is tested chooses nothing.
+        score over the other folds is best, so that what is tested chooses nothing: of three layers that say nothing the
+        score is 0.00 on average, and called above 0 in 4 % of experiments.
     rng : seed or generator that deals stimuli into folds.
     progress : show a bar over fits.
 
