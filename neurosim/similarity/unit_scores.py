@@ -134,7 +134,8 @@ def _mean_of_measured(values: np.ndarray) -> np.ndarray:
     """Return the mean (U,) of what is not NaN (K, U), NaN where nothing is."""
     there = np.isfinite(values)
     n = there.sum(0)
-    return np.divide(np.where(there, values, 0.0).sum(0), n, out=np.full(n.shape, np.nan), where=n > 0)
+    found: np.ndarray = np.divide(np.where(there, values, 0.0).sum(0), n, out=np.full(n.shape, np.nan), where=n > 0)
+    return found
 
 
 def never_varies(values: np.ndarray) -> np.ndarray:

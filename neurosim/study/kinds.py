@@ -92,7 +92,8 @@ class StimulusKind(Generic[Row]):
     name : value of ``source`` in the table.
     table : class of the table.
     load : "module:function" from a ``Job`` to the stimuli; it finds the table in ``config["row"]``.
-    known : from the table and the seed to the stimuli, where they are known at no cost; else None.
+    known : from the table, the seed and the folder of the study to the stimuli, where they are known at little cost;
+        else None.
     reads : the row whose files are read, where they are not its own.
     pictured : whether there is something to show in a figure.
     method : a sentence of a row in its study for the report.
@@ -103,7 +104,7 @@ class StimulusKind(Generic[Row]):
     name: str
     table: type[Row]
     load: str
-    known: Callable[[Row, int], xr.DataArray | None] = lambda _row, _seed: None
+    known: Callable[[Row, int, Path], xr.DataArray | None] = lambda _row, _seed, _folder: None
     check: Callable[[Row, str, StudyLike], None] = nothing_checked
     extra: Callable[[Row], dict[str, Any]] = lambda _row: {}
     reads: Callable[[StudyLike], object] | None = None

@@ -182,10 +182,12 @@ def check_files(study: Study, folder: Path) -> None:
     ------
     InputError : damaged file, NaN, or responses to other stimuli than those of the study.
     """
-    reference = SHOWN[study.stimuli.source].known(study.stimuli, study.seed)
+    shown = SHOWN[study.stimuli.source]
+    shown.check_files(study.stimuli, "stimuli", folder)
+    reference = shown.known(study.stimuli, study.seed, folder)
     found: dict[str, dict[str, xr.DataArray]] = {"subjects": {}, "brains": {}}
     for group, name, kind, row in study.kinds():
-        responses = kind.check_files(row, name, folder) if group != "analyses" else None
+        responses = kind.check_files(row, name, folder) if group in found else None
         if responses is None:
             continue
         found[group][name] = responses

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from neurosim import storage
 from neurosim.registry import called
-from neurosim.schema import InputError
+from neurosim.schema import InputError, as_responses, as_stimuli
 from neurosim.stimuli.source import SOURCES, load_source, taught_parts
 from neurosim.study import Study, run_study
 from neurosim.study.kinds import SHOWN
@@ -36,6 +37,25 @@ def test_every_source_is_shown_by_its_name():
     assert set(SOURCES) <= set(SHOWN)
     for name, source in SOURCES.items():
         assert issubclass(SHOWN[name].table, source.options)
+
+
+def test_labels_that_only_the_file_of_the_stimuli_has_are_known(tmp_path, monkeypatch):
+    """Recorded responses need not repeat them; what neither has is refused before anything runs."""
+    ids, images = [f"i{i}" for i in range(20)], np.random.default_rng(0).random((20, 4, 4)).astype(np.float32)
+    shown = as_stimuli(images, ids=ids, coords={"category": list("ab") * 10})
+    storage.write_dataset(tmp_path / "shown.nc", shown.to_dataset(name="stimuli"))
+    recorded = as_responses(np.random.default_rng(1).random((20, 5)), stimuli=ids)
+    storage.write_dataset(tmp_path / "recorded.nc", recorded.to_dataset(name="responses"))
+    monkeypatch.chdir(tmp_path)
+    for label, words in (("category", ""), ("colour", "label = 'colour' is not known. Known: category, stimulus")):
+        study = Study(
+            name="s",
+            stimuli={"source": "file", "path": "shown.nc"},
+            subjects={"own": {"kind": "responses", "path": "recorded.nc"}},
+            analyses={"decoding": {"kind": "decoding", "label": label}},
+        )
+        with pytest.raises(InputError, match=words) if words else nullcontext():
+            check_study(study)
 
 
 def test_a_study_learns_and_shows_mnist(data_folder, tmp_path):

@@ -102,21 +102,4 @@ WORLDS = (
         null=None,
         quick=8,
     ),
-    World(
-        "unique variance of a term, few stimuli",
-        "similarity.regress_rdm",
-        MIXED + "14 stimuli.",
-        _unique_of_few,
-        truth=_unique,
-        null=None,
-        quick=8,
-    ),
-    World(
-        "coefficient of a term, subjects who missed stimuli",
-        "similarity.regress_rdm",
-        MIXED + "each saw 18 to 24 of 24 stimuli.",
-        _coefficient_of_incomplete,
-        truth=_coefficient,
-        quick=6,
-    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, make_dataclass
+from dataclasses import field, make_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -66,13 +66,19 @@ def kind_of(source: Source) -> StimulusKind[Any]:
     def check_files(row: Any, name: str, folder: Path) -> None:
         for key, path in paths_of(row).items():
             if source.endings and storage.is_folder(folder / path):
-                known = ", ".join(source.endings)
+                endings = ", ".join(source.endings)
                 raise StudyError(
-                    f"{name}.{key}: {str(path)!r} is a folder, and source = {source.name!r} reads a file ({known}); "
+                    f"{name}.{key}: {str(path)!r} is a folder, and source = {source.name!r} reads a file ({endings}); "
                     "name one, or show the pictures of a folder by source = 'folder'."
                 )
         if source.check:
             source.check(row)
+
+    def known(row: Any, seed: int, folder: Path) -> xr.DataArray | None:
+        if from_files and not source.endings:
+            return None
+        paths = {key: folder / path for key, path in paths_of(row).items()}
+        return load_source(source.name, replace(row, **paths), rng=seed)
 
     def cite(_row: object) -> list[Citation]:
         return [("stimuli", source.citation)] if source.citation else []
@@ -84,7 +90,7 @@ def kind_of(source: Source) -> StimulusKind[Any]:
         name=source.name,
         table=table,
         load=f"{__name__}:load",
-        known=lambda row, seed: None if from_files else load_source(source.name, row, rng=seed),
+        known=known,
         check=check,
         extra=lambda row: {"checksums": dict(source.files(row))} if source.files else {},
         pictured=not source.dims or ({"y", "x"} <= set(source.dims) and "time" not in source.dims),
