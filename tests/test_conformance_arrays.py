@@ -255,6 +255,7 @@ NONE = set(
     kept
     list_datasets
     load_betas
+    load_bids
     load_cifar10
     load_circuit
     load_dataset

@@ -36,6 +36,12 @@ def hit(x):
     return ns.responses.coincidence(x, model, tolerance=2e-3, n_bootstrap=2).drop_vars("interval")
 
 
+def searched(x):
+    angles = ns.similarity.model_rdm(x.assign_coords(CATEGORY), "angle", "orientation")
+    near = [[0, 1, -1], [1, 2, 3]]
+    return ns.similarity.searchlight_scores(x, near, {"angle": angles}, metric="crossnobis", block=1, progress=False)
+
+
 R, S = ns.responses, ns.similarity
 CASES = {
     "average_trials": Case(R.average_trials, unbiased=lambda f: f),
@@ -64,6 +70,7 @@ CASES = {
     "decode": Case(lambda x: R.decode(x, "category", folds=3)),
     "generalise": Case(lambda x: R.generalise(x, "category", across="angle")),
     "compute_rdm": Case(lambda x: ns.compute_rdm(x, "crossnobis"), unbiased=lambda f: f),
+    "searchlight_scores": Case(searched),
     "representational_connectivity": Case(
         lambda x: S.representational_connectivity(x.assign_coords(area=("unit", list("aabb"))), n_splits=4)
     ),

@@ -44,7 +44,7 @@ def draw(results: xr.Dataset, *, memory: bool = True) -> Figure:
     ax.set(
         xscale="log",
         xlabel=f"times faster on one thread, range; time{' and peak memory' if memory else ''} of the peer, and ours",
-        xlim=(0.8, middle.max() * 900),
+        xlim=(0.8, middle.max() * 2000),
     )
     ax.set_title(results.attrs["cpu"], fontsize=7, fontweight="normal")
     return figure
@@ -62,9 +62,11 @@ def significant(ratio: float) -> str:
 def duration(seconds: float) -> str:
     """Return a time with its unit.
 
-    >>> duration(0.0021)
-    '2.1 ms'
+    >>> duration(0.0021), duration(1251.3)
+    ('2.1 ms', '1,251 s')
     """
+    if seconds >= 1000:
+        return f"{seconds:,.0f} s"
     for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
         if seconds * factor >= 1 or unit == "us":
             return f"{seconds * factor:.3g} {unit}"

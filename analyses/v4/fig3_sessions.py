@@ -60,7 +60,7 @@ QUESTION = "Four sessions, three animals: what brings a network nearer to single
 CAPTION = (
     "Coloured, sessions with 95 % intervals over pictures (the layer is chosen in the other animals); black, the mean "
     "over three animals with its 95 % interval.\n200 pictures of each session; dashed, ceiling of session 210325, the "
-    "only one that is published by trial. Filled: a difference with p < 0.05 after Holm's correction."
+    "only one that is published by trial. Below, filled: a difference with p < 0.05 after Holm's correction."
 )
 
 
@@ -226,8 +226,8 @@ def draw(results: xr.Dataset) -> Figure:
         upper.axvline(limit, color="0.35", lw=0.9, ls="--", zorder=1)
         _rows(upper, one.score.values, np.ones(one.score.shape[:2], dtype=bool))
         _rows(lower, one.difference.values, p_of_sessions(one.difference.values) < 0.05)
-        upper.set(title=title)
-        lower.set(xlabel="score with V4 (above), difference of two (below)")
+        upper.set(title=title, xlabel="correlation with V4")
+        lower.set(xlabel="difference of the two correlations")
         for ax, names in ((upper, [SUBJECTS[s] for s in SHOWN]), (lower, list(PAIRS))):
             ax.axvline(0, color="0.6", lw=0.6)
             ax.set_yticks(range(len(names)), names if column == 0 else [""] * len(names))

@@ -5,6 +5,7 @@ from .files import load_responses as load_responses  # responses of any subject,
 from .nwb import load_nwb_responses as load_nwb_responses  # units of an NWB file around its trials
 from .fmri import load_betas as load_betas  # voxels of a NIfTI image, with a table of what was shown
 from .fmri import save_nifti as save_nifti  # a map, such as scores of searchlights, in the space of a mask
+from .bids import load_bids as load_bids  # a run of BIDS derivatives, by the entities of its files
 from .meg import load_epochs as load_epochs  # epochs or evoked responses of MNE
 from .meg import to_mne as to_mne  # a course of sensors or scores as an evoked response of MNE
 from .meg import sensor_neighbours as sensor_neighbours  # which sensors are beside each other

@@ -107,7 +107,10 @@ def coded(ids: Any, who: str, what: str) -> tuple[np.ndarray, np.ndarray, np.nda
     held = ids if isinstance(ids, pd.Series) else pd.Series(list(ids), dtype=object)
     if isinstance(held.dtype, pd.CategoricalDtype):
         held = held.astype(held.dtype.categories.dtype)
-    code, found = pd.factorize(held)
+    try:
+        code, found = pd.factorize(held)
+    except TypeError as error:
+        raise InputError(f"{who}: {what} holds lists or arrays; one name a row asked.") from error
     text = names(pd.Series(found), who, what)
     numbers = pd.api.types.infer_dtype(found, skipna=False) in ("integer", "floating", "mixed-integer-float")
     values = np.asarray(found.tolist()) if numbers else text

@@ -56,16 +56,7 @@ def load_betas(
     Traceback (most recent call last):
     neurosim.storage.StorageError: betas.img: no such file.
     """
-    image, where = _image(betas, "load_betas"), _image(mask, "load_betas")
-    if (
-        len(image.shape) != 4
-        or image.shape[:3] != where.shape[:3]
-        or not np.allclose(image.affine, where.affine, atol=1e-3)
-    ):
-        raise InputError(
-            f"load_betas: betas {image.shape} and mask {where.shape} are no images (x, y, z, presentation) and (x, y, "
-            "z) of one space; resample the mask."
-        )
+    image, where = images_of_one_space(betas, mask, "load_betas")
     table = storage.read_table(storage.as_path(events, "load_betas"), ids=(by, run))
     if by not in table or len(table) != image.shape[3]:
         raise InputError(
@@ -74,18 +65,13 @@ def load_betas(
         )
     if table[by].isna().any():
         raise InputError(f"load_betas: {int(table[by].isna().sum())} events have no {by}; name what was shown.")
-    inside = _inside(where, Path(mask), "load_betas")
-    with storage.readable(Path(betas), "NIfTI"):
-        values = np.stack([np.asarray(image.dataobj[..., k])[inside] for k in range(image.shape[3])])
-    if not np.isfinite(values).all():
-        lost = int((~np.isfinite(values)).any(0).sum())
-        raise InputError(f"load_betas: {lost} of {values.shape[1]} voxels of the mask hold NaN; shrink the mask.")
+    values, labels = voxels_of(image, where, (Path(betas), Path(mask)), "load_betas")
     trials = table[run].tolist() if run in table else None
     found = as_trials(values, table[by].astype(str).tolist(), trials=trials)
-    place = np.argwhere(inside) @ image.affine[:3, :3].T + image.affine[:3, 3]
-    labels: dict[str, Any] = {axis: ("unit", place[:, k] * 1e-3) for k, axis in enumerate("xyz")}
     labels |= {
-        k: ("unit", np.repeat(v, len(place))) for k, v in (("subject", subject), ("area", area)) if v is not None
+        k: ("unit", np.repeat(v, found.sizes["unit"]))
+        for k, v in (("subject", subject), ("area", area))
+        if v is not None
     }
     if "measured" in found.coords:
         return found.assign_coords(labels).assign_attrs(quantity="bold", units="1")
@@ -122,7 +108,7 @@ def save_nifti(values: xr.DataArray, path: str | Path, *, mask: str | Path) -> N
     if not path.name.lower().endswith(ENDINGS):
         raise InputError(f"{who}: {path.name} is no .nii or .nii.gz file.")
     ordered, place = _with_places(values, who)
-    where = _image(mask, who)
+    where = open_image(mask, who)
     inside = _inside(where, Path(mask), who)
     voxels = (place * 1e3 - where.affine[:3, 3]) @ np.linalg.inv(where.affine[:3, :3]).T
     index = np.rint(voxels).astype(int)
@@ -169,6 +155,33 @@ def _write_image(path: Path, volume: np.ndarray, like: Any) -> None:
     storage.write_bytes(path, gzip.compress(content, mtime=0) if path.name.lower().endswith(".gz") else content)
 
 
+def images_of_one_space(path: str | Path, mask: str | Path, who: str) -> tuple[Any, Any]:
+    """Open an image (x, y, z, presentation or time) and a mask (x, y, z), or refuse them where their spaces differ."""
+    image, where = open_image(path, who), open_image(mask, who)
+    if (
+        len(image.shape) != 4
+        or image.shape[:3] != where.shape[:3]
+        or not np.allclose(image.affine, where.affine, atol=1e-3)
+    ):
+        raise InputError(
+            f"{who}: {Path(path).name} {image.shape} and mask {where.shape} are no images (x, y, z, presentation) and "
+            "(x, y, z) of one space; resample the mask."
+        )
+    return image, where
+
+
+def voxels_of(image: Any, where: Any, paths: tuple[Path, Path], who: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Read the voxels of a mask (volume, unit), one volume at a time, and their places, m, as labels along ``unit``."""
+    inside = _inside(where, paths[1], who)
+    with storage.readable(paths[0], "NIfTI"):
+        values = np.stack([np.asarray(image.dataobj[..., k])[inside] for k in range(image.shape[3])])
+    if not np.isfinite(values).all():
+        lost = int((~np.isfinite(values)).any(0).sum())
+        raise InputError(f"{who}: {lost} of {values.shape[1]} voxels of the mask hold NaN; shrink the mask.")
+    place = np.argwhere(inside) @ image.affine[:3, :3].T + image.affine[:3, 3]
+    return values, {axis: ("unit", place[:, k] * 1e-3) for k, axis in enumerate("xyz")}
+
+
 def _inside(image: Any, path: Path, who: str) -> np.ndarray:
     """Which voxels (x, y, z) a mask keeps."""
     with storage.readable(path, "NIfTI"):
@@ -178,7 +191,8 @@ def _inside(image: Any, path: Path, who: str) -> np.ndarray:
     return inside
 
 
-def _image(path: str | Path, who: str) -> Any:
+def open_image(path: str | Path, who: str) -> Any:
+    """Open a NIfTI image whose size is that of its file, its values left on disk."""
     try:
         import nibabel
     except ImportError as error:

@@ -42,7 +42,10 @@ def intervals_of(nwb: pynwb.NWBFile) -> dict[str, Any]:
 
 
 def events_of(nwb: pynwb.NWBFile, name: object, file_name: str) -> pd.DataFrame:
-    """Return the table of intervals that is asked for; trials, or the only table, where none is named."""
+    """Return the table of intervals that is asked for; trials, or the only table, where none is named.
+
+    Several values in one row, such as the tags of an epoch, are joined by commas.
+    """
     tables = intervals_of(nwb)
     if name is None:
         name = "trials" if "trials" in tables else next(iter(tables)) if len(tables) == 1 else None
@@ -50,7 +53,9 @@ def events_of(nwb: pynwb.NWBFile, name: object, file_name: str) -> pd.DataFrame:
         asked = "no trials" if name is None else f"no intervals {shown(name)}"
         known = f"choose one with intervals=: {', '.join(tables)}" if tables else f"it has {contents_of(nwb)}"
         raise InputError(f"{file_name}: holds {asked} to align to; {known}.{suggest(str(name), tables)}")
-    return frame_of(tables[name], file_name)
+    found = frame_of(tables[name], file_name)
+    ragged = [c for c in found.columns if any(np.ndim(v) for v in found[c])]
+    return found.assign(**{c: [", ".join(map(as_text, np.ravel(v))) for v in found[c]] for c in ragged})
 
 
 def unit_table(nwb: pynwb.NWBFile, name: str) -> pd.DataFrame:

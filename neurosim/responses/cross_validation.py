@@ -138,9 +138,10 @@ def of_told(found: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> Esti
 def variance_of_training(right: np.ndarray, labels: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Return what training on another level adds to variances (level x level_test, same, other): 0 where levels agree.
 
-    `right` (fold, level, n) says whether patterns are named rightly by training on a level without a fold. What is tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how
-    much that changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of
-    the tests already.
+    `right` (fold, level, n) says whether patterns are named rightly by training on a level without a fold. What is
+    tested was not trained on then, whatever its fold, so each fold is left out of the training alone. Of how much that
+    changes the accuracy, what changes by chance in so many tests is taken off, as that is in the variance of the tests
+    already.
     """
     folds, n = right.shape[:2]
     change, by_chance = np.zeros((2, folds, n, n))

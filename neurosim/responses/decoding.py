@@ -51,7 +51,8 @@ def decode(
     A label that several stimuli share is decoded of stimuli that were not trained on: random categories of reliable
     stimuli would be known from the stimuli. Units are standardised by what is trained on. Every class counts alike,
     however many stimuli it has, so that chance is one over the classes. Calibrated in 1,000 simulated experiments: null
-    mean 0.00, recovery 1.00, error ratio 0.97, coverage 96.0 %, false positives 4.9 %.
+    mean 0.05, recovery 1.00, error ratio 0.95, coverage 95.5 %, false positives 3.7 %. Errors of a class of six stimuli
+    beside one of nine times as many are a third too large.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def generalise(
 
     (https://doi.org/10.1073/pnas.1100999108)
 
-    SENTENCE
+    Calibrated in 1,000 simulated experiments: null mean -0.03, recovery 1.00, error ratio 0.95, coverage 94.8 %.
 
     Parameters
     ----------

@@ -29,7 +29,8 @@ def split_half_reliability(
     The correction is that of Spearman and Brown (https://doi.org/10.1111/j.2044-8295.1910.tb00206.x), for halves of
     unequal size and unequal trials the same algebra; it is odd, so that halves of noise, which correlate below 0 as
     often as above, give 0 on average and never less than -1.
-    Calibrated in 20,000 simulated experiments: null mean 0.00, recovery 0.99, error ratio 1.02, coverage 94.7 %.
+    Calibrated in 20,000 simulated experiments: null mean 0.00, recovery 0.99, error ratio 1.02, coverage 94.7 %. Of 5
+    stimuli the reliability is a tenth too low.
     Of units that hardly fire (20 stimuli, 4 trials, 0.16 spikes each) recovery is 0.68 and coverage 82 %.
 
     Parameters
@@ -99,7 +100,8 @@ def signal_to_noise(responses: xr.DataArray, *, alpha: float = 0.05) -> xr.Datas
     number of trials (https://doi.org/10.1002/9780470316856). The correlation of the mean of all trials with the
     noiseless response is the ceiling of every model (https://doi.org/10.3389/fncom.2016.00010).
     Calibrated in 20,000 simulated experiments: null mean 0.04, recovery 1.01, error ratio 1.02, false positives 4.8
-    %.
+    %. Intervals of ceilings hold 95 % from 6 stimuli on for Gaussian noise, but 91 % of 8 stimuli with 0.5 spikes a
+    trial.
 
     Parameters
     ----------

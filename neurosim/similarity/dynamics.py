@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import plain
-from neurosim.refusals import check_known
+from neurosim.refusals import check_known, check_number
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses, step_of
 from neurosim.similarity.kernels import dynamics as kernels
@@ -43,8 +43,8 @@ def dsa(
 
     Raises
     ------
-    InputError : different time steps, a time step that the times contradict, or too few time points or units for the
-        embedding, or that move in fewer dimensions than `rank`.
+    InputError : different time steps, a time step that the times contradict, responses that do not vary, too few time
+        points or units for the embedding, or that move in fewer dimensions than `rank`, or numbers that are no counts.
 
     Examples
     --------
@@ -54,6 +54,8 @@ def dsa(
     True
     """
     check_known(method, ("eigenvalues", "angle"), "dsa: no method")
+    for name, value, low in (("n_delays", n_delays, 1), ("rank", rank, 1), ("n_restarts", n_restarts, 0)):
+        check_number(value, "dsa", name, low, whole=True)
     steps = [step for x in (a, b) if (step := _step(x)) is not None]
     if len(steps) == 2 and not np.isclose(steps[0], steps[1]):
         raise InputError(f"dsa: time steps of {steps[0]:g} s and {steps[1]:g} s differ; rebin one of the two.")
@@ -97,5 +99,7 @@ def _trajectories(x: object) -> np.ndarray:
     values = check_responses(x, "dsa").values if isinstance(x, xr.DataArray) else plain(x, "dsa").astype(float)
     if not values.size or values.ndim != 3 or not np.isfinite(values).all():
         raise InputError(f"dsa: needs finite responses (stimulus, time, unit), found shape {values.shape}.")
+    if (values == values[:1, :1]).all():
+        raise InputError("dsa: the responses do not vary over stimuli and time, so they have no dynamics.")
     found: np.ndarray = values - values.mean((0, 1))
     return found

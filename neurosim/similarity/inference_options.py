@@ -29,7 +29,8 @@ class Resampling:
     over : "subject", "stimulus" or both: new ones of these are meant. With one subject only "stimulus" is possible.
     estimate : of the variance. "jackknife" leaves out every subject, every stimulus and pairs of stimuli, and counts
         once what subjects and stimuli share: deterministic, and in simulated experiments of 12 subjects and 30 stimuli
-        its variance is 1.0 to 1.2 times the true one. "bootstrap" draws samples; its two-factor form is
+        its variance is 1.0 to 1.2 times the true one. "bootstrap" draws samples; over subjects alone
+        its variance counts n / (n - 1) times, as that of a mean does; its two-factor form is
         ``2 (V_subject + V_stimulus) - V_both``, kept between the larger single variance and V_both
         (https://doi.org/10.7554/eLife.82566). With few stimuli it is conservative where stimuli dominate (8 subjects,
         14 stimuli: 1.45 times the true variance, 2 % false positives at 5 %) and liberal between models where noise

@@ -49,9 +49,14 @@ def check_adds_up(metric: Metric, has_full_precision: bool) -> None:
     """Refuse metrics whose distance is no mean over units, which units of different trials do not have."""
     if not metric.adds_up:
         others = ", ".join(m.name for m in METRICS.values() if m.adds_up)
+        needed = "a trial of every stimulus in every unit"
+        if metric.folds:
+            needed = "all units in the same trials"
+        elif metric.whitening == "always":
+            needed += ", and a precision=noise_precision(...) where several RDMs are made"
         raise InputError(
-            f"compute_rdm: {metric.name} needs all units in the same trials; leave out the units or trials that lack "
-            f"some, or use a metric that adds up over units: {others}."
+            f"compute_rdm: {metric.name} needs {needed}; leave out the units or trials that lack some, or use a metric "
+            f"that adds up over units: {others}."
         )
     if has_full_precision and metric.across_units is None:
         able = ", ".join(m.name for m in METRICS.values() if m.across_units is not None)

@@ -56,9 +56,9 @@ def model_rdm(stimuli: xr.DataArray, label: str | Sequence[str], kind: str = "ca
             f"{who}: no label {first!r} along stimulus. Labels: {', '.join(known) or 'none'}.{suggest(first, known)}"
         )
     values = np.stack([_column(known[name], name, chosen, stimuli) for name in names], axis=1)
-    found = np.asarray(chosen.kernel(values), dtype=float)
+    distances = np.asarray(chosen.kernel(values), dtype=float)
     along = stimuli.isel({d: 0 for d in stimuli.dims if d != "stimulus"}, drop=True)
-    rdm = as_rdm(found, stimuli=along, metric=chosen.name)
+    rdm = as_rdm(distances, stimuli=along, metric=chosen.name)
     if np.ptp(upper(rdm.values)) == 0:
         raise InputError(
             f"{who}: {chosen.name} of {', '.join(names)} is {upper(rdm.values)[0]:g} between all stimuli; such a model "

@@ -51,7 +51,8 @@ def predict_responses(
     source, target : responses (stimulus, [trial,] unit) to the same stimuli, or bare arrays (stimulus, unit); trials
         are averaged. Trials may be missing (NaN): the mean is over those that were measured, a stimulus counts alike
         however many it has, and the ceiling knows how many. A target unit is trained and tested on the stimuli that it
-        was measured at; with fewer than 3 in a fold its scores are NaN. Source units need every stimulus.
+        was measured at; with fewer than 3 in a fold, or where it never varies, its scores are NaN, no median counts it,
+        and a coordinate ``undefined`` says why. Source units need every stimulus.
     method : a name in ``PREDICTORS``: "ridge"; "pls", partial least squares
         (https://doi.org/10.1016/S0169-7439(01)00155-1); "one_to_one", the most correlated source unit; "soft_matching"
         (https://arxiv.org/abs/2311.09466).
@@ -64,7 +65,8 @@ def predict_responses(
     groups : a label along ``stimulus`` of the source or target, such as "category": stimuli of one group are held out
         together.
     choose : a label along ``unit`` of the source, such as "layer": units of one value predict, the value whose median
-        score over the other folds is best, so that what is tested chooses nothing.
+        score over the other folds is best, so that what is tested chooses nothing: of three layers that say nothing the
+        score is 0.00 on average, and called above 0 in 4 % of experiments.
     rng : seed or generator that deals stimuli into folds.
     progress : show a bar over fits.
 

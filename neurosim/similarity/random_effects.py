@@ -1,4 +1,4 @@
-"""Scores of subjects who each saw stimuli of their own, combined by a random-effects model."""
+"""Scores of subjects who each saw stimuli of their own, combined: their mean, and how much they truly vary."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def combine_subjects(
 ) -> xr.Dataset:
     """Score models in subjects who each saw other stimuli, and generalise to new subjects and stimuli.
 
-    Each subject (an animal, a session) has a score with an error that leaving out its stimuli tells. The true scores
-    of subjects vary; their variance is found by restricted likelihood, every subject weighs by the inverse of both
-    variances, and errors are those of Knapp and Hartung with t distribution (https://doi.org/10.1002/sim.1482).
-    Calibrated in 1,000 simulated experiments: null mean -0.01, recovery 1.04, error ratio 0.97, coverage 90.9 %,
-    false positives 5.5 %.
+    Each subject (an animal, a session) has a score with an error that leaving out its stimuli tells. The score of all
+    is their plain mean, as weights from errors would favour high scores, whose errors are smaller
+    (https://doi.org/10.1037/a0012868), and its t interval holds whatever the errors of subjects are
+    (https://doi.org/10.1198/jbes.2009.08046). How much true scores vary is found by restricted likelihood.
+    Calibrated in 1,000 simulated experiments: null mean 0.01, recovery 1.00, error ratio 1.04, coverage 93.9 %,
+    false positives 5.6 %.
 
     Parameters
     ----------
@@ -46,9 +47,9 @@ def combine_subjects(
     Returns
     -------
     Dataset along ``model``: ``score``, ``standard_error``, ``interval`` (low, high), ``p_zero`` (score above 0,
-    one-sided; NaN for methods that count distances from 0, see :func:`infer`), ``variance_of_subjects`` and its share
-    ``heterogeneity`` in the variance of the scores of subjects; and (model, subject) ``score_of_subject`` and
-    ``standard_error_of_subject``.
+    one-sided; NaN for methods that count distances from 0, see :func:`infer`), ``variance_of_subjects`` of true scores
+    and its share ``heterogeneity`` in the variance of the scores of subjects; and (model, subject)
+    ``score_of_subject`` and ``standard_error_of_subject``.
 
     Raises
     ------
@@ -77,9 +78,8 @@ def combine_subjects(
     _check_stimuli(models, rdms, who)
     alone = [_scores_alone(models, rdm, asked, f"{who}, subject {name!r}") for name, rdm in rdms.items()]
     each, errors = (np.stack(side, axis=1) for side in zip(*alone, strict=True))
-    combined = np.array([random_effects_mean(y, e**2) for y, e in zip(each, errors, strict=True)])
-    score, error, between = combined.T
-    df = len(rdms) - 1
+    between = np.array([variance_between(y, e**2) for y, e in zip(each, errors, strict=True)])
+    score, error, df = each.mean(1), each.std(1, ddof=1) / np.sqrt(len(rdms)), len(rdms) - 1
     reach = stats.t.ppf(1 - alpha / 2, df) * error
     t = np.divide(score, error, out=np.where(score > 0, np.inf, 0.0), where=error > 0)
     zero = why_zero_means_nothing(asked)
@@ -104,10 +104,12 @@ def combine_subjects(
 def random_effects_mean(values: np.ndarray, variances: np.ndarray) -> tuple[float, float, float]:
     """Mean of values (S,) with known variances (S,), its Knapp-Hartung error, and the variance between (REML).
 
+    For values whose errors do not go with them; scores of RDMs have smaller errors where they are high.
+
     >>> [round(float(v), 6) for v in random_effects_mean(np.array([1.0, 2.0, 3.0]), np.full(3, 0.25))]
     [2.0, 0.57735, 0.75]
     """
-    between = _variance_between(values, variances)
+    between = variance_between(values, variances)
     total = between + variances
     if not (total > 0).all():
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), between
@@ -117,8 +119,12 @@ def random_effects_mean(values: np.ndarray, variances: np.ndarray) -> tuple[floa
     return mean, float(np.sqrt(squared)), between
 
 
-def _variance_between(values: np.ndarray, variances: np.ndarray) -> float:
-    """Variance between subjects that maximises the restricted likelihood, 0 or above."""
+def variance_between(values: np.ndarray, variances: np.ndarray) -> float:
+    """Variance of the true values behind values (S,) of known variances (S,) by restricted likelihood, 0 or above.
+
+    >>> round(variance_between(np.array([1.0, 2.0, 3.0]), np.full(3, 0.25)), 6)
+    0.75
+    """
     spread = float(np.ptp(values))
     if spread == 0:
         return 0.0

@@ -19,6 +19,7 @@ from neurosim.similarity.kernels.arrays import BLOCK_BYTES, is_torch_array
 from neurosim.similarity.kernels.inner_products import whiten
 from neurosim.similarity.lost_units import check_adds_up, means_of_units, split_missing
 from neurosim.similarity.metric import METRICS, Metric
+from neurosim.similarity.noise import noise_precision
 from neurosim.similarity.parts import as_searchlights, batches, label_undefined, units_of_parts, where_defined
 from neurosim.similarity.rdm_plan import Plan, fold_mask, label_rdm, leading
 from neurosim.similarity.runs import Runs, is_of_each_run, kernel_of_runs, means_of_runs, precision_of_part, runs_of
@@ -54,8 +55,8 @@ def compute_rdm(
         the trials of each of both, "ldc_t" and "poisson_crossvalidated" over those that measured both. Where units lack
         other trials than other units, distances that add up over units are the mean over the units that know both
         stimuli, and "crossnobis" with a precision is, of every two units, over the pairs of different trials that they
-        have; "correlation" and "cosine" then need a trial of every stimulus in every unit, "decoding", "ldc_t" and
-        "mahalanobis" all units in the same trials.
+        have; "correlation", "cosine" and "mahalanobis" (of one RDM, or with a precision given) then need a trial of
+        every stimulus in every unit, "decoding" and "ldc_t" all units in the same trials.
     metric : a name in ``METRICS``. Of mean patterns: "euclidean" (squared), "mahalanobis" (squared), "manhattan", all
         three over the number of units; "correlation", "cosine" (one minus it), "poisson" (symmetrised Kullback-Leibler
         divergence of firing rates, https://doi.org/10.7554/eLife.82566). With trials as folds, unbiased by noise:
@@ -138,8 +139,10 @@ def rdms_and_reasons(
             return _rdms_of_runs(responses, runs, plan, precision, by, progress)
         responses = means_of_runs(responses, runs)
     responses, measured = split_missing(responses)
-    if measured is not None and "unit" in measured.dims and asked.fewest_trials == 0:
-        responses, measured = means_of_units(responses, measured)
+    if measured is not None and "unit" in measured.dims:
+        precision = _precision_of_lost_units(responses, measured, request, by)
+        if not asked.folds and (asked.fewest_trials == 0 or not isinstance(precision, str | None)):
+            responses, measured = means_of_units(responses, measured)
     shrinkage = precision if isinstance(precision, str) else None
     given = precision is not None and shrinkage is None
     factor = precision_factor(precision, responses, "compute_rdm") if given else None
@@ -155,6 +158,19 @@ def rdms_and_reasons(
     parts = [plan.of_units(responses, own, f"{by} {n!r}") for own, n in zip(units, dim.values.tolist(), strict=True)]
     rdms, why = (xr.concat(found, dim=dim) for found in zip(*parts, strict=True))
     return rdms, why
+
+
+def _precision_of_lost_units(responses: xr.DataArray, measured: xr.DataArray, request: Request, by: object) -> Any:
+    """Return the precision; of means, for one RDM, estimated from the trials that the units have."""
+    asked = request.precision
+    if (
+        request.metric.whitening != "always"
+        or not isinstance(asked, str | None)
+        or by is not None
+        or leading(responses)
+    ):
+        return asked
+    return noise_precision(responses.where(measured), shrinkage=asked or "schaefer_strimmer")
 
 
 def _rdms_of_lost_units(

@@ -213,7 +213,10 @@ def bootstrap_variance(
     rng: np.random.Generator,
     folds: Folds | None = None,
 ) -> BootstrapVariance:
-    """Draw subjects, stimuli or both with replacement; both: corrected for counting noise twice."""
+    """Draw subjects, stimuli or both with replacement; both: corrected for counting noise twice.
+
+    The variance of a mean of n subjects that are drawn from themselves is (n - 1) / n times that of the mean.
+    """
     everyone, everything = np.ones((1, n_subjects)), np.ones((1, len(levels)))
     draws = everyone
     if "subject" in factors:
@@ -223,7 +226,8 @@ def bootstrap_variance(
     df = min(m for m, f in ((n_subjects, "subject"), (n_levels, "stimulus")) if f in factors) - 1
     by_subject = _covariance(evaluate(everything, draws[None])[:, 0]) if "subject" in factors else None
     if "stimulus" not in factors:
-        return BootstrapVariance(np.asarray(by_subject), df)
+        unbiased = n_subjects / (n_subjects - 1)
+        return BootstrapVariance(np.asarray(by_subject) * unbiased, df)
     held_out = [np.unique(levels[f]) for f in folds.stimuli] if folds else [np.arange(n_levels)]
     parts = [np.isin(np.arange(n_levels), part) for part in held_out]
     counts = _draws(rng, n, n_levels, parts, 3 if n_levels == len(levels) else 2)[:, levels]

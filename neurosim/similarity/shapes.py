@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import plain
+from neurosim.refusals import check_number
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.kernels import shapes as kernels
@@ -171,6 +172,7 @@ def stochastic_shape(
     """
     if not 0 <= alpha <= 2:
         raise InputError(f"stochastic_shape: alpha is 0 (means) to 2 (noise), found {alpha}.")
+    check_number(n_restarts, "stochastic_shape", "n_restarts", 0, whole=True)
     first, second = (with_trials(x, "stochastic_shape") for x in (a, b))
     if isinstance(a, xr.DataArray) and isinstance(b, xr.DataArray):
         second = with_trials(same_stimuli(a, b, "stochastic_shape"), "stochastic_shape")

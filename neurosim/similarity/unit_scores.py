@@ -50,14 +50,14 @@ def mean_of_trials(responses: xr.DataArray, who: str) -> Measured:
 
 def summary_of(held: HeldOut, measured: Measured, fold: np.ndarray) -> xr.Dataset:
     """Return scores, shares and ceilings of units (unit), their medians, and the standard errors of all."""
-    n_folds = len(held.each)
+    n_folds, flat = len(held.each), never_varies(measured.mean)
     power = np.stack([_power(measured, fold != f) for f in range(n_folds)]), _power(measured, fold >= 0)
     data: dict[str, MeanOverFolds] = {"score": MeanOverFolds(held.each, held.without, 1.0)}
     with np.errstate(invalid="ignore", divide="ignore"):
         data["explained"] = _explained(held, measured, fold)
         if measured.noise is not None:
             ceilings, ceiling = (
-                np.sqrt(np.where(p[..., 0, :] > 0, p[..., 0, :] / p[..., 1, :], np.nan)) for p in power
+                np.sqrt(np.where((p[..., 0, :] > 0) & ~flat, p[..., 0, :] / p[..., 1, :], np.nan)) for p in power
             )
             data["normalized"] = MeanOverFolds(held.each / ceiling, held.without / ceiling, ceiling / ceilings)
     result: dict[str, object] = {}
@@ -69,7 +69,7 @@ def summary_of(held: HeldOut, measured: Measured, fold: np.ndarray) -> xr.Datase
         if unknown:
             log.warning("predict_responses: %d of %d units have no ceiling: no signal.", unknown, len(ceiling))
     found = xr.Dataset(result)
-    flat, lost = never_varies(measured.mean), np.isnan(held.each).any(0)
+    lost = np.isnan(held.each).any(0)
     if not lost.any():
         return found
     few = f"fewer than {FEWEST} stimuli in a fold"

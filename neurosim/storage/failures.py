@@ -9,6 +9,7 @@ from pathlib import Path
 
 from neurosim.refusals import InputError
 
+LONGEST = 300  # characters of what a reader says
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 UNWRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
@@ -54,7 +55,8 @@ def readable(path: Path, kind: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0][:LONGEST] if str(error) else type(error).__name__
+        reason = reason if reason.isprintable() else ascii(reason)[1:-1]
         raise StorageError(f"{path}: cannot be read as {kind}, truncated or not such a file ({reason}).") from error
 
 

@@ -96,6 +96,25 @@ def write_image(path):
     pd.DataFrame({"trial_type": list("abab")}).to_csv(BESIDE / "events.tsv", sep="\t", index=False)
 
 
+def write_bids(path):
+    import nibabel
+
+    (path / "sub-01" / "func").mkdir(parents=True)
+    run = path / "sub-01" / "func" / "sub-01_task-see_run-1"
+    image = nibabel.Nifti1Image(VOXELS, np.diag([2.0, 2.0, 2.0, 1.0]))
+    image.header.set_xyzt_units("mm", "sec")
+    image.header.set_zooms((2.0, 2.0, 2.0, 1.5))
+    nibabel.save(image, f"{run}_desc-preproc_bold.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(np.ones((2, 3, 2), np.uint8), image.affine), f"{run}_desc-brain_mask.nii.gz")
+    table = pd.DataFrame({"onset": [0.0, 3.0], "duration": [1.0, 1.0], "trial_type": ["a", "b"]})
+    table.to_csv(f"{run}_events.tsv", sep="\t", index=False)
+
+
+def bids(path):
+    asked = {"suffix": "bold", "entities": {"sub": "01", "run": "1"}}
+    return ns.recordings.load_bids(path, **asked, window=(0, 3)).values[:, 0]
+
+
 def epochs():
     import mne
 
@@ -271,6 +290,7 @@ CASES = {
     ),
     ("load_betas", "x.nii"): Case(write_image, betas, of_voxels(VOXELS)),
     ("load_betas", "x.nii.gz"): Case(write_image, betas, of_voxels(VOXELS)),
+    ("load_bids", "bids"): Case(write_bids, bids, VOXELS.reshape(12, 2, 2).transpose(1, 2, 0)),
     ("load_epochs", "x-epo.fif"): Case(
         lambda p: epochs().save(p, fmt="double", verbose="error"),
         lambda p: ns.recordings.load_epochs(p).values,
@@ -308,7 +328,7 @@ CASES = {
         write_toml, lambda p: np.array(len(ns.recordings.register_datasets(p))), np.array(1)
     ),
 }
-FOLDERS = {"x.zarr", "pictures", "phy", "alf", "suite2p"}
+FOLDERS = {"x.zarr", "pictures", "bids", "phy", "alf", "suite2p"}
 # sets by name, which find their own files
 BY_NAME = {
     "load_cifar10": ns.stimuli.load_cifar10,

@@ -280,3 +280,10 @@ def test_a_command_is_taken_from_the_protocol_where_it_is_made_of_steps_of_curre
     with pytest.raises(InputError, match="3 sweeps and 2 commands"):
         abf._commanded(protocol("pA"), 3, "x")
     assert abf._units_of_outputs(protocol("mV")) == {"mV"}
+
+
+def test_a_cluster_of_phy_that_is_there_twice_is_refused(tmp_path):
+    path, options = folder_of("phy", tmp_path)
+    (path / "cluster_group.tsv").write_text("cluster_id\tgroup\n4\tgood\n4\tnoise\n")
+    with pytest.raises(InputError, match=r"cluster 4 is there twice in cluster_group\.tsv"):
+        ns.load_responses(path, options=options)

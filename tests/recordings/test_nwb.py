@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurosim.recordings import load_responses, load_spikes, load_sweeps
+from neurosim.recordings import align_spikes, load_responses, load_spikes, load_sweeps
 from neurosim.recordings.nwb import LONG_AGO, load_nwb_responses, load_nwb_series, load_nwb_sweeps, save_nwb
 from neurosim.schema import InputError, as_responses
 from neurosim.storage import StorageError
@@ -206,6 +206,21 @@ def test_units_without_trials_are_spikes_and_any_intervals_are_events(tmp_path):
         load_nwb_responses(path, **asked, intervals="grating_presentations")
     presentations(path, ("gratings_presentations",))
     assert load_nwb_responses(path, **asked).values.tolist() == found.values.tolist()
+
+
+def test_tags_of_epochs_say_what_happened(tmp_path):
+    file = new_file()
+    for k, tags in enumerate((["wake"], ["sleep", "deep"], ["wake"])):
+        file.add_epoch(1.0 + k, 2.0 + k, tags)
+    file.add_unit(spike_times=[1.1, 2.2, 2.3, 3.4, 9.0])
+    write(tmp_path / "x.nwb", file)
+    found = load_nwb_responses(tmp_path / "x.nwb", by="tags", window=(0, 0.5))
+    assert found["stimulus"].values.tolist() == ["sleep, deep", "wake"]
+    np.testing.assert_array_equal(found.values[..., 0], [[2, np.nan], [1, 1]])
+    with pytest.raises(InputError, match="unit holds lists or arrays"):
+        align_spikes(
+            pd.DataFrame({"unit": [[1], [2]], "time": [1.0, 2.0]}), pd.DataFrame({"start_time": [1.0], "stimulus": "a"})
+        )
 
 
 def test_sweeps_of_several_lengths_come_by_stimulus(tmp_path):

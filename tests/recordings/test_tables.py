@@ -17,11 +17,20 @@ from neurosim.schema import InputError
 LINES = [["unit", "time", "name"], ["1", "0.5", "größe"], ["2", "1.25", "x,y"]]
 
 
-@pytest.mark.parametrize("ending", [".csv", ".CSV", ".tsv", ".TSV", ".csv.gz", ".Tsv.GZ"])
+@pytest.mark.parametrize(
+    ("ending", "between"),
+    [
+        (".csv", ","),
+        (".CSV", ";"),
+        (".csv", "\t"),
+        (".tsv", "\t"),
+        (".csv.gz", ";"),
+        (".Csv.GZ", ","),
+        (".Tsv.GZ", "\t"),
+    ],
+)
 @pytest.mark.parametrize("letters", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
-@pytest.mark.parametrize("between", [",", ";", "\t"])
 def test_a_table_is_the_same_however_it_is_written(tmp_path, ending, letters, between):
-    between = "\t" if "tsv" in ending.lower() else between
     text = "\n".join(between.join(f'"{v}"' if "," in v else v for v in line) for line in LINES)
     text = text.replace("0.5", "0,5").replace("1.25", "1,25") if between == ";" else text
     path = tmp_path / f"x{ending}"
@@ -110,7 +119,7 @@ def test_numbers_order_the_stimuli_and_label_them():
 
 
 @given(st.lists(st.one_of(st.integers(-50, 50), st.floats(-9, 9)), min_size=1, max_size=30), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_codes_are_those_of_the_names(ids, as_words):
     ids = [str(v) for v in ids] if as_words else [float(v) for v in ids]
     found, code, numbers = coded(ids, "here", "ids")

@@ -41,6 +41,8 @@ def test_a_step_of_chunks_is_that_of_the_whole(step, lost):
     xr.testing.assert_allclose(found.compute(), wanted, rtol=1e-13)
     assert found.dims == wanted.dims and found.attrs == wanted.attrs
     assert np.array_equal(np.isnan(found.values), np.isnan(wanted.values))
+    if found.shape == whole.shape:
+        np.testing.assert_array_equal(np.isnan(wanted.values), np.isnan(whole.values))
 
 
 @pytest.mark.parametrize(("metric", "lost"), [("correlation", False), ("poisson", True), ("crossnobis", True)])

@@ -304,6 +304,11 @@ def test_jackknife_error_of_a_score_is_near_its_spread_over_samples_of_stimuli()
     [
         (lambda: cka(responses(0), responses(1, n=9)), "25 and 9 stimuli"),
         (lambda: cka(responses(0, n=3), responses(1, n=3)), "at least 4 stimuli"),
+        (lambda: dsa(np.full((4, 30, 2), 0.1), system(1, (0.1,)), n_delays=2, rank=2), "do not vary over stimuli and"),
+        (lambda: dsa(system(0, (0.1,)), system(1, (0.1,)), rank=0), "rank = 0; a whole number of at least 1"),
+        (lambda: dsa(system(0, (0.1,)), system(1, (0.1,)), n_restarts=-1), "n_restarts = -1; a whole number"),
+        (lambda: dsa(system(0, (0.1,)), system(1, (0.1,)), n_delays=2.5), "n_delays = 2.5; a whole number"),
+        (lambda: stochastic_shape(np.ones((4, 3, 2)), np.ones((4, 3, 2)), n_restarts=-1), "n_restarts = -1; a whole"),
         (lambda: cka(responses(0), responses(1), kernel="gauss"), "no kernel 'gauss'"),
         (lambda: cka(responses(0), responses(1), estimator="debias"), "Did you mean 'debiased'"),
         (lambda: cka(np.ones((6, 3)), responses(1, n=6)), "cannot be told from noise"),

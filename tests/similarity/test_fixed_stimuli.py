@@ -4,6 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from neurosim.schema import InputError, as_rdm
 from neurosim.similarity import combine_subjects, infer, mantel_test
@@ -85,6 +86,11 @@ def test_subjects_alone_have_the_scores_of_infer():
     alone = infer(model.sel(stimulus=names, stimulus_other=names), data["s1"], method="corr", resample="stimulus")
     assert float(found.score_of_subject[0, 1]) == float(alone.score[0])
     assert float(found.standard_error_of_subject[0, 1]) == float(alone.standard_error[0])
+    each = found.score_of_subject.values[0]
+    assert float(found.score[0]) == pytest.approx(each.mean())
+    assert float(found.standard_error[0]) == pytest.approx(each.std(ddof=1) / np.sqrt(3))
+    reach = stats.t.ppf(0.975, 2) * float(found.standard_error[0])
+    np.testing.assert_allclose(found.interval.values[0], each.mean() + np.array([-reach, reach]))
     assert float(found.p_zero[0]) < 0.05
 
 

@@ -87,11 +87,33 @@ def test_time_and_subjects_ride_along_where_they_lack_the_same_trials():
         compute_rdm(other, "crossnobis")
 
 
+def test_a_precision_of_units_is_estimated_from_the_trials_that_each_has():
+    """Variances need no common trials; a distance of means is whitened by any precision, here one of common trials."""
+    values = labelled(lost(trials()), **LABELS)
+    alone = noise_precision(values, shrinkage="diagonal")
+    wanted = compute_rdm(values, "crossnobis", precision=alone)
+    found = compute_rdm(values, "crossnobis", precision="diagonal").values
+    np.testing.assert_allclose(found, wanted.values, atol=1e-12)
+    by_area = compute_rdm(values, "crossnobis", precision="diagonal", by="area").sel(area="a")
+    own = compute_rdm(values.isel(unit=[0, 2, 4]), "crossnobis", precision="diagonal")
+    np.testing.assert_allclose(by_area.values, own.values, atol=1e-12)
+    whole = values.copy(data=trials())
+    whole.values[2, 3:, 1] = np.nan
+    full = noise_precision(whole)
+    x, found = whole.mean("trial").values, compute_rdm(whole, "mahalanobis").values
+    gap = x[:, None] - x[None]
+    np.testing.assert_allclose(found, np.einsum("ijp,pq,ijq->ij", gap, full.values, gap) / 5, atol=1e-12)
+    np.testing.assert_allclose(compute_rdm(whole, "mahalanobis", precision=full).values, found, atol=1e-12)
+    whole.values[2, :, 1] = np.nan
+    with pytest.raises(InputError, match="mahalanobis needs a trial of every stimulus in every unit"):
+        compute_rdm(whole, "mahalanobis")
+
+
 @pytest.mark.parametrize(
     ("metric", "options", "message"),
     [
         ("decoding", {}, "decoding needs all units in the same trials"),
-        ("mahalanobis", {"precision": np.eye(5)}, "mahalanobis needs all units in the same trials"),
+        ("mahalanobis", {"by": np.array([[0, 1], [3, 4]])}, "in every unit, and a precision=noise_precision"),
         ("crossnobis", {"precision": "ledoit_wolf"}, "'ledoit_wolf' needs all units in the same trials"),
         ("crossnobis", {"precision": np.eye(5), "by": "area"}, "is not that of a part"),
         ("crossnobis", {"precision": np.eye(5), "keep": "gram"}, "needs all units in the same trials"),

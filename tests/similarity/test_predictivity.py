@@ -163,6 +163,19 @@ def test_missing_trials_are_left_out_and_their_number_is_known():
         predict_responses(source, lost, direction="both", folds=5)
 
 
+@pytest.mark.parametrize("method", ["ridge", "pls", "one_to_one", "soft_matching"])
+@pytest.mark.filterwarnings("error")
+def test_a_silent_unit_and_one_that_was_never_measured_have_no_score_and_say_why(method):
+    source, target, _ = trials(1)
+    values = target.values.copy()
+    values[..., 0], values[..., 2] = 0.1, np.nan
+    odd = predict_responses(source, target.copy(data=values), method=method, folds=4, progress=False)
+    assert odd.undefined.values.tolist() == ["does not vary", "", "fewer than 3 stimuli in a fold"]
+    assert np.isnan(odd[["score", "explained", "ceiling"]].isel(unit=[0, 2]).to_array()).all()
+    assert float(odd.median_score) == float(odd.score[1])
+    assert "undefined" not in predict_responses(source, target, method=method, folds=4, progress=False).coords
+
+
 def predict_one(train, target, test):
     return PREDICTORS["ridge"].predict(train, target, test, RidgeOptions())[0]
 
@@ -217,12 +230,14 @@ def test_stimuli_are_matched_by_label_trials_averaged_and_seeds_repeat():
     assert not np.allclose(a.score, predict_responses(source, target, rng=1).score)
 
 
-def test_a_unit_that_does_not_vary_scores_zero():
+def test_a_unit_that_does_not_vary_in_one_fold_scores_zero_there():
     source, target = pair(0)
-    flat = target.copy(data=np.where(np.arange(4) == 1, 3.3, target.values))
-    found = predict_responses(source, flat).score
-    assert float(found[1]) == 0
-    assert np.isfinite(found).all()
+    whole = predict_responses(source, target, folds=5)
+    fold = whole.held_out_in.values
+    flat = target.copy(data=np.where((np.arange(4) == 1) & (fold == 2)[:, None], 3.3, target.values))
+    found = predict_responses(source, flat, folds=5)
+    assert float(found.score_of_fold[2, 1]) == 0
+    assert np.isfinite(found.score).all()
 
 
 def test_normalisation_keeps_signs_and_reports_what_is_above_the_ceiling(caplog):

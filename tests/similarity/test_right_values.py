@@ -18,8 +18,8 @@ from neurosim.similarity.kernels.fitting import fit_components
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.metrics.poisson import poisson
 from neurosim.similarity.metrics.poisson_crossvalidated import poisson_crossvalidated
+from neurosim.similarity.neighbourhoods import searchlights
 from neurosim.similarity.noise import noise_precision
-from neurosim.similarity.parts import searchlights
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import regress_rdm
@@ -187,8 +187,21 @@ def test_the_variance_of_a_bootstrap_is_that_of_its_samples():
 
     found = bootstrap_variance(evaluate, np.arange(6), 5, ("subject",), 25, np.random.default_rng(0))
     variance, df = found.of(np.array([1.0, 0.0]))
-    assert variance == pytest.approx(drawn[0].var(ddof=1), rel=1e-12)
+    assert variance == pytest.approx(drawn[0].var(ddof=1) * 5 / 4, rel=1e-12)
     assert df == 4
+
+
+@pytest.mark.parametrize("n", [3, 6])
+def test_the_bootstrap_over_subjects_has_the_variance_of_their_mean(n):
+    values = np.random.default_rng(n).normal(size=n)
+
+    def evaluate(counts, draws):
+        return (draws[0] @ values / draws[0].sum(-1))[:, None, None] * np.array([1.0, 2.0])
+
+    found = bootstrap_variance(evaluate, np.arange(6), n, ("subject",), 4000, np.random.default_rng(0))
+    kept = 1 - n ** (1.0 - n)  # draws of one subject alone, whose means spread most, are drawn again
+    wanted = values.var(ddof=1) * (1 / n - n ** (1.0 - n)) / kept
+    assert found.of(np.array([1.0, 0.0]))[0] == pytest.approx(wanted, rel=0.08)
 
 
 def test_two_factors_count_their_noise_once():

@@ -43,6 +43,6 @@ WORLDS = (
         truth=_correlation,
         effect=0.5,
         quick=4,
-        outside="With 6 subjects of 12 to 30 stimuli each, scores are not normal and their errors are uncertain.",
+        revision=1,
     ),
 )

@@ -72,7 +72,7 @@ class Counts:
 
 
 def _world(name: str, what: str, design: Counts, **about: object) -> World:
-    chosen = {"quick": 15} | about
+    chosen = {"quick": 6} | about
     said = f"4 objects at 2 positions, {what}, Poisson counts of 12 units, of which 3 hardly fire."
     return World(
         f"generalisation, {name}", "responses.generalise", said, design.experiment, truth=design.truth, **chosen

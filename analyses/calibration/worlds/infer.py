@@ -49,21 +49,6 @@ def _incomplete(rng: np.random.Generator, strength: float) -> Outcome:
     return Outcome(float(found.score[0]), float(found.standard_error[0]), low, high, float(found.p_zero[0]))
 
 
-def _counts(rng: np.random.Generator, strength: float) -> Outcome:
-    """Crossnobis of Poisson counts of patterns that subjects share by half; a third of the units is silent."""
-    shared, own = rng.normal(size=(16, 20)), rng.normal(size=(6, 16, 20))
-    rates = 2 * np.exp(0.6 * (shared + own) / np.sqrt(2))
-    counts = rng.poisson(rates[:, :, None].repeat(5, axis=2)).astype(float)
-    counts[..., ::3] = 0.0
-    counts[np.arange(5) >= rng.integers(2, 6, size=(6, 16, 1))] = np.nan
-    rdms = [ns.compute_rdm(ns.as_responses(x, dims=("stimulus", "trial", "unit")), "crossnobis") for x in counts]
-    data = ns.as_rdm(np.stack([r.values for r in rdms]), dims=("subject",), metric="crossnobis")
-    model = _distances(strength * shared + rng.normal(size=shared.shape))
-    found = ns.infer({"model": model}, data, method="corr", progress=False)
-    low, high = found.interval.values[0]
-    return Outcome(float(found.score[0]), float(found.standard_error[0]), low, high, float(found.p_zero[0]))
-
-
 def _difference(rng: np.random.Generator, strength: float) -> Outcome:
     """Subjects weight two models, the first by `strength` more; p says that their scores differ."""
     models = _distances(rng.normal(size=(2, 16, 12)))
@@ -142,16 +127,6 @@ WORLDS = (
         _incomplete,
         truth=_correlation,
         effect=0.5,
-        quick=6,
-    ),
-    World(
-        "score of a model, counts",
-        "similarity.infer",
-        "Pearson correlation of crossnobis of Poisson counts of 6 subjects, who share half an unrelated geometry; 16 "
-        "stimuli of 2 to 5 trials, a third of the units silent.",
-        _counts,
-        truth=lambda _strength: 0.0,
-        effect=0.0,
         quick=6,
     ),
     World(

@@ -68,7 +68,7 @@ WORLDS = (
     World(
         "exchanged stimuli, subjects who missed stimuli",
         "similarity.mantel_test",
-        "RDMs of 5 subjects share a geometry that the model has not; all but one saw 5 to 9 of 9 stimuli, 199 random orders.",
+        "RDMs of 5 subjects share a geometry that the model has not; four saw 5 to 9 of 9 stimuli, 199 random orders.",
         _incomplete,
         truth=lambda _strength: 0.0,
         quick=30,

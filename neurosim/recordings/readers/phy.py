@@ -102,7 +102,11 @@ def _labels(folder: Path, clusters: list[str]) -> pd.DataFrame:
             raise InputError(
                 f"{folder.name}: {file} has no column cluster_id; found {', '.join(map(str, table.columns))}."
             )
-        said = table.set_axis([str(v) for v in table[key]], axis=0).reindex(clusters)
+        table = table.set_axis([str(v) for v in table[key]], axis=0)
+        if table.index.duplicated().any():
+            twice = table.index[table.index.duplicated()][0]
+            raise InputError(f"{folder.name}: cluster {twice} is there twice in {file}; keep one row of it.")
+        said = table.reindex(clusters)
         for column in [c for c in table.columns if c not in OWN_LABELS]:
             found[str(column)] = said[column].where(said[column].notna(), found.get(column))
     return found.assign(group=found["group"].fillna("unsorted")).dropna(axis=1)

@@ -16,7 +16,7 @@ def linear_discriminant_t(
     """Linear discriminant t value, (M, K, P) -> (K, K): mean over folds of the held-out contrast over its error.
 
     The discriminant comes from the other folds; its error from the residuals of all folds about the mean of each
-    stimulus, with K (M - 1) degrees of freedom. Where folds were not all `measured` (M, K), each mean is over those that
+    stimulus, with K (M - 1) degrees of freedom. Where folds were not all `measured` (M, K), means are over those that
     were, a pair is contrasted in the folds that measured both, and there are so many degrees of freedom less.
     """
     n_folds, n_stimuli = folds.shape[:2]
