@@ -112,7 +112,7 @@ def fit_tuning(
     curve without errors, those of its distance from the fit.
     Calibrated in 1,000 simulated experiments: recovery 1.00, error ratio 0.98, coverage 94.0 %. Few trials make errors
     short: of counts of 2 to 5 in 10 trials, or where values have 2 to 12 trials, 1.96 of them hold the preferred value
-    in 90 to 92 %, and the baseline of a curve of 10 trials a value in 92 %.
+    in 89 to 92 %, and the baseline of a curve of 10 trials a value in 92 %.
 
     Raises
     ------
