@@ -4,15 +4,13 @@ from functools import partial
 
 import numpy as np
 from world import Outcome, World
-from worlds.regress_rdm import MIXED, N_STIMULI, RESIDUAL, _experiment, _incomplete, _over_subjects, _unique
+from worlds.regress_rdm import MIXED, N_STIMULI, RESIDUAL, _experiment, _over_subjects, _unique
 
 import neurosim as ns
 
 
-def _parts(
-    rng: np.random.Generator, strength: float, subset: str, of: str, n_stimuli: int = N_STIMULI, missing: bool = False
-) -> Outcome:
-    data, models = _incomplete(rng, strength) if missing else _experiment(rng, strength, n_stimuli)
+def _parts(rng: np.random.Generator, strength: float, subset: str, of: str, n_stimuli: int = N_STIMULI) -> Outcome:
+    data, models = _experiment(rng, strength, n_stimuli)
     found = ns.similarity.partition_variance(data, models).sel(subset=subset)
     return Outcome(float(found[of]), float(found[f"{of}_standard_error"]))
 
@@ -47,5 +45,15 @@ WORLDS = (
         truth=_explained,
         null=None,
         quick=8,
+    ),
+    World(
+        "variance that all models explain, few stimuli",
+        "similarity.partition_variance",
+        MIXED + "14 stimuli.",
+        partial(_parts, subset="a+b", of="explained_variance", n_stimuli=14),
+        truth=_explained,
+        null=None,
+        quick=8,
+        outside="A fit to half of 14 stimuli explains a tenth less of the others than the best fit would.",
     ),
 )

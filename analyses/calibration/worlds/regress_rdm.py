@@ -60,21 +60,6 @@ def _unique_of_few(rng: np.random.Generator, strength: float) -> Outcome:
     return Outcome(float(found.unique_variance[0]), float(found.unique_variance_standard_error[0]))
 
 
-def _incomplete(rng: np.random.Generator, strength: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Of 24 stimuli each of 6 subjects saw 18 to 24."""
-    data, models = _experiment(rng, strength, N_STIMULI)
-    for rdm in data:
-        lost = rng.choice(N_STIMULI, rng.integers(0, 7), replace=False)
-        rdm[lost] = rdm[:, lost] = np.nan
-    return data, models
-
-
-def _coefficient_of_incomplete(rng: np.random.Generator, strength: float) -> Outcome:
-    found = ns.similarity.regress_rdm(*_incomplete(rng, strength))
-    low, high = found.interval.values[0]
-    return Outcome(float(found.coefficient[0]), float(found.standard_error[0]), low, high, float(found.p[0]))
-
-
 MIXED = "RDMs of 6 subjects mix two models, with weights and noise patterns of their own; "
 WORLDS = (
     World(
@@ -98,6 +83,15 @@ WORLDS = (
         "similarity.regress_rdm",
         MIXED + "24 stimuli.",
         _alone,
+        truth=_unique,
+        null=None,
+        quick=8,
+    ),
+    World(
+        "unique variance of a term, few stimuli",
+        "similarity.regress_rdm",
+        MIXED + "14 stimuli.",
+        _unique_of_few,
         truth=_unique,
         null=None,
         quick=8,
