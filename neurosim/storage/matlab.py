@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -12,6 +13,8 @@ from neurosim.storage.failures import StorageError
 MATRIX, COMPRESSED = 14, 15
 KINDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 12, 13, MATRIX, COMPRESSED, 16, 17, 18})
 HEAD, DEEPEST = 128, 64
+DIMS, MOST_DIMS = 5, 32
+UNBOUND = (5, 16, 17)  # classes whose dims say nothing of their bytes: sparse, functions, opaque
 
 
 class _Inflated:
@@ -96,6 +99,7 @@ def check_elements(path: Path) -> None:
 
 def _check_inside(path: Path, content: _Plain | _Inflated, left: int, order: str, depth: int) -> None:
     """Walk through the elements of a matrix, and of the matrices in it."""
+    whole, parts, sparse = left, 0, True
     while left >= 8:
         kind, size = struct.unpack(f"{order}II", content.read(8).ljust(8, b"\0"))
         left -= 8
@@ -108,9 +112,15 @@ def _check_inside(path: Path, content: _Plain | _Inflated, left: int, order: str
             raise _damaged(path, kind, size)
         if kind == MATRIX:
             _check_inside(path, content, size, order, depth + 1)
+        elif parts == 1 and kind == DIMS and size <= 4 * MOST_DIMS:
+            held = content.read(padded)[:size]
+            if math.prod(struct.unpack(f"{order}{size // 4}i", held[: size // 4 * 4])) > whole and not sparse:
+                raise _damaged(path, MATRIX, whole)
+        elif parts == 0 and size == 8:
+            sparse = struct.unpack(f"{order}I", content.read(padded)[:4].ljust(4, b"\0"))[0] & 0xFF in UNBOUND
         else:
             content.skip(padded)
-        left -= padded
+        left, parts = left - padded, parts + 1
 
 
 def _damaged(path: Path, kind: int, size: int) -> StorageError:

@@ -54,6 +54,14 @@ def test_matlab_elements_that_reach_over_their_end_are_refused(tmp_path, matlab)
         storage.read_mat(tmp_path / "x.mat")
 
 
+def test_matlab_dims_that_no_bytes_fill_are_refused(tmp_path, matlab):
+    at = matlab.index(b"responses") - 16
+    assert struct.unpack("<2i", matlab[at : at + 8]) == (3, 2)
+    (tmp_path / "x.mat").write_bytes(matlab[:at] + struct.pack("<2i", 3, 2**30) + matlab[at + 8 :])
+    with pytest.raises(storage.StorageError, match="an element of kind 14 claims"):
+        storage.read_mat(tmp_path / "x.mat")
+
+
 @pytest.mark.parametrize("size", [0, 2**63])
 def test_heaps_of_text_that_do_not_end_are_refused_before_hdf5_sees_them(tmp_path, size):
     with h5py.File(tmp_path / "x.h5", "w") as file:
