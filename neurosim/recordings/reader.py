@@ -95,7 +95,7 @@ def reader_of(path: Path, kind: str, asked_by: str, name: str | None = None) -> 
             named = ", ".join(r.name for r in chosen)
             raise InputError(f"{asked_by}: {path.name} may be of the formats {named}; say which with reader=.")
         return chosen[0]
-    endings = [ending for reader in giving.values() for ending in reader.endings]
+    endings = list(dict.fromkeys(ending for reader in giving.values() for ending in reader.endings))
     elsewhere = _elsewhere(path, kind)
     ending = (
         f"is a folder that no reader takes (folders: {_folders(giving)})"

@@ -28,6 +28,7 @@ RNG = np.random.default_rng(3)
 COUNTS = RNG.integers(0, 4, (3, 2, 4, 2)).astype(float)
 FIELDS = RNG.normal(size=(2, 2, 5, 3)) * 1e-4
 VOXELS = RNG.normal(size=(2, 3, 2, 4))
+DISTANCES = np.abs(np.subtract.outer(np.arange(4.0) ** 2, np.arange(4.0) ** 2))
 CURRENT, VOLTAGE = RNG.normal(size=(2, 6)) * 1e-10, -0.07 + RNG.normal(size=(2, 6)) * 1e-3
 SENSORS = RNG.normal(size=(4, 2, 10)) * 1e-13
 SPIKES = {"stimulus": ["a", "a", "b"], "unit": ["u", "v", "u"], "time": [0.125, 0.25, 0.375]}
@@ -291,6 +292,11 @@ CASES = {
     ("load_betas", "x.nii"): Case(write_image, betas, of_voxels(VOXELS)),
     ("load_betas", "x.nii.gz"): Case(write_image, betas, of_voxels(VOXELS)),
     ("load_bids", "bids"): Case(write_bids, bids, VOXELS.reshape(12, 2, 2).transpose(1, 2, 0)),
+    ("load_rdms", "x.nc"): Case(
+        lambda p: ns.recordings.save_rdms(ns.as_rdm(DISTANCES), p),
+        lambda p: ns.recordings.load_rdms(p).values,
+        DISTANCES,
+    ),
     ("load_epochs", "x-epo.fif"): Case(
         lambda p: epochs().save(p, fmt="double", verbose="error"),
         lambda p: ns.recordings.load_epochs(p).values,

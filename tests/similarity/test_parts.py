@@ -70,7 +70,7 @@ def test_there_is_one_door_for_stimuli_that_an_rdm_has_not():
     assert found.values[2, 2] == 0 and np.isnan(found.values).sum() == 8
     xr.testing.assert_identical(check_rdm(found, missing=True), found)
     for act in (as_rdm, check_rdm):
-        with pytest.raises(InputError, match="NaN or infinite"):
+        with pytest.raises(InputError, match="1 stimuli are NaN in some RDM, such as 'stimulus_002'"):
             act(square)
     square[0, 1] = 3.0
     with pytest.raises(InputError, match="not symmetric"):
