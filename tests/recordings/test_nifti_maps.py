@@ -47,6 +47,15 @@ def test_a_map_lies_where_its_searchlights_are(files):
     assert np.array_equal(nibabel.load(files / "map.nii").get_fdata(), found, equal_nan=True)
 
 
+def test_nilearn_finds_a_map_where_its_voxels_are(files):
+    """A tool of others opens the map, in the space of the mask, and its masker gives the values that were written."""
+    maskers = pytest.importorskip("nilearn.maskers")
+    units = loaded(files).isel(stimulus=0, trial=0)
+    ns.recordings.save_nifti(units, files / "map.nii.gz", mask=files / "mask.nii.gz")
+    masker = maskers.NiftiMasker(str(files / "mask.nii.gz"), standardize=None).fit()
+    np.testing.assert_array_equal(masker.transform(str(files / "map.nii.gz")).ravel(), units.values)
+
+
 def test_the_order_of_the_values_does_not_matter(files):
     units = loaded(files).isel(stimulus=0, trial=0)
     ns.recordings.save_nifti(units, files / "a.nii", mask=files / "mask.nii.gz")
