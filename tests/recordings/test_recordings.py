@@ -80,7 +80,7 @@ def test_tables_that_are_not_spikes_are_refused(table, words):
 
 
 def test_unknown_formats_and_arrays_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"^load_responses: \. is a folder that no reader takes \(folders: alf .*\); known: "):
+    with pytest.raises(InputError, match=r"^load_responses: \. is a folder that no reader takes \(folders: alf .*\); "):
         load_responses(".")
     with pytest.raises(InputError, match=r"ends in '\.xyz'"):
         load_responses(tmp_path / "x.xyz")
