@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from neurosim.labels import check_named
 from neurosim.refusals import InputError, asked_by, check_alpha, check_known
@@ -169,6 +168,8 @@ def correct_p(p: np.ndarray, correction: str) -> np.ndarray:
     [0.02, 0.04]
     """
     if correction == "fdr":
+        from scipy import stats
+
         found: np.ndarray = stats.false_discovery_control(p)
         return found
     order = np.argsort(p)

@@ -136,7 +136,7 @@ def test_what_cannot_be_is_refused():
         with pytest.raises(InputError, match=words):
             call()
     states = ns.as_responses(np.ones((4, 2)))
-    with pytest.raises(InputError, match="no 'category'"):
+    with pytest.raises(InputError, match="no label 'category'"):
         ns.responses.separation(states)
     with pytest.raises(InputError, match="two classes or more"):
         ns.responses.separation(states.assign_coords(category=("stimulus", list("aaab"))))

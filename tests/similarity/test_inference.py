@@ -77,10 +77,10 @@ def test_lower_ceiling_is_each_subject_against_the_mean_of_the_others(method):
 
 
 def test_subject_bootstrap_is_the_plain_one():
-    """For subjects alone the bootstrap variance of a mean has the closed form s^2 (S - 1) / S^2 in the limit."""
+    """For subjects alone the bootstrap error of a mean, corrected for what drawn subjects repeat, is s / root of S."""
     models, data = experiment(2, n_subjects=12)
     result = infer(models, data, resample=Resampling("subject", "bootstrap", 20_000))
-    spread = result.score_of_subject.values.std(axis=1, ddof=0) / np.sqrt(12)
+    spread = result.score_of_subject.values.std(axis=1, ddof=1) / np.sqrt(12)
     np.testing.assert_allclose(result.standard_error.values, spread, rtol=0.03)
     assert (result.df == 11).all()
 
