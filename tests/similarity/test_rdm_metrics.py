@@ -180,7 +180,7 @@ def test_precision_of_residuals_and_of_few_trials():
         noise_precision(residuals, shrinkage="ledoit_wolf", df=30).values, direct.values, rtol=1e-9
     )
     assert direct.attrs["df"] == 30
-    with pytest.raises(InputError, match="has no inverse, .*; use shrinkage"):
+    with pytest.raises(InputError, match=r"has no inverse, .*; use shrinkage"):
         noise_precision(trials(0, n_stimuli=3, n_trials=2), shrinkage="none")
 
 
