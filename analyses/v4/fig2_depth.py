@@ -1,13 +1,15 @@
-"""Figure 2 of V4: how well layers of EfficientNet-Lite0, trained and untrained, predict single neurons, and mouse V1.
+"""Figure 2 of V4: how well layers of EfficientNet-Lite, trained and untrained, predict single neurons, and mouse V1.
 
 Session 210325 (animal PE, 640 pictures), of which every repeat is published: noise-corrected R2 of ridge regression
-from every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the correlation of the RDMs. Mouse V1 beside it
+from every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the correlation of the RDMs, of -Lite0, trained
+and untrained, and of the larger -Lite1 and -Lite2; the layers are the first blocks of five stages. Mouse V1 beside it
 (50 pictures, two regions). Numbers that are stated for these data elsewhere, R2 with 10 folds, are computed again.
 
 Run: NEUROSIM_DATA=... python analyses/v4/fig2_depth.py results/v4
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,11 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 import neurosim as ns
 from neurosim import storage
-from neurosim.networks import EfficientNetLite0Specification
+from neurosim.networks import (
+    EfficientNetLite0Specification,
+    EfficientNetLite1Specification,
+    EfficientNetLite2Specification,
+)
 from neurosim.networks.architecture import build_network
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.runtime import forked_random, provenance
@@ -29,6 +35,8 @@ from neurosim.stimuli.images import resize_images
 SESSION, FOLDS, PLACES, SEED = "210325", 5, 6, 1
 BLOCKS = ("01", "03", "05", "08", "11")
 WEIGHTS = {"imagenet": "trained on ImageNet", "random": "untrained"}
+LARGER = {"Lite1": EfficientNetLite1Specification, "Lite2": EfficientNetLite2Specification}
+OF_LARGER = ("01", "04", "07", "11", "15")  # their first blocks of the same stages
 STATED = {
     "R2, block 01": 0.30,
     "R2, block 03": 0.37,
@@ -45,12 +53,23 @@ STATED = {
 
 
 def features(stimuli: xr.DataArray, weights: str, batch: int = 32) -> xr.DataArray:
-    """Return activity (stimulus, unit) of all blocks, averaged to 6 x 6 places, with ``layer`` along ``unit``."""
+    """Return activity (stimulus, unit) of all blocks of -Lite0, averaged, with ``layer`` along ``unit``."""
+    return answers(stimuli, EfficientNetLite0Specification(weights), BLOCKS, batch)
+
+
+def answers(
+    stimuli: xr.DataArray,
+    specification: EfficientNetLite0Specification | EfficientNetLite1Specification | EfficientNetLite2Specification,
+    blocks: tuple[str, ...],
+    batch: int = 32,
+) -> xr.DataArray:
+    """Return activity (stimulus, unit) of blocks, averaged to 6 x 6 places, with ``layer`` along ``unit``."""
+    side = specification.image_size
     with forked_random():
         torch.manual_seed(SEED)
-        network = build_network(EfficientNetLite0Specification(weights), (3, 224, 224), 1000).eval()
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in BLOCKS}
-    for name in BLOCKS:
+        network = build_network(specification, (3, side, side), 1000).eval()
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in blocks}
+    for name in blocks:
         network.block[name].register_forward_hook(
             lambda _module, _given, found, name=name: kept[name].append(
                 adaptive_avg_pool2d(found, PLACES).flatten(1).numpy().copy()
@@ -60,9 +79,9 @@ def features(stimuli: xr.DataArray, weights: str, batch: int = 32) -> xr.DataArr
         for start in range(0, stimuli.sizes["stimulus"], batch):
             part = stimuli[start : start + batch]
             part = part if "channel" in part.dims else part.expand_dims(channel=3, axis=1)
-            network(torch.from_numpy(np.ascontiguousarray(resize_images(part, 224).values)))
-    layers = [np.concatenate(kept[name]) for name in BLOCKS]
-    labels = np.repeat(BLOCKS, [layer.shape[1] for layer in layers])
+            network(torch.from_numpy(np.ascontiguousarray(resize_images(part, side).values)))
+    layers = [np.concatenate(kept[name]) for name in blocks]
+    labels = np.repeat(blocks, [layer.shape[1] for layer in layers])
     return ns.as_responses(
         np.concatenate(layers, 1), stimuli=stimuli.stimulus.values.tolist(), coords={"layer": ("unit", labels)}
     )
@@ -96,11 +115,13 @@ def predicted(source: xr.DataArray, target: xr.DataArray, what: str) -> list[flo
 def compute(folder: Path) -> xr.Dataset:
     """Return scores by layer and region; every finished part is kept in `folder`."""
     parts = {"mouse": mouse, "trained": lambda: depth("imagenet"), "untrained": lambda: depth("random")}
+    parts |= {size.lower(): partial(larger, size) for size in LARGER}
     for name, part in parts.items():
         if not (folder / f"{name}.nc").exists():
             storage.write_dataset(folder / f"{name}.nc", part())
-    mice, *depths = (storage.read_dataset(folder / f"{name}.nc") for name in parts)
-    return xr.merge([mice, xr.concat(depths, "weights", data_vars="minimal", coords="minimal", compat="equals")])
+    mice, *depths, lite1, lite2 = (storage.read_dataset(folder / f"{name}.nc") for name in parts)
+    depths = xr.concat(depths, "weights", data_vars="minimal", coords="minimal", compat="equals")
+    return xr.merge([mice, depths, xr.concat([lite1, lite2], "size")])
 
 
 def layer(source: xr.DataArray, block: str) -> xr.DataArray:
@@ -110,24 +131,44 @@ def layer(source: xr.DataArray, block: str) -> xr.DataArray:
 
 def depth(weights: str) -> xr.Dataset:
     """Return noise-corrected R2 and RDM correlations of every block with session 210325, and its reliability."""
-    found = ns.load_dataset("cowley2026_v4", recordings=[SESSION])
-    assert found.stimuli is not None
-    trials = found.responses[SESSION]
-    source = features(found.stimuli, weights)
-    brain = compute_rdm(trials.mean("trial", keep_attrs=True)).values
-    pairs = np.triu_indices(len(brain), 1)
-    blocks = [layer(source, b) for b in BLOCKS]
+    stimuli, trials = shown()
+    r2, rho = against(features(stimuli, weights), BLOCKS, trials)
     return xr.Dataset(
         {
-            "r2": (("weights", "block", "estimate"), [[predicted(b, trials, "explained") for b in blocks]]),
-            "rho": (
-                ("weights", "block"),
-                [[stats.spearmanr(compute_rdm(b).values[pairs], brain[pairs]).statistic for b in blocks]],
-            ),
+            "r2": (("weights", "block", "estimate"), [r2]),
+            "rho": (("weights", "block"), [rho]),
             "reliability": ("half", list(halves(trials))),
         },
         {"weights": [weights], "block": list(BLOCKS), "estimate": ["median", "error"], "half": ["r", "rho"]},
     )
+
+
+def larger(size: str) -> xr.Dataset:
+    """Return the same of a larger network, trained."""
+    stimuli, trials = shown()
+    r2, rho = against(answers(stimuli, LARGER[size](), OF_LARGER), OF_LARGER, trials)
+    return xr.Dataset(
+        {"r2_larger": (("size", "block", "estimate"), [r2]), "rho_larger": (("size", "block"), [rho])},
+        {"size": [size], "block": list(BLOCKS), "estimate": ["median", "error"]},
+    )
+
+
+def shown() -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the pictures of session 210325 and its trials."""
+    found = ns.load_dataset("cowley2026_v4", recordings=[SESSION])
+    assert found.stimuli is not None
+    return found.stimuli, found.responses[SESSION]
+
+
+def against(
+    source: xr.DataArray, blocks: tuple[str, ...], trials: xr.DataArray
+) -> tuple[list[list[float]], list[float]]:
+    """Return R2 with its error, and the correlation of RDMs, of every block."""
+    brain = compute_rdm(trials.mean("trial", keep_attrs=True)).values
+    pairs = np.triu_indices(len(brain), 1)
+    each = [layer(source, block) for block in blocks]
+    rho = [float(stats.spearmanr(compute_rdm(one).values[pairs], brain[pairs]).statistic) for one in each]
+    return [predicted(one, trials, "explained") for one in each], rho
 
 
 def mouse() -> xr.Dataset:
@@ -164,18 +205,25 @@ def draw(results: xr.Dataset) -> Figure:
     for w, (weights, title) in enumerate(WEIGHTS.items()):
         one = results.sel(weights=weights)
         score, error = one.r2.values.T
-        left.errorbar(place, score, error * reach, color=PALETTE[w], marker="o", ms=4, capsize=1.5, label=title)
-        middle.plot(place, one.rho, color=PALETTE[w], marker="o", ms=4, label=title)
+        left.errorbar(
+            place, score, error * reach, color=PALETTE[w], marker="o", ms=4, capsize=1.5, label=f"-Lite0, {title}"
+        )
+        middle.plot(place, one.rho, color=PALETTE[w], marker="o", ms=4, label=f"-Lite0, {title}")
         for k, region in enumerate(one.region.values):
             style = {"color": PALETTE[w], "marker": "o^"[k], "ms": 4, "ls": ("-", "--")[k]}
             right.plot(place, one.v1_rho.sel(region=region), label=f"{title}, {region}", **style)
+    for k, size in enumerate(LARGER):
+        one, style = results.sel(size=size), {"color": PALETTE[2 + k], "marker": "sD"[k], "ms": 3.5, "ls": "--"}
+        left.plot(place + 0.08 * (k + 1), one.r2_larger.sel(estimate="median"), label=f"-{size}, trained", **style)
+        middle.plot(place, one.rho_larger, label=f"-{size}, trained", **style)
     left.set(title="V4, single neurons, 640 pictures", ylabel="noise-corrected R\u00b2, median neuron")
     middle.set(title="V4, geometry, 640 pictures", ylabel="RDM: Spearman correlation")
     right.set(title="mouse V1, geometry, 50 pictures", ylabel="RDM: Spearman correlation")
     for ax in (left, middle, right):
         ax.axhline(0, color="0.6", lw=0.6)
-        ax.set_xticks(place, [f"block {b}" for b in BLOCKS], rotation=30)
-        ax.legend(fontsize=6)
+        ax.set_xticks(place, [f"stage {k}\n({b})" for k, b in enumerate(BLOCKS, 2)])
+    middle.legend(fontsize=6)
+    right.legend(fontsize=6)
     return figure
 
 
@@ -198,6 +246,9 @@ def table(results: xr.Dataset) -> dict[str, object]:
         "estimates": ["median over neurons", "standard error"],
         "r2": rows(results.r2),
         "rho": rows(results.rho),
+        "blocks of -Lite1 and -Lite2": list(OF_LARGER),
+        "r2 of -Lite1 and -Lite2": {s: np.round(results.r2_larger.sel(size=s).values, 3).tolist() for s in LARGER},
+        "rho of -Lite1 and -Lite2": {s: np.round(results.rho_larger.sel(size=s).values, 3).tolist() for s in LARGER},
         "v1_score": rows(results.v1_score),
         "v1_rho": rows(results.v1_rho),
         "provenance": provenance(),
