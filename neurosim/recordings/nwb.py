@@ -28,6 +28,7 @@ from neurosim.recordings.nwb_content import (
     events_of,
     in_si,
     labels_of,
+    observed_of,
     on_disk,
     series_of,
     session_of,
@@ -35,6 +36,7 @@ from neurosim.recordings.nwb_content import (
     trains_of,
     unit_table,
 )
+from neurosim.recordings.sessions import only_observed
 from neurosim.recordings.spikes import align_spikes
 from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, step_of, suggest
 
@@ -75,7 +77,7 @@ def load_nwb_responses(
     -------
     responses (stimulus, trial, [time,] unit), with the columns of the table of units as labels along ``unit`` and those
     of the trials that have one value a stimulus along ``stimulus``; ``subject`` and ``area`` (of the electrode) along
-    ``unit`` where the file names them.
+    ``unit`` where the file names them. A unit is NaN in trials whose window leaves its ``obs_intervals``.
 
     Raises
     ------
@@ -110,6 +112,7 @@ def load_nwb_responses(
                 balance=balance,
                 units=labels_of(nwb, table),
             )
+            responses = only_observed(responses, observed_of(table), window)
         subject = nwb.subject.subject_id if nwb.subject is not None and nwb.subject.subject_id else None
     if series is not None:
         whole = load_nwb_series(path, series)

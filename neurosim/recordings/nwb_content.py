@@ -117,6 +117,14 @@ def labels_of(nwb: pynwb.NWBFile, table: pd.DataFrame) -> pd.DataFrame:
     return kept if "label" in kept else kept.rename(columns={"unit": "label"})
 
 
+def observed_of(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return when every unit was observed (interval, from and to), s; units of which the file says it."""
+    if "obs_intervals" not in table:
+        return {}
+    held = {str(u): np.asarray(spans, dtype=float).reshape(-1, 2) for u, spans in table["obs_intervals"].items()}
+    return {u: spans for u, spans in held.items() if len(spans)}
+
+
 def session_of(nwb: pynwb.NWBFile, trains: dict[str, np.ndarray], events: pd.DataFrame) -> tuple[float, float]:
     """Return the first and the last moment at which anything is known to have been recorded, s."""
     times = [t[[0, -1]] for t in trains.values() if len(t)] + [events["start_time"], events["stop_time"]]

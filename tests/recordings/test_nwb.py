@@ -246,3 +246,16 @@ def test_sweeps_of_several_lengths_come_by_stimulus(tmp_path):
     assert found["step"].voltage.values.tolist() == [[0.01] * 3, [0.02] * 3]
     with pytest.raises(InputError, match="sweeps of several lengths and rates; load_sweeps gives"):
         load_nwb_sweeps(tmp_path / "x.nwb")
+
+
+def test_trials_in_which_a_unit_was_not_observed_are_missing(tmp_path):
+    file = new_file()
+    for spans in ([[0.0, 1.0], [1.0, 2.5], [4.0, 6.0]], [[0.0, 6.0]]):
+        file.add_unit(spike_times=[0.1, 1.1, 5.1], obs_intervals=spans)
+    file.add_trial_column("stimulus", "s")
+    for k in (0, 0.9, 2.4, 3, 4, 5):
+        file.add_trial(start_time=float(k), stop_time=k + 0.5, stimulus=f"s{k}")
+    write(tmp_path / "x.nwb", file)
+    found = load_nwb_responses(tmp_path / "x.nwb", by="stimulus", window=(0, 0.5))[:, 0]
+    np.testing.assert_array_equal(found[:, 0], [1, 1, np.nan, np.nan, 0, 1])
+    np.testing.assert_array_equal(found[:, 1], [1, 1, 0, 0, 0, 1])
