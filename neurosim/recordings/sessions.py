@@ -96,7 +96,8 @@ def only_observed(
     if not any(map(len, held.values())):
         return responses
     begin, end = (responses["onset"].transpose("stimulus", "trial").values + edge for edge in window)
-    there = np.stack([_within(begin, end, spans) if len(spans) else begin == begin for spans in held.values()], axis=-1)
+    always = np.ones(begin.shape, dtype=bool)
+    there = np.stack([_within(begin, end, spans) if len(spans) else always for spans in held.values()], axis=-1)
     if not there.any():
         raise InputError(
             f"align_spikes: no unit was observed in the window {window} s of any event, by the intervals of the file; "
