@@ -60,7 +60,8 @@ def load_bids(
     Raises
     ------
     InputError : no file or several of these entities (the message lists them), an option of the other suffix, no mask
-        or events, a mask of another space, NaN in it, no time from volume to volume or two. StorageError : files that are missing, damaged, or links that lead out of the folder.
+        or events, a mask of another space, NaN in it, no time from volume to volume or two.
+    StorageError : files that are missing, damaged, or links that lead out of the folder.
 
     Examples
     --------
@@ -133,7 +134,9 @@ def _known(path: Path, by: str) -> Any:
 
 def _side_cars(folder: Path, path: Path) -> dict[str, Any]:
     """Return what the JSON files say that hold for an image; those that lie deeper, or say more names, say it last."""
-    own, found = _said(path), {}
+    folder = storage.inside(folder, ".")
+    own: dict[str, str] = _said(path)
+    found: dict[str, Any] = {}
     for place in reversed([p for p in path.parents if p == folder or folder in p.parents]):
         held = [p for p in place.glob("*bold.json") if _said(p).items() <= own.items()]
         for one in sorted(held, key=lambda p: (len(_said(p)), p.name)):
