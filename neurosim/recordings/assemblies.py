@@ -42,8 +42,8 @@ def from_assembly(assembly: xr.DataArray, name: str) -> xr.DataArray:
 
     Raises
     ------
-    InputError : other dims, stimuli or neuroids without names, a neuroid that is there twice, bins that are uneven, overlap
-        or leave gaps.
+    InputError : other dims, stimuli or neuroids without names, a neuroid that is there twice, bins that are
+        uneven, overlap or leave gaps.
     """
     alone = next((d for d in STIMULUS_IDS if d in assembly.dims), None)
     if alone is not None and alone in assembly.coords:
@@ -139,8 +139,8 @@ def _step(labels: dict[str, Any], name: str) -> float:
     end = np.asarray(labels[OF_TIME[1]], dtype=float) * MS if OF_TIME[1] in labels else begin + gaps[0]
     if not np.allclose(end - begin, gaps[0], rtol=1e-3, atol=0):
         raise InputError(
-            f"{name}: bins of {(end - begin)[0] / MS:g} ms begin every {gaps[0] / MS:g} ms, so that they overlap or leave "
-            "gaps; select with .isel(time_bin=...) those that follow each other, or one."
+            f"{name}: bins of {(end - begin)[0] / MS:g} ms begin every {gaps[0] / MS:g} ms, so that they overlap or "
+            "leave gaps; select with .isel(time_bin=...) those that follow each other, or one."
         )
     return float(gaps[0])
 
@@ -152,8 +152,8 @@ def save_assembly(path: str | Path, responses: xr.DataArray, *, identifier: str,
     ----------
     path : ``.nc`` file; :func:`load_responses` reads it back.
     responses : (stimulus, [trial,] [time,] unit). A trial in which no unit was measured (NaN) is no presentation; NaN
-        of some units stay NaN. Trials keep their names, as ``repetition``. Labels along ``unit`` go along ``neuroid``, ``area`` as ``region``; times become
-        ``time_bin_start`` and ``time_bin_end``, in ms.
+        of some units stay NaN. Trials keep their names, as ``repetition``. Labels along ``unit`` go along ``neuroid``,
+        ``area`` as ``region``; times become ``time_bin_start`` and ``time_bin_end``, in ms.
     identifier : name of the assembly. stimulus_set : identifier of the stimuli, whose ``stimulus_id`` are those here.
 
     Raises
@@ -214,6 +214,6 @@ def _check_names(responses: xr.DataArray) -> None:
     taken += [theirs for theirs, ours in OURS.items() if theirs in of_unit and (ours in of_unit or ours == "unit")]
     if taken:
         raise InputError(
-            f"save_assembly: the label {taken[0]!r} has a name that BrainIO gives to something else; rename it, as with "
-            f".rename({taken[0]}=...)."
+            f"save_assembly: the label {taken[0]!r} has a name that BrainIO gives to something else; rename it, as "
+            f"with .rename({taken[0]}=...)."
         )
