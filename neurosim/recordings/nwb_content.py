@@ -60,7 +60,8 @@ def intervals_of(nwb: pynwb.NWBFile) -> dict[str, Any]:
 def events_of(nwb: pynwb.NWBFile, name: object, file_name: str, needs: tuple[str, ...]) -> pd.DataFrame:
     """Return the table of intervals that is asked for; trials, or the only table, where none is named.
 
-    Rows without a value in a column of `needs` are left out, and counted in the log. Several values in one row, such as the tags of an epoch, are joined by commas.
+    Rows without a value in a column of `needs` are left out, and counted in the log. Several values in one row, such as
+    the tags of an epoch, are joined by commas.
     """
     tables = intervals_of(nwb)
     if name is None:
