@@ -85,13 +85,13 @@ def test_the_clock_is_that_of_the_side_cars(folder, monkeypatch):
     nibabel = pytest.importorskip("nibabel")
     path = next(folder.rglob("*_bold.nii.gz"))
     image = nibabel.load(path)
-    values = np.broadcast_to(np.arange(10.0) * 2 + 1, (*image.shape[:3], 10))  # when each was taken, s
+    values = np.broadcast_to(np.arange(10.0) * 2 + 1.5, (*image.shape[:3], 10))  # when each was taken, s
     nibabel.save(nibabel.Nifti1Image(values, image.affine), path)
-    read = lambda: load_bids(folder, suffix="bold", entities=ASKED, window=(1, 5))  # noqa: E731
+    read = lambda: load_bids(folder, suffix="bold", entities=ASKED, window=(1.5, 5.5))  # noqa: E731
     with pytest.raises(InputError, match=r"neither the head of .* nor a \*_bold.json says the time"):
         read()
     own = path.with_name(path.name.replace(".nii.gz", ".json"))
-    storage.write_json(folder / "task-see_bold.json", {"RepetitionTime": 3.0, "StartTime": 1.0})
+    storage.write_json(folder / "task-see_bold.json", {"RepetitionTime": 3.0, "StartTime": 1.5})
     storage.write_json(folder / "task-hear_bold.json", {"RepetitionTime": 4.0})
     storage.write_json(own, {"RepetitionTime": 2.0})
     events = next(folder.rglob("*_events.tsv"))
@@ -99,9 +99,9 @@ def test_the_clock_is_that_of_the_side_cars(folder, monkeypatch):
     table.to_csv(events, sep="\t", index=False)
     found = read()
     monkeypatch.chdir(folder.parent)
-    assert load_bids(folder.name, suffix="bold", entities=ASKED, window=(1, 5)).identical(found)
+    assert load_bids(folder.name, suffix="bold", entities=ASKED, window=(1.5, 5.5)).identical(found)
     assert found["stimulus"].values.tolist() == ["a", "b"]
-    assert found[:, 0, :, 0].values.tolist() == [[1, 3], [5, 7]]
+    assert found[:, 0, :, 0].values.tolist() == [[1.5, 3.5], [5.5, 7.5]]
     for said, words in {
         (("RepetitionTime", "2"),): "RepetitionTime of .* is a number of s, found '2'",
         (("RepetitionTime", None), ("VolumeTiming", (0, 1))): "have a VolumeTiming",
