@@ -170,6 +170,8 @@ class _Heard(nn.Module):
     def _over_time(self, name: str, answers: list[Tensor], n_shown: int) -> Tensor:
         if not answers:
             raise InputError(f"{WHO}: layer {name!r} is not reached; leave it out.")
+        if len(answers) > 1 and self.n_steps is None:  # a layer that runs several times has units for each, as recorded
+            return torch.cat([answer.flatten(1) for answer in answers], dim=1)
         if len(answers) > 1:
             return torch.stack(answers).mean(0)
         over_time = self.n_steps is not None and answers[0].ndim > 1 and answers[0].shape[:2] == (self.n_steps, n_shown)

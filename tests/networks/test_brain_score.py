@@ -147,12 +147,17 @@ def test_a_layer_is_heard_before_what_follows_changes_it_in_place(tmp_path):
 def test_weights_of_two_names_are_written_once(tmp_path):
     torch.manual_seed(0)
     net, values = nn.Sequential(Tied(), nn.Linear(64, 3)), torch.rand(2, 1, 8, 8)
-    save_brain_score(tmp_path / "f", net, identifier="x", layers=["1"], pictures=Pictures((1, 8, 8), (0.0,), (1.0,)))
+    grey, layers = Pictures((1, 8, 8), (0.0,), (1.0,)), ["0.first", "1"]
+    save_brain_score(tmp_path / "f", net, identifier="x", layers=layers, pictures=grey)
     with torch.no_grad():
         wanted = net(values)
     model = plugin(tmp_path / "f")
     np.testing.assert_allclose(model.get_activations(values.numpy(), ["1"])["1"], wanted, rtol=1e-4, atol=1e-5)
     assert len(model.WEIGHTS) == 4
+    shown = ns.as_stimuli(values.numpy(), dims=("stimulus", "channel", "y", "x"))
+    recorded = ns.record_responses(net, shown, layers=["0.first"]).values  # it runs twice
+    found = model.get_activations(values.numpy(), ["0.first"])["0.first"]
+    np.testing.assert_allclose(found, recorded, rtol=1e-4, atol=1e-5)
 
 
 class Choosing(nn.Module):
