@@ -93,6 +93,33 @@ def places_of(places: Any, who: str) -> np.ndarray:
     return plain(places, who).astype(float)
 
 
+def check_one_space(own: xr.DataArray, other: xr.DataArray, who: str) -> None:
+    """Refuse two arrays in one order whose labels ``x``, ``y``, ``z`` say that they are of other places.
+
+    >>> here = xr.DataArray(np.zeros(2), dims="unit", coords={"x": ("unit", [0.0, 0.002])})
+    >>> check_one_space(here, here.assign_coords(x=here.x + 1e-12), "here")
+    """
+    for axis in PLACE:
+        if axis not in own.coords or axis not in other.coords:
+            continue
+        mine, theirs = own[axis].values.astype(float), other[axis].values.astype(float)
+        near = ROUNDING * np.abs(mine).max(initial=0.0)
+        if mine.shape != theirs.shape or not bool((np.abs(mine - theirs) <= near).all()):
+            raise InputError(
+                f"{who}: the labels {axis!r} of the two differ, so that one index is another place in each; bring both "
+                "to the same places in one order."
+            )
+
+
+def kind_of(dim: str) -> str:
+    """Return what a dim is of: ``time_other`` is of times too.
+
+    >>> kind_of("time_other")
+    'time'
+    """
+    return dim.removesuffix("_other")
+
+
 def edges_of(places: xr.DataArray, adjacency: Adjacency | None, who: str) -> np.ndarray:
     """Return the pairs (2, E) of places of a map, in the order of its values, that are beside each other along one dim.
 
@@ -118,7 +145,7 @@ def edges_of(places: xr.DataArray, adjacency: Adjacency | None, who: str) -> np.
 def _along(places: xr.DataArray, dim: str, given: dict[str, Any], who: str) -> sparse.csr_array:
     """Return the neighbours (n, n) along one dim."""
     n = places.sizes[dim]
-    if dim not in given and dim.removesuffix("_other") not in IN_ORDER:
+    if dim not in given and kind_of(dim) not in IN_ORDER:
         raise InputError(
             f"{who}: which places are beside each other along {dim!r} is not known; adjacency={{{dim!r}: ...}} takes a "
             "matrix, as from neighbours or surface_neighbours, or None where there are none."

@@ -267,6 +267,16 @@ def test_neighbours_of_grids_surfaces_and_sensors():
 SCORES = smooth(8, 6)
 
 
+def placed_map(step):
+    """Scores of 8 subjects with places; `step` voxels further on."""
+    x = ("time", (np.arange(6.0) + step) * 2e-3)
+    return SCORES.drop_vars("time").assign_coords(x=x, y=x, z=x).rename(time="searchlight")
+
+
+def placed(step):
+    return placed_map(step)[step]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -292,6 +302,9 @@ SCORES = smooth(8, 6)
         (lambda f: f(SCORES, method="tfce", adjacency={"place": None}), "found 'place'"),
         (lambda f: f(SCORES, method="tfce", adjacency={"time": np.eye(5)}), r"\(6, 6\), found \(5, 5\)"),
         (lambda f: f(SCORES, method="tfce", adjacency={"time": np.triu(np.ones((6, 6)))}), "not symmetric"),
+        (lambda f: f(xr.concat([placed(0), placed(0), placed(1)], "subject")), "'x' differ between subjects"),
+        (lambda f: f(placed_map(0), placed_map(1)), "the labels 'x' of the two differ"),
+        (lambda f: ns.similarity.latencies(placed_map(0), placed_map(1)), "latencies: the labels 'x'"),
         (lambda f: ns.similarity.neighbours(np.ones((3, 2)), -1.0), "a radius above 0"),
         (lambda f: ns.similarity.surface_neighbours(np.array([[0, 1, 5]]), 4), r"vertices 0\.\.3"),
     ],
