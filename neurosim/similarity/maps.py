@@ -60,7 +60,8 @@ def sign_flip_test(
         or where it begins and ends (https://doi.org/10.1111/psyp.13335).
     alternative : "two-sided", or "greater" for scores above 0.
     adjacency : for clusters, a matrix (place, place) by dim, or None for a dim whose places are not neighbours; places
-        along time, frequency, lag, x, y and z are neighbours of the next, models of none. Places of several dims are
+        along time, frequency, lag, x, y and z are neighbours of the next (where some are left out, not across the gap;
+        uneven ones are refused, but for frequencies of one ratio), models of none. Places of several dims are
         neighbours where they are so along one and the same along the others.
     forming_p : of "cluster_mass", the uncorrected p beyond which places form clusters; 0.01 by default.
     n_permutations : flips drawn at random; where subjects have no more than that, every flip is taken once.
@@ -175,6 +176,11 @@ def labelled_scores(scores: object, who: str) -> xr.DataArray:
     check_numbers(scores, who)
     check_not_empty(scores, who, "scores")
     check_finite(scores.fillna(0.0), who)
+    for dim in (d for d in scores.dims if d in scores.coords and scores[d].dtype.kind in "mM"):
+        raise InputError(
+            f"{who}: {dim} is of {scores[dim].dtype}; give numbers, as .assign_coords({dim}=x.{dim} / "
+            "np.timedelta64(1, 's'))."
+        )
     for name in (str(k) for k, v in scores.coords.items() if "subject" in v.dims and v.ndim > 1):
         if kind_of(name) in IN_ORDER and not bool((scores[name] == scores[name].isel(subject=0)).all()):
             raise InputError(
