@@ -159,4 +159,5 @@ def _with_dims(found: object, path: Path) -> xr.DataArray:
     missing = [d for d in ("stimulus", "unit") if d not in found.dims]
     if missing:
         raise SchemaError(f"{path.name}: responses have dims {tuple(found.dims)} and lack {missing}; rename them.")
-    return with_time_step(in_seconds(found, path.name), path.name)
+    order = [d for d in ("stimulus", "trial", "time", "unit") if d in found.dims]
+    return with_time_step(in_seconds(found.transpose(..., *order), path.name), path.name)
