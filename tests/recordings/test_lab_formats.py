@@ -205,6 +205,18 @@ def test_evoked_responses_are_matched_by_the_names_of_their_sensors():
             ns.recordings.load_epochs(given)
 
 
+def test_trials_outside_the_time_support_are_missing(tmp_path):
+    path = tmp_path / "group.npz"
+    options = READERS["pynapple"].example(path)
+    held = storage.read_npz(path)
+    np.savez(path, **held | {"start": np.array([0.0, 1.1]), "end": np.array([0.6, 5.0])})
+    found = ns.load_responses(path, options=options)
+    np.testing.assert_array_equal(found.squeeze(drop=True), [[1, 1], [np.nan, np.nan]])
+    np.savez(path, **held | {"start": np.array([3.0]), "end": np.array([5.0])})
+    with pytest.raises(InputError, match="no unit was observed in the window"):
+        ns.load_responses(path, options=options)
+
+
 def test_a_bare_array_takes_its_labels_from_tables(tmp_path):
     values = RNG.normal(size=(2, 3, 4))
     np.save(tmp_path / "x.npy", values)
