@@ -2,7 +2,7 @@
 
 The first 200 pictures of session 210325 (50 neurons of animal PE, Cowley 2026) are shown to every subject:
 EfficientNet-Lite0, a CNN and a spiking CNN of CIFAR-10, each trained and untrained, the circuit of the trained spiking
-CNN on four rungs of the ladder of realism, and a Gabor-AdEx circuit. Every layer predicts the mean response of every
+CNN on five rungs of the ladder of realism, and a Gabor-AdEx circuit. Every layer predicts the mean response of every
 neuron (ridge, 10 folds, and partial least squares of 25 components, 5 folds; median neuron), and its RDM is compared
 with that of the neurons; a network and its untrained copy, a rung and its network are compared layer by layer. What
 differs by more than its architecture is said in the caption: the networks of CIFAR-10 see 32 x 32 pixels, EfficientNet
@@ -36,6 +36,7 @@ RUNGS = {
     "conductance": "conductance",
     "refractory": "refractory, delays",
     "adex": "AdEx, noise",
+    "hodgkin_huxley": "Hodgkin-Huxley",
 }
 SUBJECTS = {
     "efficientnet": "EfficientNet-Lite0",
@@ -57,7 +58,7 @@ CAPTION = (
     "One dot a layer, the deeper the darker, with its 95 % interval over pictures; dashed, what a perfect model would "
     "reach, shaded its 95 % interval.\n200 of the 640 pictures of session 210325, 50 neurons of one animal; "
     "EfficientNet-Lite0 of ImageNet sees 224 x 224 pixels, the CNNs of CIFAR-10 (10,000 pictures) 32 x 32.\n"
-    "Four rungs of the ladder, up to AdEx neurons with noise. A layer that is silent at some pictures has no RDM."
+    "Five rungs of the ladder, up to Hodgkin-Huxley neurons. A layer that is silent at some pictures has no RDM."
 )
 BLOCKS_LEFT_OUT = 20
 PAIRS = dict.fromkeys(RUNGS, "spiking_cnn") | {

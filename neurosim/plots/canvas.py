@@ -9,12 +9,15 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+UNEVEN = 0.01  # of a step
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
-__all__ = ["Axes", "Figure", "axes_or_new", "colour_of", "figure_bytes", "house_style", "new_figure"]
+__all__ = ["Axes", "Figure", "axes_or_new", "cells", "colour_of", "edges", "figure_bytes", "house_style", "new_figure"]
 CLEAN_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -88,3 +91,26 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
 def colour_of(names: list[str]) -> dict[str, str]:
     """Return one colour a name, in order of appearance."""
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(names))}
+
+
+def edges(places: np.ndarray, alone: float = 1.0) -> np.ndarray:
+    """Return where cells begin, each at its place, and where the last ends; one alone is as wide as `alone`.
+
+    >>> edges(np.array([0.0, 1.0, 3.0])).tolist()
+    [0.0, 1.0, 3.0, 5.0]
+    """
+    width = places[-1] - places[-2] if len(places) > 1 else alone
+    return np.append(places, places[-1] + width)
+
+
+def cells(
+    ax: Axes, values: np.ndarray, across: np.ndarray, down: np.ndarray, cmap: str, limits: tuple[float, float]
+) -> ScalarMappable:
+    """Draw values (row, column) as cells between edges: as an image where they are even, else each of its own size."""
+    low, high = limits
+    if all(np.ptp(np.diff(x)) <= UNEVEN * np.abs(np.diff(x)).min() for x in (across, down)):
+        extent = (across[0], across[-1], down[0], down[-1])
+        return ax.imshow(values, origin="lower", extent=extent, vmin=low, vmax=high, cmap=cmap)
+    drawn = ax.pcolormesh(across, down, values, vmin=low, vmax=high, cmap=cmap, rasterized=True)
+    ax.set(xlim=(across[0], across[-1]), ylim=(down[0], down[-1]))
+    return drawn

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import axes_or_new, colour_of
+from neurosim.plots.canvas import axes_or_new, cells, colour_of, edges
 from neurosim.plots.pictures import as_pictures
 from neurosim.plots.places import same_places
 from neurosim.schema import InputError, suggest
@@ -253,7 +253,7 @@ def plot_layer_time(
 
     Parameters
     ----------
-    scores : (layer, time), time in s; NaN, where a layer is silent, is left blank.
+    scores : (layer, time), time in s, when a cell begins; NaN, where a layer is silent, is left blank.
     ax : axes to draw on.
     title : title of the axes.
     limit : score at the ends of the (diverging) colour scale; by default the one that is farthest from 0.
@@ -280,20 +280,15 @@ def plot_layer_time(
     if limit is None:
         limit = float(np.nanmax(np.abs(scores.values), initial=0.0)) or 1.0
     time = scores["time"].values * 1e3
-    width = float(np.diff(time[:2])[0]) if len(time) > 1 else 1.0
-    image = ax.imshow(
-        scores.values,
-        aspect="auto",
-        vmin=-limit,
-        vmax=limit,
-        cmap="RdBu_r",
-        extent=(time[0], time[-1] + width, len(scores["layer"]) - 0.5, -0.5),
-        rasterized=True,
-    )
+    across, down = edges(time), np.arange(len(scores["layer"]) + 1) - 0.5
+    image = cells(ax, scores.values, across, down, "RdBu_r", (-limit, limit))
+    image.set_rasterized(True)
+    ax.set_aspect("auto")
+    ax.invert_yaxis()
     ax.set_facecolor("0.85")
     ax.set_yticks(range(scores.sizes["layer"]), [str(v) for v in scores["layer"].values])
     if len(time) == 1:
-        ax.set_xticks([time[0] + width / 2], [f"{time[0]:g}"])
+        ax.set_xticks([across.mean()], [f"{time[0]:g}"])
     ax.set_xlabel("time (ms)")
     ax.set_title(title, fontsize=8, fontweight="normal")
     if ax.figure is not None:

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import PALETTE, axes_or_new
+from neurosim.plots.canvas import PALETTE, axes_or_new, cells, edges
 from neurosim.schema import InputError
 
 
@@ -119,9 +119,14 @@ def plot_generalisation(
     Parameters
     ----------
     accuracy : (time, time_test), from ``neurosim.responses.decode`` with ``across_time``; or (time, time_other), from
-        ``neurosim.similarity.compare_rdms`` of RDMs over time.
+        ``neurosim.similarity.compare_rdms`` of RDMs over time. Times in s, each that of the beginning of its cell;
+        those of `time` stand for both where the other dim has none.
     ax : axes to draw on. chance : the lowest colour. title : title of the axes.
     label : what the colours are.
+
+    Raises
+    ------
+    InputError : other dims, or no times.
 
     Examples
     --------
@@ -130,17 +135,17 @@ def plot_generalisation(
     >>> ns.plots.plot_generalisation(accuracy, ns.plots.new_figure().subplots()).get_xlabel()
     'tested at (ms)'
     """
+    others = [str(d) for d in accuracy.dims if d != "time"]
+    if len(others) != 1 or "time" not in accuracy.coords:
+        raise InputError(f"plot_generalisation: (time, time_test) asked, with times, found dims {accuracy.dims}.")
+    (tested,) = others
+    if tested not in accuracy.coords and accuracy.sizes[tested] != accuracy.sizes["time"]:
+        raise InputError(f"plot_generalisation: {tested} has no times; assign them, in s.")
     ax = axes_or_new(ax, 3.6, 3.2)
-    time = accuracy["time"].values * 1e3
-    edges = (time[0], time[-1] + (time[1] - time[0] if len(time) > 1 else 1.0))
-    image = ax.imshow(
-        accuracy.transpose("time", ...).values,
-        origin="lower",
-        extent=(*edges, *edges),
-        vmin=chance,
-        vmax=1,
-        cmap="viridis",
-    )
+    down = edges(accuracy["time"].values * 1e3)
+    across = edges(accuracy[tested].values * 1e3) if tested in accuracy.coords else down
+    image = cells(ax, accuracy.transpose("time", tested).values, across, down, "viridis", (chance, 1))
+    ax.set_aspect("equal")
     figure = ax.get_figure()
     if figure is not None:
         figure.colorbar(image, ax=ax, label=label, shrink=0.8)

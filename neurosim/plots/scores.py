@@ -9,7 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of
+from neurosim.refusals import check_alpha
 from neurosim.schema import InputError
+
+GAP = 1.5  # steps, beyond which times between two were left out
 
 
 def plot_scores(
@@ -136,14 +139,14 @@ def plot_tested_course(
     Parameters
     ----------
     result : (time,) from ``neurosim.similarity.sign_flip_test``, time in s; the bar spans the times whose corrected p
-        is below `alpha`.
+        is below `alpha`, and ends where times are left out.
     latencies : from ``neurosim.similarity.latencies``; a dot with its interval for each that was found.
     ax : axes to draw on; a second course on them, of another colour, has its bar above the first.
     label : of the line. alpha : level of the corrected test. colour : index into the palette.
 
     Raises
     ------
-    InputError : other dims than time.
+    InputError : other dims than time, a result without what is drawn, an alpha or a colour that is none.
 
     Examples
     --------
@@ -155,6 +158,16 @@ def plot_tested_course(
     >>> [bar.get_xdata().round(6).tolist() for bar in ax.lines if bar.get_label() == "_significant"]
     [[50.0, 150.0]]
     """
+    lost = [k for k in ("score", "interval", "p_corrected") if k not in result]
+    if lost:
+        raise InputError(f"plot_tested_course: the result has no {', '.join(lost)}; sign_flip_test gives them.")
+    if isinstance(colour, bool) or not isinstance(colour, int | np.integer) or colour < 0:
+        raise InputError(f"plot_tested_course: colour is a number into the palette, from 0, found {colour!r}.")
+    check_alpha(alpha, "plot_tested_course")
+    if latencies is not None and latencies["time"].dims != ("latency",):
+        raise InputError(
+            f"plot_tested_course: latencies (latency,) asked, found dims {latencies['time'].dims}; select the others."
+        )
     if result["score"].dims != ("time",):
         raise InputError(
             f"plot_tested_course: scores (time,) asked, found dims {result['score'].dims}; select the others."
@@ -166,7 +179,7 @@ def plot_tested_course(
     ax.fill_between(time, low, high, color=paint, alpha=0.2, lw=0)
     half = 0.5 * float(np.diff(time).min()) if len(time) > 1 else 0.5
     floor = ax.get_xaxis_transform()
-    for first, last in _runs(result["p_corrected"].values < alpha):
+    for first, last in _runs(result["p_corrected"].values < alpha, np.diff(time) > GAP * 2 * half):
         ends = [time[first] - half, time[last] + half]
         ax.plot(ends, [0.02 + 0.03 * colour] * 2, color=paint, lw=2.5, solid_capstyle="butt", transform=floor,
                 label="_significant")  # fmt: skip
@@ -189,11 +202,13 @@ def _draw_latencies(ax: Axes, latencies: xr.Dataset, paint: str, level: float) -
             ax.plot([at], [level], "o", color=paint, markersize=3, transform=floor, label=label)
 
 
-def _runs(inside: np.ndarray) -> list[tuple[int, int]]:
-    """First and last place of every run of True.
+def _runs(inside: np.ndarray, parted: np.ndarray) -> list[tuple[int, int]]:
+    """First and last place of every run of True, which ends where a place and the next are `parted`.
 
-    >>> _runs(np.array([True, False, True, True]))
-    [(0, 0), (2, 3)]
+    >>> _runs(np.array([True, False, True, True, True]), np.array([False, False, True, False]))
+    [(0, 0), (2, 2), (3, 4)]
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int)))
-    return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]
+    joined = inside[:-1] & inside[1:] & ~parted
+    first = np.flatnonzero(inside & ~np.concatenate([[False], joined]))
+    last = np.flatnonzero(inside & ~np.concatenate([joined, [False]]))
+    return list(zip(first.tolist(), last.tolist(), strict=True))

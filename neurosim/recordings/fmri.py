@@ -15,6 +15,7 @@ from neurosim.arrays import check_numbers
 from neurosim.schema import InputError, as_responses, as_trials
 
 ENDINGS = (".nii", ".nii.gz")
+NOT_NAMED = ("", "n/a")  # BIDS writes n/a where a value is missing
 NEAR_VOXEL = 0.02  # of a voxel: affines and places are of single precision
 
 
@@ -36,8 +37,8 @@ def load_betas(
         memory holds one volume and the voxels of the mask.
     events : ``.tsv`` (BIDS) or ``.csv``, one row a presentation in the order of the image.
     mask : image (x, y, z) whose voxels above 0 are kept, in the same space.
-    by : column that says what was shown. run : column that numbers the repetitions, if there is one; the presentations
-        of a stimulus are counted otherwise.
+    by : column that says what was shown. run : column that numbers the repetitions; where there is no ``run`` the
+        presentations of a stimulus are counted, and another column that is not there is refused.
     subject, area : labels along ``unit``.
 
     Returns
@@ -63,8 +64,11 @@ def load_betas(
             f"load_betas: {image.shape[3]} presentations need as many events with a column {by!r}, found "
             f"{len(table)} with {', '.join(map(str, table.columns))}."
         )
-    if table[by].isna().any():
-        raise InputError(f"load_betas: {int(table[by].isna().sum())} events have no {by}; name what was shown.")
+    unnamed = table[by].isna() | table[by].astype(str).str.strip().isin(NOT_NAMED)
+    if unnamed.any():
+        raise InputError(f"load_betas: {int(unnamed.sum())} events have no {by}; name what was shown.")
+    if run not in table and run != "run":
+        raise InputError(f"load_betas: the events have no column {run!r}, only {', '.join(map(str, table.columns))}.")
     values, labels = voxels_of(image, where, (Path(betas), Path(mask)), "load_betas")
     trials = table[run].tolist() if run in table else None
     found = as_trials(values, table[by].astype(str).tolist(), trials=trials)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from neurosim import storage
@@ -34,7 +35,8 @@ def save_rdms(rdms: xr.DataArray, path: str | Path) -> None:
 
     Raises
     ------
-    InputError : no RDMs, or another ending. StorageError : nothing can be written there.
+    InputError : no RDMs, another ending, names that netCDF does not have. StorageError : nothing can be written there,
+        or an attribute such as ``scale_factor``, by which netCDF would change values.
 
     Examples
     --------
@@ -48,7 +50,14 @@ def save_rdms(rdms: xr.DataArray, path: str | Path) -> None:
     place = storage.as_path(path, "save_rdms")
     if place.suffix.lower() != ".nc":
         raise InputError(f"save_rdms: {place.name} is no .nc file; RDMs are written as netCDF-4.")
-    storage.write_dataset(place, _checked(rdms, "save_rdms").rename("rdms"))
+    checked = _checked(rdms, "save_rdms")
+    for name in map(str, (*checked.dims, *checked.coords)):
+        if "/" in name or isinstance(checked.indexes.get(name), pd.MultiIndex):
+            raise InputError(
+                f"save_rdms: netCDF has no place for {name!r}, "
+                f"{'a name with a slash; .rename' if '/' in name else 'labels of several levels; .reset_index'} it."
+            )
+    storage.write_dataset(place, checked.rename("rdms"))
 
 
 def load_rdms(path: str | Path, *, stimuli: str | None = None, dim: str | None = None) -> xr.DataArray:

@@ -58,8 +58,8 @@ def compare_rdms(
 
     Raises
     ------
-    InputError : unknown method, different stimuli, paired dims that one side lacks or labels otherwise, or an RDM
-        without variation where a correlation is asked.
+    InputError : unknown method, different stimuli, paired dims that one side lacks or labels otherwise or that are
+        named twice, or, where no stimulus is missing, an RDM without variation where a correlation is asked.
 
     Examples
     --------
@@ -94,6 +94,8 @@ def compare_rdms(
 def _compare_paired(a: Any, b: Any, method: Method, paired: tuple[str, ...], sigma_k: Any) -> xr.DataArray:
     """Scores (*paired, ...) of RDMs with those of the same labels along the dims `paired`."""
     who = "compare_rdms"
+    if len(set(paired)) < len(paired):
+        raise InputError(f"{who}: paired names a dim twice, {paired}; name each once.")
     for rdm in (a, b):
         lacking = [d for d in paired if not isinstance(rdm, xr.DataArray) or d not in rdm.dims[:-2]]
         if lacking:

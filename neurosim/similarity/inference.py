@@ -111,7 +111,7 @@ def infer(
     Raises
     ------
     InputError : unknown names, different stimuli, fewer than 6 stimuli where stimuli are resampled (3 where they are
-        fixed), one subject where subjects are resampled, or an `rng` that is none.
+        fixed), one subject where subjects are resampled, places named as a dim of the result, or an `rng` that is none.
 
     Examples
     --------

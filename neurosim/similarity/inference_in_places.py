@@ -11,9 +11,11 @@ import numpy as np
 import xarray as xr
 
 from neurosim.runtime import track
+from neurosim.schema import InputError
 from neurosim.similarity.inference_options import correct_p
 from neurosim.similarity.parts import UndefinedError
 
+RESULT = ("model", "model_other", "bound", "side")  # dims of what is inferred
 CORRECTED = ("p_zero", "p_pair", "p_ceiling")
 Alone = Callable[[xr.DataArray, np.random.Generator], xr.Dataset]
 
@@ -33,6 +35,9 @@ def in_every_place(
     same folds and draws.
     """
     lead = lead_of(data)
+    taken = [d for d in lead if d in RESULT]
+    if taken:
+        raise InputError(f"infer: the data have a dim {taken[0]!r}, as the result has of its own; .rename it.")
     data = data.transpose(*lead, "subject", "stimulus", "stimulus_other")
     if "subject" not in data.coords:
         data = data.assign_coords(subject=np.arange(data.sizes["subject"]))

@@ -122,15 +122,12 @@ def _triplets(given: Any, who: str) -> np.ndarray:
     if rows.ndim != 2 or rows.shape[1] != 3 or not len(rows):
         raise InputError(f"{who}: triplets (judgement, 3) asked, the odd one last; found shape {rows.shape}.")
     whole = rows.dtype.kind in "iuUSO" or (rows.dtype.kind == "f" and bool((rows == np.floor(rows)).all()))
-    if not whole or any(is_missing(v) or v == "" or isinstance(v, float | complex) for v in _items(rows)):
+    brought = np.asarray(values, dtype=object) if rows.dtype.kind in "USO" else rows[:0]  # names hide a NaN as 'nan'
+    if not whole or any(is_missing(v) or v == "" or isinstance(v, float | complex) for v in brought.ravel().tolist()):
         raise InputError(f"{who}: names or whole numbers of stimuli asked, found {rows.dtype} or missing ones.")
     if rows.dtype.kind == "f":
         rows = rows.astype(int)
     return np.array([listed(row, who) for row in rows.tolist()], dtype=object)
-
-
-def _items(rows: np.ndarray) -> list[Any]:
-    return rows.ravel().tolist() if rows.dtype.kind == "O" else []
 
 
 def _names(found: list[Any], stimuli: Any, who: str) -> list[str]:

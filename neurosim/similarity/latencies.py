@@ -9,7 +9,7 @@ from scipy import special
 from neurosim.labels import check_step
 from neurosim.refusals import check_alpha
 from neurosim.runtime import as_rng
-from neurosim.schema import InputError
+from neurosim.schema import InputError, SchemaError
 from neurosim.similarity.kernels.latencies import onset_of, peak_of
 from neurosim.similarity.maps import labelled_scores, matched_scores
 
@@ -91,9 +91,13 @@ def _clock(scores: xr.DataArray, who: str) -> tuple[float, float]:
         )
     time = np.asarray(scores["time"].values, dtype=float)
     step = float(time[-1] - time[0]) / (len(time) - 1)
-    if not step > 0:
+    if not (np.diff(time) > 0).all():
         raise InputError(f"{who}: time does not rise; .sortby('time') first.")
-    check_step(time, step, who)
+    try:
+        check_step(time, step, who)
+    except SchemaError:
+        gaps = np.diff(time)
+        raise InputError(f"{who}: times are {gaps.min():g} to {gaps.max():g} s apart; resample to even ones.") from None
     return float(time[0]), step
 
 

@@ -17,7 +17,7 @@ from neurosim.schema import InputError
 from neurosim.similarity.kernels.clusters import cluster_labels
 from neurosim.similarity.kernels.sign_flips import as_z, flipped_t, flips, n_flips
 from neurosim.similarity.map_statistic import MAP_STATISTICS, MapStatistic
-from neurosim.similarity.neighbours import edges_of
+from neurosim.similarity.neighbours import IN_ORDER, check_one_space, edges_of, kind_of
 
 ALTERNATIVES = ("two-sided", "greater")
 FEWEST_PERMUTATIONS, FEWEST_SUBJECTS = 19, 3
@@ -60,7 +60,8 @@ def sign_flip_test(
         or where it begins and ends (https://doi.org/10.1111/psyp.13335).
     alternative : "two-sided", or "greater" for scores above 0.
     adjacency : for clusters, a matrix (place, place) by dim, or None for a dim whose places are not neighbours; places
-        along time, frequency, lag, x, y and z are neighbours of the next, models of none. Places of several dims are
+        along time, frequency, lag, x, y and z are neighbours of the next (where some are left out, not across the gap;
+        uneven ones are refused, but for frequencies of one ratio), models of none. Places of several dims are
         neighbours where they are so along one and the same along the others.
     forming_p : of "cluster_mass", the uncorrected p beyond which places form clusters; 0.01 by default.
     n_permutations : flips drawn at random; where subjects have no more than that, every flip is taken once.
@@ -175,6 +176,17 @@ def labelled_scores(scores: object, who: str) -> xr.DataArray:
     check_numbers(scores, who)
     check_not_empty(scores, who, "scores")
     check_finite(scores.fillna(0.0), who)
+    for dim in (d for d in scores.dims if d in scores.coords and scores[d].dtype.kind in "mM"):
+        raise InputError(
+            f"{who}: {dim} is of {scores[dim].dtype}; give numbers, as .assign_coords({dim}=x.{dim} / "
+            "np.timedelta64(1, 's'))."
+        )
+    for name in (str(k) for k, v in scores.coords.items() if "subject" in v.dims and v.ndim > 1):
+        if kind_of(name) in IN_ORDER and not bool((scores[name] == scores[name].isel(subject=0)).all()):
+            raise InputError(
+                f"{who}: the places {name!r} differ between subjects; their maps lie in other spaces or masks. Bring "
+                "them to one, or select the places that all have."
+            )
     return scores.transpose("subject", ...).astype(float)
 
 
@@ -184,6 +196,7 @@ def matched_scores(scores: xr.DataArray, other: xr.DataArray, who: str) -> xr.Da
         raise InputError(f"{who}: scores {scores.dims} and others {other.dims} asked alike; select or average.")
     for dim in scores.dims:
         other = same_places(scores, other, str(dim), who)
+    check_one_space(scores, other, who)
     return other.transpose(*scores.dims)
 
 

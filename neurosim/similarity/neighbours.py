@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLACE = ("x", "y", "z")
 ROUNDING = 1e-6  # of a radius: places come from affines of single precision
+UNEVEN = 0.01  # of a step: times are rounded
 NEVER = ("model",)  # dims whose places are beside none
 IN_ORDER = ("time", "frequency", "lag", "x", "y", "z")  # dims whose places are beside the one before and after
 Adjacency = Mapping[str, Any]
@@ -68,7 +69,7 @@ def surface_neighbours(triangles: np.ndarray, n_vertices: int) -> sparse.csr_arr
 
     Raises
     ------
-    InputError : no whole numbers (triangle, 3), or vertices that are not there.
+    InputError : no whole numbers (triangle, 3), vertices that are not there, or no number of vertices.
 
     Examples
     --------
@@ -76,6 +77,8 @@ def surface_neighbours(triangles: np.ndarray, n_vertices: int) -> sparse.csr_arr
     [2, 2, 2, 0]
     """
     triangles = plain(triangles, "surface_neighbours")
+    if isinstance(n_vertices, bool) or not isinstance(n_vertices, int | np.integer) or n_vertices < 1:
+        raise InputError(f"surface_neighbours: n_vertices is a whole number of 1 or more, found {n_vertices!r}.")
     whole = triangles.ndim == 2 and triangles.shape[1] == 3 and triangles.dtype.kind in "iu" and triangles.size
     if not whole or triangles.min() < 0 or triangles.max() >= n_vertices:
         raise InputError(
@@ -91,6 +94,33 @@ def places_of(places: Any, who: str) -> np.ndarray:
     if len(along) == 1 and all(k in places.coords for k in PLACE) and len(next(iter(along))) == 1:
         return np.stack([np.asarray(places[k].values, dtype=float) for k in PLACE], axis=1)
     return plain(places, who).astype(float)
+
+
+def check_one_space(own: xr.DataArray, other: xr.DataArray, who: str) -> None:
+    """Refuse two arrays in one order whose labels ``x``, ``y``, ``z`` say that they are of other places.
+
+    >>> here = xr.DataArray(np.zeros(2), dims="unit", coords={"x": ("unit", [0.0, 0.002])})
+    >>> check_one_space(here, here.assign_coords(x=here.x + 1e-12), "here")
+    """
+    for axis in PLACE:
+        if axis not in own.coords or axis not in other.coords:
+            continue
+        mine, theirs = own[axis].values.astype(float), other[axis].values.astype(float)
+        near = ROUNDING * np.abs(mine).max(initial=0.0)
+        if mine.shape != theirs.shape or not bool((np.abs(mine - theirs) <= near).all()):
+            raise InputError(
+                f"{who}: the labels {axis!r} of the two differ, so that one index is another place in each; bring both "
+                "to the same places in one order."
+            )
+
+
+def kind_of(dim: str) -> str:
+    """Return what a dim is of: ``time_other`` is of times too.
+
+    >>> kind_of("time_other")
+    'time'
+    """
+    return dim.removesuffix("_other")
 
 
 def edges_of(places: xr.DataArray, adjacency: Adjacency | None, who: str) -> np.ndarray:
@@ -118,15 +148,14 @@ def edges_of(places: xr.DataArray, adjacency: Adjacency | None, who: str) -> np.
 def _along(places: xr.DataArray, dim: str, given: dict[str, Any], who: str) -> sparse.csr_array:
     """Return the neighbours (n, n) along one dim."""
     n = places.sizes[dim]
-    if dim not in given and dim.removesuffix("_other") not in IN_ORDER:
+    if dim not in given and kind_of(dim) not in IN_ORDER:
         raise InputError(
             f"{who}: which places are beside each other along {dim!r} is not known; adjacency={{{dim!r}: ...}} takes a "
             "matrix, as from neighbours or surface_neighbours, or None where there are none."
         )
     if dim not in given:
-        if dim in places.coords and not _in_order(places[dim].values):
-            raise InputError(f"{who}: {dim} does not rise; .sortby({dim!r}) first.")
-        return _symmetric(np.stack([np.arange(n - 1), np.arange(1, n)], axis=1), n)
+        first = np.flatnonzero(_beside_next(places[dim].values, dim, who)) if dim in places.coords else np.arange(n - 1)
+        return _symmetric(np.stack([first, first + 1], axis=1), n)
     if given[dim] is None:
         return _symmetric(np.zeros((0, 2), dtype=int), n)
     return _checked(given[dim], places, dim, who)
@@ -147,6 +176,11 @@ def _checked(given: Any, places: xr.DataArray, dim: str, who: str) -> sparse.csr
     if matrix.shape != (n, n):
         raise InputError(f"{who}: adjacency of {dim!r} is ({n}, {n}), found {matrix.shape}.")
     found = sparse.coo_array(matrix)
+    if not np.isin(found.data, (0, 1)).all():
+        raise InputError(
+            f"{who}: adjacency of {dim!r} is of true and false, or 1 and 0; found other values, such as distances. "
+            "Compare them first, as distances < radius."
+        )
     kept = found.data != 0
     pairs = np.stack([found.row[kept], found.col[kept]], axis=1)
     symmetric = _symmetric(pairs[pairs[:, 0] != pairs[:, 1]], n)
@@ -163,5 +197,24 @@ def _symmetric(pairs: np.ndarray, n: int) -> sparse.csr_array:
     return (joined.tocsr() != 0).tocsr()
 
 
-def _in_order(values: np.ndarray) -> bool:
-    return values.dtype.kind in "iuf" and bool((np.diff(values) > 0).all())
+def _beside_next(values: np.ndarray, dim: str, who: str) -> np.ndarray:
+    """Whether each place but the last is beside the next: all of an even dim, and none across a gap of whole steps.
+
+    >>> _beside_next(np.array([0.0, 0.1, 0.2, 0.8, 0.9]), "time", "here").tolist()
+    [True, True, False, True]
+    """
+    if values.dtype.kind not in "iuf":
+        raise InputError(f"{who}: {dim} is of {values.dtype}, not of numbers; convert it, or give its adjacency.")
+    steps = np.diff(values.astype(float))
+    if not (steps > 0).all():
+        raise InputError(f"{who}: {dim} does not rise; .sortby({dim!r}) first.")
+    if len(steps) < 2 or (kind_of(dim) == "frequency" and values[0] > 0 and np.ptp(np.diff(np.log(values))) < UNEVEN):
+        return np.ones(len(steps), dtype=bool)
+    ratio = steps / steps.min()
+    if (np.abs(ratio - np.rint(ratio)) > UNEVEN * ratio).any():
+        raise InputError(
+            f"{who}: {dim} is uneven, with steps of {steps.min():.6g} to {steps.max():.6g}, so which places are beside "
+            f"each other is not known; resample it, or give adjacency={{{dim!r}: ...}}."
+        )
+    beside: np.ndarray = np.rint(ratio) == 1
+    return beside

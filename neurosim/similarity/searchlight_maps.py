@@ -18,6 +18,7 @@ from neurosim.similarity.kernels.arrays import n_block, upper
 from neurosim.similarity.kernels.comparisons import cross_scores, is_flat
 from neurosim.similarity.method import METHODS, Method
 from neurosim.similarity.metric import METRICS
+from neurosim.similarity.neighbours import PLACE, ROUNDING, places_of
 from neurosim.similarity.parts import UndefinedError, as_searchlights
 from neurosim.similarity.rdms import Request, rdms_and_reasons
 from neurosim.similarity.runs import precision_of_part
@@ -68,8 +69,8 @@ def searchlight_scores(
 
     Raises
     ------
-    InputError : what :func:`compute_rdm` and :func:`compare_rdms` refuse, a model that does not vary, or not a single
-        searchlight with a score.
+    InputError : what :func:`compute_rdm` and :func:`compare_rdms` refuse, a model that does not vary, searchlights of
+        units in other places, or not a single searchlight with a score.
 
     Examples
     --------
@@ -88,6 +89,7 @@ def searchlight_scores(
         given = labelled(responses, who) if not isinstance(responses, xr.DataArray) else responses
         given = check_responses(given, who, leading=True, missing="trial" in given.dims)
         every = as_searchlights(by, given.sizes["unit"])
+        _check_places(every, given)
         rdms = _models(models, given, asked)
         noise = _Noise(precision, given)
         n = given.sizes["stimulus"]
@@ -107,6 +109,28 @@ def searchlight_scores(
     reason = why_zero_means_nothing(asked)
     result = result if reason is None else result.assign_attrs(zero=f"unrelated RDMs score above 0: {reason}")
     return _explained(result, xr.DataArray(undefined, dims=result.dims[:-1]))
+
+
+def _check_places(by: xr.DataArray, responses: xr.DataArray) -> None:
+    """Refuse searchlights of other units: around each stands the unit whose name or number, and whose place, it has."""
+    if not all(axis in x.coords and x[axis].ndim == 1 for x in (by, responses) for axis in PLACE):
+        return
+    own, theirs = places_of(by, "searchlight_scores"), places_of(responses, "searchlight_scores")
+    centre = np.arange(len(own))
+    dim = str(by.dims[0])
+    if dim in by.coords and "unit" in responses.coords:
+        number = {name: k for k, name in enumerate(responses["unit"].values.astype(str).tolist())}
+        centre = np.array([number.get(name, -1) for name in by[dim].values.astype(str).tolist()])
+    elif len(own) != len(theirs):
+        apart = np.linalg.norm(theirs[by.values] - own[:, None], axis=2)
+        centre = by.values[np.arange(len(own)), np.where(by.values < 0, np.inf, apart).argmin(1)]
+    far = (centre < 0) | (np.abs(theirs[centre] - own) > ROUNDING * np.abs(theirs).max()).any(1)
+    far |= ~(by.values == centre[:, None]).any(1)
+    if far.any():
+        raise InputError(
+            f"searchlight_scores: {int(far.sum())} of {len(far)} searchlights have other places x, y, z than the units "
+            "around which they stand; make them from these responses, searchlights(responses, radius)."
+        )
 
 
 class _Noise:

@@ -20,6 +20,8 @@ from neurosim.storage.paths import check_links, is_folder
 
 SMALL = 4096
 COMPRESSED = {"compression": "gzip", "compression_opts": 4}
+DECODED = ("scale_factor", "add_offset", "missing_value", "_FillValue", "_Unsigned", "dtype", "coordinates")
+CLOCKS = ("days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds")
 
 
 def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
@@ -33,7 +35,8 @@ def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
 
     Raises
     ------
-    StorageError : the disk is full, or nothing can be written there.
+    StorageError : the disk is full, nothing can be written there, or an attribute of a variable is one of netCDF's own,
+        by which a reader would change its values.
 
     Examples
     --------
@@ -51,6 +54,7 @@ def write_dataset(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
     plain.attrs = {k: _plain_attribute(v) for k, v in dataset.attrs.items()}
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in plain.variables.items():
+        _check_attributes(path, str(name), variable)
         variable.attrs = {k: _plain_attribute(v) for k, v in variable.attrs.items()}
         if variable.dtype.kind in "biuf" and variable.ndim:
             small = variable.size <= SMALL
@@ -97,6 +101,8 @@ def growing_array(
     import h5netcdf
 
     plain = labels.copy()
+    for label, variable in plain.variables.items():
+        _check_attributes(path, str(label), variable)
     plain.attrs = {k: _plain_attribute(v) for k, v in labels.attrs.items()}
     with atomic_file(path) as temporary:
         plain.to_netcdf(temporary, engine="h5netcdf")
@@ -223,6 +229,19 @@ def read_array(path: Path, name: str | None = None) -> xr.DataArray:
     if name is not None and name not in names:
         raise StorageError(f"{path}: no variable {name!r}; it holds {', '.join(names[:8])}.")
     return dataset[name or names[0]]
+
+
+def _check_attributes(path: Path, name: str, variable: xr.Variable) -> None:
+    """Refuse attributes that say to readers of netCDF how values are coded, where values are not."""
+    own = [k for k in DECODED if k in variable.attrs]
+    units = variable.attrs.get("units")
+    if variable.dtype.kind in "iuf" and isinstance(units, str) and (units in CLOCKS or " since " in units):
+        own.append("units")
+    if own:
+        raise StorageError(
+            f"{path.name}: the attribute {own[0]} = {variable.attrs[own[0]]!r} of {name!r} is netCDF's own and would "
+            f"change its values when they are read; {'write s for seconds' if own[0] == 'units' else 'rename it'}."
+        )
 
 
 def _plain_attribute(value: object) -> object:

@@ -247,3 +247,22 @@ def test_every_plot_has_its_axes_when_there_are_two_of_everything():
     assert np.ptp(plot_generalisation(accuracy, new_figure().subplots()).get_xlim()) > 0
     with pytest.raises(InputError, match=r"values \(time,\) asked"):
         plot_time_course(accuracy, ax=new_figure().subplots())
+
+
+def test_cells_begin_at_their_own_times():
+    """Each axis has its own times, and uneven ones have cells of their own width."""
+    values = np.arange(6.0).reshape(3, 2) / 6
+    even = xr.DataArray(values, dims=("time", "time_test"), coords={"time": [0.1, 0.2, 0.3], "time_test": [1.0, 1.5]})
+    ax = plot_generalisation(even.T, new_figure().subplots())
+    assert ax.images[0].get_extent() == pytest.approx([1000, 2000, 100, 400])
+    np.testing.assert_array_equal(ax.images[0].get_array(), values)
+    uneven = even.assign_coords(time=[0.1, 0.2, 0.6])
+    mesh = plot_generalisation(uneven, new_figure().subplots()).collections[0]
+    np.testing.assert_allclose(mesh.get_coordinates()[:, 0, 1], [100, 200, 600, 1000])
+    np.testing.assert_array_equal(mesh.get_array(), values)
+    scores = uneven.rename(time_test="layer").assign_coords(layer=["a", "b"])
+    ax = plot_layer_time(scores, new_figure().subplots())
+    np.testing.assert_allclose(ax.collections[0].get_coordinates()[0, :, 0], [100, 200, 600, 1000])
+    assert ax.get_ylim() == (1.5, -0.5)
+    with pytest.raises(InputError, match="time_test has no times"):
+        plot_generalisation(even.drop_vars("time_test"), new_figure().subplots())

@@ -45,3 +45,26 @@ def test_a_course_of_nothing_tested_and_a_map_of_more_dims():
     assert bars(lost, "_significant") == []
     with pytest.raises(InputError, match=r"\(time,\) asked, found dims \('model', 'time'\)"):
         plot_tested_course(made([0.0] * 5, [1.0] * 5).expand_dims("model"))
+
+
+def test_a_bar_ends_where_times_are_left_out():
+    result = made([1.0] * 5, [0.001] * 5).assign_coords(time=[0, 0.1, 0.2, 0.8, 0.9])
+    assert bars(plot_tested_course(result, ax=new_figure().subplots()), "_significant") == [[-50, 250], [750, 950]]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "words"),
+    [
+        (lambda r: r.drop_vars("interval"), {}, "has no interval; sign_flip_test"),
+        (lambda r: r, {"colour": "red"}, "a number into the palette, from 0, found 'red'"),
+        (lambda r: r, {"alpha": 2}, "alpha"),
+        (
+            lambda r: r,
+            {"latencies": xr.Dataset({"time": (("latency", "model"), [[0.1]])})},
+            "latencies .latency,. asked",
+        ),
+    ],
+)
+def test_what_is_no_tested_course_is_refused(change, options, words):
+    with pytest.raises(InputError, match=words):
+        plot_tested_course(change(made([0.0] * 5, [1.0] * 5)), ax=new_figure().subplots(), **options)

@@ -209,9 +209,10 @@ def test_tables_and_lazy_arrays_give_the_same_responses(tmp_path):
     whole = counts().drop_vars("time").rename("responses")
     whole.to_dataset().to_zarr(tmp_path / "x.zarr")
     storage.write_dataset(tmp_path / "x.nc", whole)
-    for name in ("x.zarr", "x.nc"):
+    storage.write_dataset(tmp_path / "turned.nc", whole.transpose())
+    for name in ("x.zarr", "x.nc", "turned.nc"):
         lazy = load_responses(tmp_path / name, lazy=True)
-        assert not lazy.variable._in_memory
+        assert not lazy.variable._in_memory and lazy.dims == whole.dims
         np.testing.assert_array_equal(lazy.values, whole.values)
         np.testing.assert_array_equal(load_responses(tmp_path / name).values, whole.values)
 

@@ -81,3 +81,17 @@ def test_what_has_no_voxel_is_refused(files, change, name, message):
     with pytest.raises(ns.InputError, match=message) as caught:
         ns.recordings.save_nifti(change(units), files / name, mask=files / "mask.nii.gz")
     assert "\n" not in str(caught.value) and not (files / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda t: t.assign(trial_type=["n/a", *"bcde"] * 2), {}, "load_betas: 2 events have no trial_type"),
+        (lambda t: t, {"run": "session"}, "load_betas: the events have no column 'session', only trial_type, run"),
+    ],
+)
+def test_events_without_a_name_or_a_column_are_refused(files, change, options, message):
+    table = change(pd.read_csv(files / "events.tsv", sep="\t", keep_default_na=False))
+    table.to_csv(files / "events.tsv", sep="\t", index=False)
+    with pytest.raises(ns.InputError, match=message):
+        ns.recordings.load_betas(files / "betas.nii", files / "events.tsv", mask=files / "mask.nii.gz", **options)

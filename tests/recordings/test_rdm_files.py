@@ -100,3 +100,30 @@ def test_other_files_are_refused(tmp_path):
     ]:
         with pytest.raises(ns.InputError, match=message):
             call()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            lambda r: r.assign_attrs(scale_factor=2.0),
+            ns.storage.StorageError,
+            "scale_factor = 2.0 of 'rdms' is netCDF's",
+        ),
+        (lambda r: r.assign_attrs(missing_value=3.0), ns.storage.StorageError, "missing_value = 3.0 .* rename it"),
+        (lambda r: r.assign_attrs(_FillValue=0.0), ns.storage.StorageError, "_FillValue"),
+        (lambda r: since(r, "days since 2000-01-01"), ns.storage.StorageError, "of 'size' is netCDF's own"),
+        (lambda r: since(r, "seconds"), ns.storage.StorageError, "write s for seconds"),
+        (lambda r: r.rename(patient="a/b"), ns.InputError, "save_rdms: .* 'a/b', a name with a slash"),
+        (lambda r: r.rename(subject="who").stack(subject=["who"]), ns.InputError, "labels of several levels"),
+    ],
+)
+def test_what_netcdf_would_change_is_refused(tmp_path, change, error, message):
+    with pytest.raises(error, match=message) as caught:
+        ns.recordings.save_rdms(change(labelled()), tmp_path / "a.nc")
+    assert "\n" not in str(caught.value) and not (tmp_path / "a.nc").exists()
+
+
+def since(rdms, units):
+    rdms["size"].attrs["units"] = units
+    return rdms

@@ -115,6 +115,9 @@ def test_paired_dims_are_compared_place_by_place(method):
     [
         (lambda: compare_rdms(DATA, MODELS, paired="subject"), r"paired = 'subject' is a leading dim of both, found"),
         (lambda: compare_rdms(DATA.values[0], DATA, paired="time"), "found a ndarray"),
+        (lambda: compare_rdms(DATA, DATA, paired=["subject", "subject"]), "paired names a dim twice"),
+        (lambda: infer(MODELS, DATA.rename(time="model"), progress=False), "infer: the data have a dim 'model'"),
+        (lambda: infer(MODELS, DATA.rename(time="bound"), progress=False), "infer: the data have a dim 'bound'"),
         (lambda: compare_rdms(DATA, DATA[:4], paired="subject"), "5 and 4 places along subject"),
         (lambda: compare_rdms(DATA, DATA.assign_coords(time=[0, 1, 2]), paired="time"), "same, different, labels"),
     ],

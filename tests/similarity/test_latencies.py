@@ -97,6 +97,7 @@ def test_scores_that_do_not_rise_have_no_latency():
         (lambda f: f(courses()[:, :2]), "of 3 times or more"),
         (lambda f: f(courses()[:, [0, 1, 3, 9]]), "s apart"),
         (lambda f: f(courses()[:, ::-1]), "time does not rise"),
+        (lambda f: f(courses()[:, [0, 2, 1, 3]]), "time does not rise"),
         (lambda f: f(courses(n=4)), "5 subjects or more asked, found 4"),
         (lambda f: f(courses(), fraction=1.0), "between 0 and 1, found 1.0"),
         (lambda f: f(courses(), n_samples=10), "100 or more, found 10"),

@@ -264,7 +264,31 @@ def test_neighbours_of_grids_surfaces_and_sensors():
     assert edges_of(over, {"unit": matrix}, "here").T.tolist() == [[0, 1], [2, 3], [2, 4], [3, 5], [4, 5]]
 
 
+@pytest.mark.parametrize(
+    ("dim", "places", "pairs"),
+    [
+        ("time", [0, 0.1, 0.2, 0.8, 0.9, 1.0], [[0, 1], [1, 2], [3, 4], [4, 5]]),
+        ("time_other", [0, 1, 3], [[0, 1]]),
+        ("frequency", [2, 4, 8, 16], [[0, 1], [1, 2], [2, 3]]),
+        ("x", [0.0, 0.5], [[0, 1]]),
+    ],
+)
+def test_places_are_no_neighbours_across_a_gap(dim, places, pairs):
+    scores = xr.DataArray(np.zeros(len(places)), dims=dim, coords={dim: places})
+    assert edges_of(scores, None, "here").T.tolist() == pairs
+
+
 SCORES = smooth(8, 6)
+
+
+def placed_map(step):
+    """Scores of 8 subjects with places; `step` voxels further on."""
+    x = ("time", (np.arange(6.0) + step) * 2e-3)
+    return SCORES.drop_vars("time").assign_coords(x=x, y=x, z=x).rename(time="searchlight")
+
+
+def placed(step):
+    return placed_map(step)[step]
 
 
 @pytest.mark.parametrize(
@@ -292,6 +316,18 @@ SCORES = smooth(8, 6)
         (lambda f: f(SCORES, method="tfce", adjacency={"place": None}), "found 'place'"),
         (lambda f: f(SCORES, method="tfce", adjacency={"time": np.eye(5)}), r"\(6, 6\), found \(5, 5\)"),
         (lambda f: f(SCORES, method="tfce", adjacency={"time": np.triu(np.ones((6, 6)))}), "not symmetric"),
+        (
+            lambda f: f(SCORES.isel(time=[0, 1, 2, 4]).assign_coords(time=[0, 0.1, 0.25, 0.35]), method="tfce"),
+            "is uneven",
+        ),
+        (lambda f: f(SCORES.assign_coords(time=SCORES.time.astype("timedelta64[s]"))), "time is of timedelta64"),
+        (lambda f: f(SCORES, method="tfce", adjacency={"time": np.full((6, 6), np.nan)}), "true and false, or 1 and 0"),
+        (lambda f: f(SCORES, method="tfce", adjacency={"time": 0.5 * np.ones((6, 6))}), "such as distances"),
+        (lambda f: ns.similarity.surface_neighbours(np.array([[0, 1, 2]]), 3.0), "n_vertices is a whole number"),
+        (lambda f: ns.similarity.surface_neighbours(np.array([[0, 1, 2]]), None), "n_vertices is a whole number"),
+        (lambda f: f(xr.concat([placed(0), placed(0), placed(1)], "subject")), "'x' differ between subjects"),
+        (lambda f: f(placed_map(0), placed_map(1)), "the labels 'x' of the two differ"),
+        (lambda f: ns.similarity.latencies(placed_map(0), placed_map(1)), "latencies: the labels 'x'"),
         (lambda f: ns.similarity.neighbours(np.ones((3, 2)), -1.0), "a radius above 0"),
         (lambda f: ns.similarity.surface_neighbours(np.array([[0, 1, 5]]), 4), r"vertices 0\.\.3"),
     ],

@@ -130,6 +130,8 @@ PLACES = placed(np.arange(6.0).reshape(3, 2) ** 2, [0, 1, 2])
         (lambda s: ns.similarity.triplet_rdm([["a", "b", "a"]]), "triplet 0 holds a stimulus twice"),
         (lambda s: ns.similarity.triplet_rdm([["a", "b"]]), r"triplets \(judgement, 3\) asked"),
         (lambda s: ns.similarity.triplet_rdm([[0.5, 1, 2]]), "names or whole numbers"),
+        (lambda s: ns.similarity.triplet_rdm([("a", float("nan"), "b")]), "or missing ones"),
+        (lambda s: ns.similarity.triplet_rdm(np.array([["a", "", "b"]])), "or missing ones"),
         (lambda s: ns.similarity.triplet_rdm([["a", "b", None]]), "names or whole numbers"),
         (lambda s: ns.similarity.triplet_rdm([["a", "b", "c"]], stimuli=["a", "b", "d"]), r"judged \['c'\] are none"),
         (

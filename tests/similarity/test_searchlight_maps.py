@@ -117,6 +117,10 @@ def test_a_surface_is_walked_along_its_edges():
         (lambda r: maps(r, models={"few": 1 - np.eye(5)}), "searchlight_scores: "),
         (lambda r: maps(r, block=0), "block is a number of searchlights"),
         (lambda r: maps(r, metric="crossnobis", precision=np.eye(UNITS)), "a precision of all units"),
+        (lambda r: maps(r[..., ::-1], near=r), "24 of 24 searchlights have other places"),
+        (lambda r: maps(r.assign_coords(z=r.z.roll(unit=1)), near=r), "other places x, y, z"),
+        (lambda r: maps(r[..., 1:], near=r[..., :-1]), "23 of 23 searchlights have other places"),
+        (lambda r: maps(named(r)[..., ::-1], near=named(r)), "22 of 24 searchlights have other places"),
         (lambda r: maps(0 * r), "searchlight_scores: no score of 24 searchlights is defined"),
     ],
 )
@@ -126,6 +130,19 @@ def test_what_makes_no_map_is_refused_in_one_line(call, message):
     assert "\n" not in str(caught.value)
 
 
-def maps(responses, **options):
+def named(responses):
+    return responses.assign_coords(unit=[f"v{k}" for k in range(UNITS)])
+
+
+@pytest.mark.parametrize("responses", [recorded(), named(recorded())])
+def test_some_searchlights_in_another_order_are_of_the_same_units(responses):
     near = ns.similarity.searchlights(responses, 8e-3)
+    found, some = (
+        ns.similarity.searchlight_scores(responses, b, models(), progress=False) for b in (near, near[7:2:-1])
+    )
+    xr.testing.assert_allclose(some, found[7:2:-1])
+
+
+def maps(responses, near=None, **options):
+    near = ns.similarity.searchlights(responses if near is None else near, 8e-3)
     return ns.similarity.searchlight_scores(responses, near, options.pop("models", models()), progress=False, **options)
