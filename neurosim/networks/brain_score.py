@@ -95,7 +95,8 @@ def save_brain_score(
 
     Raises
     ------
-    InputError : a folder that is there, no module, unknown layers, a network that is no fixed series of operations.
+    InputError : a folder that is there, no module, unknown layers, a network that is no fixed series of operations or
+        answers to a picture in a batch otherwise than to it alone.
     StorageError : nothing can be written there.
 
     Examples
@@ -120,6 +121,7 @@ def save_brain_score(
     seen, other = (_shown(torch.rand(1, *pictures.shape, generator=generator), pictures) for _ in range(2))
     graph, weights = _graph_of(heard, seen, network)
     _compare(graph, weights, heard, other, chosen, network)
+    _compare_batch(heard, seen, other, chosen, network)
     constants = {n.target: getattr(graph, str(n.target)) for n in graph.graph.nodes if n.op == "get_attr"}
     code = graph.graph.python_code("self").src.strip().replace("def forward(", "def _graph(", 1)
     text = MODEL.format(
@@ -155,21 +157,22 @@ class _Heard(nn.Module):
         found: dict[str, list[Tensor]] = {name: [] for name in self.layers}
 
         def listen(name: str) -> Any:
-            return lambda _module, _given, answer: found[name].append(_tensor_of(answer, name))
+            return lambda _module, _given, answer: found[name].append(_tensor_of(answer, name).clone())
 
         with contextlib.ExitStack() as hooks:
             for name in self.layers:
                 hooks.callback(self.network.get_submodule(name).register_forward_hook(listen(name)).remove)
             reset_neurons(self.network)
             self.network(shown)
-        return [self._over_time(name, answers) for name, answers in found.items()]
+        n_shown = shown.shape[0 if self.n_steps is None else 1]
+        return [self._over_time(name, answers, n_shown) for name, answers in found.items()]
 
-    def _over_time(self, name: str, answers: list[Tensor]) -> Tensor:
+    def _over_time(self, name: str, answers: list[Tensor], n_shown: int) -> Tensor:
         if not answers:
             raise InputError(f"{WHO}: layer {name!r} is not reached; leave it out.")
         if len(answers) > 1:
             return torch.stack(answers).mean(0)
-        over_time = self.n_steps is not None and answers[0].ndim > 1 and answers[0].shape[:2] == (self.n_steps, 1)
+        over_time = self.n_steps is not None and answers[0].ndim > 1 and answers[0].shape[:2] == (self.n_steps, n_shown)
         return answers[0].mean(0) if over_time else answers[0]
 
 
@@ -212,7 +215,9 @@ def _graph_of(heard: _Heard, shown: Tensor, network: nn.Module) -> tuple[GraphMo
     try:
         with torch.no_grad(), warnings.catch_warnings(), torch.random.fork_rng([]):
             warnings.simplefilter("ignore")
-            weights = {k: v.detach() for k, v in heard.state_dict().items()}
+            held = heard.state_dict(keep_vars=True)
+            first = {id(v): k for k, v in reversed(held.items())}  # a tensor that has several names goes by one
+            weights = {k: v.detach() for k, v in held.items() if first[id(v)] == k}
 
             def run(held: list[Tensor], picture: Tensor) -> list[Tensor]:
                 named = dict(zip(weights, held, strict=True))
@@ -245,11 +250,36 @@ def _compare(
         torch.manual_seed(0)
         found = graph(*weights.values(), shown)
     for name, one, other in zip(layers, wanted, found, strict=True):
-        if one.shape != other.shape or not torch.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True):
+        if not _close(one, other):
             raise InputError(
                 f"{WHO}: layer {name!r} of {type(network).__name__} runs other operations on other pictures; a plugin "
                 "holds one series of them."
             )
+
+
+def _compare_batch(heard: _Heard, one: Tensor, other: Tensor, layers: list[str], network: nn.Module) -> None:
+    """Refuse a network that mixes the pictures of a batch; one that draws random numbers cannot be told."""
+    with torch.no_grad(), torch.random.fork_rng([]):
+        alone = []
+        for seed in (0, 1):
+            torch.manual_seed(seed)
+            alone.append(heard(one))
+        if any(not _close(a, b) for a, b in zip(*alone, strict=True)):
+            return
+        try:
+            both = heard(torch.cat([one, other], dim=0 if heard.n_steps is None else 1))
+        except RuntimeError:
+            return  # it takes one picture at a time, as the plugin gives it
+        for name, a, b, found in zip(layers, alone[0], heard(other), both, strict=True):
+            if not _close(torch.cat([a, b]), found):
+                raise InputError(
+                    f"{WHO}: layer {name!r} of {type(network).__name__} answers to a picture in a batch otherwise than "
+                    "to it alone; a plugin shows pictures alone."
+                )
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 def _numbers(tensor: Tensor) -> np.ndarray:

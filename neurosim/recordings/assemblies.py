@@ -31,8 +31,8 @@ def from_assembly(assembly: xr.DataArray, name: str) -> xr.DataArray:
     ----------
     assembly : with a label of the stimuli along ``presentation`` (``stimulus_id``, ``image_id`` or ``stimulus_path``,
         any of which may take its place) and ``neuroid_id`` along ``neuroid``, as levels of an index or not. Where
-        ``repetition`` tells the presentations of every stimulus apart, it is the trial; else they are counted. Bins are
-        in ms. name : of it, for errors.
+        ``repetition`` tells the presentations of every stimulus apart, it is the trial, in the order of their names;
+        else they are counted. Bins are in ms, one after the other. name : of it, for errors.
 
     Returns
     -------
@@ -42,7 +42,8 @@ def from_assembly(assembly: xr.DataArray, name: str) -> xr.DataArray:
 
     Raises
     ------
-    InputError : other dims, stimuli or neuroids without names, a neuroid that is there twice, uneven bins.
+    InputError : other dims, stimuli or neuroids without names, a neuroid that is there twice, bins that are
+        uneven, overlap or leave gaps.
     """
     alone = next((d for d in STIMULUS_IDS if d in assembly.dims), None)
     if alone is not None and alone in assembly.coords:
@@ -63,7 +64,11 @@ def from_assembly(assembly: xr.DataArray, name: str) -> xr.DataArray:
         raise InputError(
             f"{name}: the assembly has no {lacks}; it has {', '.join(map(str, flat.coords)) or 'no label'}."
         )
-    stimuli, of_row, trial, n_trials = _places(along[PRESENTATION], ids, name)
+    stimuli, of_row, trial, names_of_trials = _places(along[PRESENTATION], ids, name)
+    n_trials = len(names_of_trials)
+    labels = _labels(along, {ids, "repetition"}, of_row, name)
+    if names_of_trials.tolist() != list(range(n_trials)):
+        labels["trial"] = names_of_trials
     filled = np.full((len(stimuli), n_trials, *values.shape[1:]), np.nan)
     filled[of_row, trial] = values.values
     dims = ("stimulus", "trial", *(["time"] if timed else []), "unit")
@@ -71,7 +76,7 @@ def from_assembly(assembly: xr.DataArray, name: str) -> xr.DataArray:
         filled,
         dims=dims,
         stimuli=stimuli,
-        coords=_labels(along, {ids, "repetition"}, of_row, name),
+        coords=labels,
         quantity=str(flat.attrs.get("quantity", "activation")),
         time_step=_step(along[TIME_BIN], name) if timed and values.sizes[TIME_BIN] > 1 else None,
     )
@@ -84,18 +89,18 @@ def from_assembly(assembly: xr.DataArray, name: str) -> xr.DataArray:
     return (found.isel(trial=0, drop=True) if once else found).assign_attrs(kept)
 
 
-def _places(labels: dict[str, Any], ids: str, name: str) -> tuple[list[str], np.ndarray, np.ndarray, int]:
-    """Return the stimuli, and which stimulus and trial every presentation is of."""
+def _places(labels: dict[str, Any], ids: str, name: str) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Return the stimuli, which stimulus and trial every presentation is of, and the names of the trials."""
     stimuli, of_row, _ = coded(labels[ids], name, ids)
     order = np.argsort(of_row, kind="stable")
     counts = np.bincount(of_row)
     trial = np.empty(len(order), dtype=int)
     trial[order] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     if "repetition" in labels:
-        known, of_repetition, _ = coded(labels["repetition"], name, "repetition")
+        known, of_repetition, numbers = coded(labels["repetition"], name, "repetition")
         if len(set(zip(of_row.tolist(), of_repetition.tolist(), strict=True))) == len(of_row):
-            return stimuli.tolist(), of_row, of_repetition, len(known)
-    return stimuli.tolist(), of_row, trial, int(counts.max())
+            return stimuli.tolist(), of_row, of_repetition, known if numbers is None else numbers
+    return stimuli.tolist(), of_row, trial, np.arange(counts.max())
 
 
 def _labels(along: dict[Any, dict[str, Any]], used: set[str], of_row: np.ndarray, name: str) -> dict[str, Any]:
@@ -127,9 +132,16 @@ def _step(labels: dict[str, Any], name: str) -> float:
     """Return the time from bin to bin, s."""
     if OF_TIME[0] not in labels:
         raise InputError(f"{name}: the assembly has no {OF_TIME[0]} (ms) along {TIME_BIN}; assign it.")
-    gaps = np.diff(np.asarray(labels[OF_TIME[0]], dtype=float)) * MS
+    begin = np.asarray(labels[OF_TIME[0]], dtype=float) * MS
+    gaps = np.diff(begin)
     if not (gaps > 0).all() or not np.allclose(gaps, gaps[0]):
         raise InputError(f"{name}: the bins of the assembly do not follow each other evenly; select or rebin them.")
+    end = np.asarray(labels[OF_TIME[1]], dtype=float) * MS if OF_TIME[1] in labels else begin + gaps[0]
+    if not np.allclose(end - begin, gaps[0], rtol=1e-3, atol=0):
+        raise InputError(
+            f"{name}: bins of {(end - begin)[0] / MS:g} ms begin every {gaps[0] / MS:g} ms, so that they overlap or "
+            "leave gaps; select with .isel(time_bin=...) those that follow each other, or one."
+        )
     return float(gaps[0])
 
 
@@ -140,13 +152,14 @@ def save_assembly(path: str | Path, responses: xr.DataArray, *, identifier: str,
     ----------
     path : ``.nc`` file; :func:`load_responses` reads it back.
     responses : (stimulus, [trial,] [time,] unit). A trial in which no unit was measured (NaN) is no presentation; NaN
-        of some units stay NaN. Labels along ``unit`` go along ``neuroid``, ``area`` as ``region``; times become
-        ``time_bin_start`` and ``time_bin_end``, in ms.
+        of some units stay NaN. Trials keep their names, as ``repetition``. Labels along ``unit`` go along ``neuroid``,
+        ``area`` as ``region``; times become ``time_bin_start`` and ``time_bin_end``, in ms.
     identifier : name of the assembly. stimulus_set : identifier of the stimuli, whose ``stimulus_id`` are those here.
 
     Raises
     ------
-    InputError : no text as identifier, responses that are none. StorageError : the file cannot be written.
+    InputError : no text as identifier, responses that are none, a label that has a name of BrainIO's own, such as
+        ``stimulus_id``. StorageError : the file cannot be written.
 
     Examples
     --------
@@ -172,6 +185,7 @@ def save_assembly(path: str | Path, responses: xr.DataArray, *, identifier: str,
     coords: dict[str, Any] = {"stimulus_id": (PRESENTATION, rows["stimulus"].values[of_stimulus].astype(str))}
     coords["repetition"] = (PRESENTATION, trials[of_trial])
     named = {ours: theirs for theirs, ours in OURS.items() if ours != "subject"}
+    _check_names(rows)
     for key, label in ((str(k), v) for k, v in rows.coords.items()):
         if label.dims == ("stimulus",) and key != "stimulus":
             coords[key] = (PRESENTATION, label.values[of_stimulus])
@@ -189,3 +203,17 @@ def save_assembly(path: str | Path, responses: xr.DataArray, *, identifier: str,
     data = xr.DataArray(rows.values[of_stimulus, of_trial], dims=dims, coords=coords, name="data", attrs=about)
     data = data.transpose(PRESENTATION, NEUROID, ...)
     storage.write_dataset(path, data.to_dataset().assign_attrs(about))
+
+
+def _check_names(responses: xr.DataArray) -> None:
+    """Refuse labels that would take the place of what BrainIO calls so."""
+    held = {str(k): c.dims for k, c in responses.coords.items()}
+    of_unit = [k for k, dims in held.items() if dims == ("unit",)]
+    own = {"stimulus_id", "repetition", PRESENTATION, NEUROID, TIME_BIN, *OF_TIME}
+    taken = [k for k, dims in held.items() if k in own and dims in {("stimulus",), ("stimulus", "trial"), ("unit",)}]
+    taken += [theirs for theirs, ours in OURS.items() if theirs in of_unit and (ours in of_unit or ours == "unit")]
+    if taken:
+        raise InputError(
+            f"save_assembly: the label {taken[0]!r} has a name that BrainIO gives to something else; rename it, as "
+            f"with .rename({taken[0]}=...)."
+        )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import typing
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from neurosim import storage
@@ -90,10 +94,55 @@ def _options(reader: Reader, given: object, time_bin: float | None, path: Path) 
         raise InputError(
             f"load_responses: {path.name} holds no spikes to count; time_bin = {shown(time_bin)} is given."
         )
+    said = given.get("time_bin") if isinstance(given, Mapping) else getattr(given, "time_bin", None)
+    if time_bin is not None and said not in (None, time_bin):
+        raise InputError(f"load_responses: time_bin = {shown(time_bin)}, and the option says {shown(said)}; give one.")
     if time_bin is not None and (given is None or isinstance(given, Mapping)):
         given = dict(given or {}) | {"time_bin": time_bin}
     options = options_of(reader.options, given, f"load_responses: {path.name}")
+    _check_types(options, path.name)
     return options if time_bin is None else replace(options, time_bin=time_bin)
+
+
+_KINDS = {Path: "the path of a file", bool: "True or False", int: "a whole number", float: "a number", str: "text"}
+_KINDS[NoneType] = "None"
+
+
+def _check_types(options: Any, name: str) -> None:
+    """Refuse an option whose value is of another type than its record says."""
+    for option, hint in typing.get_type_hints(type(options)).items():
+        value = getattr(options, option)
+        if not _fits(value, hint):
+            kinds = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, UnionType) else (hint,)
+            asked = " or ".join(_KINDS.get(kind, str(kind).replace("typing.", "")) for kind in kinds)
+            held = "; a table that is held goes to bin_spikes or align_spikes" if hasattr(value, "columns") else ""
+            raise InputError(f"load_responses: {name}: the option {option} is {asked}, found {shown(value)}{held}.")
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value is of the type of an option; whole numbers are numbers, text and paths name files.
+
+    >>> _fits(1, float | None), _fits(True, float), _fits("ab", tuple[str, ...]), _fits(["ab"], tuple[str, ...])
+    (True, False, False, True)
+    """
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, UnionType):
+        return any(_fits(value, part) for part in inside)
+    if origin is typing.Literal:
+        return isinstance(value, str) and value in inside
+    if origin is tuple:
+        if not isinstance(value, list | tuple | np.ndarray):
+            return False
+        parts = [inside[0]] * len(value) if inside[-1] is Ellipsis else list(inside)
+        return len(parts) == len(value) and all(_fits(v, part) for v, part in zip(value, parts, strict=True))
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    kinds = {
+        Path: isinstance(value, str | os.PathLike),
+        bool: isinstance(value, bool | np.bool_),
+        int: whole,
+        float: whole or isinstance(value, float | np.floating),
+    }
+    return kinds[hint] if hint in kinds else isinstance(value, hint)
 
 
 def _labelled(found: object, path: Path) -> xr.DataArray:

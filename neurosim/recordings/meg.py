@@ -39,7 +39,7 @@ def load_epochs(
     ----------
     epochs : ``mne.Epochs``, an ``mne.Evoked`` or a list of them, or the path of a ``-epo.fif`` or ``-ave.fif`` file.
         The names of the events (of evoked: their comments) are the stimuli.
-    picks : "mag" (T), "grad" (T/m) or "eeg" (V).
+    picks : "mag" (T), "grad" (T/m) or "eeg" (V); bad channels too, with a label ``bad`` where there are any.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     subject : label along ``unit``.
 
@@ -69,21 +69,24 @@ def load_epochs(
 
 def _responses(found: Any, picks: str, balance: bool, subject: str | None) -> xr.DataArray:
     """Label what MNE read."""
-    first = found[0] if isinstance(found, list) and found else found
-    if not all(hasattr(e, "get_channel_types") for e in (found if isinstance(found, list) and found else [found])):
+    evoked = list(found) if isinstance(found, list | tuple) else [found]
+    strange = [e for e in evoked if not (hasattr(e, "comment") or (hasattr(e, "event_id") and len(evoked) == 1))]
+    if strange or not evoked:
         raise InputError(
-            f"load_epochs: mne.Epochs, mne.Evoked or a list of them, or the path of a file asked, found "
-            f"{type(first).__name__}."
+            f"load_epochs: mne.Epochs, mne.Evoked or a list of evoked, or the path of a file asked, found "
+            f"{f'{len(evoked)} of them, a ' if len(evoked) > 1 else ''}{type((strange or [found])[0]).__name__}."
         )
+    first = evoked[0]
     index = _sensors(first, picks)
-    if hasattr(first, "events"):
-        values, stimuli = _trials(found, index, balance), list(found.event_id)
+    if hasattr(first, "event_id"):
+        values, stimuli = _trials(first, index, balance), list(first.event_id)
         dims: tuple[str, ...] = ("stimulus", "trial", "unit", "time")
     else:
-        evoked = found if isinstance(found, list) else [found]
-        values, stimuli = np.stack([e.data[index] for e in evoked]), [str(e.comment) for e in evoked]
+        values, stimuli = _of_evoked(evoked, index, picks), [str(e.comment) for e in evoked]
         dims = ("stimulus", "unit", "time")
     labels: dict[str, Any] = {"unit": [first.ch_names[i] for i in index]}
+    bads = [name in first.info["bads"] for name in labels["unit"]]
+    labels |= {"bad": ("unit", bads)} if any(bads) else {}
     labels |= {} if subject is None else {"subject": ("unit", np.repeat(subject, len(index)))}
     step = 1 / float(first.info["sfreq"])
     responses = as_responses(values, dims=dims, stimuli=stimuli, coords=labels, quantity=KINDS[picks], time_step=step)
@@ -115,6 +118,25 @@ def _check_parts(path: Path) -> None:
         last = piece[-2048:]
 
 
+def _of_evoked(evoked: Sequence[mne.Evoked], index: np.ndarray, picks: str) -> np.ndarray:
+    """Return values (stimulus, unit, time) of evoked responses of the same sensors, by name, at the same times."""
+    first = evoked[0]
+    names = [first.ch_names[i] for i in index]
+    rows = []
+    for other in evoked:
+        place = {other.ch_names[i]: i for i in _sensors(other, picks)}
+        if set(place) != set(names):
+            raise InputError(
+                f"load_epochs: {other.comment!r} and {first.comment!r} have other {picks} sensors; pick common ones."
+            )
+        if len(other.times) != len(first.times) or not np.allclose(other.times, first.times, rtol=0, atol=1e-9):
+            raise InputError(
+                f"load_epochs: {other.comment!r} and {first.comment!r} have other times; crop or resample them to one."
+            )
+        rows.append(other.data[[place[name] for name in names]])
+    return np.stack(rows)
+
+
 def _sensors(first: mne.BaseEpochs | mne.Evoked, picks: str) -> np.ndarray:
     kinds = first.get_channel_types()
     index = np.flatnonzero([k == picks for k in kinds])
@@ -126,6 +148,8 @@ def _sensors(first: mne.BaseEpochs | mne.Evoked, picks: str) -> np.ndarray:
 def _trials(epochs: mne.BaseEpochs, index: np.ndarray, balance: bool) -> np.ndarray:
     """Values (stimulus, trial, unit, time), read one stimulus at a time."""
     codes = epochs.events[:, 2]
+    if len(set(epochs.event_id.values())) < len(epochs.event_id):
+        raise InputError("load_epochs: two names of event_id have one code; give each event one name.")
     counts = {name: int((codes == code).sum()) for name, code in epochs.event_id.items()}
     n = min(counts.values())
     if n < 1:
@@ -236,13 +260,16 @@ def _info(mne: Any, names: list[str], rate: float, given: Any, quantity: str) ->
     if given is None:
         kind = {v: k for k, v in KINDS.items() if k != "grad"}.get(quantity, "misc")
         return mne.create_info(names, rate, kind, verbose="error")
-    known = {c["ch_name"]: c for c in given["chs"]} if isinstance(given, mne.Info) else {}
+    if not isinstance(given, mne.Info):
+        raise InputError(f"to_mne: info is an mne.Info, such as evoked.info, found a {type(given).__name__}.")
+    known = {c["ch_name"]: c for c in given["chs"]}
     lost = [n for n in names if n not in known]
     if lost:
         raise InputError(f"to_mne: info, an mne.Info, has no sensor {lost[0]!r}; it has {shown(', '.join(known))}.")
     own = mne.create_info(names, rate, "misc", verbose="error")
     for channel in own["chs"]:
         channel.update(copy.deepcopy(known[channel["ch_name"]]))
+    own["bads"] = [name for name in names if name in given["bads"]]
     return own
 
 

@@ -26,23 +26,26 @@ from neurosim.recordings.nwb_content import (
     check_pairs,
     contents_of,
     events_of,
-    in_si,
     labels_of,
+    observed_of,
     on_disk,
     series_of,
     session_of,
+    si_unit,
+    stacked,
     sweep_pairs,
     trains_of,
     unit_table,
 )
+from neurosim.recordings.sessions import only_observed
 from neurosim.recordings.spikes import align_spikes
-from neurosim.schema import UNITS_OF, InputError, as_sweeps, check_responses, step_of, suggest
+from neurosim.schema import UNITS_OF, InputError, check_responses, step_of, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
     import pynwb
 
-QUANTITY_OF = {"volts": "electric_potential", "V": "electric_potential", "tesla": "magnetic_field"}
+QUANTITY_OF = {"V": "electric_potential", "T": "magnetic_field"}
 PAUSE = 0.5
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -63,9 +66,9 @@ def load_nwb_responses(
     Parameters
     ----------
     path : ``.nwb`` file.
-    by : column of the trials that says what was shown; it becomes ``stimulus``.
+    by : column of the trials that says what was shown; it becomes ``stimulus``. Trials without it are left out.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
-    align_to : column of the trials with the time of the event, s.
+    align_to : column of the trials with the time of the event, s; trials without one are left out.
     series : align this sampled series (see :func:`load_nwb_series`) in place of the spikes of the units.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     intervals : name of the table that takes the place of the trials: "epochs", or the presentations of a stimulus such
@@ -75,13 +78,13 @@ def load_nwb_responses(
     -------
     responses (stimulus, trial, [time,] unit), with the columns of the table of units as labels along ``unit`` and those
     of the trials that have one value a stimulus along ``stimulus``; ``subject`` and ``area`` (of the electrode) along
-    ``unit`` where the file names them.
+    ``unit`` where the file names them. A unit is NaN in trials whose window leaves its ``obs_intervals``.
 
     Raises
     ------
     StorageError : no NWB file, truncated, or with links that leave it.
     InputError : no intervals or units, an unknown table or column (the message lists those there are), events outside
-        the recording.
+        the recording, a time bin for a series.
 
     Examples
     --------
@@ -94,8 +97,12 @@ def load_nwb_responses(
     >>> found.values[:, 0].tolist()
     [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
     """
+    if series is not None and time_bin is not None:
+        raise InputError(
+            f"{Path(path).name}: a time_bin is of spikes, the series {shown(series)} has none; leave it out."
+        )
     with _opened(path) as nwb:
-        events = events_of(nwb, intervals, Path(path).name)
+        events = events_of(nwb, intervals, Path(path).name, (by, align_to))
         if series is None:
             table = unit_table(nwb, Path(path).name)
             trains = trains_of(table["spike_times"], Path(path).name)
@@ -110,6 +117,7 @@ def load_nwb_responses(
                 balance=balance,
                 units=labels_of(nwb, table),
             )
+            responses = only_observed(responses, observed_of(table), window)
         subject = nwb.subject.subject_id if nwb.subject is not None and nwb.subject.subject_id else None
     if series is not None:
         whole = load_nwb_series(path, series)
@@ -140,7 +148,8 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
 
     Returns
     -------
-    (time, unit) in SI units, read when used; ``time`` in s of the session, ``quantity`` and ``units`` in attrs.
+    (time, unit), read when used; ``time`` in s of the session, ``quantity`` and ``units`` in attrs. Volts, tesla and
+    amperes with any prefix come in SI units, others in the unit that the file names.
 
     Raises
     ------
@@ -171,7 +180,8 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
         if item.data.ndim > 2:
             kept = ", its frames in other files" if getattr(item, "external_file", None) is not None else ""
             raise InputError(f"{Path(path).name}: {name} has shape {item.data.shape}{kept}; a series is (time, unit).")
-        values, unit = on_disk(item, Path(path)), str(item.unit)
+        unit, scale = si_unit(str(item.unit))
+        values = on_disk(item, Path(path), scale)
         clock = np.asarray(item.timestamps[:]) if item.timestamps is not None else None
         rate, start = item.rate, float(item.starting_time or 0.0)
     clock = start + np.arange(values.sizes["time"]) / rate if clock is None else clock
@@ -204,14 +214,7 @@ def load_nwb_protocols(path: str | Path) -> dict[str, xr.Dataset]:
             raise InputError(f"{Path(path).name}: holds no current-clamp sweeps; it has {contents_of(nwb)}.")
         check_pairs(pairs, Path(path).name)
         about = {"subject": nwb.subject.subject_id} if nwb.subject is not None and nwb.subject.subject_id else {}
-        return {name: _stacked(held, about) for name, held in by_protocol(pairs).items()}
-
-
-def _stacked(pairs: list[tuple[Any, Any]], about: dict[str, str]) -> xr.Dataset:
-    voltage = np.stack([in_si(v) for v, _ in pairs])
-    current = np.stack([in_si(i)[: voltage.shape[1]] for _, i in pairs])
-    step = 1 / float(pairs[0][0].rate)
-    return as_sweeps(current, voltage, time_step=step, sweeps=[v.name for v, _ in pairs], attrs=about)
+        return {name: stacked(held, about) for name, held in by_protocol(pairs).items()}
 
 
 def load_nwb_sweeps(path: str | Path) -> xr.Dataset:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,25 @@ from xarray.core import indexing
 
 from neurosim import storage
 from neurosim.recordings.columns import as_text, seconds, shown
-from neurosim.schema import InputError, suggest
+from neurosim.schema import InputError, as_sweeps, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
     import pynwb
+
+BASES = {"V": ("volt", "volts"), "T": ("tesla", "teslas"), "A": ("ampere", "amperes", "amp", "amps")}
+PREFIXES = {
+    ("", ""): 1.0,
+    ("k", "kilo"): 1e3,
+    ("m", "milli"): 1e-3,
+    ("u", "micro"): 1e-6,
+    ("n", "nano"): 1e-9,
+    ("p", "pico"): 1e-12,
+    ("f", "femto"): 1e-15,
+}
+MICRO = str.maketrans("\u00b5\u03bc", "uu")
+
+logger = logging.getLogger(__name__)
 
 
 def contents_of(nwb: pynwb.NWBFile) -> str:
@@ -41,10 +57,11 @@ def intervals_of(nwb: pynwb.NWBFile) -> dict[str, Any]:
     return {t.name if named.count(t.name) == 1 else f"{t.parent.name}/{t.name}": t for t in tables}
 
 
-def events_of(nwb: pynwb.NWBFile, name: object, file_name: str) -> pd.DataFrame:
+def events_of(nwb: pynwb.NWBFile, name: object, file_name: str, needs: tuple[str, ...]) -> pd.DataFrame:
     """Return the table of intervals that is asked for; trials, or the only table, where none is named.
 
-    Several values in one row, such as the tags of an epoch, are joined by commas.
+    Rows without a value in a column of `needs` are left out, and counted in the log. Several values in one row, such as
+    the tags of an epoch, are joined by commas.
     """
     tables = intervals_of(nwb)
     if name is None:
@@ -55,7 +72,12 @@ def events_of(nwb: pynwb.NWBFile, name: object, file_name: str) -> pd.DataFrame:
         raise InputError(f"{file_name}: holds {asked} to align to; {known}.{suggest(str(name), tables)}")
     found = frame_of(tables[name], file_name)
     ragged = [c for c in found.columns if any(np.ndim(v) for v in found[c])]
-    return found.assign(**{c: [", ".join(map(as_text, np.ravel(v))) for v in found[c]] for c in ragged})
+    found = found.assign(**{c: [", ".join(map(as_text, np.ravel(v))) for v in found[c]] for c in ragged})
+    known = found.dropna(subset=[c for c in found.columns if c in needs])
+    if len(known) < len(found):
+        lost = len(found) - len(known)
+        logger.warning("%s: %d of %d %s have no %s.", file_name, lost, len(found), name, " or ".join(needs))
+    return known
 
 
 def unit_table(nwb: pynwb.NWBFile, name: str) -> pd.DataFrame:
@@ -117,6 +139,14 @@ def labels_of(nwb: pynwb.NWBFile, table: pd.DataFrame) -> pd.DataFrame:
     return kept if "label" in kept else kept.rename(columns={"unit": "label"})
 
 
+def observed_of(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return when every unit was observed (interval, from and to), s; units of which the file says it."""
+    if "obs_intervals" not in table:
+        return {}
+    held = {str(u): np.asarray(spans, dtype=float).reshape(-1, 2) for u, spans in table["obs_intervals"].items()}
+    return {u: spans for u, spans in held.items() if len(spans)}
+
+
 def session_of(nwb: pynwb.NWBFile, trains: dict[str, np.ndarray], events: pd.DataFrame) -> tuple[float, float]:
     """Return the first and the last moment at which anything is known to have been recorded, s."""
     times = [t[[0, -1]] for t in trains.values() if len(t)] + [events["start_time"], events["stop_time"]]
@@ -141,11 +171,26 @@ def series_of(nwb: pynwb.NWBFile) -> Iterator[tuple[str, Any]]:
         yield (item.name if names.count(item.name) == 1 else item.data.parent.name.strip("/")), item
 
 
-def on_disk(item: pynwb.TimeSeries, path: Path) -> xr.DataArray:
-    """Return the samples of a series (time, [unit]) in SI units, read when they are used."""
+def si_unit(name: str) -> tuple[str, float]:
+    """Return the SI unit of volts, tesla or amperes with any prefix, and how many a unit of that name is.
+
+    >>> si_unit("mV"), si_unit("volts"), si_unit("m/s")
+    (('V', 0.001), ('V', 1.0), ('m/s', 1.0))
+    """
+    plain = name.translate(MICRO)
+    for base, words in BASES.items():
+        for (short, long), factor in PREFIXES.items():
+            if plain == short + base or name.lower() in {long + word for word in words}:
+                return base, factor
+    return name, 1.0
+
+
+def on_disk(item: pynwb.TimeSeries, path: Path, scale: float) -> xr.DataArray:
+    """Return the samples of a series (time, [unit]) times `scale`, read when they are used."""
     channels = getattr(item, "channel_conversion", None)
     factors = float(item.conversion or 1.0) * np.asarray(1.0 if channels is None else channels[:], dtype=float)
-    held = _OnDisk(path, item.data.name, item.data.shape, factors, float(getattr(item, "offset", 0.0) or 0.0))
+    offset = float(getattr(item, "offset", 0.0) or 0.0)
+    held = _OnDisk(path, item.data.name, item.data.shape, factors * scale, offset * scale)
     return xr.DataArray(xr.Variable(("time", "unit")[: item.data.ndim], indexing.LazilyIndexedArray(held)))
 
 
@@ -193,7 +238,7 @@ def by_protocol(pairs: list[tuple[Any, Any]]) -> dict[str, list[tuple[Any, Any]]
 
 
 def sweep_pairs(nwb: pynwb.NWBFile) -> Iterator[tuple[Any, Any]]:
-    """Give voltage and current of every current-clamp sweep."""
+    """Give voltage and current of every current-clamp sweep, as a table has them, else by number: 2 before 10."""
     from pynwb.icephys import CurrentClampSeries, CurrentClampStimulusSeries
 
     table = nwb.intracellular_recordings
@@ -204,13 +249,27 @@ def sweep_pairs(nwb: pynwb.NWBFile) -> Iterator[tuple[Any, Any]]:
             if isinstance(voltage, CurrentClampSeries) and isinstance(current, CurrentClampStimulusSeries):
                 yield voltage, current
         return
-    voltages = [s for s in nwb.acquisition.values() if isinstance(s, CurrentClampSeries)]
-    currents = [s for s in nwb.stimulus.values() if isinstance(s, CurrentClampStimulusSeries)]
+    voltages = sorted((s for s in nwb.acquisition.values() if isinstance(s, CurrentClampSeries)), key=_by_number)
+    currents = sorted((s for s in nwb.stimulus.values() if isinstance(s, CurrentClampStimulusSeries)), key=_by_number)
     if len({s.sweep_number for s in voltages}) == len(voltages) > 1:
         by_number = {s.sweep_number: s for s in currents}
-        yield from ((v, by_number[v.sweep_number]) for v in voltages if v.sweep_number in by_number)
+        ordered = sorted(voltages, key=lambda s: int(s.sweep_number))
+        yield from ((v, by_number[v.sweep_number]) for v in ordered if v.sweep_number in by_number)
     elif len(voltages) == len(currents):
         yield from zip(voltages, currents, strict=True)
+
+
+def _by_number(series: pynwb.TimeSeries) -> list[tuple[str, int]]:
+    """Return what puts names in the order of the numbers in them."""
+    return [(text, int(number or -1)) for text, number in re.findall(r"([^0-9]*)([0-9]*)", series.name)]
+
+
+def stacked(pairs: list[tuple[Any, Any]], about: dict[str, str]) -> xr.Dataset:
+    """Return sweeps of one length and rate as one array each of voltage and current."""
+    voltage = np.stack([in_si(v) for v, _ in pairs])
+    current = np.stack([in_si(i)[: voltage.shape[1]] for _, i in pairs])
+    step = 1 / float(pairs[0][0].rate)
+    return as_sweeps(current, voltage, time_step=step, sweeps=[v.name for v, _ in pairs], attrs=about)
 
 
 def in_si(series: pynwb.TimeSeries) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.clock import TOLERANCE
 from neurosim.recordings.spikes import align_spikes
 from neurosim.schema import InputError
 
@@ -44,11 +46,13 @@ class Sorted:
     Parameters
     ----------
     unit, times : (spike,) whose, and when, s. units : table of labels, indexed by the names of all units.
+    observed : by unit, (interval, from and to), s, when it was recorded; throughout where it is not there.
     """
 
     unit: np.ndarray
     times: np.ndarray
     units: pd.DataFrame
+    observed: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """Return the table of spikes."""
@@ -57,8 +61,11 @@ class Sorted:
         return pd.DataFrame({"unit": self.unit, "time": self.times})
 
     def around(self, events: pd.DataFrame, options: Any) -> xr.DataArray:
-        """Return responses around events, with the labels of the units; units without a spike are silent."""
-        return align_spikes(
+        """Return responses around events, with the labels of the units; units without a spike are silent.
+
+        A unit is NaN in trials whose window leaves the intervals in which it was observed.
+        """
+        found = align_spikes(
             self.table(),
             events,
             window=options.window,
@@ -68,10 +75,57 @@ class Sorted:
             balance=options.balance,
             units=self.units,
         )
+        return only_observed(found, self.observed, options.window)
 
 
-def sorted_session(unit: Any, times: Any, name: str, units: pd.DataFrame | None = None) -> Sorted:
+def only_observed(
+    responses: xr.DataArray, observed: Mapping[str, np.ndarray], window: tuple[float, float]
+) -> xr.DataArray:
+    """Return responses (stimulus, trial, [time,] unit) that are NaN where a unit was not observed all the window long.
+
+    Parameters
+    ----------
+    responses : with ``onset`` (stimulus, trial), s. observed : by unit, (interval, from and to), s; a unit that is not
+        in it, or has no interval, was observed throughout. window : from and to, s from the onset.
+
+    Raises
+    ------
+    InputError : no trial of any unit was observed.
+    """
+    held = {u: np.asarray(observed.get(str(u), ()), dtype=float).reshape(-1, 2) for u in responses["unit"].values}
+    if not any(map(len, held.values())):
+        return responses
+    begin, end = (responses["onset"].transpose("stimulus", "trial").values + edge for edge in window)
+    always = np.ones(begin.shape, dtype=bool)
+    there = np.stack([_within(begin, end, spans) if len(spans) else always for spans in held.values()], axis=-1)
+    if not there.any():
+        raise InputError(
+            f"align_spikes: no unit was observed in the window {window} s of any event, by the intervals of the file; "
+            "take a shorter window, or other events."
+        )
+    return responses.where(xr.DataArray(there, dims=("stimulus", "trial", "unit")))
+
+
+def _within(begin: np.ndarray, end: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """Which windows lie inside one of some intervals; those that touch are one."""
+    ordered = spans[np.argsort(spans[:, 0], kind="stable")]
+    reached = np.maximum.accumulate(ordered[:, 1])
+    first = np.r_[True, ordered[1:, 0] > reached[:-1] + TOLERANCE]
+    starts, stops = ordered[first, 0], np.r_[reached[:-1][first[1:]], reached[-1]]
+    at = np.searchsorted(starts, begin + TOLERANCE, side="right") - 1
+    return np.asarray((at >= 0) & (end <= stops[np.maximum(at, 0)] + TOLERANCE))
+
+
+def sorted_session(
+    unit: Any,
+    times: Any,
+    name: str,
+    units: pd.DataFrame | None = None,
+    observed: np.ndarray | None = None,
+) -> Sorted:
     """Return the spikes of a session, checked: one time and one unit each; `units` by default are those that spike.
+
+    `observed` (interval, from and to), s, are when all units were recorded.
 
     Raises
     ------
@@ -89,7 +143,8 @@ def sorted_session(unit: Any, times: Any, name: str, units: pd.DataFrame | None 
     unknown = sorted(set(whose.tolist()) - set(map(str, labels.index)))
     if unknown:
         raise InputError(f"{name}: {len(unknown)} units spike and have no labels, the first is {unknown[0]}.")
-    return Sorted(whose, when, labels.set_axis([str(v) for v in labels.index], axis=0))
+    labels = labels.set_axis([str(v) for v in labels.index], axis=0)
+    return Sorted(whose, when, labels, {} if observed is None else dict.fromkeys(labels.index, observed))
 
 
 def sorted_names(unit: np.ndarray) -> list[str]:

@@ -1,5 +1,6 @@
 """A network as a plugin of Brain-Score answers as it does here, in a process that has not this package."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -112,6 +113,48 @@ def test_plugins_answer_as_here_where_this_package_is_not(tmp_path):
             assert found[layer].std() > 0
 
 
+class Tied(nn.Module):
+    """One layer under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(64, 64)
+        self.second = self.first
+
+    def forward(self, x):
+        return self.second(self.first(x.flatten(1)).relu())
+
+
+def plugin(folder):
+    spec = importlib.util.spec_from_file_location(folder.name, folder / "model.py")
+    model = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(model)
+    return model
+
+
+def test_a_layer_is_heard_before_what_follows_changes_it_in_place(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, 3)).eval()
+    grey, values = Pictures((1, 8, 8), (0.0,), (1.0,)), torch.rand(2, 1, 8, 8)
+    save_brain_score(tmp_path / "f", net, identifier="x", layers=["0", "1"], pictures=grey)
+    found = plugin(tmp_path / "f").get_activations(values.numpy(), ["0", "1"])
+    with torch.no_grad():
+        wanted = net[0](values)
+    np.testing.assert_allclose(found["0"], wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found["1"], wanted.relu(), rtol=1e-4, atol=1e-5)
+
+
+def test_weights_of_two_names_are_written_once(tmp_path):
+    torch.manual_seed(0)
+    net, values = nn.Sequential(Tied(), nn.Linear(64, 3)), torch.rand(2, 1, 8, 8)
+    save_brain_score(tmp_path / "f", net, identifier="x", layers=["1"], pictures=Pictures((1, 8, 8), (0.0,), (1.0,)))
+    with torch.no_grad():
+        wanted = net(values)
+    model = plugin(tmp_path / "f")
+    np.testing.assert_allclose(model.get_activations(values.numpy(), ["1"])["1"], wanted, rtol=1e-4, atol=1e-5)
+    assert len(model.WEIGHTS) == 4
+
+
 class Choosing(nn.Module):
     """Runs other operations on other pictures."""
 
@@ -135,6 +178,13 @@ def test_what_cannot_be_a_plugin_is_refused_in_one_line(tmp_path):
         "is no fixed series of operations": lambda: save_brain_score(tmp_path / "x", net, identifier="a"),
         "no fixed series|other operations": lambda: save_brain_score(
             tmp_path / "x", Choosing(), identifier="a", pictures=grey
+        ),
+        "in a batch otherwise than to it alone": lambda: save_brain_score(
+            tmp_path / "x",
+            nn.Sequential(nn.Flatten(), nn.Softmax(0)),
+            identifier="a",
+            layers=["1"],
+            pictures=grey,
         ),
         "for each of 1 channels": lambda: Pictures((1, 8, 8)),
         "1 or 3 channels": lambda: Pictures((2, 8, 8), (0.0,) * 2, (1.0,) * 2),

@@ -87,6 +87,8 @@ def test_activations_of_models_are_assemblies_too():
         (lambda a: a.rename(neuroid="choice"), r"asked, found \('presentation', 'choice', 'time_bin'\)"),
         (lambda a: a.drop_vars("time_bin_start"), r"no time_bin_start \(ms\)"),
         (lambda a: a.assign_coords(time_bin_start=("time_bin", [90, 70])), "do not follow each other"),
+        (lambda a: a.assign_coords(time_bin_end=("time_bin", [170, 190])), "bins of 100 ms begin every 20 ms"),
+        (lambda a: a.assign_coords(time_bin_end=("time_bin", [80, 100])), "bins of 10 ms begin every 20 ms"),
     ],
 )
 def test_what_an_assembly_lacks_is_said(change, words):
@@ -109,7 +111,7 @@ def test_what_is_written_comes_back(tmp_path, dims):
     save_assembly(tmp_path / "x.nc", asked, identifier="mine", stimulus_set="letters")
     found = ns.load_responses(tmp_path / "x.nc")
     np.testing.assert_array_equal(found.values, asked.values)
-    assert set(asked.coords) - {"trial", "time"} <= set(found.coords)
+    assert set(asked.coords) - {"time"} <= set(found.coords)
     for key in ("area", "depth", "unit"):
         assert found[key].values.tolist() == asked[key].values.tolist()
     assert (found.attrs["identifier"], found.attrs["stimulus_set_identifier"]) == ("mine", "letters")
@@ -121,3 +123,24 @@ def test_what_is_written_comes_back(tmp_path, dims):
         np.testing.assert_allclose(raw["time_bin_end"], [20, 40, 60, 80])
     with pytest.raises(InputError, match="identifier is a text, found 3"):
         save_assembly(tmp_path / "x.nc", asked, identifier=3, stimulus_set="letters")
+
+
+def test_trials_keep_their_names(tmp_path):
+    values = np.arange(12.0).reshape(2, 3, 2)
+    for names in ([7, 3, 5], ["w", "u", "v"]):
+        asked = ns.as_responses(values, dims=("stimulus", "trial", "unit"), stimuli=list("ab"), coords={"trial": names})
+        save_assembly(tmp_path / f"{names[0]}.nc", asked, identifier="mine", stimulus_set="letters")
+        found = ns.load_responses(tmp_path / f"{names[0]}.nc")
+        assert found["trial"].values.tolist() == sorted(names)
+        np.testing.assert_array_equal(found.sel(trial=names).values, values)
+
+
+@pytest.mark.parametrize(
+    ("dims", "name"),
+    [("stimulus", "stimulus_id"), ("stimulus", "repetition"), ("unit", "neuroid_id"), ("unit", "region")],
+)
+def test_labels_with_names_of_brainio_are_refused(tmp_path, dims, name):
+    asked = ns.as_responses(np.ones((2, 2)), stimuli=list("ab"), coords={"area": ("unit", ["V1", "V4"])})
+    held = asked.assign_coords({name: (dims, ["t", "s"])})
+    with pytest.raises(InputError, match=f"the label '{name}' has a name that BrainIO gives to something else"):
+        save_assembly(tmp_path / "x.nc", held, identifier="mine", stimulus_set="letters")

@@ -1,6 +1,7 @@
 """Folders and files of sorters, imaging pipelines and amplifiers: what they say comes in, what they lack is asked."""
 
 import ast
+import dataclasses
 import struct
 from types import SimpleNamespace
 
@@ -56,6 +57,8 @@ def test_clusters_of_phy_are_chosen_by_what_was_said_of_them(tmp_path):
     assert every.KSLabel.values.tolist() == ["good", "good", "mua"]
     good = ns.load_responses(path, options=asked | {"groups": ("good", "noise")})
     assert good.unit.values.tolist() == ["4", "9"] and good.values[0, 0].tolist() == [2, 2]
+    (path / "cluster_group.tsv").rename(path / "cluster_groups.csv")
+    assert set(ns.recordings.load_spikes(path).unit) == {"4", "12", "100"}
     with pytest.raises(InputError, match=r"no cluster is 'god'; groups: .* Did you mean 'good'\?"):
         ns.load_responses(path, options=asked | {"groups": ("god",)})
 
@@ -154,6 +157,66 @@ def test_an_archive_of_labels_that_are_pickled_is_read_without_them(tmp_path):
         ns.recordings.load_spikes(path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "option", "value", "words"),
+    [
+        ("phy", "groups", "good", "the option groups is tuple"),
+        ("phy", "balance", "no", "the option balance is True or False, found 'no'"),
+        ("phy", "events", 5, "the option events is the path of a file, found 5"),
+        ("phy", "events", None, "the option events is the path of a file, found None"),
+        ("alf", "trials", 5, "the option trials is the path of a file"),
+        ("suite2p", "cells", 0.85, r"the option cells is True or False, found 0\.85"),
+        ("suite2p", "neuropil", "a", "the option neuropil is a number, found 'a'"),
+        ("npy", "dims", 5, "the option dims is tuple"),
+    ],
+)
+def test_an_option_of_another_type_is_refused(kind, option, value, words, tmp_path):
+    path = tmp_path / (kind if not READERS[kind].endings else "x.npy")
+    options = READERS[kind].example(path)
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)} | {option: value}
+    with pytest.raises(InputError, match=words):
+        ns.load_responses(path, options=given)
+
+
+def test_a_width_of_bins_is_said_once(tmp_path):
+    path, options = folder_of("phy", tmp_path)
+    given = {"events": options.events, "time_bin": 0.25}
+    assert ns.load_responses(path, options=given, time_bin=0.25).sizes["time"] == 2
+    with pytest.raises(InputError, match=r"time_bin = 0\.1, and the option says 0\.25; give one"):
+        ns.load_responses(path, options=given, time_bin=0.1)
+
+
+def test_evoked_responses_are_matched_by_the_names_of_their_sensors():
+    mne = pytest.importorskip("mne")
+    values, info = RNG.normal(size=(2, 3, 5)), mne.create_info(["M1", "M2", "M3"], 100.0, "mag", verbose="error")
+    a, b = (mne.EvokedArray(v, info, comment=c, verbose="error") for v, c in zip(values, "ab", strict=True))
+    b.reorder_channels(["M3", "M1", "M2"])
+    a.info["bads"] = ["M2"]
+    found = ns.recordings.load_epochs((a, b))
+    np.testing.assert_array_equal(found.values, values.swapaxes(1, 2))
+    assert found.bad.values.tolist() == [False, True, False]
+    with pytest.raises(InputError, match="'b' and 'a' have other times"):
+        ns.recordings.load_epochs([a, b.copy().shift_time(0.3)])
+    with pytest.raises(InputError, match="'b' and 'a' have other mag sensors"):
+        ns.recordings.load_epochs([a, b.copy().pick(["M1", "M2"])])
+    raw = mne.io.RawArray(values[0], info, verbose="error")
+    for given in (raw, [a, raw], []):
+        with pytest.raises(InputError, match=r"load_epochs: mne\.Epochs, mne\.Evoked or a list"):
+            ns.recordings.load_epochs(given)
+
+
+def test_trials_outside_the_time_support_are_missing(tmp_path):
+    path = tmp_path / "group.npz"
+    options = READERS["pynapple"].example(path)
+    held = storage.read_npz(path)
+    np.savez(path, **held | {"start": np.array([0.0, 1.1]), "end": np.array([0.6, 5.0])})
+    found = ns.load_responses(path, options=options)
+    np.testing.assert_array_equal(found.squeeze(drop=True), [[1, 1], [np.nan, np.nan]])
+    np.savez(path, **held | {"start": np.array([3.0]), "end": np.array([5.0])})
+    with pytest.raises(InputError, match="no unit was observed in the window"):
+        ns.load_responses(path, options=options)
+
+
 def test_a_bare_array_takes_its_labels_from_tables(tmp_path):
     values = RNG.normal(size=(2, 3, 4))
     np.save(tmp_path / "x.npy", values)
@@ -203,7 +266,7 @@ def test_matlab_of_version_7_3_is_read_like_older_ones(tmp_path):
         ns.load_responses(tmp_path / "y.mat")
 
 
-def write_abf(path, units, samples):
+def write_abf(path, units, samples, command=""):
     """Write sweeps (sweep, time, channel) in version 1 of the Axon Binary Format, in 16 bits of one unit each."""
     n_sweeps, n_times, n_channels = samples.shape
     header = bytearray(6144)
@@ -225,6 +288,8 @@ def write_abf(path, units, samples):
     put("f", 244, 1.0)
     put("i", 252, 1)
     put("16h", 410, *[-1] * 16)
+    header[1346:1354] = command.ljust(8).encode()
+    put("2h", 2296, 1 if command else 0, 0)
     for k, unit in enumerate(units):
         put("h", 410 + 2 * k, k)
         put("f", 922 + 4 * k, 1.0)
@@ -247,6 +312,9 @@ def test_sweeps_of_abf_have_the_current_of_their_second_channel(tmp_path):
     write_abf(tmp_path / "y.abf", ["mV"], samples[..., :1])
     with pytest.raises(InputError, match=r"holds no one command \(0 outputs are on\); record the command"):
         ns.recordings.load_sweeps(tmp_path / "y.abf")
+    write_abf(tmp_path / "v.abf", ["mV", "pA"], samples, command="mV")
+    with pytest.raises(InputError, match="its command is in mV: voltage clamp"):
+        ns.recordings.load_sweeps(tmp_path / "v.abf")
     write_abf(tmp_path / "z.abf", ["pA", "pA"], samples)
     with pytest.raises(InputError, match=r"one channel of voltage .* found IN 0 \(pA\), IN 1 \(pA\)"):
         ns.recordings.load_sweeps(tmp_path / "z.abf")
@@ -275,7 +343,7 @@ def test_a_command_is_taken_from_the_protocol_where_it_is_made_of_steps_of_curre
         abf._commanded(protocol("mV"), 2, "x")
     with pytest.raises(InputError, match="3 sweeps and 2 commands"):
         abf._commanded(protocol("pA"), 3, "x")
-    assert abf._units_of_outputs(protocol("mV")) == {"mV"}
+    assert abf._units_of_outputs(protocol("mV")._axon_info | {"fFileVersionNumber": 2.6}, b"") == {"mV"}
 
 
 def test_a_cluster_of_phy_that_is_there_twice_is_refused(tmp_path):

@@ -246,3 +246,71 @@ def test_sweeps_of_several_lengths_come_by_stimulus(tmp_path):
     assert found["step"].voltage.values.tolist() == [[0.01] * 3, [0.02] * 3]
     with pytest.raises(InputError, match="sweeps of several lengths and rates; load_sweeps gives"):
         load_nwb_sweeps(tmp_path / "x.nwb")
+
+
+def test_trials_in_which_a_unit_was_not_observed_are_missing(tmp_path):
+    file = new_file()
+    for spans in ([[0.0, 1.0], [1.0, 2.5], [4.0, 6.0]], [[0.0, 6.0]]):
+        file.add_unit(spike_times=[0.1, 1.1, 5.1], obs_intervals=spans)
+    file.add_trial_column("stimulus", "s")
+    for k in (0, 0.9, 2.4, 3, 4, 5):
+        file.add_trial(start_time=float(k), stop_time=k + 0.5, stimulus=f"s{k}")
+    write(tmp_path / "x.nwb", file)
+    found = load_nwb_responses(tmp_path / "x.nwb", by="stimulus", window=(0, 0.5))[:, 0]
+    np.testing.assert_array_equal(found[:, 0], [1, 1, np.nan, np.nan, 0, 1])
+    np.testing.assert_array_equal(found[:, 1], [1, 1, 0, 0, 0, 1])
+
+
+def test_units_of_series_with_prefixes_become_those_of_si(tmp_path):
+    file, raw = new_file(), np.arange(4.0)
+    known = {
+        "mV": ("V", 1e-3),
+        "\u00b5V": ("V", 1e-6),
+        "microvolts": ("V", 1e-6),
+        "Volts": ("V", 1.0),
+        "MV": ("MV", 1.0),
+    }
+    known |= {"fT": ("T", 1e-15), "pA": ("A", 1e-12), "m/s": ("m/s", 1.0)}
+    for k, unit in enumerate(known):
+        file.add_acquisition(pynwb.TimeSeries(name=f"s{k}", data=raw, unit=unit, rate=10.0, conversion=2.0, offset=1.0))
+    write(tmp_path / "x.nwb", file)
+    for k, (unit, factor) in enumerate(known.values()):
+        found = load_nwb_series(tmp_path / "x.nwb", f"s{k}")
+        np.testing.assert_allclose(found[:, 0], (raw * 2 + 1) * factor, rtol=1e-12)
+        assert found.attrs["units"] == unit
+        assert (found.attrs["quantity"] == "activation") == (unit not in ("V", "T"))
+
+
+def test_trials_without_a_name_or_a_time_are_left_out(tmp_path):
+    file = new_file()
+    file.add_unit(spike_times=[0.1, 3.2])
+    for name in ("angle", "shown_at"):
+        file.add_trial_column(name, name)
+    for k, (angle, at) in enumerate([(10.0, 0.0), (np.nan, 1.0), (20.0, np.nan), (20.0, 3.0)]):
+        file.add_trial(start_time=float(k), stop_time=k + 0.5, angle=angle, shown_at=at)
+    file.add_acquisition(pynwb.TimeSeries(name="ts", data=np.arange(50.0), unit="V", rate=10.0))
+    write(tmp_path / "x.nwb", file)
+    asked = {"by": "angle", "align_to": "shown_at", "window": (0, 0.5)}
+    found = load_nwb_responses(tmp_path / "x.nwb", **asked)
+    assert found.values[:, :, 0].tolist() == [[1.0], [1.0]]
+    assert found["stimulus"].values.tolist() == ["10.0", "20.0"]
+    series = load_nwb_responses(tmp_path / "x.nwb", **asked, series="ts")
+    assert series.values[:, 0, 0, 0].tolist() == [0.0, 30.0]
+    with pytest.raises(InputError, match="a time_bin is of spikes, the series 'ts' has none"):
+        load_nwb_responses(tmp_path / "x.nwb", **asked, series="ts", time_bin=0.1)
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_sweeps_are_in_the_order_of_their_numbers(tmp_path, numbered):
+    file = new_file()
+    electrode = file.create_icephys_electrode(name="e", description="e", device=file.create_device("d"))
+    for k in range(12):
+        said = {"sweep_number": np.uint64(11 - k)} if numbered else {}
+        same = {"data": np.full(3, k * 1e-6), "electrode": electrode, "gain": 1.0, "rate": 100.0, **said}
+        file.add_acquisition(pynwb.icephys.CurrentClampSeries(name=f"v{k}", **same))
+        file.add_stimulus(pynwb.icephys.CurrentClampStimulusSeries(name=f"i_{k}", **same))
+    write(tmp_path / "x.nwb", file)
+    found = load_nwb_sweeps(tmp_path / "x.nwb")
+    wanted = 1e-6 * np.arange(12)[:: -1 if numbered else 1]
+    np.testing.assert_array_equal(found.voltage[:, 0], wanted)
+    np.testing.assert_array_equal(found.current[:, 0], wanted)

@@ -15,6 +15,7 @@ from neurosim.recordings.sweeps import said_of_current
 from neurosim.schema import InputError, as_sweeps
 
 STEP, EPOCHS = 1, 1  # an epoch of constant level; a waveform that is made of epochs
+UNITS = 1346  # where version 1 keeps the units of its outputs, 8 letters each
 TO_SI = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "A": 1.0, "nA": 1e-9, "pA": 1e-12, "uA": 1e-6}
 
 
@@ -36,7 +37,8 @@ def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
     if len(voltages) != 1 or len(currents) > 1:
         found = ", ".join(f"{n} ({u})" for n, u in recorded)
         raise InputError(f"{path.name}: one channel of voltage and at most one of current asked, found {found}.")
-    commanded = _units_of_outputs(reader)
+    with path.open("rb") as file:
+        commanded = _units_of_outputs(reader._axon_info, file.read(UNITS + 32))
     if "mV" in commanded and not any(unit.endswith("A") for unit in commanded):
         raise InputError(f"{path.name}: its command is in mV: voltage clamp, and current clamp is asked.")
     current = recorded[currents[0]] if currents else _commanded(reader, len(segments), path.name)
@@ -56,10 +58,14 @@ def _channels(segment: Any) -> dict[tuple[str, str], np.ndarray]:
     return found
 
 
-def _units_of_outputs(reader: Any) -> set[str]:
-    """Return the units of what the protocol commands; nothing is known of it in files of version 1."""
-    outputs = [dac for dac in reader._axon_info.get("listDACInfo", []) if dac.get("nWaveformEnable")]
-    return {dac["DACChUnits"].decode("ascii", "replace").strip() for dac in outputs}
+def _units_of_outputs(info: Any, head: bytes) -> set[str]:
+    """Return the units of what the protocol commands, of the header of a file and, in version 1, its first bytes."""
+    if info["fFileVersionNumber"] < 2:
+        units = [head[at : at + 8] for at in range(UNITS, UNITS + 8 * len(info["nWaveformEnable"]), 8)]
+        on = [unit for unit, enabled in zip(units, info["nWaveformEnable"], strict=True) if enabled == 1]
+    else:
+        on = [dac["DACChUnits"] for dac in info.get("listDACInfo", []) if dac.get("nWaveformEnable")]
+    return {unit.decode("ascii", "replace").strip("\0 ") for unit in on}
 
 
 def _commanded(reader: Any, n_sweeps: int, name: str) -> np.ndarray:

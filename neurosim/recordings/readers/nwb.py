@@ -19,10 +19,10 @@ class NWBOptions:
 
     Parameters
     ----------
-    by : column of the trials that says what was shown; it becomes ``stimulus``.
+    by : column of the trials that says what was shown; it becomes ``stimulus``. Trials without it are left out.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
-    align_to : column of the trials with the time of the event, s.
-    series : align this sampled series in place of the spikes of the units.
+    align_to : column of the trials with the time of the event, s; trials without one are left out.
+    series : align this sampled series in place of the spikes of the units, without a time bin.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     intervals : name of the table that takes the place of the trials; by default the trials, or the only table.
     """

@@ -18,6 +18,13 @@ from neurosim.schema import InputError, suggest
 if TYPE_CHECKING:
     import pandas as pd
 
+TABLES = (  # what is said later counts; the endings of phy 1 are .csv
+    "cluster_KSLabel.tsv",
+    "cluster_groups.csv",
+    "cluster_group.csv",
+    "cluster_group.tsv",
+    "cluster_info.tsv",
+)
 OWN_LABELS = {"cluster_id", "id", "ch", "sh", "fr", "n_spikes"}  # of a table of clusters: what is counted, not said
 
 
@@ -95,7 +102,7 @@ def _labels(folder: Path, clusters: list[str]) -> pd.DataFrame:
 
     found = pd.DataFrame({"group": "unsorted"}, index=pd.Index(clusters, dtype=object))
     names = storage.names_inside(folder)
-    for file in [n for n in ("cluster_KSLabel.tsv", "cluster_group.tsv", "cluster_info.tsv") if n in names]:
+    for file in [n for n in TABLES if n in names]:
         table = storage.read_table(storage.inside(folder, file), ids=("cluster_id", "id"))
         key = next((c for c in ("cluster_id", "id") if c in table), None)
         if key is None:
@@ -109,7 +116,8 @@ def _labels(folder: Path, clusters: list[str]) -> pd.DataFrame:
         said = table.reindex(clusters)
         for column in [c for c in table.columns if c not in OWN_LABELS]:
             found[str(column)] = said[column].where(said[column].notna(), found.get(column))
-    return found.assign(group=found["group"].fillna("unsorted")).dropna(axis=1)
+    said = {c: v.fillna("unsorted" if c == "group" else "") for c, v in found.items() if v.dtype == object}
+    return found.assign(**said)
 
 
 def example(path: Path) -> PhyOptions:

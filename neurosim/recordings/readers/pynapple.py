@@ -20,7 +20,10 @@ OWN = {"t", "d", "start", "end", "index", "keys", "type", "_metadata"}
 
 
 def read_responses(path: Path, options: SessionOptions) -> xr.DataArray:
-    """Cut out the spikes of all units around the events; what was said of the units becomes labels."""
+    """Cut out the spikes of all units around the events; what was said of the units becomes labels.
+
+    Trials whose window leaves the time support of the group are NaN.
+    """
     return _session(path).around(events_of(options), options)
 
 
@@ -41,7 +44,8 @@ def _session(path: Path) -> Sorted:
         keys = [str(k) for k in held["keys"].tolist()]
         said = {k: v for k, v in held.items() if k not in OWN and v.shape == (len(keys),)}
         units = pd.DataFrame(said, index=pd.Index(keys, dtype=object))
-        return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units)
+        support = np.stack([held["start"].astype(float), held["end"].astype(float)], axis=-1)
+        return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units, support)
 
 
 def example(path: Path) -> SessionOptions:

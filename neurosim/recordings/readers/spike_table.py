@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import xarray as xr
 
 from neurosim import storage
-from neurosim.arrays import is_table
 from neurosim.recordings.reader import Reader
 from neurosim.recordings.spikes import bin_spikes, check_spikes
-from neurosim.schema import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +34,6 @@ class SpikeTableOptions:
 def read_responses(path: Path, options: SpikeTableOptions) -> xr.DataArray:
     """Count the spikes of a table from the onset of each stimulus."""
     trials: Any = options.trials
-    if is_table(trials):
-        raise InputError(
-            f"{path.name}: trials are the path of a table, or 'all'; a DataFrame goes to bin_spikes(load_spikes(...), "
-            "trials=...)."
-        )
     if trials is not None and trials != "all":
         trials = storage.read_table(storage.as_path(trials, f"{path.name}: trials"))
     spikes = check_spikes(read_spikes(path), path.name)
