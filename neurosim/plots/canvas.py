@@ -11,8 +11,9 @@ import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 UNEVEN = 0.01  # of a step
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
@@ -105,12 +106,13 @@ def edges(places: np.ndarray, alone: float = 1.0) -> np.ndarray:
 
 def cells(
     ax: Axes, values: np.ndarray, across: np.ndarray, down: np.ndarray, cmap: str, limits: tuple[float, float]
-) -> ScalarMappable:
+) -> AxesImage | QuadMesh:
     """Draw values (row, column) as cells between edges: as an image where they are even, else each of its own size."""
     low, high = limits
     if all(np.ptp(np.diff(x)) <= UNEVEN * np.abs(np.diff(x)).min() for x in (across, down)):
         extent = (across[0], across[-1], down[0], down[-1])
         return ax.imshow(values, origin="lower", extent=extent, vmin=low, vmax=high, cmap=cmap)
-    drawn = ax.pcolormesh(across, down, values, vmin=low, vmax=high, cmap=cmap, rasterized=True)
+    drawn = ax.pcolormesh(across, down, values, vmin=low, vmax=high, cmap=cmap)
+    drawn.set_rasterized(True)
     ax.set(xlim=(across[0], across[-1]), ylim=(down[0], down[-1]))
     return drawn
