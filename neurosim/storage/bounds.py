@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from neurosim.storage.failures import StorageError, readable
-from neurosim.storage.matlab import check_elements
+from neurosim.storage.matlab_elements import check_elements
 
 MAX_BYTES = 16 * 2**30
 MAT_COMPRESSED = 15
