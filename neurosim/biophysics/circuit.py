@@ -570,8 +570,8 @@ class Circuit:
         is_ruled = p.release is not None or p.plasticity is not None
         if is_ruled and p.source == INPUT and self.inputs.kind == "current":
             raise InputError(
-                f"Circuit {self.name!r}: {p.source}->{p.target} has release or plasticity, which need spikes; the input "
-                "is a current."
+                f"Circuit {self.name!r}: {p.source}->{p.target} has release or plasticity, which need spikes; the "
+                "input is a current."
             )
 
     def _check_receptor(self, p: Projection) -> None:

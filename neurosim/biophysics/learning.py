@@ -68,7 +68,7 @@ def learn(
         where a rule reads it.
     record_every : time between two records of the weights, s, a multiple of ``circuit.dt``; by default only the end.
     rng : seed of everything random, or a generator that draws the seed.
-    engine : "brian2", "cython" or "torch". execution : as for :func:`simulate`; one copy runs, in one process.
+    engine : "brian2", "cython" or "torch". execution : device and precision; one copy runs, in one process.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def learn(
     Raises
     ------
     InputError : no projection is plastic, a modulator that is missing, not read or of another shape, an engine that
-        gives no weights back, times that are no whole steps.
+        gives no weights back, workers or memory that nobody reads, times that are no whole steps.
 
     Notes
     -----
@@ -99,6 +99,9 @@ def learn(
     plastic = {i: q for i, q in enumerate(circuit.projections) if q.plasticity is not None}
     if not plastic:
         raise InputError(f"learn: no projection of {circuit.name} is plastic; give one plasticity=.")
+    usual = Execution()
+    if (execution.workers, execution.memory) != (usual.workers, usual.memory):
+        raise InputError("learn: one copy runs in one process; workers and memory of execution are not read here.")
     used = choose_engine(circuit, engine, execution, 1)
     if not used.learns:
         able = ", ".join(e.name for e in ENGINES.values() if e.learns)

@@ -102,7 +102,7 @@ class Ruled:
         if rule is None or rule.__name__ == "_nothing":
             return None
         given = self.projection.plasticity
-        return bounded(rule, given.w_min, given.w_max)  # type: ignore[union-attr]
+        return bounded(rule, float(given.w_min), float(given.w_max))  # type: ignore[union-attr]
 
 
 def _nothing(x: State, m: Functions) -> Quantities:

@@ -423,3 +423,12 @@ def test_every_number_of_a_rule_changes_what_is_learned(name):
         other = others.get(field.name) if isinstance(value, str) else value * 1.1
         other = W if (name, field.name) == ("synaptic_scaling", "w_max") else other
         assert outcome(replace(rule, **{field.name: other})) != usual, field.name
+
+
+@pytest.mark.parametrize("name", list(RELEASES))
+def test_every_number_of_a_release_changes_what_is_brought(name):
+    usual = RELEASED[name]
+    before = brought(usual, range(0, 60, 3), 60).tolist()
+    for field in fields(usual):
+        other = replace(usual, **{field.name: getattr(usual, field.name) * 0.8})
+        assert brought(other, range(0, 60, 3), 60).tolist() != before, field.name
