@@ -87,13 +87,13 @@ def learn(
     Examples
     --------
     >>> cells = ns.biophysics.Population("cells", 1, ns.biophysics.LIFParameters())
-    >>> rule = ns.biophysics.PairSTDPParameters(w_max=20e-3, a_plus=0.1)
-    >>> wire = ns.biophysics.Projection("input", "cells", [[16e-3]], plasticity=rule)
+    >>> rule = ns.biophysics.PairSTDPParameters(w_max=30e-3, a_plus=0.1)
+    >>> wire = ns.biophysics.Projection("input", "cells", [[24e-3]], plasticity=rule)
     >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (cells,), (wire,), dt=1e-4, step=1e-3)
     >>> spikes = ns.as_stimuli([[[1.0], [0.0]]], dims=("stimulus", "time", "unit"), time_step=1e-3)
     >>> found = ns.biophysics.learn(circuit, spikes)
     >>> found.weights["input->cells"].values[-1].round(4).tolist()
-    [0.018]
+    [0.027]
     """
     shown, execution = check_stimuli(circuit, stimuli), execution or Execution()
     plastic = {i: q for i, q in enumerate(circuit.projections) if q.plasticity is not None}
