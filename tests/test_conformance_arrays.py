@@ -223,6 +223,11 @@ LABELLED = {
     "save_assembly": lambda x: ns.recordings.save_assembly("never_written.nc", x, identifier="a", stimulus_set="b"),
     "compare_subjects": lambda x: ns.compare_subjects(x, {}, {}, out="never_written"),
     "to_circuit": ns.to_circuit,
+    "connect": lambda x: ns.biophysics.connect(
+        ns.biophysics.AllToAll(), ns.biophysics.Input(2), neuron().populations[0], weight=x
+    ),
+    "grid_positions": lambda x: ns.biophysics.grid_positions(x, 1e-3),
+    "random_positions": lambda x: ns.biophysics.random_positions(3, x),
     "verify_translation": lambda x: ns.verify_translation(torch.nn.Linear(UNITS, 2), neuron(), x, progress=False),
 }
 # what takes no array, or draws what another function returned
@@ -293,6 +298,7 @@ NONE = set(
     register_datasets
     replace_head
     rerun_results
+    ring_positions
     run_study
     save_brain_score
     save_circuit
