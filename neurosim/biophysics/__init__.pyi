@@ -46,9 +46,21 @@ from .neurons.adex import AdExParameters as AdExParameters  # exponential upstro
 from .neurons.gif import GIFParameters as GIFParameters  # memory of spikes and membrane, random spikes
 from .neurons.hodgkin_huxley import HodgkinHuxleyParameters as HodgkinHuxleyParameters  # sodium and potassium
 from .neurons.lif import LIFParameters as LIFParameters  # leaky integrate-and-fire in volts
+from .synapses.alpha import AlphaParameters as AlphaParameters  # an alpha-shaped current
+from .synapses.alpha_conductance import AlphaConductanceParameters as AlphaConductanceParameters  # ... conductance
 from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart
 from .synapses.delta import DeltaParameters as DeltaParameters  # a jump of the membrane
+from .synapses.double_exponential import (
+    DoubleExponentialParameters as DoubleExponentialParameters,
+)  # rise and fall
+from .synapses.double_exponential_conductance import (
+    DoubleExponentialConductanceParameters as DoubleExponentialConductanceParameters,  # GABA-B, slow AMPA
+)
 from .synapses.exponential import ExponentialParameters as ExponentialParameters  # a current that decays
+from .synapses.exponential_conductance import (
+    ExponentialConductanceParameters as ExponentialConductanceParameters,  # AMPA, GABA-A
+)
+from .synapses.nmda import NMDAParameters as NMDAParameters  # with magnesium block
 
 # Circuits with a name
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of "gabor_adex"

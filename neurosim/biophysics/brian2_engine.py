@@ -25,6 +25,9 @@ from neurosim.biophysics.dynamics import (
     constants_of,
     initial_state,
     population_step,
+    receptor_constants,
+    receptor_state,
+    receptors_step,
 )
 from neurosim.biophysics.formulas import Functions, Quantities, State, Text, as_code, as_expression
 from neurosim.runtime import private_folder
@@ -200,8 +203,7 @@ def _custom_group(
     """Build a population of free equations: Brian2 integrates them, synapses come in as a current."""
     neuron = population.parameters
     assert isinstance(neuron, CustomNeuron)
-    synapse = population.synapse_model
-    numbers = synapse.constants(population.synapses.__dict__, circuit.dt)
+    numbers = receptor_constants(population, circuit.dt)
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     lines = [
         f"d{name_in_brian2(name)}/dt = ({in_brian2(formula)})/second : 1"
@@ -210,7 +212,7 @@ def _custom_group(
         for name, is_state, formula in neuron.lines()
     ]
     reset = "\n".join(f"{name_in_brian2(n)} {sign} {in_brian2(formula)}" for n, sign, formula in neuron.assignments())
-    own = (*synapse.state, *synapse.arrivals, "i_syn", "g_syn", "kick")
+    own, receive = (*receptor_state(population), "i_syn", "g_syn", "kick"), receptors_step(population)
     given = "drive : 1 (constant)" if drive == "drive" else f"given_drive : 1 (constant)\ndrive = {drive} : 1"
     group = b2.NeuronGroup(
         chunk.n_copies * population.size,
@@ -228,10 +230,9 @@ def _custom_group(
     setattr(group, "drive" if drive == "drive" else "given_drive", np.tile(population.drive, chunk.n_copies))
 
     def arrive(x: State, m: Functions) -> Quantities:
-        state, brought = synapse.step(x, m)
-        told = {k: brought[k] for k in ("i_syn", "g_syn", "kick")}
-        used: Quantities = {k: 0.0 if value is None else value for k, value in told.items()}
-        return {**state, **used, "v": x.v + used["kick"], **dict.fromkeys(synapse.arrivals, 0.0)}
+        state, brought = receive(x, m)
+        used: Quantities = {k: 0.0 if value is None else value for k, value in brought.items()}
+        return {**state, **used, "v": x.v + used["kick"]}
 
     names = {k: Text(k) for k in (*own, *numbers, "v")}
     group.run_regularly(as_code(arrive, names), when=f"upd_{index}", clock=parts.clock)
@@ -255,28 +256,33 @@ def _synapses(
     place = [p.name for p in circuit.populations].index(projection.target)
     source, post, weight = projection.synapses()
     lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
-    delay = max(0, round(projection.delay / circuit.dt) - lag) * circuit.dt
+    steps = np.maximum(0, np.rint(projection.delays() / circuit.dt) - lag)
     copies = np.arange(n_copies)[:, None]
     made = []
-    for arrival in dict.fromkeys(arrival_of(target, sign) for sign in (1, -1)):
-        chosen = np.array([arrival_of(target, s) == arrival for s in (-1, 1)])[(weight > 0).astype(int)]
+    for arrival in dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in (1, -1)):
+        of_sign = [arrival_of(target, s, projection.receptor) == arrival for s in (-1, 1)]
+        chosen = np.array(of_sign)[(weight > 0).astype(int)]
         if not chosen.any():
             continue
+        late = steps[chosen]
+        is_one = bool((late == late[0]).all())
         synapses = b2.Synapses(
             groups[projection.source],
             groups[projection.target],
             "weight : 1 (constant)",
             on_pre=f"{arrival}_post += weight",
-            delay=delay * b2.second,
             clock=clock,
             namespace={},
             name=f"S{index}_{arrival}",
+            **({"delay": late[0] * circuit.dt * b2.second} if is_one else {}),
         )
         synapses.connect(
             i=(copies * circuit.sizes[projection.source] + source[chosen]).ravel(),
             j=(copies * target.size + post[chosen]).ravel(),
         )
         synapses.weight = np.tile(weight[chosen], n_copies)
+        if not is_one:
+            synapses.delay = np.tile(late * circuit.dt, n_copies) * b2.second
         synapses.pre.when = f"syn_{place}"
         made.append(synapses)
     return made

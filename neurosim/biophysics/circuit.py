@@ -5,6 +5,7 @@ A circuit can be printed, and saved (``circuit_files.py``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
@@ -13,7 +14,7 @@ import numpy as np
 import scipy.sparse
 
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.models import NeuronModel, SynapseModel, neuron_of, synapse_of
+from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
 from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, places, real, scaled, whole
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict
@@ -23,6 +24,7 @@ INPUT = "input"
 OWN_WORDS = ("dt", "reset")
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 InputKind = Literal["spikes", "poisson", "current"]
+_TIME = re.compile(r"(^|_)tau(_|$)|^capacitance /")  # numbers that are times within which a step must fit
 READ_BY = {"duration": (("poisson", "current"), 0.1), "max_rate": (("poisson",), 500.0)}
 
 
@@ -80,7 +82,8 @@ class Population:
     size : number of neurons.
     parameters : record of a registered neuron, which their type names; or a :class:`CustomNeuron`.
     drive : constant input of each neuron, (size,) or one number: threshold units a step (discrete) or A.
-    synapses : synapse parameters; discrete neurons have delta synapses.
+    synapses : synapse parameters; or several receptors, a record by name such as ``{"ampa": ..., "nmda": ...}``, of
+        which each projection chooses one. Discrete neurons have delta synapses.
     noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
         units (discrete); 0 is none.
     varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
@@ -103,7 +106,7 @@ class Population:
     size: int
     parameters: Parameters
     drive: Any = 0.0
-    synapses: Parameters = field(default_factory=DeltaParameters)
+    synapses: Parameters | Mapping[str, Parameters] = field(default_factory=DeltaParameters)
     noise: float = 0.0
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
     positions: Any = None
@@ -111,7 +114,10 @@ class Population:
     def __post_init__(self) -> None:
         who = f"Population {self.name!r}"
         is_known = self.is_free or neuron_of(self.parameters) is not None
-        if not is_known or synapse_of(self.synapses) is None or not isinstance(self.name, str):
+        if isinstance(self.synapses, Mapping):
+            object.__setattr__(self, "synapses", dict(self.synapses))
+            self._check_receptors(who)
+        if not is_known or None in map(synapse_of, self.receptors.values()) or not isinstance(self.name, str):
             kinds = (type(self.name), type(self.parameters), type(self.synapses))
             raise InputError(
                 f"{who}: a name and records of neuron and synapse parameters asked, found "
@@ -154,6 +160,19 @@ class Population:
         """Return a parameter of every neuron, (neuron,)."""
         return np.broadcast_to(self.varying.get(name, getattr(self.parameters, name)), (self.size,))
 
+    def _check_receptors(self, who: str) -> None:
+        """Raise where several receptors have no names, or such as cannot be told from each other's variables."""
+        bad = [k for k in self.receptors if not (isinstance(k, str) and k.isascii() and k.isidentifier())]
+        if not self.receptors or bad:
+            raise InputError(
+                f"{who}: receptors by name asked, such as 'ampa', of plain letters, digits and '_'; found "
+                f"{', '.join(map(repr, bad)) or 'none'}."
+            )
+        if any(other.startswith(f"{k}_") for k in self.receptors for other in self.receptors):
+            raise InputError(
+                f"{who}: of the receptors {', '.join(self.receptors)} one's name begins another's; choose others."
+            )
+
     def _check_varying(self) -> None:
         """Raise where a parameter of a neuron is outside the range that its record knows, or cannot vary."""
         own = {k: v for k, v in self.varying.items() if k in self.parameters.__dataclass_fields__}
@@ -177,11 +196,15 @@ class Population:
         return found
 
     @property
-    def synapse_model(self) -> SynapseModel:
-        """The registered model of the synapses."""
-        found = synapse_of(self.synapses)
-        assert found is not None
-        return found
+    def receptors(self) -> dict[str, Parameters]:
+        """The numbers of each receptor by its name, which is "" where there is one without a name."""
+        return dict(self.synapses) if isinstance(self.synapses, Mapping) else {"": self.synapses}
+
+    @property
+    def receptor_models(self) -> dict[str, SynapseModel]:
+        """The registered model of each receptor."""
+        found = {name: synapse_of(numbers) for name, numbers in self.receptors.items()}
+        return {name: model for name, model in found.items() if model is not None}
 
     @property
     def is_discrete(self) -> bool:
@@ -208,11 +231,13 @@ class Projection:
     source, target : names of populations.
     weights : (source, target), dense or scipy sparse; 0 is no synapse. Threshold units (discrete neurons), V (delta),
         A (exponential) or S (conductance, where the sign says excitatory or inhibitory).
-    delay : s. Without delay a spike arrives in the same step, or in the next one where the target comes first.
+    delay : s, one number, or one a synapse: (source, target), dense or, in the places of sparse weights, sparse.
+        Without delay a spike arrives in the same step, or in the next one where the target comes first.
+    receptor : name of the receptor of the target at which spikes arrive, where it has several.
 
     Raises
     ------
-    InputError : weights that are no matrix of real numbers, a delay that is not one number.
+    InputError : weights that are no matrix of real numbers, delays of another shape or not finite.
 
     Examples
     --------
@@ -224,18 +249,32 @@ class Projection:
     source: str
     target: str
     weights: Weights
-    delay: float = 0.0
+    delay: Any = 0.0
+    receptor: str = ""
 
     def __post_init__(self) -> None:
         who = f"Projection {self.source}->{self.target}"
-        try:
-            convert(self, who, delay=number)
-        except InputError as error:
-            found = type(self.delay).__name__
-            raise InputError(
-                f"{who}: one number of seconds asked as delay, found {found}; make a projection for each delay."
-            ) from error
         object.__setattr__(self, "weights", matrix(self.weights, f"{who}: weights"))
+        if np.ndim(self.delay) == 0:
+            convert(self, who, delay=number)
+        else:
+            object.__setattr__(self, "delay", self._delay_matrix(who))
+        if not isinstance(self.receptor, str):
+            raise InputError(f"{who}: the receptor is a name, found {type(self.receptor).__name__}.")
+
+    def _delay_matrix(self, who: str) -> Any:
+        """Return delays in the places of the weights: dense, or as a csr_array of the very same structure."""
+        delay = matrix(self.delay, f"{who}: delays")
+        if delay.shape != self.weights.shape:
+            raise InputError(
+                f"{who}: one delay (s), or one a synapse with the shape {self.weights.shape} of the weights, asked; "
+                f"found {delay.shape}."
+            )
+        if not scipy.sparse.issparse(self.weights):
+            return delay if isinstance(delay, np.ndarray) else delay.toarray()
+        row, column = _places(self.weights)
+        values = np.asarray(delay[row, column]).ravel() if len(row) else np.zeros(0)
+        return scipy.sparse.csr_array((values, self.weights.indices, self.weights.indptr), shape=self.weights.shape)
 
     @property
     def values(self) -> np.ndarray:
@@ -248,6 +287,56 @@ class Projection:
         kept = matrix.data != 0
         return matrix.row[kept].astype(np.int64), matrix.col[kept].astype(np.int64), matrix.data[kept]
 
+    def delays(self) -> np.ndarray:
+        """Return the delay of every synapse, s, in the order of :meth:`synapses`."""
+        if np.ndim(self.delay) == 0:
+            return np.full(np.count_nonzero(self.values), float(self.delay))
+        given = self.delay.data if scipy.sparse.issparse(self.delay) else self.delay.ravel()
+        kept: np.ndarray = np.asarray(given)[self.values != 0]
+        return kept
+
+    def by_delay(self, dt: float) -> list[tuple[int, Weights | None]]:
+        """Return each delay in steps of `dt` and where it is (1, else 0); None is everywhere."""
+        steps = np.rint(np.unique(self.delays()) / dt).astype(int)
+        if len(steps) < 2:
+            return [(int(steps[0]) if len(steps) else 0, None)]
+        if not scipy.sparse.issparse(self.delay):
+            own = np.rint(self.delay / dt)
+            return [(int(k), (own == k).astype(float)) for k in np.unique(steps)]
+        found = []
+        for k in np.unique(steps):
+            chosen = (np.rint(self.delay.data / dt) == k).astype(float)
+            places = (chosen, self.delay.indices, self.delay.indptr)
+            found.append((int(k), scipy.sparse.csr_array(places, shape=self.delay.shape)))
+        return found
+
+    def onto(self, chosen: np.ndarray) -> Projection:
+        """Return the synapses onto the `chosen` neurons of the target."""
+        delay = self.delay if np.isscalar(self.delay) else self.delay[:, chosen]
+        return replace(self, weights=self.weights[:, chosen], delay=delay)
+
+    def repeated(self, times: int) -> Projection:
+        """Return the projection of `times` copies of its source, one after another."""
+        stacked = [
+            scipy.sparse.vstack([scipy.sparse.csr_array(m)] * times) for m in (self.weights, self.delay) if np.ndim(m)
+        ]
+        return replace(self, weights=stacked[0], delay=stacked[1] if len(stacked) > 1 else self.delay)
+
+    def later(self, seconds: float) -> Projection:
+        """Return the projection with every delay longer by `seconds`."""
+        if not scipy.sparse.issparse(self.delay):
+            return replace(self, delay=self.delay + seconds)
+        places = (self.delay.data + seconds, self.delay.indices, self.delay.indptr)
+        return replace(self, delay=scipy.sparse.csr_array(places, shape=self.delay.shape))
+
+    @property
+    def delay_text(self) -> str:
+        """The delays as a few words; "" where there are none."""
+        delays = np.unique(self.delays())
+        if not delays.any():
+            return ""
+        return f", delay {delays[0]:g} s" if len(delays) == 1 else f", delays {delays[0]:g} to {delays[-1]:g} s"
+
     def times(self, factor: np.ndarray) -> Projection:
         """Return the projection with the weights onto each target neuron multiplied by its `factor`."""
         return replace(self, weights=scaled(self.weights, factor))
@@ -259,6 +348,11 @@ class Projection:
             changed.data = function(changed.data)
             return replace(self, weights=changed)
         return replace(self, weights=function(self.weights))
+
+
+def _places(weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Return source and target of every entry of a csr_array, in the order of its data."""
+    return np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr)), weights.indices
 
 
 @dataclass(frozen=True)
@@ -351,6 +445,7 @@ class Circuit:
             self._check_projection(p, sizes)
         for population in self.populations:
             self._check_step(population)
+            self._check_reached(population)
         if self.readout is not None:
             n = self.population(self.readout.source).size
             if self.readout.weights.shape[0] != n:
@@ -366,10 +461,11 @@ class Circuit:
         for p in self.populations:
             kind = "custom" if p.is_free else p.model.name
             noise = f", noise {p.noise:g} V" if p.noise else ""
-            lines.append(f"  {p.name}: {p.size} {kind}, {p.synapse_model.name} synapses{noise}")
+            received = ", ".join(f"{r} {m.name}".strip() for r, m in p.receptor_models.items())
+            lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}")
         for q in self.projections:
-            delay = f", delay {q.delay:g} s" if q.delay else ""
-            lines.append(f"  {q.source} -> {q.target}: {np.count_nonzero(q.values)} synapses{delay}")
+            onto = f" ({q.receptor})" if q.receptor else ""
+            lines.append(f"  {q.source} -> {q.target}{onto}: {np.count_nonzero(q.values)} synapses{q.delay_text}")
         return "\n".join(lines)
 
     @property
@@ -436,18 +532,42 @@ class Circuit:
                 f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
                 f"found {p.weights.shape} with {int((~np.isfinite(p.values)).sum())} not finite."
             )
-        if not 0 <= p.delay <= 10 or (p.delay and p.delay < self.dt / 2):
+        self._check_receptor(p)
+        self._check_delays(p)
+
+    def _check_receptor(self, p: Projection) -> None:
+        receptors = self.population(p.target).receptors
+        if p.receptor not in receptors:
+            names = ", ".join(map(repr, receptors)) if "" not in receptors else "one without a name"
             raise InputError(
-                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s; 0, or {self.dt} to 10 s."
+                f"Circuit {self.name!r}: {p.source}->{p.target} names the receptor {p.receptor!r}; {p.target!r} has "
+                f"{names}.{suggest(p.receptor, [*receptors])}"
             )
 
-        steps = p.delay / self.dt
-        if not is_whole(steps):
+    def _check_reached(self, population: Population) -> None:
+        """Raise where nothing projects to one of several receptors."""
+        reached = {q.receptor for q in self.into(population.name)}
+        idle = [r for r in population.receptors if r and r not in reached]
+        if idle:
             raise InputError(
-                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s, {steps:g} steps of dt; a "
-                "whole number of steps is asked."
+                f"Circuit {self.name!r}: nothing projects to the receptor {idle[0]!r} of {population.name!r}; take it "
+                "away, or add a projection with receptor=."
             )
-        if p.source == INPUT and p.delay and self.inputs.kind == "current":
+
+    def _check_delays(self, p: Projection) -> None:
+        delays = np.unique(p.delays())
+        steps = delays / self.dt
+        for delay, n in zip(delays, steps, strict=True):
+            if not 0 <= delay <= 10 or (delay and delay < self.dt / 2):
+                raise InputError(
+                    f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {delay} s; 0, or {self.dt} to 10 s."
+                )
+            if not is_whole(n):
+                raise InputError(
+                    f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {delay} s, {n:g} steps of dt; a "
+                    "whole number of steps is asked."
+                )
+        if p.source == INPUT and delays.any() and self.inputs.kind == "current":
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} has a delay, but currents of the input act at once; "
                 "take the delay off, or send spikes."
@@ -456,7 +576,8 @@ class Circuit:
     def _check_step(self, population: Population) -> None:
         if population.is_free:
             return
-        numbers = {**as_dict(population.parameters), **as_dict(population.synapses), **population.varying}
+        received = {named(r, k): v for r, given in population.receptors.items() for k, v in as_dict(given).items()}
+        numbers = {**as_dict(population.parameters), **received, **population.varying}
         if population.is_discrete:
             own = numbers["dt"]
             if not np.isclose(own, self.dt) or not np.isclose(self.dt, self.step):
@@ -467,7 +588,7 @@ class Circuit:
             return
         if {"capacitance", "g_leak"} <= numbers.keys():
             numbers["capacitance / g_leak"] = np.asarray(numbers["capacitance"]) / numbers["g_leak"]
-        times = {k: float(np.min(v)) for k, v in numbers.items() if k.startswith(("tau_", "capacitance /"))}
+        times = {k: float(np.min(v)) for k, v in numbers.items() if _TIME.search(k)}
         name, shortest = min(times.items(), key=lambda item: item[1], default=("", np.inf))
         if self.dt > shortest:
             raise InputError(

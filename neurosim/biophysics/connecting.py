@@ -9,7 +9,7 @@ import scipy.sparse
 
 from neurosim.biophysics.circuit import INPUT, Input, Population, Projection
 from neurosim.biophysics.distributions import DISTRIBUTIONS, distribution_of
-from neurosim.biophysics.plain_numbers import real
+from neurosim.biophysics.plain_numbers import one_of, real
 from neurosim.biophysics.wiring import CONNECTION_RULES, ConnectionRule, Drawn, Ends
 from neurosim.biophysics.wiring.from_table import FromTable
 from neurosim.parameters import Parameters
@@ -23,7 +23,9 @@ def connect(
     target: Population,
     *,
     weight: Any,
-    delay: float = 0.0,
+    delay: Any = 0.0,
+    receptor: str = "",
+    dt: float | None = None,
     self_connections: bool = True,
     rng: np.random.Generator | int = 0,
     progress: bool = True,
@@ -41,7 +43,9 @@ def connect(
     source, target : what is joined; rules of distance read their ``positions``.
     weight : of each synapse, in the units of the synapses of `target`: a number, the record of a distribution, such as
         ``Normal(1e-10, 2e-11)``, or, for ``FromTable``, one a row.
-    delay : s.
+    delay : s; likewise one number, a distribution, or one a row. Two synapses of one pair have the same delay.
+    receptor : name of the receptor of `target` at which spikes arrive, where it has several.
+    dt : step of the circuit, s, where delays are drawn: each is rounded to whole steps, one at least.
     self_connections : whether a neuron may reach itself, where both sides are one population.
     rng : seed, or a generator that draws one.
     progress : show how far a long draw is.
@@ -52,8 +56,8 @@ def connect(
 
     Raises
     ------
-    InputError : what is no rule, weight or population, more synapses than there are pairs, no synapse drawn, a weight
-        of 0.
+    InputError : what is no rule, weight, delay or population, more synapses than there are pairs, no synapse drawn, a
+        weight of 0, delays for each of two synapses of a pair, drawn delays without `dt`.
 
     Examples
     --------
@@ -71,14 +75,13 @@ def connect(
     seed = as_seed(rng, "connect")
     own = [ends.who.partition(" ")[2]]
     pairs = _pairs(record, rule, ends, stream(seed, "wiring", *own), progress)
-    if isinstance(rule, FromTable) and np.ndim(weight):
-        weights = _listed(rule, pairs, _column(weight, len(rule.sources), f"{ends.who}: weight"))
-    else:
-        weights = _drawn(pairs, weight, f"{ends.who}: weight", stream(seed, "weights", *own))
+    weights = _values(rule, pairs, weight, f"{ends.who}: weight", stream(seed, "weights", *own))
     zeros = int((weights.data == 0).sum())
     if zeros:
         raise InputError(f"{ends.who}: {zeros} weights are 0, which is no synapse; give other weights.")
-    return Projection(_name(source), target.name, weights, delay)
+    if np.ndim(delay) or distribution_of(delay) is not None:
+        delay = _delays(rule, pairs, delay, dt, ends.who, stream(seed, "delays", *own))
+    return Projection(_name(source), target.name, weights, delay, receptor)
 
 
 def _ends(source: Population | Input, target: Population, self_connections: bool) -> Ends:
@@ -110,29 +113,49 @@ def _pairs(record: ConnectionRule, rule: Parameters, ends: Ends, rng: np.random.
     return pairs
 
 
-def _drawn(pairs: Drawn, weight: object, what: str, rng: np.random.Generator) -> Drawn:
-    """Return the pairs with a weight for each synapse; those of one pair add up."""
-    found = distribution_of(weight)
+def _values(rule: Parameters, pairs: Drawn, given: object, what: str, rng: np.random.Generator) -> Drawn:
+    """Return the pairs with a number for each synapse, drawn, listed or the same for all; those of one pair add up."""
+    if isinstance(rule, FromTable) and np.ndim(given):  # type: ignore[arg-type]
+        column = real(given, what)
+        if column.shape != rule.sources.shape or not np.isfinite(column).all():
+            raise InputError(
+                f"{what}: one finite number for each of the {len(rule.sources)} rows of the table asked, found "
+                f"{column.shape}."
+            )
+        return scipy.sparse.coo_array((column, (rule.sources, rule.targets)), shape=pairs.shape).tocsr()
+    found = distribution_of(given)
     if found is None:
-        number = real(weight, f"{what}: a number or the record of a distribution ({', '.join(DISTRIBUTIONS)})")
+        number = real(given, f"{what}: a number or the record of a distribution ({', '.join(DISTRIBUTIONS)})")
         if number.ndim or not np.isfinite(number):
-            raise InputError(f"{what}: one finite number, or the record of a distribution, asked, found {weight!r}.")
+            raise InputError(
+                f"{what}: one finite number, or the record of a distribution, asked, found {number.shape}."
+            )
         return scipy.sparse.csr_array((pairs.data * float(number), pairs.indices, pairs.indptr), shape=pairs.shape)
-    values = found.draw(weight, int(pairs.data.sum(dtype=np.int64)), rng)
+    values = found.draw(given, int(pairs.data.sum(dtype=np.int64)), rng)
     if len(values) > pairs.nnz:
         values = np.add.reduceat(values, np.concatenate([[0], np.cumsum(pairs.data)[:-1]]))
     return scipy.sparse.csr_array((values, pairs.indices, pairs.indptr), shape=pairs.shape)
 
 
-def _column(values: object, n: int, what: str) -> np.ndarray:
-    column = real(values, what)
-    if column.shape != (n,) or not np.isfinite(column).all():
+def _delays(
+    rule: Parameters, pairs: Drawn, given: object, dt: float | None, who: str, rng: np.random.Generator
+) -> Drawn:
+    """Return a delay for each synapse, s: as it is listed, or drawn and rounded to steps."""
+    if pairs.data.max() > 1:
         raise InputError(
-            f"{what}: one finite number for each of the {n} rows of the table asked, found {column.shape}."
+            f"{who}: two synapses of a pair have one delay, found {int(pairs.data.max())} synapses of one pair and a "
+            "delay for each; give one number, or multapses=False."
         )
-    return column
-
-
-def _listed(rule: FromTable, pairs: Drawn, values: np.ndarray) -> Drawn:
-    """Return the values of the rows of a table at their pairs; those of one pair add up."""
-    return scipy.sparse.coo_array((values, (rule.sources, rule.targets)), shape=pairs.shape).tocsr()
+    delays = _values(rule, pairs, given, f"{who}: delay", rng)
+    if distribution_of(given) is None:
+        return delays
+    if dt is None:
+        raise InputError(f"{who}: drawn delays are rounded to steps; give dt, the step of the circuit.")
+    step = one_of("connect", "dt", dt)
+    if not 0 < step < np.inf or delays.data.min() < 0:
+        raise InputError(
+            f"{who}: a dt above 0 and delays from 0 on asked, found dt = {step:g} and {delays.data.min():g} s; cut the "
+            "distribution with Truncated(..., low=0)."
+        )
+    delays.data = np.maximum(np.rint(delays.data / step), 1) * step
+    return delays

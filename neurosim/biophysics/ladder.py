@@ -236,9 +236,7 @@ def _refractory(circuit: Circuit, ladder: Ladder) -> Circuit:
         changes = {"reset": "value"} if ladder.reset == "value" else {}
         populations.append(replace(p, parameters=replace(p.parameters, refractory=ladder.refractory, **changes)))  # type: ignore[arg-type]
     at_once = INPUT if circuit.inputs.kind == "current" else None  # currents do not travel
-    projections = tuple(
-        q if q.source == at_once else replace(q, delay=q.delay + ladder.delay) for q in circuit.projections
-    )
+    projections = tuple(q if q.source == at_once else q.later(ladder.delay) for q in circuit.projections)
     return replace(circuit, populations=tuple(populations), projections=projections)
 
 

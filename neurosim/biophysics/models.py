@@ -137,6 +137,11 @@ def synapse_of(parameters: object) -> SynapseModel | None:
     return next((model for model in SYNAPSES.values() if model.parameters is type(parameters)), None)
 
 
+def named(receptor: str, name: str) -> str:
+    """Return the name that a variable or constant of a receptor has in its population."""
+    return f"{receptor}_{name}" if receptor else name
+
+
 def decay(dt: float, tau: float | np.ndarray) -> Any:
     """Return the share that is left after `dt` of a value that decays with `tau`."""
     return math.exp(-dt / tau) if isinstance(tau, int | float) else np.exp(-dt / np.asarray(tau))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse
 import xarray as xr
 
 from neurosim.biophysics.circuit import INPUT, Circuit
@@ -112,10 +111,7 @@ def apart(circuit: Circuit, most: int) -> Circuit:
     if most < 2:
         return circuit
     most = 2 ** (most - 1).bit_length()
-    projections = tuple(
-        replace(q, weights=scipy.sparse.vstack([scipy.sparse.csr_array(q.weights)] * most)) if q.source == INPUT else q
-        for q in circuit.projections
-    )
+    projections = tuple(q.repeated(most) if q.source == INPUT else q for q in circuit.projections)
     return replace(circuit, inputs=replace(circuit.inputs, size=most * circuit.inputs.size), projections=projections)
 
 

@@ -6,6 +6,7 @@ In float64 its spikes are those of Brian2. With a surrogate gradient the run is 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -211,7 +212,6 @@ class _Layer:
             k: v.expand(shape) if hasattr(v, "expand") else torch.full(shape, v, device=where, dtype=dtype)
             for k, v in state.items()
         }
-        self.arrivals = {sign: arrival_of(population, sign) for sign in (1, -1)}
         self.drive = tensors.drive.get(self.name, tensor(population.drive))
         self.gain = tensors.gain.get(self.name)
         self.width = tensors.surrogate.get(self.name)
@@ -260,28 +260,31 @@ class _Wire:
         dtype: torch.dtype,
     ) -> None:
         self.torch, self.source, self.target = torch, projection.source, projection.target
-        steps = round(projection.delay / circuit.dt)
         lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
-        self.queue: list[Tensor | None] = [None] * max(0, steps - lag)
         target = circuit.population(projection.target)
-        names = dict.fromkeys(arrival_of(target, sign) for sign in (1, -1))
-        if weights is not None:
-            parts = [weights] if len(names) == 1 else [weights.clamp(min=0), weights.clamp(max=0)]
-        else:
-            matrix = scipy.sparse.csr_array(projection.weights)
-            signed = [matrix] if len(names) == 1 else [matrix.maximum(0), matrix.minimum(0)]
-            parts = [_matrix(torch, scipy.sparse.csr_array(part), where, dtype) for part in signed]
-        self.parts = dict(zip(names, parts, strict=True))
+        names = dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in (1, -1))
+        self.parts: list[tuple[int, str, Weights]] = []
+        for steps, late in projection.by_delay(circuit.dt):
+            if weights is not None:
+                own = weights if late is None else weights * torch.as_tensor(late, device=where, dtype=dtype)
+                signed = [own] if len(names) == 1 else [own.clamp(min=0), own.clamp(max=0)]
+            else:
+                matrix = scipy.sparse.csr_array(projection.weights)
+                matrix = matrix if late is None else scipy.sparse.csr_array(matrix.multiply(late))
+                halves = [matrix] if len(names) == 1 else [matrix.maximum(0), matrix.minimum(0)]
+                signed = [_matrix(torch, scipy.sparse.csr_array(part), where, dtype) for part in halves]
+            self.parts += [(max(0, steps - lag), name, part) for name, part in zip(names, signed, strict=True)]
+        longest = max((steps for steps, _, _ in self.parts), default=0)
+        self.sent: deque[Tensor | None] = deque([None] * (longest + 1), longest + 1)
 
     def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
         """Send `spikes` (None: there are none) on their way and add what arrives now to `arrived`."""
-        if self.queue:
-            self.queue.append(spikes)
-            spikes = self.queue.pop(0)
-        if spikes is None or not (spikes.requires_grad or bool(spikes.any())):
-            return
-        for name, weights in self.parts.items():
-            brought = self.product(spikes, weights)
+        self.sent.appendleft(spikes)
+        for steps, name, weights in self.parts:
+            now = self.sent[steps]
+            if now is None or not (now.requires_grad or bool(now.any())):
+                continue
+            brought = self.product(now, weights)
             arrived[name] = arrived[name] + brought if name in arrived else brought
 
     def product(self, spikes: Tensor, weights: Weights) -> Tensor:

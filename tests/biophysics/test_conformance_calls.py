@@ -281,7 +281,8 @@ RECORDS = {
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
-        {"source": "n", "target": "m", "weights": np.full((2, 2), 9e-3), "delay": 2e-3},
+        {"source": "n", "target": "m", "weights": np.full((2, 2), 9e-3), "delay": 2e-3,
+         "receptor": ("ampa", "names the receptor 'ampa'")},
     ),
     Readout: (
         of_readout, Readout("n", np.eye(2), np.zeros(2)),

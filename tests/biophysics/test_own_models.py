@@ -93,7 +93,7 @@ def step(x, m):
     return {"rising": first, "current": second}, {"kick": None, "i_syn": second, "g_syn": None}
 
 
-ALPHA = SynapseModel("alpha", AlphaParameters, ("arrived",), ("rising", "current"), constants, step, example=5e-11)
+ALPHA = SynapseModel("rising_alpha", AlphaParameters, ("arrived",), ("rising", "current"), constants, step, example=5e-11)
 '''
 RNG = np.random.default_rng(0)
 TRAINS = as_stimuli((RNG.random((2, 100, 5)) < 0.1) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)

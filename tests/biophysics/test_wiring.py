@@ -181,6 +181,20 @@ def test_a_table_is_what_it_lists_and_what_is_there_twice_adds_up(rows):
             joined(FromTable(sources, targets), a, b, weight=values)
 
 
+def test_delays_are_drawn_in_steps_and_do_not_change_what_else_is_drawn():
+    a, b = cells("a", 60), cells("b", 60)
+    options = {"weight": Normal(2.0, 0.5), "rng": 4}
+    plain = connect(FixedProbability(0.5), a, b, **options)
+    late = connect(FixedProbability(0.5), a, b, delay=Uniform(0.0, 4e-3), dt=1e-3, receptor="ampa", **options)
+    assert bytes_of(late) == bytes_of(plain)
+    steps, counts = np.unique(np.rint(late.delays() / 1e-3), return_counts=True)
+    np.testing.assert_array_equal(steps, [1, 2, 3, 4])
+    share = np.array([1.5, 1, 1, 0.5]) / 4
+    assert scipy.stats.chisquare(counts, share * counts.sum()).pvalue > 1e-3
+    listed = connect(FromTable([1, 0], [2, 3]), a, b, weight=[5.0, 6.0], delay=[2e-3, 1e-3])
+    assert [x.tolist() for x in (*listed.synapses(), listed.delays())] == [[0, 1], [3, 2], [6, 5], [1e-3, 2e-3]]
+
+
 def test_synapses_of_one_pair_add_weights_drawn_for_each():
     a, b = cells("a", 3), cells("b", 400)
     drawn = joined(FixedIndegree(50, multapses=True), a, b, weight=Normal(2.0, 0.5))
@@ -267,6 +281,10 @@ def test_a_draw_never_holds_all_pairs():
         (lambda: joined(AllToAll(), weight=np.inf), "one finite number"),
         (lambda: joined(FromTable([0, 0], [1, 1], multapses=True), weight=[1.0, -1.0]), "1 weights are 0"),
         (lambda: joined(AllToAll(), weight=Truncated(Normal(0.0, 1.0), low=40.0)), "still lie outside 40..inf"),
+        (lambda: joined(AllToAll(), delay=Uniform(0.0, 1e-3)), "give dt, the step of the circuit"),
+        (lambda: joined(AllToAll(), delay=Normal(0.0, 1e-3), dt=1e-4), "delays from 0 on asked"),
+        (lambda: joined(AllToAll(), delay=[1e-3]), "delay: one finite number, or the record"),
+        (lambda: joined(FixedTotal(2000, multapses=True), delay=Uniform(0.0, 1.0), dt=0.1), "a pair have one delay"),
         (lambda: joined("all_to_all"), "the record of a connection rule asked"),
         (lambda: connect(AllToAll(), cells(), Input(3), weight=1.0), "a Population as target asked"),
         (lambda: joined(AllToAll(), cells(), cells("a", 4)), "one name for two sizes"),
