@@ -72,6 +72,10 @@ def connect(
         known = ", ".join(r.parameters.__name__ for r in CONNECTION_RULES.values())
         raise InputError(f"connect: the record of a connection rule asked ({known}), found {type(rule).__name__}.")
     ends = _ends(source, target, self_connections)
+    if record.uses_positions:
+        _check_placed(rule, ends)
+    if dt is not None and distribution_of(delay) is None:
+        raise InputError(f"{ends.who}: dt is read where delays are drawn from a distribution; leave it out.")
     seed = as_seed(rng, "connect")
     own = [ends.who.partition(" ")[2]]
     pairs = _pairs(record, rule, ends, stream(seed, "wiring", *own), progress)
@@ -95,6 +99,15 @@ def _ends(source: Population | Input, target: Population, self_connections: bool
         raise InputError(f"{who}: one name for two sizes, {source.size} and {target.size}; give one of them another.")
     places = source.positions if isinstance(source, Population) else None
     return Ends(who, source.size, target.size, places, target.positions, is_same and not self_connections)
+
+
+def _check_placed(rule: Parameters, ends: Ends) -> None:
+    for side, positions in (("source", ends.source_positions), ("target", ends.target_positions)):
+        if positions is None:
+            raise InputError(
+                f"{ends.who}: {type(rule).__name__} asks where the neurons are, found no positions of the {side}; give "
+                "its Population positions."
+            )
 
 
 def _name(side: Population | Input) -> str:

@@ -32,11 +32,7 @@ def pairs_by_distance(
 ) -> scipy.sparse.csr_array:
     """Return pairs drawn each by itself, with probability ``rule.p`` times the profile (0..1) of their distance, m."""
     source, target = ends.source_positions, ends.target_positions
-    if source is None or target is None:
-        raise InputError(
-            f"{ends.who}: {type(rule).__name__} asks where the neurons are, found no positions of the "
-            f"{'source' if source is None else 'target'}; give its Population positions."
-        )
+    assert source is not None and target is not None
     _check_world(rule, ends, source, target)
 
     def share(sources: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -17,12 +17,29 @@ import xarray as xr
 
 import neurosim as ns
 from neurosim.biophysics import (
+    AllToAll,
     ConductanceParameters,
+    ConnectionRule,
+    Distribution,
+    ExponentialDistance,
     ExponentialParameters,
+    FixedIndegree,
+    FixedOutdegree,
+    FixedProbability,
+    FixedTotal,
+    FromTable,
+    GaussianDistance,
     HodgkinHuxleyParameters,
     LIFParameters,
+    Lognormal,
+    Normal,
+    Ring,
+    Truncated,
+    Uniform,
     build_circuit,
+    connect,
     predict_spikes,
+    random_positions,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
@@ -100,6 +117,7 @@ def fitted():
 
 SMALL = GaborAdExOptions(8, 4)
 ONCE = RetuningOptions(epochs=1, batch_size=2)
+PLACED = Population("a", 20, LIFParameters(), positions=random_positions(20, (1e-3, 1e-3)))
 TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
 # How each function is called, by its name; numbers small enough to be quick.
 CALLS = {
@@ -109,6 +127,8 @@ CALLS = {
     "retune": lambda **o: retune(wired(noise=3e-3), SHOWN, ["x", "y"], **({"options": ONCE} | o)),
     "climb": lambda **o: climb(TWIN, "noise", **o),
     "build_circuit": lambda **o: build_circuit("gabor_adex", 8, **({"options": SMALL} | o)),
+    "connect": lambda **o: connect(FixedProbability(0.5), PLACED, PLACED, weight=Normal(1.0, 0.1), **o),
+    "random_positions": lambda **o: random_positions(3, (1.0, 1.0), **o),
     "detect_spikes": lambda **o: ns.biophysics.detect_spikes(sweeps(), **o),
     "estimate_electrode": lambda **o: ns.biophysics.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
     "fit_neuron": lambda **o: ns.biophysics.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
@@ -126,6 +146,10 @@ OPTIONS = {
     ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
     ("climb", "ladder"): Ladder(noise=2e-3),
     ("build_circuit", "options"): GaborAdExOptions(8, 5),
+    ("connect", "delay"): 2e-3,
+    ("connect", "receptor"): "ampa",
+    ("connect", "dt"): (1e-3, "dt is read where delays are drawn"),
+    ("connect", "self_connections"): False,
     ("detect_spikes", "threshold"): 10e-3,
     ("detect_spikes", "dead_time"): 9e-3,
     ("estimate_electrode", "reach"): 12e-3,
@@ -264,6 +288,14 @@ def of_custom(neuron):
     )
 
 
+def drawn(rule):
+    return flat(connect(rule, PLACED, PLACED, weight=1.0))
+
+
+def weighted(spread):
+    return flat(connect(AllToAll(), PLACED, PLACED, weight=spread))
+
+
 FREE = CustomNeuron("dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3)
 # How each record is used, its usual value, and for each field another value, or (another value, words of its refusal).
 RECORDS = {
@@ -277,13 +309,28 @@ RECORDS = {
         {"name": "m",
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
-         "varying": {"v_threshold": [-50e-3, -60e-3]}},
+         "varying": {"v_threshold": [-50e-3, -60e-3]}, "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)")},
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
         {"source": "n", "target": "m", "weights": np.full((2, 2), 9e-3), "delay": 2e-3,
          "receptor": ("ampa", "names the receptor 'ampa'")},
     ),
+    ExponentialDistance: (drawn, ExponentialDistance(0.5, 5e-4), {"torus": (1e-3, 1e-3)}),
+    FixedIndegree: (drawn, FixedIndegree(4), {"multapses": True}),
+    FixedOutdegree: (drawn, FixedOutdegree(4), {"multapses": True}),
+    FixedProbability: (drawn, FixedProbability(0.3), {}),
+    FixedTotal: (drawn, FixedTotal(90), {"multapses": True}),
+    FromTable: (
+        drawn, FromTable([0, 1, 1], [2, 2, 2], multapses=True),
+        {"sources": [0, 1, 4], "targets": [2, 2, 5], "multapses": (False, "2 times")},
+    ),
+    GaussianDistance: (drawn, GaussianDistance(0.5, 5e-4), {"torus": (1e-3, 1e-3)}),
+    Ring: (drawn, Ring(2), {}),
+    Lognormal: (weighted, Lognormal(1.0, 0.5), {}),
+    Normal: (weighted, Normal(1.0, 0.5), {}),
+    Truncated: (weighted, Truncated(Normal(1.0, 0.5), 0.5, 1.5), {"spread": Uniform(0.1, 1.0)}),
+    Uniform: (weighted, Uniform(1.0, 2.0), {}),
     Readout: (
         of_readout, Readout("n", np.eye(2), np.zeros(2)),
         {"source": ("m", "no population 'm'"), "weights": np.eye(2)[::-1], "bias": np.array([9.0, 0.0])},
@@ -324,7 +371,14 @@ RECORDS = {
 
 
 # What kinds of things are, and the numbers of neurons and synapses, which test_conformance_options.py tries.
-ELSEWHERE = {NeuronModel, SynapseModel, NamedCircuit, *(m.parameters for m in (*NEURONS.values(), *SYNAPSES.values()))}
+ELSEWHERE = {
+    NeuronModel,
+    SynapseModel,
+    NamedCircuit,
+    ConnectionRule,
+    Distribution,
+    *(m.parameters for m in (*NEURONS.values(), *SYNAPSES.values())),
+}
 
 
 def public_fields():
