@@ -11,6 +11,14 @@ from .circuit_files import load_circuit as load_circuit  # from a file, which ne
 from .circuit_files import save_circuit as save_circuit  # to one netCDF file
 from .nir_circuits import load_nir as load_nir  # a NIR graph from a file, of whatever tool
 
+# SONATA, the format of large models
+from .sonata import load_sonata as load_sonata  # a circuit of point neurons from its files
+from .sonata import sonata_stimuli as sonata_stimuli  # its files of spikes, as a stimulus for that circuit
+from .sonata_writing import save_sonata as save_sonata  # to those files, and back bit for bit
+from .sonata_writing import save_sonata_spikes as save_sonata_spikes  # spikes of a simulation, to a file
+from .sonata_models import SONATA_MODELS as SONATA_MODELS  # point neurons that are the same here, by template
+from .sonata_models import SonataModel as SonataModel  # what one is there, and here
+
 # Connections by a rule, and where neurons are
 from .connecting import connect as connect  # a projection, drawn by a rule
 from .positions import grid_positions as grid_positions  # places on a grid
