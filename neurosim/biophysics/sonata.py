@@ -7,7 +7,7 @@ each population of edges becomes projections. What a circuit does not hold exact
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
 from neurosim.biophysics.circuit_files import load_circuit
 from neurosim.biophysics.neurons.lif import MODEL as LIF
-from neurosim.biophysics.plain_numbers import one_of
+from neurosim.biophysics.plain_numbers import WHOLE, one_of
 from neurosim.biophysics.sonata_models import SONATA_MODELS, SonataModel
 from neurosim.biophysics.sonata_tables import WHO, Config, Table, read_config, read_tables
 from neurosim.refusals import InputError
@@ -76,7 +76,11 @@ def load_sonata(
 
     Known are the models of ``SONATA_MODELS``: NEST's iaf_psc_alpha, iaf_psc_exp and iaf_psc_delta with static synapses,
     NEURON's IntFire1. Their equations are the same here, and membranes start at rest; a spike is sent above, there at
-    or above the threshold. Synapses of one pair that have one delay add up, others become projections of their own.
+    or above the threshold. A delay counts here from the beginning of the step in which a neuron fires, there from its
+    end, and delta synapses act here at the end of a step: delays are longer or shorter by `dt` so that all spikes come
+    at the same times, NEST's ``time`` being the end of a step and ours its beginning. Where a delay from the input is
+    shorter than that, everything comes `dt` later. Synapses of one pair that have one delay add up, others become
+    projections of their own.
 
     Parameters
     ----------
@@ -122,7 +126,8 @@ def load_sonata(
     simulated = {name: n for name, n in nodes.items() if n.model is not None}
     if not simulated:
         raise InputError(f"{WHO}: {config.path.name} has no point neurons, only {', '.join(nodes) or 'nothing'}.")
-    edges = [e for file, types in config.files("edges") for e in _edges(file, types, config, nodes, virtual)]
+    edges = [e for file, types in config.files("edges") for e in _edges(file, types, config, nodes, virtual, dt)]
+    edges = _in_time(edges, dt)
     populations = tuple(_population(n, config, [e for e in edges if e.target == n.name]) for n in simulated.values())
     sizes = {p.name: p.size for p in populations} | {INPUT: max(sum(len(nodes[v].ids) for v in virtual), 1)}
     receptors = {p.name: p.receptors for p in populations}
@@ -304,7 +309,7 @@ def _tau(n: Nodes, numbers: Mapping[str, np.ndarray], name: str) -> float:
 
 
 def _edges(
-    file: Path, types: Path | None, config: Config, nodes: Mapping[str, Nodes], virtual: Mapping[str, int]
+    file: Path, types: Path | None, config: Config, nodes: Mapping[str, Nodes], virtual: Mapping[str, int], dt: float
 ) -> list[Edges]:
     read = []
     for _, table, ends in read_tables(file, types, "edges"):
@@ -315,8 +320,17 @@ def _edges(
         sources, targets = source.rows(ends["source"], table.name), target.rows(ends["target"], table.name)
         name = INPUT if source.name in virtual else source.name
         sources = sources + virtual.get(source.name, 0)
-        read.append(Edges(name, target.name, sources, targets, *_synapses(table, target.model, config)))
+        weights, delays = _synapses(table, target.model, config)
+        late = delays + target.model.steps(name) * dt
+        read.append(Edges(name, target.name, sources, targets, weights, late))
     return read
+
+
+def _in_time(edges: list[Edges], dt: float) -> list[Edges]:
+    """Return the synapses, all those of the input `dt` later where one would be early."""
+    early = any((e.delays < -dt / 2).any() for e in edges if e.source == INPUT)
+    lifted = [e.delays + dt if early and e.source == INPUT else e.delays for e in edges]
+    return [replace(e, delays=np.where(np.abs(d) < dt * WHOLE, 0.0, d)) for e, d in zip(edges, lifted, strict=True)]
 
 
 def _synapses(table: Table, model: SonataModel, config: Config) -> tuple[np.ndarray, np.ndarray]:

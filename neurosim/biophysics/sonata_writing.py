@@ -72,7 +72,7 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
             numbers |= {k: np.full(p.size, tau / 1e-3) for k, tau in taus[p.name].items()}
             _write_nodes(new, p.name, p.size, "point_neuron", model.name, numbers, p.positions)
         for label, q in zip(labels, circuit.projections, strict=True):
-            _write_edges(new, label, q, models[q.target])
+            _write_edges(new, label, q, models[q.target], circuit.dt)
         storage.write_json(new / "circuit_config.json", _config([INPUT, *models], labels), sort_keys=False)
         save_circuit(new / OWN_FILE, circuit)
         storage.write_manifest(new)
@@ -163,7 +163,7 @@ def _time_constants(p: Population, circuit: Circuit, model: SonataModel) -> dict
         signs = (1, -1) if len(p.receptors) == 1 else tuple(s for s in (1, -1) if (np.sign(weights) == s).any())
         if taus.keys() & set(signs):
             raise InputError(
-                f"{WHO}: population {p.name!r}: NEST has one kind of synapses for weights above 0 and one for those below; "
+                f"{WHO}: population {p.name!r}: NEST has a kind of synapses for weights above 0, one for those below; "
                 f"several of its receptors ({', '.join(p.receptors)}) receive weights of one sign."
             )
         taus |= dict.fromkeys(signs, float(getattr(synapses, field.name)))
@@ -209,14 +209,25 @@ def _write_nodes(
     storage.write_text(folder / NETWORK / f"{name}_node_types.csv", text)
 
 
-def _write_edges(folder: Path, label: str, q: Projection, model: SonataModel) -> None:
+def _write_edges(folder: Path, label: str, q: Projection, model: SonataModel, dt: float) -> None:
     sources, targets, weights = q.synapses()
     columns = {"source_node_id": sources.astype(np.uint64), "target_node_id": targets.astype(np.uint64)}
-    own = {"syn_weight": weights / model.weight, "delay": q.delays() / 1e-3}
+    own = {"syn_weight": weights / model.weight, "delay": _delays(q, model, dt) / 1e-3}
     ends = {"source_node_id": q.source, "target_node_id": q.target}
     _write_table(folder / NETWORK / f"{label}_edges.h5", "edge", label, len(weights), columns, own, ends)
     text = f"edge_type_id target_query source_query model_template\n{TYPE} * * static_synapse\n"
     storage.write_text(folder / NETWORK / f"{label}_edge_types.csv", text)
+
+
+def _delays(q: Projection, model: SonataModel, dt: float) -> np.ndarray:
+    """Return the delays as others count them, from the end of a step."""
+    delays = q.delays() - model.steps(q.source) * dt
+    if delays.min(initial=0) < -dt / 2:
+        raise InputError(
+            f"{WHO}: {q.source}->{q.target} has delays from {q.delays().min():g} s on; others count them from the end "
+            f"of a step, so {dt:g} s at least are asked between populations."
+        )
+    return np.where(delays < dt / 2, 0.0, delays)
 
 
 def _write_table(

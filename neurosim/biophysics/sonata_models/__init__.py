@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.biophysics.circuit import INPUT
 from neurosim.parameters import Parameters
 from neurosim.registry import Registry
 
@@ -29,6 +30,8 @@ class SonataModel:
     weight : what a weight of 1 is here, in SI units.
     back : (LIF parameters, drive (A), by name and in SI) -> numbers as they are there; None where nothing is written.
     kind : class of the synapses' record.
+    late : steps by which what arrives acts later here than there: currents flow from the step of arrival on, jumps come
+        at its end.
     synapse_templates : ``model_template`` of edges that is plain here; "" is none.
     usual_weight, usual_delay : of edges that do not say it (ms); None where they must.
 
@@ -45,10 +48,15 @@ class SonataModel:
     receptor: Callable[[float], Parameters]
     weight: float
     kind: type[Parameters]
+    late: int = 0
     back: Callable[[Numbers], dict[str, np.ndarray]] | None = None
     synapse_templates: tuple[str, ...] = ("",)
     usual_weight: float | None = None
     usual_delay: float | None = None
+
+    def steps(self, source: str) -> int:
+        """Return the steps by which a delay is longer here: those of neurons count from the beginning of a step."""
+        return (source != INPUT) - self.late
 
 
 def leaky(p: Numbers) -> dict[str, np.ndarray]:
@@ -78,12 +86,17 @@ def leaky_back(p: Numbers) -> dict[str, np.ndarray]:
 
 
 def of_leaky(
-    name: str, synapses: tuple[str, str], receptor: Callable[[float], Parameters], weight: float, kind: type[Parameters]
+    name: str,
+    synapses: tuple[str, str],
+    receptor: Callable[[float], Parameters],
+    weight: float,
+    kind: type[Parameters],
+    late: int = 0,
 ) -> SonataModel:
     """Return a leaky neuron of NEST with these synapses, whose time constants are 2 ms by default."""
     numbers = NEST_LEAKY | {tau: 2.0 for tau in synapses if tau}
     return SonataModel(
-        name, numbers, leaky, synapses, receptor, weight, kind, leaky_back, ("", "static_synapse"), 1.0, 1.0
+        name, numbers, leaky, synapses, receptor, weight, kind, late, leaky_back, ("", "static_synapse"), 1.0, 1.0
     )
 
 

@@ -32,4 +32,5 @@ MODEL = SonataModel(
     lambda _tau: DeltaParameters(),
     ONE,
     DeltaParameters,
+    late=1,
 )
