@@ -226,6 +226,7 @@ LABELLED = {
     "connect": lambda x: ns.biophysics.connect(
         ns.biophysics.AllToAll(), ns.biophysics.Input(2), neuron().populations[0], weight=x
     ),
+    "save_sonata_spikes": lambda x: ns.biophysics.save_sonata_spikes("never_written.h5", x),
     "grid_positions": lambda x: ns.biophysics.grid_positions(x, 1e-3),
     "random_positions": lambda x: ns.biophysics.random_positions(3, x),
     "verify_translation": lambda x: ns.verify_translation(torch.nn.Linear(UNITS, 2), neuron(), x, progress=False),
@@ -277,6 +278,7 @@ NONE = set(
     load_rdms
     load_responses
     load_sentences
+    load_sonata
     load_source
     load_spikes
     load_spoken_digits
@@ -302,7 +304,9 @@ NONE = set(
     run_study
     save_brain_score
     save_circuit
+    save_sonata
     single_neuron
+    sonata_stimuli
     study_status
     submit_study
     to_nir

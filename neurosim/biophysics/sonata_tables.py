@@ -129,7 +129,7 @@ def text_of(value: object) -> str:
 
 def read_config(path: Path, root: Path | None) -> tuple[Config, float | None]:
     """Return a circuit's configuration and the step (s) of a simulation of it, from whichever of both `path` is."""
-    content = storage.read_json_object(path)
+    content, path = storage.read_json_object(path), path.resolve()
     config = Config(path, (path.parent if root is None else root).resolve(), content)
     step = content.get("run", {}).get("dt")
     if isinstance(content.get("simulation"), str):

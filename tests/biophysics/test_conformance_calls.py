@@ -7,8 +7,10 @@ changed alike everywhere; whatever else there is has one line in a table below, 
 import inspect
 import io
 import sys
+import tempfile
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +40,7 @@ from neurosim.biophysics import (
     Uniform,
     build_circuit,
     connect,
+    load_sonata,
     predict_spikes,
     random_positions,
 )
@@ -51,6 +54,7 @@ from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
+from tests.biophysics.sonata_world import write_world
 from tests.public import public
 
 RNG = np.random.default_rng(0)
@@ -117,6 +121,30 @@ def fitted():
 
 SMALL = GaborAdExOptions(8, 4)
 ONCE = RetuningOptions(epochs=1, batch_size=2)
+FIRING = simulate(
+    wired(noise=3e-3), SHOWN, engine="torch", monitors=Monitors(spike_times=True), trials=2, progress=False
+)
+
+
+@cache
+def sonata_folder():
+    """A SONATA network in a folder of its own."""
+    folder = Path(tempfile.mkdtemp()) / "world"
+    write_world(folder, "iaf_psc_exp")
+    return folder
+
+
+def sonata(name="simulation_config.json", **options):
+    return load_sonata(sonata_folder() / name, **options)
+
+
+def sonata_spikes(**options):
+    with tempfile.TemporaryDirectory() as folder:
+        return ns.recordings.load_spikes(
+            ns.biophysics.save_sonata_spikes(f"{folder}/x.h5", FIRING, **options)
+        ).to_dict()
+
+
 PLACED = Population("a", 20, LIFParameters(), positions=random_positions(20, (1e-3, 1e-3)))
 TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
 # How each function is called, by its name; numbers small enough to be quick.
@@ -128,6 +156,11 @@ CALLS = {
     "climb": lambda **o: climb(TWIN, "noise", **o),
     "build_circuit": lambda **o: build_circuit("gabor_adex", 8, **({"options": SMALL} | o)),
     "connect": lambda **o: connect(FixedProbability(0.5), PLACED, PLACED, weight=Normal(1.0, 0.1), **o),
+    "load_sonata": sonata,
+    "save_sonata_spikes": sonata_spikes,
+    "sonata_stimuli": lambda **o: ns.biophysics.sonata_stimuli(
+        sonata_folder() / "circuit_config.json", {"outer": sonata_folder() / "spikes.h5"}, dt=1e-4, duration=0.1, **o
+    ),
     "random_positions": lambda **o: random_positions(3, (1.0, 1.0), **o),
     "detect_spikes": lambda **o: ns.biophysics.detect_spikes(sweeps(), **o),
     "estimate_electrode": lambda **o: ns.biophysics.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
@@ -146,6 +179,11 @@ OPTIONS = {
     ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
     ("climb", "ladder"): Ladder(noise=2e-3),
     ("build_circuit", "options"): GaborAdExOptions(8, 5),
+    ("load_sonata", "dt"): 5e-5,
+    ("load_sonata", "step"): 1e-3,
+    ("load_sonata", "root"): ("/nowhere", "leads out of 'nowhere'"),
+    ("load_sonata", "mapping"): ({"nest:iaf_psc_exp": "nest:iaf_psc_delta"}, "'tau_syn_ex' .* has no counterpart"),
+    ("sonata_stimuli", "root"): ("/nowhere", "leads out of 'nowhere'"),
     ("connect", "delay"): 2e-3,
     ("connect", "receptor"): "ampa",
     ("connect", "dt"): (1e-3, "dt is read where delays are drawn"),
@@ -377,6 +415,7 @@ ELSEWHERE = {
     NamedCircuit,
     ConnectionRule,
     Distribution,
+    SonataModel,
     *(m.parameters for m in (*NEURONS.values(), *SYNAPSES.values())),
 }
 

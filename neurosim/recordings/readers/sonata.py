@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from neurosim.recordings.reader import Reader
-from neurosim.sonata_spikes import read_sonata_spikes, write_sonata_spikes
+from neurosim.sonata_spikes import read_sonata_spikes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,16 +23,10 @@ def spikes(path: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"unit": [], "time": []})
 
 
-def example(path: Path) -> None:
-    """Write a small file."""
-    write_sonata_spikes(path, {"v1": (np.array([0, 2, 0]), np.array([0.1, 0.25, 0.5]))})
-
-
 SONATA = Reader(
     name="sonata",
     caption="spikes of SONATA simulations, by population and node",
     endings=(".h5",),
     spikes=spikes,
     citation="https://doi.org/10.1371/journal.pcbi.1007696",
-    example=example,
 )
