@@ -36,6 +36,7 @@ from neurosim.biophysics import (
     Lognormal,
     Normal,
     Ring,
+    SonataModel,
     Truncated,
     Uniform,
     build_circuit,
