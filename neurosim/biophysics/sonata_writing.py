@@ -58,6 +58,12 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
     folder = storage.as_path(folder, WHO)
     if circuit.inputs.kind == "current":
         raise InputError(f"{WHO}: the input of {circuit.name!r} is a current, where SONATA has nodes that spike.")
+    changing = next((q for q in circuit.projections if q.release or q.plasticity), None)
+    if changing is not None:
+        raise InputError(
+            f"{WHO}: {changing.source}->{changing.target} has a release or plasticity, which its files cannot say; "
+            "save_circuit holds every circuit."
+        )
     models = {p.name: _model(p, circuit) for p in circuit.populations}
     taus = {p.name: _time_constants(p, circuit, models[p.name]) for p in circuit.populations}
     labels = _labels(circuit)

@@ -26,6 +26,7 @@ from neurosim.biophysics import (
     Normal,
     Population,
     Projection,
+    TsodyksMarkramParameters,
     Uniform,
     connect,
     load_sonata,
@@ -355,6 +356,13 @@ def changed(**fields):
         (lambda: changed(synapses=ConductanceParameters()), "synapses .ConductanceParameters. of another kind"),
         (lambda: changed(noise=1e-3), "has noise = 0.001"),
         (lambda: changed(varying={"leak_decay": np.full(7, 0.9)}), "varying 'leak_decay'"),
+        (
+            lambda: replace(
+                KINDS["delta"],
+                projections=tuple(replace(q, release=TsodyksMarkramParameters()) for q in KINDS["delta"].projections),
+            ),
+            "input->cells has a release or plasticity",
+        ),
         (lambda: replace(KINDS["delta"], inputs=Input(4, "current"), projections=()), "is a current"),
         (
             lambda: replace(KINDS["exponential"], projections=(Projection("cells", "cells", np.eye(7)),)),
