@@ -244,6 +244,7 @@ NONE = set(
     check_study
     climb
     cognitive_task
+    count_synapses
     data_folder
     do_job
     environment_changes

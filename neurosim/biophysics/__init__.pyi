@@ -21,6 +21,7 @@ from .sonata_models import SonataModel as SonataModel  # what one is there, and 
 
 # Connections by a rule, and where neurons are
 from .connecting import connect as connect  # a projection, drawn by a rule
+from .synapse_counts import count_synapses as count_synapses  # between every two populations, and how strong
 from .positions import grid_positions as grid_positions  # places on a grid
 from .positions import random_positions as random_positions  # places anywhere in a box
 from .positions import ring_positions as ring_positions  # places on a circle
