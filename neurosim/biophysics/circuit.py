@@ -15,7 +15,7 @@ import scipy.sparse
 
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
-from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled, whole
+from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, places, real, scaled, whole
 from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict
@@ -88,6 +88,7 @@ class Population:
     noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
         units (discrete); 0 is none.
     varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
+    positions : where the neurons are, (size, 2 or 3), m, for rules of distance and pictures; None where they have none.
 
     Raises
     ------
@@ -109,6 +110,7 @@ class Population:
     synapses: Parameters | Mapping[str, Parameters] = field(default_factory=DeltaParameters)
     noise: float = 0.0
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
+    positions: Any = None
 
     def __post_init__(self) -> None:
         who = f"Population {self.name!r}"
@@ -139,6 +141,8 @@ class Population:
                     f"found shape {values.shape}."
                 )
         object.__setattr__(self, "varying", varying)
+        if self.positions is not None:
+            object.__setattr__(self, "positions", places(self.positions, self.size, f"{who}: positions"))
         if not 0 <= self.noise < (1e3 if self.is_discrete else 0.1):
             raise InputError(f"Population {self.name!r}: noise = {self.noise!r} is outside 0..0.1 V.")
         if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
