@@ -15,11 +15,12 @@ from neurosim.refusals import check_alpha, check_known
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError
 from neurosim.similarity.kernels.clusters import cluster_labels
-from neurosim.similarity.kernels.sign_flips import as_z, flipped_t, flips, n_flips
+from neurosim.similarity.kernels.sign_flips import as_z, flipped_skew, flipped_t, flips, n_flips, without_skew
 from neurosim.similarity.map_statistic import MAP_STATISTICS, MapStatistic
 from neurosim.similarity.neighbours import IN_ORDER, check_one_space, edges_of, kind_of
 
 ALTERNATIVES = ("two-sided", "greater")
+SKEWS = ("shared", "own")
 FEWEST_PERMUTATIONS, FEWEST_SUBJECTS = 19, 3
 FORMING_P = 0.01
 BLOCK = 2**21
@@ -34,6 +35,7 @@ def sign_flip_test(
     alternative: str = "two-sided",
     adjacency: Mapping[str, Any] | None = None,
     forming_p: float | None = None,
+    skew: str | None = None,
     n_permutations: int = 4999,
     alpha: float = 0.05,
     rng: np.random.Generator | int | None = 0,
@@ -95,6 +97,8 @@ def sign_flip_test(
     who = "sign_flip_test"
     statistic, generator = MAP_STATISTICS.find(method, who), as_rng(rng, who)
     check_known(alternative, ALTERNATIVES, f"{who}: no alternative")
+    if skew is not None:
+        check_known(skew, SKEWS, f"{who}: no skew")
     check_alpha(alpha, who)
     _check_options(statistic, adjacency, forming_p, n_permutations, who)
     scores = as_scores(scores, other, who)
@@ -107,12 +111,10 @@ def sign_flip_test(
         )
     values, known, tested = _values(scores, who)
     edges = _edges(scores[0], adjacency, tested, who) if statistic.neighbours else np.zeros((2, 0), dtype=np.int64)
-    n = known.sum(0)
-    formed = _Heights(statistic, n, edges, forming_p or FORMING_P, two_sided)
+    formed = _Heights(statistic, values, known.sum(0), edges, forming_p or FORMING_P, two_sided, skew)
     signs, exact = flips(len(values), int(n_permutations), two_sided, generator)
-    t = flipped_t(values, n, np.ones((1, len(values))))
-    p, corrected = _p_of_flips(values, n, t, signs, exact, formed, progress)
-    return _as_dataset(scores, tested, t[0], p, corrected, formed, alpha).assign_attrs(
+    p, corrected = _p_of_flips(signs, exact, formed, progress)
+    return _as_dataset(scores, tested, p, corrected, formed, alpha).assign_attrs(
         method=method,
         alternative=alternative,
         n_permutations=len(signs),
@@ -133,17 +135,36 @@ def as_scores(scores: object, other: object, who: str) -> xr.DataArray:
 
 
 class _Heights:
-    """From t of maps to heights and the weights of their places."""
+    """Heights of maps of flipped scores (S, V), and the weights of their places."""
 
-    def __init__(self, statistic: MapStatistic, n: np.ndarray, edges: np.ndarray, p: float, two_sided: bool) -> None:
-        self.statistic, self.edges, self.two_sided, self.df = statistic, edges, two_sided, n - 1
+    def __init__(
+        self,
+        statistic: MapStatistic,
+        values: np.ndarray,
+        n: np.ndarray,
+        edges: np.ndarray,
+        p: float,
+        two_sided: bool,
+        skew: str | None,
+    ) -> None:
+        self.statistic, self.values, self.n, self.edges = statistic, values, n, edges
+        self.two_sided, self.skew = two_sided, skew
         self.of_t = statistic.heights == "t" and bool((n == n[0]).all())
         beyond = p / 2 if two_sided else p
-        self.threshold = -special.stdtrit(self.df, beyond) if self.of_t else np.full(len(n), -special.ndtri(beyond))
+        self.threshold = -special.stdtrit(n - 1, beyond) if self.of_t else np.full(len(n), -special.ndtri(beyond))
+        self.unflipped = np.ones((1, len(values)))
 
-    def heights(self, t: np.ndarray) -> np.ndarray:
-        """Return t, or the normal deviates of the same tails (B, V)."""
-        return t if self.of_t else as_z(t, self.df)
+    def skewness(self, signs: np.ndarray) -> np.ndarray:
+        """Return the skewness that is taken away: of places (B, V), or (B, 1) of all."""
+        own = flipped_skew(self.values, self.n, signs)
+        return own.mean(1, keepdims=True) if self.skew == "shared" else own
+
+    def heights(self, signs: np.ndarray) -> np.ndarray:
+        """Return t after flips (B, S), without skew where that is asked, or the normal deviates of the tails (B, V)."""
+        t = flipped_t(self.values, self.n, signs)
+        if self.skew is not None:
+            t = without_skew(t, self.skewness(signs), self.n)
+        return t if self.of_t else as_z(t, self.n - 1)
 
     def alone(self, heights: np.ndarray) -> np.ndarray:
         """Return how far places are from 0 on their own (B, V)."""
@@ -220,15 +241,15 @@ def _edges(places: xr.DataArray, adjacency: Mapping[str, Any] | None, tested: np
 
 
 def _p_of_flips(
-    values: np.ndarray, n: np.ndarray, t: np.ndarray, signs: np.ndarray, exact: bool, formed: _Heights, progress: bool
+    signs: np.ndarray, exact: bool, formed: _Heights, progress: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """P values (V,) of each place alone, and corrected for all places."""
-    heights = formed.heights(t)
+    heights = formed.heights(formed.unflipped)
     alone, weight = formed.alone(heights)[0], formed.weights(heights)[0]
-    reached, largest = np.zeros(len(n)), []
-    step = max(1, BLOCK // max(len(n), formed.edges.shape[1]))
+    reached, largest = np.zeros(len(formed.n)), []
+    step = max(1, BLOCK // max(len(formed.n), formed.edges.shape[1]))
     for start in track(range(0, len(signs), step), "sign flips", progress=progress):
-        flipped = formed.heights(flipped_t(values, n, signs[start : start + step]))
+        flipped = formed.heights(signs[start : start + step])
         reached += (formed.alone(flipped) >= alone - SAME * np.abs(alone)).sum(0)
         largest.append(formed.weights(flipped).max(1))
     null = np.sort(np.concatenate(largest))
@@ -243,7 +264,6 @@ def _p_of_flips(
 def _as_dataset(
     scores: xr.DataArray,
     tested: np.ndarray,
-    t: np.ndarray,
     p: np.ndarray,
     corrected: np.ndarray,
     formed: _Heights,
@@ -265,14 +285,17 @@ def _as_dataset(
         "score": (dims, mean),
         "standard_error": (dims, error),
         "interval": ((*dims, "bound"), np.stack([mean - reach, mean + reach], axis=-1)),
-        "statistic": (dims, place(t)),
+        "statistic": (dims, place(flipped_t(formed.values, formed.n, formed.unflipped)[0])),
         "p": (dims, place(p)),
         "p_corrected": (dims, place(corrected)),
         "n_subjects": (dims, n),
     }
     coords = {k: v for k, v in scores.coords.items() if "subject" not in v.dims} | {"bound": ["low", "high"]}
     result = xr.Dataset(found, coords=coords, attrs={"alpha": alpha})
-    heights = formed.heights(t[None])
+    if formed.skew is not None:
+        skewness = formed.skewness(formed.unflipped)[0]
+        result["skewness"] = (dims, place(np.broadcast_to(skewness, formed.n.shape)))
+    heights = formed.heights(formed.unflipped)
     if formed.statistic.forms_clusters:
         label, mass, p_of = _clusters(heights, corrected, formed)
         result["cluster_label"] = (dims, place(label, 0))
