@@ -43,7 +43,7 @@ def latencies(
         was not measured, enters no mean; a sample of subjects that leaves a time without any score finds nothing.
     other : scores of the same subjects, times and places: their latencies are subtracted.
     p : corrected p of the scores (time, ...), as ``p_corrected`` of :func:`sign_flip_test`; a course that is at no time
-        above 0 with p of `alpha` or less has no latencies. None: whoever asks knows that something is there.
+        above 0 with p below `alpha` has no latencies. None: whoever asks knows that something is there.
     p_other : the same of `other`; both or none.
     fraction : of the peak, at which the onset is.
     alpha : one minus the coverage of intervals, and the level of `p`.
@@ -104,7 +104,7 @@ def _significant(given: list[xr.DataArray], p: list[xr.DataArray | None], alpha:
         if each is not None:
             level = _p_of(scores, each, who).reshape(scores.shape[1], -1)
             mean = scores.mean("subject").values.reshape(level.shape)
-            there &= ((level <= alpha) & (mean > 0)).any(0)
+            there &= ((level < alpha) & (mean > 0)).any(0)
     return there
 
 

@@ -102,7 +102,12 @@ def test_t_without_skew_has_the_p_of_brute_force(alternative, skew):
     np.testing.assert_allclose(found.p_corrected, (every.max(1)[:, None] >= observed).mean(0))
     np.testing.assert_allclose(found.p, (every >= observed).mean(0))
     own = stats.skew(scores.values, bias=False)
-    np.testing.assert_allclose(found.skewness, own.mean() if skew == "shared" else own)
+    own = np.full(15, own.mean()) if skew == "shared" else own
+    np.testing.assert_allclose(found.skewness, own)
+    t = (scores.mean("subject") - found.interval).T.values / stats.sem(scores.values)  # of the ends, held against 0
+    a = own / np.sqrt(6)
+    ends = ((1 + a * t / 3) ** 3 - 1) / a + a / 6
+    np.testing.assert_allclose(ends, np.broadcast_to(stats.t.ppf([[0.975], [0.025]], 5), ends.shape))
     np.testing.assert_allclose(found.statistic, stats.ttest_1samp(scores.values, 0).statistic)
 
 

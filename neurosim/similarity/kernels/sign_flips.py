@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+NO_SKEW = 1e-6  # below which the cubic is a line
 LARGEST_SHARE = 1 - 1e-12  # of the mean square that a mean explains: t stays finite where subjects are all alike
 
 
@@ -70,6 +71,19 @@ def without_skew(t: np.ndarray, skew: np.ndarray, n: np.ndarray) -> np.ndarray:
     """
     a = skew / np.sqrt(n)
     found: np.ndarray = t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6
+    return found
+
+
+def with_skew(t: np.ndarray, skew: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return what :func:`without_skew` makes `t` of.
+
+    >>> t = np.array([-3.0, 0.5, 3.0])
+    >>> with_skew(without_skew(t, 0.6, 9), 0.6, 9).round(12).tolist(), with_skew(t, 0.0, 9).tolist()
+    ([-3.0, 0.5, 3.0], [-3.0, 0.5, 3.0])
+    """
+    a = skew / np.sqrt(n)
+    steep = np.where(np.abs(a) < NO_SKEW, 1.0, a)
+    found: np.ndarray = np.where(steep == a, 3 / steep * (np.cbrt(1 + a * (t - a / 6)) - 1), t)
     return found
 
 
