@@ -89,9 +89,9 @@ def sign_flip_test(
     Dataset of places: ``score`` (mean over subjects), ``standard_error``, ``interval`` (bound; of t, of each place
     alone), ``statistic`` (t), ``p`` (of the place alone), ``p_corrected`` (for all places), ``n_subjects`` and, with
     `skew`, ``skewness``. With "cluster_mass", ``cluster_label`` (0: none), and along ``cluster`` the ``cluster_mass``,
-    ``cluster_size``, ``cluster_p`` and for each dim of numbers its ``<dim>_extent`` (first and last place); with "tfce", ``enhanced``.
-    Attr ``exact`` says whether every flip was taken, ``heights`` whether t was held against t, or, where places have
-    scores of unequally many subjects, and for "tfce", the normal deviates of the same tails.
+    ``cluster_size``, ``cluster_p`` and for each dim of numbers its ``<dim>_extent`` (first and last place); with
+    "tfce", ``enhanced``. Attr ``exact`` says whether every flip was taken, ``heights`` whether t was held against t or,
+    where places have scores of unequally many subjects, and for "tfce", the normal deviates of the same tails.
 
     Raises
     ------
