@@ -133,6 +133,8 @@ LABELLED = {
     "tuning_curve": lambda x: ns.responses.tuning_curve(x, "orientation"),
     "select_reliable": ns.responses.select_reliable,
     "signal_to_noise": ns.responses.signal_to_noise,
+    "spectrogram": lambda x: ns.responses.spectrogram(x, bandwidth=100.0),
+    "coherence": lambda x: ns.responses.coherence(x, bandwidth=100.0),
     "split_half_reliability": ns.responses.split_half_reliability,
     "cross_validated_pca": ns.responses.cross_validated_pca,
     "decode": lambda x: ns.responses.decode(x, progress=False),

@@ -54,6 +54,8 @@ CASES = {
     "burst_statistics": Case(R.burst_statistics, counts=True, unbiased=lambda f: f.burst_rate),
     "first_spike_latency": Case(R.first_spike_latency, counts=True),
     "coincidence": Case(hit, counts=True),
+    "spectrogram": Case(lambda x: R.spectrogram(x, bandwidth=100.0), counts=True, unbiased=lambda f: f.mean("trial")),
+    "coherence": Case(lambda x: R.coherence(x, bandwidth=100.0), counts=True),
     "synchrony": Case(R.synchrony, counts=True, unbiased=lambda f: f),
     "cross_correlogram": Case(lambda x: R.cross_correlogram(x, reach=3e-3), counts=True, unbiased=lambda f: f),
     "noise_correlation": Case(R.noise_correlation, unbiased=lambda f: f),
@@ -147,8 +149,8 @@ def test_a_trial_that_nobody_measured_is_no_trial(name):
     case = CASES[name]
     x = responses(np.random.default_rng(1), case)
     lost, shorter = without(x, slice(None), TRIALS - 1), x.isel(trial=slice(TRIALS - 1))
-    if name in ("over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable"):  # trials stay
-        found = case.call(lost)
+    if name in ("over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable", "spectrogram"):
+        found = case.call(lost)  # trials stay
         assert bool(found.isel(trial=TRIALS - 1).isnull().all())
         np.testing.assert_allclose(numbers(found.isel(trial=slice(TRIALS - 1))), numbers(case.call(shorter)))
     elif name in ("signal_correlation", "split_half_reliability", "cross_validated_pca", "decode", "generalise"):

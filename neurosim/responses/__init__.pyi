@@ -40,6 +40,10 @@ from .correlograms import synchrony as synchrony  # how far every pair of units 
 from .variability import noise_correlation as noise_correlation  # from trial to trial of a stimulus
 from .variability import signal_correlation as signal_correlation  # in their tuning
 
+# How fields oscillate
+from .coherences import coherence as coherence  # how far units oscillate together, free of bias, with phase and p value
+from .time_frequency import spectrogram as spectrogram  # power by frequency, and over time in windows
+
 # How well spike trains coincide
 from .spike_matching import coincidence as coincidence  # prediction and repeats, against the neuron's reliability: Md*
 from .spike_matching import coincidence_rate as coincidence_rate  # prediction and one trial, beyond chance: Gamma
