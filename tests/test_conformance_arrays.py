@@ -133,6 +133,7 @@ LABELLED = {
     "tuning_curve": lambda x: ns.responses.tuning_curve(x, "orientation"),
     "select_reliable": ns.responses.select_reliable,
     "signal_to_noise": ns.responses.signal_to_noise,
+    "demixed_pca": lambda x: ns.responses.demixed_pca(x, "category"),
     "gpfa": lambda x: ns.responses.gpfa(x, 2),
     "spectrogram": lambda x: ns.responses.spectrogram(x, bandwidth=100.0),
     "coherence": lambda x: ns.responses.coherence(x, bandwidth=100.0),

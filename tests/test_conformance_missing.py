@@ -67,6 +67,9 @@ CASES = {
     "sparseness": Case(lambda x: R.sparseness(np.abs(x))),
     "participation_ratio": Case(R.participation_ratio),
     "cross_validated_pca": Case(R.cross_validated_pca, unbiased=lambda f: f.signal_variance.sum()),
+    "demixed_pca": Case(
+        lambda x: R.demixed_pca(x, "category", regularization=0.1), unitwise=False, unbiased=lambda f: f.signal_variance
+    ),
     "gpfa": Case(lambda x: R.gpfa(x, 1, max_iterations=5).drop_vars("latents"), counts=True, unitwise=False),
     "cluster_stimuli": Case(lambda x: R.cluster_stimuli(x, 2)),
     "embed_stimuli": Case(R.embed_stimuli),

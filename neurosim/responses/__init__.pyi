@@ -24,6 +24,7 @@ from .decoding import decode as decode  # a label of new stimuli or trials, over
 from .decoding import generalise as generalise  # a label where another has a value that was not trained on
 from .dimensionality import cross_validated_pca as cross_validated_pca  # the spectrum of the signal, free of noise
 from .dimensionality import participation_ratio as participation_ratio  # the effective number of dimensions
+from .demixed import demixed_pca as demixed_pca  # components that each tell of one label, or of time
 from .gaussian_process_factors import gpfa as gpfa  # smooth latent trajectories of single trials
 from .separation import separation as separation  # how far apart inputs are, and how many dimensions they span
 from .unsupervised import cluster_stimuli as cluster_stimuli  # clusters of stimuli, without any labels
