@@ -134,6 +134,8 @@ LABELLED = {
     "select_reliable": ns.responses.select_reliable,
     "signal_to_noise": ns.responses.signal_to_noise,
     "demixed_pca": lambda x: ns.responses.demixed_pca(x, "category"),
+    "targeted_axes": lambda x: ns.responses.targeted_axes(x, "angle"),
+    "jpca": ns.responses.jpca,
     "gpfa": lambda x: ns.responses.gpfa(x, 2),
     "spectrogram": lambda x: ns.responses.spectrogram(x, bandwidth=100.0),
     "coherence": lambda x: ns.responses.coherence(x, bandwidth=100.0),

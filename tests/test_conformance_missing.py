@@ -70,6 +70,11 @@ CASES = {
     "demixed_pca": Case(
         lambda x: R.demixed_pca(x, "category", regularization=0.1), unitwise=False, unbiased=lambda f: f.signal_variance
     ),
+    "targeted_axes": Case(
+        lambda x: R.targeted_axes(x, "angle", n_splits=1).drop_vars("held_out_slopes"),
+        unitwise=False,
+    ),
+    "jpca": Case(lambda x: R.jpca(x, n_components=2, n_shuffles=3), counts=True, unitwise=False),
     "gpfa": Case(lambda x: R.gpfa(x, 1, max_iterations=5).drop_vars("latents"), counts=True, unitwise=False),
     "cluster_stimuli": Case(lambda x: R.cluster_stimuli(x, 2)),
     "embed_stimuli": Case(R.embed_stimuli),

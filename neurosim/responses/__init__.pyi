@@ -26,7 +26,9 @@ from .dimensionality import cross_validated_pca as cross_validated_pca  # the sp
 from .dimensionality import participation_ratio as participation_ratio  # the effective number of dimensions
 from .demixed import demixed_pca as demixed_pca  # components that each tell of one label, or of time
 from .gaussian_process_factors import gpfa as gpfa  # smooth latent trajectories of single trials
+from .rotations import jpca as jpca  # planes in which courses rotate, against stimuli that are shuffled
 from .separation import separation as separation  # how far apart inputs are, and how many dimensions they span
+from .targeted import targeted_axes as targeted_axes  # orthogonal axes along which a population answers labels
 from .unsupervised import cluster_stimuli as cluster_stimuli  # clusters of stimuli, without any labels
 from .unsupervised import embed_stimuli as embed_stimuli  # a map of stimuli in few dimensions
 

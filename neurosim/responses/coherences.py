@@ -77,7 +77,7 @@ def coherence(
     n = np.where(pairs < 2, np.nan, pairs)[:, None]
     dims = ("time", "stimulus", "frequency", "unit", "unit_other")
     data = {
-        "coherence": (dims, (n * squared - 1) / (n - 1)),
+        "coherence": (dims, (n * squared - 1) / (n - 1), {"quantity": "coherence", "units": "1"}),
         "phase": (dims, np.where(np.isnan(n), np.nan, np.angle(found))),
         "p_value": (dims, np.maximum(1 - squared, 0.0) ** (n - 1)),
         "n": (("stimulus", "unit", "unit_other"), pairs.astype(int)),
