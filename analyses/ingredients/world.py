@@ -1,7 +1,7 @@
 """The world in which every ingredient is tried: the same input spikes, weights and neurons in both scripts.
 
-An ingredient is two functions that do the same, ``ours`` with neurosim and ``plain`` with Brian2 alone; both get a World
-and return the times (s) and neurons of all spikes, or the weights that were learned.
+An ingredient is two functions that do the same, ``ours`` with neurosim and ``plain`` with Brian2 alone; both get
+a World and return the times (s) and neurons of all spikes, or the weights that were learned.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Ingredient:
     Parameters
     ----------
     name : of the ingredient. ours, plain : (world) -> (times, neurons) of spikes, or weights.
-    kind : "spikes", compared one by one; "weights", compared one by one; "statistics", means within the spread of seeds.
+    kind : "spikes", compared one by one; "weights", compared one by one; "statistics", numbers alone.
     engines : on which it is tried.
     """
 

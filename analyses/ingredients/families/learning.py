@@ -59,7 +59,7 @@ def pairs(world: World) -> np.ndarray:
 
 
 def pairs_plain(world: World) -> np.ndarray:
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     on_pre, on_post = "w = clip(w - 0.012*y, 0, 1)\nx += 1", "w = clip(w + 0.01*x, 0, 1)\ny += 1"
     return plain(world, PAIRS, on_pre, on_post)
 
@@ -70,7 +70,7 @@ def nearest(world: World) -> np.ndarray:
 
 
 def nearest_plain(world: World) -> np.ndarray:
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     return plain(world, PAIRS, "w = clip(w - 0.012*y, 0, 1)\nx = 1", "w = clip(w + 0.01*x, 0, 1)\ny = 1")
 
 
@@ -80,7 +80,7 @@ def soft(world: World) -> np.ndarray:
 
 
 def soft_plain(world: World) -> np.ndarray:
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     return plain(world, PAIRS, "w = w - 0.012*w*y\nx += 1", "w = w + 0.01*(1 - w)*x\ny += 1")
 
 
@@ -90,7 +90,7 @@ def triplets(world: World) -> np.ndarray:
 
 
 def triplets_plain(world: World) -> np.ndarray:
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     model = """dr1/dt = -r1/(16.8*ms) : 1 (event-driven)
     dr2/dt = -r2/(101*ms) : 1 (event-driven)
     do1/dt = -o1/(33.7*ms) : 1 (event-driven)
@@ -106,7 +106,7 @@ def inhibitory(world: World) -> np.ndarray:
 
 
 def inhibitory_plain(world: World) -> np.ndarray:
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     on_pre = "w = clip(w + 0.01*(y - 2*20*Hz*20*ms), 0, 1)\nx += 1"
     return plain(world, PAIRS, on_pre, "w = clip(w + 0.01*x, 0, 1)\ny += 1")
 
@@ -118,7 +118,7 @@ def dopamine(world: World) -> np.ndarray:
 
 
 def dopamine_plain(world: World) -> np.ndarray:
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     on_pre, on_post = "c -= 0.12*y\nx += 1", "c += 0.1*x\ny += 1"
     weight = "w = clip(w + c*(1 - exp(-dt/second)), 0, 1)\nc = c*exp(-dt/second)"
     return plain(world, PAIRS + "\nc : 1", on_pre, on_post, weight)
@@ -130,7 +130,7 @@ def scaling(world: World) -> np.ndarray:
 
 
 def scaling_plain(world: World) -> np.ndarray:
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     model = "rate_ : 1\nbegun : 1"
     start = "rate_ = (30 + (rate_ - 30)*begun)*exp(-dt/(200*ms))\nbegun = 1"
     return plain(world, model, "", "rate_ += 5", start + "\nw = clip(w + w*dt/second*(1 - rate_/30), 0, 1)")

@@ -38,7 +38,7 @@ def depression(world: World):
 
 
 def depression_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     model = "dx/dt = (1 - x)/(200*ms) : 1 (event-driven)"
     return plain(world, model, "I += w*0.5*x\nx -= 0.5*x", 6e-10, x=1.0)
 
@@ -49,7 +49,7 @@ def facilitation(world: World):
 
 
 def facilitation_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     model = "dx/dt = (1 - x)/(50*ms) : 1 (event-driven)\ndu/dt = -u/(500*ms) : 1 (event-driven)"
     return plain(world, model, "u += 0.1*(1 - u)\nI += w*u*x\nx -= u*x", 1.2e-9, x=1.0)
 
@@ -60,7 +60,7 @@ def saturation(world: World):
 
 
 def saturation_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     model = "ds/dt = -s/(100*ms) : 1 (event-driven)"
     return plain(world, model, "I += w*0.5*(1 - s)\ns += 0.5*(1 - s)", 6e-10)
 
@@ -71,7 +71,7 @@ def failures(world: World):
 
 
 def failures_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     return plain(world, "", "I += w*int(rand() < 0.5)", 2.4e-10)
 
 

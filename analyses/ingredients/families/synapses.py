@@ -53,34 +53,34 @@ def brian(world: World, equations: str, on_pre: str, weights: np.ndarray, unit, 
 
 
 def exponential(world: World):
-    """A current that decays with 5 ms."""
+    """Send a current that decays with 5 ms."""
     return one(world, nb.ExponentialParameters(5e-3), world.feed * 1.2e-10)
 
 
 def exponential_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     form = FORM.format(current="I") + "dI/dt = -I/(5*ms) : amp"
     return brian(world, form, "I += w", world.feed * 0.12, b2.nA)
 
 
 def alpha(world: World):
-    """A current of the shape of an alpha function that peaks after 3 ms."""
+    """Send a current of the shape of an alpha function that peaks after 3 ms."""
     return one(world, nb.AlphaParameters(3e-3), world.feed * 8e-11)
 
 
 def alpha_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     form = FORM.format(current="I") + "dI/dt = (h - I)/(3*ms) : amp\ndh/dt = -h/(3*ms) : amp"
     return brian(world, form, "h += w*exp(1)", world.feed * 0.08, b2.nA)
 
 
 def double_exponential(world: World):
-    """A current that rises with 1 ms and falls with 6 ms."""
+    """Send a current that rises with 1 ms and falls with 6 ms."""
     return one(world, nb.DoubleExponentialParameters(1e-3, 6e-3), world.feed * 8e-11)
 
 
 def double_exponential_plain(world: World):
-    """The same in Brian2, its peak computed by hand."""
+    """Do the same in Brian2, its peak computed by hand."""
     peak = 6 / 5 * np.log(6)
     height = np.exp(-peak / 6) - np.exp(-peak)
     form = FORM.format(current="(a - b)") + "da/dt = -a/(6*ms) : amp\ndb/dt = -b/(1*ms) : amp"
@@ -93,18 +93,18 @@ def ampa(world: World):
 
 
 def ampa_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     form = FORM.format(current="g*(0*mV - v)") + "dg/dt = -g/(3*ms) : siemens"
     return brian(world, form, "g += w", world.feed * 3, b2.nS)
 
 
 def alpha_conductance(world: World):
-    """A conductance of the shape of an alpha function."""
+    """Open a conductance of the shape of an alpha function."""
     return one(world, nb.AlphaConductanceParameters(2e-3, 0.0), world.feed * 2e-9)
 
 
 def alpha_conductance_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     form = FORM.format(current="g*(0*mV - v)") + "dg/dt = (h - g)/(2*ms) : siemens\ndh/dt = -h/(2*ms) : siemens"
     return brian(world, form, "h += w*exp(1)", world.feed * 2, b2.nS)
 
@@ -116,7 +116,7 @@ def gaba_b(world: World):
 
 
 def gaba_b_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     peak = 60 * 200 / 140 * np.log(200 / 60)
     height = np.exp(-peak / 200) - np.exp(-peak / 60)
     form = FORM.format(current="(a - b)*(-95*mV - v)") + "da/dt = -a/(200*ms) : siemens\ndb/dt = -b/(60*ms) : siemens"
@@ -129,7 +129,7 @@ def nmda(world: World):
 
 
 def nmda_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     peak = 2 * 60 / 58 * np.log(30)
     height = np.exp(-peak / 60) - np.exp(-peak / 2)
     current = "(a - b)/(1 + exp(-62*v/volt)/3.57)*(0*mV - v)"
@@ -155,7 +155,7 @@ def several(world: World):
 
 
 def several_plain(world: World):
-    """The same in Brian2: one Synapses object a receptor."""
+    """Do the same in Brian2: one Synapses object a receptor."""
     b2.start_scope()
     b2.prefs.codegen.target, b2.defaultclock.dt = "numpy", world.dt * b2.second
     unit, times = world.events
@@ -180,12 +180,12 @@ def several_plain(world: World):
 
 
 def delays(world: World):
-    """A delay of its own for every synapse."""
+    """Give a delay of its own to every synapse."""
     return one(world, nb.ExponentialParameters(5e-3), world.feed * 1.2e-10, delay=world.late)
 
 
 def delays_plain(world: World):
-    """The same in Brian2."""
+    """Do the same in Brian2."""
     form = FORM.format(current="I") + "dI/dt = -I/(5*ms) : amp"
     return brian(world, form, "I += w", world.feed * 0.12, b2.nA, delay=world.late)
 
@@ -203,7 +203,7 @@ def gap_junctions(world: World):
 
 
 def gap_junctions_plain(world: World):
-    """The same in Brian2, with a summed variable."""
+    """Do the same in Brian2, with a summed variable."""
     b2.start_scope()
     b2.prefs.codegen.target, b2.defaultclock.dt = "numpy", world.dt * b2.second
     unit, times = world.events
