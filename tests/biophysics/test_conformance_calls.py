@@ -259,7 +259,7 @@ def of_readout(readout):
 def of_custom(neuron):
     return flat(
         simulate(
-            wired(neuron=neuron, dt=1e-3), SHOWN, engine="brian2", monitors=Monitors(membrane=["n"]), progress=False
+            wired(neuron=neuron, dt=1e-3), SHOWN, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
         )
     )
 
@@ -277,7 +277,7 @@ RECORDS = {
         {"name": "m",
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
-         "varying": {"v_threshold": [-50e-3, -60e-3]}},
+         "varying": {"v_threshold": [-50e-3, -60e-3]}, "initial": {"v": [-51e-3, -70e-3]}},
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
@@ -297,7 +297,8 @@ RECORDS = {
     CustomNeuron: (
         of_custom, FREE,
         {"equations": "dv/dt = (k * drive - 2 * v) / tau", "threshold": "v > 2", "reset": "v = -1",
-         "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3},
+         "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3,
+         "method": "rk2"},
     ),
     Execution: (
         lambda e: spikes_of(wired("poisson"), LEVELS, execution=e), Execution(),

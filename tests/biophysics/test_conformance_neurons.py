@@ -126,11 +126,21 @@ def test_a_membrane_at_threshold_sends_no_spike():
 
 
 FREE = ("dv/dt = (drive - v) / tau", "v > 1", "v = 0", {"tau": 10e-3})
+
+
+def shown_nothing(population):
+    silent = as_stimuli(np.zeros((1, 3, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    return simulate(Circuit("c", Input(1), (population,), (), 1e-3, 1e-3), silent)
+
+
 REFUSED = {
-    "noise of free equations": (lambda: Population("n", 1, CustomNeuron(*FREE), noise=1e-3), "neither noise"),
-    "varying of free equations": (
-        lambda: Population("n", 1, CustomNeuron(*FREE), varying={"tau": [1.0]}),
-        "neither noise",
+    "noise of a curved membrane": (
+        lambda: shown_nothing(Population("n", 1, CustomNeuron("dv/dt = v*v", "v > 1"), noise=1e-3)),
+        "noise needs a leaky membrane, 'custom' has none",
+    ),
+    "varying of no number": (
+        lambda: shown_nothing(Population("n", 1, CustomNeuron(*FREE), varying={"tua": [1.0]})),
+        "varying 'tua' is no number of its model",
     ),
     "unread number": (lambda: CustomNeuron(*FREE[:3], {"tau": 1e-2, "tua": 1.0}), "no formula names the number 'tua'"),
     "unread initial": (lambda: CustomNeuron(*FREE, {"w": 1.0}), "initial 'w' is no state"),
