@@ -21,7 +21,12 @@ from .neurons.adaptive_lif import AdaptiveLIFParameters as AdaptiveLIFParameters
 from .neurons.adex import AdExParameters as AdExParameters  # exponential upstroke and adaptation
 from .neurons.gif import GIFParameters as GIFParameters  # memory of spikes and membrane, random spikes
 from .neurons.hodgkin_huxley import HodgkinHuxleyParameters as HodgkinHuxleyParameters  # sodium and potassium
+from .neurons.izhikevich import IzhikevichParameters as IzhikevichParameters  # four numbers for all patterns
 from .neurons.lif import LIFParameters as LIFParameters  # leaky integrate-and-fire in volts
+from .neurons.pinsky_rinzel import PinskyRinzelParameters as PinskyRinzelParameters  # soma and dendrite
+from .neurons.quadratic_if import QuadraticIFParameters as QuadraticIFParameters  # quadratic integrate-and-fire
+from .neurons.squid_axon import SquidAxonParameters as SquidAxonParameters  # Hodgkin and Huxley 1952
+from .neurons.wang_buzsaki import WangBuzsakiParameters as WangBuzsakiParameters  # fast-spiking interneuron
 from .synapses.alpha import AlphaParameters as AlphaParameters  # an alpha-shaped current
 from .synapses.alpha_conductance import AlphaConductanceParameters as AlphaConductanceParameters  # ... conductance
 from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart

@@ -151,6 +151,11 @@ class Population:
 
     def number(self, name: str) -> np.ndarray:
         """Return a parameter of every neuron, (neuron,)."""
+        if name not in self.numbers:
+            raise InputError(
+                f"Population {self.name!r}: {self.model.name!r} has no number {name!r}; it has "
+                f"{', '.join(self.numbers)}."
+            )
         return np.broadcast_to(self.varying.get(name, self.numbers[name]), (self.size,))
 
     @property

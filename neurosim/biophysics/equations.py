@@ -8,14 +8,15 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from neurosim.biophysics.formulas import ArrayFunctions, Functions, Quantities, Quantity, State
-from neurosim.biophysics.models import Constants, Numbers
+from neurosim.biophysics.integrators import midpoint, runge_kutta
+from neurosim.biophysics.models import Constants, Numbers, jumped
 from neurosim.schema import InputError
 
 OWN = "own_"  # before every name of an author, so that it is no name of Brian2, of C++, of a receptor or an engine
@@ -112,8 +113,7 @@ class Equations:
         named: list[str] = []
         before = {name: getattr(x, spelled(name)) for name in self.changes}
         moved = INTEGRATORS[self.integrator](self, x, m, before, named)
-        for jump in (x.kick, x.noise):
-            moved["v"] = moved["v"] if jump is None else moved["v"] + jump
+        moved["v"] = jumped(x, moved["v"])
         after = {name: m.let(f"{OWN}{len(named)}after_{name}", value) for name, value in moved.items()}
         above = _Reading(self, x, m, after, named).distance(self.condition)
         new = {spelled(name): value for name, value in after.items()}
@@ -142,7 +142,7 @@ class Equations:
     ) -> dict[str, Quantity]:
         """Return the change of every state a second, at these states."""
         reading = _Reading(self, x, m, states, named)
-        return {name: reading.let(f"change_{name}", reading.read(formula)) for name, formula in self.changes.items()}
+        return {name: reading.read(formula) for name, formula in self.changes.items()}
 
 
 def spelled(name: str) -> str:
@@ -290,38 +290,23 @@ def _exponential_euler(
     return moved
 
 
-def _rk2(equations: Equations, x: State, m: Functions, before: Mapping[str, Any], named: list[str]) -> dict[str, Any]:
-    """Move every state by the change in the middle of the step."""
-    first = equations.change_of(x, m, before, named)
-    middle = _ahead(x, m, before, first, 0.5, named)
-    second = equations.change_of(x, m, middle, named)
-    return {name: value + x.step_length * second[name] for name, value in before.items()}
+def _by(integrator: Callable[..., Quantities]) -> Callable[..., dict[str, Any]]:
+    """Return the way to move all states together by an integrator of any change."""
+
+    def move(
+        equations: Equations, x: State, m: Functions, before: Mapping[str, Any], named: list[str]
+    ) -> dict[str, Any]:
+        """Move every state by its change."""
+
+        def change(states: Mapping[str, Quantity]) -> Quantities:
+            return equations.change_of(x, m, states, named)
+
+        return integrator(change, before, x.step_length, m)
+
+    return move
 
 
-def _rk4(equations: Equations, x: State, m: Functions, before: Mapping[str, Any], named: list[str]) -> dict[str, Any]:
-    """Move every state by four changes, weighted as Runge and Kutta do."""
-    first = equations.change_of(x, m, before, named)
-    second = equations.change_of(x, m, _ahead(x, m, before, first, 0.5, named), named)
-    third = equations.change_of(x, m, _ahead(x, m, before, second, 0.5, named), named)
-    fourth = equations.change_of(x, m, _ahead(x, m, before, third, 1.0, named), named)
-    return {
-        name: value + (x.step_length / 6.0) * (first[name] + 2.0 * second[name] + 2.0 * third[name] + fourth[name])
-        for name, value in before.items()
-    }
-
-
-def _ahead(
-    x: State, m: Functions, before: Mapping[str, Any], change: Mapping[str, Any], share: float, named: list[str]
-) -> dict[str, Any]:
-    """Return the states after a share of the step with this change."""
-    named.append("ahead")
-    return {
-        name: m.let(f"{OWN}{len(named)}ahead_{name}", value + (share * x.step_length) * change[name])
-        for name, value in before.items()
-    }
-
-
-INTEGRATORS = {"exponential_euler": _exponential_euler, "rk2": _rk2, "rk4": _rk4}
+INTEGRATORS = {"exponential_euler": _exponential_euler, "rk2": _by(midpoint), "rk4": _by(runge_kutta)}
 
 
 def _degree(node: ast.AST, degrees: Mapping[str, float]) -> float:

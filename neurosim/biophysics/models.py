@@ -200,9 +200,20 @@ def membrane_after_step(
     else:
         target = m.let("v_target", total_current / x.g_leak)
         free = target + (x.v - target) * x.leak_decay
-    if x.kick is not None:
-        free = free + x.kick
-    return free if x.noise is None else free + x.noise
+    return jumped(x, free)
+
+
+def received(x: State, v: Quantity) -> Quantity:
+    """Return drive and current of the synapses where the membrane is at `v`, A."""
+    current = x.drive if x.i_syn is None else x.drive + x.i_syn
+    return current if x.g_syn is None else current - x.g_syn * v
+
+
+def jumped(x: State, v: Quantity) -> Quantity:
+    """Return the membrane with what arrives as a jump: delta synapses and noise."""
+    for jump in (x.kick, x.noise):
+        v = v if jump is None else v + jump
+    return v
 
 
 def held_while_refractory(x: State, m: Functions, free: Quantity) -> tuple[Quantity, Quantity]:
