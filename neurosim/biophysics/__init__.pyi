@@ -45,6 +45,7 @@ from .synapses.nmda import NMDAParameters as NMDAParameters  # with magnesium bl
 
 # Circuits with a name
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of "gabor_adex"
+from .circuits.izhikevich import IzhikevichOptions as IzhikevichOptions  # sizes and noise of "izhikevich"
 from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own
 from .named_circuits import NamedCircuit as NamedCircuit  # what one is: options, builder, input, papers
 from .named_circuits import build_circuit as build_circuit  # build one of them

@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.gates import distance, reset
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers
-from neurosim.parameters import check_range
+from neurosim.parameters import MEMBRANE, check_range
 
 PER_MS, PER_MV = 1e3, 1e3
-CALCIUM_IN, CALCIUM_OUT = 0.13, 0.075  # per uA/cm2 and ms; per ms
+CALCIUM_IN, CALCIUM_OUT = 0.39, 0.075  # per ms and V/s of calcium current: 0.13 per uA/cm2 at 3 uF/cm2; per ms
 
 
 @dataclass(frozen=True)
 class PinskyRinzelParameters:
     """Two-compartment pyramidal cell of Pinsky and Rinzel (https://doi.org/10.1007/BF00962717).
 
-    ``C ps dv/dt = ps I_soma + g_c (v_dendrite - v) + drive`` and the like for the dendrite with ``1 - ps``, at which
-    synapses arrive; numbers are of a membrane of `area`. The calcium of the paper has no unit. A spike is an upward
-    crossing of `v_spike` by the soma.
+    Conductances and the capacitance are of the whole cell: `soma_share` of them is the soma's, the rest the dendrite's,
+    ``p C dv/dt = p (g_leak (e_leak - v) + ...) + g_c (v_dendrite - v) + drive``. Synapses, and jumps, arrive at the
+    dendrite. By default a membrane of 6e-5 cm2: 1 uA/cm2 of the paper is 6e-11 A; calcium has no unit. A spike is an upward crossing of `v_spike` by the soma.
 
     Parameters
     ----------
-    area : cm2 of both compartments. share : of the soma, 0..1.
-    capacitance : F/cm2. g_leak, g_na, g_k, g_ca, g_ahp, g_kc, g_c : S/cm2.
+    capacitance : F. g_leak, g_na, g_k, g_ca, g_ahp, g_kc, g_c : S. soma_share : 0..1.
     e_leak, e_na, e_k, e_ca, v_shift, v_spike : V.
 
     Raises
@@ -38,20 +37,19 @@ class PinskyRinzelParameters:
 
     Examples
     --------
-    >>> ns.biophysics.PinskyRinzelParameters(g_c=10.5e-3).share
+    >>> ns.biophysics.PinskyRinzelParameters(g_c=600e-9).soma_share
     0.5
     """
 
-    area: float = 6e-5
-    share: float = 0.5
-    capacitance: float = 3e-6
-    g_leak: float = 0.1e-3
-    g_na: float = 30e-3
-    g_k: float = 15e-3
-    g_ca: float = 10e-3
-    g_ahp: float = 0.8e-3
-    g_kc: float = 15e-3
-    g_c: float = 2.1e-3
+    capacitance: float = 180e-12
+    g_leak: float = 6e-9
+    g_na: float = 1.8e-6
+    g_k: float = 0.9e-6
+    g_ca: float = 600e-9
+    g_ahp: float = 48e-9
+    g_kc: float = 900e-9
+    g_c: float = 126e-9
+    soma_share: float = 0.5
     e_leak: float = -60e-3
     e_na: float = 60e-3
     e_k: float = -75e-3
@@ -61,9 +59,8 @@ class PinskyRinzelParameters:
 
     def __post_init__(self) -> None:
         volts = dict.fromkeys(("e_leak", "e_na", "e_k", "e_ca", "v_shift", "v_spike"), (-0.2, 0.2))
-        dense = dict.fromkeys(("g_na", "g_k", "g_ca", "g_ahp", "g_kc", "g_c"), (0.0, 1.0))
-        check_range(self, area=(1e-8, 1.0), share=(0.01, 0.99), capacitance=(1e-8, 1e-3), g_leak=(1e-8, 1.0), **dense)
-        check_range(self, **volts)
+        siemens = dict.fromkeys(("g_na", "g_k", "g_ca", "g_ahp", "g_kc", "g_c"), (0.0, 1e-3))
+        check_range(self, **MEMBRANE, **siemens, **volts, soma_share=(0.01, 0.99))
 
 
 def constants(p: Numbers, dt: float) -> Constants:
@@ -105,7 +102,7 @@ def gates_of_dendrite(x: State, m: Functions) -> dict[str, Quantity]:
 def moved_membrane(
     x: State, m: Functions, which: str, v: Quantity, current: Quantity, conductance: Quantity
 ) -> Quantity:
-    """Return a membrane after one step with currents (A/cm2) and conductances (S/cm2) that stay."""
+    """Return a membrane after one step with currents (A) and conductances (S) that stay."""
     total = m.let(f"total_{which}", conductance)
     target = m.let(f"target_{which}", current / total)
     return target + (v - target) * m.exp(-(x.step_length / x.capacitance) * total)
@@ -116,15 +113,14 @@ def update(x: State, m: Functions) -> Quantities:
     balanced, soma = gates_of_soma(x, m)
     dendrite = gates_of_dendrite(x, m)
     flowing = m.let("g_calcium", x.g_ca * (dendrite["s"] * dendrite["s"]))
-    inward = m.let("inward", flowing * (x.v_dendrite - x.e_ca) * 1e6)
+    inward = m.let("inward", flowing * (x.v_dendrite - x.e_ca) / x.capacitance)
     steady = m.let("steady_calcium", -inward * (CALCIUM_IN / CALCIUM_OUT))
     calcium = m.let("moved_calcium", steady + (x.calcium - steady) * m.exp(-CALCIUM_OUT * x.dt_ms))
     open_kc = x.g_kc * (dendrite["c"] * m.at_most(calcium / 250.0, 1.0))
     outward = m.let("g_outward", x.g_ahp * dendrite["q"] + open_kc)
-    coupled = m.let("g_coupled", x.g_c / (1.0 - x.share))
-    dendrite_area = m.let("dendrite_area", x.area * (1.0 - x.share))
-    brought = 0.0 if x.i_syn is None else x.i_syn / dendrite_area
-    opened = 0.0 if x.g_syn is None else x.g_syn / dendrite_area
+    coupled = m.let("g_coupled", x.g_c / (1.0 - x.soma_share))
+    brought = 0.0 if x.i_syn is None else x.i_syn / (1.0 - x.soma_share)
+    opened = 0.0 if x.g_syn is None else x.g_syn / (1.0 - x.soma_share)
     current = x.g_leak * x.e_leak + flowing * x.e_ca + outward * x.e_k + coupled * x.v + brought
     v_dendrite = moved_membrane(
         x, m, "dendrite", x.v_dendrite, current, x.g_leak + flowing + outward + coupled + opened
@@ -132,8 +128,8 @@ def update(x: State, m: Functions) -> Quantities:
     v_dendrite = m.let("moved_dendrite", v_dendrite if x.kick is None else v_dendrite + x.kick)
     sodium = m.let("g_sodium", x.g_na * (balanced * balanced * soma["h"]))
     potassium = m.let("g_potassium", x.g_k * soma["n"])
-    to_soma = m.let("g_to_soma", x.g_c / x.share)
-    injected = x.drive / (x.area * x.share)
+    to_soma = m.let("g_to_soma", x.g_c / x.soma_share)
+    injected = x.drive / x.soma_share
     current = x.g_leak * x.e_leak + sodium * x.e_na + potassium * x.e_k + to_soma * v_dendrite + injected
     v = moved_membrane(x, m, "soma", x.v, current, x.g_leak + sodium + potassium + to_soma)
     above = m.is_positive(x.v - x.v_spike)

@@ -43,7 +43,7 @@ class QuadraticIFParameters:
     v_t: float = -40e-3
     v_peak: float = 35e-3
     v_reset: float = -50e-3
-    refractory: float = 0.0
+    refractory: float = 2e-3
 
     def __post_init__(self) -> None:
         volts = dict.fromkeys(("v_rest", "v_t", "v_peak", "v_reset"), (-0.2, 0.2))
