@@ -68,6 +68,7 @@ class Engine:
     is_compiled : whether it needs a C++ compiler.
     counts_spikes : whether an input unit may send several spikes in a step.
     shares_synapses : whether all copies share one set of synapses in memory.
+    learns : whether it gives back the weights that plasticity changed.
 
     Examples
     --------
@@ -83,6 +84,7 @@ class Engine:
     is_compiled: bool = False
     counts_spikes: bool = False
     shares_synapses: bool = False
+    learns: bool = True
 
 
 ENGINES = Registry("engine", "neurosim.biophysics.engines", Engine)

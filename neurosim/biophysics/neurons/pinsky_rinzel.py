@@ -24,7 +24,8 @@ class PinskyRinzelParameters:
 
     Conductances and the capacitance are of the whole cell: `soma_share` of them is the soma's, the rest the dendrite's,
     ``p C dv/dt = p (g_leak (e_leak - v) + ...) + g_c (v_dendrite - v) + drive``. Synapses, and jumps, arrive at the
-    dendrite. By default a membrane of 6e-5 cm2: 1 uA/cm2 of the paper is 6e-11 A; calcium has no unit. A spike is an upward crossing of `v_spike` by the soma.
+    dendrite. By default a membrane of 6e-5 cm2: 1 uA/cm2 of the paper is 6e-11 A; calcium has no unit. A spike is an
+    upward crossing of `v_spike` by the soma.
 
     Parameters
     ----------
