@@ -30,6 +30,7 @@ from neurosim.biophysics import (
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
+from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
 from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
@@ -330,6 +331,7 @@ RECORDS = {
         {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"]},
     ),
     GaborAdExOptions: (lambda o: flat(build_circuit("gabor_adex", 8, o)), SMALL, {"dt": 5e-4}),
+    IzhikevichOptions: (lambda o: flat(build_circuit("izhikevich", 2, o)), IzhikevichOptions(8, 4), {"dt": 2e-4}),
     Ladder: (
         lambda ladder: [x for rung in list(RUNGS)[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
         {"membrane": LIFParameters(g_leak=2e-8), "conductance": ConductanceParameters(4e-3),
