@@ -74,6 +74,12 @@ from .simulation import Monitors as Monitors  # what is kept: bins, spike times,
 from .simulation import choose_category as choose_category  # the category that the spikes name
 from .simulation import simulate as simulate  # run a circuit on every stimulus and count the spikes
 
+# Neurons with a shape
+from .cables import CableParameters as CableParameters  # their membrane, and what is inside
+from .cables import simulate_morphology as simulate_morphology  # inject currents, record everywhere
+from .morphology import Morphology as Morphology  # labelled points of a neuron
+from .morphology import load_swc as load_swc  # from an SWC file
+
 # The ladder of realism, and experiments
 from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained
 from .ladder import RUNGS as RUNGS  # the rungs by name, from the lowest: what each brings, and its paper

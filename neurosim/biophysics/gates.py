@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.biophysics.formulas import ArrayFunctions, Functions, Quantities, Quantity, State
-from neurosim.biophysics.models import Constants, NeuronModel, Numbers, membrane_after_step, membrane_constants
+from neurosim.biophysics.models import Constants, Gates, NeuronModel, Numbers, membrane_after_step, membrane_constants
 from neurosim.parameters import MEMBRANE, Parameters, check_range
 
 PER_MS, PER_MV = 1e3, 1e3
@@ -55,7 +55,7 @@ def gated_neuron(
     state: dict[str, float | str] = {"v": "v_rest", **{gate: f"{gate}_rest" for gate in moving}, "above": 0.0}
     return NeuronModel(
         name, parameters, state, constants, update, distance, reset, threshold="v_shift",
-        rheobase=lambda p: p["g_leak"] * 20e-3, **about,
+        rheobase=lambda p: p["g_leak"] * 20e-3, gates=Gates(rates, moving), **about,
     )  # fmt: skip
 
 

@@ -32,6 +32,24 @@ def with_numbers(record: Any, values: Numbers) -> Any:
 
 
 @dataclass(frozen=True)
+class Gates:
+    """How the gates of a neuron with channels move: their rates, by (mV above ``v_shift``, functions), per ms.
+
+    Parameters
+    ----------
+    rates : (u, m) -> opening and closing rate of the gates m, h and n. moving : those that have a state of their own.
+
+    Examples
+    --------
+    >>> NEURONS["wang_buzsaki"].gates.moving
+    ('h', 'n')
+    """
+
+    rates: Callable[[Quantity, Functions], dict[str, tuple[Quantity, Quantity]]]
+    moving: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NeuronModel:
     """A neuron as a pure step: what simulation on every engine, files, the ladder and citations know of it.
 
@@ -54,6 +72,7 @@ class NeuronModel:
     own_current : name of the constant by which a synaptic current of its own decays in a step; "" is none.
     has_counterpart : whether a discrete neuron does what a leaky neuron in volts can do, so that it can climb.
     nir : how a discrete neuron stands in a NIR graph; None where NIR does not hold it.
+    gates : how its channels open, for cables; None where it has none of this kind.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI.
     example : numbers with which it fires and all its currents flow, others than by default, and the drive that makes it
@@ -82,6 +101,7 @@ class NeuronModel:
     own_current: str = ""
     has_counterpart: bool = False
     nir: NirForm | None = None
+    gates: Gates | None = None
     caption: str = ""
     reference: str = ""
     example: tuple[Numbers, float] = field(default_factory=lambda: ({}, 0.0))
