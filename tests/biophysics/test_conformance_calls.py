@@ -51,6 +51,7 @@ from neurosim.biophysics import (
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
+from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
 from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
@@ -341,7 +342,7 @@ def of_readout(readout):
 def of_custom(neuron):
     return flat(
         simulate(
-            wired(neuron=neuron, dt=1e-3), SHOWN, engine="brian2", monitors=Monitors(membrane=["n"]), progress=False
+            wired(neuron=neuron, dt=1e-3), SHOWN, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
         )
     )
 
@@ -368,6 +369,7 @@ RECORDS = {
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
          "varying": {"v_threshold": [-50e-3, -60e-3]}, "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)")},
+         "varying": {"v_threshold": [-50e-3, -60e-3]}, "initial": {"v": [-51e-3, -70e-3]}},
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
@@ -403,7 +405,8 @@ RECORDS = {
     CustomNeuron: (
         of_custom, FREE,
         {"equations": "dv/dt = (k * drive - 2 * v) / tau", "threshold": "v > 2", "reset": "v = -1",
-         "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3},
+         "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3,
+         "method": "rk2"},
     ),
     Execution: (
         lambda e: spikes_of(wired("poisson"), LEVELS, execution=e), Execution(),
@@ -415,6 +418,7 @@ RECORDS = {
         {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"]},
     ),
     GaborAdExOptions: (lambda o: flat(build_circuit("gabor_adex", 8, o)), SMALL, {"dt": 5e-4}),
+    IzhikevichOptions: (lambda o: flat(build_circuit("izhikevich", 2, o)), IzhikevichOptions(8, 4), {"dt": 2e-4}),
     Ladder: (
         lambda ladder: [x for rung in list(RUNGS)[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
         {"membrane": LIFParameters(g_leak=2e-8), "conductance": ConductanceParameters(4e-3),

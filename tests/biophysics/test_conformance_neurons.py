@@ -11,7 +11,6 @@ from neurosim.biophysics import (
     DeltaParameters,
     ExponentialParameters,
     GIFParameters,
-    HodgkinHuxleyParameters,
     LIFParameters,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
@@ -82,7 +81,7 @@ CURRENT = {
 }
 
 
-@pytest.mark.parametrize("kind", list(CURRENT))
+@pytest.mark.parametrize("kind", CURRENT)
 def test_every_synapse_follows_its_equation(kind):
     """One spike of each of two inputs at 0, against an adaptive solver; excitation and inhibition decay apart."""
     shown = np.zeros((1, 30, 2))
@@ -126,18 +125,28 @@ def test_a_membrane_at_threshold_sends_no_spike():
 
 
 FREE = ("dv/dt = (drive - v) / tau", "v > 1", "v = 0", {"tau": 10e-3})
+
+
+def shown_nothing(population):
+    silent = as_stimuli(np.zeros((1, 3, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    return simulate(Circuit("c", Input(1), (population,), (), 1e-3, 1e-3), silent)
+
+
 REFUSED = {
-    "noise of free equations": (lambda: Population("n", 1, CustomNeuron(*FREE), noise=1e-3), "neither noise"),
-    "varying of free equations": (
-        lambda: Population("n", 1, CustomNeuron(*FREE), varying={"tau": [1.0]}),
-        "neither noise",
+    "noise of a curved membrane": (
+        lambda: shown_nothing(Population("n", 1, CustomNeuron("dv/dt = v*v", "v > 1"), noise=1e-3)),
+        "noise needs a leaky membrane, 'custom' has none",
+    ),
+    "varying of no number": (
+        lambda: shown_nothing(Population("n", 1, CustomNeuron(*FREE), varying={"tua": [1.0]})),
+        "varying 'tua' is no number of its model",
     ),
     "unread number": (lambda: CustomNeuron(*FREE[:3], {"tau": 1e-2, "tua": 1.0}), "no formula names the number 'tua'"),
     "unread initial": (lambda: CustomNeuron(*FREE, {"w": 1.0}), "initial 'w' is no state"),
     "keyword": (lambda: CustomNeuron(*FREE[:3], {"tau": 1e-2, "lambda": 1.0}), "'lambda' has a meaning"),
     "nested powers": (lambda: CustomNeuron("dv/dt = ((v**9)**9)**9", "v > 1"), "power"),
-    "one delay in an array": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3])), "one a synapse with the shape"),
-    "delays": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3, 2e-3])), "one a synapse with the shape"),
+    "one delay in an array": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3])), r"found \(1,\)"),
+    "delays": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3, 2e-3])), r"found \(2,\)"),
     "plain array": (lambda: simulate(one(STILL, Input(1), [[1.0]]), np.zeros((1, 3, 1))), "labelled array"),
     "memory below one copy": (
         lambda: simulate(
@@ -226,11 +235,11 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
-    """Hodgkin-Huxley neurons are compared with an adaptive solver in test_neurons.py, other synapses in their tests."""
-    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == {model.parameters for model in NEURONS.values()}
-    # test_receptors.py and test_gap_junctions.py
-    elsewhere = {"alpha", "alpha_conductance", "double_exponential", "double_exponential_conductance"}
-    elsewhere |= {"exponential_conductance", "nmda", "gap_junction"}
-    assert {*CURRENT, *(SYNAPSES[name].parameters for name in elsewhere)} == {
-        model.parameters for model in SYNAPSES.values()
-    }
+    """Those that are not here are compared with an adaptive solver elsewhere in this folder."""
+    elsewhere = {"hodgkin_huxley", "izhikevich", "pinsky_rinzel", "quadratic_if", "squid_axon", "wang_buzsaki"}
+    here = {model.name for model in NEURONS.values() if model.parameters in {*CONTINUOUS, *DISCRETE}}
+    assert here | elsewhere == set(NEURONS) and not here & elsewhere
+    apart = {"alpha", "alpha_conductance", "double_exponential", "double_exponential_conductance"}
+    apart |= {"exponential_conductance", "nmda", "gap_junction"}
+    found = {*CURRENT, *(SYNAPSES[name].parameters for name in apart)}
+    assert found == {model.parameters for model in SYNAPSES.values()}
