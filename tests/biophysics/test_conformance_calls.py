@@ -368,8 +368,8 @@ RECORDS = {
         {"name": "m",
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
-         "varying": {"v_threshold": [-50e-3, -60e-3]}, "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)")},
-         "varying": {"v_threshold": [-50e-3, -60e-3]}, "initial": {"v": [-51e-3, -70e-3]}},
+         "varying": {"v_threshold": [-50e-3, -60e-3]}, "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)"),
+         "initial": {"v": [-51e-3, -70e-3]}},
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
