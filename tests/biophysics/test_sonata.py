@@ -254,7 +254,7 @@ def test_an_integrate_and_fire_neuron_of_neuron_fires_when_its_number_passes_one
     edit(world, "network/cells_node_types.csv", lambda t: t.replace("nest:iaf_psc_exp", "nrn:IntFire1"))
     for kind in (7, 100):
         (world.parent / "components" / f"{kind}.json").write_text(
-            '{"tau": 10, "refrac": 3.0, "type": "NEURON_IntFire1"}'
+            '{"tau": 0.01, "refrac": 0.003, "type": "NEURON_IntFire1"}'
         )
     put(world, "cells_nodes.h5", "nodes/cells/0/dynamics_params/C_m", None)
     edit(world, "network/outer_edge_types.csv", lambda t: "edge_type_id syn_weight delay\n5 0.24 0.0\n")
@@ -271,6 +271,9 @@ def test_an_integrate_and_fire_neuron_of_neuron_fires_when_its_number_passes_one
         for i in np.flatnonzero(m > 1):
             expected[i].append(step)
             m[i], wait[i] = 0.0, 30
+    edit(world, "components/7.json", lambda t: t.replace("0.01", "10.0"))
+    with pytest.raises(InputError, match="tau and refrac in s asked, up to 1 s, found 10"):
+        load_sonata(world)
     assert sum(map(len, expected)) > 30
     assert fired(circuit, stimuli) == expected
 
