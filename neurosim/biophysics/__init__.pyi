@@ -69,6 +69,7 @@ from .synapses.exponential import ExponentialParameters as ExponentialParameters
 from .synapses.exponential_conductance import (
     ExponentialConductanceParameters as ExponentialConductanceParameters,  # AMPA, GABA-A
 )
+from .synapses.gap_junction import GapJunctionParameters as GapJunctionParameters  # membranes coupled both ways
 from .synapses.nmda import NMDAParameters as NMDAParameters  # with magnesium block
 
 # What changes what a spike brings: release and plasticity

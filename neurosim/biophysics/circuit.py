@@ -571,6 +571,7 @@ class Circuit:
             )
         self._check_receptor(p)
         self._check_delays(p)
+        self._check_graded(p)
         is_ruled = p.release is not None or p.plasticity is not None
         if is_ruled and p.source == INPUT and self.inputs.kind == "current":
             raise InputError(
@@ -585,6 +586,22 @@ class Circuit:
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} names the receptor {p.receptor!r}; {p.target!r} has "
                 f"{names}.{suggest(p.receptor, [*receptors])}"
+            )
+
+    def _check_graded(self, p: Projection) -> None:
+        """Raise where what is passed on at every step cannot be: from an input, late, released or learned, below 0."""
+        sends = self.population(p.target).receptor_models[p.receptor].sends
+        asks = {
+            "a population in volts as its source": p.source == INPUT or self.is_discrete,
+            "no delay": bool(p.delays().any()),
+            "no release": p.release is not None,
+            "no plasticity": p.plasticity is not None,
+            "weights of 0 or more": bool((p.values < 0).any()),
+        }
+        asked = next((what for what, is_wrong in asks.items() if is_wrong), None)
+        if sends and asked:
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} passes {sends!r} on at every step and asks for {asked}."
             )
 
     def _check_reached(self, population: Population) -> None:
