@@ -22,6 +22,11 @@ from neurosim.sonata_spikes import MAGIC, VERSION, write_sonata_spikes
 WHO = "save_sonata"
 NETWORK, NEURONS = "network", "components/point_neuron_models"
 TYPE, GROUP = 100, "0"
+SAID = {
+    Circuit: {"name", "inputs", "populations", "projections", "dt", "step", "readout", "rung"},
+    Population: {"name", "size", "parameters", "drive", "synapses", "noise", "varying", "positions"},
+    Projection: {"source", "target", "weights", "delay", "receptor"},
+}
 NUMBERS = [f.name for f in fields(LIFParameters) if f.name not in ("reset", "subtracted")]
 
 
@@ -58,12 +63,8 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
     folder = storage.as_path(folder, WHO)
     if circuit.inputs.kind == "current":
         raise InputError(f"{WHO}: the input of {circuit.name!r} is a current, where SONATA has nodes that spike.")
-    changing = next((q for q in circuit.projections if q.release or q.plasticity), None)
-    if changing is not None:
-        raise InputError(
-            f"{WHO}: {changing.source}->{changing.target} has a release or plasticity, which its files cannot say; "
-            "save_circuit holds every circuit."
-        )
+    for what, record in [(circuit.name, circuit), *((f"{q.source}->{q.target}", q) for q in circuit.projections)]:
+        _check_said(what, record)
     models = {p.name: _model(p, circuit) for p in circuit.populations}
     taus = {p.name: _time_constants(p, circuit, models[p.name]) for p in circuit.populations}
     labels = _labels(circuit)
@@ -132,8 +133,19 @@ def save_sonata_spikes(path: str | Path, simulated: xr.Dataset, *, stimulus: int
     return Path(path)
 
 
+def _check_said(what: str, record: Any) -> None:
+    """Raise where a record has something that the files do not say."""
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name not in SAID[type(record)] and (isinstance(value, np.ndarray) or bool(value)):
+            raise InputError(
+                f"{WHO}: {what} has {field.name}, which its files cannot say; save_circuit holds every circuit."
+            )
+
+
 def _model(p: Population, circuit: Circuit) -> SonataModel:
     """Return what a population is in NEST, or refuse it by name."""
+    _check_said(p.name, p)
     kinds = {type(synapses) for synapses in p.receptors.values()}
     model = next((m for m in SONATA_MODELS.values() if m.back is not None and {m.kind} == kinds), None)
     reasons = {

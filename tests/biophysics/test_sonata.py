@@ -364,7 +364,7 @@ def changed(**fields):
                 KINDS["delta"],
                 projections=tuple(replace(q, release=TsodyksMarkramParameters()) for q in KINDS["delta"].projections),
             ),
-            "input->cells has a release or plasticity",
+            "input->cells has release, which its files cannot say",
         ),
         (lambda: replace(KINDS["delta"], inputs=Input(4, "current"), projections=()), "is a current"),
         (
