@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
@@ -17,7 +16,7 @@ from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.sonata import MICRO, OWN_FILE, OWN_KEY, VIRTUAL
 from neurosim.biophysics.sonata_models import SONATA_MODELS, SonataModel
 from neurosim.refusals import InputError
-from neurosim.sonata_spikes import MAGIC, VERSION, write_sonata_spikes
+from neurosim.sonata_spikes import MAGIC, VERSION
 
 WHO = "save_sonata"
 NETWORK, NEURONS = "network", "components/point_neuron_models"
@@ -84,53 +83,6 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
         save_circuit(new / OWN_FILE, circuit)
         storage.write_manifest(new)
     return folder / "circuit_config.json"
-
-
-def save_sonata_spikes(path: str | Path, simulated: xr.Dataset, *, stimulus: int = 0, trial: int = 0) -> Path:
-    """Write the spikes of one stimulus and trial as a SONATA file, for each population, in ms.
-
-    Parameters
-    ----------
-    path : the file, ``.h5``.
-    simulated : what ``simulate`` returned with ``Monitors(spike_times=True)``.
-    stimulus, trial : which of those shown, by number, from 0 on.
-
-    Returns
-    -------
-    the path.
-
-    Raises
-    ------
-    InputError : no spike times, a stimulus or trial that was not shown.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> cells = ns.biophysics.Population("cells", 1, ns.biophysics.LIFParameters(), drive=4e-10)
-    >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (cells,), (), dt=1e-3, step=1e-3)
-    >>> silence = ns.as_stimuli(np.zeros((1, 50, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
-    >>> monitors = ns.biophysics.Monitors(spike_times=True)
-    >>> found = ns.biophysics.simulate(circuit, silence, monitors=monitors, progress=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = ns.biophysics.save_sonata_spikes(f"{folder}/spikes.h5", found)
-    ...     ns.recordings.load_spikes(file).unit.unique().tolist()
-    ['cells/0']
-    """
-    who = "save_sonata_spikes"
-    if not isinstance(simulated, xr.Dataset) or "spike_time" not in simulated:
-        raise InputError(f"{who}: what simulate returns with Monitors(spike_times=True) asked, found no spike times.")
-    sizes = {"stimulus": simulated.sizes["stimulus"], "trial": simulated.sizes.get("trial", 1)}
-    for name, k in (("stimulus", stimulus), ("trial", trial)):
-        if k not in range(sizes[name]):
-            raise InputError(f"{who}: {name} {k!r} asked, found {sizes[name]}, numbered from 0 on.")
-    kept = ((simulated.spike_stimulus == stimulus) & (simulated.spike_trial == trial)).values
-    unit, times = simulated.spike_unit.values[kept], simulated.spike_time.values[kept]
-    layers, spikes = simulated["layer"].values, {}
-    for name in dict.fromkeys(layers.tolist()):
-        first, own = int((layers == name).argmax()), layers[unit] == name
-        spikes[name] = (unit[own] - first, times[own])
-    write_sonata_spikes(storage.as_path(path, who), spikes)
-    return Path(path)
 
 
 def _check_said(what: str, record: Any) -> None:

@@ -214,6 +214,18 @@ REFUSED = {
         lambda w: edit(w, "circuit_config.json", lambda t: t.replace("point_neuron_models_dir", "other_dir")),
         "names no 'point_neuron_models_dir'",
     ),
+    "a step that is none": (
+        lambda w: edit(w, "simulation_config.json", lambda t: t.replace("0.1", '"x"')),
+        "simulation_config.json and the files that it names are no SONATA circuit .ValueError",
+    ),
+    "another manifest": (
+        lambda w: edit(w, "circuit_config.json", lambda t: t.replace('"manifest": {', '"manifest": [], "a": {')),
+        "are no SONATA circuit .AttributeError",
+    ),
+    "places beyond the group": (
+        lambda w: put(w, "inner_edges.h5", "edges/inner/edge_group_index", np.full(70, 70)),
+        "SONATA",
+    ),
     "virtual alone": (
         lambda w: edit(w, "network/cells_node_types.csv", lambda t: t.replace("point_neuron", "virtual")),
         "leads from 'cells' to 'cells'|has no point neurons, only cells, outer",
