@@ -13,9 +13,9 @@ from .nir_circuits import load_nir as load_nir  # a NIR graph from a file, of wh
 
 # SONATA, the format of large models
 from .sonata import load_sonata as load_sonata  # a circuit of point neurons from its files
-from .sonata import sonata_stimuli as sonata_stimuli  # its files of spikes, as a stimulus for that circuit
+from .sonata_trains import sonata_stimuli as sonata_stimuli  # its files of spikes, as a stimulus for that circuit
 from .sonata_writing import save_sonata as save_sonata  # to those files, and back bit for bit
-from .sonata_writing import save_sonata_spikes as save_sonata_spikes  # spikes of a simulation, to a file
+from .sonata_trains import save_sonata_spikes as save_sonata_spikes  # spikes of a simulation, to a file
 from .sonata_models import SONATA_MODELS as SONATA_MODELS  # point neurons that are the same here, by template
 from .sonata_models import SonataModel as SonataModel  # what one is there, and here
 
