@@ -59,8 +59,10 @@ def spectrogram(
     responses, windows = tapered(
         responses, "spectrogram", bandwidth=bandwidth, window=window, step=step, frequencies=frequencies
     )
-    each = track(windows.transforms(), "windows", total=len(windows.starts), progress=progress)
-    power = np.stack([(np.abs(z) ** 2).mean(-2) for z in each], axis=-1) * one_sided(windows)[:, None]
+    power = np.empty((*windows.values.shape[:-1], len(windows.frequency), len(windows.starts)))
+    scale = one_sided(windows)
+    for stimulus, at, z in track(windows.transforms(), "windows", total=windows.n, progress=progress):
+        power[stimulus, ..., at] = (z.real**2 + z.imag**2).mean(-2) * scale
     dims = ("stimulus", "trial", "unit", "frequency", "time")
     found = xr.DataArray(power, dims=dims, coords={"frequency": windows.frequency, "time": windows.centres})
     carried = {k: c for k, c in responses.coords.items() if "time" not in c.dims and k != "time"}
