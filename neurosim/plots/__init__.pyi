@@ -23,6 +23,10 @@ from .recordings import plot_time_course as plot_time_course  # a quantity over 
 from .population import plot_trajectories as plot_trajectories  # courses of a population in two latent dimensions
 from .recordings import plot_tuning as plot_tuning  # the tuning curve of a unit, and its fit
 
+# Circuits
+from .circuits import plot_circuit as plot_circuit  # populations and the projections between them
+from .circuits import plot_positions as plot_positions  # where neurons are
+
 # Learning, and what was learned
 from .training import plot_attribution as plot_attribution  # images, and what mattered in each
 from .training import plot_confusion as plot_confusion  # which category was named for which
