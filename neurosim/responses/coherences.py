@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neurosim.responses.carried import with_labels
 from neurosim.responses.tapers import tapered
 from neurosim.runtime import track
 from neurosim.schema import InputError
@@ -86,13 +87,13 @@ def coherence(
         "p_value": (dims, np.maximum(1 - squared, 0.0) ** (n - 1)),
         "n": (("stimulus", "unit", "unit_other"), pairs.astype(int)),
     }
-    carried = {k: c for k, c in responses.coords.items() if set(c.dims) <= {"stimulus", "unit"} and k != "time"}
-    other = {f"{k}_other": ("unit_other", c.values) for k, c in carried.items() if c.dims == ("unit",)}
+    other = {f"{k}_other": ("unit_other", c.values) for k, c in responses.coords.items() if c.dims == ("unit",)}
     labelled = xr.Dataset(data, coords={"frequency": windows.frequency, "time": windows.centres})
     labelled = labelled.isel(time=0, drop=True) if window is None else labelled
     order = [d for d in ("frequency", "stimulus", "time", "unit", "unit_other") if d in labelled.dims]
     attrs = {"n_tapers": len(windows.tapers), "bandwidth": float(bandwidth), "evoked": int(evoked)}
-    return labelled.transpose(*order).assign_coords(carried | other).assign_attrs(attrs)
+    labelled = labelled.transpose(*order).assign_coords(other).assign_attrs(attrs)
+    return with_labels(labelled, responses, ("stimulus", "unit"), "coherence")
 
 
 def _coherency(transforms: np.ndarray, measured: np.ndarray, evoked: bool) -> np.ndarray:

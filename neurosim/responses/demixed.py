@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.refusals import check_number
+from neurosim.responses.carried import with_labels
 from neurosim.responses.marginals import Crossed, crossed, name_of, noise_in_part, part, parts_of
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError
@@ -176,8 +177,7 @@ def _described(
     if "trial" in responses.dims:
         added = np.array([noise_in_part(data, p) for p in parts])
         found["signal_variance"] = ("marginal", (raw - added) / samples)
-    labels = {str(k): c for k, c in responses.coords.items() if "trial" not in c.dims and k != "trial"}
     coords = {"part": ("component", of_part[order]), "marginal": names}
     described = xr.Dataset(found, coords=coords)
     described = described if "time" in responses.dims else described.isel(time=0)
-    return described.assign_coords(labels)
+    return with_labels(described, responses, ("stimulus", "time", "unit"), "demixed_pca")

@@ -9,6 +9,7 @@ import xarray as xr
 
 from neurosim.refusals import check_number
 from neurosim.responses.averages import average_trials
+from neurosim.responses.carried import with_labels
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, check_responses, step_of
 
@@ -107,8 +108,9 @@ def jpca(
         "p_value": (1 + (shuffled >= found.rotating).sum()) / (1 + n_shuffles),
     }
     planes = np.arange(1, n_components // 2 + 1)
-    coords = {str(k): c for k, c in means.coords.items()} | {"plane": planes, "plane_of": ("latent", planes.repeat(2))}
-    return xr.Dataset(data, coords=coords, attrs={"method": who, "time_step": dt})
+    coords = {"plane": planes, "plane_of": ("latent", planes.repeat(2))}
+    described = xr.Dataset(data, coords=coords, attrs={"method": who, "time_step": dt})
+    return with_labels(described, means, ("stimulus", "time", "unit"), who)
 
 
 def _shuffled(courses: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,9 @@ import xarray as xr
 
 from neurosim.labels import label_along
 from neurosim.refusals import check_number
+from neurosim.responses.carried import with_labels
 from neurosim.responses.joint_trials import halves_of_trials
+from neurosim.responses.marginals import different
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses
 
@@ -100,15 +102,12 @@ def targeted_axes(
         data["held_out_slopes"] = (("label", "axis", "time"), held_out)
     described = xr.Dataset(data, coords={"axis": list(names), "label": list(names)}, attrs={"method": who})
     described = described if "time" in checked.dims else described.isel(time=0)
-    carried = {str(k): c for k, c in checked.coords.items() if "trial" not in c.dims and k != "trial"}
-    return described.assign_coords(carried)
+    return with_labels(described, checked, ("stimulus", "time", "unit"), who)
 
 
 def _design(responses: xr.DataArray, labels: object, who: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the names of labels and a matrix (stimulus, 1 + label) of them, each from -1 to 1, and of ones."""
-    names = (labels,) if isinstance(labels, str) else tuple(labels) if isinstance(labels, list | tuple) else ()
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"{who}: one or several different labels along stimulus asked, found {labels!r}.")
+    names = different(labels, who)
     columns = [np.ones(responses.sizes["stimulus"])]
     for name in names:
         values = label_along(responses, name, who)

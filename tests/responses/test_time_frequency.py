@@ -160,6 +160,8 @@ def test_bad_requests_are_one_line(noise):
     x = fields(noise)
     for call, message in (
         (lambda: spectrogram(x.isel(time=0, drop=True), bandwidth=9), "no 'time' dim"),
+        (lambda: spectrogram(x.assign_coords(frequency=("stimulus", [1, 2, 3])), bandwidth=20), "frequency_shown"),
+        (lambda: coherence(x.assign_coords(phase=("stimulus", [1, 2, 3])), bandwidth=20), "phase_shown"),
         (lambda: spectrogram(x, bandwidth=5.0), "7.8125 Hz or more"),
         (lambda: spectrogram(x, bandwidth=20, window=0.3), "longer than the responses"),
         (lambda: spectrogram(x, bandwidth=20, window=0.1005), "not a multiple"),
