@@ -138,6 +138,8 @@ def _alike(test: xr.DataArray, counts: xr.DataArray) -> xr.DataArray:
 
 def _numbers(n_latents: int | Sequence[int], n_units: int) -> list[int]:
     """Return the numbers of latents that are asked, each once, in order."""
+    if n_units < 2:
+        raise InputError("gpfa: at least 2 units are asked, found 1; one unit has nothing in common with others.")
     given = np.ravel(np.asarray(n_latents)).tolist()
     for n in given:
         check_number(n, "gpfa", "n_latents", 1, n_units - 1, whole=True)

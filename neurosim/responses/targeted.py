@@ -145,7 +145,7 @@ def _directions(
     """Return orthogonal axes of labels, from slopes cut to principal components of means (stimulus, time, unit)."""
     slopes = _slopes(means, counts, design)
     flat = means.reshape(-1, means.shape[-1])
-    components = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:n_components]
+    components = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][: int(n_components)]
     kept = slopes @ components.T @ components
     length = np.linalg.norm(kept, axis=2)
     times = length.argmax(1)

@@ -108,6 +108,7 @@ def test_bad_requests_are_one_line(world):
         (lambda: gpfa(counts / 2, 2), "whole numbers from 0 on"),
         (lambda: gpfa(counts.assign_attrs(quantity="firing_rate"), 2), "found 'firing_rate'"),
         (lambda: gpfa(counts, UNITS), "n_latents = 10; a whole number from 1 to 9"),
+        (lambda: gpfa(counts.isel(unit=[0]), 1), "at least 2 units"),
         (lambda: gpfa(counts, []), "no number of latents"),
         (lambda: gpfa(dead, 2), "the first 2, never spike"),
         (lambda: gpfa(twice, 2), "rank deficient"),
