@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import multivariate_normal
 
 import neurosim as ns
@@ -51,6 +52,17 @@ def _dense(model, roots):
         smooth = (1 - eps) * np.exp(-0.5 * (at[:, None] - at) ** 2 / tau**2) + eps * np.eye(TIMES)
         covariance += np.kron(smooth, np.outer(w, w))
     return multivariate_normal(np.tile(model.offset.values, TIMES), covariance).logpdf(roots).mean()
+
+
+def test_latents_make_rdms_of_what_stimuli_repeat(chosen):
+    """Trials of this world share nothing: their RDM over folds is 0 on average, with latents as units."""
+    signal = xr.DataArray(np.arange(STIMULI) * 10.0, dims="stimulus")
+    own, told = (
+        ns.compute_rdm(x.rename(latent="unit"), "crossnobis") for x in (chosen.latents, chosen.latents + signal)
+    )
+    assert own.dims == ("time", "stimulus", "stimulus_other")
+    between = np.triu_indices(STIMULI, 1)
+    assert abs(own.values[:, *between].mean()) < 0.1 * told.values[:, *between].mean()
 
 
 def test_the_likelihood_is_that_of_the_gaussian_that_the_model_is(world, chosen):
