@@ -171,6 +171,7 @@ LABELLED = {
     "lazy_task": ns.tasks.lazy_task,
     "spike_triggered_average": lambda x: ns.biophysics.spike_triggered_average(x, x),
     "fit_poisson": lambda x: ns.biophysics.fit_poisson(x, x),
+    "fit_coupled": lambda x: ns.biophysics.fit_coupled(x, progress=False),
     "fit_driven": lambda x: ns.biophysics.fit_driven(x, x, progress=False),
     "detect_spikes": ns.biophysics.detect_spikes,
     "estimate_electrode": ns.biophysics.estimate_electrode,

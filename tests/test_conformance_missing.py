@@ -22,6 +22,7 @@ class Case:
     call: object  # from responses to a Dataset, DataArray or number
     counts: bool = False  # spike counts over time, else values of still trials
     unitwise: bool = True  # units may lack other trials than other units
+    leaves_out: bool = False  # trials that any unit lacks, of all units
     unbiased: object = None  # from the answer to numbers whose mean does not depend on how many trials there are
 
 
@@ -40,6 +41,12 @@ def hit(x):
     """A model that fires as one neuron does, in one trial; the interval is of drawn trials."""
     model = x.isel(trial=0, drop=True).copy(data=(np.random.default_rng(9).random((N, TIMES, UNITS)) < 0.15) * 1.0)
     return ns.responses.coincidence(x, model, tolerance=2e-3, n_bootstrap=2).drop_vars("interval")
+
+
+def coupled(x):
+    """Without what is dealt out in folds."""
+    found = ns.biophysics.fit_coupled(x, reach=4e-3, n_basis=2, folds=3, penalties=(1e-3,), progress=False)
+    return found[["bias", "coupling", "coupling_interval"]]
 
 
 R, S = ns.responses, ns.similarity
@@ -76,6 +83,7 @@ CASES = {
     ),
     "noise_precision": Case(lambda x: S.noise_precision(x, shrinkage="diagonal"), unbiased=lambda f: 1 / f),
     "predict_responses": Case(encoded),
+    "fit_coupled": Case(coupled, counts=True, unitwise=False, leaves_out=True),
     "stochastic_shape": Case(lambda x: S.stochastic_shape(x, x.isel(unit=[1, 0, 2, 3]) * 2), unitwise=False),
 }
 REFUSE = {  # where a missing trial is refused by name: function -> why it is not counted out
@@ -194,9 +202,18 @@ def test_random_missingness_is_unbiased(name):
     assert abs(gaps.mean()) <= 4 * gaps.mean(1).std(ddof=1) / np.sqrt(len(gaps)) + 1e-12
 
 
-@pytest.mark.parametrize("name", [n for n, c in CASES.items() if not c.unitwise])
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if not c.unitwise and not c.leaves_out])
 def test_what_needs_all_units_at_once_says_so(name):
     case = CASES[name]
     x = responses(np.random.default_rng(4), case)
     with pytest.raises(InputError, match=r"all units|in common|leave out those units"):
         case.call(without(x, 0, slice(None), 1))
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.leaves_out])
+def test_a_trial_that_a_unit_lacks_is_left_out(name):
+    """What one unit lacks is as if no unit had it."""
+    case = CASES[name]
+    x = responses(np.random.default_rng(5), case)
+    found, other = (case.call(without(x, 0, [0, 2], units)) for units in (1, slice(None)))
+    np.testing.assert_array_equal(numbers(found), numbers(other))
