@@ -14,6 +14,8 @@ from neurosim.schema import InputError
 N, TRIALS, TIMES, UNITS = 12, 6, 30, 4
 CATEGORY = {"category": ("stimulus", list("ab") * (N // 2)), "angle": ("stimulus", np.repeat([0.0, 45, 90, 135], 3))}
 
+RUNNING = xr.DataArray(np.random.default_rng(8).normal(size=(TRIALS, N)), dims=("trial", "stimulus"))
+
 
 @dataclass(frozen=True)
 class Case:
@@ -56,6 +58,7 @@ CASES = {
     "rebin": Case(lambda x: R.rebin(x, 5e-3), counts=True),
     "firing_rate": Case(lambda x: R.firing_rate(x, bandwidth=3e-3), counts=True),
     "psth": Case(R.psth, counts=True, unbiased=lambda f: f.rate),
+    "regress_out": Case(lambda x: R.regress_out(x.assign_coords(running=RUNNING[: x.sizes["trial"]]), "running")),
     "fano_factor": Case(lambda x: R.fano_factor(R.over_time(x)), counts=True, unbiased=lambda f: f),
     "interval_variability": Case(R.interval_variability, counts=True, unbiased=lambda f: f.lv),
     "burst_statistics": Case(R.burst_statistics, counts=True, unbiased=lambda f: f.burst_rate),
@@ -94,7 +97,13 @@ REFUSE = {  # where a missing trial is refused by name: function -> why it is no
     "fit_poisson": "one pass over the session",
     "spike_triggered_average": "one pass over the session",
 }
-NOT_TRIALS = {"infer", "bin_spikes", "load_spikes", "save_assembly"}  # take tables of spikes or RDMs; write them
+NOT_TRIALS = {
+    "infer",
+    "bin_spikes",
+    "load_spikes",
+    "save_assembly",
+    "label_trials",
+}  # take tables of spikes or RDMs; write; label
 
 
 def responses(rng, case, trials=TRIALS):
@@ -155,7 +164,14 @@ def test_a_trial_that_nobody_measured_is_no_trial(name):
     case = CASES[name]
     x = responses(np.random.default_rng(1), case)
     lost, shorter = without(x, slice(None), TRIALS - 1), x.isel(trial=slice(TRIALS - 1))
-    if name in ("over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable"):  # trials stay
+    if name in (
+        "regress_out",
+        "over_time",
+        "rebin",
+        "firing_rate",
+        "first_spike_latency",
+        "select_reliable",
+    ):  # trials stay
         found = case.call(lost)
         assert bool(found.isel(trial=TRIALS - 1).isnull().all())
         np.testing.assert_allclose(numbers(found.isel(trial=slice(TRIALS - 1))), numbers(case.call(shorter)))

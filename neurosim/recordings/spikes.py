@@ -14,6 +14,8 @@ from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
 from neurosim.recordings.columns import as_text, check_frame, coded, names, seconds, shown, span
 from neurosim.recordings.events import RESERVED, check_reached, event_layout, label_names
+from neurosim.recordings.observed import known_support, only_observed
+from neurosim.recordings.pynapple_objects import as_trains, kind_of
 from neurosim.recordings.reader import reader_of
 from neurosim.registry import called
 from neurosim.schema import InputError, as_responses
@@ -249,8 +251,11 @@ def align_spikes(
     Parameters
     ----------
     spikes : table of spikes with columns ``unit`` and ``time`` (s in the session), or a mapping of unit to times, such
-        as Neo spike trains or ``spike_trains()`` of Brian2; in any order. Times with a unit are converted to s.
-    events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
+        as Neo spike trains or ``spike_trains()`` of Brian2; in any order. Times with a unit are converted to s. Or a
+        TsGroup of pynapple, whose metadata are labels of the units; trials outside its time support are NaN, unless
+        that begins and ends with spikes: then pynapple made it up, and a line in the log says so.
+    events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown; or
+        an IntervalSet or Tsd of pynapple.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
@@ -277,6 +282,11 @@ def align_spikes(
     >>> found.values[:, :, 0].tolist()
     [[2.0, 1.0], [0.0, 0.0]]
     """
+    support = None
+    if kind_of(spikes) == "TsGroup":
+        spikes, said, support = as_trains(spikes)
+        units = said if units is None else units
+        support = known_support(support, np.concatenate(list(spikes.values())), "align_spikes")
     trains = _by_unit(spikes)
     chosen = list(trains) if units is None else _chosen(units, trains)
     start, stop = span(window, "align_spikes")
@@ -318,7 +328,8 @@ def align_spikes(
         quantity="spike_count",
         time_step=(stop - start) / n_bins,
     ).assign_coords(time=edges[:-1])
-    return responses if time_bin is not None else responses.isel(time=0, drop=True)
+    responses = responses if time_bin is not None else responses.isel(time=0, drop=True)
+    return responses if support is None else only_observed(responses, dict.fromkeys(chosen, support), (start, stop))
 
 
 def _by_unit(spikes: object) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.observed import known_support
 from neurosim.recordings.reader import Reader
 from neurosim.recordings.sessions import SessionOptions, Sorted, events_of, sorted_session
 from neurosim.schema import InputError
@@ -22,7 +23,7 @@ OWN = {"t", "d", "start", "end", "index", "keys", "type", "_metadata"}
 def read_responses(path: Path, options: SessionOptions) -> xr.DataArray:
     """Cut out the spikes of all units around the events; what was said of the units becomes labels.
 
-    Trials whose window leaves the time support of the group are NaN.
+    Trials whose window leaves the time support of the group are NaN, unless that begins and ends with spikes.
     """
     return _session(path).around(events_of(options), options)
 
@@ -45,7 +46,8 @@ def _session(path: Path) -> Sorted:
         said = {k: v for k, v in held.items() if k not in OWN and v.shape == (len(keys),)}
         units = pd.DataFrame(said, index=pd.Index(keys, dtype=object))
         support = np.stack([held["start"].astype(float), held["end"].astype(float)], axis=-1)
-        return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units, support)
+        known = known_support(support, held["t"], path.name)
+        return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units, known)
 
 
 def example(path: Path) -> SessionOptions:
