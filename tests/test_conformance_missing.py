@@ -64,6 +64,8 @@ CASES = {
     "burst_statistics": Case(R.burst_statistics, counts=True, unbiased=lambda f: f.burst_rate),
     "first_spike_latency": Case(R.first_spike_latency, counts=True),
     "coincidence": Case(hit, counts=True),
+    "spectrogram": Case(lambda x: R.spectrogram(x, bandwidth=100.0), counts=True, unbiased=lambda f: f.mean("trial")),
+    "coherence": Case(lambda x: R.coherence(x, bandwidth=100.0), counts=True),
     "synchrony": Case(R.synchrony, counts=True, unbiased=lambda f: f),
     "cross_correlogram": Case(lambda x: R.cross_correlogram(x, reach=3e-3), counts=True, unbiased=lambda f: f),
     "noise_correlation": Case(R.noise_correlation, unbiased=lambda f: f),
@@ -75,6 +77,15 @@ CASES = {
     "sparseness": Case(lambda x: R.sparseness(np.abs(x))),
     "participation_ratio": Case(R.participation_ratio),
     "cross_validated_pca": Case(R.cross_validated_pca, unbiased=lambda f: f.signal_variance.sum()),
+    "demixed_pca": Case(
+        lambda x: R.demixed_pca(x, "category", regularization=0.1), unitwise=False, unbiased=lambda f: f.signal_variance
+    ),
+    "targeted_axes": Case(
+        lambda x: R.targeted_axes(x, "angle", n_splits=1).drop_vars("held_out_slopes"),
+        unitwise=False,
+    ),
+    "jpca": Case(lambda x: R.jpca(x, n_components=2, n_shuffles=3), counts=True, unitwise=False),
+    "gpfa": Case(lambda x: R.gpfa(x, 1, max_iterations=5).drop_vars("latents"), counts=True, unitwise=False),
     "cluster_stimuli": Case(lambda x: R.cluster_stimuli(x, 2)),
     "embed_stimuli": Case(R.embed_stimuli),
     "decode": Case(lambda x: R.decode(x, "category", folds=3)),
@@ -89,6 +100,9 @@ CASES = {
     "fit_coupled": Case(coupled, counts=True, unitwise=False, leaves_out=True),
     "stochastic_shape": Case(lambda x: S.stochastic_shape(x, x.isel(unit=[1, 0, 2, 3]) * 2), unitwise=False),
 }
+TRIALS_STAY = {
+    "over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable", "spectrogram", "regress_out",
+}  # fmt: skip
 REFUSE = {  # where a missing trial is refused by name: function -> why it is not counted out
     "spike_rdm": "pairs of trials, stimulus by stimulus",
     "save_nwb": "the file has no place for it",
@@ -164,14 +178,7 @@ def test_a_trial_that_nobody_measured_is_no_trial(name):
     case = CASES[name]
     x = responses(np.random.default_rng(1), case)
     lost, shorter = without(x, slice(None), TRIALS - 1), x.isel(trial=slice(TRIALS - 1))
-    if name in (
-        "regress_out",
-        "over_time",
-        "rebin",
-        "firing_rate",
-        "first_spike_latency",
-        "select_reliable",
-    ):  # trials stay
+    if name in TRIALS_STAY:
         found = case.call(lost)
         assert bool(found.isel(trial=TRIALS - 1).isnull().all())
         np.testing.assert_allclose(numbers(found.isel(trial=slice(TRIALS - 1))), numbers(case.call(shorter)))
