@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,24 @@ def sorted_names(unit: np.ndarray) -> list[str]:
     """
     found = np.unique(unit)
     return [str(u) for u in (found[np.argsort(found.astype(int))] if np.char.isdigit(found).all() else found)]
+
+
+def reads_of(
+    session: Callable[[Path], Sorted],
+) -> tuple[Callable[[Path, SessionOptions], xr.DataArray], Callable[[Path], pd.DataFrame]]:
+    """Return how a format gives responses and spikes whose files hold a sorted session, by how that is read.
+
+    Responses are the spikes of all units cut out around the events; what was said of the units becomes labels. Trials
+    whose window leaves what was observed are NaN.
+    """
+
+    def read_responses(path: Path, options: SessionOptions) -> xr.DataArray:
+        return session(path).around(events_of(options), options)
+
+    def read_spikes(path: Path) -> pd.DataFrame:
+        return session(path).table()
+
+    return read_responses, read_spikes
 
 
 def events_of(options: SessionOptions) -> pd.DataFrame:
