@@ -125,6 +125,7 @@ from .retuning import homeostasis as homeostasis  # back to the rates of the tra
 from .retuning import retune as retune  # learn the task on the circuit itself, by surrogate gradients
 
 # Fits to recordings
+from .fitting.coupled import fit_coupled as fit_coupled  # a population: stimulus, covariates, history, coupling
 from .fitting.driven import fit_driven as fit_driven  # a spiking neuron and how a stimulus drives it
 from .fitting.electrode import compensate as compensate  # take the electrode off a recording
 from .fitting.electrode import estimate_electrode as estimate_electrode  # electrode, capacitance, input resistance
