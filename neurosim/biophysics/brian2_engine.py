@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.biophysics.brian2_rules import RuledSynapses, follow_targets, target_traces
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron, in_brian2, name_in_brian2
 from neurosim.biophysics.dynamics import (
@@ -25,8 +26,13 @@ from neurosim.biophysics.dynamics import (
     constants_of,
     initial_state,
     population_step,
+    receptor_constants,
+    receptor_state,
+    receptors_step,
+    sent_by,
 )
 from neurosim.biophysics.formulas import Functions, Quantities, State, Text, as_code, as_expression
+from neurosim.biophysics.models import named
 from neurosim.runtime import private_folder
 from neurosim.schema import InputError
 from neurosim.storage import cache_folder, checked_modules
@@ -34,6 +40,7 @@ from neurosim.storage import cache_folder, checked_modules
 if TYPE_CHECKING:
     import brian2
 
+ALWAYS = "always"
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
 
@@ -54,7 +61,8 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
             name: membrane_of(np.array(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
         }
         broken = tuple(n for n, group in parts.groups.items() if not np.isfinite(np.asarray(group.v_)).all())
-    return Run(events, membrane, broken)
+        weights = {rules.index: rules.weights() for rules in parts.rules if rules.ruled.plasticity is not None}
+    return Run(events, membrane, broken, weights)
 
 
 class Parts:
@@ -66,6 +74,7 @@ class Parts:
         self.spikes: dict[str, brian2.SpikeMonitor] = {}
         self.membranes: dict[str, brian2.StateMonitor] = {}
         self.arrays: dict[str, brian2.TimedArray] = {}
+        self.rules: list[RuledSynapses] = []
         self.clock: brian2.Clock = None
 
 
@@ -78,12 +87,18 @@ def build(
     groups = {} if chunk.spikes is None else {INPUT: _input_group(b2, circuit, chunk, parts, inputs_as_arrays)}
     for index, population in enumerate(circuit.populations):
         groups[population.name] = _group(b2, circuit, population, index, chunk, parts)
-    synapses = [
-        made
-        for index, projection in enumerate(circuit.projections)
-        if projection.source in groups
-        for made in _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
-    ]
+    synapses: list[brian2.BrianObject] = []
+    for index, projection in enumerate(circuit.projections):
+        if projection.source not in groups:
+            continue
+        if sent_by(circuit, projection):
+            synapses.append(_graded(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock))
+        elif chunk.is_ruled(projection):
+            rules = RuledSynapses(b2, circuit, index, groups, chunk, parts.clock, parts.arrays)
+            parts.rules.append(rules)
+            synapses += [*rules.objects, *rules.watch()]
+        else:
+            synapses += _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
     for index, population in enumerate(circuit.populations):
         group = parts.groups[population.name] = groups[population.name]
         parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
@@ -93,8 +108,8 @@ def build(
             parts.membranes[population.name] = monitor
     monitors = [*parts.spikes.values(), *parts.membranes.values()]
     parts.network = b2.Network(*groups.values(), *synapses, *monitors)
-    slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "rst")]
-    parts.network.schedule = ["start", "groups", "input", *slots, "thresholds", "synapses", "resets", "end"]
+    slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "pst", "rst")]
+    parts.network.schedule = ["start", "groups", "traces", "input", *slots, "thresholds", "synapses", "resets", "end"]
     return parts
 
 
@@ -149,7 +164,7 @@ def _group(
     scalars = {k: float(v) for k, v in constants.items() if np.ndim(v) == 0 and not isinstance(v, str | bool)}
     per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
     words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
-    state = initial_state(population, constants)
+    state = initial_state(population, constants) | target_traces(circuit, population, chunk.learns)
     per_neuron["drive"] = population.drive
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     names = {k: Text(k) for k in (*state, *scalars, *per_neuron)} | words
@@ -159,6 +174,7 @@ def _group(
         "\n".join([*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron)]),
         threshold=f"{as_expression(model.distance, names)} > 0",
         reset=as_code(model.reset, names),
+        events={ALWAYS: "True"} if _passes_on(circuit, population) else {},
         clock=parts.clock,
         namespace=scalars | arrays,
         name=f"L{index}",
@@ -167,10 +183,18 @@ def _group(
         setattr(group, name, np.broadcast_to(value, (chunk.n_copies, population.size)).ravel())
     _place(group, index)
     group.run_regularly(as_code(population_step(population), names), when=f"upd_{index}", clock=parts.clock)
+    follow_targets(group, circuit, population, index, chunk.learns, names)
     return group
 
 
+def _passes_on(circuit: Circuit, population: Population) -> bool:
+    """Whether a variable of a population is passed on at every step."""
+    return any(q.source == population.name and sent_by(circuit, q) for q in circuit.projections)
+
+
 def _place(group: brian2.Group, index: int) -> None:
+    if ALWAYS in group.thresholder:
+        group.thresholder[ALWAYS].when = "traces"
     group.thresholder["spike"].when = f"thr_{index}"
     if "spike" in group.resetter:
         group.resetter["spike"].when = f"rst_{index}"
@@ -200,8 +224,7 @@ def _custom_group(
     """Build a population of free equations: Brian2 integrates them, synapses come in as a current."""
     neuron = population.parameters
     assert isinstance(neuron, CustomNeuron)
-    synapse = population.synapse_model
-    numbers = synapse.constants(population.synapses.__dict__, circuit.dt)
+    numbers = receptor_constants(population, circuit.dt)
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     lines = [
         f"d{name_in_brian2(name)}/dt = ({in_brian2(formula)})/second : 1"
@@ -210,7 +233,7 @@ def _custom_group(
         for name, is_state, formula in neuron.lines()
     ]
     reset = "\n".join(f"{name_in_brian2(n)} {sign} {in_brian2(formula)}" for n, sign, formula in neuron.assignments())
-    own = (*synapse.state, *synapse.arrivals, "i_syn", "g_syn", "kick")
+    own, receive = (*receptor_state(population), "i_syn", "g_syn", "kick"), receptors_step(population)
     given = "drive : 1 (constant)" if drive == "drive" else f"given_drive : 1 (constant)\ndrive = {drive} : 1"
     group = b2.NeuronGroup(
         chunk.n_copies * population.size,
@@ -228,10 +251,9 @@ def _custom_group(
     setattr(group, "drive" if drive == "drive" else "given_drive", np.tile(population.drive, chunk.n_copies))
 
     def arrive(x: State, m: Functions) -> Quantities:
-        state, brought = synapse.step(x, m)
-        told = {k: brought[k] for k in ("i_syn", "g_syn", "kick")}
-        used: Quantities = {k: 0.0 if value is None else value for k, value in told.items()}
-        return {**state, **used, "v": x.v + used["kick"], **dict.fromkeys(synapse.arrivals, 0.0)}
+        state, brought = receive(x, m)
+        used: Quantities = {k: 0.0 if value is None else value for k, value in brought.items()}
+        return {**state, **used, "v": x.v + used["kick"]}
 
     names = {k: Text(k) for k in (*own, *numbers, "v")}
     group.run_regularly(as_code(arrive, names), when=f"upd_{index}", clock=parts.clock)
@@ -255,31 +277,69 @@ def _synapses(
     place = [p.name for p in circuit.populations].index(projection.target)
     source, post, weight = projection.synapses()
     lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
-    delay = max(0, round(projection.delay / circuit.dt) - lag) * circuit.dt
+    steps = np.maximum(0, np.rint(projection.delays() / circuit.dt) - lag)
     copies = np.arange(n_copies)[:, None]
     made = []
-    for arrival in dict.fromkeys(arrival_of(target, sign) for sign in (1, -1)):
-        chosen = np.array([arrival_of(target, s) == arrival for s in (-1, 1)])[(weight > 0).astype(int)]
+    for arrival in dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in (1, -1)):
+        of_sign = [arrival_of(target, s, projection.receptor) == arrival for s in (-1, 1)]
+        chosen = np.array(of_sign)[(weight > 0).astype(int)]
         if not chosen.any():
             continue
+        late = steps[chosen]
+        is_one = bool((late == late[0]).all())
         synapses = b2.Synapses(
             groups[projection.source],
             groups[projection.target],
             "weight : 1 (constant)",
             on_pre=f"{arrival}_post += weight",
-            delay=delay * b2.second,
             clock=clock,
             namespace={},
             name=f"S{index}_{arrival}",
+            **({"delay": late[0] * circuit.dt * b2.second} if is_one else {}),
         )
         synapses.connect(
             i=(copies * circuit.sizes[projection.source] + source[chosen]).ravel(),
             j=(copies * target.size + post[chosen]).ravel(),
         )
         synapses.weight = np.tile(weight[chosen], n_copies)
+        if not is_one:
+            synapses.delay = np.tile(late * circuit.dt, n_copies) * b2.second
         synapses.pre.when = f"syn_{place}"
         made.append(synapses)
     return made
+
+
+def _graded(
+    b2: ModuleType,
+    circuit: Circuit,
+    projection: Projection,
+    index: int,
+    groups: Mapping[str, brian2.Group],
+    n_copies: int,
+    clock: brian2.Clock,
+) -> brian2.Synapses:
+    """Build all copies of a projection that passes a variable of its source on at every step."""
+    target, receptor = circuit.population(projection.target), projection.receptor
+    place = [p.name for p in circuit.populations].index(projection.target)
+    arrived, coupled = (named(receptor, k) for k in target.receptor_models[receptor].arrivals)
+    source, post, weight = projection.synapses()
+    synapses = b2.Synapses(
+        groups[projection.source],
+        groups[projection.target],
+        "weight : 1 (constant)",
+        on_pre=f"{arrived}_post += weight * {sent_by(circuit, projection)}_pre\n{coupled}_post += weight",
+        on_event={"pre": ALWAYS},
+        clock=clock,
+        namespace={},
+        name=f"S{index}_graded",
+    )
+    copies = np.arange(n_copies)[:, None]
+    synapses.connect(
+        i=(copies * circuit.sizes[projection.source] + source).ravel(), j=(copies * target.size + post).ravel()
+    )
+    synapses.weight = np.tile(weight, n_copies)
+    synapses.pre.when = f"syn_{place}"
+    return synapses
 
 
 @contextlib.contextmanager

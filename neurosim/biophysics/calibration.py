@@ -180,9 +180,7 @@ def _sample(circuit: Circuit, name: str, chunk: Chunk) -> tuple[Circuit, Chunk, 
     chosen = np.sort(stream(0, "calibrate", name).choice(population.size, SAMPLE, replace=False))
     varying = {k: v[chosen] for k, v in population.varying.items()}
     fewer = replace(population, size=SAMPLE, drive=population.drive[chosen], varying=varying)
-    projections = tuple(
-        replace(q, weights=q.weights[:, chosen]) if q.target == name else q for q in circuit.projections
-    )
+    projections = tuple(q.onto(chosen) if q.target == name else q for q in circuit.projections)
     populations = tuple(fewer if p.name == name else p for p in circuit.populations)
     external = {k: v[:, :, chosen] if k == name else v for k, v in chunk.external.items()}
     noise = {k: v[:, :, chosen] if k == name else v for k, v in chunk.noise.items()}

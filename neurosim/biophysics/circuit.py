@@ -5,6 +5,7 @@ A circuit can be printed, and saved (``circuit_files.py``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
@@ -13,8 +14,9 @@ import numpy as np
 import scipy.sparse
 
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.models import NeuronModel, SynapseModel, neuron_of, synapse_of
-from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled, whole
+from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
+from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, places, real, scaled, whole
+from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict
 from neurosim.schema import InputError, suggest
@@ -23,6 +25,7 @@ INPUT = "input"
 OWN_WORDS = ("dt", "reset")
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 InputKind = Literal["spikes", "poisson", "current"]
+_TIME = re.compile(r"(^|_)tau(_|$)|^capacitance /")  # numbers that are times within which a step must fit
 READ_BY = {"duration": (("poisson", "current"), 0.1), "max_rate": (("poisson",), 500.0)}
 
 
@@ -80,10 +83,12 @@ class Population:
     size : number of neurons.
     parameters : record of a registered neuron, which their type names; or a :class:`CustomNeuron`.
     drive : constant input of each neuron, (size,) or one number: threshold units a step (discrete) or A.
-    synapses : synapse parameters; discrete neurons have delta synapses.
+    synapses : synapse parameters; or several receptors, a record by name such as ``{"ampa": ..., "nmda": ...}``, of
+        which each projection chooses one. Discrete neurons have delta synapses.
     noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
         units (discrete); 0 is none.
     varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
+    positions : where the neurons are, (size, 2 or 3), m, for rules of distance and pictures; None where they have none.
 
     Raises
     ------
@@ -102,14 +107,18 @@ class Population:
     size: int
     parameters: Parameters
     drive: Any = 0.0
-    synapses: Parameters = field(default_factory=DeltaParameters)
+    synapses: Parameters | Mapping[str, Parameters] = field(default_factory=DeltaParameters)
     noise: float = 0.0
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
+    positions: Any = None
 
     def __post_init__(self) -> None:
         who = f"Population {self.name!r}"
         is_known = self.is_free or neuron_of(self.parameters) is not None
-        if not is_known or synapse_of(self.synapses) is None or not isinstance(self.name, str):
+        if isinstance(self.synapses, Mapping):
+            object.__setattr__(self, "synapses", dict(self.synapses))
+            self._check_receptors(who)
+        if not is_known or None in map(synapse_of, self.receptors.values()) or not isinstance(self.name, str):
             kinds = (type(self.name), type(self.parameters), type(self.synapses))
             raise InputError(
                 f"{who}: a name and records of neuron and synapse parameters asked, found "
@@ -132,6 +141,8 @@ class Population:
                     f"found shape {values.shape}."
                 )
         object.__setattr__(self, "varying", varying)
+        if self.positions is not None:
+            object.__setattr__(self, "positions", places(self.positions, self.size, f"{who}: positions"))
         if not 0 <= self.noise < (1e3 if self.is_discrete else 0.1):
             raise InputError(f"Population {self.name!r}: noise = {self.noise!r} is outside 0..0.1 V.")
         if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
@@ -149,6 +160,19 @@ class Population:
     def number(self, name: str) -> np.ndarray:
         """Return a parameter of every neuron, (neuron,)."""
         return np.broadcast_to(self.varying.get(name, getattr(self.parameters, name)), (self.size,))
+
+    def _check_receptors(self, who: str) -> None:
+        """Raise where several receptors have no names, or such as cannot be told from each other's variables."""
+        bad = [k for k in self.receptors if not (isinstance(k, str) and k.isascii() and k.isidentifier())]
+        if not self.receptors or bad:
+            raise InputError(
+                f"{who}: receptors by name asked, such as 'ampa', of plain letters, digits and '_'; found "
+                f"{', '.join(map(repr, bad)) or 'none'}."
+            )
+        if any(other.startswith(f"{k}_") for k in self.receptors for other in self.receptors):
+            raise InputError(
+                f"{who}: of the receptors {', '.join(self.receptors)} one's name begins another's; choose others."
+            )
 
     def _check_varying(self) -> None:
         """Raise where a parameter of a neuron is outside the range that its record knows, or cannot vary."""
@@ -173,11 +197,15 @@ class Population:
         return found
 
     @property
-    def synapse_model(self) -> SynapseModel:
-        """The registered model of the synapses."""
-        found = synapse_of(self.synapses)
-        assert found is not None
-        return found
+    def receptors(self) -> dict[str, Parameters]:
+        """The numbers of each receptor by its name, which is "" where there is one without a name."""
+        return dict(self.synapses) if isinstance(self.synapses, Mapping) else {"": self.synapses}
+
+    @property
+    def receptor_models(self) -> dict[str, SynapseModel]:
+        """The registered model of each receptor."""
+        found = {name: synapse_of(numbers) for name, numbers in self.receptors.items()}
+        return {name: model for name, model in found.items() if model is not None}
 
     @property
     def is_discrete(self) -> bool:
@@ -204,11 +232,16 @@ class Projection:
     source, target : names of populations.
     weights : (source, target), dense or scipy sparse; 0 is no synapse. Threshold units (discrete neurons), V (delta),
         A (exponential) or S (conductance, where the sign says excitatory or inhibitory).
-    delay : s. Without delay a spike arrives in the same step, or in the next one where the target comes first.
+    delay : s, one number, or one a synapse: (source, target), dense or, in the places of sparse weights, sparse.
+        Without delay a spike arrives in the same step, or in the next one where the target comes first.
+    receptor : name of the receptor of the target at which spikes arrive, where it has several.
+    release : how much of its weight a spike brings: a record of a registered release, such as depressing synapses.
+    plasticity : how weights change in :func:`learn`: a record of a registered rule; :func:`simulate` keeps them.
 
     Raises
     ------
-    InputError : weights that are no matrix of real numbers, a delay that is not one number.
+    InputError : weights that are no matrix of real numbers, delays of another shape or not finite, records of no
+        registered release or rule, weights outside the bounds of their rule.
 
     Examples
     --------
@@ -220,18 +253,57 @@ class Projection:
     source: str
     target: str
     weights: Weights
-    delay: float = 0.0
+    delay: Any = 0.0
+    receptor: str = ""
+    release: Parameters | None = None
+    plasticity: Parameters | None = None
 
     def __post_init__(self) -> None:
         who = f"Projection {self.source}->{self.target}"
-        try:
-            convert(self, who, delay=number)
-        except InputError as error:
-            found = type(self.delay).__name__
-            raise InputError(
-                f"{who}: one number of seconds asked as delay, found {found}; make a projection for each delay."
-            ) from error
         object.__setattr__(self, "weights", matrix(self.weights, f"{who}: weights"))
+        self._check_rules(who)
+        if np.ndim(self.delay) == 0:
+            convert(self, who, delay=number)
+        else:
+            object.__setattr__(self, "delay", self._delay_matrix(who))
+        if not isinstance(self.receptor, str):
+            raise InputError(f"{who}: the receptor is a name, found {type(self.receptor).__name__}.")
+
+    def _check_rules(self, who: str) -> None:
+        """Raise for records of no registered rule; a plastic synapse is there although its weight may be 0."""
+        for name, find in (("release", release_of), ("plasticity", plasticity_of)):
+            given = getattr(self, name)
+            if given is not None and find(given) is None:
+                raise InputError(f"{who}: {name} is a record of a registered {name}, found {type(given).__name__}.")
+        if self.plasticity is None or self.weights.ndim != 2:
+            return
+        object.__setattr__(self, "weights", scipy.sparse.csr_array(self.weights))
+        low, high = self.plasticity.w_min, self.plasticity.w_max  # type: ignore[attr-defined]
+        outside = (self.values < low) | (self.values > high)
+        if outside.any():
+            raise InputError(
+                f"{who}: {int(outside.sum())} weights, such as {self.values[outside][0]:g}, are outside the bounds "
+                f"{low:g} to {high:g} of their plasticity."
+            )
+
+    @property
+    def is_there(self) -> np.ndarray:
+        """Which of the `values` are synapses: those that are not 0, and all stored ones of a plastic projection."""
+        return np.ones(len(self.values), bool) if self.plasticity is not None else self.values != 0
+
+    def _delay_matrix(self, who: str) -> Any:
+        """Return delays in the places of the weights: dense, or as a csr_array of the very same structure."""
+        delay = matrix(self.delay, f"{who}: delays")
+        if delay.shape != self.weights.shape:
+            raise InputError(
+                f"{who}: one delay (s), or one a synapse with the shape {self.weights.shape} of the weights, asked; "
+                f"found {delay.shape}."
+            )
+        if not scipy.sparse.issparse(self.weights):
+            return delay if isinstance(delay, np.ndarray) else delay.toarray()
+        row, column = _places(self.weights)
+        values = np.asarray(delay[row, column]).ravel() if len(row) else np.zeros(0)
+        return scipy.sparse.csr_array((values, self.weights.indices, self.weights.indptr), shape=self.weights.shape)
 
     @property
     def values(self) -> np.ndarray:
@@ -241,8 +313,64 @@ class Projection:
     def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return source neuron, target neuron and weight of every synapse."""
         matrix = scipy.sparse.coo_array(self.weights)
-        kept = matrix.data != 0
+        kept = self.is_there if scipy.sparse.issparse(self.weights) else matrix.data != 0
         return matrix.row[kept].astype(np.int64), matrix.col[kept].astype(np.int64), matrix.data[kept]
+
+    def delays(self) -> np.ndarray:
+        """Return the delay of every synapse, s, in the order of :meth:`synapses`."""
+        if np.ndim(self.delay) == 0:
+            return np.full(np.count_nonzero(self.is_there), float(self.delay))
+        given = self.delay.data if scipy.sparse.issparse(self.delay) else self.delay.ravel()
+        kept: np.ndarray = np.asarray(given)[self.is_there]
+        return kept
+
+    def by_delay(self, dt: float) -> list[tuple[int, Weights | None]]:
+        """Return each delay in steps of `dt` and where it is (1, else 0); None is everywhere."""
+        steps = np.rint(np.unique(self.delays()) / dt).astype(int)
+        if len(steps) < 2:
+            return [(int(steps[0]) if len(steps) else 0, None)]
+        if not scipy.sparse.issparse(self.delay):
+            own = np.rint(self.delay / dt)
+            return [(int(k), (own == k).astype(float)) for k in np.unique(steps)]
+        found = []
+        for k in np.unique(steps):
+            chosen = (np.rint(self.delay.data / dt) == k).astype(float)
+            places = (chosen, self.delay.indices, self.delay.indptr)
+            found.append((int(k), scipy.sparse.csr_array(places, shape=self.delay.shape)))
+        return found
+
+    def onto(self, chosen: np.ndarray) -> Projection:
+        """Return the synapses onto the `chosen` neurons of the target."""
+        delay = self.delay if np.isscalar(self.delay) else self.delay[:, chosen]
+        return replace(self, weights=self.weights[:, chosen], delay=delay)
+
+    def repeated(self, times: int) -> Projection:
+        """Return the projection of `times` copies of its source, one after another."""
+        stacked = [
+            scipy.sparse.vstack([scipy.sparse.csr_array(m)] * times) for m in (self.weights, self.delay) if np.ndim(m)
+        ]
+        return replace(self, weights=stacked[0], delay=stacked[1] if len(stacked) > 1 else self.delay)
+
+    def later(self, seconds: float) -> Projection:
+        """Return the projection with every delay longer by `seconds`."""
+        if not scipy.sparse.issparse(self.delay):
+            return replace(self, delay=self.delay + seconds)
+        places = (self.delay.data + seconds, self.delay.indices, self.delay.indptr)
+        return replace(self, delay=scipy.sparse.csr_array(places, shape=self.delay.shape))
+
+    @property
+    def rules_text(self) -> str:
+        """Release and plasticity as a few words; "" where there are none."""
+        found = (release_of(self.release), plasticity_of(self.plasticity))
+        return "".join(f", {model.name}" for model in found if model is not None)
+
+    @property
+    def delay_text(self) -> str:
+        """The delays as a few words; "" where there are none."""
+        delays = np.unique(self.delays())
+        if not delays.any():
+            return ""
+        return f", delay {delays[0]:g} s" if len(delays) == 1 else f", delays {delays[0]:g} to {delays[-1]:g} s"
 
     def times(self, factor: np.ndarray) -> Projection:
         """Return the projection with the weights onto each target neuron multiplied by its `factor`."""
@@ -255,6 +383,11 @@ class Projection:
             changed.data = function(changed.data)
             return replace(self, weights=changed)
         return replace(self, weights=function(self.weights))
+
+
+def _places(weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Return source and target of every entry of a csr_array, in the order of its data."""
+    return np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr)), weights.indices
 
 
 @dataclass(frozen=True)
@@ -347,6 +480,7 @@ class Circuit:
             self._check_projection(p, sizes)
         for population in self.populations:
             self._check_step(population)
+            self._check_reached(population)
         if self.readout is not None:
             n = self.population(self.readout.source).size
             if self.readout.weights.shape[0] != n:
@@ -362,10 +496,13 @@ class Circuit:
         for p in self.populations:
             kind = "custom" if p.is_free else p.model.name
             noise = f", noise {p.noise:g} V" if p.noise else ""
-            lines.append(f"  {p.name}: {p.size} {kind}, {p.synapse_model.name} synapses{noise}")
+            received = ", ".join(f"{r} {m.name}".strip() for r, m in p.receptor_models.items())
+            lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}")
         for q in self.projections:
-            delay = f", delay {q.delay:g} s" if q.delay else ""
-            lines.append(f"  {q.source} -> {q.target}: {np.count_nonzero(q.values)} synapses{delay}")
+            onto = f" ({q.receptor})" if q.receptor else ""
+            lines.append(
+                f"  {q.source} -> {q.target}{onto}: {np.count_nonzero(q.is_there)} synapses{q.delay_text}{q.rules_text}"
+            )
         return "\n".join(lines)
 
     @property
@@ -386,7 +523,7 @@ class Circuit:
     @property
     def n_synapses(self) -> int:
         """Number of synapses of one copy."""
-        return sum(int(np.count_nonzero(p.values)) for p in self.projections)
+        return sum(int(np.count_nonzero(p.is_there)) for p in self.projections)
 
     def population(self, name: str) -> Population:
         """Return the population called `name`."""
@@ -432,18 +569,65 @@ class Circuit:
                 f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
                 f"found {p.weights.shape} with {int((~np.isfinite(p.values)).sum())} not finite."
             )
-        if not 0 <= p.delay <= 10 or (p.delay and p.delay < self.dt / 2):
+        self._check_receptor(p)
+        self._check_delays(p)
+        self._check_graded(p)
+        is_ruled = p.release is not None or p.plasticity is not None
+        if is_ruled and p.source == INPUT and self.inputs.kind == "current":
             raise InputError(
-                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s; 0, or {self.dt} to 10 s."
+                f"Circuit {self.name!r}: {p.source}->{p.target} has release or plasticity, which need spikes; the "
+                "input is a current."
             )
 
-        steps = p.delay / self.dt
-        if not is_whole(steps):
+    def _check_receptor(self, p: Projection) -> None:
+        receptors = self.population(p.target).receptors
+        if p.receptor not in receptors:
+            names = ", ".join(map(repr, receptors)) if "" not in receptors else "one without a name"
             raise InputError(
-                f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {p.delay} s, {steps:g} steps of dt; a "
-                "whole number of steps is asked."
+                f"Circuit {self.name!r}: {p.source}->{p.target} names the receptor {p.receptor!r}; {p.target!r} has "
+                f"{names}.{suggest(p.receptor, [*receptors])}"
             )
-        if p.source == INPUT and p.delay and self.inputs.kind == "current":
+
+    def _check_graded(self, p: Projection) -> None:
+        """Raise where what is passed on at every step cannot be: from an input, late, released or learned, below 0."""
+        sends = self.population(p.target).receptor_models[p.receptor].sends
+        asks = {
+            "a population in volts as its source": p.source == INPUT or self.is_discrete,
+            "no delay": bool(p.delays().any()),
+            "no release": p.release is not None,
+            "no plasticity": p.plasticity is not None,
+            "weights of 0 or more": bool((p.values < 0).any()),
+        }
+        asked = next((what for what, is_wrong in asks.items() if is_wrong), None)
+        if sends and asked:
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} passes {sends!r} on at every step and asks for {asked}."
+            )
+
+    def _check_reached(self, population: Population) -> None:
+        """Raise where nothing projects to one of several receptors."""
+        reached = {q.receptor for q in self.into(population.name)}
+        idle = [r for r in population.receptors if r and r not in reached]
+        if idle:
+            raise InputError(
+                f"Circuit {self.name!r}: nothing projects to the receptor {idle[0]!r} of {population.name!r}; take it "
+                "away, or add a projection with receptor=."
+            )
+
+    def _check_delays(self, p: Projection) -> None:
+        delays = np.unique(p.delays())
+        steps = delays / self.dt
+        for delay, n in zip(delays, steps, strict=True):
+            if not 0 <= delay <= 10 or (delay and delay < self.dt / 2):
+                raise InputError(
+                    f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {delay} s; 0, or {self.dt} to 10 s."
+                )
+            if not is_whole(n):
+                raise InputError(
+                    f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {delay} s, {n:g} steps of dt; a "
+                    "whole number of steps is asked."
+                )
+        if p.source == INPUT and delays.any() and self.inputs.kind == "current":
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} has a delay, but currents of the input act at once; "
                 "take the delay off, or send spikes."
@@ -452,7 +636,8 @@ class Circuit:
     def _check_step(self, population: Population) -> None:
         if population.is_free:
             return
-        numbers = {**as_dict(population.parameters), **as_dict(population.synapses), **population.varying}
+        received = {named(r, k): v for r, given in population.receptors.items() for k, v in as_dict(given).items()}
+        numbers = {**as_dict(population.parameters), **received, **population.varying}
         if population.is_discrete:
             own = numbers["dt"]
             if not np.isclose(own, self.dt) or not np.isclose(self.dt, self.step):
@@ -463,7 +648,7 @@ class Circuit:
             return
         if {"capacitance", "g_leak"} <= numbers.keys():
             numbers["capacitance / g_leak"] = np.asarray(numbers["capacitance"]) / numbers["g_leak"]
-        times = {k: float(np.min(v)) for k, v in numbers.items() if k.startswith(("tau_", "capacitance /"))}
+        times = {k: float(np.min(v)) for k, v in numbers.items() if _TIME.search(k)}
         name, shortest = min(times.items(), key=lambda item: item[1], default=("", np.inf))
         if self.dt > shortest:
             raise InputError(

@@ -16,10 +16,11 @@ import xarray as xr
 from neurosim import storage
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
 from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel, plasticity_of, release_of
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had one kind of synapses a population and one delay a projection
 
 
 def save_circuit(path: str | Path, circuit: Circuit) -> Path:
@@ -64,7 +65,10 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
             {
                 "source": p.source,
                 "target": p.target,
-                "delay": p.delay,
+                "delay": p.delay if np.isscalar(p.delay) else _keep_weights(p.delay, f"D{i}", keep),
+                "receptor": p.receptor,
+                "release": _rule_record(release_of(p.release), p.release),
+                "plasticity": _rule_record(plasticity_of(p.plasticity), p.plasticity),
                 "weights": _keep_weights(p.weights, f"W{i}", keep),
             }
             for i, p in enumerate(circuit.projections)
@@ -107,13 +111,10 @@ def load_circuit(path: str | Path) -> Circuit:
     data = storage.read_dataset(path)
     try:
         about = json.loads(data.attrs["circuit"])
-        if about["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema_version {about['schema_version']!r}, known: {SCHEMA_VERSION}")
+        if about["schema_version"] not in range(1, SCHEMA_VERSION + 1):
+            raise ValueError(f"schema_version {about['schema_version']!r}, known: 1 to {SCHEMA_VERSION}")
         populations = tuple(_population_of(p, data) for p in about["populations"])
-        projections = tuple(
-            Projection(p["source"], p["target"], _weights_of(p["weights"], data), float(p["delay"]))
-            for p in about["projections"]
-        )
+        projections = tuple(_projection_of(p, data) for p in about["projections"])
         inputs, kept = Input(**about["inputs"]), about["readout"]
         readout = kept and Readout(kept["source"], _weights_of(kept["weights"], data), data[kept["bias"]].values)
         return Circuit(
@@ -136,24 +137,55 @@ def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
         "neuron": p.model.name,
         "parameters": {k: v for k, v in values.items() if k not in infinite},
         "infinite": infinite,
-        "synapses": p.synapse_model.name,
-        "synapse_parameters": as_dict(p.synapses),
+        "receptors": {
+            r: _receptor_record(model.name, as_dict(p.receptors[r])) for r, model in p.receptor_models.items()
+        },
         "noise": p.noise,
         "drive": keep(f"drive_{index}", p.drive),
         "varying": {k: keep(f"varying_{index}_{k}", v) for k, v in p.varying.items()},
+        "positions": None
+        if p.positions is None
+        else {"shape": list(p.positions.shape), "dense": keep(f"positions_{index}", p.positions.ravel())},
     }
+
+
+def _receptor_record(synapses: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"synapses": synapses, "parameters": parameters}
+
+
+def _projection_of(record: dict[str, Any], data: xr.Dataset) -> Projection:
+    delay = record["delay"]
+    delay = _weights_of(delay, data) if isinstance(delay, dict) else float(delay)
+    weights = _weights_of(record["weights"], data)
+    release, plasticity = (
+        kept and registry.find(kept["rule"], "load_circuit").of(kept["parameters"])
+        for registry, kept in ((RELEASES, record.get("release")), (PLASTICITY, record.get("plasticity")))
+    )
+    receptor = record.get("receptor", "")
+    return Projection(record["source"], record["target"], weights, delay, receptor, release, plasticity)
+
+
+def _rule_record(model: ReleaseModel | PlasticityModel | None, parameters: Any) -> dict[str, Any] | None:
+    return None if model is None else {"rule": model.name, "parameters": as_dict(parameters)}
 
 
 def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
     numbers = record["parameters"] | dict.fromkeys(record["infinite"], float("inf"))
+    if "receptors" not in record:
+        record = record | {"receptors": {"": _receptor_record(record["synapses"], record["synapse_parameters"])}}
+    receptors = {
+        r: SYNAPSES.find(kept["synapses"], "load_circuit").of(kept["parameters"])
+        for r, kept in record["receptors"].items()
+    }
     return Population(
         record["name"],
         int(record["size"]),
         NEURONS.find(record["neuron"], "load_circuit").of(numbers),
         data[record["drive"]].values,
-        SYNAPSES.find(record["synapses"], "load_circuit").of(record["synapse_parameters"]),
+        receptors.get("", receptors),
         float(record["noise"]),
         {k: data[v].values for k, v in record["varying"].items()},
+        _weights_of(places, data) if (places := record.get("positions")) else None,
     )
 
 

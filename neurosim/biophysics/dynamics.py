@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Population
-from neurosim.biophysics.formulas import Functions, Quantities, State, Step, Text, as_code, as_expression
-from neurosim.biophysics.models import Numbers
+from neurosim.biophysics.circuit import Circuit, Population, Projection
+from neurosim.biophysics.formulas import (
+    Brought,
+    Functions,
+    Quantities,
+    Quantity,
+    State,
+    Step,
+    Text,
+    as_code,
+    as_expression,
+)
+from neurosim.biophysics.models import Numbers, named
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError, suggest
 
@@ -27,6 +37,10 @@ class Chunk:
     external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
     noise : random numbers of a population, (simulation step, copy, neuron): standard normal, or log-exponential where
         spikes escape.
+    seeds : first draw (copy, synapse) of every synapse that fails at random, by the index of its projection.
+    learns : whether weights change.
+    modulator : third factor of plasticity in every simulation step; None where there is none.
+    kept_every : simulation steps between two records of the plastic weights; 0 is none.
     """
 
     n_copies: int
@@ -34,6 +48,14 @@ class Chunk:
     spikes: np.ndarray | None = None
     external: Mapping[str, np.ndarray] = field(default_factory=dict)
     noise: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seeds: Mapping[int, np.ndarray] = field(default_factory=dict)
+    learns: bool = False
+    modulator: np.ndarray | None = None
+    kept_every: int = 0
+
+    def is_ruled(self, projection: Projection) -> bool:
+        """Whether spikes of a projection bring a changing share of their weight, or its weights change."""
+        return projection.release is not None or (self.learns and projection.plasticity is not None)
 
 
 @dataclass(frozen=True)
@@ -55,21 +77,31 @@ class Events:
 class Run:
     """What came out: spikes of every population, and the membrane (copy, step, watched neuron) of some.
 
-    `broken` names the populations with a membrane that is no finite number at the end.
+    `broken` names the populations with a membrane that is no finite number at the end; `weights` holds those of plastic
+    projections (record, synapse) by their index, the last record being that at the end.
     """
 
     events: Mapping[str, Events]
     membrane: Mapping[str, np.ndarray]
     broken: tuple[str, ...] = ()
+    weights: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def constants_of(population: Population, dt: float) -> dict[str, Any]:
     """Return every number that the formulas of a population name, one or one a neuron, and its choices as words."""
-    neuron, synapse = population.model, population.synapse_model
+    neuron = population.model
     numbers = as_dict(population.parameters) | {
         k: v for k, v in population.varying.items() if k in as_dict(population.parameters)
     }
-    constants = neuron.constants(numbers, dt) | synapse.constants(as_dict(population.synapses), dt)
+    constants, received = neuron.constants(numbers, dt), receptor_constants(population, dt)
+    twice = [k for k in (*received, *receptor_state(population)) if k in constants or k in neuron.state]
+    if twice:
+        receptor = next(r for r in population.receptors if twice[0].startswith(r))
+        raise InputError(
+            f"Population {population.name!r}: the receptor {receptor!r} and its neuron both have {twice[0]!r}; give "
+            "the receptor another name."
+        )
+    constants |= received
     known = {*constants, *numbers, *(("noise_scale",) if population.noise else ())}
     unknown = [k for k in population.varying if k not in known]
     if unknown:
@@ -94,6 +126,15 @@ def constants_of(population: Population, dt: float) -> dict[str, Any]:
     return constants
 
 
+def receptor_constants(population: Population, dt: float) -> dict[str, Any]:
+    """Return the constants of all receptors of a population, under the names that they have there."""
+    return {
+        named(receptor, k): value
+        for receptor, numbers in population.receptors.items()
+        for k, value in population.receptor_models[receptor].constants(as_dict(numbers), dt).items()
+    }
+
+
 def _read(population: Population, constants: Numbers) -> set[str]:
     """Return the names that the formulas of a population, or the values from which it starts, name."""
     model = population.model
@@ -107,28 +148,76 @@ def _read(population: Population, constants: Numbers) -> set[str]:
 
 def initial_state(population: Population, constants: Numbers) -> dict[str, Any]:
     """Return the value from which every variable of a population starts, one or one a neuron."""
-    neuron, synapse = population.model, population.synapse_model
-    state = {k: constants[v] if isinstance(v, str) else v for k, v in neuron.state.items()}
-    return state | dict.fromkeys((*synapse.state, *synapse.arrivals), 0.0)
+    state = {k: constants[v] if isinstance(v, str) else v for k, v in population.model.state.items()}
+    return state | dict.fromkeys(receptor_state(population), 0.0)
+
+
+def receptor_state(population: Population) -> tuple[str, ...]:
+    """Return the names of the variables of all receptors of a population, arrivals among them."""
+    models = population.receptor_models.items()
+    return tuple(named(receptor, k) for receptor, model in models for k in (*model.state, *model.arrivals))
 
 
 def population_step(population: Population) -> Step:
     """Return the step of a population: its synapses, then its membrane; arrivals are used up."""
-    neuron, synapse = population.model, population.synapse_model
+    neuron, receive = population.model, receptors_step(population)
 
     def step(x: State, m: Functions) -> Quantities:
-        synaptic, brought = synapse.step(x, m)
+        synaptic, brought = receive(x, m)
         x.__dict__.update(brought)
         x.noise = x.noise_scale * x.xi if population.noise else None
-        return {**synaptic, **neuron.update(x, m), **dict.fromkeys(synapse.arrivals, 0.0)}
+        return {**synaptic, **neuron.update(x, m)}
 
     return step
 
 
-def arrival_of(population: Population, sign: int) -> str:
-    """Return the variable in which weights of this sign (1 or -1) arrive."""
-    arrivals = population.synapse_model.arrivals
-    return arrivals[0] if sign > 0 or len(arrivals) == 1 else arrivals[1]
+def receptors_step(population: Population) -> Callable[[State, Functions], tuple[Quantities, Brought]]:
+    """Return the step of all receptors: their new state, arrivals used up, and the sum of what they bring."""
+    models, any_dt = population.receptor_models, 1e-3
+    names = {
+        r: (*model.state, *model.arrivals, *model.constants(as_dict(population.receptors[r]), any_dt))
+        for r, model in models.items()
+    }
+
+    def step(x: State, m: Functions) -> tuple[Quantities, Brought]:
+        new: Quantities = {}
+        total: Brought = {"kick": None, "i_syn": None, "g_syn": None}
+        for r, model in models.items():
+            seen = State(**{**vars(x), **{k: getattr(x, named(r, k)) for k in names[r]}}) if r else x
+            state, brought = model.step(seen, _Prefixed(r, m) if r else m)
+            new |= {named(r, k): value for k, value in state.items()}
+            new |= {named(r, k): 0.0 for k in model.arrivals}
+            for k, value in brought.items():
+                before = total[k]
+                total[k] = before if value is None else value if before is None else before + value
+        return new, total
+
+    return step
+
+
+class _Prefixed:
+    """The functions of a step, whose intermediate values are named for a receptor."""
+
+    def __init__(self, receptor: str, functions: Functions) -> None:
+        self._receptor, self._functions = receptor, functions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._functions, name)
+
+    def let(self, name: str, value: Quantity) -> Quantity:
+        """Compute `value` once under a name."""
+        return self._functions.let(named(self._receptor, name), value)
+
+
+def sent_by(circuit: Circuit, projection: Projection) -> str:
+    """Return the variable of the source that a projection passes on at every step; "" is spikes."""
+    return circuit.population(projection.target).receptor_models[projection.receptor].sends
+
+
+def arrival_of(population: Population, sign: int, receptor: str = "") -> str:
+    """Return the variable in which weights of this sign (1 or -1) arrive at a receptor."""
+    arrivals = population.receptor_models[receptor].arrivals
+    return named(receptor, arrivals[0] if sign > 0 or len(arrivals) == 1 else arrivals[1])
 
 
 def check_exploded(circuit: Circuit, run: Run, chunk: Chunk) -> None:

@@ -179,7 +179,7 @@ def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
             raise InputError(f"climb: the synaptic time constants of {population.name!r} differ between neurons.")
         drive, synapses = drive / (1 - alpha), ExponentialParameters(-dt / float(np.log(alpha)))  # type: ignore[assignment]
     drive = drive * scale * membrane.g_leak / (1 - beta)
-    return Population(population.name, population.size, neuron, drive, synapses, 0.0, varying)
+    return Population(population.name, population.size, neuron, drive, synapses, 0.0, varying, population.positions)
 
 
 def _in_volts(circuit: Circuit, projection: Projection, ladder: Ladder) -> Projection:
@@ -236,9 +236,7 @@ def _refractory(circuit: Circuit, ladder: Ladder) -> Circuit:
         changes = {"reset": "value"} if ladder.reset == "value" else {}
         populations.append(replace(p, parameters=replace(p.parameters, refractory=ladder.refractory, **changes)))  # type: ignore[arg-type]
     at_once = INPUT if circuit.inputs.kind == "current" else None  # currents do not travel
-    projections = tuple(
-        q if q.source == at_once else replace(q, delay=q.delay + ladder.delay) for q in circuit.projections
-    )
+    projections = tuple(q if q.source == at_once else q.later(ladder.delay) for q in circuit.projections)
     return replace(circuit, populations=tuple(populations), projections=projections)
 
 

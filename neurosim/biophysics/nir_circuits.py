@@ -216,19 +216,26 @@ def _add_projections(
 ) -> None:
     """Add what arrives at a population; its drive goes with a projection without delay, if need be an empty one."""
     name, into = population.name, circuit.into(population.name)
-    if not is_reached or (population.drive.any() and all(q.delay for q in into)):
+    if not is_reached or (population.drive.any() and all(q.delays().any() for q in into)):
         into = (*into, Projection(INPUT, name, scipy.sparse.csr_array((circuit.inputs.size, population.size))))
     drive = population.drive
     for i, q in enumerate(into):
         several = sum(r.source == q.source for r in into) > 1
         label = _free(f"{q.source}_to_{name}" + (f"_{i}" if several else ""), nodes)
-        bias = np.zeros(population.size) if q.delay else drive
-        drive = drive if q.delay else np.zeros(population.size)
+        late_by = np.unique(q.delays())
+        if len(late_by) > 1:
+            raise InputError(
+                f"to_nir: {q.source}->{name} has delays of {late_by[0]:g} to {late_by[-1]:g} s; a NIR graph holds one "
+                "delay a projection; make a projection for each."
+            )
+        is_late = bool(late_by.any())
+        bias = np.zeros(population.size) if is_late else drive
+        drive = drive if is_late else np.zeros(population.size)
         nodes[label] = nir.Affine(weight=_as_dense(q.weights).T, bias=np.array(bias))
         edges.append((q.source, label))
-        if q.delay:
+        if is_late:
             late = _free(f"{label}_delay", nodes)
-            nodes[late] = nir.Delay(np.full(population.size, q.delay))
+            nodes[late] = nir.Delay(np.full(population.size, late_by[0]))
             edges.append((label, late))
             label = late
         edges.append((label, name))

@@ -6,6 +6,7 @@ In float64 its spikes are those of Brian2. With a surrogate gradient the run is 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -16,8 +17,19 @@ import numpy.typing as npt
 import scipy.sparse
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection, Weights
-from neurosim.biophysics.dynamics import Chunk, Events, Run, arrival_of, constants_of, initial_state, population_step
+from neurosim.biophysics.dynamics import (
+    Chunk,
+    Events,
+    Run,
+    arrival_of,
+    constants_of,
+    initial_state,
+    population_step,
+    sent_by,
+)
 from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
+from neurosim.biophysics.models import named
+from neurosim.biophysics.torch_rules import RuledWire
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError
 
@@ -64,6 +76,7 @@ def run(
     seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
     kept: dict[str, list[Tensor]] = {p.name: [] for p in circuit.populations}
     places = {name: torch.as_tensor(np.array(index), device=pick_device(device)) for name, index in watched.items()}
+    weights: dict[int, np.ndarray] = {}
     n_kept = max(1, BUFFER // (chunk.n_copies * sum(p.size for p in circuit.populations)))
 
     def flush(first: int) -> None:
@@ -74,7 +87,8 @@ def run(
                 parts.clear()
 
     with torch.no_grad():
-        for k, (spikes, states) in enumerate(march(circuit, chunk, device=device, single=single)):
+        steps = march(circuit, chunk, device=device, single=single, collected=weights)
+        for k, (spikes, states) in enumerate(steps):
             for name, fired in spikes.items():
                 kept[name].append(fired > 0)
             for name, place in places.items():
@@ -86,7 +100,7 @@ def run(
     empty = np.zeros((0, 3), dtype=np.int64)
     rows = {name: np.concatenate([empty, *parts]) for name, parts in found.items()}
     events = {name: Events.sorted(*part.T) for name, part in rows.items()}
-    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()}, broken)
+    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()}, broken, weights)
 
 
 def march(
@@ -98,12 +112,13 @@ def march(
     tensors: Tensors | None = None,
     replayed: Mapping[str, Tensor] | None = None,
     brought: Mapping[str, Sequence[Mapping[str, Tensor]]] | None = None,
+    collected: dict[int, np.ndarray] | None = None,
 ) -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]]:
     """Yield, step by step, the spikes (copy, neuron) and the state of every population.
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
     For populations in `brought` only what they send to themselves is computed: what else arrives in each step is given
-    by :func:`arrivals`, for fewer copies, which repeat.
+    by :func:`arrivals`, for fewer copies, which repeat. `collected` takes the weights that were learned.
     """
     torch = import_torch()
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
@@ -113,7 +128,7 @@ def march(
         _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
     ]
     wires = [
-        _Wire(torch, circuit, q, tensors.weights.get(i), where, dtype)
+        wire_of(torch, circuit, i, chunk, tensors.weights.get(i), where, dtype)
         for i, q in enumerate(circuit.projections)
         if q.target not in replayed
         and (q.target not in brought or q.source == q.target)
@@ -121,12 +136,15 @@ def march(
     ]
     shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
     latest: dict[str, Tensor | None] = {}
+    values = {layer.name: layer.state for layer in layers}
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
         is_shown = shown is not None and beginning == 0 and now < shown.shape[1]
         latest[INPUT] = shown[:, now].to(dtype) if is_shown else None  # type: ignore[index]
         latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
         sent: dict[str, Tensor] = {}
+        for wire in wires:
+            wire.begin(k, next((layer.state["v"] for layer in layers if layer.name == wire.target), None))
         for layer in layers:
             arrived = {
                 n: _repeated(v, chunk.n_copies)
@@ -134,9 +152,15 @@ def march(
             }
             for wire in wires:
                 if wire.target == layer.name:
-                    wire.deliver(latest.get(wire.source), arrived)
-            latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
-        yield sent, {layer.name: layer.state for layer in layers}
+                    sent_now = latest.get(wire.source) if not wire.sends else values[wire.source][wire.sends]
+                    wire.deliver(sent_now, arrived)
+            fired = latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
+            for wire in wires:
+                if wire.target == layer.name:
+                    wire.follow(fired, layer.moved)
+        if collected is not None and k == chunk.n_steps - 1:
+            collected |= {wire.index: wire.learned() for wire in wires if isinstance(wire, RuledWire) and wire.learns}
+        yield sent, values
 
 
 def arrivals(
@@ -145,10 +169,16 @@ def arrivals(
     """Return what arrives at a population from the input and from `replayed` populations, in every simulation step."""
     torch = import_torch()
     where, dtype = pick_device(device), torch.float64
+    coupled = [q.source for q in circuit.into(name) if sent_by(circuit, q)]
+    if coupled:
+        raise InputError(
+            f"calibrate: {coupled[0]!r} is coupled to {name!r} by its membrane, which cannot be replayed; calibrate "
+            "before the gap junctions are added."
+        )
     wires = [
-        _Wire(torch, circuit, q, None, where, dtype)
-        for q in circuit.into(name)
-        if q.source in replayed or (q.source == INPUT and chunk.spikes is not None)
+        wire_of(torch, circuit, i, chunk, None, where, dtype)
+        for i, q in enumerate(circuit.projections)
+        if q.target == name and (q.source in replayed or (q.source == INPUT and chunk.spikes is not None))
     ]
     shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
     found = []
@@ -156,6 +186,7 @@ def arrivals(
         now, beginning = divmod(k, circuit.substeps)
         arrived: dict[str, Tensor] = {}
         for wire in wires:
+            wire.begin(k, None)
             if wire.source == INPUT:
                 spikes = shown[:, now].to(dtype) if beginning == 0 and now < shown.shape[1] else None  # type: ignore[index, union-attr]
             else:
@@ -211,7 +242,6 @@ class _Layer:
             k: v.expand(shape) if hasattr(v, "expand") else torch.full(shape, v, device=where, dtype=dtype)
             for k, v in state.items()
         }
-        self.arrivals = {sign: arrival_of(population, sign) for sign in (1, -1)}
         self.drive = tensors.drive.get(self.name, tensor(population.drive))
         self.gain = tensors.gain.get(self.name)
         self.width = tensors.surrogate.get(self.name)
@@ -236,6 +266,7 @@ class _Layer:
             {n: v if hasattr(v, "expand") else self.torch.zeros_like(self.state[n]) for n, v in new.items()}
         )
         x.__dict__.update(self.state)
+        self.moved: Tensor = self.state["v"]
         distance = self.model.distance(x, self.functions)
         spikes: Tensor = self.functions.is_positive(distance)
         if self.width is not None:
@@ -260,29 +291,40 @@ class _Wire:
         dtype: torch.dtype,
     ) -> None:
         self.torch, self.source, self.target = torch, projection.source, projection.target
-        steps = round(projection.delay / circuit.dt)
         lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
-        self.queue: list[Tensor | None] = [None] * max(0, steps - lag)
         target = circuit.population(projection.target)
-        names = dict.fromkeys(arrival_of(target, sign) for sign in (1, -1))
-        if weights is not None:
-            parts = [weights] if len(names) == 1 else [weights.clamp(min=0), weights.clamp(max=0)]
-        else:
-            matrix = scipy.sparse.csr_array(projection.weights)
-            signed = [matrix] if len(names) == 1 else [matrix.maximum(0), matrix.minimum(0)]
-            parts = [_matrix(torch, scipy.sparse.csr_array(part), where, dtype) for part in signed]
-        self.parts = dict(zip(names, parts, strict=True))
+        self.sends = sent_by(circuit, projection)
+        arrivals = (1,) if self.sends else (1, -1)
+        names = dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in arrivals)
+        self.parts: list[tuple[int, str, Weights]] = []
+        for steps, late in projection.by_delay(circuit.dt):
+            if weights is not None:
+                own = weights if late is None else weights * torch.as_tensor(late, device=where, dtype=dtype)
+                signed = [own] if len(names) == 1 else [own.clamp(min=0), own.clamp(max=0)]
+            else:
+                matrix = scipy.sparse.csr_array(projection.weights)
+                matrix = matrix if late is None else scipy.sparse.csr_array(matrix.multiply(late))
+                halves = [matrix] if len(names) == 1 else [matrix.maximum(0), matrix.minimum(0)]
+                signed = [_matrix(torch, scipy.sparse.csr_array(part), where, dtype) for part in halves]
+            self.parts += [(max(0, steps - lag), name, part) for name, part in zip(names, signed, strict=True)]
+        longest = max((steps for steps, _, _ in self.parts), default=0)
+        self.sent: deque[Tensor | None] = deque([None] * (longest + 1), longest + 1)
 
     def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
         """Send `spikes` (None: there are none) on their way and add what arrives now to `arrived`."""
-        if self.queue:
-            self.queue.append(spikes)
-            spikes = self.queue.pop(0)
-        if spikes is None or not (spikes.requires_grad or bool(spikes.any())):
-            return
-        for name, weights in self.parts.items():
-            brought = self.product(spikes, weights)
+        self.sent.appendleft(spikes)
+        for steps, name, weights in self.parts:
+            now = self.sent[steps]
+            if now is None or not (now.requires_grad or bool(now.any())):
+                continue
+            brought = self.product(now, weights)
             arrived[name] = arrived[name] + brought if name in arrived else brought
+
+    def begin(self, k: int, membrane: Tensor | None) -> None:
+        """Nothing happens at the begin of a step."""
+
+    def follow(self, spikes: Tensor, membrane: Tensor) -> None:
+        """Nothing happens after the step of the target."""
 
     def product(self, spikes: Tensor, weights: Weights) -> Tensor:
         """Return spikes (copy, source) times weights; where both are sparse, only spikes that are there cost time."""
@@ -294,6 +336,49 @@ class _Wire:
             return dense.to(spikes)
         arrived: Tensor = spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
         return arrived
+
+
+class _GradedWire(_Wire):
+    """One projection that passes a variable of its source on at every step."""
+
+    def __init__(
+        self, torch: ModuleType, circuit: Circuit, projection: Projection, where: str, dtype: torch.dtype
+    ) -> None:
+        super().__init__(torch, circuit, projection, None, where, dtype)
+        model = circuit.population(projection.target).receptor_models[projection.receptor]
+        self.coupled = named(projection.receptor, model.arrivals[1])
+        total = np.asarray(projection.weights.sum(axis=0)).ravel()
+        self.total: Tensor = torch.as_tensor(total, device=where, dtype=dtype)
+
+    def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
+        """Add weights times the variable to `arrived`, and the weights alone."""
+        assert spikes is not None
+        super().deliver(spikes, arrived)
+        total = self.total.expand(len(spikes), -1)
+        arrived[self.coupled] = arrived[self.coupled] + total if self.coupled in arrived else total
+
+
+def wire_of(
+    torch: ModuleType,
+    circuit: Circuit,
+    index: int,
+    chunk: Chunk,
+    weights: Tensor | None,
+    where: str,
+    dtype: torch.dtype,
+) -> _Wire | RuledWire:
+    """Return the projection `index` as it is simulated, with `weights` in place of its own where they are given."""
+    projection = circuit.projections[index]
+    if sent_by(circuit, projection):
+        return _GradedWire(torch, circuit, projection, where, dtype)
+    if not chunk.is_ruled(projection):
+        return _Wire(torch, circuit, projection, weights, where, dtype)
+    if weights is not None:
+        raise InputError(
+            f"retune: {projection.source}->{projection.target} has release, through which no gradient passes; take it "
+            "away to retune."
+        )
+    return RuledWire(torch, circuit, index, chunk, where, dtype)
 
 
 def _matrix(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype) -> Weights:

@@ -223,9 +223,9 @@ def test_a_file_with_any_value_in_any_place_is_a_circuit_or_refused_in_one_line(
 
 def test_a_file_of_a_later_version_is_refused_whatever_it_holds(saved):
     path, dataset = saved
-    later = json.dumps(json.loads(dataset.attrs["circuit"]) | {"schema_version": 2})
+    later = json.dumps(json.loads(dataset.attrs["circuit"]) | {"schema_version": 99})
     storage.write_dataset(path.with_name("later.nc"), dataset.assign_attrs(circuit=later))
-    with pytest.raises(InputError, match="schema_version 2, known: 1"):
+    with pytest.raises(InputError, match="schema_version 99, known: 1 to"):
         load_circuit(path.with_name("later.nc"))
 
 

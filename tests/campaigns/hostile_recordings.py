@@ -27,6 +27,7 @@ import numpy as np
 
 import neurosim as ns
 from neurosim.recordings.reader import READERS
+from neurosim.sonata_spikes import write_sonata_spikes
 from tests.campaigns.tampering import DAMAGE, HOSTILE, SECRET
 from tests.recordings.test_lab_formats import write_abf, write_mat73
 
@@ -103,6 +104,11 @@ def write_clamp(path: Path) -> None:
     write_abf(path, ["mV", "pA"], np.arange(24, dtype=np.int16).reshape(2, 6, 2))
 
 
+def write_simulated(path: Path) -> None:
+    """Write three spikes of two nodes as simulations of large models do."""
+    write_sonata_spikes(path, {"v1": (np.array([0, 1, 0]), np.array([0.125, 0.25, 0.375]))})
+
+
 def neo_values(path: Path) -> Any:
     """Read the first signal of a session by Neo."""
     return ns.recordings.neo_series(ns.recordings.load_neo(path))
@@ -124,6 +130,7 @@ class Cases:
         self._write("npz", "x.npz", write_sweeps, ns.recordings.load_sweeps)
         self._write("mat", "x.mat", write_mat73, ns.load_responses)
         self._write("abf", "x.abf", write_clamp, ns.recordings.load_sweeps)
+        self._write("sonata", "x.h5", write_simulated, ns.recordings.load_spikes)
 
     def _add(self, name: str, ending: str, reader: Any) -> None:
         file = f"{'x-epo' if '.fif' in ending else 'x'}{ending}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurosim.biophysics import time_courses
 from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
-from neurosim.biophysics.models import Constants, Numbers, SynapseModel, decay, mean_over_step
+from neurosim.biophysics.models import Constants, Numbers, SynapseModel
 from neurosim.parameters import check_range
 
 
@@ -35,20 +36,20 @@ class ExponentialParameters:
 
 def constants(p: Numbers, dt: float) -> Constants:
     """Return the decay of the current and its mean over a step."""
-    return {"syn_decay": decay(dt, p["tau_syn"]), "syn_share": mean_over_step(dt, p["tau_syn"])}
+    return time_courses.exponential_constants(dt, p["tau_syn"])
 
 
 def step(x: State, m: Functions) -> tuple[Quantities, Brought]:
     """Let the current decay, add what arrived, and bring its mean."""
-    current = m.let("synaptic_current", x.synaptic * x.syn_decay + x.arrived)
-    return {"synaptic": current}, {"kick": None, "i_syn": current * x.syn_share, "g_syn": None}
+    state, mean = time_courses.exponential(x, m)
+    return state, {"kick": None, "i_syn": mean, "g_syn": None}
 
 
 MODEL = SynapseModel(
     "exponential",
     ExponentialParameters,
     ("arrived",),
-    ("synaptic",),
+    ("level",),
     constants,
     step,
     caption="synapses with a current that decays",
