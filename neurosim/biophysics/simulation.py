@@ -154,7 +154,7 @@ def simulate(
 
 
 def check_run(circuit: Circuit, run: Run, chunk: Chunk) -> None:
-    """Raise when a population exploded; where its membrane is no finite number, step through again to say since when."""
+    """Raise when a population exploded; a membrane that is no finite number is named with the time, found once more."""
     if run.broken:
         step = first_broken(circuit, run.broken[0], chunk)
         since = "at the end" if step is None else f"from {(step + 1) * circuit.dt:g} s on"
