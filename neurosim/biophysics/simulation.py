@@ -135,8 +135,7 @@ def simulate(
     def one(start: int) -> Run:
         chunk = make_chunk(circuit, shown, plan.copies[start : start + plan.size], plan.n_steps, seed)
         result = run_chunk(plan.circuit, chunk, watched, plan.engine, plan.execution, padded=plan.size)
-        _check_finite(circuit, result, chunk)
-        check_exploded(circuit, result, chunk)
+        check_run(circuit, result, chunk)
         return result
 
     parts = _run_all(one, plan.starts, circuit.name, plan.execution.workers, progress)
@@ -154,8 +153,8 @@ def simulate(
     return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
 
 
-def _check_finite(circuit: Circuit, run: Run, chunk: Chunk) -> None:
-    """Raise when a membrane is no finite number at the end, and say since when by stepping through the chunk again."""
+def check_run(circuit: Circuit, run: Run, chunk: Chunk) -> None:
+    """Raise when a population exploded; a membrane that is no finite number is named with the time, found once more."""
     if run.broken:
         step = first_broken(circuit, run.broken[0], chunk)
         since = "at the end" if step is None else f"from {(step + 1) * circuit.dt:g} s on"
@@ -163,6 +162,7 @@ def _check_finite(circuit: Circuit, run: Run, chunk: Chunk) -> None:
             f"simulate: the membrane of {run.broken[0]!r} of {circuit.name} is no finite number {since}; "
             "take a shorter dt, or weaken its drive and weights."
         )
+    check_exploded(circuit, run, chunk)
 
 
 def _planned(
