@@ -179,8 +179,7 @@ class Drawing:
         for key in names:
             one_size = alike if self.for_files else sizes[self.rng.integers(len(sizes))]
             value = self.rng.uniform(*keys[key], one_size)
-            is_still = key == "v_leak" and kind is nir.CubaLIF
-            setattr(node, key, value * (not (is_still or (self.plain and key in ("v_leak", "v_reset")))))
+            setattr(node, key, value * (not (self.plain and key in ("v_leak", "v_reset"))))
         label = self.add(node, sources, shape)
         self.order.append(label)
         return label

@@ -44,6 +44,7 @@ class NeuronModel:
     threshold : name of the number that sets its threshold, for calibration, retuning and experiments; "" is none.
     rheobase : (numbers) -> constant current that brings it to threshold, A; by default ``g_leak (threshold - e_leak)``.
     own_current : name of the constant by which a synaptic current of its own decays in a step; "" is none.
+    sends_spikes : whether it sends spikes; units that send none are read by their membrane.
     has_counterpart : whether a discrete neuron does what a leaky neuron in volts can do, so that it can climb.
     nir : how a discrete neuron stands in a NIR graph; None where NIR does not hold it.
     caption : what it is, in one sentence without a verb.
@@ -69,6 +70,7 @@ class NeuronModel:
     threshold: str = ""
     rheobase: Rheobase | None = None
     own_current: str = ""
+    sends_spikes: bool = True
     has_counterpart: bool = False
     nir: NirForm | None = None
     caption: str = ""

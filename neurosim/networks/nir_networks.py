@@ -28,6 +28,7 @@ from neurosim.nir_graphs import (
     decay_a_step,
     flat_graph,
     if_gain,
+    only_one,
     port_shape,
     spread,
     time_step,
@@ -103,7 +104,8 @@ def from_nir(
     >>> ns.networks.from_nir(graph, dt=1e-3, reset="zero")(torch.ones(20, 1, 1)).sum().item()
     2.0
     """
-    nodes, edges, entry, leave = flat_graph(ASKER, graph, KNOWN)
+    nodes, edges, entries, leaves = flat_graph(ASKER, graph, KNOWN)
+    entry, leave = only_one(ASKER, "Input", entries), only_one(ASKER, "Output", leaves)
     parts, edges = with_delays_joined(ASKER, nodes, edges)
     order, back = _chain(parts, edges, entry, leave)
     tables = [from_metadata(nodes[n].metadata) for n in order if isinstance(parts[n], NEURON_NODES)]

@@ -18,7 +18,13 @@ from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
-from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
+from neurosim.parameters import (
+    DiscreteAdaptiveLIFParameters,
+    DiscreteAlphaParameters,
+    DiscreteIntegratorParameters,
+    DiscreteLIFParameters,
+    DiscreteSynapticParameters,
+)
 from neurosim.schema import InputError, as_stimuli
 
 STILL = LIFParameters(v_threshold=0.1)
@@ -226,6 +232,7 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
-    """The Hodgkin-Huxley neuron is compared with an adaptive solver in test_neurons.py."""
-    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == {model.parameters for model in NEURONS.values()}
+    """Elsewhere: Hodgkin-Huxley test_neurons.py, integrators test_nir_equations.py, alpha test_bridge_neurons.py."""
+    elsewhere = {HodgkinHuxleyParameters, DiscreteIntegratorParameters, DiscreteAlphaParameters}
+    assert {*CONTINUOUS, *DISCRETE} | elsewhere == {model.parameters for model in NEURONS.values()}
     assert set(CURRENT) == {model.parameters for model in SYNAPSES.values()}

@@ -167,6 +167,16 @@ def nested(depth):
     return made
 
 
+def two_outputs(first, second):
+    """Return neurons that two outputs read, each with its own weights."""
+    nodes = {"w": unit, "n": lif(4), "x": nir.Linear(first), "y": nir.Linear(second)}
+    ports = {name: nir.Output({"output": np.array([4])}) for name in "ab"} | {
+        "input": nir.Input({"input": np.array([4])})
+    }
+    edges = [("input", "w"), ("w", "n"), ("n", "x"), ("n", "y"), ("x", "a"), ("y", "b")]
+    return nir.NIRGraph(ports | nodes, edges, type_check=False)
+
+
 def changed(node, **values):
     for key, value in values.items():
         setattr(node, key, value)
@@ -187,7 +197,7 @@ plain = {"w": unit, "n": lif(4)}
     ("make", "words"),
     [
         (lambda: "graph.nir", "a NIR graph is asked, found str"),
-        (lambda: nir.NIRGraph({}, [], type_check=False), "one Input node is represented, found 0"),
+        (lambda: nir.NIRGraph({}, [], type_check=False), "a graph with an Input node is represented, found 0"),
         (lambda: graph({}, []), "node 'input' sends to no neurons"),
         (lambda: graph({}, [("input", "output")]), "holds no neurons"),
         (lambda: graph(plain, [*joined, ("n", "gone")]), r"edge \('n', 'gone'\) does not name two nodes"),
@@ -199,7 +209,7 @@ plain = {"w": unit, "n": lif(4)}
         (lambda: graph(plain | {"x": unit}, [*joined, ("n", "x")]), "'x' sends to no neurons"),
         (lambda: graph(plain, [*joined, ("w", "w")]), "'w' lies on a cycle without neurons"),
         (lambda: graph(plain | {"m": lif(4)}, [*joined, ("n", "m"), ("m", "output")]), "reads more than one layer"),
-        (lambda: graph(plain | {"second": nir.Input({"input": np.array([4])})}, joined), "one Input node"),
+        (lambda: graph(plain | {"second": nir.Input({"input": np.array([4])})}, joined), "'second' sends to no"),
         (lambda: graph(plain, joined[:2]), "'output' is never reached"),
         (lambda: graph({"a.b": lif(4), "a": nir.NIRGraph({"input": nir.Input({"input": np.array([4])}), "b": lif(4),
                         "output": nir.Output({"output": np.array([4])})}, [("input", "b"), ("b", "output")],
@@ -207,8 +217,10 @@ plain = {"w": unit, "n": lif(4)}
         (lambda: graph(plain | {"v": nir.Linear(np.ones((3, 4)))}, [*joined, ("input", "v"), ("v", "n")]),
          r"'n' gets values of shape \(3,\) from 'v'"),
         (lambda: nested(40), "more than 32 deep"),
-        (lambda: chain(unit, nir.CubaLI(one, one, one, one)), r"'n1' \(CubaLI\) cannot be represented"),
-        (lambda: chain(unit, nir.I(one)), r"'n1' \(I\) cannot be represented"),
+        (lambda: chain(unit, nir.CubaLI(one, one, one, one), lif(4)), r"CubaLI\) sends graded values to 'n2' \(LIF"),
+        (lambda: chain(unit, nir.I(one), unit, nir.Threshold(one)), r"I\) sends graded values to 'n3' \(Threshold"),
+        (lambda: chain(unit, nir.Threshold(0 * one)), "node 'n1': DiscreteLIFParameters: threshold = 0.0"),
+        (lambda: two_outputs(2 * unit.weight, 3 * unit.weight), "the outputs 'a', 'b' weigh what they read"),
         (lambda: chain(nir.Linear(np.ones((2, 4, 4))), lif(4)), "weights of shape"),
         (lambda: chain(nir.Affine(np.eye(4), np.zeros(3)), lif(4)), "3 biases for 4 outputs"),
         (lambda: chain(nir.Affine(np.eye(4), one * np.nan), lif(4)), "bias of node 'n0' holds NaN"),
@@ -225,7 +237,7 @@ plain = {"w": unit, "n": lif(4)}
         (lambda: chain(unit, lif(4), nir.Delay(one * 1e-4)), "'n1' after a delay"),
         (lambda: chain(unit, cuba(4, tau_syn=-1.0)), "tau_syn = -1 s, which is not above 0"),
         (lambda: chain(unit, cuba(4, w_in=np.nan)), "w_in of node 'n1' holds NaN"),
-        (lambda: chain(unit, cuba(4, v_leak=0.1)), "v_leak other than 0"),
+        (lambda: chain(unit, cuba(4, v_leak=np.inf)), "v_leak of node 'n1' holds NaN or infinity"),
         (lambda: chain(nir.Delay(one * -1e-3), lif(4)), "a delay of -0.001 s, which is below 0"),
         (lambda: chain(nir.Delay(np.ones(0)), lif(4)), "delay of node 'n0' holds no real numbers"),
         (lambda: chain(nir.Affine(np.eye(4), one), nir.Delay(one * 1e-3), lif(4)), "a bias passes the delay 'n1'"),
