@@ -38,6 +38,23 @@ from .synapses.exponential_conductance import (
 )
 from .synapses.nmda import NMDAParameters as NMDAParameters  # with magnesium block
 
+# What changes what a spike brings: release and plasticity
+from .learning import Learned as Learned  # the circuit afterwards, its responses, its weights over time
+from .learning import learn as learn  # show stimuli one after another while weights change
+from .plasticity.clopath import ClopathParameters as ClopathParameters  # by the membrane
+from .plasticity.dopamine_stdp import DopamineSTDPParameters as DopamineSTDPParameters  # by pairs and a third factor
+from .plasticity.inhibitory_stdp import InhibitorySTDPParameters as InhibitorySTDPParameters  # towards a rate
+from .plasticity.pair_stdp import PairSTDPParameters as PairSTDPParameters  # by pairs of spikes
+from .plasticity.synaptic_scaling import SynapticScalingParameters as SynapticScalingParameters  # homeostasis
+from .plasticity.triplet_stdp import TripletSTDPParameters as TripletSTDPParameters  # by triplets of spikes
+from .releases.failing import FailingParameters as FailingParameters  # synapses that fail at random
+from .releases.saturating import SaturatingParameters as SaturatingParameters  # receptors that saturate
+from .releases.tsodyks_markram import TsodyksMarkramParameters as TsodyksMarkramParameters  # depress, facilitate
+from .rules import PLASTICITY as PLASTICITY  # the plasticity rules by name; .added(...) takes one of your own
+from .rules import RELEASES as RELEASES  # the releases by name
+from .rules import PlasticityModel as PlasticityModel  # what a rule is: traces, and how weights change by them
+from .rules import ReleaseModel as ReleaseModel  # what a release is: state, and the share that a spike brings
+
 # Circuits with a name
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of "gabor_adex"
 from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.biophysics.brian2_rules import RuledSynapses, follow_targets, target_traces
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron, in_brian2, name_in_brian2
 from neurosim.biophysics.dynamics import (
@@ -57,7 +58,8 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
             name: membrane_of(np.array(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
         }
         broken = tuple(n for n, group in parts.groups.items() if not np.isfinite(np.asarray(group.v_)).all())
-    return Run(events, membrane, broken)
+        weights = {rules.index: rules.weights() for rules in parts.rules if rules.ruled.plasticity is not None}
+    return Run(events, membrane, broken, weights)
 
 
 class Parts:
@@ -69,6 +71,7 @@ class Parts:
         self.spikes: dict[str, brian2.SpikeMonitor] = {}
         self.membranes: dict[str, brian2.StateMonitor] = {}
         self.arrays: dict[str, brian2.TimedArray] = {}
+        self.rules: list[RuledSynapses] = []
         self.clock: brian2.Clock = None
 
 
@@ -81,12 +84,16 @@ def build(
     groups = {} if chunk.spikes is None else {INPUT: _input_group(b2, circuit, chunk, parts, inputs_as_arrays)}
     for index, population in enumerate(circuit.populations):
         groups[population.name] = _group(b2, circuit, population, index, chunk, parts)
-    synapses = [
-        made
-        for index, projection in enumerate(circuit.projections)
-        if projection.source in groups
-        for made in _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
-    ]
+    synapses: list[brian2.BrianObject] = []
+    for index, projection in enumerate(circuit.projections):
+        if projection.source not in groups:
+            continue
+        if chunk.is_ruled(projection):
+            rules = RuledSynapses(b2, circuit, index, groups, chunk, parts.clock, parts.arrays)
+            parts.rules.append(rules)
+            synapses += [*rules.objects, *rules.watch()]
+        else:
+            synapses += _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
     for index, population in enumerate(circuit.populations):
         group = parts.groups[population.name] = groups[population.name]
         parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
@@ -96,8 +103,8 @@ def build(
             parts.membranes[population.name] = monitor
     monitors = [*parts.spikes.values(), *parts.membranes.values()]
     parts.network = b2.Network(*groups.values(), *synapses, *monitors)
-    slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "rst")]
-    parts.network.schedule = ["start", "groups", "input", *slots, "thresholds", "synapses", "resets", "end"]
+    slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "pst", "rst")]
+    parts.network.schedule = ["start", "groups", "traces", "input", *slots, "thresholds", "synapses", "resets", "end"]
     return parts
 
 
@@ -152,7 +159,7 @@ def _group(
     scalars = {k: float(v) for k, v in constants.items() if np.ndim(v) == 0 and not isinstance(v, str | bool)}
     per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
     words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
-    state = initial_state(population, constants)
+    state = initial_state(population, constants) | target_traces(circuit, population, chunk.learns)
     per_neuron["drive"] = population.drive
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     names = {k: Text(k) for k in (*state, *scalars, *per_neuron)} | words
@@ -170,6 +177,7 @@ def _group(
         setattr(group, name, np.broadcast_to(value, (chunk.n_copies, population.size)).ravel())
     _place(group, index)
     group.run_regularly(as_code(population_step(population), names), when=f"upd_{index}", clock=parts.clock)
+    follow_targets(group, circuit, population, index, chunk.learns, names)
     return group
 
 

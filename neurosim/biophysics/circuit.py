@@ -16,6 +16,7 @@ import scipy.sparse
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
 from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled, whole
+from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict, check_choice
 from neurosim.schema import InputError, suggest
@@ -236,10 +237,13 @@ class Projection:
     delay : s, one number, or one a synapse: (source, target), dense or, in the places of sparse weights, sparse.
         Without delay a spike arrives in the same step, or in the next one where the target comes first.
     receptor : name of the receptor of the target at which spikes arrive, where it has several.
+    release : how much of its weight a spike brings: a record of a registered release, such as depressing synapses.
+    plasticity : how weights change in :func:`learn`: a record of a registered rule; :func:`simulate` keeps them.
 
     Raises
     ------
-    InputError : weights that are no matrix of real numbers, delays of another shape or not finite.
+    InputError : weights that are no matrix of real numbers, delays of another shape or not finite, records of no
+        registered release or rule, weights outside the bounds of their rule.
 
     Examples
     --------
@@ -253,16 +257,41 @@ class Projection:
     weights: Weights
     delay: Any = 0.0
     receptor: str = ""
+    release: Parameters | None = None
+    plasticity: Parameters | None = None
 
     def __post_init__(self) -> None:
         who = f"Projection {self.source}->{self.target}"
         object.__setattr__(self, "weights", matrix(self.weights, f"{who}: weights"))
+        self._check_rules(who)
         if np.ndim(self.delay) == 0:
             convert(self, who, delay=number)
         else:
             object.__setattr__(self, "delay", self._delay_matrix(who))
         if not isinstance(self.receptor, str):
             raise InputError(f"{who}: the receptor is a name, found {type(self.receptor).__name__}.")
+
+    def _check_rules(self, who: str) -> None:
+        """Raise for records of no registered rule; a plastic synapse is there although its weight may be 0."""
+        for name, find in (("release", release_of), ("plasticity", plasticity_of)):
+            given = getattr(self, name)
+            if given is not None and find(given) is None:
+                raise InputError(f"{who}: {name} is a record of a registered {name}, found {type(given).__name__}.")
+        if self.plasticity is None or self.weights.ndim != 2:
+            return
+        object.__setattr__(self, "weights", scipy.sparse.csr_array(self.weights))
+        low, high = self.plasticity.w_min, self.plasticity.w_max  # type: ignore[attr-defined]
+        outside = (self.values < low) | (self.values > high)
+        if outside.any():
+            raise InputError(
+                f"{who}: {int(outside.sum())} weights, such as {self.values[outside][0]:g}, are outside the bounds "
+                f"{low:g} to {high:g} of their plasticity."
+            )
+
+    @property
+    def is_there(self) -> np.ndarray:
+        """Which of the `values` are synapses: those that are not 0, and all stored ones of a plastic projection."""
+        return np.ones(len(self.values), bool) if self.plasticity is not None else self.values != 0
 
     def _delay_matrix(self, who: str) -> Any:
         """Return delays in the places of the weights: dense, or as a csr_array of the very same structure."""
@@ -286,15 +315,15 @@ class Projection:
     def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return source neuron, target neuron and weight of every synapse."""
         matrix = scipy.sparse.coo_array(self.weights)
-        kept = matrix.data != 0
+        kept = self.is_there if scipy.sparse.issparse(self.weights) else matrix.data != 0
         return matrix.row[kept].astype(np.int64), matrix.col[kept].astype(np.int64), matrix.data[kept]
 
     def delays(self) -> np.ndarray:
         """Return the delay of every synapse, s, in the order of :meth:`synapses`."""
         if np.ndim(self.delay) == 0:
-            return np.full(np.count_nonzero(self.values), float(self.delay))
+            return np.full(np.count_nonzero(self.is_there), float(self.delay))
         given = self.delay.data if scipy.sparse.issparse(self.delay) else self.delay.ravel()
-        kept: np.ndarray = np.asarray(given)[self.values != 0]
+        kept: np.ndarray = np.asarray(given)[self.is_there]
         return kept
 
     def by_delay(self, dt: float) -> list[tuple[int, Weights | None]]:
@@ -330,6 +359,12 @@ class Projection:
             return replace(self, delay=self.delay + seconds)
         places = (self.delay.data + seconds, self.delay.indices, self.delay.indptr)
         return replace(self, delay=scipy.sparse.csr_array(places, shape=self.delay.shape))
+
+    @property
+    def rules_text(self) -> str:
+        """Release and plasticity as a few words; "" where there are none."""
+        found = (release_of(self.release), plasticity_of(self.plasticity))
+        return "".join(f", {model.name}" for model in found if model is not None)
 
     @property
     def delay_text(self) -> str:
@@ -476,7 +511,9 @@ class Circuit:
             lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}")
         for q in self.projections:
             onto = f" ({q.receptor})" if q.receptor else ""
-            lines.append(f"  {q.source} -> {q.target}{onto}: {np.count_nonzero(q.values)} synapses{q.delay_text}")
+            lines.append(
+                f"  {q.source} -> {q.target}{onto}: {np.count_nonzero(q.is_there)} synapses{q.delay_text}{q.rules_text}"
+            )
         return "\n".join(lines)
 
     @property
@@ -497,7 +534,7 @@ class Circuit:
     @property
     def n_synapses(self) -> int:
         """Number of synapses of one copy."""
-        return sum(int(np.count_nonzero(p.values)) for p in self.projections)
+        return sum(int(np.count_nonzero(p.is_there)) for p in self.projections)
 
     def population(self, name: str) -> Population:
         """Return the population called `name`."""
@@ -550,6 +587,12 @@ class Circuit:
             )
         self._check_receptor(p)
         self._check_delays(p)
+        is_ruled = p.release is not None or p.plasticity is not None
+        if is_ruled and p.source == INPUT and self.inputs.kind == "current":
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} has release or plasticity, which need spikes; the "
+                "input is a current."
+            )
 
     def _check_receptor(self, p: Projection) -> None:
         receptors = self.population(p.target).receptors

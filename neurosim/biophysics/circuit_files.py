@@ -16,6 +16,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
 from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel, plasticity_of, release_of
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError
 
@@ -66,6 +67,8 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
                 "target": p.target,
                 "delay": p.delay if np.isscalar(p.delay) else _keep_weights(p.delay, f"D{i}", keep),
                 "receptor": p.receptor,
+                "release": _rule_record(release_of(p.release), p.release),
+                "plasticity": _rule_record(plasticity_of(p.plasticity), p.plasticity),
                 "weights": _keep_weights(p.weights, f"W{i}", keep),
             }
             for i, p in enumerate(circuit.projections)
@@ -157,7 +160,16 @@ def _projection_of(record: dict[str, Any], data: xr.Dataset) -> Projection:
     delay = record["delay"]
     delay = _weights_of(delay, data) if isinstance(delay, dict) else float(delay)
     weights = _weights_of(record["weights"], data)
-    return Projection(record["source"], record["target"], weights, delay, record.get("receptor", ""))
+    release, plasticity = (
+        kept and registry.find(kept["rule"], "load_circuit").of(kept["parameters"])
+        for registry, kept in ((RELEASES, record.get("release")), (PLASTICITY, record.get("plasticity")))
+    )
+    receptor = record.get("receptor", "")
+    return Projection(record["source"], record["target"], weights, delay, receptor, release, plasticity)
+
+
+def _rule_record(model: ReleaseModel | PlasticityModel | None, parameters: Any) -> dict[str, Any] | None:
+    return None if model is None else {"rule": model.name, "parameters": as_dict(parameters)}
 
 
 def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:

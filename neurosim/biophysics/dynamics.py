@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.circuit import Circuit, Population, Projection
 from neurosim.biophysics.formulas import (
     Brought,
     Functions,
@@ -37,6 +37,10 @@ class Chunk:
     external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
     noise : random numbers of a population, (simulation step, copy, neuron): standard normal, or log-exponential where
         spikes escape.
+    seeds : first draw (copy, synapse) of every synapse that fails at random, by the index of its projection.
+    learns : whether weights change.
+    modulator : third factor of plasticity in every simulation step; None where there is none.
+    kept_every : simulation steps between two records of the plastic weights; 0 is none.
     """
 
     n_copies: int
@@ -44,6 +48,14 @@ class Chunk:
     spikes: np.ndarray | None = None
     external: Mapping[str, np.ndarray] = field(default_factory=dict)
     noise: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seeds: Mapping[int, np.ndarray] = field(default_factory=dict)
+    learns: bool = False
+    modulator: np.ndarray | None = None
+    kept_every: int = 0
+
+    def is_ruled(self, projection: Projection) -> bool:
+        """Whether spikes of a projection bring a changing share of their weight, or its weights change."""
+        return projection.release is not None or (self.learns and projection.plasticity is not None)
 
 
 @dataclass(frozen=True)
@@ -65,12 +77,14 @@ class Events:
 class Run:
     """What came out: spikes of every population, and the membrane (copy, step, watched neuron) of some.
 
-    `broken` names the populations with a membrane that is no finite number at the end.
+    `broken` names the populations with a membrane that is no finite number at the end; `weights` holds those of plastic
+    projections (record, synapse) by their index, the last record being that at the end.
     """
 
     events: Mapping[str, Events]
     membrane: Mapping[str, np.ndarray]
     broken: tuple[str, ...] = ()
+    weights: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def constants_of(population: Population, dt: float) -> dict[str, Any]:

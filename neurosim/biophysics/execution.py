@@ -69,6 +69,7 @@ class Engine:
     runs_equations : whether it runs neurons that are given by their equations.
     counts_spikes : whether an input unit may send several spikes in a step.
     shares_synapses : whether all copies share one set of synapses in memory.
+    learns : whether it gives back the weights that plasticity changed.
 
     Examples
     --------
@@ -85,6 +86,7 @@ class Engine:
     runs_equations: bool = True
     counts_spikes: bool = False
     shares_synapses: bool = False
+    learns: bool = True
 
 
 ENGINES = Registry("engine", "neurosim.biophysics.engines", Engine)

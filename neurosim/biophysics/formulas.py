@@ -49,6 +49,8 @@ class State(SimpleNamespace):
     """What a step finds by name: variables and constants, choices as words, and what the synapses bring or None."""
 
     reset_kind: str
+    pairing: str
+    bounds: str
     can_wait: bool
     kick: Quantity
     i_syn: Quantity | None
@@ -78,6 +80,9 @@ class Functions(Protocol):
 
     def is_positive(self, value: Quantity, /) -> Quantity:
         """1 where `value` is above 0, else 0."""
+
+    def floor(self, value: Quantity, /) -> Quantity:
+        """Return the largest whole number that is not above `value`."""
 
 
 Quantities = dict[str, Quantity]
@@ -152,6 +157,10 @@ class TextFunctions:
         """1 where `value` is above 0, else 0."""
         return Text(f"(1.0*int({_code(value)} > 0))")
 
+    def floor(self, value: object) -> Text:
+        """Return the largest whole number that is not above `value`."""
+        return Text(f"floor({_code(value)})")
+
 
 class ArrayFunctions:
     """The functions of a step, on numpy arrays."""
@@ -176,6 +185,10 @@ class ArrayFunctions:
         """1 where `value` is above 0, else 0."""
         return np.asarray(value > 0, dtype=float)
 
+    def floor(self, value: Any) -> Any:
+        """Return the largest whole number that is not above `value`."""
+        return np.floor(value)
+
 
 class TensorFunctions:
     """The functions of a step, on tensors of the module `torch`; spikes get a surrogate gradient on request."""
@@ -183,6 +196,7 @@ class TensorFunctions:
     def __init__(self, torch: ModuleType) -> None:
         self.torch = torch
         self.exp = torch.exp
+        self.floor = torch.floor
 
     def let(self, name: str, value: Any) -> Any:
         """Return `value`: tensors need no name."""

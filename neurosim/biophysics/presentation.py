@@ -14,10 +14,12 @@ import xarray as xr
 
 from neurosim.biophysics.circuit import INPUT, Circuit
 from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.rules import release_of
 from neurosim.runtime import stream
 from neurosim.schema import STIMULUS_DIMS, InputError, step_of
 
 MOST_A_STEP = 100
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,20 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
             shape = (n_steps, p.size)
             draws = [rng.standard_exponential(shape) if p.escapes else rng.standard_normal(shape) for rng in streams]
             noise[p.name] = np.stack([np.log(d) if p.escapes else d for d in draws], axis=1)
-    return Chunk(len(copies), n_steps, spikes, external, noise)
+    seeds = {
+        i: np.stack([_seeds(circuit, i, shown.ids[s], t, seed) for s, t in copies])
+        for i, q in enumerate(circuit.projections)
+        if (model := release_of(q.release)) is not None and model.is_of_synapses
+    }
+    return Chunk(len(copies), n_steps, spikes, external, noise, seeds)
+
+
+def _seeds(circuit: Circuit, index: int, stimulus: str, trial: int, seed: int) -> np.ndarray:
+    """Draw where the generator of every synapse of a projection begins."""
+    q = circuit.projections[index]
+    before = sum((r.source, r.target) == (q.source, q.target) for r in circuit.projections[:index])
+    draw = stream(seed, "release", q.source, q.target, before, stimulus, trial)
+    return draw.integers(1, LARGEST_SEED, len(q.synapses()[0])).astype(float)
 
 
 def check_stimuli(circuit: Circuit, stimuli: xr.DataArray) -> Shown:
@@ -92,7 +107,9 @@ def _poisson(circuit: Circuit, shown: Shown, stimulus: int, trial: int, seed: in
     """Draw the number of input spikes (time, unit) of every step: Poisson counts with the mean rate x step."""
     mean = shown.values[stimulus] * (circuit.inputs.max_rate or 0.0) * circuit.step
     draw = stream(seed, "input", shown.ids[stimulus], trial)
-    return draw.poisson(mean, (shown.n_time, circuit.inputs.size)).astype(np.uint8)
+    counts = draw.poisson(mean, (shown.n_time, circuit.inputs.size)).astype(np.uint8)
+    is_ruled = any(q.release or q.plasticity for q in circuit.projections if q.source == INPUT)
+    return np.minimum(counts, 1) if is_ruled else counts
 
 
 def most_at_once(circuit: Circuit, shown: Shown, trials: int, seed: int) -> int:

@@ -89,6 +89,7 @@ def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], pri
         "n_time": 0 if chunk.spikes is None else chunk.spikes.shape[1],
         "external": {k: v.shape[1] for k, v in chunk.external.items()},
         "noise": sorted(chunk.noise),
+        "seeds": {str(i): first.shape[1] for i, first in chunk.seeds.items()},
         "watched": {k: v.tolist() for k, v in watched.items()},
         "brian2": importlib.metadata.version("brian2"),
         "flags": list(STRICT_FLAGS),
@@ -172,6 +173,7 @@ def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:
             arrays[f"external_{index}"] = chunk.external[p.name].transpose(1, 0, 2)
         if p.name in chunk.noise:
             arrays[f"xi_{index}"] = chunk.noise[p.name]
+    arrays |= {f"seeds_{i}": first[None] for i, first in chunk.seeds.items()}
     return {k: v.reshape(len(v), -1) for k, v in arrays.items()}
 
 
@@ -190,6 +192,7 @@ def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
         spikes=None if chunk.spikes is None else pad(chunk.spikes, 0),
         external={k: pad(v, 0) for k, v in chunk.external.items()},
         noise={k: pad(v, 1) for k, v in chunk.noise.items()},
+        seeds={i: pad(first, 0) for i, first in chunk.seeds.items()},
     )
 
 
@@ -201,6 +204,7 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         np.zeros((n, about["n_time"], sizes[INPUT]), dtype=np.uint8) if about["n_time"] else None,
         {k: np.zeros((n, t, sizes[k])) for k, t in about["external"].items()},
         {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["noise"]},
+        {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
     )
 
 

@@ -19,6 +19,7 @@ import scipy.sparse
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection, Weights
 from neurosim.biophysics.dynamics import Chunk, Events, Run, arrival_of, constants_of, initial_state, population_step
 from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
+from neurosim.biophysics.torch_rules import RuledWire
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError
 
@@ -65,6 +66,7 @@ def run(
     seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
     kept: dict[str, list[Tensor]] = {p.name: [] for p in circuit.populations}
     places = {name: torch.as_tensor(np.array(index), device=pick_device(device)) for name, index in watched.items()}
+    weights: dict[int, np.ndarray] = {}
     n_kept = max(1, BUFFER // (chunk.n_copies * sum(p.size for p in circuit.populations)))
 
     def flush(first: int) -> None:
@@ -75,7 +77,8 @@ def run(
                 parts.clear()
 
     with torch.no_grad():
-        for k, (spikes, states) in enumerate(march(circuit, chunk, device=device, single=single)):
+        steps = march(circuit, chunk, device=device, single=single, collected=weights)
+        for k, (spikes, states) in enumerate(steps):
             for name, fired in spikes.items():
                 kept[name].append(fired > 0)
             for name, place in places.items():
@@ -87,7 +90,7 @@ def run(
     empty = np.zeros((0, 3), dtype=np.int64)
     rows = {name: np.concatenate([empty, *parts]) for name, parts in found.items()}
     events = {name: Events.sorted(*part.T) for name, part in rows.items()}
-    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()}, broken)
+    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()}, broken, weights)
 
 
 def march(
@@ -99,12 +102,13 @@ def march(
     tensors: Tensors | None = None,
     replayed: Mapping[str, Tensor] | None = None,
     brought: Mapping[str, Sequence[Mapping[str, Tensor]]] | None = None,
+    collected: dict[int, np.ndarray] | None = None,
 ) -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]]:
     """Yield, step by step, the spikes (copy, neuron) and the state of every population.
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
     For populations in `brought` only what they send to themselves is computed: what else arrives in each step is given
-    by :func:`arrivals`, for fewer copies, which repeat.
+    by :func:`arrivals`, for fewer copies, which repeat. `collected` takes the weights that were learned.
     """
     torch = import_torch()
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
@@ -114,7 +118,7 @@ def march(
         _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
     ]
     wires = [
-        _Wire(torch, circuit, q, tensors.weights.get(i), where, dtype)
+        wire_of(torch, circuit, i, chunk, tensors.weights.get(i), where, dtype)
         for i, q in enumerate(circuit.projections)
         if q.target not in replayed
         and (q.target not in brought or q.source == q.target)
@@ -128,6 +132,8 @@ def march(
         latest[INPUT] = shown[:, now].to(dtype) if is_shown else None  # type: ignore[index]
         latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
         sent: dict[str, Tensor] = {}
+        for wire in wires:
+            wire.begin(k, next((layer.state["v"] for layer in layers if layer.name == wire.target), None))
         for layer in layers:
             arrived = {
                 n: _repeated(v, chunk.n_copies)
@@ -136,7 +142,12 @@ def march(
             for wire in wires:
                 if wire.target == layer.name:
                     wire.deliver(latest.get(wire.source), arrived)
-            latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
+            fired = latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
+            for wire in wires:
+                if wire.target == layer.name:
+                    wire.follow(fired, layer.moved)
+        if collected is not None and k == chunk.n_steps - 1:
+            collected |= {wire.index: wire.learned() for wire in wires if isinstance(wire, RuledWire) and wire.learns}
         yield sent, {layer.name: layer.state for layer in layers}
 
 
@@ -147,9 +158,9 @@ def arrivals(
     torch = import_torch()
     where, dtype = pick_device(device), torch.float64
     wires = [
-        _Wire(torch, circuit, q, None, where, dtype)
-        for q in circuit.into(name)
-        if q.source in replayed or (q.source == INPUT and chunk.spikes is not None)
+        wire_of(torch, circuit, i, chunk, None, where, dtype)
+        for i, q in enumerate(circuit.projections)
+        if q.target == name and (q.source in replayed or (q.source == INPUT and chunk.spikes is not None))
     ]
     shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
     found = []
@@ -157,6 +168,7 @@ def arrivals(
         now, beginning = divmod(k, circuit.substeps)
         arrived: dict[str, Tensor] = {}
         for wire in wires:
+            wire.begin(k, None)
             if wire.source == INPUT:
                 spikes = shown[:, now].to(dtype) if beginning == 0 and now < shown.shape[1] else None  # type: ignore[index, union-attr]
             else:
@@ -236,6 +248,7 @@ class _Layer:
             {n: v if hasattr(v, "expand") else self.torch.zeros_like(self.state[n]) for n, v in new.items()}
         )
         x.__dict__.update(self.state)
+        self.moved: Tensor = self.state["v"]
         distance = self.model.distance(x, self.functions)
         spikes: Tensor = self.functions.is_positive(distance)
         if self.width is not None:
@@ -287,6 +300,12 @@ class _Wire:
             brought = self.product(now, weights)
             arrived[name] = arrived[name] + brought if name in arrived else brought
 
+    def begin(self, k: int, membrane: Tensor | None) -> None:
+        """Nothing happens at the begin of a step."""
+
+    def follow(self, spikes: Tensor, membrane: Tensor) -> None:
+        """Nothing happens after the step of the target."""
+
     def product(self, spikes: Tensor, weights: Weights) -> Tensor:
         """Return spikes (copy, source) times weights; where both are sparse, only spikes that are there cost time."""
         if scipy.sparse.issparse(weights) and spikes.requires_grad:
@@ -297,6 +316,27 @@ class _Wire:
             return dense.to(spikes)
         arrived: Tensor = spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
         return arrived
+
+
+def wire_of(
+    torch: ModuleType,
+    circuit: Circuit,
+    index: int,
+    chunk: Chunk,
+    weights: Tensor | None,
+    where: str,
+    dtype: torch.dtype,
+) -> _Wire | RuledWire:
+    """Return the projection `index` as it is simulated, with `weights` in place of its own where they are given."""
+    projection = circuit.projections[index]
+    if not chunk.is_ruled(projection):
+        return _Wire(torch, circuit, projection, weights, where, dtype)
+    if weights is not None:
+        raise InputError(
+            f"retune: {projection.source}->{projection.target} has release, through which no gradient passes; take it "
+            "away to retune."
+        )
+    return RuledWire(torch, circuit, index, chunk, where, dtype)
 
 
 def _matrix(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype) -> Weights:

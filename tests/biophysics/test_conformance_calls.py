@@ -20,8 +20,12 @@ from neurosim.biophysics import (
     ConductanceParameters,
     ExponentialParameters,
     HodgkinHuxleyParameters,
+    Learned,
     LIFParameters,
+    PairSTDPParameters,
+    TsodyksMarkramParameters,
     build_circuit,
+    learn,
     predict_spikes,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
@@ -31,6 +35,7 @@ from neurosim.biophysics.ladder import RUNGS, Ladder, climb
 from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from neurosim.biophysics.named_circuits import NamedCircuit
 from neurosim.biophysics.retuning import RetuningOptions, retune
+from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
@@ -99,6 +104,14 @@ def fitted():
 
 
 SMALL = GaborAdExOptions(8, 4)
+LEARNING = wired(noise=3e-3)
+LEARNING = replace(
+    LEARNING,
+    projections=tuple(
+        replace(q, weights=np.abs(q.weights), plasticity=PairSTDPParameters(w_max=2 * np.abs(q.weights).max()))
+        for q in LEARNING.projections
+    ),
+)
 ONCE = RetuningOptions(epochs=1, batch_size=2)
 TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
 # How each function is called, by its name; numbers small enough to be quick.
@@ -106,6 +119,7 @@ CALLS = {
     "simulate": lambda **o: simulate(wired(noise=3e-3), SHOWN, **o),
     "calibrate": lambda **o: ns.biophysics.calibrate(wired(noise=3e-3), SHOWN, WANTED, **o),
     "homeostasis": lambda **o: ns.biophysics.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
+    "learn": lambda **o: learn(LEARNING, SHOWN, **o),
     "retune": lambda **o: retune(wired(noise=3e-3), SHOWN, ["x", "y"], **({"options": ONCE} | o)),
     "climb": lambda **o: climb(TWIN, "noise", **o),
     "build_circuit": lambda **o: build_circuit("gabor_adex", 8, **({"options": SMALL} | o)),
@@ -121,6 +135,11 @@ CALLS = {
 OPTIONS = {
     ("simulate", "monitors"): Monitors(tail=5e-3),
     ("simulate", "execution"): (Execution(memory=1), "above memory = 1"),
+    ("learn", "engine"): ("cpp_standalone", "gives no weights back"),
+    ("learn", "execution"): (Execution(workers=2), "are not read here"),
+    ("learn", "gap"): 2e-3,
+    ("learn", "modulator"): (SHOWN, "which no plasticity"),
+    ("learn", "record_every"): 2e-3,
     ("predict_spikes", "rng"): ("no seed", "rng"),
     ("retune", "teacher"): lambda given: WANTED,
     ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
@@ -282,7 +301,8 @@ RECORDS = {
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
         {"source": "n", "target": "m", "weights": np.full((2, 2), 9e-3), "delay": 2e-3,
-         "receptor": ("ampa", "names the receptor 'ampa'")},
+         "receptor": ("ampa", "names the receptor 'ampa'"), "release": TsodyksMarkramParameters(),
+         "plasticity": (PairSTDPParameters(1e-3), "are outside the bounds 0 to 0.001 of their plasticity")},
     ),
     Readout: (
         of_readout, Readout("n", np.eye(2), np.zeros(2)),
@@ -323,8 +343,11 @@ RECORDS = {
 }  # fmt: skip
 
 
-# What kinds of things are, and the numbers of neurons and synapses, which test_conformance_options.py tries.
-ELSEWHERE = {NeuronModel, SynapseModel, NamedCircuit, *(m.parameters for m in (*NEURONS.values(), *SYNAPSES.values()))}
+# What kinds of things are; the numbers of neurons and synapses, tried in test_conformance_options.py; those of rules,
+# tried in test_rules.py; and results.
+KINDS = (NEURONS, SYNAPSES, RELEASES, PLASTICITY)
+ELSEWHERE = {NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
+ELSEWHERE |= {model.parameters for kind in KINDS for model in kind.values()}
 
 
 def public_fields():

@@ -93,7 +93,9 @@ def step(x, m):
     return {"rising": first, "current": second}, {"kick": None, "i_syn": second, "g_syn": None}
 
 
-ALPHA = SynapseModel("rising_alpha", AlphaParameters, ("arrived",), ("rising", "current"), constants, step, example=5e-11)
+ALPHA = SynapseModel(
+    "rising_alpha", AlphaParameters, ("arrived",), ("rising", "current"), constants, step, example=5e-11
+)
 '''
 RNG = np.random.default_rng(0)
 TRAINS = as_stimuli((RNG.random((2, 100, 5)) < 0.1) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
@@ -122,7 +124,7 @@ def test_models_of_ones_own_run_on_every_engine_and_are_saved(tmp_path, monkeypa
         assert answers["brian2"].sum() > 10
         np.testing.assert_array_equal(answers["brian2"], answers["torch"])
         again = load_circuit(save_circuit(tmp_path / "own.nc", circuit))
-        assert str(again) == str(circuit) and "4 quadratic, alpha synapses" in str(again)
+        assert str(again) == str(circuit) and "4 quadratic, rising_alpha synapses" in str(again)
         np.testing.assert_array_equal(simulate(again, TRAINS, engine="torch", progress=False).values, answers["torch"])
         np.testing.assert_allclose(rheobase(circuit.populations[0])[2], 7e-7 * 20e-3**2 / 4)
         with pytest.raises(InputError, match="noise needs a leaky membrane, 'quadratic' has none"):

@@ -17,4 +17,4 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], execu
     return standalone.run(circuit, chunk, watched, n_copies=max(n_copies, chunk.n_copies), threads=execution.threads)
 
 
-ENGINE = Engine("cpp_standalone", "Brian2 as one C++ program", run, reads=("threads",), is_compiled=True)
+ENGINE = Engine("cpp_standalone", "Brian2 as one C++ program", run, reads=("threads",), is_compiled=True, learns=False)

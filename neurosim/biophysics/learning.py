@@ -1,0 +1,219 @@
+"""Learning in a circuit: stimuli are shown one after another to one copy, whose weights change by their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse
+import xarray as xr
+
+from neurosim.biophysics.circuit import Circuit, Projection
+from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
+from neurosim.biophysics.execution import ENGINES, Execution
+from neurosim.biophysics.plain_numbers import is_whole, number, one_of
+from neurosim.biophysics.presentation import Shown, check_stimuli, make_chunk
+from neurosim.biophysics.results import count_spikes, label_counts
+from neurosim.biophysics.rules import plasticity_of
+from neurosim.biophysics.simulation import choose_engine, run_chunk
+from neurosim.refusals import InputError
+from neurosim.runtime import as_seed
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What learning left behind.
+
+    Parameters
+    ----------
+    circuit : the circuit with its new weights.
+    responses : spike counts (stimulus, time, unit) while it learned; the gaps are left out.
+    weights : of each plastic projection, "source->target", (record_time, synapse) with ``source`` and ``target``
+        neuron along ``synapse``; the last record is at the end.
+
+    Examples
+    --------
+    >>> ns.biophysics.Learned.__dataclass_fields__.keys() >= {"circuit", "weights"}
+    True
+    """
+
+    circuit: Circuit
+    responses: xr.DataArray
+    weights: Mapping[str, xr.DataArray]
+
+
+def learn(
+    circuit: Circuit,
+    stimuli: xr.DataArray,
+    *,
+    gap: float = 0.0,
+    modulator: xr.DataArray | None = None,
+    record_every: float | None = None,
+    rng: np.random.Generator | int = 0,
+    engine: str = "brian2",
+    execution: Execution | None = None,
+) -> Learned:
+    """Show stimuli one after another, without rest or with a gap between them, while plastic weights change.
+
+    Nothing is folded: each stimulus meets the weights, membranes and traces that the one before left. Afterwards
+    :func:`simulate` answers with the new weights, which it keeps.
+
+    Parameters
+    ----------
+    circuit : with projections that have ``plasticity``.
+    stimuli : as :func:`simulate` takes them; shown in their order.
+    gap : silence after each stimulus, s, a multiple of ``circuit.step``.
+    modulator : third factor (stimulus, time) every ``circuit.step``, such as dopamine, 1/s; 0 in the gaps. Asked for
+        where a rule reads it.
+    record_every : time between two records of the weights, s, a multiple of ``circuit.dt``; by default only the end.
+    rng : seed of everything random, or a generator that draws the seed.
+    engine : "brian2", "cython" or "torch". execution : device and precision; one copy runs, in one process.
+
+    Returns
+    -------
+    the circuit with its new weights, its responses, and the weights over time.
+
+    Raises
+    ------
+    InputError : no projection is plastic, a modulator that is missing, not read or of another shape, an engine that
+        gives no weights back, workers or memory that nobody reads, times that are no whole steps.
+
+    Notes
+    -----
+    Memory grows with the time of all stimuli times the neurons that receive noise or currents, and with the records
+    times the plastic synapses.
+
+    Examples
+    --------
+    >>> cells = ns.biophysics.Population("cells", 1, ns.biophysics.LIFParameters())
+    >>> rule = ns.biophysics.PairSTDPParameters(w_max=30e-3, a_plus=0.1)
+    >>> wire = ns.biophysics.Projection("input", "cells", [[24e-3]], plasticity=rule)
+    >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (cells,), (wire,), dt=1e-4, step=1e-3)
+    >>> spikes = ns.as_stimuli([[[1.0], [0.0]]], dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> found = ns.biophysics.learn(circuit, spikes)
+    >>> found.weights["input->cells"].values[-1].round(4).tolist()
+    [0.027]
+    """
+    shown, execution = check_stimuli(circuit, stimuli), execution or Execution()
+    plastic = {i: q for i, q in enumerate(circuit.projections) if q.plasticity is not None}
+    if not plastic:
+        raise InputError(f"learn: no projection of {circuit.name} is plastic; give one plasticity=.")
+    usual = Execution()
+    if (execution.workers, execution.memory) != (usual.workers, usual.memory):
+        raise InputError("learn: one copy runs in one process; workers and memory of execution are not read here.")
+    used = choose_engine(circuit, engine, execution, 1)
+    if not used.learns:
+        able = ", ".join(e.name for e in ENGINES.values() if e.learns)
+        raise InputError(f"learn: engine {used.name!r} gives no weights back; engines that do: {able}.")
+    n_gap = _steps(gap, circuit.step, "gap")
+    each = (shown.n_time + n_gap) * circuit.substeps
+    chunk = make_chunk(
+        circuit, shown, [(s, 0) for s in range(len(shown.ids))], shown.n_time * circuit.substeps, as_seed(rng, "learn")
+    )
+    kept = 0 if record_every is None else _steps(record_every, circuit.dt, "record_every", lowest=1)
+    stream = _in_a_row(chunk, circuit, shown, n_gap)
+    stream = replace(
+        stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap, stimuli)
+    )
+    run = run_chunk(circuit, stream, {}, used, execution)
+    check_exploded(circuit, run, stream)
+    responses = _responses(circuit, run, shown, each, stimuli, used.name)
+    names = _names(plastic)
+    weights = {names[i]: _labelled(q, run.weights[i], kept, circuit, stream) for i, q in plastic.items()}
+    return Learned(_with_weights(circuit, run), responses, weights)
+
+
+def _steps(value: float, step: float, name: str, lowest: int = 0) -> int:
+    """Return a time as a whole number of steps."""
+    value = one_of("learn", name, value, number)
+    if not is_whole(value / step) or round(value / step) < lowest or value > 1e5:
+        raise InputError(f"learn: {name} = {value:g} s is no whole number of steps of {step:g} s, {lowest} or more.")
+    return round(value / step)
+
+
+def _in_a_row(chunk: Chunk, circuit: Circuit, shown: Shown, n_gap: int) -> Chunk:
+    """Return a chunk whose copies follow each other in time, each with a gap after it, as one copy."""
+    n, k = chunk.n_copies, circuit.substeps
+
+    def row(values: np.ndarray, n_time: int, silent: int) -> np.ndarray:
+        lasting = np.broadcast_to(values, (n, n_time, values.shape[-1]))
+        rest = np.zeros((n, silent, values.shape[-1]), values.dtype)
+        flat: np.ndarray = np.concatenate([lasting, rest], axis=1).reshape(1, -1, values.shape[-1])
+        return flat
+
+    noise = {
+        name: np.concatenate([values, np.zeros((n_gap * k, *values.shape[1:]))])
+        .transpose(1, 0, 2)
+        .reshape(-1, 1, values.shape[2])
+        for name, values in chunk.noise.items()
+    }
+    return Chunk(
+        1,
+        (shown.n_time + n_gap) * k * n,
+        None if chunk.spikes is None else row(chunk.spikes, shown.n_time, n_gap),
+        {name: row(values, shown.n_time, n_gap) for name, values in chunk.external.items()},
+        noise,
+        {i: first[:1] for i, first in chunk.seeds.items()},
+    )
+
+
+def _modulator(
+    circuit: Circuit, modulator: xr.DataArray | None, shown: Shown, n_gap: int, stimuli: xr.DataArray
+) -> np.ndarray | None:
+    """Return the third factor in every simulation step."""
+    models = [plasticity_of(q.plasticity) for q in circuit.projections]
+    asking = [m.name for m in models if m is not None and m.is_modulated]
+    if modulator is None:
+        if asking:
+            raise InputError(f"learn: {asking[0]} reads a third factor; give modulator= (stimulus, time), in 1/s.")
+        return None
+    if not asking:
+        raise InputError("learn: a modulator is given, which no plasticity of the circuit reads; leave it out.")
+    if not isinstance(modulator, xr.DataArray) or set(modulator.dims) != {"stimulus", "time"}:
+        raise InputError(
+            f"learn: a modulator (stimulus, time) asked, found {getattr(modulator, 'dims', type(modulator))}."
+        )
+    if "stimulus" in modulator.coords and "stimulus" in stimuli.coords:
+        modulator = modulator.reindex(stimulus=stimuli["stimulus"].values)
+    values = np.asarray(modulator.transpose("stimulus", "time").values, dtype=float)
+    if values.shape != (len(shown.ids), shown.n_time) or not np.isfinite(values).all():
+        raise InputError(
+            f"learn: the modulator needs a finite value for each of {len(shown.ids)} stimuli and {shown.n_time} steps "
+            f"of {circuit.step:g} s, found {values.shape} with {int((~np.isfinite(values)).sum())} that are missing."
+        )
+    rested = np.concatenate([values, np.zeros((len(values), n_gap))], axis=1)
+    return np.repeat(rested.ravel(), circuit.substeps)
+
+
+def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, stimuli: xr.DataArray, engine: str) -> xr.DataArray:
+    """Return spike counts (stimulus, time, unit) of every step of the input, without the gaps."""
+    n, per_bin = len(shown.ids), circuit.substeps
+    counts = count_spikes(circuit, run, per_bin, n * each // per_bin, 1)
+    counts = counts.reshape(n, each // per_bin, -1)[:, : shown.n_time]
+    return label_counts(circuit, counts, stimuli, 1, circuit.step, engine)
+
+
+def _names(plastic: Mapping[int, Projection]) -> dict[int, str]:
+    """Return the name of each plastic projection: source, target and receptor, numbered where several have the same."""
+    names = {i: f"{q.source}->{q.target}" + (f" ({q.receptor})" if q.receptor else "") for i, q in plastic.items()}
+    same = {name: [i for i in names if names[i] == name] for name in names.values()}
+    return {i: name if len(same[name]) == 1 else f"{name} {same[name].index(i)}" for i, name in names.items()}
+
+
+def _labelled(q: Projection, weights: np.ndarray, kept: int, circuit: Circuit, stream: Chunk) -> xr.DataArray:
+    source, target, _ = q.synapses()
+    times = [*np.arange(len(weights) - 1) * kept * circuit.dt, stream.n_steps * circuit.dt]
+    units = "1" if circuit.is_discrete else circuit.population(q.target).receptor_models[q.receptor].units
+    coords = {"record_time": times, "source": ("synapse", source), "target": ("synapse", target)}
+    return xr.DataArray(weights, dims=("record_time", "synapse"), coords=coords, attrs={"units": units})
+
+
+def _with_weights(circuit: Circuit, run: Run) -> Circuit:
+    """Return the circuit with the weights that were learned."""
+    projections = list(circuit.projections)
+    for i, weights in run.weights.items():
+        q = projections[i]
+        parts = (weights[-1], q.weights.indices, q.weights.indptr)
+        projections[i] = replace(q, weights=scipy.sparse.csr_array(parts, shape=q.weights.shape))
+    return replace(circuit, projections=tuple(projections))
