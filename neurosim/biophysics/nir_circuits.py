@@ -163,7 +163,8 @@ def circuit_from_nir(
     about = {name: kept.get(name, 100 * step if name == "duration" else None) for name in READ_BY}
     about = {name: value for name, value in about.items() if kind in READ_BY[name][0]}
     about |= {} if duration is None else {"duration": duration}
-    readout = _readout({leave: found[leave] for leave in leaves}, populations, shown, kept)
+    reads = {n: table.get("reads") for n, table in tables.items()}
+    readout = _readout({leave: found[leave] for leave in leaves}, populations, shown, reads)
     every_input = Input(max(end for _, end in shown.values()), kind, **about)
     return Circuit(name, every_input, tuple(populations), tuple(projections), step, step, readout)
 
@@ -236,7 +237,9 @@ def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
     inputs = circuit.inputs
     about = {"input_kind": inputs.kind} | {k: v for k in READ_BY if (v := getattr(inputs, k)) is not None}
     for k, population in enumerate(circuit.populations):
-        nodes[population.name] = _node_of(population, circuit.dt, about | {"place": k})
+        read = circuit.readout if circuit.readout and circuit.readout.source == population.name else None
+        own = about | {"place": k} | ({"reads": read.reads} if read and not population.sends_spikes else {})
+        nodes[population.name] = _node_of(population, circuit.dt, own)
     reached = _reached(circuit)
     for population in circuit.populations:
         _add_projections(circuit, population, population.name in reached, nodes, edges)
@@ -352,10 +355,10 @@ def _readout(
     arrived: Mapping[str, Arrivals],
     populations: list[Population],
     shown: Mapping[str, tuple[int, int]],
-    kept: Mapping[str, Any],
+    reads: Mapping[str, Any],
 ) -> Readout | None:
     """Return what the outputs make of one population; None where it is as it is, and the last one is among them."""
-    found = [_read_at(leave, a, {p.name: p for p in populations}, shown, kept) for leave, a in arrived.items()]
+    found = [_read_at(leave, a, {p.name: p for p in populations}, shown, reads) for leave, a in arrived.items()]
     weighed = [read for read in found if not _is_same(read)]
     if len(weighed) > 1:
         raise InputError(
@@ -371,7 +374,7 @@ def _read_at(
     arrived: Arrivals,
     populations: Mapping[str, Population],
     shown: Mapping[str, tuple[int, int]],
-    kept: Mapping[str, Any],
+    reads: Mapping[str, Any],
 ) -> Readout:
     (source, steps), *others = arrived.matrices
     if others or source in shown:
@@ -380,8 +383,8 @@ def _read_at(
         )
     if steps:
         raise InputError(f"{ASKER}: the output {leave!r} reads {source!r} after a delay, which is not represented.")
-    reads: ReadoutOf = "spikes" if populations[source].sends_spikes else kept.get("reads", "last_membrane")
-    return Readout(source, scipy.sparse.csr_array(arrived.matrices[(source, 0)].T), arrived.bias, reads)
+    kind: ReadoutOf = "spikes" if populations[source].sends_spikes else reads.get(source) or "last_membrane"
+    return Readout(source, scipy.sparse.csr_array(arrived.matrices[(source, 0)].T), arrived.bias, kind)
 
 
 def _is_same(readout: Readout) -> bool:

@@ -238,6 +238,12 @@ def choose_category(circuit: Circuit, responses: xr.DataArray | xr.Dataset) -> n
     return np.asarray(values.argmax(-1))
 
 
+def monitors_of_choice(circuit: Circuit) -> Monitors:
+    """Return what a simulation has to keep for :func:`choose_category`: membranes where the readout reads them."""
+    readout = circuit.readout
+    return Monitors(membrane=() if readout is None or readout.reads == "spikes" else [readout.source])
+
+
 def _mean_spikes(responses: xr.DataArray | xr.Dataset, source: str) -> np.ndarray:
     """Return the mean spikes of the neurons of a population in a bin, (stimulus, [trial,] neuron)."""
     given = responses["responses"] if isinstance(responses, xr.Dataset) and "responses" in responses else responses
