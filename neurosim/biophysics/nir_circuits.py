@@ -231,6 +231,9 @@ def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
             f"to_nir: {circuit.name!r} stands on rung {circuit.rung!r}; NIR holds the neurons of rung 'exact' only. "
             "save_circuit keeps every circuit."
         )
+    ruled = next((q for q in circuit.projections if q.release is not None or q.plasticity is not None), None)
+    if ruled is not None:
+        raise InputError(f"to_nir: {ruled.source}->{ruled.target} has release or plasticity, which NIR does not hold.")
     _check_names(circuit)
     nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
     edges: list[tuple[str, str]] = []

@@ -88,7 +88,7 @@ CURRENT = {
 }
 
 
-@pytest.mark.parametrize("kind", [model.parameters for model in SYNAPSES.values()])
+@pytest.mark.parametrize("kind", list(CURRENT))
 def test_every_synapse_follows_its_equation(kind):
     """One spike of each of two inputs at 0, against an adaptive solver; excitation and inhibition decay apart."""
     shown = np.zeros((1, 30, 2))
@@ -142,8 +142,8 @@ REFUSED = {
     "unread initial": (lambda: CustomNeuron(*FREE, {"w": 1.0}), "initial 'w' is no state"),
     "keyword": (lambda: CustomNeuron(*FREE[:3], {"tau": 1e-2, "lambda": 1.0}), "'lambda' has a meaning"),
     "nested powers": (lambda: CustomNeuron("dv/dt = ((v**9)**9)**9", "v > 1"), "power"),
-    "one delay in an array": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3])), "one number of seconds"),
-    "delays": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3, 2e-3])), "one number of seconds"),
+    "one delay in an array": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3])), "one a synapse with the shape"),
+    "delays": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3, 2e-3])), "one a synapse with the shape"),
     "plain array": (lambda: simulate(one(STILL, Input(1), [[1.0]]), np.zeros((1, 3, 1))), "labelled array"),
     "memory below one copy": (
         lambda: simulate(
@@ -232,7 +232,12 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
-    """Elsewhere: Hodgkin-Huxley test_neurons.py, integrators test_nir_equations.py, alpha test_bridge_neurons.py."""
-    elsewhere = {HodgkinHuxleyParameters, DiscreteIntegratorParameters, DiscreteAlphaParameters}
-    assert {*CONTINUOUS, *DISCRETE} | elsewhere == {model.parameters for model in NEURONS.values()}
-    assert set(CURRENT) == {model.parameters for model in SYNAPSES.values()}
+    """Hodgkin-Huxley: test_neurons.py; integrators: test_nir_equations.py; alpha: test_bridge_neurons.py."""
+    neurons = {HodgkinHuxleyParameters, DiscreteIntegratorParameters, DiscreteAlphaParameters}
+    assert {*CONTINUOUS, *DISCRETE} | neurons == {model.parameters for model in NEURONS.values()}
+    # test_receptors.py and test_gap_junctions.py
+    elsewhere = {"alpha", "alpha_conductance", "double_exponential", "double_exponential_conductance"}
+    elsewhere |= {"exponential_conductance", "nmda", "gap_junction"}
+    assert {*CURRENT, *(SYNAPSES[name].parameters for name in elsewhere)} == {
+        model.parameters for model in SYNAPSES.values()
+    }

@@ -1,5 +1,6 @@
 """Random NIR graphs against a plain interpreter of the paper's equations, round trips, and graphs that are refused."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import h5py
@@ -12,6 +13,7 @@ from torch.nn import functional
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
+from neurosim.biophysics.releases.tsodyks_markram import TsodyksMarkramParameters
 from neurosim.biophysics.simulation import simulate
 from neurosim.networks.nir_networks import from_nir
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
@@ -381,6 +383,12 @@ def test_written_graphs_mean_the_same_without_our_metadata(record, varies):
         np.testing.assert_allclose(node.v_reset, np.broadcast_to(numbers["v_reset"], beta.shape))
 
 
+def plastic(circuit):
+    """Return the circuit with synapses whose resources are used up."""
+    (wire,) = circuit.projections
+    return replace(circuit, projections=(replace(wire, release=TsodyksMarkramParameters()),))
+
+
 def one_population(record, name="a", **options):
     population = Population(name, 2, record, **options)
     return Circuit("c", Input(1), (population,), (Projection("input", name, [[1.0, 2.0]]),), DT, DT)
@@ -390,6 +398,10 @@ def one_population(record, name="a", **options):
     ("make", "words"),
     [
         (lambda: one_population(DiscreteAdaptiveLIFParameters(dt=DT)), "DiscreteAdaptiveLIFParameters"),
+        (
+            lambda: plastic(one_population(DiscreteLIFParameters(dt=DT))),
+            "has release or plasticity, which NIR does not",
+        ),
         (lambda: one_population(LIFS[0], noise=0.1), "noise = 0.1"),
         (lambda: one_population(LIFS[0], name="a/b"), "without '/'"),
         (lambda: one_population(LIFS[0], varying={"beta": [0.9, 1.0]}), "leak and others that do not"),
