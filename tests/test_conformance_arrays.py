@@ -235,6 +235,8 @@ LABELLED = {
     "save_assembly": lambda x: ns.recordings.save_assembly("never_written.nc", x, identifier="a", stimulus_set="b"),
     "compare_subjects": lambda x: ns.compare_subjects(x, {}, {}, out="never_written"),
     "to_circuit": ns.to_circuit,
+    "stimuli_from_nir": ns.biophysics.stimuli_from_nir,
+    "responses_to_nir": lambda x: ns.biophysics.responses_to_nir(neuron(), x),
     "connect": lambda x: ns.biophysics.connect(
         ns.biophysics.AllToAll(), ns.biophysics.Input(2), neuron().populations[0], weight=x
     ),
@@ -285,6 +287,7 @@ NONE = set(
     load_mnist
     load_neo
     load_nir
+    load_nir_data
     load_nmnist
     load_nwb_responses
     load_nwb_series

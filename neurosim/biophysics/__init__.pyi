@@ -5,11 +5,14 @@ from .circuit import Circuit as Circuit  # populations, the projections between 
 from .circuit import Input as Input  # what is shown: spikes, intensities as Poisson spikes, or currents
 from .circuit import Population as Population  # neurons of one kind, and the synapses that they receive
 from .circuit import Projection as Projection  # synapses from one population, or the input, to another
-from .circuit import Readout as Readout  # how spikes name a category
+from .circuit import Readout as Readout  # how spikes or membranes name a category
 from .circuit import single_neuron as single_neuron  # one neuron that receives a current
 from .circuit_files import load_circuit as load_circuit  # from a file, which never holds code
 from .circuit_files import save_circuit as save_circuit  # to one netCDF file
 from .nir_circuits import load_nir as load_nir  # a NIR graph from a file, of whatever tool
+from .nir_data import load_nir_data as load_nir_data  # signals of a NIR graph from a file
+from .nir_data import responses_to_nir as responses_to_nir  # what a circuit answered, as signals of its graph
+from .nir_data import stimuli_from_nir as stimuli_from_nir  # signals of a NIR graph as stimuli
 
 # SONATA, the format of large models
 from .sonata import load_sonata as load_sonata  # a circuit of point neurons from its files
