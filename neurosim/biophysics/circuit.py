@@ -241,7 +241,7 @@ class Population:
     @property
     def sends_spikes(self) -> bool:
         """Whether the neurons send spikes; others are read by their membrane."""
-        return self.is_free or self.model.sends_spikes
+        return self.model.sends_spikes
 
     @property
     def escapes(self) -> bool:
