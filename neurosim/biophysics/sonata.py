@@ -72,8 +72,8 @@ def load_sonata(
     """Read a circuit of point neurons from SONATA files; nothing in them is executed.
 
     Known are the models of ``SONATA_MODELS``: NEST's iaf_psc_alpha, iaf_psc_exp and iaf_psc_delta with static synapses,
-    NEURON's IntFire1. Their equations are the same here, and membranes start at rest; a spike is sent above, there at
-    or above the threshold. A delay counts here from the beginning of the step in which a neuron fires, there from its
+    NEURON's IntFire1. Their equations are the same here, and membranes start at rest, or at a V_m that is given; a spike
+    is sent above, there at or above the threshold. A delay counts here from the beginning of the step in which a neuron fires, there from its
     end, and delta synapses act here at the end of a step: delays are longer or shorter by `dt` so that all spikes come
     at the same times, NEST's ``time`` being the end of a step and ours its beginning. Where a delay from the input is
     shorter than that, everything comes `dt` later. Synapses of one pair that have one delay add up, others become
@@ -222,15 +222,11 @@ def _dynamics(n: Nodes, config: Config) -> dict[str, np.ndarray]:
 
 
 def _put(found: dict[str, np.ndarray], n: Nodes, key: str, value: Any, rows: np.ndarray) -> None:
-    """Set a number of some nodes; one that the model here has not must say what happens here anyway."""
+    """Set a number of some nodes."""
     model = n.model
     assert model is not None
     if isinstance(value, bool | str | list | dict) or value is None:
         raise InputError(f"{WHO}: {n.name!r}: {key} of {model.name} is a number, found {str(value)[:40]!r}.")
-    if key == "V_m" and "E_L" in found:
-        if not np.allclose(np.broadcast_to(value, rows.shape)[rows], found["E_L"][rows]):
-            raise InputError(f"{WHO}: {n.name!r} starts at V_m other than its rest E_L, which is not represented.")
-        return
     if key not in found:
         raise InputError(
             f"{WHO}: {n.name!r}: {key!r} of {model.name} has no counterpart; known: {', '.join(model.numbers)}."
@@ -243,7 +239,7 @@ def _population(n: Nodes, config: Config, arriving: Sequence[Edges]) -> Populati
     assert model is not None
     numbers = _dynamics(n, config)
     fields = model.neuron(numbers)
-    drive = fields.pop("drive")
+    drive, start = fields.pop("drive"), fields.pop("start")
     record = LIF.of({k: float(v[0]) for k, v in fields.items()})
     varying = {k: v for k, v in fields.items() if np.ptp(v)}
     signs = [sign for sign in (1, -1) if any((np.sign(e.weights) == sign).any() for e in arriving)]
@@ -252,10 +248,11 @@ def _population(n: Nodes, config: Config, arriving: Sequence[Edges]) -> Populati
     synapses: Any = {names[sign]: model.receptor(tau) for sign, tau in taus.items()}
     if len(set(taus.values())) < 2:
         synapses = model.receptor(next(iter(taus.values()), _tau(n, numbers, model.synapses[0])))
+    initial = {} if np.array_equal(start, fields["e_leak"]) else {"v": start}
     axes = [n.table.numbers(axis) for axis in "xyz"]
     axes = [axis for axis in axes if not np.isnan(axis).all()]
     places = np.stack(axes, axis=-1) * MICRO if len(axes) > 1 else None
-    return Population(n.name, len(n.ids), record, drive, synapses, 0.0, varying, positions=places)
+    return Population(n.name, len(n.ids), record, drive, synapses, 0.0, varying, places, initial)
 
 
 def _tau(n: Nodes, numbers: Mapping[str, np.ndarray], name: str) -> float:

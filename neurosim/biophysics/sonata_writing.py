@@ -23,7 +23,7 @@ NETWORK, NEURONS = "network", "components/point_neuron_models"
 TYPE, GROUP = 100, "0"
 SAID = {
     Circuit: {"name", "inputs", "populations", "projections", "dt", "step", "readout", "rung"},
-    Population: {"name", "size", "parameters", "drive", "synapses", "noise", "varying", "positions"},
+    Population: {"name", "size", "parameters", "drive", "synapses", "noise", "varying", "positions", "initial"},
     Projection: {"source", "target", "weights", "delay", "receptor"},
 }
 NUMBERS = [f.name for f in fields(LIFParameters) if f.name not in ("reset", "subtracted")]
@@ -74,7 +74,7 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
         for p in circuit.populations:
             model = models[p.name]
             assert model.back is not None
-            numbers = model.back({k: p.number(k) for k in NUMBERS} | {"drive": p.drive})
+            numbers = model.back({k: p.number(k) for k in NUMBERS} | {"drive": p.drive, "start": _start(p)})
             numbers |= {k: np.full(p.size, tau / 1e-3) for k, tau in taus[p.name].items()}
             _write_nodes(new, p.name, p.size, "point_neuron", model.name, numbers, p.positions)
         for label, q in zip(labels, circuit.projections, strict=True):
@@ -107,6 +107,7 @@ def _model(p: Population, circuit: Circuit) -> SonataModel:
         "a reset that subtracts": getattr(p.parameters, "reset", "value") != "value",
         f"synapses ({', '.join(sorted(k.__name__ for k in kinds))}) of another kind": model is None,
         f"noise = {p.noise:g}": bool(p.noise),
+        f"initial {min({*p.initial} - {'v'}, default='')!r}": bool({*p.initial} - {"v"}),
         f"varying {min({*p.varying} - {*NUMBERS}, default='')!r}": bool({*p.varying} - {*NUMBERS}),
         "a name with '/' or nothing in it": not p.name or "/" in p.name,
     }
@@ -117,6 +118,11 @@ def _model(p: Population, circuit: Circuit) -> SonataModel:
             "save_circuit holds every circuit."
         )
     return model
+
+
+def _start(p: Population) -> np.ndarray:
+    """Return where the membranes of a population start, V: at rest where nothing is said."""
+    return np.broadcast_to(p.initial.get("v", p.number("e_leak")), (p.size,))
 
 
 def _time_constants(p: Population, circuit: Circuit, model: SonataModel) -> dict[str, float]:

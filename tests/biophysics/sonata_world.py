@@ -13,7 +13,7 @@ DT, DURATION = 1e-4, 0.1
 NEURONS, VIRTUAL, EDGES = 12, 5, 70
 SCALE = {"iaf_psc_alpha": 300.0, "iaf_psc_exp": 500.0, "iaf_psc_delta": 5.0}  # pA, pA, mV
 TYPES = {
-    100: {"tau_m": 15.0, "t_ref": 2.0, "E_L": -68.0, "V_th": -52.0, "V_reset": -64.0, "I_e": 200.0},
+    100: {"tau_m": 15.0, "t_ref": 2.0, "E_L": -68.0, "V_th": -52.0, "V_reset": -64.0, "I_e": 200.0, "V_m": -60.0},
     7: {"tau_m": 9.0, "t_ref": 1.0, "E_L": -70.0, "V_th": -50.0, "V_reset": -60.0, "I_e": 150.0},
 }
 TAUS = {"tau_syn_ex": 2.5, "tau_syn_in": 6.0}

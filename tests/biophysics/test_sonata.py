@@ -72,6 +72,7 @@ def test_the_tables_become_the_populations_and_projections_that_they_say(world):
     np.testing.assert_allclose(cells.number("v_reset"), np.where(d["type"] == 7, -60e-3, -64e-3))
     np.testing.assert_allclose(cells.drive, np.where(d["type"] == 7, 150e-12, 200e-12))
     np.testing.assert_allclose(cells.positions, np.stack([np.arange(12), np.arange(12) ** 2], 1) * 1e-6)
+    np.testing.assert_allclose(cells.initial["v"], np.where(d["type"] == 7, -70e-3, -60e-3))
     assert cells.receptors == {"excitatory": ExponentialParameters(2.5e-3), "inhibitory": ExponentialParameters(6e-3)}
     arrived = sum(q.weights.toarray() for q in circuit.projections if q.source == "cells")
     expected = np.zeros((NEURONS, NEURONS))
@@ -153,7 +154,6 @@ REFUSED = {
         lambda w: edit(w, "components/7.json", lambda t: t.replace("150.0", '"x"')),
         "is a number, found",
     ),
-    "start": (lambda w: edit(w, "components/7.json", lambda t: t.replace('"I_e": 150', '"V_m": -60')), "starts at V_m"),
     "other taus": (
         lambda w: edit(w, "components/7.json", lambda t: t.replace("2.5", "3.5")),
         "tau_syn_ex differs between neurons of 'cells'",
@@ -295,6 +295,7 @@ def of_kind(synapses, scale):
     cells = Population(
         "cells", 7, LIFParameters(), drive=np.linspace(1e-10, 2.3e-10, 7), synapses=synapses,
         varying={"capacitance": np.linspace(9e-11, 2e-10, 7)}, positions=random_positions(7, (1e-3,) * 3),
+        initial={"v": np.linspace(-70e-3, -55e-3, 7)},
     )  # fmt: skip
     two = {"receptor": "inhibitory"} if isinstance(synapses, dict) else {}
     one = {"receptor": "excitatory"} if isinstance(synapses, dict) else {}
@@ -335,6 +336,7 @@ def test_the_files_alone_say_the_same_circuit(kind, tmp_path):
     for name in ("capacitance", "g_leak", "e_leak", "v_threshold", "v_reset", "refractory"):
         np.testing.assert_allclose(b.number(name), a.number(name), rtol=1e-12)
     np.testing.assert_allclose(b.drive, a.drive, rtol=1e-12)
+    np.testing.assert_allclose(b.initial["v"], a.initial["v"], rtol=1e-12)
     np.testing.assert_allclose(b.positions, a.positions, rtol=1e-12)
     for before, after in zip(circuit.projections, read.projections, strict=True):
         np.testing.assert_allclose(after.weights.toarray(), before.weights.toarray(), rtol=1e-12)
@@ -370,6 +372,7 @@ def changed(**fields):
         (lambda: changed(parameters=LIFParameters(reset="subtract")), "a reset that subtracts"),
         (lambda: changed(synapses=ConductanceParameters()), "synapses .ConductanceParameters. of another kind"),
         (lambda: changed(noise=1e-3), "has noise = 0.001"),
+        (lambda: changed(initial={"wait": 3.0}), "has initial 'wait'"),
         (lambda: changed(varying={"leak_decay": np.full(7, 0.9)}), "varying 'leak_decay'"),
         (
             lambda: replace(

@@ -13,6 +13,7 @@ from neurosim.registry import Registry
 
 Numbers = Mapping[str, np.ndarray]  # of every node
 NEST_LEAKY = {"E_L": -70.0, "C_m": 250.0, "tau_m": 10.0, "t_ref": 2.0, "V_th": -55.0, "V_reset": -70.0, "I_e": 0.0}
+NEST_LEAKY["V_m"] = np.nan  # starts at rest
 PICO, MILLI = 1e-12, 1e-3
 
 
@@ -24,11 +25,12 @@ class SonataModel:
     ----------
     name : the ``model_template`` that names it, "nest:iaf_psc_alpha".
     numbers : every number that it has, as it is there by default; NaN where a file must give it.
-    neuron : (numbers by name, each (node,)) -> fields of :class:`LIFParameters` and ``drive`` (A), SI, each (node,).
+    neuron : (numbers by name, each (node,)) -> fields of :class:`LIFParameters`, ``drive`` (A) and ``start`` (V), each
+        (node,) and in SI units.
     synapses : names of the time constants (ms) of weights above and below 0, "" where synapses have none.
     receptor : (time constant, s) -> record of the synapses.
     weight : what a weight of 1 is here, in SI units.
-    back : (LIF parameters, drive (A), by name and in SI) -> numbers as they are there; None where nothing is written.
+    back : (the same by name) -> numbers as they are there; None where nothing is written.
     kind : class of the synapses' record.
     late : steps by which what arrives acts later here than there: currents flow from the step of arrival on, jumps come
         at its end.
@@ -69,6 +71,7 @@ def leaky(p: Numbers) -> dict[str, np.ndarray]:
         "v_reset": p["V_reset"] * MILLI,
         "refractory": p["t_ref"] * MILLI,
         "drive": p["I_e"] * PICO,
+        "start": np.where(np.isnan(p["V_m"]), p["E_L"], p["V_m"]) * MILLI,
     }
 
 
@@ -82,6 +85,7 @@ def leaky_back(p: Numbers) -> dict[str, np.ndarray]:
         "V_reset": p["v_reset"] / MILLI,
         "t_ref": p["refractory"] / MILLI,
         "I_e": p["drive"] / PICO,
+        "V_m": p["start"] / MILLI,
     }
 
 

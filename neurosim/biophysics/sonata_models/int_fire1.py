@@ -28,6 +28,7 @@ def neuron(p: Numbers) -> dict[str, np.ndarray]:
         "v_reset": zeros,
         "refractory": p["refrac"],
         "drive": zeros,
+        "start": zeros,
     }
 
 
