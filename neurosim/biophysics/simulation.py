@@ -17,6 +17,7 @@ from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
+from neurosim.biophysics.torch_engine import first_broken
 from neurosim.refusals import InputError, suggest
 from neurosim.runtime import as_seed, limit_threads, pick_device, track
 from neurosim.schema import check_responses
@@ -139,7 +140,7 @@ def simulate(
     def one(start: int) -> Run:
         chunk = make_chunk(circuit, shown, plan.copies[start : start + plan.size], plan.n_steps, seed)
         result = run_chunk(plan.circuit, chunk, watched, plan.engine, plan.execution, padded=plan.size)
-        check_exploded(circuit, result, chunk)
+        check_run(circuit, result, chunk)
         return result
 
     parts = _run_all(one, plan.starts, circuit.name, plan.execution.workers, progress)
@@ -155,6 +156,18 @@ def simulate(
     if names:
         data["membrane_potential"] = label_membrane(circuit, parts, names, trials)
     return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
+
+
+def check_run(circuit: Circuit, run: Run, chunk: Chunk) -> None:
+    """Raise when a population exploded; a membrane that is no finite number is named with the time, found once more."""
+    if run.broken:
+        step = first_broken(circuit, run.broken[0], chunk)
+        since = "at the end" if step is None else f"from {(step + 1) * circuit.dt:g} s on"
+        raise InputError(
+            f"simulate: the membrane of {run.broken[0]!r} of {circuit.name} is no finite number {since}; "
+            "take a shorter dt, or weaken its drive and weights."
+        )
+    check_exploded(circuit, run, chunk)
 
 
 def _planned(
@@ -291,18 +304,17 @@ def choose_engine(circuit: Circuit, engine: str, execution: Execution, n_copy_st
     known = (AUTO, *ENGINES)
     if engine not in known:
         raise InputError(f"simulate: no engine {engine!r}. Engines: {', '.join(known)}.{suggest(engine, known)}")
-    is_free = any(p.is_free for p in circuit.populations)
     if engine != AUTO:
-        return _able(ENGINES[engine], execution, is_free)
+        return _able(ENGINES[engine], execution)
     if execution.single:
-        return _able(ENGINES["torch"], execution, is_free)
+        return _able(ENGINES["torch"], execution)
     work = n_copy_steps * sum(p.size for p in circuit.populations)
-    if work > WORTH_A_GPU and not is_free and pick_device(execution.device).startswith("cuda"):
+    if work > WORTH_A_GPU and pick_device(execution.device).startswith("cuda"):
         return ENGINES["torch"]
     return ENGINES["cpp_standalone" if work > WORTH_COMPILING and shutil.which("g++") else "brian2"]
 
 
-def _able(engine: Engine, execution: Execution, is_free: bool) -> Engine:
+def _able(engine: Engine, execution: Execution) -> Engine:
     """Return the engine, or raise where it cannot do what is asked of it."""
     for name in execution.asked:
         if name not in engine.reads:
@@ -314,8 +326,6 @@ def _able(engine: Engine, execution: Execution, is_free: bool) -> Engine:
         raise InputError(
             f"simulate: engine {engine.name!r} needs a C++ compiler (g++), which is not here; use 'brian2'."
         )
-    if is_free and not engine.runs_equations:
-        raise InputError("simulate: free equations run on Brian2 only; engine='brian2'.")
     return engine
 
 
