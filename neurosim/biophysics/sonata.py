@@ -72,12 +72,12 @@ def load_sonata(
     """Read a circuit of point neurons from SONATA files; nothing in them is executed.
 
     Known are the models of ``SONATA_MODELS``: NEST's iaf_psc_alpha, iaf_psc_exp and iaf_psc_delta with static synapses,
-    NEURON's IntFire1. Their equations are the same here, and membranes start at rest, or at a V_m that is given; a spike
-    is sent above, there at or above the threshold. A delay counts here from the beginning of the step in which a neuron fires, there from its
-    end, and delta synapses act here at the end of a step: delays are longer or shorter by `dt` so that all spikes come
-    at the same times, NEST's ``time`` being the end of a step and ours its beginning. Where a delay from the input is
-    shorter than that, everything comes `dt` later. Synapses of one pair that have one delay add up, others become
-    projections of their own.
+    NEURON's IntFire1. Their equations are the same here, and membranes start at rest, or at a V_m that is given. A
+    spike is sent above, there at or above the threshold. A delay counts here from the beginning of the step in which a
+    neuron fires, there from its end, and delta synapses act here at the end of a step: delays are longer or shorter by
+    `dt` so that all spikes come at the same times, NEST's ``time`` being the end of a step and ours its beginning.
+    Where a delay from the input is shorter than that, everything comes `dt` later. Synapses of one pair that have one
+    delay add up, others become projections of their own.
 
     Parameters
     ----------
