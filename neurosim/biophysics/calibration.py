@@ -126,9 +126,13 @@ def rheobase(population: Population) -> np.ndarray:
         raise InputError(f"rheobase: {population.name!r} has no neurons in volts of a known model; climb first.")
     model = population.model
     if model.rheobase is not None:
-        return np.asarray(model.rheobase({name: population.number(name) for name in population.numbers}))
+        found = model.rheobase({name: population.number(name) for name in population.numbers})
+        return np.broadcast_to(np.asarray(found), (population.size,))
     if not model.threshold:
-        raise InputError(f"rheobase: the neuron {model.name!r} does not say which of its numbers is its threshold.")
+        raise InputError(
+            f"rheobase: the neuron {model.name!r} of {population.name!r} does not say which of its numbers is its "
+            "threshold; free equations take rheobase=."
+        )
     g_leak, e_leak, threshold = (population.number(name) for name in ("g_leak", "e_leak", model.threshold))
     return np.asarray(g_leak * (threshold - e_leak))
 

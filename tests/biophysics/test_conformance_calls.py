@@ -54,6 +54,7 @@ from neurosim.biophysics import (
     simulate_morphology,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
 from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
 from neurosim.biophysics.custom import CustomNeuron
@@ -64,7 +65,7 @@ from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
-from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
+from neurosim.schema import InputError, Perturbation, as_responses, as_stimuli, as_sweeps
 from tests.biophysics.sonata_world import write_world
 from tests.public import public
 
@@ -358,11 +359,10 @@ def of_readout(readout):
 
 
 def of_custom(neuron):
-    return flat(
-        simulate(
-            wired(neuron=neuron, dt=1e-3), SHOWN, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
-        )
-    )
+    circuit = wired(neuron=neuron, dt=1e-3)
+    excited = perturb_circuit(circuit, Perturbation("stimulate", "n", amount=0.5))
+    found = simulate(circuit, SHOWN, engine="torch", monitors=Monitors(membrane=["n"]), progress=False)
+    return flat(found) + flat(excited.populations[0].drive)
 
 
 def drawn(rule):
@@ -373,7 +373,9 @@ def weighted(spread):
     return flat(connect(AllToAll(), PLACED, PLACED, weight=spread))
 
 
-FREE = CustomNeuron("dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3)
+FREE = CustomNeuron(
+    "dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3, rheobase=5e-11
+)
 # How each record is used, its usual value, and for each field another value, or (another value, words of its refusal).
 RECORDS = {
     Input: (
@@ -424,7 +426,7 @@ RECORDS = {
         of_custom, FREE,
         {"equations": "dv/dt = (k * drive - 2 * v) / tau", "threshold": "v > 2", "reset": "v = -1",
          "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3,
-         "method": "rk2"},
+         "method": "rk2", "rheobase": 6e-11},
     ),
     Execution: (
         lambda e: spikes_of(wired("poisson"), LEVELS, execution=e), Execution(),
