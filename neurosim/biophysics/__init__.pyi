@@ -68,6 +68,10 @@ from .simulation import Monitors as Monitors  # what is kept: bins, spike times,
 from .simulation import choose_category as choose_category  # the category that the spikes name
 from .simulation import simulate as simulate  # run a circuit on every stimulus and count the spikes
 
+# Brian2 networks of your own
+from .brian2_networks import Recorded as Recorded  # spikes, traces and rates of its monitors
+from .brian2_networks import record_brian2 as record_brian2  # show stimuli to any network, and read its monitors
+
 # The ladder of realism, and experiments
 from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained
 from .ladder import RUNGS as RUNGS  # the rungs by name, from the lowest: what each brings, and its paper

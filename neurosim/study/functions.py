@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from neurosim import storage
+from neurosim import own_functions, storage
 from neurosim.schema import InputError
 from neurosim.study.given import StudyLike
 from neurosim.study.tables import StudyError, Table
@@ -127,16 +127,7 @@ def call(function: Callable[..., Any], given: Mapping[str, Any], what: str) -> A
     ------
     StudyError : it asks for something else.
     """
-    parameters = inspect.signature(function).parameters.values()
-    unknown = [p.name for p in parameters if p.name not in given and p.default is p.empty and p.kind != p.VAR_KEYWORD]
-    if unknown:
-        raise StudyError(f"{what}: it asks for {unknown[0]!r}; a function here may ask for {', '.join(given)}.")
-    return function(**{p.name: given[p.name] for p in parameters if p.name in given})
-
-
-def asks_for(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the parameters of a function."""
-    return list(inspect.signature(function).parameters)
+    return own_functions.call(function, given, what, StudyError)
 
 
 def parameters_of(path: Path, name: str) -> list[str]:
