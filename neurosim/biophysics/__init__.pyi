@@ -71,6 +71,7 @@ from .simulation import simulate as simulate  # run a circuit on every stimulus 
 # Brian2 networks of your own
 from .brian2_networks import Recorded as Recorded  # spikes, traces and rates of its monitors
 from .brian2_networks import record_brian2 as record_brian2  # show stimuli to any network, and read its monitors
+from .brian2_script import to_brian2 as to_brian2  # a circuit of ours as a Brian2 script, equal in every spike
 
 # The ladder of realism, and experiments
 from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained
