@@ -145,11 +145,11 @@ class _Script:
     def text(self, value: Any, place: str) -> str:
         """Return a value as Python; `place` names it, where it is an array too large to stand in the line."""
         if isinstance(value, _Written):
-            return value.code
+            return str(value.code)
         if isinstance(value, Mapping):
             return "{" + ", ".join(f"{k!r}: {self.text(v, f'{place}_{k}')}" for k, v in value.items()) + "}"
         if isinstance(value, str) and "\n" in value:
-            return '"""\n' + "\n".join(f"    {line}" for line in value.splitlines()) + '\n"""'
+            return '"""\n' + "\n".join(f"    {line}" for line in value.splitlines() if line.strip()) + '\n"""'
         if isinstance(value, np.ndarray) and value.ndim:
             return self._array(value, place)
         plain = value.item() if isinstance(value, np.generic | np.ndarray) else value
@@ -187,11 +187,11 @@ class _Maker:
         if beginning is not None:
             script.lines += ["", f"# {script.comments[beginning]}"]
         given = [script.text(a, f"{name}_{i}") for i, a in enumerate(args)]
-        given += [f"{k}={script.text(v, f'{name}_{k}')}" for k, v in options.items()]
+        given += [f"{k}={script.text(v, f'{name}_{k}')}" for k, v in options.items() if v is not None]
         long = sum(map(len, given)) > 90
         inner = "\n    " + ",\n    ".join(given) + ",\n" if long else ", ".join(given)
         script.lines.append(f"{name} = {self.kind}({inner})")
-        known = {"N": args[0]} if args and isinstance(args[0], int | np.integer) else {}
+        known = {"name": name} | ({"N": args[0]} if args and isinstance(args[0], int | np.integer) else {})
         absent = {"post"} if not options.get("on_post") else set()
         return _Written(script, name, known, absent, bool(str(options.get("reset", "")).strip()))
 
@@ -209,8 +209,7 @@ class _Written:
         absent: set[str] | None = None,
         resets: bool = False,
     ) -> None:
-        self.__dict__ |= {"script": script, "code": code, "known": known or {}, "absent": absent or set()}
-        self.__dict__ |= {"resets": resets}
+        vars(self).update(script=script, code=code, known=known or {}, absent=absent or set(), resets=resets)
 
     def __getattr__(self, name: str) -> Any:
         if name in self.known:
@@ -227,7 +226,7 @@ class _Written:
         return _Written(self.script, f"{self.code}[{key!r}]")
 
     def __contains__(self, _key: str) -> bool:
-        return self.resets
+        return bool(self.resets)
 
     def __call__(self, *args: Any, **options: Any) -> None:
         place = self.code.replace(".", "_")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ import pytest
 import neurosim as ns
 from neurosim.biophysics import (
     NEURONS,
+    AdExParameters,
     Circuit,
     CustomNeuron,
+    ExponentialConductanceParameters,
+    ExponentialParameters,
     Input,
     Monitors,
     PairSTDPParameters,
@@ -38,7 +42,7 @@ RUN = """
     found = {}
     for path in sorted(Path(".").glob("*.py")):
         if path.name != "run_all.py":
-            names = runpy.run_path(path)
+            names = runpy.run_path(str(path))
             dt = float(names["steps"].dt_)
             for population, monitor in names["spikes"].items():
                 found[f"{path.stem}/{population}"] = np.stack([np.rint(monitor.t_ / dt).astype(int), monitor.i])
@@ -48,7 +52,7 @@ RUN = """
 
 
 def discrete():
-    layers = tuple(Population(n, 5, DiscreteLIFParameters(beta=0.8), drive=RNG.normal(0, 0.1, 5)) for n in "ab")
+    layers = tuple(Population(n, 5, DiscreteLIFParameters(tau_mem=5e-3), drive=RNG.normal(0, 0.1, 5)) for n in "ab")
     wires = (
         Projection("input", "a", RNG.normal(0, 0.6, (4, 5))),
         Projection("a", "b", RNG.normal(0, 0.8, (5, 5))),
@@ -62,20 +66,18 @@ def of(name):
     numbers, drive = NEURONS[name].example
     parameters = NEURONS[name].of(numbers)
     cells = Population("cells", 3, parameters, drive=np.linspace(1.0, 1.4, 3) * drive)
-    return Circuit(name, Input(4), (cells,), (), dt=1e-4, step=1e-3), SHOWN
+    return Circuit(name, Input(4), (cells,), (), dt=1e-3 if cells.is_discrete else 1e-4, step=1e-3), SHOWN
 
 
 def released():
     """Excitation that depresses and fails, delays of synapses, a conductance and a current, noise."""
-    from neurosim.biophysics import AdExParameters, ExponentialConductanceParameters, ExponentialParameters
-
     cells = Population(
         "cells",
         3,
         AdExParameters(),
+        6e-10,
         {"ampa": ExponentialConductanceParameters(), "slow": ExponentialParameters()},
         noise=1e-3,
-        drive=6e-10,
     )
     weights = np.full((4, 3), 5e-9)
     wires = (
@@ -88,11 +90,11 @@ def released():
 
 def bright():
     """Poisson input with several spikes a step, onto neurons given by equations."""
-    neuron = CustomNeuron("dv/dt = (e - v)/tau", threshold="v > 1", reset="v = 0", numbers={"e": 0.2, "tau": 0.01},
-                          refractory=2e-3)  # fmt: skip
-    cells = Population("cells", 3, neuron)
+    neuron = CustomNeuron("dv/dt = (drive - v) / tau", "v > 1", "v = 0", {"tau": 10e-3}, refractory=2e-3)
+    cells = Population("cells", 3, neuron, drive=0.2)
     wire = Projection("input", "cells", np.full((4, 3), 0.2))
-    return Circuit("bright", Input(4, kind="poisson", max_rate=1500.0, duration=0.03), (cells,), (wire,), 1e-4, 1e-3), BRIGHT
+    shown = Input(4, kind="poisson", max_rate=1500.0, duration=0.03)
+    return Circuit("bright", shown, (cells,), (wire,), dt=1e-4, step=1e-3), BRIGHT
 
 
 def driven():
@@ -164,8 +166,6 @@ def test_what_is_too_large_for_a_text_or_not_taken(tmp_path):
 
 def test_plastic_weights_stay():
     circuit, stimuli = discrete()
-    from dataclasses import replace
-
-    plastic = replace(circuit.projections[1], plasticity=PairSTDPParameters())
+    plastic = replace(circuit.projections[1], plasticity=PairSTDPParameters(w_min=-9.0, w_max=9.0))
     text = to_brian2(replace(circuit, projections=(circuit.projections[0], plastic, circuit.projections[2])), stimuli)
     assert text == to_brian2(circuit, stimuli)
