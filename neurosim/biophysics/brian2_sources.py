@@ -124,7 +124,8 @@ def _built(asked: Asked, given: Mapping[str, Any]) -> Built:
     made = call(asked.network, given, f"{WHO}, the function that makes the network")
     names = {**_global_names(asked.network), **asked.namespace}
     if isinstance(made, Mapping):
-        found = [thing for thing in made.values() if isinstance(thing, b2.Network)]
+        networks = {id(n): n for n in made.values() if isinstance(n, b2.Network) and not isinstance(n, b2.MagicNetwork)}
+        found = list(networks.values())
         if len(found) > 1:
             raise InputError(f"{WHO}: what the function returned holds {len(found)} networks; return the one to run.")
         magic = {id(o): o for o in made.values() if isinstance(o, b2.BrianObject) and o.add_to_magic_network}
@@ -150,7 +151,12 @@ def _global_names(function: Callable[..., Any]) -> dict[str, Any]:
 def _with_monitors(asked: Asked, network: Any, names: dict[str, Any], named: Mapping[str, Any]) -> Built:
     known = {id(m) for m in named.values()}
     found = {str(o.name): o for o in network.objects if id(o) not in known}
-    return Built(network, names, chosen({**named, **monitors_in(found)}, asked.monitors, WHO))
+    layers = chosen({**named, **monitors_in(found)}, asked.monitors, WHO)
+    inside = {id(o) for o in network.objects}
+    outside = [name for name, monitor in layers.items() if id(monitor) not in inside]
+    if outside and asked.duration is not None:
+        raise InputError(f"{WHO}: the monitor {outside[0]!r} is not in the network; say network.add({outside[0]}).")
+    return Built(network, names, layers)
 
 
 def _rebuilt(asked: Asked, show: Show) -> dict[str, Record]:

@@ -88,7 +88,7 @@ def records(layer: str, monitor: Any, window: Window, who: str) -> Iterator[tupl
 
     step = float(monitor.clock.dt_)
     if isinstance(monitor, brian2.EventMonitor):
-        size = int(monitor.source.N)
+        size = _size(monitor)
         counts = _counts(layer, monitor, window, step, who)
         yield layer, Record(layer, counts, "spike_count", "spikes", window.time_bin, np.arange(size), size)
         return
@@ -103,7 +103,7 @@ def records(layer: str, monitor: Any, window: Window, who: str) -> Iterator[tupl
         values = np.array(getattr(monitor, f"{name}_"), dtype=float).reshape(-1, len(inside))[:, inside].T
         quantity = "membrane_potential" if units == "V" else "activation"
         places = index if len(index) == values.shape[1] else np.arange(values.shape[1])
-        yield f"{layer}.{name}", Record(layer, values, quantity, units, step, places, int(monitor.source.N))
+        yield f"{layer}.{name}", Record(layer, values, quantity, units, step, places, _size(monitor))
 
 
 def monitored(network: object) -> dict[str, np.ndarray]:
@@ -148,6 +148,11 @@ def monitored(network: object) -> dict[str, np.ndarray]:
     return {name: np.concatenate(parts) for name, parts in means.items()}
 
 
+def _size(monitor: Any) -> int:
+    """Return the number of neurons or synapses that are monitored."""
+    return int(np.asarray(monitor.source.variables["N"].get_value()).item())
+
+
 def _inside(monitor: Any, window: Window, step: float) -> np.ndarray:
     """Say of each sample of a monitor whether it lies in the window."""
     after = np.rint((np.asarray(monitor.t_, dtype=float) - window.start) / step)
@@ -167,7 +172,7 @@ def _counts(layer: str, monitor: Any, window: Window, step: float, who: str) -> 
             f"{who}: the clock of {layer!r} ticks every {step:g} s, and bins of {window.time_bin:g} s hold no whole "
             "number of its steps; choose another time_bin."
         )
-    n_bins, size = round(n_bins), int(monitor.source.N)
+    n_bins, size = round(n_bins), _size(monitor)
     if not monitor.record:
         if n_bins > 1 or window.start > 0:
             raise InputError(f"{who}: {layer!r} counts spikes without their times (record=False); one bin only.")

@@ -1,9 +1,5 @@
 """Brian2 networks of users' own: what their monitors record, brought back to a beginning, alone and in copies."""
 
-import subprocess
-import sys
-import textwrap
-
 import brian2 as b2
 import numpy as np
 import pytest
@@ -193,6 +189,18 @@ def test_every_way_of_presenting_is_the_same():
     assert (found[0].responses[:, 0].values > 0).any(axis=1).tolist() == [True, True, True]
 
 
+def test_a_script_whose_names_are_all_of_brian2():
+    names = {}
+    body = "from brian2 import *\ncells = NeuronGroup(2, 'drive : 1', threshold='drive > 0.5', reset='')\n"
+
+    def build():
+        exec(body + "E = SpikeMonitor(cells)", names)
+        return names
+
+    found = record_brian2(build, SHOWN, present=drive, duration=0.001, progress=False)
+    assert found.responses.values[:, 0].tolist() == [[0, 10], [10, 10], [10, 0]]
+
+
 def test_spikes_rates_and_parts_of_groups():
     def build():
         passed = b2.NeuronGroup(3, "v : 1", threshold="v > 0.5", reset="v = 0")
@@ -263,6 +271,12 @@ def test_monitors_that_are_missing_or_silent():
     refused(lambda: {"cells": b2.NeuronGroup(1, "v : 1")}, "add one to it")
     refused(leaky, "no monitor 'spike'.*Did you mean", monitors={"E": "spike"})
     refused(leaky, "no monitor is asked", monitors={})
+
+    def outside():
+        made = leaky()
+        return made | {"network": b2.Network(made["cells"])}
+
+    refused(outside, "'E' is not in the network; say network.add")
     refused(leaky, "hold no whole", time_bin=2.5e-4, duration=0.01)
     refused(leaky, "no whole number of bins", time_bin=3e-3)
 
@@ -292,50 +306,29 @@ def test_what_brian2_refuses_is_one_line():
     refused(network, "already run for 0.001 s")
 
 
-STANDALONE = """
-    import brian2 as b2, numpy as np
-    import neurosim as ns
-    from neurosim.biophysics import record_brian2
-    from neurosim.schema import InputError
+def test_compiled_networks_that_cannot_be_shown_others():
+    """What is built is run by tests/study/test_brian2_subjects.py."""
 
-    shown = ns.as_stimuli([[0.0, 1.2], [1.5, 3.0], [2.0, 0.5]], ids=["a", "b", "c"])
+    def compiled(build_on_run=False):
+        b2.set_device("cpp_standalone", build_on_run=build_on_run)
+        return leaky()
 
-    def build(device=False, ran=False):
-        if device:
-            b2.set_device("cpp_standalone", build_on_run=False)
-        cells = b2.NeuronGroup(2, "dv/dt = (drive - v)/(10*ms) : 1\\ndrive : 1", threshold="v > 1", reset="v = 0",
-                               method="euler")
-        E, V = b2.SpikeMonitor(cells), b2.StateMonitor(cells, "v", record=True)
-        return locals()
-
-    def compiled():
-        return build(device=True)
-
-    def present(names, stimulus):
-        return {names["cells"].drive: stimulus.values}
-
-    def assigned(names, stimulus):
-        names["cells"].drive = stimulus.values
-
-    how = dict(duration=0.04, time_bin=4e-3, progress=False)
-    found = record_brian2(compiled, shown, present=present, **how)
+    refused(compiled, "draws the same numbers in every trial", trials=2)
+    refused(compiled, "built once", rebuild=True)
+    refused(compiled, "duration=", duration=None)
+    refused(lambda: compiled(build_on_run=True), "build_on_run=False")
     assert type(b2.get_device()).__name__ == "RuntimeDevice"
-    try:
-        record_brian2(compiled, shown, present=present, trials=2, **how)
-    except InputError as error:
-        print(error)
-    b2.prefs.codegen.target = "numpy"
-    runtime = record_brian2(build, shown, present=assigned, **how)
-    assert (found.responses == runtime.responses).all() and found.responses.sum() > 5
-    assert abs(found.traces["V.v"] - runtime.traces["V.v"]).max() < 1e-12
-    print("equal")
-"""
 
 
-def test_a_compiled_network_runs_again_with_other_arguments(tmp_path):
-    path = tmp_path / "standalone.py"
-    path.write_text(textwrap.dedent(STANDALONE))
-    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == "equal"
-    assert "draws the same numbers in every trial" in done.stdout
+def test_names_are_read_where_it_is_called():
+    tau_here = 5 * b2.ms  # noqa: F841
+    cells = b2.NeuronGroup(2, "dv/dt = (drive - v)/tau_here : 1\ndrive : 1", threshold="v > 1", reset="v = 0",
+                           method="euler")  # fmt: skip
+    network = b2.Network(cells, b2.SpikeMonitor(cells, name="E"))
+
+    def present(stimulus):
+        cells.drive = stimulus.values
+
+    found = record_brian2(network, SHOWN, present=present, duration=0.04, progress=False).responses
+    wanted = [by_hand(values, tau=5e-3, late=500).sum(axis=0) for values in SHOWN.values]
+    np.testing.assert_array_equal(found[:, 0], wanted)

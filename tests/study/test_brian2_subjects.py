@@ -52,7 +52,7 @@ SCRIPTS = '''
     def standalone():
         set_device("cpp_standalone", build_on_run=False)
         cells = NeuronGroup(64, EQS, threshold="v > 1", reset="v = 0", method="euler")
-        E = SpikeMonitor(cells)
+        E, V = SpikeMonitor(cells), StateMonitor(cells, "v", record=True)
         run(30*ms)
         return locals()
 
@@ -97,6 +97,7 @@ def test_three_scripts_are_subjects_and_answer_alike(scripts, tmp_path):
     wanted = 1 - np.corrcoef(spikes_by_hand(images))
     for name, found in rdms.items():
         np.testing.assert_allclose(found["rdm"].sel(layer="E").values, wanted, atol=1e-9, err_msg=name)
+    np.testing.assert_allclose(*(rdms[n]["rdm"].sel(layer="V.v").values for n in ("stored", "standalone")), atol=1e-9)
     assert "Stimberg" in (tmp_path / "out" / "scripts" / "report.html").read_text()
 
 
