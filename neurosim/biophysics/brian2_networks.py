@@ -163,7 +163,7 @@ def _recorded(asked: Asked, stimuli: xr.DataArray, trials: int, progress: bool) 
             raise InputError(
                 f"{WHO}: {_name_of(stimuli, places[0])}, shown again at the end, is answered otherwise ({differs}): "
                 "the network keeps a state that is not stored, or draws numbers that are not seeded; give a function "
-                "that makes it and rebuild=True."
+                "that makes it and rebuild=True, or say brian2.seed(...) in one for C++ standalone."
             )
     for k in sorted({0, 1, size - 1} & set(range(size))) if size > 1 else []:
         alone = replace(asked, copies=1)

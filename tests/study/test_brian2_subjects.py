@@ -5,10 +5,11 @@ import textwrap
 import numpy as np
 import pytest
 
+import neurosim as ns
 from neurosim import storage
 from neurosim.schema import InputError
 from neurosim.study import Brian2NetworkSubject, run_study
-from neurosim.study.functions import code_of
+from neurosim.study.functions import code_of, imported
 
 from .conftest import neurosim
 
@@ -109,6 +110,20 @@ def spikes_by_hand(images, n_steps=300):
         spikes += v > 1
         v[v > 1] = 0
     return spikes
+
+
+def test_a_script_is_compared_in_one_call(scripts, tmp_path):
+    with imported(scripts, "stored") as stored:
+        row = {"kind": "brian2_network", "function": stored, "present": stored.__globals__["show"], "duration": 0.03}
+    images = ns.load_digits()[:8]
+    area = np.random.default_rng(0).normal(size=(8, 5))
+    analyses = {"rsa": {"kind": "rsa", "estimate": "bootstrap", "n_bootstrap": 100}}
+    outcome = ns.compare_subjects(
+        images, {"mine": row | {"layers": ["E"]}}, {"area": area}, out=tmp_path / "out", analyses=analyses, jobs=1
+    )
+    assert outcome.scores["rsa:area"].sizes["model"] == 1
+    wanted = 1 - np.corrcoef(spikes_by_hand(images.values.reshape(8, -1)))
+    np.testing.assert_allclose(outcome.rdms["mine"]["rdm"].sel(layer="E").values, wanted, atol=1e-9)
 
 
 def test_the_key_holds_the_source_of_both_functions(scripts):
