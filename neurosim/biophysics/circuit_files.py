@@ -143,6 +143,9 @@ def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
         "noise": p.noise,
         "drive": keep(f"drive_{index}", p.drive),
         "varying": {k: keep(f"varying_{index}_{k}", v) for k, v in p.varying.items()},
+        "positions": None
+        if p.positions is None
+        else {"shape": list(p.positions.shape), "dense": keep(f"positions_{index}", p.positions.ravel())},
     }
 
 
@@ -182,6 +185,7 @@ def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
         receptors.get("", receptors),
         float(record["noise"]),
         {k: data[v].values for k, v in record["varying"].items()},
+        _weights_of(places, data) if (places := record.get("positions")) else None,
     )
 
 

@@ -97,6 +97,8 @@ class SynapseModel:
     constants : (numbers of the record, dt) -> the numbers that the step names.
     step : (x, m) -> (new state, {"kick", "i_syn", "g_syn"}; None is nothing).
     units : units of its weights.
+    sends : variable of the source that is passed on at every step in place of spikes; "" is spikes. The first of two
+        arrivals collects weight times variable, the second the weights alone.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI; "" where there is none.
     example : a weight that moves a membrane by millivolts.
@@ -114,6 +116,7 @@ class SynapseModel:
     constants: Callable[[Numbers, float], Constants]
     step: Callable[[State, Functions], tuple[Quantities, Brought]]
     units: str = "A"
+    sends: str = ""
     caption: str = ""
     reference: str = ""
     example: float = 0.0
