@@ -187,13 +187,20 @@ class _Maker:
         if beginning is not None:
             script.lines += ["", f"# {script.comments[beginning]}"]
         given = [script.text(a, f"{name}_{i}") for i, a in enumerate(args)]
-        given += [f"{k}={script.text(v, f'{name}_{k}')}" for k, v in options.items() if v is not None]
+        given += [
+            f"{k}={script.text(v, f'{name}_{k}')}" for k, v in options.items() if v is not None and (k != "events" or v)
+        ]
         long = sum(map(len, given)) > 90
         inner = "\n    " + ",\n    ".join(given) + ",\n" if long else ", ".join(given)
         script.lines.append(f"{name} = {self.kind}({inner})")
-        known = {"name": name} | ({"N": args[0]} if args and isinstance(args[0], int | np.integer) else {})
-        absent = {"post"} if not options.get("on_post") else set()
-        return _Written(script, name, known, absent, bool(str(options.get("reset", "")).strip()))
+        known: dict[str, Any] = {"name": name}
+        if args and isinstance(args[0], int | np.integer):
+            known["N"] = args[0]
+        spikes = {"thresholder": options.get("threshold"), "resetter": str(options.get("reset", "")).strip()}
+        for part, code in spikes.items():
+            events = {*(["spike"] if code else []), *(options.get("events", {}) if part == "thresholder" else {})}
+            known[part] = _Written(script, f"{name}.{part}", {"events": events})
+        return _Written(script, name, known, {"post"} if not options.get("on_post") else set())
 
 
 class _Written:
@@ -207,16 +214,15 @@ class _Written:
         code: str,
         known: Mapping[str, Any] | None = None,
         absent: set[str] | None = None,
-        resets: bool = False,
     ) -> None:
-        vars(self).update(script=script, code=code, known=known or {}, absent=absent or set(), resets=resets)
+        vars(self).update(script=script, code=code, known=known or {}, absent=absent or set())
 
     def __getattr__(self, name: str) -> Any:
         if name in self.known:
             return self.known[name]
         if name.startswith("__") or name in self.absent:
             raise AttributeError(name)
-        return _Written(self.script, f"{self.code}.{name}", resets=self.resets)
+        return _Written(self.script, f"{self.code}.{name}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         place = f"{self.code}_{name}".replace(".", "_")
@@ -225,8 +231,8 @@ class _Written:
     def __getitem__(self, key: str) -> _Written:
         return _Written(self.script, f"{self.code}[{key!r}]")
 
-    def __contains__(self, _key: str) -> bool:
-        return bool(self.resets)
+    def __contains__(self, key: str) -> bool:
+        return key in self.known["events"]
 
     def __call__(self, *args: Any, **options: Any) -> None:
         place = self.code.replace(".", "_")

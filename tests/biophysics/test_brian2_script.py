@@ -16,6 +16,7 @@ from neurosim.biophysics import (
     CustomNeuron,
     ExponentialConductanceParameters,
     ExponentialParameters,
+    GapJunctionParameters,
     Input,
     Monitors,
     PairSTDPParameters,
@@ -97,6 +98,13 @@ def bright():
     return Circuit("bright", shown, (cells,), (wire,), dt=1e-4, step=1e-3), BRIGHT
 
 
+def coupled():
+    """Two neurons that gap junctions couple."""
+    cells = Population("cells", 2, NEURONS["lif"].of({}), np.array([9e-10, 5e-10]), {"gap": GapJunctionParameters()})
+    wire = Projection("cells", "cells", np.array([[0.0, 1e-8], [1e-8, 0.0]]), receptor="gap")
+    return Circuit("coupled", Input(4), (cells,), (wire,), dt=1e-4, step=1e-3), SHOWN
+
+
 def driven():
     cells = Population("cells", 4, NEURONS["lif"].of({}))
     wire = Projection("input", "cells", 4 * np.eye(4))
@@ -107,7 +115,13 @@ def driven():
 def scripts(tmp_path_factory):
     """All circuits by name, with what their scripts sent in one fresh process."""
     folder = tmp_path_factory.mktemp("scripts")
-    made = {"discrete": discrete(), "released": released(), "bright": bright(), "driven": driven()}
+    made = {
+        "discrete": discrete(),
+        "released": released(),
+        "bright": bright(),
+        "driven": driven(),
+        "coupled": coupled(),
+    }
     made |= {f"of_{name}": of(name) for name in NEURONS if NEURONS[name].example[1]}
     for name, (circuit, stimuli) in made.items():
         to_brian2(circuit, stimuli, path=folder / f"{name}.py", rng=5)
