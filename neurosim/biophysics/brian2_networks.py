@@ -62,7 +62,8 @@ def record_brian2(
 
     A network is stored once and restored before each stimulus; one built for C++ standalone
     (``build_on_run=False``) is run again with other arguments. At the end the first stimulus is shown again, and a
-    network that answers otherwise then is refused. Brian2's random numbers are seeded anew for every (stimulus, trial).
+    network that answers otherwise then is refused. Brian2's random numbers are seeded when a network is made, and anew
+    for every (stimulus, trial) that it is shown; a function that runs its network itself draws the same in all.
 
     Parameters
     ----------
@@ -152,18 +153,18 @@ def _recorded(asked: Asked, stimuli: xr.DataArray, trials: int, progress: bool) 
     places = [(s, t) for s in range(stimuli.sizes["stimulus"]) for t in range(trials)]
     size = min(asked.copies or 1, len(places))
     parts = [places[k : k + size] for k in range(0, len(places), size)]
-    show, is_checked = shower(asked, trials)
+    show = shower(asked, trials)
     rows: list[dict[str, Record]] = []
     for part in track(parts, "recording the network", len(parts), progress=progress):
         found = show(_show_of(stimuli, part))
         rows += _apart(found, len(part)) if asked.copies else [found]
-    if is_checked and len(places) > 1:
+    if not asked.copies and len(places) > 1:
         differs = _difference(rows[0], show(_show_of(stimuli, parts[0])))
         if differs:
             raise InputError(
                 f"{WHO}: {_name_of(stimuli, places[0])}, shown again at the end, is answered otherwise ({differs}): "
-                "the network keeps a state that is not stored, or draws numbers that are not seeded; give a function "
-                "that makes it and rebuild=True, or say brian2.seed(...) in one for C++ standalone."
+                "the network or its functions keep a state, or draw numbers that are not seeded; give a function that "
+                "makes it and rebuild=True, or say brian2.seed(...) in one for C++ standalone."
             )
     for k in sorted({0, 1, size - 1} & set(range(size))) if size > 1 else []:
         alone = replace(asked, copies=1)
@@ -179,7 +180,7 @@ def _recorded(asked: Asked, stimuli: xr.DataArray, trials: int, progress: bool) 
 
 def _alone(asked: Asked, stimuli: xr.DataArray, place: tuple[int, int], trials: int) -> dict[str, Record]:
     """Return what a network of one copy records of one (stimulus, trial)."""
-    return shower(asked, trials)[0](_show_of(stimuli, [place]))
+    return shower(asked, trials)(_show_of(stimuli, [place]))
 
 
 def _show_of(stimuli: xr.DataArray, part: list[tuple[int, int]]) -> Show:
@@ -212,7 +213,8 @@ def _difference(one: Mapping[str, Record], other: Mapping[str, Record]) -> str:
         again = other[name]
         if record.values.shape != again.values.shape:
             return f"{name}: {record.values.shape} and {again.values.shape} values"
-        if not np.allclose(record.values, again.values, rtol=CLOSE, atol=0, equal_nan=True):
+        scale = float(np.nan_to_num(np.abs(record.values)).max(initial=0.0))
+        if not np.allclose(record.values, again.values, rtol=CLOSE, atol=CLOSE * scale, equal_nan=True):
             return f"{name}: a sum of {record.values.sum():.9g} and of {again.values.sum():.9g} {record.units}"
     return ""
 
@@ -224,6 +226,10 @@ def _labelled_records(rows: list[dict[str, Record]], stimuli: xr.DataArray, tria
         if other is not None:
             shapes = f"{rows[0][other].values.shape} and {row[other].values.shape}"
             raise InputError(f"{WHO}: {other!r} recorded (time, unit) of other sizes for other stimuli: {shapes}.")
+        longer = next((n for n in rows[0] if not np.isclose(row[n].time_step, rows[0][n].time_step)), None)
+        if longer is not None:
+            steps = f"{rows[0][longer].time_step:g} s and {row[longer].time_step:g} s"
+            raise InputError(f"{WHO}: {longer!r} counts over {steps} for other stimuli; run all for the same time.")
     spikes = [name for name, record in rows[0].items() if record.quantity == SPIKES]
     responses = _array([[row[name] for name in spikes] for row in rows], stimuli, trials) if spikes else None
     traces = {n: _array([[row[n]] for row in rows], stimuli, trials) for n in rows[0] if n not in spikes}

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.brian2_engine import import_brian2
-from neurosim.biophysics.monitors import Record, Window, chosen, monitors_in, records
+from neurosim.biophysics.monitors import Record, Window, chosen, monitors_in, records, time_of
 from neurosim.own_functions import asks_for, call
 from neurosim.refusals import InputError
 from neurosim.runtime import seed_of, stream
@@ -73,26 +73,33 @@ class Built:
 Shower = Callable[[Show], dict[str, Record]]
 
 
-def shower(asked: Asked, trials: int) -> tuple[Shower, bool]:
-    """Return what presents and records, and whether it comes back to a beginning, which is to be checked."""
+def shower(asked: Asked, trials: int) -> Shower:
+    """Return what presents the stimuli of a run, and gives what the monitors recorded."""
     if asked.is_function and asked.copies and "n_copies" not in asks_for(asked.network):
         raise InputError(f"{WHO}: copies= is for a function of n_copies, which makes that many copies of its network.")
     if asked.is_function and (asked.rebuild or asked.copies or set(asks_for(asked.network)) & set(OF_STIMULUS)):
-        return lambda show: _rebuilt(asked, show), False
+        if asked.duration is None:
+            _check_trials(asked.network, trials, "a function that runs its network")
+        return lambda show: _rebuilt(asked, show)
     if asked.present is None:
         raise InputError(
             f"{WHO}: nothing shows a stimulus to the network; give present=, a function of network and stimulus."
         )
     built = _built(asked, {}) if asked.is_function else _given_network(asked)
     if _is_standalone():
-        if trials > 1 and not {"trial", "rng"} & set(asks_for(asked.present)):
-            raise InputError(
-                f"{WHO}: a compiled network draws the same numbers in every trial; let present ask for 'rng'."
-            )
-        return _compiled(asked, built), True
+        _check_trials(asked.present, trials, "a compiled network")
+        return _compiled(asked, built)
     if asked.duration is None:
         raise InputError(f"{WHO}: duration=, how long each stimulus is shown, is asked in s.")
-    return _restored(asked, built), True
+    return _restored(asked, built)
+
+
+def _check_trials(function: Callable[..., Any] | None, trials: int, what: str) -> None:
+    """Refuse trials that would all be the same."""
+    if trials > 1 and not {"trial", "rng"} & set(asks_for(function) if function else ()):
+        raise InputError(
+            f"{WHO}: {what} draws the same numbers in every trial; let a function ask for 'rng', or trials=1."
+        )
 
 
 def _given_network(asked: Asked) -> Built:
@@ -109,9 +116,9 @@ def _given_network(asked: Asked) -> Built:
         )
     if asked.rebuild or asked.copies:
         raise InputError(f"{WHO}: rebuild and copies need a function that makes the network, found a brian2.Network.")
-    if float(network.t_) > 0 and not _is_standalone():
+    if time_of(network) > 0 and not _is_standalone():
         raise InputError(
-            f"{WHO}: the network was already run for {float(network.t_):g} s; give it before its run(...), or a "
+            f"{WHO}: the network was already run for {time_of(network):g} s; give it before its run(...), or a "
             "function that makes it."
         )
     return _with_monitors(asked, network, dict(asked.namespace), {})
@@ -200,7 +207,7 @@ def _compiled(asked: Asked, built: Built) -> Shower:
             raise InputError(f"{WHO}: duration=, how long each stimulus is shown, is asked in s.")
         with _refusing():
             built.network.run(asked.duration * b2.second, namespace=built.names)
-    lasts = max(float(network.t_) for network in device.networks)
+    lasts = max(time_of(network) for network in device.networks)
     if asked.duration is not None and not np.isclose(lasts, asked.duration):
         raise InputError(
             f"{WHO}: the program was built to run for {lasts:g} s, a duration of {asked.duration:g} s is asked."
@@ -242,11 +249,17 @@ def _presented(asked: Asked, built: Built, given: Mapping[str, Any]) -> dict[Any
 def _run(asked: Asked, built: Built, show: Show, given: Mapping[str, Any]) -> dict[str, Record]:
     b2 = import_brian2()
     b2.seed(seed_of(asked.seed, "brian2", *show.key) % LARGEST_SEED)
-    start = float(built.network.t_)
+    start = time_of(built.network)
     names = {**built.names, **_presented(asked, built, given)}
     assert asked.duration is not None
     with _refusing():
         built.network.run(asked.duration * b2.second, namespace=names)
+    ran = time_of(built.network) - start
+    if not np.isclose(ran, asked.duration):
+        raise InputError(
+            f"{WHO}: the network was asked to run for {asked.duration:g} s and ran for {ran:g} s: it stops itself, or "
+            "its clocks do not meet; leave that out, or choose another duration."
+        )
     return _read(built, asked, start, asked.duration)
 
 

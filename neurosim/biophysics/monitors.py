@@ -40,6 +40,11 @@ class Record:
     size: int
 
 
+def time_of(network: Any) -> float:
+    """Return for how long a network has been run, s."""
+    return float(np.asarray(network.t_).item())
+
+
 def monitors_in(things: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the named things that are monitors of spikes, variables or population rates."""
     import brian2
@@ -137,10 +142,10 @@ def monitored(network: object) -> dict[str, np.ndarray]:
 
     if not isinstance(network, brian2.Network):
         raise InputError(f"monitored: a brian2.Network asked, found a {type(network).__name__}.")
-    if not float(network.t):
+    if not time_of(network):
         raise InputError("monitored: the network has not been run; call its run(...) before it is returned.")
     found = chosen(monitors_in({str(o.name): o for o in network.objects}), None, "monitored")
-    window = Window(0.0, float(network.t), float(network.t))
+    window = Window(0.0, time_of(network), time_of(network))
     means: dict[str, list[np.ndarray]] = {}
     for name, monitor in found.items():
         for _, record in records(name, monitor, window, "monitored"):

@@ -96,8 +96,9 @@ def test_a_network_is_restored_and_left_as_it_was():
     def present(network, stimulus):
         network["cells"].drive = stimulus.values
 
-    names = {"tau": 10 * b2.ms, "sigma": 0.0}
-    found = record_brian2(network, SHOWN, present=present, duration=0.04, namespace=names, progress=False)
+    how = {"namespace": {"tau": 10 * b2.ms, "sigma": 0.0}, "monitors": {"spikes": things["E"]}}
+    found = record_brian2(network, SHOWN, present=present, duration=0.04, progress=False, **how)
+    assert set(found.responses["layer"].values) == {"spikes"}
     anew = record_brian2(leaky, SHOWN, present=drive, duration=0.04, rebuild=True, monitors={"spikes": "E"})
     np.testing.assert_array_equal(found.responses, anew.responses)
     assert float(network.t) == 0
@@ -264,6 +265,7 @@ def test_what_is_no_network_or_cannot_be_shown_anything():
     refused(leaky, "returns nothing, or names", present=lambda stimulus: 3)
     refused(b2.Network(), "need a function", rebuild=True)
     refused(with_rate, "function of n_copies", copies=2)
+    refused(lambda stimulus: leaky(), "same numbers in every trial", duration=None, present=None, trials=2)
     refused(lambda stimulus: leaky(), "did not run", duration=None, present=None)
 
 
@@ -292,6 +294,28 @@ def test_monitors_that_are_missing_or_silent():
         return made | {"E": b2.SpikeMonitor(made["cells"], record=False)}
 
     refused(counts_only, "record=False", time_bin=1e-3)
+
+
+def test_networks_that_stop_themselves_are_found_out():
+    def stops():
+        made = leaky()
+
+        @b2.network_operation(dt=1 * b2.ms)
+        def ends(t):
+            if t > 2.5 * b2.ms:
+                b2.stop()
+
+        return made | {"ends": ends}
+
+    refused(stops, r"asked to run for 0.01 s and ran for 0.003")
+
+    def as_long_as_it_is_bright(stimulus):
+        cells = b2.NeuronGroup(1, "v : 1", threshold="v > 1", reset="")
+        E = b2.SpikeMonitor(cells)
+        b2.run((1 + stimulus.values[0]) * b2.ms)
+        return locals()
+
+    refused(as_long_as_it_is_bright, "'E' counts over 0.001 s and 0.0025 s", duration=None, present=None)
 
 
 def test_what_brian2_refuses_is_one_line():

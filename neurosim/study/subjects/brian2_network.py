@@ -72,7 +72,7 @@ class Brian2NetworkSubject(Table):
 
 
 def check(row: Brian2NetworkSubject, place: str, _study: StudyLike) -> None:
-    """Refuse a layer that no monitor of the row gives."""
+    """Refuse to read no monitor at all."""
     if row.monitors is not None and not row.monitors:
         raise StudyError(f"{place}: monitors names none; leave it out to read all.")
 
