@@ -122,7 +122,7 @@ def scripts(tmp_path_factory):
         "driven": driven(),
         "coupled": coupled(),
     }
-    made |= {f"of_{name}": of(name) for name in NEURONS if NEURONS[name].example[1]}
+    made |= {f"of_{n}": of(n) for n in NEURONS if NEURONS[n].example[1] and NEURONS[n].sends_spikes}
     for name, (circuit, stimuli) in made.items():
         to_brian2(circuit, stimuli, path=folder / f"{name}.py", rng=5)
     (folder / "run_all.py").write_text(textwrap.dedent(RUN))
