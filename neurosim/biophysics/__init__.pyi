@@ -117,6 +117,11 @@ from .cables import simulate_morphology as simulate_morphology  # inject current
 from .morphology import Morphology as Morphology  # labelled points of a neuron
 from .morphology import load_swc as load_swc  # from an SWC file
 
+# Brian2 networks of your own
+from .brian2_networks import Recorded as Recorded  # spikes, traces and rates of its monitors
+from .brian2_networks import record_brian2 as record_brian2  # show stimuli to any network, and read its monitors
+from .brian2_script import to_brian2 as to_brian2  # a circuit of ours as a Brian2 script, equal in every spike
+
 # The ladder of realism, and experiments
 from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained
 from .ladder import RUNGS as RUNGS  # the rungs by name, from the lowest: what each brings, and its paper

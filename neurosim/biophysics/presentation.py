@@ -132,6 +132,15 @@ def apart(circuit: Circuit, most: int) -> Circuit:
     return replace(circuit, inputs=replace(circuit.inputs, size=most * circuit.inputs.size), projections=projections)
 
 
+def spread_spikes(circuit: Circuit, chunk: Chunk) -> Chunk:
+    """Return a chunk whose input counts are spikes, at most one a step, of the repeated units of :func:`apart`."""
+    if chunk.spikes is None:
+        return chunk
+    times = circuit.inputs.size // chunk.spikes.shape[-1]
+    spikes = np.concatenate([chunk.spikes > k for k in range(times)], axis=-1).astype(np.uint8)
+    return replace(chunk, spikes=spikes)
+
+
 def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, np.ndarray]:
     """Return the graded input (copy, time or 1, neuron) of every population that receives it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from neurosim.biophysics.circuit import INPUT, Circuit, Population
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
-from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
+from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once, spread_spikes
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
 from neurosim.biophysics.torch_engine import first_broken
 from neurosim.refusals import InputError, suggest
@@ -292,10 +292,8 @@ def run_chunk(
     padded: int = 0,
 ) -> Run:
     """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
-    if chunk.spikes is not None and not engine.counts_spikes:
-        times = circuit.inputs.size // chunk.spikes.shape[-1]
-        spikes = np.concatenate([chunk.spikes > k for k in range(times)], axis=-1).astype(np.uint8)
-        chunk = replace(chunk, spikes=spikes)
+    if not engine.counts_spikes:
+        chunk = spread_spikes(circuit, chunk)
     return engine.run(circuit, chunk, watched, execution, padded)
 
 
