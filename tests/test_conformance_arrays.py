@@ -192,6 +192,7 @@ LABELLED = {
     "train": lambda x: ns.train(torch.nn.Linear(UNITS, 2), x, progress=False),
     "simulate": lambda x: ns.simulate(neuron(), x, progress=False),
     "learn": lambda x: ns.biophysics.learn(neuron(), x),
+    "lfp_proxy": lambda x: ns.biophysics.lfp_proxy(x, x),
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
     "orientation_selectivity": ns.responses.orientation_selectivity,
     "align_spikes": lambda x: ns.recordings.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),

@@ -66,6 +66,7 @@ from .execution import ENGINES as ENGINES  # what runs a circuit, by name: Brian
 from .execution import Execution as Execution  # device, precision, memory, processes, threads
 from .simulation import Monitors as Monitors  # what is kept: bins, spike times, membranes, a tail
 from .simulation import choose_category as choose_category  # the category that the spikes name
+from .field_potential import lfp_proxy as lfp_proxy  # a field potential from synaptic currents
 from .simulation import simulate as simulate  # run a circuit on every stimulus and count the spikes
 
 # The ladder of realism, and experiments

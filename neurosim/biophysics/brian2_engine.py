@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
     Run,
+    Watch,
     arrival_of,
     constants_of,
     initial_state,
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
 
-def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, target: str = "numpy") -> Run:
-    """Run the copies of `chunk`; `watched` names the neurons whose membrane is recorded.
+def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str = "numpy") -> Run:
+    """Run the copies of `chunk`, and record what is `watched`.
 
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
@@ -54,12 +55,13 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
             p.name: _events(parts.spikes[p.name].t_, parts.spikes[p.name].i, p.size, circuit.dt)
             for p in circuit.populations
         }
-        membrane = {
-            name: membrane_of(np.array(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
-        }
+        recorded = [
+            by_copy(np.array(getattr(monitor, f"{watch.variable}_")), chunk.n_copies)
+            for watch, monitor in zip(watched, parts.watches, strict=True)
+        ]
         broken = tuple(n for n, group in parts.groups.items() if not np.isfinite(np.asarray(group.v_)).all())
         weights = {rules.index: rules.weights() for rules in parts.rules if rules.ruled.plasticity is not None}
-    return Run(events, membrane, broken, weights)
+    return Run(events, recorded, broken, weights)
 
 
 class Parts:
@@ -69,15 +71,13 @@ class Parts:
         self.network: brian2.Network = None
         self.groups: dict[str, brian2.Group] = {}
         self.spikes: dict[str, brian2.SpikeMonitor] = {}
-        self.membranes: dict[str, brian2.StateMonitor] = {}
+        self.watches: list[brian2.StateMonitor] = []
         self.arrays: dict[str, brian2.TimedArray] = {}
         self.rules: list[RuledSynapses] = []
         self.clock: brian2.Clock = None
 
 
-def build(
-    b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, inputs_as_arrays: bool
-) -> Parts:
+def build(b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, inputs_as_arrays: bool) -> Parts:
     """Build the network of all copies; names are canonical, so that compiled code is found again."""
     parts = Parts()
     parts.clock = b2.Clock(circuit.dt * b2.second, name="steps")
@@ -97,19 +97,21 @@ def build(
     for index, population in enumerate(circuit.populations):
         group = parts.groups[population.name] = groups[population.name]
         parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
-        if population.name in watched:
-            chosen = np.arange(chunk.n_copies)[:, None] * population.size + watched[population.name]
-            monitor = b2.StateMonitor(group, "v", record=chosen.ravel(), when="end", name=f"V{index}")
-            parts.membranes[population.name] = monitor
-    monitors = [*parts.spikes.values(), *parts.membranes.values()]
+    for index, watch in enumerate(watched):
+        chosen = (np.arange(chunk.n_copies)[:, None] * circuit.sizes[watch.population] + watch.index).ravel()
+        every = {} if watch.every == 1 else {"dt": watch.every * circuit.dt * b2.second}
+        group = parts.groups[watch.population]
+        monitor = b2.StateMonitor(group, watch.variable, record=chosen, when="end", name=f"V{index}", **every)
+        parts.watches.append(monitor)
+    monitors = [*parts.spikes.values(), *parts.watches]
     parts.network = b2.Network(*groups.values(), *synapses, *monitors)
     slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "pst", "rst")]
     parts.network.schedule = ["start", "groups", "traces", "input", *slots, "thresholds", "synapses", "resets", "end"]
     return parts
 
 
-def membrane_of(recorded: np.ndarray, n_copies: int) -> np.ndarray:
-    """Return what a monitor recorded, (copy x neuron, step), as (copy, step, neuron)."""
+def by_copy(recorded: np.ndarray, n_copies: int) -> np.ndarray:
+    """Return what a monitor recorded, (copy x neuron, record), as (copy, record, neuron)."""
     return recorded.reshape(n_copies, -1, recorded.shape[1]).transpose(0, 2, 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,21 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """A variable of some neurons (`index`) of a population, recorded at the end of the first of every `every` steps."""
+
+    population: str
+    variable: str
+    index: np.ndarray
+    every: int = 1
+
+    @property
+    def key(self) -> str:
+        """What names it in files and messages."""
+        return f"{self.population}.{self.variable}"
+
+
+@dataclass(frozen=True)
 class Events:
     """Spikes of one population: simulation step, copy and neuron of each, sorted by step, copy and neuron."""
 
@@ -75,14 +90,14 @@ class Events:
 
 @dataclass(frozen=True)
 class Run:
-    """What came out: spikes of every population, and the membrane (copy, step, watched neuron) of some.
+    """What came out: spikes of every population, and of each watch what it recorded, (copy, record, neuron).
 
     `broken` names the populations with a membrane that is no finite number at the end; `weights` holds those of plastic
     projections (record, synapse) by their index, the last record being that at the end.
     """
 
     events: Mapping[str, Events]
-    membrane: Mapping[str, np.ndarray]
+    recorded: Sequence[np.ndarray]
     broken: tuple[str, ...] = ()
     weights: Mapping[int, np.ndarray] = field(default_factory=dict)
 

@@ -116,7 +116,7 @@ def learn(
     stream = replace(
         stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap, stimuli)
     )
-    run = run_chunk(circuit, stream, {}, used, execution)
+    run = run_chunk(circuit, stream, (), used, execution)
     check_exploded(circuit, run, stream)
     responses = _responses(circuit, run, shown, each, stimuli, used.name)
     names = _names(plastic)

@@ -43,6 +43,7 @@ class NeuronModel:
     is_random : whether its spikes escape at random.
     threshold : name of the number that sets its threshold, for calibration, retuning and experiments; "" is none.
     rheobase : (numbers) -> constant current that brings it to threshold, A; by default ``g_leak (threshold - e_leak)``.
+    units : unit of each variable of `state`, for records of them; "1" is none.
     own_current : name of the constant by which a synaptic current of its own decays in a step; "" is none.
     has_counterpart : whether a discrete neuron does what a leaky neuron in volts can do, so that it can climb.
     nir : how a discrete neuron stands in a NIR graph; None where NIR does not hold it.
@@ -68,6 +69,7 @@ class NeuronModel:
     is_random: bool = False
     threshold: str = ""
     rheobase: Rheobase | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
     own_current: str = ""
     has_counterpart: bool = False
     nir: NirForm | None = None
@@ -97,6 +99,7 @@ class SynapseModel:
     constants : (numbers of the record, dt) -> the numbers that the step names.
     step : (x, m) -> (new state, {"kick", "i_syn", "g_syn"}; None is nothing).
     units : units of its weights.
+    state_units : unit of each variable of `state`, for records of them.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI; "" where there is none.
     example : a weight that moves a membrane by millivolts.
@@ -114,6 +117,7 @@ class SynapseModel:
     constants: Callable[[Numbers, float], Constants]
     step: Callable[[State, Functions], tuple[Quantities, Brought]]
     units: str = "A"
+    state_units: Mapping[str, str] = field(default_factory=dict)
     caption: str = ""
     reference: str = ""
     example: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,12 @@ import xarray as xr
 from joblib import Parallel, delayed
 
 from neurosim.biophysics.circuit import INPUT, Circuit
-from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
+from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
-from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
+from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, label_records, spike_table
+from neurosim.biophysics.watching import membranes, variables
 from neurosim.refusals import InputError, suggest
 from neurosim.runtime import as_seed, limit_threads, pick_device, track
 from neurosim.schema import check_responses
@@ -37,15 +38,17 @@ class Monitors:
     time_bin : width of the bins in which spikes are counted, s; a multiple of ``circuit.step``, which is the default.
     tail : time that is simulated after the last input sample, s.
     spike_times : also return the sparse table of spikes.
-    membrane : populations, or units such as "hidden1/3", whose membrane is also returned.
+    membrane : populations, or units such as "hidden1/3", whose membrane is also returned at every ``circuit.dt``.
+    record : variables of neurons or receptors that are also returned, such as "hidden1.w" or "cells.nmda_falling/3".
+    record_every : time between two records, s; a multiple of ``circuit.dt``, by default ``circuit.step``.
 
     Raises
     ------
-    InputError : a tail outside 0 to 1e4 s, or what is no number.
+    InputError : a tail outside 0 to 1e4 s, what is no number, or a `record_every` that nothing reads.
 
     Examples
     --------
-    >>> ns.biophysics.Monitors(membrane=["hidden1/3"]).tail
+    >>> ns.biophysics.Monitors(record=["hidden1.w"], record_every=1e-3).tail
     0.0
     """
 
@@ -53,9 +56,14 @@ class Monitors:
     tail: float = 0.0
     spike_times: bool = False
     membrane: Sequence[str] = ()
+    record: Sequence[str] = ()
+    record_every: float | None = None
 
     def __post_init__(self) -> None:
-        convert(self, "Monitors", tail=number, **({} if self.time_bin is None else {"time_bin": number}))
+        given = {k: number for k in ("time_bin", "record_every") if getattr(self, k) is not None}
+        convert(self, "Monitors", tail=number, **given)
+        if self.record_every is not None and not self.record:
+            raise InputError("Monitors: record_every is read where something is recorded; name it with record=.")
         if not 0 <= self.tail <= 1e4:
             raise InputError(f"Monitors: a tail of 0 to 1e4 s asked, found {self.tail}.")
 
@@ -71,7 +79,7 @@ class _Plan:
     n_steps: int
     per_bin: int
     size: int
-    watched: Mapping[str, np.ndarray]
+    watched: Sequence[Watch]
 
     @property
     def starts(self) -> list[int]:
@@ -108,14 +116,15 @@ def simulate(
     Returns
     -------
     responses (stimulus, [trial,] time, unit) of spike counts, with ``layer`` (the population) along ``unit``. With
-    spike times or membranes a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
+    spike times, membranes or records a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
     ``spike_trial`` and ``spike_unit`` (places along the dims); ``membrane_potential`` (stimulus, [trial,]
-    membrane_time, membrane_unit), in V, or without unit where neurons are discrete.
+    membrane_time, membrane_unit), in V, or without unit where neurons are discrete; and each variable that is
+    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit), at the end of a step.
 
     Raises
     ------
-    InputError : the stimuli are not what the circuit takes, an unknown engine or unit, no compiler where one is
-        needed, a chunk of one copy above `memory`, or a population that fires without end.
+    InputError : the stimuli are not what the circuit takes, an unknown engine, unit or variable, no compiler where one
+        is needed, a chunk of one copy above `memory`, or a population that fires without end.
 
     Examples
     --------
@@ -128,7 +137,8 @@ def simulate(
     """
     shown, monitors = check_stimuli(circuit, stimuli), monitors or Monitors()
     trials, seed = one_of("simulate", "trials", trials, whole), as_seed(rng, "simulate")
-    watched, names = _watched(circuit, monitors.membrane)
+    seen = membranes(circuit, monitors.membrane)
+    watched = [*seen, *variables(circuit, monitors.record, monitors.record_every)]
     plan = _planned(circuit, shown, trials, seed, engine, monitors, execution or Execution(), watched)
 
     def one(start: int) -> Run:
@@ -147,8 +157,9 @@ def simulate(
     data: dict[str, Any] = {"responses": responses}
     if monitors.spike_times:
         data |= spike_table(circuit, parts, plan.starts, trials)
-    if names:
-        data["membrane_potential"] = label_membrane(circuit, parts, names, trials)
+    if seen:
+        data["membrane_potential"] = label_membrane(circuit, parts, seen, trials)
+    data |= label_records(circuit, parts, watched, len(seen), trials)
     return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
 
 
@@ -160,7 +171,7 @@ def _planned(
     engine: str,
     monitors: Monitors,
     execution: Execution,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
 ) -> _Plan:
     """Return how the simulation is cut into steps, bins, copies and chunks, and which engine runs it."""
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
@@ -232,7 +243,7 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
 def run_chunk(
     circuit: Circuit,
     chunk: Chunk,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
     engine: Engine,
     execution: Execution,
     *,
@@ -286,7 +297,7 @@ def chunk_size(
     n_steps: int,
     memory: int,
     n_copies: int,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
 ) -> int:
     """Return how many copies of a circuit fit into `memory` bytes; Brian2 holds the synapses of each, torch one set."""
     n_neurons = sum(p.size for p in circuit.populations)
@@ -295,7 +306,7 @@ def chunk_size(
     synapses = 0 if engine.shares_synapses else BYTES_A_SYNAPSE * circuit.n_synapses
     a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
     a_copy += 8 * n_time * (graded if circuit.inputs.kind == "current" else circuit.inputs.size)
-    a_copy += 8 * n_steps * sum(len(index) for index in watched.values())
+    a_copy += 8 * sum(-(-n_steps // watch.every) * len(watch.index) for watch in watched)
     if a_copy > memory:
         raise InputError(
             f"simulate: one copy of {circuit.name} needs about {a_copy} bytes, above memory = {memory}; allow more."
@@ -306,17 +317,3 @@ def chunk_size(
 def _in_worker(one: Callable[[int], Run], start: int) -> Run:
     limit_threads(1)
     return one(start)
-
-
-def _watched(circuit: Circuit, membrane: Sequence[str]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the neurons of each population whose membrane is asked for, and the names of all of them."""
-    chosen: dict[str, list[int]] = {}
-    for name in [membrane] if isinstance(membrane, str) else membrane:
-        layer, _, index = (str(name), "", "") if name in circuit.sizes else str(name).rpartition("/")
-        size = circuit.population(layer or str(name)).size
-        if index and not (index.isdigit() and int(index) < size):
-            raise InputError(f"simulate: no unit {name!r}; {layer!r} has units {layer}/0 to {layer}/{size - 1}.")
-        chosen.setdefault(layer, []).extend([int(index)] if index else range(size))
-    order = [p.name for p in circuit.populations if p.name in chosen]
-    watched = {name: np.unique(chosen[name]) for name in order}
-    return watched, [f"{name}/{i}" for name in order for i in watched[name]]

@@ -17,7 +17,16 @@ import numpy.typing as npt
 import scipy.sparse
 
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection, Weights
-from neurosim.biophysics.dynamics import Chunk, Events, Run, arrival_of, constants_of, initial_state, population_step
+from neurosim.biophysics.dynamics import (
+    Chunk,
+    Events,
+    Run,
+    Watch,
+    arrival_of,
+    constants_of,
+    initial_state,
+    population_step,
+)
 from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
 from neurosim.biophysics.torch_rules import RuledWire
 from neurosim.runtime import pick_device
@@ -55,7 +64,7 @@ class Tensors:
 def run(
     circuit: Circuit,
     chunk: Chunk,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
     *,
     device: str = "auto",
     single: bool = False,
@@ -63,9 +72,9 @@ def run(
     """Run the copies of `chunk`; in float32 with `single`."""
     torch = import_torch()
     found: dict[str, list[np.ndarray]] = {p.name: [] for p in circuit.populations}
-    seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
+    seen: list[list[np.ndarray]] = [[] for _ in watched]
     kept: dict[str, list[Tensor]] = {p.name: [] for p in circuit.populations}
-    places = {name: torch.as_tensor(np.array(index), device=pick_device(device)) for name, index in watched.items()}
+    places = [torch.as_tensor(np.array(watch.index), device=pick_device(device)) for watch in watched]
     weights: dict[int, np.ndarray] = {}
     n_kept = max(1, BUFFER // (chunk.n_copies * sum(p.size for p in circuit.populations)))
 
@@ -81,8 +90,10 @@ def run(
         for k, (spikes, states) in enumerate(steps):
             for name, fired in spikes.items():
                 kept[name].append(fired > 0)
-            for name, place in places.items():
-                seen[name].append(states[name]["v"].expand(chunk.n_copies, -1)[:, place].cpu().numpy())
+            for watch, place, found_ in zip(watched, places, seen, strict=True):
+                if k % watch.every == 0:
+                    value = states[watch.population][watch.variable]
+                    found_.append(value.expand(chunk.n_copies, -1)[:, place].cpu().numpy())
             if (k + 1) % n_kept == 0:
                 flush(k + 1 - n_kept)
         flush(chunk.n_steps - chunk.n_steps % n_kept)
@@ -90,7 +101,7 @@ def run(
     empty = np.zeros((0, 3), dtype=np.int64)
     rows = {name: np.concatenate([empty, *parts]) for name, parts in found.items()}
     events = {name: Events.sorted(*part.T) for name, part in rows.items()}
-    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()}, broken, weights)
+    return Run(events, [np.stack(parts, axis=1) for parts in seen], broken, weights)
 
 
 def march(

@@ -77,6 +77,9 @@ FIRED = as_responses(
     (np.roll(NOISE.values, 3, axis=1) + RNG.normal(size=(1, 1500)) > 1.2).astype(float)[..., None],
     stimuli=NOISE, quantity="spike_count", time_step=1e-3,
 )  # fmt: skip
+CURRENTS = xr.DataArray(
+    RNG.random((20, 2)), dims=("record_time", "n_unit"), coords={"record_time": np.arange(20) * 1e-3}
+)
 
 
 @cache
@@ -130,6 +133,7 @@ CALLS = {
     "fit_driven": lambda **o: ns.biophysics.fit_driven(NOISE, FIRED, **(TRIED | o)),
     "fit_poisson": lambda **o: ns.biophysics.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
     "spike_triggered_average": lambda **o: ns.biophysics.spike_triggered_average(NOISE, FIRED, **o),
+    "lfp_proxy": lambda **o: ns.biophysics.lfp_proxy(CURRENTS, CURRENTS, **o),
 }  # fmt: skip
 # What an option is set to, or (what it is set to, words of its refusal), where no rule below fits.
 OPTIONS = {
@@ -326,7 +330,8 @@ RECORDS = {
     ),
     Monitors: (
         lambda m: flat(simulate(wired(), SHOWN, engine="torch", monitors=m, progress=False)), Monitors(),
-        {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"]},
+        {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"], "record": ["n.v"],
+         "record_every": (1e-3, "where something is recorded")},
     ),
     GaborAdExOptions: (lambda o: flat(build_circuit("gabor_adex", 8, o)), SMALL, {"dt": 5e-4}),
     Ladder: (

@@ -124,6 +124,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "V", "m": "1", "h": "1", "n": "1", "above": "1"},
     threshold="v_shift",
     rheobase=lambda p: p["g_leak"] * 20e-3,
     caption="Hodgkin-Huxley neurons",
