@@ -35,6 +35,7 @@ def lfp_proxy(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> times = {"record_time": np.arange(4) * 6e-3}
     >>> current = xr.DataArray([[1.0], [2.0], [3.0], [4.0]], dims=("record_time", "cells_unit"), coords=times)
     >>> ns.biophysics.lfp_proxy(current, -current, ratio=1.0).values.tolist()

@@ -39,10 +39,11 @@ def membranes(circuit: Circuit, asked: Sequence[str]) -> list[Watch]:
 
 def variables(circuit: Circuit, asked: Sequence[str], every: float | None) -> list[Watch]:
     """Return the variables that are asked for, such as "hidden1.w" or "cells.nmda_level/3", `every` so many seconds."""
-    steps = circuit.substeps if every is None else every / circuit.dt
+    every = circuit.step if every is None else every
+    steps = every / circuit.dt if 0 < every <= 1e4 else 0.0
     if not is_whole(steps) or round(steps) < 1:
         raise InputError(
-            f"simulate: record_every = {every} s is no whole number of steps of {circuit.dt:g} s, 1 or more."
+            f"simulate: record_every = {every:g} s is no whole number of steps of {circuit.dt:g} s, 1 or more."
         )
     chosen: dict[tuple[str, str], list[int]] = {}
     for name in _listed(asked):
