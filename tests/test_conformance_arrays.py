@@ -289,6 +289,7 @@ NONE = set(
     new_study
     open_streamed
     perturb_circuit
+    protocol
     perturbed
     prune
     recomputed

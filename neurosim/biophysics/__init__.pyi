@@ -38,6 +38,17 @@ from .synapses.exponential_conductance import (
 )
 from .synapses.nmda import NMDAParameters as NMDAParameters  # with magnesium block
 
+# What reaches neurons beside the stimulus
+from .background import Poisson as Poisson  # a background of Poisson spikes at any rate
+from .currents.given import GivenCurrent as GivenCurrent  # of given samples
+from .currents.ornstein_uhlenbeck import OrnsteinUhlenbeckCurrent as OrnsteinUhlenbeckCurrent  # that wanders
+from .currents.ramp import RampCurrent as RampCurrent  # that rises evenly
+from .currents.sine import SineCurrent as SineCurrent  # that swings
+from .currents.steps import StepCurrent as StepCurrent  # that steps from one value to the next
+from .injection import CURRENTS as CURRENTS  # the injected currents by name; .added(...) takes one of your own
+from .injection import CurrentModel as CurrentModel  # what a current is: numbers, course
+from .protocols import protocol as protocol  # currents as stimuli, one a stimulus
+
 # What changes what a spike brings: release and plasticity
 from .learning import Learned as Learned  # the circuit afterwards, its responses, its weights over time
 from .learning import learn as learn  # show stimuli one after another while weights change

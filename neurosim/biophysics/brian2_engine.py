@@ -32,6 +32,7 @@ from neurosim.biophysics.dynamics import (
     receptors_step,
 )
 from neurosim.biophysics.formulas import Functions, Quantities, State, Text, as_code, as_expression
+from neurosim.biophysics.sources import arrivals_of
 from neurosim.runtime import private_folder
 from neurosim.schema import InputError
 from neurosim.storage import cache_folder, checked_modules
@@ -165,7 +166,7 @@ def _group(
     per_neuron["drive"] = population.drive
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     names = {k: Text(k) for k in (*state, *scalars, *per_neuron)} | words
-    names |= {"drive": Text(drive), "xi": Text(f"xi_{index}(t, i)")}
+    names |= {"drive": Text(drive), "xi": Text(f"xi_{index}(t, i)")} | _arriving(population, index)
     group = b2.NeuronGroup(
         chunk.n_copies * population.size,
         "\n".join([*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron)]),
@@ -194,17 +195,29 @@ def _arrays(
 ) -> tuple[dict[str, Any], str]:
     """Return the arrays over time of a population, by their name in the code, and the code of its drive."""
     arrays = {}
-    drive = "drive"
+    given = ["drive"]
     if population.name in chunk.external:
         values = chunk.external[population.name]
         flat = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
         arrays[f"external_{index}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"external_{index}")
-        drive = f"(drive + external_{index}(t, i))"
+        given.append(f"external_{index}(t, i)")
+    if population.name in chunk.currents:
+        flat = chunk.currents[population.name].reshape(chunk.n_steps, -1)
+        arrays[f"current_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"current_{index}")
+        given.append(f"current_{index}(t, i)")
+    for arrival in arrivals_of(population):
+        flat, name = chunk.background[population.name, arrival].reshape(chunk.n_steps, -1), f"{arrival}_from_{index}"
+        arrays[name] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=name)
     if population.is_random:
         flat = chunk.noise[population.name].reshape(chunk.n_steps, -1)
         arrays[f"xi_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"xi_{index}")
     parts.arrays |= arrays
-    return arrays, drive
+    return arrays, "drive" if len(given) == 1 else f"({' + '.join(given)})"
+
+
+def _arriving(population: Population, index: int) -> dict[str, Text]:
+    """Return the code of what arrives, where a background adds to it."""
+    return {name: Text(f"({name} + {name}_from_{index}(t, i))") for name in arrivals_of(population)}
 
 
 def _custom_group(
@@ -244,7 +257,7 @@ def _custom_group(
         used: Quantities = {k: 0.0 if value is None else value for k, value in brought.items()}
         return {**state, **used, "v": x.v + used["kick"]}
 
-    names = {k: Text(k) for k in (*own, *numbers, "v")}
+    names = {k: Text(k) for k in (*own, *numbers, "v")} | _arriving(population, index)
     group.run_regularly(as_code(arrive, names), when=f"upd_{index}", clock=parts.clock)
     group.state_updater.when = f"upd_{index}"
     group.state_updater.order = 1

@@ -16,6 +16,7 @@ from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.torch_engine import Tensors
 from neurosim.parameters import as_dict
 from neurosim.runtime import as_seed, pick_device, stream, track
@@ -82,6 +83,7 @@ def calibrate(
     """
     if circuit.is_discrete:
         raise InputError(f"calibrate: {circuit.name!r} stands on rung 'exact': nothing is to be calibrated; climb.")
+    refuse_sources(circuit, "calibrate")
     expected_counts = layer_counts(circuit, stimuli, expected, "calibrate")
     shown = check_stimuli(circuit, stimuli)
     n_steps = shown.n_time * circuit.substeps

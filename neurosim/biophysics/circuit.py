@@ -6,14 +6,16 @@ A circuit can be printed, and saved (``circuit_files.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import scipy.sparse
 
+from neurosim.biophysics.background import Poisson
 from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.injection import current_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
 from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled, whole
 from neurosim.biophysics.rules import plasticity_of, release_of
@@ -88,11 +90,13 @@ class Population:
     noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
         units (discrete); 0 is none.
     varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
+    background : Poisson processes that arrive from outside, one record :class:`Poisson` or several.
+    currents : records of registered currents that are injected beside the drive, one or several.
 
     Raises
     ------
     InputError : records of no registered model, numbers of another shape or out of range, noise where spikes are random
-        already, a number that its model does not have.
+        already, a number that its model does not have, a receptor or neuron that is not there.
 
     Examples
     --------
@@ -109,6 +113,8 @@ class Population:
     synapses: Parameters | Mapping[str, Parameters] = field(default_factory=DeltaParameters)
     noise: float = 0.0
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
+    background: Sequence[Poisson] = ()
+    currents: Sequence[Parameters] = ()
 
     def __post_init__(self) -> None:
         who = f"Population {self.name!r}"
@@ -152,6 +158,7 @@ class Population:
         if self.noise and self.escapes:
             raise InputError(f"Population {self.name!r}: its spikes are random already; noise = 0.")
         self._check_varying()
+        self._check_sources(who)
 
     def number(self, name: str) -> np.ndarray:
         """Return a parameter of every neuron, (neuron,)."""
@@ -169,6 +176,30 @@ class Population:
             raise InputError(
                 f"{who}: of the receptors {', '.join(self.receptors)} one's name begins another's; choose others."
             )
+
+    def _check_sources(self, who: str) -> None:
+        """Raise for background and currents that this population cannot receive."""
+        for name in ("background", "currents"):
+            given = getattr(self, name)
+            given = tuple(given) if isinstance(given, list | tuple) else (given,)
+            object.__setattr__(self, name, given)
+        for record in self.background:
+            if not isinstance(record, Poisson) or np.shape(record.rate) not in ((), (self.size,)):
+                found = f"rates of shape {np.shape(record.rate)}" if isinstance(record, Poisson) else repr(record)[:60]
+                raise InputError(f"{who}: a background of Poisson records with a rate, or {self.size}; found {found}.")
+            if record.receptor not in self.receptors:
+                names = ", ".join(map(repr, self.receptors))
+                raise InputError(f"{who}: the background names the receptor {record.receptor!r}; there is {names}.")
+        for current in self.currents:
+            if current_of(current) is None:
+                raise InputError(f"{who}: records of registered currents asked, found {type(current).__name__}.")
+        sources: list[Any] = [*self.background, *self.currents]
+        for source in sources:
+            last = max(source.neurons or (0,))
+            if last >= self.size:
+                raise InputError(
+                    f"{who}: a {type(source).__name__} is for neuron {last}; there are 0 to {self.size - 1}."
+                )
 
     def _check_varying(self) -> None:
         """Raise where a parameter of a neuron is outside the range that its record knows, or cannot vary."""
@@ -202,6 +233,13 @@ class Population:
         """The registered model of each receptor."""
         found = {name: synapse_of(numbers) for name, numbers in self.receptors.items()}
         return {name: model for name, model in found.items() if model is not None}
+
+    @property
+    def sources_text(self) -> str:
+        """Background and currents as a few words; "" where there are none."""
+        models = [model.name for model in map(current_of, self.currents) if model is not None]
+        texts = [f"Poisson background{f' ({b.receptor})' if b.receptor else ''}" for b in self.background]
+        return "".join(f", {text}" for text in (*texts, *(f"current ({name})" for name in models)))
 
     @property
     def is_discrete(self) -> bool:
@@ -493,7 +531,7 @@ class Circuit:
             kind = "custom" if p.is_free else p.model.name
             noise = f", noise {p.noise:g} V" if p.noise else ""
             received = ", ".join(f"{r} {m.name}".strip() for r, m in p.receptor_models.items())
-            lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}")
+            lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}{p.sources_text}")
         for q in self.projections:
             onto = f" ({q.receptor})" if q.receptor else ""
             lines.append(
@@ -585,12 +623,12 @@ class Circuit:
 
     def _check_reached(self, population: Population) -> None:
         """Raise where nothing projects to one of several receptors."""
-        reached = {q.receptor for q in self.into(population.name)}
+        reached = {q.receptor for q in self.into(population.name)} | {b.receptor for b in population.background}
         idle = [r for r in population.receptors if r and r not in reached]
         if idle:
             raise InputError(
                 f"Circuit {self.name!r}: nothing projects to the receptor {idle[0]!r} of {population.name!r}; take it "
-                "away, or add a projection with receptor=."
+                "away, or add a projection or a background with receptor=."
             )
 
     def _check_delays(self, p: Projection) -> None:

@@ -14,7 +14,9 @@ import scipy.sparse
 import xarray as xr
 
 from neurosim import storage
+from neurosim.biophysics.background import Poisson
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
+from neurosim.biophysics.injection import CURRENTS, current_of
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel, plasticity_of, release_of
 from neurosim.parameters import as_dict
@@ -142,6 +144,10 @@ def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
         },
         "noise": p.noise,
         "drive": keep(f"drive_{index}", p.drive),
+        "background": [
+            as_dict(b) | {"rate": keep(f"rate_{index}_{i}", np.atleast_1d(b.rate))} for i, b in enumerate(p.background)
+        ],
+        "currents": [_current_record(current, f"current_{index}_{i}", keep) for i, current in enumerate(p.currents)],
         "varying": {k: keep(f"varying_{index}_{k}", v) for k, v in p.varying.items()},
     }
 
@@ -182,7 +188,31 @@ def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
         receptors.get("", receptors),
         float(record["noise"]),
         {k: data[v].values for k, v in record["varying"].items()},
+        background=tuple(_background_of(kept, data) for kept in record.get("background", ())),
+        currents=tuple(_current_of(kept, data) for kept in record.get("currents", ())),
     )
+
+
+def _current_record(current: Any, name: str, keep: Any) -> dict[str, Any]:
+    """Return a current as its name and numbers; arrays are kept apart."""
+    model, numbers = current_of(current), as_dict(current)
+    assert model is not None
+    arrays = {k: v for k, v in numbers.items() if isinstance(v, np.ndarray)}
+    kept = {k: {"shape": list(v.shape), "array": keep(f"{name}_{k}", v.ravel())} for k, v in arrays.items()}
+    return {"current": model.name, "numbers": numbers | kept}
+
+
+def _current_of(record: dict[str, Any], data: xr.Dataset) -> Any:
+    numbers = {
+        k: data[v["array"]].values.reshape(v["shape"]) if isinstance(v, dict) else v
+        for k, v in record["numbers"].items()
+    }
+    return CURRENTS.find(record["current"], "load_circuit").of(numbers)
+
+
+def _background_of(record: dict[str, Any], data: xr.Dataset) -> Poisson:
+    rate = data[record["rate"]].values
+    return Poisson(**(record | {"rate": rate if len(rate) > 1 else float(rate[0])}))
 
 
 def _keep_weights(weights: Weights, name: str, keep: Any) -> dict[str, Any]:

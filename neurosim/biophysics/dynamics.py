@@ -37,6 +37,9 @@ class Chunk:
     external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
     noise : random numbers of a population, (simulation step, copy, neuron): standard normal, or log-exponential where
         spikes escape.
+    background : what arrives from outside at a variable of a population, by (population, variable), (simulation step,
+        copy, neuron).
+    currents : injected into a population beside its drive, (simulation step, copy, neuron).
     seeds : first draw (copy, synapse) of every synapse that fails at random, by the index of its projection.
     learns : whether weights change.
     modulator : third factor of plasticity in every simulation step; None where there is none.
@@ -49,6 +52,8 @@ class Chunk:
     external: Mapping[str, np.ndarray] = field(default_factory=dict)
     noise: Mapping[str, np.ndarray] = field(default_factory=dict)
     seeds: Mapping[int, np.ndarray] = field(default_factory=dict)
+    background: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    currents: Mapping[str, np.ndarray] = field(default_factory=dict)
     learns: bool = False
     modulator: np.ndarray | None = None
     kept_every: int = 0

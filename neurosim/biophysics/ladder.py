@@ -19,6 +19,7 @@ from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.plain_numbers import convert, number
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.synapses import conductance
 from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.biophysics.synapses.delta import DeltaParameters
@@ -111,6 +112,7 @@ def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circu
       out: 2 lif, conductance synapses
       input -> out: 2 synapses
     """
+    refuse_sources(circuit, "climb")
     for name in (rung, circuit.rung):
         if name not in RUNGS:
             raise InputError(f"climb: no rung {name!r}. Rungs: {', '.join(RUNGS)}.{suggest(name, RUNGS)}")

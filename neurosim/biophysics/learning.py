@@ -63,7 +63,7 @@ def learn(
     ----------
     circuit : with projections that have ``plasticity``.
     stimuli : as :func:`simulate` takes them; shown in their order.
-    gap : silence after each stimulus, s, a multiple of ``circuit.step``.
+    gap : silence after each stimulus, s, a multiple of ``circuit.step``; noise, background and currents rest too.
     modulator : third factor (stimulus, time) every ``circuit.step``, such as dopamine, 1/s; 0 in the gaps. Asked for
         where a rule reads it.
     record_every : time between two records of the weights, s, a multiple of ``circuit.dt``; by default only the end.
@@ -142,19 +142,20 @@ def _in_a_row(chunk: Chunk, circuit: Circuit, shown: Shown, n_gap: int) -> Chunk
         flat: np.ndarray = np.concatenate([lasting, rest], axis=1).reshape(1, -1, values.shape[-1])
         return flat
 
-    noise = {
-        name: np.concatenate([values, np.zeros((n_gap * k, *values.shape[1:]))])
-        .transpose(1, 0, 2)
-        .reshape(-1, 1, values.shape[2])
-        for name, values in chunk.noise.items()
-    }
+    def rested(values: np.ndarray) -> np.ndarray:
+        long = np.concatenate([values, np.zeros((n_gap * k, *values.shape[1:]))])
+        line: np.ndarray = long.transpose(1, 0, 2).reshape(-1, 1, values.shape[2])
+        return line
+
     return Chunk(
         1,
         (shown.n_time + n_gap) * k * n,
         None if chunk.spikes is None else row(chunk.spikes, shown.n_time, n_gap),
         {name: row(values, shown.n_time, n_gap) for name, values in chunk.external.items()},
-        noise,
+        {name: rested(values) for name, values in chunk.noise.items()},
         {i: first[:1] for i, first in chunk.seeds.items()},
+        {key: rested(values) for key, values in chunk.background.items()},
+        {name: rested(values) for name, values in chunk.currents.items()},
     )
 
 

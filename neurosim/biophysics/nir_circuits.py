@@ -34,6 +34,7 @@ from neurosim.biophysics.linear_nodes import LINEAR_NODES
 from neurosim.biophysics.models import NEURONS
 from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.nir_graphs import NEURON_NODES, IfInput, Integration, check_unchanged, flat_graph, spread, time_step
 from neurosim.parameters import from_metadata, to_metadata
 from neurosim.refusals import InputError
@@ -186,6 +187,7 @@ def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
             f"to_nir: {circuit.name!r} stands on rung {circuit.rung!r}; NIR holds the neurons of rung 'exact' only. "
             "save_circuit keeps every circuit."
         )
+    refuse_sources(circuit, "to_nir")
     _check_names(circuit)
     nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
     edges: list[tuple[str, str]] = []

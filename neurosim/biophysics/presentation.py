@@ -15,6 +15,7 @@ import xarray as xr
 from neurosim.biophysics.circuit import INPUT, Circuit
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.rules import release_of
+from neurosim.biophysics.sources import backgrounds, injections
 from neurosim.runtime import stream
 from neurosim.schema import STIMULUS_DIMS, InputError, step_of
 
@@ -55,7 +56,17 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
         for i, q in enumerate(circuit.projections)
         if (model := release_of(q.release)) is not None and model.is_of_synapses
     }
-    return Chunk(len(copies), n_steps, spikes, external, noise, seeds)
+    named = [(shown.ids[s], t) for s, t in copies]
+    return Chunk(
+        len(copies),
+        n_steps,
+        spikes,
+        external,
+        noise,
+        seeds,
+        backgrounds(circuit, named, n_steps, seed),
+        injections(circuit, named, n_steps, seed),
+    )
 
 
 def _seeds(circuit: Circuit, index: int, stimulus: str, trial: int, seed: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.plain_numbers import convert, number, scaled, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.simulation import simulate
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
 from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
@@ -132,6 +133,7 @@ def retune(
     """
     torch, seed = torch_engine.import_torch(), as_seed(rng, "retune")
     options = options or RetuningOptions()
+    refuse_sources(circuit, "retune")
     _check(circuit, categories)
     first = _given(stimuli, 0)
     n_batches = -(-first.sizes["stimulus"] // options.batch_size)

@@ -17,6 +17,7 @@ from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, label_records, spike_table
+from neurosim.biophysics.sources import arrivals_of
 from neurosim.biophysics.watching import membranes, variables
 from neurosim.refusals import InputError, suggest
 from neurosim.runtime import as_seed, limit_threads, pick_device, track
@@ -304,7 +305,8 @@ def chunk_size(
     noisy = sum(p.size for p in circuit.populations if p.is_random)
     graded = sum(q.weights.shape[1] for q in circuit.projections if q.source == INPUT)
     synapses = 0 if engine.shares_synapses else BYTES_A_SYNAPSE * circuit.n_synapses
-    a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
+    given = sum(p.size * (bool(p.currents) + len(arrivals_of(p))) for p in circuit.populations)
+    a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * (noisy + given)
     a_copy += 8 * n_time * (graded if circuit.inputs.kind == "current" else circuit.inputs.size)
     a_copy += 8 * sum(-(-n_steps // watch.every) * len(watch.index) for watch in watched)
     if a_copy > memory:

@@ -89,6 +89,8 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "n_time": 0 if chunk.spikes is None else chunk.spikes.shape[1],
         "external": {k: v.shape[1] for k, v in chunk.external.items()},
         "noise": sorted(chunk.noise),
+        "background": sorted(chunk.background),
+        "currents": sorted(chunk.currents),
         "seeds": {str(i): first.shape[1] for i, first in chunk.seeds.items()},
         "watched": [[w.population, w.variable, w.index.tolist(), w.every] for w in watched],
         "brian2": importlib.metadata.version("brian2"),
@@ -173,6 +175,9 @@ def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:
             arrays[f"external_{index}"] = chunk.external[p.name].transpose(1, 0, 2)
         if p.name in chunk.noise:
             arrays[f"xi_{index}"] = chunk.noise[p.name]
+        if p.name in chunk.currents:
+            arrays[f"current_{index}"] = chunk.currents[p.name]
+        arrays |= {f"{name}_from_{index}": v for (owner, name), v in chunk.background.items() if owner == p.name}
     arrays |= {f"seeds_{i}": first[None] for i, first in chunk.seeds.items()}
     return {k: v.reshape(len(v), -1) for k, v in arrays.items()}
 
@@ -193,6 +198,8 @@ def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
         external={k: pad(v, 0) for k, v in chunk.external.items()},
         noise={k: pad(v, 1) for k, v in chunk.noise.items()},
         seeds={i: pad(first, 0) for i, first in chunk.seeds.items()},
+        background={k: pad(v, 1) for k, v in chunk.background.items()},
+        currents={k: pad(v, 1) for k, v in chunk.currents.items()},
     )
 
 
@@ -205,6 +212,8 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         {k: np.zeros((n, t, sizes[k])) for k, t in about["external"].items()},
         {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["noise"]},
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
+        {(k, arrival): np.zeros((about["n_steps"], n, sizes[k])) for k, arrival in about["background"]},
+        {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["currents"]},
     )
 
 

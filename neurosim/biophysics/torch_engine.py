@@ -241,10 +241,14 @@ class _Layer:
         external, noise = chunk.external.get(self.name), chunk.noise.get(self.name)
         self.external = None if external is None else tensor(external)
         self.noise = None if noise is None else torch.as_tensor(noise)
+        self.injected = chunk.currents.get(self.name)
+        self.background = {arrival: v for (owner, arrival), v in chunk.background.items() if owner == self.name}
         self.tensor = tensor
 
     def advance(self, arrived: Mapping[str, Tensor], now: int, k: int) -> Tensor:
         """Advance by one step of the simulation and return the spikes (copy, neuron)."""
+        outside = {name: self.tensor(values[k]) for name, values in self.background.items()}
+        arrived = {**arrived, **{n: arrived[n] + v if n in arrived else v for n, v in outside.items()}}
         for name, value in arrived.items():
             self.state[name] = value if self.gain is None else value * self.gain
         x = State(**self.numbers, **self.state)
@@ -252,6 +256,8 @@ class _Layer:
         if self.external is not None:
             shown = self.external[:, min(now, self.external.shape[1] - 1)]
             x.drive = x.drive + (shown if self.gain is None else shown * self.gain)
+        if self.injected is not None:
+            x.drive = x.drive + self.tensor(self.injected[k])
         if self.noise is not None:
             x.xi = self.tensor(self.noise[k])
         new = self.step(x, self.functions)

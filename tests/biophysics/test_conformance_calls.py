@@ -18,11 +18,18 @@ import xarray as xr
 import neurosim as ns
 from neurosim.biophysics import (
     ConductanceParameters,
+    CurrentModel,
     ExponentialParameters,
+    GivenCurrent,
     HodgkinHuxleyParameters,
     Learned,
     LIFParameters,
+    OrnsteinUhlenbeckCurrent,
     PairSTDPParameters,
+    Poisson,
+    RampCurrent,
+    SineCurrent,
+    StepCurrent,
     TsodyksMarkramParameters,
     build_circuit,
     learn,
@@ -133,6 +140,9 @@ CALLS = {
     "fit_driven": lambda **o: ns.biophysics.fit_driven(NOISE, FIRED, **(TRIED | o)),
     "fit_poisson": lambda **o: ns.biophysics.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
     "spike_triggered_average": lambda **o: ns.biophysics.spike_triggered_average(NOISE, FIRED, **o),
+    "protocol": lambda **o: ns.biophysics.protocol(
+        {"a": OrnsteinUhlenbeckCurrent(0.0, 1e-10, 5e-3)}, **({"duration": 9e-3, "time_step": 1e-3} | o)
+    ),
     "lfp_proxy": lambda **o: ns.biophysics.lfp_proxy(CURRENTS, CURRENTS, **o),
 }  # fmt: skip
 # What an option is set to, or (what it is set to, words of its refusal), where no rule below fits.
@@ -265,6 +275,14 @@ def of_population(population):
     return flat(simulate(circuit, SHOWN, engine="torch", monitors=Monitors(membrane=[population.name]), progress=False))
 
 
+def of_background(background):
+    return of_population(Population("n", 2, NEURON, 1e-10, background=background))
+
+
+def of_current(current):
+    return of_population(Population("n", 2, NEURON, 1e-10, currents=current))
+
+
 def of_projection(projection):
     populations = tuple(Population(n, 2, NEURON, 2.5e-10) for n in ("n", "m"))
     circuit = Circuit("c", Input(2), populations, (projection,), 5e-4, 1e-3)
@@ -300,7 +318,28 @@ RECORDS = {
         {"name": "m",
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
-         "varying": {"v_threshold": [-50e-3, -60e-3]}},
+         "varying": {"v_threshold": [-50e-3, -60e-3]}, "background": Poisson(500.0, 2e-3),
+         "currents": SineCurrent(1e-10, 50.0)},
+    ),
+    Poisson: (
+        of_background, Poisson(400.0, 2e-3, n=2),
+        {"receptor": ("ampa", "names the receptor 'ampa'"), "neurons": [1]},
+    ),
+    StepCurrent: (
+        of_current, StepCurrent((5e-3,), (1e-10,)),
+        {"times": (7e-3,), "amplitudes": (2e-10,), "neurons": [1]},
+    ),
+    RampCurrent: (
+        of_current, RampCurrent(2e-3, 10e-3, 1e-10, 2e-10), {"neurons": [1]},
+    ),
+    SineCurrent: (
+        of_current, SineCurrent(1e-10, 50.0, 1e-11, 0.1, 1e-3, 12e-3), {"neurons": [1]},
+    ),
+    OrnsteinUhlenbeckCurrent: (
+        of_current, OrnsteinUhlenbeckCurrent(1e-10, 1e-10, 5e-3), {"neurons": [1], "shared": True},
+    ),
+    GivenCurrent: (
+        of_current, GivenCurrent([1e-10, 2e-10], 2e-3), {"values": [2e-10], "time_step": 3e-3, "neurons": [1]},
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
@@ -351,7 +390,7 @@ RECORDS = {
 # What kinds of things are; the numbers of neurons and synapses, tried in test_conformance_options.py; those of rules,
 # tried in test_rules.py; and results.
 KINDS = (NEURONS, SYNAPSES, RELEASES, PLASTICITY)
-ELSEWHERE = {NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
+ELSEWHERE = {CurrentModel, NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
 ELSEWHERE |= {model.parameters for kind in KINDS for model in kind.values()}
 
 
