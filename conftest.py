@@ -4,7 +4,17 @@ The rule for examples: ``import numpy as np`` and ``import neurosim as ns`` are 
 a public name uses, it imports itself.
 """
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
+
+if sys.dont_write_bytecode and os.environ.get("NEUROSIM_TESTS_BYTECODE") != "never":
+    # Compiling is a third of what a process of a test takes; where bytecode is not to lie beside sources, it lies here.
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(Path(__file__).parent / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from tests.public import as_a_reader, is_of_public_name
 

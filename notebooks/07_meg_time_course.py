@@ -102,14 +102,14 @@ scores.sizes
 # Where nothing is there, a subject's scores are as likely to have the other sign. All 256 ways to turn the scores of eight
 # subjects round say how heavy a cluster of neighbouring times becomes by chance anywhere. A cluster's p says that something is
 # there; it does not say when that begins. `latencies` does: where the mean course reaches half of its peak, with an interval
-# over subjects.
+# over subjects, of the courses that are significant.
 
 # %%
 tested = ns.similarity.sign_flip_test(scores, method="cluster_mass", alternative="greater", progress=False)
 tested[["cluster_p", "cluster_size"]].to_dataframe()
 
 # %%
-when = ns.similarity.latencies(scores)
+when = ns.similarity.latencies(scores, p=tested.p_corrected)
 ax = None
 for colour, model in enumerate(models.model.values):
     ax = ns.plots.plot_tested_course(tested.sel(model=model), when.sel(model=model), ax, label=model, colour=colour)

@@ -133,6 +133,12 @@ LABELLED = {
     "tuning_curve": lambda x: ns.responses.tuning_curve(x, "orientation"),
     "select_reliable": ns.responses.select_reliable,
     "signal_to_noise": ns.responses.signal_to_noise,
+    "demixed_pca": lambda x: ns.responses.demixed_pca(x, "category"),
+    "targeted_axes": lambda x: ns.responses.targeted_axes(x, "angle"),
+    "jpca": ns.responses.jpca,
+    "gpfa": lambda x: ns.responses.gpfa(x, 2),
+    "spectrogram": lambda x: ns.responses.spectrogram(x, bandwidth=100.0),
+    "coherence": lambda x: ns.responses.coherence(x, bandwidth=100.0),
     "split_half_reliability": ns.responses.split_half_reliability,
     "cross_validated_pca": ns.responses.cross_validated_pca,
     "decode": lambda x: ns.responses.decode(x, progress=False),
@@ -225,6 +231,12 @@ LABELLED = {
     "save_assembly": lambda x: ns.recordings.save_assembly("never_written.nc", x, identifier="a", stimulus_set="b"),
     "compare_subjects": lambda x: ns.compare_subjects(x, {}, {}, out="never_written"),
     "to_circuit": ns.to_circuit,
+    "connect": lambda x: ns.biophysics.connect(
+        ns.biophysics.AllToAll(), ns.biophysics.Input(2), neuron().populations[0], weight=x
+    ),
+    "save_sonata_spikes": lambda x: ns.biophysics.save_sonata_spikes("never_written.h5", x),
+    "grid_positions": lambda x: ns.biophysics.grid_positions(x, 1e-3),
+    "random_positions": lambda x: ns.biophysics.random_positions(3, x),
     "verify_translation": lambda x: ns.verify_translation(torch.nn.Linear(UNITS, 2), neuron(), x, progress=False),
 }
 # what takes no array, or draws what another function returned
@@ -239,6 +251,7 @@ NONE = set(
     check_study
     climb
     cognitive_task
+    count_synapses
     data_folder
     do_job
     environment_changes
@@ -274,6 +287,7 @@ NONE = set(
     load_rdms
     load_responses
     load_sentences
+    load_sonata
     load_source
     load_spikes
     load_spoken_digits
@@ -296,10 +310,13 @@ NONE = set(
     register_datasets
     replace_head
     rerun_results
+    ring_positions
     run_study
     save_brain_score
     save_circuit
+    save_sonata
     single_neuron
+    sonata_stimuli
     study_status
     submit_study
     to_nir

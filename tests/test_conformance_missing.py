@@ -54,6 +54,8 @@ CASES = {
     "burst_statistics": Case(R.burst_statistics, counts=True, unbiased=lambda f: f.burst_rate),
     "first_spike_latency": Case(R.first_spike_latency, counts=True),
     "coincidence": Case(hit, counts=True),
+    "spectrogram": Case(lambda x: R.spectrogram(x, bandwidth=100.0), counts=True, unbiased=lambda f: f.mean("trial")),
+    "coherence": Case(lambda x: R.coherence(x, bandwidth=100.0), counts=True),
     "synchrony": Case(R.synchrony, counts=True, unbiased=lambda f: f),
     "cross_correlogram": Case(lambda x: R.cross_correlogram(x, reach=3e-3), counts=True, unbiased=lambda f: f),
     "noise_correlation": Case(R.noise_correlation, unbiased=lambda f: f),
@@ -65,6 +67,15 @@ CASES = {
     "sparseness": Case(lambda x: R.sparseness(np.abs(x))),
     "participation_ratio": Case(R.participation_ratio),
     "cross_validated_pca": Case(R.cross_validated_pca, unbiased=lambda f: f.signal_variance.sum()),
+    "demixed_pca": Case(
+        lambda x: R.demixed_pca(x, "category", regularization=0.1), unitwise=False, unbiased=lambda f: f.signal_variance
+    ),
+    "targeted_axes": Case(
+        lambda x: R.targeted_axes(x, "angle", n_splits=1).drop_vars("held_out_slopes"),
+        unitwise=False,
+    ),
+    "jpca": Case(lambda x: R.jpca(x, n_components=2, n_shuffles=3), counts=True, unitwise=False),
+    "gpfa": Case(lambda x: R.gpfa(x, 1, max_iterations=5).drop_vars("latents"), counts=True, unitwise=False),
     "cluster_stimuli": Case(lambda x: R.cluster_stimuli(x, 2)),
     "embed_stimuli": Case(R.embed_stimuli),
     "decode": Case(lambda x: R.decode(x, "category", folds=3)),
@@ -147,8 +158,8 @@ def test_a_trial_that_nobody_measured_is_no_trial(name):
     case = CASES[name]
     x = responses(np.random.default_rng(1), case)
     lost, shorter = without(x, slice(None), TRIALS - 1), x.isel(trial=slice(TRIALS - 1))
-    if name in ("over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable"):  # trials stay
-        found = case.call(lost)
+    if name in ("over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable", "spectrogram"):
+        found = case.call(lost)  # trials stay
         assert bool(found.isel(trial=TRIALS - 1).isnull().all())
         np.testing.assert_allclose(numbers(found.isel(trial=slice(TRIALS - 1))), numbers(case.call(shorter)))
     elif name in ("signal_correlation", "split_half_reliability", "cross_validated_pca", "decode", "generalise"):

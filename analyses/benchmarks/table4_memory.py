@@ -1,7 +1,8 @@
 """Table 4 of the benchmarks: memory and time of maps and recordings that are large, each in a process of its own.
 
 A searchlight map of 50,000 centres (92 stimuli, 123 voxels, two models), and 763 MiB of spike counts in a Zarr folder
-through averages, bins, rates and RDMs. Maps equal those of rsatoolbox, where it is installed, and all RDMs at once.
+through averages, bins, rates and RDMs. Maps equal those of rsatoolbox, where it is installed, and all RDMs at once;
+what is read chunk by chunk equals what it gives in memory.
 
 Run: python analyses/benchmarks/table4_memory.py [folder [checkout to compare with]]
 """
@@ -86,6 +87,19 @@ CASES = {
 }
 
 
+def assert_equal_to_what_is_in_memory(folder: Path) -> None:
+    """Refuse to go on where a step of chunks differs from that of the same values in memory."""
+    lazy = counts(folder).isel(stimulus=slice(0, 8))
+    for step in (
+        ns.responses.average_trials,
+        ns.responses.firing_rate,
+        lambda r: ns.responses.rebin(r, 10e-3),
+        lambda r: ns.compute_rdm(r, "euclidean"),
+        lambda r: ns.compute_rdm(ns.responses.average_trials(ns.responses.rebin(ns.responses.firing_rate(r), 20e-3))),
+    ):
+        xr.testing.assert_allclose(step(lazy).compute(), step(lazy.compute()), rtol=1e-12)
+
+
 def measured(case: str, folder: Path, checkout: Path) -> dict[str, float] | None:
     """Return peak memory (MB), CPU time (s), a sum of a case in a fresh process; None where a checkout has it not."""
     environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
@@ -136,6 +150,7 @@ def main(folder: Path, before: Path | None) -> None:
         made = xr.DataArray(values, dims=tuple(COUNTS), name="responses", attrs=attrs)
         made.to_dataset().to_zarr(place / "counts.zarr", consolidated=False)
         del values, made
+        assert_equal_to_what_is_in_memory(place)
         rows = []
         for case in CASES:
             row = {"case": case, "now": measured(case, place, here)}

@@ -26,7 +26,7 @@ WHAT = {
     "nine features": np.random.default_rng(3).normal(size=(STIMULI, 9)),
 }
 SMOOTH, RADIUS, STRENGTH = 0.8, 6.1e-3, {"two categories": 0.25, "nine features": 0.35}
-METHODS = ("max", "cluster_mass", "tfce")
+METHODS, OTHERS = ("max", "cluster_mass", "tfce"), 1000
 PLAIN = (0.05, 0.01, 0.001)
 PLACES = np.argwhere(np.ones(SHAPE)) * 3e-3
 BALL = np.linalg.norm(PLACES - PLACES.mean(0), axis=1) < 5e-3
@@ -99,7 +99,7 @@ def main(folder: Path, n: int) -> None:
     content = {
         "groups": n,
         "nothing_there": {what: rates(what, 0.0, n, seed=1) for what in WHAT},
-        "nothing_there_in_250_other_groups": {"nine features": rates("nine features", 0.0, 250, 11, ("max",))},
+        "nothing_there_in_1000_other_groups": {"nine features": rates("nine features", 0.0, OTHERS, seed=11)},
         "something_there": {what: rates(what, STRENGTH[what], n // 2, seed=2) for what in WHAT},
         "libraries": ns.runtime.provenance()["libraries"],
     }

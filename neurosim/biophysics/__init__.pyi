@@ -11,6 +11,39 @@ from .circuit_files import load_circuit as load_circuit  # from a file, which ne
 from .circuit_files import save_circuit as save_circuit  # to one netCDF file
 from .nir_circuits import load_nir as load_nir  # a NIR graph from a file, of whatever tool
 
+# SONATA, the format of large models
+from .sonata import load_sonata as load_sonata  # a circuit of point neurons from its files
+from .sonata import sonata_stimuli as sonata_stimuli  # its files of spikes, as a stimulus for that circuit
+from .sonata_writing import save_sonata as save_sonata  # to those files, and back bit for bit
+from .sonata_writing import save_sonata_spikes as save_sonata_spikes  # spikes of a simulation, to a file
+from .sonata_models import SONATA_MODELS as SONATA_MODELS  # point neurons that are the same here, by template
+from .sonata_models import SonataModel as SonataModel  # what one is there, and here
+
+# Connections by a rule, and where neurons are
+from .connecting import connect as connect  # a projection, drawn by a rule
+from .synapse_counts import count_synapses as count_synapses  # between every two populations, and how strong
+from .positions import grid_positions as grid_positions  # places on a grid
+from .positions import random_positions as random_positions  # places anywhere in a box
+from .positions import ring_positions as ring_positions  # places on a circle
+from .wiring import CONNECTION_RULES as CONNECTION_RULES  # the rules by name; .added(...) takes one of your own
+from .wiring import ConnectionRule as ConnectionRule  # what a rule is: its numbers, and how it draws pairs
+from .wiring.all_to_all import AllToAll as AllToAll  # every neuron to every other
+from .wiring.exponential_distance import ExponentialDistance as ExponentialDistance  # less often with the distance
+from .wiring.fixed_indegree import FixedIndegree as FixedIndegree  # so many sources for every target
+from .wiring.fixed_outdegree import FixedOutdegree as FixedOutdegree  # so many targets for every source
+from .wiring.fixed_probability import FixedProbability as FixedProbability  # every pair with one probability
+from .wiring.fixed_total import FixedTotal as FixedTotal  # so many synapses in all
+from .wiring.from_table import FromTable as FromTable  # the synapses of a table
+from .wiring.gaussian_distance import GaussianDistance as GaussianDistance  # less often with the distance, as a bell
+from .wiring.one_to_one import OneToOne as OneToOne  # each neuron to the one of its number
+from .wiring.ring import Ring as Ring  # each neuron to its neighbours
+from .distributions import DISTRIBUTIONS as DISTRIBUTIONS  # of weights and delays, by name
+from .distributions import Distribution as Distribution  # what one is: its numbers, and how values are drawn
+from .distributions.lognormal import Lognormal as Lognormal  # values of one sign, a few of them large
+from .distributions.normal import Normal as Normal  # a bell
+from .distributions.truncated import Truncated as Truncated  # another one within bounds
+from .distributions.uniform import Uniform as Uniform  # anywhere between two bounds
+
 # Neurons and synapses: their records, and the numbers of each
 from .custom import CustomNeuron as CustomNeuron  # a neuron given by its equations
 from .models import NEURONS as NEURONS  # the neurons by name; .added(...) takes one of your own
@@ -36,6 +69,7 @@ from .synapses.exponential import ExponentialParameters as ExponentialParameters
 from .synapses.exponential_conductance import (
     ExponentialConductanceParameters as ExponentialConductanceParameters,  # AMPA, GABA-A
 )
+from .synapses.gap_junction import GapJunctionParameters as GapJunctionParameters  # membranes coupled both ways
 from .synapses.nmda import NMDAParameters as NMDAParameters  # with magnesium block
 
 # What reaches neurons beside the stimulus

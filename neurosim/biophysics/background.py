@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.biophysics.injection import places
+from neurosim.biophysics.injection import chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, number, real, whole
 from neurosim.schema import InputError
 
@@ -45,7 +45,7 @@ class Poisson:
     neurons: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "neurons", places(self, self.neurons))
+        object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         convert(self, "Poisson", weight=number, n=whole)
         rate = real(self.rate, "Poisson: rate")
         object.__setattr__(self, "rate", float(rate) if rate.ndim == 0 else rate)

@@ -30,8 +30,10 @@ from neurosim.biophysics.dynamics import (
     receptor_constants,
     receptor_state,
     receptors_step,
+    sent_by,
 )
 from neurosim.biophysics.formulas import Functions, Quantities, State, Text, as_code, as_expression
+from neurosim.biophysics.models import named
 from neurosim.biophysics.sources import arrivals_of
 from neurosim.runtime import private_folder
 from neurosim.schema import InputError
@@ -40,6 +42,7 @@ from neurosim.storage import cache_folder, checked_modules
 if TYPE_CHECKING:
     import brian2
 
+ALWAYS = "always"
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
 
@@ -89,7 +92,9 @@ def build(b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Sequence[Watc
     for index, projection in enumerate(circuit.projections):
         if projection.source not in groups:
             continue
-        if chunk.is_ruled(projection):
+        if sent_by(circuit, projection):
+            synapses.append(_graded(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock))
+        elif chunk.is_ruled(projection):
             rules = RuledSynapses(b2, circuit, index, groups, chunk, parts.clock, parts.arrays)
             parts.rules.append(rules)
             synapses += [*rules.objects, *rules.watch()]
@@ -172,6 +177,7 @@ def _group(
         "\n".join([*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron)]),
         threshold=f"{as_expression(model.distance, names)} > 0",
         reset=as_code(model.reset, names),
+        events={ALWAYS: "True"} if _passes_on(circuit, population) else {},
         clock=parts.clock,
         namespace=scalars | arrays,
         name=f"L{index}",
@@ -184,7 +190,14 @@ def _group(
     return group
 
 
+def _passes_on(circuit: Circuit, population: Population) -> bool:
+    """Whether a variable of a population is passed on at every step."""
+    return any(q.source == population.name and sent_by(circuit, q) for q in circuit.projections)
+
+
 def _place(group: brian2.Group, index: int) -> None:
+    if ALWAYS in group.thresholder:
+        group.thresholder[ALWAYS].when = "traces"
     group.thresholder["spike"].when = f"thr_{index}"
     if "spike" in group.resetter:
         group.resetter["spike"].when = f"rst_{index}"
@@ -309,6 +322,39 @@ def _synapses(
         synapses.pre.when = f"syn_{place}"
         made.append(synapses)
     return made
+
+
+def _graded(
+    b2: ModuleType,
+    circuit: Circuit,
+    projection: Projection,
+    index: int,
+    groups: Mapping[str, brian2.Group],
+    n_copies: int,
+    clock: brian2.Clock,
+) -> brian2.Synapses:
+    """Build all copies of a projection that passes a variable of its source on at every step."""
+    target, receptor = circuit.population(projection.target), projection.receptor
+    place = [p.name for p in circuit.populations].index(projection.target)
+    arrived, coupled = (named(receptor, k) for k in target.receptor_models[receptor].arrivals)
+    source, post, weight = projection.synapses()
+    synapses = b2.Synapses(
+        groups[projection.source],
+        groups[projection.target],
+        "weight : 1 (constant)",
+        on_pre=f"{arrived}_post += weight * {sent_by(circuit, projection)}_pre\n{coupled}_post += weight",
+        on_event={"pre": ALWAYS},
+        clock=clock,
+        namespace={},
+        name=f"S{index}_graded",
+    )
+    copies = np.arange(n_copies)[:, None]
+    synapses.connect(
+        i=(copies * circuit.sizes[projection.source] + source).ravel(), j=(copies * target.size + post).ravel()
+    )
+    synapses.weight = np.tile(weight, n_copies)
+    synapses.pre.when = f"syn_{place}"
+    return synapses
 
 
 @contextlib.contextmanager

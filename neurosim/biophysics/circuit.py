@@ -17,7 +17,7 @@ from neurosim.biophysics.background import Poisson
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.injection import current_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
-from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled, whole
+from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, places, real, scaled, whole
 from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.parameters import Parameters, as_dict
@@ -90,6 +90,7 @@ class Population:
     noise : standard deviation that white noise gives the free membrane, V, or that it has in each step, threshold
         units (discrete); 0 is none.
     varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
+    positions : where the neurons are, (size, 2 or 3), m, for rules of distance and pictures; None where they have none.
     background : Poisson processes that arrive from outside, one record :class:`Poisson` or several.
     currents : records of registered currents that are injected beside the drive, one or several.
 
@@ -113,6 +114,7 @@ class Population:
     synapses: Parameters | Mapping[str, Parameters] = field(default_factory=DeltaParameters)
     noise: float = 0.0
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
+    positions: Any = None
     background: Sequence[Poisson] = ()
     currents: Sequence[Parameters] = ()
 
@@ -145,6 +147,8 @@ class Population:
                     f"found shape {values.shape}."
                 )
         object.__setattr__(self, "varying", varying)
+        if self.positions is not None:
+            object.__setattr__(self, "positions", places(self.positions, self.size, f"{who}: positions"))
         if not 0 <= self.noise < (1e3 if self.is_discrete else 0.1):
             raise InputError(f"Population {self.name!r}: noise = {self.noise!r} is outside 0..0.1 V.")
         if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
@@ -190,6 +194,8 @@ class Population:
             if record.receptor not in self.receptors:
                 names = ", ".join(map(repr, self.receptors))
                 raise InputError(f"{who}: the background names the receptor {record.receptor!r}; there is {names}.")
+            if self.receptor_models[record.receptor].sends:
+                raise InputError(f"{who}: a background sends spikes, which {record.receptor!r} does not receive.")
         for current in self.currents:
             if current_of(current) is None:
                 raise InputError(f"{who}: records of registered currents asked, found {type(current).__name__}.")
@@ -605,6 +611,7 @@ class Circuit:
             )
         self._check_receptor(p)
         self._check_delays(p)
+        self._check_graded(p)
         is_ruled = p.release is not None or p.plasticity is not None
         if is_ruled and p.source == INPUT and self.inputs.kind == "current":
             raise InputError(
@@ -619,6 +626,22 @@ class Circuit:
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} names the receptor {p.receptor!r}; {p.target!r} has "
                 f"{names}.{suggest(p.receptor, [*receptors])}"
+            )
+
+    def _check_graded(self, p: Projection) -> None:
+        """Raise where what is passed on at every step cannot be: from an input, late, released or learned, below 0."""
+        sends = self.population(p.target).receptor_models[p.receptor].sends
+        asks = {
+            "a population in volts as its source": p.source == INPUT or self.is_discrete,
+            "no delay": bool(p.delays().any()),
+            "no release": p.release is not None,
+            "no plasticity": p.plasticity is not None,
+            "weights of 0 or more": bool((p.values < 0).any()),
+        }
+        asked = next((what for what, is_wrong in asks.items() if is_wrong), None)
+        if sends and asked:
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} passes {sends!r} on at every step and asks for {asked}."
             )
 
     def _check_reached(self, population: Population) -> None:

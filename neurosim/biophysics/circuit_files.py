@@ -149,6 +149,9 @@ def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
         ],
         "currents": [_current_record(current, f"current_{index}_{i}", keep) for i, current in enumerate(p.currents)],
         "varying": {k: keep(f"varying_{index}_{k}", v) for k, v in p.varying.items()},
+        "positions": None
+        if p.positions is None
+        else {"shape": list(p.positions.shape), "dense": keep(f"positions_{index}", p.positions.ravel())},
     }
 
 
@@ -188,6 +191,7 @@ def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
         receptors.get("", receptors),
         float(record["noise"]),
         {k: data[v].values for k, v in record["varying"].items()},
+        _weights_of(places, data) if (places := record.get("positions")) else None,
         background=tuple(_background_of(kept, data) for kept in record.get("background", ())),
         currents=tuple(_current_of(kept, data) for kept in record.get("currents", ())),
     )

@@ -229,6 +229,11 @@ class _Prefixed:
         return self._functions.let(named(self._receptor, name), value)
 
 
+def sent_by(circuit: Circuit, projection: Projection) -> str:
+    """Return the variable of the source that a projection passes on at every step; "" is spikes."""
+    return circuit.population(projection.target).receptor_models[projection.receptor].sends
+
+
 def arrival_of(population: Population, sign: int, receptor: str = "") -> str:
     """Return the variable in which weights of this sign (1 or -1) arrive at a receptor."""
     arrivals = population.receptor_models[receptor].arrivals

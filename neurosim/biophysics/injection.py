@@ -60,7 +60,7 @@ def current_of(parameters: object) -> CurrentModel | None:
     return next((model for model in CURRENTS.values() if model.parameters is type(parameters)), None)
 
 
-def places(record: object, neurons: Sequence[int] | None) -> tuple[int, ...] | None:
+def chosen_neurons(record: object, neurons: Sequence[int] | None) -> tuple[int, ...] | None:
     """Return the places of neurons of a record as a tuple of whole numbers; None is all of them."""
     if neurons is None:
         return None

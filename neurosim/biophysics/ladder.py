@@ -181,7 +181,7 @@ def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
             raise InputError(f"climb: the synaptic time constants of {population.name!r} differ between neurons.")
         drive, synapses = drive / (1 - alpha), ExponentialParameters(-dt / float(np.log(alpha)))  # type: ignore[assignment]
     drive = drive * scale * membrane.g_leak / (1 - beta)
-    return Population(population.name, population.size, neuron, drive, synapses, 0.0, varying)
+    return Population(population.name, population.size, neuron, drive, synapses, 0.0, varying, population.positions)
 
 
 def _in_volts(circuit: Circuit, projection: Projection, ladder: Ladder) -> Projection:

@@ -100,6 +100,8 @@ class SynapseModel:
     step : (x, m) -> (new state, {"kick", "i_syn", "g_syn"}; None is nothing).
     units : units of its weights.
     state_units : unit of each variable of `state`, for records of them.
+    sends : variable of the source that is passed on at every step in place of spikes; "" is spikes. The first of two
+        arrivals collects weight times variable, the second the weights alone.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI; "" where there is none.
     example : a weight that moves a membrane by millivolts.
@@ -118,6 +120,7 @@ class SynapseModel:
     step: Callable[[State, Functions], tuple[Quantities, Brought]]
     units: str = "A"
     state_units: Mapping[str, str] = field(default_factory=dict)
+    sends: str = ""
     caption: str = ""
     reference: str = ""
     example: float = 0.0

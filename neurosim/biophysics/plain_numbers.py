@@ -63,6 +63,14 @@ def real(values: object, what: str) -> np.ndarray:
         raise InputError(f"{what} of real numbers asked, found {type(values).__name__} ({error}).") from error
 
 
+def places(values: object, n: int, what: str) -> np.ndarray:
+    """Return where `n` neurons are, (neuron, 2 or 3), m."""
+    found = real(values, what)
+    if found.shape not in ((n, 2), (n, 3)) or not np.isfinite(found).all():
+        raise InputError(f"{what}: finite numbers of shape ({n}, 2) or ({n}, 3) asked, in m, found {found.shape}.")
+    return found
+
+
 def matrix(weights: Any, what: str) -> Any:
     """Return weights as a dense array or, where they are sparse, as a csr_array, of real numbers."""
     if not scipy.sparse.issparse(weights):

@@ -26,8 +26,10 @@ from neurosim.biophysics.dynamics import (
     constants_of,
     initial_state,
     population_step,
+    sent_by,
 )
 from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
+from neurosim.biophysics.models import named
 from neurosim.biophysics.torch_rules import RuledWire
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError
@@ -137,6 +139,7 @@ def march(
     ]
     shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
     latest: dict[str, Tensor | None] = {}
+    values = {layer.name: layer.state for layer in layers}
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
         is_shown = shown is not None and beginning == 0 and now < shown.shape[1]
@@ -152,14 +155,15 @@ def march(
             }
             for wire in wires:
                 if wire.target == layer.name:
-                    wire.deliver(latest.get(wire.source), arrived)
+                    sent_now = latest.get(wire.source) if not wire.sends else values[wire.source][wire.sends]
+                    wire.deliver(sent_now, arrived)
             fired = latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
             for wire in wires:
                 if wire.target == layer.name:
                     wire.follow(fired, layer.moved)
         if collected is not None and k == chunk.n_steps - 1:
             collected |= {wire.index: wire.learned() for wire in wires if isinstance(wire, RuledWire) and wire.learns}
-        yield sent, {layer.name: layer.state for layer in layers}
+        yield sent, values
 
 
 def arrivals(
@@ -168,6 +172,12 @@ def arrivals(
     """Return what arrives at a population from the input and from `replayed` populations, in every simulation step."""
     torch = import_torch()
     where, dtype = pick_device(device), torch.float64
+    coupled = [q.source for q in circuit.into(name) if sent_by(circuit, q)]
+    if coupled:
+        raise InputError(
+            f"calibrate: {coupled[0]!r} is coupled to {name!r} by its membrane, which cannot be replayed; calibrate "
+            "before the gap junctions are added."
+        )
     wires = [
         wire_of(torch, circuit, i, chunk, None, where, dtype)
         for i, q in enumerate(circuit.projections)
@@ -292,7 +302,9 @@ class _Wire:
         self.torch, self.source, self.target = torch, projection.source, projection.target
         lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
         target = circuit.population(projection.target)
-        names = dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in (1, -1))
+        self.sends = sent_by(circuit, projection)
+        arrivals = (1,) if self.sends else (1, -1)
+        names = dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in arrivals)
         self.parts: list[tuple[int, str, Weights]] = []
         for steps, late in projection.by_delay(circuit.dt):
             if weights is not None:
@@ -335,6 +347,26 @@ class _Wire:
         return arrived
 
 
+class _GradedWire(_Wire):
+    """One projection that passes a variable of its source on at every step."""
+
+    def __init__(
+        self, torch: ModuleType, circuit: Circuit, projection: Projection, where: str, dtype: torch.dtype
+    ) -> None:
+        super().__init__(torch, circuit, projection, None, where, dtype)
+        model = circuit.population(projection.target).receptor_models[projection.receptor]
+        self.coupled = named(projection.receptor, model.arrivals[1])
+        total = np.asarray(projection.weights.sum(axis=0)).ravel()
+        self.total: Tensor = torch.as_tensor(total, device=where, dtype=dtype)
+
+    def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
+        """Add weights times the variable to `arrived`, and the weights alone."""
+        assert spikes is not None
+        super().deliver(spikes, arrived)
+        total = self.total.expand(len(spikes), -1)
+        arrived[self.coupled] = arrived[self.coupled] + total if self.coupled in arrived else total
+
+
 def wire_of(
     torch: ModuleType,
     circuit: Circuit,
@@ -346,6 +378,8 @@ def wire_of(
 ) -> _Wire | RuledWire:
     """Return the projection `index` as it is simulated, with `weights` in place of its own where they are given."""
     projection = circuit.projections[index]
+    if sent_by(circuit, projection):
+        return _GradedWire(torch, circuit, projection, where, dtype)
     if not chunk.is_ruled(projection):
         return _Wire(torch, circuit, projection, weights, where, dtype)
     if weights is not None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class RuledWire:
     """One projection with release or plasticity: its synapses by delay, and the traces of its target."""
 
+    sends = ""
+
     def __init__(
         self, torch: ModuleType, circuit: Circuit, index: int, chunk: Chunk, where: str, dtype: torch.dtype
     ) -> None:

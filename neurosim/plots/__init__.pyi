@@ -17,9 +17,15 @@ from .scores import plot_scores as plot_scores  # one bar a model, with interval
 from .pictures import plot_raster as plot_raster  # spikes of a network, and of its circuit over them
 from .pictures import plot_stimuli as plot_stimuli  # images as one contact sheet
 from .recordings import plot_generalisation as plot_generalisation  # decoding from every time to every other
+from .population import plot_spectrogram as plot_spectrogram  # power or coherence over time and frequency
 from .recordings import plot_sweeps as plot_sweeps  # the voltage of intracellular sweeps
 from .recordings import plot_time_course as plot_time_course  # a quantity over time with its standard error
+from .population import plot_trajectories as plot_trajectories  # courses of a population in two latent dimensions
 from .recordings import plot_tuning as plot_tuning  # the tuning curve of a unit, and its fit
+
+# Circuits
+from .circuits import plot_circuit as plot_circuit  # populations and the projections between them
+from .circuits import plot_positions as plot_positions  # where neurons are
 
 # Learning, and what was learned
 from .training import plot_attribution as plot_attribution  # images, and what mattered in each

@@ -24,7 +24,11 @@ from .decoding import decode as decode  # a label of new stimuli or trials, over
 from .decoding import generalise as generalise  # a label where another has a value that was not trained on
 from .dimensionality import cross_validated_pca as cross_validated_pca  # the spectrum of the signal, free of noise
 from .dimensionality import participation_ratio as participation_ratio  # the effective number of dimensions
+from .demixed import demixed_pca as demixed_pca  # components that each tell of one label, or of time
+from .gaussian_process_factors import gpfa as gpfa  # smooth latent trajectories of single trials
+from .rotations import jpca as jpca  # planes in which courses rotate, against stimuli that are shuffled
 from .separation import separation as separation  # how far apart inputs are, and how many dimensions they span
+from .targeted import targeted_axes as targeted_axes  # orthogonal axes along which a population answers labels
 from .unsupervised import cluster_stimuli as cluster_stimuli  # clusters of stimuli, without any labels
 from .unsupervised import embed_stimuli as embed_stimuli  # a map of stimuli in few dimensions
 
@@ -39,6 +43,10 @@ from .correlograms import cross_correlogram as cross_correlogram  # the rate of 
 from .correlograms import synchrony as synchrony  # how far every pair of units fires together
 from .variability import noise_correlation as noise_correlation  # from trial to trial of a stimulus
 from .variability import signal_correlation as signal_correlation  # in their tuning
+
+# How fields oscillate
+from .coherences import coherence as coherence  # how far units oscillate together, free of bias, with phase and p value
+from .time_frequency import spectrogram as spectrogram  # power by frequency, and over time in windows
 
 # How well spike trains coincide
 from .spike_matching import coincidence as coincidence  # prediction and repeats, against the neuron's reliability: Md*

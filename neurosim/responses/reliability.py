@@ -15,6 +15,7 @@ from neurosim.responses.analysis_of_variance import f_test, hardly_answers
 from neurosim.responses.averages import over_time
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, check_responses
+from neurosim.trials import over_trials
 
 log = logging.getLogger(__name__)
 LARGEST_EXPONENT = 100.0  # of noise over signal: there is no signal; its square is still a number
@@ -142,7 +143,7 @@ def signal_to_noise(responses: xr.DataArray, *, alpha: float = 0.05) -> xr.Datas
     known = ((counts > 0).sum(0) > 2) & ((counts > 1).sum(0) > 1)
     if not known.any():
         raise InputError("signal_to_noise: no unit has 3 stimuli and a second trial of 2 of them.")
-    of_each = _Powers.of_each(values, counts)
+    of_each = _Powers.of_each(values)
     whole = of_each.together()
     left = of_each.without_each(whole)
     ceiling, error, low, high = _ceilings(whole, left, counts, alpha)
@@ -294,13 +295,12 @@ class _Powers:
     of_means: np.ndarray  # variances over trials / trials: the noise of the means
 
     @classmethod
-    def of_each(cls, values: np.ndarray, counts: np.ndarray) -> _Powers:
+    def of_each(cls, values: np.ndarray) -> _Powers:
         """Return what each stimulus gives, of trials (stimulus, trial, unit)."""
-        measured = np.isfinite(values)
-        means = np.where(measured, values, 0.0).sum(1) / np.maximum(counts, 1)
-        squares = np.where(measured, (values - means[:, None]) ** 2, 0.0).sum(1)
-        within = np.divide(squares, counts - 1, out=np.zeros(means.shape), where=counts > 1)
-        means = np.where(counts > 0, means - means.sum(0) / np.maximum((counts > 0).sum(0), 1), 0.0)
+        found = over_trials(values)
+        counts, means, within = found.number, found.mean, found.variance(of_fewer=0.0)
+        total = np.where(counts > 0, means, 0.0).sum(0)
+        means = np.where(counts > 0, means - total / np.maximum((counts > 0).sum(0), 1), 0.0)
         of_means = within / np.maximum(counts, 1)
         return cls(1 * (counts > 0), 1 * (counts > 1), means, means**2, within, of_means)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 from scipy.optimize import curve_fit
 
 from neurosim.labels import label_along
@@ -69,7 +69,7 @@ def tuning_curve(responses: xr.DataArray, by: str, *, alpha: float = 0.05) -> xr
     moments = [_moments(np.asarray(group, dtype=float)) for group in groups]
     counts, mean, spread = (np.stack(part) for part in zip(*moments, strict=True))
     error = spread / np.sqrt(np.maximum(counts, 1))
-    reach = stats.t.ppf(1 - alpha / 2, np.maximum(counts - 1, 1)) * error
+    reach = special.stdtrit(np.maximum(counts - 1, 1), 1 - alpha / 2) * error
     dims = (by, "unit")
     coords = {by: levels, "bound": ["low", "high"]} | {k: v for k, v in responses.coords.items() if v.dims == ("unit",)}
     data = {"response": (dims, mean), "standard_error": (dims, error), "n": (dims, counts)}

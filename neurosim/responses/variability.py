@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 from scipy.ndimage import gaussian_filter1d
 
 from neurosim.refusals import check_alpha, check_number
@@ -63,7 +63,7 @@ def psth(responses: xr.DataArray, *, bandwidth: float = 10e-3, alpha: float = 0.
         mean = np.divide(np.where(measured, rates, 0).sum(0), n, out=np.full(n.shape, np.nan), where=n > 0)
         squares = np.where(measured, (rates - mean) ** 2, 0.0).sum(0)
         error = np.sqrt(np.divide(squares, (n - 1) * n, out=np.full(n.shape, np.nan), where=n > 1))
-    reach = stats.t.ppf(1 - alpha / 2, np.maximum(n - 1, 1)) * error
+    reach = special.stdtrit(np.maximum(n - 1, 1), 1 - alpha / 2) * error
     dims = ("stimulus", "time", "unit")
     coords = {k: v for k, v in responses.coords.items() if "trial" not in v.dims}
     found = {"rate": (dims, mean), "standard_error": (dims, error)}

@@ -13,6 +13,7 @@ from neurosim.schema import InputError
 from neurosim.similarity.held_out import HeldOut
 from neurosim.similarity.kernels.folds import FEWEST_FOLDS, fold_variance, jackknife_variance, mean_without
 from neurosim.similarity.kernels.prediction import FEWEST
+from neurosim.trials import over_trials
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +35,14 @@ def mean_of_trials(responses: xr.DataArray, who: str) -> Measured:
         raise InputError(f"{who}: responses have a time dim; average over it or select a bin.")
     if "trial" not in responses.dims:
         return Measured(np.asarray(responses.values, dtype=float), None)
-    trials = np.asarray(responses.transpose("stimulus", "trial", "unit").values, dtype=float)
-    there = np.isfinite(trials)
-    n = there.sum(1)
-    total = np.where(there, trials, 0.0).sum(1)
-    mean = np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
-    squares = (np.where(there, trials - mean[:, None], 0.0) ** 2).sum(1)
+    found = over_trials(np.asarray(responses.transpose("stimulus", "trial", "unit").values, dtype=float))
+    n = found.number
     if n.max() < 2:
-        return Measured(mean, None)
-    free = np.maximum(n - 1, 0)
-    pooled = np.divide(squares.sum(0), free.sum(0), out=np.full(n.shape[1], np.nan), where=free.sum(0) > 0)
-    own = np.divide(squares, free, out=np.broadcast_to(pooled, n.shape).copy(), where=free > 0)
-    return Measured(mean, np.divide(own, n, out=np.full(n.shape, np.nan), where=n > 0))
+        return Measured(found.mean, None)
+    free = np.maximum(n - 1, 0).sum(0)
+    pooled = np.divide(found.squares.sum(0), free, out=np.full(free.shape, np.nan), where=free > 0)
+    own = found.variance(of_fewer=pooled)
+    return Measured(found.mean, np.divide(own, n, out=np.full(n.shape, np.nan), where=n > 0))
 
 
 def summary_of(held: HeldOut, measured: Measured, fold: np.ndarray) -> xr.Dataset:

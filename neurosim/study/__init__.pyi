@@ -14,6 +14,7 @@ from .brains.recorded import ResponsesBrain as ResponsesBrain  # a recording in 
 from .brains.synthetic import SyntheticBrain as SyntheticBrain  # a synthetic recording with known truth
 from .analyses.rsa import RSA as RSA  # representational similarity, with inference
 from .analyses.rsa_in_time import RSAInTime as RSAInTime  # the same for every time bin
+from .analyses.sign_flips import SignFlips as SignFlips  # where layers and times are above 0, corrected for all
 from .analyses.relations import Relations as Relations  # all subjects and brains with each other
 from .analyses.alignment import Alignment as Alignment  # CKA, CCA, shapes, dynamics, with brains or between subjects
 from .analyses.predictivity import Predictivity as Predictivity  # layers predict the units of brains

@@ -70,8 +70,9 @@ def silent(n_inputs, n_steps=3):
 def circuits():
     yield build_circuit("gabor_adex", 16)
     rng = np.random.default_rng(0)
+    sent = [synapse for synapse in SYNAPSES.values() if not synapse.sends]
     for neuron in NEURONS.values():
-        for synapse in [SYNAPSES["delta"]] if neuron.is_discrete else SYNAPSES.values():
+        for synapse in [SYNAPSES["delta"]] if neuron.is_discrete else sent:
             dt, received = 1e-3 if neuron.is_discrete else 1e-4, synapse.parameters()
             noise = 0.0 if neuron.is_random else 1e-3
             varying = {} if neuron.is_discrete else {"g_leak": np.full(2, 9e-9)}

@@ -7,8 +7,10 @@ changed alike everywhere; whatever else there is has one line in a table below, 
 import inspect
 import io
 import sys
+import tempfile
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,23 +19,42 @@ import xarray as xr
 
 import neurosim as ns
 from neurosim.biophysics import (
+    AllToAll,
     ConductanceParameters,
+    ConnectionRule,
     CurrentModel,
+    Distribution,
+    ExponentialDistance,
     ExponentialParameters,
+    FixedIndegree,
+    FixedOutdegree,
+    FixedProbability,
+    FixedTotal,
+    FromTable,
+    GaussianDistance,
     GivenCurrent,
     HodgkinHuxleyParameters,
     Learned,
     LIFParameters,
+    Lognormal,
+    Normal,
     OrnsteinUhlenbeckCurrent,
     PairSTDPParameters,
     Poisson,
     RampCurrent,
+    Ring,
     SineCurrent,
+    SonataModel,
     StepCurrent,
+    Truncated,
     TsodyksMarkramParameters,
+    Uniform,
     build_circuit,
+    connect,
     learn,
+    load_sonata,
     predict_spikes,
+    random_positions,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
@@ -46,6 +67,7 @@ from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, Rel
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
+from tests.biophysics.sonata_world import write_world
 from tests.public import public
 
 RNG = np.random.default_rng(0)
@@ -123,6 +145,31 @@ LEARNING = replace(
     ),
 )
 ONCE = RetuningOptions(epochs=1, batch_size=2)
+FIRING = simulate(
+    wired(noise=3e-3), SHOWN, engine="torch", monitors=Monitors(spike_times=True), trials=2, progress=False
+)
+
+
+@cache
+def sonata_folder():
+    """A SONATA network in a folder of its own."""
+    folder = Path(tempfile.mkdtemp()) / "world"
+    write_world(folder, "iaf_psc_exp")
+    return folder
+
+
+def sonata(name="simulation_config.json", **options):
+    return load_sonata(sonata_folder() / name, **options)
+
+
+def sonata_spikes(**options):
+    with tempfile.TemporaryDirectory() as folder:
+        return ns.recordings.load_spikes(
+            ns.biophysics.save_sonata_spikes(f"{folder}/x.h5", FIRING, **options)
+        ).to_dict()
+
+
+PLACED = Population("a", 20, LIFParameters(), positions=random_positions(20, (1e-3, 1e-3)))
 TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
 # How each function is called, by its name; numbers small enough to be quick.
 CALLS = {
@@ -133,6 +180,13 @@ CALLS = {
     "retune": lambda **o: retune(wired(noise=3e-3), SHOWN, ["x", "y"], **({"options": ONCE} | o)),
     "climb": lambda **o: climb(TWIN, "noise", **o),
     "build_circuit": lambda **o: build_circuit("gabor_adex", 8, **({"options": SMALL} | o)),
+    "connect": lambda **o: connect(FixedProbability(0.5), PLACED, PLACED, weight=Normal(1.0, 0.1), **o),
+    "load_sonata": sonata,
+    "save_sonata_spikes": sonata_spikes,
+    "sonata_stimuli": lambda **o: ns.biophysics.sonata_stimuli(
+        sonata_folder() / "circuit_config.json", {"outer": sonata_folder() / "spikes.h5"}, dt=1e-4, duration=0.1, **o
+    ),
+    "random_positions": lambda **o: random_positions(3, (1.0, 1.0), **o),
     "detect_spikes": lambda **o: ns.biophysics.detect_spikes(sweeps(), **o),
     "estimate_electrode": lambda **o: ns.biophysics.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
     "fit_neuron": lambda **o: ns.biophysics.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
@@ -159,6 +213,15 @@ OPTIONS = {
     ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
     ("climb", "ladder"): Ladder(noise=2e-3),
     ("build_circuit", "options"): GaborAdExOptions(8, 5),
+    ("load_sonata", "dt"): 5e-5,
+    ("load_sonata", "step"): 1e-3,
+    ("load_sonata", "root"): ("/nowhere", "leads out of 'nowhere'"),
+    ("load_sonata", "mapping"): ({"nest:iaf_psc_exp": "nest:iaf_psc_delta"}, "'tau_syn_ex' .* has no counterpart"),
+    ("sonata_stimuli", "root"): ("/nowhere", "leads out of 'nowhere'"),
+    ("connect", "delay"): 2e-3,
+    ("connect", "receptor"): "ampa",
+    ("connect", "dt"): (1e-3, "dt is read where delays are drawn"),
+    ("connect", "self_connections"): False,
     ("detect_spikes", "threshold"): 10e-3,
     ("detect_spikes", "dead_time"): 9e-3,
     ("estimate_electrode", "reach"): 12e-3,
@@ -305,6 +368,14 @@ def of_custom(neuron):
     )
 
 
+def drawn(rule):
+    return flat(connect(rule, PLACED, PLACED, weight=1.0))
+
+
+def weighted(spread):
+    return flat(connect(AllToAll(), PLACED, PLACED, weight=spread))
+
+
 FREE = CustomNeuron("dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3)
 # How each record is used, its usual value, and for each field another value, or (another value, words of its refusal).
 RECORDS = {
@@ -319,7 +390,7 @@ RECORDS = {
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
          "varying": {"v_threshold": [-50e-3, -60e-3]}, "background": Poisson(500.0, 2e-3),
-         "currents": SineCurrent(1e-10, 50.0)},
+         "currents": SineCurrent(1e-10, 50.0), "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)")},
     ),
     Poisson: (
         of_background, Poisson(400.0, 2e-3, n=2),
@@ -347,6 +418,21 @@ RECORDS = {
          "receptor": ("ampa", "names the receptor 'ampa'"), "release": TsodyksMarkramParameters(),
          "plasticity": (PairSTDPParameters(1e-3), "are outside the bounds 0 to 0.001 of their plasticity")},
     ),
+    ExponentialDistance: (drawn, ExponentialDistance(0.5, 5e-4), {"torus": (1e-3, 1e-3)}),
+    FixedIndegree: (drawn, FixedIndegree(4), {"multapses": True}),
+    FixedOutdegree: (drawn, FixedOutdegree(4), {"multapses": True}),
+    FixedProbability: (drawn, FixedProbability(0.3), {}),
+    FixedTotal: (drawn, FixedTotal(90), {"multapses": True}),
+    FromTable: (
+        drawn, FromTable([0, 1, 1], [2, 2, 2], multapses=True),
+        {"sources": [0, 1, 4], "targets": [2, 2, 5], "multapses": (False, "2 times")},
+    ),
+    GaussianDistance: (drawn, GaussianDistance(0.5, 5e-4), {"torus": (1e-3, 1e-3)}),
+    Ring: (drawn, Ring(2), {}),
+    Lognormal: (weighted, Lognormal(1.0, 0.5), {}),
+    Normal: (weighted, Normal(1.0, 0.5), {}),
+    Truncated: (weighted, Truncated(Normal(1.0, 0.5), 0.5, 1.5), {"spread": Uniform(0.1, 1.0)}),
+    Uniform: (weighted, Uniform(1.0, 2.0), {}),
     Readout: (
         of_readout, Readout("n", np.eye(2), np.zeros(2)),
         {"source": ("m", "no population 'm'"), "weights": np.eye(2)[::-1], "bias": np.array([9.0, 0.0])},
@@ -390,7 +476,8 @@ RECORDS = {
 # What kinds of things are; the numbers of neurons and synapses, tried in test_conformance_options.py; those of rules,
 # tried in test_rules.py; and results.
 KINDS = (NEURONS, SYNAPSES, RELEASES, PLASTICITY)
-ELSEWHERE = {CurrentModel, NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
+ELSEWHERE = {NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
+ELSEWHERE |= {ConnectionRule, CurrentModel, Distribution, SonataModel}
 ELSEWHERE |= {model.parameters for kind in KINDS for model in kind.values()}
 
 

@@ -82,7 +82,7 @@ CURRENT = {
 }
 
 
-@pytest.mark.parametrize("kind", [model.parameters for model in SYNAPSES.values()])
+@pytest.mark.parametrize("kind", list(CURRENT))
 def test_every_synapse_follows_its_equation(kind):
     """One spike of each of two inputs at 0, against an adaptive solver; excitation and inhibition decay apart."""
     shown = np.zeros((1, 30, 2))
@@ -136,8 +136,8 @@ REFUSED = {
     "unread initial": (lambda: CustomNeuron(*FREE, {"w": 1.0}), "initial 'w' is no state"),
     "keyword": (lambda: CustomNeuron(*FREE[:3], {"tau": 1e-2, "lambda": 1.0}), "'lambda' has a meaning"),
     "nested powers": (lambda: CustomNeuron("dv/dt = ((v**9)**9)**9", "v > 1"), "power"),
-    "one delay in an array": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3])), "one number of seconds"),
-    "delays": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3, 2e-3])), "one number of seconds"),
+    "one delay in an array": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3])), "one a synapse with the shape"),
+    "delays": (lambda: Projection("a", "b", [[1.0]], np.array([1e-3, 2e-3])), "one a synapse with the shape"),
     "plain array": (lambda: simulate(one(STILL, Input(1), [[1.0]]), np.zeros((1, 3, 1))), "labelled array"),
     "memory below one copy": (
         lambda: simulate(
@@ -226,6 +226,11 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
-    """The Hodgkin-Huxley neuron is compared with an adaptive solver in test_neurons.py."""
+    """Hodgkin-Huxley neurons are compared with an adaptive solver in test_neurons.py, other synapses in their tests."""
     assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == {model.parameters for model in NEURONS.values()}
-    assert set(CURRENT) == {model.parameters for model in SYNAPSES.values()}
+    # test_receptors.py and test_gap_junctions.py
+    elsewhere = {"alpha", "alpha_conductance", "double_exponential", "double_exponential_conductance"}
+    elsewhere |= {"exponential_conductance", "nmda", "gap_junction"}
+    assert {*CURRENT, *(SYNAPSES[name].parameters for name in elsewhere)} == {
+        model.parameters for model in SYNAPSES.values()
+    }

@@ -20,7 +20,7 @@ TRAINS = (RNG.random((1, 100, 2)) < 0.1).astype(np.uint8)
 
 # The numbers with which each neuron and synapse is tried stand in its record.
 NEURONS = {m.parameters: (m.of(m.example[0]), m.example[1]) for m in models.NEURONS.values()}
-WEIGHTS = {m.parameters: m.example for m in models.SYNAPSES.values()}
+WEIGHTS = {m.parameters: m.example for m in models.SYNAPSES.values() if not m.sends}  # gap junctions have no numbers
 # Fields that cannot vary between neurons, and those that are read in one way of resetting only.
 ONE_FOR_ALL = {"dt": {"dt": 2e-3}, "reset": None}
 READ_WITH = {(LIFParameters, "subtracted"): {"reset": "subtract"}}

@@ -123,7 +123,8 @@ def _run_in_child(root: Path, package: str, tests: Sequence[str], output: int) -
         for stream in (1, 2):
             os.dup2(output, stream)
         os.chdir(root)
-        os.environ |= {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(root / ".cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+        os.environ |= {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(root / ".cache")}
+        os.environ |= {"PYTHONDONTWRITEBYTECODE": "1", "NEUROSIM_TESTS_BYTECODE": "never"}
         # a mutant of the same size, made within a second, would be taken for the file before by its bytecode
         sys.dont_write_bytecode = True
         sys.path[:] = [str(root), *(p for p in sys.path if Path(p).resolve() != ROOT)]

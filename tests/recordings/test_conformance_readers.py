@@ -22,6 +22,7 @@ import xarray as xr
 import neurosim as ns
 from neurosim import storage
 from neurosim.recordings.reader import READERS
+from neurosim.sonata_spikes import write_sonata_spikes
 from tests.public import public
 
 RNG = np.random.default_rng(3)
@@ -139,6 +140,12 @@ def write_neo(path):
     block = neo.Block()
     block.segments.append(segment)
     neo.io.NeoMatlabIO(str(path)).write(block)
+
+
+def leaky():
+    cells = ns.biophysics.Population("cells", 2, ns.biophysics.LIFParameters())
+    wire = ns.biophysics.Projection("input", "cells", [[4e-3, 2e-3]], delay=1e-3)
+    return ns.biophysics.Circuit("small", ns.biophysics.Input(1), (cells,), (wire,), 1e-4, 1e-3)
 
 
 def write_circuit(path):
@@ -271,6 +278,12 @@ CASES = {
     ("load_responses", "x.parquet"): Case(table, counted, BINNED),
     ("load_spikes", "x.csv"): Case(table, lambda p: ns.recordings.load_spikes(p).time.to_numpy(), TIMES),
     ("load_spikes", "x.parquet"): Case(table, lambda p: ns.recordings.load_spikes(p).time.to_numpy(), TIMES),
+    ("load_spikes", "x.h5"): Case(
+        lambda p: write_sonata_spikes(p, {"v1": (np.array([0, 1, 0]), np.array([0.125, 0.25, 0.375]))}),
+        lambda p: ns.recordings.load_spikes(p).time.to_numpy(),
+        TIMES,
+        exact=False,
+    ),
     ("load_spikes", "x.npz"): Case(
         lambda p: np.savez(p, unit=SPIKES["unit"], time=SPIKES["time"]),
         lambda p: ns.recordings.load_spikes(p).time.to_numpy(),
@@ -315,6 +328,11 @@ CASES = {
         exact=False,
     ),
     ("load_circuit", "x.nc"): Case(write_circuit, lambda p: np.array(ns.biophysics.load_circuit(p).dt), np.array(1e-4)),
+    ("load_sonata", "circuit_config.json"): Case(
+        lambda p: ns.biophysics.save_sonata(p.parent, leaky()),
+        lambda p: np.array(ns.biophysics.load_sonata(p).dt),
+        np.array(1e-4),
+    ),
     ("load_nir", "x.nir"): Case(
         write_nir, lambda p: np.asarray(ns.biophysics.load_nir(p).nodes["w"].weight), FIELDS[0, 0, :2, :2]
     ),

@@ -1,5 +1,7 @@
 """What is read chunk by chunk gives what it gives in memory, and stays lazy until it is used."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import xarray as xr
 
 import neurosim as ns
+from neurosim.responses.rates import _convolved
 from neurosim.schema import InputError
 from neurosim.storage import write_dataset
 
@@ -77,6 +80,24 @@ def test_files_are_cut_along_their_own_chunks(tmp_path, ending, monkeypatch):
     rates = ns.responses.firing_rate(lazy)
     np.testing.assert_array_equal(rates.values, ns.responses.firing_rate(whole).values)
     rates.to_dataset(name="rates").to_zarr(tmp_path / "rates.zarr", consolidated=False)
+
+
+@pytest.mark.parametrize(("n", "width"), [(1, 3), (50, 1), (200, 41), (333, 160), (30, 90)])
+def test_a_convolution_is_that_of_scipy(n, width):
+    fftconvolve = pytest.importorskip("scipy.signal").fftconvolve
+    rng = np.random.default_rng(n)
+    trains, weights = rng.poisson(0.1, (3, 2, n)).astype(float), rng.random(width)
+    np.testing.assert_allclose(
+        _convolved(trains, weights), fftconvolve(trains, weights[None, None], axes=-1), atol=1e-14
+    )
+
+
+def test_rates_of_chunks_load_nothing_that_takes_the_memory_they_save():
+    code = (
+        "import sys, neurosim as ns; ns.responses.firing_rate, ns.responses.rebin, ns.compute_rdm; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"scipy.stats", "scipy.signal", "sklearn", "torch"} & set(done.stdout.split())
 
 
 def test_trials_are_gathered_in_their_order_and_at_once():

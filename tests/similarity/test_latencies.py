@@ -87,6 +87,34 @@ def test_scores_that_do_not_rise_have_no_latency():
     found = ns.similarity.latencies(-1 - courses())
     assert np.isnan(found.time).all()
     assert (found.found == 0).all()
+    assert (found.undefined == "the mean course has none").all()
+
+
+def test_noise_has_a_highest_point_and_what_is_tested_first_no_latency():
+    noise = xr.DataArray(np.random.default_rng(2).normal(size=(8, 50, 12)), dims=("subject", "time", "model"))
+    noise = noise.assign_coords(time=TIME)
+    noise[..., 0] += 2 * courses(n=8, spread=0.0)
+    p = ns.similarity.sign_flip_test(noise, alternative="greater", progress=False).p_corrected
+    assert float(ns.similarity.latencies(noise, n_samples=100).found.mean()) > 0.9
+    found = ns.similarity.latencies(noise, p=p.transpose("model", "time")[:, ::-1], n_samples=100)
+    significant = (p < 0.05).any("time").values
+    assert significant[0] and significant.sum() < 4
+    np.testing.assert_array_equal(np.isfinite(found.time.sel(latency="peak")), significant)
+    assert (found.undefined.values[:, ~significant] == "not significant at any time above 0").all()
+    assert (found.undefined.sel(model=0) == "").all()
+    stricter = ns.similarity.latencies(noise, p=p.where(p > 1, 0.02), alpha=0.01, n_samples=100)
+    assert np.isnan(stricter.time).all() and np.isnan(stricter.interval).all()
+
+
+def test_what_is_significant_below_zero_alone_has_no_latency():
+    scores = courses() - 2.0
+    scores[:, 40] = 0.1
+    p = xr.DataArray(np.full(50, 0.01), dims="time", coords={"time": TIME})
+    assert "undefined" not in ns.similarity.latencies(scores, p=p, n_samples=100)
+    p[40] = 0.5
+    assert (ns.similarity.latencies(scores, p=p).undefined == "not significant at any time above 0").all()
+    difference = ns.similarity.latencies(courses(0.05), courses(), p=p * 0, p_other=p * 0 + 0.9)
+    assert np.isnan(difference.p).all() and np.isnan(difference.time).all()
 
 
 @pytest.mark.parametrize(
@@ -102,6 +130,12 @@ def test_scores_that_do_not_rise_have_no_latency():
         (lambda f: f(courses(), fraction=1.0), "between 0 and 1, found 1.0"),
         (lambda f: f(courses(), n_samples=10), "100 or more, found 10"),
         (lambda f: f(courses(), courses()[:, :9]), "50 and 9 places along time"),
+        (lambda f: f(courses(), p=0.01), r"p \('time',\) as of sign_flip_test asked, found a float"),
+        (lambda f: f(courses(), p=courses()), r"found \('subject', 'time'\)"),
+        (lambda f: f(courses(), p=courses()[0, :9]), "50 and 9 places along time"),
+        (lambda f: f(courses(), p=courses()[0] + 1), "p is between 0 and 1, found 1"),
+        (lambda f: f(courses(), courses(), p=courses()[0]), "p of one of the two courses"),
+        (lambda f: f(courses(), p_other=courses()[0]), "p_other is of other scores"),
     ],
 )
 def test_what_has_no_latency_is_refused(call, words):

@@ -14,8 +14,10 @@ import pytest
 
 from neurosim import runtime, storage
 from neurosim.refusals import InputError
+from neurosim.study.engine import cluster as on_dask_workers
 from neurosim.study.engine import launch as launching
 from neurosim.study.engine.launch import Launch, command, gpu_there
+from neurosim.study.engine.orders import Question, written
 from neurosim.study.engine.scheduler import StepError, look_up, run_steps, silent, step_key
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Store
@@ -138,6 +140,27 @@ def test_a_dask_worker_killed_in_the_middle_is_replaced(gated, tmp_path, cluster
     gated.open("b:1")
     working.join(120)
     assert found == [wanted]
+
+
+def test_a_dask_worker_keeps_the_process_of_a_run_until_it_is_over(gated, tmp_path, cluster):
+    run(gated.chain(), tmp_path / "store", Launch(dask=cluster.scheduler_address))
+    started = {gated.process(name) for name in ("a:1", "a:2", "b:1", "c")}
+    assert len(started) <= 2  # as there are two dask workers of one thread
+    until(lambda: not any(map(is_alive, started)))
+
+
+def test_processes_of_a_run_are_its_own_and_end_when_nobody_asks_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(on_dask_workers, "FORGOTTEN", 0.5)
+    asked = written(Question(str(tmp_path), [])), str(tmp_path / "log")
+    for run_of in ("one", "one", "other"):
+        assert on_dask_workers.answer_of_worker(*asked, run_of)["done"]
+    mine, other = (on_dask_workers.kept[name] for name in ("one", "other"))
+    assert len(mine.processes.started) == len(other.processes.started) == 1
+    until(lambda: all(kept.processes.started[0].poll() == 0 for kept in (mine, other)))
+    assert not on_dask_workers.kept.keys() & {"one", "other"}
+    assert on_dask_workers.answer_of_worker(*asked, "one")["done"]
+    assert on_dask_workers.kept["one"] is not mine
+    on_dask_workers.let_go("one")
 
 
 def test_a_launcher_that_cannot_be_used_is_one_line(small_study, tmp_path):

@@ -27,6 +27,19 @@ def skewed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.exponential(size=shape) - 1
 
 
+def lognormal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return noise of a log-normal distribution around 0, spread 1, skewness 3.7."""
+    noise = np.exp(0.8 * rng.normal(size=shape))
+    return (noise - np.exp(0.32)) / np.sqrt((np.exp(0.64) - 1) * np.exp(0.64))
+
+
+def skewed_both_ways(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return exponential noise that is turned round in the second half of the times."""
+    noise = skewed(rng, shape)
+    noise[:, shape[1] // 2 :] *= -1
+    return noise
+
+
 def missing(rng: np.random.Generator, scores: np.ndarray) -> np.ndarray:
     """Take from a third of the subjects the last half of the times, from others the first quarter."""
     n = len(scores)
@@ -85,5 +98,37 @@ WORLDS = (
         truth=float,
         quick=8,
         outside="Sign flips hold for scores that are symmetric where nothing is there; these are exponential.",
+    ),
+    *(
+        World(
+            f"map, {scores} scores, skew of all places, {method}",
+            ESTIMATOR,
+            f"12 subjects, {scores} noise, {method}, two-sided, skew='shared'.",
+            partial(_map, n=12, noise=noise, skew="shared", method=method),
+            truth=float,
+            quick=4,
+        )
+        for scores, noise in (("symmetric", gaussian), ("exponential", skewed))
+        for method in ("max", "cluster_mass", "tfce")
+    ),
+    World(
+        "map, log-normal scores, 24 subjects, skew of all places",
+        ESTIMATOR,
+        "24 subjects, log-normal noise, largest t, two-sided, skew='shared'.",
+        partial(_map, n=24, noise=lognormal, skew="shared"),
+        truth=float,
+        quick=4,
+    ),
+    *(
+        World(
+            f"map, scores skewed both ways, {n} subjects, skew of each place",
+            ESTIMATOR,
+            f"{n} subjects, exponential noise, turned round at half of the times, largest t, two-sided, skew='own'.",
+            partial(_map, n=n, noise=skewed_both_ways, skew="own"),
+            truth=float,
+            quick=4,
+            outside=few,
+        )
+        for n, few in ((12, "The skewness of one place is poorly known from 12 subjects."), (24, ""))
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.biophysics.injection import CurrentModel, places
+from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, is_whole, number, real
 from neurosim.schema import InputError
 
@@ -39,7 +39,7 @@ class GivenCurrent:
     neurons: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "neurons", places(self, self.neurons))
+        object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         convert(self, "GivenCurrent", time_step=number)
         values = real(self.values, "GivenCurrent: values")
         values = values[:, None] if values.ndim == 1 else values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.biophysics.injection import CurrentModel, places
+from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.parameters import check_range
 from neurosim.schema import InputError
@@ -43,7 +43,7 @@ class OrnsteinUhlenbeckCurrent:
     neurons: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "neurons", places(self, self.neurons))
+        object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         convert(self, "OrnsteinUhlenbeckCurrent", mean=number, sigma=number, tau=number)
         check_range(self, tau=(1e-6, 1e3), sigma=(0.0, 1e6), mean=(-1e6, 1e6))
         if not isinstance(self.shared, bool):

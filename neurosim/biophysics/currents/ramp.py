@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.biophysics.injection import CurrentModel, places
+from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.schema import InputError
 
@@ -38,7 +38,7 @@ class RampCurrent:
     neurons: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "neurons", places(self, self.neurons))
+        object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         convert(self, "RampCurrent", start=number, stop=number, first=number, last=number)
         if not 0 <= self.start < self.stop < np.inf or not np.isfinite([self.first, self.last]).all():
             raise InputError(f"RampCurrent: 0 <= start < stop (s) and finite values asked, found {self}.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.biophysics.injection import CurrentModel, places
+from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.schema import InputError
 
@@ -41,7 +41,7 @@ class SineCurrent:
     neurons: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "neurons", places(self, self.neurons))
+        object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         plain = dict.fromkeys(("amplitude", "frequency", "offset", "phase", "start"), number)
         convert(self, "SineCurrent", **plain, **({} if self.stop is None else {"stop": number}))
         is_long = self.stop is None or self.start < self.stop < np.inf

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.biophysics.injection import CurrentModel, places
+from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import real
 from neurosim.schema import InputError
 
@@ -36,7 +36,7 @@ class StepCurrent:
     neurons: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "neurons", places(self, self.neurons))
+        object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         for name in ("times", "amplitudes"):
             values = real(getattr(self, name), f"StepCurrent: {name}")
             object.__setattr__(self, name, tuple(values.ravel().tolist()))

@@ -16,7 +16,7 @@ from neurosim.recordings.reader import Reader
 from neurosim.registry import NoOptions
 from neurosim.schema import InputError, as_responses, check_step, check_sweeps
 
-CHUNK_BYTES = 2**22
+CHUNK_BYTES = 2**21
 
 
 def read_responses(path: Path, _options: NoOptions) -> xr.DataArray:

@@ -93,9 +93,9 @@ def scored(config: dict[str, Any], models: xr.DataArray, data: xr.DataArray, abo
     return result
 
 
-def brain_of(job: Job) -> tuple[xr.DataArray, dict[str, Any]]:
+def brain_of(job: Job, step: str = "brain:") -> tuple[xr.DataArray, dict[str, Any]]:
     """Return the RDMs of the individuals of the brain that a step reads, and what is known of it."""
-    found = storage.read_dataset(job.input("brain:") / "rdms.nc")
+    found = storage.read_dataset(job.input(step) / "rdms.nc")
     return found["rdm"].drop_vars("category", errors="ignore"), dict(found.attrs)
 
 

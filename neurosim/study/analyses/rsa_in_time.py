@@ -100,7 +100,7 @@ def run_over_brain(job: Job) -> None:
     NaN in bins in which some individual answers all stimuli alike.
     """
     config = job.config
-    data = storage.read_dataset(job.input("timed_brain:") / "rdms.nc")["rdm"].drop_vars("category", errors="ignore")
+    data, _ = brain_of(job, "timed_brain:")
     models = stacked_models(job)
     resample = ("subject", "stimulus") if data.sizes["subject"] > 1 else ("stimulus",)
     data = data.transpose("time", "subject", "stimulus", "stimulus_other")

@@ -43,19 +43,24 @@ def draw(job: Job) -> Drawn | None:
         figure = canvas.new_figure(6.5, 3.0)
         _lines(table, figure.subplots(), title)
         return figure, table
-    groups = list(dict.fromkeys(str(g) for g in table["group"].values))
-    figure = canvas.new_figure(6.5, 0.6 + sum(0.5 + 0.14 * int((table["group"].values == g).sum()) for g in groups))
-    limit = max(0.1, float(np.nanmax(np.abs(table["score"].values))))
+    return maps_of(table["score"], title), table
+
+
+def maps_of(score: xr.DataArray, title: str) -> canvas.Figure:
+    """Draw scores (model, time) as a map of layers and time for every group of models; NaN is gray."""
+    groups = list(dict.fromkeys(str(g) for g in score["group"].values))
+    figure = canvas.new_figure(6.5, 0.6 + sum(0.5 + 0.14 * int((score["group"].values == g).sum()) for g in groups))
+    limit = max(0.1, float(np.nanmax(np.abs(score.values), initial=0.0)))
     axes = np.ravel(figure.subplots(len(groups), 1, squeeze=False))
     for ax, group in zip(axes, groups, strict=True):
-        own = table["score"].isel(model=np.flatnonzero(table["group"].values == group))
+        own = score.isel(model=np.flatnonzero(score["group"].values == group))
         names = [str(m).partition("/")[2] for m in own["model"].values]
-        scores = xr.DataArray(own.values, dims=("layer", "time"), coords={"layer": names, "time": table["time"].values})
+        scores = xr.DataArray(own.values, dims=("layer", "time"), coords={"layer": names, "time": score["time"].values})
         geometry.plot_layer_time(scores, ax, title=f"{group} {title}", limit=limit)
         ax.tick_params(axis="y", labelsize=6)
         if ax is not axes[-1]:
             ax.set_xlabel("")
-    return figure, table
+    return figure
 
 
 def _lines(table: xr.Dataset, ax: canvas.Axes, title: str) -> None:
