@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.biophysics.brian2_rules import RuledSynapses, follow_targets, target_traces
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron, in_brian2, name_in_brian2
 from neurosim.biophysics.dynamics import (
     Chunk,
@@ -85,7 +85,7 @@ def build(b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Sequence[Watc
     """Build the network of all copies; names are canonical, so that compiled code is found again."""
     parts = Parts()
     parts.clock = b2.Clock(circuit.dt * b2.second, name="steps")
-    groups = {} if chunk.spikes is None else {INPUT: _input_group(b2, circuit, chunk, parts, inputs_as_arrays)}
+    groups = {name: _input_group(b2, circuit, name, chunk, parts, inputs_as_arrays) for name in chunk.spikes}
     for index, population in enumerate(circuit.populations):
         groups[population.name] = _group(b2, circuit, population, index, chunk, parts)
     synapses: list[brian2.BrianObject] = []
@@ -126,33 +126,35 @@ def _events(times: npt.ArrayLike, indices: npt.ArrayLike, size: int, dt: float) 
     return Events.sorted(np.rint(np.asarray(times) / dt).astype(np.int64), copy, neuron)
 
 
-def _input_group(b2: ModuleType, circuit: Circuit, chunk: Chunk, parts: Parts, as_array: bool) -> brian2.Group:
-    assert chunk.spikes is not None
-    n_units = chunk.n_copies * circuit.inputs.size
+def _input_group(
+    b2: ModuleType, circuit: Circuit, name: str, chunk: Chunk, parts: Parts, as_array: bool
+) -> brian2.Group:
+    shown, size = chunk.spikes[name], circuit.sizes[name]
+    n_units, place = chunk.n_copies * size, list(circuit.sizes).index(name)
     if as_array:
-        flat = chunk.spikes.transpose(1, 0, 2).reshape(chunk.spikes.shape[1], n_units).astype(float)
-        parts.arrays["spikes"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name="input_array")
+        flat = shown.transpose(1, 0, 2).reshape(shown.shape[1], n_units).astype(float)
+        array = parts.arrays[f"input_{place}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"input_{place}")
         first = "" if circuit.substeps == 1 else f" and (t_in_timesteps % {circuit.substeps} == 0)"
         lasting = f" and (t_in_timesteps < {len(flat) * circuit.substeps})"
         group = b2.NeuronGroup(
             n_units,
             "unused : 1",
-            threshold=f"(input_array(t, i) > 0.5){first}{lasting}",
+            threshold=f"(input_{place}(t, i) > 0.5){first}{lasting}",
             clock=parts.clock,
-            name="input_spikes",
-            namespace={"input_array": parts.arrays["spikes"]},
+            name=f"input_spikes_{place}",
+            namespace={f"input_{place}": array},
         )
         group.thresholder["spike"].when = "input"
         return group
-    copy, time, unit = np.nonzero(chunk.spikes)
+    copy, time, unit = np.nonzero(shown)
     order = np.argsort(time, kind="stable")
     return b2.SpikeGeneratorGroup(
         n_units,
-        (copy * circuit.inputs.size + unit)[order],
+        (copy * size + unit)[order],
         time[order] * circuit.step * b2.second,
         clock=parts.clock,
         when="input",
-        name="input_spikes",
+        name=f"input_spikes_{place}",
     )
 
 

@@ -43,10 +43,12 @@ class Input:
     duration : how long stimuli without a ``time`` dim are shown, s (poisson, current; 0.1 by default); None where the
         stimuli are spikes, which have times of their own.
     max_rate : rate of an intensity of 1, spikes/s (poisson; 500 by default); None for the others.
+    name : by which projections name it as their source, where a circuit has several inputs.
 
     Raises
     ------
-    InputError : an unknown kind, fewer than one unit, a duration or rate out of range, or one that is not read.
+    InputError : no name, an unknown kind, fewer than one unit, a duration or rate out of range, or one that nothing
+        reads.
 
     Examples
     --------
@@ -58,8 +60,11 @@ class Input:
     kind: InputKind = "spikes"
     duration: float | None = None
     max_rate: float | None = None
+    name: str = INPUT
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise InputError(f"Input: a name asked, found {self.name!r}.")
         if self.kind not in get_args(InputKind):
             raise InputError(f"Input: kind = {self.kind!r}; known: {', '.join(get_args(InputKind))}.")
         for name, (kinds, usual) in READ_BY.items():
@@ -265,11 +270,11 @@ class Population:
 
 @dataclass(frozen=True)
 class Projection:
-    """Synapses from one population (or ``"input"``) to another.
+    """Synapses from one population (or an input, such as ``"input"``) to another.
 
     Parameters
     ----------
-    source, target : names of populations.
+    source, target : names of populations, or of an input as the source.
     weights : (source, target), dense or scipy sparse; 0 is no synapse. Threshold units (discrete neurons), V (delta),
         A (exponential) or S (conductance, where the sign says excitatory or inhibitory).
     delay : s, one number, or one a synapse: (source, target), dense or, in the places of sparse weights, sparse.
@@ -471,7 +476,7 @@ class Circuit:
     Parameters
     ----------
     name : name of the circuit.
-    inputs : what it is shown.
+    inputs : what it is shown: one input, or several, each with a name of its own.
     populations, projections : see there.
     dt : step of the simulation, s.
     step : step in which input arrives and output is counted, s; a multiple of `dt`.
@@ -480,8 +485,8 @@ class Circuit:
 
     Raises
     ------
-    InputError : unknown population, weights of the wrong shape or not finite, repeated names, dt above step or above
-        the shortest time constant, discrete and continuous neurons mixed.
+    InputError : no input, unknown population, weights of the wrong shape or not finite, repeated names, dt above step
+        or above the shortest time constant, discrete and continuous neurons mixed.
 
     Examples
     --------
@@ -495,7 +500,7 @@ class Circuit:
     """
 
     name: str
-    inputs: Input
+    inputs: Any
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     dt: float
@@ -507,9 +512,11 @@ class Circuit:
         convert(self, f"Circuit {self.name!r}", dt=number, step=number)
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
+        self._check_inputs()
         sizes = self.sizes
-        if len(sizes) != len(self.populations) + 1:
-            raise InputError(f"Circuit {self.name!r}: population names repeat or one is called {INPUT!r}.")
+        if len(sizes) != len(self.populations) + len(self.all_inputs):
+            inputs = ", ".join(repr(i.name) for i in self.all_inputs)
+            raise InputError(f"Circuit {self.name!r}: population names repeat or one is called {inputs}.")
         if len({p.is_discrete for p in self.populations}) != 1:
             raise InputError(f"Circuit {self.name!r}: there must be neurons, all discrete or all continuous.")
         if not 0 < self.dt <= self.step * (1 + 1e-9):
@@ -532,7 +539,7 @@ class Circuit:
     def __str__(self) -> str:
         """Return the circuit as a few readable lines."""
         lines = [f"{self.name}: rung {self.rung}, dt {self.dt:g} s, step {self.step:g} s"]
-        lines.append(f"  {INPUT}: {self.inputs.size} units, {self.inputs.kind}")
+        lines += [f"  {i.name}: {i.size} units, {i.kind}" for i in self.all_inputs]
         for p in self.populations:
             kind = "custom" if p.is_free else p.model.name
             noise = f", noise {p.noise:g} V" if p.noise else ""
@@ -547,8 +554,26 @@ class Circuit:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Number of units of the input and of each population."""
-        return {INPUT: self.inputs.size, **{p.name: p.size for p in self.populations}}
+        """Number of units of each input and of each population."""
+        return {**{i.name: i.size for i in self.all_inputs}, **{p.name: p.size for p in self.populations}}
+
+    @property
+    def all_inputs(self) -> tuple[Input, ...]:
+        """The inputs, one or several."""
+        return (self.inputs,) if isinstance(self.inputs, Input) else self.inputs
+
+    def only_input(self, who: str) -> Input:
+        """Return the input of a circuit that has one called ``"input"``; others are refused on behalf of `who`."""
+        names = [i.name for i in self.all_inputs]
+        if names != [INPUT]:
+            raise InputError(
+                f"{who}: one input called {INPUT!r} asked, {self.name!r} has {', '.join(map(repr, names))}."
+            )
+        return self.all_inputs[0]
+
+    def is_graded(self, projection: Projection) -> bool:
+        """Whether a projection brings the current of an input, in place of spikes."""
+        return any(i.name == projection.source and i.kind == "current" for i in self.all_inputs)
 
     @property
     def is_discrete(self) -> bool:
@@ -596,6 +621,17 @@ class Circuit:
         drive = self.population(name).drive * gain + bias
         return replace(self, projections=projections).with_population(name, drive=drive)
 
+    def _check_inputs(self) -> None:
+        """Raise where there is no input; several inputs become a tuple, one alone is itself."""
+        given = self.all_inputs if isinstance(self.inputs, Input | list | tuple) else ()
+        if not given or not all(isinstance(i, Input) for i in given):
+            raise InputError(f"Circuit {self.name!r}: an Input or several asked, found {type(self.inputs).__name__}.")
+        object.__setattr__(self, "inputs", given[0] if len(given) == 1 else tuple(given))
+        if len({i.name for i in given}) < len(given):
+            raise InputError(
+                f"Circuit {self.name!r}: inputs have names of their own, found {', '.join(i.name for i in given)}."
+            )
+
     def _check_projection(self, p: Projection, sizes: dict[str, int]) -> None:
         for name in (p.source, p.target):
             if name not in sizes:
@@ -604,7 +640,7 @@ class Circuit:
                     f"{suggest(name, sizes)}"
                 )
         asked = (sizes[p.source], sizes[p.target])
-        if p.target == INPUT or p.weights.shape != asked or not np.isfinite(p.values).all():
+        if p.target in [i.name for i in self.all_inputs] or p.weights.shape != asked or not np.isfinite(p.values).all():
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
                 f"found {p.weights.shape} with {int((~np.isfinite(p.values)).sum())} not finite."
@@ -613,7 +649,7 @@ class Circuit:
         self._check_delays(p)
         self._check_graded(p)
         is_ruled = p.release is not None or p.plasticity is not None
-        if is_ruled and p.source == INPUT and self.inputs.kind == "current":
+        if is_ruled and self.is_graded(p):
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} has release or plasticity, which need spikes; the "
                 "input is a current."
@@ -632,7 +668,8 @@ class Circuit:
         """Raise where what is passed on at every step cannot be: from an input, late, released or learned, below 0."""
         sends = self.population(p.target).receptor_models[p.receptor].sends
         asks = {
-            "a population in volts as its source": p.source == INPUT or self.is_discrete,
+            "a population in volts as its source": p.source not in [k.name for k in self.populations]
+            or self.is_discrete,
             "no delay": bool(p.delays().any()),
             "no release": p.release is not None,
             "no plasticity": p.plasticity is not None,
@@ -667,7 +704,7 @@ class Circuit:
                     f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {delay} s, {n:g} steps of dt; a "
                     "whole number of steps is asked."
                 )
-        if p.source == INPUT and delays.any() and self.inputs.kind == "current":
+        if delays.any() and self.is_graded(p):
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} has a delay, but currents of the input act at once; "
                 "take the delay off, or send spikes."

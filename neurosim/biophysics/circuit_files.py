@@ -22,7 +22,7 @@ from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, Rel
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError
 
-SCHEMA_VERSION = 2  # 1 had one kind of synapses a population and one delay a projection
+SCHEMA_VERSION = 3  # 1 had one kind of synapses a population and one delay a projection, 2 had one input
 
 
 def save_circuit(path: str | Path, circuit: Circuit) -> Path:
@@ -61,7 +61,7 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
         "rung": circuit.rung,
         "dt": circuit.dt,
         "step": circuit.step,
-        "inputs": as_dict(circuit.inputs),
+        "inputs": [as_dict(i) for i in circuit.all_inputs],
         "populations": [_population_record(p, i, keep) for i, p in enumerate(circuit.populations)],
         "projections": [
             {
@@ -117,7 +117,8 @@ def load_circuit(path: str | Path) -> Circuit:
             raise ValueError(f"schema_version {about['schema_version']!r}, known: 1 to {SCHEMA_VERSION}")
         populations = tuple(_population_of(p, data) for p in about["populations"])
         projections = tuple(_projection_of(p, data) for p in about["projections"])
-        inputs, kept = Input(**about["inputs"]), about["readout"]
+        given, kept = about["inputs"], about["readout"]
+        inputs = tuple(Input(**record) for record in (given if isinstance(given, list) else [given]))
         readout = kept and Readout(kept["source"], _weights_of(kept["weights"], data), data[kept["bias"]].values)
         return Circuit(
             str(about["name"]), inputs, populations, projections, about["dt"], about["step"], readout, about["rung"]

@@ -33,7 +33,7 @@ class Chunk:
     Parameters
     ----------
     n_copies : number of copies. n_steps : number of simulation steps of ``circuit.dt``.
-    spikes : input spikes (copy, time, input unit), one sample every ``circuit.step``; None where there are none.
+    spikes : spikes (copy, time, unit) of each input that sends some, one sample every ``circuit.step``.
     external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
     noise : random numbers of a population, (simulation step, copy, neuron): standard normal, or log-exponential where
         spikes escape.
@@ -48,7 +48,7 @@ class Chunk:
 
     n_copies: int
     n_steps: int
-    spikes: np.ndarray | None = None
+    spikes: Mapping[str, np.ndarray] = field(default_factory=dict)
     external: Mapping[str, np.ndarray] = field(default_factory=dict)
     noise: Mapping[str, np.ndarray] = field(default_factory=dict)
     seeds: Mapping[int, np.ndarray] = field(default_factory=dict)

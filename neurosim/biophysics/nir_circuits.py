@@ -144,7 +144,7 @@ def circuit_from_nir(
         populations.append(population)
         projections += into
     kind = inputs or kept.get("input_kind", "spikes")
-    about = {name: kept.get(name, 100 * step if name == "duration" else None) for name in READ_BY}
+    about: dict[str, Any] = {name: kept.get(name, 100 * step if name == "duration" else None) for name in READ_BY}
     about = {name: value for name, value in about.items() if kind in READ_BY[name][0]}
     about |= {} if duration is None else {"duration": duration}
     shown = Input(int(np.prod(shapes[entry])), kind, **about)
@@ -189,9 +189,9 @@ def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
         )
     refuse_sources(circuit, "to_nir")
     _check_names(circuit)
-    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
+    inputs = circuit.only_input("to_nir")
+    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([inputs.size])})}
     edges: list[tuple[str, str]] = []
-    inputs = circuit.inputs
     about = {"input_kind": inputs.kind} | {k: v for k in READ_BY if (v := getattr(inputs, k)) is not None}
     for k, population in enumerate(circuit.populations):
         nodes[population.name] = _node_of(population, circuit.dt, about | {"place": k})

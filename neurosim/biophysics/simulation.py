@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 
-from neurosim.biophysics.circuit import INPUT, Circuit
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
@@ -89,7 +89,7 @@ class _Plan:
 
 def simulate(
     circuit: Circuit,
-    stimuli: xr.DataArray,
+    stimuli: xr.DataArray | Mapping[str, xr.DataArray],
     *,
     trials: int = 1,
     rng: np.random.Generator | int = 0,
@@ -105,6 +105,7 @@ def simulate(
     circuit : what to simulate.
     stimuli : input spikes (stimulus, time, unit) of 0 and 1 every ``circuit.step``, or intensities or currents, with a
         ``time`` dim or without, as ``circuit.inputs`` says; pictures (stimulus, [channel,] y, x) are read unit by unit.
+        Where there are several inputs: stimuli by the name of the input, each with the same labels of ``stimulus``.
     trials : how often each stimulus is shown; noise and Poisson input are drawn anew in each.
     rng : seed of everything random, or a generator that draws the seed.
     engine : one of ``neurosim.biophysics.ENGINES``: "brian2" (numpy), "cython" or "cpp_standalone" (Brian2, compiled),
@@ -154,7 +155,7 @@ def simulate(
         for start, run in zip(plan.starts, parts, strict=True)
     ]
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
-    responses = label_counts(circuit, np.concatenate(counted), stimuli, trials, width, plan.engine.name)
+    responses = label_counts(circuit, np.concatenate(counted), shown.labels, trials, width, plan.engine.name)
     data: dict[str, Any] = {"responses": responses}
     if monitors.spike_times:
         data |= spike_table(circuit, parts, plan.starts, trials)
@@ -251,11 +252,14 @@ def run_chunk(
     padded: int = 0,
 ) -> Run:
     """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
-    if chunk.spikes is not None and not engine.counts_spikes:
-        times = circuit.inputs.size // chunk.spikes.shape[-1]
-        spikes = np.concatenate([chunk.spikes > k for k in range(times)], axis=-1).astype(np.uint8)
-        chunk = replace(chunk, spikes=spikes)
+    if not engine.counts_spikes:
+        chunk = replace(chunk, spikes={k: _apart(v, circuit.sizes[k] // v.shape[-1]) for k, v in chunk.spikes.items()})
     return engine.run(circuit, chunk, watched, execution, padded)
+
+
+def _apart(counts: np.ndarray, times: int) -> np.ndarray:
+    """Return counts (copy, time, unit) as spikes of 0 and 1 of units that are there so many times."""
+    return np.concatenate([counts > k for k in range(times)], axis=-1).astype(np.uint8)
 
 
 def choose_engine(circuit: Circuit, engine: str, execution: Execution, n_copy_steps: int) -> Engine:
@@ -303,17 +307,18 @@ def chunk_size(
     """Return how many copies of a circuit fit into `memory` bytes; Brian2 holds the synapses of each, torch one set."""
     n_neurons = sum(p.size for p in circuit.populations)
     noisy = sum(p.size for p in circuit.populations if p.is_random)
-    graded = sum(q.weights.shape[1] for q in circuit.projections if q.source == INPUT)
+    graded = sum(q.weights.shape[1] for q in circuit.projections if circuit.is_graded(q))
+    sent = sum(i.size for i in circuit.all_inputs if i.kind != "current")
     synapses = 0 if engine.shares_synapses else BYTES_A_SYNAPSE * circuit.n_synapses
     given = sum(p.size * (bool(p.currents) + len(arrivals_of(p))) for p in circuit.populations)
     a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * (noisy + given)
-    a_copy += 8 * n_time * (graded if circuit.inputs.kind == "current" else circuit.inputs.size)
+    a_copy += 8 * n_time * (graded + sent)
     a_copy += 8 * sum(-(-n_steps // watch.every) * len(watch.index) for watch in watched)
     if a_copy > memory:
         raise InputError(
             f"simulate: one copy of {circuit.name} needs about {a_copy} bytes, above memory = {memory}; allow more."
         )
-    return min(n_copies, memory // max(1, a_copy))
+    return int(min(n_copies, memory // max(1, a_copy)))
 
 
 def _in_worker(one: Callable[[int], Run], start: int) -> Run:

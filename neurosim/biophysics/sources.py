@@ -66,6 +66,6 @@ def refuse_sources(circuit: Circuit, who: str) -> None:
     for p in circuit.populations:
         if p.background or p.currents:
             raise InputError(
-                f"{who}: {p.name!r} has a background or currents, which the trained network has not; add them to the "
-                "circuit that comes out."
+                f"{who}: {p.name!r} has a background or currents, which it does not take; add them to the "
+                "circuit afterwards."
             )

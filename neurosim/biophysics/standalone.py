@@ -31,7 +31,7 @@ from neurosim.biophysics.brian2_engine import (
     import_brian2,
     preferences,
 )
-from neurosim.biophysics.circuit import INPUT, Circuit
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.dynamics import Chunk, Events, Run, Watch
 from neurosim.schema import InputError
@@ -86,7 +86,7 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
     about = {
         "n_copies": chunk.n_copies,
         "n_steps": chunk.n_steps,
-        "n_time": 0 if chunk.spikes is None else chunk.spikes.shape[1],
+        "spikes": {name: values.shape[1] for name, values in chunk.spikes.items()},
         "external": {k: v.shape[1] for k, v in chunk.external.items()},
         "noise": sorted(chunk.noise),
         "background": sorted(chunk.background),
@@ -168,8 +168,9 @@ def main(job: Path, folder: Path) -> None:
 def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:
     """Return the arrays over time, by the name they have in the binary, as (time, copy x neuron)."""
     arrays = {}
-    if chunk.spikes is not None:
-        arrays["input_array"] = chunk.spikes.transpose(1, 0, 2)
+    for place, name in enumerate(circuit.sizes):
+        if name in chunk.spikes:
+            arrays[f"input_{place}"] = chunk.spikes[name].transpose(1, 0, 2)
     for index, p in enumerate(circuit.populations):
         if p.name in chunk.external:
             arrays[f"external_{index}"] = chunk.external[p.name].transpose(1, 0, 2)
@@ -194,7 +195,7 @@ def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
     return replace(
         chunk,
         n_copies=n_copies,
-        spikes=None if chunk.spikes is None else pad(chunk.spikes, 0),
+        spikes={k: pad(v, 0) for k, v in chunk.spikes.items()},
         external={k: pad(v, 0) for k, v in chunk.external.items()},
         noise={k: pad(v, 1) for k, v in chunk.noise.items()},
         seeds={i: pad(first, 0) for i, first in chunk.seeds.items()},
@@ -208,7 +209,7 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
     return Chunk(
         n,
         about["n_steps"],
-        np.zeros((n, about["n_time"], sizes[INPUT]), dtype=np.uint8) if about["n_time"] else None,
+        {k: np.zeros((n, t, sizes[k]), dtype=np.uint8) for k, t in about["spikes"].items()},
         {k: np.zeros((n, t, sizes[k])) for k, t in about["external"].items()},
         {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["noise"]},
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection, Weights
+from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
@@ -127,6 +127,7 @@ def march(
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
     tensors = tensors or Tensors()
     replayed, brought = replayed or {}, brought or {}
+    inputs = [i.name for i in circuit.all_inputs]
     layers = [
         _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
     ]
@@ -135,15 +136,14 @@ def march(
         for i, q in enumerate(circuit.projections)
         if q.target not in replayed
         and (q.target not in brought or q.source == q.target)
-        and (q.source != INPUT or chunk.spikes is not None)
+        and (q.source in chunk.spikes or q.source not in inputs)
     ]
-    shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
+    shown = _shown(torch, chunk, where)
     latest: dict[str, Tensor | None] = {}
     values = {layer.name: layer.state for layer in layers}
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
-        is_shown = shown is not None and beginning == 0 and now < shown.shape[1]
-        latest[INPUT] = shown[:, now].to(dtype) if is_shown else None  # type: ignore[index]
+        latest |= {name: _sample_of(values, now, beginning, dtype) for name, values in shown.items()}
         latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
         sent: dict[str, Tensor] = {}
         for wire in wires:
@@ -181,22 +181,32 @@ def arrivals(
     wires = [
         wire_of(torch, circuit, i, chunk, None, where, dtype)
         for i, q in enumerate(circuit.projections)
-        if q.target == name and (q.source in replayed or (q.source == INPUT and chunk.spikes is not None))
+        if q.target == name and (q.source in replayed or q.source in chunk.spikes)
     ]
-    shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
+    shown = _shown(torch, chunk, where)
     found = []
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
         arrived: dict[str, Tensor] = {}
         for wire in wires:
             wire.begin(k, None)
-            if wire.source == INPUT:
-                spikes = shown[:, now].to(dtype) if beginning == 0 and now < shown.shape[1] else None  # type: ignore[index, union-attr]
+            if wire.source in shown:
+                spikes = _sample_of(shown[wire.source], now, beginning, dtype)
             else:
                 spikes = replayed[wire.source][k].to(dtype)
             wire.deliver(spikes, arrived)
         found.append(arrived)
     return found
+
+
+def _shown(torch: ModuleType, chunk: Chunk, where: str) -> dict[str, Tensor]:
+    """Return the spikes (copy, time, unit) of every input as tensors."""
+    return {name: torch.as_tensor(np.ascontiguousarray(values), device=where) for name, values in chunk.spikes.items()}
+
+
+def _sample_of(spikes: Tensor, now: int, beginning: int, dtype: torch.dtype) -> Tensor | None:
+    """Return the spikes (copy, unit) with which a step of the input begins; None within a step, and after the last."""
+    return spikes[:, now].to(dtype) if beginning == 0 and now < spikes.shape[1] else None
 
 
 def _repeated(values: Tensor, n_copies: int) -> Tensor:

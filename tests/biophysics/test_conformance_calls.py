@@ -382,7 +382,7 @@ RECORDS = {
     Input: (
         lambda i: spikes_of(replace(wired("poisson"), inputs=i), LEVELS), Input(3, "poisson", 20e-3, 800.0),
         {"size": (4, "has 4 inputs|shape"), "kind": ("current", "max_rate is read where"), "duration": 25e-3,
-         "max_rate": 900.0},
+         "max_rate": 900.0, "name": ("eye", "no population 'input'")},
     ),
     Population: (
         of_population, Population("n", 2, NEURON, 2e-10),

@@ -39,7 +39,7 @@ def answers(parameters, varying, size, synapses=None):
     drawn = np.log(np.random.default_rng(1).standard_exponential((n_steps, 1, 1)))
     noise = {"n": np.repeat(drawn, size, axis=2)} if population.is_random else {}
     found = torch_engine.run(
-        circuit, Chunk(1, n_steps, TRAINS, {}, noise), [Watch("n", "v", np.arange(size))], device="cpu"
+        circuit, Chunk(1, n_steps, {"input": TRAINS}, {}, noise), [Watch("n", "v", np.arange(size))], device="cpu"
     )
     spikes = np.zeros((n_steps, size))
     np.add.at(spikes, (found.events["n"].step, found.events["n"].neuron), 1)
