@@ -55,6 +55,7 @@ from .neurons.adex import AdExParameters as AdExParameters  # exponential upstro
 from .neurons.gif import GIFParameters as GIFParameters  # memory of spikes and membrane, random spikes
 from .neurons.hodgkin_huxley import HodgkinHuxleyParameters as HodgkinHuxleyParameters  # sodium and potassium
 from .neurons.lif import LIFParameters as LIFParameters  # leaky integrate-and-fire in volts
+from .neurons.poisson import PoissonParameters as PoissonParameters  # a Poisson process that inputs modulate
 from .synapses.alpha import AlphaParameters as AlphaParameters  # an alpha-shaped current
 from .synapses.alpha_conductance import AlphaConductanceParameters as AlphaConductanceParameters  # ... conductance
 from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart

@@ -21,6 +21,7 @@ from neurosim.biophysics import (
     OrnsteinUhlenbeckCurrent,
     PairSTDPParameters,
     Poisson,
+    PoissonParameters,
     Population,
     Projection,
     RampCurrent,
@@ -119,6 +120,31 @@ def test_a_brian2_script_with_the_same_arrays_sends_the_same_spikes():
     steps = np.rint(found.spike_time.values / DT).astype(int).tolist()
     assert len(expected) > 10
     assert sorted(zip(steps, found.spike_unit.values.tolist(), strict=True)) == expected
+
+
+def test_a_poisson_population_has_the_rate_that_is_asked_and_follows_its_input():
+    """2,000 counts of 0.5 s have mean and variance rate x time; a drive of delta_v multiplies the rate by e."""
+    dt = 1e-3
+    rates = np.repeat([4.0, 20.0], 500)
+    free = Population("p", 1000, PoissonParameters(), varying={"rate": rates})
+    counts = simulate(alone(free, dt), silent(2, 500), engine="torch").sum("time").values
+    slow, quick = counts[:, :500], counts[:, 500:]
+    mean = [500 * (1 - np.exp(-rate * dt)) for rate in (4.0, 20.0)]
+    np.testing.assert_allclose([slow.mean(), quick.mean()], mean, rtol=0.05)
+    np.testing.assert_allclose([slow.var(), quick.var()], mean, rtol=0.15)
+    numbers = PoissonParameters(8.0)
+    driven = Population("p", 500, numbers, numbers.g_leak * numbers.delta_v)
+    found = simulate(alone(driven, dt), silent(1, 500), engine="torch")[:, 100:].sum("time").values.mean()
+    assert abs(found / (0.4 * 8.0 * np.e) - 1) < 0.06
+
+
+def test_a_poisson_population_drives_others_alike_on_torch_and_brian2():
+    source = Population("p", 20, PoissonParameters(80.0))
+    wire = Projection("p", "n", np.full((20, 2), 3e-3), delay=1e-3)
+    circuit = Circuit("c", Input(1), (source, Population("n", 2, LIFParameters())), (wire,), DT, 1e-3)
+    found, same = (simulate(circuit, silent(n_time=60), engine=engine) for engine in ("brian2", "torch"))
+    np.testing.assert_array_equal(found, same)
+    assert (same.groupby("layer").sum(...) > 5).all()
 
 
 def course_of(current, n_steps=1000, size=1, dt=1e-3, rng=0):
