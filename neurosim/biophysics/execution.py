@@ -64,7 +64,6 @@ class Engine:
         the chunk) -> what came out.
     reads : what it reads of :class:`Execution` beside memory and workers: "single", "device", "threads".
     is_compiled : whether it needs a C++ compiler.
-    runs_equations : whether it runs neurons that are given by their equations.
     counts_spikes : whether an input unit may send several spikes in a step.
     shares_synapses : whether all copies share one set of synapses in memory.
     learns : whether it gives back the weights that plasticity changed.
@@ -81,7 +80,6 @@ class Engine:
     run: Callable[[Circuit, Chunk, Sequence[Watch], Execution, int], Run]
     reads: tuple[str, ...] = ()
     is_compiled: bool = False
-    runs_equations: bool = True
     counts_spikes: bool = False
     shares_synapses: bool = False
     learns: bool = True

@@ -80,7 +80,7 @@ def label_records(
     for place, watch in list(enumerate(watches))[first:]:
         values = np.concatenate([run.recorded[place] for run in parts])
         coords = {"record_time": watch.every * circuit.dt, f"{watch.population}_unit": _unit_names(watch)}
-        units = recordable(circuit.population(watch.population))[watch.variable]
+        units = recordable(circuit.population(watch.population))[watch.name]
         found[watch.key] = _over_time(values, trials, coords, units)
     return found
 

@@ -17,15 +17,11 @@ _NAME = re.compile(r"(.+)\.([A-Za-z_]\w*)(?:/(\d+))?")
 
 
 def recordable(population: Population) -> dict[str, str]:
-    """Return the unit of every variable of a population that can be recorded; those of free equations have none."""
-    if population.is_free:
-        return {"v": "V"}
-    of_receptors = {
-        named(receptor, k): unit
-        for receptor, model in population.receptor_models.items()
-        for k, unit in (dict.fromkeys(model.state, "") | dict(model.state_units)).items()
-    }
-    return dict.fromkeys(population.model.state, "") | dict(population.model.units) | of_receptors
+    """Return the unit of every variable of a population that can be recorded; "" is unknown, as of free equations."""
+    own = {name: population.model.units.get(k, "") for name, k in population.model.variables.items()}
+    for receptor, model in population.receptor_models.items():
+        own |= {named(receptor, k): model.state_units.get(k, "") for k in model.state}
+    return own
 
 
 def membranes(circuit: Circuit, asked: Sequence[str]) -> list[Watch]:
@@ -58,7 +54,10 @@ def variables(circuit: Circuit, asked: Sequence[str], every: float | None) -> li
                 f"{suggest(variable, known)}"
             )
         chosen.setdefault((layer, variable), []).extend(_units(circuit, layer, index))
-    watches = [Watch(layer, variable, np.unique(index), round(steps)) for (layer, variable), index in chosen.items()]
+    watches = [
+        Watch(layer, circuit.population(layer).variables[name], np.unique(index), round(steps), name)
+        for (layer, name), index in chosen.items()
+    ]
     _check_alike(watches)
     return watches
 
