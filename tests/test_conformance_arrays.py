@@ -206,6 +206,7 @@ LABELLED = {
     "regress_out": lambda x: ns.responses.regress_out(x, "running"),
     "to_pynapple": ns.recordings.to_pynapple,
     "to_brian2": lambda x: ns.biophysics.to_brian2(neuron(), x),
+    "lfp_proxy": lambda x: ns.biophysics.lfp_proxy(x, x),
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
     "orientation_selectivity": ns.responses.orientation_selectivity,
     "align_spikes": lambda x: ns.recordings.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
@@ -314,6 +315,7 @@ NONE = set(
     new_study
     open_streamed
     perturb_circuit
+    protocol
     perturbed
     prune
     recomputed

@@ -71,7 +71,7 @@ def to_brian2(
     laid = apart(circuit, most_at_once(circuit, shown, 1, seed))
     chunk = spread_spikes(laid, make_chunk(circuit, shown, copies, n_steps, seed))
     script = _Script(_comments(circuit), with_data)
-    parts = build(cast("Any", script), laid, chunk, {}, inputs_as_arrays=False)
+    parts = build(cast("Any", script), laid, chunk, (), inputs_as_arrays=False)
     body = [*script.lines, "", f"network.run({n_steps * circuit.dt!r} * second, namespace={{}})"]
     monitors = ", ".join(f"{name!r}: {monitor.code}" for name, monitor in cast("Any", parts.spikes).items())
     body += ["", f"spikes = {{{monitors}}}", "for population, monitor in spikes.items():"]
@@ -118,7 +118,10 @@ def _plain(text: str) -> str:
 
 def _comments(circuit: Circuit) -> dict[str, str]:
     """Return what is said above an object, by the begin of its name."""
-    found = {"input_spikes": f"What is shown: {circuit.inputs.size} {circuit.inputs.kind} inputs"}
+    found = {
+        f"input_spikes_{i}": f"What is shown: {shown.size} {shown.kind} inputs"
+        for i, shown in enumerate(circuit.all_inputs)
+    }
     for i, p in enumerate(circuit.populations):
         found[f"L{i}"] = f"Population {p.name!r}: {p.size} neurons"
         found[f"M{i}"] = f"Spikes of {p.name!r}"
