@@ -17,13 +17,14 @@ from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_
 from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, places, real, scaled, whole
 from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.biophysics.synapses.delta import DeltaParameters
-from neurosim.parameters import Parameters, as_dict
+from neurosim.parameters import Parameters, as_dict, check_choice
 from neurosim.schema import InputError, suggest
 
 INPUT = "input"
 OWN_WORDS = ("dt", "reset")
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 InputKind = Literal["spikes", "poisson", "current"]
+ReadoutOf = Literal["spikes", "mean_membrane", "last_membrane", "largest_membrane"]
 _TIME = re.compile(r"(^|_)tau(_|$)|^capacitance /")  # numbers that are times within which a step must fit
 READ_BY = {"duration": (("poisson", "current"), 0.1), "max_rate": (("poisson",), 500.0)}
 
@@ -238,6 +239,11 @@ class Population:
         return self.model.is_discrete
 
     @property
+    def sends_spikes(self) -> bool:
+        """Whether the neurons send spikes; others are read by their membrane."""
+        return self.model.sends_spikes
+
+    @property
     def escapes(self) -> bool:
         """Whether spikes escape at random."""
         return self.model.is_random
@@ -417,17 +423,19 @@ def _places(weights: Weights) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Readout:
-    """How spikes name a category: mean spikes a step of `source`, times `weights` (source, category), plus `bias`.
+    """How a population names a category: what is read of `source`, times `weights` (source, category), plus `bias`.
 
     Parameters
     ----------
     source : name of the population that is read.
     weights : (neuron, category), dense or scipy sparse.
     bias : (category,).
+    reads : what of each neuron, over time: "spikes" (mean a step), or "mean_membrane", "last_membrane" or
+        "largest_membrane".
 
     Raises
     ------
-    InputError : weights that are no matrix, a bias of another length or not finite.
+    InputError : weights that are no matrix, a bias of another length or not finite, another word for what is read.
 
     Examples
     --------
@@ -438,8 +446,10 @@ class Readout:
     source: str
     weights: Weights
     bias: np.ndarray
+    reads: ReadoutOf = "spikes"
 
     def __post_init__(self) -> None:
+        check_choice(self, "reads", get_args(ReadoutOf))
         object.__setattr__(self, "weights", matrix(self.weights, "Readout: weights"))
         object.__setattr__(self, "bias", real(self.bias, "Readout: bias"))
         if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[1:] or not np.isfinite(self.bias).all():
@@ -508,6 +518,11 @@ class Circuit:
             self._check_reached(population)
         if self.readout is not None:
             n = self.population(self.readout.source).size
+            if self.readout.reads == "spikes" and not self.population(self.readout.source).sends_spikes:
+                raise InputError(
+                    f"Circuit {self.name!r}: the readout reads spikes of {self.readout.source!r}, which sends none; "
+                    "reads='mean_membrane', 'last_membrane' or 'largest_membrane'."
+                )
             if self.readout.weights.shape[0] != n:
                 raise InputError(
                     f"Circuit {self.name!r}: the readout has weights of {self.readout.weights.shape[0]} neurons, "
@@ -593,6 +608,11 @@ class Circuit:
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
                 f"found {p.weights.shape} with {int((~np.isfinite(p.values)).sum())} not finite."
+            )
+        if p.source != INPUT and not self.population(p.source).sends_spikes:
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} starts at units that send no spikes; between "
+                "populations spikes are represented."
             )
         self._check_receptor(p)
         self._check_delays(p)

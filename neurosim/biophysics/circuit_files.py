@@ -76,6 +76,7 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
             "source": circuit.readout.source,
             "weights": _keep_weights(circuit.readout.weights, "readout", keep),
             "bias": keep("readout_bias", circuit.readout.bias),
+            "reads": circuit.readout.reads,
         },
     }
     storage.write_dataset(Path(path), xr.Dataset(arrays, attrs={"circuit": json.dumps(about, indent=1)}))
@@ -113,7 +114,7 @@ def load_circuit(path: str | Path) -> Circuit:
         populations = tuple(_population_of(p, data) for p in about["populations"])
         projections = tuple(_projection_of(p, data) for p in about["projections"])
         inputs, kept = Input(**about["inputs"]), about["readout"]
-        readout = kept and Readout(kept["source"], _weights_of(kept["weights"], data), data[kept["bias"]].values)
+        readout = kept and _readout_of(kept, data)
         return Circuit(
             str(about["name"]), inputs, populations, projections, about["dt"], about["step"], readout, about["rung"]
         )
@@ -121,6 +122,11 @@ def load_circuit(path: str | Path) -> Circuit:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(f"load_circuit: {path} is not a circuit file ({type(error).__name__}: {error}).") from error
+
+
+def _readout_of(kept: dict[str, Any], data: xr.Dataset) -> Readout:
+    weights, bias = _weights_of(kept["weights"], data), data[kept["bias"]].values
+    return Readout(kept["source"], weights, bias, kept.get("reads", "spikes"))
 
 
 def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class NeuronModel:
     numbers : (record) -> its numbers and words by name.
     changed : (record, numbers) -> the record with other numbers, checked.
     own_current : name of the constant by which a synaptic current of its own decays in a step; "" is none.
+    sends_spikes : whether it sends spikes; units that send none are read by their membrane.
     has_counterpart : whether a discrete neuron does what a leaky neuron in volts can do, so that it can climb.
     nir : how a discrete neuron stands in a NIR graph; None where NIR does not hold it.
     gates : how its channels open, for cables; None where it has none of this kind.
@@ -99,6 +100,7 @@ class NeuronModel:
     numbers: Callable[[Any], Constants] = as_dict
     changed: Callable[[Any, Numbers], Any] = with_numbers
     own_current: str = ""
+    sends_spikes: bool = True
     has_counterpart: bool = False
     nir: NirForm | None = None
     gates: Gates | None = None

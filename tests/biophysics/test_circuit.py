@@ -81,8 +81,10 @@ def circuits():
                 Population("b", 2, neuron.parameters(), 0.5, received, varying=varying),
             )
             sparse = scipy.sparse.random_array((3, 2), density=0.5, rng=rng)
-            projections = (Projection("input", "a", rng.normal(size=(4, 3)), 2e-3), Projection("a", "b", sparse))
-            readout = Readout("b", rng.normal(size=(2, 2)), np.zeros(2))
+            start, reads = ("a", "spikes") if neuron.sends_spikes else ("input", "largest_membrane")
+            sparse = sparse if neuron.sends_spikes else scipy.sparse.random_array((4, 2), density=0.5, rng=rng)
+            projections = (Projection("input", "a", rng.normal(size=(4, 3)), 2e-3), Projection(start, "b", sparse))
+            readout = Readout("b", rng.normal(size=(2, 2)), np.zeros(2), reads)
             yield Circuit("c", Input(4, "poisson", 0.2), populations, projections, dt, 1e-3, readout, "exact")
 
 
@@ -90,6 +92,7 @@ def circuits():
 def test_a_circuit_survives_its_file_bit_for_bit(circuit, tmp_path):
     again = load_circuit(save_circuit(tmp_path / "c.nc", circuit))
     assert str(again) == str(circuit)
+    assert circuit.readout is None or again.readout.reads == circuit.readout.reads
     for before, after in zip(circuit.populations, again.populations, strict=True):
         assert (before.parameters, before.synapses, before.noise) == (after.parameters, after.synapses, after.noise)
         np.testing.assert_array_equal(before.drive, after.drive)

@@ -141,6 +141,7 @@ LEARNING = replace(
     ),
 )
 ONCE = RetuningOptions(epochs=1, batch_size=2)
+FEW = {"reach": 6e-3, "n_basis": 3, "folds": 3, "penalties": (1e-3,)}
 FIRING = simulate(
     wired(noise=3e-3), SHOWN, engine="torch", monitors=Monitors(spike_times=True), trials=2, progress=False
 )
@@ -192,6 +193,7 @@ CALLS = {
     "estimate_electrode": lambda **o: ns.biophysics.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
     "fit_neuron": lambda **o: ns.biophysics.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
     "predict_spikes": lambda **o: predict_spikes(fitted(), sweeps().isel(sweep=[0], time=slice(300)), **o),
+    "fit_coupled": lambda **o: ns.biophysics.fit_coupled(FIRED, **(FEW | o)),
     "fit_driven": lambda **o: ns.biophysics.fit_driven(NOISE, FIRED, **(TRIED | o)),
     "fit_poisson": lambda **o: ns.biophysics.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
     "spike_triggered_average": lambda **o: ns.biophysics.spike_triggered_average(NOISE, FIRED, **o),
@@ -230,6 +232,10 @@ OPTIONS = {
     ("fit_neuron", "electrode"): electrode,
     ("fit_neuron", "threshold"): 10e-3,
     ("fit_neuron", "refractory"): 8e-3,
+    ("fit_coupled", "stimuli"): NOISE,
+    ("fit_coupled", "covariates"): {"noise": NOISE},
+    ("fit_coupled", "stimulus_reach"): (6e-3, "without stimuli"),
+    ("fit_coupled", "penalties"): (1e-2,),
     ("fit_driven", "delays"): (0.0,),
     ("fit_driven", "time_constants"): (4e-3,),
     ("fit_driven", "refractory"): 2e-3,

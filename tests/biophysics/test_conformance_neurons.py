@@ -17,7 +17,13 @@ from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
-from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
+from neurosim.parameters import (
+    DiscreteAdaptiveLIFParameters,
+    DiscreteAlphaParameters,
+    DiscreteIntegratorParameters,
+    DiscreteLIFParameters,
+    DiscreteSynapticParameters,
+)
 from neurosim.schema import InputError, as_stimuli
 
 STILL = LIFParameters(v_threshold=0.1)
@@ -221,6 +227,7 @@ def discrete_spikes(kind, drive, n_steps):
     return spikes
 
 
+INTEGRATORS = (DiscreteIntegratorParameters, DiscreteAlphaParameters)  # test_nir_equations.py, test_bridge_neurons.py
 DISCRETE = (DiscreteLIFParameters, DiscreteSynapticParameters, DiscreteAdaptiveLIFParameters)
 
 
@@ -237,6 +244,7 @@ def test_discrete_neurons_follow_their_recursion(kind):
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
     """Those that are not here are compared with an adaptive solver elsewhere in this folder."""
     others = {"hodgkin_huxley", "izhikevich", "pinsky_rinzel", "quadratic_if", "squid_axon", "wang_buzsaki"}
+    others |= {model.name for model in NEURONS.values() if model.parameters in INTEGRATORS}
     here = {model.name for model in NEURONS.values() if model.parameters in {*CONTINUOUS, *DISCRETE}}
     assert here | others == set(NEURONS) and not here & others
     # test_receptors.py and test_gap_junctions.py
