@@ -78,7 +78,8 @@ def sign_flip_test(
         (https://doi.org/10.1080/01621459.1978.10480051), of every flip too, so that symmetric scores are tested as
         exactly as without. "shared": the mean skewness of all places, where these are of one kind: 4.0 to 6.2 % false
         positives of symmetric and exponential scores of 12 subjects, 4.3 % of log-normal ones of 24 (2.8 % of 12).
-        "own": of each place, where some are skewed the other way; takes 24 subjects (4.8 %; of 12, 7.6 %).
+        Symmetric scores are found as often as without it (82.5 % and 82.8 % of 400). "own": of each place, where some
+        are skewed the other way; takes 24 subjects (4.8 %; of 12, 7.6 %).
     n_permutations : flips drawn at random; where subjects have no more than that, every flip is taken once.
     alpha : one minus the coverage of intervals.
     rng : seed or generator of the flips.

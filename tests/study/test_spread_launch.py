@@ -18,7 +18,7 @@ from neurosim.study.engine import cluster as on_dask_workers
 from neurosim.study.engine import launch as launching
 from neurosim.study.engine.launch import Launch, command, gpu_there
 from neurosim.study.engine.orders import Question, written
-from neurosim.study.engine.scheduler import StepError, look_up, run_steps, silent, step_key
+from neurosim.study.engine.scheduler import StepError, look_up, order_of, run_steps, silent, step_key
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Store
 from neurosim.study.run import check_study, run_study
@@ -161,6 +161,23 @@ def test_processes_of_a_run_are_its_own_and_end_when_nobody_asks_them(tmp_path, 
     assert on_dask_workers.answer_of_worker(*asked, "one")["done"]
     assert on_dask_workers.kept["one"] is not mine
     on_dask_workers.let_go("one")
+
+
+def test_a_process_that_works_when_its_run_is_over_answers_and_ends(gated, tmp_path):
+    gated.close("a:1")
+    order = written(order_of(gated.step("a:1"), {}, Store(tmp_path / "store"), "cpu"))
+    found: list[dict] = []
+    asking = threading.Thread(
+        target=lambda: found.append(on_dask_workers.answer_of_worker(order, str(tmp_path / "log"), "over"))
+    )
+    asking.start()
+    pid = gated.process("a:1")
+    on_dask_workers.let_go("over")
+    until(lambda: "over" not in on_dask_workers.kept)
+    gated.open("a:1")
+    asking.join(60)
+    assert found[0]["done"]
+    until(lambda: not is_alive(pid))
 
 
 def test_a_launcher_that_cannot_be_used_is_one_line(small_study, tmp_path):

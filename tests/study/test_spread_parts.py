@@ -266,7 +266,7 @@ def whole(tmp_path_factory):
     """Return a study in single steps, run once, and its folder."""
     root = tmp_path_factory.mktemp("whole")
     study = study_of({"net": MLP | {"instances": 2}, "c": CIRCUIT}, n=2)
-    return study, run_study(study, out=root / "out" / "fine", jobs=2).folder
+    return study, run_study(study, out=root / "out" / "fine", jobs=1).folder
 
 
 def test_a_study_in_parts_has_the_same_results_and_tells_of_instances(whole, tmp_path):

@@ -25,7 +25,7 @@ ANALYSES = {
     "layers": {"kind": "sign_flips", "over": "layers", "brains": ["still"], "subjects": ["near"],
                "metric": "euclidean"},
     "in_bins": {"kind": "sign_flips", "over": "subject", "brains": ["still"], "subjects": ["slow", "near"],
-                "metric": "euclidean", "statistic": "tfce", "n_permutations": 200, "time_bin": 0.02},
+                "metric": "euclidean", "statistic": "tfce", "n_permutations": 200, "time_bin": 0.04},
 }  # fmt: skip
 CONTENT = {
     "name": "flips",
@@ -119,8 +119,10 @@ def test_layers_and_answers_over_time_are_tested_too(flipped):
     np.testing.assert_allclose(layers["p_corrected"], wanted["p_corrected"])
     answers = result_of(outcome, "in_bins", "still")
     assert answers["model"].values.tolist() == ["slow/all"] and answers["enhanced"].dims == ("model", "time")
-    assert np.isnan(answers["score"].values[0, :BEGINS]).all()  # silent: no RDM
-    assert (answers["p_corrected"].values[0, BEGINS:] <= 0.05).all()
+    assert answers["time"].values.round(9).tolist() == [0.0, 0.04, 0.08, 0.12]
+    assert np.isnan(answers["score"].values[0, : BEGINS // 2]).all()  # silent: no RDM
+    assert (answers["p_corrected"].values[0, BEGINS // 2 :] < 0.05).all()
+    assert "of 3 times or more" in str(answers["latency_undefined"].values[0, 0])
 
 
 def test_clusters_are_of_one_layer_each_and_the_report_says_where(flipped):
