@@ -21,6 +21,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.recordings.columns import shown
 from neurosim.recordings.events import align_series
+from neurosim.recordings.nwb_before_2 import events_before_2, is_before_2, protocols_before_2, series_before_2
 from neurosim.recordings.nwb_content import (
     by_protocol,
     check_pairs,
@@ -69,7 +70,8 @@ def load_nwb_responses(
     by : column of the trials that says what was shown; it becomes ``stimulus``. Trials without it are left out.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     align_to : column of the trials with the time of the event, s; trials without one are left out.
-    series : align this sampled series (see :func:`load_nwb_series`) in place of the spikes of the units.
+    series : align this sampled series (see :func:`load_nwb_series`) in place of the spikes of the units. Of files
+        of NWB 1 of the Brain Observatory, "DfOverF" by default.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     intervals : name of the table that takes the place of the trials: "epochs", or the presentations of a stimulus such
         as "drifting_gratings_presentations" of the Allen Institute. By default the trials, or the only table.
@@ -101,6 +103,12 @@ def load_nwb_responses(
         raise InputError(
             f"{Path(path).name}: a time_bin is of spikes, the series {shown(series)} has none; leave it out."
         )
+    if is_before_2(path):
+        if time_bin is not None:
+            raise InputError(f"{Path(path).name}: a time_bin is of spikes, imaging has none; leave it out.")
+        events = events_before_2(Path(path), intervals, (by, align_to))
+        held = series_before_2(Path(path), series or "DfOverF")
+        return align_series(held, events, window=window, align_to=align_to, by=by, balance=balance)
     with _opened(path) as nwb:
         events = events_of(nwb, intervals, Path(path).name, (by, align_to))
         if series is None:
@@ -167,6 +175,8 @@ def load_nwb_series(path: str | Path, name: str | None = None) -> xr.DataArray:
     >>> found.dims
     ('time', 'unit')
     """
+    if is_before_2(path):
+        return series_before_2(Path(path), name)
     with _opened(path) as nwb:
         found = dict(series_of(nwb))
         if name is None and len(found) == 1:
@@ -208,6 +218,8 @@ def load_nwb_protocols(path: str | Path) -> dict[str, xr.Dataset]:
     ------
     StorageError : no NWB file, truncated, or with links that leave it. InputError : no current-clamp sweeps.
     """
+    if is_before_2(path):
+        return protocols_before_2(Path(path))
     with _opened(path) as nwb:
         pairs = list(sweep_pairs(nwb))
         if not pairs:
@@ -307,7 +319,8 @@ def save_nwb(
 @contextmanager
 def _opened(path: str | Path) -> Iterator[pynwb.NWBFile]:
     path = storage.as_path(path, "NWB")
-    storage.check_hdf5(path, soft_links=True, any_size=True)
+    if is_before_2(path):
+        raise InputError(f"{path.name}: a version of NWB before 2, of which sweeps and imaging alone are read.")
     pynwb = _pynwb()
     with storage.readable(path, "NWB"), _quiet(), pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
         yield io.read()
