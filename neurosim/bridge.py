@@ -49,8 +49,9 @@ def to_circuit(
 
     Parameters
     ----------
-    network : one of our spiking networks; an ``nn.Sequential`` or module of ``snn.Leaky``, ``snn.RLeaky`` and
-        ``snn.Synaptic`` with linear layers, convolutions, average pooling and batch norm; or a NIR graph.
+    network : one of our spiking networks; an ``nn.Sequential`` or module of ``snn.Leaky``, ``snn.RLeaky``,
+        ``snn.Synaptic``, ``snn.RSynaptic``, ``snn.Lapicque`` and ``snn.Alpha`` with linear layers, convolutions,
+        average pooling and batch norm; or a NIR graph. A ``MembraneReadout`` becomes units without spikes.
     name : name of the circuit.
     dt : duration of one step, s; snnTorch knows none (default 1 ms), a plain NIR graph neither (default 0.1 ms).
     inputs : what is shown, "spikes" (default) or "current"; known for our networks.
@@ -202,6 +203,10 @@ def verify_translation(
             f"verify_translation: the network answers with {expected['responses'].shape} spikes (stimulus, time, "
             f"unit), the circuit with {found.shape}; give to_circuit the duration that the network takes."
         )
+    silent = np.isin(found.layer.values, [p.name for p in circuit.populations if not p.sends_spikes])
+    expected["responses"].values[..., silent] = (
+        0  # the network answers with these membranes, and sends no spike of them
+    )
     differs = expected["responses"].values != found.values
     chosen = np.unique(np.concatenate([np.arange(min(n_membrane, len(differs))), np.flatnonzero(differs.any((1, 2)))]))
     traces = simulate(
@@ -243,7 +248,9 @@ def _report(
     spikes = expected["responses"].values
     layer = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
     gap = np.abs(membrane - expected["membrane"].values[chosen])
-    thresholds = np.concatenate([p.number("threshold") for p in circuit.populations])
+    thresholds = np.concatenate(
+        [p.number("threshold") if p.sends_spikes else np.full(p.size, np.inf) for p in circuit.populations]
+    )
     before = np.cumsum(differs.any(2), axis=1)[chosen] == 0
     names = ("n_spikes", "n_differing", "first_step", "first_neuron", "first_stimulus", "margin", "membrane_difference")
     rows: dict[str, list[Any]] = {name: [] for name in names}

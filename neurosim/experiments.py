@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_perturbation import perturb_circuit
-from neurosim.biophysics.simulation import choose_category, simulate
+from neurosim.biophysics.simulation import choose_category, monitors_of_choice, simulate
 from neurosim.networks.naming import layer_labels, one_module
 from neurosim.networks.perturbation import changed, perturbed
 from neurosim.networks.recording import predict, record_responses
@@ -118,9 +118,11 @@ def _circuit_asked(
 
     def ask(p: Perturbation | None) -> _Answers:
         changed_one = circuit if p is None else perturb_circuit(circuit, p)
-        spikes = simulate(changed_one, stimuli, engine=engine, rng=seed, progress=False)
+        kept = monitors_of_choice(changed_one) if with_choice else None
+        found = simulate(changed_one, stimuli, engine=engine, rng=seed, monitors=kept, progress=False)
+        spikes = found["responses"] if isinstance(found, xr.Dataset) else found
         gone = _gone(spikes, p, p.layer, circuit.population(p.layer).size) if p else _gone(spikes)
-        chosen = choose_category(changed_one, spikes) if with_choice else None
+        chosen = choose_category(changed_one, found) if with_choice else None
         return _Answers(over_time(average_trials(spikes)), gone, chosen)
 
     return ask

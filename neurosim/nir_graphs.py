@@ -21,6 +21,8 @@ from neurosim.schema import InputError
 Integration = Literal["euler", "exact"]
 IfInput = Literal["charge", "current"]
 NEURON_NODES = (nir.LIF, nir.IF, nir.CubaLIF)
+INTEGRATOR_NODES = (nir.LI, nir.I, nir.CubaLI)
+POPULATION_NODES = (*NEURON_NODES, nir.Threshold, *INTEGRATOR_NODES)
 DEEPEST = 32
 LARGEST = 2**31
 FAR = 1e300
@@ -30,8 +32,8 @@ Edges = list[tuple[str, str]]
 
 def flat_graph(
     asker: str, graph: nir.NIRGraph, known: tuple[type, ...]
-) -> tuple[dict[str, nir.NIRNode], Edges, str, str]:
-    """Return nodes, edges and the names of input and output, with subgraphs dissolved into ``subgraph.node``.
+) -> tuple[dict[str, nir.NIRNode], Edges, list[str], list[str]]:
+    """Return nodes, edges and the names of inputs and outputs, sorted, with subgraphs as ``subgraph.node``.
 
     Inputs and outputs of subgraphs stay as nodes that pass on what they get. Edges are sorted by the order of nodes.
 
@@ -42,35 +44,49 @@ def flat_graph(
     Raises
     ------
     InputError : no graph, an edge that is double or names no node, unknown nodes, numbers that are not real and finite,
-        a graph without exactly one input and one output, nodes that the input does not reach or that reach nobody.
+        a graph without input or output, a subgraph without exactly one of each, nodes that the input does not reach or
+        that reach nobody.
     """
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"{asker}: a NIR graph is asked, found {type(graph).__name__}; read files with load_nir.")
     nodes: dict[str, nir.NIRNode] = {}
     edges: Edges = []
-    entry, leave = _dissolve(asker, graph, "", nodes, edges, (nir.Input, nir.Output, *known))
+    entries, leaves = _dissolve(asker, graph, "", nodes, edges, (nir.Input, nir.Output, *known))
     rank = {label: i for i, label in enumerate(nodes)}
     edges.sort(key=lambda edge: (rank[edge[0]], rank[edge[1]]))
-    reached, heard = _closure(edges, {entry}), _closure([(b, a) for a, b in edges], _ends(nodes, leave))
+    reached, heard = _closure(edges, set(entries)), _closure([(b, a) for a, b in edges], _ends(nodes, leaves))
     for label in nodes:
         if label not in reached:
             raise InputError(f"{asker}: node {label!r} is never reached by the input.")
         if label not in heard:
             raise InputError(f"{asker}: node {label!r} sends to no neurons and not to the output.")
-    return nodes, edges, entry, leave
+    return nodes, edges, entries, leaves
+
+
+def only_one(asker: str, kind: str, found: list[str]) -> str:
+    """Return the one input or output of a graph.
+
+    Raises
+    ------
+    InputError : there are several.
+    """
+    if len(found) != 1:
+        raise InputError(f"{asker}: a graph with one {kind} node is represented, found {len(found)}: {found}.")
+    return found[0]
 
 
 def _dissolve(
     asker: str, graph: nir.NIRGraph, prefix: str, nodes: dict[str, nir.NIRNode], edges: Edges, known: tuple[type, ...]
-) -> tuple[str, str]:
-    """Add nodes and edges of a graph and of all within; return the names of its input and its output."""
+) -> tuple[list[str], list[str]]:
+    """Add nodes and edges of a graph and of all within; return the names of its inputs and outputs."""
     if prefix.count(".") > DEEPEST:
         raise InputError(f"{asker}: subgraphs lie more than {DEEPEST} deep in each other.")
     doors: dict[str, tuple[str, str]] = {}
     for name, node in graph.nodes.items():
         label = f"{prefix}{name}"
         if isinstance(node, nir.NIRGraph):
-            doors[name] = _dissolve(asker, node, f"{label}.", nodes, edges, known)
+            (entry,), (leave,) = _dissolve(asker, node, f"{label}.", nodes, edges, known)
+            doors[name] = (entry, leave)
         elif not isinstance(node, known):
             names = ", ".join(k.__name__ for k in known[2:])
             raise InputError(f"{asker}: node {label!r} ({type(node).__name__}) cannot be represented; known: {names}.")
@@ -80,9 +96,9 @@ def _dissolve(
             _check_numbers(asker, label, node)
             nodes[label] = node
             doors[name] = (label, label)
-    entry, leave = (_only(asker, graph, kind, prefix) for kind in (nir.Input, nir.Output))
+    entries, leaves = (_ports(asker, graph, kind, prefix) for kind in (nir.Input, nir.Output))
     edges += [(doors[a][1], doors[b][0]) for a, b in _checked_edges(asker, graph, prefix)]
-    return entry, leave
+    return entries, leaves
 
 
 def _checked_edges(asker: str, graph: nir.NIRGraph, prefix: str) -> Edges:
@@ -102,12 +118,12 @@ def _checked_edges(asker: str, graph: nir.NIRGraph, prefix: str) -> Edges:
     return list(found)
 
 
-def _only(asker: str, graph: nir.NIRGraph, kind: type, prefix: str) -> str:
-    found = [name for name, node in graph.nodes.items() if isinstance(node, kind)]
-    if len(found) != 1:
-        which = f"subgraph {prefix[:-1]!r}" if prefix else "a graph"
-        raise InputError(f"{asker}: {which} with one {kind.__name__} node is represented, found {len(found)}.")
-    return f"{prefix}{found[0]}"
+def _ports(asker: str, graph: nir.NIRGraph, kind: type, prefix: str) -> list[str]:
+    found = sorted(name for name, node in graph.nodes.items() if isinstance(node, kind))
+    if not found or (prefix and len(found) > 1):
+        which = f"subgraph {prefix[:-1]!r} with one" if prefix else "a graph with an"
+        raise InputError(f"{asker}: {which} {kind.__name__} node is represented, found {len(found)}.")
+    return [f"{prefix}{name}" for name in found]
 
 
 def _closure(edges: Edges, start: set[str]) -> set[str]:
@@ -122,8 +138,8 @@ def _closure(edges: Edges, start: set[str]) -> set[str]:
     return seen
 
 
-def _ends(nodes: Mapping[str, nir.NIRNode], leave: str) -> set[str]:
-    return {leave, *(label for label, node in nodes.items() if isinstance(node, NEURON_NODES))}
+def _ends(nodes: Mapping[str, nir.NIRNode], leaves: list[str]) -> set[str]:
+    return {*leaves, *(label for label, node in nodes.items() if isinstance(node, POPULATION_NODES))}
 
 
 def _check_numbers(asker: str, label: str, node: nir.NIRNode) -> None:
@@ -219,8 +235,10 @@ def decay_a_step(
     """
     if integration not in get_args(Integration):
         raise InputError(f"{asker}: integration is 'euler' or 'exact', found {integration!r}.")
-    if integration == "exact" and isinstance(node, nir.CubaLIF):
-        raise InputError(f"{asker}: node {label!r} (CubaLIF) has no exact step here; integration='euler'.")
+    if integration == "exact" and isinstance(node, nir.CubaLIF | nir.CubaLI):
+        raise InputError(
+            f"{asker}: node {label!r} ({type(node).__name__}) has no exact step here; integration='euler'."
+        )
     tau = spread(asker, label, getattr(node, key), shape)
     if (tau < step).any():
         raise InputError(
@@ -230,11 +248,11 @@ def decay_a_step(
 
 
 def if_gain(asker: str, label: str, if_input: str | None, step: float) -> float:
-    """Return what the input of an IF node counts: 1 as charge a step, `step` as a current; charge is assumed aloud."""
+    """Return what input of an IF or I node counts: 1 as charge a step, `step` as a current; charge is assumed aloud."""
     if if_input is None:
         warnings.warn(
-            f"{asker}: node {label!r} (IF) does not say whether its input is charge a step or a current; charge is "
-            "taken, pass if_input='charge' or 'current'.",
+            f"{asker}: node {label!r} does not leak, nor say whether its input is charge a step or a current; "
+            "charge is taken, pass if_input='charge' or 'current'.",
             stacklevel=2,
         )
     elif if_input not in get_args(IfInput):
@@ -265,12 +283,13 @@ def check_unchanged(asker: str, label: str, node: nir.NIRNode, kept: Mapping[str
 
 def _told(node: nir.NIRNode, kept: Mapping[str, Any], freed: set[str]) -> dict[str, Any]:
     """Return the numbers that neurosim wrote into a neuron node, as far as they follow from what it kept."""
-    own = "tau_mem" if isinstance(node, nir.CubaLIF) else "tau"
-    names = {"v_threshold": ("threshold", ()), "tau_syn": ("tau_syn", ("alpha",)), own: ("tau_mem", ("beta",))}
+    own = "tau_mem" if isinstance(node, nir.CubaLIF | nir.CubaLI) else "tau"
+    level = "threshold" if isinstance(node, nir.Threshold) else "v_threshold"
+    names = {level: ("threshold", ()), "tau_syn": ("tau_syn", ("alpha",)), own: ("tau_mem", ("beta",))}
     if kept.get("reset") in ("immediate", "interpolated"):
         names["v_reset"] = ("v_reset", ())
     told = {key: kept[name] for key, (name, also) in names.items() if name in kept and not freed & {name, *also}}
-    told["v_leak"] = 0.0
+    told |= {} if "leak_drive" in freed else {"v_leak": 0.0}
     tau, step = told.get("tau"), kept.get("dt")
     if isinstance(node, nir.LIF) and _is_number(tau) and _is_number(step) and tau > 0 and step > 0:
         told["r"] = 1 / share if (share := -math.expm1(-step / tau)) > 0 else 1.0

@@ -16,7 +16,10 @@ from neurosim.refusals import InputError, suggest
 
 Reset = Literal["subtract", "zero"]
 DiscreteReset = Literal["subtract", "zero", "clear", "immediate", "interpolated", "none"]
-__all__ = ("DiscreteAdaptiveLIFParameters", "DiscreteLIFParameters", "DiscreteSynapticParameters", "check_range")
+__all__ = (
+    "DiscreteAdaptiveLIFParameters", "DiscreteAlphaParameters", "DiscreteIntegratorParameters", "DiscreteLIFParameters",
+    "DiscreteSynapticParameters", "check_range",
+)  # fmt: skip
 
 METADATA_KEY = "neurosim"
 MEMBRANE = {"capacitance": (1e-13, 1e-6), "g_leak": (1e-12, 1e-4)}
@@ -240,6 +243,109 @@ class DiscreteAdaptiveLIFParameters:
     def rho(self) -> float:
         """Share of the rise of the threshold that is left after one step."""
         return math.exp(-self.dt / self.tau_threshold)
+
+
+@dataclass(frozen=True)
+class DiscreteAlphaParameters:
+    """Integrate-and-fire neuron whose membrane follows the difference of two currents: ``snntorch.Alpha``.
+
+    ``e[k] = alpha e[k-1] + I[k]``, ``i[k] = beta i[k-1] - I[k]``, ``v[k] = (ln alpha / ln(beta / alpha) + 1)
+    (e[k] + i[k])``, ``alpha = exp(-dt / tau_syn)``, ``beta = exp(-dt / tau_mem)``
+    (https://doi.org/10.1109/JPROC.2023.3308088).
+
+    Parameters
+    ----------
+    tau_syn, tau_mem : time constants of both currents, s; the first is the longer one.
+    dt, threshold : as in :class:`DiscreteLIFParameters`.
+    reset : in the step after a spike, as snnTorch does: "zero" drops membrane, currents and input; "subtract" takes the
+        threshold off the first current, drops the second one and adds its last value to the membrane; "none" does
+        nothing.
+
+    Raises
+    ------
+    InputError : a value is outside its range, or `tau_syn` is not above `tau_mem`.
+
+    Examples
+    --------
+    >>> round(ns.parameters.DiscreteAlphaParameters(tau_syn=10e-3, tau_mem=5e-3).kernel_gain, 4)
+    2.0
+    """
+
+    model: ClassVar[str] = "discrete_alpha"
+    tau_syn: float = 10e-3
+    tau_mem: float = 5e-3
+    dt: float = 1e-3
+    threshold: float = 1.0
+    reset: Literal["zero", "subtract", "none"] = "zero"
+
+    def __post_init__(self) -> None:
+        check_range(self, tau_syn=(1e-5, 10.0), tau_mem=(1e-5, 10.0), dt=(1e-6, 1.0), threshold=(1e-6, 1e6))
+        check_choice(self, "reset", ("zero", "subtract", "none"))
+        if self.tau_syn <= self.tau_mem:
+            raise InputError(
+                f"DiscreteAlphaParameters: tau_syn = {self.tau_syn:g} s is not above tau_mem = {self.tau_mem:g} s; the "
+                "membrane would turn the sign of its input."
+            )
+
+    @property
+    def alpha(self) -> float:
+        """Share of the first current that is left after one step."""
+        return math.exp(-self.dt / self.tau_syn)
+
+    @property
+    def beta(self) -> float:
+        """Share of the second current that is left after one step."""
+        return math.exp(-self.dt / self.tau_mem)
+
+    @property
+    def kernel_gain(self) -> float:
+        """Factor from the sum of both currents to the membrane."""
+        return math.log(self.alpha) / (math.log(self.beta) - math.log(self.alpha)) + 1
+
+
+@dataclass(frozen=True)
+class DiscreteIntegratorParameters:
+    """Unit that integrates and sends no spikes, in steps of `dt`; its membrane is read. NIR's LI, I and CubaLI.
+
+    ``i[k] = alpha i[k-1] + I[k]``, ``v[k] = beta v[k-1] + i[k]``, ``alpha = exp(-dt / tau_syn)``,
+    ``beta = exp(-dt / tau_mem)`` (https://doi.org/10.1038/s41467-024-52259-9).
+
+    Parameters
+    ----------
+    tau_mem : membrane time constant, s; infinite where nothing leaks.
+    tau_syn : time constant of the current, s; 0 where it has no memory.
+    dt : duration of one step, s.
+
+    Raises
+    ------
+    InputError : a value is outside its range.
+
+    Examples
+    --------
+    >>> ns.parameters.DiscreteIntegratorParameters(tau_mem=20e-3).alpha
+    0.0
+    """
+
+    model: ClassVar[str] = "discrete_integrator"
+    tau_mem: float = 10e-3
+    tau_syn: float = 0.0
+    dt: float = 1e-3
+
+    def __post_init__(self) -> None:
+        check_time_constant(self, "tau_mem")
+        if self.tau_syn != 0:
+            check_time_constant(self, "tau_syn")
+        check_range(self, dt=(1e-6, 1.0))
+
+    @property
+    def alpha(self) -> float:
+        """Share of the current that is left after one step."""
+        return math.exp(-self.dt / self.tau_syn) if self.tau_syn else 0.0
+
+    @property
+    def beta(self) -> float:
+        """Share of the membrane value that is left after one step."""
+        return math.exp(-self.dt / self.tau_mem)
 
 
 DiscreteParameters = DiscreteLIFParameters | DiscreteSynapticParameters | DiscreteAdaptiveLIFParameters

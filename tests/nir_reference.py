@@ -17,8 +17,8 @@ NEURONS = (nir.LIF, nir.IF, nir.CubaLIF)
 class Interpreter:
     """Follows every node backwards, one value at a time; `order` is that in which neurons advance in a step."""
 
-    def __init__(self, nodes, edges, order, spikes, exact=False):
-        self.nodes, self.order, self.spikes, self.exact = nodes, order, spikes, exact
+    def __init__(self, nodes, edges, order, spikes, exact=False, dt=DT):
+        self.nodes, self.order, self.spikes, self.exact, self.dt = nodes, order, spikes, exact, dt
         self.before = {label: [a for a, b in edges if b == label] for label in nodes}
         self.sent = {label: [] for label in order}
         self.state = {}
@@ -44,7 +44,7 @@ class Interpreter:
             at = t if t < len(self.sent[label]) else t - 1
             return self.sent[label][at] if at >= 0 else np.zeros(self.shape_of(label))
         if isinstance(node, nir.Delay):
-            return self.arriving(label, t - round(float(np.ravel(node.delay)[0]) / DT))
+            return self.arriving(label, t - round(float(np.ravel(node.delay)[0]) / self.dt))
         return linear(node, self.arriving(label, t))
 
     def shape_of(self, label):
@@ -60,16 +60,19 @@ class Interpreter:
             return value.reshape(shape) if value.size == np.prod(shape) else value
 
         def share(key):
-            return 1 - np.exp(-DT / each(key)) if self.exact else DT / each(key)
+            return 1 - np.exp(-self.dt / each(key)) if self.exact else self.dt / each(key)
 
         v, i = self.state.get(label, (np.zeros(shape), np.zeros(shape)))
         if isinstance(node, nir.IF):
             v = v + each("r") * x
-        elif isinstance(node, nir.LIF):
+        elif isinstance(node, nir.LIF | nir.LI):
             v = v + share("tau") * (each("v_leak") - v + each("r") * x)
         else:
             i = i + share("tau_syn") * (-i + each("w_in") * x)
             v = v + share("tau_mem") * (each("v_leak") - v + each("r") * i)
+        if isinstance(node, nir.LI):  # sends its membrane
+            self.state[label] = v, i
+            return v
         z = v > each("v_threshold")
         self.state[label] = np.where(z, np.broadcast_to(each("v_reset"), shape), v), i
         return z * 1.0
@@ -87,15 +90,20 @@ def linear(node, x):
         return x.ravel()
     if isinstance(node, nir.Conv2d):
         return _convolved(x, node.weight, node.bias, node.stride, node.padding, node.groups)
-    kernel = tuple(int(k) for k in node.kernel_size)
+    kernel = _two(node.kernel_size)
     share = 1.0 if isinstance(node, nir.SumPool2d) else 1 / np.prod(kernel)
     weight = np.full((len(x), 1, *kernel), share)
     return _convolved(x, weight, np.zeros(len(x)), node.stride, node.padding, len(x))
 
 
+def _two(value):
+    return tuple(int(v) for v in np.broadcast_to(value, (2,)))
+
+
 def _convolved(x, weight, bias, stride, padding, groups):
     """Return a cross-correlation, one output at a time."""
     n_out, n_in, *kernel = weight.shape
+    stride, padding = _two(stride), _two(padding)
     padded = np.pad(x, ((0, 0), *((p, p) for p in padding)))
     sides = [(n - k) // s + 1 for n, k, s in zip(padded.shape[1:], kernel, stride, strict=True)]
     found = np.zeros((n_out, *sides))
@@ -179,8 +187,7 @@ class Drawing:
         for key in names:
             one_size = alike if self.for_files else sizes[self.rng.integers(len(sizes))]
             value = self.rng.uniform(*keys[key], one_size)
-            is_still = key == "v_leak" and kind is nir.CubaLIF
-            setattr(node, key, value * (not (is_still or (self.plain and key in ("v_leak", "v_reset")))))
+            setattr(node, key, value * (not (self.plain and key in ("v_leak", "v_reset"))))
         label = self.add(node, sources, shape)
         self.order.append(label)
         return label

@@ -177,6 +177,7 @@ LABELLED = {
     "lazy_task": ns.tasks.lazy_task,
     "spike_triggered_average": lambda x: ns.biophysics.spike_triggered_average(x, x),
     "fit_poisson": lambda x: ns.biophysics.fit_poisson(x, x),
+    "fit_coupled": lambda x: ns.biophysics.fit_coupled(x, progress=False),
     "fit_driven": lambda x: ns.biophysics.fit_driven(x, x, progress=False),
     "detect_spikes": ns.biophysics.detect_spikes,
     "estimate_electrode": ns.biophysics.estimate_electrode,
@@ -197,7 +198,11 @@ LABELLED = {
     "two_views": lambda x: ns.tasks.two_views(x, abs),
     "train": lambda x: ns.train(torch.nn.Linear(UNITS, 2), x, progress=False),
     "simulate": lambda x: ns.simulate(neuron(), x, progress=False),
+    "simulate_morphology": lambda x: ns.biophysics.simulate_morphology(cable(), x, ["dendrite"], progress=False),
     "learn": lambda x: ns.biophysics.learn(neuron(), x),
+    "label_trials": lambda x: ns.recordings.label_trials(x, {"running": x}),
+    "regress_out": lambda x: ns.responses.regress_out(x, "running"),
+    "to_pynapple": ns.recordings.to_pynapple,
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
     "orientation_selectivity": ns.responses.orientation_selectivity,
     "align_spikes": lambda x: ns.recordings.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
@@ -230,6 +235,8 @@ LABELLED = {
     "save_assembly": lambda x: ns.recordings.save_assembly("never_written.nc", x, identifier="a", stimulus_set="b"),
     "compare_subjects": lambda x: ns.compare_subjects(x, {}, {}, out="never_written"),
     "to_circuit": ns.to_circuit,
+    "stimuli_from_nir": ns.biophysics.stimuli_from_nir,
+    "responses_to_nir": lambda x: ns.biophysics.responses_to_nir(neuron(), x),
     "connect": lambda x: ns.biophysics.connect(
         ns.biophysics.AllToAll(), ns.biophysics.Input(2), neuron().populations[0], weight=x
     ),
@@ -280,6 +287,7 @@ NONE = set(
     load_mnist
     load_neo
     load_nir
+    load_nir_data
     load_nmnist
     load_nwb_responses
     load_nwb_series
@@ -291,6 +299,7 @@ NONE = set(
     load_spikes
     load_spoken_digits
     load_study
+    load_swc
     load_sweeps
     load_time_series
     maximise_activation
@@ -323,6 +332,10 @@ NONE = set(
     yang_task
     """.split()  # noqa: SIM905
 )
+
+
+def cable():
+    return ns.biophysics.Morphology(["dendrite"] * 2, [[0, 0, 0], [1e-4, 0, 0]], [1e-6] * 2, [-1, 0])
 
 
 def neuron():

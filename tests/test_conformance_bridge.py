@@ -50,6 +50,9 @@ NEURONS = {
     "RLeaky": lambda: snn.RLeaky(0.9, threshold=0.4, linear_features=N),
     "RLeaky zero": lambda: snn.RLeaky(0.9, threshold=0.4, linear_features=N, reset_mechanism="zero"),
     "RLeaky one to one": lambda: snn.RLeaky(0.9, threshold=0.4, V=torch.rand(N) - 0.5, all_to_all=False),
+    "RSynaptic": lambda: snn.RSynaptic(0.6, 0.8, threshold=0.4, linear_features=N, init_hidden=True),
+    "Lapicque": lambda: snn.Lapicque(beta=0.9, threshold=0.1),
+    "Alpha": lambda: snn.Alpha(0.9, 0.7, threshold=0.3, init_hidden=True),
     **{
         f"SpikingLayer {name} {reset}": lambda kind=kind, reset=reset: SpikingLayer(kind(threshold=0.4, reset=reset))
         for (name, kind), reset in itertools.product(RECORDS.items(), RESETS)
@@ -63,8 +66,6 @@ NEURONS = {
     "SpikingLayer recurrent": lambda: SpikingLayer(DiscreteLIFParameters(threshold=0.4), n_recurrent=N),
 }
 OTHERS = {
-    "Lapicque": lambda: snn.Lapicque(beta=0.9),
-    "Alpha": lambda: snn.Alpha(0.9, 0.8, init_hidden=True),
     "Leaky graded": leaky(graded_spikes_factor=2.0),
     "Leaky at once": leaky(reset_delay=False),
     "Leaky inhibited": leaky(inhibition=True),

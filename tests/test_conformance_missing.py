@@ -14,6 +14,8 @@ from neurosim.schema import InputError
 N, TRIALS, TIMES, UNITS = 12, 6, 30, 4
 CATEGORY = {"category": ("stimulus", list("ab") * (N // 2)), "angle": ("stimulus", np.repeat([0.0, 45, 90, 135], 3))}
 
+RUNNING = xr.DataArray(np.random.default_rng(8).normal(size=(TRIALS, N)), dims=("trial", "stimulus"))
+
 
 @dataclass(frozen=True)
 class Case:
@@ -22,6 +24,7 @@ class Case:
     call: object  # from responses to a Dataset, DataArray or number
     counts: bool = False  # spike counts over time, else values of still trials
     unitwise: bool = True  # units may lack other trials than other units
+    leaves_out: bool = False  # trials that any unit lacks, of all units
     unbiased: object = None  # from the answer to numbers whose mean does not depend on how many trials there are
 
 
@@ -42,6 +45,12 @@ def hit(x):
     return ns.responses.coincidence(x, model, tolerance=2e-3, n_bootstrap=2).drop_vars("interval")
 
 
+def coupled(x):
+    """Without what is dealt out in folds."""
+    found = ns.biophysics.fit_coupled(x, reach=4e-3, n_basis=2, folds=3, penalties=(1e-3,), progress=False)
+    return found[["bias", "coupling", "coupling_interval"]]
+
+
 R, S = ns.responses, ns.similarity
 CASES = {
     "average_trials": Case(R.average_trials, unbiased=lambda f: f),
@@ -49,6 +58,7 @@ CASES = {
     "rebin": Case(lambda x: R.rebin(x, 5e-3), counts=True),
     "firing_rate": Case(lambda x: R.firing_rate(x, bandwidth=3e-3), counts=True),
     "psth": Case(R.psth, counts=True, unbiased=lambda f: f.rate),
+    "regress_out": Case(lambda x: R.regress_out(x.assign_coords(running=RUNNING[: x.sizes["trial"]]), "running")),
     "fano_factor": Case(lambda x: R.fano_factor(R.over_time(x)), counts=True, unbiased=lambda f: f),
     "interval_variability": Case(R.interval_variability, counts=True, unbiased=lambda f: f.lv),
     "burst_statistics": Case(R.burst_statistics, counts=True, unbiased=lambda f: f.burst_rate),
@@ -87,8 +97,12 @@ CASES = {
     ),
     "noise_precision": Case(lambda x: S.noise_precision(x, shrinkage="diagonal"), unbiased=lambda f: 1 / f),
     "predict_responses": Case(encoded),
+    "fit_coupled": Case(coupled, counts=True, unitwise=False, leaves_out=True),
     "stochastic_shape": Case(lambda x: S.stochastic_shape(x, x.isel(unit=[1, 0, 2, 3]) * 2), unitwise=False),
 }
+TRIALS_STAY = {
+    "over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable", "spectrogram", "regress_out",
+}  # fmt: skip
 REFUSE = {  # where a missing trial is refused by name: function -> why it is not counted out
     "spike_rdm": "pairs of trials, stimulus by stimulus",
     "save_nwb": "the file has no place for it",
@@ -97,7 +111,14 @@ REFUSE = {  # where a missing trial is refused by name: function -> why it is no
     "fit_poisson": "one pass over the session",
     "spike_triggered_average": "one pass over the session",
 }
-NOT_TRIALS = {"infer", "bin_spikes", "load_spikes", "save_assembly"}  # take tables of spikes or RDMs; write them
+NOT_TRIALS = {
+    "infer",
+    "bin_spikes",
+    "load_spikes",
+    "save_assembly",
+    "label_trials",
+    "save_sonata_spikes",
+}  # take tables of spikes or RDMs; write; label
 
 
 def responses(rng, case, trials=TRIALS):
@@ -158,8 +179,8 @@ def test_a_trial_that_nobody_measured_is_no_trial(name):
     case = CASES[name]
     x = responses(np.random.default_rng(1), case)
     lost, shorter = without(x, slice(None), TRIALS - 1), x.isel(trial=slice(TRIALS - 1))
-    if name in ("over_time", "rebin", "firing_rate", "first_spike_latency", "select_reliable", "spectrogram"):
-        found = case.call(lost)  # trials stay
+    if name in TRIALS_STAY:
+        found = case.call(lost)
         assert bool(found.isel(trial=TRIALS - 1).isnull().all())
         np.testing.assert_allclose(numbers(found.isel(trial=slice(TRIALS - 1))), numbers(case.call(shorter)))
     elif name in ("signal_correlation", "split_half_reliability", "cross_validated_pca", "decode", "generalise"):
@@ -205,9 +226,18 @@ def test_random_missingness_is_unbiased(name):
     assert abs(gaps.mean()) <= 4 * gaps.mean(1).std(ddof=1) / np.sqrt(len(gaps)) + 1e-12
 
 
-@pytest.mark.parametrize("name", [n for n, c in CASES.items() if not c.unitwise])
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if not c.unitwise and not c.leaves_out])
 def test_what_needs_all_units_at_once_says_so(name):
     case = CASES[name]
     x = responses(np.random.default_rng(4), case)
     with pytest.raises(InputError, match=r"all units|in common|leave out those units"):
         case.call(without(x, 0, slice(None), 1))
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.leaves_out])
+def test_a_trial_that_a_unit_lacks_is_left_out(name):
+    """What one unit lacks is as if no unit had it."""
+    case = CASES[name]
+    x = responses(np.random.default_rng(5), case)
+    found, other = (case.call(without(x, 0, [0, 2], units)) for units in (1, slice(None)))
+    np.testing.assert_array_equal(numbers(found), numbers(other))

@@ -5,17 +5,20 @@ from .circuit import Circuit as Circuit  # populations, the projections between 
 from .circuit import Input as Input  # what is shown: spikes, intensities as Poisson spikes, or currents
 from .circuit import Population as Population  # neurons of one kind, and the synapses that they receive
 from .circuit import Projection as Projection  # synapses from one population, or the input, to another
-from .circuit import Readout as Readout  # how spikes name a category
+from .circuit import Readout as Readout  # how spikes or membranes name a category
 from .circuit import single_neuron as single_neuron  # one neuron that receives a current
 from .circuit_files import load_circuit as load_circuit  # from a file, which never holds code
 from .circuit_files import save_circuit as save_circuit  # to one netCDF file
 from .nir_circuits import load_nir as load_nir  # a NIR graph from a file, of whatever tool
+from .nir_data import load_nir_data as load_nir_data  # signals of a NIR graph from a file
+from .nir_data import responses_to_nir as responses_to_nir  # what a circuit answered, as signals of its graph
+from .nir_data import stimuli_from_nir as stimuli_from_nir  # signals of a NIR graph as stimuli
 
 # SONATA, the format of large models
 from .sonata import load_sonata as load_sonata  # a circuit of point neurons from its files
-from .sonata import sonata_stimuli as sonata_stimuli  # its files of spikes, as a stimulus for that circuit
+from .sonata_trains import sonata_stimuli as sonata_stimuli  # its files of spikes, as a stimulus for that circuit
 from .sonata_writing import save_sonata as save_sonata  # to those files, and back bit for bit
-from .sonata_writing import save_sonata_spikes as save_sonata_spikes  # spikes of a simulation, to a file
+from .sonata_trains import save_sonata_spikes as save_sonata_spikes  # spikes of a simulation, to a file
 from .sonata_models import SONATA_MODELS as SONATA_MODELS  # point neurons that are the same here, by template
 from .sonata_models import SonataModel as SonataModel  # what one is there, and here
 
@@ -54,7 +57,12 @@ from .neurons.adaptive_lif import AdaptiveLIFParameters as AdaptiveLIFParameters
 from .neurons.adex import AdExParameters as AdExParameters  # exponential upstroke and adaptation
 from .neurons.gif import GIFParameters as GIFParameters  # memory of spikes and membrane, random spikes
 from .neurons.hodgkin_huxley import HodgkinHuxleyParameters as HodgkinHuxleyParameters  # sodium and potassium
+from .neurons.izhikevich import IzhikevichParameters as IzhikevichParameters  # four numbers for all patterns
 from .neurons.lif import LIFParameters as LIFParameters  # leaky integrate-and-fire in volts
+from .neurons.pinsky_rinzel import PinskyRinzelParameters as PinskyRinzelParameters  # soma and dendrite
+from .neurons.quadratic_if import QuadraticIFParameters as QuadraticIFParameters  # quadratic integrate-and-fire
+from .neurons.squid_axon import SquidAxonParameters as SquidAxonParameters  # Hodgkin and Huxley 1952
+from .neurons.wang_buzsaki import WangBuzsakiParameters as WangBuzsakiParameters  # fast-spiking interneuron
 from .synapses.alpha import AlphaParameters as AlphaParameters  # an alpha-shaped current
 from .synapses.alpha_conductance import AlphaConductanceParameters as AlphaConductanceParameters  # ... conductance
 from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart
@@ -91,6 +99,7 @@ from .rules import ReleaseModel as ReleaseModel  # what a release is: state, and
 
 # Circuits with a name
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of "gabor_adex"
+from .circuits.izhikevich import IzhikevichOptions as IzhikevichOptions  # sizes and noise of "izhikevich"
 from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own
 from .named_circuits import NamedCircuit as NamedCircuit  # what one is: options, builder, input, papers
 from .named_circuits import build_circuit as build_circuit  # build one of them
@@ -101,6 +110,12 @@ from .execution import Execution as Execution  # device, precision, memory, proc
 from .simulation import Monitors as Monitors  # what is kept: bins, spike times, membranes, a tail
 from .simulation import choose_category as choose_category  # the category that the spikes name
 from .simulation import simulate as simulate  # run a circuit on every stimulus and count the spikes
+
+# Neurons with a shape
+from .cables import CableParameters as CableParameters  # their membrane, and what is inside
+from .cables import simulate_morphology as simulate_morphology  # inject currents, record everywhere
+from .morphology import Morphology as Morphology  # labelled points of a neuron
+from .morphology import load_swc as load_swc  # from an SWC file
 
 # The ladder of realism, and experiments
 from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained
@@ -113,6 +128,7 @@ from .retuning import homeostasis as homeostasis  # back to the rates of the tra
 from .retuning import retune as retune  # learn the task on the circuit itself, by surrogate gradients
 
 # Fits to recordings
+from .fitting.coupled import fit_coupled as fit_coupled  # a population: stimulus, covariates, history, coupling
 from .fitting.driven import fit_driven as fit_driven  # a spiking neuron and how a stimulus drives it
 from .fitting.electrode import compensate as compensate  # take the electrode off a recording
 from .fitting.electrode import estimate_electrode as estimate_electrode  # electrode, capacitance, input resistance

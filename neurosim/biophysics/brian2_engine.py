@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from neurosim.biophysics.brian2_rules import RuledSynapses, follow_targets, target_traces
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
-from neurosim.biophysics.custom import CustomNeuron, in_brian2, name_in_brian2
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
@@ -26,15 +25,11 @@ from neurosim.biophysics.dynamics import (
     constants_of,
     initial_state,
     population_step,
-    receptor_constants,
-    receptor_state,
-    receptors_step,
     sent_by,
 )
-from neurosim.biophysics.formulas import Functions, Quantities, State, Text, as_code, as_expression
+from neurosim.biophysics.formulas import Text, as_code, as_expression
 from neurosim.biophysics.models import named
 from neurosim.runtime import private_folder
-from neurosim.schema import InputError
 from neurosim.storage import cache_folder, checked_modules
 
 if TYPE_CHECKING:
@@ -50,7 +45,7 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
     b2 = import_brian2()
-    with preferences(b2, target), _refusing(circuit):
+    with preferences(b2, target):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
         events = {
@@ -157,8 +152,6 @@ def _group(
     b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
 ) -> brian2.Group:
     """Build all copies of a population: one step as code, a threshold, a reset."""
-    if population.is_free:
-        return _custom_group(b2, circuit, population, index, chunk, parts)
     model = population.model
     constants = constants_of(population, circuit.dt)
     scalars = {k: float(v) for k, v in constants.items() if np.ndim(v) == 0 and not isinstance(v, str | bool)}
@@ -181,7 +174,11 @@ def _group(
     )
     for name, value in {**state, **per_neuron}.items():
         setattr(group, name, np.broadcast_to(value, (chunk.n_copies, population.size)).ravel())
-    _place(group, index)
+    if ALWAYS in group.thresholder:
+        group.thresholder[ALWAYS].when = "traces"
+    group.thresholder["spike"].when = f"thr_{index}"
+    if "spike" in group.resetter:
+        group.resetter["spike"].when = f"rst_{index}"
     group.run_regularly(as_code(population_step(population), names), when=f"upd_{index}", clock=parts.clock)
     follow_targets(group, circuit, population, index, chunk.learns, names)
     return group
@@ -190,14 +187,6 @@ def _group(
 def _passes_on(circuit: Circuit, population: Population) -> bool:
     """Whether a variable of a population is passed on at every step."""
     return any(q.source == population.name and sent_by(circuit, q) for q in circuit.projections)
-
-
-def _place(group: brian2.Group, index: int) -> None:
-    if ALWAYS in group.thresholder:
-        group.thresholder[ALWAYS].when = "traces"
-    group.thresholder["spike"].when = f"thr_{index}"
-    if "spike" in group.resetter:
-        group.resetter["spike"].when = f"rst_{index}"
 
 
 def _arrays(
@@ -216,51 +205,6 @@ def _arrays(
         arrays[f"xi_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"xi_{index}")
     parts.arrays |= arrays
     return arrays, drive
-
-
-def _custom_group(
-    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
-) -> brian2.Group:
-    """Build a population of free equations: Brian2 integrates them, synapses come in as a current."""
-    neuron = population.parameters
-    assert isinstance(neuron, CustomNeuron)
-    numbers = receptor_constants(population, circuit.dt)
-    arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
-    lines = [
-        f"d{name_in_brian2(name)}/dt = ({in_brian2(formula)})/second : 1"
-        if is_state
-        else f"{name_in_brian2(name)} = {in_brian2(formula)} : 1"
-        for name, is_state, formula in neuron.lines()
-    ]
-    reset = "\n".join(f"{name_in_brian2(n)} {sign} {in_brian2(formula)}" for n, sign, formula in neuron.assignments())
-    own, receive = (*receptor_state(population), "i_syn", "g_syn", "kick"), receptors_step(population)
-    given = "drive : 1 (constant)" if drive == "drive" else f"given_drive : 1 (constant)\ndrive = {drive} : 1"
-    group = b2.NeuronGroup(
-        chunk.n_copies * population.size,
-        "\n".join([*lines, *(f"{name} : 1" for name in own), given.replace("(drive +", "(given_drive +")]),
-        threshold=in_brian2(neuron.threshold),
-        reset=reset,
-        refractory=neuron.refractory * b2.second if neuron.refractory else False,
-        method="exponential_euler" if neuron.is_linear else "rk2",
-        clock=parts.clock,
-        namespace={name_in_brian2(k): v for k, v in neuron.numbers.items()} | numbers | arrays,
-        name=f"L{index}",
-    )
-    for name, value in neuron.initial.items():
-        setattr(group, name_in_brian2(name), value)
-    setattr(group, "drive" if drive == "drive" else "given_drive", np.tile(population.drive, chunk.n_copies))
-
-    def arrive(x: State, m: Functions) -> Quantities:
-        state, brought = receive(x, m)
-        used: Quantities = {k: 0.0 if value is None else value for k, value in brought.items()}
-        return {**state, **used, "v": x.v + used["kick"]}
-
-    names = {k: Text(k) for k in (*own, *numbers, "v")}
-    group.run_regularly(as_code(arrive, names), when=f"upd_{index}", clock=parts.clock)
-    group.state_updater.when = f"upd_{index}"
-    group.state_updater.order = 1
-    _place(group, index)
-    return group
 
 
 def _synapses(
@@ -340,26 +284,6 @@ def _graded(
     synapses.weight = np.tile(weight, n_copies)
     synapses.pre.when = f"syn_{place}"
     return synapses
-
-
-@contextlib.contextmanager
-def _refusing(circuit: Circuit) -> Iterator[None]:
-    """Say in one line which free equations Brian2 refuses, such as poles that it finds when it simplifies them.
-
-    Brian2, and sympy below it, raise whatever they meet in a text that is not ours; in circuits without such a text
-    every exception is a fault of the package and passes as it is.
-    """
-    free = [p.name for p in circuit.populations if p.is_free]
-    if not free:
-        yield
-        return
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        cause = " ".join(str(error.__cause__ or error).split())[:200]
-        raise InputError(f"simulate: Brian2 cannot run the equations of {', '.join(free)}: {cause}") from error
 
 
 @contextlib.contextmanager

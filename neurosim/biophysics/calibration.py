@@ -17,7 +17,6 @@ from neurosim.biophysics.circuit import Circuit, Population
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.torch_engine import Tensors
-from neurosim.parameters import as_dict
 from neurosim.runtime import as_seed, pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli
 
@@ -123,11 +122,11 @@ def calibrate(
 
 def rheobase(population: Population) -> np.ndarray:
     """Return the constant current that brings each neuron to threshold, (neuron,) in A: the unit of biases."""
-    if population.is_discrete or population.is_free:
+    if population.is_discrete:
         raise InputError(f"rheobase: {population.name!r} has no neurons in volts of a known model; climb first.")
     model = population.model
     if model.rheobase is not None:
-        return np.asarray(model.rheobase({name: population.number(name) for name in as_dict(population.parameters)}))
+        return np.asarray(model.rheobase({name: population.number(name) for name in population.numbers}))
     if not model.threshold:
         raise InputError(f"rheobase: the neuron {model.name!r} does not say which of its numbers is its threshold.")
     g_leak, e_leak, threshold = (population.number(name) for name in ("g_leak", "e_leak", model.threshold))

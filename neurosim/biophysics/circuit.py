@@ -13,18 +13,18 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
 from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, places, real, scaled, whole
 from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.biophysics.synapses.delta import DeltaParameters
-from neurosim.parameters import Parameters, as_dict
+from neurosim.parameters import Parameters, as_dict, check_choice
 from neurosim.schema import InputError, suggest
 
 INPUT = "input"
 OWN_WORDS = ("dt", "reset")
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 InputKind = Literal["spikes", "poisson", "current"]
+ReadoutOf = Literal["spikes", "mean_membrane", "last_membrane", "largest_membrane"]
 _TIME = re.compile(r"(^|_)tau(_|$)|^capacitance /")  # numbers that are times within which a step must fit
 READ_BY = {"duration": (("poisson", "current"), 0.1), "max_rate": (("poisson",), 500.0)}
 
@@ -89,6 +89,8 @@ class Population:
         units (discrete); 0 is none.
     varying : numbers that differ between neurons, by name, each (size,): any parameter, or a constant of the model.
     positions : where the neurons are, (size, 2 or 3), m, for rules of distance and pictures; None where they have none.
+    initial : values from which variables of the neurons or their receptors start, by name, (size,) or one number;
+        by default as their models say.
 
     Raises
     ------
@@ -111,10 +113,11 @@ class Population:
     noise: float = 0.0
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
     positions: Any = None
+    initial: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         who = f"Population {self.name!r}"
-        is_known = self.is_free or neuron_of(self.parameters) is not None
+        is_known = neuron_of(self.parameters) is not None
         if isinstance(self.synapses, Mapping):
             object.__setattr__(self, "synapses", dict(self.synapses))
             self._check_receptors(who)
@@ -147,19 +150,24 @@ class Population:
             raise InputError(f"Population {self.name!r}: noise = {self.noise!r} is outside 0..0.1 V.")
         if self.is_discrete and not isinstance(self.synapses, DeltaParameters):
             raise InputError(f"Population {self.name!r}: discrete neurons have delta synapses; climb first.")
-
-        if self.is_free and (self.noise or varying):
-            raise InputError(
-                f"Population {self.name!r}: free equations take neither noise nor varying; write them as equations, "
-                "or make a population for each set of numbers."
-            )
         if self.noise and self.escapes:
             raise InputError(f"Population {self.name!r}: its spikes are random already; noise = 0.")
         self._check_varying()
+        object.__setattr__(self, "initial", {k: self._start(k, v) for k, v in self.initial.items()})
 
     def number(self, name: str) -> np.ndarray:
         """Return a parameter of every neuron, (neuron,)."""
-        return np.broadcast_to(self.varying.get(name, getattr(self.parameters, name)), (self.size,))
+        if name not in self.numbers:
+            raise InputError(
+                f"Population {self.name!r}: {self.model.name!r} has no number {name!r}; it has "
+                f"{', '.join(self.numbers)}."
+            )
+        return np.broadcast_to(self.varying.get(name, self.numbers[name]), (self.size,))
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The numbers and words of the neurons by name, as far as they do not vary."""
+        return self.model.numbers(self.parameters)
 
     def _check_receptors(self, who: str) -> None:
         """Raise where several receptors have no names, or such as cannot be told from each other's variables."""
@@ -174,26 +182,44 @@ class Population:
                 f"{who}: of the receptors {', '.join(self.receptors)} one's name begins another's; choose others."
             )
 
+    def _start(self, name: str, values: Any) -> np.ndarray:
+        """Return the values from which a variable starts, one a neuron."""
+        who = f"Population {self.name!r}"
+        if name not in self.variables:
+            raise InputError(
+                f"{who}: initial {name!r} is no variable of its neurons and receptors; they have "
+                f"{', '.join(self.variables)}.{suggest(name, self.variables)}"
+            )
+        start = real(values, f"{who}: initial {name!r}")
+        if start.shape not in ((), (self.size,)) or not np.isfinite(start).all():
+            raise InputError(f"{who}: initial {name!r} is one finite number or {self.size}, found shape {start.shape}.")
+        return np.broadcast_to(start, (self.size,)).copy()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Every variable of the neurons and their receptors by the name that users know: its name in a step."""
+        return {**self.model.variables, **{name: name for name in self.receptor_state}}
+
+    @property
+    def receptor_state(self) -> tuple[str, ...]:
+        """Names of the variables of all receptors, arrivals among them."""
+        models = self.receptor_models.items()
+        return tuple(named(receptor, k) for receptor, model in models for k in (*model.state, *model.arrivals))
+
     def _check_varying(self) -> None:
         """Raise where a parameter of a neuron is outside the range that its record knows, or cannot vary."""
-        own = {k: v for k, v in self.varying.items() if k in self.parameters.__dataclass_fields__}
+        own = {k: v for k, v in self.varying.items() if k in self.numbers}
         fixed = [k for k in own if k in OWN_WORDS]
         if fixed:
             raise InputError(f"Population {self.name!r}: {fixed[0]!r} cannot vary; make a population for each.")
         for i in {int(place) for values in own.values() for place in (values.argmin(), values.argmax())}:
-            replace(self.parameters, **{k: float(v[i]) for k, v in own.items()})
-
-    @property
-    def is_free(self) -> bool:
-        """Whether the neuron is given by its equations, not by a registered model."""
-        return isinstance(self.parameters, CustomNeuron)
+            self.model.changed(self.parameters, {k: float(v[i]) for k, v in own.items()})
 
     @property
     def model(self) -> NeuronModel:
-        """The registered model of the neurons."""
+        """The model of the neurons: a registered one, or that of their equations."""
         found = neuron_of(self.parameters)
-        if found is None:
-            raise InputError(f"Population {self.name!r}: free equations are no registered model.")
+        assert found is not None  # refused at the door
         return found
 
     @property
@@ -210,12 +236,17 @@ class Population:
     @property
     def is_discrete(self) -> bool:
         """Whether the neurons advance in whole steps, as in the trained network."""
-        return not self.is_free and self.model.is_discrete
+        return self.model.is_discrete
+
+    @property
+    def sends_spikes(self) -> bool:
+        """Whether the neurons send spikes; others are read by their membrane."""
+        return self.model.sends_spikes
 
     @property
     def escapes(self) -> bool:
         """Whether spikes escape at random."""
-        return not self.is_free and self.model.is_random
+        return self.model.is_random
 
     @property
     def is_random(self) -> bool:
@@ -392,17 +423,19 @@ def _places(weights: Weights) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Readout:
-    """How spikes name a category: mean spikes a step of `source`, times `weights` (source, category), plus `bias`.
+    """How a population names a category: what is read of `source`, times `weights` (source, category), plus `bias`.
 
     Parameters
     ----------
     source : name of the population that is read.
     weights : (neuron, category), dense or scipy sparse.
     bias : (category,).
+    reads : what of each neuron, over time: "spikes" (mean a step), or "mean_membrane", "last_membrane" or
+        "largest_membrane".
 
     Raises
     ------
-    InputError : weights that are no matrix, a bias of another length or not finite.
+    InputError : weights that are no matrix, a bias of another length or not finite, another word for what is read.
 
     Examples
     --------
@@ -413,8 +446,10 @@ class Readout:
     source: str
     weights: Weights
     bias: np.ndarray
+    reads: ReadoutOf = "spikes"
 
     def __post_init__(self) -> None:
+        check_choice(self, "reads", get_args(ReadoutOf))
         object.__setattr__(self, "weights", matrix(self.weights, "Readout: weights"))
         object.__setattr__(self, "bias", real(self.bias, "Readout: bias"))
         if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[1:] or not np.isfinite(self.bias).all():
@@ -483,6 +518,11 @@ class Circuit:
             self._check_reached(population)
         if self.readout is not None:
             n = self.population(self.readout.source).size
+            if self.readout.reads == "spikes" and not self.population(self.readout.source).sends_spikes:
+                raise InputError(
+                    f"Circuit {self.name!r}: the readout reads spikes of {self.readout.source!r}, which sends none; "
+                    "reads='mean_membrane', 'last_membrane' or 'largest_membrane'."
+                )
             if self.readout.weights.shape[0] != n:
                 raise InputError(
                     f"Circuit {self.name!r}: the readout has weights of {self.readout.weights.shape[0]} neurons, "
@@ -494,7 +534,7 @@ class Circuit:
         lines = [f"{self.name}: rung {self.rung}, dt {self.dt:g} s, step {self.step:g} s"]
         lines.append(f"  {INPUT}: {self.inputs.size} units, {self.inputs.kind}")
         for p in self.populations:
-            kind = "custom" if p.is_free else p.model.name
+            kind = p.model.name
             noise = f", noise {p.noise:g} V" if p.noise else ""
             received = ", ".join(f"{r} {m.name}".strip() for r, m in p.receptor_models.items())
             lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}")
@@ -569,6 +609,11 @@ class Circuit:
                 f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
                 f"found {p.weights.shape} with {int((~np.isfinite(p.values)).sum())} not finite."
             )
+        if p.source != INPUT and not self.population(p.source).sends_spikes:
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} starts at units that send no spikes; between "
+                "populations spikes are represented."
+            )
         self._check_receptor(p)
         self._check_delays(p)
         self._check_graded(p)
@@ -634,10 +679,9 @@ class Circuit:
             )
 
     def _check_step(self, population: Population) -> None:
-        if population.is_free:
-            return
         received = {named(r, k): v for r, given in population.receptors.items() for k, v in as_dict(given).items()}
-        numbers = {**as_dict(population.parameters), **received, **population.varying}
+        numbers = {**as_dict(population.parameters), **received}
+        numbers |= {k: v for k, v in population.varying.items() if k in numbers}
         if population.is_discrete:
             own = numbers["dt"]
             if not np.isclose(own, self.dt) or not np.isclose(self.dt, self.step):

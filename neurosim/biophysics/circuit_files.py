@@ -1,4 +1,4 @@
-"""Circuits as files: numbers as arrays, models by name; a file never holds code.
+"""Circuits as files: numbers as arrays, models by name, free equations as guarded text; a file never holds code.
 
 One netCDF file: the arrays, and everything else as readable JSON in its attributes.
 """
@@ -15,12 +15,13 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
+from neurosim.biophysics.custom import FREE, CustomNeuron
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel, plasticity_of, release_of
-from neurosim.parameters import as_dict
+from neurosim.parameters import as_dict, filled
 from neurosim.schema import InputError
 
-SCHEMA_VERSION = 2  # 1 had one kind of synapses a population and one delay a projection
+SCHEMA_VERSION = 3  # 1 had one kind of synapses a population and one delay a projection; 2 no equations, no initial
 
 
 def save_circuit(path: str | Path, circuit: Circuit) -> Path:
@@ -29,11 +30,7 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
     Parameters
     ----------
     path : file to write, ``.nc``.
-    circuit : circuit of models known by name; free equations cannot be saved, for they would be code.
-
-    Raises
-    ------
-    InputError : the circuit holds free equations.
+    circuit : any circuit; free equations are kept as text, which passes its guard again when it is read.
 
     Returns
     -------
@@ -79,6 +76,7 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
             "source": circuit.readout.source,
             "weights": _keep_weights(circuit.readout.weights, "readout", keep),
             "bias": keep("readout_bias", circuit.readout.bias),
+            "reads": circuit.readout.reads,
         },
     }
     storage.write_dataset(Path(path), xr.Dataset(arrays, attrs={"circuit": json.dumps(about, indent=1)}))
@@ -116,7 +114,7 @@ def load_circuit(path: str | Path) -> Circuit:
         populations = tuple(_population_of(p, data) for p in about["populations"])
         projections = tuple(_projection_of(p, data) for p in about["projections"])
         inputs, kept = Input(**about["inputs"]), about["readout"]
-        readout = kept and Readout(kept["source"], _weights_of(kept["weights"], data), data[kept["bias"]].values)
+        readout = kept and _readout_of(kept, data)
         return Circuit(
             str(about["name"]), inputs, populations, projections, about["dt"], about["step"], readout, about["rung"]
         )
@@ -126,9 +124,12 @@ def load_circuit(path: str | Path) -> Circuit:
         raise InputError(f"load_circuit: {path} is not a circuit file ({type(error).__name__}: {error}).") from error
 
 
+def _readout_of(kept: dict[str, Any], data: xr.Dataset) -> Readout:
+    weights, bias = _weights_of(kept["weights"], data), data[kept["bias"]].values
+    return Readout(kept["source"], weights, bias, kept.get("reads", "spikes"))
+
+
 def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
-    if p.is_free:
-        raise InputError(f"save_circuit: {p.name!r} has free equations, which are code; keep them in a Python file.")
     values = as_dict(p.parameters)
     infinite = [k for k, v in values.items() if v == float("inf")]
     return {
@@ -146,6 +147,7 @@ def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
         "positions": None
         if p.positions is None
         else {"shape": list(p.positions.shape), "dense": keep(f"positions_{index}", p.positions.ravel())},
+        "initial": {k: keep(f"initial_{index}_{k}", v) for k, v in p.initial.items()},
     }
 
 
@@ -180,12 +182,15 @@ def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
     return Population(
         record["name"],
         int(record["size"]),
-        NEURONS.find(record["neuron"], "load_circuit").of(numbers),
+        filled(FREE, CustomNeuron, numbers)
+        if record["neuron"] == FREE
+        else NEURONS.find(record["neuron"], "load_circuit").of(numbers),
         data[record["drive"]].values,
         receptors.get("", receptors),
         float(record["noise"]),
         {k: data[v].values for k, v in record["varying"].items()},
         _weights_of(places, data) if (places := record.get("positions")) else None,
+        {k: data[v].values for k, v in record.get("initial", {}).items()},
     )
 
 

@@ -47,7 +47,9 @@ def perturb_circuit(circuit: Circuit, perturbation: Perturbation) -> Circuit:
 
 
 def _unit(population: Population) -> np.ndarray:
-    """Return what brings each resting neuron to threshold: a current (A), or the input of one discrete step."""
+    """Return what brings each resting neuron to threshold: a current (A), or the input of one discrete step; else 1."""
+    if not population.sends_spikes:
+        return np.ones(population.size)
     return population.number("threshold") if population.is_discrete else rheobase(population)
 
 
@@ -63,7 +65,7 @@ def _cut(circuit: Circuit, population: Population, chosen: np.ndarray) -> Circui
     readout = circuit.readout
     if readout is not None and readout.source == population.name:
         readout = replace(readout, weights=_cut_rows(readout.weights, keep))
-    drive = np.where(keep > 0, population.drive, -_unit(population))
+    drive = np.where(keep > 0, population.drive, -_unit(population) * population.sends_spikes)
     changed = replace(circuit, projections=tuple(cut(q) for q in circuit.projections), readout=readout)
     return changed.with_population(population.name, drive=drive)
 

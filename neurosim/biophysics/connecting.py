@@ -35,7 +35,7 @@ def connect(
     Which pairs are joined, and their weights, come each from a stream that belongs to the seed and the names of both
     sides: the same synapses on every engine, whatever else is drawn, before or after, and other weights leave the pairs
     as they are. Two projections between the same populations want two seeds. A synapse takes 12 bytes (float64 weight,
-    int32 target), and up to 18 while it is drawn: there is never a matrix of all pairs.
+    int32 target), 14 to 22 while it is drawn: there is never a matrix of all pairs.
 
     Parameters
     ----------

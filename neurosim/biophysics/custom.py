@@ -1,8 +1,4 @@
-"""Free equations for a neuron, from Python only, and the guard that they pass before Brian2 sees them.
-
-Brian2 runs parts of an equation string as Python code while it reads it. So every string that is not our own is parsed
-first and may hold nothing but numbers, names, arithmetic, comparisons and known functions.
-"""
+"""A neuron of free equations, from Python or from a file: its text passes the guard before anything reads it."""
 
 from __future__ import annotations
 
@@ -11,45 +7,45 @@ import keyword
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
+from neurosim.biophysics.equations import METHODS, PROVIDED, Equations, Method, spelled
+from neurosim.biophysics.formula_guard import LARGEST, LONGEST, check_formula, short
+from neurosim.biophysics.formulas import FUNCTIONS
+from neurosim.biophysics.models import Constants, NeuronModel, Numbers
 from neurosim.schema import InputError, suggest
 
-FUNCTIONS = ("exp", "log", "sqrt", "abs", "clip", "exprel", "expm1", "sin", "cos", "tan", "tanh", "int", "sign")
-N_ARGUMENTS = {"clip": 3}
-RESERVED = ("e", "pi", "inf", "t", "dt", "i", "j", "N", "xi", "lastspike", "not_refractory", "second", "kick")
-PROVIDED = ("drive", "i_syn", "g_syn", "v")
-LONGEST = 2000
-DEEPEST = 50
-LARGEST = 1e100
-OWN = "own_"
+FREE = "custom"
+RESERVED = ("e", "pi", "inf", "t", "dt", "i", "j", "N", "xi", "lastspike", "not_refractory", "refractory", "second")
 _LINE = re.compile(r"^\s*(?:d(?P<state>[A-Za-z]\w*)/dt|(?P<name>[A-Za-z]\w*))\s*=(?P<formula>[^=].*)$")
-_ALLOWED = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant,
-    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.And, ast.Or, ast.Not,
-    ast.Gt, ast.GtE, ast.Lt, ast.LtE,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class CustomNeuron:
-    """A neuron given by its equations, in plain numbers of SI units; engines based on Brian2 run it.
+    """A neuron given by its equations, in plain numbers of SI units.
+
+    Every engine runs it, files hold it as text, and its numbers may differ between the neurons of a population.
 
     Parameters
     ----------
     equations : one a line, ``dx/dt = formula`` (per second) or ``x = formula``; ``v`` is the membrane. Formulas may
-        use ``drive``, ``i_syn`` and ``g_syn`` (A, S: the synapses bring the current ``i_syn - g_syn*v``).
-    threshold : condition of a spike.
-    reset : assignments at a spike, separated by ``;``.
+        use ``drive``, ``i_syn`` and ``g_syn`` (A, S: the synapses bring the current ``i_syn - g_syn*v``); delta
+        synapses and noise move ``v`` by themselves.
+    threshold : condition of a spike, of comparisons joined by ``and``, ``or`` and ``not``.
+    reset : assignments at a spike, one after another, separated by ``;``.
     numbers : the constants that the formulas name.
     initial : initial value of each variable; 0 where absent.
     refractory : time after a spike during which no other is sent, s.
+    method : "exponential_euler" (each state must be linear in itself), "rk2" (midpoint) or "rk4"; "auto" is the first
+        where there is one state and it is linear, else "rk2".
 
     Raises
     ------
-    InputError : a formula holds anything but numbers, known names, arithmetic, comparisons and known functions.
+    InputError : a formula holds anything but numbers, known names, arithmetic, comparisons and known functions; a
+        method that does not fit.
 
     Examples
     --------
@@ -63,16 +59,17 @@ class CustomNeuron:
     numbers: Mapping[str, float] = field(default_factory=dict)
     initial: Mapping[str, float] = field(default_factory=dict)
     refractory: float = 0.0
+    method: Method = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("equations", "threshold", "reset"):
+        for name in ("equations", "threshold", "reset", "method"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"CustomNeuron: {name} is a text, found {type(getattr(self, name)).__name__}.")
         for name in ("numbers", "initial"):
             object.__setattr__(self, name, {k: _number(k, v) for k, v in getattr(self, name).items()})
         lines = self.lines()
         names = [*(name for name, _, _ in lines), *self.numbers]
-        known = {*names, *PROVIDED}
+        known = {*names, *PROVIDED, "v"}
         if "v" not in self.states:
             raise InputError("CustomNeuron: the equations need a line 'dv/dt = ...' for the membrane.")
         twice = [name for name in names if names.count(name) > 1]
@@ -90,23 +87,59 @@ class CustomNeuron:
         object.__setattr__(self, "refractory", _number("refractory", self.refractory))
         if not 0 <= self.refractory <= 1:
             raise InputError(f"CustomNeuron: refractory = {self.refractory!r} is outside 0..1 s.")
+        self._check_step()
 
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the variables that have a differential equation."""
         return tuple(name for name, is_state, _ in self.lines() if is_state)
 
-    @property
-    def is_linear(self) -> bool:
-        """Whether there is one state, in which its equation is linear: then exponential Euler can integrate it."""
-        degrees: dict[str, float] = dict.fromkeys(self.states, 1)
-        highest = 0.0
-        for _ in self.lines():
-            for name, is_state, formula in self.lines():
-                found = _degree(ast.parse(formula, mode="eval").body, degrees)
-                degrees |= {} if is_state else {name: found}
-                highest = max(highest, found) if is_state else highest
-        return len(self.states) == 1 and highest <= 1
+    @cached_property
+    def model(self) -> NeuronModel:
+        """The neuron as a pure step, like the registered ones."""
+        read = self._read()
+        start = {spelled(name): self.initial.get(name, 0.0) for name in self.states}
+        return NeuronModel(
+            FREE,
+            CustomNeuron,
+            start | {"wait": 0.0, "above_threshold": 0.0},
+            read.constants,
+            read.update,
+            read.distance,
+            read.reset,
+            variables={name: spelled(name) for name in self.states},
+            numbers=_numbers_of,
+            changed=_changed,
+            caption="neurons of free equations",
+        )
+
+    def _read(self) -> Equations:
+        def tree(formula: str) -> ast.expr:
+            return ast.parse(formula.strip(), mode="eval").body
+
+        changes = {name: tree(formula) for name, is_state, formula in self.lines() if is_state}
+        parts = {name: tree(formula) for name, is_state, formula in self.lines() if not is_state}
+        resets = tuple((name, sign, tree(formula)) for name, sign, formula in self.assignments())
+        return Equations(changes, parts, tree(self.threshold), resets, tuple(self.numbers), self.method)
+
+    def _check_step(self) -> None:
+        """Raise where the method cannot integrate the equations, or the reset names what only a step has."""
+        read = self._read()
+        if self.method not in METHODS:
+            raise InputError(
+                f"CustomNeuron: method = {self.method!r}; known: {', '.join(METHODS)}.{suggest(self.method, METHODS)}"
+            )
+        curved = [s for s in self.states if not read.is_linear(s)]
+        if self.method == "exponential_euler" and curved:
+            raise InputError(
+                f"CustomNeuron: exponential_euler asks that each state is linear in itself, {curved[0]!r} is not; "
+                "method = 'rk2' or 'rk4'."
+            )
+        brought = {"i_syn", "g_syn"} & {name for _, _, formula in read.resets for name in read.named_by(formula)}
+        if brought:
+            raise InputError(
+                f"CustomNeuron: the reset names {min(brought)!r}, which acts during a step, not at a spike."
+            )
 
     def _check_used(self, lines: list[tuple[str, bool, str]]) -> None:
         """Raise for numbers that no formula names, and for initial values of what is no state."""
@@ -138,61 +171,15 @@ class CustomNeuron:
         return [_split_assignment(part) for part in (a.strip() for a in self.reset.split(";")) if part]
 
 
-def check_formula(formula: str, known: set[str], *, is_condition: bool = False) -> None:
-    """Raise unless `formula` is arithmetic on numbers and `known` names, or with `is_condition` a comparison of such.
-
-    >>> check_formula("exp(v/2) + 1", {"v"})
-    >>> check_formula("v.__class__", {"v"})
-    Traceback (most recent call last):
-    neurosim.schema.InputError: the formula 'v.__class__' holds Attribute, which is not arithmetic.
-    """
-    if len(formula) > LONGEST or any(mark in formula for mark in "'\"`\\\n#@;"):
-        raise InputError(f"the formula {formula[:80]!r} is too long or holds quotes or other marks.")
-    try:
-        tree = ast.parse(formula.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"the formula {formula[:80]!r} cannot be read.") from error
-    if _depth(tree) > DEEPEST:
-        raise InputError(f"the formula {formula[:80]!r} is nested more than {DEEPEST} deep; name parts of it.")
-    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if not isinstance(node, _ALLOWED):
-            raise InputError(f"the formula {formula[:80]!r} holds {type(node).__name__}, which is not arithmetic.")
-        if isinstance(node, ast.Call):
-            _check_call(node)
-        elif isinstance(node, ast.Name) and node not in called and node.id not in known:
-            raise InputError(
-                f"the formula names {node.id!r}; known: {', '.join(sorted(known))}.{suggest(node.id, known)}"
-            )
-        elif isinstance(node, ast.Constant) and (
-            isinstance(node.value, bool) or not isinstance(node.value, int | float) or not abs(node.value) <= LARGEST
-        ):
-            raise InputError(f"the formula holds {_short(node.value)}, which is not a number up to {LARGEST:g}.")
-        elif isinstance(node, ast.Compare) and len(node.ops) > 1:
-            raise InputError(f"the formula {formula[:80]!r} compares more than two; join comparisons with 'and'.")
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-            power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
-            if not isinstance(power, ast.Constant) or _power(node) > 16:
-                raise InputError(f"the formula {formula[:80]!r} has a power that is not a number up to 16.")
-    _check_kind(tree.body, is_condition, formula)
+def _numbers_of(neuron: CustomNeuron) -> Constants:
+    """Return what may differ between neurons, by name."""
+    return {**neuron.numbers, "refractory": neuron.refractory}
 
 
-def in_brian2(formula: str) -> str:
-    """Return `formula` with every name of its author marked, so that it is no name of Brian2, C++ or an engine.
-
-    >>> in_brian2("exp(-v/ms) + drive/double")
-    'exp(-v / own_ms) + drive / own_double'
-    """
-    tree = ast.parse(formula.strip(), mode="eval")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id not in FUNCTIONS:
-            node.id = name_in_brian2(node.id)
-    return ast.unparse(tree)
-
-
-def name_in_brian2(name: str) -> str:
-    """Return the name that a variable or number of a free equation has in Brian2."""
-    return name if name in PROVIDED else OWN + name
+def _changed(neuron: CustomNeuron, values: Numbers) -> CustomNeuron:
+    """Return the neuron with other numbers."""
+    own = {k: v for k, v in values.items() if k != "refractory"}
+    return replace(neuron, numbers={**neuron.numbers, **own}, refractory=values.get("refractory", neuron.refractory))
 
 
 def _number(name: str, value: object) -> float:
@@ -204,47 +191,15 @@ def _number(name: str, value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not abs(number) <= LARGEST:
-        raise InputError(f"CustomNeuron: {name} = {_short(value)} is not a number up to {LARGEST:g}.")
+        raise InputError(f"CustomNeuron: {name} = {short(value)} is not a number up to {LARGEST:g}.")
     return number
-
-
-def _short(value: object) -> str:
-    """Return a value as a short text; whole numbers of thousands of digits have none."""
-    return "a huge number" if isinstance(value, int) and abs(value) > LARGEST else repr(value)[:40]
 
 
 def _check_name(name: str) -> None:
     if not (isinstance(name, str) and name.isascii() and name.isidentifier() and not name.startswith("_")):
         raise InputError(f"CustomNeuron: {name!r} is not a name of plain letters, digits and '_'.")
-    if name in (*FUNCTIONS, *RESERVED, *PROVIDED[:3]) or keyword.iskeyword(name):
+    if name in (*FUNCTIONS, *RESERVED, *PROVIDED) or keyword.iskeyword(name):
         raise InputError(f"CustomNeuron: {name!r} has a meaning of its own; choose another name.")
-
-
-def _check_call(node: ast.Call) -> None:
-    name = node.func.id if isinstance(node.func, ast.Name) else "?"
-    if name not in FUNCTIONS or node.keywords:
-        raise InputError(f"the formula calls {name!r}; known: {', '.join(FUNCTIONS)}.{suggest(name, FUNCTIONS)}")
-    if len(node.args) != N_ARGUMENTS.get(name, 1):
-        raise InputError(
-            f"the formula calls {name!r} with {len(node.args)} values, it takes {N_ARGUMENTS.get(name, 1)}."
-        )
-
-
-def _check_kind(node: ast.AST, is_condition: bool, formula: str) -> None:
-    """Raise where a comparison stands for a number or a number for a condition; ``int`` turns one into the other."""
-    found = isinstance(node, ast.Compare | ast.BoolOp) or (
-        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    )
-    if found != is_condition:
-        asked = "a condition such as v > 1" if is_condition else "a number; int(condition) is 1 or 0"
-        raise InputError(f"the formula {formula[:80]!r} has {ast.unparse(node)[:40]!r} where it needs {asked}.")
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.expr) and not (isinstance(node, ast.Call) and child is node.func):
-            turned = isinstance(node, ast.Call) and node.func.id == "int"  # type: ignore[attr-defined]
-            inner = isinstance(child, ast.Compare | ast.BoolOp) or (
-                isinstance(child, ast.UnaryOp) and isinstance(child.op, ast.Not)
-            )
-            _check_kind(child, inner if turned else found and not isinstance(node, ast.Compare), formula)
 
 
 def _check_order(lines: list[tuple[str, str]]) -> None:
@@ -256,41 +211,6 @@ def _check_order(lines: list[tuple[str, str]]) -> None:
             raise InputError(f"CustomNeuron: {', '.join(sorted(needs))} need each other in a circle.")
         for name in ready:
             del needs[name]
-
-
-def _depth(tree: ast.AST) -> int:
-    """Return how deep a formula is nested, without recursion."""
-    depth, level = 0, [tree]
-    while level:
-        depth, level = depth + 1, [child for node in level for child in ast.iter_child_nodes(node)]
-    return depth
-
-
-def _power(node: ast.AST) -> float:
-    """Return the largest product of nested powers at and below `node`."""
-    below = max((_power(child) for child in ast.iter_child_nodes(node)), default=1.0)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
-        return below * max(1.0, abs(power.value)) if isinstance(power, ast.Constant) else math.inf  # type: ignore[arg-type]
-    return below
-
-
-def _degree(node: ast.AST, degrees: Mapping[str, float]) -> float:
-    """Return the degree of a formula in the states whose `degrees` are given; infinite where it is no polynomial."""
-    if isinstance(node, ast.Name):
-        return degrees.get(node.id, 0)
-    if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
-        return _degree(node.operand, degrees)
-    if isinstance(node, ast.BinOp):
-        left, right = _degree(node.left, degrees), _degree(node.right, degrees)
-        if isinstance(node.op, ast.Mult):
-            return left + right
-        if isinstance(node.op, ast.Add | ast.Sub):
-            return max(left, right)
-        if isinstance(node.op, ast.Div):
-            return math.inf if right else left
-    parts = [_degree(child, degrees) for child in ast.iter_child_nodes(node)]
-    return math.inf if any(parts) else 0
 
 
 def _split_assignment(assignment: str) -> tuple[str, str, str]:

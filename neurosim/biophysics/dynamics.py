@@ -90,11 +90,10 @@ class Run:
 def constants_of(population: Population, dt: float) -> dict[str, Any]:
     """Return every number that the formulas of a population name, one or one a neuron, and its choices as words."""
     neuron = population.model
-    numbers = as_dict(population.parameters) | {
-        k: v for k, v in population.varying.items() if k in as_dict(population.parameters)
-    }
+    fixed = population.numbers
+    numbers = fixed | {k: v for k, v in population.varying.items() if k in fixed}
     constants, received = neuron.constants(numbers, dt), receptor_constants(population, dt)
-    twice = [k for k in (*received, *receptor_state(population)) if k in constants or k in neuron.state]
+    twice = [k for k in (*received, *population.receptor_state) if k in constants or k in neuron.state]
     if twice:
         receptor = next(r for r in population.receptors if twice[0].startswith(r))
         raise InputError(
@@ -149,13 +148,8 @@ def _read(population: Population, constants: Numbers) -> set[str]:
 def initial_state(population: Population, constants: Numbers) -> dict[str, Any]:
     """Return the value from which every variable of a population starts, one or one a neuron."""
     state = {k: constants[v] if isinstance(v, str) else v for k, v in population.model.state.items()}
-    return state | dict.fromkeys(receptor_state(population), 0.0)
-
-
-def receptor_state(population: Population) -> tuple[str, ...]:
-    """Return the names of the variables of all receptors of a population, arrivals among them."""
-    models = population.receptor_models.items()
-    return tuple(named(receptor, k) for receptor, model in models for k in (*model.state, *model.arrivals))
+    state |= dict.fromkeys(population.receptor_state, 0.0)
+    return state | {population.variables[k]: v for k, v in population.initial.items()}
 
 
 def population_step(population: Population) -> Step:
@@ -221,12 +215,7 @@ def arrival_of(population: Population, sign: int, receptor: str = "") -> str:
 
 
 def check_exploded(circuit: Circuit, run: Run, chunk: Chunk) -> None:
-    """Raise when a membrane is no finite number, or a continuous population fires in more than half of all steps."""
-    if run.broken:
-        raise InputError(
-            f"simulate: the membrane of {run.broken[0]!r} of {circuit.name} is no finite number any more; "
-            "take a shorter dt, or weaken its drive and weights."
-        )
+    """Raise when a continuous population fires in more than half of all steps."""
     if circuit.is_discrete or circuit.substeps == 1:
         return
     for name, spikes in run.events.items():

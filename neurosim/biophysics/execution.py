@@ -66,7 +66,6 @@ class Engine:
         compiled program may pad the chunk) -> what came out.
     reads : what it reads of :class:`Execution` beside memory and workers: "single", "device", "threads".
     is_compiled : whether it needs a C++ compiler.
-    runs_equations : whether it runs neurons that are given by their equations.
     counts_spikes : whether an input unit may send several spikes in a step.
     shares_synapses : whether all copies share one set of synapses in memory.
     learns : whether it gives back the weights that plasticity changed.
@@ -83,7 +82,6 @@ class Engine:
     run: Callable[[Circuit, Chunk, Mapping[str, np.ndarray], Execution, int], Run]
     reads: tuple[str, ...] = ()
     is_compiled: bool = False
-    runs_equations: bool = True
     counts_spikes: bool = False
     shares_synapses: bool = False
     learns: bool = True

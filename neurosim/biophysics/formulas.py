@@ -75,16 +75,29 @@ class Functions(Protocol):
     def exprel(self, value: Quantity, /) -> Quantity:
         """``(exp(x) - 1) / x``, which is 1 at 0."""
 
-    def at_most(self, value: Quantity, highest: float, /) -> Quantity:
+    def apply(self, name: str, value: Quantity, /) -> Quantity:
+        """Return the function of that name of `value`; one of ``FUNCTIONS``, without clip."""
+
+    def power(self, value: Quantity, exponent: float, /) -> Quantity:
+        """``value ** exponent``."""
+
+    def at_most(self, value: Quantity, highest: Quantity | float, /) -> Quantity:
         """Return `value`, or `highest` where it is larger."""
+
+    def at_least(self, value: Quantity, lowest: Quantity | float, /) -> Quantity:
+        """Return `value`, or `lowest` where it is smaller."""
 
     def is_positive(self, value: Quantity, /) -> Quantity:
         """1 where `value` is above 0, else 0."""
+
+    def is_not_negative(self, value: Quantity, /) -> Quantity:
+        """1 where `value` is 0 or above, else 0."""
 
     def floor(self, value: Quantity, /) -> Quantity:
         """Return the largest whole number that is not above `value`."""
 
 
+FUNCTIONS = ("exp", "log", "sqrt", "abs", "clip", "exprel", "expm1", "sin", "cos", "tan", "tanh", "int", "sign")
 Quantities = dict[str, Quantity]
 Brought = dict[str, Quantity | None]  # what synapses bring; None is nothing
 Formula = Callable[[State, Functions], Quantity]
@@ -149,13 +162,29 @@ class TextFunctions:
         """``(exp(x) - 1) / x``, which is 1 at 0."""
         return Text(f"exprel({_code(value)})")
 
-    def at_most(self, value: object, highest: float) -> Text:
+    def apply(self, name: str, value: object) -> Text:
+        """Return the function of that name of `value`."""
+        return Text(f"(1.0*int({_code(value)}))" if name == "int" else f"{name}({_code(value)})")
+
+    def power(self, value: object, exponent: float) -> Text:
+        """``value ** exponent``."""
+        return Text(f"({_code(value)} ** {exponent!r})")
+
+    def at_most(self, value: object, highest: object) -> Text:
         """Return `value`, or `highest` where it is larger."""
-        return Text(f"clip({_code(value)}, -1e300, {highest!r})")
+        return Text(f"clip({_code(value)}, -1e300, {_code(highest)})")
+
+    def at_least(self, value: object, lowest: object) -> Text:
+        """Return `value`, or `lowest` where it is smaller."""
+        return Text(f"clip({_code(value)}, {_code(lowest)}, 1e300)")
 
     def is_positive(self, value: object) -> Text:
         """1 where `value` is above 0, else 0."""
         return Text(f"(1.0*int({_code(value)} > 0))")
+
+    def is_not_negative(self, value: object) -> Text:
+        """1 where `value` is 0 or above, else 0."""
+        return Text(f"(1.0*int({_code(value)} >= 0))")
 
     def floor(self, value: object) -> Text:
         """Return the largest whole number that is not above `value`."""
@@ -177,13 +206,29 @@ class ArrayFunctions:
         """``(exp(x) - 1) / x``, which is 1 at 0."""
         return np.asarray(scipy.special.exprel(value))
 
-    def at_most(self, value: Any, highest: float) -> Any:
+    def apply(self, name: str, value: Any) -> Any:
+        """Return the function of that name of `value`."""
+        return self.exprel(value) if name == "exprel" else getattr(np, {"int": "trunc"}.get(name, name))(value)
+
+    def power(self, value: Any, exponent: float) -> Any:
+        """``value ** exponent``."""
+        return np.power(value, exponent)
+
+    def at_most(self, value: Any, highest: Any) -> Any:
         """Return `value`, or `highest` where it is larger."""
         return np.minimum(value, highest)
+
+    def at_least(self, value: Any, lowest: Any) -> Any:
+        """Return `value`, or `lowest` where it is smaller."""
+        return np.maximum(value, lowest)
 
     def is_positive(self, value: Any) -> Any:
         """1 where `value` is above 0, else 0."""
         return np.asarray(value > 0, dtype=float)
+
+    def is_not_negative(self, value: Any) -> Any:
+        """1 where `value` is 0 or above, else 0."""
+        return np.asarray(value >= 0, dtype=float)
 
     def floor(self, value: Any) -> Any:
         """Return the largest whole number that is not above `value`."""
@@ -208,13 +253,29 @@ class TensorFunctions:
         safe = self.torch.where(small, 1.0, value)
         return self.torch.where(small, 1.0 + value / 2, self.torch.expm1(safe) / safe)
 
-    def at_most(self, value: Any, highest: float) -> Any:
+    def apply(self, name: str, value: Any) -> Any:
+        """Return the function of that name of `value`."""
+        return self.exprel(value) if name == "exprel" else getattr(self.torch, {"int": "trunc"}.get(name, name))(value)
+
+    def power(self, value: Any, exponent: float) -> Any:
+        """``value ** exponent``."""
+        return self.torch.pow(value, exponent)
+
+    def at_most(self, value: Any, highest: Any) -> Any:
         """Return `value`, or `highest` where it is larger."""
         return value.clamp(max=highest)
+
+    def at_least(self, value: Any, lowest: Any) -> Any:
+        """Return `value`, or `lowest` where it is smaller."""
+        return value.clamp(min=lowest)
 
     def is_positive(self, value: Any) -> Any:
         """1 where `value` is above 0, else 0."""
         return (value > 0).to(value.dtype)
+
+    def is_not_negative(self, value: Any) -> Any:
+        """1 where `value` is 0 or above, else 0."""
+        return (value >= 0).to(value.dtype)
 
 
 def as_code(step: Step, variables: Mapping[str, Quantity | str | bool]) -> str:

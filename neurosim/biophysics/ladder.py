@@ -25,6 +25,8 @@ from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.biophysics.synapses.exponential import ExponentialParameters
 from neurosim.schema import InputError, suggest
 
+OWN = {"input_scale", "leak_drive"}  # constants of discrete neurons that those in volts do not have
+
 
 @dataclass(frozen=True)
 class Ladder:
@@ -156,7 +158,7 @@ def _volts(population: Population, ladder: Ladder, dt: float) -> Population:
         raise InputError(f"climb: {population.name!r} has neurons ({model.name}) without a counterpart in volts.")
     reset = getattr(record, "reset", "none")
     scale, beta = _scale(population, ladder)
-    if reset in ("none", "interpolated") or (beta >= 1).any() or "input_scale" in population.varying:
+    if reset in ("none", "interpolated") or (beta >= 1).any() or not beta.all() or OWN & set(population.varying):
         raise InputError(
             f"climb: {population.name!r} has reset {reset!r} and keeps {beta.max():g} a step; neurons in volts need a "
             "leak and the reset subtract, zero, clear or immediate."

@@ -10,13 +10,13 @@ import scipy.sparse
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit, Projection
-from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
+from neurosim.biophysics.dynamics import Chunk, Run
 from neurosim.biophysics.execution import ENGINES, Execution
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
 from neurosim.biophysics.presentation import Shown, check_stimuli, make_chunk
 from neurosim.biophysics.results import count_spikes, label_counts
 from neurosim.biophysics.rules import plasticity_of
-from neurosim.biophysics.simulation import choose_engine, run_chunk
+from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk
 from neurosim.refusals import InputError
 from neurosim.runtime import as_seed
 
@@ -117,7 +117,7 @@ def learn(
         stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap, stimuli)
     )
     run = run_chunk(circuit, stream, {}, used, execution)
-    check_exploded(circuit, run, stream)
+    check_run(circuit, run, stream)
     responses = _responses(circuit, run, shown, each, stimuli, used.name)
     names = _names(plastic)
     weights = {names[i]: _labelled(q, run.weights[i], kept, circuit, stream) for i, q in plastic.items()}

@@ -43,23 +43,21 @@ def operator_of(label: str, node: nir.NIRNode, shape: tuple[int, ...]) -> tuple[
     return _window(label, node, shape).matrix()
 
 
-def delay_in_steps(label: str, node: nir.Delay, step: float, shape: tuple[int, ...]) -> int:
-    """Return how many whole steps a delay lasts.
+def delays_in_steps(label: str, node: nir.Delay, step: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Return how many whole steps the delay of every unit lasts.
 
     Raises
     ------
-    InputError : delays that differ between units, or are no whole number of steps, to a millionth of one.
+    InputError : delays that are no whole number of steps, to a millionth of one.
     """
-    delays = np.unique(spread(ASKER, label, node.delay, shape))
-    if len(delays) > 1:
-        raise InputError(f"{ASKER}: node {label!r} has delays that differ; one a projection is represented.")
-    steps = float(delays[0]) / step
-    if not is_whole(steps):
-        raise InputError(
-            f"{ASKER}: node {label!r} has a delay of {delays[0]:g} s, which is {steps:.6g} steps of {step:g} s; whole "
-            "steps are represented, pass another dt."
-        )
-    return round(steps)
+    delays = spread(ASKER, label, node.delay, shape)
+    for delay in np.unique(delays):
+        if not is_whole(float(delay) / step):
+            raise InputError(
+                f"{ASKER}: node {label!r} has a delay of {delay:g} s, which is {delay / step:.6g} steps of {step:g} s; "
+                "whole steps are represented, pass another dt."
+            )
+    return np.rint(delays / step).astype(int)
 
 
 def _matrix_of(label: str, node: nir.NIRNode) -> np.ndarray:

@@ -11,19 +11,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from neurosim.biophysics.formulas import Brought, Formula, Functions, Quantities, Quantity, State, Step
 from neurosim.biophysics.nir_nodes import NirForm
-from neurosim.parameters import Parameters, filled
+from neurosim.parameters import Parameters, as_dict, filled
 from neurosim.registry import Registry
 
 Numbers = Mapping[str, Any]  # of a record of parameters: a number, one a neuron, or a word
 Constants = dict[str, Any]  # what the formulas of a record name, likewise
 Rheobase = Callable[[Numbers], Any]
+
+
+def with_numbers(record: Any, values: Numbers) -> Any:
+    """Return a record with other numbers, which it checks."""
+    return replace(record, **values)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """How the gates of a neuron with channels move: their rates, by (mV above ``v_shift``, functions), per ms.
+
+    Parameters
+    ----------
+    rates : (u, m) -> opening and closing rate of the gates m, h and n. moving : those that have a state of their own.
+
+    Examples
+    --------
+    >>> NEURONS["wang_buzsaki"].gates.moving
+    ('h', 'n')
+    """
+
+    rates: Callable[[Quantity, Functions], dict[str, tuple[Quantity, Quantity]]]
+    moving: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,9 +66,14 @@ class NeuronModel:
     is_random : whether its spikes escape at random.
     threshold : name of the number that sets its threshold, for calibration, retuning and experiments; "" is none.
     rheobase : (numbers) -> constant current that brings it to threshold, A; by default ``g_leak (threshold - e_leak)``.
+    variables : name in `state` of each variable that users know; by default every one by the name that it has there.
+    numbers : (record) -> its numbers and words by name.
+    changed : (record, numbers) -> the record with other numbers, checked.
     own_current : name of the constant by which a synaptic current of its own decays in a step; "" is none.
+    sends_spikes : whether it sends spikes; units that send none are read by their membrane.
     has_counterpart : whether a discrete neuron does what a leaky neuron in volts can do, so that it can climb.
     nir : how a discrete neuron stands in a NIR graph; None where NIR does not hold it.
+    gates : how its channels open, for cables; None where it has none of this kind.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI.
     example : numbers with which it fires and all its currents flow, others than by default, and the drive that makes it
@@ -68,12 +96,20 @@ class NeuronModel:
     is_random: bool = False
     threshold: str = ""
     rheobase: Rheobase | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    numbers: Callable[[Any], Constants] = as_dict
+    changed: Callable[[Any, Numbers], Any] = with_numbers
     own_current: str = ""
+    sends_spikes: bool = True
     has_counterpart: bool = False
     nir: NirForm | None = None
+    gates: Gates | None = None
     caption: str = ""
     reference: str = ""
     example: tuple[Numbers, float] = field(default_factory=lambda: ({}, 0.0))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variables", dict(self.variables) or {name: name for name in self.state})
 
     def of(self, values: Numbers) -> Parameters:
         """Return the record with these numbers, the others as they are by default; unknown names are refused."""
@@ -131,7 +167,10 @@ SYNAPSES = Registry("synapse", "neurosim.biophysics.synapses", SynapseModel)
 
 
 def neuron_of(parameters: object) -> NeuronModel | None:
-    """Return the model whose numbers these are; None where there is none."""
+    """Return the model whose numbers these are, or that the record brings with it; None where there is none."""
+    own = getattr(parameters, "model", None)
+    if isinstance(own, NeuronModel):
+        return own
     return next((model for model in NEURONS.values() if model.parameters is type(parameters)), None)
 
 
@@ -186,9 +225,20 @@ def membrane_after_step(
     else:
         target = m.let("v_target", total_current / x.g_leak)
         free = target + (x.v - target) * x.leak_decay
-    if x.kick is not None:
-        free = free + x.kick
-    return free if x.noise is None else free + x.noise
+    return jumped(x, free)
+
+
+def received(x: State, v: Quantity) -> Quantity:
+    """Return drive and current of the synapses where the membrane is at `v`, A."""
+    current = x.drive if x.i_syn is None else x.drive + x.i_syn
+    return current if x.g_syn is None else current - x.g_syn * v
+
+
+def jumped(x: State, v: Quantity) -> Quantity:
+    """Return the membrane with what arrives as a jump: delta synapses and noise."""
+    for jump in (x.kick, x.noise):
+        v = v if jump is None else v + jump
+    return v
 
 
 def held_while_refractory(x: State, m: Functions, free: Quantity) -> tuple[Quantity, Quantity]:

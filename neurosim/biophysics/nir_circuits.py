@@ -27,6 +27,7 @@ from neurosim.biophysics.circuit import (
     Population,
     Projection,
     Readout,
+    ReadoutOf,
     Weights,
 )
 from neurosim.biophysics.dynamics import constants_of
@@ -34,7 +35,17 @@ from neurosim.biophysics.linear_nodes import LINEAR_NODES
 from neurosim.biophysics.models import NEURONS
 from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
-from neurosim.nir_graphs import NEURON_NODES, IfInput, Integration, check_unchanged, flat_graph, spread, time_step
+from neurosim.biophysics.nir_thresholds import with_thresholds_joined
+from neurosim.nir_graphs import (
+    INTEGRATOR_NODES,
+    POPULATION_NODES,
+    IfInput,
+    Integration,
+    check_unchanged,
+    flat_graph,
+    spread,
+    time_step,
+)
 from neurosim.parameters import from_metadata, to_metadata
 from neurosim.refusals import InputError
 
@@ -107,52 +118,77 @@ def circuit_from_nir(
 
     Parameters
     ----------
-    graph : layers of LIF, IF or CubaLIF neurons, any linear nodes between them, recurrent connections, subgraphs.
+    graph : layers of LIF, IF, CubaLIF or Threshold neurons, any linear nodes between them, recurrent connections,
+        subgraphs. LI, I and CubaLI integrate what a layer sends and are read by their membrane, at the end where nobody
+        said otherwise; before a Threshold of their own they are neurons that never reset. Several inputs are shown as
+        one, in the order of their names; several outputs name what is read, of which one at most may have weights.
     name : name of the circuit.
     dt : step, s; by default what the graph's metadata say, else 1e-4 s.
     integration : how the differential equations of plain NIR nodes become steps: "euler" (forward, as most simulators
         do) or "exact" (LIF with input that is constant within a step; it then resets at the moment of crossing).
     inputs : kind of input; by default what the metadata say, else "spikes".
     duration : how long stimuli without a ``time`` dim are shown, s.
-    if_input : what reaches an IF neuron, which has no time constant: "charge" a step, ``v += r I``, as event-driven
+    if_input : what reaches an IF or I node, which has no time constant: "charge" a step, ``v += r I``, as event-driven
         tools do, or "current", ``v += r I dt``, as NIR's equation says; charge, with a warning, where nobody says.
 
     Raises
     ------
     InputError : a node that cannot be represented, a cycle without neurons, shapes that do not fit, no neurons, a
-        delay that is no whole number of steps, numbers that are not finite.
+        delay that is no whole number of steps, numbers that are not finite, an integrator that sends to neurons.
 
     Populations stand in topological order; cycles are opened at delays, else by the order of the nodes. A spike that
     goes back along the order without delay arrives one step later.
     """
-    nodes, edges, entry, leave = flat_graph(ASKER, graph, (*NEURON_NODES, *LINEAR_NODES))
-    neurons = [label for label, node in nodes.items() if isinstance(node, NEURON_NODES)]
+    flat, edges, entries, leaves = flat_graph(ASKER, graph, (*POPULATION_NODES, *LINEAR_NODES))
+    nodes, edges, without_reset = with_thresholds_joined(flat, edges)
+    neurons = [label for label, node in nodes.items() if isinstance(node, POPULATION_NODES)]
     if not neurons:
-        raise InputError(f"{ASKER}: the graph holds no neurons (LIF, IF, CubaLIF).")
+        raise InputError(f"{ASKER}: the graph holds no neurons ({', '.join(k.__name__ for k in POPULATION_NODES)}).")
     tables = {n: kept for n in neurons if (kept := from_metadata(nodes[n].metadata)) is not None}
     kept = next(iter(tables.values()), {})
     step = time_step(ASKER, dt, kept.get("dt"), 1e-4)
-    found, shapes = arrivals(nodes, edges, entry, step)
+    found, shapes = arrivals(nodes, edges, entries, step)
+    _check_graded(nodes, found)
+    shown = _shown_at(entries, shapes)
     places = {str(table.get("place")): n for n, table in tables.items()}
     numbered = [places.get(str(k), "") for k in range(len(neurons))]
     order = numbered if set(numbered) == set(neurons) else in_order(neurons, found)
     populations, projections = [], []
     for label in order:
-        neuron = _discrete(PlainNode(label, nodes[label], step, integration, if_input, shapes[label]))
-        population, into = _populated(label, neuron, found[label], entry, step, label in tables)
+        plain = PlainNode(label, nodes[label], step, integration, if_input, shapes[label], label not in without_reset)
+        population, into = _populated(label, _discrete(plain), found[label], shown, step, label in tables)
         populations.append(population)
         projections += into
     kind = inputs or kept.get("input_kind", "spikes")
     about = {name: kept.get(name, 100 * step if name == "duration" else None) for name in READ_BY}
     about = {name: value for name, value in about.items() if kind in READ_BY[name][0]}
     about |= {} if duration is None else {"duration": duration}
-    shown = Input(int(np.prod(shapes[entry])), kind, **about)
-    readout = _readout(found[leave], order, entry)
-    return Circuit(name, shown, tuple(populations), tuple(projections), step, step, readout)
+    reads = {n: table.get("reads") for n, table in tables.items()}
+    readout = _readout({leave: found[leave] for leave in leaves}, populations, shown, reads)
+    every_input = Input(max(end for _, end in shown.values()), kind, **about)
+    return Circuit(name, every_input, tuple(populations), tuple(projections), step, step, readout)
+
+
+def _shown_at(entries: list[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
+    """Return the first unit of every input among all that are shown, and the one after its last."""
+    ends = np.cumsum([int(np.prod(shapes[entry])) for entry in entries]).tolist()
+    return {entry: (start, end) for entry, start, end in zip(entries, [0, *ends], ends, strict=False)}
+
+
+def _check_graded(nodes: Mapping[str, nir.NIRNode], found: Mapping[str, Arrivals]) -> None:
+    """Refuse integrators that send to neurons, which get spikes and input alone."""
+    for label, arrived in found.items():
+        graded = [s for s, _ in arrived.matrices if isinstance(nodes[s], INTEGRATOR_NODES)]
+        if graded and not isinstance(nodes[label], nir.Output):
+            kind, other = type(nodes[graded[0]]).__name__, type(nodes[label]).__name__
+            raise InputError(
+                f"{ASKER}: node {graded[0]!r} ({kind}) sends graded values to {label!r} ({other}); between layers "
+                "spikes are represented, and an integrator only before the output or before one Threshold of its own."
+            )
 
 
 def _populated(
-    label: str, neuron: Neurons, arrived: Arrivals, entry: str, step: float, is_kept: bool
+    label: str, neuron: Neurons, arrived: Arrivals, shown: Mapping[str, tuple[int, int]], step: float, is_kept: bool
 ) -> tuple[Population, list[Projection]]:
     """Return neurons as a population, and the projections onto it."""
     record, varying, scale, shift = neuron
@@ -167,11 +203,20 @@ def _populated(
     for (source, steps), matrix in arrived.matrices.items():
         turned = scipy.sparse.csr_array(scipy.sparse.csr_array(matrix.T) * scale)
         if turned.nnz:
+            turned = _among(turned, shown, source) if source in shown else turned
             dense = turned.nnz > 0.3 * turned.shape[0] * turned.shape[1]
-            start = INPUT if source == entry else source
+            start = INPUT if source in shown else source
             projections.append(Projection(start, label, turned.toarray() if dense else turned, steps * step))
     drive = shift + scale * arrived.bias
     return Population(label, len(scale), record, drive, varying=varying), projections
+
+
+def _among(weights: Weights, shown: Mapping[str, tuple[int, int]], entry: str) -> Weights:
+    """Return the weights (source, target) of one input as those of all that are shown."""
+    places = scipy.sparse.coo_array(weights)
+    size = (max(end for _, end in shown.values()), weights.shape[1])
+    moved = (places.data, (places.row + shown[entry][0], places.col))
+    return scipy.sparse.csr_array(scipy.sparse.coo_array(moved, shape=size))
 
 
 def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
@@ -186,13 +231,18 @@ def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
             f"to_nir: {circuit.name!r} stands on rung {circuit.rung!r}; NIR holds the neurons of rung 'exact' only. "
             "save_circuit keeps every circuit."
         )
+    ruled = next((q for q in circuit.projections if q.release is not None or q.plasticity is not None), None)
+    if ruled is not None:
+        raise InputError(f"to_nir: {ruled.source}->{ruled.target} has release or plasticity, which NIR does not hold.")
     _check_names(circuit)
     nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
     edges: list[tuple[str, str]] = []
     inputs = circuit.inputs
     about = {"input_kind": inputs.kind} | {k: v for k in READ_BY if (v := getattr(inputs, k)) is not None}
     for k, population in enumerate(circuit.populations):
-        nodes[population.name] = _node_of(population, circuit.dt, about | {"place": k})
+        read = circuit.readout if circuit.readout and circuit.readout.source == population.name else None
+        own = about | {"place": k} | ({"reads": read.reads} if read and not population.sends_spikes else {})
+        nodes[population.name] = _node_of(population, circuit.dt, own)
     reached = _reached(circuit)
     for population in circuit.populations:
         _add_projections(circuit, population, population.name in reached, nodes, edges)
@@ -216,29 +266,24 @@ def _add_projections(
 ) -> None:
     """Add what arrives at a population; its drive goes with a projection without delay, if need be an empty one."""
     name, into = population.name, circuit.into(population.name)
-    if not is_reached or (population.drive.any() and all(q.delays().any() for q in into)):
+    if not is_reached or (population.drive.any() and all(q.by_delay(circuit.dt)[0][0] for q in into)):
         into = (*into, Projection(INPUT, name, scipy.sparse.csr_array((circuit.inputs.size, population.size))))
     drive = population.drive
     for i, q in enumerate(into):
         several = sum(r.source == q.source for r in into) > 1
-        label = _free(f"{q.source}_to_{name}" + (f"_{i}" if several else ""), nodes)
-        late_by = np.unique(q.delays())
-        if len(late_by) > 1:
-            raise InputError(
-                f"to_nir: {q.source}->{name} has delays of {late_by[0]:g} to {late_by[-1]:g} s; a NIR graph holds one "
-                "delay a projection; make a projection for each."
-            )
-        is_late = bool(late_by.any())
-        bias = np.zeros(population.size) if is_late else drive
-        drive = drive if is_late else np.zeros(population.size)
-        nodes[label] = nir.Affine(weight=_as_dense(q.weights).T, bias=np.array(bias))
-        edges.append((q.source, label))
-        if is_late:
-            late = _free(f"{label}_delay", nodes)
-            nodes[late] = nir.Delay(np.full(population.size, late_by[0]))
-            edges.append((label, late))
-            label = late
-        edges.append((label, name))
+        for steps, where in q.by_delay(circuit.dt):
+            label = _free(f"{q.source}_to_{name}" + (f"_{i}" if several else ""), nodes)
+            bias = np.zeros(population.size) if steps else drive
+            drive = drive if steps else np.zeros(population.size)
+            weights = _as_dense(q.weights) * (1.0 if where is None else _as_dense(where))
+            nodes[label] = nir.Affine(weight=weights.T, bias=np.array(bias))
+            edges.append((q.source, label))
+            if steps:
+                late = _free(f"{label}_delay", nodes)
+                nodes[late] = nir.Delay(np.full(population.size, steps * circuit.dt))
+                edges.append((label, late))
+                label = late
+            edges.append((label, name))
 
 
 def _check_names(circuit: Circuit) -> None:
@@ -271,7 +316,8 @@ def _node_of(population: Population, dt: float, about: Mapping[str, Any]) -> nir
     }
     exact = {k: v.tolist() for k, v in population.varying.items() if k not in ("threshold", "v_reset")}
     kept = to_metadata(record, model=model.name, varying=sorted(population.varying), exact=exact, **about)
-    common = {"v_threshold": numbers["threshold"], "v_reset": numbers["v_reset"], "metadata": kept}
+    levels = {"v_threshold": "threshold", "v_reset": "v_reset"}
+    common = {key: numbers[name] for key, name in levels.items() if name in numbers} | {"metadata": kept}
     return model.nir.write(name, numbers, dt, common)
 
 
@@ -298,9 +344,8 @@ def _recorded(label: str, node: nir.NIRNode, kept: Mapping[str, Any], shape: tup
     varying = {}
     for key in kept.get("varying", ()):
         if key in ("threshold", "v_reset"):
-            varying[key] = spread(
-                ASKER, label, getattr(node, "v_threshold" if key == "threshold" else "v_reset"), shape
-            )
+            level = key if hasattr(node, key) else "v_threshold"
+            varying[key] = spread(ASKER, label, getattr(node, level), shape)
         elif key in kept.get("exact", {}):
             varying[key] = spread(ASKER, label, kept["exact"][key], shape)
         else:
@@ -309,18 +354,46 @@ def _recorded(label: str, node: nir.NIRNode, kept: Mapping[str, Any], shape: tup
     return record, varying, np.ones(size), np.zeros(size)
 
 
-def _readout(arrived: Arrivals, order: list[str], entry: str) -> Readout | None:
-    """Return what the output makes of one population; None where that is the last one, as it is."""
+def _readout(
+    arrived: Mapping[str, Arrivals],
+    populations: list[Population],
+    shown: Mapping[str, tuple[int, int]],
+    reads: Mapping[str, Any],
+) -> Readout | None:
+    """Return what the outputs make of one population; None where it is as it is, and the last one is among them."""
+    found = [_read_at(leave, a, {p.name: p for p in populations}, shown, reads) for leave, a in arrived.items()]
+    weighed = [read for read in found if not _is_same(read)]
+    if len(weighed) > 1:
+        raise InputError(
+            f"{ASKER}: the outputs {', '.join(map(repr, arrived))} weigh what they read; one readout is represented."
+        )
+    chosen = weighed[0] if weighed else next((r for r in found if r.source == populations[-1].name), found[-1])
+    is_plain = chosen.source == populations[-1].name and _is_same(chosen) and chosen.reads == "spikes"
+    return None if is_plain else chosen
+
+
+def _read_at(
+    leave: str,
+    arrived: Arrivals,
+    populations: Mapping[str, Population],
+    shown: Mapping[str, tuple[int, int]],
+    reads: Mapping[str, Any],
+) -> Readout:
     (source, steps), *others = arrived.matrices
-    if others or source == entry:
-        raise InputError(f"{ASKER}: the output reads more than one layer or the input; one readout is represented.")
+    if others or source in shown:
+        raise InputError(
+            f"{ASKER}: the output {leave!r} reads more than one layer or the input; one readout is represented."
+        )
     if steps:
-        raise InputError(f"{ASKER}: the output reads {source!r} after a delay, which is not represented.")
-    weights: Weights = scipy.sparse.csr_array(arrived.matrices[(source, 0)].T)
-    same = weights.shape[0] == weights.shape[1] and not (weights != scipy.sparse.eye_array(weights.shape[0])).nnz
-    if same and source == order[-1] and not arrived.bias.any():
-        return None
-    return Readout(source, weights, arrived.bias)
+        raise InputError(f"{ASKER}: the output {leave!r} reads {source!r} after a delay, which is not represented.")
+    kind: ReadoutOf = "spikes" if populations[source].sends_spikes else reads.get(source) or "last_membrane"
+    return Readout(source, scipy.sparse.csr_array(arrived.matrices[(source, 0)].T), arrived.bias, kind)
+
+
+def _is_same(readout: Readout) -> bool:
+    """Whether a readout is the population as it is."""
+    n, m = readout.weights.shape
+    return n == m and not (readout.weights != scipy.sparse.eye_array(n)).nnz and not readout.bias.any()
 
 
 def _as_dense(weights: Weights) -> np.ndarray:

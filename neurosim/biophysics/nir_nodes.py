@@ -27,6 +27,7 @@ class PlainNode:
     integration: Integration
     if_input: IfInput | None
     shape: tuple[int, ...]
+    resets: bool = True
 
     @property
     def size(self) -> int:
@@ -43,11 +44,13 @@ class PlainNode:
         return decay_a_step(ASKER, self.label, self.node, key, self.step, self.integration, self.shape)
 
     def input_gain(self) -> float:
-        """Return what the input of an IF neuron counts in a step."""
+        """Return what the input of a unit that does not leak counts in a step."""
         return if_gain(ASKER, self.label, self.if_input, self.step)
 
     def thresholds(self) -> dict[str, np.ndarray]:
-        """Return threshold and reset of every neuron."""
+        """Return threshold and reset of every neuron, the threshold alone where there is no reset."""
+        if not self.resets:
+            return {"threshold": self.each("v_threshold")}
         found = {"threshold": self.each("v_threshold"), "v_reset": self.each("v_reset")}
         if (found["threshold"] <= found["v_reset"]).any():
             raise InputError(

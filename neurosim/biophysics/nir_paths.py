@@ -11,9 +11,9 @@ import nir
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.linear_nodes import delay_in_steps, operator_of, shape_after_node
+from neurosim.biophysics.linear_nodes import delays_in_steps, operator_of, shape_after_node
 from neurosim.biophysics.nir_nodes import ASKER
-from neurosim.nir_graphs import NEURON_NODES, Edges, port_shape
+from neurosim.nir_graphs import POPULATION_NODES, Edges, port_shape
 from neurosim.schema import InputError
 
 Shape = tuple[int, ...]
@@ -36,13 +36,13 @@ class Arrivals:
 
 
 def arrivals(
-    nodes: Mapping[str, nir.NIRNode], edges: Edges, entry: str, step: float
+    nodes: Mapping[str, nir.NIRNode], edges: Edges, entries: list[str], step: float
 ) -> tuple[dict[str, Arrivals], dict[str, Shape]]:
     """Return what arrives at every neuron node and output, and the shape of what every node sends.
 
     Parameters
     ----------
-    nodes, edges : of a flat graph. entry : its input. step : s, in which delays are counted.
+    nodes, edges : of a flat graph. entries : its inputs. step : s, in which delays are counted.
 
     Raises
     ------
@@ -51,29 +51,29 @@ def arrivals(
     before: dict[str, list[str]] = {label: [] for label in nodes}
     for a, b in edges:
         before[b].append(a)
-    shapes = _shapes(nodes, edges, before, entry)
+    shapes = _shapes(nodes, edges, before, entries)
     sent: dict[str, Arrivals] = {}
     for label in nodes:
-        if label == entry or isinstance(nodes[label], NEURON_NODES):
+        if label in entries or isinstance(nodes[label], POPULATION_NODES):
             size = int(np.prod(shapes[label]))
             sent[label] = Arrivals({(label, 0): scipy.sparse.eye_array(size, format="csr")}, np.zeros(size))
     linear = [label for label in nodes if label not in sent]
     for label in _sorted(linear, before):
         arrived = _sum(label, before, sent, shapes)
         sent[label] = _through(label, nodes[label], before[label][0], arrived, _arriving(label, before, shapes), step)
-    found = {label: _sum(label, before, sent, shapes) for label in sent if label not in linear and label != entry}
+    found = {label: _sum(label, before, sent, shapes) for label in sent if label not in linear and label not in entries}
     return found | {n: sent[n] for n in linear if isinstance(nodes[n], nir.Output)}, shapes
 
 
 def _shapes(
-    nodes: Mapping[str, nir.NIRNode], edges: Edges, before: Mapping[str, list[str]], entry: str
+    nodes: Mapping[str, nir.NIRNode], edges: Edges, before: Mapping[str, list[str]], entries: list[str]
 ) -> dict[str, Shape]:
-    """Return the shape of what every node sends: walk from the input until nothing is new.
+    """Return the shape of what every node sends: walk from the inputs until nothing is new.
 
     Where shapes of as many values meet, a flat one and one of several dims, the latter counts.
     """
-    shapes = {entry: port_shape(ASKER, entry, nodes[entry])}
-    pending = {label: node for label, node in nodes.items() if label != entry}
+    shapes = {entry: port_shape(ASKER, entry, nodes[entry]) for entry in entries}
+    pending = {label: node for label, node in nodes.items() if label not in shapes}
     for _ in nodes:
         earlier = dict(shapes)
         for label, node in pending.items():
@@ -135,10 +135,21 @@ def _through(label: str, node: nir.NIRNode, start: str, arrived: Arrivals, shape
         raise InputError(
             f"{ASKER}: node {label!r} takes {matrix.shape[1]} values, {start!r} gives {len(arrived.bias)}."
         )
-    steps = delay_in_steps(label, node, step, shape) if isinstance(node, nir.Delay) else 0
-    late = label if steps and arrived.bias.any() else arrived.late
-    matrices = {(source, k + steps): matrix @ m for (source, k), m in arrived.matrices.items()}
-    return Arrivals(matrices, matrix @ arrived.bias + bias, late)
+    if isinstance(node, nir.Delay):
+        return _delayed(label, arrived, delays_in_steps(label, node, step, shape))
+    matrices = {key: matrix @ m for key, m in arrived.matrices.items()}
+    return Arrivals(matrices, matrix @ arrived.bias + bias, arrived.late)
+
+
+def _delayed(label: str, arrived: Arrivals, steps: np.ndarray) -> Arrivals:
+    """Return what arrives, of each unit as many steps later as it says."""
+    matrices: dict[tuple[str, int], scipy.sparse.csr_array] = {}
+    for (source, k), matrix in arrived.matrices.items():
+        for late in np.unique(steps):
+            rows = scipy.sparse.diags_array((steps == late) * 1.0, format="csr")
+            key, part = (source, k + int(late)), rows @ matrix
+            matrices[key] = matrices[key] + part if key in matrices else part
+    return Arrivals(matrices, arrived.bias, label if (arrived.bias[steps > 0]).any() else arrived.late)
 
 
 def in_order(neurons: list[str], found: Mapping[str, Arrivals]) -> list[str]:

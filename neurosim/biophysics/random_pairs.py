@@ -5,7 +5,7 @@ Beside the result (5 bytes a synapse: its target and that it is there) a draw ho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import scipy.sparse
@@ -15,30 +15,29 @@ from neurosim.refusals import InputError
 from neurosim.runtime import track
 
 BLOCK = 2**20
-Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (sources, targets) -> probability of each pair
 
 
-def bernoulli_pairs(
-    ends: Ends, p: float, rng: np.random.Generator, *, share: Kept | None = None, progress: bool = True
-) -> scipy.sparse.csr_array:
-    """Return (source, target) of pairs that are drawn each by itself with probability `p`, times its `share`.
+def chosen(n: int, p: float, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield, in blocks, which of `n` things are drawn, each by itself with probability `p`.
 
-    The pairs between two that are drawn are as many as a geometric distribution says, so that only what is drawn costs
-    time; with a `share` (0..1) of each pair those that `p` drew are kept with that probability.
+    The things between two that are drawn are as many as a geometric distribution says, so that only what is drawn costs
+    time.
     """
-    n_pairs, at = ends.n_source * ends.n_target, -1
+    size, at = min(BLOCK, int(n * p) + 16), -1
+    while at < n - 1:
+        found = at + np.cumsum(np.minimum(rng.geometric(p, size), n + 1))
+        at = int(found[-1])
+        yield found[found < n]
+
+
+def bernoulli_pairs(ends: Ends, p: float, rng: np.random.Generator, *, progress: bool = True) -> scipy.sparse.csr_array:
+    """Return (source, target) of pairs that are drawn each by itself with probability `p`."""
+    n_pairs = ends.n_source * ends.n_target
     counts, targets = np.zeros(ends.n_source, np.int64), []
-    expected = int(n_pairs * p)
-    size = min(BLOCK, expected + 16)
-    blocks = iter(track(range(expected // size + 1), f"wiring {ends.who.partition(' ')[2]}", progress=progress))
-    while at < n_pairs - 1:
-        next(blocks, None)
-        flat = at + np.cumsum(np.minimum(rng.geometric(p, size), n_pairs + 1))
-        at = int(flat[-1])
-        rows, columns = np.divmod(flat[flat < n_pairs], ends.n_target)
+    blocks = chosen(n_pairs, p, rng)
+    for flat in track(blocks, ends.label, total=int(n_pairs * p) // BLOCK + 1, progress=progress):
+        rows, columns = np.divmod(flat, ends.n_target)
         kept = rows != columns if ends.skips_itself else np.ones(len(rows), bool)
-        if share is not None:
-            kept &= rng.random(len(rows)) < share(rows, columns)
         counts += np.bincount(rows[kept], minlength=ends.n_source)
         targets.append(columns[kept].astype(np.int32))
     return _compressed(counts, np.concatenate(targets), ends.n_target)
@@ -55,7 +54,7 @@ def fixed_rows(
             "multapses=True."
         )
     found = np.empty((ends.n_source, n_each), np.int32)
-    for i in track(range(ends.n_source), f"wiring {ends.who.partition(' ')[2]}", progress=progress):
+    for i in track(range(ends.n_source), ends.label, progress=progress):
         drawn = rng.integers(n, size=n_each) if multapses else rng.choice(n, n_each, replace=False, shuffle=False)
         drawn.sort()
         found[i] = drawn + (drawn >= i) if ends.skips_itself else drawn

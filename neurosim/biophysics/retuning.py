@@ -401,6 +401,8 @@ def _labels(stimuli: xr.DataArray, categories: Sequence[str]) -> np.ndarray:
 def _check(circuit: Circuit, categories: Sequence[str]) -> None:
     if circuit.is_discrete:
         raise InputError(f"retune: {circuit.name!r} stands on rung 'exact', the trained network; climb first.")
+    if circuit.readout is not None and circuit.readout.reads != "spikes":
+        raise InputError(f"retune: {circuit.name!r} is read by membranes; a readout of spikes is learned with.")
     n = circuit.readout.weights.shape[1] if circuit.readout else circuit.populations[-1].size
     if n != len(categories):
         raise InputError(f"retune: {len(categories)} categories are given, {n} neurons or columns name them.")

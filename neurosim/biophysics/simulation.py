@@ -11,12 +11,13 @@ import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 
-from neurosim.biophysics.circuit import INPUT, Circuit
+from neurosim.biophysics.circuit import INPUT, Circuit, Population
 from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
+from neurosim.biophysics.torch_engine import first_broken
 from neurosim.refusals import InputError, suggest
 from neurosim.runtime import as_seed, limit_threads, pick_device, track
 from neurosim.schema import check_responses
@@ -26,6 +27,11 @@ BYTES_A_SYNAPSE = 64
 BYTES_A_NEURON = 256
 WORTH_COMPILING = 5e8
 WORTH_A_GPU = 1e7
+MEMBRANES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mean_membrane": lambda v: v.mean(-2),
+    "last_membrane": lambda v: v[..., -1, :],
+    "largest_membrane": lambda v: v.max(-2),
+}
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def simulate(
     def one(start: int) -> Run:
         chunk = make_chunk(circuit, shown, plan.copies[start : start + plan.size], plan.n_steps, seed)
         result = run_chunk(plan.circuit, chunk, watched, plan.engine, plan.execution, padded=plan.size)
-        check_exploded(circuit, result, chunk)
+        check_run(circuit, result, chunk)
         return result
 
     parts = _run_all(one, plan.starts, circuit.name, plan.execution.workers, progress)
@@ -150,6 +156,18 @@ def simulate(
     if names:
         data["membrane_potential"] = label_membrane(circuit, parts, names, trials)
     return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
+
+
+def check_run(circuit: Circuit, run: Run, chunk: Chunk) -> None:
+    """Raise when a population exploded; a membrane that is no finite number is named with the time, found once more."""
+    if run.broken:
+        step = first_broken(circuit, run.broken[0], chunk)
+        since = "at the end" if step is None else f"from {(step + 1) * circuit.dt:g} s on"
+        raise InputError(
+            f"simulate: the membrane of {run.broken[0]!r} of {circuit.name} is no finite number {since}; "
+            "take a shorter dt, or weaken its drive and weights."
+        )
+    check_exploded(circuit, run, chunk)
 
 
 def _planned(
@@ -190,15 +208,16 @@ def _run_all(one: Callable[[int], Run], starts: list[int], name: str, workers: i
     return list(track(runs, f"simulating {name}", len(starts), progress=progress))
 
 
-def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
-    """Return the index of the category that the spikes of a circuit name, (stimulus, [trial]).
+def choose_category(circuit: Circuit, responses: xr.DataArray | xr.Dataset) -> np.ndarray:
+    """Return the index of the category that the answers of a circuit name, (stimulus, [trial]).
 
-    It is the largest value of the readout of the mean spikes a step, or the most active neuron of the last population;
-    the first one wins a tie.
+    It is the largest value of the readout, or the most active neuron of the last population; the first one wins a tie.
 
     Parameters
     ----------
-    circuit : that answered. responses : its spikes (stimulus, [trial,] time, unit), as :func:`simulate` returns them.
+    circuit : that answered.
+    responses : its spikes (stimulus, [trial,] time, unit), as :func:`simulate` returns them; the Dataset with the
+        membranes of the population that is read, where the readout reads membranes.
 
     Returns
     -------
@@ -206,7 +225,8 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
 
     Raises
     ------
-    InputError : responses without ``time`` or ``layer``.
+    InputError : responses without ``time`` or ``layer``, membranes that are read and were not kept, a last population
+        that sends no spikes and that no readout reads.
 
     Examples
     --------
@@ -216,17 +236,50 @@ def choose_category(circuit: Circuit, responses: xr.DataArray) -> np.ndarray:
     >>> ns.biophysics.choose_category(circuit, answers).tolist()
     [1]
     """
-    responses, readout = check_responses(responses, "choose_category"), circuit.readout
-    if "layer" not in responses.coords or "time" not in responses.dims:
-        raise InputError("choose_category: spikes over time with 'layer' along unit asked, as simulate returns them.")
-    source = readout.source if readout else circuit.populations[-1].name
-    spikes = responses.isel(unit=np.flatnonzero(responses["layer"].values == source)).mean("time")
-    values = spikes.transpose(..., "unit").values
+    readout = circuit.readout
+    source = circuit.population(readout.source if readout else circuit.populations[-1].name)
+    if readout is None and not source.sends_spikes:
+        raise InputError(
+            f"choose_category: {source.name!r} sends no spikes; give the circuit a Readout of its membrane."
+        )
+    reads = readout.reads if readout else "spikes"
+    values = _mean_spikes(responses, source.name) if reads == "spikes" else _read_membrane(responses, source, reads)
     if readout is not None:
         flat = values.reshape(-1, values.shape[-1])
         weighted = flat @ readout.weights if isinstance(readout.weights, np.ndarray) else (readout.weights.T @ flat.T).T
         values = np.asarray(weighted).reshape(*values.shape[:-1], -1) + readout.bias
     return np.asarray(values.argmax(-1))
+
+
+def monitors_of_choice(circuit: Circuit) -> Monitors:
+    """Return what a simulation has to keep for :func:`choose_category`: membranes where the readout reads them."""
+    readout = circuit.readout
+    return Monitors(membrane=() if readout is None or readout.reads == "spikes" else [readout.source])
+
+
+def _mean_spikes(responses: xr.DataArray | xr.Dataset, source: str) -> np.ndarray:
+    """Return the mean spikes of the neurons of a population in a bin, (stimulus, [trial,] neuron)."""
+    given = responses["responses"] if isinstance(responses, xr.Dataset) and "responses" in responses else responses
+    spikes = check_responses(given, "choose_category")
+    if "layer" not in spikes.coords or "time" not in spikes.dims:
+        raise InputError("choose_category: spikes over time with 'layer' along unit asked, as simulate returns them.")
+    mean = spikes.isel(unit=np.flatnonzero(spikes["layer"].values == source)).mean("time")
+    values: np.ndarray = mean.transpose(..., "unit").values
+    return values
+
+
+def _read_membrane(responses: xr.DataArray | xr.Dataset, source: Population, reads: str) -> np.ndarray:
+    """Return the membranes of the neurons of a population as they are read, (stimulus, [trial,] neuron)."""
+    units = [f"{source.name}/{i}" for i in range(source.size)]
+    kept = responses.get("membrane_potential") if isinstance(responses, xr.Dataset) else None
+    if kept is None or not set(units) <= set(kept["membrane_unit"].values.tolist()):
+        raise InputError(
+            f"choose_category: the membrane of {source.name!r} is read; pass the Dataset of simulate(..., "
+            f"monitors=Monitors(membrane=[{source.name!r}]))."
+        )
+    chosen = kept.sel(membrane_unit=units).transpose(..., "membrane_time", "membrane_unit").values
+    values: np.ndarray = MEMBRANES[reads](chosen)
+    return values
 
 
 def run_chunk(
@@ -251,18 +304,17 @@ def choose_engine(circuit: Circuit, engine: str, execution: Execution, n_copy_st
     known = (AUTO, *ENGINES)
     if engine not in known:
         raise InputError(f"simulate: no engine {engine!r}. Engines: {', '.join(known)}.{suggest(engine, known)}")
-    is_free = any(p.is_free for p in circuit.populations)
     if engine != AUTO:
-        return _able(ENGINES[engine], execution, is_free)
+        return _able(ENGINES[engine], execution)
     if execution.single:
-        return _able(ENGINES["torch"], execution, is_free)
+        return _able(ENGINES["torch"], execution)
     work = n_copy_steps * sum(p.size for p in circuit.populations)
-    if work > WORTH_A_GPU and not is_free and pick_device(execution.device).startswith("cuda"):
+    if work > WORTH_A_GPU and pick_device(execution.device).startswith("cuda"):
         return ENGINES["torch"]
     return ENGINES["cpp_standalone" if work > WORTH_COMPILING and shutil.which("g++") else "brian2"]
 
 
-def _able(engine: Engine, execution: Execution, is_free: bool) -> Engine:
+def _able(engine: Engine, execution: Execution) -> Engine:
     """Return the engine, or raise where it cannot do what is asked of it."""
     for name in execution.asked:
         if name not in engine.reads:
@@ -274,8 +326,6 @@ def _able(engine: Engine, execution: Execution, is_free: bool) -> Engine:
         raise InputError(
             f"simulate: engine {engine.name!r} needs a C++ compiler (g++), which is not here; use 'brian2'."
         )
-    if is_free and not engine.runs_equations:
-        raise InputError("simulate: free equations run on Brian2 only; engine='brian2'.")
     return engine
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
@@ -21,10 +20,8 @@ from neurosim.biophysics.circuit_files import load_circuit
 from neurosim.biophysics.neurons.lif import MODEL as LIF
 from neurosim.biophysics.plain_numbers import WHOLE, one_of
 from neurosim.biophysics.sonata_models import SONATA_MODELS, SonataModel
-from neurosim.biophysics.sonata_tables import WHO, Config, Table, read_config, read_tables
+from neurosim.biophysics.sonata_tables import WHO, Config, Table, in_one_line, read_config, read_tables
 from neurosim.refusals import InputError
-from neurosim.schema import as_stimuli
-from neurosim.sonata_spikes import read_sonata_spikes
 
 SIMULATED, VIRTUAL = ("point_neuron", "point_process"), "virtual"
 PLAIN_WEIGHTS = ("", "wmax", "set_syn_weight", "default_weight_fnc")  # the weight itself
@@ -115,74 +112,33 @@ def load_sonata(
       cells: 3 lif, delta synapses
       input -> cells: 6 synapses, delay 0.001 s
     """
-    config, found_dt = read_config(storage.as_path(path, WHO), None if root is None else storage.as_path(root, WHO))
-    if OWN_KEY in config.content:
-        return _own(config, {"dt": dt, "step": step, "mapping": mapping})
-    dt = found_dt if dt is None else one_of(WHO, "dt", dt)
-    if dt is None:
-        raise InputError(f"{WHO}: {config.path.name} says no step; give dt in s, or the simulation's configuration.")
-    nodes = _nodes(config, mapping or {})
-    virtual = _starts([n for n in nodes.values() if n.model is None])
-    simulated = {name: n for name, n in nodes.items() if n.model is not None}
+    path = storage.as_path(path, WHO)
+    with in_one_line(path):
+        config, found_dt = read_config(path, None if root is None else storage.as_path(root, WHO))
+        if OWN_KEY in config.content:
+            return _own(config, {"dt": dt, "step": step, "mapping": mapping})
+        dt = found_dt if dt is None else one_of(WHO, "dt", dt)
+        if dt is None:
+            raise InputError(
+                f"{WHO}: {config.path.name} says no step; give dt in s, or the simulation's configuration."
+            )
+        return _circuit(config, dt, step or dt, mapping or {})
+
+
+def _circuit(config: Config, dt: float, step: float, mapping: Mapped) -> Circuit:
+    """Return the circuit that all tables of a configuration make."""
+    nodes = nodes_of(config, mapping)
+    virtual = starts_of([n for n in nodes.values() if n.model is None])
+    simulated = [n for n in nodes.values() if n.model is not None]
     if not simulated:
         raise InputError(f"{WHO}: {config.path.name} has no point neurons, only {', '.join(nodes) or 'nothing'}.")
     edges = [e for file, types in config.files("edges") for e in _edges(file, types, config, nodes, virtual, dt)]
     edges = _in_time(edges, dt)
-    populations = tuple(_population(n, config, [e for e in edges if e.target == n.name]) for n in simulated.values())
+    populations = tuple(_population(n, config, [e for e in edges if e.target == n.name]) for n in simulated)
     sizes = {p.name: p.size for p in populations} | {INPUT: max(sum(len(nodes[v].ids) for v in virtual), 1)}
     receptors = {p.name: p.receptors for p in populations}
     projections = tuple(q for e in edges for q in _projections(e, sizes, receptors[e.target]))
-    return Circuit(config.path.parent.name or "sonata", Input(sizes[INPUT]), populations, projections, dt, step or dt)
-
-
-def sonata_stimuli(
-    path: str | Path, spikes: Mapping[str, str | Path], *, dt: float, duration: float, root: str | Path | None = None
-) -> xr.DataArray:
-    """Return the spikes of SONATA files as one stimulus for the circuit that :func:`load_sonata` reads from `path`.
-
-    Parameters
-    ----------
-    path : the configuration of the circuit. spikes : the file of each virtual population, by its name.
-    dt : step in which spikes arrive, s. duration : how long to show them, s; later spikes are left out.
-    root : folder that holds the circuit's files.
-
-    Returns
-    -------
-    stimuli (stimulus, time, unit) of 0 and 1.
-
-    Raises
-    ------
-    InputError : a population that is not there, a node that it has not, two spikes of one in a step.
-    StorageError : missing, damaged or unsafe files.
-
-    Examples
-    --------
-    >>> ns.biophysics.sonata_stimuli("nowhere.json", {}, dt=1e-3, duration=1.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
-    Traceback (most recent call last):
-    neurosim.storage.StorageError: nowhere.json: no such file.
-    """
-    who = "sonata_stimuli"
-    config, _ = read_config(storage.as_path(path, who), None if root is None else storage.as_path(root, who))
-    nodes = {n.name: n for n in _nodes(config, {}).values() if n.model is None}
-    starts, labels = _starts(list(nodes.values())), [f"{n.name}/{i}" for n in nodes.values() for i in n.ids]
-    dt, n_steps = one_of(who, "dt", dt), round(one_of(who, "duration", duration) / one_of(who, "dt", dt))
-    shown = np.zeros((n_steps, len(labels)), np.float32)
-    for name, file in spikes.items():
-        if name not in nodes:
-            raise InputError(f"{who}: no virtual population {name!r}; there are {', '.join(nodes) or 'none'}.")
-        found = read_sonata_spikes(storage.as_path(file, who), who)
-        if name not in found and list(found) != [""]:
-            raise InputError(f"{who}: {Path(file).name} has spikes of {', '.join(found)}, not of {name!r}.")
-        ids, times = found[name] if name in found else found[""]
-        steps = np.rint(times / dt).astype(np.int64)
-        kept = (steps >= 0) & (steps < n_steps)
-        np.add.at(shown, (steps[kept], starts[name] + nodes[name].rows(ids[kept], Path(file).name)), 1)
-    if shown.max(initial=0) > 1:
-        at, unit = np.unravel_index(shown.argmax(), shown.shape)
-        raise InputError(
-            f"{who}: {labels[unit]} has {int(shown.max())} spikes within {dt:g} s at {at * dt:g} s; shorten dt."
-        )
-    return as_stimuli(shown[None], dims=("stimulus", "time", "unit"), time_step=dt, coords={"unit": np.array(labels)})
+    return Circuit(config.path.parent.name or "sonata", Input(sizes[INPUT]), populations, projections, dt, step)
 
 
 def _own(config: Config, given: Mapping[str, Any]) -> Circuit:
@@ -199,10 +155,13 @@ def _own(config: Config, given: Mapping[str, Any]) -> Circuit:
     return load_circuit(storage.inside(folder, OWN_FILE))
 
 
-def _nodes(config: Config, mapping: Mapped) -> dict[str, Nodes]:
+def nodes_of(config: Config, mapping: Mapped, virtual_only: bool = False) -> dict[str, Nodes]:
+    """Return all populations of nodes by name, or the virtual ones."""
     nodes: dict[str, Nodes] = {}
     for file, types in config.files("nodes"):
         for name, table, found in read_tables(file, types, "nodes"):
+            if virtual_only and set(table.words("model_type")) != {VIRTUAL}:
+                continue
             model = _model(name, table, mapping)
             if name in nodes or (name == INPUT and model is not None):
                 raise InputError(f"{WHO}: two populations are called {name!r}, or one as the input is here; rename it.")
@@ -210,7 +169,7 @@ def _nodes(config: Config, mapping: Mapped) -> dict[str, Nodes]:
     return nodes
 
 
-def _starts(virtual: Sequence[Nodes]) -> dict[str, int]:
+def starts_of(virtual: Sequence[Nodes]) -> dict[str, int]:
     """Return where each virtual population begins among the units of the input."""
     sizes = [len(n.ids) for n in virtual]
     return dict(zip([n.name for n in virtual], np.cumsum([0, *sizes])[:-1].tolist(), strict=True))

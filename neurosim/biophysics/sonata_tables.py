@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,20 @@ class Table:
         """Return the columns of groups that begin so, without that."""
         names = [name for _, own in self.groups for name in own if name.startswith(prefix)]
         return list(dict.fromkeys(name.removeprefix(prefix) for name in names))
+
+
+@contextmanager
+def in_one_line(path: Path) -> Iterator[None]:
+    """Say in one line that files are no SONATA circuit, whatever the reading of them stumbles on."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(
+            f"{WHO}: {path.name} and the files that it names are no SONATA circuit ({type(error).__name__}: {reason})."
+        ) from error
 
 
 def text_of(value: object) -> str:

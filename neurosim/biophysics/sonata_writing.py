@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
@@ -17,11 +16,16 @@ from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.sonata import MICRO, OWN_FILE, OWN_KEY, VIRTUAL
 from neurosim.biophysics.sonata_models import SONATA_MODELS, SonataModel
 from neurosim.refusals import InputError
-from neurosim.sonata_spikes import MAGIC, VERSION, write_sonata_spikes
+from neurosim.sonata_spikes import MAGIC, VERSION
 
 WHO = "save_sonata"
 NETWORK, NEURONS = "network", "components/point_neuron_models"
 TYPE, GROUP = 100, "0"
+SAID = {
+    Circuit: {"name", "inputs", "populations", "projections", "dt", "step", "readout", "rung"},
+    Population: {"name", "size", "parameters", "drive", "synapses", "noise", "varying", "positions"},
+    Projection: {"source", "target", "weights", "delay", "receptor"},
+}
 NUMBERS = [f.name for f in fields(LIFParameters) if f.name not in ("reset", "subtracted")]
 
 
@@ -58,12 +62,8 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
     folder = storage.as_path(folder, WHO)
     if circuit.inputs.kind == "current":
         raise InputError(f"{WHO}: the input of {circuit.name!r} is a current, where SONATA has nodes that spike.")
-    changing = next((q for q in circuit.projections if q.release or q.plasticity), None)
-    if changing is not None:
-        raise InputError(
-            f"{WHO}: {changing.source}->{changing.target} has a release or plasticity, which its files cannot say; "
-            "save_circuit holds every circuit."
-        )
+    for what, record in [(circuit.name, circuit), *((f"{q.source}->{q.target}", q) for q in circuit.projections)]:
+        _check_said(what, record)
     models = {p.name: _model(p, circuit) for p in circuit.populations}
     taus = {p.name: _time_constants(p, circuit, models[p.name]) for p in circuit.populations}
     labels = _labels(circuit)
@@ -85,55 +85,19 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
     return folder / "circuit_config.json"
 
 
-def save_sonata_spikes(path: str | Path, simulated: xr.Dataset, *, stimulus: int = 0, trial: int = 0) -> Path:
-    """Write the spikes of one stimulus and trial as a SONATA file, for each population, in ms.
-
-    Parameters
-    ----------
-    path : the file, ``.h5``.
-    simulated : what ``simulate`` returned with ``Monitors(spike_times=True)``.
-    stimulus, trial : which of those shown, by number, from 0 on.
-
-    Returns
-    -------
-    the path.
-
-    Raises
-    ------
-    InputError : no spike times, a stimulus or trial that was not shown.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> cells = ns.biophysics.Population("cells", 1, ns.biophysics.LIFParameters(), drive=4e-10)
-    >>> circuit = ns.biophysics.Circuit("one", ns.biophysics.Input(1), (cells,), (), dt=1e-3, step=1e-3)
-    >>> silence = ns.as_stimuli(np.zeros((1, 50, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
-    >>> monitors = ns.biophysics.Monitors(spike_times=True)
-    >>> found = ns.biophysics.simulate(circuit, silence, monitors=monitors, progress=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = ns.biophysics.save_sonata_spikes(f"{folder}/spikes.h5", found)
-    ...     ns.recordings.load_spikes(file).unit.unique().tolist()
-    ['cells/0']
-    """
-    who = "save_sonata_spikes"
-    if not isinstance(simulated, xr.Dataset) or "spike_time" not in simulated:
-        raise InputError(f"{who}: what simulate returns with Monitors(spike_times=True) asked, found no spike times.")
-    sizes = {"stimulus": simulated.sizes["stimulus"], "trial": simulated.sizes.get("trial", 1)}
-    for name, k in (("stimulus", stimulus), ("trial", trial)):
-        if k not in range(sizes[name]):
-            raise InputError(f"{who}: {name} {k!r} asked, found {sizes[name]}, numbered from 0 on.")
-    kept = ((simulated.spike_stimulus == stimulus) & (simulated.spike_trial == trial)).values
-    unit, times = simulated.spike_unit.values[kept], simulated.spike_time.values[kept]
-    layers, spikes = simulated["layer"].values, {}
-    for name in dict.fromkeys(layers.tolist()):
-        first, own = int((layers == name).argmax()), layers[unit] == name
-        spikes[name] = (unit[own] - first, times[own])
-    write_sonata_spikes(storage.as_path(path, who), spikes)
-    return Path(path)
+def _check_said(what: str, record: Any) -> None:
+    """Raise where a record has something that the files do not say."""
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name not in SAID[type(record)] and (isinstance(value, np.ndarray) or bool(value)):
+            raise InputError(
+                f"{WHO}: {what} has {field.name}, which its files cannot say; save_circuit holds every circuit."
+            )
 
 
 def _model(p: Population, circuit: Circuit) -> SonataModel:
     """Return what a population is in NEST, or refuse it by name."""
+    _check_said(p.name, p)
     kinds = {type(synapses) for synapses in p.receptors.values()}
     model = next((m for m in SONATA_MODELS.values() if m.back is not None and {m.kind} == kinds), None)
     reasons = {

@@ -163,6 +163,16 @@ def march(
         yield sent, values
 
 
+def first_broken(circuit: Circuit, name: str, chunk: Chunk) -> int | None:
+    """Return the first step after which the membrane of a population is no finite number; None where there is none."""
+    torch = import_torch()
+    with torch.no_grad():
+        for k, (_, states) in enumerate(march(circuit, chunk, device="cpu")):
+            if not bool(torch.isfinite(states[name]["v"]).all()):
+                return k
+    return None
+
+
 def arrivals(
     circuit: Circuit, name: str, chunk: Chunk, replayed: Mapping[str, Tensor], *, device: str = "auto"
 ) -> list[dict[str, Tensor]]:
@@ -220,11 +230,6 @@ class _Layer:
         where: str,
         dtype: torch.dtype,
     ) -> None:
-        if population.is_free:
-            raise InputError(
-                f"simulate: {population.name!r} has free equations, which only Brian2 runs; engine='brian2'."
-            )
-
         def tensor(value: npt.ArrayLike) -> Tensor:
             made: Tensor = torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
             return made
@@ -239,8 +244,7 @@ class _Layer:
         shape = (chunk.n_copies, population.size)
         state = initial_state(population, self.numbers)
         self.state: dict[str, Any] = {
-            k: v.expand(shape) if hasattr(v, "expand") else torch.full(shape, v, device=where, dtype=dtype)
-            for k, v in state.items()
+            k: (v if hasattr(v, "expand") else tensor(v)).expand(shape) for k, v in state.items()
         }
         self.drive = tensors.drive.get(self.name, tensor(population.drive))
         self.gain = tensors.gain.get(self.name)
@@ -262,9 +266,7 @@ class _Layer:
         if self.noise is not None:
             x.xi = self.tensor(self.noise[k])
         new = self.step(x, self.functions)
-        self.state.update(
-            {n: v if hasattr(v, "expand") else self.torch.zeros_like(self.state[n]) for n, v in new.items()}
-        )
+        self.state.update({n: self._spread(n, v) for n, v in new.items()})
         x.__dict__.update(self.state)
         self.moved: Tensor = self.state["v"]
         distance = self.model.distance(x, self.functions)
@@ -276,6 +278,12 @@ class _Layer:
             fired = self.torch.where(spikes > 0, new_value, old)
             self.state[name] = fired if self.width is None else spikes * new_value + (1.0 - spikes) * old
         return spikes
+
+    def _spread(self, name: str, value: Any) -> Tensor:
+        """Return the new value of a variable, one a copy and neuron, whatever it was computed from."""
+        now = self.state[name]
+        spread: Tensor = value if hasattr(value, "expand") else self.torch.full_like(now, value)
+        return spread if spread.ndim else spread.expand(now.shape)
 
 
 class _Wire:

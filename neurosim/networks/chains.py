@@ -14,8 +14,10 @@ import snntorch as snn
 import torch
 from torch import Tensor, nn
 
+from neurosim.networks.nir_pooling import POOLS
 from neurosim.networks.probing import Probe, Run, differs, first_misstep
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.spiking.readout import MembraneReadout
 from neurosim.networks.stepwise import OverTime, is_stepwise
 from neurosim.networks.untouched import evaluating
 from neurosim.networks.wiring import Chain, Time, Wiring, check_output, check_readout, first_misfit, wire
@@ -23,7 +25,7 @@ from neurosim.schema import InputError
 
 SKIPPED = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-LINEAR = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.Flatten)
+LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, *POOLS, nn.Flatten)
 LEAST_STEPS = 2
 LONGER = 9
 Named = tuple[str, nn.Module]
@@ -49,7 +51,7 @@ def structure_of(network: nn.Module, example: object = None) -> Chain | Wiring:
         )
     layers = plain_layers(network)
     if layers is not None and (example is None or _is_known(layers)):
-        return Chain(layers)
+        return Chain([_unwrapped(n, m) for n, m in layers])
     if example is None:
         raise InputError(
             f"to_nir: {type(network).__name__} has a forward of its own, or hooks, which can do anything between its "
@@ -58,6 +60,11 @@ def structure_of(network: nn.Module, example: object = None) -> Chain | Wiring:
     where = next((p.device.type for p in network.parameters()), "cpu")
     with torch.inference_mode(False), torch.enable_grad(), evaluating(network, where, True):
         return _Finder(network, _as_example(example).to(where)).structure()
+
+
+def _unwrapped(name: str, module: nn.Module) -> Named:
+    """Return the units of a layer whose membrane is read; any other layer as it is."""
+    return (f"{name}.neurons", module.neurons) if isinstance(module, MembraneReadout) else (name, module)
 
 
 def neuron_names(structure: Chain | Wiring) -> list[str]:
@@ -118,7 +125,9 @@ def plain_layers(network: nn.Module) -> list[Named] | None:
 def _is_known(layers: list[Named]) -> bool:
     """Whether all layers have a node of their own in a graph; batch norms are folded into the weights before them."""
     modules = [m for _, m in layers if not isinstance(m, SKIPPED)]
-    folded = all(isinstance(a, nn.Linear | nn.Conv2d) for a, b in pairwise([None, *modules]) if isinstance(b, NORMS))
+    folded = all(
+        isinstance(a, nn.Linear | nn.Conv1d | nn.Conv2d) for a, b in pairwise([None, *modules]) if isinstance(b, NORMS)
+    )
     return folded and all(is_neuron(m) or (isinstance(m, (*LINEAR, *NORMS)) and not _is_changed(m)) for m in modules)
 
 

@@ -23,7 +23,7 @@ from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.readout import MembraneReadout
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import OverTime
-from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteSynapticParameters
+from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteAlphaParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
 
 _SURROGATES: dict[str, Callable[[float], object]] = {
@@ -247,7 +247,8 @@ def _refuse_tied(who: str, layers: Sequence[tuple[str, nn.Module]]) -> None:
 
 
 def _from_neuron(module: nn.Module, dt: float, memo: dict[int, Any]) -> list[nn.Module]:
-    record, exact = record_of(type(module).__name__, module, dt, takes_graded=True)
+    record, exact = record_of(type(module).__name__, module, dt, for_layer=True)
+    assert not isinstance(record, DiscreteAlphaParameters)
     learned = _learned(module)
     _refuse_others(module, learned)
     tensors = {name: torch.from_numpy(np.asarray(values)) for name, values in exact.items()} | learned

@@ -13,11 +13,16 @@ from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.parameters import (
     DiscreteAdaptiveLIFParameters,
+    DiscreteAlphaParameters,
     DiscreteLIFParameters,
     DiscreteParameters,
     DiscreteSynapticParameters,
 )
 from neurosim.schema import InputError
+
+AS_LAYERS = (snn.Leaky, snn.RLeaky, snn.Synaptic)
+SNNTORCH = (*AS_LAYERS, snn.RSynaptic, snn.Lapicque, snn.Alpha)
+SnnTorchParameters = DiscreteLIFParameters | DiscreteSynapticParameters | DiscreteAlphaParameters
 
 
 def of_layer(name: str, layer: SpikingLayer) -> tuple[DiscreteParameters, dict[str, np.ndarray]]:
@@ -35,42 +40,67 @@ def _of_channels(layer: SpikingLayer, values: np.ndarray) -> np.ndarray:
 
 
 def record_of(
-    name: str, module: nn.Module, dt: float, *, takes_graded: bool = False
-) -> tuple[DiscreteLIFParameters | DiscreteSynapticParameters, dict[str, np.ndarray]]:
+    name: str, module: nn.Module, dt: float, *, for_layer: bool = False
+) -> tuple[SnnTorchParameters, dict[str, np.ndarray]]:
     """Return the record of a snnTorch neuron, and the numbers that the record cannot hold exactly.
 
-    Factors of spikes are refused, unless whoever asks takes those of neurons that do not send to each other.
+    Parameters
+    ----------
+    name, module : the neuron, and how messages call it. dt : its step, s.
+    for_layer : a layer of ours is to be made of it: fewer neurons are known, factors of spikes of ``snn.Leaky`` too.
     """
-    kind = type(module).__name__
-    if type(module) not in (snn.Leaky, snn.RLeaky, snn.Synaptic):
-        raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) cannot be represented; known: Leaky, RLeaky, Synaptic.")
+    kind, known = type(module).__name__, AS_LAYERS if for_layer else SNNTORCH
+    if type(module) not in known:
+        names = ", ".join(k.__name__ for k in known)
+        raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) cannot be represented; known: {names}.")
     refused = {
         "reset_delay=False": not getattr(module, "reset_delay", True),
         "inhibition": bool(module.inhibition),
         "state_quant": bool(module.state_quant),
-        "graded spikes": is_graded(module) and not (takes_graded and type(module) is snn.Leaky),
+        "graded spikes": is_graded(module) and not (for_layer and type(module) is snn.Leaky),
     }
     found = next((option for option, is_set in refused.items() if is_set), None)
     if found:
         raise InputError(f"to_nir: neuron {name!r} (snn.{kind}) has {found}, which cannot be represented.")
-    reset = {0: "subtract", 1: "zero" if type(module) is snn.Leaky else "clear", 2: "none"}[
-        int(module.reset_mechanism_val)  # type: ignore[arg-type]
-    ]
-    beta, threshold = np.clip(numbers_of(module.beta), 0, 1), numbers_of(module.threshold)
+    beta, threshold = np.clip(_decay(module), 0, 1), numbers_of(module.threshold)
     if (beta <= 0).any() or (threshold <= 0).any():
         raise InputError(f"to_nir: neuron {name!r} has beta or threshold not above 0.")
-    numbers: dict[str, Any] = {"tau_mem": _time_constant(beta.flat[0], dt), "dt": dt}
+    numbers: dict[str, Any] = {"tau_mem": _time_constant(beta.flat[0], dt), "dt": dt, "reset": _reset(module)}
     numbers["threshold"] = float(threshold.flat[0])
     exact = {"beta": beta, "threshold": threshold}
-    if type(module) is snn.Synaptic:
-        alpha = np.clip(numbers_of(module.alpha), 0, 1)
-        if (alpha <= 0).any():
-            raise InputError(f"to_nir: neuron {name!r} has alpha not above 0.")
-        numbers["tau_syn"] = _time_constant(alpha.flat[0], dt)
-        synaptic = DiscreteSynapticParameters(**numbers, reset=reset)  # type: ignore[arg-type]
-        return synaptic, _inexact(exact | {"alpha": alpha}, synaptic)
-    record = DiscreteLIFParameters(**numbers, reset=reset)  # type: ignore[arg-type]
-    return record, _inexact(exact, record)
+    if not hasattr(module, "alpha"):
+        record = DiscreteLIFParameters(**numbers)
+        return record, _inexact(exact, record)
+    alpha = np.clip(numbers_of(module.alpha), 0, 1)
+    if (alpha <= 0).any():
+        raise InputError(f"to_nir: neuron {name!r} has alpha not above 0.")
+    numbers["tau_syn"], exact["alpha"] = _time_constant(alpha.flat[0], dt), alpha
+    if type(module) is snn.Alpha:
+        exact["kernel_gain"] = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
+        kernel = DiscreteAlphaParameters(**numbers)
+        return kernel, _inexact(exact, kernel)
+    synaptic = DiscreteSynapticParameters(**numbers)
+    return synaptic, _inexact(exact, synaptic)
+
+
+def _decay(module: nn.Module) -> np.ndarray:
+    """Return what is left of the membrane of a snnTorch neuron after a step; Lapicque takes a forward Euler step."""
+    if type(module) is snn.Lapicque:
+        return np.asarray(1 - numbers_of(module.time_step) / (numbers_of(module.R) * numbers_of(module.C)))
+    return numbers_of(module.beta)
+
+
+def _reset(module: nn.Module) -> str:
+    """Return how a snnTorch neuron resets, in our words; only Leaky keeps the input of the step after a spike."""
+    zero = "zero" if type(module) in (snn.Leaky, snn.Alpha) else "clear"
+    return {0: "subtract", 1: zero, 2: "none"}[int(module.reset_mechanism_val)]  # type: ignore[arg-type]
+
+
+def input_gain(module: nn.Module) -> np.ndarray:
+    """Return what the input of a neuron counts, one number or one a unit: a step over the capacitance in Lapicque."""
+    if type(module) is snn.Lapicque:
+        return np.asarray(numbers_of(module.time_step) / numbers_of(module.C))
+    return np.ones(())
 
 
 def is_graded(module: nn.Module) -> bool:

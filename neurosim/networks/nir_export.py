@@ -18,13 +18,20 @@ from torch import nn
 
 from neurosim.networks.chains import SKIPPED, is_neuron, neuron_names, structure_of
 from neurosim.networks.flags import check_module
-from neurosim.networks.neuron_records import numbers_of, of_layer, record_of, surrogate_of
+from neurosim.networks.neuron_records import SNNTORCH, input_gain, numbers_of, of_layer, record_of, surrogate_of
+from neurosim.networks.nir_integrators import each_unit, integrator_node, read_membranes, time_constant
+from neurosim.networks.nir_pooling import POOLS, pooling_node
 from neurosim.networks.recording import layer_label
 from neurosim.networks.spiking.delays import DelayedLinear
 from neurosim.networks.spiking.graded import GradedSpikes
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.wiring import INPUT, Chain, Connections, Wiring, as_numbers
-from neurosim.parameters import DiscreteSynapticParameters, to_metadata
+from neurosim.parameters import (
+    DiscreteAdaptiveLIFParameters,
+    DiscreteAlphaParameters,
+    DiscreteLIFParameters,
+    to_metadata,
+)
 from neurosim.schema import InputError
 
 Shape = tuple[int, ...]
@@ -43,9 +50,12 @@ def to_nir(
 
     Parameters
     ----------
-    network : one of our spiking networks, an ``nn.Sequential`` or a module of ``Linear``, ``Conv2d``, ``AvgPool2d``,
-        ``Flatten``, ``DelayedLinear`` (its delays as whole steps), batch norm (folded in as it stands in evaluation)
-        and the neurons ``SpikingLayer``, ``snn.Leaky``, ``snn.RLeaky``, ``snn.Synaptic``.
+    network : one of our spiking networks, an ``nn.Sequential`` or a module of ``Linear``, ``Conv1d``, ``Conv2d``,
+        average pooling (also adaptive), ``Flatten``, ``DelayedLinear`` (its delays as whole steps), batch norm (folded
+        in as it stands in evaluation) and the neurons ``SpikingLayer``, ``snn.Leaky``, ``snn.RLeaky``,
+        ``snn.Synaptic``, ``snn.RSynaptic``, ``snn.Lapicque`` (a forward Euler step; what its input counts is a
+        ``Scale``) and ``snn.Alpha`` (a CubaLIF of the same course, one step earlier, for readers without our metadata).
+        A ``MembraneReadout`` is LI, I or CubaLI.
     input_shape : shape of the input of one step, ([channel, y, x] or [unit]); known for our networks and where the
         first layer is ``Linear``.
     dt : duration of one step of snnTorch neurons, which have none of their own, s.
@@ -78,7 +88,7 @@ def to_nir(
             "to_nir: NIR resets to v_reset at once, trained neurons one step later; keep_reset=True keeps theirs in "
             "the metadata of the graph."
         )
-    dt = _step_of(found, dt)
+    dt, reads = _step_of(found, dt), read_membranes(network)
     about = {"input_kind": getattr(network, "input_kind", inputs)}
     if hasattr(network, "n_steps") and hasattr(network, "time_step"):
         about["duration"] = float(network.n_steps) * float(network.time_step)  # type: ignore[arg-type]
@@ -88,14 +98,14 @@ def to_nir(
     if input_shape is not None and shown is not None and np.prod(input_shape) != np.prod(shown):
         raise InputError(f"to_nir: input_shape is {tuple(input_shape)}, the example shows {shown} in a step.")
     if isinstance(found, Wiring):
-        return wired_graph(found, dt, about)
+        return wired_graph(found, dt, about, reads)
     shape = shown or input_shape or getattr(network, "input_shape", None)
     if shape is None:
         first = next((m for _, m in found.layers if not isinstance(m, SKIPPED)), None)
         if not isinstance(first, nn.Linear | DelayedLinear):
             raise InputError("to_nir: pass input_shape=(channel, y, x), the shape of the input of one step.")
         shape = (first.in_features,)
-    return _Builder(tuple(shape), dt, about).graph(found.layers)
+    return _Builder(tuple(shape), dt, about, reads).graph(found.layers)
 
 
 def _step_of(structure: Chain | Wiring, dt: float) -> float:
@@ -114,12 +124,12 @@ def _step_of(structure: Chain | Wiring, dt: float) -> float:
 class _Builder:
     """Adds one layer after another to a graph and keeps the shape of what the last one sends."""
 
-    def __init__(self, shape: Shape, dt: float, about: dict[str, Any]) -> None:
+    def __init__(self, shape: Shape, dt: float, about: dict[str, Any], reads: Mapping[str, str]) -> None:
         self.nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(shape)})}
         self.edges: list[tuple[str, str]] = []
         self.back: list[tuple[str, str]] = []
         self.ends: list[str] = ["input"]
-        self.shape, self.dt, self.about = shape, dt, about
+        self.shape, self.dt, self.about, self.reads = shape, dt, about, reads
 
     def graph(self, layers: list[tuple[str, nn.Module]]) -> nir.NIRGraph:
         """Return the graph of all layers; a layer that stands in several places has a node in each."""
@@ -149,12 +159,14 @@ class _Builder:
             self._put(label, nir.Scale(numbers_of(factor)))
         elif isinstance(module, DelayedLinear):
             self._add_delayed(label, name, module)
-        elif isinstance(module, nn.Conv2d):
+        elif isinstance(module, nn.Conv1d | nn.Conv2d):
             self._add_convolution(label, name, module)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             self._fold(name, module)
-        elif isinstance(module, nn.AvgPool2d):
-            self._add_pool(label, name, module)
+        elif isinstance(module, POOLS):
+            node, after = pooling_node(name, module, self.shape)
+            self._put(label, node)
+            self.shape = after
         elif isinstance(module, nn.Flatten) and module.start_dim == 1 and module.end_dim in (-1, len(self.shape)):
             self._put(label, nir.Flatten({"input": np.array(self.shape)}, 0, -1))
             self.shape = (int(np.prod(self.shape)),)
@@ -162,10 +174,11 @@ class _Builder:
             self._add_neuron(label, name, module)
         else:
             hint = " Average pooling is linear: AvgPool2d." if "MaxPool" in type(module).__name__ else ""
+            neurons = ", ".join(f"snn.{kind.__name__}" for kind in SNNTORCH)
             raise InputError(
-                f"to_nir: layer {name!r} ({type(module).__name__}) cannot be represented; known: Linear, Conv2d, "
-                "DelayedLinear, GradedSpikes, BatchNorm, AvgPool2d, Flatten, SpikingLayer, snn.Leaky, snn.RLeaky, "
-                f"snn.Synaptic.{hint}"
+                f"to_nir: layer {name!r} ({type(module).__name__}) cannot be represented; known: Linear, Conv1d, "
+                "Conv2d, DelayedLinear, GradedSpikes, BatchNorm, AvgPool, AdaptiveAvgPool, Flatten, SpikingLayer, "
+                f"{neurons}.{hint}"
             )
 
     def _add_delayed(self, label: str, name: str, module: DelayedLinear) -> None:
@@ -189,27 +202,25 @@ class _Builder:
             ends += self.ends
         self.ends, self.shape = ends, (module.out_features,)
 
-    def _add_convolution(self, label: str, name: str, module: nn.Conv2d) -> None:
-        if module.padding_mode != "zeros" or len(self.shape) != 3:
+    def _add_convolution(self, label: str, name: str, module: nn.Conv1d | nn.Conv2d) -> None:
+        dims = ("channel", "x") if isinstance(module, nn.Conv1d) else ("channel", "y", "x")
+        if module.padding_mode != "zeros" or len(self.shape) != len(dims):
             raise InputError(
-                f"to_nir: layer {name!r} needs padding with zeros and (channel, y, x), found {self.shape}."
+                f"to_nir: layer {name!r} needs padding with zeros and ({', '.join(dims)}), found {self.shape}."
             )
         self._put(label, _convolution(module, self.shape))
         with torch.no_grad():
             probe = torch.zeros(1, *self.shape, dtype=module.weight.dtype, device=module.weight.device)
             self.shape = tuple(module(probe).shape[1:])
 
-    def _add_pool(self, label: str, name: str, module: nn.AvgPool2d) -> None:
-        if module.ceil_mode or not module.count_include_pad or module.divisor_override is not None:
-            raise InputError(f"to_nir: layer {name!r} pools with options that NIR does not hold.")
-        sizes = [np.broadcast_to(v, (2,)).copy() for v in (module.kernel_size, module.stride, module.padding)]
-        self._put(label, nir.AvgPool2d(*sizes))
-        self.shape = tuple(module(torch.zeros(1, *self.shape)).shape[1:])
-
     def _fold(self, name: str, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         """Fold a batch norm, as it stands in evaluation, into the weights before it."""
         before = self.nodes[self.ends[-1]]
-        if len(self.ends) > 1 or not isinstance(before, nir.Affine | nir.Conv2d) or module.running_var is None:
+        if (
+            len(self.ends) > 1
+            or not isinstance(before, nir.Affine | nir.Conv1d | nir.Conv2d)
+            or module.running_var is None
+        ):
             raise InputError(f"to_nir: batch norm {name!r} does not follow weights, or keeps no statistics.")
         variance, mean = numbers_of(module.running_var), numbers_of(module.running_mean)
         scale = (1.0 if module.weight is None else numbers_of(module.weight)) / np.sqrt(variance + module.eps)
@@ -217,7 +228,10 @@ class _Builder:
         before.bias = (before.bias - mean) * scale + (0.0 if module.bias is None else numbers_of(module.bias))
 
     def _add_neuron(self, label: str, name: str, module: nn.Module) -> None:
-        self._put(label, neuron_node(name, module, self.shape, self.dt, self.about))
+        gain = input_gain(module)
+        if (gain != 1).any():
+            self._put(_free(f"{label}_gain", self.nodes, {}), nir.Scale(each_unit(name, "C", gain, self.shape)))
+        self._put(label, neuron_node(name, module, self.shape, self.dt, self.about, self.reads.get(name)))
         inner = getattr(module, "recurrent", None)
         if inner is not None:
             back = f"recurrent_{label}"
@@ -225,11 +239,19 @@ class _Builder:
             self.back += [(label, back), (back, label)]
 
 
-def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: dict[str, Any]) -> nir.NIRNode:
-    """Return the node of a layer of neurons of `shape`; what NIR does not hold stands in its metadata."""
+def neuron_node(
+    name: str, module: nn.Module, shape: Shape, dt: float, about: dict[str, Any], reads: str | None
+) -> nir.NIRNode:
+    """Return the node of a layer of neurons of `shape`; what NIR does not hold stands in its metadata.
+
+    What counts their input (:func:`input_gain`) is not in it. Units whose membrane is read send no spikes.
+    """
+    if reads is not None:
+        assert isinstance(module, SpikingLayer)
+        return integrator_node(name, module, shape, dt, about | {"reads": reads})
     record, exact = of_layer(name, module) if isinstance(module, SpikingLayer) else record_of(name, module, dt)
     n = int(np.prod(shape))
-    exact = {k: _spread(name, k, v, shape).tolist() for k, v in exact.items()}
+    exact = {k: each_unit(name, k, v, shape).tolist() for k, v in exact.items()}
     threshold = np.asarray(exact.get("threshold", np.full(n, record.threshold)))
     if isinstance(module, SpikingLayer) and module.learn.learned:
         about = about | {"learn": asdict(module.learn)}
@@ -242,20 +264,17 @@ def neuron_node(name: str, module: nn.Module, shape: Shape, dt: float, about: di
     common = {"v_leak": np.zeros(n), "v_threshold": threshold, "v_reset": np.zeros(n), "metadata": kept}
     beta = np.asarray(exact.get("beta", np.full(n, record.beta)))
     tau, r = time_constant(beta, dt), 1 / np.where(beta < 1, 1 - beta, 1.0)
-    if isinstance(record, DiscreteSynapticParameters):
+    if not isinstance(record, DiscreteLIFParameters):
+        assert not isinstance(record, DiscreteAdaptiveLIFParameters)  # refused by of_layer
         alpha = np.asarray(exact.get("alpha", np.full(n, record.alpha)))
         if not (np.isfinite(tau).all() and (alpha < 1).all()):
             raise InputError(f"to_nir: {name!r} has synaptic currents or membranes that never decay; NIR's CubaLIF do.")
+        if isinstance(record, DiscreteAlphaParameters):
+            r = r * np.asarray(exact.get("kernel_gain", record.kernel_gain)) * (alpha - beta)
         return nir.CubaLIF(time_constant(alpha, dt), tau, r=r, w_in=1 / (1 - alpha), **common)
     if np.isfinite(tau).all():
         return nir.LIF(tau=tau, r=r, **common)
     return nir.IF(r=np.ones(n), **{k: v for k, v in common.items() if k != "v_leak"})
-
-
-def time_constant(decay: np.ndarray, dt: float) -> np.ndarray:
-    """Return the time constant, s, of what keeps the share `decay` of itself in a step of `dt`."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(-dt / np.log(decay))
 
 
 def recurrent_node(inner: nn.Module, shape: Shape) -> nir.NIRNode:
@@ -263,18 +282,21 @@ def recurrent_node(inner: nn.Module, shape: Shape) -> nir.NIRNode:
     if isinstance(inner, nn.Linear):
         bias = np.zeros(inner.out_features) if inner.bias is None else numbers_of(inner.bias)
         return nir.Affine(weight=numbers_of(inner.weight), bias=bias)
-    if isinstance(inner, nn.Conv2d):
+    if isinstance(inner, nn.Conv1d | nn.Conv2d):
         return _convolution(inner, shape)
     return nir.Scale(np.broadcast_to(numbers_of(inner.V), shape).copy())
 
 
-def _convolution(module: nn.Conv2d, shape: Shape) -> nir.Conv2d:
+def _convolution(module: nn.Conv1d | nn.Conv2d, shape: Shape) -> nir.NIRNode:
     bias = np.zeros(module.out_channels) if module.bias is None else numbers_of(module.bias)
-    weight, options = numbers_of(module.weight), (module.stride, module.padding, module.dilation, module.groups)
-    return nir.Conv2d(shape[1:], weight, *options, bias)
+    weight, options = numbers_of(module.weight), (module.stride, module.padding, module.dilation)
+    if isinstance(module, nn.Conv2d):
+        return nir.Conv2d(shape[1:], weight, *options, module.groups, bias)
+    single = (v if isinstance(v, str) else int(v[0]) for v in options)
+    return nir.Conv1d(shape[1], weight, *single, module.groups, bias)
 
 
-def wired_graph(wiring: Wiring, dt: float, about: dict[str, Any]) -> nir.NIRGraph:
+def wired_graph(wiring: Wiring, dt: float, about: dict[str, Any], reads: Mapping[str, str]) -> nir.NIRGraph:
     """Return a wiring as a graph: a matrix for each pair of layers, and a delay for spikes of earlier steps."""
     labels = {INPUT: INPUT, **_neuron_labels(n for n, _ in wiring.neurons)}
     nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([int(np.prod(wiring.input_shape))])})}
@@ -296,8 +318,8 @@ def wired_graph(wiring: Wiring, dt: float, about: dict[str, Any]) -> nir.NIRGrap
 
     for name, module in wiring.neurons:
         label, shape = labels[name], wiring.shapes[name]
-        connect(wiring.onto[name], label, "{}_to_" + label)
-        nodes[label] = neuron_node(name, module, shape, dt, about)
+        connect(_counted(wiring.onto[name], each_unit(name, "C", input_gain(module), shape)), label, "{}_to_" + label)
+        nodes[label] = neuron_node(name, module, shape, dt, about, reads.get(name))
         if (inner := getattr(module, "recurrent", None)) is not None:
             nodes[f"recurrent_{label}"] = recurrent_node(inner, shape)
             edges += [(label, f"recurrent_{label}"), (f"recurrent_{label}", label)]
@@ -312,16 +334,11 @@ def wired_graph(wiring: Wiring, dt: float, about: dict[str, Any]) -> nir.NIRGrap
     return nir.NIRGraph(nodes, edges, type_check=False)
 
 
-def _spread(name: str, key: str, values: np.ndarray, shape: Shape) -> np.ndarray:
-    """Return a number a neuron, flat, of numbers that torch would broadcast to the neurons' shape."""
-    if values.size == np.prod(shape):
-        return values.ravel()
-    try:
-        return np.broadcast_to(values.ravel() if values.size == 1 else values, shape).ravel()
-    except ValueError as error:
-        raise InputError(
-            f"to_nir: neuron {name!r} has {key} of shape {values.shape}, which does not fit neurons of shape {shape}."
-        ) from error
+def _counted(onto: Connections, gain: np.ndarray) -> Connections:
+    """Return connections with all that arrives multiplied by `gain`, (unit,)."""
+    factor = torch.from_numpy(gain)
+    weights = {key: weight * factor[:, None].to(weight) for key, weight in onto.weights.items()}
+    return Connections(weights, onto.bias.flatten() * factor.to(onto.bias))
 
 
 def _neuron_labels(names: Iterable[str]) -> dict[str, str]:
@@ -347,7 +364,7 @@ def _weight_names(layers: list[tuple[str, nn.Module]]) -> dict[str, str]:
     names: dict[str, str] = {}
     pending: str | None = None
     for name, module in layers:
-        if isinstance(module, nn.Linear | nn.Conv2d):
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             pending = name
         elif is_neuron(module) and pending is not None and name.startswith("spikes."):
             names[pending], pending = f"weights_{layer_label(name)}", None

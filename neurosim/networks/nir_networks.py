@@ -28,6 +28,7 @@ from neurosim.nir_graphs import (
     decay_a_step,
     flat_graph,
     if_gain,
+    only_one,
     port_shape,
     spread,
     time_step,
@@ -43,8 +44,8 @@ from neurosim.schema import InputError
 
 ASKER = "from_nir"
 KNOWN = (
-    *NEURON_NODES, nir.Affine, nir.Linear, nir.Scale, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten,
-    nir.Delay,
+    *NEURON_NODES, nir.Affine, nir.Linear, nir.Scale, nir.Conv1d, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d,
+    nir.Flatten, nir.Delay,
 )  # fmt: skip
 Shape = tuple[int, ...]
 Record = TypeVar("Record", Learnable, Surrogate)
@@ -73,10 +74,10 @@ def from_nir(
 
     Parameters
     ----------
-    graph : a chain of ``Affine``, ``Linear``, ``Scale``, ``Conv2d``, ``AvgPool2d``, ``SumPool2d``, ``Flatten`` and the
-        neurons ``LIF``, ``IF``, ``CubaLIF``, each of which may send back to itself through ``Affine`` or ``Linear``.
-        Branches of weights, with a ``Delay`` each, from one node to one other become a :class:`DelayedLinear`, which
-        may learn delays up to twice the longest of them.
+    graph : a chain of ``Affine``, ``Linear``, ``Scale``, ``Conv1d``, ``Conv2d``, ``AvgPool2d``, ``SumPool2d``,
+        ``Flatten`` and the neurons ``LIF``, ``IF``, ``CubaLIF``, each of which may send back to itself through
+        ``Affine`` or ``Linear``. Branches of weights, with a ``Delay`` each, from one node to one other become a
+        :class:`DelayedLinear`, which may learn delays up to twice the longest of them.
     dt : duration of a step, s; by default what neurosim kept in the graph, else it has to be given.
     reset : of neurons in whose metadata neurosim kept none. NIR sets a neuron that fired to `v_reset` at once; "zero"
         sends the same spikes for ``v_reset = 0``, and shows the membrane before it is reset.
@@ -103,7 +104,8 @@ def from_nir(
     >>> ns.networks.from_nir(graph, dt=1e-3, reset="zero")(torch.ones(20, 1, 1)).sum().item()
     2.0
     """
-    nodes, edges, entry, leave = flat_graph(ASKER, graph, KNOWN)
+    nodes, edges, entries, leaves = flat_graph(ASKER, graph, KNOWN)
+    entry, leave = only_one(ASKER, "Input", entries), only_one(ASKER, "Output", leaves)
     parts, edges = with_delays_joined(ASKER, nodes, edges)
     order, back = _chain(parts, edges, entry, leave)
     tables = [from_metadata(nodes[n].metadata) for n in order if isinstance(parts[n], NEURON_NODES)]
@@ -164,7 +166,7 @@ class _Layers:
         elif isinstance(node, nir.Flatten):
             ends = (int(d) + (int(d) >= 0) for d in (node.start_dim, node.end_dim))
             self._add(name, lambda: nn.Flatten(*ends) if len(self.shape) > 1 else nn.Flatten())
-        elif isinstance(node, nir.Conv2d):
+        elif isinstance(node, nir.Conv1d | nir.Conv2d):
             self._add(name, lambda: _convolution(node))
             said = None if node.input_shape is None else tuple(int(n) for n in np.ravel(node.input_shape))
             if said is not None and said != self.came[1:]:
@@ -229,7 +231,9 @@ class _Layers:
         """
         last = self.found[-1] if self.found else None
         channels = gain.reshape(self.shape[0], -1)
-        if isinstance(last, nn.Linear) or (isinstance(last, nn.Conv2d) and (channels == channels[:, :1]).all()):
+        if isinstance(last, nn.Linear) or (
+            isinstance(last, nn.Conv1d | nn.Conv2d) and (channels == channels[:, :1]).all()
+        ):
             _multiply(last, channels[:, 0])
         elif len(self.shape) == 1:
             diagonal = nn.Linear(len(gain), len(gain), bias=False)
@@ -261,19 +265,18 @@ class _Layers:
         self.came, self.shape = self.shape, tuple(sent.shape[1:])
 
 
-def _convolution(node: nir.Conv2d) -> nn.Conv2d:
-    weight = np.asarray(node.weight, dtype=float)
-    groups = int(node.groups)
-    layer = nn.Conv2d(
-        weight.shape[1] * groups, len(weight), weight.shape[2:], _pair(node.stride), _pair(node.padding),
-        _pair(node.dilation), groups,
-    )  # fmt: skip
+def _convolution(node: nir.NIRNode) -> nn.Conv1d | nn.Conv2d:
+    weight, groups = np.asarray(node.weight, dtype=float), int(node.groups)
+    n = 1 if isinstance(node, nir.Conv1d) else 2
+    options: Any = [weight.shape[2:], *(_whole(v, n) for v in (node.stride, node.padding, node.dilation))]
+    kind: Any = nn.Conv1d if n == 1 else nn.Conv2d
+    layer: nn.Conv1d | nn.Conv2d = kind(weight.shape[1] * groups, len(weight), *options, groups)
     _copy(layer, weight, node.bias)
     return layer
 
 
 def _pooling(node: nir.NIRNode) -> nn.AvgPool2d:
-    kernel, stride, padding = (_pair(v) for v in (node.kernel_size, node.stride, node.padding))
+    kernel, stride, padding = (_whole(v, 2) for v in (node.kernel_size, node.stride, node.padding))
     return nn.AvgPool2d(kernel, stride, padding, divisor_override=1 if isinstance(node, nir.SumPool2d) else None)
 
 
@@ -287,7 +290,7 @@ def _linear(name: str, node: nir.NIRNode) -> nn.Linear:
     return layer
 
 
-def _copy(layer: nn.Linear | nn.Conv2d, weight: np.ndarray, bias: np.ndarray | None) -> None:
+def _copy(layer: nn.Linear | nn.Conv1d | nn.Conv2d, weight: np.ndarray, bias: np.ndarray | None) -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(np.array(weight, dtype=float)))
         if layer.bias is not None:
@@ -295,7 +298,7 @@ def _copy(layer: nn.Linear | nn.Conv2d, weight: np.ndarray, bias: np.ndarray | N
             layer.bias.copy_(torch.from_numpy(flat))
 
 
-def _multiply(layer: nn.Linear | nn.Conv2d, gain: np.ndarray) -> None:
+def _multiply(layer: nn.Linear | nn.Conv1d | nn.Conv2d, gain: np.ndarray) -> None:
     """Multiply what a layer sends by a number a unit or channel."""
     factor = torch.from_numpy(gain.copy()).to(layer.weight)
     with torch.no_grad():
@@ -384,10 +387,10 @@ def _discrete(
     return record, exact, gain * each("w_in") * (1 - exact["alpha"])
 
 
-def _pair(value: object) -> Any:
+def _whole(value: object, n: int) -> Any:
     if isinstance(value, str):
         return value
     flat = np.ravel(np.asarray(value, dtype=float))
-    if len(flat) not in (1, 2) or (flat != np.floor(flat)).any() or (flat < 0).any():
-        raise ValueError(f"{value!r} is no pair of whole numbers")
-    return tuple(int(v) for v in np.broadcast_to(flat, (2,)))
+    if len(flat) not in (1, n) or (flat != np.floor(flat)).any() or (flat < 0).any():
+        raise ValueError(f"{value!r} is not {n} whole numbers")
+    return tuple(int(v) for v in np.broadcast_to(flat, (n,)))

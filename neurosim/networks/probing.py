@@ -15,13 +15,14 @@ import snntorch as snn
 import torch
 from torch import Tensor, nn
 
-from neurosim.networks.neuron_records import of_layer, record_of
+from neurosim.networks.neuron_records import input_gain, of_layer, record_of
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.learned import each_unit
 from neurosim.networks.spiking.sequence import coefficients, neuron_step, shaped, silence
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.networks.stepwise import reset_neurons
 from neurosim.networks.taps import cast_inputs
+from neurosim.parameters import DiscreteAlphaParameters
 from neurosim.schema import InputError
 
 Mode = Literal["cut", "silent", "own"]
@@ -216,12 +217,16 @@ def _tensors(value: object) -> list[Tensor]:
 def first_misstep(name: str, module: nn.Module, heard: Heard) -> int | None:
     """Return the first step in which neurons do other than their equation says from silence; None: never."""
     drive, inner = heard.drive.double(), getattr(module, "recurrent", None)
+    if isinstance(module, snn.Alpha):
+        return _first_misstep_of_alpha(name, module, heard)
     if isinstance(module, SpikingLayer):
         of_layer(name, module)
         numbers = shaped(each_unit(module.coefficients, tuple(drive.shape[2:])), drive[0])
     else:
         record, exact = record_of(name, module, 1e-3)
+        assert not isinstance(record, DiscreteAlphaParameters)
         numbers = coefficients(record, **{k: torch.as_tensor(v).to(drive) for k, v in exact.items()})
+        drive = drive * torch.as_tensor(input_gain(module)).to(drive)
     state = silence(drive[0])
     surrogate = Surrogate()
     for k, now in enumerate(drive.unbind(0)):
@@ -234,6 +239,21 @@ def first_misstep(name: str, module: nn.Module, heard: Heard) -> int | None:
         if bool(wrong):
             return k
         state = state._replace(spikes=heard.sent[k])
+    return None
+
+
+def _first_misstep_of_alpha(name: str, module: snn.Alpha, heard: Heard) -> int | None:
+    """Return the first step in which alpha neurons do other than new ones with their numbers; None: never."""
+    record_of(name, module, 1e-3)
+    drive = heard.drive.double()
+    numbers = {k: getattr(module, k).detach().to(drive) for k in ("alpha", "beta", "threshold")}
+    fresh = snn.Alpha(**numbers, reset_mechanism=module._reset_mechanism, init_hidden=True, output=True)
+    for k, now in enumerate(drive.unbind(0)):
+        sent, *_, membrane = fresh(now)
+        is_tie = (membrane - numbers["threshold"]).abs() < TOLERANCE
+        wrong = ((sent.double() != heard.sent[k]) & ~is_tie).any()
+        if bool(wrong) or (heard.membrane is not None and bool(differs(membrane, heard.membrane[k]))):
+            return k
     return None
 
 

@@ -87,5 +87,5 @@ def _advance(layer: nn.Module, now: Tensor, state: dict[int, tuple[Tensor, ...]]
         answer: Tensor = out[0] if isinstance(out, tuple) else out
         return answer
     answer, *rest = layer(now, *state.get(id(layer), ()))
-    state[id(layer)] = (answer, *rest) if isinstance(layer, snn.RLeaky) else tuple(rest)
+    state[id(layer)] = (answer, *rest) if isinstance(layer, snn.RLeaky | snn.RSynaptic) else tuple(rest)
     return answer

@@ -74,7 +74,10 @@ def _decibels(power: xr.DataArray, baseline: tuple[float, float] | None) -> tupl
     values = np.asarray(power.values, dtype=float)
     reference = np.ones((len(values), 1))
     if baseline is not None:
-        low, high = baseline
+        given = np.asarray(baseline)
+        if given.shape != (2,) or given.dtype.kind not in "iuf":
+            raise InputError(f"plot_spectrogram: baseline = {baseline!r}; from when to when asked, in s.")
+        low, high = given
         inside = (power["time"].values >= low) & (power["time"].values <= high)
         if not inside.any() or not (values[:, inside].mean(1) > 0).all():
             raise InputError(f"plot_spectrogram: no window of power lies from {low:g} to {high:g} s; take other times.")
@@ -122,8 +125,9 @@ def plot_trajectories(
             "or select others."
         )
     (dim,) = dims
-    if len(pair) != 2 or not all(0 <= p < latents.sizes[dim] for p in pair):
-        raise InputError(f"plot_trajectories: pair = {pair} of {latents.sizes[dim]} latents; give two from 0 on.")
+    given = np.asarray(pair)
+    if given.shape != (2,) or given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= latents.sizes[dim]:
+        raise InputError(f"plot_trajectories: pair = {pair!r} of {latents.sizes[dim]} latents; give two from 0 on.")
     whole = latents if "trial" in latents.dims else latents.expand_dims("trial", 1)
     courses = whole.transpose("stimulus", "trial", "time", dim).values[..., list(pair)]
     colours, scale = _colours(latents, by)
@@ -154,7 +158,7 @@ def _colours(latents: xr.DataArray, by: str | None) -> tuple[list[tuple[object, 
     if by is None:
         return [(colormaps["viridis"](x), "") for x in np.linspace(0.05, 0.9, n)], None
     known = [str(k) for k, c in latents.coords.items() if c.dims == ("stimulus",)]
-    if by not in known:
+    if not isinstance(by, str) or by not in known:
         raise InputError(
             f"plot_trajectories: no label {by!r} along stimulus. Labels: {', '.join(known)}.{suggest(by, known)}"
         )

@@ -22,6 +22,8 @@ from .spikes import align_spikes as align_spikes  # spikes cut into responses ar
 from .spikes import bin_spikes as bin_spikes  # spikes from the onset of each stimulus, counted in bins
 from .nwb import load_nwb_series as load_nwb_series  # a sampled series of an NWB file, read as it is used
 from .events import align_series as align_series  # a sampled series cut into responses around events
+from .trial_labels import label_trials as label_trials  # running, pupil, eyes: a series as labels of the trials
+from .pynapple_objects import to_pynapple as to_pynapple  # spikes, series, intervals as objects of pynapple
 
 # Recordings from inside neurons
 from .sweeps import load_sweeps as load_sweeps  # currents and voltages of current clamp, by protocol

@@ -11,6 +11,7 @@ import xarray as xr
 
 from neurosim.clock import TOLERANCE, whole_number
 from neurosim.recordings.columns import as_text, check_frame, coded, seconds, shown, span
+from neurosim.recordings.pynapple_objects import as_series, as_table
 from neurosim.schema import InputError, as_responses, suggest
 
 FAR = 20  # times what was recorded
@@ -42,6 +43,7 @@ def event_layout(
     who: str,
 ) -> EventLayout:
     """Arrange a table of events by stimulus and trial, in the order of time; see :func:`align_series`."""
+    events = as_table(events, who)
     check_frame(events, who, f"the columns {align_to} (s) and {by}, one row a presentation,")
     columns = [str(c) for c in events.columns]
     events = events.set_axis(columns, axis=1)
@@ -114,8 +116,10 @@ def align_series(
 
     Parameters
     ----------
-    series : (time, unit) or (time,), with its ``time`` in s, evenly spaced, ``quantity`` in attrs.
-    events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
+    series : (time, unit) or (time,), with its ``time`` in s, evenly spaced, ``quantity`` in attrs; or a Tsd, TsdFrame
+        or TsdTensor of pynapple.
+    events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown; or
+        an IntervalSet or Tsd of pynapple.
     window : from and to, s from the event.
     align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
@@ -139,6 +143,7 @@ def align_series(
     >>> ns.recordings.align_series(ramp, shown, window=(0, 0.03)).values[..., 0].tolist()
     [[[10.0, 11.0, 12.0]], [[50.0, 51.0, 52.0]]]
     """
+    series = as_series(series, "align_series")
     clock, step = _clock(series)
     window = span(window, "align_series")
     n = whole_number(window[1] - window[0], step)

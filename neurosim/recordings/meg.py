@@ -15,7 +15,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.arrays import check_numbers
 from neurosim.labels import check_step
-from neurosim.recordings.columns import shown
+from neurosim.recordings.columns import seconds, shown
 from neurosim.schema import InputError, as_responses
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def to_mne(values: xr.DataArray, info: mne.Info | None = None) -> mne.EvokedArra
     check_numbers(values, who)
     if "time" not in values.coords or values.sizes["time"] < 2 or not values.size:
         raise InputError(f"{who}: 2 times or more in s asked, found {dict(values.sizes)}.")
-    time = np.asarray(values["time"].values, dtype=float)
+    time = seconds(values["time"], who, "times")
     step = float(time[-1] - time[0]) / (len(time) - 1)
     if not step > 0:
         raise InputError(f"{who}: time does not rise; .sortby('time') first.")
@@ -246,6 +246,8 @@ def sensor_neighbours(info: mne.Info, picks: str = "mag") -> xr.DataArray:
         found = sorted(set(info.get_channel_types())) if isinstance(info, mne.Info) else f"a {type(info).__name__}"
         raise InputError(f"{who}: an mne.Info with {picks!r} sensors asked, found {found}.")
     index = [i for i, kind in enumerate(info.get_channel_types()) if kind == picks]
+    if len(index) < 2:
+        raise InputError(f"{who}: 2 {picks!r} sensors or more asked, found {len(index)}, which is beside no other.")
     places = np.array([info["chs"][i]["loc"][:3] for i in index])
     if not np.isfinite(places).all() or len(np.unique(places, axis=0)) < 2:
         raise InputError(f"{who}: the places of the {picks!r} sensors are not known; info.set_montage(...) first.")

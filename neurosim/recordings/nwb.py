@@ -37,7 +37,7 @@ from neurosim.recordings.nwb_content import (
     trains_of,
     unit_table,
 )
-from neurosim.recordings.sessions import only_observed
+from neurosim.recordings.observed import only_observed
 from neurosim.recordings.spikes import align_spikes
 from neurosim.schema import UNITS_OF, InputError, check_responses, step_of, suggest
 

@@ -265,11 +265,23 @@ def _by_number(series: pynwb.TimeSeries) -> list[tuple[str, int]]:
 
 
 def stacked(pairs: list[tuple[Any, Any]], about: dict[str, str]) -> xr.Dataset:
-    """Return sweeps of one length and rate as one array each of voltage and current."""
+    """Return sweeps of one length and rate as one array each of voltage and current.
+
+    A current that the amplifier injects beside the stimulus is a label ``bias_current`` (sweep), A: no file says
+    whether the stimulus has it in it.
+    """
     voltage = np.stack([in_si(v) for v, _ in pairs])
     current = np.stack([in_si(i)[: voltage.shape[1]] for _, i in pairs])
     step = 1 / float(pairs[0][0].rate)
-    return as_sweeps(current, voltage, time_step=step, sweeps=[v.name for v, _ in pairs], attrs=about)
+    found = as_sweeps(current, voltage, time_step=step, sweeps=[v.name for v, _ in pairs], attrs=about)
+    bias = np.array([np.nan if v.bias_current is None else float(v.bias_current) for v, _ in pairs])
+    if not (np.nan_to_num(bias) != 0).any():
+        return found
+    logger.warning(
+        "%s has a bias current, which is a label of the sweeps and not in `current`; add it if it flowed.",
+        pairs[0][0].name,
+    )
+    return found.assign_coords(bias_current=("sweep", bias))
 
 
 def in_si(series: pynwb.TimeSeries) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.clock import TOLERANCE
+from neurosim.recordings.observed import only_observed
 from neurosim.recordings.spikes import align_spikes
 from neurosim.schema import InputError
 
@@ -78,44 +78,6 @@ class Sorted:
         return only_observed(found, self.observed, options.window)
 
 
-def only_observed(
-    responses: xr.DataArray, observed: Mapping[str, np.ndarray], window: tuple[float, float]
-) -> xr.DataArray:
-    """Return responses (stimulus, trial, [time,] unit) that are NaN where a unit was not observed all the window long.
-
-    Parameters
-    ----------
-    responses : with ``onset`` (stimulus, trial), s. observed : by unit, (interval, from and to), s; a unit that is not
-        in it, or has no interval, was observed throughout. window : from and to, s from the onset.
-
-    Raises
-    ------
-    InputError : no trial of any unit was observed.
-    """
-    held = {u: np.asarray(observed.get(str(u), ()), dtype=float).reshape(-1, 2) for u in responses["unit"].values}
-    if not any(map(len, held.values())):
-        return responses
-    begin, end = (responses["onset"].transpose("stimulus", "trial").values + edge for edge in window)
-    always = np.ones(begin.shape, dtype=bool)
-    there = np.stack([_within(begin, end, spans) if len(spans) else always for spans in held.values()], axis=-1)
-    if not there.any():
-        raise InputError(
-            f"align_spikes: no unit was observed in the window {window} s of any event, by the intervals of the file; "
-            "take a shorter window, or other events."
-        )
-    return responses.where(xr.DataArray(there, dims=("stimulus", "trial", "unit")))
-
-
-def _within(begin: np.ndarray, end: np.ndarray, spans: np.ndarray) -> np.ndarray:
-    """Which windows lie inside one of some intervals; those that touch are one."""
-    ordered = spans[np.argsort(spans[:, 0], kind="stable")]
-    reached = np.maximum.accumulate(ordered[:, 1])
-    first = np.r_[True, ordered[1:, 0] > reached[:-1] + TOLERANCE]
-    starts, stops = ordered[first, 0], np.r_[reached[:-1][first[1:]], reached[-1]]
-    at = np.searchsorted(starts, begin + TOLERANCE, side="right") - 1
-    return np.asarray((at >= 0) & (end <= stops[np.maximum(at, 0)] + TOLERANCE))
-
-
 def sorted_session(
     unit: Any,
     times: Any,
@@ -155,6 +117,24 @@ def sorted_names(unit: np.ndarray) -> list[str]:
     """
     found = np.unique(unit)
     return [str(u) for u in (found[np.argsort(found.astype(int))] if np.char.isdigit(found).all() else found)]
+
+
+def reads_of(
+    session: Callable[[Path], Sorted],
+) -> tuple[Callable[[Path, SessionOptions], xr.DataArray], Callable[[Path], pd.DataFrame]]:
+    """Return how a format gives responses and spikes whose files hold a sorted session, by how that is read.
+
+    Responses are the spikes of all units cut out around the events; what was said of the units becomes labels. Trials
+    whose window leaves what was observed are NaN.
+    """
+
+    def read_responses(path: Path, options: SessionOptions) -> xr.DataArray:
+        return session(path).around(events_of(options), options)
+
+    def read_spikes(path: Path) -> pd.DataFrame:
+        return session(path).table()
+
+    return read_responses, read_spikes
 
 
 def events_of(options: SessionOptions) -> pd.DataFrame:

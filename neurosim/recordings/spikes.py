@@ -14,6 +14,8 @@ from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
 from neurosim.recordings.columns import as_text, check_frame, coded, names, seconds, shown, span
 from neurosim.recordings.events import RESERVED, check_reached, event_layout, label_names
+from neurosim.recordings.observed import known_support, only_observed
+from neurosim.recordings.pynapple_objects import as_trains, kind_of
 from neurosim.recordings.reader import reader_of
 from neurosim.registry import called
 from neurosim.schema import InputError, as_responses
@@ -117,8 +119,8 @@ def bin_spikes(
 
     Returns
     -------
-    responses (stimulus, [trial,] [time,] unit) of spike counts, trials by name. Without `trials`, a stimulus or trial
-    without any spike is not in the table and so not in the result; nor is a unit, in any case.
+    responses (stimulus, [trial,] [time,] unit) of spike counts, trials by name, numbers in order. Without `trials`, a
+    stimulus or trial without any spike is not in the table and so not in the result; nor is a unit, in any case.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def bin_spikes(
         time_bin = check_bin(time_bin, name)
     table = check_spikes(table, name, ("stimulus", *SPIKE_COLUMNS))
     times = table["time"].to_numpy()
-    units, unit = np.unique(names(table["unit"], name, "unit"), return_inverse=True)
+    units, unit, _ = coded(table["unit"], name, "unit")
     stimuli, kinds, (stimulus, trial), run = _trials_run(table, trials, name)
     bins = np.zeros(len(times), dtype=int)
     if time_bin is not None:
@@ -170,7 +172,7 @@ def _trials_run(
     if "trial" not in table:
         if trials is not None:
             raise InputError(f"{name}: trials say which were run, and the spikes have no column 'trial'; add it.")
-        stimuli, stimulus = np.unique(names(table["stimulus"], name, "stimulus"), return_inverse=True)
+        stimuli, stimulus, _ = coded(table["stimulus"], name, "stimulus")
         run = np.ones((len(stimuli), 1), dtype=bool)
         return stimuli, np.zeros(1, dtype=int), (stimulus, np.zeros(len(stimulus), dtype=int)), run
     if trials is None or isinstance(trials, str):
@@ -182,6 +184,9 @@ def _trials_run(
     of_spike, shown_stimuli = _names_alike(table["stimulus"], run_table["stimulus"], name, "stimulus")
     trial_of_spike, shown_trials = _names_alike(table["trial"], run_table["trial"], name, "trial", numbers=True)
     stimuli, row = np.unique(shown_stimuli, return_inverse=True)
+    if run_table["stimulus"].dtype.kind in "iuf":  # 2 before 10
+        order = np.argsort(stimuli.astype(float), kind="stable")
+        stimuli, row = stimuli[order], np.argsort(order)[row]
     kinds, column = np.unique(shown_trials, return_inverse=True)
     run = np.zeros((len(stimuli), len(kinds)), dtype=bool)
     run[row, column] = True
@@ -193,9 +198,12 @@ def _trials_run(
             f"{name}: {int((~run).sum())} trials of a stimulus have no spike, the first is trial {kinds[at[1]]} of "
             f"{str(stimuli[at[0]])!r}; say which were run by trials=, a table of columns stimulus and trial, or 'all'."
         )
-    known = np.isin(of_spike, stimuli) & np.isin(trial_of_spike, kinds)
-    place = np.searchsorted(stimuli, of_spike), np.searchsorted(kinds, trial_of_spike)
-    known &= run[np.minimum(place[0], len(stimuli) - 1), np.minimum(place[1], len(kinds) - 1)]
+    by_name = np.argsort(stimuli)
+    place = (
+        by_name[np.minimum(np.searchsorted(stimuli, of_spike, sorter=by_name), len(stimuli) - 1)],
+        np.minimum(np.searchsorted(kinds, trial_of_spike), len(kinds) - 1),
+    )
+    known = (stimuli[place[0]] == of_spike) & (kinds[place[1]] == trial_of_spike) & run[place]
     if not known.all():
         lost = int((~known).sum())
         raise InputError(f"{name}: {lost} spikes are of trials that were not run, by the table of trials.")
@@ -249,8 +257,11 @@ def align_spikes(
     Parameters
     ----------
     spikes : table of spikes with columns ``unit`` and ``time`` (s in the session), or a mapping of unit to times, such
-        as Neo spike trains or ``spike_trains()`` of Brian2; in any order. Times with a unit are converted to s.
-    events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown.
+        as Neo spike trains or ``spike_trains()`` of Brian2; in any order. Times with a unit are converted to s. Or a
+        TsGroup of pynapple, whose metadata are labels of the units; trials outside its time support are NaN, unless
+        that begins and ends with spikes: then pynapple made it up, and a line in the log says so.
+    events : pandas DataFrame, one row a presentation, with a column of times (s) and one that says what was shown; or
+        an IntervalSet or Tsd of pynapple.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
@@ -277,6 +288,11 @@ def align_spikes(
     >>> found.values[:, :, 0].tolist()
     [[2.0, 1.0], [0.0, 0.0]]
     """
+    support = None
+    if kind_of(spikes) == "TsGroup":
+        spikes, said, support = as_trains(spikes)
+        units = said if units is None else units
+        support = known_support(support, np.concatenate(list(spikes.values())), "align_spikes")
     trains = _by_unit(spikes)
     chosen = list(trains) if units is None else _chosen(units, trains)
     start, stop = span(window, "align_spikes")
@@ -318,7 +334,8 @@ def align_spikes(
         quantity="spike_count",
         time_step=(stop - start) / n_bins,
     ).assign_coords(time=edges[:-1])
-    return responses if time_bin is not None else responses.isel(time=0, drop=True)
+    responses = responses if time_bin is not None else responses.isel(time=0, drop=True)
+    return responses if support is None else only_observed(responses, dict.fromkeys(chosen, support), (start, stop))
 
 
 def _by_unit(spikes: object) -> dict[str, np.ndarray]:

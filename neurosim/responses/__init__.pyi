@@ -6,6 +6,7 @@ from .averages import over_time as over_time  # one value a stimulus and unit: t
 from .averages import rebin as rebin  # coarser time bins
 from .rates import firing_rate as firing_rate  # spikes smoothed by a kernel of fixed, best or adaptive width
 from .variability import psth as psth  # the rate over time, averaged over trials, with its interval
+from .residuals import regress_out as regress_out  # what does not run with a label of the trials, such as running
 
 # What a unit answers to
 from .places import spatial_map as spatial_map  # the rate over places, and the information it carries

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.labels import same_places
 from neurosim.refusals import check_number
+from neurosim.responses.carried import with_labels
 from neurosim.responses.cross_validation import trials_dealt
 from neurosim.runtime import RandomApart, as_seed, track
 from neurosim.schema import InputError, check_responses, step_of
@@ -20,6 +22,7 @@ from neurosim.schema import InputError, check_responses, step_of
 def gpfa(
     responses: xr.DataArray,
     n_latents: int | Sequence[int],
+    test: xr.DataArray | None = None,
     *,
     folds: int = 4,
     timescale: float = 0.1,
@@ -31,14 +34,15 @@ def gpfa(
 
     (https://doi.org/10.1152/jn.90941.2008.) Square roots of spike counts are an offset, a weighted sum of latent
     processes, which are smooth over time, and noise of each unit. Of several numbers of latents, the one is taken under
-    which trials that were held out are most likely; held out once more, on trials that chose nothing, it would be less
-    likely than it says here.
+    which trials that were held out are most likely. What it says of those, which chose it, is more than it would say of
+    others: the likelihood of `test`, trials that neither fit nor choose, is what a model is worth.
 
     Parameters
     ----------
     responses : spike counts (stimulus, [trial,] time, unit) in bins of 10 to 50 ms (``rebin``). Trials that were not
         measured (NaN), of all units, do not enter, and their latents are NaN.
     n_latents : how many, fewer than units; of several, one is chosen.
+    test : other trials of these units, in the same bins, and as long.
     folds : parts of the trials (without trials, of the stimuli) of which each is held out once, to choose.
     timescale : of the processes where the fit begins, s.
     max_iterations : of expectation-maximisation. rng : seed or generator of how trials are cut into equal segments.
@@ -49,13 +53,14 @@ def gpfa(
     Dataset: ``latents`` (stimulus, [trial,] time, latent), orthonormal and in the order of the variance that they
     explain, the largest loading positive; ``loadings`` (unit, latent). The model: ``offset`` and ``noise_variance``
     (unit), ``weights`` (unit, process), ``timescale`` (process) in s, ``log_likelihood`` of a trial that was fitted.
-    Of several numbers, ``held_out_log_likelihood`` (n_latents, fold) of a trial. Rename ``latent`` to ``unit`` for
-    RDMs.
+    Of several numbers, ``held_out_log_likelihood`` (n_latents, fold) of a trial; with `test`, ``test_log_likelihood``
+    of a trial. Rename ``latent`` to ``unit`` for RDMs.
 
     Raises
     ------
     InputError : Elephant is missing; no spike counts, units without spikes or that lack other trials than other units,
-        as many latents as units, fewer trials than folds, units of which one follows from others.
+        as many latents as units, fewer trials than folds, units of which one follows from others; `test` of other
+        units or bins.
 
     Examples
     --------
@@ -68,14 +73,15 @@ def gpfa(
     """
     counts = _counts(responses)
     dt = step_of(counts, "gpfa")
-    whole = counts if "trial" in counts.dims else counts.expand_dims("trial", 1)
-    values = np.asarray(whole.transpose("trial", "stimulus", "time", "unit").values, dtype=float)
-    there = np.isfinite(values[:, :, 0, 0])
-    numbers = _numbers(n_latents, values.shape[-1])
+    numbers = _numbers(n_latents, counts.sizes["unit"])
+    silent = np.flatnonzero(counts.sum([d for d in counts.dims if d != "unit"]).values == 0)
+    if silent.size:
+        raise InputError(f"gpfa: {silent.size} units, the first {silent[0]}, never spike; leave out those units.")
     check_number(max_iterations, "gpfa", "max_iterations", 1, whole=True)
     check_number(timescale, "gpfa", "timescale", dt / 10)
     apart = RandomApart(as_seed(rng, "gpfa"))
-    trains = [_trains(trial, dt) for trial in values[there]]
+    trains, there = _trains(counts, dt)
+    unseen = None if test is None else _trains(_alike(_counts(test), counts), dt)[0]
     options = {"bin_size": dt, "tau_init": timescale, "em_max_iters": max_iterations}
     held_out = np.zeros((0, 0))
     best = numbers[0]
@@ -88,7 +94,10 @@ def gpfa(
         ]
         held_out = np.reshape(each, (len(numbers), folds))
         best = numbers[int(held_out.mean(1).argmax())]
-    found = _described(_fitted(trains, best, options, apart), trains, there, whole)
+    model = _fitted(trains, best, options, apart)
+    found = _described(model, trains, there, counts)
+    if unseen is not None:
+        found["test_log_likelihood"] = _log_likelihood(model, unseen)
     found = found if "trial" in counts.dims else found.isel(trial=0)
     if len(numbers) > 1:
         found["held_out_log_likelihood"] = (("n_latents", "fold"), held_out)
@@ -113,14 +122,24 @@ def _counts(responses: xr.DataArray) -> xr.DataArray:
     uneven = int((measured != measured.any("unit")).any([d for d in measured.dims if d != "unit"]).sum())
     if uneven:
         raise InputError(f"gpfa: {uneven} units lack trials that other units have; leave out those units or trials.")
-    silent = np.flatnonzero(values.reshape(-1, values.shape[-1]).sum(0) == 0)
-    if silent.size:
-        raise InputError(f"gpfa: {silent.size} units, the first {silent[0]}, never spike; leave out those units.")
     return found
+
+
+def _alike(test: xr.DataArray, counts: xr.DataArray) -> xr.DataArray:
+    """Return the trials of a test with their units in the order of `counts`, or refuse other units or bins."""
+    test = same_places(counts, test, "unit", "gpfa, test")
+    if step_of(test, "gpfa, test") != step_of(counts, "gpfa") or test.sizes["time"] != counts.sizes["time"]:
+        raise InputError(
+            f"gpfa: trials of the test have {test.sizes['time']} bins of {test.attrs['time_step']:g} s, those that are "
+            f"fitted {counts.sizes['time']} of {counts.attrs['time_step']:g} s; give both alike."
+        )
+    return test
 
 
 def _numbers(n_latents: int | Sequence[int], n_units: int) -> list[int]:
     """Return the numbers of latents that are asked, each once, in order."""
+    if n_units < 2:
+        raise InputError("gpfa: at least 2 units are asked, found 1; one unit has nothing in common with others.")
     given = np.ravel(np.asarray(n_latents)).tolist()
     for n in given:
         check_number(n, "gpfa", "n_latents", 1, n_units - 1, whole=True)
@@ -152,12 +171,19 @@ def _picked(trains: list[Any], which: np.ndarray) -> list[Any]:
     return [trains[i] for i in np.flatnonzero(which)]
 
 
-def _trains(counts: np.ndarray, dt: float) -> list[Any]:
-    """Return the spikes of a trial (time, unit) as Elephant takes them, all of a bin in its middle."""
+def _trains(counts: xr.DataArray, dt: float) -> tuple[list[Any], np.ndarray]:
+    """Return the spikes of trials as Elephant takes them, all of a bin in its middle, and which (trial, stimulus)."""
     neo, quantities = _elephant()[1:]
-    middles = (np.arange(len(counts)) + 0.5) * dt
-    end = len(counts) * dt * quantities.s
-    return [neo.SpikeTrain(np.repeat(middles, n) * quantities.s, t_stop=end) for n in counts.T.astype(int)]
+    whole = counts if "trial" in counts.dims else counts.expand_dims("trial", 1)
+    values = np.asarray(whole.transpose("trial", "stimulus", "unit", "time").values, dtype=float)
+    there = np.isfinite(values[:, :, 0, 0])
+    middles = (np.arange(values.shape[-1]) + 0.5) * dt
+    end = values.shape[-1] * dt * quantities.s
+    trains = [
+        [neo.SpikeTrain(np.repeat(middles, n) * quantities.s, t_stop=end) for n in trial.astype(int)]
+        for trial in values[there]
+    ]
+    return trains, there
 
 
 def _elephant() -> tuple[Any, Any, Any]:
@@ -211,5 +237,4 @@ def _described(model: Any, trains: list[Any], there: np.ndarray, counts: xr.Data
         "log_likelihood": likelihood,
     }
     attrs = {"method": "gpfa", "process_noise": float(fitted["eps"][0]), "time_step": counts.attrs["time_step"]}
-    labels = {str(k): c for k, c in counts.coords.items()}
-    return xr.Dataset(data, coords=labels, attrs=attrs)
+    return with_labels(xr.Dataset(data, attrs=attrs), counts, ("stimulus", "trial", "time", "unit"), "gpfa")

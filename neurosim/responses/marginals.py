@@ -46,12 +46,18 @@ def _squared_error(values: np.ndarray, crossed: Crossed) -> np.ndarray:
     return crossed.of_cells(variance) / np.bincount(crossed.cell)[:, None, None]
 
 
+def different(labels: object, who: str) -> tuple[str, ...]:
+    """Return the names of one or several labels, each once, or refuse what are none."""
+    names = (labels,) if isinstance(labels, str) else tuple(labels) if isinstance(labels, list | tuple) else ()
+    if not names or not all(isinstance(n, str) for n in names) or len(set(names)) < len(names):
+        raise InputError(f"{who}: one or several different labels along stimulus asked, found {labels!r}.")
+    return names
+
+
 def crossed(responses: xr.DataArray, labels: object, who: str) -> tuple[xr.DataArray, Crossed]:
     """Return checked responses and their trials by cells of labels, or refuse labels that are not fully crossed."""
     responses = check_responses(responses, who, missing=True)
-    names = (labels,) if isinstance(labels, str) else tuple(labels) if isinstance(labels, list | tuple) else ()
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"{who}: one or several different labels along stimulus asked, found {labels!r}.")
+    names = different(labels, who)
     found = [np.unique(label_along(responses, name, who), return_inverse=True) for name in names]
     shape = tuple(len(values) for values, _ in found)
     for name, n in zip(names, shape, strict=True):

@@ -30,14 +30,23 @@ class Tapered:
     rate: float
     hop: float
 
-    def transforms(self) -> Iterator[np.ndarray]:
-        """Yield, window by window, transforms (stimulus, trial, unit, taper, frequency) of what is left of its mean."""
+    def transforms(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield stimulus, window and transforms (trial, unit, taper, frequency) of what differs from the window's mean.
+
+        One stimulus at a time, since all tapers of all stimuli would be many times the responses.
+        """
         from scipy.fft import rfft
 
-        for start in self.starts:
-            window = self.values[..., start : start + self.tapers.shape[1]]
-            centred = window - window.mean(-1, keepdims=True)
-            yield rfft(centred[..., None, :] * self.tapers, axis=-1)[..., self.kept]
+        for stimulus, values in enumerate(self.values):
+            for at, start in enumerate(self.starts):
+                window = values[..., start : start + self.tapers.shape[1]]
+                centred = window - window.mean(-1, keepdims=True)
+                yield stimulus, at, rfft(centred[..., None, :] * self.tapers, axis=-1)[..., self.kept]
+
+    @property
+    def n(self) -> int:
+        """How many transforms there are."""
+        return len(self.values) * len(self.starts)
 
 
 def tapered(

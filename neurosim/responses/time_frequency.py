@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neurosim.responses.carried import with_labels
 from neurosim.responses.tapers import Tapered, tapered
 from neurosim.runtime import track
 
@@ -59,11 +60,12 @@ def spectrogram(
     responses, windows = tapered(
         responses, "spectrogram", bandwidth=bandwidth, window=window, step=step, frequencies=frequencies
     )
-    each = track(windows.transforms(), "windows", total=len(windows.starts), progress=progress)
-    power = np.stack([(np.abs(z) ** 2).mean(-2) for z in each], axis=-1) * one_sided(windows)[:, None]
+    power = np.empty((*windows.values.shape[:-1], len(windows.frequency), len(windows.starts)))
+    scale = one_sided(windows)
+    for stimulus, at, z in track(windows.transforms(), "windows", total=windows.n, progress=progress):
+        power[stimulus, ..., at] = (z.real**2 + z.imag**2).mean(-2) * scale
     dims = ("stimulus", "trial", "unit", "frequency", "time")
     found = xr.DataArray(power, dims=dims, coords={"frequency": windows.frequency, "time": windows.centres})
-    carried = {k: c for k, c in responses.coords.items() if "time" not in c.dims and k != "time"}
     found = found if "trial" in responses.dims else found.isel(trial=0)
     units = str(responses.attrs.get("units", "1"))
     attrs = {
@@ -78,7 +80,8 @@ def spectrogram(
     else:
         attrs["time_step"] = windows.hop
     order = [d for d in ("frequency", "stimulus", "trial", "time", "unit") if d in found.dims]
-    return found.transpose(*order).assign_coords(carried).assign_attrs(attrs)
+    labelled = with_labels(found.transpose(*order), responses, ("stimulus", "trial", "unit"), "spectrogram")
+    return labelled.assign_attrs(attrs)
 
 
 def one_sided(windows: Tapered) -> np.ndarray:

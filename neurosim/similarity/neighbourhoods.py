@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim.arrays import plain
 from neurosim.schema import InputError
-from neurosim.similarity.neighbours import PLACE, ROUNDING, places_of
+from neurosim.similarity.neighbours import PLACE, ROUNDING, check_reach, places_of
 
 AT_ONCE = 512
 
@@ -33,7 +33,8 @@ def searchlights(positions: np.ndarray | xr.DataArray, radius: float) -> xr.Data
 
     Raises
     ------
-    InputError : positions that are not finite (unit, axis), responses without places, or a radius below 0.
+    InputError : positions that are not finite (unit, axis), responses without places, a radius below 0, or one larger
+        than the extent of all units.
 
     Examples
     --------
@@ -47,6 +48,7 @@ def searchlights(positions: np.ndarray | xr.DataArray, radius: float) -> xr.Data
     far = isinstance(radius, Real) and radius >= 0
     if places.ndim != 2 or not places.size or not np.isfinite(places).all() or not far:
         raise InputError(f"searchlights: needs finite positions (unit, axis) and a radius, found {places.shape}.")
+    check_reach(places, float(radius), "searchlights")
     tree, within = cKDTree(places), float(radius) * (1 + ROUNDING)
     members = np.full((len(places), int(tree.query_ball_point(places, within, return_length=True).max())), -1)
     for start in range(0, len(places), AT_ONCE):
@@ -91,6 +93,7 @@ def surface_searchlights(vertices: np.ndarray, faces: np.ndarray, radius: float)
         raise InputError(f"{who}: finite vertices (unit, 3) asked, found shape {places.shape}.")
     if not (isinstance(radius, Real) and radius >= 0):
         raise InputError(f"{who}: a radius of 0 or more asked, found {radius!r}.")
+    check_reach(places, float(radius), who)
     _check_faces(corners, len(places), who)
     pairs = np.concatenate([corners[:, [i, j]] for i, j in ((0, 1), (1, 2), (2, 0))])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)

@@ -37,7 +37,8 @@ def neighbours(places: np.ndarray | xr.DataArray, radius: float) -> sparse.csr_a
 
     Raises
     ------
-    InputError : places that are not finite (place, axis), or a radius that is not above 0.
+    InputError : places that are not finite (place, axis), or a radius that is not above 0, or larger than the extent of
+        all places.
 
     Examples
     --------
@@ -51,8 +52,23 @@ def neighbours(places: np.ndarray | xr.DataArray, radius: float) -> sparse.csr_a
     is_number = isinstance(radius, int | float | np.number) and radius > 0
     if places.ndim != 2 or not places.size or not np.isfinite(places).all() or not is_number:
         raise InputError(f"{who}: finite places (place, axis) and a radius above 0 asked, found {places.shape}.")
+    check_reach(places, float(radius), who)
     pairs = cKDTree(places).query_pairs(radius * (1 + ROUNDING), output_type="ndarray")
     return _symmetric(pairs, len(places))
+
+
+def check_reach(places: np.ndarray, radius: float, who: str) -> None:
+    """Refuse a radius beyond which no place lies from any other, as one in mm where places are in m.
+
+    >>> check_reach(np.array([[0.0], [0.01]]), 4.0, "here")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: here: radius = 4 is larger than the extent of all places, 0.01; is it in the same unit?
+    """
+    extent = float(np.linalg.norm(np.ptp(places, axis=0)))
+    if 0 < extent * (1 + ROUNDING) < radius:
+        raise InputError(
+            f"{who}: radius = {radius:g} is larger than the extent of all places, {extent:g}; is it in the same unit?"
+        )
 
 
 def surface_neighbours(triangles: np.ndarray, n_vertices: int) -> sparse.csr_array:

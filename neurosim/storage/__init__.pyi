@@ -57,6 +57,7 @@ from .paths import as_path as as_path  # text or a path object
 from .paths import check_links as check_links  # of a folder
 from .paths import existing as existing  # a file that is there, of bearable size
 from .paths import inside as inside  # a path that must not lead out of its folder
+from .paths import read_start as read_start  # the first bytes of a file
 from .paths import is_folder as is_folder  # whether it can be reached, too
 
 # Where real data are

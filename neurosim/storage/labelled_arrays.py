@@ -16,7 +16,7 @@ from xarray.core import indexing
 from neurosim.storage.atomic import atomic_file, write_bytes
 from neurosim.storage.failures import StorageError, readable
 from neurosim.storage.hdf5 import check_hdf5
-from neurosim.storage.paths import check_links, is_folder
+from neurosim.storage.paths import check_links, is_folder, read_start
 
 SMALL = 4096
 COMPRESSED = {"compression": "gzip", "compression_opts": 4}
@@ -119,6 +119,15 @@ def growing_array(
             yield put
 
 
+def _check_version(path: Path) -> None:
+    """Refuse a file of netCDF-3, which is no HDF5."""
+    if read_start(path, 3) == b"CDF":
+        raise StorageError(
+            f"{path}: netCDF-3, and netCDF-4 is read; write it anew: xr.load_dataset(path, engine='scipy')"
+            ".to_netcdf(new, engine='h5netcdf')."
+        )
+
+
 def read_dataset(path: Path) -> xr.Dataset:
     """Read a netCDF-4 file into memory, after its links and sizes were found harmless.
 
@@ -137,6 +146,7 @@ def read_dataset(path: Path) -> xr.Dataset:
     Traceback (most recent call last):
     neurosim.storage.StorageError: nothing.nc: no such file.
     """
+    _check_version(path)
     check_hdf5(path)
     with readable(path, "netCDF"), xr.open_dataset(path, engine="h5netcdf") as opened:
         return opened.load()
@@ -171,6 +181,7 @@ def open_dataset(path: Path) -> xr.Dataset:
         with readable(path, "Zarr"):
             check_links(path)
             return _in_one_line(xr.open_dataset(path, engine="zarr", chunks=None), path, "Zarr")
+    _check_version(path)
     check_hdf5(path, any_size=True)
     with readable(path, "netCDF"):
         return _in_one_line(xr.open_dataset(path, engine="h5netcdf"), path, "netCDF")

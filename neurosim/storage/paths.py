@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neurosim.refusals import InputError
 from neurosim.storage import bounds
-from neurosim.storage.failures import StorageError
+from neurosim.storage.failures import StorageError, reachable
 
 
 def as_path(path: object, who: str) -> Path:
@@ -80,6 +80,30 @@ def existing(path: Path, *, any_size: bool = False) -> Path:
     if size > bounds.MAX_BYTES and not any_size:
         raise StorageError(f"{path}: {size / 2**30:.0f} GiB is more than is read at once (16 GiB).")
     return path
+
+
+def read_start(path: Path, n: int) -> bytes:
+    """Read the first bytes of a file, fewer where it is shorter, of whatever size it is.
+
+    Parameters
+    ----------
+    path : the file. n : how many bytes.
+
+    Raises
+    ------
+    StorageError : no such file, or it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "a.txt").write_text("sep=;")
+    ...     ns.storage.read_start(Path(folder) / "a.txt", 3)
+    b'sep'
+    """
+    with reachable(path), existing(path, any_size=True).open("rb") as file:
+        return file.read(n)
 
 
 def inside(folder: Path, name: str) -> Path:

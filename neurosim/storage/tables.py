@@ -13,13 +13,16 @@ from neurosim.refusals import InputError
 from neurosim.storage.atomic import write_text
 from neurosim.storage.bounds import check_parquet, pieces
 from neurosim.storage.failures import StorageError, readable
-from neurosim.storage.paths import existing
+from neurosim.storage.paths import existing, read_start
 
 ID_COLUMNS = ("stimulus", "unit", "trial")
 WHOLE = re.compile(r" *(0|-?[1-9][0-9]{0,17}) *")
 WITH_COMMA = re.compile(r" *[-+]?[0-9]+(,[0-9]+)?([eE][-+]?[0-9]+)? *")
 QUOTED = re.compile(r'"[^"]*"')
 BEGIN_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+SAYS_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*', re.IGNORECASE)
+WESTERN = "western"  # Windows-1252 or Latin-1
+UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # no letters of Windows-1252
 PACKED = b"\x1f\x8b"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -72,9 +75,9 @@ def write_table(path: Path, dataset: xr.Dataset | xr.DataArray) -> None:
 def read_table(path: Path, ids: tuple[str, ...] = ID_COLUMNS) -> Any:
     r"""Read a table as a pandas DataFrame: ``.csv``, ``.tsv``, or ``.parquet`` (columns of plain numbers and text).
 
-    Text may be packed by gzip (``.csv.gz``). Its letters are UTF-8, else Latin-1, or UTF-16 where it says so. Columns
-    of a ``.csv`` are parted by that of comma, semicolon and tab which its first line has most often; between semicolons
-    a number may be written with a comma.
+    Text may be packed by gzip (``.csv.gz``). Its letters are UTF-8, else Windows-1252 or Latin-1, or UTF-16 where it
+    says so. Columns of a ``.csv`` are parted by what a first line ``sep=;`` says, else by that of comma, semicolon and
+    tab which its first line has most often; between semicolons a number may be written with a comma.
 
     Parameters
     ----------
@@ -119,9 +122,12 @@ def read_table(path: Path, ids: tuple[str, ...] = ID_COLUMNS) -> Any:
 def _form(path: Path) -> dict[str, Any]:
     """Return how a table of text is written: packed or not, in which letters, with what between its columns.
 
-    Letters are those of UTF-8, else of Latin-1, as older programs of Western Europe write them; UTF-16 says so itself.
+    Letters are those of UTF-8, else of Windows-1252, as Excel and older programs of Western Europe write them, or of
+    Latin-1 where there are others; UTF-16 says so itself. A first line ``sep=;`` is of Excel. Spaces after what parts
+    the columns are left out where the head of the table has one after each.
     """
     decoder, encoding, head = codecs.getincrementaldecoder("utf-8")(), "", b""
+    western = "cp1252"
     for piece in pieces(path, "CSV"):
         head = head or piece
         if head.startswith(BEGIN_UTF16):
@@ -129,14 +135,23 @@ def _form(path: Path) -> dict[str, Any]:
         elif b"\0" in piece:
             raise StorageError(f"{path}: cannot be read as CSV; it holds null characters, as no text does.")
         elif not encoding:
-            encoding = "" if _decodes(decoder, piece) else "latin-1"
+            encoding = "" if _decodes(decoder, piece) else WESTERN
+        western = "latin-1" if UNDEFINED.search(piece) else western
     if not encoding:
-        encoding = "utf-8" if _decodes(decoder, b"", final=True) else "latin-1"
-    first = QUOTED.sub("", next(iter(head.decode(encoding, "replace").splitlines()), ""))
+        encoding = "utf-8" if _decodes(decoder, b"", final=True) else WESTERN
+    encoding = western if encoding == WESTERN else encoding
+    lines = head.decode(encoding, "replace").removeprefix("\ufeff").splitlines()
+    said = SAYS_SEPARATOR.fullmatch(lines[0]) if lines else None
+    first = QUOTED.sub("", next(iter(lines[1:] if said else lines), ""))
     is_tsv = path.name.lower().removesuffix(".gz").endswith(".tsv")
-    with path.open("rb") as file:
-        packed = "gzip" if file.read(2) == PACKED else None
-    return {"sep": "\t" if is_tsv else max(",;\t", key=first.count), "encoding": encoding, "compression": packed}
+    between = said[1] if said else "\t" if is_tsv else max(",;\t", key=first.count)
+    return {
+        "sep": between,
+        "encoding": encoding,
+        "compression": "gzip" if read_start(path, 2) == PACKED else None,
+        "skiprows": 1 if said else 0,
+        "skipinitialspace": 0 < first.count(between) == first.count(f"{between} "),
+    }
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes, *, final: bool = False) -> bool:

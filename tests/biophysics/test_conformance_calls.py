@@ -20,6 +20,7 @@ import xarray as xr
 import neurosim as ns
 from neurosim.biophysics import (
     AllToAll,
+    CableParameters,
     ConductanceParameters,
     ConnectionRule,
     Distribution,
@@ -35,10 +36,12 @@ from neurosim.biophysics import (
     Learned,
     LIFParameters,
     Lognormal,
+    Morphology,
     Normal,
     PairSTDPParameters,
     Ring,
     SonataModel,
+    SquidAxonParameters,
     Truncated,
     TsodyksMarkramParameters,
     Uniform,
@@ -48,9 +51,11 @@ from neurosim.biophysics import (
     load_sonata,
     predict_spikes,
     random_positions,
+    simulate_morphology,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
+from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
 from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
@@ -135,6 +140,7 @@ LEARNING = replace(
     ),
 )
 ONCE = RetuningOptions(epochs=1, batch_size=2)
+FEW = {"reach": 6e-3, "n_basis": 3, "folds": 3, "penalties": (1e-3,)}
 FIRING = simulate(
     wired(noise=3e-3), SHOWN, engine="torch", monitors=Monitors(spike_times=True), trials=2, progress=False
 )
@@ -159,6 +165,10 @@ def sonata_spikes(**options):
         ).to_dict()
 
 
+BALL = Morphology(
+    ["soma", "dendrite", "dendrite"], [[0.0, 0, 0], [1e-5, 0, 0], [9e-5, 0, 0]], [2e-5, 2e-6, 2e-6], [-1, 0, 1]
+)
+INJECTED = as_stimuli(np.full((2, 4, 1), 5e-10), dims=("stimulus", "time", "unit"), time_step=1e-3)
 PLACED = Population("a", 20, LIFParameters(), positions=random_positions(20, (1e-3, 1e-3)))
 TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
 # How each function is called, by its name; numbers small enough to be quick.
@@ -177,10 +187,12 @@ CALLS = {
         sonata_folder() / "circuit_config.json", {"outer": sonata_folder() / "spikes.h5"}, dt=1e-4, duration=0.1, **o
     ),
     "random_positions": lambda **o: random_positions(3, (1.0, 1.0), **o),
+    "simulate_morphology": lambda **o: simulate_morphology(BALL, INJECTED, ["soma"], **({"dt": 2.5e-4} | o)),
     "detect_spikes": lambda **o: ns.biophysics.detect_spikes(sweeps(), **o),
     "estimate_electrode": lambda **o: ns.biophysics.estimate_electrode(sweeps(), **({"reach": 14e-3} | o)),
     "fit_neuron": lambda **o: ns.biophysics.fit_neuron(sweeps(), **({"kind": "lif", "refractory": 5e-3} | o)),
     "predict_spikes": lambda **o: predict_spikes(fitted(), sweeps().isel(sweep=[0], time=slice(300)), **o),
+    "fit_coupled": lambda **o: ns.biophysics.fit_coupled(FIRED, **(FEW | o)),
     "fit_driven": lambda **o: ns.biophysics.fit_driven(NOISE, FIRED, **(TRIED | o)),
     "fit_poisson": lambda **o: ns.biophysics.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
     "spike_triggered_average": lambda **o: ns.biophysics.spike_triggered_average(NOISE, FIRED, **o),
@@ -208,6 +220,9 @@ OPTIONS = {
     ("connect", "receptor"): "ampa",
     ("connect", "dt"): (1e-3, "dt is read where delays are drawn"),
     ("connect", "self_connections"): False,
+    ("simulate_morphology", "channels"): {"soma": SquidAxonParameters()},
+    ("simulate_morphology", "cable"): CableParameters(g_leak=2.0),
+    ("simulate_morphology", "dt"): 5e-4,
     ("detect_spikes", "threshold"): 10e-3,
     ("detect_spikes", "dead_time"): 9e-3,
     ("estimate_electrode", "reach"): 12e-3,
@@ -216,6 +231,10 @@ OPTIONS = {
     ("fit_neuron", "electrode"): electrode,
     ("fit_neuron", "threshold"): 10e-3,
     ("fit_neuron", "refractory"): 8e-3,
+    ("fit_coupled", "stimuli"): NOISE,
+    ("fit_coupled", "covariates"): {"noise": NOISE},
+    ("fit_coupled", "stimulus_reach"): (6e-3, "without stimuli"),
+    ("fit_coupled", "penalties"): (1e-2,),
     ("fit_driven", "delays"): (0.0,),
     ("fit_driven", "time_constants"): (4e-3,),
     ("fit_driven", "refractory"): 2e-3,
@@ -341,7 +360,7 @@ def of_readout(readout):
 def of_custom(neuron):
     return flat(
         simulate(
-            wired(neuron=neuron, dt=1e-3), SHOWN, engine="brian2", monitors=Monitors(membrane=["n"]), progress=False
+            wired(neuron=neuron, dt=1e-3), SHOWN, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
         )
     )
 
@@ -367,7 +386,8 @@ RECORDS = {
         {"name": "m",
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
-         "varying": {"v_threshold": [-50e-3, -60e-3]}, "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)")},
+         "varying": {"v_threshold": [-50e-3, -60e-3]}, "initial": {"v": [-51e-3, -70e-3]},
+         "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)")},
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
@@ -403,7 +423,8 @@ RECORDS = {
     CustomNeuron: (
         of_custom, FREE,
         {"equations": "dv/dt = (k * drive - 2 * v) / tau", "threshold": "v > 2", "reset": "v = -1",
-         "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3},
+         "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3,
+         "method": "rk2"},
     ),
     Execution: (
         lambda e: spikes_of(wired("poisson"), LEVELS, execution=e), Execution(),
@@ -415,6 +436,15 @@ RECORDS = {
         {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"]},
     ),
     GaborAdExOptions: (lambda o: flat(build_circuit("gabor_adex", 8, o)), SMALL, {"dt": 5e-4}),
+    CableParameters: (
+        lambda c: flat(simulate_morphology(BALL, INJECTED, ["soma"], cable=c, dt=2.5e-4)), CableParameters(), {},
+    ),
+    Morphology: (
+        lambda m: flat(simulate_morphology(m, INJECTED, ["soma"], dt=2.5e-4)), BALL,
+        {"label": ["soma", "apical", "apical"], "position": 2 * BALL.position, "diameter": 2 * BALL.diameter,
+         "parent": [-1, 0, 0]},
+    ),
+    IzhikevichOptions: (lambda o: flat(build_circuit("izhikevich", 2, o)), IzhikevichOptions(8, 4), {"dt": 2e-4}),
     Ladder: (
         lambda ladder: [x for rung in list(RUNGS)[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
         {"membrane": LIFParameters(g_leak=2e-8), "conductance": ConductanceParameters(4e-3),

@@ -11,14 +11,19 @@ from neurosim.biophysics import (
     DeltaParameters,
     ExponentialParameters,
     GIFParameters,
-    HodgkinHuxleyParameters,
     LIFParameters,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
-from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
+from neurosim.parameters import (
+    DiscreteAdaptiveLIFParameters,
+    DiscreteAlphaParameters,
+    DiscreteIntegratorParameters,
+    DiscreteLIFParameters,
+    DiscreteSynapticParameters,
+)
 from neurosim.schema import InputError, as_stimuli
 
 STILL = LIFParameters(v_threshold=0.1)
@@ -126,11 +131,21 @@ def test_a_membrane_at_threshold_sends_no_spike():
 
 
 FREE = ("dv/dt = (drive - v) / tau", "v > 1", "v = 0", {"tau": 10e-3})
+
+
+def shown_nothing(population):
+    silent = as_stimuli(np.zeros((1, 3, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+    return simulate(Circuit("c", Input(1), (population,), (), 1e-3, 1e-3), silent)
+
+
 REFUSED = {
-    "noise of free equations": (lambda: Population("n", 1, CustomNeuron(*FREE), noise=1e-3), "neither noise"),
-    "varying of free equations": (
-        lambda: Population("n", 1, CustomNeuron(*FREE), varying={"tau": [1.0]}),
-        "neither noise",
+    "noise of a curved membrane": (
+        lambda: shown_nothing(Population("n", 1, CustomNeuron("dv/dt = v*v", "v > 1"), noise=1e-3)),
+        "noise needs a leaky membrane, 'custom' has none",
+    ),
+    "varying of no number": (
+        lambda: shown_nothing(Population("n", 1, CustomNeuron(*FREE), varying={"tua": [1.0]})),
+        "varying 'tua' is no number of its model",
     ),
     "unread number": (lambda: CustomNeuron(*FREE[:3], {"tau": 1e-2, "tua": 1.0}), "no formula names the number 'tua'"),
     "unread initial": (lambda: CustomNeuron(*FREE, {"w": 1.0}), "initial 'w' is no state"),
@@ -212,6 +227,7 @@ def discrete_spikes(kind, drive, n_steps):
     return spikes
 
 
+INTEGRATORS = (DiscreteIntegratorParameters, DiscreteAlphaParameters)  # test_nir_equations.py, test_bridge_neurons.py
 DISCRETE = (DiscreteLIFParameters, DiscreteSynapticParameters, DiscreteAdaptiveLIFParameters)
 
 
@@ -226,8 +242,11 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
-    """Hodgkin-Huxley neurons are compared with an adaptive solver in test_neurons.py, other synapses in their tests."""
-    assert {*CONTINUOUS, *DISCRETE, HodgkinHuxleyParameters} == {model.parameters for model in NEURONS.values()}
+    """Those that are not here are compared with an adaptive solver elsewhere in this folder."""
+    others = {"hodgkin_huxley", "izhikevich", "pinsky_rinzel", "quadratic_if", "squid_axon", "wang_buzsaki"}
+    others |= {model.name for model in NEURONS.values() if model.parameters in INTEGRATORS}
+    here = {model.name for model in NEURONS.values() if model.parameters in {*CONTINUOUS, *DISCRETE}}
+    assert here | others == set(NEURONS) and not here & others
     # test_receptors.py and test_gap_junctions.py
     elsewhere = {"alpha", "alpha_conductance", "double_exponential", "double_exponential_conductance"}
     elsewhere |= {"exponential_conductance", "nmda", "gap_junction"}

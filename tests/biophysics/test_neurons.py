@@ -94,10 +94,11 @@ def test_hodgkin_huxley_converges_to_an_adaptive_solver():
         ).membrane_potential
         for dt in (1e-4, 2e-5, 1e-5)
     }
-    from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
+    from neurosim.biophysics.gates import resting_state
+    from neurosim.biophysics.neurons.hodgkin_huxley import rates
     from neurosim.parameters import as_dict
 
-    rest = resting_state(as_dict(p))
+    rest = resting_state(as_dict(p), rates)
     start = [rest[k] for k in ("v_rest", "m_rest", "h_rest", "n_rest")]
     times = np.arange(1, 41) * 1e-3
     exact = solve_ivp(

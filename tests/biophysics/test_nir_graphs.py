@@ -1,5 +1,6 @@
 """Random NIR graphs against a plain interpreter of the paper's equations, round trips, and graphs that are refused."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import h5py
@@ -12,6 +13,7 @@ from torch.nn import functional
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
+from neurosim.biophysics.releases.tsodyks_markram import TsodyksMarkramParameters
 from neurosim.biophysics.simulation import simulate
 from neurosim.networks.nir_networks import from_nir
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
@@ -167,6 +169,16 @@ def nested(depth):
     return made
 
 
+def two_outputs(first, second):
+    """Return neurons that two outputs read, each with its own weights."""
+    nodes = {"w": unit, "n": lif(4), "x": nir.Linear(first), "y": nir.Linear(second)}
+    ports = {name: nir.Output({"output": np.array([4])}) for name in "ab"} | {
+        "input": nir.Input({"input": np.array([4])})
+    }
+    edges = [("input", "w"), ("w", "n"), ("n", "x"), ("n", "y"), ("x", "a"), ("y", "b")]
+    return nir.NIRGraph(ports | nodes, edges, type_check=False)
+
+
 def changed(node, **values):
     for key, value in values.items():
         setattr(node, key, value)
@@ -187,7 +199,7 @@ plain = {"w": unit, "n": lif(4)}
     ("make", "words"),
     [
         (lambda: "graph.nir", "a NIR graph is asked, found str"),
-        (lambda: nir.NIRGraph({}, [], type_check=False), "one Input node is represented, found 0"),
+        (lambda: nir.NIRGraph({}, [], type_check=False), "a graph with an Input node is represented, found 0"),
         (lambda: graph({}, []), "node 'input' sends to no neurons"),
         (lambda: graph({}, [("input", "output")]), "holds no neurons"),
         (lambda: graph(plain, [*joined, ("n", "gone")]), r"edge \('n', 'gone'\) does not name two nodes"),
@@ -199,7 +211,7 @@ plain = {"w": unit, "n": lif(4)}
         (lambda: graph(plain | {"x": unit}, [*joined, ("n", "x")]), "'x' sends to no neurons"),
         (lambda: graph(plain, [*joined, ("w", "w")]), "'w' lies on a cycle without neurons"),
         (lambda: graph(plain | {"m": lif(4)}, [*joined, ("n", "m"), ("m", "output")]), "reads more than one layer"),
-        (lambda: graph(plain | {"second": nir.Input({"input": np.array([4])})}, joined), "one Input node"),
+        (lambda: graph(plain | {"second": nir.Input({"input": np.array([4])})}, joined), "'second' sends to no"),
         (lambda: graph(plain, joined[:2]), "'output' is never reached"),
         (lambda: graph({"a.b": lif(4), "a": nir.NIRGraph({"input": nir.Input({"input": np.array([4])}), "b": lif(4),
                         "output": nir.Output({"output": np.array([4])})}, [("input", "b"), ("b", "output")],
@@ -207,8 +219,10 @@ plain = {"w": unit, "n": lif(4)}
         (lambda: graph(plain | {"v": nir.Linear(np.ones((3, 4)))}, [*joined, ("input", "v"), ("v", "n")]),
          r"'n' gets values of shape \(3,\) from 'v'"),
         (lambda: nested(40), "more than 32 deep"),
-        (lambda: chain(unit, nir.CubaLI(one, one, one, one)), r"'n1' \(CubaLI\) cannot be represented"),
-        (lambda: chain(unit, nir.I(one)), r"'n1' \(I\) cannot be represented"),
+        (lambda: chain(unit, nir.CubaLI(one, one, one, one), lif(4)), r"CubaLI\) sends graded values to 'n2' \(LIF"),
+        (lambda: chain(unit, nir.I(one), unit, nir.Threshold(one)), r"I\) sends graded values to 'n3' \(Threshold"),
+        (lambda: chain(unit, nir.Threshold(0 * one)), "node 'n1': DiscreteLIFParameters: threshold = 0.0"),
+        (lambda: two_outputs(2 * unit.weight, 3 * unit.weight), "the outputs 'a', 'b' weigh what they read"),
         (lambda: chain(nir.Linear(np.ones((2, 4, 4))), lif(4)), "weights of shape"),
         (lambda: chain(nir.Affine(np.eye(4), np.zeros(3)), lif(4)), "3 biases for 4 outputs"),
         (lambda: chain(nir.Affine(np.eye(4), one * np.nan), lif(4)), "bias of node 'n0' holds NaN"),
@@ -225,7 +239,7 @@ plain = {"w": unit, "n": lif(4)}
         (lambda: chain(unit, lif(4), nir.Delay(one * 1e-4)), "'n1' after a delay"),
         (lambda: chain(unit, cuba(4, tau_syn=-1.0)), "tau_syn = -1 s, which is not above 0"),
         (lambda: chain(unit, cuba(4, w_in=np.nan)), "w_in of node 'n1' holds NaN"),
-        (lambda: chain(unit, cuba(4, v_leak=0.1)), "v_leak other than 0"),
+        (lambda: chain(unit, cuba(4, v_leak=np.inf)), "v_leak of node 'n1' holds NaN or infinity"),
         (lambda: chain(nir.Delay(one * -1e-3), lif(4)), "a delay of -0.001 s, which is below 0"),
         (lambda: chain(nir.Delay(np.ones(0)), lif(4)), "delay of node 'n0' holds no real numbers"),
         (lambda: chain(nir.Affine(np.eye(4), one), nir.Delay(one * 1e-3), lif(4)), "a bias passes the delay 'n1'"),
@@ -369,6 +383,12 @@ def test_written_graphs_mean_the_same_without_our_metadata(record, varies):
         np.testing.assert_allclose(node.v_reset, np.broadcast_to(numbers["v_reset"], beta.shape))
 
 
+def plastic(circuit):
+    """Return the circuit with synapses whose resources are used up."""
+    (wire,) = circuit.projections
+    return replace(circuit, projections=(replace(wire, release=TsodyksMarkramParameters()),))
+
+
 def one_population(record, name="a", **options):
     population = Population(name, 2, record, **options)
     return Circuit("c", Input(1), (population,), (Projection("input", name, [[1.0, 2.0]]),), DT, DT)
@@ -378,6 +398,10 @@ def one_population(record, name="a", **options):
     ("make", "words"),
     [
         (lambda: one_population(DiscreteAdaptiveLIFParameters(dt=DT)), "DiscreteAdaptiveLIFParameters"),
+        (
+            lambda: plastic(one_population(DiscreteLIFParameters(dt=DT))),
+            "has release or plasticity, which NIR does not",
+        ),
         (lambda: one_population(LIFS[0], noise=0.1), "noise = 0.1"),
         (lambda: one_population(LIFS[0], name="a/b"), "without '/'"),
         (lambda: one_population(LIFS[0], varying={"beta": [0.9, 1.0]}), "leak and others that do not"),

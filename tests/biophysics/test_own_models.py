@@ -129,7 +129,7 @@ def test_models_of_ones_own_run_on_every_engine_and_are_saved(tmp_path, monkeypa
         np.testing.assert_allclose(rheobase(circuit.populations[0])[2], 7e-7 * 20e-3**2 / 4)
         with pytest.raises(InputError, match="noise needs a leaky membrane, 'quadratic' has none"):
             simulate(pool(neuron.QuadraticParameters(), synapse.AlphaParameters(), noise=1e-3), TRAINS, progress=False)
-    with pytest.raises(InputError, match="load_circuit: unknown neuron 'quadratic'"):
+    with pytest.raises(InputError, match="load_circuit: unknown synapse 'rising_alpha'"):
         load_circuit(tmp_path / "own.nc")
     with pytest.raises(InputError, match="records of neuron and synapse parameters asked, found str, QuadraticParam"):
         pool(neuron.QuadraticParameters(), ns.biophysics.DeltaParameters())

@@ -214,6 +214,18 @@ REFUSED = {
         lambda w: edit(w, "circuit_config.json", lambda t: t.replace("point_neuron_models_dir", "other_dir")),
         "names no 'point_neuron_models_dir'",
     ),
+    "a step that is none": (
+        lambda w: edit(w, "simulation_config.json", lambda t: t.replace("0.1", '"x"')),
+        "simulation_config.json and the files that it names are no SONATA circuit .ValueError",
+    ),
+    "another manifest": (
+        lambda w: edit(w, "circuit_config.json", lambda t: t.replace('"manifest": {', '"manifest": [], "a": {')),
+        "are no SONATA circuit .AttributeError",
+    ),
+    "places beyond the group": (
+        lambda w: put(w, "inner_edges.h5", "edges/inner/edge_group_index", np.full(70, 70)),
+        "SONATA",
+    ),
     "virtual alone": (
         lambda w: edit(w, "network/cells_node_types.csv", lambda t: t.replace("point_neuron", "virtual")),
         "leads from 'cells' to 'cells'|has no point neurons, only cells, outer",
@@ -254,7 +266,7 @@ def test_an_integrate_and_fire_neuron_of_neuron_fires_when_its_number_passes_one
     edit(world, "network/cells_node_types.csv", lambda t: t.replace("nest:iaf_psc_exp", "nrn:IntFire1"))
     for kind in (7, 100):
         (world.parent / "components" / f"{kind}.json").write_text(
-            '{"tau": 10, "refrac": 3.0, "type": "NEURON_IntFire1"}'
+            '{"tau": 0.01, "refrac": 0.003, "type": "NEURON_IntFire1"}'
         )
     put(world, "cells_nodes.h5", "nodes/cells/0/dynamics_params/C_m", None)
     edit(world, "network/outer_edge_types.csv", lambda t: "edge_type_id syn_weight delay\n5 0.24 0.0\n")
@@ -271,6 +283,9 @@ def test_an_integrate_and_fire_neuron_of_neuron_fires_when_its_number_passes_one
         for i in np.flatnonzero(m > 1):
             expected[i].append(step)
             m[i], wait[i] = 0.0, 30
+    edit(world, "components/7.json", lambda t: t.replace("0.01", "10.0"))
+    with pytest.raises(InputError, match="tau and refrac in s asked, up to 1 s, found 10"):
+        load_sonata(world)
     assert sum(map(len, expected)) > 30
     assert fired(circuit, stimuli) == expected
 
@@ -361,7 +376,7 @@ def changed(**fields):
                 KINDS["delta"],
                 projections=tuple(replace(q, release=TsodyksMarkramParameters()) for q in KINDS["delta"].projections),
             ),
-            "input->cells has a release or plasticity",
+            "input->cells has release, which its files cannot say",
         ),
         (lambda: replace(KINDS["delta"], inputs=Input(4, "current"), projections=()), "is a current"),
         (

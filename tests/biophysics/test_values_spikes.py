@@ -6,7 +6,8 @@ from scipy.integrate import solve_ivp
 
 from neurosim.biophysics import ConductanceParameters, GIFParameters, HodgkinHuxleyParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.neurons.hodgkin_huxley import resting_state
+from neurosim.biophysics.gates import resting_state
+from neurosim.biophysics.neurons.hodgkin_huxley import rates
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, as_dict
 from neurosim.schema import as_stimuli
@@ -84,7 +85,7 @@ def test_synapses_on_hodgkin_huxley_neurons_add_to_their_own_conductances():
     trace = simulate(
         circuit, shown, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
     ).membrane_potential.values[0, :, 0]
-    rest = resting_state(as_dict(p))
+    rest = resting_state(as_dict(p), rates)
 
     def current(t, v):
         return 2e-9 * np.exp(-t / 2e-3) * (synapses.e_exc - v)

@@ -36,7 +36,7 @@ from neurosim.biophysics import (
     random_positions,
     ring_positions,
 )
-from neurosim.biophysics.distances import distance
+from neurosim.biophysics.distances import _gap, distance
 from neurosim.refusals import InputError
 
 RULES = list(CONNECTION_RULES.values())
@@ -142,7 +142,7 @@ def test_every_set_of_synapses_is_as_likely_as_any_other(rule):
     ids=["gaussian", "exponential"],
 )
 def test_synapses_thin_out_with_the_distance_by_the_law(rule, law, torus):
-    a, b = placed("a", 600), placed("b", 500, seed=1)
+    a, b = placed("a", 1100), placed("b", 1000, seed=1)  # so many that they are drawn by cells
     drawn = joined(type(rule)(*[getattr(rule, f) for f in list(rule.__dataclass_fields__)[:2]], torus), a, b)
     shifts = [(0, 0)] if torus is None else [(i * 1e-3, j * 1e-3) for i in (-1, 0, 1) for j in (-1, 0, 1)]
     apart = np.min([np.hypot(*np.moveaxis(a.positions[:, None] - b.positions + s, -1, 0)) for s in shifts], axis=0)
@@ -158,6 +158,30 @@ def test_the_way_round_a_torus_is_the_shortest_of_all_its_images(pairs, size):
     a, b = np.array(pairs)[:, :2], np.array(pairs)[:, 2:]
     images = [np.linalg.norm(a - b + size * np.array([i, j]), axis=1) for i in (-1, 0, 1) for j in (-1, 0, 1)]
     np.testing.assert_allclose(distance(a, b, (size, size)), np.min(images, axis=0), atol=1e-12)
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_no_pair_of_two_boxes_is_nearer_than_their_gap(seed, closed):
+    rng = np.random.default_rng(seed)
+    a, b = (rng.random(2) * 0.7 + rng.random((4, 2)) * 0.3 for _ in range(2))
+    torus = (1.0, 1.2) if closed else None
+    nearest = distance(a[:, None], b[None], torus).min()
+    assert _gap(a, b, torus) <= nearest + 1e-12
+    assert _gap(a[:1], b[:1], torus) == pytest.approx(distance(a[0], b[0], torus))
+
+
+def test_the_same_network_runs_on_two_engines():
+    a = cells("a", 12)
+    wires = (
+        connect(FixedIndegree(5), Input(6), a, weight=Normal(6e-3, 1e-3), rng=1),
+        connect(FixedProbability(0.3), a, a, weight=Normal(1e-3, 1e-4), delay=Uniform(1e-3, 3e-3), dt=5e-4, rng=2),
+    )
+    circuit = ns.biophysics.Circuit("c", Input(6), (a,), wires, dt=5e-4, step=1e-3)
+    shown = (np.random.default_rng(0).random((2, 40, 6)) < 0.2).astype(float)
+    stimuli = ns.as_stimuli(shown, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    one, other = (ns.simulate(circuit, stimuli, engine=engine, progress=False) for engine in ("brian2", "torch"))
+    np.testing.assert_array_equal(one.values, other.values)
+    assert one.sum() > 20
 
 
 def test_rules_without_chance():

@@ -190,7 +190,7 @@ def test_few_random_chains_are_refused_or_silent():
 def test_integrate_and_fire_takes_charge_or_current_and_asks():
     graph = chain(nir.Linear(np.eye(4)), fire(4, r=2.0))
     shown = np.full((1, 4), 0.1)
-    with pytest.warns(UserWarning, match="from_nir: node 'n1' .IF. does not say"):
+    with pytest.warns(UserWarning, match="from_nir: node 'n1' does not leak, nor say"):
         asked = from_nir(graph, dt=1e-3, reset="zero")
     charge, current = (from_nir(graph, dt=1e-3, reset="zero", if_input=kind) for kind in ("charge", "current"))
     for network, gain in ((asked, 2.0), (charge, 2.0), (current, 2e-3)):
@@ -262,7 +262,7 @@ def test_convolutions_on_events_are_the_circuit_of_their_graph():
         (lambda: chain(conv(np.ones((1, 2, 1, 1)), (3, 3)), lif(1), size=(2, 2, 2)), r"input_shape = \(3, 3\)"),
         (lambda: chain(nir.Linear(np.eye(4)), lif(4), back=nir.Linear(np.ones((3, 4)))), "weights of shape"),
         (lambda: chain(nir.Linear(np.eye(4)), lif(4), back=nir.Scale(np.ones(4))), "back through Scale"),
-        (lambda: nir.NIRGraph({}, [], type_check=False), "one Input node is represented, found 0"),
+        (lambda: nir.NIRGraph({}, [], type_check=False), "a graph with an Input node is represented, found 0"),
         (lambda: "graph.nir", "read files with load_nir"),
     ],
 )  # fmt: skip

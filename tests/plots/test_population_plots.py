@@ -81,6 +81,8 @@ def test_bad_requests_are_one_line(ax, power, latents):
     for call, message in (
         (lambda: plot_spectrogram(power[0], ax), "average or select others"),
         (lambda: plot_spectrogram(power, ax, baseline=(1.0, 2.0)), "no window of power lies from 1 to 2 s"),
+        (lambda: plot_spectrogram(power, ax, baseline=0.1), "from when to when asked"),
+        (lambda: plot_trajectories(latents, ax, pair=1), "pair = 1 of 4 latents"),
         (lambda: plot_spectrogram(power.assign_attrs(quantity="coherence"), ax, baseline=(-1, 0)), "is of power"),
         (lambda: plot_trajectories(latents.isel(latent=0), ax), "average or select others"),
         (lambda: plot_trajectories(latents, ax, by="kinds"), "Did you mean 'kind'"),

@@ -23,7 +23,7 @@ def test_plain_whole_numbers_stay_integers_and_nothing_is_missing(tmp_path):
     path = tmp_path / "s.csv"
     path.write_text("stimulus,unit,trial,time\n1,2,10,0.1\n1,10,2,0.2\n")
     assert storage.read_table(path)["unit"].tolist() == [2, 10]
-    assert ns.load_responses(path)["unit"].values.tolist() == ["10", "2"]
+    assert ns.load_responses(path)["unit"].values.tolist() == ["2", "10"]
     path.write_text("stimulus,unit,time\na,,0.1\na,1,0.2\n")
     with pytest.raises(InputError, match="1 spikes have no unit"):
         ns.load_responses(path)

@@ -112,6 +112,21 @@ def test_stimuli_of_one_combination_are_averaged_and_order_does_not_matter():
     np.testing.assert_allclose(merged.variance.sum(), ((mean - mean.mean((0, 1))) ** 2).sum() / (A * TIMES))
 
 
+@pytest.mark.data
+def test_macaque_neurons_tell_objects_after_onset_and_nothing_before(data_folder):
+    """Of neurons that were recorded one by one; of what objects and positions do together, most is noise."""
+    spikes = ns.responses.rebin(ns.load_dataset("zhang2011_it").responses["IT"], 0.1)
+    found = demixed_pca(spikes.sel(time=slice(0.05, 0.5)), ["object", "position"], regularization=0.1)
+    of_labels = ["object", "position", "object x position"]
+    assert found.signal_variance.sel(marginal=of_labels).idxmax() == "object"
+    together = {"marginal": "object x position"}
+    assert float(found.signal_variance.sel(together)) < 0.5 * float(found.variance.sel(together))
+    before = demixed_pca(spikes.sel(time=slice(-0.5, -0.05)), ["object", "position"], regularization=0.1)
+    for name in of_labels:  # some 300 degrees of freedom, of units unlike in rate: a spread of a tenth
+        own = before.sel(marginal=name)
+        assert abs(float(own.signal_variance)) < 0.25 * float(own.variance)
+
+
 def test_bad_requests_are_one_line():
     trials = np.random.default_rng(5).normal(size=(CELLS, 3, TIMES, UNITS))
     x = labelled(trials)

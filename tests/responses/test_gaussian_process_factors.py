@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import multivariate_normal
 
 import neurosim as ns
@@ -41,17 +42,32 @@ def test_the_number_and_the_courses_are_found(world, chosen):
     assert chosen.latents.var(["stimulus", "trial", "time"]).diff("latent").item() < 0
 
 
-def test_the_likelihood_is_that_of_the_gaussian_that_the_model_is(world, chosen):
+def _dense(model, roots):
+    """Return the mean log likelihood of trials (trial, time x unit) under the covariance written out."""
     at = np.arange(TIMES) * 0.02
-    eps = chosen.attrs["process_noise"]
-    covariance = np.kron(np.eye(TIMES), np.diag(chosen.noise_variance.values))
-    for process in range(2):
-        w, tau = chosen.weights.values[:, process], float(chosen.timescale[process])
+    eps = model.attrs["process_noise"]
+    covariance = np.kron(np.eye(TIMES), np.diag(model.noise_variance.values))
+    for process in range(model.sizes["process"]):
+        w, tau = model.weights.values[:, process], float(model.timescale[process])
         smooth = (1 - eps) * np.exp(-0.5 * (at[:, None] - at) ** 2 / tau**2) + eps * np.eye(TIMES)
         covariance += np.kron(smooth, np.outer(w, w))
+    return multivariate_normal(np.tile(model.offset.values, TIMES), covariance).logpdf(roots).mean()
+
+
+def test_latents_make_rdms_of_what_stimuli_repeat(chosen):
+    """Trials of this world share nothing: their RDM over folds is 0 on average, with latents as units."""
+    signal = xr.DataArray(np.arange(STIMULI) * 10.0, dims="stimulus")
+    own, told = (
+        ns.compute_rdm(x.rename(latent="unit"), "crossnobis") for x in (chosen.latents, chosen.latents + signal)
+    )
+    assert own.dims == ("time", "stimulus", "stimulus_other")
+    between = np.triu_indices(STIMULI, 1)
+    assert abs(own.values[:, *between].mean()) < 0.1 * told.values[:, *between].mean()
+
+
+def test_the_likelihood_is_that_of_the_gaussian_that_the_model_is(world, chosen):
     roots = np.sqrt(world[0].values.reshape(-1, TIMES * UNITS))
-    dense = multivariate_normal(np.tile(chosen.offset.values, TIMES), covariance).logpdf(roots).mean()
-    np.testing.assert_allclose(chosen.log_likelihood, dense, rtol=1e-6)
+    np.testing.assert_allclose(chosen.log_likelihood, _dense(chosen, roots), rtol=1e-6)
 
 
 def test_trials_that_were_not_measured_do_not_enter_and_units_are_told_by_name(world, chosen):
@@ -66,6 +82,23 @@ def test_trials_that_were_not_measured_do_not_enter_and_units_are_told_by_name(w
     lost[1, 6, :, 3] = np.nan
     with pytest.raises(InputError, match="1 units lack trials"):
         gpfa(lost, 2)
+
+
+def test_trials_of_a_test_neither_fit_nor_choose(world):
+    """They change nothing else; their likelihood is that of a fit to the others, whatever the order of the units."""
+    counts = world[0].assign_coords(unit=[f"u{i}" for i in range(UNITS)])
+    fitted, test = counts.isel(trial=slice(6)), counts.isel(trial=slice(6, None))
+    alone, found = (gpfa(fitted, 2, *t, max_iterations=20) for t in ((), (test.isel(unit=slice(None, None, -1)),)))
+    np.testing.assert_array_equal(found.latents, alone.latents)
+    roots = np.sqrt(test.values.reshape(-1, TIMES * UNITS))
+    np.testing.assert_allclose(found.test_log_likelihood, _dense(found, roots), rtol=1e-6)
+    for other, message in (
+        (test.isel(unit=slice(4)), "4 places along unit"),
+        (test.assign_coords(unit=[f"v{i}" for i in range(UNITS)]), "same, different, labels"),
+        (test.isel(time=slice(5)), "5 bins of 0.02 s, those that are fitted 12 of 0.02 s"),
+    ):
+        with pytest.raises(InputError, match=message):
+            gpfa(fitted, 2, other)
 
 
 def test_the_users_random_numbers_and_screen_are_left_alone(world, capsys):
@@ -87,6 +120,7 @@ def test_bad_requests_are_one_line(world):
         (lambda: gpfa(counts / 2, 2), "whole numbers from 0 on"),
         (lambda: gpfa(counts.assign_attrs(quantity="firing_rate"), 2), "found 'firing_rate'"),
         (lambda: gpfa(counts, UNITS), "n_latents = 10; a whole number from 1 to 9"),
+        (lambda: gpfa(counts.isel(unit=[0]), 1), "at least 2 units"),
         (lambda: gpfa(counts, []), "no number of latents"),
         (lambda: gpfa(dead, 2), "the first 2, never spike"),
         (lambda: gpfa(twice, 2), "rank deficient"),

@@ -125,6 +125,7 @@ def test_bad_requests_are_one_line(trials):
         (lambda: targeted_axes(trials, ["x", "x"]), "different labels"),
         (lambda: targeted_axes(trials, ["x", "y"], n_components=1), "1 components for 2 labels"),
         (lambda: targeted_axes(lost, "x"), "1 units have no trial of some stimulus"),
+        (lambda: jpca(trials.assign_coords(frequency=trials.x), n_shuffles=1), "rename.frequency='frequency_shown'"),
         (lambda: jpca(lost), "1 units have no trial of some stimulus"),
         (lambda: jpca(trials, n_components=3), "even number of components"),
         (lambda: jpca(trials, n_components=40), "of the 20 that"),

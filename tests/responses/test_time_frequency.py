@@ -52,14 +52,21 @@ def test_power_is_that_of_elephant():
 
 
 @pytest.mark.oracle
-def test_power_is_near_that_of_mne_which_weights_tapers_by_their_concentration():
-    tfr = pytest.importorskip("mne.time_frequency")
-    x = np.random.default_rng(2).normal(size=500)
-    power, frequency = tfr.psd_array_multitaper(x, RATE, bandwidth=16.0, normalization="full", verbose=False)
-    found = spectrogram(fields(x[None, None, :, None]), bandwidth=16.0)
-    wanted = power[np.isin(frequency, found.frequency)]
-    assert np.corrcoef(found.values.ravel(), wanted)[0, 1] > 0.99
-    assert abs(found.values.mean() / wanted.mean() - 1) < 0.01
+def test_power_of_a_file_of_mne_is_near_what_mne_says_which_weights_tapers(tmp_path):
+    """By their concentration, all of which are near 1."""
+    mne = pytest.importorskip("mne")
+    info = mne.create_info(["Cz", "Pz"], RATE, "eeg")
+    values = 1e-5 * np.random.default_rng(2).normal(size=(6, 2, 500))
+    events = np.c_[np.arange(6) * 1000, np.zeros(6, dtype=int), [1, 1, 1, 2, 2, 2]]
+    epochs = mne.EpochsArray(values, info, events, event_id={"face": 1, "house": 2}, verbose=False)
+    epochs.save(tmp_path / "a-epo.fif", fmt="double", verbose=False)
+    found = spectrogram(ns.recordings.load_epochs(tmp_path / "a-epo.fif", picks="eeg"), bandwidth=16.0)
+    psd = epochs.compute_psd("multitaper", bandwidth=16.0, normalization="full", verbose=False)
+    wanted = psd.get_data()[:, :, np.isin(psd.freqs, found.frequency)]
+    own = found.transpose("stimulus", "trial", "unit", "frequency")
+    assert own.stimulus.values.tolist() == ["face", "house"] and own.attrs["units"] == "(V)^2/Hz"
+    assert np.corrcoef(own.values.reshape(6, -1).ravel(), wanted.reshape(6, -1).ravel())[0, 1] > 0.99
+    assert abs(own.values.mean() / wanted.mean() - 1) < 0.01
 
 
 def test_white_noise_has_the_floor_that_is_said():
@@ -153,6 +160,8 @@ def test_bad_requests_are_one_line(noise):
     x = fields(noise)
     for call, message in (
         (lambda: spectrogram(x.isel(time=0, drop=True), bandwidth=9), "no 'time' dim"),
+        (lambda: spectrogram(x.assign_coords(frequency=("stimulus", [1, 2, 3])), bandwidth=20), "frequency_shown"),
+        (lambda: coherence(x.assign_coords(phase=("stimulus", [1, 2, 3])), bandwidth=20), "phase_shown"),
         (lambda: spectrogram(x, bandwidth=5.0), "7.8125 Hz or more"),
         (lambda: spectrogram(x, bandwidth=20, window=0.3), "longer than the responses"),
         (lambda: spectrogram(x, bandwidth=20, window=0.1005), "not a multiple"),

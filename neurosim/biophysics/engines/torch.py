@@ -22,7 +22,6 @@ ENGINE = Engine(
     "the same steps on tensors",
     run,
     reads=("single", "device"),
-    runs_equations=False,
     counts_spikes=True,
     shares_synapses=True,
 )

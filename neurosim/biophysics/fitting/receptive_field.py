@@ -92,7 +92,7 @@ class PoissonModel:
     def rate(self, stimuli: xr.DataArray, responses: xr.DataArray | None = None) -> xr.DataArray:
         """Return the rate (stimulus, time, unit) in spikes/s; with a history, given the spikes of `responses`."""
         values = stimulus_values(stimuli, self.time_step, "PoissonModel.rate")
-        drive = self.bias + _filtered(values, self.stimulus_filter)
+        drive = self.bias + filtered(values, self.stimulus_filter)
         if len(self.history_filter):
             if responses is None:
                 raise InputError("PoissonModel.rate: a model with a history needs the spikes; or simulate(...).")
@@ -100,7 +100,7 @@ class PoissonModel:
             if past.shape[1] != 1 or past.shape[-1] != 1:
                 raise InputError("PoissonModel.rate: the spikes of one trial of one unit asked.")
             past = past[:, 0, :, 0]
-            drive = drive + _filtered(np.pad(past, ((0, 0), (1, 0)))[:, :-1], self.history_filter)
+            drive = drive + filtered(np.pad(past, ((0, 0), (1, 0)))[:, :-1], self.history_filter)
         return as_responses(
             np.exp(np.minimum(drive, 20))[..., None],
             stimuli=stimuli["stimulus"].values.astype(str).tolist(),
@@ -111,7 +111,7 @@ class PoissonModel:
     def simulate(self, stimuli: xr.DataArray, *, trials: int = 1, rng: np.random.Generator | int = 0) -> xr.DataArray:
         """Draw spike counts (stimulus, trial, time, unit) that answer `stimuli`; at most one spike a bin."""
         values = stimulus_values(stimuli, self.time_step, "PoissonModel.simulate")
-        drive = np.repeat((self.bias + _filtered(values, self.stimulus_filter))[:, None], trials, axis=1)
+        drive = np.repeat((self.bias + filtered(values, self.stimulus_filter))[:, None], trials, axis=1)
         generator = as_rng(rng)
         draws = np.log(generator.standard_exponential(drive.shape)) - np.log(self.time_step)
         n, spikes = len(self.history_filter), np.zeros(drive.shape, dtype=np.uint8)
@@ -174,12 +174,12 @@ def fit_poisson(
         raise InputError(
             f"fit_poisson: one unit with at least 20 spikes asked, found {counts.shape[-1]} and {counts.sum():g}."
         )
-    sides = [_raised_cosines(round(reach / step), n_basis)]
-    sides += [_raised_cosines(round(history / step), n_basis)] if history else []
+    sides = [raised_cosines(round(reach / step), n_basis, "fit_poisson")]
+    sides += [raised_cosines(round(history / step), n_basis, "fit_poisson")] if history else []
     trains = counts[..., 0]
-    driven = [_filtered(values, b)[:, None].repeat(trains.shape[1], 1) for b in sides[0]]
+    driven = [filtered(values, b)[:, None].repeat(trains.shape[1], 1) for b in sides[0]]
     before = np.pad(trains, ((0, 0), (0, 0), (1, 0)))[..., :-1]
-    driven += [_filtered(before, b) for b in (sides[1] if history else ())]
+    driven += [filtered(before, b) for b in (sides[1] if history else ())]
     design, spikes = np.stack([d.ravel() for d in driven], axis=1), trains.ravel()
     centre, spread = design.mean(0), design.std(0)
     spread = np.where(spread > 0, spread, 1.0)
@@ -235,7 +235,7 @@ def matched(
     )
 
 
-def _filtered(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def filtered(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Sum of present and past values (..., time), weighted by lag."""
     if len(weights) < 64:
         return np.asarray(lfilter(weights, [1.0], values, axis=-1))
@@ -243,10 +243,10 @@ def _filtered(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(oaconvolve(values, weights.reshape(shape), axes=-1)[..., : values.shape[-1]])
 
 
-def _raised_cosines(n_lags: int, n: int) -> np.ndarray:
+def raised_cosines(n_lags: int, n: int, who: str) -> np.ndarray:
     """Bumps (basis, lag) that are narrow at short lags and wide at long ones, and sum to about one."""
     if n_lags < n:
-        raise InputError(f"fit_poisson: a filter of {n_lags} bins is shorter than its {n} basis functions.")
+        raise InputError(f"{who}: a filter of {n_lags} bins is shorter than its {n} basis functions.")
     place = np.log(np.arange(n_lags) + n_lags / 10)
     centres = np.linspace(place[0], place[-1], n)
     width = centres[1] - centres[0]

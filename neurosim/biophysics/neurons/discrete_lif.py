@@ -16,6 +16,7 @@ from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers, decay
 from neurosim.biophysics.nir_nodes import Neurons, NirForm, PlainNode, differing, leaking
 from neurosim.parameters import DiscreteLIFParameters
+from neurosim.refusals import InputError
 
 
 def constants(p: Numbers, dt: float) -> Constants:
@@ -64,22 +65,31 @@ def reset(x: State, m: Functions) -> Quantities:
 
 
 def to_node(name: str, numbers: Mapping[str, np.ndarray], dt: float, common: Mapping[str, Any]) -> nir.NIRNode:
-    """Return neurons that leak as LIF, those that do not as IF."""
+    """Return neurons that leak as LIF, those that do not as IF, those that keep nothing as Threshold."""
     beta = numbers["beta"]
+    if not beta.any():
+        return nir.Threshold(common["v_threshold"], metadata=common["metadata"])
+    if not beta.all():
+        raise InputError(f"to_nir: {name!r} has neurons that keep nothing of their membrane; split the population.")
     if not leaking(name, numbers):
         return nir.IF(r=np.ones(len(beta)), **common)
     return nir.LIF(tau=-dt / np.log(beta), r=1 / (1 - beta), v_leak=np.zeros(len(beta)), **common)
 
 
 def of_node(plain: PlainNode) -> Neurons:
-    """Return what an IF or a LIF node says; its reset is immediate, or between steps where integration is exact."""
-    numbers, nothing = plain.thresholds(), np.zeros(plain.size)
-    common: dict[str, Any] = {k: float(v[0]) for k, v in numbers.items()} | {"dt": plain.step, "reset": "immediate"}
+    """Return what an IF, LIF or Threshold node says; resets are immediate, or between steps where steps are exact."""
+    nothing = np.zeros(plain.size)
+    if isinstance(plain.node, nir.Threshold):
+        levels = {"threshold": plain.each("threshold"), "beta": nothing}
+        record = DiscreteLIFParameters(dt=plain.step, threshold=float(levels["threshold"][0]), reset="none")
+        return record, differing(levels, record), nothing + 1, nothing
+    numbers, reset_kind = plain.thresholds(), "immediate" if plain.resets else "none"
+    common: dict[str, Any] = {k: float(v[0]) for k, v in numbers.items()} | {"dt": plain.step, "reset": reset_kind}
     if isinstance(plain.node, nir.IF):
         record = DiscreteLIFParameters(np.inf, **common)
         return record, differing(numbers, record), plain.each("r") * plain.input_gain(), nothing
     numbers["beta"] = plain.decay("tau")
-    common |= {"reset": "interpolated"} if plain.integration == "exact" else {}
+    common |= {"reset": "interpolated"} if plain.integration == "exact" and plain.resets else {}
     record = DiscreteLIFParameters(float(plain.each("tau")[0]), **common)
     gain = 1 - numbers["beta"]
     return record, differing(numbers, record), gain * plain.each("r"), gain * plain.each("v_leak")
@@ -96,7 +106,7 @@ MODEL = NeuronModel(
     is_discrete=True,
     threshold="threshold",
     has_counterpart=True,
-    nir=NirForm(("IF", "LIF"), to_node, of_node),
+    nir=NirForm(("IF", "LIF", "Threshold"), to_node, of_node),
     caption="leaky integrate-and-fire neurons in whole steps",
     reference="Eshraghian JK, Ward M, Neftci EO, et al. (2023) Proc IEEE 111:1016-1054, https://doi.org/10.1109/JPROC.2023.3308088",
     example=({"reset": "immediate", "v_reset": -0.1}, 0.3),

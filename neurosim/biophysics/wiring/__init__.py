@@ -33,6 +33,11 @@ class Ends:
     skips_itself: bool = False
 
     @property
+    def label(self) -> str:
+        """What a progress bar is called."""
+        return f"wiring {self.who.partition(' ')[2]}"
+
+    @property
     def n_pairs(self) -> int:
         """Number of pairs that may have a synapse."""
         return self.n_source * self.n_target - (self.n_source if self.skips_itself else 0)

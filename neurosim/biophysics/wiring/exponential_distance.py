@@ -40,7 +40,7 @@ class ExponentialDistance:
 
 def draw(rule: ExponentialDistance, ends: Ends, rng: np.random.Generator, progress: bool) -> Drawn:
     """Draw each pair by its distance."""
-    return pairs_by_distance(rule, lambda d: np.exp(-d / rule.length), ends, rng, progress)
+    return pairs_by_distance(rule, lambda d: np.exp(-d / rule.length), rule.length, ends, rng, progress)
 
 
 RULE = ConnectionRule(

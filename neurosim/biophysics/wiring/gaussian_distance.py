@@ -40,7 +40,7 @@ class GaussianDistance:
 
 def draw(rule: GaussianDistance, ends: Ends, rng: np.random.Generator, progress: bool) -> Drawn:
     """Draw each pair by its distance."""
-    return pairs_by_distance(rule, lambda d: np.exp(-0.5 * (d / rule.width) ** 2), ends, rng, progress)
+    return pairs_by_distance(rule, lambda d: np.exp(-0.5 * (d / rule.width) ** 2), rule.width, ends, rng, progress)
 
 
 RULE = ConnectionRule(

@@ -37,8 +37,7 @@ def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
     if len(voltages) != 1 or len(currents) > 1:
         found = ", ".join(f"{n} ({u})" for n, u in recorded)
         raise InputError(f"{path.name}: one channel of voltage and at most one of current asked, found {found}.")
-    with path.open("rb") as file:
-        commanded = _units_of_outputs(reader._axon_info, file.read(UNITS + 32))
+    commanded = _units_of_outputs(reader._axon_info, storage.read_start(path, UNITS + 32))
     if "mV" in commanded and not any(unit.endswith("A") for unit in commanded):
         raise InputError(f"{path.name}: its command is in mV: voltage clamp, and current clamp is asked.")
     current = recorded[currents[0]] if currents else _commanded(reader, len(segments), path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from neurosim.schema import InputError, suggest
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger(__name__)
+
 NAME = re.compile(r"(?P<object>_?\w+)\.(?P<attribute>\w+)(\.[\w-]+)*\.(?P<ending>npy|csv|tsv|pqt|parquet)")
 NAMESPACE = re.compile(r"^_[a-z0-9]+_")
 
@@ -28,8 +31,8 @@ class ALFOptions:
 
     Parameters
     ----------
-    by : attribute of the trials that says what was shown, such as "contrastLeft".
-    align_to : attribute with the time of the event, s.
+    by : attribute of the trials that says what was shown, such as "contrastLeft"; trials without it (NaN) are left out.
+    align_to : attribute with the time of the event, s; trials without it are left out. A line in the log counts them.
     trials : folder of the session where the trials are, if they are not in the folder of the spikes.
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
@@ -52,7 +55,12 @@ def read_responses(path: Path, options: ALFOptions) -> xr.DataArray:
     for name in (options.by, options.align_to):
         if name not in trials:
             raise InputError(f"{path.name}: no trials.{name}; known: {', '.join(trials)}.{suggest(name, trials)}")
-    return _session(path).around(_table(trials, path.name).dropna(subset=[options.by, options.align_to]), options)
+    table = _table(trials, path.name)
+    shown = table.dropna(subset=[options.by, options.align_to])
+    if len(shown) < len(table):
+        lost, of = len(table) - len(shown), f"{options.by} or {options.align_to}"
+        log.warning("%s: %d of %d trials have no %s.", path.name, lost, len(table), of)
+    return _session(path).around(shown, options)
 
 
 def read_spikes(path: Path) -> pd.DataFrame:

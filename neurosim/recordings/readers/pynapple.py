@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from neurosim import storage
+from neurosim.recordings.observed import known_support
 from neurosim.recordings.reader import Reader
-from neurosim.recordings.sessions import SessionOptions, Sorted, events_of, sorted_session
+from neurosim.recordings.sessions import SessionOptions, Sorted, reads_of, sorted_session
 from neurosim.schema import InputError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 OWN = {"t", "d", "start", "end", "index", "keys", "type", "_metadata"}
-
-
-def read_responses(path: Path, options: SessionOptions) -> xr.DataArray:
-    """Cut out the spikes of all units around the events; what was said of the units becomes labels.
-
-    Trials whose window leaves the time support of the group are NaN.
-    """
-    return _session(path).around(events_of(options), options)
-
-
-def read_spikes(path: Path) -> pd.DataFrame:
-    """Return the spikes of all units."""
-    return _session(path).table()
 
 
 def _session(path: Path) -> Sorted:
@@ -45,7 +28,11 @@ def _session(path: Path) -> Sorted:
         said = {k: v for k, v in held.items() if k not in OWN and v.shape == (len(keys),)}
         units = pd.DataFrame(said, index=pd.Index(keys, dtype=object))
         support = np.stack([held["start"].astype(float), held["end"].astype(float)], axis=-1)
-        return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units, support)
+        known = known_support(support, held["t"], path.name)
+        return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units, known)
+
+
+RESPONSES, SPIKES = reads_of(_session)
 
 
 def example(path: Path) -> SessionOptions:
@@ -70,8 +57,8 @@ PYNAPPLE = Reader(
     caption="a TsGroup of pynapple: spikes by unit, with labels",
     endings=(".npz",),
     holds=("t", "start", "end", "type"),
-    responses=read_responses,
-    spikes=read_spikes,
+    responses=RESPONSES,
+    spikes=SPIKES,
     options=SessionOptions,
     citation="https://doi.org/10.7554/eLife.85786",
     example=example,

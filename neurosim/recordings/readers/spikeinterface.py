@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from neurosim import storage
 from neurosim.recordings.reader import Reader
-from neurosim.recordings.sessions import SessionOptions, Sorted, events_of, sorted_session
+from neurosim.recordings.sessions import SessionOptions, Sorted, reads_of, sorted_session
 from neurosim.schema import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def read_responses(path: Path, options: SessionOptions) -> xr.DataArray:
-    """Cut out the spikes of all units around the events."""
-    return _session(path).around(events_of(options), options)
-
-
-def read_spikes(path: Path) -> pd.DataFrame:
-    """Return the spikes of all units."""
-    return _session(path).table()
 
 
 def _session(path: Path) -> Sorted:
@@ -41,6 +26,9 @@ def _session(path: Path) -> Sorted:
             raise InputError(f"{path.name}: whole samples at a rate in Hz asked, found {samples.dtype} at {rate:g} Hz.")
         units = pd.DataFrame(index=pd.Index([str(u) for u in held["unit_ids"].tolist()], dtype=object))
         return sorted_session(unit if len(unit) else unit.astype(str), samples / rate, path.name, units)
+
+
+RESPONSES, SPIKES = reads_of(_session)
 
 
 def example(path: Path) -> SessionOptions:
@@ -63,8 +51,8 @@ SPIKEINTERFACE = Reader(
     caption="a sorting of SpikeInterface: spikes by unit",
     endings=(".npz",),
     holds=("unit_ids", "num_segment", "sampling_frequency", "spike_indexes_seg0", "spike_labels_seg0"),
-    responses=read_responses,
-    spikes=read_spikes,
+    responses=RESPONSES,
+    spikes=SPIKES,
     options=SessionOptions,
     citation="https://doi.org/10.7554/eLife.61834",
     example=example,

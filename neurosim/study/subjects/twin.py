@@ -115,6 +115,8 @@ def run_translation(job: Job) -> None:
     assert not isinstance(task, CognitiveTask)
     network = trained_network(original, job.input("train:"))
     circuit = bridge.to_circuit(network, name=config["name"])
+    if circuit.readout is not None and circuit.readout.reads != "spikes":
+        raise InputError(f"{config['name']}: the network answers by membranes; a twin is of one whose spikes count.")
     tested = encoded(task.some("test", config["test_stimuli"]), specification, seed)
     expected = _recorded(network, tested)
     engine = "brian2" if circuit.n_synapses * tested.sizes["stimulus"] < MANY_SYNAPSES else "torch"

@@ -1,0 +1,1 @@
+"""The families of ingredients: each file holds a tuple INGREDIENTS."""
