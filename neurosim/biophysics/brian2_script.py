@@ -29,7 +29,7 @@ MOST_EMBEDDED = 100_000
 
 def to_brian2(
     circuit: Circuit,
-    stimuli: xr.DataArray,
+    stimuli: xr.DataArray | Mapping[str, xr.DataArray],
     *,
     path: str | Path | None = None,
     tail: float = 0.0,
@@ -119,7 +119,7 @@ def _plain(text: str) -> str:
 def _comments(circuit: Circuit) -> dict[str, str]:
     """Return what is said above an object, by the begin of its name."""
     found = {
-        f"input_spikes_{i}": f"What is shown: {shown.size} {shown.kind} inputs"
+        f"input_spikes_{i}": f"What {shown.name!r} shows: {shown.size} units of {shown.kind}"
         for i, shown in enumerate(circuit.all_inputs)
     }
     for i, p in enumerate(circuit.populations):
