@@ -242,8 +242,8 @@ def test_discrete_neurons_follow_their_recursion(kind):
 
 
 def test_every_registered_neuron_and_synapse_has_a_reference_of_its_own():
-    """Those that are not here are compared with an adaptive solver elsewhere in this folder."""
-    others = {"hodgkin_huxley", "izhikevich", "pinsky_rinzel", "quadratic_if", "squid_axon", "wang_buzsaki"}
+    """Those that are not here are compared with an adaptive solver, or their rate, elsewhere in this folder."""
+    others = {"hodgkin_huxley", "izhikevich", "pinsky_rinzel", "quadratic_if", "squid_axon", "wang_buzsaki", "poisson"}
     others |= {model.name for model in NEURONS.values() if model.parameters in INTEGRATORS}
     here = {model.name for model in NEURONS.values() if model.parameters in {*CONTINUOUS, *DISCRETE}}
     assert here | others == set(NEURONS) and not here & others
