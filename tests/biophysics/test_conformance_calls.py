@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import nir
 import numpy as np
 import pytest
 import scipy.sparse
@@ -182,11 +183,40 @@ BALL = Morphology(
 INJECTED = as_stimuli(np.full((2, 4, 1), 5e-10), dims=("stimulus", "time", "unit"), time_step=1e-3)
 PLACED = Population("a", 20, LIFParameters(), positions=random_positions(20, (1e-3, 1e-3)))
 TRIED = {"delays": (0.0, 3e-3), "time_constants": (1e-3, 4e-3)}
+gain = 1.0  # a name that the equations of `shown_network` read
+
+
+def shown_network(**options):
+    """Show two stimuli to a Brian2 network."""
+    import brian2 as b2
+
+    numpy = {"codeobj_class": b2.NumpyCodeObject}
+    cells = b2.NeuronGroup(2, "drive : 1", threshold="gain * drive > 0.5", reset="", name="cells", **numpy)
+    network = b2.Network(cells, b2.SpikeMonitor(cells, name="spikes", **numpy))
+    drives = as_stimuli([[0.0, 0.3], [0.4, 0.2]])
+
+    def present(network, stimulus, rng):
+        network["cells"].drive = stimulus.values + 0.4 * rng.random(2)
+
+    return ns.biophysics.record_brian2(
+        network, drives, **({"present": present, "duration": 1e-3, "namespace": {"gain": 1.0}} | options)
+    )
+
+
+def bright(network):
+    network["cells"].drive = 1.0
+
+
+EVENTS = nir.EventData(np.array([[0, 1, -1]]), np.array([[0.0, 0.002, np.inf]]), n_neurons=2, t_max=0.004)
+SIGNALS = nir.NIRGraphData({"input": nir.NIRNodeData({"spikes": EVENTS})})
 # How each function is called, by its name; numbers small enough to be quick.
 CALLS = {
     "simulate": lambda **o: simulate(wired(noise=3e-3), SHOWN, **o),
     "calibrate": lambda **o: ns.biophysics.calibrate(wired(noise=3e-3), SHOWN, WANTED, **o),
     "homeostasis": lambda **o: ns.biophysics.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
+    "record_brian2": shown_network,
+    "to_brian2": lambda **o: ns.biophysics.to_brian2(wired(noise=3e-3), SHOWN, **o),
+    "stimuli_from_nir": lambda **o: ns.biophysics.stimuli_from_nir(SIGNALS, **({"time_step": 1e-3} | o)),
     "learn": lambda **o: learn(LEARNING, SHOWN, **o),
     "retune": lambda **o: retune(wired(noise=3e-3), SHOWN, ["x", "y"], **({"options": ONCE} | o)),
     "climb": lambda **o: climb(TWIN, "noise", **o),
@@ -216,6 +246,18 @@ CALLS = {
 OPTIONS = {
     ("simulate", "monitors"): Monitors(tail=5e-3),
     ("simulate", "execution"): (Execution(memory=1), "above memory = 1"),
+    ("record_brian2", "present"): bright,
+    ("record_brian2", "monitors"): {"E": "spikes"},
+    ("record_brian2", "duration"): 2e-3,
+    ("record_brian2", "time_bin"): 5e-4,
+    ("record_brian2", "copies"): (2, "copies"),
+    ("record_brian2", "rebuild"): (True, "rebuild"),
+    ("record_brian2", "namespace"): {"gain": 9.0},
+    ("to_brian2", "path"): ("/nowhere/script.txt", "script.txt"),
+    ("to_brian2", "tail"): 5e-3,
+    ("stimuli_from_nir", "nodes"): (["output"], "output"),
+    ("stimuli_from_nir", "observable"): ("current", "current"),
+    ("stimuli_from_nir", "time_step"): 2e-3,
     ("learn", "engine"): ("cpp_standalone", "gives no weights back"),
     ("learn", "execution"): (Execution(workers=2), "are not read here"),
     ("learn", "gap"): 2e-3,
@@ -457,7 +499,7 @@ RECORDS = {
     Uniform: (weighted, Uniform(1.0, 2.0), {}),
     Readout: (
         of_readout, Readout("n", np.eye(2), np.zeros(2)),
-        {"source": ("m", "no population 'm'"), "weights": np.eye(2)[::-1], "bias": np.array([9.0, 0.0])},
+        {"reads": "mean_membrane", "source": ("m", "no population 'm'"), "weights": np.eye(2)[::-1], "bias": np.array([9.0, 0.0])},
     ),
     Circuit: (
         of_circuit, wired(),
@@ -508,7 +550,7 @@ RECORDS = {
 # What kinds of things are; the numbers of neurons and synapses, tried in test_conformance_options.py; those of rules,
 # tried in test_rules.py; and results.
 KINDS = (NEURONS, SYNAPSES, RELEASES, PLASTICITY)
-ELSEWHERE = {NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
+ELSEWHERE = {ns.biophysics.Recorded, NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
 ELSEWHERE |= {ConnectionRule, CurrentModel, Distribution, SonataModel}
 ELSEWHERE |= {model.parameters for kind in KINDS for model in kind.values()}
 

@@ -160,6 +160,20 @@ def write_nir(path):
     nir.write(path, nir.NIRGraph(nodes, [("input", "w"), ("w", "output")]))
 
 
+SPARSE = (FIELDS[0, 0, :3, :2] > 0)[None].astype(float)
+
+
+def write_nir_data(path):
+    import nir
+
+    shown = nir.TimeGriddedData(SPARSE.astype(bool), dt=1e-3)
+    nir.write_data(path, nir.NIRGraphData({"input": nir.NIRNodeData({"spikes": shown})}))
+
+
+def write_swc(path):
+    path.write_text("1 1 0 0 0 5 -1\n2 3 0 20 0 1 1\n3 3 0 60 0 0.5 2\n")
+
+
 def write_streamed(path):
     plain = xr.Dataset({"responses": (("stimulus", "unit"), COUNTS[:, 0, 0])})
     storage.write_dataset(path, plain)
@@ -335,6 +349,12 @@ CASES = {
     ),
     ("load_nir", "x.nir"): Case(
         write_nir, lambda p: np.asarray(ns.biophysics.load_nir(p).nodes["w"].weight), FIELDS[0, 0, :2, :2]
+    ),
+    ("load_nir_data", "x.nir"): Case(
+        write_nir_data, lambda p: ns.biophysics.stimuli_from_nir(ns.biophysics.load_nir_data(p)).values, SPARSE
+    ),
+    ("load_swc", "x.swc"): Case(
+        write_swc, lambda p: ns.biophysics.load_swc(p).diameter, np.array([10e-6, 2e-6, 1e-6]), exact=False
     ),
     ("open_streamed", "x.nc"): Case(write_streamed, lambda p: ns.networks.open_streamed(p).values, COUNTS[:, 0, 0]),
     ("load_time_series", "x.ts"): Case(
