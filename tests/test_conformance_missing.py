@@ -118,7 +118,8 @@ NOT_TRIALS = {
     "save_assembly",
     "label_trials",
     "save_sonata_spikes",
-}  # take tables of spikes or RDMs; write; label
+    "record_brian2",
+}  # take tables of spikes or RDMs; write; label; show
 
 
 def responses(rng, case, trials=TRIALS):

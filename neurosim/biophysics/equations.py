@@ -215,10 +215,12 @@ class _Reading:
         """Return a power; whole ones are products, which every engine rounds alike."""
         if not float(exponent).is_integer() or _is_plain(base):
             return self._on("power", base, exponent)
-        base, product = self.let("base", base), 1.0
-        for _ in range(abs(int(exponent))):
-            product = base if product == 1.0 and type(product) is float else self.let("power", product * base)
-        return product if exponent >= 0 else 1.0 / product
+        if not exponent:
+            return 1.0
+        product = base = self.let("base", base)
+        for _ in range(abs(int(exponent)) - 1):
+            product = self.let("power", product * base)
+        return product if exponent > 0 else 1.0 / product
 
     def _call(self, name: str, arguments: list[ast.expr]) -> Any:
         if name == "int" and isinstance(arguments[0], ast.Compare | ast.BoolOp | ast.UnaryOp) and _asks(arguments[0]):

@@ -269,7 +269,10 @@ def private_b2():
 def test_numbers_start_and_noise_differ_between_neurons_and_pass_through_a_file(tmp_path):
     """A neuron a value is what a population of one neuron with that value is."""
     neuron = CustomNeuron(
-        "dv/dt = (drive - v) / tau - w\ndw/dt = -w / 0.1", "v > 1", "v = low", {"tau": 1e-2, "low": 0.0}
+        "dv/dt = (drive - v) / tau - w\ndw/dt = -w / 0.1 + 0*(w**3 + w**0 + w**-2)",
+        "v > 1",
+        "v = low",
+        {"tau": 1e-2, "low": 0.0},
     )
     taus, starts = np.array([5e-3, 1e-2, 2e-2]), np.array([0.0, 0.5, 0.9])
     together = Population("n", 3, neuron, 1.5, varying={"tau": taus}, initial={"v": starts, "w": 0.2})
