@@ -218,7 +218,8 @@ def verify_translation(
 def _runnable(network: nn.Module, time_axis: int | None, circuit: Circuit, in_steps: bool) -> tuple[nn.Module, str]:
     """Return a network that takes (time, batch, ...), and what the names of its modules begin with."""
     if is_stepwise(network):
-        n_steps = None if in_steps else round((circuit.inputs.duration or 0.0) / circuit.step)
+        shown = circuit.only_input("verify_translation")
+        n_steps = None if in_steps else round((shown.duration or 0.0) / circuit.step)
         return OverTime(network, n_steps=n_steps, time_step=circuit.step), "network."  # type: ignore[arg-type]
     return (TimeFirst(network), "network.") if time_axis == 1 else (network, "")
 
@@ -230,10 +231,11 @@ def _labelled(given: object, circuit: Circuit) -> xr.DataArray:
         stimuli = given
     else:
         values = plain(given, "verify_translation")
-        in_steps = values.ndim == 3 and values.shape[2] == circuit.inputs.size and values.shape[1] > 1
-        if not in_steps and circuit.inputs.kind == "spikes":
+        shown = circuit.only_input("verify_translation")
+        in_steps = values.ndim == 3 and values.shape[2] == shown.size and values.shape[1] > 1
+        if not in_steps and shown.kind == "spikes":
             raise InputError(
-                f"verify_translation: spikes (stimulus, time, {circuit.inputs.size} units) asked, found an array "
+                f"verify_translation: spikes (stimulus, time, {shown.size} units) asked, found an array "
                 f"of shape {values.shape}; name its dims with as_stimuli."
             )
         dims = ("stimulus", "time", "unit") if in_steps else ("stimulus", "unit") if values.ndim == 2 else None

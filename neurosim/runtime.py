@@ -247,6 +247,23 @@ def _put_random_states(states: tuple[Any, ...]) -> None:
     torch.default_generator.set_state(states[2])
 
 
+@contextlib.contextmanager
+def numpy_random_apart() -> Iterator[None]:
+    """Let what draws from the one generator of numpy, as Brian2 does, be seeded inside the block; then go on as before.
+
+    >>> before = np.random.get_state()[1]
+    >>> with numpy_random_apart():
+    ...     np.random.seed(3)
+    >>> bool((np.random.get_state()[1] == before).all())
+    True
+    """
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+
+
 def limit_threads(n: int) -> None:
     """Cap the threads of BLAS, OpenMP and torch in this process, so that results do not depend on the machine."""
     import threadpoolctl

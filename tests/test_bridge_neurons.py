@@ -11,7 +11,7 @@ from neurosim.biophysics.nir_circuits import circuit_from_nir, load_nir
 from neurosim.biophysics.simulation import MEMBRANES, Monitors, choose_category, monitors_of_choice, simulate
 from neurosim.bridge import to_circuit, to_nir, verify_translation
 from neurosim.experiments import Perturbation, perturbation_effect
-from neurosim.networks import SpikingMLPSpecification, from_nir
+from neurosim.networks import SpikingMLPSpecification, SpikingRNNSpecification, from_nir
 from neurosim.networks.architecture import build_network
 from neurosim.networks.shared_parameters import NeuronSpecification
 from neurosim.runtime import torch_seeded
@@ -224,3 +224,18 @@ def test_experiments_on_such_a_circuit_read_the_membrane():
     cut = {"cut": Perturbation("lesion", "hidden1", 0.9)}
     table = perturbation_effect(to_circuit(network), cut, shown, categories=["a", "b"], progress=False)
     assert float(table.accuracy.sel(perturbation="none")) == 1.0 > float(table.accuracy.sel(perturbation="cut"))
+
+
+def test_a_network_of_a_forward_of_its_own_that_answers_by_membranes():
+    with torch_seeded(1):
+        network = build_network(SpikingRNNSpecification((7,), readout="max"), (20, 6), 3)
+    trains = (np.random.default_rng(0).random((4, 25, 6)) < 0.5) * 1.0
+    shown = as_stimuli(trains, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    example = torch.from_numpy(trains).transpose(0, 1)
+    circuit = to_circuit(network, example=example)
+    assert circuit.readout.reads == "largest_membrane" and not circuit.populations[-1].sends_spikes
+    equal(network, shown, circuit, example=example)
+    found = simulate(circuit, shown, engine="torch", monitors=monitors_of_choice(circuit), progress=False)
+    with torch.no_grad():
+        wanted = network.double()(example).numpy()
+    np.testing.assert_allclose(MEMBRANES["largest_membrane"](found.membrane_potential.values), wanted, rtol=1e-9)

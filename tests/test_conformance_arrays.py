@@ -5,6 +5,7 @@ A public function that is in none of the three tables fails the first test: what
 
 import inspect
 
+import brian2 as b2
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +47,7 @@ CALLS = {
     "gabor_energy": (PICTURES, ("stimulus", "y", "x"), lambda x: ns.stimuli.gabor_energy(x, grid=2)),
     "saccades": (PICTURES, ("stimulus", "y", "x"), lambda x: ns.stimuli.saccades(x, n_steps=3)),
     "mel_spectrogram": (SOUND, None, lambda x: ns.stimuli.mel_spectrogram(x, 8000.0, n_bands=4)),
+    "record_brian2": (FLAT, ("stimulus", "unit"), lambda x: driven_by(x).responses),
     "compute_rdm": (MATRIX, ("stimulus", "unit"), lambda x: ns.compute_rdm(x, "euclidean")),
     "compare_rdms": (SQUARE, ("stimulus", "stimulus_other"), lambda x: compared(x, as_form_of(x, SQUARE_OTHER))),
     "cka": (MATRIX, ("stimulus", "unit"), lambda x: ns.similarity.cka(x, as_form_of(x, OTHER))),
@@ -203,6 +205,8 @@ LABELLED = {
     "label_trials": lambda x: ns.recordings.label_trials(x, {"running": x}),
     "regress_out": lambda x: ns.responses.regress_out(x, "running"),
     "to_pynapple": ns.recordings.to_pynapple,
+    "to_brian2": lambda x: ns.biophysics.to_brian2(neuron(), x),
+    "lfp_proxy": lambda x: ns.biophysics.lfp_proxy(x, x),
     "fit_tuning": lambda x: ns.responses.fit_tuning(x, "gaussian"),
     "orientation_selectivity": ns.responses.orientation_selectivity,
     "align_spikes": lambda x: ns.recordings.align_spikes(x, pd.DataFrame({"start_time": [0.0], "stimulus": ["a"]})),
@@ -311,6 +315,7 @@ NONE = set(
     new_study
     open_streamed
     perturb_circuit
+    protocol
     perturbed
     prune
     recomputed
@@ -340,6 +345,15 @@ def cable():
 
 def neuron():
     return ns.biophysics.single_neuron(ns.biophysics.LIFParameters(), 1e-4)
+
+
+def driven_by(x):
+    """What cells in Brian2 answer that fire where their input is above a half."""
+    cells = b2.NeuronGroup(UNITS, "drive : 1", threshold="drive > 0.5", reset="", codeobj_class=b2.NumpyCodeObject)
+    network = b2.Network(cells, b2.SpikeMonitor(cells, codeobj_class=b2.NumpyCodeObject))
+    return ns.biophysics.record_brian2(
+        network, x, present=lambda stimulus: setattr(cells, "drive", stimulus.values), duration=2e-4, progress=False
+    )
 
 
 def as_form_of(like, values):

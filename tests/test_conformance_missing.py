@@ -117,6 +117,7 @@ NOT_TRIALS = {
     "load_spikes",
     "save_assembly",
     "label_trials",
+    "save_sonata_spikes",
 }  # take tables of spikes or RDMs; write; label
 
 

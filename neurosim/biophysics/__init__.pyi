@@ -63,6 +63,7 @@ from .neurons.pinsky_rinzel import PinskyRinzelParameters as PinskyRinzelParamet
 from .neurons.quadratic_if import QuadraticIFParameters as QuadraticIFParameters  # quadratic integrate-and-fire
 from .neurons.squid_axon import SquidAxonParameters as SquidAxonParameters  # Hodgkin and Huxley 1952
 from .neurons.wang_buzsaki import WangBuzsakiParameters as WangBuzsakiParameters  # fast-spiking interneuron
+from .neurons.poisson import PoissonParameters as PoissonParameters  # a Poisson process that inputs modulate
 from .synapses.alpha import AlphaParameters as AlphaParameters  # an alpha-shaped current
 from .synapses.alpha_conductance import AlphaConductanceParameters as AlphaConductanceParameters  # ... conductance
 from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart
@@ -79,6 +80,17 @@ from .synapses.exponential_conductance import (
 )
 from .synapses.gap_junction import GapJunctionParameters as GapJunctionParameters  # membranes coupled both ways
 from .synapses.nmda import NMDAParameters as NMDAParameters  # with magnesium block
+
+# What reaches neurons beside the stimulus
+from .background import Poisson as Poisson  # a background of Poisson spikes at any rate
+from .currents.given import GivenCurrent as GivenCurrent  # of given samples
+from .currents.ornstein_uhlenbeck import OrnsteinUhlenbeckCurrent as OrnsteinUhlenbeckCurrent  # that wanders
+from .currents.ramp import RampCurrent as RampCurrent  # that rises evenly
+from .currents.sine import SineCurrent as SineCurrent  # that swings
+from .currents.steps import StepCurrent as StepCurrent  # that steps from one value to the next
+from .injection import CURRENTS as CURRENTS  # the injected currents by name; .added(...) takes one of your own
+from .injection import CurrentModel as CurrentModel  # what a current is: numbers, course
+from .protocols import protocol as protocol  # currents as stimuli, one a stimulus
 
 # What changes what a spike brings: release and plasticity
 from .learning import Learned as Learned  # the circuit afterwards, its responses, its weights over time
@@ -109,6 +121,7 @@ from .execution import ENGINES as ENGINES  # what runs a circuit, by name: Brian
 from .execution import Execution as Execution  # device, precision, memory, processes, threads
 from .simulation import Monitors as Monitors  # what is kept: bins, spike times, membranes, a tail
 from .simulation import choose_category as choose_category  # the category that the spikes name
+from .field_potential import lfp_proxy as lfp_proxy  # a field potential from synaptic currents
 from .simulation import simulate as simulate  # run a circuit on every stimulus and count the spikes
 
 # Neurons with a shape
@@ -116,6 +129,11 @@ from .cables import CableParameters as CableParameters  # their membrane, and wh
 from .cables import simulate_morphology as simulate_morphology  # inject currents, record everywhere
 from .morphology import Morphology as Morphology  # labelled points of a neuron
 from .morphology import load_swc as load_swc  # from an SWC file
+
+# Brian2 networks of your own
+from .brian2_networks import Recorded as Recorded  # spikes, traces and rates of its monitors
+from .brian2_networks import record_brian2 as record_brian2  # show stimuli to any network, and read its monitors
+from .brian2_script import to_brian2 as to_brian2  # a circuit of ours as a Brian2 script, equal in every spike
 
 # The ladder of realism, and experiments
 from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.biophysics.brian2_rules import RuledSynapses, follow_targets, target_traces
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit, Population, Projection
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
     Run,
+    Watch,
     arrival_of,
     constants_of,
     initial_state,
@@ -29,6 +30,7 @@ from neurosim.biophysics.dynamics import (
 )
 from neurosim.biophysics.formulas import Text, as_code, as_expression
 from neurosim.biophysics.models import named
+from neurosim.biophysics.sources import arrivals_of
 from neurosim.runtime import private_folder
 from neurosim.storage import cache_folder, checked_modules
 
@@ -39,8 +41,8 @@ ALWAYS = "always"
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
 
-def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, target: str = "numpy") -> Run:
-    """Run the copies of `chunk`; `watched` names the neurons whose membrane is recorded.
+def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str = "numpy") -> Run:
+    """Run the copies of `chunk`, and record what is `watched`.
 
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
@@ -52,12 +54,13 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, ta
             p.name: _events(parts.spikes[p.name].t_, parts.spikes[p.name].i, p.size, circuit.dt)
             for p in circuit.populations
         }
-        membrane = {
-            name: membrane_of(np.array(monitor.v_), chunk.n_copies) for name, monitor in parts.membranes.items()
-        }
+        recorded = [
+            by_copy(np.array(getattr(monitor, f"{watch.variable}_")), chunk.n_copies)
+            for watch, monitor in zip(watched, parts.watches, strict=True)
+        ]
         broken = tuple(n for n, group in parts.groups.items() if not np.isfinite(np.asarray(group.v_)).all())
         weights = {rules.index: rules.weights() for rules in parts.rules if rules.ruled.plasticity is not None}
-    return Run(events, membrane, broken, weights)
+    return Run(events, recorded, broken, weights)
 
 
 class Parts:
@@ -67,19 +70,17 @@ class Parts:
         self.network: brian2.Network = None
         self.groups: dict[str, brian2.Group] = {}
         self.spikes: dict[str, brian2.SpikeMonitor] = {}
-        self.membranes: dict[str, brian2.StateMonitor] = {}
+        self.watches: list[brian2.StateMonitor] = []
         self.arrays: dict[str, brian2.TimedArray] = {}
         self.rules: list[RuledSynapses] = []
         self.clock: brian2.Clock = None
 
 
-def build(
-    b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, inputs_as_arrays: bool
-) -> Parts:
+def build(b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, inputs_as_arrays: bool) -> Parts:
     """Build the network of all copies; names are canonical, so that compiled code is found again."""
     parts = Parts()
     parts.clock = b2.Clock(circuit.dt * b2.second, name="steps")
-    groups = {} if chunk.spikes is None else {INPUT: _input_group(b2, circuit, chunk, parts, inputs_as_arrays)}
+    groups = {name: _input_group(b2, circuit, name, chunk, parts, inputs_as_arrays) for name in chunk.spikes}
     for index, population in enumerate(circuit.populations):
         groups[population.name] = _group(b2, circuit, population, index, chunk, parts)
     synapses: list[brian2.BrianObject] = []
@@ -97,19 +98,21 @@ def build(
     for index, population in enumerate(circuit.populations):
         group = parts.groups[population.name] = groups[population.name]
         parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
-        if population.name in watched:
-            chosen = np.arange(chunk.n_copies)[:, None] * population.size + watched[population.name]
-            monitor = b2.StateMonitor(group, "v", record=chosen.ravel(), when="end", name=f"V{index}")
-            parts.membranes[population.name] = monitor
-    monitors = [*parts.spikes.values(), *parts.membranes.values()]
+    for index, watch in enumerate(watched):
+        chosen = (np.arange(chunk.n_copies)[:, None] * circuit.sizes[watch.population] + watch.index).ravel()
+        every = {} if watch.every == 1 else {"dt": watch.every * circuit.dt * b2.second}
+        group = parts.groups[watch.population]
+        monitor = b2.StateMonitor(group, watch.variable, record=chosen, when="end", name=f"V{index}", **every)
+        parts.watches.append(monitor)
+    monitors = [*parts.spikes.values(), *parts.watches]
     parts.network = b2.Network(*groups.values(), *synapses, *monitors)
     slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "pst", "rst")]
     parts.network.schedule = ["start", "groups", "traces", "input", *slots, "thresholds", "synapses", "resets", "end"]
     return parts
 
 
-def membrane_of(recorded: np.ndarray, n_copies: int) -> np.ndarray:
-    """Return what a monitor recorded, (copy x neuron, step), as (copy, step, neuron)."""
+def by_copy(recorded: np.ndarray, n_copies: int) -> np.ndarray:
+    """Return what a monitor recorded, (copy x neuron, record), as (copy, record, neuron)."""
     return recorded.reshape(n_copies, -1, recorded.shape[1]).transpose(0, 2, 1)
 
 
@@ -118,33 +121,35 @@ def _events(times: npt.ArrayLike, indices: npt.ArrayLike, size: int, dt: float) 
     return Events.sorted(np.rint(np.asarray(times) / dt).astype(np.int64), copy, neuron)
 
 
-def _input_group(b2: ModuleType, circuit: Circuit, chunk: Chunk, parts: Parts, as_array: bool) -> brian2.Group:
-    assert chunk.spikes is not None
-    n_units = chunk.n_copies * circuit.inputs.size
+def _input_group(
+    b2: ModuleType, circuit: Circuit, name: str, chunk: Chunk, parts: Parts, as_array: bool
+) -> brian2.Group:
+    shown, size = chunk.spikes[name], circuit.sizes[name]
+    n_units, place = chunk.n_copies * size, list(circuit.sizes).index(name)
     if as_array:
-        flat = chunk.spikes.transpose(1, 0, 2).reshape(chunk.spikes.shape[1], n_units).astype(float)
-        parts.arrays["spikes"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name="input_array")
+        flat = shown.transpose(1, 0, 2).reshape(shown.shape[1], n_units).astype(float)
+        array = parts.arrays[f"input_{place}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"input_{place}")
         first = "" if circuit.substeps == 1 else f" and (t_in_timesteps % {circuit.substeps} == 0)"
         lasting = f" and (t_in_timesteps < {len(flat) * circuit.substeps})"
         group = b2.NeuronGroup(
             n_units,
             "unused : 1",
-            threshold=f"(input_array(t, i) > 0.5){first}{lasting}",
+            threshold=f"(input_{place}(t, i) > 0.5){first}{lasting}",
             clock=parts.clock,
-            name="input_spikes",
-            namespace={"input_array": parts.arrays["spikes"]},
+            name=f"input_spikes_{place}",
+            namespace={f"input_{place}": array},
         )
         group.thresholder["spike"].when = "input"
         return group
-    copy, time, unit = np.nonzero(chunk.spikes)
+    copy, time, unit = np.nonzero(shown)
     order = np.argsort(time, kind="stable")
     return b2.SpikeGeneratorGroup(
         n_units,
-        (copy * circuit.inputs.size + unit)[order],
+        (copy * size + unit)[order],
         time[order] * circuit.step * b2.second,
         clock=parts.clock,
         when="input",
-        name="input_spikes",
+        name=f"input_spikes_{place}",
     )
 
 
@@ -161,7 +166,7 @@ def _group(
     per_neuron["drive"] = population.drive
     arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
     names = {k: Text(k) for k in (*state, *scalars, *per_neuron)} | words
-    names |= {"drive": Text(drive), "xi": Text(f"xi_{index}(t, i)")}
+    names |= {"drive": Text(drive), "xi": Text(f"xi_{index}(t, i)")} | _arriving(population, index)
     group = b2.NeuronGroup(
         chunk.n_copies * population.size,
         "\n".join([*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron)]),
@@ -194,17 +199,29 @@ def _arrays(
 ) -> tuple[dict[str, Any], str]:
     """Return the arrays over time of a population, by their name in the code, and the code of its drive."""
     arrays = {}
-    drive = "drive"
+    given = ["drive"]
     if population.name in chunk.external:
         values = chunk.external[population.name]
         flat = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
         arrays[f"external_{index}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"external_{index}")
-        drive = f"(drive + external_{index}(t, i))"
+        given.append(f"external_{index}(t, i)")
+    if population.name in chunk.currents:
+        flat = chunk.currents[population.name].reshape(chunk.n_steps, -1)
+        arrays[f"current_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"current_{index}")
+        given.append(f"current_{index}(t, i)")
+    for arrival in arrivals_of(population):
+        flat, name = chunk.background[population.name, arrival].reshape(chunk.n_steps, -1), f"{arrival}_from_{index}"
+        arrays[name] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=name)
     if population.is_random:
         flat = chunk.noise[population.name].reshape(chunk.n_steps, -1)
         arrays[f"xi_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"xi_{index}")
     parts.arrays |= arrays
-    return arrays, drive
+    return arrays, "drive" if len(given) == 1 else f"({' + '.join(given)})"
+
+
+def _arriving(population: Population, index: int) -> dict[str, Text]:
+    """Return the code of what arrives, where a background adds to it."""
+    return {name: Text(f"({name} + {name}_from_{index}(t, i))") for name in arrivals_of(population)}
 
 
 def _synapses(

@@ -6,6 +6,7 @@ Calibration stimuli are for this alone: nothing that is tested may be among them
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from neurosim.biophysics import torch_engine
 from neurosim.biophysics.circuit import Circuit, Population
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.torch_engine import Tensors
 from neurosim.runtime import as_seed, pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli
@@ -36,7 +38,7 @@ class _Candidates:
 
 def calibrate(
     circuit: Circuit,
-    stimuli: xr.DataArray,
+    stimuli: xr.DataArray | Mapping[str, xr.DataArray],
     expected: xr.DataArray,
     *,
     rng: np.random.Generator | int = 0,
@@ -81,8 +83,9 @@ def calibrate(
     """
     if circuit.is_discrete:
         raise InputError(f"calibrate: {circuit.name!r} stands on rung 'exact': nothing is to be calibrated; climb.")
-    expected_counts = layer_counts(circuit, stimuli, expected, "calibrate")
+    refuse_sources(circuit, "calibrate")
     shown = check_stimuli(circuit, stimuli)
+    expected_counts = layer_counts(circuit, shown.labels, expected, "calibrate")
     n_steps = shown.n_time * circuit.substeps
     chunk = make_chunk(circuit, shown, [(s, 0) for s in range(len(shown.ids))], n_steps, as_seed(rng, "calibrate"))
     replayed: dict[str, Any] = {}
@@ -126,9 +129,13 @@ def rheobase(population: Population) -> np.ndarray:
         raise InputError(f"rheobase: {population.name!r} has no neurons in volts of a known model; climb first.")
     model = population.model
     if model.rheobase is not None:
-        return np.asarray(model.rheobase({name: population.number(name) for name in population.numbers}))
+        found = model.rheobase({name: population.number(name) for name in population.numbers})
+        return np.broadcast_to(np.asarray(found), (population.size,))
     if not model.threshold:
-        raise InputError(f"rheobase: the neuron {model.name!r} does not say which of its numbers is its threshold.")
+        raise InputError(
+            f"rheobase: the neuron {model.name!r} of {population.name!r} does not say which of its numbers is its "
+            "threshold; free equations take rheobase=."
+        )
     g_leak, e_leak, threshold = (population.number(name) for name in ("g_leak", "e_leak", model.threshold))
     return np.asarray(g_leak * (threshold - e_leak))
 
@@ -146,7 +153,7 @@ def up_to(circuit: Circuit, name: str) -> Circuit:
     """Return the circuit without the populations that come after `name`."""
     index = [p.name for p in circuit.populations].index(name)
     kept = circuit.populations[: index + 1]
-    names = {"input", *(p.name for p in kept)}
+    names = {i.name for i in circuit.all_inputs} | {p.name for p in kept}
     inner = tuple(q for q in circuit.projections if q.source in names and q.target in names)
     return replace(circuit, populations=kept, projections=inner, readout=None)
 
@@ -242,7 +249,7 @@ class _LayerSearch:
         drive = torch.as_tensor(population.drive, device=where)
         external = {k: np.tile(v, (len(gain), 1, 1)) for k, v in self.chunk.external.items() if k == self.name}
         noise = {k: np.tile(v, (1, len(gain), 1)) for k, v in self.chunk.noise.items() if k == self.name}
-        chunk = Chunk(n * len(gain), self.chunk.n_steps, None, external, noise)
+        chunk = Chunk(n * len(gain), self.chunk.n_steps, {}, external, noise)
         tensors = Tensors(
             drive={self.name: column(gain) * drive + column(bias) * self.unit}, gain={self.name: column(gain)}
         )

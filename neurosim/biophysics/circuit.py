@@ -6,13 +6,15 @@ A circuit can be printed, and saved (``circuit_files.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import scipy.sparse
 
+from neurosim.biophysics.background import Poisson
+from neurosim.biophysics.injection import current_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
 from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, places, real, scaled, whole
 from neurosim.biophysics.rules import plasticity_of, release_of
@@ -41,10 +43,12 @@ class Input:
     duration : how long stimuli without a ``time`` dim are shown, s (poisson, current; 0.1 by default); None where the
         stimuli are spikes, which have times of their own.
     max_rate : rate of an intensity of 1, spikes/s (poisson; 500 by default); None for the others.
+    name : by which projections name it as their source, where a circuit has several inputs.
 
     Raises
     ------
-    InputError : an unknown kind, fewer than one unit, a duration or rate out of range, or one that is not read.
+    InputError : no name, an unknown kind, fewer than one unit, a duration or rate out of range, or one that nothing
+        reads.
 
     Examples
     --------
@@ -56,8 +60,11 @@ class Input:
     kind: InputKind = "spikes"
     duration: float | None = None
     max_rate: float | None = None
+    name: str = INPUT
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise InputError(f"Input: a name asked, found {self.name!r}.")
         if self.kind not in get_args(InputKind):
             raise InputError(f"Input: kind = {self.kind!r}; known: {', '.join(get_args(InputKind))}.")
         for name, (kinds, usual) in READ_BY.items():
@@ -91,11 +98,13 @@ class Population:
     positions : where the neurons are, (size, 2 or 3), m, for rules of distance and pictures; None where they have none.
     initial : values from which variables of the neurons or their receptors start, by name, (size,) or one number;
         by default as their models say.
+    background : Poisson processes that arrive from outside, one record :class:`Poisson` or several.
+    currents : records of registered currents that are injected beside the drive, one or several.
 
     Raises
     ------
     InputError : records of no registered model, numbers of another shape or out of range, noise where spikes are random
-        already, a number that its model does not have.
+        already, a number that its model does not have, a receptor or neuron that is not there.
 
     Examples
     --------
@@ -114,6 +123,8 @@ class Population:
     varying: Mapping[str, np.ndarray] = field(default_factory=dict)
     positions: Any = None
     initial: Mapping[str, Any] = field(default_factory=dict)
+    background: Sequence[Poisson] = ()
+    currents: Sequence[Parameters] = ()
 
     def __post_init__(self) -> None:
         who = f"Population {self.name!r}"
@@ -154,6 +165,7 @@ class Population:
             raise InputError(f"Population {self.name!r}: its spikes are random already; noise = 0.")
         self._check_varying()
         object.__setattr__(self, "initial", {k: self._start(k, v) for k, v in self.initial.items()})
+        self._check_sources(who)
 
     def number(self, name: str) -> np.ndarray:
         """Return a parameter of every neuron, (neuron,)."""
@@ -181,6 +193,32 @@ class Population:
             raise InputError(
                 f"{who}: of the receptors {', '.join(self.receptors)} one's name begins another's; choose others."
             )
+
+    def _check_sources(self, who: str) -> None:
+        """Raise for background and currents that this population cannot receive."""
+        for name in ("background", "currents"):
+            given = getattr(self, name)
+            given = tuple(given) if isinstance(given, list | tuple) else (given,)
+            object.__setattr__(self, name, given)
+        for record in self.background:
+            if not isinstance(record, Poisson) or np.shape(record.rate) not in ((), (self.size,)):
+                found = f"rates of shape {np.shape(record.rate)}" if isinstance(record, Poisson) else repr(record)[:60]
+                raise InputError(f"{who}: a background of Poisson records with a rate, or {self.size}; found {found}.")
+            if record.receptor not in self.receptors:
+                names = ", ".join(map(repr, self.receptors))
+                raise InputError(f"{who}: the background names the receptor {record.receptor!r}; there is {names}.")
+            if self.receptor_models[record.receptor].sends:
+                raise InputError(f"{who}: a background sends spikes, which {record.receptor!r} does not receive.")
+        for current in self.currents:
+            if current_of(current) is None:
+                raise InputError(f"{who}: records of registered currents asked, found {type(current).__name__}.")
+        sources: list[Any] = [*self.background, *self.currents]
+        for source in sources:
+            last = max(source.neurons or (0,))
+            if last >= self.size:
+                raise InputError(
+                    f"{who}: a {type(source).__name__} is for neuron {last}; there are 0 to {self.size - 1}."
+                )
 
     def _start(self, name: str, values: Any) -> np.ndarray:
         """Return the values from which a variable starts, one a neuron."""
@@ -234,6 +272,13 @@ class Population:
         return {name: model for name, model in found.items() if model is not None}
 
     @property
+    def sources_text(self) -> str:
+        """Background and currents as a few words; "" where there are none."""
+        models = [model.name for model in map(current_of, self.currents) if model is not None]
+        texts = [f"Poisson background{f' ({b.receptor})' if b.receptor else ''}" for b in self.background]
+        return "".join(f", {text}" for text in (*texts, *(f"current ({name})" for name in models)))
+
+    @property
     def is_discrete(self) -> bool:
         """Whether the neurons advance in whole steps, as in the trained network."""
         return self.model.is_discrete
@@ -256,11 +301,11 @@ class Population:
 
 @dataclass(frozen=True)
 class Projection:
-    """Synapses from one population (or ``"input"``) to another.
+    """Synapses from one population (or an input, such as ``"input"``) to another.
 
     Parameters
     ----------
-    source, target : names of populations.
+    source, target : names of populations, or of an input as the source.
     weights : (source, target), dense or scipy sparse; 0 is no synapse. Threshold units (discrete neurons), V (delta),
         A (exponential) or S (conductance, where the sign says excitatory or inhibitory).
     delay : s, one number, or one a synapse: (source, target), dense or, in the places of sparse weights, sparse.
@@ -466,7 +511,7 @@ class Circuit:
     Parameters
     ----------
     name : name of the circuit.
-    inputs : what it is shown.
+    inputs : what it is shown: one input, or several, each with a name of its own.
     populations, projections : see there.
     dt : step of the simulation, s.
     step : step in which input arrives and output is counted, s; a multiple of `dt`.
@@ -475,8 +520,8 @@ class Circuit:
 
     Raises
     ------
-    InputError : unknown population, weights of the wrong shape or not finite, repeated names, dt above step or above
-        the shortest time constant, discrete and continuous neurons mixed.
+    InputError : no input, unknown population, weights of the wrong shape or not finite, repeated names, dt above step
+        or above the shortest time constant, discrete and continuous neurons mixed.
 
     Examples
     --------
@@ -490,7 +535,7 @@ class Circuit:
     """
 
     name: str
-    inputs: Input
+    inputs: Any
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     dt: float
@@ -502,9 +547,11 @@ class Circuit:
         convert(self, f"Circuit {self.name!r}", dt=number, step=number)
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
+        self._check_inputs()
         sizes = self.sizes
-        if len(sizes) != len(self.populations) + 1:
-            raise InputError(f"Circuit {self.name!r}: population names repeat or one is called {INPUT!r}.")
+        if len(sizes) != len(self.populations) + len(self.all_inputs):
+            inputs = ", ".join(repr(i.name) for i in self.all_inputs)
+            raise InputError(f"Circuit {self.name!r}: population names repeat or one is called {inputs}.")
         if len({p.is_discrete for p in self.populations}) != 1:
             raise InputError(f"Circuit {self.name!r}: there must be neurons, all discrete or all continuous.")
         if not 0 < self.dt <= self.step * (1 + 1e-9):
@@ -532,12 +579,12 @@ class Circuit:
     def __str__(self) -> str:
         """Return the circuit as a few readable lines."""
         lines = [f"{self.name}: rung {self.rung}, dt {self.dt:g} s, step {self.step:g} s"]
-        lines.append(f"  {INPUT}: {self.inputs.size} units, {self.inputs.kind}")
+        lines += [f"  {i.name}: {i.size} units, {i.kind}" for i in self.all_inputs]
         for p in self.populations:
             kind = p.model.name
             noise = f", noise {p.noise:g} V" if p.noise else ""
             received = ", ".join(f"{r} {m.name}".strip() for r, m in p.receptor_models.items())
-            lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}")
+            lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}{p.sources_text}")
         for q in self.projections:
             onto = f" ({q.receptor})" if q.receptor else ""
             lines.append(
@@ -547,8 +594,26 @@ class Circuit:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Number of units of the input and of each population."""
-        return {INPUT: self.inputs.size, **{p.name: p.size for p in self.populations}}
+        """Number of units of each input and of each population."""
+        return {**{i.name: i.size for i in self.all_inputs}, **{p.name: p.size for p in self.populations}}
+
+    @property
+    def all_inputs(self) -> tuple[Input, ...]:
+        """The inputs, one or several."""
+        return (self.inputs,) if isinstance(self.inputs, Input) else self.inputs
+
+    def only_input(self, who: str) -> Input:
+        """Return the input of a circuit that has one called ``"input"``; others are refused on behalf of `who`."""
+        names = [i.name for i in self.all_inputs]
+        if names != [INPUT]:
+            raise InputError(
+                f"{who}: one input called {INPUT!r} asked, {self.name!r} has {', '.join(map(repr, names))}."
+            )
+        return self.all_inputs[0]
+
+    def is_graded(self, projection: Projection) -> bool:
+        """Whether a projection brings the current of an input, in place of spikes."""
+        return any(i.name == projection.source and i.kind == "current" for i in self.all_inputs)
 
     @property
     def is_discrete(self) -> bool:
@@ -596,6 +661,17 @@ class Circuit:
         drive = self.population(name).drive * gain + bias
         return replace(self, projections=projections).with_population(name, drive=drive)
 
+    def _check_inputs(self) -> None:
+        """Raise where there is no input; several inputs become a tuple, one alone is itself."""
+        given = self.all_inputs if isinstance(self.inputs, Input | list | tuple) else ()
+        if not given or not all(isinstance(i, Input) for i in given):
+            raise InputError(f"Circuit {self.name!r}: an Input or several asked, found {type(self.inputs).__name__}.")
+        object.__setattr__(self, "inputs", given[0] if len(given) == 1 else tuple(given))
+        if len({i.name for i in given}) < len(given):
+            raise InputError(
+                f"Circuit {self.name!r}: inputs have names of their own, found {', '.join(i.name for i in given)}."
+            )
+
     def _check_projection(self, p: Projection, sizes: dict[str, int]) -> None:
         for name in (p.source, p.target):
             if name not in sizes:
@@ -604,12 +680,12 @@ class Circuit:
                     f"{suggest(name, sizes)}"
                 )
         asked = (sizes[p.source], sizes[p.target])
-        if p.target == INPUT or p.weights.shape != asked or not np.isfinite(p.values).all():
+        if p.target in [i.name for i in self.all_inputs] or p.weights.shape != asked or not np.isfinite(p.values).all():
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} needs finite weights of shape {asked}, "
                 f"found {p.weights.shape} with {int((~np.isfinite(p.values)).sum())} not finite."
             )
-        if p.source != INPUT and not self.population(p.source).sends_spikes:
+        if any(k.name == p.source and not k.sends_spikes for k in self.populations):
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} starts at units that send no spikes; between "
                 "populations spikes are represented."
@@ -618,7 +694,7 @@ class Circuit:
         self._check_delays(p)
         self._check_graded(p)
         is_ruled = p.release is not None or p.plasticity is not None
-        if is_ruled and p.source == INPUT and self.inputs.kind == "current":
+        if is_ruled and self.is_graded(p):
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} has release or plasticity, which need spikes; the "
                 "input is a current."
@@ -637,7 +713,8 @@ class Circuit:
         """Raise where what is passed on at every step cannot be: from an input, late, released or learned, below 0."""
         sends = self.population(p.target).receptor_models[p.receptor].sends
         asks = {
-            "a population in volts as its source": p.source == INPUT or self.is_discrete,
+            "a population in volts as its source": p.source not in [k.name for k in self.populations]
+            or self.is_discrete,
             "no delay": bool(p.delays().any()),
             "no release": p.release is not None,
             "no plasticity": p.plasticity is not None,
@@ -651,12 +728,12 @@ class Circuit:
 
     def _check_reached(self, population: Population) -> None:
         """Raise where nothing projects to one of several receptors."""
-        reached = {q.receptor for q in self.into(population.name)}
+        reached = {q.receptor for q in self.into(population.name)} | {b.receptor for b in population.background}
         idle = [r for r in population.receptors if r and r not in reached]
         if idle:
             raise InputError(
                 f"Circuit {self.name!r}: nothing projects to the receptor {idle[0]!r} of {population.name!r}; take it "
-                "away, or add a projection with receptor=."
+                "away, or add a projection or a background with receptor=."
             )
 
     def _check_delays(self, p: Projection) -> None:
@@ -672,7 +749,7 @@ class Circuit:
                     f"Circuit {self.name!r}: {p.source}->{p.target} has a delay of {delay} s, {n:g} steps of dt; a "
                     "whole number of steps is asked."
                 )
-        if p.source == INPUT and delays.any() and self.inputs.kind == "current":
+        if delays.any() and self.is_graded(p):
             raise InputError(
                 f"Circuit {self.name!r}: {p.source}->{p.target} has a delay, but currents of the input act at once; "
                 "take the delay off, or send spikes."

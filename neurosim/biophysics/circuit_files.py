@@ -14,14 +14,17 @@ import scipy.sparse
 import xarray as xr
 
 from neurosim import storage
+from neurosim.biophysics.background import Poisson
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
 from neurosim.biophysics.custom import FREE, CustomNeuron
+from neurosim.biophysics.injection import CURRENTS, current_of
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel, plasticity_of, release_of
 from neurosim.parameters import as_dict, filled
 from neurosim.schema import InputError
 
-SCHEMA_VERSION = 3  # 1 had one kind of synapses a population and one delay a projection; 2 no equations, no initial
+# 1 had one kind of synapses a population and one delay a projection; 2 no equations, no initial; 3 one input
+SCHEMA_VERSION = 4
 
 
 def save_circuit(path: str | Path, circuit: Circuit) -> Path:
@@ -56,7 +59,7 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
         "rung": circuit.rung,
         "dt": circuit.dt,
         "step": circuit.step,
-        "inputs": as_dict(circuit.inputs),
+        "inputs": [as_dict(i) for i in circuit.all_inputs],
         "populations": [_population_record(p, i, keep) for i, p in enumerate(circuit.populations)],
         "projections": [
             {
@@ -113,7 +116,8 @@ def load_circuit(path: str | Path) -> Circuit:
             raise ValueError(f"schema_version {about['schema_version']!r}, known: 1 to {SCHEMA_VERSION}")
         populations = tuple(_population_of(p, data) for p in about["populations"])
         projections = tuple(_projection_of(p, data) for p in about["projections"])
-        inputs, kept = Input(**about["inputs"]), about["readout"]
+        given, kept = about["inputs"], about["readout"]
+        inputs = tuple(Input(**record) for record in (given if isinstance(given, list) else [given]))
         readout = kept and _readout_of(kept, data)
         return Circuit(
             str(about["name"]), inputs, populations, projections, about["dt"], about["step"], readout, about["rung"]
@@ -143,6 +147,10 @@ def _population_record(p: Population, index: int, keep: Any) -> dict[str, Any]:
         },
         "noise": p.noise,
         "drive": keep(f"drive_{index}", p.drive),
+        "background": [
+            as_dict(b) | {"rate": keep(f"rate_{index}_{i}", np.atleast_1d(b.rate))} for i, b in enumerate(p.background)
+        ],
+        "currents": [_current_record(current, f"current_{index}_{i}", keep) for i, current in enumerate(p.currents)],
         "varying": {k: keep(f"varying_{index}_{k}", v) for k, v in p.varying.items()},
         "positions": None
         if p.positions is None
@@ -191,7 +199,31 @@ def _population_of(record: dict[str, Any], data: xr.Dataset) -> Population:
         {k: data[v].values for k, v in record["varying"].items()},
         _weights_of(places, data) if (places := record.get("positions")) else None,
         {k: data[v].values for k, v in record.get("initial", {}).items()},
+        background=tuple(_background_of(kept, data) for kept in record.get("background", ())),
+        currents=tuple(_current_of(kept, data) for kept in record.get("currents", ())),
     )
+
+
+def _current_record(current: Any, name: str, keep: Any) -> dict[str, Any]:
+    """Return a current as its name and numbers; arrays are kept apart."""
+    model, numbers = current_of(current), as_dict(current)
+    assert model is not None
+    arrays = {k: v for k, v in numbers.items() if isinstance(v, np.ndarray)}
+    kept = {k: {"shape": list(v.shape), "array": keep(f"{name}_{k}", v.ravel())} for k, v in arrays.items()}
+    return {"current": model.name, "numbers": numbers | kept}
+
+
+def _current_of(record: dict[str, Any], data: xr.Dataset) -> Any:
+    numbers = {
+        k: data[v["array"]].values.reshape(v["shape"]) if isinstance(v, dict) else v
+        for k, v in record["numbers"].items()
+    }
+    return CURRENTS.find(record["current"], "load_circuit").of(numbers)
+
+
+def _background_of(record: dict[str, Any], data: xr.Dataset) -> Poisson:
+    rate = data[record["rate"]].values
+    return Poisson(**(record | {"rate": rate if len(rate) > 1 else float(rate[0])}))
 
 
 def _keep_weights(weights: Weights, name: str, keep: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +67,17 @@ def _cut(circuit: Circuit, population: Population, chosen: np.ndarray) -> Circui
     if readout is not None and readout.source == population.name:
         readout = replace(readout, weights=_cut_rows(readout.weights, keep))
     drive = np.where(keep > 0, population.drive, -_unit(population) * population.sends_spikes)
+    background, currents = (
+        tuple(_kept(record, keep) for record in records) for records in (population.background, population.currents)
+    )
     changed = replace(circuit, projections=tuple(cut(q) for q in circuit.projections), readout=readout)
-    return changed.with_population(population.name, drive=drive)
+    return changed.with_population(population.name, drive=drive, background=background, currents=currents)
+
+
+def _kept(record: Any, keep: np.ndarray) -> Any:
+    """Return a background or current that only the neurons which are kept receive."""
+    received = range(len(keep)) if record.neurons is None else record.neurons
+    return replace(record, neurons=tuple(i for i in received if keep[i]))
 
 
 def _cut_rows(weights: Weights, keep: np.ndarray) -> Weights:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.circuit import INPUT, Input, Population, Projection
+from neurosim.biophysics.circuit import Input, Population, Projection
 from neurosim.biophysics.distributions import DISTRIBUTIONS, distribution_of
 from neurosim.biophysics.plain_numbers import one_of, real
 from neurosim.biophysics.wiring import CONNECTION_RULES, ConnectionRule, Drawn, Ends
@@ -111,7 +111,7 @@ def _check_placed(rule: Parameters, ends: Ends) -> None:
 
 
 def _name(side: Population | Input) -> str:
-    return side.name if isinstance(side, Population) else INPUT
+    return side.name
 
 
 def _pairs(record: ConnectionRule, rule: Parameters, ends: Ends, rng: np.random.Generator, progress: bool) -> Drawn:

@@ -19,6 +19,7 @@ from neurosim.biophysics.models import Constants, NeuronModel, Numbers
 from neurosim.schema import InputError, suggest
 
 FREE = "custom"
+OWN_NUMBERS = ("refractory", "rheobase")
 RESERVED = ("e", "pi", "inf", "t", "dt", "i", "j", "N", "xi", "lastspike", "not_refractory", "refractory", "second")
 _LINE = re.compile(r"^\s*(?:d(?P<state>[A-Za-z]\w*)/dt|(?P<name>[A-Za-z]\w*))\s*=(?P<formula>[^=].*)$")
 
@@ -41,6 +42,7 @@ class CustomNeuron:
     refractory : time after a spike during which no other is sent, s.
     method : "exponential_euler" (each state must be linear in itself), "rk2" (midpoint) or "rk4"; "auto" is the first
         where there is one state and it is linear, else "rk2".
+    rheobase : constant drive that brings it to threshold, the unit of experiments and calibrations, which ask for it.
 
     Raises
     ------
@@ -60,6 +62,7 @@ class CustomNeuron:
     initial: Mapping[str, float] = field(default_factory=dict)
     refractory: float = 0.0
     method: Method = "auto"
+    rheobase: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("equations", "threshold", "reset", "method"):
@@ -87,6 +90,8 @@ class CustomNeuron:
         object.__setattr__(self, "refractory", _number("refractory", self.refractory))
         if not 0 <= self.refractory <= 1:
             raise InputError(f"CustomNeuron: refractory = {self.refractory!r} is outside 0..1 s.")
+        if self.rheobase is not None:
+            object.__setattr__(self, "rheobase", _number("rheobase", self.rheobase))
         self._check_step()
 
     @property
@@ -110,8 +115,12 @@ class CustomNeuron:
             variables={name: spelled(name) for name in self.states},
             numbers=_numbers_of,
             changed=_changed,
+            rheobase=None if self.rheobase is None else self._rheobase,
             caption="neurons of free equations",
         )
+
+    def _rheobase(self, _numbers: Numbers) -> float | None:
+        return self.rheobase
 
     def _read(self) -> Equations:
         def tree(formula: str) -> ast.expr:
@@ -184,7 +193,7 @@ def _changed(neuron: CustomNeuron, values: Numbers) -> CustomNeuron:
 
 def _number(name: str, value: object) -> float:
     """Return a number as a float, whatever numeric type it has; its name is checked too."""
-    if name != "refractory":
+    if name not in OWN_NUMBERS:
         _check_name(name)
     try:
         number = float(value) if np.ndim(value) == 0 and not isinstance(value, str | bool) else math.nan  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,10 +33,13 @@ class Chunk:
     Parameters
     ----------
     n_copies : number of copies. n_steps : number of simulation steps of ``circuit.dt``.
-    spikes : input spikes (copy, time, input unit), one sample every ``circuit.step``; None where there are none.
+    spikes : spikes (copy, time, unit) of each input that sends some, one sample every ``circuit.step``.
     external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
     noise : random numbers of a population, (simulation step, copy, neuron): standard normal, or log-exponential where
         spikes escape.
+    background : what arrives from outside at a variable of a population, by (population, variable), (simulation step,
+        copy, neuron).
+    currents : injected into a population beside its drive, (simulation step, copy, neuron).
     seeds : first draw (copy, synapse) of every synapse that fails at random, by the index of its projection.
     learns : whether weights change.
     modulator : third factor of plasticity in every simulation step; None where there is none.
@@ -45,10 +48,12 @@ class Chunk:
 
     n_copies: int
     n_steps: int
-    spikes: np.ndarray | None = None
+    spikes: Mapping[str, np.ndarray] = field(default_factory=dict)
     external: Mapping[str, np.ndarray] = field(default_factory=dict)
     noise: Mapping[str, np.ndarray] = field(default_factory=dict)
     seeds: Mapping[int, np.ndarray] = field(default_factory=dict)
+    background: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    currents: Mapping[str, np.ndarray] = field(default_factory=dict)
     learns: bool = False
     modulator: np.ndarray | None = None
     kept_every: int = 0
@@ -56,6 +61,25 @@ class Chunk:
     def is_ruled(self, projection: Projection) -> bool:
         """Whether spikes of a projection bring a changing share of their weight, or its weights change."""
         return projection.release is not None or (self.learns and projection.plasticity is not None)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A variable of some neurons (`index`) of a population, recorded at the end of the first of every `every` steps.
+
+    `name` is how users know the variable.
+    """
+
+    population: str
+    variable: str
+    index: np.ndarray
+    every: int = 1
+    name: str = "v"
+
+    @property
+    def key(self) -> str:
+        """What names it in results and messages."""
+        return f"{self.population}.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -75,14 +99,14 @@ class Events:
 
 @dataclass(frozen=True)
 class Run:
-    """What came out: spikes of every population, and the membrane (copy, step, watched neuron) of some.
+    """What came out: spikes of every population, and of each watch what it recorded, (copy, record, neuron).
 
     `broken` names the populations with a membrane that is no finite number at the end; `weights` holds those of plastic
     projections (record, synapse) by their index, the last record being that at the end.
     """
 
     events: Mapping[str, Events]
-    membrane: Mapping[str, np.ndarray]
+    recorded: Sequence[np.ndarray]
     broken: tuple[str, ...] = ()
     weights: Mapping[int, np.ndarray] = field(default_factory=dict)
 

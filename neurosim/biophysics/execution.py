@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.dynamics import Chunk, Run
+from neurosim.biophysics.dynamics import Chunk, Run, Watch
 from neurosim.biophysics.plain_numbers import convert, whole
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
@@ -62,8 +60,8 @@ class Engine:
     ----------
     name : name by which users choose it.
     caption : what it is, in a few words.
-    run : (circuit, chunk, neurons of each population whose membrane is watched, execution, number of copies to which a
-        compiled program may pad the chunk) -> what came out.
+    run : (circuit, chunk, variables that are recorded, execution, number of copies to which a compiled program may pad
+        the chunk) -> what came out.
     reads : what it reads of :class:`Execution` beside memory and workers: "single", "device", "threads".
     is_compiled : whether it needs a C++ compiler.
     counts_spikes : whether an input unit may send several spikes in a step.
@@ -79,7 +77,7 @@ class Engine:
 
     name: str
     caption: str
-    run: Callable[[Circuit, Chunk, Mapping[str, np.ndarray], Execution, int], Run]
+    run: Callable[[Circuit, Chunk, Sequence[Watch], Execution, int], Run]
     reads: tuple[str, ...] = ()
     is_compiled: bool = False
     counts_spikes: bool = False

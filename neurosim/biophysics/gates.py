@@ -55,6 +55,7 @@ def gated_neuron(
     state: dict[str, float | str] = {"v": "v_rest", **{gate: f"{gate}_rest" for gate in moving}, "above": 0.0}
     return NeuronModel(
         name, parameters, state, constants, update, distance, reset, threshold="v_shift",
+        units=dict.fromkeys(state, "1") | {"v": "V"},
         rheobase=lambda p: p["g_leak"] * 20e-3, gates=Gates(rates, moving), **about,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit, Population, Projection
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel
 from neurosim.biophysics.neurons import adex, hodgkin_huxley
@@ -19,6 +19,7 @@ from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.plain_numbers import convert, number
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.synapses import conductance
 from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.biophysics.synapses.delta import DeltaParameters
@@ -113,6 +114,7 @@ def climb(circuit: Circuit, rung: str, *, ladder: Ladder | None = None) -> Circu
       out: 2 lif, conductance synapses
       input -> out: 2 synapses
     """
+    refuse_sources(circuit, "climb")
     for name in (rung, circuit.rung):
         if name not in RUNGS:
             raise InputError(f"climb: no rung {name!r}. Rungs: {', '.join(RUNGS)}.{suggest(name, RUNGS)}")
@@ -188,7 +190,7 @@ def _in_volts(circuit: Circuit, projection: Projection, ladder: Ladder) -> Proje
     target = circuit.population(projection.target)
     scale, beta = _scale(target, ladder)
     to_current = ladder.membrane.g_leak * scale / (1 - beta)
-    if projection.source == INPUT and circuit.inputs.kind == "current":
+    if circuit.is_graded(projection):
         return projection.times(to_current)
     if target.model.own_current:
         alpha = constants_of(target, circuit.dt)[target.model.own_current]
@@ -226,8 +228,9 @@ def _conductance(circuit: Circuit, ladder: Ladder) -> Circuit:
         after = next(p for p in populations if p.name == q.target).synapses
         assert isinstance(before, ExponentialParameters) and isinstance(after, ConductanceParameters)
         excite, inhibit = before.tau_syn / after.tau_exc / over, before.tau_syn / after.tau_inh / under
-        graded = q.source == INPUT and circuit.inputs.kind == "current"
-        projections.append(q if graded else q.map(lambda w, e=excite, i=inhibit: np.where(w > 0, w * e, w * i)))
+        projections.append(
+            q if circuit.is_graded(q) else q.map(lambda w, e=excite, i=inhibit: np.where(w > 0, w * e, w * i))
+        )
     return replace(circuit, populations=tuple(populations), projections=tuple(projections))
 
 
@@ -237,8 +240,7 @@ def _refractory(circuit: Circuit, ladder: Ladder) -> Circuit:
         assert isinstance(p.parameters, LIFParameters)
         changes = {"reset": "value"} if ladder.reset == "value" else {}
         populations.append(replace(p, parameters=replace(p.parameters, refractory=ladder.refractory, **changes)))  # type: ignore[arg-type]
-    at_once = INPUT if circuit.inputs.kind == "current" else None  # currents do not travel
-    projections = tuple(q if q.source == at_once else q.later(ladder.delay) for q in circuit.projections)
+    projections = tuple(q if circuit.is_graded(q) else q.later(ladder.delay) for q in circuit.projections)
     return replace(circuit, populations=tuple(populations), projections=projections)
 
 
@@ -284,9 +286,7 @@ def _exchange(
     touched = {p.name for p in circuit.populations if isinstance(p.synapses, before)}
     populations = tuple(replace(p, synapses=synapses) if p.name in touched else p for p in circuit.populations)
     projections = tuple(
-        q.times(factor(circuit.population(q.target)))
-        if q.target in touched and not (q.source == INPUT and circuit.inputs.kind == "current")
-        else q
+        q.times(factor(circuit.population(q.target))) if q.target in touched and not circuit.is_graded(q) else q
         for q in circuit.projections
     )
     return replace(circuit, populations=populations, projections=projections)

@@ -45,7 +45,7 @@ class Learned:
 
 def learn(
     circuit: Circuit,
-    stimuli: xr.DataArray,
+    stimuli: xr.DataArray | Mapping[str, xr.DataArray],
     *,
     gap: float = 0.0,
     modulator: xr.DataArray | None = None,
@@ -63,7 +63,7 @@ def learn(
     ----------
     circuit : with projections that have ``plasticity``.
     stimuli : as :func:`simulate` takes them; shown in their order.
-    gap : silence after each stimulus, s, a multiple of ``circuit.step``.
+    gap : silence after each stimulus, s, a multiple of ``circuit.step``; noise, background and currents rest too.
     modulator : third factor (stimulus, time) every ``circuit.step``, such as dopamine, 1/s; 0 in the gaps. Asked for
         where a rule reads it.
     record_every : time between two records of the weights, s, a multiple of ``circuit.dt``; by default only the end.
@@ -113,12 +113,10 @@ def learn(
     )
     kept = 0 if record_every is None else _steps(record_every, circuit.dt, "record_every", lowest=1)
     stream = _in_a_row(chunk, circuit, shown, n_gap)
-    stream = replace(
-        stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap, stimuli)
-    )
-    run = run_chunk(circuit, stream, {}, used, execution)
+    stream = replace(stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap))
+    run = run_chunk(circuit, stream, (), used, execution)
     check_run(circuit, run, stream)
-    responses = _responses(circuit, run, shown, each, stimuli, used.name)
+    responses = _responses(circuit, run, shown, each, used.name)
     names = _names(plastic)
     weights = {names[i]: _labelled(q, run.weights[i], kept, circuit, stream) for i, q in plastic.items()}
     return Learned(_with_weights(circuit, run), responses, weights)
@@ -142,25 +140,24 @@ def _in_a_row(chunk: Chunk, circuit: Circuit, shown: Shown, n_gap: int) -> Chunk
         flat: np.ndarray = np.concatenate([lasting, rest], axis=1).reshape(1, -1, values.shape[-1])
         return flat
 
-    noise = {
-        name: np.concatenate([values, np.zeros((n_gap * k, *values.shape[1:]))])
-        .transpose(1, 0, 2)
-        .reshape(-1, 1, values.shape[2])
-        for name, values in chunk.noise.items()
-    }
+    def rested(values: np.ndarray) -> np.ndarray:
+        long = np.concatenate([values, np.zeros((n_gap * k, *values.shape[1:]))])
+        line: np.ndarray = long.transpose(1, 0, 2).reshape(-1, 1, values.shape[2])
+        return line
+
     return Chunk(
         1,
         (shown.n_time + n_gap) * k * n,
-        None if chunk.spikes is None else row(chunk.spikes, shown.n_time, n_gap),
+        {name: row(values, shown.n_time, n_gap) for name, values in chunk.spikes.items()},
         {name: row(values, shown.n_time, n_gap) for name, values in chunk.external.items()},
-        noise,
+        {name: rested(values) for name, values in chunk.noise.items()},
         {i: first[:1] for i, first in chunk.seeds.items()},
+        {key: rested(values) for key, values in chunk.background.items()},
+        {name: rested(values) for name, values in chunk.currents.items()},
     )
 
 
-def _modulator(
-    circuit: Circuit, modulator: xr.DataArray | None, shown: Shown, n_gap: int, stimuli: xr.DataArray
-) -> np.ndarray | None:
+def _modulator(circuit: Circuit, modulator: xr.DataArray | None, shown: Shown, n_gap: int) -> np.ndarray | None:
     """Return the third factor in every simulation step."""
     models = [plasticity_of(q.plasticity) for q in circuit.projections]
     asking = [m.name for m in models if m is not None and m.is_modulated]
@@ -174,8 +171,8 @@ def _modulator(
         raise InputError(
             f"learn: a modulator (stimulus, time) asked, found {getattr(modulator, 'dims', type(modulator))}."
         )
-    if "stimulus" in modulator.coords and "stimulus" in stimuli.coords:
-        modulator = modulator.reindex(stimulus=stimuli["stimulus"].values)
+    if "stimulus" in modulator.coords and "stimulus" in shown.labels.coords:
+        modulator = modulator.reindex(stimulus=shown.labels["stimulus"].values)
     values = np.asarray(modulator.transpose("stimulus", "time").values, dtype=float)
     if values.shape != (len(shown.ids), shown.n_time) or not np.isfinite(values).all():
         raise InputError(
@@ -186,12 +183,12 @@ def _modulator(
     return np.repeat(rested.ravel(), circuit.substeps)
 
 
-def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, stimuli: xr.DataArray, engine: str) -> xr.DataArray:
+def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, engine: str) -> xr.DataArray:
     """Return spike counts (stimulus, time, unit) of every step of the input, without the gaps."""
     n, per_bin = len(shown.ids), circuit.substeps
     counts = count_spikes(circuit, run, per_bin, n * each // per_bin, 1)
     counts = counts.reshape(n, each // per_bin, -1)[:, : shown.n_time]
-    return label_counts(circuit, counts, stimuli, 1, circuit.step, engine)
+    return label_counts(circuit, counts, shown.labels, 1, circuit.step, engine)
 
 
 def _names(plastic: Mapping[int, Projection]) -> dict[int, str]:

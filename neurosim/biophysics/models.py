@@ -69,6 +69,7 @@ class NeuronModel:
     variables : name in `state` of each variable that users know; by default every one by the name that it has there.
     numbers : (record) -> its numbers and words by name.
     changed : (record, numbers) -> the record with other numbers, checked.
+    units : unit of each variable of `state`, for records of them; "1" is none.
     own_current : name of the constant by which a synaptic current of its own decays in a step; "" is none.
     sends_spikes : whether it sends spikes; units that send none are read by their membrane.
     has_counterpart : whether a discrete neuron does what a leaky neuron in volts can do, so that it can climb.
@@ -99,6 +100,7 @@ class NeuronModel:
     variables: Mapping[str, str] = field(default_factory=dict)
     numbers: Callable[[Any], Constants] = as_dict
     changed: Callable[[Any, Numbers], Any] = with_numbers
+    units: Mapping[str, str] = field(default_factory=dict)
     own_current: str = ""
     sends_spikes: bool = True
     has_counterpart: bool = False
@@ -133,6 +135,7 @@ class SynapseModel:
     constants : (numbers of the record, dt) -> the numbers that the step names.
     step : (x, m) -> (new state, {"kick", "i_syn", "g_syn"}; None is nothing).
     units : units of its weights.
+    state_units : unit of each variable of `state`, for records of them.
     sends : variable of the source that is passed on at every step in place of spikes; "" is spikes. The first of two
         arrivals collects weight times variable, the second the weights alone.
     caption : what it is, in one sentence without a verb.
@@ -152,6 +155,7 @@ class SynapseModel:
     constants: Callable[[Numbers, float], Constants]
     step: Callable[[State, Functions], tuple[Quantities, Brought]]
     units: str = "A"
+    state_units: Mapping[str, str] = field(default_factory=dict)
     sends: str = ""
     caption: str = ""
     reference: str = ""

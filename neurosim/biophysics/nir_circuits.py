@@ -36,6 +36,7 @@ from neurosim.biophysics.models import NEURONS
 from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
 from neurosim.biophysics.nir_thresholds import with_thresholds_joined
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.nir_graphs import (
     INTEGRATOR_NODES,
     POPULATION_NODES,
@@ -160,7 +161,7 @@ def circuit_from_nir(
         populations.append(population)
         projections += into
     kind = inputs or kept.get("input_kind", "spikes")
-    about = {name: kept.get(name, 100 * step if name == "duration" else None) for name in READ_BY}
+    about: dict[str, Any] = {name: kept.get(name, 100 * step if name == "duration" else None) for name in READ_BY}
     about = {name: value for name, value in about.items() if kind in READ_BY[name][0]}
     about |= {} if duration is None else {"duration": duration}
     reads = {n: table.get("reads") for n, table in tables.items()}
@@ -231,13 +232,14 @@ def circuit_to_nir(circuit: Circuit) -> nir.NIRGraph:
             f"to_nir: {circuit.name!r} stands on rung {circuit.rung!r}; NIR holds the neurons of rung 'exact' only. "
             "save_circuit keeps every circuit."
         )
+    refuse_sources(circuit, "to_nir")
     ruled = next((q for q in circuit.projections if q.release is not None or q.plasticity is not None), None)
     if ruled is not None:
         raise InputError(f"to_nir: {ruled.source}->{ruled.target} has release or plasticity, which NIR does not hold.")
     _check_names(circuit)
-    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([circuit.inputs.size])})}
+    inputs = circuit.only_input("to_nir")
+    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array([inputs.size])})}
     edges: list[tuple[str, str]] = []
-    inputs = circuit.inputs
     about = {"input_kind": inputs.kind} | {k: v for k in READ_BY if (v := getattr(inputs, k)) is not None}
     for k, population in enumerate(circuit.populations):
         read = circuit.readout if circuit.readout and circuit.readout.source == population.name else None

@@ -1,14 +1,16 @@
-"""What a simulation returns: counts, spike tables and membranes of all chunks, labelled."""
+"""What a simulation returns: counts, spike tables, membranes and records of all chunks, labelled."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.dynamics import Run
+from neurosim.biophysics.dynamics import Run, Watch
+from neurosim.biophysics.watching import recordable
 from neurosim.schema import as_responses
 
 
@@ -62,11 +64,36 @@ def spike_table(circuit: Circuit, parts: list[Run], starts: list[int], trials: i
     }
 
 
-def label_membrane(circuit: Circuit, parts: list[Run], names: list[str], trials: int) -> xr.DataArray:
-    """Return what was recorded of the membrane, with its times and the names of its units."""
-    values = np.concatenate([np.concatenate(list(run.membrane.values()), axis=2) for run in parts])
-    dims: tuple[str, ...] = ("stimulus", "membrane_time", "membrane_unit")
+def label_membrane(circuit: Circuit, parts: list[Run], watches: Sequence[Watch], trials: int) -> xr.DataArray:
+    """Return what was recorded of the membranes, which come first, with its times and the names of its units."""
+    values = np.concatenate([np.concatenate(list(run.recorded[: len(watches)]), axis=2) for run in parts])
+    names = [name for watch in watches for name in _unit_names(watch)]
+    units = "1" if circuit.is_discrete else "V"
+    return _over_time(values, trials, {"membrane_time": circuit.dt, "membrane_unit": names}, units)
+
+
+def label_records(
+    circuit: Circuit, parts: list[Run], watches: Sequence[Watch], first: int, trials: int
+) -> dict[str, xr.DataArray]:
+    """Return what the watches from the `first` on recorded, each by its key."""
+    found = {}
+    for place, watch in list(enumerate(watches))[first:]:
+        values = np.concatenate([run.recorded[place] for run in parts])
+        coords = {"record_time": watch.every * circuit.dt, f"{watch.population}_unit": _unit_names(watch)}
+        units = recordable(circuit.population(watch.population))[watch.name]
+        found[watch.key] = _over_time(values, trials, coords, units)
+    return found
+
+
+def _unit_names(watch: Watch) -> list[str]:
+    return [f"{watch.population}/{i}" for i in watch.index]
+
+
+def _over_time(values: np.ndarray, trials: int, coords: dict[str, Any], units: str) -> xr.DataArray:
+    """Return values (copy, time, unit) with labels; `coords` names both dims, with the step of time and the units."""
+    dims: tuple[str, ...] = ("stimulus", *coords)
     if trials > 1:
-        values, dims = values.reshape(-1, trials, *values.shape[1:]), ("stimulus", "trial", *dims[1:])
-    coords = {"membrane_time": np.arange(values.shape[-2]) * circuit.dt, "membrane_unit": names}
-    return xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1" if circuit.is_discrete else "V"})
+        values, dims = values.reshape(-1, trials, *values.shape[1:]), ("stimulus", "trial", *coords)
+    time, unit = coords
+    labels = {time: np.arange(values.shape[-2]) * coords[time], unit: coords[unit]}
+    return xr.DataArray(values, dims=dims, coords=labels, attrs={"units": units})

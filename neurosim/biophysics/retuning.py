@@ -6,7 +6,7 @@ homeostasis, which knows no task and only brings every neuron back to the rate t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,12 +18,13 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import layer_counts, rheobase
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Weights
+from neurosim.biophysics.circuit import Circuit, Population, Weights
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.plain_numbers import convert, number, scaled, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.simulation import simulate
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
 from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
@@ -132,6 +133,8 @@ def retune(
     """
     torch, seed = torch_engine.import_torch(), as_seed(rng, "retune")
     options = options or RetuningOptions()
+    refuse_sources(circuit, "retune")
+    circuit.only_input("retune")
     _check(circuit, categories)
     first = _given(stimuli, 0)
     n_batches = -(-first.sizes["stimulus"] // options.batch_size)
@@ -202,7 +205,7 @@ def _batches(
 
 def homeostasis(
     circuit: Circuit,
-    stimuli: xr.DataArray,
+    stimuli: xr.DataArray | Mapping[str, xr.DataArray],
     expected: xr.DataArray,
     *,
     rounds: int = 20,
@@ -247,7 +250,8 @@ def homeostasis(
         raise InputError(
             f"homeostasis: {circuit.name!r} stands on rung 'exact', which is the trained network; climb first."
         )
-    wanted = np.concatenate([c.mean(0) for c in layer_counts(circuit, stimuli, expected, "homeostasis").values()])
+    labels = check_stimuli(circuit, stimuli).labels
+    wanted = np.concatenate([c.mean(0) for c in layer_counts(circuit, labels, expected, "homeostasis").values()])
     layers = np.repeat([p.name for p in circuit.populations], [p.size for p in circuit.populations])
     misses = []
     for k in track(range(rounds + 1), f"homeostasis of {circuit.name}", progress=progress):
@@ -264,7 +268,7 @@ def homeostasis(
     report = xr.Dataset(
         {"before": ("layer", columns[0]), "after": ("layer", columns[1])},
         coords={"layer": names},
-        attrs={"rounds": rounds, "n_stimuli": stimuli.sizes["stimulus"]},
+        attrs={"rounds": rounds, "n_stimuli": labels.sizes["stimulus"]},
     )
     return circuit, report
 
@@ -284,7 +288,7 @@ class _Learned:
             for i, q in enumerate(circuit.projections):
                 if q.weights.shape[0] * q.weights.shape[1] > DENSE_LIMIT:
                     raise InputError(f"retune: {q.source}->{q.target} is too large for its weights to be learned.")
-                if not (q.source == INPUT and circuit.inputs.kind == "current"):
+                if not circuit.is_graded(q):
                     self.weights[i] = torch.zeros(q.weights.shape, device=where, requires_grad=True)
 
     def parameters(self) -> list[Tensor]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Population
-from neurosim.biophysics.dynamics import Chunk, Run, check_exploded
+from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
-from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once
-from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, spike_table
+from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once, spread_spikes
+from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, label_records, spike_table
+from neurosim.biophysics.sources import arrivals_of
 from neurosim.biophysics.torch_engine import first_broken
+from neurosim.biophysics.watching import membranes, variables
 from neurosim.refusals import InputError, suggest
 from neurosim.runtime import as_seed, limit_threads, pick_device, track
 from neurosim.schema import check_responses
@@ -43,15 +45,17 @@ class Monitors:
     time_bin : width of the bins in which spikes are counted, s; a multiple of ``circuit.step``, which is the default.
     tail : time that is simulated after the last input sample, s.
     spike_times : also return the sparse table of spikes.
-    membrane : populations, or units such as "hidden1/3", whose membrane is also returned.
+    membrane : populations, or units such as "hidden1/3", whose membrane is also returned at every ``circuit.dt``.
+    record : variables of neurons or receptors that are also returned, such as "hidden1.w" or "cells.nmda_falling/3".
+    record_every : time between two records, s; a multiple of ``circuit.dt``, by default ``circuit.step``.
 
     Raises
     ------
-    InputError : a tail outside 0 to 1e4 s, or what is no number.
+    InputError : a tail outside 0 to 1e4 s, what is no number, or a `record_every` that nothing reads.
 
     Examples
     --------
-    >>> ns.biophysics.Monitors(membrane=["hidden1/3"]).tail
+    >>> ns.biophysics.Monitors(record=["hidden1.w"], record_every=1e-3).tail
     0.0
     """
 
@@ -59,9 +63,14 @@ class Monitors:
     tail: float = 0.0
     spike_times: bool = False
     membrane: Sequence[str] = ()
+    record: Sequence[str] = ()
+    record_every: float | None = None
 
     def __post_init__(self) -> None:
-        convert(self, "Monitors", tail=number, **({} if self.time_bin is None else {"time_bin": number}))
+        given = {k: number for k in ("time_bin", "record_every") if getattr(self, k) is not None}
+        convert(self, "Monitors", tail=number, **given)
+        if self.record_every is not None and not self.record:
+            raise InputError("Monitors: record_every is read where something is recorded; name it with record=.")
         if not 0 <= self.tail <= 1e4:
             raise InputError(f"Monitors: a tail of 0 to 1e4 s asked, found {self.tail}.")
 
@@ -77,7 +86,7 @@ class _Plan:
     n_steps: int
     per_bin: int
     size: int
-    watched: Mapping[str, np.ndarray]
+    watched: Sequence[Watch]
 
     @property
     def starts(self) -> list[int]:
@@ -86,7 +95,7 @@ class _Plan:
 
 def simulate(
     circuit: Circuit,
-    stimuli: xr.DataArray,
+    stimuli: xr.DataArray | Mapping[str, xr.DataArray],
     *,
     trials: int = 1,
     rng: np.random.Generator | int = 0,
@@ -102,6 +111,7 @@ def simulate(
     circuit : what to simulate.
     stimuli : input spikes (stimulus, time, unit) of 0 and 1 every ``circuit.step``, or intensities or currents, with a
         ``time`` dim or without, as ``circuit.inputs`` says; pictures (stimulus, [channel,] y, x) are read unit by unit.
+        Where there are several inputs: stimuli by the name of the input, each with the same labels of ``stimulus``.
     trials : how often each stimulus is shown; noise and Poisson input are drawn anew in each.
     rng : seed of everything random, or a generator that draws the seed.
     engine : one of ``neurosim.biophysics.ENGINES``: "brian2" (numpy), "cython" or "cpp_standalone" (Brian2, compiled),
@@ -114,14 +124,15 @@ def simulate(
     Returns
     -------
     responses (stimulus, [trial,] time, unit) of spike counts, with ``layer`` (the population) along ``unit``. With
-    spike times or membranes a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
+    spike times, membranes or records a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
     ``spike_trial`` and ``spike_unit`` (places along the dims); ``membrane_potential`` (stimulus, [trial,]
-    membrane_time, membrane_unit), in V, or without unit where neurons are discrete.
+    membrane_time, membrane_unit), in V, or without unit where neurons are discrete; and each variable that is
+    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit), at the end of a step.
 
     Raises
     ------
-    InputError : the stimuli are not what the circuit takes, an unknown engine or unit, no compiler where one is
-        needed, a chunk of one copy above `memory`, or a population that fires without end.
+    InputError : the stimuli are not what the circuit takes, an unknown engine, unit or variable, no compiler where one
+        is needed, a chunk of one copy above `memory`, or a population that fires without end.
 
     Examples
     --------
@@ -134,7 +145,8 @@ def simulate(
     """
     shown, monitors = check_stimuli(circuit, stimuli), monitors or Monitors()
     trials, seed = one_of("simulate", "trials", trials, whole), as_seed(rng, "simulate")
-    watched, names = _watched(circuit, monitors.membrane)
+    seen = membranes(circuit, monitors.membrane)
+    watched = [*seen, *variables(circuit, monitors.record, monitors.record_every)]
     plan = _planned(circuit, shown, trials, seed, engine, monitors, execution or Execution(), watched)
 
     def one(start: int) -> Run:
@@ -149,12 +161,13 @@ def simulate(
         for start, run in zip(plan.starts, parts, strict=True)
     ]
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
-    responses = label_counts(circuit, np.concatenate(counted), stimuli, trials, width, plan.engine.name)
+    responses = label_counts(circuit, np.concatenate(counted), shown.labels, trials, width, plan.engine.name)
     data: dict[str, Any] = {"responses": responses}
     if monitors.spike_times:
         data |= spike_table(circuit, parts, plan.starts, trials)
-    if names:
-        data["membrane_potential"] = label_membrane(circuit, parts, names, trials)
+    if seen:
+        data["membrane_potential"] = label_membrane(circuit, parts, seen, trials)
+    data |= label_records(circuit, parts, watched, len(seen), trials)
     return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
 
 
@@ -178,7 +191,7 @@ def _planned(
     engine: str,
     monitors: Monitors,
     execution: Execution,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
 ) -> _Plan:
     """Return how the simulation is cut into steps, bins, copies and chunks, and which engine runs it."""
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
@@ -285,17 +298,15 @@ def _read_membrane(responses: xr.DataArray | xr.Dataset, source: Population, rea
 def run_chunk(
     circuit: Circuit,
     chunk: Chunk,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
     engine: Engine,
     execution: Execution,
     *,
     padded: int = 0,
 ) -> Run:
     """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
-    if chunk.spikes is not None and not engine.counts_spikes:
-        times = circuit.inputs.size // chunk.spikes.shape[-1]
-        spikes = np.concatenate([chunk.spikes > k for k in range(times)], axis=-1).astype(np.uint8)
-        chunk = replace(chunk, spikes=spikes)
+    if not engine.counts_spikes:
+        chunk = spread_spikes(circuit, chunk)
     return engine.run(circuit, chunk, watched, execution, padded)
 
 
@@ -336,37 +347,25 @@ def chunk_size(
     n_steps: int,
     memory: int,
     n_copies: int,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
 ) -> int:
     """Return how many copies of a circuit fit into `memory` bytes; Brian2 holds the synapses of each, torch one set."""
     n_neurons = sum(p.size for p in circuit.populations)
     noisy = sum(p.size for p in circuit.populations if p.is_random)
-    graded = sum(q.weights.shape[1] for q in circuit.projections if q.source == INPUT)
+    graded = sum(q.weights.shape[1] for q in circuit.projections if circuit.is_graded(q))
+    sent = sum(i.size for i in circuit.all_inputs if i.kind != "current")
     synapses = 0 if engine.shares_synapses else BYTES_A_SYNAPSE * circuit.n_synapses
-    a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * noisy
-    a_copy += 8 * n_time * (graded if circuit.inputs.kind == "current" else circuit.inputs.size)
-    a_copy += 8 * n_steps * sum(len(index) for index in watched.values())
+    given = sum(p.size * (bool(p.currents) + len(arrivals_of(p))) for p in circuit.populations)
+    a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * (noisy + given)
+    a_copy += 8 * n_time * (graded + sent)
+    a_copy += 8 * sum(-(-n_steps // watch.every) * len(watch.index) for watch in watched)
     if a_copy > memory:
         raise InputError(
             f"simulate: one copy of {circuit.name} needs about {a_copy} bytes, above memory = {memory}; allow more."
         )
-    return min(n_copies, memory // max(1, a_copy))
+    return int(min(n_copies, memory // max(1, a_copy)))
 
 
 def _in_worker(one: Callable[[int], Run], start: int) -> Run:
     limit_threads(1)
     return one(start)
-
-
-def _watched(circuit: Circuit, membrane: Sequence[str]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the neurons of each population whose membrane is asked for, and the names of all of them."""
-    chosen: dict[str, list[int]] = {}
-    for name in [membrane] if isinstance(membrane, str) else membrane:
-        layer, _, index = (str(name), "", "") if name in circuit.sizes else str(name).rpartition("/")
-        size = circuit.population(layer or str(name)).size
-        if index and not (index.isdigit() and int(index) < size):
-            raise InputError(f"simulate: no unit {name!r}; {layer!r} has units {layer}/0 to {layer}/{size - 1}.")
-        chosen.setdefault(layer, []).extend([int(index)] if index else range(size))
-    order = [p.name for p in circuit.populations if p.name in chosen]
-    watched = {name: np.unique(chosen[name]) for name in order}
-    return watched, [f"{name}/{i}" for name in order for i in watched[name]]

@@ -15,6 +15,7 @@ from neurosim.biophysics.circuit_files import save_circuit
 from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.sonata import MICRO, OWN_FILE, OWN_KEY, VIRTUAL
 from neurosim.biophysics.sonata_models import SONATA_MODELS, SonataModel
+from neurosim.biophysics.sources import refuse_sources
 from neurosim.refusals import InputError
 from neurosim.sonata_spikes import MAGIC, VERSION
 
@@ -60,7 +61,8 @@ def save_sonata(folder: str | Path, circuit: Circuit) -> Path:
     circuit_config.json
     """
     folder = storage.as_path(folder, WHO)
-    if circuit.inputs.kind == "current":
+    refuse_sources(circuit, WHO)
+    if circuit.only_input(WHO).kind == "current":
         raise InputError(f"{WHO}: the input of {circuit.name!r} is a current, where SONATA has nodes that spike.")
     for what, record in [(circuit.name, circuit), *((f"{q.source}->{q.target}", q) for q in circuit.projections)]:
         _check_said(what, record)

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from neurosim import storage
 from neurosim.biophysics.brian2_engine import (
     STRICT_FLAGS,
     build,
+    by_copy,
     import_brian2,
-    membrane_of,
     preferences,
 )
-from neurosim.biophysics.circuit import INPUT, Circuit
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
-from neurosim.biophysics.dynamics import Chunk, Events, Run
+from neurosim.biophysics.dynamics import Chunk, Events, Run, Watch
 from neurosim.schema import InputError
 
 # Brian2 writes one small source an object, and each reads the same headers: they are compiled once.
@@ -54,7 +54,7 @@ common.h.gch: common.h
 """
 
 
-def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, n_copies: int, threads: int = 1) -> Run:
+def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, n_copies: int, threads: int = 1) -> Run:
     """Run a chunk on the binary of `circuit` for `n_copies` copies and OpenMP threads, built where it is not there."""
     padded = _padded(circuit, chunk, n_copies)
     with tempfile.TemporaryDirectory(prefix="neurosim-run-") as private:
@@ -76,21 +76,23 @@ def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], *, n_
         )
         if done.returncode:
             raise InputError(f"simulate: the compiled {circuit.name} stopped ({done.stderr.strip()[-300:]}).")
-        return _collect(circuit, chunk, watched, about, out)
+        return _collect(circuit, chunk, about, out)
 
 
-def built(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], private: Path, threads: int) -> Path:
+def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Path, threads: int) -> Path:
     """Return the folder of the build, made in a child process where it is not there."""
     job = private / "job"
     save_circuit(job / "circuit.nc", circuit)
     about = {
         "n_copies": chunk.n_copies,
         "n_steps": chunk.n_steps,
-        "n_time": 0 if chunk.spikes is None else chunk.spikes.shape[1],
+        "spikes": {name: values.shape[1] for name, values in chunk.spikes.items()},
         "external": {k: v.shape[1] for k, v in chunk.external.items()},
         "noise": sorted(chunk.noise),
+        "background": sorted(chunk.background),
+        "currents": sorted(chunk.currents),
         "seeds": {str(i): first.shape[1] for i, first in chunk.seeds.items()},
-        "watched": {k: v.tolist() for k, v in watched.items()},
+        "watched": [[w.population, w.variable, w.index.tolist(), w.every] for w in watched],
         "brian2": importlib.metadata.version("brian2"),
         "flags": list(STRICT_FLAGS),
         "threads": threads if threads > 1 else 0,
@@ -136,7 +138,7 @@ def main(job: Path, folder: Path) -> None:
     """Build the circuit that the folder `job` describes into `folder` (called in the child process)."""
     circuit, about = load_circuit(job / "circuit.nc"), storage.read_json(job / "job.json")
     chunk = _empty_chunk(circuit, about)
-    watched = {k: np.asarray(v) for k, v in about["watched"].items()}
+    watched = [Watch(name, variable, np.asarray(index), every) for name, variable, index, every in about["watched"]]
     b2 = import_brian2()
     b2.set_device("cpp_standalone", build_on_run=False)
     b2.prefs.devices.cpp_standalone.openmp_threads = about["threads"]
@@ -155,7 +157,7 @@ def main(job: Path, folder: Path) -> None:
     names = {
         "spikes": {name: {key: file_of(m.variables[key]) for key in ("t", "i")} for name, m in parts.spikes.items()},
         "last": {name: file_of(group.variables["v"]) for name, group in parts.groups.items()},
-        "membranes": {name: file_of(m.variables["v"]) for name, m in parts.membranes.items()},
+        "recorded": [file_of(m.variables[w.variable]) for w, m in zip(watched, parts.watches, strict=True)],
     }
     for path in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
         path.unlink()
@@ -166,13 +168,17 @@ def main(job: Path, folder: Path) -> None:
 def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:
     """Return the arrays over time, by the name they have in the binary, as (time, copy x neuron)."""
     arrays = {}
-    if chunk.spikes is not None:
-        arrays["input_array"] = chunk.spikes.transpose(1, 0, 2)
+    for place, name in enumerate(circuit.sizes):
+        if name in chunk.spikes:
+            arrays[f"input_{place}"] = chunk.spikes[name].transpose(1, 0, 2)
     for index, p in enumerate(circuit.populations):
         if p.name in chunk.external:
             arrays[f"external_{index}"] = chunk.external[p.name].transpose(1, 0, 2)
         if p.name in chunk.noise:
             arrays[f"xi_{index}"] = chunk.noise[p.name]
+        if p.name in chunk.currents:
+            arrays[f"current_{index}"] = chunk.currents[p.name]
+        arrays |= {f"{name}_from_{index}": v for (owner, name), v in chunk.background.items() if owner == p.name}
     arrays |= {f"seeds_{i}": first[None] for i, first in chunk.seeds.items()}
     return {k: v.reshape(len(v), -1) for k, v in arrays.items()}
 
@@ -189,10 +195,12 @@ def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
     return replace(
         chunk,
         n_copies=n_copies,
-        spikes=None if chunk.spikes is None else pad(chunk.spikes, 0),
+        spikes={k: pad(v, 0) for k, v in chunk.spikes.items()},
         external={k: pad(v, 0) for k, v in chunk.external.items()},
         noise={k: pad(v, 1) for k, v in chunk.noise.items()},
         seeds={i: pad(first, 0) for i, first in chunk.seeds.items()},
+        background={k: pad(v, 1) for k, v in chunk.background.items()},
+        currents={k: pad(v, 1) for k, v in chunk.currents.items()},
     )
 
 
@@ -201,16 +209,16 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
     return Chunk(
         n,
         about["n_steps"],
-        np.zeros((n, about["n_time"], sizes[INPUT]), dtype=np.uint8) if about["n_time"] else None,
+        {k: np.zeros((n, t, sizes[k]), dtype=np.uint8) for k, t in about["spikes"].items()},
         {k: np.zeros((n, t, sizes[k])) for k, t in about["external"].items()},
         {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["noise"]},
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
+        {(k, arrival): np.zeros((about["n_steps"], n, sizes[k])) for k, arrival in about["background"]},
+        {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["currents"]},
     )
 
 
-def _collect(
-    circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], about: Mapping[str, Any], out: Path
-) -> Run:
+def _collect(circuit: Circuit, chunk: Chunk, about: Mapping[str, Any], out: Path) -> Run:
     events = {}
     for p in circuit.populations:
         names = about["spikes"][p.name]
@@ -219,12 +227,12 @@ def _collect(
         real = copy < chunk.n_copies
         steps = np.rint(times / circuit.dt).astype(np.int64)
         events[p.name] = Events.sorted(steps[real], copy[real], neuron[real])
-    membrane = {}
-    for name, file in about["membranes"].items():
-        flat = np.fromfile(out / file, dtype=np.float64).reshape(chunk.n_steps, -1)
-        membrane[name] = membrane_of(flat.T, about["n_copies"])[: chunk.n_copies]
+    recorded = []
+    for (_, _, index, _), file in zip(about["watched"], about["recorded"], strict=True):
+        flat = np.fromfile(out / file, dtype=np.float64).reshape(-1, about["n_copies"] * len(index))
+        recorded.append(by_copy(flat.T, about["n_copies"])[: chunk.n_copies])
     last = {name: np.fromfile(out / file, dtype=np.float64) for name, file in about["last"].items()}
-    return Run(events, membrane, tuple(name for name, v in last.items() if not np.isfinite(v).all()))
+    return Run(events, recorded, tuple(name for name, v in last.items() if not np.isfinite(v).all()))
 
 
 if __name__ == "__main__":

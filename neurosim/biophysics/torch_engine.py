@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection, Weights
+from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
     Run,
+    Watch,
     arrival_of,
     constants_of,
     initial_state,
@@ -65,7 +66,7 @@ class Tensors:
 def run(
     circuit: Circuit,
     chunk: Chunk,
-    watched: Mapping[str, np.ndarray],
+    watched: Sequence[Watch],
     *,
     device: str = "auto",
     single: bool = False,
@@ -73,9 +74,9 @@ def run(
     """Run the copies of `chunk`; in float32 with `single`."""
     torch = import_torch()
     found: dict[str, list[np.ndarray]] = {p.name: [] for p in circuit.populations}
-    seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
+    seen: list[list[np.ndarray]] = [[] for _ in watched]
     kept: dict[str, list[Tensor]] = {p.name: [] for p in circuit.populations}
-    places = {name: torch.as_tensor(np.array(index), device=pick_device(device)) for name, index in watched.items()}
+    places = [torch.as_tensor(np.array(watch.index), device=pick_device(device)) for watch in watched]
     weights: dict[int, np.ndarray] = {}
     n_kept = max(1, BUFFER // (chunk.n_copies * sum(p.size for p in circuit.populations)))
 
@@ -91,8 +92,10 @@ def run(
         for k, (spikes, states) in enumerate(steps):
             for name, fired in spikes.items():
                 kept[name].append(fired > 0)
-            for name, place in places.items():
-                seen[name].append(states[name]["v"].expand(chunk.n_copies, -1)[:, place].cpu().numpy())
+            for watch, place, found_ in zip(watched, places, seen, strict=True):
+                if k % watch.every == 0:
+                    value = states[watch.population][watch.variable]
+                    found_.append(value.expand(chunk.n_copies, -1)[:, place].cpu().numpy())
             if (k + 1) % n_kept == 0:
                 flush(k + 1 - n_kept)
         flush(chunk.n_steps - chunk.n_steps % n_kept)
@@ -100,7 +103,7 @@ def run(
     empty = np.zeros((0, 3), dtype=np.int64)
     rows = {name: np.concatenate([empty, *parts]) for name, parts in found.items()}
     events = {name: Events.sorted(*part.T) for name, part in rows.items()}
-    return Run(events, {name: np.stack(parts, axis=1) for name, parts in seen.items()}, broken, weights)
+    return Run(events, [np.stack(parts, axis=1) for parts in seen], broken, weights)
 
 
 def march(
@@ -124,6 +127,7 @@ def march(
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
     tensors = tensors or Tensors()
     replayed, brought = replayed or {}, brought or {}
+    inputs = [i.name for i in circuit.all_inputs]
     layers = [
         _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
     ]
@@ -132,15 +136,14 @@ def march(
         for i, q in enumerate(circuit.projections)
         if q.target not in replayed
         and (q.target not in brought or q.source == q.target)
-        and (q.source != INPUT or chunk.spikes is not None)
+        and (q.source in chunk.spikes or q.source not in inputs)
     ]
-    shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
+    shown = _shown(torch, chunk, where)
     latest: dict[str, Tensor | None] = {}
     values = {layer.name: layer.state for layer in layers}
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
-        is_shown = shown is not None and beginning == 0 and now < shown.shape[1]
-        latest[INPUT] = shown[:, now].to(dtype) if is_shown else None  # type: ignore[index]
+        latest |= {name: _sample_of(values, now, beginning, dtype) for name, values in shown.items()}
         latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
         sent: dict[str, Tensor] = {}
         for wire in wires:
@@ -188,22 +191,32 @@ def arrivals(
     wires = [
         wire_of(torch, circuit, i, chunk, None, where, dtype)
         for i, q in enumerate(circuit.projections)
-        if q.target == name and (q.source in replayed or (q.source == INPUT and chunk.spikes is not None))
+        if q.target == name and (q.source in replayed or q.source in chunk.spikes)
     ]
-    shown = None if chunk.spikes is None else torch.as_tensor(np.ascontiguousarray(chunk.spikes), device=where)
+    shown = _shown(torch, chunk, where)
     found = []
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
         arrived: dict[str, Tensor] = {}
         for wire in wires:
             wire.begin(k, None)
-            if wire.source == INPUT:
-                spikes = shown[:, now].to(dtype) if beginning == 0 and now < shown.shape[1] else None  # type: ignore[index, union-attr]
+            if wire.source in shown:
+                spikes = _sample_of(shown[wire.source], now, beginning, dtype)
             else:
                 spikes = replayed[wire.source][k].to(dtype)
             wire.deliver(spikes, arrived)
         found.append(arrived)
     return found
+
+
+def _shown(torch: ModuleType, chunk: Chunk, where: str) -> dict[str, Tensor]:
+    """Return the spikes (copy, time, unit) of every input as tensors."""
+    return {name: torch.as_tensor(np.ascontiguousarray(values), device=where) for name, values in chunk.spikes.items()}
+
+
+def _sample_of(spikes: Tensor, now: int, beginning: int, dtype: torch.dtype) -> Tensor | None:
+    """Return the spikes (copy, unit) with which a step of the input begins; None within a step, and after the last."""
+    return spikes[:, now].to(dtype) if beginning == 0 and now < spikes.shape[1] else None
 
 
 def _repeated(values: Tensor, n_copies: int) -> Tensor:
@@ -252,10 +265,14 @@ class _Layer:
         external, noise = chunk.external.get(self.name), chunk.noise.get(self.name)
         self.external = None if external is None else tensor(external)
         self.noise = None if noise is None else torch.as_tensor(noise)
+        self.injected = chunk.currents.get(self.name)
+        self.background = {arrival: v for (owner, arrival), v in chunk.background.items() if owner == self.name}
         self.tensor = tensor
 
     def advance(self, arrived: Mapping[str, Tensor], now: int, k: int) -> Tensor:
         """Advance by one step of the simulation and return the spikes (copy, neuron)."""
+        outside = {name: self.tensor(values[k]) for name, values in self.background.items()}
+        arrived = {**arrived, **{n: arrived[n] + v if n in arrived else v for n, v in outside.items()}}
         for name, value in arrived.items():
             self.state[name] = value if self.gain is None else value * self.gain
         x = State(**self.numbers, **self.state)
@@ -263,6 +280,8 @@ class _Layer:
         if self.external is not None:
             shown = self.external[:, min(now, self.external.shape[1] - 1)]
             x.drive = x.drive + (shown if self.gain is None else shown * self.gain)
+        if self.injected is not None:
+            x.drive = x.drive + self.tensor(self.injected[k])
         if self.noise is not None:
             x.xi = self.tensor(self.noise[k])
         new = self.step(x, self.functions)

@@ -8,6 +8,7 @@ from .subjects.network import NetworkSubject as NetworkSubject  # a torch networ
 from .subjects.network import Training as Training  # what a network learns and for how long
 from .subjects.twin import TwinSubject as TwinSubject  # the Brian2 twin of a trained spiking network
 from .subjects.circuit import CircuitSubject as CircuitSubject  # a hand-built circuit
+from .subjects.brian2_network import Brian2NetworkSubject as Brian2NetworkSubject  # a Brian2 network of your own
 from .subjects.recorded import ResponsesSubject as ResponsesSubject  # responses in a file
 from .brains.published import DatasetBrain as DatasetBrain  # a published recording
 from .brains.recorded import ResponsesBrain as ResponsesBrain  # a recording in a file

@@ -15,7 +15,7 @@ from neurosim.study.study import Study, checked
 from neurosim.study.tables import StudyError, as_row, as_values
 
 BUILTIN_STUDIES = ("digits", "object_vision")
-CODE = "function"
+CODE = ("function", "brian2_network")
 
 
 def find_study(name: str | Path) -> Path:
@@ -87,7 +87,7 @@ def _functions(content: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for group in ("subjects", "brains", "analyses", "figures"):
         rows = content.get(group)
         for key, row in rows.items() if isinstance(rows, dict) else ():
-            if group == "figures" or (isinstance(row, dict) and row.get("kind") == CODE):
+            if group == "figures" or (isinstance(row, dict) and (row.get("kind") in CODE or "function" in row)):
                 yield group, key, row
 
 

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from neurosim import storage
+from neurosim import own_functions, storage
 from neurosim.schema import InputError
 from neurosim.study.given import StudyLike
 from neurosim.study.tables import StudyError, Table
@@ -66,7 +67,8 @@ def source_of(path: Path, name: str) -> dict[str, str]:
 
     Returns
     -------
-    digests by relative place: "mine.py:my_network", "helpers/layers.py". What is installed counts by its version.
+    digests by relative place: "mine.py:my_network", "helpers/layers.py". What is installed counts by its version. A
+    name in a text, as in the equations of Brian2, counts as one in code.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def source_of(path: Path, name: str) -> dict[str, str]:
             continue
         used.add(part)
         for node in parts[part]:
-            waiting += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+            waiting += _names_in(node)
             imported |= set(_user_files(node, path.parent))
     own = "\n".join(ast.dump(node) for part in sorted(used) for node in parts[part])
     digests = {f"{path.name}:{name}": hashlib.sha256(own.encode()).hexdigest()}
@@ -93,16 +95,22 @@ def source_of(path: Path, name: str) -> dict[str, str]:
 
 
 def functions_in(study: StudyLike) -> list[Any]:
-    """Return the rows of a study that are functions of a user's own."""
+    """Return the rows of a study that run functions of a user's own."""
     rows = [*study.subjects.values(), *study.analyses.values(), *study.figures.values()]
-    return [row for row in rows if row.kind == "function"]
+    return [row for row in rows if hasattr(row, "function")]
+
+
+def names_of_functions(row: Any) -> list[str]:
+    """Return the names of the functions in its file that a row runs."""
+    return [row.function, *filter(None, [getattr(row, "present", None)])]
 
 
 def own_modules(study: StudyLike) -> dict[str, Path]:
     """Return the files that the functions of a study need beside their own, by their place relative to it."""
     found: dict[str, Path] = {}
     for row in functions_in(study):
-        beside = [name for name in source_of(row.path, row.function) if ":" not in name]
+        digests = [name for function in names_of_functions(row) for name in source_of(row.path, function)]
+        beside = [name for name in digests if ":" not in name]
         found |= {name: row.path.parent / name for name in beside}
     return found
 
@@ -110,7 +118,10 @@ def own_modules(study: StudyLike) -> dict[str, Path]:
 def code_of(row: Any, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what a key holds of the function that a row names, and where its file is."""
     path = (folder / row.path).resolve()
-    return {"source": source_of(path, row.function)}, {"path": str(path)}
+    source: dict[str, str] = {}
+    for name in names_of_functions(row):
+        source |= source_of(path, name)
+    return {"source": source}, {"path": str(path)}
 
 
 @contextmanager
@@ -127,16 +138,7 @@ def call(function: Callable[..., Any], given: Mapping[str, Any], what: str) -> A
     ------
     StudyError : it asks for something else.
     """
-    parameters = inspect.signature(function).parameters.values()
-    unknown = [p.name for p in parameters if p.name not in given and p.default is p.empty and p.kind != p.VAR_KEYWORD]
-    if unknown:
-        raise StudyError(f"{what}: it asks for {unknown[0]!r}; a function here may ask for {', '.join(given)}.")
-    return function(**{p.name: given[p.name] for p in parameters if p.name in given})
-
-
-def asks_for(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the parameters of a function."""
-    return list(inspect.signature(function).parameters)
+    return own_functions.call(function, given, what, StudyError)
 
 
 def parameters_of(path: Path, name: str) -> list[str]:
@@ -170,6 +172,15 @@ def _names_given(node: ast.stmt) -> Iterable[str]:
     if isinstance(node, ast.Import | ast.ImportFrom):
         return [(a.asname or a.name).split(".")[0] for a in node.names]
     return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    """Return the names in a piece of code, and those in its texts: the equations of Brian2 read what they name."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            yield part.id
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield from re.findall(r"[A-Za-z_]\w*", part.value)
 
 
 def _user_files(node: ast.AST, folder: Path) -> Iterable[Path]:

@@ -16,7 +16,7 @@ from neurosim.biophysics import (
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.custom import CustomNeuron
-from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.dynamics import Chunk, Watch
 from neurosim.biophysics.models import NEURONS
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
@@ -126,8 +126,8 @@ def test_currents_and_threshold_of_the_gif_neuron_after_a_spike():
     noise = np.full((n_steps, 1, 1), 50.0)
     noise[at] = -60.0
     circuit = alone(GIF, 3e-11, dt)
-    watched, states = {"n": np.array([0])}, []
-    chunk = Chunk(1, n_steps, None, {}, {"n": noise})
+    watched, states = [Watch("n", "v", np.array([0]))], []
+    chunk = Chunk(1, n_steps, {}, {}, {"n": noise})
     for _, state in torch_engine.march(circuit, chunk, device="cpu"):
         states.append({k: float(v) for k, v in state["n"].items()})
     run = torch_engine.run(circuit, chunk, watched, device="cpu")
@@ -143,7 +143,7 @@ def test_currents_and_threshold_of_the_gif_neuron_after_a_spike():
         lambda t, y: gif_after(t, y, spike), (spike + 4e-3, times[-1]), held, t_eval=times, rtol=1e-9, atol=1e-14
     ).y
     places = np.rint(times / dt).astype(int) - 1
-    np.testing.assert_allclose(run.membrane["n"][0, places, 0], after[0], atol=5e-5)
+    np.testing.assert_allclose(run.recorded[0][0, places, 0], after[0], atol=5e-5)
     for place, time, wanted in zip(places, times, after.T, strict=True):
         state = states[place]
         np.testing.assert_allclose([state["h"], state["theta"]], wanted[1:], rtol=1e-2, atol=2e-5)
@@ -152,7 +152,7 @@ def test_currents_and_threshold_of_the_gif_neuron_after_a_spike():
         level = (state["v"] + 50e-3 - state["theta"] - risen) / 2e-3 + np.log(dt)
         other = np.repeat(noise[: place + 1], 2, axis=1)
         other[place, :, 0] = level - 1e-6, level + 1e-6
-        tried = torch_engine.run(circuit, Chunk(2, place + 1, None, {}, {"n": other}), {}, device="cpu").events["n"]
+        tried = torch_engine.run(circuit, Chunk(2, place + 1, {}, {}, {"n": other}), (), device="cpu").events["n"]
         assert tried.copy[tried.step == place].tolist() == [0]
 
 

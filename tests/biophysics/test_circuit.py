@@ -124,7 +124,7 @@ def edited(tmp_path, change):
         (lambda a: a["populations"][0]["parameters"].update(tau_mem="exp(1)"), "tau_mem = 'exp.1.' is outside"),
         (lambda a: a["projections"][0].update(weights={"shape": [2, 1], "dense": "nowhere"}), "not a circuit file"),
         (lambda a: a.pop("populations"), "not a circuit file"),
-        (lambda a: a["inputs"].update(code="x"), "not a circuit file"),
+        (lambda a: a["inputs"][0].update(code="x"), "not a circuit file"),
     ],
 )
 def test_files_choose_models_by_name_and_give_numbers_and_nothing_else(change, words, tmp_path):

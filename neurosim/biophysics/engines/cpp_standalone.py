@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
+from collections.abc import Sequence
 
 from neurosim.biophysics import standalone
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.dynamics import Chunk, Run
+from neurosim.biophysics.dynamics import Chunk, Run, Watch
 from neurosim.biophysics.execution import Engine, Execution
 
 
-def run(circuit: Circuit, chunk: Chunk, watched: Mapping[str, np.ndarray], execution: Execution, n_copies: int) -> Run:
+def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], execution: Execution, n_copies: int) -> Run:
     """Run the copies of a chunk."""
     return standalone.run(circuit, chunk, watched, n_copies=max(n_copies, chunk.n_copies), threads=execution.threads)
 

@@ -86,6 +86,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "V", "wait": "1", "w": "V"},
     threshold="v_threshold",
     caption="integrate-and-fire neurons with an adaptive threshold",
     reference="Bellec G, Scherr F, Subramoney A, et al. (2020) Nat Commun 11:3625, https://doi.org/10.1038/s41467-020-17236-y",

@@ -94,6 +94,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "V", "wait": "1", "w": "A"},
     threshold="v_t",
     caption="AdEx neurons",
     reference="Brette R, Gerstner W (2005) J Neurophysiol 94:3637-3642, https://doi.org/10.1152/jn.00686.2005",

@@ -42,6 +42,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "1", "adaptation": "1"},
     is_discrete=True,
     threshold="threshold",
     caption="integrate-and-fire neurons with an adaptive threshold, in whole steps",

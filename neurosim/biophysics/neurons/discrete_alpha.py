@@ -70,6 +70,7 @@ MODEL = NeuronModel(
     update,
     discrete_lif.distance,
     reset,
+    units={"v": "1", "excitatory": "1", "inhibitory": "1"},
     is_discrete=True,
     threshold="threshold",
     nir=NirForm((), to_node, of_node),

@@ -88,6 +88,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "1", "synaptic": "1"},
     is_discrete=True,
     sends_spikes=False,
     nir=NirForm(("I", "LI", "CubaLI"), to_node, of_node),

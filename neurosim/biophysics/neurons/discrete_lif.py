@@ -103,6 +103,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "1", "last_current": "1"},
     is_discrete=True,
     threshold="threshold",
     has_counterpart=True,

@@ -69,6 +69,7 @@ MODEL = NeuronModel(
     update,
     discrete_lif.distance,
     discrete_lif.reset,
+    units={"v": "1", "synaptic": "1"},
     is_discrete=True,
     threshold="threshold",
     own_current="alpha",

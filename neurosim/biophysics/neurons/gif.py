@@ -165,6 +165,8 @@ def _open(above: Quantity, slope: Quantity, m: Functions) -> Quantity:
 
 STATE: dict[str, float | str] = {"v": "e_leak", "wait": 0.0, "h": "h_rest", "theta": 0.0}
 STATE |= {f"{name}_{k}": 0.0 for name in ("w", "rise") for k in GIF_MEMORIES}
+UNITS = {"v": "V", "wait": "1", "h": "1", "theta": "V"}
+UNITS |= {f"{name}_{k}": unit for name, unit in (("w", "A"), ("rise", "V")) for k in GIF_MEMORIES}
 EXAMPLE = {"g_bend": 2e-10, "g_a": 5e-9, "coupling": 0.3, "v_t": -56e-3, "v_couple": -60e-3, "tau_1": 8e-3}
 EXAMPLE |= {"refractory": 2e-3, **{f"eta_{k}": 5e-12 for k in GIF_MEMORIES}}
 EXAMPLE |= {f"gamma_{k}": 5e-4 for k in GIF_MEMORIES}
@@ -176,6 +178,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units=UNITS,
     is_random=True,
     threshold="v_t",
     caption="generalised integrate-and-fire neurons",

@@ -102,6 +102,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "V", "u": "V/s"},
     rheobase=rheobase,
     caption="neurons of Izhikevich",
     reference="Izhikevich EM (2003) IEEE Trans Neural Netw 14:1569-1572, https://doi.org/10.1109/TNN.2003.820440",

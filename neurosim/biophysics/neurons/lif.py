@@ -101,6 +101,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "V", "wait": "1"},
     threshold="v_threshold",
     caption="leaky integrate-and-fire neurons",
     reference="Burkitt AN (2006) Biol Cybern 95:1-19, https://doi.org/10.1007/s00422-006-0068-6",

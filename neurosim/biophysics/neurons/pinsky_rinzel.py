@@ -148,6 +148,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "V", "v_dendrite": "V", **dict.fromkeys(("h", "n", "s", "c", "q", "calcium", "above"), "1")},
     caption="two-compartment pyramidal cells of Pinsky and Rinzel",
     reference="Pinsky PF, Rinzel J (1994) J Comput Neurosci 1:39-60, https://doi.org/10.1007/BF00962717",
     example=({}, 1e-10),

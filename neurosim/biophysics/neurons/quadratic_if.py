@@ -89,6 +89,7 @@ MODEL = NeuronModel(
     update,
     distance,
     reset,
+    units={"v": "V", "wait": "1"},
     threshold="v_t",
     rheobase=lambda p: p["k"] * (p["v_t"] - p["v_rest"]) ** 2 / 4,
     caption="quadratic integrate-and-fire neurons",

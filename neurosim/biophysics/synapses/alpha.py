@@ -52,6 +52,7 @@ MODEL = SynapseModel(
     ("level", "rising"),
     constants,
     step,
+    state_units={"level": "A", "rising": "A/s"},
     caption="synapses with an alpha-shaped current",
     reference="Rall W (1967) J Neurophysiol 30:1138-1168, https://doi.org/10.1152/jn.1967.30.5.1138",
     example=5e-11,

@@ -55,6 +55,7 @@ MODEL = SynapseModel(
     constants,
     step,
     units="S",
+    state_units={"level": "S", "rising": "S/s"},
     caption="synapses with an alpha-shaped conductance",
     reference="Rall W (1967) J Neurophysiol 30:1138-1168, https://doi.org/10.1152/jn.1967.30.5.1138",
     example=2e-9,

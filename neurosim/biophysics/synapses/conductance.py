@@ -75,6 +75,7 @@ MODEL = SynapseModel(
     constants,
     step,
     units="S",
+    state_units={"g_exc": "S", "g_inh": "S"},
     caption="conductance synapses",
     reference="Burkitt AN (2006) Biol Cybern 95:1-19, https://doi.org/10.1007/s00422-006-0068-6",
     example=2e-9,

@@ -64,6 +64,7 @@ MODEL = SynapseModel(
     ("falling", "rising"),
     constants,
     step,
+    state_units={"falling": "A", "rising": "A"},
     caption="synapses with a current of two time constants",
     reference="Roth A, van Rossum MCW (2009) in Computational Modeling Methods for Neuroscientists, ch. 6, "
     "https://doi.org/10.7551/mitpress/9780262013277.003.0007",

@@ -61,6 +61,7 @@ MODEL = SynapseModel(
     constants,
     step,
     units="S",
+    state_units={"falling": "S", "rising": "S"},
     caption="synapses with a conductance of two time constants",
     reference="Roth A, van Rossum MCW (2009) in Computational Modeling Methods for Neuroscientists, ch. 6, "
     "https://doi.org/10.7551/mitpress/9780262013277.003.0007",

@@ -52,6 +52,7 @@ MODEL = SynapseModel(
     ("level",),
     constants,
     step,
+    state_units={"level": "A"},
     caption="synapses with a current that decays",
     example=5e-11,
 )

@@ -58,6 +58,7 @@ MODEL = SynapseModel(
     constants,
     step,
     units="S",
+    state_units={"level": "S"},
     caption="synapses with a conductance that decays",
     reference="Brette R et al. (2007) J Comput Neurosci 23:349-398, https://doi.org/10.1007/s10827-007-0038-6",
     example=2e-9,

@@ -66,6 +66,7 @@ MODEL = SynapseModel(
     constants,
     step,
     units="S",
+    state_units={"falling": "S", "rising": "S"},
     caption="NMDA receptors with magnesium block",
     reference="Jahr CE, Stevens CF (1990) J Neurosci 10:3178-3182, https://doi.org/10.1523/JNEUROSCI.10-09-03178.1990",
     example=5e-9,

@@ -98,6 +98,7 @@ def check_files(row: CircuitSubject, name: str, folder: Path) -> None:
     """Read the circuit file, so that what is wrong with it is said before anything runs."""
     if row.path is not None:
         circuit = circuit_files.load_circuit(folder / row.path)
+        circuit.only_input(f"subjects.{name}")
         check_layers(row.layers, [population.name for population in circuit.populations], f"subjects.{name}")
 
 
@@ -117,7 +118,8 @@ def run_simulation(job: Job) -> None:
     config = job.config
     drive = _encoded(storage.read_array(job.input("stimuli") / "stimuli.nc"), config)
     circuit = _circuit(job, drive)
-    n_steps = drive.sizes["time"] if "time" in drive.dims else round((circuit.inputs.duration or 0.0) / circuit.step)
+    shown = circuit.only_input(config["name"])
+    n_steps = drive.sizes["time"] if "time" in drive.dims else round((shown.duration or 0.0) / circuit.step)
     if not n_steps:
         raise InputError(f"{config['name']}: the circuit takes spikes over time, and the stimuli have no time.")
     in_bin = next(k for k in range(LARGEST_BIN, 0, -1) if n_steps % k == 0)

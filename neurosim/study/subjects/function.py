@@ -12,10 +12,11 @@ import xarray as xr
 from neurosim import runtime
 from neurosim.biophysics import circuit, monitors, simulation
 from neurosim.networks import naming, recording
+from neurosim.own_functions import asks_for
 from neurosim.refusals import asked_by
 from neurosim.schema import InputError, as_responses, same_stimuli
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.functions import asks_for, call, code_of, imported
+from neurosim.study.functions import call, code_of, imported
 from neurosim.study.given import PlanLike, Source
 from neurosim.study.kinds import SubjectKind
 from neurosim.study.steps.responses import layers_in, places_of

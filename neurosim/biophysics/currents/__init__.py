@@ -1,0 +1,1 @@
+"""Currents that are injected into neurons, one in a file; the registry is in ``injection.py``."""

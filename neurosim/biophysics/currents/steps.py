@@ -1,0 +1,58 @@
+"""A current that steps from one value to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.biophysics.injection import CurrentModel, chosen_neurons
+from neurosim.biophysics.plain_numbers import real
+from neurosim.schema import InputError
+
+
+@dataclass(frozen=True)
+class StepCurrent:
+    """A current of `amplitudes` from `times` on: 0 before the first, each value until the next time.
+
+    Parameters
+    ----------
+    times : s, ascending. amplitudes : A, or threshold units (discrete neurons), one a time.
+    neurons : places of those that receive it; None is all.
+
+    Raises
+    ------
+    InputError : times that do not ascend from 0 on, or another number of amplitudes.
+
+    Examples
+    --------
+    >>> ns.biophysics.StepCurrent((0.1, 0.3), (2e-10, 0.0)).amplitudes
+    (2e-10, 0.0)
+    """
+
+    times: Sequence[float]
+    amplitudes: Sequence[float]
+    neurons: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
+        for name in ("times", "amplitudes"):
+            values = real(getattr(self, name), f"StepCurrent: {name}")
+            object.__setattr__(self, name, tuple(values.ravel().tolist()))
+        times = np.asarray(self.times)
+        is_ordered = len(times) and times[0] >= 0 and (np.diff(times) > 0).all()
+        if not is_ordered or len(self.amplitudes) != len(times) or not np.isfinite([*times, *self.amplitudes]).all():
+            raise InputError(
+                f"StepCurrent: ascending times (s) from 0 on and a finite amplitude for each asked, found {self.times} "
+                f"and {self.amplitudes}."
+            )
+
+
+def values(record: StepCurrent, n_steps: int, dt: float, size: int, draw: np.random.Generator) -> np.ndarray:
+    """Return the current (step, 1)."""
+    passed = np.searchsorted(np.rint(np.asarray(record.times) / dt), np.arange(n_steps), side="right")
+    return np.asarray([0.0, *record.amplitudes])[passed][:, None]
+
+
+CURRENT = CurrentModel("steps", StepCurrent, values, lambda p: float(p.times[-1]), caption="steps of current")
