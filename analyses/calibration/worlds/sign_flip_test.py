@@ -106,7 +106,7 @@ WORLDS = (
             f"12 subjects, {scores} noise, {method}, two-sided, skew='shared'.",
             partial(_map, n=12, noise=noise, skew="shared", method=method),
             truth=float,
-            quick=4,
+            quick=8,
         )
         for scores, noise in (("symmetric", gaussian), ("exponential", skewed))
         for method in ("max", "cluster_mass", "tfce")
@@ -117,7 +117,7 @@ WORLDS = (
         "24 subjects, log-normal noise, largest t, two-sided, skew='shared'.",
         partial(_map, n=24, noise=lognormal, skew="shared"),
         truth=float,
-        quick=4,
+        quick=8,
     ),
     *(
         World(
@@ -126,7 +126,7 @@ WORLDS = (
             f"{n} subjects, exponential noise, turned round at half of the times, largest t, two-sided, skew='own'.",
             partial(_map, n=n, noise=skewed_both_ways, skew="own"),
             truth=float,
-            quick=4,
+            quick=8,
             outside=few,
         )
         for n, few in ((12, "The skewness of one place is poorly known from 12 subjects."), (24, ""))
