@@ -76,10 +76,11 @@ def to_brian2(
     monitors = ", ".join(f"{name!r}: {monitor.code}" for name, monitor in cast("Any", parts.spikes).items())
     body += ["", f"spikes = {{{monitors}}}", "for population, monitor in spikes.items():"]
     body += ['    print(f"{population}: {monitor.num_spikes} spikes")']
-    data = Path(path).with_suffix(".npz") if path is not None else None
+    file = None if path is None else storage.as_path(path, "to_brian2")
+    data = None if file is None else file.with_suffix(".npz")
     text = "\n".join([*_head(circuit, shown.ids, script, data), *body]) + "\n"
-    if path is not None and data is not None:
-        storage.write_text(Path(path), text)
+    if file is not None and data is not None:
+        storage.write_text(file, text)
         if script.arrays:
             content = io.BytesIO()
             np.savez_compressed(content, **script.arrays)  # type: ignore[arg-type]

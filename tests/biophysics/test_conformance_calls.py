@@ -253,7 +253,7 @@ OPTIONS = {
     ("record_brian2", "copies"): (2, "copies"),
     ("record_brian2", "rebuild"): (True, "rebuild"),
     ("record_brian2", "namespace"): {"gain": 9.0},
-    ("to_brian2", "path"): lambda _: Path(tempfile.mkdtemp()) / "script.py",
+    ("to_brian2", "path"): (3, "to_brian2"),
     ("to_brian2", "tail"): 5e-3,
     ("stimuli_from_nir", "nodes"): (["output"], "output"),
     ("stimuli_from_nir", "observable"): ("current", "has spikes; observable= names one"),
@@ -499,7 +499,8 @@ RECORDS = {
     Uniform: (weighted, Uniform(1.0, 2.0), {}),
     Readout: (
         of_readout, Readout("n", np.eye(2), np.zeros(2)),
-        {"reads": ("mean_membrane", "the membrane of 'n' is read"), "source": ("m", "no population 'm'"), "weights": np.eye(2)[::-1], "bias": np.array([9.0, 0.0])},
+        {"reads": ("mean_membrane", "the membrane of 'n' is read"), "source": ("m", "no population 'm'"),
+         "weights": np.eye(2)[::-1], "bias": np.array([9.0, 0.0])},
     ),
     Circuit: (
         of_circuit, wired(),
