@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import plain
-from neurosim.biophysics.circuit import Circuit, InputKind
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.inputs import InputKind
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir
 from neurosim.biophysics.presentation import check_stimuli
 from neurosim.biophysics.simulation import Monitors, simulate

@@ -2,9 +2,9 @@
 
 # A circuit, as data
 from .circuit import Circuit as Circuit  # populations, the projections between them, and what is shown
-from .circuit import Input as Input  # what is shown: spikes, intensities as Poisson spikes, or currents
-from .circuit import Population as Population  # neurons of one kind, and the synapses that they receive
-from .circuit import Projection as Projection  # synapses from one population, or the input, to another
+from .inputs import Input as Input  # what is shown: spikes, intensities as Poisson spikes, or currents
+from .populations import Population as Population  # neurons of one kind, and the synapses that they receive
+from .projections import Projection as Projection  # synapses from one population, or the input, to another
 from .circuit import Readout as Readout  # how spikes or membranes name a category
 from .circuit import single_neuron as single_neuron  # one neuron that receives a current
 from .circuit_files import load_circuit as load_circuit  # from a file, which never holds code

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.biophysics.brian2_rules import RuledSynapses, follow_targets, target_traces
-from neurosim.biophysics.circuit import Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
@@ -30,6 +30,8 @@ from neurosim.biophysics.dynamics import (
 )
 from neurosim.biophysics.formulas import Text, as_code, as_expression
 from neurosim.biophysics.models import named
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.sources import arrivals_of
 from neurosim.runtime import private_folder
 from neurosim.storage import cache_folder, checked_modules

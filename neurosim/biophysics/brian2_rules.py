@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, arrival_of
 from neurosim.biophysics.formulas import Step, Text, as_code, as_expression
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.ruled import Ruled, ruled_into
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ import numpy as np
 import xarray as xr
 
 from neurosim.biophysics import torch_engine
-from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.torch_engine import Tensors

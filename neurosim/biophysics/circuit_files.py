@@ -15,10 +15,13 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.biophysics.background import Poisson
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, Weights
+from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.custom import FREE, CustomNeuron
 from neurosim.biophysics.injection import CURRENTS, current_of
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection, Weights
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel, plasticity_of, release_of
 from neurosim.parameters import as_dict, filled
 from neurosim.schema import InputError

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from neurosim.biophysics.calibration import rheobase
-from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.plain_numbers import scaled
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection, Weights
 from neurosim.schema import InputError, Perturbation
 
 

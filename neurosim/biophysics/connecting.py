@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from neurosim.biophysics.circuit import Input, Population, Projection
 from neurosim.biophysics.distributions import DISTRIBUTIONS, distribution_of
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.plain_numbers import one_of, real
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.wiring import CONNECTION_RULES, ConnectionRule, Drawn, Ends
 from neurosim.biophysics.wiring.from_table import FromTable
 from neurosim.parameters import Parameters

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.formulas import (
     Brought,
     Functions,
@@ -22,6 +22,8 @@ from neurosim.biophysics.formulas import (
     as_expression,
 )
 from neurosim.biophysics.models import Numbers, named
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.parameters import as_dict
 from neurosim.schema import InputError, suggest
 

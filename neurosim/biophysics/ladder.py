@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel
 from neurosim.biophysics.neurons import adex, hodgkin_huxley
@@ -19,6 +19,8 @@ from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.plain_numbers import convert, number
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.synapses import conductance
 from neurosim.biophysics.synapses.conductance import ConductanceParameters

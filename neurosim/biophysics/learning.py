@@ -9,11 +9,12 @@ import numpy as np
 import scipy.sparse
 import xarray as xr
 
-from neurosim.biophysics.circuit import Circuit, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run
 from neurosim.biophysics.execution import ENGINES, Execution
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
 from neurosim.biophysics.presentation import Shown, check_stimuli, make_chunk
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.results import count_spikes, label_counts
 from neurosim.biophysics.rules import plasticity_of
 from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk

@@ -18,24 +18,16 @@ import numpy as np
 import scipy.sparse
 
 from neurosim import storage
-from neurosim.biophysics.circuit import (
-    INPUT,
-    READ_BY,
-    Circuit,
-    Input,
-    InputKind,
-    Population,
-    Projection,
-    Readout,
-    ReadoutOf,
-    Weights,
-)
+from neurosim.biophysics.circuit import Circuit, Readout, ReadoutOf
 from neurosim.biophysics.dynamics import constants_of
+from neurosim.biophysics.inputs import INPUT, READ_BY, Input, InputKind
 from neurosim.biophysics.linear_nodes import LINEAR_NODES
 from neurosim.biophysics.models import NEURONS
 from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
 from neurosim.biophysics.nir_thresholds import with_thresholds_joined
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection, Weights
 from neurosim.biophysics.sources import refuse_sources
 from neurosim.nir_graphs import (
     INTEGRATOR_NODES,

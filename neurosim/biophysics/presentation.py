@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from neurosim.biophysics.circuit import Circuit, Input
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.rules import release_of
 from neurosim.biophysics.sources import backgrounds, injections
 from neurosim.runtime import stream

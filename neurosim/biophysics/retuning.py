@@ -18,11 +18,13 @@ import xarray as xr
 
 from neurosim.biophysics import torch_engine
 from neurosim.biophysics.calibration import layer_counts, rheobase
-from neurosim.biophysics.circuit import Circuit, Population, Weights
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.plain_numbers import convert, number, scaled, whole
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
+from neurosim.biophysics.projections import Weights
 from neurosim.biophysics.simulation import simulate
 from neurosim.biophysics.sources import refuse_sources
 from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors

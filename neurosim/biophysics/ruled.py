@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from neurosim.biophysics.circuit import Circuit, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.formulas import Functions, Quantities, State, Step
 from neurosim.biophysics.models import Constants
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.rules import PlasticityModel, ReleaseModel, bounded, plasticity_of, release_of, where_fired
 from neurosim.parameters import as_dict
 

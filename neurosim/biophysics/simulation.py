@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 
-from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once, spread_spikes
 from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, label_records, spike_table
 from neurosim.biophysics.sources import arrivals_of

@@ -15,10 +15,13 @@ import numpy as np
 import scipy.sparse
 
 from neurosim import storage
-from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit
+from neurosim.biophysics.inputs import INPUT, Input
 from neurosim.biophysics.neurons.lif import MODEL as LIF
 from neurosim.biophysics.plain_numbers import WHOLE, one_of
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.sonata_models import SONATA_MODELS, SonataModel
 from neurosim.biophysics.sonata_tables import WHO, Config, Table, in_one_line, read_config, read_tables
 from neurosim.refusals import InputError

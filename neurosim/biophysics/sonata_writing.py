@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from neurosim import storage
-from neurosim.biophysics.circuit import INPUT, Circuit, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import save_circuit
+from neurosim.biophysics.inputs import INPUT
 from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.sonata import MICRO, OWN_FILE, OWN_KEY, VIRTUAL
 from neurosim.biophysics.sonata_models import SONATA_MODELS, SonataModel
 from neurosim.biophysics.sources import refuse_sources

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import arrival_of
 from neurosim.biophysics.injection import course, current_of, receives
+from neurosim.biophysics.populations import Population
 from neurosim.runtime import stream
 from neurosim.schema import InputError
 

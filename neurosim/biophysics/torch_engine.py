@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from neurosim.biophysics.circuit import Circuit, Population, Projection, Weights
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
@@ -30,6 +30,8 @@ from neurosim.biophysics.dynamics import (
 )
 from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
 from neurosim.biophysics.models import named
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection, Weights
 from neurosim.biophysics.torch_rules import RuledWire
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Population
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Watch
 from neurosim.biophysics.models import named
 from neurosim.biophysics.plain_numbers import is_whole
+from neurosim.biophysics.populations import Population
 from neurosim.schema import InputError, suggest
 
 _NAME = re.compile(r"(.+)\.([A-Za-z_]\w*)(?:/(\d+))?")

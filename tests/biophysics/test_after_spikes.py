@@ -14,10 +14,13 @@ from neurosim.biophysics import (
     LIFParameters,
     torch_engine,
 )
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.dynamics import Chunk, Watch
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.models import NEURONS
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli

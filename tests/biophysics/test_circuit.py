@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from neurosim import storage
 from neurosim.biophysics import ConductanceParameters, ExponentialParameters, LIFParameters
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
+from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.named_circuits import build_circuit
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_responses, as_stimuli

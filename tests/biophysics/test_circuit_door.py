@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from neurosim import storage
 from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
 from neurosim.biophysics.calibration import calibrate
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
+from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.fitting.detection import detect_spikes
@@ -21,7 +21,10 @@ from neurosim.biophysics.fitting.driven import fit_driven
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import fit_neuron
 from neurosim.biophysics.fitting.receptive_field import PoissonModel, fit_poisson, spike_triggered_average
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import Ladder
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.retuning import homeostasis, retune
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters

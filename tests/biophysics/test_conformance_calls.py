@@ -61,14 +61,17 @@ from neurosim.biophysics import (
     random_positions,
     simulate_morphology,
 )
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout, single_neuron
+from neurosim.biophysics.circuit import Circuit, Readout, single_neuron
 from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
 from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
 from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
 from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from neurosim.biophysics.named_circuits import NamedCircuit
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate

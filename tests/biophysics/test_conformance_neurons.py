@@ -13,9 +13,12 @@ from neurosim.biophysics import (
     GIFParameters,
     LIFParameters,
 )
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.custom import CustomNeuron
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.models import NEURONS, SYNAPSES
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
 from neurosim.parameters import (
     DiscreteAdaptiveLIFParameters,

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from neurosim.biophysics import DeltaParameters, LIFParameters, models, torch_engine
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Watch, constants_of
+from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.schema import InputError
 
 RNG = np.random.default_rng(0)

@@ -15,13 +15,16 @@ from scipy.integrate import solve_ivp
 
 from neurosim.biophysics import ConductanceParameters, ExponentialParameters
 from neurosim.biophysics.brian2_engine import import_brian2, preferences
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.equations import Equations, _Reading
 from neurosim.biophysics.formula_guard import N_ARGUMENTS, check_formula
 from neurosim.biophysics.formulas import FUNCTIONS, ArrayFunctions, State, TensorFunctions
+from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.schema import InputError, Perturbation, as_stimuli
 

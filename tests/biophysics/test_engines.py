@@ -22,9 +22,12 @@ from neurosim.biophysics import (
     standalone,
     torch_engine,
 )
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.execution import ENGINES
+from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Execution, Monitors, choose_engine, simulate
 from neurosim.biophysics.torch_engine import Tensors, march
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters

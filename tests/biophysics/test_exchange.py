@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import climb
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, as_stimuli

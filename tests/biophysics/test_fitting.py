@@ -6,10 +6,12 @@ import scipy.stats
 from scipy.signal import lfilter
 
 from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
-from neurosim.biophysics.circuit import Circuit, Input, Population, single_neuron
+from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.detection import detect_spikes
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import fit_neuron, predict_spikes
+from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.spike_matching import coincidence

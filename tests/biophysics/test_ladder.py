@@ -9,9 +9,12 @@ import pytest
 
 from neurosim.biophysics import ConductanceParameters
 from neurosim.biophysics.calibration import calibrate
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.retuning import RetuningOptions, _Learned, homeostasis, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.biophysics.torch_engine import import_torch

@@ -15,7 +15,9 @@ from neurosim.biophysics import (
     load_swc,
     simulate_morphology,
 )
-from neurosim.biophysics.circuit import Circuit, Input, Population
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.schema import InputError, as_stimuli
 from neurosim.storage import StorageError

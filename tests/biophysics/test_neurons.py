@@ -15,7 +15,10 @@ from neurosim.biophysics import (
     HodgkinHuxleyParameters,
     LIFParameters,
 )
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli

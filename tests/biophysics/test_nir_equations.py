@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from neurosim.biophysics.circuit import Circuit, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.ladder import climb
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Monitors, choose_category, simulate
 from neurosim.networks.nir_networks import from_nir
 from neurosim.schema import InputError, as_stimuli

@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
+from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.dynamics import constants_of
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir, load_nir
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.releases.tsodyks_markram import TsodyksMarkramParameters
 from neurosim.biophysics.simulation import simulate
 from neurosim.networks.nir_networks import from_nir

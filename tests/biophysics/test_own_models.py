@@ -9,11 +9,14 @@ import pytest
 
 import neurosim as ns
 from neurosim.biophysics.calibration import rheobase
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import climb
 from neurosim.biophysics.models import NEURONS, SYNAPSES
 from neurosim.biophysics.nir_circuits import circuit_from_nir, circuit_to_nir
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import simulate
 from neurosim.schema import InputError, as_stimuli
 

@@ -16,9 +16,12 @@ from neurosim.biophysics import (
     build_circuit,
 )
 from neurosim.biophysics.brian2_engine import import_brian2, preferences
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.models import NEURONS
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.schema import InputError, as_stimuli
 from tests.biophysics.published import gated_equations, pinsky_rinzel_equations, squid_rates, wang_buzsaki_rates

@@ -3,9 +3,11 @@
 import numpy as np
 
 from neurosim.biophysics import LIFParameters
-from neurosim.biophysics.circuit import Circuit, Input, Population
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.named_circuits import build_circuit
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.schema import as_stimuli
 

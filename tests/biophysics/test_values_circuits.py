@@ -7,10 +7,13 @@ import pytest
 
 from neurosim.biophysics import AdExParameters, ConductanceParameters, LIFParameters
 from neurosim.biophysics.calibration import rheobase
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection, Readout
+from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.dynamics import constants_of
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import Ladder, climb
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import Perturbation, as_responses, as_stimuli

@@ -5,9 +5,12 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from neurosim.biophysics import ConductanceParameters, GIFParameters, HodgkinHuxleyParameters, LIFParameters
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.gates import resting_state
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.neurons.hodgkin_huxley import rates
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, as_dict
 from neurosim.schema import as_stimuli

@@ -197,7 +197,10 @@ def test_a_circuit_that_cannot_be_shown_the_stimuli_is_refused_by_the_name_of_it
     file.write_text(
         textwrap.dedent("""
             import numpy as np
-            from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+            from neurosim.biophysics.circuit import Circuit
+            from neurosim.biophysics.inputs import Input
+            from neurosim.biophysics.populations import Population
+            from neurosim.biophysics.projections import Projection
             from neurosim.parameters import DiscreteLIFParameters
 
             def build():

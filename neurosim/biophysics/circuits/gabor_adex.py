@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.inputs import INPUT, Input
 from neurosim.biophysics.named_circuits import NamedCircuit
 from neurosim.biophysics.neurons import adex
 from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.plain_numbers import convert, number, whole
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.synapses.conductance import ConductanceParameters
 from neurosim.refusals import InputError
 

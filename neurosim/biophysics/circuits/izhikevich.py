@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neurosim.biophysics.circuit import INPUT, Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.inputs import INPUT, Input
 from neurosim.biophysics.named_circuits import NamedCircuit
 from neurosim.biophysics.neurons import izhikevich
 from neurosim.biophysics.neurons.izhikevich import IzhikevichParameters
 from neurosim.biophysics.plain_numbers import convert, number, whole
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.refusals import InputError
 
 EXCITATORY, INHIBITORY = "excitatory", "inhibitory"

@@ -8,10 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from neurosim.biophysics.circuit import Circuit, Input, Population, Projection
+from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.fitting.trace import Trace
+from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.lif import LIFParameters
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.schema import as_stimuli
 

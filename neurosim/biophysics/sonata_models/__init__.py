@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.biophysics.circuit import INPUT
+from neurosim.biophysics.inputs import INPUT
 from neurosim.parameters import Parameters
 from neurosim.registry import Registry
 
