@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from _pytest import doctest as pytest_doctest
 
 if sys.dont_write_bytecode and os.environ.get("NEUROSIM_TESTS_BYTECODE") != "never":
     # Compiling is a third of what a process of a test takes; where bytecode is not to lie beside sources, it lies here.
@@ -17,6 +18,14 @@ if sys.dont_write_bytecode and os.environ.get("NEUROSIM_TESTS_BYTECODE") != "nev
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from tests.public import as_a_reader, is_of_public_name
+
+DOCTESTS = pytest_doctest.DoctestModule
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collect_file() -> None:
+    """Collect examples with pytest's own class; Brian2 puts one of its own there where a test file imports it."""
+    pytest_doctest.DoctestModule = DOCTESTS  # type: ignore[misc]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

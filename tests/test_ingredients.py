@@ -11,7 +11,7 @@ HERE = Path(__file__).parents[1] / "analyses" / "ingredients"
 sys.path.insert(0, str(HERE))
 
 import table1_ingredients  # noqa: E402
-from world import World, agreement  # noqa: E402
+from ingredient import World, agreement  # noqa: E402
 
 ALL = [one for family in table1_ingredients.ingredients().values() for one in family]
 ASKED = {"spikes": 0.95, "weights": 0.9, "statistics": 0.8}

@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import families  # noqa: E402
-from world import Ingredient, World, agreement, lines_of  # noqa: E402
+from ingredient import Ingredient, World, agreement, lines_of  # noqa: E402
 
 from neurosim import runtime, storage  # noqa: E402
 from neurosim.runtime import track  # noqa: E402

@@ -2,7 +2,7 @@
 
 import brian2 as b2
 import numpy as np
-from world import N_CELLS, N_INPUT, STEP, Ingredient, World
+from ingredient import N_CELLS, N_INPUT, STEP, Ingredient, World
 
 import neurosim as ns
 import neurosim.biophysics as nb

@@ -3,7 +3,7 @@
 import brian2 as b2
 import numpy as np
 import xarray as xr
-from world import N_CELLS, STEP, Ingredient, World
+from ingredient import N_CELLS, STEP, Ingredient, World
 
 import neurosim as ns
 import neurosim.biophysics as nb

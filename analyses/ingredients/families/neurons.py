@@ -2,10 +2,10 @@
 
 import brian2 as b2
 import numpy as np
-from families.synapses import answer
-from world import N_CELLS, N_INPUT, STEP, Ingredient, World
+from ingredient import N_CELLS, N_INPUT, STEP, Ingredient, World
 
 import neurosim.biophysics as nb
+from families.synapses import answer
 
 SYNAPSES = nb.ExponentialParameters(5e-3)
 

@@ -2,10 +2,10 @@
 
 import brian2 as b2
 import numpy as np
-from families.synapses import FORM, LIF, answer, rules
-from world import N_CELLS, N_INPUT, STEP, Ingredient, World
+from ingredient import N_CELLS, N_INPUT, STEP, Ingredient, World
 
 import neurosim.biophysics as nb
+from families.synapses import FORM, LIF, answer, rules
 
 
 def wired(world: World, rule) -> tuple[np.ndarray, np.ndarray]:
