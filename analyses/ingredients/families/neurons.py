@@ -80,7 +80,8 @@ def wang_buzsaki(world: World):
 
 def wang_buzsaki_plain(world: World):
     """Do the same in Brian2."""
-    form = """dv/dt = (10*nS*(-65*mV - v) + 3.5*uS*m**3*h*(55*mV - v) + 0.9*uS*n**4*(-90*mV - v) + I + drive)/(100*pF) : volt
+    form = """dv/dt = (10*nS*(-65*mV - v) + channels + I + drive)/(100*pF) : volt
+    channels = 3.5*uS*m**3*h*(55*mV - v) + 0.9*uS*n**4*(-90*mV - v) : amp
     m = a_m/(a_m + 4*exp(-(v + 60*mV)/(18*mV))/ms) : 1
     a_m = 1/exprel(-(v + 35*mV)/(10*mV))/ms : Hz
     dh/dt = 5*(0.07*exp(-(v + 58*mV)/(20*mV))/ms*(1 - h) - h/(exp(-0.1/mV*(v + 28*mV)) + 1)/ms) : 1
