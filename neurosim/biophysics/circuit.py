@@ -265,6 +265,13 @@ class Circuit:
                 f"Circuit {self.name!r}: {p.source}->{p.target} names the receptor {p.receptor!r}; {p.target!r} has "
                 f"{names}.{suggest(p.receptor, [*receptors])}"
             )
+        model = self.population(p.target).receptor_models[p.receptor]
+        lowest = min(p.values.min(initial=0.0), getattr(p.plasticity, "w_min", 0.0))
+        if model.has_one_sign and lowest < 0:
+            raise InputError(
+                f"Circuit {self.name!r}: {p.source}->{p.target} has weights down to {lowest:g} S; {model.caption} have "
+                "one reversal potential, and weights of 0 or more: give inhibition a receptor that reverses below rest."
+            )
 
     def _check_graded(self, p: Projection) -> None:
         """Raise where what is passed on at every step cannot be: from an input, late, released or learned, below 0."""
@@ -275,7 +282,6 @@ class Circuit:
             "no delay": bool(p.delays().any()),
             "no release": p.release is not None,
             "no plasticity": p.plasticity is not None,
-            "weights of 0 or more": bool((p.values < 0).any()),
         }
         asked = next((what for what, is_wrong in asks.items() if is_wrong), None)
         if sends and asked:

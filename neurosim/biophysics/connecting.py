@@ -74,6 +74,9 @@ def connect(
         known = ", ".join(r.parameters.__name__ for r in CONNECTION_RULES.values())
         raise InputError(f"connect: the record of a connection rule asked ({known}), found {type(rule).__name__}.")
     ends = _ends(source, target, self_connections)
+    if receptor not in target.receptors:
+        names = ", ".join(map(repr, target.receptors)) if "" not in target.receptors else "one without a name"
+        raise InputError(f"{ends.who}: names the receptor {receptor!r}; {target.name!r} has {names}.")
     if record.uses_positions:
         _check_placed(rule, ends)
     if dt is not None and distribution_of(delay) is None:
@@ -99,6 +102,8 @@ def _ends(source: Population | Input, target: Population, self_connections: bool
     who, is_same = f"connect: {_name(source)}->{target.name}", _name(source) == target.name
     if is_same and source.size != target.size:
         raise InputError(f"{who}: one name for two sizes, {source.size} and {target.size}; give one of them another.")
+    if not is_same and not self_connections:
+        raise InputError(f"{who}: self_connections is read where a population projects to itself; leave it out.")
     places = source.positions if isinstance(source, Population) else None
     return Ends(who, source.size, target.size, places, target.positions, is_same and not self_connections)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import keyword
 import math
 import re
 from collections.abc import Mapping
@@ -13,14 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from neurosim.biophysics.equations import METHODS, PROVIDED, Equations, Method, spelled
-from neurosim.biophysics.formula_guard import LARGEST, LONGEST, check_formula, short
-from neurosim.biophysics.formulas import FUNCTIONS
+from neurosim.biophysics.formula_guard import LARGEST, LONGEST, check_formula, is_plain_name, short
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers
 from neurosim.schema import InputError, suggest
 
 FREE = "custom"
 OWN_NUMBERS = ("refractory", "rheobase")
-RESERVED = ("e", "pi", "inf", "t", "dt", "i", "j", "N", "xi", "lastspike", "not_refractory", "refractory", "second")
 _LINE = re.compile(r"^\s*(?:d(?P<state>[A-Za-z]\w*)/dt|(?P<name>[A-Za-z]\w*))\s*=(?P<formula>[^=].*)$")
 
 
@@ -207,7 +204,7 @@ def _number(name: str, value: object) -> float:
 def _check_name(name: str) -> None:
     if not (isinstance(name, str) and name.isascii() and name.isidentifier() and not name.startswith("_")):
         raise InputError(f"CustomNeuron: {name!r} is not a name of plain letters, digits and '_'.")
-    if name in (*FUNCTIONS, *RESERVED, *PROVIDED) or keyword.iskeyword(name):
+    if name in PROVIDED or not is_plain_name(name):
         raise InputError(f"CustomNeuron: {name!r} has a meaning of its own; choose another name.")
 
 

@@ -7,12 +7,14 @@ what reads it (``equations.py``) walks its parts.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 
 from neurosim.biophysics.formulas import FUNCTIONS
 from neurosim.schema import InputError, suggest
 
 N_ARGUMENTS = {"clip": 3}
+RESERVED = ("e", "pi", "inf", "t", "dt", "i", "j", "N", "xi", "lastspike", "not_refractory", "refractory", "second")
 LONGEST = 2000
 DEEPEST = 50
 LARGEST = 1e100
@@ -21,6 +23,17 @@ _ALLOWED = (
     ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.And, ast.Or, ast.Not,
     ast.Gt, ast.GtE, ast.Lt, ast.LtE,
 )  # fmt: skip
+
+
+def is_plain_name(name: object) -> bool:
+    """Whether a name is of plain letters, digits and '_', and means nothing of its own in Python, Brian2 or a formula.
+
+    >>> is_plain_name("ampa"), is_plain_name("xi"), is_plain_name("_x"), is_plain_name("exp")
+    (True, False, False, False)
+    """
+    if not (isinstance(name, str) and name.isascii() and name.isidentifier()) or name.startswith("_"):
+        return False
+    return name not in (*FUNCTIONS, *RESERVED) and not keyword.iskeyword(name)
 
 
 def check_formula(formula: str, known: set[str], *, is_condition: bool = False) -> None:

@@ -20,6 +20,9 @@ from neurosim.biophysics.rules import plasticity_of
 from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk
 from neurosim.refusals import InputError
 from neurosim.runtime import as_seed
+from neurosim.schema import step_of
+
+LONGEST = 1e5  # s
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,9 @@ def learn(
 def _steps(value: float, step: float, name: str, lowest: int = 0) -> int:
     """Return a time as a whole number of steps."""
     value = one_of("learn", name, value, number)
-    if not is_whole(value / step) or round(value / step) < lowest or value > 1e5:
+    if not 0 <= value <= LONGEST:
+        raise InputError(f"learn: {name} = {value:g} s is outside 0..{LONGEST:g} s.")
+    if not is_whole(value / step) or round(value / step) < lowest:
         raise InputError(f"learn: {name} = {value:g} s is no whole number of steps of {step:g} s, {lowest} or more.")
     return round(value / step)
 
@@ -172,6 +177,12 @@ def _modulator(circuit: Circuit, modulator: xr.DataArray | None, shown: Shown, n
         raise InputError(
             f"learn: a modulator (stimulus, time) asked, found {getattr(modulator, 'dims', type(modulator))}."
         )
+    if modulator.sizes["time"] > 1 and ("time_step" in modulator.attrs or "time" in modulator.coords):
+        step = step_of(modulator, "learn")
+        if not np.isclose(step, circuit.step):
+            raise InputError(
+                f"learn: the modulator comes every {step:g} s, the circuit expects one every {circuit.step:g} s."
+            )
     if "stimulus" in modulator.coords and "stimulus" in shown.labels.coords:
         modulator = modulator.reindex(stimulus=shown.labels["stimulus"].values)
     values = np.asarray(modulator.transpose("stimulus", "time").values, dtype=float)

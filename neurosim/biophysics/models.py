@@ -161,6 +161,11 @@ class SynapseModel:
     reference: str = ""
     example: float = 0.0
 
+    @property
+    def has_one_sign(self) -> bool:
+        """Whether weights are conductances of one reversal potential, which says what they do: never below 0."""
+        return self.units == "S" and (len(self.arrivals) == 1 or bool(self.sends))
+
     def of(self, values: Numbers) -> Parameters:
         """Return the record with these numbers, the others as they are by default; unknown names are refused."""
         return filled(self.name, self.parameters, values)

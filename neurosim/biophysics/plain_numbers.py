@@ -11,6 +11,7 @@ import scipy.sparse
 from neurosim.schema import InputError
 
 WHOLE = 1e-6
+LARGEST_BRAIN = 10.0  # m
 
 
 def is_whole(steps: float) -> bool:
@@ -66,8 +67,13 @@ def real(values: object, what: str) -> np.ndarray:
 def places(values: object, n: int, what: str) -> np.ndarray:
     """Return where `n` neurons are, (neuron, 2 or 3), m."""
     found = real(values, what)
-    if found.shape not in ((n, 2), (n, 3)) or not np.isfinite(found).all():
+    if found.shape not in ((n, 2), (n, 3)):
         raise InputError(f"{what}: finite numbers of shape ({n}, 2) or ({n}, 3) asked, in m, found {found.shape}.")
+    if not np.isfinite(found).all() or np.abs(found).max() > LARGEST_BRAIN:
+        raise InputError(
+            f"{what}: finite numbers within {LARGEST_BRAIN:g} m asked, found up to {np.abs(found).max():g}; positions "
+            "are in SI units: 100 um is 100e-6."
+        )
     return found
 
 

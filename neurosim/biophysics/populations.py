@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.biophysics.background import Poisson
+from neurosim.biophysics.formula_guard import is_plain_name
 from neurosim.biophysics.injection import current_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
 from neurosim.biophysics.plain_numbers import convert, number, places, real, whole
@@ -17,6 +18,8 @@ from neurosim.parameters import Parameters
 from neurosim.refusals import InputError, suggest
 
 OWN_WORDS = ("dt", "reset")
+LARGEST = 1e9  # neurons
+HIGHEST = 1.0  # V, of a membrane
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,11 @@ class Population:
                 f"{', '.join(kind.__name__ for kind in kinds)}."
             )
         convert(self, who, size=whole, noise=number)
+        if not 1 <= self.size <= LARGEST:
+            raise InputError(f"{who}: 1 to {LARGEST:g} neurons asked, found {self.size}.")
         drive = real(self.drive, f"{who}: drive")
-        drive = np.full(max(self.size, 0), float(drive)) if drive.ndim == 0 else drive
-        if self.size < 1 or drive.shape != (self.size,) or not np.isfinite(drive).all():
+        drive = np.full(self.size, float(drive)) if drive.ndim == 0 else drive
+        if drive.shape != (self.size,) or not np.isfinite(drive).all():
             raise InputError(
                 f"Population {self.name!r}: {self.size} neurons need a finite drive of shape ({self.size},), "
                 f"found {drive.shape}."
@@ -122,10 +127,11 @@ class Population:
 
     def _check_receptors(self, who: str) -> None:
         """Raise where several receptors have no names, or such as cannot be told from each other's variables."""
-        bad = [k for k in self.receptors if not (isinstance(k, str) and k.isascii() and k.isidentifier())]
+        bad = [k for k in self.receptors if not is_plain_name(k)]
         if not self.receptors or bad:
             raise InputError(
-                f"{who}: receptors by name asked, such as 'ampa', of plain letters, digits and '_'; found "
+                f"{who}: receptors by name asked, such as 'ampa', of plain letters, digits and _, without a meaning "
+                "of their own; found "
                 f"{', '.join(map(repr, bad)) or 'none'}."
             )
         if any(other.startswith(f"{k}_") for k in self.receptors for other in self.receptors):
@@ -146,6 +152,8 @@ class Population:
             if record.receptor not in self.receptors:
                 names = ", ".join(map(repr, self.receptors))
                 raise InputError(f"{who}: the background names the receptor {record.receptor!r}; there is {names}.")
+            if self.receptor_models[record.receptor].has_one_sign and record.weight < 0:
+                raise InputError(f"{who}: a background onto a conductance of one reversal has a weight of 0 or more.")
             if self.receptor_models[record.receptor].sends:
                 raise InputError(f"{who}: a background sends spikes, which {record.receptor!r} does not receive.")
         for current in self.currents:
@@ -168,8 +176,15 @@ class Population:
                 f"{', '.join(self.variables)}.{suggest(name, self.variables)}"
             )
         start = real(values, f"{who}: initial {name!r}")
-        if start.shape not in ((), (self.size,)) or not np.isfinite(start).all():
-            raise InputError(f"{who}: initial {name!r} is one finite number or {self.size}, found shape {start.shape}.")
+        if start.shape not in ((), (self.size,)):
+            raise InputError(f"{who}: initial {name!r} is one number or {self.size}, found shape {start.shape}.")
+        if not np.isfinite(start).all():
+            raise InputError(f"{who}: initial {name!r} holds what is not finite.")
+        if self.model.units.get(name) == "V" and not self.is_discrete and np.abs(start).max() > HIGHEST:
+            raise InputError(
+                f"{who}: initial {name!r} of {start.flat[np.abs(start).argmax()]:g} V is outside -{HIGHEST:g} to "
+                f"{HIGHEST:g} V. Values are in SI units: -70 mV is -70e-3."
+            )
         return np.broadcast_to(start, (self.size,)).copy()
 
     @property

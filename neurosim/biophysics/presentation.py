@@ -144,6 +144,10 @@ def _checked(circuit: Circuit, shown: Input, stimuli: xr.DataArray) -> tuple[np.
     lead = ("stimulus", "time") if "time" in stimuli.dims else ("stimulus",)
     stimuli = stimuli.transpose(*[d for d in STIMULUS_DIMS if d in stimuli.dims], ...)
     values = np.asarray(stimuli.values)
+    if not values.size:
+        raise InputError(
+            f"simulate: {name} is shown nothing, found {dict(stimuli.sizes)}; one stimulus and one step asked."
+        )
     values = values.reshape(*values.shape[: len(lead)], -1)
     if values.shape[-1] != shown.size:
         raise InputError(f"simulate: {name} has {shown.size} inputs, the stimuli {values.shape[-1]} units.")

@@ -87,6 +87,8 @@ class Projection:
     def _delay_matrix(self, who: str) -> Any:
         """Return delays in the places of the weights: dense, or as a csr_array of the very same structure."""
         delay = matrix(self.delay, f"{who}: delays")
+        if not np.isfinite(delay.data if scipy.sparse.issparse(delay) else delay).all():
+            raise InputError(f"{who}: delays hold what is not finite.")
         if delay.shape != self.weights.shape:
             raise InputError(
                 f"{who}: one delay (s), or one a synapse with the shape {self.weights.shape} of the weights, asked; "

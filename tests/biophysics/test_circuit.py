@@ -86,7 +86,9 @@ def circuits():
             sparse = scipy.sparse.random_array((3, 2), density=0.5, rng=rng)
             start, reads = ("a", "spikes") if neuron.sends_spikes else ("input", "largest_membrane")
             sparse = sparse if neuron.sends_spikes else scipy.sparse.random_array((4, 2), density=0.5, rng=rng)
-            projections = (Projection("input", "a", rng.normal(size=(4, 3)), 2e-3), Projection(start, "b", sparse))
+            weights = rng.normal(size=(4, 3))
+            weights = np.abs(weights) if synapse.has_one_sign else weights
+            projections = (Projection("input", "a", weights, 2e-3), Projection(start, "b", sparse))
             readout = Readout("b", rng.normal(size=(2, 2)), np.zeros(2), reads)
             yield Circuit("c", Input(4, "poisson", 0.2), populations, projections, dt, 1e-3, readout, "exact")
 

@@ -11,7 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurosim import storage
-from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
+from neurosim.biophysics import (
+    AdExParameters,
+    AllToAll,
+    ExponentialConductanceParameters,
+    GIFParameters,
+    LIFParameters,
+    PairSTDPParameters,
+    Poisson,
+    connect,
+)
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
@@ -238,4 +247,73 @@ def test_texts_that_are_no_circuit_are_refused(saved, text):
     storage.write_dataset(path.with_name("hostile.nc"), dataset.assign_attrs(circuit=text))
     with pytest.raises(InputError, match="not a circuit file") as error:
         load_circuit(path.with_name("hostile.nc"))
+    assert "\n" not in str(error.value)
+
+
+# --------------------------------------------------------------------------------------- what newcomers brought
+PLAIN = LIFParameters()
+AMPA = ExponentialConductanceParameters()
+TWO = (Population("a", 2, PLAIN), Population("b", 2, PLAIN))
+
+
+def joined_to(population, weights=((1e-9,),), **more):
+    wire = Projection("input", population.name, np.asarray(weights), **more)
+    return Circuit("c", Input(1), (population,), (wire,), dt=1e-4, step=1e-3)
+
+
+NEWCOMERS = {
+    "a negative conductance": (
+        lambda: joined_to(Population("p", 1, PLAIN, synapses=AMPA), [[-1e-8]]),
+        "weights down to -1e-08 S; .* have one reversal potential",
+    ),
+    "a weight that may become negative": (
+        lambda: joined_to(Population("p", 1, PLAIN, synapses=AMPA), plasticity=PairSTDPParameters(2e-9, w_min=-1e-9)),
+        "weights down to -1e-09 S",
+    ),
+    "a negative background": (
+        lambda: Population("p", 1, PLAIN, synapses=AMPA, background=Poisson(10.0, -1e-9)),
+        "has a weight of 0 or more",
+    ),
+    "millivolts": (lambda: Population("p", 1, PLAIN, initial={"v": -60}), "-60 V is outside -1 to 1 V"),
+    "a start that is none": (lambda: Population("p", 1, PLAIN, initial={"v": np.nan}), "holds what is not finite"),
+    "a name of Brian2": (lambda: Population("p", 1, PLAIN, synapses={"xi": AMPA}), "found 'xi'"),
+    "a hidden name": (lambda: Population("p", 1, PLAIN, synapses={"_x": AMPA}), "found '_x'"),
+    "nobody": (lambda: Population("p", 0, PLAIN), r"1 to 1e\+09 neurons asked, found 0"),
+    "too many": (lambda: Population("p", 10**15, PLAIN), r"1 to 1e\+09 neurons asked"),
+    "a delay that is none": (
+        lambda: Projection("input", "p", [[1e-9, 1e-9]], delay=[[np.nan, 1e-3]]), "delays hold what is not finite"
+    ),
+    "micrometres": (
+        lambda: Population("p", 2, PLAIN, positions=[[1e2, 1e2], [3e2, 0.0]]), "within 10 m asked, found up to 300"
+    ),
+    "a receptor that is not there": (
+        lambda: connect(AllToAll(), *TWO, weight=1e-3, receptor="zz"),
+        "names the receptor 'zz'; 'b' has one without a name",
+    ),
+    "self-connections of two": (
+        lambda: connect(AllToAll(), *TWO, weight=1e-3, self_connections=False),
+        "self_connections is read where a population projects to itself",
+    ),
+    "no stimuli": (
+        lambda: simulate(
+            joined_to(Population("p", 1, PLAIN)),
+            as_stimuli(np.zeros((1, 3, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)[:0],
+        ),
+        "is shown nothing",
+    ),
+    "no time": (
+        lambda: simulate(
+            joined_to(Population("p", 1, PLAIN)),
+            as_stimuli(np.zeros((1, 3, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)[:, :0],
+        ),
+        "is shown nothing",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEWCOMERS)
+def test_what_newcomers_brought_is_refused_in_one_line(name):
+    make, words = NEWCOMERS[name]
+    with pytest.raises(InputError, match=words) as error:
+        make()
     assert "\n" not in str(error.value)

@@ -277,7 +277,7 @@ OPTIONS = {
     ("load_sonata", "mapping"): ({"nest:iaf_psc_exp": "nest:iaf_psc_delta"}, "'tau_syn_ex' .* has no counterpart"),
     ("sonata_stimuli", "root"): ("/nowhere", "leads out of 'nowhere'"),
     ("connect", "delay"): 2e-3,
-    ("connect", "receptor"): "ampa",
+    ("connect", "receptor"): ("ampa", "names the receptor 'ampa'"),
     ("connect", "dt"): (1e-3, "dt is read where delays are drawn"),
     ("connect", "self_connections"): False,
     ("simulate_morphology", "channels"): {"soma": SquidAxonParameters()},

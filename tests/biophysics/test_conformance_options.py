@@ -36,7 +36,8 @@ def answers(parameters, varying, size, synapses=None):
     synapses = synapses or DeltaParameters()
     weight = 0.3 if is_discrete else WEIGHTS[type(synapses)]
     population = Population("n", size, parameters, NEURONS[type(parameters)][1], synapses, varying=varying)
-    wire = Projection("input", "n", np.array([[1.0], [-1.0]]) * weight * np.ones(size))
+    other = 0.5 if models.synapse_of(synapses).has_one_sign else -1.0
+    wire = Projection("input", "n", np.array([[1.0], [other]]) * weight * np.ones(size))
     circuit = Circuit("c", Input(2), (population,), (wire,), dt, dt if is_discrete else 1e-3)
     n_steps = 100 * circuit.substeps
     drawn = np.log(np.random.default_rng(1).standard_exponential((n_steps, 1, 1)))

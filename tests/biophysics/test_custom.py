@@ -321,7 +321,7 @@ def test_unstable_equations_are_named_with_the_time_at_which_they_broke():
         (lambda: CustomNeuron("dv/dt = -v\nx = 2*g_syn", "v > 1", "v = x"), "the reset names 'g_syn'"),
         (lambda: Population("n", 2, leaky("tau"), initial={"w": 0.1}), "initial 'w' is no variable"),
         (lambda: Population("n", 2, leaky("tau"), initial={"v": [0.1] * 3}), r"or 2, found shape \(3,\)"),
-        (lambda: Population("n", 2, leaky("tau"), initial={"v": np.nan}), "one finite number or 2"),
+        (lambda: Population("n", 2, leaky("tau"), initial={"v": np.nan}), "holds what is not finite"),
         (lambda: Population("n", 2, leaky("tau"), varying={"refractory": [0.0, 9.0]}), "outside 0..1 s"),
         (lambda: simulate(alone(CustomNeuron("dv/dt = v + 1/0", "v > 1")), SILENT, progress=False), "divides by 0"),
     ],

@@ -83,11 +83,13 @@ GAP = {"receptor": "gap"}
     [
         (Projection("input", "ring", np.ones((2, 4)), **GAP), "a population in volts as its source"),
         (Projection("ring", "ring", np.eye(4), 1e-3, **GAP), "no delay"),
-        (Projection("ring", "ring", -np.eye(4), **GAP), "weights of 0 or more"),
         (Projection("ring", "ring", np.eye(4), release=TsodyksMarkramParameters(), **GAP), "no release"),
     ],
 )
 def test_what_cannot_be_coupled_is_refused(wire, said):
     circuit = coupled()
+    negative = Projection("ring", "ring", -np.eye(4), **GAP)
+    with pytest.raises(InputError, match="weights down to -1 S; gap junctions have one reversal potential"):
+        Circuit("c", circuit.inputs, circuit.populations, (*circuit.projections, negative), dt=1e-4, step=1e-3)
     with pytest.raises(InputError, match=f"passes 'v' on at every step and asks for {said}"):
         Circuit("c", circuit.inputs, circuit.populations, (*circuit.projections, wire), dt=1e-4, step=1e-3)

@@ -240,7 +240,7 @@ ONES = np.ones((2, 3)) * 1e-12
         (lambda: Projection("input", "cells", ONES, receptor="amda"), "'amda'; .* Did you mean"),
         (lambda: Projection("input", "cells", ONES, np.ones(3)), r"shape \(2, 3\) of the weights, asked; found \(3,\)"),
         (lambda: Projection("input", "cells", ONES, receptor=1), "the receptor is a name, found int"),
-        (lambda: Projection("input", "cells", ONES, ONES * np.nan, "ampa"), "a delay of nan s"),
+        (lambda: Projection("input", "cells", ONES, ONES * np.nan, "ampa"), "delays hold what is not finite"),
         (lambda: Projection("input", "cells", ONES, ONES * 1.5e8, "ampa"), "1.5 steps of dt"),
     ],
 )

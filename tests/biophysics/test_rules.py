@@ -381,6 +381,15 @@ def test_a_stream_of_stimuli_is_one_long_stimulus():
             ),
             r"found \(3, 7\)",
         ),
+        (
+            lambda: learn(
+                recurrent(EXAMPLES["dopamine_stdp"]),
+                trains(),
+                modulator=xr.DataArray(np.ones((3, 80)), dims=("stimulus", "time"), attrs={"time_step": 5e-3}),
+            ),
+            "the modulator comes every 0.005 s, the circuit expects one every 0.001 s",
+        ),
+        (lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), gap=float("nan")), r"gap = nan s is outside 0\.\."),
         (lambda: pair(PairSTDPParameters(w_max=W / 2)), "outside the bounds 0 to 5e-07"),
         (lambda: pair(release=PairSTDPParameters(w_max=W)), "release is a record of a registered release"),
         (lambda: PairSTDPParameters(w_max=0.0), "w_min = 0.0 below w_max = 0.0 asked"),

@@ -209,7 +209,7 @@ def test_delays_are_drawn_in_steps_and_do_not_change_what_else_is_drawn():
     a, b = cells("a", 60), cells("b", 60)
     options = {"weight": Normal(2.0, 0.5), "rng": 4}
     plain = connect(FixedProbability(0.5), a, b, **options)
-    late = connect(FixedProbability(0.5), a, b, delay=Uniform(0.0, 4e-3), dt=1e-3, receptor="ampa", **options)
+    late = connect(FixedProbability(0.5), a, b, delay=Uniform(0.0, 4e-3), dt=1e-3, **options)
     assert bytes_of(late) == bytes_of(plain)
     steps, counts = np.unique(np.rint(late.delays() / 1e-3), return_counts=True)
     np.testing.assert_array_equal(steps, [1, 2, 3, 4])
