@@ -97,7 +97,8 @@ def to_pynapple(thing: Any, *, session: tuple[float, float] | None = None, units
     thing : a table of spikes, columns ``unit`` and ``time`` (s), becomes a TsGroup; a series (time,) or (time, unit)
         with ``time`` in s a Tsd or TsdFrame; a table of events, columns ``start_time`` and ``stop_time`` (s), an
         IntervalSet with the other columns as metadata.
-    session : from and to, s: when was recorded. Asked for spikes, since pynapple would take first to last spike for it.
+    session : from and to, s: when was recorded. Asked for spikes, since pynapple would take first to last spike for it;
+        a series keeps what lies within.
     units : of spikes: pandas DataFrame indexed by unit, whose columns become metadata; units without a spike are kept.
 
     Returns
@@ -106,9 +107,9 @@ def to_pynapple(thing: Any, *, session: tuple[float, float] | None = None, units
 
     Raises
     ------
-    InputError : anything else, spikes without a session or outside it, units that are named by no number (pynapple
-        wants whole numbers; the name becomes metadata ``name`` where none is one), or overlapping intervals, which
-        pynapple would merge.
+    InputError : anything else, a series whose times do not rise, an option that is not read, spikes without a unit or a
+        session or outside it, units that are named by no number (pynapple wants whole numbers; the name becomes
+        metadata ``name`` where none is one), or overlapping intervals, which pynapple would merge.
 
     Examples
     --------
@@ -119,11 +120,13 @@ def to_pynapple(thing: Any, *, session: tuple[float, float] | None = None, units
     (2, ['u', 'v'], 1.0)
     """
     if isinstance(thing, xr.DataArray):
-        return _series_out(thing, session)
+        return _series_out(thing, session, units)
     columns = set(map(str, getattr(thing, "columns", ())))
     if {"unit", "time"} <= columns and "stimulus" not in columns:
         return _spikes_out(thing, session, units)
     if {"start_time", "stop_time"} <= columns:
+        if session is not None or units is not None:
+            raise InputError("to_pynapple: session= and units= are read with spikes, not with a table of events.")
         return _intervals_out(thing)
     raise InputError(
         "to_pynapple: a table of spikes (unit, time), a series (time[, unit]) or a table of events (start_time, "
@@ -131,7 +134,7 @@ def to_pynapple(thing: Any, *, session: tuple[float, float] | None = None, units
     )
 
 
-def _series_out(series: xr.DataArray, session: tuple[float, float] | None) -> Any:
+def _series_out(series: xr.DataArray, session: tuple[float, float] | None, units: pd.DataFrame | None) -> Any:
     nap = _pynapple()
     if not {"time"} <= set(series.dims) <= {"time", "unit"} or "time" not in series.coords:
         raise InputError(
@@ -139,7 +142,11 @@ def _series_out(series: xr.DataArray, session: tuple[float, float] | None) -> An
             "responses take one trial, as with .isel(stimulus=0, trial=0)."
         )
     support = None if session is None else nap.IntervalSet(*span(session, "to_pynapple"))
+    if units is not None:
+        raise InputError("to_pynapple: units= are read with spikes; the labels of a series stand along its 'unit'.")
     clock = seconds(series["time"], "to_pynapple")
+    if not np.isfinite(clock).all() or (np.diff(clock) <= 0).any():
+        raise InputError("to_pynapple: the times of the series do not rise; .sortby('time') first.")
     if "unit" not in series.dims:
         return nap.Tsd(t=clock, d=np.asarray(series.values), time_support=support)
     ordered = series.transpose("time", "unit")
@@ -157,6 +164,11 @@ def _spikes_out(table: pd.DataFrame, session: tuple[float, float] | None, units:
             f"{who}: session=(from, to) in s asked with spikes: pynapple would take the first to the last spike for it."
         )
     start, stop = span(session, who)
+    lost = int(table["unit"].isna().sum())
+    if lost:
+        raise InputError(f"{who}: {lost} spikes have no unit; drop those rows.")
+    if units is not None and (units.index.isna().any() or units.index.has_duplicates):
+        raise InputError(f"{who}: the index of units names every unit once; found names that repeat or are missing.")
     check_frame(table, who, "columns unit and time (s), one row a spike,")
     times, whose = seconds(table["time"], who, "spike times", samples=True), names(table["unit"], who, "unit")
     outside = int(((times < start) | (times > stop)).sum())

@@ -53,7 +53,8 @@ def jpca(
     Dataset: ``latents`` (stimulus, time, latent), two a ``plane``, in the order of their ``frequency`` (plane) in Hz,
     the fastest first, turning from the first latent of a plane to the second; ``axes`` (unit, latent), orthonormal;
     ``explained_variance`` (plane), of the courses less their mean over stimuli; ``rotating`` and ``linear``, the share
-    of the changes that rotations, or any linear flow, explain; ``rotating_shuffled`` (shuffle) and ``p_value``.
+    of the changes that rotations, or any linear flow, explain; ``rotating_shuffled`` (shuffle) and ``p_value``,
+    which is NaN for 2 stimuli: their courses mirror each other, and a shuffle changes signs alone.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def jpca(
         "rotating": found.rotating,
         "linear": found.linear,
         "rotating_shuffled": ("shuffle", shuffled),
-        "p_value": (1 + (shuffled >= found.rotating).sum()) / (1 + n_shuffles),
+        "p_value": np.nan if len(courses) < 3 else (1 + (shuffled >= found.rotating).sum()) / (1 + n_shuffles),
     }
     planes = np.arange(1, n_components // 2 + 1)
     coords = {"plane": planes, "plane_of": ("latent", planes.repeat(2))}

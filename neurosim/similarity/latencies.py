@@ -114,6 +114,8 @@ def _p_of(scores: xr.DataArray, p: object, who: str) -> np.ndarray:
     if not isinstance(p, xr.DataArray) or set(p.dims) != set(mean.dims):
         found = p.dims if isinstance(p, xr.DataArray) else f"a {type(p).__name__}"
         raise InputError(f"{who}: p {tuple(mean.dims)} as of sign_flip_test asked, found {found}.")
+    if p.dtype == bool:
+        raise InputError(f"{who}: p are values from 0 to 1, found True and False; give p_corrected itself, and alpha=.")
     for dim in mean.dims:
         p = same_places(mean, p, str(dim), who)
     values = np.asarray(p.transpose(*mean.dims).values, dtype=float)

@@ -180,3 +180,17 @@ def test_what_cannot_be_fitted_is_refused(counts, options, words):
     with pytest.raises(InputError, match=words) as refused:
         ns.biophysics.fit_coupled(recorded(counts).assign_coords(stimulus=["s0"]), **QUICK | options)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("shift", [0.1, -0.5])
+def test_stimuli_on_another_clock_are_refused(shift):
+    rng = np.random.default_rng(0)
+    spikes = (rng.random((1, 6, 400, 2)) < 0.1).astype(float)
+    dims = ("stimulus", "trial", "time", "unit")
+    responses = ns.as_responses(spikes, dims=dims, quantity="spike_count", time_step=1e-3)
+    clock = responses["time"].values + shift if "time" in responses.coords else np.arange(400) * 1e-3 + shift
+    shown = xr.DataArray(
+        rng.normal(size=(1, 400)), dims=("stimulus", "time"), coords={"time": clock}, attrs={"time_step": 1e-3}
+    )
+    with pytest.raises(InputError, match=f"begin .{abs(shift):g} s from the responses"):
+        ns.biophysics.fit_coupled(responses, stimuli=shown, reach=0.01, n_basis=3, folds=3)

@@ -165,3 +165,26 @@ def test_what_is_neither_is_refused(call, words):
     with pytest.raises(InputError, match=words) as refused:
         call()
     assert "\n" not in str(refused.value)
+
+
+FEW = pd.DataFrame({"unit": ["u", "u", "v"], "time": [0.1, 0.7, 0.4]})
+RISING = xr.DataArray(np.arange(5.0), dims="time", coords={"time": np.arange(5) * 0.1})
+
+
+@pytest.mark.parametrize(
+    ("thing", "how", "said"),
+    [
+        (RISING[::-1], {}, "times of the series do not rise"),
+        (RISING, {"units": pd.DataFrame(index=["u"])}, "units= are read with spikes"),
+        (pd.DataFrame({"start_time": [0.0], "stop_time": [1.0]}), {"session": (0, 1)}, "are read with spikes"),
+        (FEW.assign(unit=["u", None, "v"]), {"session": (0, 1)}, "1 spikes have no unit; drop those rows"),
+        (
+            FEW,
+            {"session": (0, 1), "units": pd.DataFrame({"d": [1, 2, 3]}, index=["u", "v", "u"])},
+            "every unit once",
+        ),
+    ],
+)
+def test_what_would_come_out_wrong_is_refused(thing, how, said):
+    with pytest.raises(InputError, match=said):
+        ns.recordings.to_pynapple(thing, **how)

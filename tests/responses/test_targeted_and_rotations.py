@@ -134,3 +134,10 @@ def test_bad_requests_are_one_line(trials):
         with pytest.raises(InputError, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_two_stimuli_have_rotations_and_no_p():
+    time = np.arange(30)[:, None] * 0.01
+    turn = np.concatenate([np.cos(18 * time), np.sin(18 * time)], -1)
+    found = ns.responses.jpca(ns.as_responses(np.stack([turn, -turn]), time_step=0.01), n_components=2, n_shuffles=5)
+    assert float(found.rotating) > 0.99 and np.isnan(float(found.p_value))

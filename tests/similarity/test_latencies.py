@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 import neurosim as ns
+from neurosim.schema import InputError
 from neurosim.similarity.kernels.latencies import onset_of, peak_of
 
 TIME = np.arange(50) * 0.01
@@ -141,3 +142,10 @@ def test_what_is_significant_below_zero_alone_has_no_latency():
 def test_what_has_no_latency_is_refused(call, words):
     with pytest.raises(ns.InputError, match=words):
         call(ns.similarity.latencies)
+
+
+def test_a_mask_is_no_p():
+    time = np.arange(20) * 0.01
+    scores = xr.DataArray(np.random.default_rng(0).random((8, 20)), dims=("subject", "time"), coords={"time": time})
+    with pytest.raises(InputError, match="found True and False; give p_corrected itself"):
+        latencies(scores, p=xr.DataArray(np.ones(20, bool), dims="time", coords={"time": time}))

@@ -84,7 +84,8 @@ def fit_coupled(
     -------
     Dataset. Without a penalty (the weakest one, then a step of Newton without any): ``coupling`` (unit, unit_other,
     lag), the log of the factor by which a spike of ``unit_other`` changes the rate of ``unit``, on the diagonal that
-    of itself, with ``coupling_interval`` (..., bound) and ``p_value`` (unit, unit_other) of a Wald test that it is 0;
+    of itself, with ``coupling_interval`` (..., bound) and ``p_value`` (unit, unit_other) of a Wald test that it is 0,
+    which misses a filter that forbids spikes altogether (it has no maximum; the coupling gain sees it);
     ``bias`` (unit), log of spikes/s; ``stimulus_filter`` (unit, stimulus_lag) and ``covariate_gain`` (unit, covariate),
     a unit of each, with their intervals. Cross-validated: ``bits_per_spike`` (model, unit) of "uncoupled" and "coupled"
     beyond the mean rate of the training trials, and what coupling brings, ``coupling_gain`` (unit), with its jackknife
@@ -248,6 +249,13 @@ def _shown(stimuli: xr.DataArray, trials: xr.DataArray, step: float) -> np.ndarr
             f"fit_coupled: stimuli have {stimuli.sizes['time']} samples, responses {trials.sizes['time']} bins; bring "
             "both to one clock."
         )
+    if "time" in stimuli.coords and "time" in trials.coords:
+        first = float(stimuli["time"].values[0] - trials["time"].values[0])
+        if abs(first) > step / 2:
+            raise InputError(
+                f"fit_coupled: by their times the stimuli begin {first:+g} s from the responses; bring both to one "
+                "clock."
+            )
     return stimulus_values(same_stimuli(trials, stimuli, "fit_coupled"), step, "fit_coupled")
 
 
