@@ -12,6 +12,8 @@ from matplotlib.colors import Normalize
 from neurosim.plots.canvas import axes_or_new, cells, colour_of, edges
 from neurosim.schema import InputError, suggest
 
+UNKNOWN = "0.7"  # of courses whose label is missing
+
 
 def plot_spectrogram(
     values: xr.DataArray,
@@ -118,6 +120,8 @@ def plot_trajectories(
     >>> len(ns.plots.plot_trajectories(latents, ns.plots.new_figure().subplots()).lines)
     3
     """
+    if not isinstance(latents, xr.DataArray):
+        raise InputError(f"plot_trajectories: a labelled array asked, found {type(latents).__name__}.")
     dims = [str(d) for d in latents.dims if d not in ("stimulus", "trial", "time")]
     if len(dims) != 1 or not {"stimulus", "time"} <= set(latents.dims):
         raise InputError(
@@ -163,8 +167,9 @@ def _colours(latents: xr.DataArray, by: str | None) -> tuple[list[tuple[object, 
             f"plot_trajectories: no label {by!r} along stimulus. Labels: {', '.join(known)}.{suggest(by, known)}"
         )
     values = latents[by].values
-    if values.dtype.kind in "iuf" and len(np.unique(values)) > 2:
-        scale = ScalarMappable(Normalize(values.min(), values.max()), "viridis")
-        return [(scale.to_rgba(v), "") for v in values], scale
-    colour = colour_of([str(v) for v in values])
-    return [(colour[str(v)], str(v)) for v in values], None
+    if values.dtype.kind in "iuf" and len(np.unique(values[np.isfinite(values)])) > 2:
+        scale = ScalarMappable(Normalize(np.nanmin(values), np.nanmax(values)), "viridis")
+        return [(scale.to_rgba(v) if np.isfinite(v) else UNKNOWN, "") for v in values], scale
+    words = ["unknown" if v is None or str(v) == "nan" else str(v) for v in values]
+    colour = colour_of([word for word in words if word != "unknown"]) | {"unknown": UNKNOWN}
+    return [(colour[word], word) for word in words], None

@@ -14,6 +14,8 @@ from neurosim.recordings.pynapple_objects import as_series
 from neurosim.refusals import check_known
 from neurosim.schema import RESPONSE_DIMS, InputError
 
+COARSEST = 10.0  # windows between two samples of a series whose times are in s
+
 STATISTICS: Mapping[str, Callable[[np.ndarray], Any]] = {
     "mean": np.mean,
     "median": np.median,
@@ -78,13 +80,23 @@ def label_trials(
         raise InputError(f"{who}: series by the name of their label asked, as {{'running': speed}}.")
     labels: dict[str, xr.DataArray] = {}
     for name, given in series.items():
+        if not isinstance(name, str) or not name:
+            raise InputError(f"{who}: a label is a word, found {name!r}.")
         one = as_series(given, who)
         if not isinstance(one, xr.DataArray) or not {"time"} <= set(one.dims) <= {"time", "unit"}:
             found = dict(one.sizes) if isinstance(one, xr.DataArray) else type(one).__name__
             raise InputError(f"{who}: {name!r} is a DataArray (time,) or (time, unit), found {found}.")
         if "time" not in one.coords:
             raise InputError(f"{who}: {name!r} has no 'time' coordinate; assign the times of its samples, in s.")
+        if one.dtype.kind not in "biuf":
+            raise InputError(f"{who}: {name!r} is a series of real numbers, found dtype {one.dtype}.")
         clock = seconds(one["time"], who, f"times of {name!r}")
+        usual = float(np.median(np.diff(clock))) if len(clock) > 1 else 0.0
+        if usual > COARSEST * (stop - start):
+            raise InputError(
+                f"{who}: {name!r} has a sample every {usual:g} s, far more than the window of {stop - start:g} s; is it "
+                "on the clock of the session, in s?"
+            )
         table = np.asarray(one.expand_dims("unit", -1) if "unit" not in one.dims else one.transpose("time", "unit"))
         units = one["unit"].values if "unit" in one.coords and "unit" in one.dims else range(table.shape[1])
         by_trial = _by_trial(table.astype(float), clock, onsets, (start, stop), STATISTICS[statistic], name)

@@ -61,6 +61,8 @@ def coherence(
     >>> round(float(found.mean()), 1)  # half of the power of each is common
     0.2
     """
+    if not isinstance(evoked, bool | np.bool_):
+        raise InputError(f"coherence: evoked is True or False, found {evoked!r}.")
     responses, windows = tapered(
         responses, "coherence", bandwidth=bandwidth, window=window, step=step, frequencies=frequencies
     )

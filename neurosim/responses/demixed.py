@@ -78,7 +78,9 @@ def demixed_pca(
     """
     who = "demixed_pca"
     check_number(n_components, who, "n_components", 1, whole=True)
+    n_components = int(n_components)
     check_number(n_splits, who, "n_splits", 1, whole=True)
+    n_splits = int(n_splits)
     checked, data = crossed(responses, labels, who)
     timed = "time" in checked.dims
     parts = parts_of(data.labels, timed)

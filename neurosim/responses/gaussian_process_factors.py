@@ -151,6 +151,7 @@ def _numbers(n_latents: int | Sequence[int], n_units: int) -> list[int]:
 def _dealt(there: np.ndarray, folds: int) -> np.ndarray:
     """Return the fold of each measured trial: of every stimulus in turn, or of the stimuli where each has one trial."""
     check_number(folds, "gpfa", "folds", 2, whole=True)
+    folds = int(folds)
     n = there.sum(0)
     if n.max() == 1:
         n = np.array([int(n.sum())])

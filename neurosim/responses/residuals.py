@@ -43,6 +43,8 @@ def regress_out(responses: xr.DataArray, labels: str | Sequence[str]) -> xr.Data
     """
     who = "regress_out"
     responses = check_responses(responses, who, missing=True)
+    if not isinstance(labels, str | Sequence):
+        raise InputError(f"{who}: names of labels asked, found {type(labels).__name__}.")
     chosen = [labels] if isinstance(labels, str) else list(labels)
     if "trial" not in responses.dims or not chosen:
         raise InputError(f"{who}: responses with trials and the names of labels asked, found {responses.dims}.")

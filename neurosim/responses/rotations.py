@@ -82,6 +82,7 @@ def jpca(
     courses = values - values.mean(0)
     rank = int(np.linalg.matrix_rank(courses.reshape(-1, courses.shape[-1])))
     check_number(n_components, who, "n_components", 2, whole=True)
+    n_components = int(n_components)
     if n_components % 2 or n_components > rank:
         raise InputError(
             f"{who}: an even number of components, of the {rank} that the courses have once their mean over stimuli is "

@@ -77,7 +77,9 @@ def targeted_axes(
     checked = check_responses(responses, who, missing=True)
     names, design = _design(checked, labels, who)
     check_number(n_components, who, "n_components", 1, whole=True)
+    n_components = int(n_components)
     check_number(n_splits, who, "n_splits", 1, whole=True)
+    n_splits = int(n_splits)
     whole = checked
     for dim in ("trial", "time"):
         whole = whole if dim in whole.dims else whole.expand_dims(dim)

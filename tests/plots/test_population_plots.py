@@ -91,3 +91,17 @@ def test_bad_requests_are_one_line(ax, power, latents):
         with pytest.raises(InputError, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", [[1.0, np.nan, 3.0, 5.0], ["a", None, "b", "a"]])
+def test_a_course_without_a_label_is_gray_and_the_others_are_seen(labels):
+    latents = xr.DataArray(
+        np.random.default_rng(0).normal(size=(4, 6, 2)),
+        dims=("stimulus", "time", "latent"),
+        coords={"w": ("stimulus", np.array(labels, dtype=object if None in labels else float))},
+    )
+    ax = new_figure().subplots()
+    plot_trajectories(latents, ax, by="w")
+    colours = [line.get_color() for line in ax.lines[:4]]
+    assert colours[1] == "0.7" and "0.7" not in [c for c in (colours[0], colours[2], colours[3]) if isinstance(c, str)]
+    assert all(not isinstance(c, tuple) or c[3] == 1.0 for c in colours)

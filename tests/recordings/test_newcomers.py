@@ -155,3 +155,27 @@ def test_a_bias_current_is_a_label_of_the_sweeps(tmp_path, caplog):
         for k in range(2):
             del held[f"acquisition/v{k}/bias_current"]
     assert "bias_current" not in ns.recordings.load_sweeps(tmp_path / "x.nwb")["sweeps"].coords
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        ({"": "speed"}, "a label is a word, found ''"),
+        ({3: "speed"}, "a label is a word, found 3"),
+        ({"running": "ms"}, "a sample every 10 s, far more than the window"),
+        ({"running": "words"}, "a series of real numbers, found dtype <U1"),
+        ({"running": "complex"}, "a series of real numbers, found dtype complex128"),
+    ],
+)
+def test_series_that_are_no_labels_are_refused(series, said):
+    events = pd.DataFrame({"start_time": [100.0, 110.0, 120.0], "stimulus": ["a", "b", "a"]})
+    responses = ns.recordings.align_spikes({"u": [100.1, 110.1]}, events)
+    clock = np.arange(1000) * 0.1 + 90
+    kinds = {
+        "speed": xr.DataArray(np.ones(1000), dims="time", coords={"time": clock}),
+        "ms": xr.DataArray(np.ones(16001), dims="time", coords={"time": np.arange(16001) * 10.0}),
+        "words": xr.DataArray(np.full(1000, "a"), dims="time", coords={"time": clock}),
+        "complex": xr.DataArray(np.ones(1000) * 1j, dims="time", coords={"time": clock}),
+    }
+    with pytest.raises(InputError, match=said):
+        ns.recordings.label_trials(responses, {name: kinds[kind] for name, kind in series.items()})

@@ -148,4 +148,4 @@ def test_a_mask_is_no_p():
     time = np.arange(20) * 0.01
     scores = xr.DataArray(np.random.default_rng(0).random((8, 20)), dims=("subject", "time"), coords={"time": time})
     with pytest.raises(InputError, match="found True and False; give p_corrected itself"):
-        latencies(scores, p=xr.DataArray(np.ones(20, bool), dims="time", coords={"time": time}))
+        ns.similarity.latencies(scores, p=xr.DataArray(np.ones(20, bool), dims="time", coords={"time": time}))

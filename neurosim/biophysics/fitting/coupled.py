@@ -112,6 +112,9 @@ def fit_coupled(
     who = "fit_coupled"
     for name, value, least in (("n_basis", n_basis, 2), ("folds", folds, 3)):
         check_number(value, who, name, least, whole=True)
+    if not isinstance(penalties, Sequence | np.ndarray) or not isinstance(covariates or {}, Mapping):
+        found = f"penalties = {penalties!r}" if isinstance(covariates or {}, Mapping) else type(covariates).__name__
+        raise InputError(f"{who}: a sequence of penalties and covariates by name asked, found {found}.")
     strengths = [float(p) for p in penalties if _is_strength(p)]
     if not strengths or len(strengths) < len(list(penalties)):
         raise InputError(f"{who}: penalties are positive numbers, found {penalties!r}.")
