@@ -94,8 +94,8 @@ def label_trials(
         usual = float(np.median(np.diff(clock))) if len(clock) > 1 else 0.0
         if usual > COARSEST * (stop - start):
             raise InputError(
-                f"{who}: {name!r} has a sample every {usual:g} s, far more than the window of {stop - start:g} s; is it "
-                "on the clock of the session, in s?"
+                f"{who}: {name!r} has a sample every {usual:g} s, far more than the window of {stop - start:g} s; is "
+                "it on the clock of the session, in s?"
             )
         table = np.asarray(one.expand_dims("unit", -1) if "unit" not in one.dims else one.transpose("time", "unit"))
         units = one["unit"].values if "unit" in one.coords and "unit" in one.dims else range(table.shape[1])
