@@ -110,6 +110,7 @@ from .rules import PlasticityModel as PlasticityModel  # what a rule is: traces,
 from .rules import ReleaseModel as ReleaseModel  # what a release is: state, and the share that a spike brings
 
 # Circuits with a name
+from .circuits.decision import DecisionOptions as DecisionOptions  # sizes and weights of "decision"
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of "gabor_adex"
 from .circuits.izhikevich import IzhikevichOptions as IzhikevichOptions  # sizes and noise of "izhikevich"
 from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own

@@ -63,6 +63,7 @@ from neurosim.biophysics import (
 )
 from neurosim.biophysics.circuit import Circuit, Readout, single_neuron
 from neurosim.biophysics.circuit_perturbation import perturb_circuit
+from neurosim.biophysics.circuits.decision import DecisionOptions
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
 from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
 from neurosim.biophysics.custom import CustomNeuron
@@ -535,6 +536,9 @@ RECORDS = {
         lambda m: flat(simulate_morphology(m, INJECTED, ["soma"], dt=2.5e-4)), BALL,
         {"label": ["soma", "apical", "apical"], "position": 2 * BALL.position, "diameter": 2 * BALL.diameter,
          "parent": [-1, 0, 0]},
+    ),
+    DecisionOptions: (
+        lambda o: flat(build_circuit("decision", 4, o)), DecisionOptions(20, 4), {"dt": 5e-5, "selective": 0.2},
     ),
     IzhikevichOptions: (lambda o: flat(build_circuit("izhikevich", 2, o)), IzhikevichOptions(8, 4), {"dt": 2e-4}),
     Ladder: (
