@@ -63,6 +63,7 @@ class Ingredient:
     name : of the ingredient. ours, plain : (world) -> (times, neurons) of spikes, or weights.
     kind : "spikes", compared one by one; "weights", compared one by one; "statistics", numbers alone.
     engines : on which it is tried.
+    is_stiff : whether both scripts agree at fine steps only, as where an upstroke is integrated.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Ingredient:
     plain: Callable[[World], object]
     kind: str = "spikes"
     engines: tuple[str, ...] = ("brian2", "torch")
+    is_stiff: bool = False
 
 
 def lines_of(function: Callable[..., object]) -> int:

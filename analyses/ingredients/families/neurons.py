@@ -126,10 +126,10 @@ def different_plain(world: World):
 
 
 INGREDIENTS = (
-    Ingredient("AdEx neurons", adex, adex_plain),
+    Ingredient("AdEx neurons", adex, adex_plain, is_stiff=True),
     Ingredient("Izhikevich neurons", izhikevich, izhikevich_plain),
     Ingredient("quadratic integrate-and-fire neurons", quadratic, quadratic_plain),
-    Ingredient("Wang-Buzsaki interneurons", wang_buzsaki, wang_buzsaki_plain),
+    Ingredient("Wang-Buzsaki interneurons", wang_buzsaki, wang_buzsaki_plain, is_stiff=True),
     Ingredient("free equations", equations, equations_plain),
     Ingredient("neurons that differ, random start", different, different_plain),
 )
