@@ -7,6 +7,8 @@ import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
 
+INHIBITS_BELOW = -50e-3  # V
+
 
 def count_synapses(circuit: Circuit) -> xr.Dataset:
     """Return how many synapses lead from every population, and from the input, to every other, and how strong they are.
@@ -17,8 +19,9 @@ def count_synapses(circuit: Circuit) -> xr.Dataset:
 
     Returns
     -------
-    dataset of ``n_synapses``, ``mean_weight`` (in the units of the target's synapses) and ``mean_delay`` (s), each
-    (source, target); the means are NaN where there is no synapse. ``size`` (source) is the number of units.
+    dataset of ``n_synapses``, ``mean_weight`` (in the units of the target's synapses; counted below 0 where a receptor
+    reverses below -50 mV) and ``mean_delay`` (s), each (source, target); the means are NaN where there is no
+    synapse. ``size`` (source) is the number of units.
 
     Examples
     --------
@@ -29,7 +32,8 @@ def count_synapses(circuit: Circuit) -> xr.Dataset:
     names = list(circuit.sizes)
     sums = np.zeros((3, len(names), len(names)))
     for q in circuit.projections:
-        weights = q.synapses()[2]
+        receptor = circuit.population(q.target).receptors[q.receptor]
+        weights = q.synapses()[2] * (-1 if getattr(receptor, "e_rev", 0.0) < INHIBITS_BELOW else 1)
         found = (len(weights), weights.sum(), q.delays().sum())
         sums[:, names.index(q.source), names.index(q.target)] += found
     counts, weight, delay = sums

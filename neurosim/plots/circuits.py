@@ -145,8 +145,8 @@ def _arrow(
     ax.add_patch(
         FancyArrowPatch(
             tuple(ends[0]), tuple(ends[1]), arrowstyle=style, connectionstyle=f"arc3,rad={bend}", mutation_scale=14,
-            color=colour, linewidth=0.7 + 1.3 * strength, shrinkA=0, shrinkB=2, zorder=2, patchA=clipped[0],
-            patchB=clipped[1],
+            color=colour, linewidth=0.7 + 1.3 * strength, shrinkA=0, shrinkB=2, zorder=2, clip_on=False,
+            patchA=clipped[0], patchB=clipped[1],
         )
     )  # fmt: skip
     ground = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}

@@ -43,3 +43,10 @@ def test_the_pool_that_is_shown_more_wins_and_silences_the_other():
 def test_what_decides_nothing_is_refused(call, said):
     with pytest.raises(InputError, match=said):
         call()
+
+
+def test_a_receptor_that_reverses_below_rest_is_counted_as_inhibition():
+    counts = ns.biophysics.count_synapses(build_circuit("decision", 2 * N, SMALL))
+    weights = counts["mean_weight"]
+    assert (weights.sel(source="inhibitory", target=list(sizes_of(SMALL))) < 0).all()
+    assert (weights.sel(source="first", target=list(sizes_of(SMALL))) > 0).all()
