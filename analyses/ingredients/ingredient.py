@@ -17,7 +17,6 @@ import numpy as np
 N_INPUT, N_CELLS = 20, 10
 STEP = 1e-3  # between input samples, s
 WITHIN = 1e-3  # two spikes this near to each other are one, s
-HELPERS = "import numpy as np\nimport brian2 as b2\nimport neurosim.biophysics as nb\n"
 
 
 @dataclass(frozen=True)
