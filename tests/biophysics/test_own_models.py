@@ -214,7 +214,7 @@ def test_a_circuit_of_ones_own_is_built_by_its_name(tmp_path, monkeypatch):
         shown = as_stimuli(np.ones((1, 3)))
         counts = [simulate(c, shown, engine="torch", progress=False).values.sum() for c in (one, strong)]
         assert counts[0] > counts[1] > 0
-    with pytest.raises(InputError, match="build_circuit: unknown circuit 'pair'; known: .*gabor_adex"):
+    with pytest.raises(InputError, match=r"build_circuit: unknown circuit 'pair'; known: .*gabor_adex"):
         ns.biophysics.build_circuit("pair", 3)
     with pytest.raises(InputError, match="'gabor_adex' takes GaborAdExOptions, found PairOptions"):
         ns.biophysics.build_circuit("gabor_adex", 3, module.PairOptions())
