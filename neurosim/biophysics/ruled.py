@@ -11,7 +11,15 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.formulas import Functions, Quantities, State, Step
 from neurosim.biophysics.models import Constants
 from neurosim.biophysics.projections import Projection
-from neurosim.biophysics.rules import PlasticityModel, ReleaseModel, bounded, plasticity_of, release_of, where_fired
+from neurosim.biophysics.rules import (
+    PlasticityModel,
+    ReleaseModel,
+    bounded,
+    nothing,
+    plasticity_of,
+    release_of,
+    where_fired,
+)
 from neurosim.parameters import as_dict
 
 
@@ -94,20 +102,16 @@ class Ruled:
     @property
     def target_spike(self) -> Step:
         """The traces of target neurons after a step, of which ``x.fired`` says who sent a spike."""
-        rule = self.plasticity.post_spike if self.plasticity else _nothing
+        rule = self.plasticity.post_spike if self.plasticity else nothing
         return where_fired(rule, tuple(self.target_state))
 
     def changed(self, when: str) -> Step | None:
         """Return how weights and variables of synapses change "on_pre", "on_post" or "each_step", or None."""
         rule = getattr(self.plasticity, when, None)
-        if rule is None or rule.__name__ == "_nothing":
+        if rule is None or rule is nothing:
             return None
         given = self.projection.plasticity
         return bounded(rule, float(given.w_min), float(given.w_max))  # type: ignore[union-attr]
-
-
-def _nothing(x: State, m: Functions) -> Quantities:
-    return {}
 
 
 def ruled_into(circuit: Circuit, name: str, learns: bool) -> dict[int, Ruled]:

@@ -18,7 +18,8 @@ from neurosim.parameters import Parameters, filled
 from neurosim.registry import Registry
 
 
-def _nothing(x: State, m: Functions) -> Quantities:
+def nothing(x: State, m: Functions) -> Quantities:
+    """Change nothing."""
     return {}
 
 
@@ -91,12 +92,12 @@ class PlasticityModel:
     pre: Mapping[str, float | str] = field(default_factory=dict)
     post: Mapping[str, float | str] = field(default_factory=dict)
     synapse: Mapping[str, float | str] = field(default_factory=dict)
-    pre_step: Step = _nothing
-    post_step: Step = _nothing
-    pre_spike: Step = _nothing
-    post_spike: Step = _nothing
-    on_pre: Step = _nothing
-    on_post: Step = _nothing
+    pre_step: Step = nothing
+    post_step: Step = nothing
+    pre_spike: Step = nothing
+    post_spike: Step = nothing
+    on_pre: Step = nothing
+    on_post: Step = nothing
     each_step: Step | None = None
     is_modulated: bool = False
     caption: str = ""

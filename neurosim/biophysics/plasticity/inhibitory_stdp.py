@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from neurosim.biophysics.formulas import Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, decay
-from neurosim.biophysics.plasticity.pair_stdp import check_bounds
+from neurosim.biophysics.plasticity.pair_stdp import check_bounds, post_spike, post_step, pre_spike, pre_step
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_range
 
@@ -47,28 +47,9 @@ class InhibitorySTDPParameters:
 
 def constants(p: Numbers, dt: float) -> Constants:
     """Return the decay of both traces, the change by a pair and the trace of the rate that is aimed at."""
-    own = {"change": p["rate"] * p["w_max"], "aim": 2 * p["target"] * p["tau"], "trace_decay": decay(dt, p["tau"])}
-    return own | {"w_min": p["w_min"], "w_max": p["w_max"]}
-
-
-def pre_step(x: State, m: Functions) -> Quantities:
-    """Let the trace of the source decay."""
-    return {"pre_trace": x.pre_trace * x.trace_decay}
-
-
-def post_step(x: State, m: Functions) -> Quantities:
-    """Let the trace of the target decay."""
-    return {"post_trace": x.post_trace * x.trace_decay}
-
-
-def pre_spike(x: State, m: Functions) -> Quantities:
-    """Count a spike of the source."""
-    return {"pre_trace": x.pre_trace + 1.0}
-
-
-def post_spike(x: State, m: Functions) -> Quantities:
-    """Count a spike of the target."""
-    return {"post_trace": x.post_trace + 1.0}
+    own = {"change": p["rate"] * p["w_max"], "aim": 2 * p["target"] * p["tau"], "pairing": "all"}
+    traces = dict.fromkeys(("pre_decay", "post_decay"), decay(dt, p["tau"]))
+    return own | traces | {"w_min": p["w_min"], "w_max": p["w_max"]}
 
 
 def on_pre(x: State, m: Functions) -> Quantities:
