@@ -29,7 +29,8 @@ class Projection:
         Without delay a spike arrives in the same step, or in the next one where the target comes first.
     receptor : name of the receptor of the target at which spikes arrive, where it has several.
     release : how much of its weight a spike brings: a record of a registered release, such as depressing synapses.
-    plasticity : how weights change in :func:`learn`: a record of a registered rule; :func:`simulate` keeps them.
+    plasticity : how weights change in :func:`learn`: a record of a registered rule; :func:`simulate` keeps them. The
+        units of a Poisson input that has a projection with release or plasticity send at most one spike a step.
 
     Raises
     ------
