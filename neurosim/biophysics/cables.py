@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -48,6 +48,7 @@ class CableParameters:
     0.01
     """
 
+    own_units: ClassVar[dict[str, str]] = {"capacitance": "F m-2", "resistivity": "ohm m", "g_leak": "S m-2"}
     capacitance: float = 0.01
     resistivity: float = 1.0
     g_leak: float = 1.0

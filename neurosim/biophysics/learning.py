@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 import xarray as xr
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run
 from neurosim.biophysics.execution import ENGINES, Execution
@@ -25,7 +26,8 @@ from neurosim.schema import step_of
 LONGEST = 1e5  # s
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Learned:
     """What learning left behind.
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.formulas import Brought, Formula, Functions, Quantities, Quantity, State, Step
 from neurosim.biophysics.nir_nodes import NirForm
 from neurosim.parameters import Parameters, as_dict, filled
@@ -49,7 +50,8 @@ class Gates:
     moving: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class NeuronModel:
     """A neuron as a pure step: what simulation on every engine, files, the ladder and citations know of it.
 
@@ -118,7 +120,8 @@ class NeuronModel:
         return filled(self.name, self.parameters, values)
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class SynapseModel:
     """Synapses as a pure step: what arrived becomes a jump of the membrane, or a current.
 

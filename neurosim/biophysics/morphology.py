@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neurosim import storage
+from neurosim.biophysics.by_value import by_value
 from neurosim.schema import InputError
 
 LABELS = {1: "soma", 2: "axon", 3: "dendrite", 4: "apical"}
@@ -16,7 +17,8 @@ MOST_POINTS = 200_000
 LONGEST = 0.1  # m: no neuron is larger, so larger numbers are in another unit
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Morphology:
     """The points of a neuron, the root first and each after the one that it comes from.
 

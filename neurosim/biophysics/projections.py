@@ -8,15 +8,18 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.plain_numbers import convert, matrix, number, scaled
 from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.parameters import Parameters
 from neurosim.refusals import InputError
+from neurosim.units import plain_field
 
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Projection:
     """Synapses from one population (or an input, such as ``"input"``) to another.
 
@@ -54,9 +57,9 @@ class Projection:
 
     def __post_init__(self) -> None:
         who = f"Projection {self.source}->{self.target}"
-        object.__setattr__(self, "weights", matrix(self.weights, f"{who}: weights"))
+        object.__setattr__(self, "weights", matrix(plain_field(self, "weights", who), f"{who}: weights"))
         self._check_rules(who)
-        if np.ndim(self.delay) == 0:
+        if np.ndim(plain_field(self, "delay", who)) == 0:
             convert(self, who, delay=number)
         else:
             object.__setattr__(self, "delay", self._delay_matrix(who))

@@ -10,7 +10,6 @@ import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Run, Watch
-from neurosim.biophysics.watching import recordable
 from neurosim.schema import as_responses
 
 
@@ -80,7 +79,7 @@ def label_records(
     for place, watch in list(enumerate(watches))[first:]:
         values = np.concatenate([run.recorded[place] for run in parts])
         coords = {"record_time": watch.every * circuit.dt, f"{watch.population}_unit": _unit_names(watch)}
-        units = recordable(circuit.population(watch.population))[watch.name]
+        units = circuit.population(watch.population).units[watch.name]
         found[watch.key] = _over_time(values, trials, coords, units)
     return found
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State, Step
 from neurosim.biophysics.models import Constants, Numbers
 from neurosim.parameters import Parameters, filled
@@ -23,7 +24,8 @@ def nothing(x: State, m: Functions) -> Quantities:
     return {}
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class ReleaseModel:
     """How much of its weight a spike brings, which depends on the spikes before it.
 
@@ -60,7 +62,8 @@ class ReleaseModel:
         return filled(self.name, self.parameters, values)
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class PlasticityModel:
     """How weights change by what source and target do.
 

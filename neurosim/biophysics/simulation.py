@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
@@ -37,7 +38,8 @@ MEMBRANES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Monitors:
     """What is kept of a simulation.
 

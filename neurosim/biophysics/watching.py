@@ -9,20 +9,10 @@ import numpy as np
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Watch
-from neurosim.biophysics.models import named
 from neurosim.biophysics.plain_numbers import is_whole
-from neurosim.biophysics.populations import Population
 from neurosim.schema import InputError, suggest
 
 _NAME = re.compile(r"(.+)\.([A-Za-z_]\w*)(?:/(\d+))?")
-
-
-def recordable(population: Population) -> dict[str, str]:
-    """Return the unit of every variable of a population that can be recorded; "" is unknown, as of free equations."""
-    own = {name: population.model.units.get(k, "") for name, k in population.model.variables.items()}
-    for receptor, model in population.receptor_models.items():
-        own |= {named(receptor, k): model.state_units.get(k, "") for k in model.state}
-    return own
 
 
 def membranes(circuit: Circuit, asked: Sequence[str]) -> list[Watch]:
@@ -48,7 +38,7 @@ def variables(circuit: Circuit, asked: Sequence[str], every: float | None) -> li
         if found is None:
             raise InputError(f"simulate: record = {name!r}; a variable such as 'cells.v' or 'cells.v/3' is asked.")
         layer, variable, index = found.groups(default="")
-        known = recordable(circuit.population(layer))
+        known = circuit.population(layer).units
         if variable not in known:
             raise InputError(
                 f"simulate: {layer!r} has no variable {variable!r} to record; it has {', '.join(known)}."

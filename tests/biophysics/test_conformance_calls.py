@@ -279,7 +279,7 @@ OPTIONS = {
     ("sonata_stimuli", "root"): ("/nowhere", "leads out of 'nowhere'"),
     ("connect", "delay"): 2e-3,
     ("connect", "receptor"): ("ampa", "names the receptor 'ampa'"),
-    ("connect", "dt"): (1e-3, "dt is read where delays are drawn"),
+    ("connect", "dt"): (1e-3, "dt is read where there are delays"),
     ("connect", "self_connections"): False,
     ("simulate_morphology", "channels"): {"soma": SquidAxonParameters()},
     ("simulate_morphology", "cable"): CableParameters(g_leak=2.0),

@@ -7,6 +7,7 @@ noise, is a jump of the membrane here: the same charge and the same variance.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class IzhikevichOptions:
     800
     """
 
+    own_units: ClassVar[dict[str, str]] = dict.fromkeys(("noise_excitatory", "noise_inhibitory"), "V")
     n_excitatory: int = 800
     n_inhibitory: int = 200
     noise_excitatory: float = 5e-3

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, is_whole, number, real
 from neurosim.schema import InputError
+from neurosim.units import plain_field
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class GivenCurrent:
     """A current whose samples are given, each held until the next; 0 after the last.
 
@@ -41,7 +44,7 @@ class GivenCurrent:
     def __post_init__(self) -> None:
         object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         convert(self, "GivenCurrent", time_step=number)
-        values = real(self.values, "GivenCurrent: values")
+        values = real(plain_field(self, "values"), "GivenCurrent: values")
         values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2 or not values.size or not np.isfinite(values).all() or not 0 < self.time_step < 1e4:
             raise InputError(

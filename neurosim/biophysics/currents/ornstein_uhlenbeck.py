@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.parameters import check_range
 from neurosim.schema import InputError
+from neurosim.units import AMOUNT
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class OrnsteinUhlenbeckCurrent:
     False
     """
 
+    own_units: ClassVar[dict[str, str]] = {"mean": AMOUNT}
     mean: float
     sigma: float
     tau: float

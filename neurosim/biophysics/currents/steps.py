@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import real
 from neurosim.schema import InputError
+from neurosim.units import plain_field
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class StepCurrent:
     """A current of `amplitudes` from `times` on: 0 before the first, each value until the next time.
 
@@ -38,7 +41,7 @@ class StepCurrent:
     def __post_init__(self) -> None:
         object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         for name in ("times", "amplitudes"):
-            values = real(getattr(self, name), f"StepCurrent: {name}")
+            values = real(plain_field(self, name), f"StepCurrent: {name}")
             object.__setattr__(self, name, tuple(values.ravel().tolist()))
         times = np.asarray(self.times)
         is_ordered = len(times) and times[0] >= 0 and (np.diff(times) > 0).all()

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.signal import lfilter, oaconvolve
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_responses, check_responses, same_stimuli
 
@@ -71,7 +72,8 @@ def spike_triggered_average(
     return xr.Dataset({**data, "n_spikes": (dims[:2], number)}, coords=coords)
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class PoissonModel:
     """Spikes at the rate ``exp(bias + stimulus filter + history filter)``, in spikes/s.
 

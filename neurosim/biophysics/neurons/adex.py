@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
@@ -43,6 +44,7 @@ class AdExParameters:
     0.002
     """
 
+    own_units: ClassVar[dict[str, str]] = {"a": "S", "b": "A"}
     capacitance: float = 281e-12
     g_leak: float = 30e-9
     e_leak: float = -70.6e-3

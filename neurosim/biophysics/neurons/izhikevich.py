@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class IzhikevichParameters:
     -0.065
     """
 
+    own_units: ClassVar[dict[str, str]] = {"a": "Hz", "b": "Hz", "c": "V", "d": "V/s"}
     a: float = 20.0
     b: float = 200.0
     c: float = -65e-3

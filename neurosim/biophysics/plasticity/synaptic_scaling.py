@@ -42,7 +42,7 @@ class SynapticScalingParameters:
 
     def __post_init__(self) -> None:
         check_range(self, target=(1e-3, 1e3), tau=(1e-3, 1e6), tau_rate=(1e-3, 1e4))
-        check_bounds(self, self.w_min, self.w_max)
+        check_bounds(self)
 
 
 def constants(p: Numbers, dt: float) -> Constants:
