@@ -22,6 +22,7 @@ from neurosim.units import AMOUNT, check_given, plain_field, unit_of
 OWN_WORDS = ("dt", "reset")
 LARGEST = 1e9  # neurons
 HIGHEST = 1.0  # V, of a membrane
+LARGEST_CURRENT = 1e-3  # A, into one neuron, be it a square centimetre of an axon
 
 
 @by_value
@@ -113,7 +114,7 @@ class Population:
         self._check_varying()
         object.__setattr__(self, "initial", {k: self._start(k, v) for k, v in self.initial.items()})
         self._check_sources(who)
-        self._check_units(who)
+        self._check_amounts(who)
 
     def number(self, name: str) -> np.ndarray:
         """Return a parameter of every neuron, (neuron,)."""
@@ -214,8 +215,8 @@ class Population:
         """Return in what a number that varies is: a parameter of the record as there, others in any unit."""
         return unit_of(self.parameters, name) if name in as_dict(self.parameters) else ""
 
-    def _check_units(self, who: str) -> None:
-        """Raise where what came with a unit has another one than these neurons and receptors ask for."""
+    def _check_amounts(self, who: str) -> None:
+        """Raise for quantities of another unit than is asked for here, and for currents beyond all."""
         amount = "1" if self.is_discrete else "A"
         check_given(self, "drive", amount, f"{who}: drive")
         check_given(self, "noise", "1" if self.is_discrete else "V", f"{who}: noise")
@@ -224,7 +225,19 @@ class Population:
         for current in self.currents:
             for f in fields(current):
                 if unit_of(current, f.name) == AMOUNT:
-                    check_given(current, f.name, amount, f"{who}: {f.name} of its {type(current).__name__}")
+                    what = f"{who}: {f.name} of its {type(current).__name__}"
+                    check_given(current, f.name, amount, what)
+                    self.check_current(getattr(current, f.name), what)
+        self.check_current(self.drive, f"{who}: drive")
+
+    def check_current(self, values: Any, what: str) -> None:
+        """Raise for currents that no neuron in volts receives, as of numbers in pA; others have any."""
+        largest = np.max(np.abs(values), initial=0.0)
+        if self.units.get("v") == "V" and largest > LARGEST_CURRENT:
+            raise InputError(
+                f"{what} of {largest:g} A is outside -{LARGEST_CURRENT:g} to {LARGEST_CURRENT:g} A. Currents are in SI "
+                "units: 200 pA is 200e-12."
+            )
 
     def weight_unit(self, receptor: str) -> str:
         """Return in what the weights of a receptor are: V, A or S, or threshold units, "1", of discrete neurons."""

@@ -225,6 +225,7 @@ def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, n
             values = shown.values[q.source][stimuli].astype(float)
             values = values.reshape(len(stimuli), -1, values.shape[-1])
             brought = np.stack([np.asarray(one @ q.weights) for one in values])
+            circuit.population(q.target).check_current(brought, f"simulate: the input onto {q.target!r}")
             external[q.target] = external[q.target] + brought if q.target in external else brought
     return external
 

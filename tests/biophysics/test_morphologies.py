@@ -116,12 +116,18 @@ BAD = {
     "six numbers": ("1 1 0 0 0 1\n", "line 1: 'number type x y z radius parent' asked, found '1 1 0 0 0 1'"),
     "words": ("1 soma 0 0 0 1 -1\n", "line 1"),
     "half a number": ("1.5 1 0 0 0 1 -1\n", "line 1"),
-    "twice": ("1 1 0 0 0 1 -1\n1 3 5 0 0 1 1\n", "point 1 stands twice"),
-    "child first": ("2 3 5 0 0 1 1\n1 1 0 0 0 1 -1\n", "point 2 names 1, which .* not .*before it"),
-    "two roots": ("1 1 0 0 0 1 -1\n2 3 5 0 0 1 -1\n", "found 2 points without parent"),
-    "no radius": ("1 1 0 0 0 1 -1\n2 3 5 0 0 0 1\n", "point 1 has no finite place or no diameter above 0"),
-    "nan": ("1 1 0 0 0 1 -1\n2 3 nan 0 0 1 1\n", "point 1 has no finite place"),
-    "one place": ("1 1 0 0 0 1 -1\n2 3 0 0 0 1 1\n", "point 1 lies where its parent lies"),
+    "twice": ("1 1 0 0 0 1 -1\n1 3 5 0 0 1 1\n", "line 2: point 1 stands twice, first in line 1"),
+    "child first": ("2 3 5 0 0 1 1\n1 1 0 0 0 1 -1\n", "line 1: point 2 names 1, which .* not .*before it"),
+    "two roots": (
+        "1 1 0 0 0 1 -1\n2 3 5 0 0 1 -1\n",
+        "line 2: point 2 breaks the tree: .*found 2 points",
+    ),
+    "no radius": (
+        "1 1 0 0 0 1 -1\n\n# x\n2 3 5 0 0 0 1\n",
+        "line 4: point 2 has no finite place or no diameter",
+    ),
+    "nan": ("1 1 0 0 0 1 -1\n2 3 nan 0 0 1 1\n", "line 2: point 2 has no finite place"),
+    "one place": ("1 1 0 0 0 1 -1\n2 3 0 0 0 1 1\n", "line 2: point 2 lies where its parent lies"),
     "metres": ("1 1 0 0 0 1 -1\n2 3 2e5 0 0 1 1\n", "places and diameters are in m"),
     "no cable": ("1 3 0 0 0 1 -1\n", "one point alone is a soma"),
 }
@@ -160,8 +166,9 @@ REFUSED = {
     "step": (SHOWN, ["soma"], {"dt": 3e-4}, "no whole number of steps dt = 0.0003 s"),
     "no step": (SHOWN, ["soma"], {"dt": 0.0}, "no whole number of steps"),
     "nan": (SHOWN * np.nan, ["soma"], {}, "NaN or infinity"),
+    "picoamperes": (SHOWN + 200.0, ["soma"], {}, "up to 200 A are outside .* 200 pA is 200e-12"),
     "explodes": (
-        SHOWN + 1e300, ["soma"], {"channels": {"soma": SquidAxonParameters()}, "dt": 1e-3}, "number from 0.00",
+        SHOWN + 1e-6, ["soma"], {"channels": {"soma": SquidAxonParameters()}, "dt": 1e-3}, "number from 0.00",
     ),
 }  # fmt: skip
 
