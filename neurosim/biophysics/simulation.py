@@ -15,6 +15,7 @@ from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution
+from neurosim.biophysics.extremes import tell_extremes
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once, spread_spikes
@@ -131,6 +132,8 @@ def simulate(
     ``spike_trial`` and ``spike_unit`` (places along the dims); ``membrane_potential`` (stimulus, [trial,]
     membrane_time, membrane_unit), in V, or without unit where neurons are discrete; and each variable that is
     recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit), at the end of a step.
+    A warning is logged for a population that spikes reach and that never fires, where none of its variables is
+    recorded, and for one that fires as often as its refractory period allows.
 
     Raises
     ------
@@ -163,6 +166,8 @@ def simulate(
         count_spikes(circuit, run, plan.per_bin, plan.n_steps // plan.per_bin, min(plan.size, len(plan.copies) - start))
         for start, run in zip(plan.starts, parts, strict=True)
     ]
+    shares = [plan.copies[start : start + plan.size] for start in plan.starts]
+    tell_extremes(circuit, shown, parts, shares, {watch.population for watch in watched})
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
     responses = label_counts(circuit, np.concatenate(counted), shown.labels, trials, width, plan.engine.name)
     data: dict[str, Any] = {"responses": responses}

@@ -197,7 +197,7 @@ def test_labels_of_units_that_are_called_unit_are_kept_beside_the_names():
     assert found.unit.values.tolist() == ["3", "7", "10"]
     assert found["unit_unit_unit"].values.tolist() == named.metadata["unit"].tolist()
     frame = nap.TsdFrame(
-        t=np.arange(600) * 0.1, d=RNG.normal(size=(600, 2)), columns=["x", "y"], metadata={"unit": "ab"}
+        t=np.arange(600) * 0.1, d=RNG.normal(size=(600, 2)), columns=["x", "y"], metadata={"unit": ["a", "b"]}
     )
     series = ns.recordings.align_series(frame, EVENTS, window=(0.0, 0.5))
     assert series.unit.values.tolist() == ["x", "y"] and series["unit_unit"].values.tolist() == ["a", "b"]
