@@ -192,7 +192,7 @@ def _values(rule: Parameters, pairs: Drawn, given: object, what: str, rng: np.ra
 
 
 def _delays(
-    rule: Parameters, pairs: Drawn, given: object, dt: float | None, who: str, rng: np.random.Generator
+    rule: Parameters, pairs: Drawn, given: object, step: float | None, who: str, rng: np.random.Generator
 ) -> Drawn:
     """Return a delay for each synapse, s: as it is listed, or drawn and rounded to steps."""
     if pairs.data.max() > 1:
@@ -203,12 +203,12 @@ def _delays(
     delays = _values(rule, pairs, given, f"{who}: delay", rng)
     if distribution_of(given) is None:
         return delays
-    if dt is None:
+    if step is None:
         raise InputError(f"{who}: drawn delays are rounded to steps; give dt, the step of the circuit.")
     if delays.data.min() < 0:
         raise InputError(
             f"{who}: delays from 0 on asked, found {delays.data.min():g} s; cut the distribution with "
             "Truncated(..., low=0)."
         )
-    delays.data = np.maximum(np.rint(delays.data / dt), 1) * dt
+    delays.data = np.maximum(np.rint(delays.data / step), 1) * step
     return delays

@@ -247,7 +247,7 @@ def test_what_cannot_be_is_refused_in_one_line():
         ),
         (SineCurrent(1e-10, 6000.0), "frequency = 6000 Hz needs steps below"),
         (GivenCurrent([1e-10], 1.5e-4), "no whole number of steps of 0.0001 s"),
-        (GivenCurrent([[1.0, 2.0, 3.0]], 1e-3), "3 columns are given for 1 neurons"),
+        (GivenCurrent([[1e-10, 2e-10, 3e-10]], 1e-3), "3 columns are given for 1 neurons"),
     ):
         with pytest.raises(InputError, match=message):
             simulate(alone(Population("n", 1, lif, currents=current)), silent(n_time=40))
