@@ -173,6 +173,9 @@ REFUSED = {
         lambda: Population("p", 1, LIFParameters(), positions=[[0, 0]] * b2.ms), "positions is in m"
     ),
     "a step in volts": (lambda: ns.biophysics.single_neuron(LIFParameters(), 1 * b2.mV), "dt is in s"),
+    "a step of stimuli in volts": (
+        lambda: ns.as_stimuli(np.ones((1, 2)), dims=("stimulus", "time"), time_step=1 * b2.mV), "time_step is in s"
+    ),
     "a refractory period in volts": (
         lambda: CustomNeuron("dv/dt = -v / tau", "v > 1", numbers={"tau": 1 * b2.ms}, refractory=1 * b2.mV),
         "refractory is in s",
@@ -186,3 +189,9 @@ def test_another_dimension_is_refused_by_name_in_one_line(what):
     with pytest.raises(InputError, match=words) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+def test_the_step_of_stimuli_and_responses_is_taken_in_its_unit():
+    for made in (ns.as_stimuli, ns.as_responses):
+        dims = ("stimulus", "time", "unit")
+        assert made(np.ones((1, 2, 1)), dims=dims, time_step=2 * b2.ms).attrs["time_step"] == 2e-3
