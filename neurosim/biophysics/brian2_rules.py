@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -55,6 +55,15 @@ def follow_targets(
             group.run_regularly(code, when=f"pst_{place}", order=1, clock=group.clock)
 
 
+class Place(NamedTuple):
+    """Where a variable is that is recorded: a group, its name there, places (copy, column), and columns of a record."""
+
+    group: brian2.Group
+    variable: str
+    chosen: np.ndarray
+    columns: np.ndarray
+
+
 class RuledSynapses:
     """All Brian2 objects of one projection with release or plasticity, and where its weights are."""
 
@@ -79,7 +88,7 @@ class RuledSynapses:
         self.names = {k: Text(k) for k in self.numbers} | words
         self.releases_by_neuron = self.ruled.release is not None and not self.ruled.release.is_of_synapses
         self.objects: list[brian2.BrianObject] = []
-        self.synapses: list[tuple[np.ndarray, brian2.Synapses]] = []
+        self.synapses: list[tuple[np.ndarray, brian2.Synapses, brian2.Group]] = []
         self._build()
 
     def _build(self) -> None:
@@ -179,7 +188,7 @@ class RuledSynapses:
         if each:
             synapses.run_regularly(each, when=f"pst_{self.place}", order=-1, clock=self.clock)
         self.objects.append(synapses)
-        self.synapses.append((chosen, synapses))
+        self.synapses.append((chosen, synapses, relay))
 
     def _code(self, when: str, seen: Mapping[str, Any]) -> str:
         changed = self.ruled.changed(when)
@@ -195,13 +204,31 @@ class RuledSynapses:
             found["modulator"] = self.b2.TimedArray(self.chunk.modulator, dt=dt)
         return found
 
+    def places(self, variable: str, index: np.ndarray) -> list[Place]:
+        """Return where a variable of the synapses at the places `index` is: theirs, or their source's or target's."""
+        source, post, _ = self.projection.synapses()
+        copies, found = np.arange(self.chunk.n_copies)[:, None], []
+        for chosen, synapses, relay in self.synapses:
+            columns = np.flatnonzero(np.isin(index, chosen))
+            own = index[columns]
+            if variable in self.ruled.source_state:
+                at = copies * self.circuit.sizes[self.projection.source] + source[own]
+                place = Place(relay, variable, at, columns)
+            elif variable in self.ruled.target_state:
+                at = copies * self.circuit.sizes[self.projection.target] + post[own]
+                place = Place(self.target, trace_name(self.index, variable), at, columns)
+            else:
+                place = Place(synapses, variable, copies * len(chosen) + np.searchsorted(chosen, own), columns)
+            found += [place] if len(columns) else []
+        return found
+
     def watch(self) -> list[brian2.BrianObject]:
         """Return monitors of the weights, where they are to be recorded."""
         self.monitors = [
             self.b2.StateMonitor(
                 synapses, "weight", record=True, dt=self.chunk.kept_every * self.circuit.dt * self.b2.second
             )
-            for _, synapses in self.synapses
+            for _, synapses, _ in self.synapses
             if self.chunk.learns and self.chunk.kept_every
         ]
         return self.monitors
@@ -210,7 +237,7 @@ class RuledSynapses:
         """Return the weights (record, synapse) of one copy, the last those at the end."""
         n_kept = len(self.monitors[0].t) if self.monitors else 0
         found = np.zeros((n_kept + 1, len(self.projection.synapses()[0])))
-        for i, (chosen, synapses) in enumerate(self.synapses):
+        for i, (chosen, synapses, _) in enumerate(self.synapses):
             if n_kept:
                 found[:-1, chosen] = np.asarray(self.monitors[i].weight).T
             found[-1, chosen] = np.asarray(synapses.weight)

@@ -20,7 +20,8 @@ class Execution:
     ----------
     device : torch device, "auto" is the GPU when there is one.
     single : float32 on torch; spikes then differ where a membrane nearly ties with the threshold.
-    memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
+    memory : about how many bytes a chunk of stimuli and trials takes, beside what is returned and a block of 4 MB of
+        each noise, background and current.
     workers : processes that run chunks at the same time.
     threads : OpenMP threads of a C++ standalone program.
 
@@ -67,6 +68,7 @@ class Engine:
     counts_spikes : whether an input unit may send several spikes in a step.
     shares_synapses : whether all copies share one set of synapses in memory.
     learns : whether it gives back the weights that plasticity changed.
+    draws_ahead : whether noise, background and currents of all steps are in memory at once, in place of a block.
 
     Examples
     --------
@@ -83,6 +85,7 @@ class Engine:
     counts_spikes: bool = False
     shares_synapses: bool = False
     learns: bool = True
+    draws_ahead: bool = False
 
 
 ENGINES = Registry("engine", "neurosim.biophysics.engines", Engine)

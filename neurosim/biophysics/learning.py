@@ -85,8 +85,8 @@ def learn(
 
     Notes
     -----
-    Memory grows with the time of all stimuli times the neurons that receive noise or currents, and with the records
-    times the plastic synapses.
+    Memory grows with the spikes, with graded input times the time of all stimuli, and with the records times the
+    plastic synapses; noise, background and currents are drawn in blocks of time.
 
     Examples
     --------
@@ -146,20 +146,15 @@ def _in_a_row(chunk: Chunk, circuit: Circuit, shown: Shown, n_gap: int) -> Chunk
         flat: np.ndarray = np.concatenate([lasting, rest], axis=1).reshape(1, -1, values.shape[-1])
         return flat
 
-    def rested(values: np.ndarray) -> np.ndarray:
-        long = np.concatenate([values, np.zeros((n_gap * k, *values.shape[1:]))])
-        line: np.ndarray = long.transpose(1, 0, 2).reshape(-1, 1, values.shape[2])
-        return line
-
     return Chunk(
         1,
         (shown.n_time + n_gap) * k * n,
         {name: row(values, shown.n_time, n_gap) for name, values in chunk.spikes.items()},
         {name: row(values, shown.n_time, n_gap) for name, values in chunk.external.items()},
-        {name: rested(values) for name, values in chunk.noise.items()},
+        {name: values.in_a_row(n_gap * k) for name, values in chunk.noise.items()},
         {i: first[:1] for i, first in chunk.seeds.items()},
-        {key: rested(values) for key, values in chunk.background.items()},
-        {name: rested(values) for name, values in chunk.currents.items()},
+        {key: values.in_a_row(n_gap * k) for key, values in chunk.background.items()},
+        {name: values.in_a_row(n_gap * k) for name, values in chunk.currents.items()},
     )
 
 

@@ -15,4 +15,12 @@ def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], execution: Exe
     return standalone.run(circuit, chunk, watched, n_copies=max(n_copies, chunk.n_copies), threads=execution.threads)
 
 
-ENGINE = Engine("cpp_standalone", "Brian2 as one C++ program", run, reads=("threads",), is_compiled=True, learns=False)
+ENGINE = Engine(
+    "cpp_standalone",
+    "Brian2 as one C++ program",
+    run,
+    reads=("threads",),
+    is_compiled=True,
+    learns=False,
+    draws_ahead=True,
+)
