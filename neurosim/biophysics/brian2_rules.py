@@ -88,7 +88,8 @@ class RuledSynapses:
         self.names = {k: Text(k) for k in self.numbers} | words
         self.releases_by_neuron = self.ruled.release is not None and not self.ruled.release.is_of_synapses
         self.objects: list[brian2.BrianObject] = []
-        self.synapses: list[tuple[np.ndarray, brian2.Synapses, brian2.Group]] = []
+        self.synapses: list[tuple[np.ndarray, brian2.Synapses]] = []
+        self.relays: list[brian2.Group] = []
         self._build()
 
     def _build(self) -> None:
@@ -188,7 +189,8 @@ class RuledSynapses:
         if each:
             synapses.run_regularly(each, when=f"pst_{self.place}", order=-1, clock=self.clock)
         self.objects.append(synapses)
-        self.synapses.append((chosen, synapses, relay))
+        self.synapses.append((chosen, synapses))
+        self.relays.append(relay)
 
     def _code(self, when: str, seen: Mapping[str, Any]) -> str:
         changed = self.ruled.changed(when)
@@ -208,7 +210,7 @@ class RuledSynapses:
         """Return where a variable of the synapses at the places `index` is: theirs, or their source's or target's."""
         source, post, _ = self.projection.synapses()
         copies, found = np.arange(self.chunk.n_copies)[:, None], []
-        for chosen, synapses, relay in self.synapses:
+        for relay, (chosen, synapses) in zip(self.relays, self.synapses, strict=True):
             columns = np.flatnonzero(np.isin(index, chosen))
             own = index[columns]
             if variable in self.ruled.source_state:
@@ -228,7 +230,7 @@ class RuledSynapses:
             self.b2.StateMonitor(
                 synapses, "weight", record=True, dt=self.chunk.kept_every * self.circuit.dt * self.b2.second
             )
-            for _, synapses, _ in self.synapses
+            for _, synapses in self.synapses
             if self.chunk.learns and self.chunk.kept_every
         ]
         return self.monitors
@@ -237,7 +239,7 @@ class RuledSynapses:
         """Return the weights (record, synapse) of one copy, the last those at the end."""
         n_kept = len(self.monitors[0].t) if self.monitors else 0
         found = np.zeros((n_kept + 1, len(self.projection.synapses()[0])))
-        for i, (chosen, synapses, _) in enumerate(self.synapses):
+        for i, (chosen, synapses) in enumerate(self.synapses):
             if n_kept:
                 found[:-1, chosen] = np.asarray(self.monitors[i].weight).T
             found[-1, chosen] = np.asarray(synapses.weight)

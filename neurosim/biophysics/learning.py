@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse
@@ -14,10 +14,11 @@ from neurosim.biophysics.dynamics import Chunk, Run
 from neurosim.biophysics.execution import ENGINES, Execution
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
 from neurosim.biophysics.presentation import Shown, check_stimuli, make_chunk
-from neurosim.biophysics.projections import Projection
-from neurosim.biophysics.results import count_spikes, label_counts
+from neurosim.biophysics.projections import Projection, names_of
+from neurosim.biophysics.results import count_spikes, label_counts, label_records
 from neurosim.biophysics.rules import plasticity_of
 from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk
+from neurosim.biophysics.watching import variables
 from neurosim.refusals import InputError
 from neurosim.runtime import as_seed
 from neurosim.schema import step_of
@@ -35,6 +36,7 @@ class Learned:
     responses : spike counts (stimulus, time, unit) while it learned; the gaps are left out.
     weights : of each plastic projection, "source->target", (record_time, synapse) with ``source`` and ``target``
         neuron along ``synapse``; the last record is at the end.
+    records : every variable that was recorded, (record_time, ...), by its name; the gaps are there too.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Learned:
     circuit: Circuit
     responses: xr.DataArray
     weights: Mapping[str, xr.DataArray]
+    records: Mapping[str, xr.DataArray] = field(default_factory=dict)
 
 
 def learn(
@@ -53,6 +56,7 @@ def learn(
     *,
     gap: float = 0.0,
     modulator: xr.DataArray | None = None,
+    record: Sequence[str] = (),
     record_every: float | None = None,
     rng: np.random.Generator | int = 0,
     engine: str = "brian2",
@@ -70,13 +74,16 @@ def learn(
     gap : silence after each stimulus, s, a multiple of ``circuit.step``; noise, background and currents rest too.
     modulator : third factor (stimulus, time) every ``circuit.step``, such as dopamine, 1/s; 0 in the gaps. Asked for
         where a rule reads it.
-    record_every : time between two records of the weights, s, a multiple of ``circuit.dt``; by default only the end.
+    record : variables of neurons, receptors and synapses that are recorded too, as ``Monitors(record=...)`` names them;
+        those of plastic synapses are traces, their other variables, and ``weight``, such as "input->cells.pre_trace".
+    record_every : time between two records, s, a multiple of ``circuit.dt``; by default of weights only the end, of
+        `record` every ``circuit.step``.
     rng : seed of everything random, or a generator that draws the seed.
     engine : "brian2", "cython" or "torch". execution : device and precision; one copy runs, in one process.
 
     Returns
     -------
-    the circuit with its new weights, its responses, and the weights over time.
+    the circuit with its new weights, its responses, and weights and other variables over time.
 
     Raises
     ------
@@ -118,12 +125,15 @@ def learn(
     kept = 0 if record_every is None else _steps(record_every, circuit.dt, "record_every", lowest=1)
     stream = _in_a_row(chunk, circuit, shown, n_gap)
     stream = replace(stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap))
-    run = run_chunk(circuit, stream, (), used, execution)
+    watched = variables(circuit, record, record_every, learns=True, who="learn")
+    run = run_chunk(circuit, stream, watched, used, execution)
     check_run(circuit, run, stream)
     responses = _responses(circuit, run, shown, each, used.name)
-    names = _names(plastic)
+    names = names_of(circuit.projections)
     weights = {names[i]: _labelled(q, run.weights[i], kept, circuit, stream) for i, q in plastic.items()}
-    return Learned(_with_weights(circuit, run), responses, weights)
+    found = label_records(circuit, run.recorded, watched, 1, learns=True)
+    records = {name: values.isel(stimulus=0) for name, values in found.items()}
+    return Learned(_with_weights(circuit, run), responses, weights, records)
 
 
 def _steps(value: float, step: float, name: str, lowest: int = 0) -> int:
@@ -196,13 +206,6 @@ def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, engine: str)
     counts = count_spikes(circuit, run, per_bin, n * each // per_bin, 1)
     counts = counts.reshape(n, each // per_bin, -1)[:, : shown.n_time]
     return label_counts(circuit, counts, shown.labels, 1, circuit.step, engine)
-
-
-def _names(plastic: Mapping[int, Projection]) -> dict[int, str]:
-    """Return the name of each plastic projection: source, target and receptor, numbered where several have the same."""
-    names = {i: f"{q.source}->{q.target}" + (f" ({q.receptor})" if q.receptor else "") for i, q in plastic.items()}
-    same = {name: [i for i in names if names[i] == name] for name in names.values()}
-    return {i: name if len(same[name]) == 1 else f"{name} {same[name].index(i)}" for i, name in names.items()}
 
 
 def _labelled(q: Projection, weights: np.ndarray, kept: int, circuit: Circuit, stream: Chunk) -> xr.DataArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -179,6 +180,14 @@ class Projection:
             changed.data = function(changed.data)
             return replace(self, weights=changed)
         return replace(self, weights=function(self.weights))
+
+
+def names_of(projections: Sequence[Projection]) -> list[str]:
+    """Return the name of each projection: source, target and receptor, numbered where several have the same."""
+    names = [f"{q.source}->{q.target}" + (f" ({q.receptor})" if q.receptor else "") for q in projections]
+    return [
+        name if names.count(name) == 1 else f"{name} {names[:place].count(name)}" for place, name in enumerate(names)
+    ]
 
 
 def _places(weights: Weights) -> tuple[np.ndarray, np.ndarray]:

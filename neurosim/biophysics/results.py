@@ -10,7 +10,7 @@ import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Events, Run, Watch
-from neurosim.biophysics.watching import recordable
+from neurosim.biophysics.watching import unit_of
 from neurosim.schema import as_responses
 
 
@@ -87,14 +87,22 @@ def label_membrane(
 
 
 def label_records(
-    circuit: Circuit, recorded: Sequence[np.ndarray], watches: Sequence[Watch], trials: int
+    circuit: Circuit, recorded: Sequence[np.ndarray], watches: Sequence[Watch], trials: int, *, learns: bool = False
 ) -> dict[str, xr.DataArray]:
-    """Return what each watch recorded by its key."""
+    """Return what each watch recorded by its key, with neurons or synapses along its last dim."""
     found = {}
     for watch, values in zip(watches, recorded, strict=True):
-        coords = {"record_time": watch.every * circuit.dt, f"{watch.population}_unit": _unit_names(watch)}
-        units = recordable(circuit.population(watch.population))[watch.name]
-        found[watch.key] = _over_time(values, trials, coords, units)
+        times, units = {"record_time": watch.every * circuit.dt}, unit_of(circuit, watch, learns)
+        if watch.projection is None:
+            coords = times | {f"{watch.population}_unit": _unit_names(watch)}
+            found[watch.key] = _over_time(values, trials, coords, units)
+            continue
+        q, stem = circuit.projections[watch.projection], watch.population.replace(" ", "_")
+        source, target = (end[watch.index] for end in q.synapses()[:2])
+        names = [f"{q.source}/{i}->{q.target}/{j}" for i, j in zip(source, target, strict=True)]
+        labelled = _over_time(values, trials, times | {f"{stem}_synapse": names}, units)
+        ends = {f"{stem}_source": (labelled.dims[-1], source), f"{stem}_target": (labelled.dims[-1], target)}
+        found[watch.key] = labelled.assign_coords(ends)
     return found
 
 

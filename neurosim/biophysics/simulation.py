@@ -54,7 +54,9 @@ class Monitors:
     tail : time that is simulated after the last input sample, s.
     spike_times : also return the sparse table of spikes.
     membrane : populations, or units such as "hidden1/3", whose membrane is also returned at every ``circuit.dt``.
-    record : variables of neurons or receptors that are also returned, such as "hidden1.w" or "cells.nmda_falling/3".
+    record : variables of neurons, receptors or releasing synapses that are also returned, such as "hidden1.w",
+        "cells.nmda_falling/3", "input->cells.used" or, of some synapses, "input->cells.used/0->3" (from neuron 0 to 3),
+        "input->cells.used/0->" (all from neuron 0) and "input->cells.used/->3".
     record_every : time between two records, s; a multiple of ``circuit.dt``, by default ``circuit.step``.
 
     Raises
@@ -135,7 +137,9 @@ def simulate(
     spike times, membranes or records a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
     ``spike_trial`` and ``spike_unit`` (places along the dims); ``membrane_potential`` (stimulus, [trial,]
     membrane_time, membrane_unit), in V, or without unit where neurons are discrete; and each variable that is
-    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit), at the end of a step.
+    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit), at the end of a step;
+    those of synapses along a dim such as ``input->cells_synapse``, with the places of their neurons in
+    ``input->cells_source`` and ``input->cells_target``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Noise, backgrounds and currents are drawn in blocks of time: the same numbers whatever the block, in little memory."""
+"""Noise, backgrounds and currents are drawn in blocks of time: the same numbers for any block, in little memory."""
 
 from __future__ import annotations
 
