@@ -31,6 +31,7 @@ from neurosim.biophysics.brian2_engine import (
     import_brian2,
     preferences,
 )
+from neurosim.biophysics.brian2_rules import weights_over_time
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.dynamics import Chunk, Events, Run, Watch
@@ -92,6 +93,9 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "background": sorted(chunk.background),
         "currents": sorted(chunk.currents),
         "seeds": {str(i): first.shape[1] for i, first in chunk.seeds.items()},
+        "learns": chunk.learns,
+        "is_modulated": chunk.modulator is not None,
+        "kept_every": chunk.kept_every,
         "watched": [[w.population, w.variable, w.index.tolist(), w.every] for w in watched],
         "brian2": importlib.metadata.version("brian2"),
         "flags": list(STRICT_FLAGS),
@@ -142,6 +146,7 @@ def main(job: Path, folder: Path) -> None:
     b2 = import_brian2()
     b2.set_device("cpp_standalone", build_on_run=False)
     b2.prefs.devices.cpp_standalone.openmp_threads = about["threads"]
+    b2.prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{os.cpu_count() or 1}"]
     with preferences(b2, "cython"):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=True)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
@@ -158,6 +163,14 @@ def main(job: Path, folder: Path) -> None:
         "spikes": {name: {key: file_of(m.variables[key]) for key in ("t", "i")} for name, m in parts.spikes.items()},
         "last": {name: file_of(group.variables["v"]) for name, group in parts.groups.items()},
         "recorded": [file_of(m.variables[w.variable]) for w, m in zip(watched, parts.watches, strict=True)],
+        "weights": {
+            str(rules.index): {
+                "kept": [file_of(monitor.variables["weight"]) for monitor in rules.monitors],
+                "last": [file_of(synapses.variables["weight"]) for synapses in rules.synapses],
+            }
+            for rules in parts.rules
+            if rules.ruled.plasticity is not None
+        },
     }
     for path in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
         path.unlink()
@@ -180,6 +193,8 @@ def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:
             arrays[f"current_{index}"] = chunk.currents[p.name]
         arrays |= {f"{name}_from_{index}": v for (owner, name), v in chunk.background.items() if owner == p.name}
     arrays |= {f"seeds_{i}": first[None] for i, first in chunk.seeds.items()}
+    if chunk.modulator is not None:
+        arrays["modulator"] = chunk.modulator
     return {k: v.reshape(len(v), -1) for k, v in arrays.items()}
 
 
@@ -215,6 +230,9 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
         {(k, arrival): np.zeros((about["n_steps"], n, sizes[k])) for k, arrival in about["background"]},
         {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["currents"]},
+        about["learns"],
+        np.zeros(about["n_steps"]) if about["is_modulated"] else None,
+        about["kept_every"],
     )
 
 
@@ -232,7 +250,18 @@ def _collect(circuit: Circuit, chunk: Chunk, about: Mapping[str, Any], out: Path
         flat = np.fromfile(out / file, dtype=np.float64).reshape(-1, about["n_copies"] * len(index))
         recorded.append(by_copy(flat.T, about["n_copies"])[: chunk.n_copies])
     last = {name: np.fromfile(out / file, dtype=np.float64) for name, file in about["last"].items()}
-    return Run(events, recorded, tuple(name for name, v in last.items() if not np.isfinite(v).all()))
+    weights = {int(i): _weights(circuit, int(i), files, out) for i, files in about["weights"].items()}
+    return Run(events, recorded, tuple(name for name, v in last.items() if not np.isfinite(v).all()), weights)
+
+
+def _weights(circuit: Circuit, index: int, files: Mapping[str, Sequence[str]], out: Path) -> np.ndarray:
+    """Return the weights (record, synapse) of a plastic projection."""
+    last = [np.fromfile(out / file, dtype=np.float64) for file in files["last"]]
+    kept = [
+        np.fromfile(out / file, dtype=np.float64).reshape(-1, len(end))
+        for file, end in zip(files["kept"], last[: len(files["kept"])], strict=True)
+    ]
+    return weights_over_time(circuit, circuit.projections[index], kept, last)
 
 
 if __name__ == "__main__":
