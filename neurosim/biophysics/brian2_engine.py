@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +42,13 @@ if TYPE_CHECKING:
     import brian2
 
 ALWAYS = "always"
+REPORT_EVERY = 0.5  # s
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
 
-def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str = "numpy") -> Run:
+def run(
+    circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str, report: Callable[[float], None]
+) -> Run:
     """Run the copies of `chunk`, and record what is `watched`.
 
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
@@ -53,7 +56,12 @@ def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str
     b2 = import_brian2()
     with preferences(b2, target):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False, is_fed=True)
-        parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
+        parts.network.run(
+            chunk.n_steps * circuit.dt * b2.second,
+            report=lambda elapsed, share, start, duration: report(share),
+            report_period=REPORT_EVERY * b2.second,
+            namespace={},
+        )
         events = {
             p.name: _events(parts.spikes[p.name].t_, parts.spikes[p.name].i, p.size, circuit.dt)
             for p in circuit.populations
@@ -105,7 +113,7 @@ def build(
         elif chunk.is_ruled(projection):
             rules = RuledSynapses(b2, circuit, index, groups, chunk, parts.clock, parts.arrays)
             parts.rules.append(rules)
-            synapses += [*rules.objects, *rules.watch()]
+            synapses += rules.objects
         else:
             synapses += _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
     for index, population in enumerate(circuit.populations):

@@ -11,7 +11,7 @@ import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run
-from neurosim.biophysics.execution import ENGINES, Execution
+from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
 from neurosim.biophysics.presentation import Shown, check_stimuli, make_chunk
 from neurosim.biophysics.projections import Projection, names_of
@@ -20,7 +20,7 @@ from neurosim.biophysics.rules import plasticity_of
 from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk
 from neurosim.biophysics.watching import variables
 from neurosim.refusals import InputError
-from neurosim.runtime import as_seed
+from neurosim.runtime import as_seed, progress_bar
 from neurosim.schema import step_of
 
 LONGEST = 1e5  # s
@@ -61,6 +61,7 @@ def learn(
     rng: np.random.Generator | int = 0,
     engine: str = "brian2",
     execution: Execution | None = None,
+    progress: bool = True,
 ) -> Learned:
     """Show stimuli one after another, without rest or with a gap between them, while plastic weights change.
 
@@ -79,7 +80,9 @@ def learn(
     record_every : time between two records, s, a multiple of ``circuit.dt``; by default of weights only the end, of
         `record` every ``circuit.step``.
     rng : seed of everything random, or a generator that draws the seed.
-    engine : "brian2", "cython" or "torch". execution : device and precision; one copy runs, in one process.
+    engine : one of ``neurosim.biophysics.ENGINES``. execution : device, precision and threads; one copy runs, in one
+        process.
+    progress : show a progress bar, of the simulated time; a C++ standalone program moves it at its end.
 
     Returns
     -------
@@ -87,8 +90,8 @@ def learn(
 
     Raises
     ------
-    InputError : no projection is plastic, a modulator that is missing, not read or of another shape, an engine that
-        gives no weights back, workers or memory that nobody reads, times that are no whole steps.
+    InputError : no projection is plastic, a modulator that is missing, not read or of another shape, an unknown engine,
+        workers or memory that nobody reads, times that are no whole steps.
 
     Notes
     -----
@@ -114,9 +117,6 @@ def learn(
     if (execution.workers, execution.memory) != (usual.workers, usual.memory):
         raise InputError("learn: one copy runs in one process; workers and memory of execution are not read here.")
     used = choose_engine(circuit, engine, execution, 1)
-    if not used.learns:
-        able = ", ".join(e.name for e in ENGINES.values() if e.learns)
-        raise InputError(f"learn: engine {used.name!r} gives no weights back; engines that do: {able}.")
     n_gap = _steps(gap, circuit.step, "gap")
     each = (shown.n_time + n_gap) * circuit.substeps
     chunk = make_chunk(
@@ -126,7 +126,10 @@ def learn(
     stream = _in_a_row(chunk, circuit, shown, n_gap)
     stream = replace(stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap))
     watched = variables(circuit, record, record_every, learns=True, who="learn")
-    run = run_chunk(circuit, stream, watched, used, execution)
+    n = stream.n_steps
+    with progress_bar(f"learning of {circuit.name}", n, lambda share: (round(share * n), ""), progress) as show:
+        run = run_chunk(circuit, stream, watched, used, execution, report=show)
+        show(1.0)
     check_run(circuit, run, stream)
     responses = _responses(circuit, run, shown, each, used.name)
     names = names_of(circuit.projections)

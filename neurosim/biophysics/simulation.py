@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
-from neurosim.biophysics.execution import ENGINES, Engine, Execution
+from neurosim.biophysics.execution import ENGINES, Engine, Execution, Report
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once, spread_spikes
@@ -326,11 +326,15 @@ def run_chunk(
     execution: Execution,
     *,
     padded: int = 0,
+    report: Report = lambda share: None,
 ) -> Run:
-    """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
+    """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies.
+
+    `report` is told, every now and then, the share of the steps that are done.
+    """
     if not engine.counts_spikes:
         chunk = spread_spikes(circuit, chunk)
-    return engine.run(circuit, chunk, watched, execution, padded)
+    return engine.run(circuit, chunk, watched, execution, padded, report)
 
 
 def choose_engine(circuit: Circuit, engine: str, execution: Execution, n_copy_steps: int) -> Engine:

@@ -31,6 +31,7 @@ from neurosim.biophysics.brian2_engine import (
     import_brian2,
     preferences,
 )
+from neurosim.biophysics.brian2_rules import weights_over_time
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
 from neurosim.biophysics.courses import Course, silent
@@ -95,6 +96,9 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "background": sorted(chunk.background),
         "currents": sorted(chunk.currents),
         "seeds": {str(i): first.shape[1] for i, first in chunk.seeds.items()},
+        "learns": chunk.learns,
+        "is_modulated": chunk.modulator is not None,
+        "kept_every": chunk.kept_every,
         "watched": [[w.population, w.variable, w.index.tolist(), w.every, w.name, w.projection] for w in watched],
         "brian2": importlib.metadata.version("brian2"),
         "flags": list(STRICT_FLAGS),
@@ -162,6 +166,14 @@ def main(job: Path, folder: Path) -> None:
         "spikes": {name: {key: file_of(m.variables[key]) for key in ("t", "i")} for name, m in parts.spikes.items()},
         "last": {name: file_of(group.variables["v"]) for name, group in parts.groups.items()},
         "recorded": [[[file_of(m.variables[v]), at.tolist()] for m, v, at in several] for several in parts.watches],
+        "weights": {
+            str(rules.index): {
+                "kept": [file_of(monitor.variables["weight"]) for monitor in rules.monitors],
+                "last": [file_of(synapses.variables["weight"]) for synapses in rules.synapses],
+            }
+            for rules in parts.rules
+            if rules.ruled.plasticity is not None
+        },
     }
     for path in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
         path.unlink()
@@ -179,7 +191,8 @@ def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray | Course]
         if p.name in chunk.external:
             arrays[f"external_{index}"] = chunk.external[p.name].transpose(1, 0, 2)
         arrays |= courses_of(p, index, chunk)
-    return arrays | {f"seeds_{i}": first[None] for i, first in chunk.seeds.items()}
+    arrays |= {f"seeds_{i}": first[None] for i, first in chunk.seeds.items()}
+    return arrays if chunk.modulator is None else arrays | {"modulator": chunk.modulator}
 
 
 def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
@@ -214,6 +227,9 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
         {(k, arrival): silent(n, about["n_steps"], sizes[k]) for k, arrival in about["background"]},
         {k: silent(n, about["n_steps"], sizes[k]) for k in about["currents"]},
+        about["learns"],
+        np.zeros(about["n_steps"]) if about["is_modulated"] else None,
+        about["kept_every"],
     )
 
 
@@ -234,7 +250,18 @@ def _collect(circuit: Circuit, chunk: Chunk, about: Mapping[str, Any], out: Path
             values[..., columns] = flat[:, : chunk.n_copies].transpose(1, 0, 2)
         recorded.append(values)
     last = {name: np.fromfile(out / file, dtype=np.float64) for name, file in about["last"].items()}
-    return Run(events, recorded, tuple(name for name, v in last.items() if not np.isfinite(v).all()))
+    weights = {int(i): _weights(circuit, int(i), files, out) for i, files in about["weights"].items()}
+    return Run(events, recorded, tuple(name for name, v in last.items() if not np.isfinite(v).all()), weights)
+
+
+def _weights(circuit: Circuit, index: int, files: Mapping[str, Sequence[str]], out: Path) -> np.ndarray:
+    """Return the weights (record, synapse) of a plastic projection."""
+    last = [np.fromfile(out / file, dtype=np.float64) for file in files["last"]]
+    kept = [
+        np.fromfile(out / file, dtype=np.float64).reshape(-1, len(end))
+        for file, end in zip(files["kept"], last[: len(files["kept"])], strict=True)
+    ]
+    return weights_over_time(circuit, circuit.projections[index], kept, last)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ In float64 its spikes are those of Brian2. With a surrogate gradient the run is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     Tensor: TypeAlias = torch.Tensor
 
 DENSE_LIMIT = 2**24
+REPORT_EVERY = 100  # steps
 BUFFER = 2**24
 
 
@@ -72,8 +73,9 @@ def run(
     *,
     device: str = "auto",
     single: bool = False,
+    report: Callable[[float], None] | None = None,
 ) -> Run:
-    """Run the copies of `chunk`; in float32 with `single`."""
+    """Run the copies of `chunk`; in float32 with `single`. `report` is told the share of the steps that are done."""
     torch = import_torch()
     found: dict[str, list[np.ndarray]] = {p.name: [] for p in circuit.populations}
     seen = [np.empty((chunk.n_copies, watch.n_records(chunk.n_steps), len(watch.index))) for watch in watched]
@@ -102,6 +104,8 @@ def run(
                     into[:, k // watch.every] = value.expand(chunk.n_copies, -1)[:, place].cpu().numpy()
             if (k + 1) % n_kept == 0:
                 flush(k + 1 - n_kept)
+            if report is not None and (k + 1) % REPORT_EVERY == 0:
+                report((k + 1) / chunk.n_steps)
         flush(chunk.n_steps - chunk.n_steps % n_kept)
         broken = tuple(name for name, state in states.items() if not bool(torch.isfinite(state["v"]).all()))
     empty = np.zeros((0, 3), dtype=np.int64)

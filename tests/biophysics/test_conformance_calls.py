@@ -262,7 +262,6 @@ OPTIONS = {
     ("stimuli_from_nir", "nodes"): (["output"], "output"),
     ("stimuli_from_nir", "observable"): ("current", "has spikes; observable= names one"),
     ("stimuli_from_nir", "time_step"): 2e-3,
-    ("learn", "engine"): ("cpp_standalone", "gives no weights back"),
     ("learn", "execution"): (Execution(workers=2), "are not read here"),
     ("learn", "gap"): 2e-3,
     ("learn", "modulator"): (SHOWN, "which no plasticity"),
