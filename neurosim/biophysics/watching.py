@@ -56,7 +56,7 @@ def variables(
         raise InputError(
             f"{who}: record_every = {every:g} s is no whole number of steps of {circuit.dt:g} s, 1 or more."
         )
-    projections = names_of(circuit.projections)
+    projections = {name: i for i, name in names_of(circuit.projections).items()}
     chosen: dict[tuple[str, str], list[int]] = {}
     for name in _listed(asked):
         found = _NAME.fullmatch(name)
@@ -73,7 +73,7 @@ def variables(
         chosen.setdefault((layer, variable), []).extend(places)
     watches = []
     for (layer, name), places in chosen.items():
-        place = None if layer in circuit.sizes else projections.index(layer)
+        place = None if layer in circuit.sizes else projections[layer]
         own = circuit.population(layer).variables[name] if place is None else name
         watches.append(Watch(layer, own, np.unique(places), round(steps), name, place))
     _check_alike(watches, who)
@@ -101,14 +101,15 @@ def _units(circuit: Circuit, layer: str, index: str, who: str) -> list[int]:
 
 
 def _synapses(
-    circuit: Circuit, projections: list[str], layer: str, variable: str, index: str, learns: bool, who: str
+    circuit: Circuit, projections: dict[str, int], layer: str, variable: str, index: str, learns: bool, who: str
 ) -> list[int]:
     """Return the places of the synapses that a name means: all, those of a neuron ("3->", "->5"), or one ("3->5")."""
     if layer not in projections:
         raise InputError(
-            f"{who}: no projection {layer!r}; the circuit has {', '.join(projections)}.{suggest(layer, projections)}"
+            f"{who}: no projection {layer!r} with release or plasticity; there is {', '.join(projections) or 'none'}."
+            f"{suggest(layer, projections)}"
         )
-    projection = circuit.projections[projections.index(layer)]
+    projection = circuit.projections[projections[layer]]
     known, learned = (Ruled(circuit, projection, also_weights).variables for also_weights in (learns, True))
     if variable not in known and variable in learned:
         raise InputError(f"{who}: {layer}.{variable} stays as it is here; learn(record=...) records how it changes.")
@@ -127,10 +128,10 @@ def _between(projection: Projection, layer: str, index: str, who: str) -> list[i
     for name, values in ((first, source), (second, target)):
         there &= (values == int(name)) if name else True
     if (index and not arrow) or not there.any():
-        raise InputError(
-            f"{who}: no synapse {f'{layer}/{index}'!r}; there are {len(source)}, such as "
-            f"'{source[0]}->{target[0]}' ('{source[0]}->' is all from a neuron)."
-        )
+        such = [
+            f", such as '{i}->{j}' ('{i}->' is all from a neuron)" for i, j in zip(source[:1], target, strict=False)
+        ]
+        raise InputError(f"{who}: no synapse {f'{layer}/{index}'!r}; there are {len(source)}{''.join(such)}.")
     return [int(place) for place in np.flatnonzero(there)]
 
 

@@ -183,7 +183,7 @@ def test_what_is_not_there_is_refused_with_what_is():
     circuit = circuit_of(wire(), plastic)
     for name, message in {
         "input->cells.usd": "has no variable 'usd' to record; it has resources, used. Did you mean 'used'",
-        "input->cell.used": "no projection 'input->cell'; the circuit has input->cells, cells->cells. Did you mean",
+        "input->cell.used": "no projection 'input->cell' with release or plasticity; there is input->cells",
         "cells->cells.pre_trace": r"cells->cells.pre_trace stays as it is here; learn\(record=...\) records",
         "cells->cells.weight": "stays as it is here",
         "cells->cells.used": "'cells->cells' has no variable to record; those of its release are",
@@ -194,6 +194,8 @@ def test_what_is_not_there_is_refused_with_what_is():
     }.items():
         with pytest.raises(InputError, match=message):
             simulate(circuit, shown(), monitors=Monitors(record=name))
+    with pytest.raises(InputError, match="no projection 'input->cells' with release or plasticity; there is none"):
+        simulate(circuit_of(wire(release=None)), shown(), monitors=Monitors(record="input->cells.used"))
     with pytest.raises(InputError, match="asked of different synapses"):
         simulate(circuit, shown(), monitors=Monitors(record=["input->cells.used", "input->cells.resources/0->1"]))
     with pytest.raises(
