@@ -69,7 +69,7 @@ def pair(plasticity=None, release=None, delay=0.0, dt=STEP, weight=W):
 def weight_after(rule, pre, post, steps, engine="torch", **how):
     found = learn(pair(rule, **how), shown(pre, post, steps), engine=engine)
     assert found.responses.values[0, :, 0].nonzero()[0].tolist() == sorted(post)
-    return float(found.weights["input->cell 0"].values[-1, 0])
+    return float(found.weights["input->cell"].values[-1, 0])
 
 
 # ------------------------------------------------------------------------------------------------ plasticity
@@ -135,12 +135,12 @@ def test_dopamine_turns_eligibility_into_weight():
     reward = np.zeros((1, 300))
     reward[0, 100:200] = 2.0
     given = xr.DataArray(reward, dims=("stimulus", "time"))
-    found = learn(pair(rule), shown([20], [25], 300), modulator=given, engine="torch").weights["input->cell 0"]
+    found = learn(pair(rule), shown([20], [25], 300), modulator=given, engine="torch").weights["input->cell"]
     start = 0.1 * 10 * W * np.exp(-5e-3 / 20e-3)
     # eligible from the end of step 25 on; integrated over steps 100..199
     asked = W + 2.0 * start * 0.2 * (np.exp(-(100 - 26) * STEP / 0.2) - np.exp(-(200 - 26) * STEP / 0.2))
     assert float(found[-1, 0]) == pytest.approx(asked, rel=0.01)
-    silent = learn(pair(rule), shown([20], [25], 300), modulator=given * 0, engine="torch").weights["input->cell 0"]
+    silent = learn(pair(rule), shown([20], [25], 300), modulator=given * 0, engine="torch").weights["input->cell"]
     assert float(silent[-1, 0]) == W
 
 
@@ -184,7 +184,7 @@ def test_the_membrane_rule_is_its_equation():
         free += pre[k] * (6e-3 + weight * 0) + post[k] * 40e-3
         weight += rule.a_ltp * rule.w_max * STEP * x * above(free - rule.theta_plus) * above(plus - rule.theta_minus)
         before = v[k]
-    found = learn(circuit, stimuli, engine="torch").weights["input->cell 0"]
+    found = learn(circuit, stimuli, engine="torch").weights["input->cell"]
     assert abs(weight - W) > 0.05 * W
     assert float(found[-1, 0]) == pytest.approx(weight, rel=1e-3)
 
@@ -347,9 +347,9 @@ def test_learned_weights_stand_in_the_circuit_and_simulation_keeps_them(tmp_path
 def test_a_synapse_that_fell_to_nothing_can_grow_again():
     rule = PairSTDPParameters(w_max=2 * W, a_plus=0.2, a_minus=0.9)
     gone = learn(pair(rule), shown([12], [10], 30), engine="torch")
-    assert float(gone.weights["input->cell 0"][-1, 0]) == 0.0 and "1 synapses, pair_stdp" in str(gone.circuit)
+    assert float(gone.weights["input->cell"][-1, 0]) == 0.0 and "1 synapses, pair_stdp" in str(gone.circuit)
     back = learn(gone.circuit, shown([10], [12], 30), engine="torch")
-    assert float(back.weights["input->cell 0"][-1, 0]) > 0.1 * W
+    assert float(back.weights["input->cell"][-1, 0]) > 0.1 * W
 
 
 def test_a_stream_of_stimuli_is_one_long_stimulus():
