@@ -265,6 +265,7 @@ OPTIONS = {
     ("learn", "execution"): (Execution(workers=2), "are not read here"),
     ("learn", "gap"): 2e-3,
     ("learn", "modulator"): (SHOWN, "which no plasticity"),
+    ("learn", "record"): ["n.v"],
     ("learn", "record_every"): 2e-3,
     ("predict_spikes", "rng"): ("no seed", "rng"),
     ("retune", "teacher"): lambda given: WANTED,
