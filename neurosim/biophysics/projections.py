@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -182,6 +183,20 @@ class Projection:
             changed.data = function(changed.data)
             return replace(self, weights=changed)
         return replace(self, weights=function(self.weights))
+
+
+def names_of(projections: Sequence[Projection]) -> dict[int, str]:
+    """Return the name of each projection with release or plasticity, by its index.
+
+    It is source, target and receptor, numbered where several have the same.
+    """
+    names = {
+        i: f"{q.source}->{q.target}" + (f" ({q.receptor})" if q.receptor else "")
+        for i, q in enumerate(projections)
+        if q.release is not None or q.plasticity is not None
+    }
+    same = {name: [i for i in names if names[i] == name] for name in names.values()}
+    return {i: name if len(same[name]) == 1 else f"{name} {same[name].index(i)}" for i, name in names.items()}
 
 
 def _places(weights: Weights) -> tuple[np.ndarray, np.ndarray]:

@@ -80,6 +80,7 @@ class PlasticityModel:
     on_pre, on_post : (x, m) -> weight and variables of a synapse after a spike of its source, of its target.
     each_step : (x, m) -> weight and variables of a synapse after every step; None where nothing changes.
     is_modulated : whether it asks for a modulator.
+    units : of traces and variables that have one, "weight" where it is that of the weights.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI.
 
@@ -103,6 +104,7 @@ class PlasticityModel:
     on_post: Step = nothing
     each_step: Step | None = None
     is_modulated: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
     caption: str = ""
     reference: str = ""
 

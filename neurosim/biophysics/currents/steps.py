@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,10 +52,10 @@ class StepCurrent:
             )
 
 
-def values(record: StepCurrent, n_steps: int, dt: float, size: int, draw: np.random.Generator) -> np.ndarray:
-    """Return the current (step, 1)."""
-    passed = np.searchsorted(np.rint(np.asarray(record.times) / dt), np.arange(n_steps), side="right")
-    return np.asarray([0.0, *record.amplitudes])[passed][:, None]
+def begin(record: StepCurrent, dt: float, size: int, draw: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives the current (step, 1)."""
+    changes, levels = np.rint(np.asarray(record.times) / dt), np.asarray([0.0, *record.amplitudes])
+    return lambda steps: levels[np.searchsorted(changes, steps, side="right")][:, None]
 
 
-CURRENT = CurrentModel("steps", StepCurrent, values, lambda p: float(p.times[-1]), caption="steps of current")
+CURRENT = CurrentModel("steps", StepCurrent, begin, lambda p: float(p.times[-1]), caption="steps of current")

@@ -107,6 +107,7 @@ MODEL = PlasticityModel(
     pre_spike=pre_spike,
     on_pre=on_pre,
     each_step=each_step,
+    units={"u_minus": "V", "u_plus": "V"},
     caption="plasticity by the membrane",
     reference="Clopath C, Buesing L, Vasilaki E, Gerstner W (2010) Nat Neurosci 13:344-352, https://doi.org/10.1038/nn.2479",
 )

@@ -95,6 +95,7 @@ MODEL = PlasticityModel(
     on_post=on_post,
     each_step=each_step,
     is_modulated=True,
+    units={"eligibility": "weight"},
     caption="plasticity by pairs and dopamine",
     reference="Izhikevich EM (2007) Cereb Cortex 17:2443-2452, https://doi.org/10.1093/cercor/bhl152",
 )

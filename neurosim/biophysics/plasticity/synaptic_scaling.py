@@ -80,6 +80,7 @@ MODEL = PlasticityModel(
     post_step=post_step,
     post_spike=post_spike,
     each_step=each_step,
+    units={"rate": "spikes/s"},
     caption="homeostatic scaling of synapses",
     reference="Turrigiano GG et al. (1998) Nature 391:892-896, https://doi.org/10.1038/36103",
 )
