@@ -42,10 +42,10 @@ def adex(world: World):
 
 def adex_plain(world: World):
     """Do the same in Brian2."""
-    form = """dv/dt = (30*nS*(-70.6*mV - v) + 30*nS*2*mV*exp(clip((v + 50.4*mV)/(2*mV), -100, 20)) - w + I + drive)/(281*pF) : volt
+    form = """dv/dt = (30*nS*(-70.6*mV - v) + 30*nS*2*mV*exp((v + 50.4*mV)/(2*mV)) - w + I + drive)/(281*pF) : volt
     dw/dt = (4*nS*(v + 70.6*mV) - w)/(144*ms) : amp"""
     begin, reset = {"v": -70.6 * b2.mV}, "v = -70.6*mV\nw += 80.5*pA"
-    return plain(world, form, 4e-10, 4e-10, begin, threshold="v > -30*mV", reset=reset, method="rk4")
+    return plain(world, form, 4e-10, 4e-10, begin, threshold="v > -30*mV", reset=reset, method="euler")
 
 
 def izhikevich(world: World):
