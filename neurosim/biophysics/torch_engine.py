@@ -27,6 +27,7 @@ from neurosim.biophysics.dynamics import (
 )
 from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
 from neurosim.biophysics.populations import Population
+from neurosim.biophysics.torch_events import Sent
 from neurosim.biophysics.torch_rules import RuledWire
 from neurosim.biophysics.torch_wires import wire_of
 from neurosim.runtime import pick_device
@@ -84,7 +85,7 @@ def run(
                 found[name].append(rows + np.array([first, 0, 0]))
                 parts.clear()
 
-    with torch.no_grad():
+    with torch.inference_mode():
         steps = march(circuit, chunk, device=device, single=single, collected=weights)
         for k, (spikes, states) in enumerate(steps):
             for name, fired in spikes.items():
@@ -129,22 +130,23 @@ def march(
         _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
     ]
     wires = [
-        wire_of(torch, circuit, i, chunk, tensors.weights.get(i), where, dtype)
+        wire_of(torch, circuit, i, chunk, tensors.weights.get(i), where, dtype, has_gradient=bool(tensors.surrogate))
         for i, q in enumerate(circuit.projections)
         if q.target not in replayed
         and (q.target not in brought or q.source == q.target)
         and (q.source in chunk.spikes or q.source not in inputs)
     ]
     shown = _shown(torch, chunk, where)
-    latest: dict[str, Tensor | None] = {}
+    ruled = [wire for wire in wires if isinstance(wire, RuledWire)]
+    latest: dict[str, Sent | None] = {}
     values = {layer.name: layer.state for layer in layers}
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
         latest |= {name: _sample_of(values, now, beginning, dtype) for name, values in shown.items()}
-        latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
+        latest |= {name: Sent(spikes[k].to(dtype)) for name, spikes in replayed.items()}
         sent: dict[str, Tensor] = {}
-        for wire in wires:
-            wire.begin(k, next((layer.state["v"] for layer in layers if layer.name == wire.target), None))
+        for learning in ruled:
+            learning.begin(k, values[learning.target]["v"])
         for layer in layers:
             arrived = {
                 n: _repeated(v, chunk.n_copies)
@@ -152,14 +154,16 @@ def march(
             }
             for wire in wires:
                 if wire.target == layer.name:
-                    sent_now = latest.get(wire.source) if not wire.sends else values[wire.source][wire.sends]
-                    wire.deliver(sent_now, arrived)
-            fired = latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
-            for wire in wires:
-                if wire.target == layer.name:
-                    wire.follow(fired, layer.moved)
+                    wire.deliver(
+                        Sent(values[wire.source][wire.sends]) if wire.sends else latest.get(wire.source), arrived
+                    )
+            fired = sent[layer.name] = layer.advance(arrived, now, k)
+            latest[layer.name] = Sent(fired)
+            for learning in ruled:
+                if learning.target == layer.name:
+                    learning.follow(fired, layer.moved)
         if collected is not None and k == chunk.n_steps - 1:
-            collected |= {wire.index: wire.learned() for wire in wires if isinstance(wire, RuledWire) and wire.learns}
+            collected |= {wire.index: wire.learned() for wire in ruled if wire.learns}
         yield sent, values
 
 
@@ -196,12 +200,13 @@ def arrivals(
         now, beginning = divmod(k, circuit.substeps)
         arrived: dict[str, Tensor] = {}
         for wire in wires:
-            wire.begin(k, None)
+            if isinstance(wire, RuledWire):
+                wire.begin(k, None)
             if wire.source in shown:
-                spikes = _sample_of(shown[wire.source], now, beginning, dtype)
+                sent = _sample_of(shown[wire.source], now, beginning, dtype)
             else:
-                spikes = replayed[wire.source][k].to(dtype)
-            wire.deliver(spikes, arrived)
+                sent = Sent(replayed[wire.source][k].to(dtype))
+            wire.deliver(sent, arrived)
         found.append(arrived)
     return found
 
@@ -211,9 +216,9 @@ def _shown(torch: ModuleType, chunk: Chunk, where: str) -> dict[str, Tensor]:
     return {name: torch.as_tensor(np.ascontiguousarray(values), device=where) for name, values in chunk.spikes.items()}
 
 
-def _sample_of(spikes: Tensor, now: int, beginning: int, dtype: torch.dtype) -> Tensor | None:
+def _sample_of(spikes: Tensor, now: int, beginning: int, dtype: torch.dtype) -> Sent | None:
     """Return the spikes (copy, unit) with which a step of the input begins; None within a step, and after the last."""
-    return spikes[:, now].to(dtype) if beginning == 0 and now < spikes.shape[1] else None
+    return Sent(spikes[:, now].to(dtype), is_counted=True) if beginning == 0 and now < spikes.shape[1] else None
 
 
 def _repeated(values: Tensor, n_copies: int) -> Tensor:
@@ -252,6 +257,7 @@ class _Layer:
         self.numbers = words | {k: tensor(v) for k, v in constants.items() if k not in words}
         self.numbers |= {name: value for (owner, name), value in tensors.constants.items() if owner == self.name}
         shape = (chunk.n_copies, population.size)
+        self.nothing = torch.zeros(shape, device=where, dtype=dtype)
         state = initial_state(population, self.numbers)
         self.state: dict[str, Any] = {
             k: (v if hasattr(v, "expand") else tensor(v)).expand(shape) for k, v in state.items()
@@ -289,16 +295,20 @@ class _Layer:
         spikes: Tensor = self.functions.is_positive(distance)
         if self.width is not None:
             spikes = _with_gradient(self.torch, distance, spikes, self.width)
+        fired = spikes > 0
         for name, new_value in self.model.reset(x, self.functions).items():
             old = self.state[name]
-            fired = self.torch.where(spikes > 0, new_value, old)
-            self.state[name] = fired if self.width is None else spikes * new_value + (1.0 - spikes) * old
+            is_smooth = self.width is not None
+            self.state[name] = (
+                spikes * new_value + (1.0 - spikes) * old if is_smooth else self.torch.where(fired, new_value, old)
+            )
         return spikes
 
     def _spread(self, name: str, value: Any) -> Tensor:
         """Return the new value of a variable, one a copy and neuron, whatever it was computed from."""
         now = self.state[name]
-        spread: Tensor = value if hasattr(value, "expand") else self.torch.full_like(now, value)
+        is_tensor = hasattr(value, "expand")
+        spread: Tensor = value if is_tensor else self.torch.full_like(now, value) if value else self.nothing
         return spread if spread.ndim else spread.expand(now.shape)
 
 
