@@ -272,7 +272,7 @@ class TensorFunctions:
 
     def is_positive(self, value: Any) -> Any:
         """1 where `value` is above 0, else 0."""
-        return (value > 0).to(value.dtype)
+        return self.torch.gt(value.detach(), 0, out=self.torch.empty_like(value))
 
     def is_not_negative(self, value: Any) -> Any:
         """1 where `value` is 0 or above, else 0."""

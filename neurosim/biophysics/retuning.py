@@ -28,7 +28,8 @@ from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.projections import Weights
 from neurosim.biophysics.simulation import simulate
 from neurosim.biophysics.sources import refuse_sources
-from neurosim.biophysics.torch_engine import DENSE_LIMIT, Tensors
+from neurosim.biophysics.torch_engine import Tensors
+from neurosim.biophysics.torch_wires import DENSE_LIMIT
 from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
 
