@@ -43,14 +43,14 @@ def population_rate(found: xr.Dataset, after: float, width: float, seconds: floa
     return np.histogram(times, edges)[0] / found.sizes["unit"] / width
 
 
-def peak_frequency(rate: np.ndarray, width: float, band: tuple[float, float]) -> tuple[float, float]:
-    """Return the frequency (Hz) of the highest power within a band, and how far it stands above the band's median."""
-    centred = (rate - rate.mean()) * np.hanning(len(rate))
-    power, frequency = np.abs(np.fft.rfft(centred)) ** 2, np.fft.rfftfreq(len(rate), width)
-    power = np.convolve(power, np.ones(5) / 5, "same")
+def peak_frequency(courses: Sequence[np.ndarray], width: float, band: tuple[float, float]) -> float:
+    """Return the frequency (Hz) of the highest power within a band of the mean, smoothed spectrum of the courses."""
+    spectra = [np.abs(np.fft.rfft((rate - rate.mean()) * np.hanning(len(rate)))) ** 2 for rate in courses]
+    frequency = np.fft.rfftfreq(len(courses[0]), width)
+    smooth = max(1, round(4.0 / frequency[1]))  # over 4 Hz
+    power = np.convolve(np.mean(spectra, axis=0), np.ones(smooth) / smooth, "same")
     inside = (frequency >= band[0]) & (frequency <= band[1])
-    k = int(np.argmax(np.where(inside, power, 0)))
-    return float(frequency[k]), float(power[k] / np.median(power[inside]))
+    return float(frequency[np.argmax(np.where(inside, power, 0))])
 
 
 def raster(found: xr.Dataset, units: Sequence[int], start: float, stop: float) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,7 @@ def strength() -> np.ndarray:
 
 
 def build(scale: float, seed: int, dt: float) -> bio.Circuit:
-    """Return the circuit with `scale` of its neurons and indegrees: weights grow by the root, a current holds the mean."""
+    """Return the circuit with `scale` of its neurons and indegrees; weights grow, and a current holds the mean."""
     n, weights, synapses = np.array([*SIZES.values()]), strength(), n_synapses()
     indegree, less = synapses / n[:, None], 1 - np.sqrt(scale)
     brought = (weights * indegree) @ FULL + WEIGHT * np.array(OUTSIDE) * OUTSIDE_RATE
@@ -57,15 +57,24 @@ def build(scale: float, seed: int, dt: float) -> bio.Circuit:
     ]  # fmt: skip
     wires = []
     for j, source in enumerate(populations):
-        mean = 0.75e-3 if j % 2 else 1.5e-3
-        delay = bio.Truncated(bio.Normal(mean, mean / 2), low=dt)
         for i, target in enumerate(populations):
-            total, each = round(scale**2 * synapses[i, j]), weights[i, j] / np.sqrt(scale)
+            total = round(scale**2 * synapses[i, j])
             if total:
-                weight = bio.Normal(each, 0.1 * abs(each))
-                options = {"weight": weight, "delay": delay, "dt": dt, "rng": seed, "progress": False}
-                wires.append(bio.connect(bio.FixedTotal(total), source, target, **options))
+                draw = stream(seed, "potjans_diesmann", source.name, target.name)
+                wires.append(joined(source, target, total, weights[i, j] / np.sqrt(scale), dt, draw))
     return bio.Circuit("Potjans-Diesmann", bio.Input(1), tuple(populations), tuple(wires), dt=dt, step=1e-3)
+
+
+def joined(
+    source: bio.Population, target: bio.Population, total: int, weight: float, dt: float, draw: np.random.Generator
+) -> bio.Projection:
+    """Return `total` synapses between any cells, several of a pair too, which then have one delay."""
+    pairs, n = np.unique(draw.integers(source.size * target.size, size=total), return_counts=True)
+    weights = np.sign(weight) * np.maximum(abs(weight) * (n + 0.1 * np.sqrt(n) * draw.standard_normal(len(n))), 1e-15)
+    mean = 1.5e-3 if weight > 0 else 0.75e-3
+    delays = np.maximum(np.rint(draw.normal(mean, mean / 2, len(n)) / dt), 1) * dt
+    table = bio.FromTable(pairs // target.size, pairs % target.size)
+    return bio.connect(table, source, target, weight=weights, delay=delays, progress=False)
 
 
 def compute(scale: float, dt: float, seconds: float, after: float, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -111,9 +120,9 @@ CLASSIC = Classic(
     "potjans_diesmann",
     "Potjans-Diesmann 2014, cortical microcircuit at scale 0.1",
     ("Potjans TC, Diesmann M (2014) Cereb Cortex 24:785-806, https://doi.org/10.1093/cercor/bhs358",),
-    "7,717 cells in four layers with a tenth of the indegrees; weights are larger by the root of ten and a constant current "
-    "holds the mean input, as the authors scale it; Poisson input from outside. The tolerance is about twice the spread of "
-    "seeds.",
+    "7,717 cells in four layers with a tenth of the indegrees; weights are larger by the root of ten and a constant "
+    "current holds the mean input, as the authors scale it; Poisson input from outside. The tolerance is about twice "
+    "the spread of seeds.",
     compute,
     numbers,
     draw,

@@ -85,9 +85,9 @@ CLASSIC = Classic(
     "wang_decision",
     "Wang 2002, decision circuit",
     ("Wang XJ (2002) Neuron 36:955-968, https://doi.org/10.1016/S0896-6273(02)01092-9",),
-    "Two pools compete through slow excitation and shared inhibition, in the named circuit \"decision\" with 250 of the "
-    "paper's 2,000 cells. A pool decides when its rate, over 60 ms, reaches 15 spikes/s. Both curves have the paper's "
-    "shape; that its threshold is that of the paper is not claimed of so small a circuit.",
+    "Two pools compete through slow excitation and shared inhibition, in the named circuit \"decision\" with 250 "
+    "of the paper's 2,000 cells. A pool decides when its rate, over 60 ms, reaches 15 spikes/s. Both curves have the "
+    "paper's shape; that its threshold is that of the paper is not claimed of so small a circuit.",
     compute,
     numbers,
     draw,
