@@ -1,8 +1,8 @@
 """Table 1: published models, run with neurosim, beside the numbers that were published of them.
 
-Run: python analyses/gallery/table1_gallery.py [name ...] (all by default: some hours on one core). Each classic leaves
-its results in results/gallery (netCDF), its card, numbers and figure in analyses/gallery/cards; the table is put
-together from all cards.
+Run: python analyses/gallery/table1_gallery.py [--redraw] [name ...] (all by default: about an hour on one core). Each
+classic leaves its results in results/gallery (netCDF), its card, numbers and figure in analyses/gallery/cards; the
+table is put together from all cards. With --redraw nothing is simulated: cards are made of the results that are there.
 """
 
 import sys
@@ -23,21 +23,25 @@ HEADS = ("what", "theirs", "ours", "tolerance", "where theirs stands")
 
 
 def compute(classic: Classic) -> dict[str, Any]:
-    """Run a classic, leave its results and figure, and return what its card says."""
+    """Run a classic, leave its results, and return with what and how long it was run."""
     found, minutes = timed(classic)
     storage.write_dataset(RESULTS / f"{classic.name}.nc", found)
+    options = {k: list(v) if isinstance(v, tuple) else v for k, v in classic.full.items()}
+    return {"options": options, "minutes": round(minutes, 2), "made": runtime.provenance()}
+
+
+def told(classic: Classic) -> list[dict[str, Any]]:
+    """Draw the results of a classic and return what its card says of every claim."""
     gathered = storage.read_dataset(RESULTS / f"{classic.name}.nc")
     figure = new_figure(7.5, 3.0)
     with house_style():
         classic.draw(gathered, figure)
         storage.write_bytes(HERE / "cards" / f"{classic.name}.png", figure_bytes(figure)["png"])
-    rows = [
+    return [
         {"name": r.name, "theirs": r.claim.theirs, "ours": r.ours, "unit": r.claim.unit, "where": r.claim.where}
         | {"tolerance": r.claim.tolerance, "is_met": r.is_met, "outside": r.claim.outside}
         for r in judged(classic, gathered)
     ]
-    options = {k: list(v) if isinstance(v, tuple) else v for k, v in classic.full.items()}
-    return {"rows": rows, "options": options, "minutes": round(minutes, 2), "made": runtime.provenance()}
 
 
 def card(classic: Classic, found: dict[str, Any]) -> str:
@@ -93,10 +97,11 @@ def _value(value: Any) -> str:
 
 def main(asked: list[str]) -> None:
     """Run what is asked, and write the cards and the table of all that was ever run."""
-    known = classics()
-    for name in track(asked or list(known), "classics"):
-        storage.write_json(HERE / "cards" / f"{name}.json", compute(known[name]), sort_keys=False)
+    known, is_run = classics(), "--redraw" not in asked
     paths = {name: HERE / "cards" / f"{name}.json" for name in known}
+    for name in track([n for n in asked if n != "--redraw"] or list(known), "classics"):
+        about = compute(known[name]) if is_run else storage.read_json(paths[name])
+        storage.write_json(paths[name], about | {"rows": told(known[name])}, sort_keys=False)
     found = {name: storage.read_json(path) for name, path in paths.items() if path.exists()}
     for name, one in found.items():
         storage.write_text(HERE / "cards" / f"{name}.md", card(known[name], one))

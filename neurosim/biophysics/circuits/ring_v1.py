@@ -130,7 +130,7 @@ def _ring(sources: int, targets: int, width: float, rng: np.random.Generator, *,
 
 
 def _fed(at_each: np.ndarray, n_orientations: int, size: int) -> np.ndarray:
-    """Return weights (input unit, cell): units of all places of an orientation, then of the next; cells ring by ring."""
+    """Return weights (input unit, cell): units are all places of an orientation, then of the next, cells rings."""
     tuned = _bell(n_orientations, size, INPUT_WIDTH)
     spread = tuned[:, None, None, :] * at_each[None, :, :, None]  # orientation, place of the unit, of the cell, cell
     return np.asarray(spread.reshape(n_orientations * len(at_each), len(at_each) * size))
