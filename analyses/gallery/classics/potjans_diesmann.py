@@ -103,7 +103,7 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     place = np.searchsorted(edges, found["neuron"].values, side="right") - 1
     for k in range(len(SIZES)):
         kept = place == k
-        left.plot(found["time"][kept], found["neuron"][kept], ".", ms=0.8, mew=0, color=PALETTE[k % 2])
+        left.plot(found["time"][kept], found["neuron"][kept], ".", ms=2, mew=0, color=PALETTE[k % 2])
     left.set(xlabel="time (s)", ylabel="neuron", ylim=(edges[-1], 0))
     left.set_yticks((edges[:-1] + edges[1:]) / 2, [*SIZES], fontsize=6)
     at = np.arange(len(SIZES))

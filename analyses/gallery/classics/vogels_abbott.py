@@ -75,7 +75,7 @@ def numbers(found: xr.Dataset) -> dict[str, float]:
 def draw(found: xr.Dataset, figure: Figure) -> None:
     """Draw a raster of every twentieth cell of both."""
     for ax, kind in zip(figure.subplots(1, 2), KINDS, strict=True):
-        ax.plot(found[f"time_{kind}"], found[f"neuron_{kind}"], ".", ms=0.8, mew=0, color=PALETTE[0])
+        ax.plot(found[f"time_{kind}"], found[f"neuron_{kind}"], ".", ms=2, mew=0, color=PALETTE[0])
         ax.axhline(SIZES["excitatory"], color="0.6", lw=0.6)
         mean = float(found["rate"].sel(kind=kind).mean())
         ax.set(xlabel="time (s)", ylabel="neuron", title=f"{kind}: {mean:.1f} Hz", ylim=(0, 4000))

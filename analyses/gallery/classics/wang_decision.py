@@ -83,7 +83,7 @@ CLASSIC = Classic(
     "wang_decision",
     "Wang 2002, decision circuit",
     ("Wang XJ (2002) Neuron 36:955-968, https://doi.org/10.1016/S0896-6273(02)01092-9",),
-    "Two pools compete through slow excitation and shared inhibition, in the named circuit \"decision\" with 250 "
+    "Two pools compete through slow excitation and shared inhibition, in the named circuit \"decision\" with 500 "
     "of the paper's 2,000 cells. A pool decides when its rate, over 60 ms, reaches 15 spikes/s. Both curves have the "
     "paper's shape; that its threshold is that of the paper is not claimed of so small a circuit.",
     compute,
@@ -97,7 +97,7 @@ CLASSIC = Classic(
         "rate of the loser at the end": Claim(0.0, "spikes/s", "figure 2: near 0", 5.0),
     },
     full={
-        "coherence": (0.0, 0.064, 0.128, 0.256, 0.512), "trials": 12, "n_excitatory": 200, "seconds": 1.2, "dt": 2.5e-4,
+        "coherence": (0.0, 0.128, 0.256, 0.512), "trials": 12, "n_excitatory": 400, "seconds": 1.2, "dt": 2.5e-4,
         "seeds": (1,),
     },
     small={"coherence": (0.0, 0.6), "trials": 2, "n_excitatory": 200, "seconds": 0.8, "dt": 5e-4, "seeds": (1,)},
