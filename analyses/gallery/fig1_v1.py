@@ -1,8 +1,9 @@
-"""Figure 1 of the gallery: the LGN-V1 front end and the ring model against mouse V1, beside the Gabor-AdEx circuit.
+"""Figure 1 of the gallery: the LGN-V1 front end and the ring model against V1, beside the Gabor-AdEx circuit.
 
-50 natural pictures of Antolik et al. 2016, which two regions of mouse V1 saw, are shown to three circuits that nobody
-trained and to their pixels; RDMs (correlation distance) are compared by Spearman's correlation, with intervals over
-pictures. Every subject is a row of a study, as any user writes it.
+50 natural pictures that two regions of mouse V1 were shown (Antolik et al. 2016) and 92 objects that 15 people were
+shown (Cichy et al. 2014, fMRI of early visual cortex) are shown to three circuits that nobody trained, and taken as
+pixels; RDMs (correlation distance) are compared by Spearman's correlation, with intervals. Every subject is a row of a
+study, as any user writes it.
 
 Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py results/gallery
 """
@@ -17,33 +18,48 @@ import neurosim as ns
 from neurosim import storage
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.runtime import provenance
+from neurosim.stimuli.images import resize_images
 
 HERE = Path(__file__).resolve().parent
-FEATURES = {"wavelength": 6.0, "grid": 4}
-SUBJECTS = {
-    "lgn_v1": {"kind": "circuit", "circuit": "lgn_v1", "n_trials": 4},
-    "ring_v1": {"kind": "circuit", "circuit": "ring_v1", "n_trials": 4, **FEATURES},
-    "gabor_adex": {"kind": "circuit", "circuit": "gabor_adex", "n_trials": 4, **FEATURES},
-}
 PIXELS = "pixels"
+ASKED = {"rsa": {"kind": "rsa", "metric": "correlation", "method": "spearman"}}
+SIDE = 32  # pixels of the 92 objects
+TITLES = {"region1": "mouse V1, region 1", "region2": "mouse V1, region 2", "EVC": "early visual cortex, fMRI"}
+
+
+def subjects(wavelength: float, grid: int, n_trials: int, **pictures: int) -> dict[str, dict[str, object]]:
+    """Return the rows of a study for the three circuits; two of them see Gabor energies."""
+    features = {"wavelength": wavelength, "grid": grid}
+    rows = {"lgn_v1": {}, "ring_v1": features, "gabor_adex": features}
+    return {
+        name: {"kind": "circuit", "circuit": name, "n_trials": n_trials, **row, **pictures}
+        for name, row in rows.items()
+    }
 
 
 def compute(folder: Path) -> xr.Dataset:
-    """Run the study; return score and interval of every layer with each region, and the ceiling of each region."""
-    published = ns.load_dataset("antolik2016_v1")
-    pictures = published.stimuli
-    assert pictures is not None
-    subjects = SUBJECTS | {PIXELS: pictures.values.reshape(len(pictures), -1)}
-    outcome = ns.compare_subjects(
-        pictures, subjects, dict(published.responses), out=folder / "study", title="Circuits against mouse V1", jobs=1,
-        analyses={"rsa": {"kind": "rsa", "metric": "correlation", "method": "spearman"}},
+    """Run both studies; return score and interval of every layer with each recording, and how reliable these are."""
+    mice = ns.load_dataset("antolik2016_v1")
+    people = ns.load_dataset("cichy2014_92", recordings=["EVC"])
+    assert mice.stimuli is not None and people.stimuli is not None
+    seen = subjects(6.0, 4, 4) | {PIXELS: mice.stimuli.values.reshape(len(mice.stimuli), -1)}
+    of_mice = ns.compare_subjects(
+        mice.stimuli, seen, dict(mice.responses), out=folder / "mice", title="Circuits against mouse V1", jobs=1,
+        analyses=ASKED,
     )  # fmt: skip
-    regions = list(published.responses)
-    scores = [outcome.scores[f"rsa:{region}"][["score", "interval"]].drop_attrs() for region in regions]
-    scores = [s.drop_vars([c for c in s.coords if c not in s.dims]) for s in scores]
-    halves = [_reliability(published.responses[region]) for region in regions]
-    found = xr.concat(scores, xr.DataArray(regions, dims="region", name="region"))
-    return found.assign(halves=("region", halves))
+    objects = resize_images(people.stimuli, SIDE)
+    seen = subjects(4.0, 6, 2) | {PIXELS: objects.values.reshape(len(objects), -1)}
+    brains = {"EVC": {"kind": "dataset", "dataset": "cichy2014_92", "recording": "EVC"}}
+    of_people = ns.compare_subjects(
+        objects, seen, brains, out=folder / "people", title="Circuits against early visual cortex", jobs=1,
+        analyses=ASKED,
+    )  # fmt: skip
+    scores = [of_mice.scores[f"rsa:{region}"] for region in mice.responses] + [of_people.scores["rsa:EVC"]]
+    kept = [s[["score", "interval"]].drop_attrs() for s in scores]
+    kept = [s.drop_vars([c for c in s.coords if c not in s.dims]) for s in kept]
+    halves = [_reliability(trials) for trials in mice.responses.values()]
+    found = xr.concat(kept, xr.DataArray([*mice.responses, "EVC"], dims="recording", name="recording"))
+    return found.assign(halves=("recording", [*halves, np.nan]))
 
 
 def _reliability(trials: xr.DataArray) -> float:
@@ -59,16 +75,17 @@ def draw(results: xr.Dataset) -> Figure:
     figure = new_figure(7.5, 3.2)
     ax = figure.subplots()
     place = np.arange(results.sizes["model"])
-    for k, region in enumerate(results["region"].values):
-        one = results.sel(region=region)
+    for k, region in enumerate(results["recording"].values):
+        one = results.sel(recording=region)
         reach = np.abs(one["interval"].transpose("bound", "model").values - one["score"].values)
-        at = place + 0.16 * (2 * k - 1)
-        ax.errorbar(at, one["score"], reach, fmt="o", color=PALETTE[k], capsize=2, label=str(region))
+        at = place + 0.2 * (k - 1)
+        ax.errorbar(at, one["score"], reach, fmt="o", color=PALETTE[k], capsize=2, label=TITLES[str(region)])
         ax.axhline(float(one["halves"]), color=PALETTE[k], lw=0.8, ls="--")
     ax.axhline(0, color="0.7", lw=0.6)
     ax.set_xticks(place, [str(m).replace("/", "\n") for m in results["model"].values], fontsize=7)
     ax.set(
-        ylabel="RDM correlation (Spearman)", title="50 pictures, mouse V1; dashed: one half of the trials and the other"
+        ylabel="RDM correlation (Spearman)",
+        title="circuits that nobody trained; dashed: one half of the trials and the other",
     )
     ax.legend(fontsize=7)
     return figure
@@ -79,14 +96,15 @@ def table(results: xr.Dataset) -> dict[str, object]:
     rows = {
         str(model): {
             str(region): {
-                "score": round(float(results["score"].sel(model=model, region=region)), 3),
-                "interval": [round(float(v), 3) for v in results["interval"].sel(model=model, region=region)],
+                "score": round(float(results["score"].sel(model=model, recording=region)), 3),
+                "interval": [round(float(v), 3) for v in results["interval"].sel(model=model, recording=region)],
             }
-            for region in results["region"].values
+            for region in results["recording"].values
         }
         for model in results["model"].values
     }
-    halves = {str(r): round(float(h), 3) for r, h in zip(results["region"].values, results["halves"], strict=True)}
+    known = results["halves"].dropna("recording")
+    halves = {str(r): round(float(h), 3) for r, h in zip(known["recording"].values, known.values, strict=True)}
     return {"scores": rows, "halves of the trials": halves, "made": provenance()}
 
 

@@ -106,9 +106,9 @@ CLASSIC = Classic(
         "Stuart G, Spruston N, Sakmann B, Hausser M (1997) Trends Neurosci 20:125-131, "
         "https://doi.org/10.1016/S0166-2236(96)10075-8",
     ),
-    "A schematic cell, written as an SWC file: soma, axon, basal dendrites, and a trunk of 0.6 mm that branches. A pulse "
-    "into the soma, which has 100 mS/cm2 of sodium; the trunk has 7.5, or no channels. What is known is of other cells "
-    "with other channels, in slices, and says what is to be expected, no more.",
+    "A schematic cell, written as an SWC file: soma, axon, basal dendrites, and a trunk of 0.6 mm that branches. A "
+    "pulse into the soma, which has 100 mS/cm2 of sodium; the trunk has 7.5, or no channels. What is known is of other "
+    "cells with other channels, in slices, and says what is to be expected, no more.",
     compute,
     numbers,
     draw,

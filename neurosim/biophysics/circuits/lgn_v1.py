@@ -104,9 +104,9 @@ def build(options: LGNV1Options, n_inputs: int, rng: np.random.Generator) -> Cir
     }
     outside = Poisson(1000.0, 1e-9, "ampa")
     populations = (
-        *(Population(name, len(lgn), RELAY, SPONTANEOUS, background=noise) for name in (ON, OFF)),
-        Population(EXCITATORY, len(cells[EXCITATORY]), REGULAR, synapses=receptors, background=outside),
-        Population(INHIBITORY, len(cells[INHIBITORY]), FAST, synapses=receptors, background=outside),
+        *(Population(name, len(lgn), RELAY, SPONTANEOUS, background=(noise,)) for name in (ON, OFF)),
+        Population(EXCITATORY, len(cells[EXCITATORY]), REGULAR, synapses=receptors, background=(outside,)),
+        Population(INHIBITORY, len(cells[INHIBITORY]), FAST, synapses=receptors, background=(outside,)),
     )
     fields = {
         EXCITATORY: _gabors(lgn, cells[EXCITATORY], options),
@@ -186,5 +186,6 @@ CIRCUIT = NamedCircuit(
     caption="ON and OFF cells of the LGN, and oriented cells of V1 wired from them",
     uses=(lif.MODEL, adex.MODEL, exponential_conductance.MODEL),
     reference="Hubel DH, Wiesel TN (1962) J Physiol 160:106-154, https://doi.org/10.1113/jphysiol.1962.sp006837",
+    encoder="luminance",
     layers=lambda _options: (ON, OFF, EXCITATORY, INHIBITORY),
 )

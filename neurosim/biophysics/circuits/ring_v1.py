@@ -92,7 +92,8 @@ def build(options: RingV1Options, n_inputs: int, rng: np.random.Generator) -> Ci
     }
     outside = Poisson(1500.0, 0.6e-9, "ampa")
     populations = tuple(
-        Population(name, n_places * size, CELL, synapses=receptors, background=outside) for name, size in sizes.items()
+        Population(name, n_places * size, CELL, synapses=receptors, background=(outside,))
+        for name, size in sizes.items()
     )
     at_each = np.eye(n_places)
     shown = tuple(
