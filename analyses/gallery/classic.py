@@ -29,7 +29,8 @@ class Claim:
     theirs : what is known of it. unit : of the number; "" is none.
     where : page, table or figure of the paper that says so, or what else does: a closed form, another program.
     tolerance : how far ours may be away, in `unit`; words are the same or not.
-    small : how far the small run may be away; None where the small run does not ask. By default as far as the full one.
+    small : how far the small run may be away; None is as far as the full one.
+    full_only : whether the small run does not ask.
     outside : why ours is further away, where it is.
     """
 
@@ -37,15 +38,15 @@ class Claim:
     unit: str
     where: str
     tolerance: float = 0.0
-    small: float | None = -1.0
+    small: float | None = None
+    full_only: bool = False
     outside: str = ""
 
     def is_met(self, ours: float | str, *, is_small: bool = False) -> bool:
         """Return whether ours is what is known, within the tolerance of the full or of the small run."""
         if isinstance(self.theirs, str):
             return ours == self.theirs
-        asked = self.small if is_small and self.small != -1.0 else self.tolerance
-        assert asked is not None
+        asked = self.tolerance if self.small is None or not is_small else self.small
         return bool(abs(float(ours) - self.theirs) <= asked * (1 + 1e-9))
 
 
@@ -101,7 +102,7 @@ def timed(classic: Classic) -> tuple[xr.Dataset, float]:
 def judged(classic: Classic, results: xr.Dataset, *, is_small: bool = False) -> list[Row]:
     """Return every claim beside ours; of the small run only those that it asks."""
     ours = classic.numbers(results)
-    asked = {k: c for k, c in classic.claims.items() if not (is_small and c.small is None)}
+    asked = {k: c for k, c in classic.claims.items() if not (is_small and c.full_only)}
     return [Row(k, c, _plain(ours[k]), c.is_met(_plain(ours[k]), is_small=is_small)) for k, c in asked.items()]
 
 

@@ -102,7 +102,7 @@ CLASSIC = Classic(
         ),
         "coefficient of variation over the closed form": Claim(1.0, "", "renewal theory", 0.02, small=0.08),
         "shortest interval": Claim(4.1, "ms", "the refractory period, and a step at most", 0.1),
-        "adapted rate over the closed form": Claim(1.0, "", "mean field of the moving threshold", 0.03, small=None),
+        "adapted rate over the closed form": Claim(1.0, "", "mean field of the moving threshold", 0.03, full_only=True),
     },
     full={"dt": 2e-4, "seconds": 4.0, "n_cells": 200, "seeds": (0, 1)},
     small={"dt": 2e-4, "seconds": 0.4, "n_cells": 150, "seeds": (0,)},

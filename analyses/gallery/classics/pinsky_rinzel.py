@@ -70,9 +70,9 @@ CLASSIC = Classic(
     {
         "fourth spike at 0.75 uA/cm2": Claim(100.53, "ms", WHERE, 0.5, small=1.0),
         "fourth spike at 2.5 uA/cm2": Claim(60.15, "ms", WHERE, 0.3),
-        "spikes in a burst at 0.75 uA/cm2": Claim(2.0, "", WHERE, 0.0, small=None),
-        "period of bursts at 0.75 uA/cm2": Claim(495.0, "ms", WHERE, 5.0, small=None),
-        "rate at 2.5 uA/cm2": Claim(44.42, "Hz", WHERE, 0.5, small=None, outside=RHYTHMS),
+        "spikes in a burst at 0.75 uA/cm2": Claim(2.0, "", WHERE, 0.0, full_only=True),
+        "period of bursts at 0.75 uA/cm2": Claim(495.0, "ms", WHERE, 5.0, full_only=True),
+        "rate at 2.5 uA/cm2": Claim(44.42, "Hz", WHERE, 0.5, full_only=True, outside=RHYTHMS),
     },
     full={"dt": 1e-5, "seconds": 1.5},
     small={"dt": 2e-5, "seconds": 0.102},

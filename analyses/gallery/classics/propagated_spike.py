@@ -9,6 +9,7 @@ from classic import Claim, Classic
 
 import neurosim as ns
 from neurosim import biophysics as bio
+from neurosim import storage
 from neurosim.plots.canvas import PALETTE, Figure
 
 RADIUS, RESISTIVITY, DENSITY = 238e-6, 0.354, 0.01  # m, ohm m, F/m2: page 528
@@ -21,7 +22,7 @@ def axon(length: float, n: int, radius: float) -> bio.Morphology:
     rows = [f"{k + 1} {AXON} {1e6 * k * length / n:.3f} 0 0 {1e6 * radius:.3f} {k or -1}" for k in range(n + 1)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "axon.swc"
-        path.write_text("\n".join(rows))
+        storage.write_text(path, "\n".join(rows))
         return bio.load_swc(path)
 
 
@@ -117,5 +118,5 @@ CLASSIC = Classic(
         ),
     },
     full={"n": 480, "dt": 5e-6},
-    small={"n": 100, "dt": 2e-5},
+    small={"n": 90, "dt": 2.5e-5},
 )

@@ -9,6 +9,7 @@ from classic import Claim, Classic
 
 import neurosim as ns
 from neurosim import biophysics as bio
+from neurosim import storage
 from neurosim.plots.canvas import PALETTE, Figure
 
 SOMA, AXON, BASAL, APICAL = 1, 2, 3, 4  # labels of SWC
@@ -43,7 +44,7 @@ def compute(dt: float) -> xr.Dataset:
     """Return the membrane of soma and trunk after a pulse into the soma, with and without channels in the trunk."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pyramidal.swc"
-        path.write_text(swc())
+        storage.write_text(path, swc())
         cell = bio.load_swc(path)
     current = np.zeros((1, 100, 1))
     current[0, 10:30] = 2e-9

@@ -12,7 +12,7 @@ from neurosim.plots.canvas import PALETTE, Figure
 
 OUTSIDE: dict[tuple[float, int], dict[str, Any]] = {
     (-10e-3, 40): {
-        "small": None,
+        "full_only": True,
         "outside": "the equations with the numbers of table 3, summed spike by spike, give 0.155 too; the point is 1.3 "
         "errors above the model.",
     },

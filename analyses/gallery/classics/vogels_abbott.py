@@ -104,8 +104,8 @@ CLASSIC = Classic(
     {
         "rate, CUBA": Claim(5.6, "Hz", f"{WHERE} 5.5 to 5.7", 0.56),
         "rate, COBA": Claim(20.3, "Hz", f"{WHERE} 19.9 to 20.7", 2.03, small=5.0, outside=COBA),
-        "CV of intervals, CUBA": Claim(0.55, "", "the same runs", 0.055, small=None, outside=CUBA),
-        "CV of intervals, COBA": Claim(1.68, "", "the same runs: 1.65 to 1.71", 0.17, small=None),
+        "CV of intervals, CUBA": Claim(0.55, "", "the same runs", 0.055, full_only=True, outside=CUBA),
+        "CV of intervals, COBA": Claim(1.68, "", "the same runs: 1.65 to 1.71", 0.17, full_only=True),
     },
     full={"dt": 1e-4, "seconds": 2.2, "after": 0.2, "seeds": (1, 2, 3, 4, 5)},
     small={"dt": 2.5e-4, "seconds": 0.4, "after": 0.2, "seeds": (1,)},

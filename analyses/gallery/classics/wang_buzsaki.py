@@ -67,7 +67,7 @@ CLASSIC = Classic(
     }
     | {
         "highest rate, at 20 uA/cm2": Claim(400.0, "Hz", "page 6403: as high as 400 Hz", 20.0),
-        "current of the first spikes": Claim(0.2, "uA/cm2", "page 6403: about 0.2", 0.05, small=None),
+        "current of the first spikes": Claim(0.2, "uA/cm2", "page 6403: about 0.2", 0.05, full_only=True),
     },
     full={"dt": 5e-6, "seconds": 0.4},
     small={"dt": 1e-5, "seconds": 0.075},

@@ -91,8 +91,8 @@ CLASSIC = Classic(
     draw,
     {
         "correct at the highest coherence": Claim(1.0, "", "figure 3", 0.05),
-        "choices of the first pool at coherence 0": Claim(0.5, "", "symmetry", 0.22, small=None),
-        "time at coherence 0 over that at the highest": Claim(2.5, "", "figure 3: two to three times", 1.2, small=None),
+        "choices of the first pool at coherence 0": Claim(0.5, "", "symmetry", 0.22, full_only=True),
+        "time at coherence 0 over that at the highest": Claim(2.5, "", "figure 3: two to three", 1.2, full_only=True),
         "rate of the winner at the end": Claim(50.0, "spikes/s", "figure 2: some tens", 30.0),
         "rate of the loser at the end": Claim(0.0, "spikes/s", "figure 2: near 0", 5.0),
     },
