@@ -12,10 +12,16 @@ POOLS, BIN, LEVEL = ("first", "second"), 0.02, 15.0  # s; spikes/s at which a po
 
 
 def compute(
-    coherence: tuple[float, ...], trials: int, n_excitatory: int, seconds: float, dt: float, seeds: tuple[int, ...]
+    coherence: tuple[float, ...],
+    trials: int,
+    n_excitatory: int,
+    strength: float,
+    seconds: float,
+    dt: float,
+    seeds: tuple[int, ...],
 ) -> xr.Dataset:
     """Return the rates of both pools, (coherence, trial, time); the first is shown more."""
-    options = bio.DecisionOptions(n_excitatory=n_excitatory, n_inhibitory=n_excitatory // 4, duration=seconds, dt=dt)
+    options = bio.DecisionOptions(n_excitatory, n_excitatory // 4, strength=strength, duration=seconds, dt=dt)
     n = round(options.selective * n_excitatory)
     circuit = bio.build_circuit("decision", 2 * n, options)
     shown = ns.as_stimuli(np.stack([np.repeat([(1 + c) / 2, (1 - c) / 2], n) for c in coherence]))
@@ -51,11 +57,11 @@ def numbers(found: xr.Dataset) -> dict[str, float]:
     """Return the share of correct choices and the time of decisions at the ends of the coherences."""
     correct, when = choices(found)
     weak, strong = np.argsort(found["coherence"].values)[[0, -1]]
-    end = found["rate"].isel(coherence=strong, time=slice(-5, None)).mean(("trial", "time"))
+    end = found["rate"].isel(coherence=strong, time=slice(-6, -1)).mean("time")
     ours = {
         "correct at the highest coherence": float(np.nanmean(correct[strong])),
-        "rate of the winner at the end": float(end.sel(pool="first")),
-        "rate of the loser at the end": float(end.sel(pool="second")),
+        "rate of the winner at the end": float(end.max("pool").mean()),
+        "rate of the loser at the end": float(end.min("pool").mean()),
     }
     if len(found["coherence"]) > 2:
         ours["choices of the first pool at coherence 0"] = float(np.nanmean(correct[weak]))
@@ -97,8 +103,11 @@ CLASSIC = Classic(
         "rate of the loser at the end": Claim(0.0, "spikes/s", "figure 2: near 0", 5.0),
     },
     full={
-        "coherence": (0.0, 0.128, 0.256, 0.512), "trials": 12, "n_excitatory": 400, "seconds": 1.2, "dt": 2.5e-4,
+        "coherence": (0.0, 0.064, 0.128, 0.256, 0.512), "trials": 12, "n_excitatory": 400, "strength": 1.8,
+        "seconds": 2.0, "dt": 5e-4, "seeds": (1,),
+    },
+    small={
+        "coherence": (0.0, 0.6), "trials": 2, "n_excitatory": 200, "strength": 2.1, "seconds": 0.8, "dt": 5e-4,
         "seeds": (1,),
     },
-    small={"coherence": (0.0, 0.6), "trials": 2, "n_excitatory": 200, "seconds": 0.8, "dt": 5e-4, "seeds": (1,)},
 )  # fmt: skip
