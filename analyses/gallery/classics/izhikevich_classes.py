@@ -61,7 +61,7 @@ CLASSIC = Classic(
     compute,
     numbers,
     draw,
-    {kind: Claim(float(row[4]), "spikes/s", WHERE, 0.0, small=0.025 * row[4]) for kind, row in CLASSES.items()},
+    {kind: Claim(float(row[4]), "spikes/s", WHERE, 0.0, small=0.03 * row[4]) for kind, row in CLASSES.items()},
     full={"dt": 1e-5, "seconds": 1.0},
     small={"dt": 1e-4, "seconds": 1.0},
 )
