@@ -190,7 +190,7 @@ def _sample(circuit: Circuit, name: str, chunk: Chunk) -> tuple[Circuit, Chunk, 
     projections = tuple(q.onto(chosen) if q.target == name else q for q in circuit.projections)
     populations = tuple(fewer if p.name == name else p for p in circuit.populations)
     external = {k: v[:, :, chosen] if k == name else v for k, v in chunk.external.items()}
-    noise = {k: v[:, :, chosen] if k == name else v for k, v in chunk.noise.items()}
+    noise = {k: v.of_neurons(chosen) if k == name else v for k, v in chunk.noise.items()}
     return (
         replace(circuit, populations=populations, projections=projections),
         replace(chunk, external=external, noise=noise),
@@ -249,7 +249,7 @@ class _LayerSearch:
 
         drive = torch.as_tensor(population.drive, device=where)
         external = {k: np.tile(v, (len(gain), 1, 1)) for k, v in self.chunk.external.items() if k == self.name}
-        noise = {k: np.tile(v, (1, len(gain), 1)) for k, v in self.chunk.noise.items() if k == self.name}
+        noise = {k: v.repeated(len(gain)) for k, v in self.chunk.noise.items() if k == self.name}
         chunk = Chunk(n * len(gain), self.chunk.n_steps, {}, external, noise)
         tensors = Tensors(
             drive={self.name: column(gain) * drive + column(bias) * self.unit}, gain={self.name: column(gain)}

@@ -17,6 +17,7 @@ import scipy.sparse
 import xarray as xr
 
 from neurosim.biophysics import torch_engine
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.calibration import layer_counts, rheobase
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk
@@ -40,7 +41,8 @@ Teacher = Callable[[xr.DataArray], xr.DataArray]
 Shown = xr.DataArray | Callable[[int], xr.DataArray]
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class RetuningOptions:
     """How a circuit is retuned.
 
