@@ -89,9 +89,9 @@ CLASSIC = Classic(
     "wang_decision",
     "Wang 2002, decision circuit",
     ("Wang XJ (2002) Neuron 36:955-968, https://doi.org/10.1016/S0896-6273(02)01092-9",),
-    'Two pools compete through slow excitation and shared inhibition, in the named circuit "decision" with 500 of '
-    "the paper's 2,000 cells and 1.8 as the weight within pools, where the paper has 1.7. A pool decides when its rate, "
-    "over 60 ms, reaches 15 spikes/s.",
+    'Two pools compete through slow excitation and shared inhibition, in the named circuit "decision" with 500 '
+    "of the paper's 2,000 cells and 1.8 as the weight within pools, where the paper has 1.7. A pool decides when its "
+    "rate, over 60 ms, reaches 15 spikes/s.",
     compute,
     numbers,
     draw,
