@@ -112,7 +112,9 @@ from .rules import ReleaseModel as ReleaseModel  # what a release is: state, and
 # Circuits with a name
 from .circuits.decision import DecisionOptions as DecisionOptions  # sizes and weights of "decision"
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of "gabor_adex"
+from .circuits.lgn_v1 import LGNV1Options as LGNV1Options  # sizes and times of "lgn_v1"
 from .circuits.izhikevich import IzhikevichOptions as IzhikevichOptions  # sizes and noise of "izhikevich"
+from .circuits.ring_v1 import RingV1Options as RingV1Options  # sizes and times of "ring_v1"
 from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own
 from .named_circuits import NamedCircuit as NamedCircuit  # what one is: options, builder, input, papers
 from .named_circuits import build_circuit as build_circuit  # build one of them

@@ -66,6 +66,8 @@ from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.circuits.decision import DecisionOptions
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
 from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
+from neurosim.biophysics.circuits.lgn_v1 import LGNV1Options
+from neurosim.biophysics.circuits.ring_v1 import RingV1Options
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
@@ -539,6 +541,12 @@ RECORDS = {
     ),
     DecisionOptions: (
         lambda o: flat(build_circuit("decision", 4, o)), DecisionOptions(20, 4), {"dt": 5e-5, "selective": 0.2},
+    ),
+    LGNV1Options: (
+        lambda o: flat(build_circuit("lgn_v1", 16, o)), LGNV1Options(4, 1, 2, 0.6), {"dt": 5e-4, "lgn_grid": 5},
+    ),
+    RingV1Options: (
+        lambda o: flat(build_circuit("ring_v1", 8, o)), RingV1Options(8, 4), {"dt": 5e-4, "n_orientations": 8},
     ),
     IzhikevichOptions: (lambda o: flat(build_circuit("izhikevich", 2, o)), IzhikevichOptions(8, 4), {"dt": 2e-4}),
     Ladder: (
