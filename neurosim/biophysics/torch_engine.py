@@ -51,7 +51,7 @@ class Tensors:
 
     Parameters
     ----------
-    weights : weights (source, target) of a projection, by its index.
+    weights : weights (source, target) of a projection, by its index; of sparse ones their values, (synapse,).
     drive : drive (neuron,) or (copy, neuron) of a population.
     constants : any constant of a population, (neuron,) or (copy, 1), by (population, name).
     gain : factor of all spikes and graded input that arrive at a population, (neuron,) or (copy, 1).
@@ -123,7 +123,8 @@ def march(
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
     For populations in `brought` only what they send to themselves is computed: what else arrives in each step is given
-    by :func:`arrivals`, for fewer copies, which repeat. `collected` takes the weights that were learned.
+    by :func:`arrivals`. That, noise and graded input may be for fewer copies, which repeat. `collected` takes the
+    weights that were learned.
     """
     torch = import_torch()
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
@@ -179,11 +180,17 @@ def first_broken(circuit: Circuit, name: str, chunk: Chunk) -> int | None:
 
 
 def arrivals(
-    circuit: Circuit, name: str, chunk: Chunk, replayed: Mapping[str, Tensor], *, device: str = "auto"
+    circuit: Circuit,
+    name: str,
+    chunk: Chunk,
+    replayed: Mapping[str, Tensor],
+    *,
+    device: str = "auto",
+    single: bool = False,
 ) -> list[dict[str, Tensor]]:
     """Return what arrives at a population from the input and from `replayed` populations, in every simulation step."""
     torch = import_torch()
-    where, dtype = pick_device(device), torch.float64
+    where, dtype = pick_device(device), torch.float32 if single else torch.float64
     coupled = [q.source for q in circuit.into(name) if sent_by(circuit, q)]
     if coupled:
         raise InputError(
@@ -249,7 +256,7 @@ class _Layer:
             made: Tensor = torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
             return made
 
-        self.torch, self.name = torch, population.name
+        self.torch, self.name, self.n_copies = torch, population.name, chunk.n_copies
         self.model, self.step = population.model, population_step(population)
         self.functions = TensorFunctions(torch)
         constants = constants_of(population, circuit.dt)
@@ -280,12 +287,12 @@ class _Layer:
         x = State(**self.numbers, **self.state)
         x.drive = self.drive
         if self.external is not None:
-            shown = self.external[:, min(now, self.external.shape[1] - 1)]
+            shown = _repeated(self.external[:, min(now, self.external.shape[1] - 1)], self.n_copies)
             x.drive = x.drive + (shown if self.gain is None else shown * self.gain)
         if self.injected is not None:
             x.drive = x.drive + self.tensor(self.injected[k])
         if self.noise is not None:
-            x.xi = self.tensor(self.noise[k])
+            x.xi = _repeated(self.tensor(self.noise[k]), self.n_copies)
         new = self.step(x, self.functions)
         self.state.update({n: self._spread(n, v) for n, v in new.items()})
         x.__dict__.update(self.state)
@@ -328,8 +335,11 @@ class _Wire:
         self.parts: list[tuple[int, str, Weights]] = []
         for steps, late in projection.by_delay(circuit.dt):
             if weights is not None:
-                own = weights if late is None else weights * torch.as_tensor(late, device=where, dtype=dtype)
+                among = None if late is None else late.data if weights.ndim == 1 else late
+                own = weights if among is None else weights * torch.as_tensor(among, device=where, dtype=dtype)
                 signed = [own] if len(names) == 1 else [own.clamp(min=0), own.clamp(max=0)]
+                if weights.ndim == 1:
+                    signed = [_placed(torch, projection.weights, values) for values in signed]
             else:
                 matrix = scipy.sparse.csr_array(projection.weights)
                 matrix = matrix if late is None else scipy.sparse.csr_array(matrix.multiply(late))
@@ -363,7 +373,8 @@ class _Wire:
             sent = scipy.sparse.csr_array(spikes.numpy())
             dense: Tensor = self.torch.as_tensor((sent @ weights).toarray())
             return dense.to(spikes)
-        arrived: Tensor = spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
+        is_dense = weights.layout == spikes.layout
+        arrived: Tensor = spikes @ weights if is_dense else self.torch.sparse.mm(weights, spikes.T).T
         return arrived
 
 
@@ -424,6 +435,14 @@ def _turned(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype)
     turned = scipy.sparse.csr_array(weights.T)
     parts = [torch.as_tensor(a) for a in (turned.indptr.astype(np.int64), turned.indices.astype(np.int64), turned.data)]
     return torch.sparse_csr_tensor(*parts, size=turned.shape, dtype=dtype, device=where)
+
+
+def _placed(torch: ModuleType, weights: Weights, values: Tensor) -> Tensor:
+    """Return `values` in the places of sparse weights, as a sparse tensor (target, source) that passes gradients on."""
+    places = scipy.sparse.coo_array(weights).coords
+    index = torch.as_tensor(np.stack(places[::-1]).astype(np.int64), device=values.device)
+    placed: Tensor = torch.sparse_coo_tensor(index, values, weights.shape[::-1])
+    return placed
 
 
 def _with_gradient(torch: ModuleType, distance: Quantity, spikes: Tensor, width: float) -> Tensor:
