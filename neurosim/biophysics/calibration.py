@@ -140,7 +140,10 @@ def _report(circuit: Circuit, rows: np.ndarray, band: tuple[float, float], n_sti
 
 
 def _sent_back(circuit: Circuit, expected: xr.DataArray, order: np.ndarray, device: str) -> dict[str, Tensor]:
-    """Return the trained spikes (step, copy, neuron) of the populations that send to themselves or to earlier ones."""
+    """Return the trained spikes (step, copy, neuron) of the populations that send to themselves or to earlier ones.
+
+    They are one step late, as what comes back is.
+    """
     torch = torch_engine.import_torch()
     names = {p.name for p in circuit.populations}
     back = {q.source for q in circuit.projections if q.source in names and not circuit.comes_before(q.source, q.target)}
@@ -149,7 +152,7 @@ def _sent_back(circuit: Circuit, expected: xr.DataArray, order: np.ndarray, devi
         own = expected.isel(unit=np.flatnonzero(expected["layer"].values == name)).transpose("time", "stimulus", "unit")
         spikes = torch.as_tensor(own.values[:, order] > 0, device=pick_device(device))
         steps = torch.zeros(len(spikes) * circuit.substeps, *spikes.shape[1:], dtype=torch.bool, device=spikes.device)
-        steps[:: circuit.substeps] = spikes
+        steps[1 :: circuit.substeps] = spikes[: len(steps[1 :: circuit.substeps])]
         found[name] = steps
     return found
 

@@ -37,8 +37,11 @@ def gated_neuron(
         return membrane_constants(p, dt) | own | {"dt_ms": dt * PER_MS} | rest
 
     def update(x: State, m: Functions) -> Quantities:
-        """Move the gates with the membrane of the step before, then the membrane with the new gates."""
-        u = m.let("u", (x.v - x.v_shift) * PER_MV)
+        """Move the gates with the membrane of the step before, then the membrane with the new gates.
+
+        Gradients pass through the membrane alone: through the gates they grow without bounds with every spike.
+        """
+        u = m.let("u", m.still((x.v - x.v_shift) * PER_MV))
         gates = {}
         for gate, (rate, closing) in rates(u, m).items():
             opening = m.let(f"opening_{gate}", rate)

@@ -18,11 +18,10 @@ from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
 
-STAGES = ("climbed", "calibrated", "retuned")
 RETUNING = RetuningOptions(
-    ("gain", "bias", "threshold", "weights"), epochs=20, batch_size=32, learning_rate=0.02, validation=0.2
+    ("gain", "bias", "threshold", "weights"), epochs=10, batch_size=32, learning_rate=0.05, validation=0.2
 )
-LEAST_STIMULI, CALIBRATING = 20, 300
+HELD, LEAST_STIMULI, CALIBRATING = 0.2, 20, 300
 
 
 @dataclass(frozen=True)
@@ -35,28 +34,28 @@ class Biological:
     report : along ``stage`` (climbed, calibrated, retuned): ``accuracy`` on the stimuli held back from everything,
         ``share_kept`` of that of the network, ``seconds`` of CPU time; along ``stage`` and ``layer``: ``rate_ratio``
         and ``correlation`` of the counts with those of the network.
-    history : of retuning, along ``epoch``; see :func:`retune`.
+    history : of retuning, along ``epoch``; see :func:`retune`. None where it was not retuned.
 
     Examples
     --------
-    >>> [stage for stage in ns.biophysics.making_biological.STAGES]
-    ['climbed', 'calibrated', 'retuned']
+    >>> sorted(ns.biophysics.Biological.__dataclass_fields__)
+    ['calibrated', 'circuit', 'history', 'report']
     """
 
     circuit: Circuit
     calibrated: Circuit
     report: xr.Dataset
-    history: xr.Dataset
+    history: xr.Dataset | None
 
     def __repr__(self) -> str:
         """Return the table of what each stage kept."""
-        about = self.report.attrs
+        about, epochs = self.report.attrs, 0 if self.history is None else self.history.sizes["epoch"]
         lines = [
             f"{self.circuit.name} on rung {self.circuit.rung}: the network names {about['accuracy_network']:.1%} of "
-            f"{about['n_held']} stimuli held back; {self.history.sizes['epoch']} epochs on {about['n_learnt']} others",
+            f"{about['n_held']} stimuli held back; {epochs} epochs on {about['n_learnt']} others",
             "  stage        accuracy  kept  seconds  rate ratio and correlation of the counts, by population",
         ]
-        for stage in STAGES:
+        for stage in self.report["stage"].values:
             one = self.report.sel(stage=stage)
             layers = ", ".join(
                 f"{layer} {float(one.rate_ratio.sel(layer=layer)):.2f} r {float(one.correlation.sel(layer=layer)):.2f}"
@@ -74,6 +73,7 @@ def make_biological(
     categories: Sequence[str],
     *,
     ladder: Ladder | None = None,
+    options: RetuningOptions | None = RETUNING,
     rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
@@ -91,6 +91,7 @@ def make_biological(
     stimuli : training stimuli with ``category``, as the circuit takes them, 20 at least; never stimuli that are tested.
     categories : names of the categories, in the order of the neurons (or columns of the readout) that name them.
     ladder : the numbers of all rungs.
+    options : how it is retuned, with a share held back; None leaves it as it is calibrated.
     rng : seed of everything random, or a generator that draws the seed.
     device : torch device; "auto" is the GPU where there is one.
 
@@ -100,8 +101,8 @@ def make_biological(
 
     Raises
     ------
-    InputError : a circuit that has left the first rung, the rung "exact", fewer than 20 stimuli, categories that they do
-        not have, a network that is right about none of those held back.
+    InputError : a circuit that has left the first rung, the rung "exact", options that hold nothing back, fewer than 20
+        stimuli, a network that is right about none of those held back; what `calibrate` and `retune` refuse.
 
     Examples
     --------
@@ -121,27 +122,33 @@ def make_biological(
             f"make_biological: a translated network and a rung above 'exact' asked, found {circuit.name!r} on "
             f"{circuit.rung!r} and {rung!r}."
         )
+    if options is not None and not options.validation:
+        raise InputError("make_biological: options that hold stimuli back asked, found validation = 0; 0.2 is usual.")
     climbed, seed = climb(circuit, rung, ladder=ladder), as_seed(rng, "make_biological")
-    held, learnt = _parts(stimuli, seed)
+    held, learnt = _parts(stimuli, HELD if options is None else options.validation, seed)
     kept = _Kept(circuit, held, categories, device)
     first, start = learnt[:CALIBRATING], time.process_time()
     expected = _answers(circuit, first, device)
     calibrated, _ = calibrate(climbed, first, expected, rng=seed, device=device, progress=progress)
     between = time.process_time()
-    tuned, history = retune(calibrated, stimuli, categories, RETUNING, rng=seed, device=device, progress=progress)
-    seconds = [0.0, between - start, time.process_time() - between]
-    report = xr.concat([kept.row(one) for one in (climbed, calibrated, tuned)], "stage")
-    report = report.assign_coords(stage=list(STAGES)).assign(seconds=("stage", seconds, {"units": "s"}))
+    stages, seconds, history = {"climbed": climbed, "calibrated": calibrated}, [0.0, between - start], None
+    if options is not None:
+        stages["retuned"], history = retune(
+            calibrated, stimuli, categories, options, rng=seed, device=device, progress=progress
+        )
+        seconds.append(time.process_time() - between)
+    report = xr.concat([kept.row(one) for one in stages.values()], "stage")
+    report = report.assign_coords(stage=list(stages)).assign(seconds=("stage", seconds, {"units": "s"}))
     about = {"accuracy_network": kept.accuracy, "n_held": held.sizes["stimulus"], "n_learnt": learnt.sizes["stimulus"]}
-    return Biological(tuned, calibrated, report.assign_attrs(about), history)
+    return Biological([*stages.values()][-1], calibrated, report.assign_attrs(about), history)
 
 
-def _parts(stimuli: xr.DataArray, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+def _parts(stimuli: xr.DataArray, share: float, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the stimuli that retuning holds back, and the others in random order."""
     if not isinstance(stimuli, xr.DataArray) or stimuli.sizes.get("stimulus", 0) < LEAST_STIMULI:
         found = dict(stimuli.sizes) if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
         raise InputError(f"make_biological: a labelled array of {LEAST_STIMULI} stimuli or more asked, found {found}.")
-    held, learnt = held_back(stimuli.sizes["stimulus"], RETUNING.validation, seed)
+    held, learnt = held_back(stimuli.sizes["stimulus"], share, seed)
     return stimuli[held], stimuli[stream(seed, "make_biological").permutation(learnt)]
 
 

@@ -66,13 +66,15 @@ def _error_up_to_a_scale(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     spread = np.maximum(wanted.var(0), LEAST_VARIANCE)
     costs = [((found - scale * wanted) ** 2).mean(1) / (scale**2 * spread) for scale in SCALES]
     totals = [float(cost.min(0).mean()) for cost in costs]
-    return costs[int(np.argmin(totals))]
+    best: np.ndarray = costs[int(np.argmin(totals))]
+    return best
 
 
 def _error_and_rate(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return the squared error of the counts over their variance, plus the squared logarithm of the rate ratio."""
     error = ((found - wanted) ** 2).mean(1) / np.maximum(wanted.var(0), LEAST_VARIANCE)
-    return error + np.log((found.mean(1) + LEAST_VARIANCE) / (wanted.mean(0) + LEAST_VARIANCE)) ** 2
+    away: np.ndarray = np.log((found.mean(1) + LEAST_VARIANCE) / (wanted.mean(0) + LEAST_VARIANCE))
+    return np.asarray(error + away**2)
 
 
 def choose_deciding(found: np.ndarray, wanted: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -40,8 +40,7 @@ class RetuningOptions:
     fidelity : weight of staying like the teacher, where one is given: the mean squared error of the counts of every
         neuron over their variance is added to the cross-entropy.
     validation : share of the stimuli that is held back, 0 to 0.5; with it the circuit returned is the best one on them.
-    patience : with it, the rate is halved after an epoch that does not improve them, from the best circuit on, and
-        retuning ends after so many in a row.
+    patience : with it, retuning ends after so many epochs in a row that are not better.
 
     Raises
     ------
@@ -60,7 +59,7 @@ class RetuningOptions:
     clip: float = 1.0
     fidelity: float = 1.0
     validation: float = 0.0
-    patience: int = 3
+    patience: int = 5
 
     def __post_init__(self) -> None:
         for name in self.tune:
@@ -158,12 +157,13 @@ def retune(
                 learned.drop_infinite_gradients()
                 torch.nn.utils.clip_grad_norm_(learned.parameters(), options.clip)
                 optimizer.step()
-                if judge is None:
-                    schedule.step()
+                schedule.step()
                 total += [loss.item() * len(right), sum(right)]
             rows.append([*total / len(learnt), *(judge.listen() if judge else ())])
-            if judge and judge.slows(optimizer) >= options.patience:
+            if judge and judge.in_vain >= options.patience:
                 break
+        if judge:
+            learned.put_back(judge.numbers)
         tuned = learned.circuit()
     return tuned, _history(np.asarray(rows), options, first.sizes["stimulus"], judge)
 
@@ -211,14 +211,6 @@ class _Judge:
             self.best, self.best_epoch, self.in_vain = self.found, self.epoch, 0
             self.numbers = self.learned.copied()
         return -self.found[1], self.found[0]
-
-    def slows(self, optimizer: Any) -> int:
-        """Go back to the best numbers and halve the rate where an epoch was in vain; return how many were in a row."""
-        if self.in_vain:
-            self.learned.put_back(self.numbers)
-            for group in optimizer.param_groups:
-                group["lr"] /= 2
-        return self.in_vain
 
     def _measured(self) -> tuple[float, float]:
         """Return accuracy and minus the loss: the greater the better, in this order."""

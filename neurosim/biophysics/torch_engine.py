@@ -302,9 +302,7 @@ class _Layer:
         if self.width is not None:
             spikes = _with_gradient(self.torch, distance, spikes, self.width)
         for name, new_value in self.model.reset(x, self.functions).items():
-            old = self.state[name]
-            fired = self.torch.where(spikes > 0, new_value, old)
-            self.state[name] = fired if self.width is None else spikes * new_value + (1.0 - spikes) * old
+            self.state[name] = self.torch.where(spikes > 0, new_value, self.state[name])
         return spikes
 
     def _spread(self, name: str, value: Any) -> Tensor:

@@ -156,6 +156,11 @@ LEARNING = replace(
     ),
 )
 ONCE = RetuningOptions(epochs=1, batch_size=2)
+SHORTLY = RetuningOptions(epochs=1, validation=0.25)
+MANY = as_stimuli(
+    np.tile(TRAINS, (6, 1, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3,
+    coords={"category": ("stimulus", list("xyxy" * 6))},
+)  # fmt: skip
 FEW = {"reach": 6e-3, "n_basis": 3, "folds": 3, "penalties": (1e-3,)}
 FIRING = simulate(
     wired(noise=3e-3), SHOWN, engine="torch", monitors=Monitors(spike_times=True), trials=2, progress=False
@@ -217,6 +222,9 @@ SIGNALS = nir.NIRGraphData({"input": nir.NIRNodeData({"spikes": EVENTS})})
 CALLS = {
     "simulate": lambda **o: simulate(wired(noise=3e-3), SHOWN, **o),
     "calibrate": lambda **o: ns.biophysics.calibrate(wired(noise=3e-3), SHOWN, WANTED, **o),
+    "make_biological": lambda **o: ns.biophysics.make_biological(
+        TWIN, "currents", MANY, ["x", "y"], **({"options": SHORTLY} | o)
+    ),
     "homeostasis": lambda **o: ns.biophysics.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
     "record_brian2": shown_network,
     "to_brian2": lambda **o: ns.biophysics.to_brian2(wired(noise=3e-3), SHOWN, **o),
@@ -268,6 +276,9 @@ OPTIONS = {
     ("learn", "modulator"): (SHOWN, "which no plasticity"),
     ("learn", "record_every"): 2e-3,
     ("predict_spikes", "rng"): ("no seed", "rng"),
+    ("calibrate", "match"): "rates",
+    ("make_biological", "ladder"): Ladder(dt=5e-4, tau_syn=5e-3),
+    ("make_biological", "options"): None,
     ("retune", "teacher"): lambda given: WANTED,
     ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
     ("climb", "ladder"): Ladder(noise=2e-3),
