@@ -43,6 +43,14 @@ def pictures(images: xr.DataArray, seed: int) -> xr.DataArray:
     return ns.stimuli.encode_rate(images, n_steps=N_STEPS, rng=seed)
 
 
+def maps(images: xr.DataArray, seed: int) -> xr.DataArray:
+    """Return the spikes of pictures as pictures of one channel."""
+    spikes, side = pictures(images, seed), images.sizes["x"]
+    values = spikes.values.reshape(*spikes.shape[:2], 1, side, side)
+    labels = {"category": ("stimulus", spikes["category"].values), "stimulus": spikes["stimulus"].values}
+    return xr.DataArray(values, labels, ("stimulus", "time", "channel", "y", "x"), attrs=spikes.attrs)
+
+
 def as_it_is(spikes: xr.DataArray, seed: int) -> xr.DataArray:
     """Return what are spikes already."""
     return spikes
@@ -111,7 +119,7 @@ def convolution(side: int) -> nn.Sequential:
     """Return a convolution of spikes with stride, and a fully connected layer."""
     after = 6 * (side // 2) ** 2
     return nn.Sequential(
-        nn.Unflatten(1, (1, side, side)), nn.Conv2d(1, 6, 3, stride=2, padding=1), snn.Leaky(beta=0.9),
+        nn.Conv2d(1, 6, 3, stride=2, padding=1), snn.Leaky(beta=0.9),
         nn.Flatten(), nn.Linear(after, 10), snn.Leaky(beta=0.9),
     )  # fmt: skip
 
@@ -135,7 +143,7 @@ CASES = {
     "recurrent": Case(
         "digits, 64-32-10, recurrent", digits, pictures, lambda: dense((64, 32, 10), leaky(0.88), recurrent)
     ),
-    "convolution": Case("digits, 6 maps of 4 x 4, then 10", digits, pictures, lambda: convolution(8)),
+    "convolution": Case("digits, 6 maps of 4 x 4, then 10", digits, maps, lambda: convolution(8)),
     "mnist": Case("MNIST 14 x 14, 196-64-10", mnist, pictures, lambda: dense((196, 64, 10), leaky(0.95))),
     "spoken": Case("spoken digits, 40-64-10", spoken, drawn, lambda: dense((40, 64, 10), leaky(0.95)), 20),
     "spoken recurrent": Case(
@@ -165,7 +173,7 @@ def trained(case: Case) -> tuple[ns.biophysics.Circuit, xr.DataArray, xr.DataArr
     with runtime.torch_seeded(SEED):
         network = case.build()
     ns.train(Counts(network), task, ns.networks.TrainingOptions(case.epochs, 64, 5e-3), rng=SEED, progress=False)
-    circuit = ns.to_circuit(network, input_shape=(shown[0].sizes["unit"],))
+    circuit = ns.to_circuit(network, input_shape=shown[0].shape[2:])
     return circuit, shown[0][:N_SHOWN], shown[1], task.categories
 
 

@@ -41,7 +41,7 @@ def gated_neuron(
 
         Gradients pass through the membrane alone: through the gates they grow without bounds with every spike.
         """
-        u = m.let("u", m.still((x.v - x.v_shift) * PER_MV))
+        u = m.let("u", (m.still(x.v) - x.v_shift) * PER_MV)
         gates = {}
         for gate, (rate, closing) in rates(u, m).items():
             opening = m.let(f"opening_{gate}", rate)

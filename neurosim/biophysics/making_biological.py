@@ -19,7 +19,7 @@ from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
 
 RETUNING = RetuningOptions(
-    ("gain", "bias", "threshold", "weights"), epochs=10, batch_size=32, learning_rate=0.05, validation=0.2
+    ("gain", "bias", "threshold", "weights"), epochs=8, batch_size=32, learning_rate=0.05, validation=0.2
 )
 HELD, LEAST_STIMULI, CALIBRATING = 0.2, 20, 300
 

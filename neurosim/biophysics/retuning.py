@@ -59,7 +59,7 @@ class RetuningOptions:
     clip: float = 1.0
     fidelity: float = 1.0
     validation: float = 0.0
-    patience: int = 5
+    patience: int = 6
 
     def __post_init__(self) -> None:
         for name in self.tune:

@@ -69,8 +69,8 @@ def constants(p: Numbers, dt: float) -> Constants:
 
 
 def update(x: State, m: Functions) -> Quantities:
-    """Move the membrane, whose upstroke is explicit and bounded, and the adaptation current."""
-    upstroke = x.g_leak * x.delta_t * m.exp(m.at_most((x.v - x.v_t) / x.delta_t, STEEPEST))
+    """Move the membrane, whose upstroke is explicit, bounded and still for gradients, and the adaptation current."""
+    upstroke = x.g_leak * x.delta_t * m.exp(m.at_most((m.still(x.v) - x.v_t) / x.delta_t, STEEPEST))
     v, wait = held_while_refractory(x, m, membrane_after_step(x, m, upstroke - x.w))
     steady = m.let("w_target", x.a * (x.v - x.e_leak))
     return {"v": v, "wait": wait, "w": steady + (x.w - steady) * x.w_decay}
