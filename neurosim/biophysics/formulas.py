@@ -157,7 +157,7 @@ class TextFunctions:
         self.lines.append(f"{name} = {_code(value)}")
         return Text(name)
 
-    def still(self, value: object) -> object:
+    def still(self, value: Any) -> Any:
         """Return `value`: code has no gradients."""
         return value
 

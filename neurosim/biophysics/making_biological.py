@@ -82,7 +82,7 @@ def make_biological(
 
     A fifth of the stimuli is held back from calibration and retuning. It decides when retuning ends, and which epoch is
     kept; what the table says of accuracy is of them, and for a number to publish a test set of its own is shown to the
-    circuit. How well it does on ten networks that chose nothing: ``analyses/realism_ladder/table2_ten_networks.md``.
+    circuit. How well it does on networks that chose nothing: ``analyses/realism_ladder/table2_ten_networks.md``.
 
     Parameters
     ----------

@@ -561,7 +561,7 @@ RECORDS = {
     RetuningOptions: (
         lambda o: flat(retune(wired(), SHOWN, ["x", "y"], o, teacher=lambda given: WANTED, progress=False)),
         RetuningOptions(epochs=2, batch_size=2),
-        {"tune": ("gain",), "clip": 1e-3},
+        {"tune": ("gain",), "clip": 1e-3, "validation": 0.5, "patience": (0, "patience >= 1")},
     ),
 }  # fmt: skip
 
@@ -570,7 +570,7 @@ RECORDS = {
 # tried in test_rules.py; and results.
 KINDS = (NEURONS, SYNAPSES, RELEASES, PLASTICITY)
 ELSEWHERE = {ns.biophysics.Recorded, NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
-ELSEWHERE |= {ConnectionRule, CurrentModel, Distribution, SonataModel}
+ELSEWHERE |= {ConnectionRule, CurrentModel, Distribution, SonataModel, ns.biophysics.Biological, ns.biophysics.Match}
 ELSEWHERE |= {model.parameters for kind in KINDS for model in kind.values()}
 
 
