@@ -142,6 +142,7 @@ def main(job: Path, folder: Path) -> None:
     b2 = import_brian2()
     b2.set_device("cpp_standalone", build_on_run=False)
     b2.prefs.devices.cpp_standalone.openmp_threads = about["threads"]
+    b2.prefs["devices.cpp_standalone.extra_make_args_unix"] = [f"-j{os.cpu_count() or 1}"]  # Brian2's are without end
     with preferences(b2, "cython"):
         parts = build(b2, circuit, chunk, watched, inputs_as_arrays=True)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
