@@ -63,7 +63,7 @@ def calibrate(
     -------
     the calibrated circuit, and a Dataset along ``layer``: medians over its neurons of ``gain`` and ``bias`` (A),
     ``rate_ratio_before`` and ``rate_ratio`` (1 is equal), means over its neurons of ``correlation_before`` and
-    ``correlation`` (of counts with the trained ones), and ``in_band``, whether the rate ratio is within the ``band`` of
+    ``correlation`` (of counts with the trained ones), and ``in_band``, whether the rate ratio is within the band of
     what is matched: 0.5 to 2 of "rates", 0.1 to 10 of "correlation"; where not, a warning is logged.
 
     Raises
@@ -137,7 +137,7 @@ def _report(circuit: Circuit, rows: np.ndarray, band: tuple[float, float], n_sti
     report = xr.Dataset(data, coords={"layer": [p.name for p in circuit.populations]})
     report["bias"].attrs["units"] = "A"
     report["in_band"] = (report.rate_ratio >= band[0]) & (report.rate_ratio <= band[1])
-    return report.assign_attrs(n_calibration_stimuli=n_stimuli, band=list(band))
+    return report.assign_attrs(n_calibration_stimuli=n_stimuli, band_low=band[0], band_high=band[1])
 
 
 def _sent_back(circuit: Circuit, expected: xr.DataArray, order: np.ndarray, device: str) -> dict[str, Tensor]:

@@ -253,7 +253,7 @@ def _calibrated(name: str, table: xr.Dataset, numbers: dict[str, Any], line: str
         )
         for layer, v in layers.items()
     ]
-    low, high = table.attrs["band"]
+    low, high = table.attrs["band_low"], table.attrs["band_high"]
     outside = [str(v) for v in table["layer"].values[~table["in_band"].values.astype(bool)]]
     return Told(
         numbers | {"calibration": {name: layers}},
