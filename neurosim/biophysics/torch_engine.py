@@ -439,7 +439,7 @@ def _placed(torch: ModuleType, weights: Weights, values: Tensor) -> Tensor:
     """Return `values` in the places of sparse weights, as a sparse tensor (target, source) that passes gradients on."""
     places = scipy.sparse.coo_array(weights).coords
     index = torch.as_tensor(np.stack(places[::-1]).astype(np.int64), device=values.device)
-    placed: Tensor = torch.sparse_coo_tensor(index, values, weights.shape[::-1])
+    placed: Tensor = torch.sparse_coo_tensor(index, values, weights.shape[::-1], check_invariants=False)
     return placed
 
 
