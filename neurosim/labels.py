@@ -10,6 +10,7 @@ import xarray as xr
 
 from neurosim.arrays import check_numbers, column_names, is_missing, is_table, listed, match_names, row_names
 from neurosim.refusals import SchemaError, suggest
+from neurosim.units import plain
 
 STIMULUS, TRIAL, TIME, UNIT = "stimulus", "trial", "time", "unit"
 STIMULUS_OTHER = "stimulus_other"
@@ -281,6 +282,7 @@ def timed(array: xr.DataArray, time_step: float | None, who: str) -> xr.DataArra
     """Return the array with seconds along its ``time``, where a step is given."""
     if time_step is None:
         return array
+    time_step = plain(time_step, "s", f"{who}: time_step")
     number = isinstance(time_step, int | float | np.integer | np.floating) and not isinstance(time_step, bool)
     if TIME not in array.dims or not number or not np.isfinite(time_step) or time_step <= 0:
         raise SchemaError(f"{who}: time_step = {time_step!r} of dims {array.dims}; a time dim and s above 0 asked.")

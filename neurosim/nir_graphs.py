@@ -247,16 +247,25 @@ def decay_a_step(
     return np.exp(-step / tau) if integration == "exact" else 1 - step / tau
 
 
-def if_gain(asker: str, label: str, if_input: str | None, step: float) -> float:
-    """Return what input of an IF or I node counts: 1 as charge a step, `step` as a current; charge is assumed aloud."""
-    if if_input is None:
+def settled_if_input(asker: str, nodes: Mapping[str, Any], if_input: IfInput | None) -> IfInput:
+    """Return what the input of nodes that do not leak is; charge is assumed aloud, once for all nodes of a graph."""
+    at_rest = {n: node for n, node in nodes.items() if isinstance(node, nir.IF | nir.I)}
+    asking = [n for n, node in at_rest.items() if from_metadata(node.metadata) is None]
+    if if_input is None and asking:
+        some = ", ".join(map(repr, asking[:3])) + ", ..." * (len(asking) > 3)
+        named = f"node {some} does not leak, nor says" if len(asking) == 1 else f"nodes {some} do not leak, nor say"
         warnings.warn(
-            f"{asker}: node {label!r} does not leak, nor say whether its input is charge a step or a current; "
-            "charge is taken, pass if_input='charge' or 'current'.",
-            stacklevel=2,
+            f"{asker}: {named} whether input is charge a step or a current; charge is taken, pass if_input='charge' or "
+            "'current'.",
+            stacklevel=3,
         )
-    elif if_input not in get_args(IfInput):
+    elif if_input is not None and if_input not in get_args(IfInput):
         raise InputError(f"{asker}: if_input is 'charge' or 'current', found {if_input!r}.")
+    return if_input or "charge"
+
+
+def if_gain(if_input: IfInput, step: float) -> float:
+    """Return what input of an IF or I node counts: 1 as charge a step, `step` as a current."""
     return step if if_input == "current" else 1.0
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 from neurosim.refusals import InputError, suggest
+from neurosim.units import plain_field
 
 Reset = Literal["subtract", "zero"]
 DiscreteReset = Literal["subtract", "zero", "clear", "immediate", "interpolated", "none"]
@@ -40,22 +41,23 @@ P = TypeVar("P", bound=Parameters)
 
 
 def check_range(record: object, **bounds: tuple[float, float]) -> None:
-    """Raise where a number of a record is outside its range, or is no number.
+    """Raise where a number of a record is outside its range, or is no number; what carries a unit becomes a number.
 
     Parameters
     ----------
-    record : of parameters. bounds : lowest and highest value of each number, by its name.
+    record : of parameters, which may say in ``own_units`` in what its numbers are. bounds : lowest and highest value of
+        each number, by its name.
 
     Raises
     ------
-    InputError : a number outside its range.
+    InputError : a number outside its range, or a quantity of another dimension.
 
     Examples
     --------
     >>> ns.parameters.check_range(ns.parameters.DiscreteLIFParameters(), tau_mem=(1e-3, 1.0))
     """
     for name, (low, high) in bounds.items():
-        value = getattr(record, name)
+        value = plain_field(record, name)
         if not (isinstance(value, int | float) and not math.isnan(value) and low <= value <= high):
             hint = " Parameters are in SI units: 20 ms is 20e-3, -70 mV is -70e-3."
             raise InputError(f"{type(record).__name__}: {name} = {value!r} is outside {low:g}..{high:g}.{hint}")
@@ -63,7 +65,7 @@ def check_range(record: object, **bounds: tuple[float, float]) -> None:
 
 def check_time_constant(record: object, name: str) -> None:
     """Raise where a time constant of a discrete neuron is out of range; it may be infinite: no leak."""
-    if getattr(record, name) != math.inf:
+    if plain_field(record, name) != math.inf:
         check_range(record, **{name: (1e-5, 10.0)})
 
 
@@ -129,6 +131,7 @@ class DiscreteLIFParameters:
     """
 
     model: ClassVar[str] = "discrete_lif"
+    own_units: ClassVar[dict[str, str]] = {"v_reset": "1"}
     tau_mem: float = 10e-3
     dt: float = 1e-3
     threshold: float = 1.0
@@ -169,6 +172,7 @@ class DiscreteSynapticParameters:
     """
 
     model: ClassVar[str] = "discrete_synaptic"
+    own_units: ClassVar[dict[str, str]] = {"v_reset": "1"}
     tau_syn: float = 5e-3
     tau_mem: float = 10e-3
     dt: float = 1e-3

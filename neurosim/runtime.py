@@ -92,6 +92,8 @@ def as_seed(rng: np.random.Generator | int, who: str) -> int:
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
         found = " ".join(repr(rng).split())[:60]
         raise InputError(f"{who}: rng is a seed (a whole number) or a numpy Generator, found {found}.")
+    if rng < 0:
+        raise InputError(f"{who}: rng is a seed of 0 or more, or a numpy Generator, found {rng}.")
     return int(rng)
 
 

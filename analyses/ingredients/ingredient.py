@@ -1,7 +1,8 @@
 """The world in which every ingredient is tried: the same input spikes, weights and neurons in both scripts.
 
 An ingredient is two functions that do the same, ``ours`` with neurosim and ``plain`` with Brian2 alone; both get
-a World and return the times (s) and neurons of all spikes, or the weights that were learned.
+a World. ``plain`` returns the times (s) and neurons of all spikes, or the weights that were learned; ``ours`` a Case,
+which an engine runs alone or together with others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import xarray as xr
+
+import neurosim as ns
+import neurosim.biophysics as nb
 
 N_INPUT, N_CELLS = 20, 10
 STEP = 1e-3  # between input samples, s
@@ -21,12 +26,11 @@ WITHIN = 1e-3  # two spikes this near to each other are one, s
 
 @dataclass(frozen=True)
 class World:
-    """Input spikes (time, input), weights from 0 to 1 (input, cell) and (cell, cell), delays (s), and how it is run.
+    """Input spikes (time, input), weights from 0 to 1 (input, cell) and (cell, cell), delays (s), and how long it runs.
 
     With its short step both scripts solve the equations so well that their spikes agree one by one.
     """
 
-    engine: str = "brian2"
     seed: int = 0
     seconds: float = 0.4
     dt: float = 2e-5
@@ -54,22 +58,34 @@ class World:
 
 
 @dataclass(frozen=True)
+class Case:
+    """A circuit of one population, what it is shown by the name of each input, and the third factor of its rule."""
+
+    circuit: nb.Circuit
+    shown: dict[str, xr.DataArray]
+    modulator: xr.DataArray | None = None
+
+
+def spike_trains(spikes: np.ndarray) -> xr.DataArray:
+    """Return spikes (time, unit) as one stimulus."""
+    return ns.as_stimuli(spikes[None].astype(float), dims=("stimulus", "time", "unit"), time_step=STEP)
+
+
+@dataclass(frozen=True)
 class Ingredient:
     """One published ingredient.
 
     Parameters
     ----------
-    name : of the ingredient. ours, plain : (world) -> (times, neurons) of spikes, or weights.
+    name : of the ingredient. ours : (world) -> its Case. plain : (world) -> (times, neurons) of spikes, or weights.
     kind : "spikes", compared one by one; "weights", compared one by one; "statistics", numbers alone.
-    engines : on which it is tried.
     is_stiff : whether both scripts agree at fine steps only, as where an upstroke is integrated.
     """
 
     name: str
-    ours: Callable[[World], object]
+    ours: Callable[[World], Case]
     plain: Callable[[World], object]
     kind: str = "spikes"
-    engines: tuple[str, ...] = ("brian2", "torch")
     is_stiff: bool = False
 
 
@@ -93,6 +109,15 @@ def agreement(found: object, asked: object, kind: str) -> float:
         return float(min(len(t), len(s)) / max(len(t), len(s), 1))
     paired = sum(_partners(t[i == n], s[j == n]) for n in range(N_CELLS))
     return float(2 * paired / max(len(t) + len(s), 1))
+
+
+def difference(found: object, asked: object) -> float:
+    """Return by how much two engines differ: spikes that only one sent, or weights over their range; 0 is equal."""
+    if isinstance(found, tuple) and isinstance(asked, tuple):
+        (t, i), (s, j) = found, asked
+        return float(len(set(zip(t.tolist(), i.tolist(), strict=True)) ^ set(zip(s.tolist(), j.tolist(), strict=True))))
+    first, second = np.asarray(found, dtype=float), np.asarray(asked, dtype=float)
+    return float(np.abs(first - second).max() / np.ptp(second))
 
 
 def _partners(first: np.ndarray, second: np.ndarray) -> int:

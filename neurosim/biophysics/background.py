@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.injection import chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, number, real, whole
 from neurosim.schema import InputError
+from neurosim.units import plain_field
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Poisson:
     """Poisson processes that arrive at each neuron of a population, its own at each, drawn anew in every trial.
 
@@ -47,7 +50,7 @@ class Poisson:
     def __post_init__(self) -> None:
         object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         convert(self, "Poisson", weight=number, n=whole)
-        rate = real(self.rate, "Poisson: rate")
+        rate = real(plain_field(self, "rate"), "Poisson: rate")
         object.__setattr__(self, "rate", float(rate) if rate.ndim == 0 else rate)
         if rate.ndim > 1 or not np.isfinite(rate).all() or (rate < 0).any() or self.n < 1:
             raise InputError(

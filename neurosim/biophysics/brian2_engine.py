@@ -1,22 +1,24 @@
 """The Brian2 engine: a circuit and its copies as one network, on numpy or cython.
 
 The slots of a step run layer by layer, as in torch: synapses, update, threshold and reset of the first population,
-then of the next. Everything random comes in as arrays.
+then of the next. Everything random comes in as numbers: block after block, or as arrays over the whole time where no
+Python runs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.biophysics.brian2_rules import RuledSynapses, follow_targets, target_traces
+from neurosim.biophysics.brian2_rules import Place, RuledSynapses, follow_targets, target_traces
 from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.courses import Course
 from neurosim.biophysics.dynamics import (
     Chunk,
     Events,
@@ -40,29 +42,33 @@ if TYPE_CHECKING:
     import brian2
 
 ALWAYS = "always"
+REPORT_EVERY = 0.5  # s
 STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
 
 
-def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str = "numpy") -> Run:
+def run(
+    circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str, report: Callable[[float], None]
+) -> Run:
     """Run the copies of `chunk`, and record what is `watched`.
 
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
     b2 = import_brian2()
     with preferences(b2, target):
-        parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False)
-        parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
+        parts = build(b2, circuit, chunk, watched, inputs_as_arrays=False, is_fed=True)
+        parts.network.run(
+            chunk.n_steps * circuit.dt * b2.second,
+            report=lambda elapsed, share, start, duration: report(share),
+            report_period=REPORT_EVERY * b2.second,
+            namespace={},
+        )
         events = {
             p.name: _events(parts.spikes[p.name].t_, parts.spikes[p.name].i, p.size, circuit.dt)
             for p in circuit.populations
         }
-        recorded = [
-            by_copy(np.array(getattr(monitor, f"{watch.variable}_")), chunk.n_copies)
-            for watch, monitor in zip(watched, parts.watches, strict=True)
-        ]
         broken = tuple(n for n, group in parts.groups.items() if not np.isfinite(np.asarray(group.v_)).all())
         weights = {rules.index: rules.weights() for rules in parts.rules if rules.ruled.plasticity is not None}
-    return Run(events, recorded, broken, weights)
+    return Run(events, parts.recorded, broken, weights)
 
 
 class Parts:
@@ -72,19 +78,32 @@ class Parts:
         self.network: brian2.Network = None
         self.groups: dict[str, brian2.Group] = {}
         self.spikes: dict[str, brian2.SpikeMonitor] = {}
-        self.watches: list[brian2.StateMonitor] = []
+        self.watches: list[list[tuple[brian2.StateMonitor, str, np.ndarray]]] = []
+        self.recorded: list[np.ndarray] = []
         self.arrays: dict[str, brian2.TimedArray] = {}
+        self.operations: list[brian2.NetworkOperation] = []
         self.rules: list[RuledSynapses] = []
         self.clock: brian2.Clock = None
 
 
-def build(b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, inputs_as_arrays: bool) -> Parts:
-    """Build the network of all copies; names are canonical, so that compiled code is found again."""
+def build(
+    b2: ModuleType,
+    circuit: Circuit,
+    chunk: Chunk,
+    watched: Sequence[Watch],
+    *,
+    inputs_as_arrays: bool,
+    is_fed: bool,
+) -> Parts:
+    """Build the network of all copies; names are canonical, so that compiled code is found again.
+
+    Input spikes are sent from arrays, or by their times; courses are fed in every step, or arrays over the whole time.
+    """
     parts = Parts()
     parts.clock = b2.Clock(circuit.dt * b2.second, name="steps")
     groups = {name: _input_group(b2, circuit, name, chunk, parts, inputs_as_arrays) for name in chunk.spikes}
     for index, population in enumerate(circuit.populations):
-        groups[population.name] = _group(b2, circuit, population, index, chunk, parts)
+        groups[population.name] = _group(b2, circuit, population, index, chunk, parts, is_fed)
     synapses: list[brian2.BrianObject] = []
     for index, projection in enumerate(circuit.projections):
         if projection.source not in groups:
@@ -94,28 +113,63 @@ def build(b2: ModuleType, circuit: Circuit, chunk: Chunk, watched: Sequence[Watc
         elif chunk.is_ruled(projection):
             rules = RuledSynapses(b2, circuit, index, groups, chunk, parts.clock, parts.arrays)
             parts.rules.append(rules)
-            synapses += [*rules.objects, *rules.watch()]
+            synapses += rules.objects
         else:
             synapses += _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
     for index, population in enumerate(circuit.populations):
         group = parts.groups[population.name] = groups[population.name]
         parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
     for index, watch in enumerate(watched):
-        chosen = (np.arange(chunk.n_copies)[:, None] * circuit.sizes[watch.population] + watch.index).ravel()
-        every = {} if watch.every == 1 else {"dt": watch.every * circuit.dt * b2.second}
-        group = parts.groups[watch.population]
-        monitor = b2.StateMonitor(group, watch.variable, record=chosen, when="end", name=f"V{index}", **every)
-        parts.watches.append(monitor)
-    monitors = [*parts.spikes.values(), *parts.watches]
-    parts.network = b2.Network(*groups.values(), *synapses, *monitors)
+        places = _places(circuit, watch, parts, chunk)
+        if is_fed:
+            parts.recorded.append(np.empty((chunk.n_copies, watch.n_records(chunk.n_steps), len(watch.index))))
+            parts.operations.append(_record(b2, watch, places, parts.recorded[-1], parts.clock, index))
+        else:
+            parts.watches.append(_monitors(b2, circuit, watch, places, index))
+    monitors = [*parts.spikes.values(), *(monitor for several in parts.watches for monitor, _, _ in several)]
+    parts.network = b2.Network(*groups.values(), *parts.operations, *synapses, *monitors)
     slots = [f"{slot}_{i}" for i in range(len(circuit.populations)) for slot in ("syn", "upd", "thr", "pst", "rst")]
     parts.network.schedule = ["start", "groups", "traces", "input", *slots, "thresholds", "synapses", "resets", "end"]
     return parts
 
 
-def by_copy(recorded: np.ndarray, n_copies: int) -> np.ndarray:
-    """Return what a monitor recorded, (copy x neuron, record), as (copy, record, neuron)."""
-    return recorded.reshape(n_copies, -1, recorded.shape[1]).transpose(0, 2, 1)
+def _places(circuit: Circuit, watch: Watch, parts: Parts, chunk: Chunk) -> list[Place]:
+    """Return where a variable that is watched is."""
+    if watch.projection is not None:
+        rules = next(r for r in parts.rules if r.index == watch.projection)
+        return rules.places(watch.variable, watch.index)
+    chosen = np.arange(chunk.n_copies)[:, None] * circuit.sizes[watch.population] + watch.index
+    return [Place(parts.groups[watch.population], watch.variable, chosen, np.arange(len(watch.index)))]
+
+
+def _record(
+    b2: ModuleType, watch: Watch, places: Sequence[Place], into: np.ndarray, clock: brian2.Clock, index: int
+) -> brian2.NetworkOperation:
+    """Record a variable in an array (copy, record, neuron or synapse), which is the only one that holds it."""
+    passed = 0
+
+    def record() -> None:
+        nonlocal passed
+        if passed % watch.every == 0:
+            for place in places:
+                values = place.group.variables[place.variable].get_value()
+                into[:, passed // watch.every, place.columns] = values[place.chosen]
+        passed += 1
+
+    return b2.NetworkOperation(record, clock=clock, when="end", name=f"V{index}")
+
+
+def _monitors(
+    b2: ModuleType, circuit: Circuit, watch: Watch, places: Sequence[Place], index: int
+) -> list[tuple[brian2.StateMonitor, str, np.ndarray]]:
+    """Return monitors of a variable, the name it has in each, and the columns of the record that each has."""
+    every = {} if watch.every == 1 else {"dt": watch.every * circuit.dt * b2.second}
+    found = []
+    for i, p in enumerate(places):
+        name = f"V{index}" if len(places) == 1 else f"V{index}_{i}"
+        monitor = b2.StateMonitor(p.group, p.variable, record=p.chosen.ravel(), when="end", name=name, **every)
+        found.append((monitor, p.variable, p.columns))
+    return found
 
 
 def _events(times: npt.ArrayLike, indices: npt.ArrayLike, size: int, dt: float) -> Events:
@@ -156,7 +210,7 @@ def _input_group(
 
 
 def _group(
-    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
+    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts, is_fed: bool
 ) -> brian2.Group:
     """Build all copies of a population: one step as code, a threshold, a reset."""
     model = population.model
@@ -166,12 +220,17 @@ def _group(
     words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
     state = initial_state(population, constants) | target_traces(circuit, population, chunk.learns)
     per_neuron["drive"] = population.drive
-    arrays, drive = _arrays(b2, circuit, population, index, chunk, parts)
+    arrays, drive = _arrays(b2, circuit, population, index, chunk, is_fed)
+    parts.arrays |= arrays
+    fed = courses_of(population, index, chunk) if is_fed else {}
     names = {k: Text(k) for k in (*state, *scalars, *per_neuron)} | words
-    names |= {"drive": Text(drive), "xi": Text(f"xi_{index}(t, i)")} | _arriving(population, index)
+    names |= {"drive": Text(drive), "xi": Text(_read(f"noise_{index}", is_fed))}
+    names |= {a: Text(f"({a} + {_read(f'{a}_from_{index}', is_fed)})") for a in arrivals_of(population)}
     group = b2.NeuronGroup(
         chunk.n_copies * population.size,
-        "\n".join([*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron)]),
+        "\n".join(
+            [*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron), *(f"{k} : 1" for k in fed)]
+        ),
         threshold=f"{as_expression(model.distance, names)} > 0",
         reset=as_code(model.reset, names),
         events={ALWAYS: "True"} if _passes_on(circuit, population) else {},
@@ -188,6 +247,8 @@ def _group(
         group.resetter["spike"].when = f"rst_{index}"
     group.run_regularly(as_code(population_step(population), names), when=f"upd_{index}", clock=parts.clock)
     follow_targets(group, circuit, population, index, chunk.learns, names)
+    if fed:
+        parts.operations.append(_feed(b2, group, fed, parts.clock))
     return group
 
 
@@ -197,33 +258,49 @@ def _passes_on(circuit: Circuit, population: Population) -> bool:
 
 
 def _arrays(
-    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, parts: Parts
+    b2: ModuleType, circuit: Circuit, population: Population, index: int, chunk: Chunk, is_fed: bool
 ) -> tuple[dict[str, Any], str]:
     """Return the arrays over time of a population, by their name in the code, and the code of its drive."""
-    arrays = {}
-    given = ["drive"]
+    arrays, given = {}, ["drive"]
     if population.name in chunk.external:
         values = chunk.external[population.name]
         flat = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
         arrays[f"external_{index}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"external_{index}")
         given.append(f"external_{index}(t, i)")
     if population.name in chunk.currents:
-        flat = chunk.currents[population.name].reshape(chunk.n_steps, -1)
-        arrays[f"current_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"current_{index}")
-        given.append(f"current_{index}(t, i)")
-    for arrival in arrivals_of(population):
-        flat, name = chunk.background[population.name, arrival].reshape(chunk.n_steps, -1), f"{arrival}_from_{index}"
+        given.append(_read(f"current_{index}", is_fed))
+    for name, course in ({} if is_fed else courses_of(population, index, chunk)).items():
+        flat = course.whole().reshape(chunk.n_steps, -1)
         arrays[name] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=name)
-    if population.is_random:
-        flat = chunk.noise[population.name].reshape(chunk.n_steps, -1)
-        arrays[f"xi_{index}"] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=f"xi_{index}")
-    parts.arrays |= arrays
     return arrays, "drive" if len(given) == 1 else f"({' + '.join(given)})"
 
 
-def _arriving(population: Population, index: int) -> dict[str, Text]:
-    """Return the code of what arrives, where a background adds to it."""
-    return {name: Text(f"({name} + {name}_from_{index}(t, i))") for name in arrivals_of(population)}
+def courses_of(population: Population, index: int, chunk: Chunk) -> dict[str, Course]:
+    """Return what is drawn for every step of a population, by its name in the code."""
+    found = {
+        f"current_{index}": chunk.currents.get(population.name),
+        f"noise_{index}": chunk.noise.get(population.name),
+    }
+    found |= {f"{a}_from_{index}": course for (name, a), course in chunk.background.items() if name == population.name}
+    return {name: course for name, course in found.items() if course is not None}
+
+
+def _read(name: str, is_fed: bool) -> str:
+    """Return the code of what is drawn for a step: a variable that is fed, or an array over time."""
+    return name if is_fed else f"{name}(t, i)"
+
+
+def _feed(
+    b2: ModuleType, group: brian2.Group, courses: Mapping[str, Course], clock: brian2.Clock
+) -> brian2.NetworkOperation:
+    """Let the variables of a group have at each step what their courses say."""
+    rows = {name: course.rows() for name, course in courses.items()}
+
+    def feed() -> None:
+        for name, given in rows.items():
+            group.variables[name].set_value(next(given).ravel())
+
+    return b2.NetworkOperation(feed, clock=clock, when="start", name=f"feed_{group.name}")
 
 
 def _synapses(

@@ -12,17 +12,20 @@ import xarray as xr
 
 from neurosim.biophysics.brian2_engine import import_brian2
 from neurosim.biophysics.brian2_sources import WHO, Asked, Show, device_as_before, shower
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.monitors import Record
 from neurosim.biophysics.plain_numbers import one_of, whole
 from neurosim.refusals import InputError
 from neurosim.runtime import as_seed, numpy_random_apart, track
 from neurosim.schema import as_responses, labelled
+from neurosim.units import plain
 
 CLOSE = 1e-9
 SPIKES = "spike_count"
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Recorded:
     """What the monitors of a Brian2 network recorded.
 
@@ -139,10 +142,7 @@ def _seconds(name: str, value: Any) -> float | None:
     """Return a time in s, of a number or of a quantity of Brian2."""
     if value is None:
         return None
-    b2 = import_brian2()
-    if isinstance(value, b2.Quantity) and not b2.have_same_dimensions(value, b2.second):
-        raise InputError(f"{WHO}: {name} is a time, found {value}.")
-    seconds = float(one_of(WHO, name, np.asarray(value)))
+    seconds = float(one_of(WHO, name, plain(value, "s", f"{WHO}: {name}")))
     if not 0 < seconds < np.inf:
         raise InputError(f"{WHO}: {name} above 0 s asked, found {seconds:g}.")
     return seconds

@@ -6,9 +6,9 @@ spikes that arrive. Synapses with several delays have a relay for each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, arrival_of
 from neurosim.biophysics.formulas import Step, Text, as_code, as_expression
 from neurosim.biophysics.populations import Population
+from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.ruled import Ruled, ruled_into
 
 if TYPE_CHECKING:
@@ -55,6 +56,47 @@ def follow_targets(
             group.run_regularly(code, when=f"pst_{place}", order=1, clock=group.clock)
 
 
+def alike(circuit: Circuit, projection: Projection) -> list[tuple[int, str, np.ndarray]]:
+    """Return the synapses of one delay that arrive at one variable: steps, variable and places of each such part."""
+    _, _, weight = projection.synapses()
+    target = circuit.population(projection.target)
+    lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
+    steps = np.maximum(0, np.rint(projection.delays() / circuit.dt) - lag)
+    arrival = np.array([arrival_of(target, sign, projection.receptor) for sign in (-1, 1)])
+    arrivals = arrival[(weight > 0).astype(int)]
+    return [
+        (int(late), str(name), np.flatnonzero((steps == late) & (arrivals == name)))
+        for late in np.unique(steps)
+        for name in dict.fromkeys(arrivals[steps == late])
+    ]
+
+
+def weights_over_time(
+    circuit: Circuit, projection: Projection, kept: Sequence[np.ndarray], last: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the weights (record, synapse) of one copy, the last those at the end.
+
+    Parameters
+    ----------
+    kept : what was recorded (record, synapse) of each part of :func:`alike`; none where nothing was.
+    last : what is there at the end (synapse) of each part.
+    """
+    kept = kept or [np.zeros((0, len(end))) for end in last]
+    found = np.zeros((1 + (len(kept[0]) if kept else 0), len(projection.synapses()[0])))
+    for (_, _, chosen), before, end in zip(alike(circuit, projection), kept, last, strict=True):
+        found[:-1, chosen], found[-1, chosen] = before, end
+    return found
+
+
+class Place(NamedTuple):
+    """Where a variable is that is recorded: a group, its name there, places (copy, column), and columns of a record."""
+
+    group: brian2.Group
+    variable: str
+    chosen: np.ndarray
+    columns: np.ndarray
+
+
 class RuledSynapses:
     """All Brian2 objects of one projection with release or plasticity, and where its weights are."""
 
@@ -79,20 +121,17 @@ class RuledSynapses:
         self.names = {k: Text(k) for k in self.numbers} | words
         self.releases_by_neuron = self.ruled.release is not None and not self.ruled.release.is_of_synapses
         self.objects: list[brian2.BrianObject] = []
-        self.synapses: list[tuple[np.ndarray, brian2.Synapses]] = []
+        self.synapses: list[brian2.Synapses] = []
+        self.monitors: list[brian2.StateMonitor] = []
+        self.relays: list[brian2.Group] = []
         self._build()
 
     def _build(self) -> None:
-        _, _, weight = self.projection.synapses()
-        target = self.circuit.population(self.projection.target)
-        lag = 0 if self.circuit.comes_before(self.projection.source, self.projection.target) else 1
-        steps = np.maximum(0, np.rint(self.projection.delays() / self.circuit.dt) - lag)
-        arrival = np.array([arrival_of(target, sign, self.projection.receptor) for sign in (-1, 1)])
-        arrivals = arrival[(weight > 0).astype(int)]
-        for late in np.unique(steps):
-            relay = self._relay(int(late))
-            for name in dict.fromkeys(arrivals[steps == late]):
-                self._synapses(relay, name, np.flatnonzero((steps == late) & (arrivals == name)))
+        relays: dict[int, brian2.Group] = {}
+        for late, arrival, chosen in alike(self.circuit, self.projection):
+            if late not in relays:
+                relays[late] = self._relay(late)
+            self._synapses(relays[late], arrival, chosen)
 
     def _relay(self, steps: int) -> brian2.Group:
         """Build the neurons that pass the spikes of the source on after `steps`."""
@@ -179,7 +218,13 @@ class RuledSynapses:
         if each:
             synapses.run_regularly(each, when=f"pst_{self.place}", order=-1, clock=self.clock)
         self.objects.append(synapses)
-        self.synapses.append((chosen, synapses))
+        self.synapses.append(synapses)
+        if self.ruled.plasticity is not None and self.chunk.kept_every:
+            every = self.chunk.kept_every * self.circuit.dt * b2.second
+            monitor = b2.StateMonitor(synapses, "weight", record=np.arange(n_copies * len(chosen)), dt=every)
+            self.monitors.append(monitor)
+            self.objects.append(monitor)
+        self.relays.append(relay)
 
     def _code(self, when: str, seen: Mapping[str, Any]) -> str:
         changed = self.ruled.changed(when)
@@ -192,26 +237,31 @@ class RuledSynapses:
             first, name = self.chunk.seeds[self.index].reshape(1, -1), f"seeds_{self.index}"
             found[name] = self.arrays.setdefault(name, self.b2.TimedArray(first, dt=dt, name=name))
         if self.chunk.modulator is not None:
-            found["modulator"] = self.b2.TimedArray(self.chunk.modulator, dt=dt)
+            array = self.b2.TimedArray(self.chunk.modulator, dt=dt, name="modulator")
+            found["modulator"] = self.arrays.setdefault("modulator", array)
         return found
 
-    def watch(self) -> list[brian2.BrianObject]:
-        """Return monitors of the weights, where they are to be recorded."""
-        self.monitors = [
-            self.b2.StateMonitor(
-                synapses, "weight", record=True, dt=self.chunk.kept_every * self.circuit.dt * self.b2.second
-            )
-            for _, synapses in self.synapses
-            if self.chunk.learns and self.chunk.kept_every
-        ]
-        return self.monitors
+    def places(self, variable: str, index: np.ndarray) -> list[Place]:
+        """Return where a variable of the synapses at the places `index` is: theirs, or their source's or target's."""
+        source, post, _ = self.projection.synapses()
+        copies, found = np.arange(self.chunk.n_copies)[:, None], []
+        parts = alike(self.circuit, self.projection)
+        for relay, synapses, (_, _, chosen) in zip(self.relays, self.synapses, parts, strict=True):
+            columns = np.flatnonzero(np.isin(index, chosen))
+            own = index[columns]
+            if variable in self.ruled.source_state:
+                at = copies * self.circuit.sizes[self.projection.source] + source[own]
+                place = Place(relay, variable, at, columns)
+            elif variable in self.ruled.target_state:
+                at = copies * self.circuit.sizes[self.projection.target] + post[own]
+                place = Place(self.target, trace_name(self.index, variable), at, columns)
+            else:
+                place = Place(synapses, variable, copies * len(chosen) + np.searchsorted(chosen, own), columns)
+            found += [place] if len(columns) else []
+        return found
 
     def weights(self) -> np.ndarray:
         """Return the weights (record, synapse) of one copy, the last those at the end."""
-        n_kept = len(self.monitors[0].t) if self.monitors else 0
-        found = np.zeros((n_kept + 1, len(self.projection.synapses()[0])))
-        for i, (chosen, synapses) in enumerate(self.synapses):
-            if n_kept:
-                found[:-1, chosen] = np.asarray(self.monitors[i].weight).T
-            found[-1, chosen] = np.asarray(synapses.weight)
-        return found
+        last = [np.array(synapses.weight) for synapses in self.synapses]
+        kept = [np.array(monitor.weight).T for monitor in self.monitors]
+        return weights_over_time(self.circuit, self.projection, kept, last)

@@ -71,7 +71,7 @@ def to_brian2(
     laid = apart(circuit, most_at_once(circuit, shown, 1, seed))
     chunk = spread_spikes(laid, make_chunk(circuit, shown, copies, n_steps, seed))
     script = _Script(_comments(circuit), with_data)
-    parts = build(cast("Any", script), laid, chunk, (), inputs_as_arrays=False)
+    parts = build(cast("Any", script), laid, chunk, (), inputs_as_arrays=False, is_fed=False)
     body = [*script.lines, "", f"network.run({n_steps * circuit.dt!r} * second, namespace={{}})"]
     monitors = ", ".join(f"{name!r}: {monitor.code}" for name, monitor in cast("Any", parts.spikes).items())
     body += ["", f"spikes = {{{monitors}}}", "for population, monitor in spikes.items():"]

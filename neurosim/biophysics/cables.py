@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -26,6 +26,7 @@ from neurosim.runtime import track
 from neurosim.schema import step_of
 
 STILL = "(constant over dt)"  # gates and membrane move in turn, as those of a point neuron
+LARGEST_CURRENT = 1e-6  # A, into one neuron
 CHANNELS = ("g_na", "g_k", "e_na", "e_k", "v_shift")
 
 
@@ -48,6 +49,7 @@ class CableParameters:
     0.01
     """
 
+    own_units: ClassVar[dict[str, str]] = {"capacitance": "F m-2", "resistivity": "ohm m", "g_leak": "S m-2"}
     capacitance: float = 0.01
     resistivity: float = 1.0
     g_leak: float = 1.0
@@ -87,8 +89,8 @@ def simulate_morphology(
 
     Raises
     ------
-    InputError : no labelled currents, an unknown compartment or label, two units in one place, channels of several
-        kinds or of none, a step that does not fit, a membrane that is no finite number.
+    InputError : no labelled currents, or such above 1e-6 A, an unknown compartment or label, two units in one place,
+        channels of several kinds or of none, a step that does not fit, a membrane that is no finite number.
 
     Examples
     --------
@@ -225,6 +227,12 @@ def _currents(stimuli: xr.DataArray, dt: float) -> tuple[np.ndarray, int]:
     values = np.asarray(stimuli.transpose("stimulus", "time", "unit").values, dtype=float)
     if not np.isfinite(values).all():
         raise InputError(f"{who}: the stimuli hold NaN or infinity; drop or impute them first.")
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > LARGEST_CURRENT:
+        raise InputError(
+            f"{who}: currents up to {largest:g} A are outside -{LARGEST_CURRENT:g}..{LARGEST_CURRENT:g} A. Currents "
+            "are in SI units: 200 pA is 200e-12."
+        )
     step = step_of(stimuli, who)
     every = step / dt if dt > 0 else 0.0
     if not (every > 0.5 and is_whole(every)):

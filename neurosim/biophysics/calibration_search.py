@@ -95,7 +95,8 @@ class LayerSearch:
             return made
 
         external = {k: v[:n] for k, v in self.chunk.external.items() if k == name}
-        noise = {k: v[:, :n] for k, v in self.chunk.noise.items() if k == name}
+        drawn = {k: replace(v, copies=v.copies[:n]) for k, v in self.chunk.noise.items() if k == name}
+        noise = {k: v.repeated(len(gains)) for k, v in drawn.items()}
         chunk = Chunk(n * len(gains), self.chunk.n_steps, {}, external, noise)
         brought: Sequence[dict[str, Tensor]] = [{k: v[:n] for k, v in step.items()} for step in self.brought]
         drive = gains * self.population.drive + biases * self.unit

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.inputs import INPUT, Input
 from neurosim.biophysics.models import named
 from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled
@@ -18,12 +19,14 @@ from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection, Weights
 from neurosim.parameters import Parameters, as_dict, check_choice
 from neurosim.schema import InputError, suggest
+from neurosim.units import check_given
 
 ReadoutOf = Literal["spikes", "mean_membrane", "last_membrane", "largest_membrane"]
 _TIME = re.compile(r"(^|_)tau(_|$)|^capacitance /")  # numbers that are times within which a step must fit
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Readout:
     """How a population names a category: what is read of `source`, times `weights` (source, category), plus `bias`.
 
@@ -61,7 +64,8 @@ class Readout:
             )
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Circuit:
     """Populations in the order in which the signal reaches them, and the projections between them.
 
@@ -278,6 +282,9 @@ class Circuit:
                 f"{names}.{suggest(p.receptor, [*receptors])}"
             )
         model = self.population(p.target).receptor_models[p.receptor]
+        asked = self.population(p.target).weight_unit(p.receptor)
+        for record, name in ((p, "weights"), (p.plasticity, "w_min"), (p.plasticity, "w_max")):
+            check_given(record, name, asked, f"Circuit {self.name!r}: {name} of {p.source}->{p.target}")
         lowest = min(p.values.min(initial=0.0), getattr(p.plasticity, "w_min", 0.0))
         if model.has_one_sign and lowest < 0:
             raise InputError(

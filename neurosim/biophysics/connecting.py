@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy.sparse
 
 from neurosim.biophysics.distributions import DISTRIBUTIONS, distribution_of
 from neurosim.biophysics.inputs import Input
-from neurosim.biophysics.plain_numbers import one_of, real
+from neurosim.biophysics.plain_numbers import is_whole, one_of, real
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.wiring import CONNECTION_RULES, ConnectionRule, Drawn, Ends
@@ -17,6 +18,7 @@ from neurosim.biophysics.wiring.from_table import FromTable
 from neurosim.parameters import Parameters
 from neurosim.refusals import InputError
 from neurosim.runtime import as_seed, stream
+from neurosim.units import check_given, plain
 
 
 def connect(
@@ -47,7 +49,7 @@ def connect(
         ``Normal(1e-10, 2e-11)``, or, for ``FromTable``, one a row.
     delay : s; likewise one number, a distribution, or one a row. Two synapses of one pair have the same delay.
     receptor : name of the receptor of `target` at which spikes arrive, where it has several.
-    dt : step of the circuit, s, where delays are drawn: each is rounded to whole steps, one at least.
+    dt : step of the circuit, s: drawn delays are rounded to whole steps, one at least; given ones must be whole steps.
     self_connections : whether a neuron may reach itself, where both sides are one population.
     rng : seed, or a generator that draws one.
     progress : show how far a long draw is.
@@ -59,7 +61,8 @@ def connect(
     Raises
     ------
     InputError : what is no rule, weight, delay or population, more synapses than there are pairs, no synapse drawn, a
-        weight of 0, delays for each of two synapses of a pair, drawn delays without `dt`.
+        weight of 0, delays for each of two synapses of a pair, drawn delays without `dt`, given ones of no
+        whole steps of `dt`, a quantity of another dimension.
 
     Examples
     --------
@@ -79,8 +82,9 @@ def connect(
         raise InputError(f"{ends.who}: names the receptor {receptor!r}; {target.name!r} has {names}.")
     if record.uses_positions:
         _check_placed(rule, ends)
-    if dt is not None and distribution_of(delay) is None:
-        raise InputError(f"{ends.who}: dt is read where delays are drawn from a distribution; leave it out.")
+    weight = _without_unit(weight, target.weight_unit(receptor), f"{ends.who}: weight")
+    delay = _without_unit(delay, "s", f"{ends.who}: delay")
+    dt = None if dt is None else _step(dt, delay, ends.who)
     seed = as_seed(rng, "connect")
     own = [ends.who.partition(" ")[2]]
     pairs = _pairs(record, rule, ends, stream(seed, "wiring", *own), progress)
@@ -91,6 +95,36 @@ def connect(
     if np.ndim(delay) or distribution_of(delay) is not None:
         delay = _delays(rule, pairs, delay, dt, ends.who, stream(seed, "delays", *own))
     return Projection(_name(source), target.name, weights, delay, receptor)
+
+
+def _without_unit(given: Any, unit: str, what: str) -> Any:
+    """Return weights or delays as plain numbers; a distribution that was given in another unit is refused."""
+    if distribution_of(given) is None:
+        return plain(given, unit, what)
+    for field in fields(given):
+        check_given(given, field.name, unit, what)
+        if distribution_of(getattr(given, field.name)) is not None:
+            _without_unit(getattr(given, field.name), unit, what)
+    return given
+
+
+def _step(dt: Any, delay: Any, who: str) -> float:
+    """Return the step of the circuit, to which drawn delays are rounded and which given ones fit."""
+    step: float = one_of(who, "dt", dt)
+    if not 0 < step < np.inf:
+        raise InputError(f"{who}: a dt above 0 s asked, found {step:g}.")
+    if distribution_of(delay) is not None:
+        return step
+    delays = np.unique(real(delay, f"{who}: delay"))
+    if not delays.any():
+        raise InputError(f"{who}: dt is read where there are delays; leave it out.")
+    wrong = [d for d in delays if not is_whole(d / step)]
+    if wrong:
+        raise InputError(
+            f"{who}: a delay of {wrong[0]:g} s is {wrong[0] / step:g} steps of dt = {step:g} s; a whole number of "
+            "steps is asked."
+        )
+    return step
 
 
 def _ends(source: Population | Input, target: Population, self_connections: bool) -> Ends:
@@ -158,7 +192,7 @@ def _values(rule: Parameters, pairs: Drawn, given: object, what: str, rng: np.ra
 
 
 def _delays(
-    rule: Parameters, pairs: Drawn, given: object, dt: float | None, who: str, rng: np.random.Generator
+    rule: Parameters, pairs: Drawn, given: object, step: float | None, who: str, rng: np.random.Generator
 ) -> Drawn:
     """Return a delay for each synapse, s: as it is listed, or drawn and rounded to steps."""
     if pairs.data.max() > 1:
@@ -169,13 +203,12 @@ def _delays(
     delays = _values(rule, pairs, given, f"{who}: delay", rng)
     if distribution_of(given) is None:
         return delays
-    if dt is None:
+    if step is None:
         raise InputError(f"{who}: drawn delays are rounded to steps; give dt, the step of the circuit.")
-    step = one_of("connect", "dt", dt)
-    if not 0 < step < np.inf or delays.data.min() < 0:
+    if delays.data.min() < 0:
         raise InputError(
-            f"{who}: a dt above 0 and delays from 0 on asked, found dt = {step:g} and {delays.data.min():g} s; cut the "
-            "distribution with Truncated(..., low=0)."
+            f"{who}: delays from 0 on asked, found {delays.data.min():g} s; cut the distribution with "
+            "Truncated(..., low=0)."
         )
     delays.data = np.maximum(np.rint(delays.data / step), 1) * step
     return delays

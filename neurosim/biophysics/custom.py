@@ -11,17 +11,20 @@ from functools import cached_property
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.equations import METHODS, PROVIDED, Equations, Method, spelled
 from neurosim.biophysics.formula_guard import LARGEST, LONGEST, check_formula, is_plain_name, short
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers
 from neurosim.schema import InputError, suggest
+from neurosim.units import plain
 
 FREE = "custom"
 OWN_NUMBERS = ("refractory", "rheobase")
 _LINE = re.compile(r"^\s*(?:d(?P<state>[A-Za-z]\w*)/dt|(?P<name>[A-Za-z]\w*))\s*=(?P<formula>[^=].*)$")
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class CustomNeuron:
     """A neuron given by its equations, in plain numbers of SI units.
 
@@ -34,7 +37,7 @@ class CustomNeuron:
         synapses and noise move ``v`` by themselves.
     threshold : condition of a spike, of comparisons joined by ``and``, ``or`` and ``not``.
     reset : assignments at a spike, one after another, separated by ``;``.
-    numbers : the constants that the formulas name.
+    numbers : the constants that the formulas name; a quantity is taken in SI units, whatever its dimension.
     initial : initial value of each variable; 0 where absent.
     refractory : time after a spike during which no other is sent, s.
     method : "exponential_euler" (each state must be linear in itself), "rk2" (midpoint) or "rk4"; "auto" is the first
@@ -192,6 +195,7 @@ def _number(name: str, value: object) -> float:
     """Return a number as a float, whatever numeric type it has; its name is checked too."""
     if name not in OWN_NUMBERS:
         _check_name(name)
+    value = plain(value, "s" if name == "refractory" else "", f"CustomNeuron: {name}")
     try:
         number = float(value) if np.ndim(value) == 0 and not isinstance(value, str | bool) else math.nan  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):

@@ -19,6 +19,7 @@ from neurosim.biophysics.wiring import Ends
 from neurosim.parameters import check_range
 from neurosim.refusals import InputError
 from neurosim.runtime import track
+from neurosim.units import plain_field
 
 FEW, LEAST = 10**6, 1e-12
 MOST = {2: 16, 3: 6}  # cells along each axis
@@ -30,7 +31,7 @@ def check_profile(rule: Any, width: str) -> None:
     convert(rule, who, **{"p": number, width: number})
     check_range(rule, **{"p": (1e-12, 1.0), width: (1e-9, 10.0)})
     if rule.torus is not None:
-        torus = real(rule.torus, f"{who}: torus")
+        torus = real(plain_field(rule, "torus"), f"{who}: torus")
         if torus.ndim != 1 or len(torus) not in (2, 3) or not (torus > 0).all():
             raise InputError(f"{who}: torus is the size of the world along 2 or 3 axes, m, found {rule.torus!r}.")
         object.__setattr__(rule, "torus", tuple(torus.tolist()))

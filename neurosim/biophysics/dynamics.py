@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.courses import Course
 from neurosim.biophysics.formulas import (
     Brought,
     Functions,
@@ -37,11 +38,10 @@ class Chunk:
     n_copies : number of copies. n_steps : number of simulation steps of ``circuit.dt``.
     spikes : spikes (copy, time, unit) of each input that sends some, one sample every ``circuit.step``.
     external : graded input of a population, (copy, time, neuron), or (copy, 1, neuron) where it is constant.
-    noise : random numbers of a population, (simulation step, copy, neuron): standard normal, or log-exponential where
-        spikes escape.
-    background : what arrives from outside at a variable of a population, by (population, variable), (simulation step,
-        copy, neuron).
-    currents : injected into a population beside its drive, (simulation step, copy, neuron).
+    noise : random numbers of a population in every simulation step: standard normal, or log-exponential where spikes
+        escape.
+    background : what arrives from outside at a variable of a population in every step, by (population, variable).
+    currents : injected into a population beside its drive in every step.
     seeds : first draw (copy, synapse) of every synapse that fails at random, by the index of its projection.
     learns : whether weights change.
     modulator : third factor of plasticity in every simulation step; None where there is none.
@@ -52,10 +52,10 @@ class Chunk:
     n_steps: int
     spikes: Mapping[str, np.ndarray] = field(default_factory=dict)
     external: Mapping[str, np.ndarray] = field(default_factory=dict)
-    noise: Mapping[str, np.ndarray] = field(default_factory=dict)
+    noise: Mapping[str, Course] = field(default_factory=dict)
     seeds: Mapping[int, np.ndarray] = field(default_factory=dict)
-    background: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
-    currents: Mapping[str, np.ndarray] = field(default_factory=dict)
+    background: Mapping[tuple[str, str], Course] = field(default_factory=dict)
+    currents: Mapping[str, Course] = field(default_factory=dict)
     learns: bool = False
     modulator: np.ndarray | None = None
     kept_every: int = 0
@@ -69,7 +69,8 @@ class Chunk:
 class Watch:
     """A variable of some neurons (`index`) of a population, recorded at the end of the first of every `every` steps.
 
-    `name` is how users know the variable.
+    `name` is how users know the variable. Where `projection` is the index of a projection, `population` is its name
+    and `index` holds places among its synapses.
     """
 
     population: str
@@ -77,6 +78,11 @@ class Watch:
     index: np.ndarray
     every: int = 1
     name: str = "v"
+    projection: int | None = None
+
+    def n_records(self, n_steps: int) -> int:
+        """Return how often it is recorded in `n_steps` steps."""
+        return -(-n_steps // self.every)
 
     @property
     def key(self) -> str:

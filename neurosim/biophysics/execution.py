@@ -20,7 +20,8 @@ class Execution:
     ----------
     device : torch device, "auto" is the GPU when there is one.
     single : float32 on torch; spikes then differ where a membrane nearly ties with the threshold.
-    memory : about how many bytes exist at once; stimuli and trials are cut into chunks accordingly.
+    memory : about how many bytes a chunk of stimuli and trials takes, beside what is returned and a block of 4 MB of
+        each noise, background and current.
     workers : processes that run chunks at the same time.
     threads : OpenMP threads of a C++ standalone program.
 
@@ -52,6 +53,9 @@ class Execution:
         return tuple(name for name, is_asked in asked.items() if is_asked)
 
 
+Report = Callable[[float], None]
+
+
 @dataclass(frozen=True)
 class Engine:
     """What runs a chunk of copies of a circuit; all engines send the same spikes.
@@ -61,12 +65,12 @@ class Engine:
     name : name by which users choose it.
     caption : what it is, in a few words.
     run : (circuit, chunk, variables that are recorded, execution, number of copies to which a compiled program may pad
-        the chunk) -> what came out.
+        the chunk, what is told the share of the steps that are done) -> what came out.
     reads : what it reads of :class:`Execution` beside memory and workers: "single", "device", "threads".
     is_compiled : whether it needs a C++ compiler.
     counts_spikes : whether an input unit may send several spikes in a step.
     shares_synapses : whether all copies share one set of synapses in memory.
-    learns : whether it gives back the weights that plasticity changed.
+    draws_ahead : whether noise, background and currents of all steps are in memory at once, in place of a block.
 
     Examples
     --------
@@ -77,12 +81,12 @@ class Engine:
 
     name: str
     caption: str
-    run: Callable[[Circuit, Chunk, Sequence[Watch], Execution, int], Run]
+    run: Callable[[Circuit, Chunk, Sequence[Watch], Execution, int, Report], Run]
     reads: tuple[str, ...] = ()
     is_compiled: bool = False
     counts_spikes: bool = False
     shares_synapses: bool = False
-    learns: bool = True
+    draws_ahead: bool = False
 
 
 ENGINES = Registry("engine", "neurosim.biophysics.engines", Engine)

@@ -49,6 +49,7 @@ class State(SimpleNamespace):
     """What a step finds by name: variables and constants, choices as words, and what the synapses bring or None."""
 
     reset_kind: str
+    scheme: str
     pairing: str
     bounds: str
     can_wait: bool

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.courses import Following
 from neurosim.biophysics.plain_numbers import whole
 from neurosim.parameters import Parameters, filled
 from neurosim.registry import Registry
@@ -26,8 +27,9 @@ class CurrentModel:
     name : name by which files and messages know it.
     parameters : class of its numbers, a frozen dataclass with ``neurons``: the places of those that receive it, or None
         for all of them.
-    values : (record, number of steps, dt, number of neurons, draw) -> current (step, neuron), or (step, 1) where it is
-        the same in all; A, or threshold units where neurons are discrete.
+    begin : (record, dt, number of neurons, draw) -> what gives the current (step, neuron), or (step, 1) where it is the
+        same in all, in the steps (step,) that it is asked for, one block after another from 0 on; A, or threshold units
+        where neurons are discrete.
     until : (record) -> time up to which it says something, s; 0 is no such time.
     is_random : whether it is drawn anew in every trial.
     caption : what it is, in one sentence without a verb.
@@ -41,7 +43,7 @@ class CurrentModel:
 
     name: str
     parameters: type[Parameters]
-    values: Callable[[Any, int, float, int, np.random.Generator], np.ndarray]
+    begin: Callable[[Any, float, int, np.random.Generator], Callable[[np.ndarray], np.ndarray]]
     until: Callable[[Any], float]
     is_random: bool = False
     caption: str = ""
@@ -73,16 +75,27 @@ def chosen_neurons(record: object, neurons: Sequence[int] | None) -> tuple[int, 
     return found
 
 
-def course(model: CurrentModel, record: Any, n_steps: int, dt: float, size: int, draw: np.random.Generator) -> Any:
-    """Return the current (step, neuron) of `size` neurons, 0 in those that do not receive it."""
-    until, duration = model.until(record), n_steps * dt
+def check_lasts(model: CurrentModel, record: Any, duration: float) -> None:
+    """Raise where a current says something about times after the simulation."""
+    until = model.until(record)
     if until > duration * (1 + 1e-9):
         raise InputError(
             f"{type(record).__name__}: it goes on until {until:g} s, the simulation ends after {duration:g} s; show "
             "the stimuli longer, or simulate a tail."
         )
-    values = np.broadcast_to(model.values(record, n_steps, dt, size, draw), (n_steps, size))
-    return values * receives(record, size)
+
+
+def begun(model: CurrentModel, record: Any, dt: float, size: int, draw: np.random.Generator) -> Following:
+    """Return what gives the current (step, neuron) in the next n steps, 0 in neurons that do not receive it."""
+    values, receiving, now = model.begin(record, dt, size, draw), receives(record, size), 0
+
+    def following(n: int) -> np.ndarray:
+        nonlocal now
+        steps, now = np.arange(now, now + n), now + n
+        received: np.ndarray = np.broadcast_to(values(steps), (n, size)) * receiving
+        return received
+
+    return following
 
 
 def receives(record: Any, size: int) -> np.ndarray:

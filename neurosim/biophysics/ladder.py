@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from neurosim.biophysics.synapses.delta import DeltaParameters
 from neurosim.biophysics.synapses.exponential import ExponentialParameters
 from neurosim.schema import InputError, suggest
 
+LADDER_NUMBERS = ("dt", "tau_syn", "refractory", "delay", "noise", "delta_t", "a", "b", "tau_w")
 OWN = {"input_scale", "leak_drive"}  # constants of discrete neurons that those in volts do not have
 
 
@@ -58,6 +59,7 @@ class Ladder:
     0.001
     """
 
+    own_units: ClassVar[dict[str, str]] = {"a": "S", "b": "A"}
     membrane: LIFParameters = field(default_factory=lambda: LIFParameters(refractory=0.0))
     dt: float = 1e-4
     tau_syn: float = 2e-3
@@ -73,7 +75,7 @@ class Ladder:
     hodgkin_huxley: HodgkinHuxleyParameters = field(default_factory=HodgkinHuxleyParameters)
 
     def __post_init__(self) -> None:
-        convert(self, "Ladder", **dict.fromkeys(("dt", "tau_syn", "refractory", "delay", "noise"), number))
+        convert(self, "Ladder", **dict.fromkeys(LADDER_NUMBERS, number))
         if self.reset not in ("value", "keep"):
             raise InputError(f"Ladder: reset = {self.reset!r}; known: value, keep.")
 

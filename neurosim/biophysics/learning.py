@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse
 import xarray as xr
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run
-from neurosim.biophysics.execution import ENGINES, Execution
+from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
 from neurosim.biophysics.presentation import Shown, check_stimuli, make_chunk
-from neurosim.biophysics.projections import Projection
-from neurosim.biophysics.results import count_spikes, label_counts
+from neurosim.biophysics.projections import Projection, names_of
+from neurosim.biophysics.results import count_spikes, label_counts, label_records
 from neurosim.biophysics.rules import plasticity_of
 from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk
+from neurosim.biophysics.watching import variables
 from neurosim.refusals import InputError
-from neurosim.runtime import as_seed
+from neurosim.runtime import as_seed, progress_bar
 from neurosim.schema import step_of
 
 LONGEST = 1e5  # s
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Learned:
     """What learning left behind.
 
@@ -35,6 +38,7 @@ class Learned:
     responses : spike counts (stimulus, time, unit) while it learned; the gaps are left out.
     weights : of each plastic projection, "source->target", (record_time, synapse) with ``source`` and ``target``
         neuron along ``synapse``; the last record is at the end.
+    records : every variable that was recorded, (record_time, ...), by its name; the gaps are there too.
 
     Examples
     --------
@@ -45,6 +49,7 @@ class Learned:
     circuit: Circuit
     responses: xr.DataArray
     weights: Mapping[str, xr.DataArray]
+    records: Mapping[str, xr.DataArray] = field(default_factory=dict)
 
 
 def learn(
@@ -53,10 +58,12 @@ def learn(
     *,
     gap: float = 0.0,
     modulator: xr.DataArray | None = None,
+    record: Sequence[str] = (),
     record_every: float | None = None,
     rng: np.random.Generator | int = 0,
     engine: str = "brian2",
     execution: Execution | None = None,
+    progress: bool = True,
 ) -> Learned:
     """Show stimuli one after another, without rest or with a gap between them, while plastic weights change.
 
@@ -70,23 +77,28 @@ def learn(
     gap : silence after each stimulus, s, a multiple of ``circuit.step``; noise, background and currents rest too.
     modulator : third factor (stimulus, time) every ``circuit.step``, such as dopamine, 1/s; 0 in the gaps. Asked for
         where a rule reads it.
-    record_every : time between two records of the weights, s, a multiple of ``circuit.dt``; by default only the end.
+    record : variables of neurons, receptors and synapses that are recorded too, as ``Monitors(record=...)`` names them;
+        those of plastic synapses are traces, their other variables, and ``weight``, such as "input->cells.pre_trace".
+    record_every : time between two records, s, a multiple of ``circuit.dt``; by default of weights only the end, of
+        `record` every ``circuit.step``.
     rng : seed of everything random, or a generator that draws the seed.
-    engine : "brian2", "cython" or "torch". execution : device and precision; one copy runs, in one process.
+    engine : one of ``neurosim.biophysics.ENGINES``. execution : device, precision and threads; one copy runs, in one
+        process.
+    progress : show a progress bar, of the simulated time; a C++ standalone program moves it at its end.
 
     Returns
     -------
-    the circuit with its new weights, its responses, and the weights over time.
+    the circuit with its new weights, its responses, and weights and other variables over time.
 
     Raises
     ------
-    InputError : no projection is plastic, a modulator that is missing, not read or of another shape, an engine that
-        gives no weights back, workers or memory that nobody reads, times that are no whole steps.
+    InputError : no projection is plastic, a modulator that is missing, not read or of another shape, an unknown engine,
+        workers or memory that nobody reads, times that are no whole steps.
 
     Notes
     -----
-    Memory grows with the time of all stimuli times the neurons that receive noise or currents, and with the records
-    times the plastic synapses.
+    Memory grows with the spikes, with graded input times the time of all stimuli, and with the records times the
+    plastic synapses; noise, background and currents are drawn in blocks of time.
 
     Examples
     --------
@@ -107,9 +119,6 @@ def learn(
     if (execution.workers, execution.memory) != (usual.workers, usual.memory):
         raise InputError("learn: one copy runs in one process; workers and memory of execution are not read here.")
     used = choose_engine(circuit, engine, execution, 1)
-    if not used.learns:
-        able = ", ".join(e.name for e in ENGINES.values() if e.learns)
-        raise InputError(f"learn: engine {used.name!r} gives no weights back; engines that do: {able}.")
     n_gap = _steps(gap, circuit.step, "gap")
     each = (shown.n_time + n_gap) * circuit.substeps
     chunk = make_chunk(
@@ -118,12 +127,18 @@ def learn(
     kept = 0 if record_every is None else _steps(record_every, circuit.dt, "record_every", lowest=1)
     stream = _in_a_row(chunk, circuit, shown, n_gap)
     stream = replace(stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap))
-    run = run_chunk(circuit, stream, (), used, execution)
+    watched = variables(circuit, record, record_every, learns=True, who="learn")
+    n = stream.n_steps
+    with progress_bar(f"learning of {circuit.name}", n, lambda share: (round(share * n), ""), progress) as show:
+        run = run_chunk(circuit, stream, watched, used, execution, report=show)
+        show(1.0)
     check_run(circuit, run, stream)
     responses = _responses(circuit, run, shown, each, used.name)
-    names = _names(plastic)
+    names = names_of(circuit.projections)
     weights = {names[i]: _labelled(q, run.weights[i], kept, circuit, stream) for i, q in plastic.items()}
-    return Learned(_with_weights(circuit, run), responses, weights)
+    found = label_records(circuit, run.recorded, watched, 1, learns=True)
+    records = {name: values.isel(stimulus=0) for name, values in found.items()}
+    return Learned(_with_weights(circuit, run), responses, weights, records)
 
 
 def _steps(value: float, step: float, name: str, lowest: int = 0) -> int:
@@ -146,20 +161,15 @@ def _in_a_row(chunk: Chunk, circuit: Circuit, shown: Shown, n_gap: int) -> Chunk
         flat: np.ndarray = np.concatenate([lasting, rest], axis=1).reshape(1, -1, values.shape[-1])
         return flat
 
-    def rested(values: np.ndarray) -> np.ndarray:
-        long = np.concatenate([values, np.zeros((n_gap * k, *values.shape[1:]))])
-        line: np.ndarray = long.transpose(1, 0, 2).reshape(-1, 1, values.shape[2])
-        return line
-
     return Chunk(
         1,
         (shown.n_time + n_gap) * k * n,
         {name: row(values, shown.n_time, n_gap) for name, values in chunk.spikes.items()},
         {name: row(values, shown.n_time, n_gap) for name, values in chunk.external.items()},
-        {name: rested(values) for name, values in chunk.noise.items()},
+        {name: values.in_a_row(n_gap * k) for name, values in chunk.noise.items()},
         {i: first[:1] for i, first in chunk.seeds.items()},
-        {key: rested(values) for key, values in chunk.background.items()},
-        {name: rested(values) for name, values in chunk.currents.items()},
+        {key: values.in_a_row(n_gap * k) for key, values in chunk.background.items()},
+        {name: values.in_a_row(n_gap * k) for name, values in chunk.currents.items()},
     )
 
 
@@ -201,13 +211,6 @@ def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, engine: str)
     counts = count_spikes(circuit, run, per_bin, n * each // per_bin, 1)
     counts = counts.reshape(n, each // per_bin, -1)[:, : shown.n_time]
     return label_counts(circuit, counts, shown.labels, 1, circuit.step, engine)
-
-
-def _names(plastic: Mapping[int, Projection]) -> dict[int, str]:
-    """Return the name of each plastic projection: source, target and receptor, numbered where several have the same."""
-    names = {i: f"{q.source}->{q.target}" + (f" ({q.receptor})" if q.receptor else "") for i, q in plastic.items()}
-    same = {name: [i for i in names if names[i] == name] for name in names.values()}
-    return {i: name if len(same[name]) == 1 else f"{name} {same[name].index(i)}" for i, name in names.items()}
 
 
 def _labelled(q: Projection, weights: np.ndarray, kept: int, circuit: Circuit, stream: Chunk) -> xr.DataArray:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.formulas import Brought, Formula, Functions, Quantities, Quantity, State, Step
 from neurosim.biophysics.nir_nodes import NirForm
 from neurosim.parameters import Parameters, as_dict, filled
@@ -49,7 +50,8 @@ class Gates:
     moving: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class NeuronModel:
     """A neuron as a pure step: what simulation on every engine, files, the ladder and citations know of it.
 
@@ -118,7 +120,8 @@ class NeuronModel:
         return filled(self.name, self.parameters, values)
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class SynapseModel:
     """Synapses as a pure step: what arrived becomes a jump of the membrane, or a current.
 
@@ -220,21 +223,37 @@ def membrane_after_step(
 
     `current` (A) and `conductance` (S; may be None) are those beside leak, synapses and drive.
     """
+    return jumped(x, _relaxed(x, m, current, conductance))
+
+
+def membrane_in_middle(
+    x: State, m: Functions, current: Quantity | None, conductance: Quantity | None = None
+) -> Quantity:
+    """Return the membrane after half of `dt`, without jumps.
+
+    A model whose currents depend on the membrane by itself reads them there: its step is then of the second order.
+    """
+    return m.let("v_middle", _relaxed(x, m, current, conductance, "middle"))
+
+
+def _relaxed(
+    x: State, m: Functions, current: Quantity | None, conductance: Quantity | None, which: str = ""
+) -> Quantity:
+    """Return the membrane that relaxes towards where its currents cancel, for a step or to its "middle"."""
     total_current = x.g_leak * x.e_leak + x.drive if current is None else x.g_leak * x.e_leak + x.drive + current
     if x.i_syn is not None:
         total_current = total_current + x.i_syn
     conductances = [g for g in (x.g_syn, conductance) if g is not None]
-    if conductances:
-        total = x.g_leak + conductances[0]
-        for g in conductances[1:]:
-            total = total + g
-        total = m.let("total_conductance", total)
-        target = m.let("v_target", total_current / total)
-        free = target + (x.v - target) * m.exp(-x.dt_per_capacitance * total)
-    else:
-        target = m.let("v_target", total_current / x.g_leak)
-        free = target + (x.v - target) * x.leak_decay
-    return jumped(x, free)
+    if not conductances:
+        target = m.let(named(which, "v_target"), total_current / x.g_leak)
+        return target + (x.v - target) * (m.apply("sqrt", x.leak_decay) if which else x.leak_decay)
+    total = x.g_leak + conductances[0]
+    for g in conductances[1:]:
+        total = total + g
+    total = m.let(named(which, "total_conductance"), total)
+    target = m.let(named(which, "v_target"), total_current / total)
+    time = 0.5 * x.dt_per_capacitance if which else x.dt_per_capacitance
+    return target + (x.v - target) * m.exp(-time * total)
 
 
 def received(x: State, v: Quantity) -> Quantity:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neurosim import storage
+from neurosim.biophysics.by_value import by_value
 from neurosim.schema import InputError
 
 LABELS = {1: "soma", 2: "axon", 3: "dendrite", 4: "apical"}
@@ -16,7 +17,16 @@ MOST_POINTS = 200_000
 LONGEST = 0.1  # m: no neuron is larger, so larger numbers are in another unit
 
 
-@dataclass(frozen=True)
+class PointError(InputError):
+    """A point is not what it may be: `point` is its place among all points, `fault` what is said of it."""
+
+    def __init__(self, fault: str, point: int) -> None:
+        super().__init__(f"Morphology: point {point} {fault}")
+        self.fault, self.point = fault, point
+
+
+@by_value
+@dataclass(frozen=True, eq=False)
 class Morphology:
     """The points of a neuron, the root first and each after the one that it comes from.
 
@@ -63,22 +73,24 @@ class Morphology:
     def _check_tree(self) -> None:
         roots = np.flatnonzero(self.parent < 0)
         if roots.tolist() != [0]:
-            raise InputError(f"Morphology: one root asked, the first point; found {len(roots)} points without parent.")
+            fault = f"breaks the tree: one root asked, the first point; found {len(roots)} points without parent."
+            raise PointError(fault, int(next((r for r in roots if r), 0)))
         late = np.flatnonzero(self.parent >= np.arange(len(self.parent)))
         if len(late):
-            raise InputError(f"Morphology: point {late[0]} comes before its parent, point {self.parent[late[0]]}.")
+            raise PointError(f"comes before its parent, point {self.parent[late[0]]}.", int(late[0]))
 
     def _check_sizes(self) -> None:
         if not (np.isfinite(self.position).all() and np.isfinite(self.diameter).all() and (self.diameter > 0).all()):
             bad = np.flatnonzero(
                 ~(np.isfinite(self.position).all(1) & (self.diameter > 0) & np.isfinite(self.diameter))
             )
-            raise InputError(f"Morphology: point {bad[0]} has no finite place or no diameter above 0.")
+            raise PointError("has no finite place or no diameter above 0.", int(bad[0]))
         if max(np.ptp(self.position, axis=0).max(), self.diameter.max()) > LONGEST:
             raise InputError(f"Morphology: it is longer than {LONGEST} m; places and diameters are in m.")
         steps = np.linalg.norm(self.position[1:] - self.position[self.parent[1:]], axis=1)
         if len(steps) and not steps.all():
-            raise InputError(f"Morphology: point {1 + int(np.argmin(steps))} lies where its parent lies.")
+            same = 1 + int(np.argmin(steps))
+            raise PointError("lies where its parent lies.", same)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -112,27 +124,30 @@ def load_swc(path: str | Path) -> Morphology:
     {'soma': 1, 'dendrite': 1}
     """
     path = storage.as_path(path, "load_swc")
-    rows = [
-        _row(line, number, path)
+    lines = {
+        number: line
         for number, line in enumerate(storage.read_text(path, "utf-8-sig").splitlines(), start=1)
         if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not 1 <= len(rows) <= MOST_POINTS:
-        raise InputError(f"load_swc: {path} holds {len(rows)} points; 1 to {MOST_POINTS} asked.")
+    }
+    if not 1 <= len(lines) <= MOST_POINTS:
+        raise InputError(f"load_swc: {path} holds {len(lines)} points; 1 to {MOST_POINTS} asked.")
+    rows, numbers = [_row(line, number, path) for number, line in lines.items()], [*lines]
     place: dict[int, int] = {}
     for index, row in enumerate(rows):
+        where = f"load_swc: {path}, line {numbers[index]}: point {int(row[0])}"
         if int(row[0]) in place:
-            raise InputError(f"load_swc: {path}: point {int(row[0])} stands twice.")
+            raise InputError(f"{where} stands twice, first in line {numbers[place[int(row[0])]]}.")
         if row[6] >= 0 and int(row[6]) not in place:
-            raise InputError(
-                f"load_swc: {path}: point {int(row[0])} names {int(row[6])}, which does not come before it."
-            )
+            raise InputError(f"{where} names {int(row[6])}, which does not come before it.")
         place[int(row[0])] = index
     values = np.array(rows)
     labels = [LABELS.get(int(kind), f"type{int(kind)}") for kind in values[:, 1]]
     parents = [place[int(parent)] if parent >= 0 else -1 for parent in values[:, 6]]
     try:
         return Morphology(np.array(labels), values[:, 2:5] * MICRON, 2 * values[:, 5] * MICRON, np.array(parents))
+    except PointError as error:
+        line, number = numbers[error.point], int(rows[error.point][0])
+        raise InputError(f"load_swc: {path}, line {line}: point {number} {error.fault}") from error
     except InputError as error:
         raise InputError(f"load_swc: {path}: {str(error).removeprefix('Morphology: ')}") from error
 

@@ -36,6 +36,7 @@ from neurosim.nir_graphs import (
     Integration,
     check_unchanged,
     flat_graph,
+    settled_if_input,
     spread,
     time_step,
 )
@@ -147,8 +148,9 @@ def circuit_from_nir(
     numbered = [places.get(str(k), "") for k in range(len(neurons))]
     order = numbered if set(numbered) == set(neurons) else in_order(neurons, found)
     populations, projections = [], []
+    charge = settled_if_input(ASKER, {n: nodes[n] for n in neurons}, if_input)
     for label in order:
-        plain = PlainNode(label, nodes[label], step, integration, if_input, shapes[label], label not in without_reset)
+        plain = PlainNode(label, nodes[label], step, integration, charge, shapes[label], label not in without_reset)
         population, into = _populated(label, _discrete(plain), found[label], shown, step, label in tables)
         populations.append(population)
         projections += into

@@ -25,7 +25,7 @@ class PlainNode:
     node: nir.NIRNode
     step: float
     integration: Integration
-    if_input: IfInput | None
+    if_input: IfInput
     shape: tuple[int, ...]
     resets: bool = True
 
@@ -45,7 +45,7 @@ class PlainNode:
 
     def input_gain(self) -> float:
         """Return what the input of a unit that does not leak counts in a step."""
-        return if_gain(ASKER, self.label, self.if_input, self.step)
+        return if_gain(self.if_input, self.step)
 
     def thresholds(self) -> dict[str, np.ndarray]:
         """Return threshold and reset of every neuron, the threshold alone where there is no reset."""

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from neurosim.schema import InputError
+from neurosim.units import plain, plain_field
 
 WHOLE = 1e-6
 LARGEST_BRAIN = 10.0  # m
@@ -32,9 +33,9 @@ def whole(value: Any) -> int:
 
 
 def convert(record: object, who: str, **kinds: Any) -> None:
-    """Replace fields of a frozen record by plain numbers, whatever numeric type they have."""
+    """Replace fields of a frozen record by plain numbers, whatever numeric type or unit they have."""
     for name, kind in kinds.items():
-        value = getattr(record, name)
+        value = plain_field(record, name, who)
         try:
             if isinstance(value, str | bool) or np.ndim(value) or isinstance(value, complex | np.complexfloating):
                 raise TypeError
@@ -52,8 +53,9 @@ def one_of(who: str, name: str, value: object, kind: object = number) -> Any:
     return getattr(given, name)
 
 
-def real(values: object, what: str) -> np.ndarray:
-    """Return values as an array of real numbers, of whatever kind of array they come in."""
+def real(values: Any, what: str, unit: str = "1") -> np.ndarray:
+    """Return values as an array of real numbers, of whatever kind of array they come in, and in whatever `unit`."""
+    values = plain(values, unit, what)
     values = values.detach().cpu() if hasattr(values, "detach") else values
     try:
         array = np.asarray(values)
@@ -66,7 +68,7 @@ def real(values: object, what: str) -> np.ndarray:
 
 def places(values: object, n: int, what: str) -> np.ndarray:
     """Return where `n` neurons are, (neuron, 2 or 3), m."""
-    found = real(values, what)
+    found = real(values, what, "m")
     if found.shape not in ((n, 2), (n, 3)):
         raise InputError(f"{what}: finite numbers of shape ({n}, 2) or ({n}, 3) asked, in m, found {found.shape}.")
     if not np.isfinite(found).all() or np.abs(found).max() > LARGEST_BRAIN:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from neurosim.biophysics.background import Poisson
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.formula_guard import is_plain_name
 from neurosim.biophysics.injection import current_of
 from neurosim.biophysics.models import NeuronModel, SynapseModel, named, neuron_of, synapse_of
 from neurosim.biophysics.plain_numbers import convert, number, places, real, whole
 from neurosim.biophysics.synapses.delta import DeltaParameters
-from neurosim.parameters import Parameters
+from neurosim.parameters import Parameters, as_dict
 from neurosim.refusals import InputError, suggest
+from neurosim.units import AMOUNT, check_given, plain_field, unit_of
 
 OWN_WORDS = ("dt", "reset")
 LARGEST = 1e9  # neurons
 HIGHEST = 1.0  # V, of a membrane
+LARGEST_CURRENT = 1e-3  # A, into one neuron, be it a square centimetre of an axon
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Population:
     """Neurons of one kind and the synapses that they receive.
 
@@ -83,7 +87,7 @@ class Population:
         convert(self, who, size=whole, noise=number)
         if not 1 <= self.size <= LARGEST:
             raise InputError(f"{who}: 1 to {LARGEST:g} neurons asked, found {self.size}.")
-        drive = real(self.drive, f"{who}: drive")
+        drive = real(plain_field(self, "drive", who), f"{who}: drive")
         drive = np.full(self.size, float(drive)) if drive.ndim == 0 else drive
         if drive.shape != (self.size,) or not np.isfinite(drive).all():
             raise InputError(
@@ -91,7 +95,7 @@ class Population:
                 f"found {drive.shape}."
             )
         object.__setattr__(self, "drive", drive)
-        varying = {k: real(v, f"{who}: varying {k!r}") for k, v in self.varying.items()}
+        varying = {k: real(v, f"{who}: varying {k!r}", self._unit_of_number(k)) for k, v in self.varying.items()}
         for key, values in varying.items():
             if values.shape != (self.size,) or not np.isfinite(values).all():
                 raise InputError(
@@ -110,6 +114,7 @@ class Population:
         self._check_varying()
         object.__setattr__(self, "initial", {k: self._start(k, v) for k, v in self.initial.items()})
         self._check_sources(who)
+        self._check_amounts(who)
 
     def number(self, name: str) -> np.ndarray:
         """Return a parameter of every neuron, (neuron,)."""
@@ -175,12 +180,12 @@ class Population:
                 f"{who}: initial {name!r} is no variable of its neurons and receptors; they have "
                 f"{', '.join(self.variables)}.{suggest(name, self.variables)}"
             )
-        start = real(values, f"{who}: initial {name!r}")
+        start = real(values, f"{who}: initial {name!r}", self.units.get(name, ""))
         if start.shape not in ((), (self.size,)):
             raise InputError(f"{who}: initial {name!r} is one number or {self.size}, found shape {start.shape}.")
         if not np.isfinite(start).all():
             raise InputError(f"{who}: initial {name!r} holds what is not finite.")
-        if self.model.units.get(name) == "V" and not self.is_discrete and np.abs(start).max() > HIGHEST:
+        if self.units.get(name) == "V" and not self.is_discrete and np.abs(start).max() > HIGHEST:
             raise InputError(
                 f"{who}: initial {name!r} of {start.flat[np.abs(start).argmax()]:g} V is outside -{HIGHEST:g} to "
                 f"{HIGHEST:g} V. Values are in SI units: -70 mV is -70e-3."
@@ -197,6 +202,46 @@ class Population:
         """Names of the variables of all receptors, arrivals among them."""
         models = self.receptor_models.items()
         return tuple(named(receptor, k) for receptor, model in models for k in (*model.state, *model.arrivals))
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of every variable of the neurons and their receptors; "" where the neuron does not say."""
+        own = {name: self.model.units.get(k, "") for name, k in self.model.variables.items()}
+        for receptor, model in self.receptor_models.items():
+            own |= {named(receptor, k): model.state_units.get(k, "") for k in model.state}
+        return own
+
+    def _unit_of_number(self, name: str) -> str:
+        """Return in what a number that varies is: a parameter of the record as there, others in any unit."""
+        return unit_of(self.parameters, name) if name in as_dict(self.parameters) else ""
+
+    def _check_amounts(self, who: str) -> None:
+        """Raise for quantities of another unit than is asked for here, and for currents beyond all."""
+        amount = "1" if self.is_discrete else "A"
+        check_given(self, "drive", amount, f"{who}: drive")
+        check_given(self, "noise", "1" if self.is_discrete else "V", f"{who}: noise")
+        for record in self.background:
+            check_given(record, "weight", self.weight_unit(record.receptor), f"{who}: the weight of its background")
+        for current in self.currents:
+            for f in fields(current):
+                if unit_of(current, f.name) == AMOUNT:
+                    what = f"{who}: {f.name} of its {type(current).__name__}"
+                    check_given(current, f.name, amount, what)
+                    self.check_current(getattr(current, f.name), what)
+        self.check_current(self.drive, f"{who}: drive")
+
+    def check_current(self, values: Any, what: str) -> None:
+        """Raise for currents that no neuron in volts receives, as of numbers in pA; others have any."""
+        largest = np.max(np.abs(values), initial=0.0)
+        if self.units.get("v") == "V" and largest > LARGEST_CURRENT:
+            raise InputError(
+                f"{what} of {largest:g} A is outside -{LARGEST_CURRENT:g} to {LARGEST_CURRENT:g} A. Currents are in SI "
+                "units: 200 pA is 200e-12."
+            )
+
+    def weight_unit(self, receptor: str) -> str:
+        """Return in what the weights of a receptor are: V, A or S, or threshold units, "1", of discrete neurons."""
+        return "1" if self.is_discrete else self.receptor_models[receptor].units
 
     def _check_varying(self) -> None:
         """Raise where a parameter of a neuron is outside the range that its record knows, or cannot vary."""

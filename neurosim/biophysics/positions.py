@@ -90,7 +90,7 @@ def random_positions(n: int, extent: Sequence[float], *, rng: np.random.Generato
 
 
 def _axes(values: object, what: str) -> np.ndarray:
-    axes = real(values, what)
+    axes = real(values, what, "m" if what.endswith("extent") else "1")
     if axes.shape not in ((2,), (3,)) or not (np.isfinite(axes) & (axes > 0)).all():
         found = axes.tolist() if axes.ndim == 1 and len(axes) < 9 else f"shape {axes.shape}"
         raise InputError(f"{what}: two or three numbers above 0 asked, found {found}.")

@@ -6,15 +6,18 @@ so results depend neither on the chunks, nor on the workers, nor on the order of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.courses import Course, Following
 from neurosim.biophysics.dynamics import Chunk
 from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.populations import Population
 from neurosim.biophysics.rules import release_of
 from neurosim.biophysics.sources import backgrounds, injections
 from neurosim.runtime import stream
@@ -51,19 +54,17 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
     external = _currents(circuit, shown, [s for s, _ in copies])
     if n_steps > shown.n_time * circuit.substeps:
         external = {name: _ended(values, shown.n_time) for name, values in external.items()}
-    noise = {}
-    for p in circuit.populations:
-        if p.is_random:
-            streams = [stream(seed, "noise", p.name, shown.ids[s], t) for s, t in copies]
-            shape = (n_steps, p.size)
-            draws = [rng.standard_exponential(shape) if p.escapes else rng.standard_normal(shape) for rng in streams]
-            noise[p.name] = np.stack([np.log(d) if p.escapes else d for d in draws], axis=1)
+    named = [(shown.ids[s], t) for s, t in copies]
+    noise = {
+        p.name: Course(n_steps, p.size, [_noise(p, (seed, "noise", p.name, *copy)) for copy in named])
+        for p in circuit.populations
+        if p.is_random
+    }
     seeds = {
         i: np.stack([_seeds(circuit, i, shown.ids[s], t, seed) for s, t in copies])
         for i, q in enumerate(circuit.projections)
         if (model := release_of(q.release)) is not None and model.is_of_synapses
     }
-    named = [(shown.ids[s], t) for s, t in copies]
     return Chunk(
         len(copies),
         n_steps,
@@ -74,6 +75,17 @@ def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]]
         backgrounds(circuit, named, n_steps, seed),
         injections(circuit, named, n_steps, seed),
     )
+
+
+def _noise(population: Population, key: tuple[Any, ...]) -> Callable[[], Following]:
+    """Return what begins the random numbers of a population in one copy."""
+    size, escapes = population.size, population.escapes
+
+    def begin() -> Following:
+        draw = stream(*key)
+        return lambda n: np.log(draw.standard_exponential((n, size))) if escapes else draw.standard_normal((n, size))
+
+    return begin
 
 
 def _seeds(circuit: Circuit, index: int, stimulus: str, trial: int, seed: int) -> np.ndarray:
@@ -225,6 +237,7 @@ def _currents(circuit: Circuit, shown: Shown, stimuli: list[int]) -> dict[str, n
             values = shown.values[q.source][stimuli].astype(float)
             values = values.reshape(len(stimuli), -1, values.shape[-1])
             brought = np.stack([np.asarray(one @ q.weights) for one in values])
+            circuit.population(q.target).check_current(brought, f"simulate: the input onto {q.target!r}")
             external[q.target] = external[q.target] + brought if q.target in external else brought
     return external
 

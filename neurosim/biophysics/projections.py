@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.plain_numbers import convert, matrix, number, scaled
 from neurosim.biophysics.rules import plasticity_of, release_of
 from neurosim.parameters import Parameters
 from neurosim.refusals import InputError
+from neurosim.units import plain_field
 
 Weights: TypeAlias = Any  # a dense numpy array or a scipy.sparse.csr_array
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Projection:
     """Synapses from one population (or an input, such as ``"input"``) to another.
 
@@ -54,9 +58,9 @@ class Projection:
 
     def __post_init__(self) -> None:
         who = f"Projection {self.source}->{self.target}"
-        object.__setattr__(self, "weights", matrix(self.weights, f"{who}: weights"))
+        object.__setattr__(self, "weights", matrix(plain_field(self, "weights", who), f"{who}: weights"))
         self._check_rules(who)
-        if np.ndim(self.delay) == 0:
+        if np.ndim(plain_field(self, "delay", who)) == 0:
             convert(self, who, delay=number)
         else:
             object.__setattr__(self, "delay", self._delay_matrix(who))
@@ -183,6 +187,20 @@ class Projection:
             changed.data = function(changed.data)
             return replace(self, weights=changed)
         return replace(self, weights=function(self.weights))
+
+
+def names_of(projections: Sequence[Projection]) -> dict[int, str]:
+    """Return the name of each projection with release or plasticity, by its index.
+
+    It is source, target and receptor, numbered where several have the same.
+    """
+    names = {
+        i: f"{q.source}->{q.target}" + (f" ({q.receptor})" if q.receptor else "")
+        for i, q in enumerate(projections)
+        if q.release is not None or q.plasticity is not None
+    }
+    same = {name: [i for i in names if names[i] == name] for name in names.values()}
+    return {i: name if len(same[name]) == 1 else f"{name} {same[name].index(i)}" for i, name in names.items()}
 
 
 def _places(weights: Weights) -> tuple[np.ndarray, np.ndarray]:

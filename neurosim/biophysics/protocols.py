@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from neurosim.biophysics.injection import course, current_of
+from neurosim.biophysics.injection import begun, check_lasts, current_of
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
 from neurosim.parameters import Parameters
 from neurosim.runtime import as_seed, stream
@@ -54,7 +54,8 @@ def protocol(
         model = current_of(record)
         if model is None or record.neurons is not None:  # type: ignore[attr-defined]
             raise InputError(f"protocol: {name!r} is no registered current, or names neurons, which stimuli lack.")
-        found.append(course(model, record, round(n_steps), time_step, 1, stream(seed, "protocol", str(name))))
+        check_lasts(model, record, duration)
+        found.append(begun(model, record, time_step, 1, stream(seed, "protocol", str(name)))(round(n_steps)))
     dims = ("stimulus", "time", "unit")
     shown = as_stimuli(np.stack(found), dims=dims, ids=[str(name) for name in currents], time_step=time_step)
     return shown.assign_attrs(units="A")

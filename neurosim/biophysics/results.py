@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.dynamics import Run, Watch
-from neurosim.biophysics.watching import recordable
+from neurosim.biophysics.dynamics import Events, Run, Watch
+from neurosim.biophysics.watching import unit_of
 from neurosim.schema import as_responses
 
 
@@ -23,6 +23,16 @@ def count_spikes(circuit: Circuit, run: Run, per_bin: int, n_bins: int, n_copies
         counts = np.bincount(flat, minlength=n_copies * n_bins * p.size)
         parts.append(counts.reshape(n_copies, n_bins, p.size).astype(np.float32))
     return np.concatenate(parts, axis=-1)
+
+
+def keep_records(kept: list[np.ndarray], run: Run, start: int, n_copies: int) -> list[np.ndarray]:
+    """Return what was recorded of all copies, (copy, record, neuron) by watch, with that of a run from `start` on."""
+    if all(len(part) == n_copies for part in run.recorded):
+        return list(run.recorded)
+    kept = kept or [np.empty((n_copies, *part.shape[1:])) for part in run.recorded]
+    for whole, part in zip(kept, run.recorded, strict=True):
+        whole[start : start + len(part)] = part
+    return kept
 
 
 def label_counts(
@@ -45,12 +55,14 @@ def label_counts(
     return responses
 
 
-def spike_table(circuit: Circuit, parts: list[Run], starts: list[int], trials: int) -> dict[str, Any]:
+def spike_table(
+    circuit: Circuit, parts: Sequence[Mapping[str, Events]], starts: list[int], trials: int
+) -> dict[str, Any]:
     """Return the sparse table of spikes, sorted by copy, step and unit."""
     rows, first = [], 0
     for p in circuit.populations:
-        for start, run in zip(starts, parts, strict=True):
-            e = run.events[p.name]
+        for start, events in zip(starts, parts, strict=True):
+            e = events[p.name]
             rows.append(np.stack([e.step, e.copy + start, e.neuron + first]))
         first += p.size
     step, copy, unit = np.concatenate(rows, axis=1)
@@ -64,24 +76,33 @@ def spike_table(circuit: Circuit, parts: list[Run], starts: list[int], trials: i
     }
 
 
-def label_membrane(circuit: Circuit, parts: list[Run], watches: Sequence[Watch], trials: int) -> xr.DataArray:
-    """Return what was recorded of the membranes, which come first, with its times and the names of its units."""
-    values = np.concatenate([np.concatenate(list(run.recorded[: len(watches)]), axis=2) for run in parts])
+def label_membrane(
+    circuit: Circuit, recorded: Sequence[np.ndarray], watches: Sequence[Watch], trials: int
+) -> xr.DataArray:
+    """Return what was recorded of the membranes with its times and the names of its units."""
+    values = recorded[0] if len(recorded) == 1 else np.concatenate(recorded, axis=2)
     names = [name for watch in watches for name in _unit_names(watch)]
     units = "1" if circuit.is_discrete else "V"
     return _over_time(values, trials, {"membrane_time": circuit.dt, "membrane_unit": names}, units)
 
 
 def label_records(
-    circuit: Circuit, parts: list[Run], watches: Sequence[Watch], first: int, trials: int
+    circuit: Circuit, recorded: Sequence[np.ndarray], watches: Sequence[Watch], trials: int, *, learns: bool = False
 ) -> dict[str, xr.DataArray]:
-    """Return what the watches from the `first` on recorded, each by its key."""
+    """Return what each watch recorded by its key, with neurons or synapses along its last dim."""
     found = {}
-    for place, watch in list(enumerate(watches))[first:]:
-        values = np.concatenate([run.recorded[place] for run in parts])
-        coords = {"record_time": watch.every * circuit.dt, f"{watch.population}_unit": _unit_names(watch)}
-        units = recordable(circuit.population(watch.population))[watch.name]
-        found[watch.key] = _over_time(values, trials, coords, units)
+    for watch, values in zip(watches, recorded, strict=True):
+        times, units = {"record_time": watch.every * circuit.dt}, unit_of(circuit, watch, learns)
+        if watch.projection is None:
+            coords = times | {f"{watch.population}_unit": _unit_names(watch)}
+            found[watch.key] = _over_time(values, trials, coords, units)
+            continue
+        q, stem = circuit.projections[watch.projection], watch.population.replace(" ", "_")
+        source, target = (end[watch.index] for end in q.synapses()[:2])
+        names = [f"{q.source}/{i}->{q.target}/{j}" for i, j in zip(source, target, strict=True)]
+        labelled = _over_time(values, trials, times | {f"{stem}_synapse": names}, units)
+        ends = {f"{stem}_source": (labelled.dims[-1], source), f"{stem}_target": (labelled.dims[-1], target)}
+        found[watch.key] = labelled.assign_coords(ends)
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.biophysics import torch_engine
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.calibration import layer_counts
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.learned_numbers import LearnedNumbers
@@ -28,7 +29,8 @@ Teacher = Callable[[xr.DataArray], xr.DataArray]
 Shown = xr.DataArray | Callable[[int], xr.DataArray]
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class RetuningOptions:
     """How a circuit is retuned.
 

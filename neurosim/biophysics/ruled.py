@@ -71,6 +71,18 @@ class Ruled:
         own = self.release.state if self.release is not None and self.release.is_of_synapses else {}
         return self._values(own) | self._values(self.plasticity.synapse if self.plasticity else {})
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The unit of every variable of a synapse, its source and its target that changes over time; no draws."""
+        of_synapses = [k for k, value in self.synapse_state.items() if value != "seed"]
+        found = dict.fromkeys((*self.source_state, *self.target_state, *of_synapses), "1")
+        if self.plasticity is None:
+            return found
+        target = self.circuit.population(self.projection.target)
+        of_weight = "1" if target.is_discrete else target.receptor_models[self.projection.receptor].units
+        units = {k: of_weight if unit == "weight" else unit for k, unit in self.plasticity.units.items()}
+        return found | units | {"weight": of_weight}
+
     def _values(self, state: Mapping[str, float | str]) -> dict[str, Any]:
         return {k: self.constants.get(v, v) if isinstance(v, str) else v for k, v in state.items()}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State, Step
 from neurosim.biophysics.models import Constants, Numbers
 from neurosim.parameters import Parameters, filled
@@ -23,7 +24,8 @@ def nothing(x: State, m: Functions) -> Quantities:
     return {}
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class ReleaseModel:
     """How much of its weight a spike brings, which depends on the spikes before it.
 
@@ -60,7 +62,8 @@ class ReleaseModel:
         return filled(self.name, self.parameters, values)
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class PlasticityModel:
     """How weights change by what source and target do.
 
@@ -77,6 +80,7 @@ class PlasticityModel:
     on_pre, on_post : (x, m) -> weight and variables of a synapse after a spike of its source, of its target.
     each_step : (x, m) -> weight and variables of a synapse after every step; None where nothing changes.
     is_modulated : whether it asks for a modulator.
+    units : of traces and variables that have one, "weight" where it is that of the weights.
     caption : what it is, in one sentence without a verb.
     reference : the paper to cite, with its DOI.
 
@@ -100,6 +104,7 @@ class PlasticityModel:
     on_post: Step = nothing
     each_step: Step | None = None
     is_modulated: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
     caption: str = ""
     reference: str = ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,22 @@ import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
-from neurosim.biophysics.execution import ENGINES, Engine, Execution
+from neurosim.biophysics.execution import ENGINES, Engine, Execution, Report
+from neurosim.biophysics.extremes import Extremes
 from neurosim.biophysics.plain_numbers import convert, number, one_of, whole
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import Shown, apart, check_stimuli, make_chunk, most_at_once, spread_spikes
-from neurosim.biophysics.results import count_spikes, label_counts, label_membrane, label_records, spike_table
+from neurosim.biophysics.results import (
+    count_spikes,
+    keep_records,
+    label_counts,
+    label_membrane,
+    label_records,
+    spike_table,
+)
 from neurosim.biophysics.sources import arrivals_of
 from neurosim.biophysics.torch_engine import first_broken
 from neurosim.biophysics.watching import membranes, variables
@@ -37,7 +46,8 @@ MEMBRANES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Monitors:
     """What is kept of a simulation.
 
@@ -47,7 +57,9 @@ class Monitors:
     tail : time that is simulated after the last input sample, s.
     spike_times : also return the sparse table of spikes.
     membrane : populations, or units such as "hidden1/3", whose membrane is also returned at every ``circuit.dt``.
-    record : variables of neurons or receptors that are also returned, such as "hidden1.w" or "cells.nmda_falling/3".
+    record : variables of neurons, receptors or releasing synapses that are also returned, such as "hidden1.w",
+        "cells.nmda_falling/3", "input->cells.used" or, of some synapses, "input->cells.used/0->3" (from neuron 0 to 3),
+        "input->cells.used/0->" (all from neuron 0) and "input->cells.used/->3".
     record_every : time between two records, s; a multiple of ``circuit.dt``, by default ``circuit.step``.
 
     Raises
@@ -128,12 +140,22 @@ def simulate(
     spike times, membranes or records a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
     ``spike_trial`` and ``spike_unit`` (places along the dims); ``membrane_potential`` (stimulus, [trial,]
     membrane_time, membrane_unit), in V, or without unit where neurons are discrete; and each variable that is
-    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit), at the end of a step.
+    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit), at the end of a step;
+    those of synapses along a dim such as ``input->cells_synapse``, with the places of their neurons in
+    ``input->cells_source`` and ``input->cells_target``.
+    A warning is logged for a population that spikes reach and that never fires, where none of its variables is
+    recorded, and for one that fires as often as its refractory period allows.
 
     Raises
     ------
     InputError : the stimuli are not what the circuit takes, an unknown engine, unit or variable, no compiler where one
         is needed, a chunk of one copy above `memory`, or a population that fires without end.
+
+    Notes
+    -----
+    Noise, background and currents are drawn in blocks of time: 10,000 neurons with noise for 10 s at 0.1 ms take 11 MB
+    beside what is imported on "brian2", where their numbers are 8 GB. "cpp_standalone" draws them ahead. What is
+    recorded is held once.
 
     Examples
     --------
@@ -156,19 +178,25 @@ def simulate(
         check_run(circuit, result, chunk)
         return result
 
-    parts = _run_all(one, plan.starts, circuit.name, plan.execution.workers, progress)
-    counted = [
-        count_spikes(circuit, run, plan.per_bin, plan.n_steps // plan.per_bin, min(plan.size, len(plan.copies) - start))
-        for start, run in zip(plan.starts, parts, strict=True)
-    ]
+    counted, spikes = [], []
+    recorded: list[np.ndarray] = []
+    extremes = Extremes(circuit, shown, {watch.population for watch in watched})
+    runs = _run_all(one, plan.starts, circuit.name, plan.execution.workers, progress)
+    for start, run in zip(plan.starts, runs, strict=True):
+        copies = plan.copies[start : start + plan.size]
+        counted.append(count_spikes(circuit, run, plan.per_bin, plan.n_steps // plan.per_bin, len(copies)))
+        recorded = keep_records(recorded, run, start, len(plan.copies))
+        spikes += [run.events] if monitors.spike_times else []
+        extremes.see(run, copies)
+    extremes.tell()
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
     responses = label_counts(circuit, np.concatenate(counted), shown.labels, trials, width, plan.engine.name)
     data: dict[str, Any] = {"responses": responses}
     if monitors.spike_times:
-        data |= spike_table(circuit, parts, plan.starts, trials)
+        data |= spike_table(circuit, spikes, plan.starts, trials)
     if seen:
-        data["membrane_potential"] = label_membrane(circuit, parts, seen, trials)
-    data |= label_records(circuit, parts, watched, len(seen), trials)
+        data["membrane_potential"] = label_membrane(circuit, recorded[: len(seen)], seen, trials)
+    data |= label_records(circuit, recorded[len(seen) :], watched[len(seen) :], trials)
     return xr.Dataset(data, attrs=responses.attrs) if len(data) > 1 else responses
 
 
@@ -207,19 +235,21 @@ def _planned(
         )
     copies = [(s, t) for s in range(len(shown.ids)) for t in range(trials)]
     used = choose_engine(circuit, engine, execution, len(copies) * n_steps)
+    if engine == AUTO and used.draws_ahead and drawn_a_step(circuit) * n_steps > execution.memory:
+        used = ENGINES["cython"]
     laid = circuit if used.counts_spikes else apart(circuit, most_at_once(circuit, shown, trials, seed))
     size = chunk_size(laid, used, shown.n_time, n_steps, execution.memory, len(copies), watched)
     return _Plan(laid, used, execution, copies, n_steps, per_bin, size, watched)
 
 
-def _run_all(one: Callable[[int], Run], starts: list[int], name: str, workers: int, progress: bool) -> list[Run]:
-    """Run every chunk, in this process or in several."""
+def _run_all(one: Callable[[int], Run], starts: list[int], name: str, workers: int, progress: bool) -> Iterable[Run]:
+    """Yield what came out of every chunk, in this process or in several."""
     if workers > 1 and len(starts) > 1:
         tasks = (delayed(_in_worker)(one, start) for start in starts)
         runs = Parallel(n_jobs=workers, return_as="generator")(tasks)
     else:
         runs = (one(start) for start in starts)
-    return list(track(runs, f"simulating {name}", len(starts), progress=progress))
+    return track(runs, f"simulating {name}", len(starts), progress=progress)
 
 
 def choose_category(circuit: Circuit, responses: xr.DataArray | xr.Dataset) -> np.ndarray:
@@ -304,11 +334,15 @@ def run_chunk(
     execution: Execution,
     *,
     padded: int = 0,
+    report: Report = lambda share: None,
 ) -> Run:
-    """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies."""
+    """Run one chunk on an engine that has been chosen; compiled engines may pad it to `padded` copies.
+
+    `report` is told, every now and then, the share of the steps that are done.
+    """
     if not engine.counts_spikes:
         chunk = spread_spikes(circuit, chunk)
-    return engine.run(circuit, chunk, watched, execution, padded)
+    return engine.run(circuit, chunk, watched, execution, padded, report)
 
 
 def choose_engine(circuit: Circuit, engine: str, execution: Execution, n_copy_steps: int) -> Engine:
@@ -352,19 +386,25 @@ def chunk_size(
 ) -> int:
     """Return how many copies of a circuit fit into `memory` bytes; Brian2 holds the synapses of each, torch one set."""
     n_neurons = sum(p.size for p in circuit.populations)
-    noisy = sum(p.size for p in circuit.populations if p.is_random)
     graded = sum(q.weights.shape[1] for q in circuit.projections if circuit.is_graded(q))
     sent = sum(i.size for i in circuit.all_inputs if i.kind != "current")
     synapses = 0 if engine.shares_synapses else BYTES_A_SYNAPSE * circuit.n_synapses
-    given = sum(p.size * (bool(p.currents) + len(arrivals_of(p))) for p in circuit.populations)
-    a_copy = synapses + BYTES_A_NEURON * n_neurons + 8 * n_steps * (noisy + given)
+    drawn = drawn_a_step(circuit) * (n_steps if engine.draws_ahead else 1)
+    a_copy = synapses + BYTES_A_NEURON * n_neurons + drawn
     a_copy += 8 * n_time * (graded + sent)
-    a_copy += 8 * sum(-(-n_steps // watch.every) * len(watch.index) for watch in watched)
+    a_copy += 8 * sum(watch.n_records(n_steps) * len(watch.index) for watch in watched)
     if a_copy > memory:
+        ahead = f" ({drawn} of them drawn ahead, as other engines do not)" if drawn > memory else ""
         raise InputError(
-            f"simulate: one copy of {circuit.name} needs about {a_copy} bytes, above memory = {memory}; allow more."
+            f"simulate: one copy of {circuit.name} needs about {a_copy} bytes{ahead}, above memory = {memory}; allow "
+            "more."
         )
     return int(min(n_copies, memory // max(1, a_copy)))
+
+
+def drawn_a_step(circuit: Circuit) -> int:
+    """Return how many bytes of noise, background and currents are drawn in a step of one copy."""
+    return 8 * sum(p.size * (p.is_random + bool(p.currents) + len(arrivals_of(p))) for p in circuit.populations)
 
 
 def _in_worker(one: Callable[[int], Run], start: int) -> Run:

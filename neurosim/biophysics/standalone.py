@@ -27,12 +27,14 @@ from neurosim import storage
 from neurosim.biophysics.brian2_engine import (
     STRICT_FLAGS,
     build,
-    by_copy,
+    courses_of,
     import_brian2,
     preferences,
 )
+from neurosim.biophysics.brian2_rules import weights_over_time
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit, save_circuit
+from neurosim.biophysics.courses import Course, silent
 from neurosim.biophysics.dynamics import Chunk, Events, Run, Watch
 from neurosim.schema import InputError
 
@@ -65,7 +67,9 @@ def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, n_copies: i
         arguments = []
         for name, values in _arrays_of(circuit, padded).items():
             path = Path(private) / f"{name}.bin"
-            np.ascontiguousarray(values, dtype=float).tofile(path)
+            with path.open("wb") as file:
+                for block in values.blocks() if isinstance(values, Course) else [values]:
+                    np.ascontiguousarray(block, dtype=float).tofile(file)
             arguments.append(f"{name}.values={path}")
         done = subprocess.run(
             [str(folder / "main"), "--results_dir", f"{out}/", *arguments],
@@ -92,7 +96,10 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "background": sorted(chunk.background),
         "currents": sorted(chunk.currents),
         "seeds": {str(i): first.shape[1] for i, first in chunk.seeds.items()},
-        "watched": [[w.population, w.variable, w.index.tolist(), w.every] for w in watched],
+        "learns": chunk.learns,
+        "is_modulated": chunk.modulator is not None,
+        "kept_every": chunk.kept_every,
+        "watched": [[w.population, w.variable, w.index.tolist(), w.every, w.name, w.projection] for w in watched],
         "brian2": importlib.metadata.version("brian2"),
         "flags": list(STRICT_FLAGS),
         "threads": threads if threads > 1 else 0,
@@ -138,13 +145,13 @@ def main(job: Path, folder: Path) -> None:
     """Build the circuit that the folder `job` describes into `folder` (called in the child process)."""
     circuit, about = load_circuit(job / "circuit.nc"), storage.read_json(job / "job.json")
     chunk = _empty_chunk(circuit, about)
-    watched = [Watch(name, variable, np.asarray(index), every) for name, variable, index, every in about["watched"]]
+    watched = [Watch(of, name, np.asarray(index, dtype=int), *more) for of, name, index, *more in about["watched"]]
     b2 = import_brian2()
     b2.set_device("cpp_standalone", build_on_run=False)
     b2.prefs.devices.cpp_standalone.openmp_threads = about["threads"]
     b2.prefs["devices.cpp_standalone.extra_make_args_unix"] = [f"-j{os.cpu_count() or 1}"]  # Brian2's are without end
     with preferences(b2, "cython"):
-        parts = build(b2, circuit, chunk, watched, inputs_as_arrays=True)
+        parts = build(b2, circuit, chunk, watched, inputs_as_arrays=True, is_fed=False)
         parts.network.run(chunk.n_steps * circuit.dt * b2.second, namespace={})
         b2.device.build(directory=str(folder), compile=False, run=False, debug=False, clean=False)
         (folder / "common.h").write_text(COMMON_HEADERS)
@@ -158,7 +165,15 @@ def main(job: Path, folder: Path) -> None:
     names = {
         "spikes": {name: {key: file_of(m.variables[key]) for key in ("t", "i")} for name, m in parts.spikes.items()},
         "last": {name: file_of(group.variables["v"]) for name, group in parts.groups.items()},
-        "recorded": [file_of(m.variables[w.variable]) for w, m in zip(watched, parts.watches, strict=True)],
+        "recorded": [[[file_of(m.variables[v]), at.tolist()] for m, v, at in several] for several in parts.watches],
+        "weights": {
+            str(rules.index): {
+                "kept": [file_of(monitor.variables["weight"]) for monitor in rules.monitors],
+                "last": [file_of(synapses.variables["weight"]) for synapses in rules.synapses],
+            }
+            for rules in parts.rules
+            if rules.ruled.plasticity is not None
+        },
     }
     for path in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
         path.unlink()
@@ -166,22 +181,18 @@ def main(job: Path, folder: Path) -> None:
     storage.write_manifest(folder)
 
 
-def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray]:
-    """Return the arrays over time, by the name they have in the binary, as (time, copy x neuron)."""
-    arrays = {}
+def _arrays_of(circuit: Circuit, chunk: Chunk) -> dict[str, np.ndarray | Course]:
+    """Return the arrays over time (time, copy, neuron), by the name they have in the binary."""
+    arrays: dict[str, np.ndarray | Course] = {}
     for place, name in enumerate(circuit.sizes):
         if name in chunk.spikes:
             arrays[f"input_{place}"] = chunk.spikes[name].transpose(1, 0, 2)
     for index, p in enumerate(circuit.populations):
         if p.name in chunk.external:
             arrays[f"external_{index}"] = chunk.external[p.name].transpose(1, 0, 2)
-        if p.name in chunk.noise:
-            arrays[f"xi_{index}"] = chunk.noise[p.name]
-        if p.name in chunk.currents:
-            arrays[f"current_{index}"] = chunk.currents[p.name]
-        arrays |= {f"{name}_from_{index}": v for (owner, name), v in chunk.background.items() if owner == p.name}
+        arrays |= courses_of(p, index, chunk)
     arrays |= {f"seeds_{i}": first[None] for i, first in chunk.seeds.items()}
-    return {k: v.reshape(len(v), -1) for k, v in arrays.items()}
+    return arrays if chunk.modulator is None else arrays | {"modulator": chunk.modulator}
 
 
 def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
@@ -198,10 +209,10 @@ def _padded(circuit: Circuit, chunk: Chunk, n_copies: int) -> Chunk:
         n_copies=n_copies,
         spikes={k: pad(v, 0) for k, v in chunk.spikes.items()},
         external={k: pad(v, 0) for k, v in chunk.external.items()},
-        noise={k: pad(v, 1) for k, v in chunk.noise.items()},
+        noise={k: v.padded(n_copies) for k, v in chunk.noise.items()},
         seeds={i: pad(first, 0) for i, first in chunk.seeds.items()},
-        background={k: pad(v, 1) for k, v in chunk.background.items()},
-        currents={k: pad(v, 1) for k, v in chunk.currents.items()},
+        background={k: v.padded(n_copies) for k, v in chunk.background.items()},
+        currents={k: v.padded(n_copies) for k, v in chunk.currents.items()},
     )
 
 
@@ -212,10 +223,13 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         about["n_steps"],
         {k: np.zeros((n, t, sizes[k]), dtype=np.uint8) for k, t in about["spikes"].items()},
         {k: np.zeros((n, t, sizes[k])) for k, t in about["external"].items()},
-        {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["noise"]},
+        {k: silent(n, about["n_steps"], sizes[k]) for k in about["noise"]},
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
-        {(k, arrival): np.zeros((about["n_steps"], n, sizes[k])) for k, arrival in about["background"]},
-        {k: np.zeros((about["n_steps"], n, sizes[k])) for k in about["currents"]},
+        {(k, arrival): silent(n, about["n_steps"], sizes[k]) for k, arrival in about["background"]},
+        {k: silent(n, about["n_steps"], sizes[k]) for k in about["currents"]},
+        about["learns"],
+        np.zeros(about["n_steps"]) if about["is_modulated"] else None,
+        about["kept_every"],
     )
 
 
@@ -229,11 +243,25 @@ def _collect(circuit: Circuit, chunk: Chunk, about: Mapping[str, Any], out: Path
         steps = np.rint(times / circuit.dt).astype(np.int64)
         events[p.name] = Events.sorted(steps[real], copy[real], neuron[real])
     recorded = []
-    for (_, _, index, _), file in zip(about["watched"], about["recorded"], strict=True):
-        flat = np.fromfile(out / file, dtype=np.float64).reshape(-1, about["n_copies"] * len(index))
-        recorded.append(by_copy(flat.T, about["n_copies"])[: chunk.n_copies])
+    for (_, _, index, every, *_), files in zip(about["watched"], about["recorded"], strict=True):
+        values = np.empty((chunk.n_copies, -(-chunk.n_steps // every), len(index)))
+        for file, columns in files:
+            flat = np.fromfile(out / file, dtype=np.float64).reshape(-1, about["n_copies"], len(columns))
+            values[..., columns] = flat[:, : chunk.n_copies].transpose(1, 0, 2)
+        recorded.append(values)
     last = {name: np.fromfile(out / file, dtype=np.float64) for name, file in about["last"].items()}
-    return Run(events, recorded, tuple(name for name, v in last.items() if not np.isfinite(v).all()))
+    weights = {int(i): _weights(circuit, int(i), files, out) for i, files in about["weights"].items()}
+    return Run(events, recorded, tuple(name for name, v in last.items() if not np.isfinite(v).all()), weights)
+
+
+def _weights(circuit: Circuit, index: int, files: Mapping[str, Sequence[str]], out: Path) -> np.ndarray:
+    """Return the weights (record, synapse) of a plastic projection."""
+    last = [np.fromfile(out / file, dtype=np.float64) for file in files["last"]]
+    kept = [
+        np.fromfile(out / file, dtype=np.float64).reshape(-1, len(end))
+        for file, end in zip(files["kept"], last[: len(files["kept"])], strict=True)
+    ]
+    return weights_over_time(circuit, circuit.projections[index], kept, last)
 
 
 if __name__ == "__main__":

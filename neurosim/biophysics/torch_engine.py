@@ -7,7 +7,7 @@ In float64 its spikes are those of Brian2. With a surrogate gradient the run is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     Tensor: TypeAlias = torch.Tensor
 
 DENSE_LIMIT = 2**24
-BUFFER = 2**26
+REPORT_EVERY = 100  # steps
+BUFFER = 2**24
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,15 @@ def run(
     *,
     device: str = "auto",
     single: bool = False,
+    report: Callable[[float], None] | None = None,
 ) -> Run:
-    """Run the copies of `chunk`; in float32 with `single`."""
+    """Run the copies of `chunk`; in float32 with `single`. `report` is told the share of the steps that are done."""
     torch = import_torch()
     found: dict[str, list[np.ndarray]] = {p.name: [] for p in circuit.populations}
-    seen: list[list[np.ndarray]] = [[] for _ in watched]
+    seen = [np.empty((chunk.n_copies, watch.n_records(chunk.n_steps), len(watch.index))) for watch in watched]
     kept: dict[str, list[Tensor]] = {p.name: [] for p in circuit.populations}
     places = [torch.as_tensor(np.array(watch.index), device=pick_device(device)) for watch in watched]
-    weights: dict[int, np.ndarray] = {}
+    rules: dict[int, RuledWire] = {}
     n_kept = max(1, BUFFER // (chunk.n_copies * sum(p.size for p in circuit.populations)))
 
     def flush(first: int) -> None:
@@ -90,22 +92,27 @@ def run(
                 parts.clear()
 
     with torch.no_grad():
-        steps = march(circuit, chunk, device=device, single=single, collected=weights)
+        steps = march(circuit, chunk, device=device, single=single, rules=rules)
         for k, (spikes, states) in enumerate(steps):
             for name, fired in spikes.items():
                 kept[name].append(fired > 0)
-            for watch, place, found_ in zip(watched, places, seen, strict=True):
-                if k % watch.every == 0:
+            for watch, place, into in zip(watched, places, seen, strict=True):
+                if k % watch.every == 0 and watch.projection is not None:
+                    into[:, k // watch.every] = rules[watch.projection].values(watch.variable, watch.index)
+                elif k % watch.every == 0:
                     value = states[watch.population][watch.variable]
-                    found_.append(value.expand(chunk.n_copies, -1)[:, place].cpu().numpy())
+                    into[:, k // watch.every] = value.expand(chunk.n_copies, -1)[:, place].cpu().numpy()
             if (k + 1) % n_kept == 0:
                 flush(k + 1 - n_kept)
+            if report is not None and (k + 1) % REPORT_EVERY == 0:
+                report((k + 1) / chunk.n_steps)
         flush(chunk.n_steps - chunk.n_steps % n_kept)
         broken = tuple(name for name, state in states.items() if not bool(torch.isfinite(state["v"]).all()))
     empty = np.zeros((0, 3), dtype=np.int64)
     rows = {name: np.concatenate([empty, *parts]) for name, parts in found.items()}
     events = {name: Events.sorted(*part.T) for name, part in rows.items()}
-    return Run(events, [np.stack(parts, axis=1) for parts in seen], broken, weights)
+    weights = {index: wire.learned() for index, wire in rules.items() if wire.learns}
+    return Run(events, seen, broken, weights)
 
 
 def march(
@@ -117,14 +124,14 @@ def march(
     tensors: Tensors | None = None,
     replayed: Mapping[str, Tensor] | None = None,
     brought: Mapping[str, Sequence[Mapping[str, Tensor]]] | None = None,
-    collected: dict[int, np.ndarray] | None = None,
+    rules: dict[int, RuledWire] | None = None,
 ) -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]]:
     """Yield, step by step, the spikes (copy, neuron) and the state of every population.
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
     For populations in `brought` only what they send to themselves is computed: what else arrives in each step is given
-    by :func:`arrivals`. That, noise and graded input may be for fewer copies, which repeat. `collected` takes the
-    weights that were learned.
+    by :func:`arrivals`. That and graded input may be for fewer copies, which repeat. `rules` takes the projections with
+    release or plasticity.
     """
     torch = import_torch()
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
@@ -141,6 +148,8 @@ def march(
         and (q.target not in brought or q.source == q.target)
         and (q.source in chunk.spikes or q.source not in inputs)
     ]
+    if rules is not None:
+        rules |= {wire.index: wire for wire in wires if isinstance(wire, RuledWire)}
     shown = _shown(torch, chunk, where)
     latest: dict[str, Tensor | None] = {}
     values = {layer.name: layer.state for layer in layers}
@@ -160,12 +169,10 @@ def march(
                 if wire.target == layer.name:
                     sent_now = latest.get(wire.source) if not wire.sends else values[wire.source][wire.sends]
                     wire.deliver(sent_now, arrived)
-            fired = latest[layer.name] = sent[layer.name] = layer.advance(arrived, now, k)
+            fired = latest[layer.name] = sent[layer.name] = layer.advance(arrived, now)
             for wire in wires:
                 if wire.target == layer.name:
                     wire.follow(fired, layer.moved)
-        if collected is not None and k == chunk.n_steps - 1:
-            collected |= {wire.index: wire.learned() for wire in wires if isinstance(wire, RuledWire) and wire.learns}
         yield sent, values
 
 
@@ -273,14 +280,14 @@ class _Layer:
         self.width = tensors.surrogate.get(self.name)
         external, noise = chunk.external.get(self.name), chunk.noise.get(self.name)
         self.external = None if external is None else tensor(external)
-        self.noise = None if noise is None else torch.as_tensor(noise)
-        self.injected = chunk.currents.get(self.name)
-        self.background = {arrival: v for (owner, arrival), v in chunk.background.items() if owner == self.name}
-        self.tensor = tensor
+        injected = chunk.currents.get(self.name)
+        self.noise = None if noise is None else noise.rows(tensor)
+        self.injected = None if injected is None else injected.rows(tensor)
+        self.background = {a: v.rows(tensor) for (owner, a), v in chunk.background.items() if owner == self.name}
 
-    def advance(self, arrived: Mapping[str, Tensor], now: int, k: int) -> Tensor:
+    def advance(self, arrived: Mapping[str, Tensor], now: int) -> Tensor:
         """Advance by one step of the simulation and return the spikes (copy, neuron)."""
-        outside = {name: self.tensor(values[k]) for name, values in self.background.items()}
+        outside = {name: next(rows) for name, rows in self.background.items()}
         arrived = {**arrived, **{n: arrived[n] + v if n in arrived else v for n, v in outside.items()}}
         for name, value in arrived.items():
             self.state[name] = value if self.gain is None else value * self.gain
@@ -290,9 +297,9 @@ class _Layer:
             shown = _repeated(self.external[:, min(now, self.external.shape[1] - 1)], self.n_copies)
             x.drive = x.drive + (shown if self.gain is None else shown * self.gain)
         if self.injected is not None:
-            x.drive = x.drive + self.tensor(self.injected[k])
+            x.drive = x.drive + next(self.injected)
         if self.noise is not None:
-            x.xi = _repeated(self.tensor(self.noise[k]), self.n_copies)
+            x.xi = next(self.noise)
         new = self.step(x, self.functions)
         self.state.update({n: self._spread(n, v) for n, v in new.items()})
         x.__dict__.update(self.state)

@@ -156,10 +156,23 @@ class RuledWire:
         for name, value in new.items():
             state[name] = value if reached is None else self.torch.where(reached > 0, value, state[name])
 
-    def _weights(self) -> np.ndarray:
-        found = np.zeros(self.n_synapses)
+    def values(self, variable: str, index: np.ndarray) -> np.ndarray:
+        """Return a variable (copy, synapse) of the synapses at the places `index`, or of their source or target."""
+        found = np.empty((self.chunk.n_copies, len(index)))
         for part in self.parts:
-            found[part.places] = part.own["weight"][0].cpu().numpy()
+            columns = np.flatnonzero(np.isin(index, part.places))
+            own = self.torch.as_tensor(np.searchsorted(part.places, index[columns]), device=self.where)
+            if variable in part.source_state:
+                value = part.source_state[variable][:, part.source[own]]
+            elif variable in self.traces:
+                value = self.traces[variable][:, part.post[own]]
+            else:
+                value = part.own[variable][:, own]
+            found[:, columns] = value.cpu().numpy()
+        return found
+
+    def _weights(self) -> np.ndarray:
+        found: np.ndarray = self.values("weight", np.arange(self.n_synapses))[0]
         return found
 
     def learned(self) -> np.ndarray:

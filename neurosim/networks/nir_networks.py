@@ -30,6 +30,7 @@ from neurosim.nir_graphs import (
     if_gain,
     only_one,
     port_shape,
+    settled_if_input,
     spread,
     time_step,
 )
@@ -58,7 +59,7 @@ class _Choice:
     dt: float
     reset: SequenceReset | None
     integration: Integration
-    if_input: IfInput | None
+    if_input: IfInput
 
 
 def from_nir(
@@ -110,7 +111,8 @@ def from_nir(
     order, back = _chain(parts, edges, entry, leave)
     tables = [from_metadata(nodes[n].metadata) for n in order if isinstance(parts[n], NEURON_NODES)]
     kept = next((table for table in tables if table is not None), {})
-    choice = _Choice(time_step(ASKER, dt, kept.get("dt"), None), reset, integration, if_input)
+    charge = settled_if_input(ASKER, {n: parts[n] for n in order}, if_input)
+    choice = _Choice(time_step(ASKER, dt, kept.get("dt"), None), reset, integration, charge)
     layers = _Layers(port_shape(ASKER, entry, nodes[entry]))
     for name in order:
         node = parts[name]
@@ -375,7 +377,7 @@ def _discrete(
         )
     common: dict[str, Any] = {"dt": choice.dt, "threshold": float(exact["threshold"][0]), "reset": choice.reset}
     if isinstance(node, nir.IF):
-        gain = gain * if_gain(ASKER, name, choice.if_input, choice.dt)
+        gain = gain * if_gain(choice.if_input, choice.dt)
         return DiscreteLIFParameters(math.inf, **common), exact, gain
     key = "tau_mem" if isinstance(node, nir.CubaLIF) else "tau"
     exact["beta"], tau = decay(key), float(each(key)[0])

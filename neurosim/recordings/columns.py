@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -178,3 +179,19 @@ def shown(value: object) -> str:
 
 def _line(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def label_names(own: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Return what labels of the units are called beside those of the stimuli: the same, or with ``unit_`` before it.
+
+    >>> label_names(["area", "category"], ["category"])
+    {'area': 'area', 'category': 'unit_category'}
+    """
+    own, taken = list(own), set(taken)
+    found: dict[str, str] = {}
+    for name in own:
+        new = name
+        while new in taken or (new != name and (new in own or new in found.values())):
+            new = f"unit_{new}"
+        found[name] = new
+    return found

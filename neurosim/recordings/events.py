@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.clock import TOLERANCE, whole_number
-from neurosim.recordings.columns import as_text, check_frame, coded, seconds, shown, span
+from neurosim.recordings.columns import as_text, check_frame, coded, label_names, seconds, shown, span
 from neurosim.recordings.pynapple_objects import as_series, as_table
 from neurosim.schema import InputError, as_responses, suggest
 
@@ -181,22 +181,6 @@ def align_series(
     )
     as_asked = np.nanmax(np.abs(begin - window[0])) <= TOLERANCE
     return responses.assign_coords(time=(window[0] if as_asked else np.nanmean(begin)) + np.arange(n) * step)
-
-
-def label_names(own: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
-    """Return what labels of the units are called beside those of the stimuli: the same, or with ``unit_`` before it.
-
-    >>> label_names(["area", "category"], ["category"])
-    {'area': 'area', 'category': 'unit_category'}
-    """
-    own, taken = list(own), set(taken)
-    found: dict[str, str] = {}
-    for name in own:
-        new = name
-        while new in taken or (new != name and (new in own or new in found.values())):
-            new = f"unit_{new}"
-        found[name] = new
-    return found
 
 
 def _clock(series: object) -> tuple[np.ndarray, float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from neurosim.recordings.columns import as_text, check_frame, names, seconds, shown, span
+from neurosim.recordings.columns import as_text, check_frame, label_names, names, seconds, shown, span
 from neurosim.schema import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def as_series(value: Any, who: str) -> Any:
     if kind == "Tsd":
         return xr.DataArray(data, dims="time", coords={"time": clock})
     if kind == "TsdFrame":
-        labels = {str(k): ("unit", _plain(v)) for k, v in value.metadata.items()}
+        labels = {str(k): ("unit", _plain(v)) for k, v in unit_labels(value.metadata).items()}
         units = names(list(value.columns), who, "columns")
     else:
         places = np.indices(data.shape[1:]).reshape(data.ndim - 1, -1)
@@ -85,8 +85,13 @@ def as_trains(value: Any) -> tuple[dict[str, np.ndarray], pd.DataFrame, np.ndarr
     """Return the spikes of a TsGroup by unit, the labels of its units, and its time support (interval, from and to)."""
     keys = names(list(value.keys()), "align_spikes", "unit")
     trains = {str(k): np.asarray(value[k].t, dtype=float) for k in value}
-    labels = value.metadata.drop(columns=[c for c in value.metadata.columns if c in OWN_LABELS])
+    labels = unit_labels(value.metadata.drop(columns=[c for c in value.metadata.columns if c in OWN_LABELS]))
     return trains, labels.set_axis(keys, axis=0), np.asarray(value.time_support.values, dtype=float)
+
+
+def unit_labels(metadata: pd.DataFrame) -> pd.DataFrame:
+    """Return labels of units; one that is called "unit", as here their names are, becomes ``unit_unit``."""
+    return metadata.rename(columns={"unit": label_names(["unit"], map(str, metadata.columns))["unit"]})
 
 
 def to_pynapple(thing: Any, *, session: tuple[float, float] | None = None, units: pd.DataFrame | None = None) -> Any:

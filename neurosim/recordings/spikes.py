@@ -12,8 +12,8 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
-from neurosim.recordings.columns import as_text, check_frame, coded, names, seconds, shown, span
-from neurosim.recordings.events import RESERVED, check_reached, event_layout, label_names
+from neurosim.recordings.columns import as_text, check_frame, coded, label_names, names, seconds, shown, span
+from neurosim.recordings.events import RESERVED, check_reached, event_layout
 from neurosim.recordings.observed import known_support, only_observed
 from neurosim.recordings.pynapple_objects import as_trains, kind_of
 from neurosim.recordings.reader import reader_of

@@ -97,6 +97,9 @@ def rebin(responses: xr.DataArray, time_bin: float) -> xr.DataArray:
     ratio = whole_number(time_bin, step)
     if ratio is None:
         raise InputError(f"rebin: time_bin = {time_bin:g} s is not a multiple of the step {step:g} s.")
+    if ratio > responses.sizes["time"]:
+        whole = responses.sizes["time"] * step
+        raise InputError(f"rebin: time_bin = {time_bin:g} s is longer than the responses, which last {whole:g} s.")
     coarse = responses.coarsen(time=ratio, boundary="trim")
     binned = coarse.sum() if responses.attrs.get("quantity") == "spike_count" else coarse.mean()
     if is_lazy(responses) or bool(responses.isnull().any()):

@@ -43,7 +43,7 @@ def coherence(
     Returns
     -------
     Dataset (frequency, stimulus, [time,] unit, unit_other): ``coherence``; ``phase``, rad, positive where `unit` leads
-    `unit_other`; ``p_value`` of a unit with another; and ``n`` (stimulus, unit, unit_other), L. NaN where two units
+    `unit_other`; ``p_value``, NaN of a unit with itself; and ``n`` (stimulus, unit, unit_other), L. NaN where two units
     have fewer than 2 pairs of transforms, or one is silent.
 
     Raises
@@ -82,11 +82,12 @@ def coherence(
         found[at, stimulus] = _coherency(z, measured[stimulus], evoked)
     squared = np.abs(found) ** 2
     n = np.where(pairs < 2, np.nan, pairs)[:, None]
+    itself = np.eye(n_units, dtype=bool)
     dims = ("time", "stimulus", "frequency", "unit", "unit_other")
     data = {
         "coherence": (dims, (n * squared - 1) / (n - 1), {"quantity": "coherence", "units": "1"}),
-        "phase": (dims, np.where(np.isnan(n), np.nan, np.angle(found))),
-        "p_value": (dims, np.maximum(1 - squared, 0.0) ** (n - 1)),
+        "phase": (dims, np.where(np.isnan(n), np.nan, np.angle(found)), {"units": "rad"}),
+        "p_value": (dims, np.where(itself, np.nan, np.maximum(1 - squared, 0.0) ** (n - 1)), {"units": "1"}),
         "n": (("stimulus", "unit", "unit_other"), pairs.astype(int)),
     }
     other = {f"{k}_other": ("unit_other", c.values) for k, c in responses.coords.items() if c.dims == ("unit",)}

@@ -93,7 +93,8 @@ def demixed_pca(
     if regularization is None:
         if "trial" not in checked.dims:
             raise InputError(f"{who}: without trials nothing can be held out; give regularization, such as 0.01.")
-        errors = _errors(data, parts, int(n_components), int(n_splits), as_rng(rng, who), progress)
+        order = np.argsort(checked["stimulus"].values.astype(str), kind="stable")  # splits follow stimuli, by name
+        errors = _errors(data, parts, n_components, n_splits, order, as_rng(rng, who), progress)
         regularization = float(PENALTIES[errors.argmin()])
     check_number(regularization, who, "regularization", 0)
     fit = _regression(means, _noise(data.values))
@@ -150,13 +151,21 @@ def _regression(means: np.ndarray, noise: np.ndarray) -> _Regression:
 
 
 def _errors(
-    data: Crossed, parts: list[tuple[int, ...]], n: int, n_splits: int, rng: np.random.Generator, progress: bool
+    data: Crossed,
+    parts: list[tuple[int, ...]],
+    n: int,
+    n_splits: int,
+    order: np.ndarray,
+    rng: np.random.Generator,
+    progress: bool,
 ) -> np.ndarray:
     """Return the error (penalty,) of parts, as told from trials that were held out, relative to the means."""
     measured = np.isfinite(data.values[:, :, 0])
     errors = np.zeros(len(PENALTIES))
     for _ in track(range(n_splits), "splits", progress=progress):
-        chance = np.where(measured, rng.random(measured.shape[:2])[..., None], -1.0)
+        draws = np.empty(measured.shape[:2])
+        draws[:, order] = rng.random(draws.shape)
+        chance = np.where(measured, draws[..., None], -1.0)
         out = (chance == chance.max(0))[:, :, None]  # one trial of every unit, the same where all have it
         test = data.of_cells(np.where(out, data.values, 0.0).sum(0))
         others = np.where(out, np.nan, data.values)

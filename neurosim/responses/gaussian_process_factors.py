@@ -234,7 +234,7 @@ def _described(model: Any, trains: list[Any], there: np.ndarray, counts: xr.Data
         "offset": ("unit", fitted["d"]),
         "noise_variance": ("unit", np.diag(fitted["R"])),
         "weights": (("unit", "process"), fitted["C"]),
-        "timescale": ("process", model.bin_size.rescale("s").item() / np.sqrt(fitted["gamma"])),
+        "timescale": ("process", model.bin_size.rescale("s").item() / np.sqrt(fitted["gamma"]), {"units": "s"}),
         "log_likelihood": likelihood,
     }
     attrs = {"method": "gpfa", "process_noise": float(fitted["eps"][0]), "time_step": counts.attrs["time_step"]}

@@ -100,10 +100,10 @@ def jpca(
     latents = courses @ axes
     squares = (latents**2).sum((0, 1)).reshape(-1, 2).sum(1)
     data = {
-        "latents": (("stimulus", "time", "latent"), latents),
+        "latents": (("stimulus", "time", "latent"), latents, {"units": str(means.attrs.get("units", "1"))}),
         "axes": (("unit", "latent"), axes),
-        "frequency": ("plane", frequency),
-        "explained_variance": ("plane", squares / (courses**2).sum()),
+        "frequency": ("plane", frequency, {"units": "Hz"}),
+        "explained_variance": ("plane", squares / (courses**2).sum(), {"units": "1"}),
         "rotating": found.rotating,
         "linear": found.linear,
         "rotating_shuffled": ("shuffle", shuffled),

@@ -181,7 +181,11 @@ def _as_dataset(
     if compared:
         ratio = np.divide(np.abs(time), error, out=np.where(time == 0, 0.0, np.inf), where=error > 0)
         values["p"] = np.where(lost, np.nan, 2 * special.stdtr(n - 1, -ratio))
-    result = xr.Dataset({k: (dims, v.reshape(shape)) for k, v in values.items()})
-    result["interval"] = ((*dims, "bound"), np.stack([time - reach, time + reach], axis=-1).reshape(*shape, 2))
+    units = {"time": "s", "standard_error": "s", "found": "1", "p": "1"}
+    result = xr.Dataset(
+        {k: (dims, v.reshape(shape), {"units": units[k]} if k in units else {}) for k, v in values.items()}
+    )
+    interval = np.stack([time - reach, time + reach], axis=-1).reshape(*shape, 2)
+    result["interval"] = ((*dims, "bound"), interval, {"units": "s"})
     coords = {str(k): v for k, v in scores.coords.items() if not {"subject", "time"} & set(v.dims) and k not in values}
     return result.assign_coords(latency=list(KINDS), bound=["low", "high"], **coords).assign_attrs(alpha=alpha)

@@ -24,6 +24,7 @@ from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import Execution, Monitors, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import as_stimuli
+from tests.biophysics.given_numbers import given
 
 
 def silent(n_ms):
@@ -130,7 +131,7 @@ def test_currents_and_threshold_of_the_gif_neuron_after_a_spike():
     noise[at] = -60.0
     circuit = alone(GIF, 3e-11, dt)
     watched, states = [Watch("n", "v", np.array([0]))], []
-    chunk = Chunk(1, n_steps, {}, {}, {"n": noise})
+    chunk = Chunk(1, n_steps, {}, {}, {"n": given(noise)})
     for _, state in torch_engine.march(circuit, chunk, device="cpu"):
         states.append({k: float(v) for k, v in state["n"].items()})
     run = torch_engine.run(circuit, chunk, watched, device="cpu")
@@ -155,7 +156,9 @@ def test_currents_and_threshold_of_the_gif_neuron_after_a_spike():
         level = (state["v"] + 50e-3 - state["theta"] - risen) / 2e-3 + np.log(dt)
         other = np.repeat(noise[: place + 1], 2, axis=1)
         other[place, :, 0] = level - 1e-6, level + 1e-6
-        tried = torch_engine.run(circuit, Chunk(2, place + 1, {}, {}, {"n": other}), (), device="cpu").events["n"]
+        tried = torch_engine.run(circuit, Chunk(2, place + 1, {}, {}, {"n": given(other)}), (), device="cpu").events[
+            "n"
+        ]
         assert tried.copy[tried.step == place].tolist() == [0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import brian2 as b2
 import numpy as np
 import pytest
@@ -33,6 +35,7 @@ from neurosim.biophysics import (
     protocol,
     save_circuit,
     simulate,
+    simulation,
     single_neuron,
 )
 from neurosim.biophysics.sources import backgrounds, injections
@@ -80,7 +83,7 @@ def test_counts_have_the_mean_and_variance_of_rate_times_step(rate):
 def test_every_engine_and_chunk_sends_the_same_spikes(engine):
     """Five copies at once on torch, and two at a time on the others; each trial is drawn anew."""
     whole = simulate(BUSY, silent(n_time=40), trials=5, engine="torch", monitors=Monitors(spike_times=True))
-    few = Execution(memory=70_000)
+    few = Execution(memory=70_000 if engine == "cpp_standalone" else 4_000)
     parts = simulate(
         BUSY, silent(n_time=40), trials=5, engine=engine, monitors=Monitors(spike_times=True), execution=few
     )
@@ -88,8 +91,17 @@ def test_every_engine_and_chunk_sends_the_same_spikes(engine):
     for name in ("spike_time", "spike_trial", "spike_unit"):
         np.testing.assert_array_equal(parts[name], whole[name])
     assert len({tuple(row.ravel()) for row in whole.responses.values[0]}) == 5
-    with pytest.raises(InputError, match="above memory = 20000"):
-        simulate(BUSY, silent(n_time=40), execution=Execution(memory=20_000))
+    with pytest.raises(InputError, match=r"needs about 29888 bytes \(28800 of them drawn ahead.*above memory = 20000"):
+        simulate(BUSY, silent(n_time=40), engine="cpp_standalone", execution=Execution(memory=20_000))
+    with pytest.raises(InputError, match="bytes, above memory = 1000"):
+        simulate(BUSY, silent(n_time=40), execution=Execution(memory=1000))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+def test_auto_takes_an_engine_that_draws_in_blocks_where_whole_courses_do_not_fit(monkeypatch):
+    monkeypatch.setattr(simulation, "WORTH_COMPILING", 0)
+    chosen = simulate(BUSY, silent(n_time=40), execution=Execution(memory=20_000, device="cpu"), progress=False)
+    assert chosen.attrs["engine"] == "cython"
 
 
 def test_a_brian2_script_with_the_same_arrays_sends_the_same_spikes():
@@ -102,8 +114,8 @@ def test_a_brian2_script_with_the_same_arrays_sends_the_same_spikes():
     found = simulate(circuit, shown, engine="torch", monitors=Monitors(spike_times=True), rng=3)
 
     copies = [(str(shown.stimulus.values[0]), 0)]
-    injected = injections(circuit, copies, 1000, 3)["n"][:, 0]
-    arriving = backgrounds(circuit, copies, 1000, 3)["n", "arrived"][:, 0]
+    injected = injections(circuit, copies, 1000, 3)["n"].whole()[:, 0]
+    arriving = backgrounds(circuit, copies, 1000, 3)["n", "arrived"].whole()[:, 0]
     step = DT * b2.second
     given = {"I": b2.TimedArray(injected * b2.amp, dt=step), "jump": b2.TimedArray(arriving * b2.volt, dt=step)}
     group = b2.NeuronGroup(
@@ -149,7 +161,8 @@ def test_a_poisson_population_drives_others_alike_on_torch_and_brian2():
 
 def course_of(current, n_steps=1000, size=1, dt=1e-3, rng=0):
     draw = np.random.default_rng(rng)
-    return next(m for m in CURRENTS.values() if m.parameters is type(current)).values(current, n_steps, dt, size, draw)
+    model = next(m for m in CURRENTS.values() if m.parameters is type(current))
+    return model.begin(current, dt, size, draw)(np.arange(n_steps))
 
 
 def test_currents_have_the_course_that_their_numbers_say():
@@ -247,7 +260,7 @@ def test_what_cannot_be_is_refused_in_one_line():
         ),
         (SineCurrent(1e-10, 6000.0), "frequency = 6000 Hz needs steps below"),
         (GivenCurrent([1e-10], 1.5e-4), "no whole number of steps of 0.0001 s"),
-        (GivenCurrent([[1.0, 2.0, 3.0]], 1e-3), "3 columns are given for 1 neurons"),
+        (GivenCurrent([[1e-10, 2e-10, 3e-10]], 1e-3), "3 columns are given for 1 neurons"),
     ):
         with pytest.raises(InputError, match=message):
             simulate(alone(Population("n", 1, lif, currents=current)), silent(n_time=40))

@@ -260,7 +260,7 @@ def test_what_is_no_network_or_cannot_be_shown_anything():
     refused(leaky, "duration=", duration=None)
     refused(leaky, "asks for 'picture'", present=lambda picture: None)
     refused(lambda: 3, "returned a int")
-    refused(leaky, "duration is a time", duration=3 * b2.volt)
+    refused(leaky, "duration is in s", duration=3 * b2.volt)
     refused(leaky, "above 0 s", duration=0)
     refused(leaky, "returns nothing, or names", present=lambda stimulus: 3)
     refused(b2.Network(), "need a function", rebuild=True)

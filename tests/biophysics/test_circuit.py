@@ -80,8 +80,8 @@ def circuits():
             noise = 0.0 if neuron.is_random else 1e-3
             varying = {} if neuron.is_discrete else {"g_leak": np.full(2, 9e-9)}
             populations = (
-                Population("a", 3, neuron.parameters(), rng.normal(size=3), received, noise),
-                Population("b", 2, neuron.parameters(), 0.5, received, varying=varying),
+                Population("a", 3, neuron.parameters(), rng.normal(size=3) * 1e-10, received, noise),
+                Population("b", 2, neuron.parameters(), 5e-4, received, varying=varying),
             )
             sparse = scipy.sparse.random_array((3, 2), density=0.5, rng=rng)
             start, reads = ("a", "spikes") if neuron.sends_spikes else ("input", "largest_membrane")

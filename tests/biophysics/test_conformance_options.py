@@ -17,6 +17,7 @@ from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection
 from neurosim.schema import InputError
+from tests.biophysics.given_numbers import given
 
 RNG = np.random.default_rng(0)
 TRAINS = (RNG.random((1, 100, 2)) < 0.1).astype(np.uint8)
@@ -41,7 +42,7 @@ def answers(parameters, varying, size, synapses=None):
     circuit = Circuit("c", Input(2), (population,), (wire,), dt, dt if is_discrete else 1e-3)
     n_steps = 100 * circuit.substeps
     drawn = np.log(np.random.default_rng(1).standard_exponential((n_steps, 1, 1)))
-    noise = {"n": np.repeat(drawn, size, axis=2)} if population.is_random else {}
+    noise = {"n": given(np.repeat(drawn, size, axis=2))} if population.is_random else {}
     found = torch_engine.run(
         circuit, Chunk(1, n_steps, {"input": TRAINS}, {}, noise), [Watch("n", "v", np.arange(size))], device="cpu"
     )

@@ -103,6 +103,12 @@ def test_a_filter_of_the_stimulus_is_found():
     assert ((interval[..., 0] <= true) & (true <= interval[..., 1])).mean() > 0.8
     assert np.corrcoef(found.stimulus_filter.values[0], true)[0, 1] > 0.97
     assert found.stimulus_lag.values[0] == 0 and found.lag.values[0] == STEP
+    named = {n: v.attrs.get("units") for n, v in found.variables.items()}
+    assert named["lag"] == named["stimulus_lag"] == "s" and named["bias"] == "ln(spikes/s)"
+    assert named["coupling_gain"] == named["bits_per_spike"] == "bits/spike"
+    no_clock = stimuli.drop_vars("time", errors="ignore").drop_attrs()
+    with pytest.raises(InputError, match="fit_coupled, stimuli: what has times needs a time_step in attrs"):
+        ns.biophysics.fit_coupled(responses, stimuli=no_clock, **QUICK)
     turned = stimuli.isel(stimulus=slice(None, None, -1))
     xr.testing.assert_identical(ns.biophysics.fit_coupled(responses, stimuli=turned, **QUICK), found)
 

@@ -13,6 +13,7 @@ from neurosim.biophysics import (
     AdaptiveLIFParameters,
     AdExParameters,
     ConductanceParameters,
+    CustomNeuron,
     DeltaParameters,
     ExponentialParameters,
     GIFParameters,
@@ -276,7 +277,8 @@ def test_stimuli_that_do_not_fit_are_refused(spikes):
 
 @pytest.mark.parametrize("engine", ["brian2", "torch"])
 def test_a_membrane_that_is_no_number_stops_with_its_reason(engine, spikes):
-    population = Population("a", 14, HodgkinHuxleyParameters(), 1e305, ExponentialParameters())
+    unstable = CustomNeuron("dv/dt = v / tau + 1", "v < -1", numbers={"tau": 2e-5})
+    population = Population("a", 14, unstable)
     circuit = Circuit("net", Input(12), (population,), (), dt=1e-4, step=1e-3)
     with pytest.raises(InputError, match=r"'a' of net is no finite number"):
         simulate(circuit, spikes, engine=engine, progress=False)

@@ -116,12 +116,18 @@ BAD = {
     "six numbers": ("1 1 0 0 0 1\n", "line 1: 'number type x y z radius parent' asked, found '1 1 0 0 0 1'"),
     "words": ("1 soma 0 0 0 1 -1\n", "line 1"),
     "half a number": ("1.5 1 0 0 0 1 -1\n", "line 1"),
-    "twice": ("1 1 0 0 0 1 -1\n1 3 5 0 0 1 1\n", "point 1 stands twice"),
-    "child first": ("2 3 5 0 0 1 1\n1 1 0 0 0 1 -1\n", "point 2 names 1, which .* not .*before it"),
-    "two roots": ("1 1 0 0 0 1 -1\n2 3 5 0 0 1 -1\n", "found 2 points without parent"),
-    "no radius": ("1 1 0 0 0 1 -1\n2 3 5 0 0 0 1\n", "point 1 has no finite place or no diameter above 0"),
-    "nan": ("1 1 0 0 0 1 -1\n2 3 nan 0 0 1 1\n", "point 1 has no finite place"),
-    "one place": ("1 1 0 0 0 1 -1\n2 3 0 0 0 1 1\n", "point 1 lies where its parent lies"),
+    "twice": ("1 1 0 0 0 1 -1\n1 3 5 0 0 1 1\n", "line 2: point 1 stands twice, first in line 1"),
+    "child first": ("2 3 5 0 0 1 1\n1 1 0 0 0 1 -1\n", "line 1: point 2 names 1, which .* not .*before it"),
+    "two roots": (
+        "1 1 0 0 0 1 -1\n2 3 5 0 0 1 -1\n",
+        "line 2: point 2 breaks the tree: .*found 2 points",
+    ),
+    "no radius": (
+        "1 1 0 0 0 1 -1\n\n# x\n2 3 5 0 0 0 1\n",
+        "line 4: point 2 has no finite place or no diameter",
+    ),
+    "nan": ("1 1 0 0 0 1 -1\n2 3 nan 0 0 1 1\n", "line 2: point 2 has no finite place"),
+    "one place": ("1 1 0 0 0 1 -1\n2 3 0 0 0 1 1\n", "line 2: point 2 lies where its parent lies"),
     "metres": ("1 1 0 0 0 1 -1\n2 3 2e5 0 0 1 1\n", "places and diameters are in m"),
     "no cable": ("1 3 0 0 0 1 -1\n", "one point alone is a soma"),
 }
@@ -160,9 +166,7 @@ REFUSED = {
     "step": (SHOWN, ["soma"], {"dt": 3e-4}, "no whole number of steps dt = 0.0003 s"),
     "no step": (SHOWN, ["soma"], {"dt": 0.0}, "no whole number of steps"),
     "nan": (SHOWN * np.nan, ["soma"], {}, "NaN or infinity"),
-    "explodes": (
-        SHOWN + 1e300, ["soma"], {"channels": {"soma": SquidAxonParameters()}, "dt": 1e-3}, "number from 0.00",
-    ),
+    "picoamperes": (SHOWN + 200.0, ["soma"], {}, "up to 200 A are outside .* 200 pA is 200e-12"),
 }  # fmt: skip
 
 
@@ -175,3 +179,12 @@ def test_what_cannot_be_injected_or_simulated_is_refused_in_one_line(what):
     with pytest.raises(InputError, match=words) as error:
         simulate_morphology(ball_and_stick(), stimuli, places, progress=False, **options)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_membrane_that_is_no_number_is_named_with_its_time():
+    grain = Morphology(["soma", "soma"], [[0, 0, 0], [1e-9, 0, 0]], [1e-9, 1e-9], [-1, 0])
+    channels, thin = {"soma": SquidAxonParameters()}, CableParameters(1e-4)
+    shown = (SHOWN - 1e-6).assign_attrs(time_step=1e-3)
+    with pytest.raises(InputError, match=r"no finite number from 0\.00. s on; take a shorter dt"):
+        simulate_morphology(grain, shown, ["soma"], channels=channels, cable=thin, dt=1e-3, progress=False)

@@ -21,6 +21,7 @@ from neurosim.biophysics import (
     NMDAParameters,
     Population,
     Projection,
+    TsodyksMarkramParameters,
     lfp_proxy,
     simulate,
 )
@@ -35,8 +36,8 @@ def cells(**changes):
     receptors = {"ampa": ExponentialConductanceParameters(), "nmda": NMDAParameters()}
     population = Population("cells", 2, AdExParameters(), 6e-10, receptors, **changes)
     wires = tuple(
-        Projection("input", "cells", weight * np.array([[1.0, 0.5], [0.3, 2.0]]), receptor=receptor)
-        for receptor, weight in (("ampa", 3e-9), ("nmda", 5e-9))
+        Projection("input", "cells", weight * np.array([[1.0, 0.5], [0.3, 2.0]]), receptor=receptor, release=release)
+        for receptor, weight, release in (("ampa", 3e-9, TsodyksMarkramParameters()), ("nmda", 5e-9, None))
     )
     shown = np.zeros((2, 400, 2))
     for unit in range(2):
@@ -59,9 +60,9 @@ def test_every_model_names_the_unit_of_each_of_its_variables():
 
 @pytest.mark.parametrize("engine", ["brian2", "torch", "cython", "cpp_standalone"])
 def test_each_engine_records_the_same(engine):
-    """Variables of neuron and receptors, each fifth step and labelled; their last record is that of every step."""
+    """Variables of neuron, receptors and synapses, each fifth step and labelled; each is that of every step."""
     circuit, shown = cells()
-    names = ["cells.w", "cells.ampa_level", "cells.nmda_falling"]
+    names = ["cells.w", "cells.ampa_level", "cells.nmda_falling", "input->cells (ampa).resources"]
     found, every = (
         simulate(
             circuit, shown, engine=e, trials=2, progress=False,
@@ -70,7 +71,7 @@ def test_each_engine_records_the_same(engine):
         for e, k in ((engine, 5), ("torch", 1))
     )  # fmt: skip
     assert found["cells.w"].dims == ("stimulus", "trial", "record_time", "cells_unit")
-    assert [found[name].attrs["units"] for name in names] == ["A", "S", "S"]
+    assert [found[name].attrs["units"] for name in names] == ["A", "S", "S", "1"]
     assert found.cells_unit.values.tolist() == ["cells/0", "cells/1"]
     np.testing.assert_allclose(found.record_time, np.arange(80) * 5 * DT, atol=1e-12)
     for name in names:

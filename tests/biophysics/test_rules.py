@@ -365,7 +365,6 @@ def test_a_stream_of_stimuli_is_one_long_stimulus():
     ("call", "said"),
     [
         (lambda: learn(recurrent(), trains()), "no projection of recurrent is plastic"),
-        (lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), engine="cpp_standalone"), "gives no weights back"),
         (lambda: learn(recurrent(EXAMPLES["dopamine_stdp"]), trains()), "reads a third factor; give modulator="),
         (lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), gap=1.5e-3), "no whole number of steps"),
         (lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), record_every=0.0), "no whole number of steps"),

@@ -190,8 +190,12 @@ def test_few_random_chains_are_refused_or_silent():
 def test_integrate_and_fire_takes_charge_or_current_and_asks():
     graph = chain(nir.Linear(np.eye(4)), fire(4, r=2.0))
     shown = np.full((1, 4), 0.1)
-    with pytest.warns(UserWarning, match="from_nir: node 'n1' does not leak, nor say"):
+    with pytest.warns(UserWarning, match="from_nir: node 'n1' does not leak, nor says"):
         asked = from_nir(graph, dt=1e-3, reset="zero")
+    several = chain(nir.Linear(np.eye(4)), fire(4), fire(4), fire(4), fire(4))
+    with pytest.warns(UserWarning, match=r"nodes 'n1', 'n2', 'n3', \.\.\. do not leak") as heard:
+        from_nir(several, dt=1e-3, reset="zero")
+    assert len(heard) == 1
     charge, current = (from_nir(graph, dt=1e-3, reset="zero", if_input=kind) for kind in ("charge", "current"))
     for network, gain in ((asked, 2.0), (charge, 2.0), (current, 2e-3)):
         np.testing.assert_allclose(membrane_of_last(network, shown), np.full((1, 4), 0.1 * gain))

@@ -1,7 +1,9 @@
 """A picture of a circuit says what its counts say: every population, every projection, from left to right."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
@@ -84,3 +86,27 @@ def test_places_are_drawn_in_the_plane_that_is_asked():
 def test_what_cannot_be_drawn_is_refused(draw, words):
     with pytest.raises(InputError, match=words):
         draw(ns.plots.new_figure().subplots())
+
+
+@pytest.mark.parametrize("n", [3, 4, 7])
+def test_of_a_dense_circuit_no_number_touches_another_or_a_population(n):
+    """As they are drawn: all populations reach each other and themselves, and an input reaches two of them."""
+    rng = np.random.default_rng(n)
+    names = ["input", *(f"layer{k}" for k in range(n))]
+    synapses = rng.integers(10, 10**7, (n + 1, n + 1))
+    synapses[:, 0] = synapses[0, 3:] = 0
+    pair = ("source", "target")
+    counts = xr.Dataset(
+        {"n_synapses": (pair, synapses), "mean_weight": (pair, rng.normal(size=synapses.shape))},
+        coords={"source": names, "target": names, "size": ("source", np.full(n + 1, 100))},
+    )
+    ax = plot_circuit(counts)
+    figure = ax.get_figure(root=True)
+    figure.draw_without_rendering()
+    numbers = [t.get_window_extent() for t in ax.texts[2 * (n + 1) :]]
+    boxes = [p.get_window_extent() for p in ax.patches if isinstance(p, FancyBboxPatch)]
+    assert len(numbers) == (synapses > 0).sum() and len(boxes) == n + 1
+    for k, one in enumerate(numbers):
+        assert not one.count_overlaps([*boxes, *numbers[:k]])
+        assert figure.bbox.containsx(one.x0) and figure.bbox.containsx(one.x1)
+    plt.close(figure)

@@ -188,3 +188,25 @@ RISING = xr.DataArray(np.arange(5.0), dims="time", coords={"time": np.arange(5) 
 def test_what_would_come_out_wrong_is_refused(thing, how, said):
     with pytest.raises(InputError, match=said):
         ns.recordings.to_pynapple(thing, **how)
+
+
+def test_labels_of_units_that_are_called_unit_are_kept_beside_the_names():
+    said = {"unit": ["good", "mua", "good"], "unit_unit": [1, 2, 3]}
+    named = nap.TsGroup({k: nap.Ts(t) for k, t in TIMES.items()}, time_support=SESSION, metadata=said)
+    found = ns.recordings.align_spikes(named, EVENTS, time_bin=0.1)
+    assert found.unit.values.tolist() == ["3", "7", "10"]
+    assert found["unit_unit_unit"].values.tolist() == named.metadata["unit"].tolist()
+    frame = nap.TsdFrame(
+        t=np.arange(600) * 0.1, d=RNG.normal(size=(600, 2)), columns=["x", "y"], metadata={"unit": ["a", "b"]}
+    )
+    series = ns.recordings.align_series(frame, EVENTS, window=(0.0, 0.5))
+    assert series.unit.values.tolist() == ["x", "y"] and series["unit_unit"].values.tolist() == ["a", "b"]
+
+
+def test_a_file_of_a_series_with_named_columns_is_refused_for_what_it_is(tmp_path):
+    frame = nap.TsdFrame(t=np.arange(5) * 0.1, d=RNG.normal(size=(5, 2)), columns=["x", "y"])
+    frame.save(tmp_path / "series.npz")
+    EVENTS.to_csv(tmp_path / "events.csv")
+    with pytest.raises(InputError, match="found a TsdFrame") as error:
+        PYNAPPLE.responses(tmp_path / "series.npz", SessionOptions(events=tmp_path / "events.csv"))
+    assert "\n" not in str(error.value)

@@ -107,6 +107,8 @@ def test_stimuli_of_one_combination_are_averaged_and_order_does_not_matter():
     order = rng.permutation(CELLS)
     one, other = (demixed_pca(y, ["a", "b"], regularization=0.1) for y in (x, x[order]))
     np.testing.assert_allclose(other.latents, one.latents[order], atol=1e-10)
+    chosen = [demixed_pca(y, ["a", "b"], n_splits=3, progress=False).error for y in (x, x[order])]
+    np.testing.assert_allclose(chosen[1], chosen[0], rtol=1e-9)
     merged = demixed_pca(x, "a", regularization=0.1)
     mean = x.values.reshape(A, B, 4, TIMES, UNITS).mean((1, 2))
     np.testing.assert_allclose(merged.variance.sum(), ((mean - mean.mean((0, 1))) ** 2).sum() / (A * TIMES))

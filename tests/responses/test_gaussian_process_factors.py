@@ -37,6 +37,7 @@ def test_the_number_and_the_courses_are_found(world, chosen):
     fit = np.linalg.lstsq(np.c_[latents, np.ones(len(latents))], courses, rcond=None)[0]
     left = courses - np.c_[latents, np.ones(len(latents))] @ fit
     assert (left.var(0) / courses.var(0) < 0.05).all()
+    assert chosen.timescale.attrs["units"] == "s"
     assert ((chosen.timescale > 0.04) & (chosen.timescale < 0.08)).all()  # 3 bins of 20 ms
     np.testing.assert_allclose(chosen.loadings.values.T @ chosen.loadings.values, np.eye(2), atol=1e-10)
     assert chosen.latents.var(["stimulus", "trial", "time"]).diff("latent").item() < 0

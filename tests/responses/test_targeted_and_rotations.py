@@ -80,6 +80,7 @@ def test_pure_rotations_are_found_exactly():
     courses, axes = turning(np.random.default_rng(2), (3.0, 1.0))
     found = jpca(labelled(courses + np.sin(np.arange(TIMES))[:, None]), n_components=4, n_shuffles=19)
     np.testing.assert_allclose(found.frequency, (3.0, 1.0), rtol=1e-6)
+    assert found.frequency.attrs["units"] == "Hz"
     np.testing.assert_allclose([found.rotating, found.linear, found.explained_variance.sum()], 1, atol=1e-9)
     np.testing.assert_allclose(found.axes.values.T @ found.axes.values, np.eye(4), atol=1e-8)
     fast = found.axes.values[:, :2]

@@ -121,7 +121,11 @@ def test_units_that_have_nothing_to_do_with_each_other(evoked):
     """The mean is 0 and p values are even; with `evoked` false, an answer that both repeat changes nothing."""
     rng = np.random.default_rng(6)
     x = rng.normal(size=(150, 5, 100, 2)) + (0 if evoked else 3 * rng.normal(size=(150, 1, 100, 1)))
-    found = coherence(fields(x), bandwidth=40.0, evoked=evoked).isel(unit=0, unit_other=1)
+    every = coherence(fields(x), bandwidth=40.0, evoked=evoked)
+    itself = np.broadcast_to(np.eye(2, dtype=bool), every.p_value.shape)
+    np.testing.assert_array_equal(np.isnan(every.p_value), itself)
+    assert every.phase.attrs["units"] == "rad"
+    found = every.isel(unit=0, unit_other=1)
     apart = found.isel(frequency=slice(None, None, 4))  # a bandwidth
     assert (found.n == 3 * (5 if evoked else 4)).all()
     assert abs(float(apart.coherence.mean())) < 4 * float(apart.coherence.std()) / np.sqrt(apart.coherence.size)

@@ -39,6 +39,7 @@ def test_edges_have_peaks_of_their_own_and_what_begins_high_no_onset():
 def test_latencies_are_those_of_the_mean_and_move_with_the_clock():
     scores = courses()
     found = ns.similarity.latencies(scores)
+    assert {found[k].attrs["units"] for k in ("time", "standard_error", "interval")} == {"s"}
     mean = scores.mean("subject").values[None]
     np.testing.assert_allclose(found.time, [0.01 * onset_of(mean, 0.5)[0], 0.01 * peak_of(mean)[0][0]])
     later = ns.similarity.latencies(scores.assign_coords(time=TIME + 1))

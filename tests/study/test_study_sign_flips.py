@@ -186,3 +186,28 @@ def test_brains_that_do_not_suffice_are_refused_before_anything_runs(flipped, tm
     )
     with pytest.raises(StudyError, match=message):
         check_study(tmp_path / "study.toml")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"kind": "sign_flips", "time_bin": 1.0},
+            "does not suit 'moving': time_bin = 1 s is longer",
+        ),
+        ({"kind": "sign_flips", "time_bin": 0.015}, "does not suit 'moving': time_bin = 0.015 s is not a multiple"),
+        ({"kind": "sign_flips", "time_bin": 1.0, "over": "subject"}, "does not suit 'slow': time_bin = 1 s is longer"),
+        ({"kind": "rsa_in_time", "time_bin": 1.0}, "does not suit 'slow': time_bin = 1 s is longer"),
+        ({"kind": "rsa_in_time", "time_bin": 1.0, "over": "brain"}, "does not suit 'moving': time_bin = 1 s is longer"),
+        ({"kind": "alignment", "measure": "dsa", "time_bin": 1.0}, "does not suit 'slow': time_bin = 1 s is longer"),
+    ],
+)
+def test_bins_that_a_recording_does_not_have_are_refused_before_anything_runs(flipped, tmp_path, row, message):
+    for name in ("slow", "moving"):
+        storage.write_dataset(tmp_path / f"{name}.nc", flipped[1][name].rename("responses"))
+    content = CONTENT | {"subjects": {"slow": CONTENT["subjects"]["slow"]}}
+    content |= {"brains": {"moving": CONTENT["brains"]["moving"]}, "analyses": {"a": row}}
+    (tmp_path / "study.toml").write_text(to_toml(parse_study(content)))
+    with pytest.raises(StudyError, match=f"analyses.a.time_bin {message}") as error:
+        check_study(tmp_path / "study.toml")
+    assert "\n" not in str(error.value)

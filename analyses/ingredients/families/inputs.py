@@ -2,17 +2,17 @@
 
 import brian2 as b2
 import numpy as np
-from ingredient import N_CELLS, N_INPUT, STEP, Ingredient, World
+from ingredient import N_CELLS, N_INPUT, STEP, Case, Ingredient, World, spike_trains
 
 import neurosim as ns
 import neurosim.biophysics as nb
-from families.synapses import FORM, LIF, answer, rules
+from families.synapses import FORM, LIF, case, rules
 
 
 def driven(world: World, **population):
-    """Run cells that the input does not reach, and return times and neurons of their spikes."""
+    """Run cells that the input does not reach."""
     cells = nb.Population("cells", N_CELLS, LIF, **population)
-    return answer(world, nb.Circuit("driven", nb.Input(N_INPUT), (cells,), (), dt=world.dt, step=STEP))
+    return case(world, nb.Circuit("driven", nb.Input(N_INPUT), (cells,), (), dt=world.dt, step=STEP))
 
 
 def plain(world: World, current: str, more: str = "", objects=lambda cells: [], **begin):
@@ -81,11 +81,7 @@ def two_inputs(world: World):
         nb.Projection("probe", "cells", np.linspace(0.5, 1.0, N_CELLS)[None]),
     )
     circuit = nb.Circuit("two", inputs, (cells,), wires, dt=world.dt, step=STEP)
-    spikes = ns.as_stimuli(world.spikes[None].astype(float), dims=("stimulus", "time", "unit"), time_step=STEP)
-    keep = nb.Monitors(spike_times=True)
-    shown = {"fibres": spikes, "probe": ns.as_stimuli([[2e-10]])}
-    found = nb.simulate(circuit, shown, engine=world.engine, monitors=keep, progress=False)
-    return found["spike_time"].values, found["spike_unit"].values
+    return Case(circuit, {"fibres": spike_trains(world.spikes), "probe": ns.as_stimuli([[2e-10]])})
 
 
 def two_inputs_plain(world: World):
@@ -106,7 +102,7 @@ def two_inputs_plain(world: World):
 def poisson_population(world: World):
     """Run a population that is a Poisson process of 60 Hz."""
     cells = nb.Population("cells", N_CELLS, nb.PoissonParameters(60.0))
-    return answer(world, nb.Circuit("poisson", nb.Input(N_INPUT), (cells,), (), dt=world.dt, step=STEP))
+    return case(world, nb.Circuit("poisson", nb.Input(N_INPUT), (cells,), (), dt=world.dt, step=STEP))
 
 
 def poisson_population_plain(world: World):

@@ -3,9 +3,8 @@
 import brian2 as b2
 import numpy as np
 import xarray as xr
-from ingredient import N_CELLS, STEP, Ingredient, World
+from ingredient import N_CELLS, STEP, Case, Ingredient, World, spike_trains
 
-import neurosim as ns
 import neurosim.biophysics as nb
 
 W = 1e-6  # V: moves no membrane
@@ -18,25 +17,25 @@ def trains(world: World) -> np.ndarray:
     n_steps = round(world.seconds / STEP)
     spikes = rng.random((n_steps, 2 * N_CELLS)) < FIRING * STEP
     spikes[1:] &= ~spikes[:-1]
-    return spikes.astype(float)
+    return spikes
 
 
-def learned(world: World, rule, **more) -> np.ndarray:
-    """Return the weights (source, target) that a rule leaves."""
+def learned(world: World, rule, modulator: xr.DataArray | None = None) -> Case:
+    """Let a rule change the weights from sources to targets."""
     cells = nb.Population("cells", N_CELLS, nb.LIFParameters(refractory=0.0))
     start, fire = np.full((2 * N_CELLS, N_CELLS), W), np.zeros((2 * N_CELLS, N_CELLS))
     start[N_CELLS:] = 0.0
     fire[N_CELLS:] = 40e-3 * np.eye(N_CELLS)
-    wires = (nb.Projection("input", "cells", start, plasticity=rule), nb.Projection("input", "cells", fire))
-    circuit = nb.Circuit("learning", nb.Input(2 * N_CELLS), (cells,), wires, dt=STEP, step=STEP)
-    shown = ns.as_stimuli(trains(world)[None], dims=("stimulus", "time", "unit"), time_step=STEP)
-    return nb.learn(circuit, shown, engine=world.engine, **more).weights["input->cells"].values[-1]
+    wires = (nb.Projection("trains", "cells", start, plasticity=rule), nb.Projection("trains", "cells", fire))
+    inputs = nb.Input(2 * N_CELLS, name="trains")
+    circuit = nb.Circuit("learning", inputs, (cells,), wires, dt=world.dt, step=STEP)
+    return Case(circuit, {"trains": spike_trains(trains(world))}, modulator)
 
 
 def plain(world: World, model: str, on_pre: str, on_post: str, run_regularly: str = "") -> np.ndarray:
     """Return the weights that Synapses of Brian2 leave."""
     b2.start_scope()
-    b2.prefs.codegen.target, b2.defaultclock.dt = "numpy", STEP * b2.second
+    b2.prefs.codegen.target, b2.defaultclock.dt = "numpy", world.dt * b2.second
     step, unit = np.nonzero(trains(world))
     is_source = unit < N_CELLS
     pre = b2.SpikeGeneratorGroup(N_CELLS, unit[is_source], step[is_source] * STEP * b2.second)
@@ -53,7 +52,7 @@ def plain(world: World, model: str, on_pre: str, on_post: str, run_regularly: st
 PAIRS = "dx/dt = -x/(20*ms) : 1 (event-driven)\ndy/dt = -y/(20*ms) : 1 (event-driven)"
 
 
-def pairs(world: World) -> np.ndarray:
+def pairs(world: World) -> Case:
     """Pairs of spikes, all with all, hard bounds."""
     return learned(world, nb.PairSTDPParameters(w_max=2 * W, a_plus=0.01, a_minus=0.012))
 
@@ -64,7 +63,7 @@ def pairs_plain(world: World) -> np.ndarray:
     return plain(world, PAIRS, on_pre, on_post)
 
 
-def nearest(world: World) -> np.ndarray:
+def nearest(world: World) -> Case:
     """Pairs of nearest spikes."""
     return learned(world, nb.PairSTDPParameters(w_max=2 * W, a_plus=0.01, a_minus=0.012, pairing="nearest"))
 
@@ -74,7 +73,7 @@ def nearest_plain(world: World) -> np.ndarray:
     return plain(world, PAIRS, "w = clip(w - 0.012*y, 0, 1)\nx = 1", "w = clip(w + 0.01*x, 0, 1)\ny = 1")
 
 
-def soft(world: World) -> np.ndarray:
+def soft(world: World) -> Case:
     """Pairs of spikes with soft bounds."""
     return learned(world, nb.PairSTDPParameters(w_max=2 * W, a_plus=0.01, a_minus=0.012, bounds="soft"))
 
@@ -84,7 +83,7 @@ def soft_plain(world: World) -> np.ndarray:
     return plain(world, PAIRS, "w = w - 0.012*w*y\nx += 1", "w = w + 0.01*(1 - w)*x\ny += 1")
 
 
-def triplets(world: World) -> np.ndarray:
+def triplets(world: World) -> Case:
     """Triplets of spikes (Pfister and Gerstner 2006)."""
     return learned(world, nb.TripletSTDPParameters(w_max=2 * W))
 
@@ -100,7 +99,7 @@ def triplets_plain(world: World) -> np.ndarray:
     return plain(world, model, on_pre, on_post)
 
 
-def inhibitory(world: World) -> np.ndarray:
+def inhibitory(world: World) -> Case:
     """Plasticity of inhibition towards a rate (Vogels 2011)."""
     return learned(world, nb.InhibitorySTDPParameters(w_max=2 * W, rate=0.01, target=20.0))
 
@@ -111,7 +110,7 @@ def inhibitory_plain(world: World) -> np.ndarray:
     return plain(world, PAIRS, on_pre, "w = clip(w + 0.01*x, 0, 1)\ny += 1")
 
 
-def dopamine(world: World) -> np.ndarray:
+def dopamine(world: World) -> Case:
     """Pairs that leave eligibility, which dopamine turns into weight (Izhikevich 2007)."""
     given = xr.DataArray(np.ones((1, round(world.seconds / STEP))), dims=("stimulus", "time"))
     return learned(world, nb.DopamineSTDPParameters(w_max=2 * W, a_plus=0.1, a_minus=0.12), modulator=given)
@@ -124,7 +123,7 @@ def dopamine_plain(world: World) -> np.ndarray:
     return plain(world, PAIRS + "\nc : 1", on_pre, on_post, weight)
 
 
-def scaling(world: World) -> np.ndarray:
+def scaling(world: World) -> Case:
     """Homeostatic scaling of all weights onto a neuron."""
     return learned(world, nb.SynapticScalingParameters(w_max=2 * W, target=30.0, tau=1.0, tau_rate=0.2))
 

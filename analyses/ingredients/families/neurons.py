@@ -2,19 +2,19 @@
 
 import brian2 as b2
 import numpy as np
-from ingredient import N_CELLS, N_INPUT, STEP, Ingredient, World
+from ingredient import N_CELLS, N_INPUT, STEP, Case, Ingredient, World
 
 import neurosim.biophysics as nb
-from families.synapses import answer
+from families.synapses import case
 
 SYNAPSES = nb.ExponentialParameters(5e-3)
 
 
-def one(world: World, neuron, drive: float, scale=1.2e-10, **more) -> tuple[np.ndarray, np.ndarray]:
+def one(world: World, neuron, drive: float, scale=1.2e-10, **more) -> Case:
     """Run neurons of one kind that receive the input through a current that decays with 5 ms."""
     cells = nb.Population("cells", N_CELLS, neuron, drive=drive, synapses=SYNAPSES, **more)
     wires = (nb.Projection("input", "cells", world.feed * scale),)
-    return answer(world, nb.Circuit("one", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
+    return case(world, nb.Circuit("one", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
 
 
 def plain(world: World, equations: str, drive: float, scale=1.2e-10, begin=None, **rules):

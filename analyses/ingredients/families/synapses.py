@@ -2,9 +2,8 @@
 
 import brian2 as b2
 import numpy as np
-from ingredient import N_CELLS, N_INPUT, STEP, Ingredient, World
+from ingredient import N_CELLS, N_INPUT, STEP, Case, Ingredient, World, spike_trains
 
-import neurosim as ns
 import neurosim.biophysics as nb
 
 LIF = nb.LIFParameters(refractory=2e-3)  # 100 pF, 10 nS, rest -70, threshold -50, reset -70 mV
@@ -17,21 +16,16 @@ def rules(world: World) -> dict[str, object]:
     return {"threshold": "v > -50*mV", "reset": "v = -70*mV", "refractory": held, "method": "rk4"}
 
 
-def answer(world: World, circuit: nb.Circuit) -> tuple[np.ndarray, np.ndarray]:
-    """Show the input spikes to a circuit and return times and neurons of its spikes."""
-    shown = ns.as_stimuli(world.spikes[None].astype(float), dims=("stimulus", "time", "unit"), time_step=STEP)
-    keep = nb.Monitors(spike_times=True)
-    found = nb.simulate(circuit, shown, engine=world.engine, rng=world.seed, monitors=keep, progress=False)
-    first = found["responses"]["layer"].values == circuit.populations[0].name
-    mine = first[found["spike_unit"].values]
-    return found["spike_time"].values[mine], found["spike_unit"].values[mine]
+def case(world: World, circuit: nb.Circuit) -> Case:
+    """Show the input spikes to a circuit."""
+    return Case(circuit, {"input": spike_trains(world.spikes)})
 
 
-def one(world: World, synapses, weights, drive=1.2e-10, **wire) -> tuple[np.ndarray, np.ndarray]:
+def one(world: World, synapses, weights, drive=1.2e-10, **wire) -> Case:
     """Run one population that receives the input through one kind of synapses."""
     cells = nb.Population("cells", N_CELLS, LIF, drive=drive, synapses=synapses)
     wires = (nb.Projection("input", "cells", weights, **wire),)
-    return answer(world, nb.Circuit("one", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
+    return case(world, nb.Circuit("one", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
 
 
 def brian(world: World, equations: str, on_pre: str, weights: np.ndarray, unit, drive=0.12, delay=None):
@@ -151,7 +145,7 @@ def several(world: World):
         nb.Projection("input", "cells", world.feed * s * (rows == k), receptor=r)
         for k, (r, s) in enumerate(scale.items())
     )
-    return answer(world, nb.Circuit("several", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
+    return case(world, nb.Circuit("several", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
 
 
 def several_plain(world: World):
@@ -199,7 +193,7 @@ def gap_junctions(world: World):
         nb.Projection("input", "cells", world.feed * 1.5e-10, receptor="current"),
         nb.Projection("cells", "cells", junctions, receptor="gap"),
     )
-    return answer(world, nb.Circuit("gap", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
+    return case(world, nb.Circuit("gap", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
 
 
 def gap_junctions_plain(world: World):
@@ -221,16 +215,15 @@ def gap_junctions_plain(world: World):
     return np.asarray(spikes.t), np.asarray(spikes.i)
 
 
-EVERYWHERE = ("brian2", "torch", "cython", "cpp_standalone")
 INGREDIENTS = (
-    Ingredient("current that decays", exponential, exponential_plain, engines=EVERYWHERE),
+    Ingredient("current that decays", exponential, exponential_plain),
     Ingredient("alpha current", alpha, alpha_plain),
     Ingredient("current of two time constants", double_exponential, double_exponential_plain),
     Ingredient("AMPA conductance", ampa, ampa_plain),
     Ingredient("alpha conductance", alpha_conductance, alpha_conductance_plain),
     Ingredient("GABA-B conductance", gaba_b, gaba_b_plain),
     Ingredient("NMDA with magnesium block", nmda, nmda_plain),
-    Ingredient("AMPA, NMDA and GABA-A on one neuron", several, several_plain, engines=EVERYWHERE),
+    Ingredient("AMPA, NMDA and GABA-A on one neuron", several, several_plain),
     Ingredient("a delay for each synapse", delays, delays_plain),
     Ingredient("gap junctions", gap_junctions, gap_junctions_plain),
 )

@@ -2,18 +2,18 @@
 
 import brian2 as b2
 import numpy as np
-from ingredient import N_CELLS, N_INPUT, STEP, Ingredient, World
+from ingredient import N_CELLS, N_INPUT, STEP, Case, Ingredient, World
 
 import neurosim.biophysics as nb
-from families.synapses import FORM, LIF, answer, rules
+from families.synapses import FORM, LIF, case, rules
 
 
-def wired(world: World, rule) -> tuple[np.ndarray, np.ndarray]:
+def wired(world: World, rule) -> Case:
     """Run cells that excite each other by synapses of a rule."""
     cells = nb.Population("cells", N_CELLS, LIF, drive=1.2e-10, synapses=nb.ExponentialParameters(5e-3))
     own = nb.connect(rule, cells, cells, weight=3e-11, delay=1e-3, self_connections=False)
     wires = (nb.Projection("input", "cells", world.feed * 1.2e-10), own)
-    return answer(world, nb.Circuit("wired", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
+    return case(world, nb.Circuit("wired", nb.Input(N_INPUT), (cells,), wires, dt=world.dt, step=STEP))
 
 
 def plain(world: World, connect) -> tuple[np.ndarray, np.ndarray]:

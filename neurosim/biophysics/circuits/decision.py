@@ -7,6 +7,7 @@ Numbers of neurons are a quarter of the paper's by default, and weights grow as 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -62,6 +63,7 @@ class DecisionOptions:
     0.15
     """
 
+    own_units: ClassVar[dict[str, str]] = {"background": "Hz"}
     n_excitatory: int = 400
     n_inhibitory: int = 100
     selective: float = 0.15

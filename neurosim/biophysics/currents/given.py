@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, is_whole, number, real
 from neurosim.schema import InputError
+from neurosim.units import plain_field
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class GivenCurrent:
     """A current whose samples are given, each held until the next; 0 after the last.
 
@@ -41,7 +44,7 @@ class GivenCurrent:
     def __post_init__(self) -> None:
         object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         convert(self, "GivenCurrent", time_step=number)
-        values = real(self.values, "GivenCurrent: values")
+        values = real(plain_field(self, "values"), "GivenCurrent: values")
         values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2 or not values.size or not np.isfinite(values).all() or not 0 < self.time_step < 1e4:
             raise InputError(
@@ -51,8 +54,8 @@ class GivenCurrent:
         object.__setattr__(self, "values", values)
 
 
-def values(record: GivenCurrent, n_steps: int, dt: float, size: int, draw: np.random.Generator) -> np.ndarray:
-    """Return the current (step, neuron), or (step, 1) where one column is given."""
+def begin(record: GivenCurrent, dt: float, size: int, draw: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives the current (step, neuron), or (step, 1) where one column is given."""
     held = record.time_step / dt
     if not is_whole(held) or round(held) < 1:
         raise InputError(
@@ -60,12 +63,10 @@ def values(record: GivenCurrent, n_steps: int, dt: float, size: int, draw: np.ra
         )
     if record.values.shape[1] not in (1, size):
         raise InputError(f"GivenCurrent: {record.values.shape[1]} columns are given for {size} neurons; 1 or {size}.")
-    long = np.zeros((n_steps, record.values.shape[1]))
-    known = np.repeat(record.values, round(held), axis=0)[:n_steps]
-    long[: len(known)] = known
-    return long
+    ended = np.concatenate([record.values, np.zeros_like(record.values[:1])])
+    return lambda steps: ended[np.minimum(steps // round(held), len(record.values))]
 
 
 CURRENT = CurrentModel(
-    "given", GivenCurrent, values, lambda p: len(p.values) * p.time_step, caption="a current of given samples"
+    "given", GivenCurrent, begin, lambda p: len(p.values) * p.time_step, caption="a current of given samples"
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.parameters import check_range
 from neurosim.schema import InputError
+from neurosim.units import AMOUNT
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class OrnsteinUhlenbeckCurrent:
     False
     """
 
+    own_units: ClassVar[dict[str, str]] = {"mean": AMOUNT}
     mean: float
     sigma: float
     tau: float
@@ -50,23 +53,28 @@ class OrnsteinUhlenbeckCurrent:
             raise InputError(f"OrnsteinUhlenbeckCurrent: shared is True or False, found {self.shared!r}.")
 
 
-def values(
-    record: OrnsteinUhlenbeckCurrent, n_steps: int, dt: float, size: int, draw: np.random.Generator
-) -> np.ndarray:
-    """Return the current (step, neuron), or (step, 1) where it is shared."""
-    kept = np.exp(-dt / record.tau)
-    course = draw.standard_normal((n_steps, 1 if record.shared else size))
-    course[1:] *= np.sqrt(1 - kept * kept)
-    for k in range(1, n_steps):
-        course[k] += kept * course[k - 1]
-    moved: np.ndarray = record.mean + record.sigma * course
+def begin(
+    record: OrnsteinUhlenbeckCurrent, dt: float, size: int, draw: np.random.Generator
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives the current (step, neuron), or (step, 1) where it is shared."""
+    kept, before = np.exp(-dt / record.tau), np.zeros(1 if record.shared else size)
+
+    def moved(steps: np.ndarray) -> np.ndarray:
+        nonlocal before
+        course = draw.standard_normal((len(steps), len(before)))
+        course[int(steps[0] == 0) :] *= np.sqrt(1 - kept * kept)
+        for k in range(len(course)):
+            course[k] += kept * before
+            before = course[k]
+        return record.mean + record.sigma * course
+
     return moved
 
 
 CURRENT = CurrentModel(
     "ornstein_uhlenbeck",
     OrnsteinUhlenbeckCurrent,
-    values,
+    begin,
     lambda p: 0.0,
     is_random=True,
     caption="an Ornstein-Uhlenbeck current",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +44,16 @@ class RampCurrent:
             raise InputError(f"RampCurrent: 0 <= start < stop (s) and finite values asked, found {self}.")
 
 
-def values(record: RampCurrent, n_steps: int, dt: float, size: int, draw: np.random.Generator) -> np.ndarray:
-    """Return the current (step, 1)."""
-    begin, end, now = np.rint(record.start / dt), np.rint(record.stop / dt), np.arange(n_steps)
-    share = (now * dt - record.start) / (record.stop - record.start)
-    level = record.first + (record.last - record.first) * np.clip(share, 0.0, 1.0)
-    ramp: np.ndarray = np.where((now >= begin) & (now < end), level, 0.0)[:, None]
+def begin(record: RampCurrent, dt: float, size: int, draw: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives the current (step, 1)."""
+    first, end = np.rint(record.start / dt), np.rint(record.stop / dt)
+
+    def ramp(steps: np.ndarray) -> np.ndarray:
+        share = (steps * dt - record.start) / (record.stop - record.start)
+        level = record.first + (record.last - record.first) * np.clip(share, 0.0, 1.0)
+        return np.where((steps >= first) & (steps < end), level, 0.0)[:, None]
+
     return ramp
 
 
-CURRENT = CurrentModel("ramp", RampCurrent, values, lambda p: p.stop, caption="a ramp of current")
+CURRENT = CurrentModel("ramp", RampCurrent, begin, lambda p: p.stop, caption="a ramp of current")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,19 +51,20 @@ class SineCurrent:
             raise InputError(f"SineCurrent: finite numbers asked, found {self}.")
 
 
-def values(record: SineCurrent, n_steps: int, dt: float, size: int, draw: np.random.Generator) -> np.ndarray:
-    """Return the current (step, 1)."""
+def begin(record: SineCurrent, dt: float, size: int, draw: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives the current (step, 1)."""
     if record.frequency > 0.5 / dt:
         raise InputError(
             f"SineCurrent: frequency = {record.frequency:g} Hz needs steps below {0.5 / record.frequency:g} s, "
             f"found dt = {dt:g} s."
         )
-    now = np.arange(n_steps)
-    wave = np.sin(2 * np.pi * record.frequency * (now * dt - record.start) + record.phase)
-    end = n_steps if record.stop is None else np.rint(record.stop / dt)
-    is_on = (now >= np.rint(record.start / dt)) & (now < end)
-    swung: np.ndarray = np.where(is_on, record.offset + record.amplitude * wave, 0.0)[:, None]
+    first, end = np.rint(record.start / dt), np.inf if record.stop is None else np.rint(record.stop / dt)
+
+    def swung(steps: np.ndarray) -> np.ndarray:
+        wave = np.sin(2 * np.pi * record.frequency * (steps * dt - record.start) + record.phase)
+        return np.where((steps >= first) & (steps < end), record.offset + record.amplitude * wave, 0.0)[:, None]
+
     return swung
 
 
-CURRENT = CurrentModel("sine", SineCurrent, values, lambda p: max(p.start, p.stop or 0.0), caption="a sine of current")
+CURRENT = CurrentModel("sine", SineCurrent, begin, lambda p: max(p.start, p.stop or 0.0), caption="a sine of current")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.injection import CurrentModel, chosen_neurons
 from neurosim.biophysics.plain_numbers import real
 from neurosim.schema import InputError
+from neurosim.units import plain_field
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class StepCurrent:
     """A current of `amplitudes` from `times` on: 0 before the first, each value until the next time.
 
@@ -38,7 +41,7 @@ class StepCurrent:
     def __post_init__(self) -> None:
         object.__setattr__(self, "neurons", chosen_neurons(self, self.neurons))
         for name in ("times", "amplitudes"):
-            values = real(getattr(self, name), f"StepCurrent: {name}")
+            values = real(plain_field(self, name), f"StepCurrent: {name}")
             object.__setattr__(self, name, tuple(values.ravel().tolist()))
         times = np.asarray(self.times)
         is_ordered = len(times) and times[0] >= 0 and (np.diff(times) > 0).all()
@@ -49,10 +52,10 @@ class StepCurrent:
             )
 
 
-def values(record: StepCurrent, n_steps: int, dt: float, size: int, draw: np.random.Generator) -> np.ndarray:
-    """Return the current (step, 1)."""
-    passed = np.searchsorted(np.rint(np.asarray(record.times) / dt), np.arange(n_steps), side="right")
-    return np.asarray([0.0, *record.amplitudes])[passed][:, None]
+def begin(record: StepCurrent, dt: float, size: int, draw: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives the current (step, 1)."""
+    changes, levels = np.rint(np.asarray(record.times) / dt), np.asarray([0.0, *record.amplitudes])
+    return lambda steps: levels[np.searchsorted(changes, steps, side="right")][:, None]
 
 
-CURRENT = CurrentModel("steps", StepCurrent, values, lambda p: float(p.times[-1]), caption="steps of current")
+CURRENT = CurrentModel("steps", StepCurrent, begin, lambda p: float(p.times[-1]), caption="steps of current")

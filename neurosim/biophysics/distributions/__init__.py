@@ -10,6 +10,7 @@ import numpy as np
 
 from neurosim.parameters import Parameters
 from neurosim.registry import Registry
+from neurosim.units import WEIGHT
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Distribution:
     example: Callable[[], Parameters]
 
 
+DRAWN = f"{WEIGHT} or s"  # in what the values of a distribution are: weights, or delays
 DISTRIBUTIONS = Registry("distribution", "neurosim.biophysics.distributions", Distribution)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from neurosim.biophysics.distributions import Distribution
+from neurosim.biophysics.distributions import DRAWN, Distribution
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.parameters import check_range
 from neurosim.refusals import InputError
@@ -32,6 +33,7 @@ class Lognormal:
     2e-10
     """
 
+    own_units: ClassVar[dict[str, str]] = dict.fromkeys(("mean", "std"), DRAWN)
     mean: float
     std: float
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from neurosim.biophysics.distributions import Distribution
+from neurosim.biophysics.distributions import DRAWN, Distribution
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.parameters import check_range
 
@@ -29,6 +30,7 @@ class Normal:
     1e-10
     """
 
+    own_units: ClassVar[dict[str, str]] = dict.fromkeys(("mean", "std"), DRAWN)
     mean: float
     std: float
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from neurosim.biophysics.distributions import Distribution, distribution_of
+from neurosim.biophysics.distributions import DRAWN, Distribution, distribution_of
 from neurosim.biophysics.distributions.normal import Normal
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.parameters import Parameters
@@ -36,6 +37,7 @@ class Truncated:
     inf
     """
 
+    own_units: ClassVar[dict[str, str]] = dict.fromkeys(("low", "high"), DRAWN)
     spread: Parameters
     low: float = -np.inf
     high: float = np.inf

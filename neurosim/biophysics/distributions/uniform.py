@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from neurosim.biophysics.distributions import Distribution
+from neurosim.biophysics.distributions import DRAWN, Distribution
 from neurosim.biophysics.plain_numbers import convert, number
 from neurosim.parameters import check_range
 from neurosim.refusals import InputError
@@ -30,6 +31,7 @@ class Uniform:
     0.002
     """
 
+    own_units: ClassVar[dict[str, str]] = dict.fromkeys(("low", "high"), DRAWN)
     low: float
     high: float
 

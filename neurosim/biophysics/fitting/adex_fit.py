@@ -26,11 +26,12 @@ def fit_adex(trace: Trace, progress: bool) -> tuple[AdExParameters, dict[str, fl
     """Return the parameters and how well they describe the recording.
 
     The regression runs up to 0.3 ms before a spike is detected, so that it sees the upstroke, and leaves out the trough
-    after.
+    after. The change of a step belongs to the membrane in its middle.
     """
     trace = trace.until_trough()
     there = _near_upstroke(trace)
-    v, change = trace.voltage[there], trace.change[there]
+    v = 0.5 * (trace.voltage + np.append(trace.voltage[1:], trace.voltage[-1]))[there]
+    change = trace.change[there]
     highest = float(np.quantile(v, 0.9999))
     found = []
     for delta_t, tau_w in track(list(itertools.product(SLOPES, TAUS)), "fitting AdEx", progress=progress):

@@ -141,7 +141,21 @@ def fit_coupled(
     if covariates:
         coords["covariate"] = list(covariates)
     data = bits | filters | {"n_spikes": ("unit", design.counts.sum(0).astype(int))}
-    return xr.Dataset(data, coords=coords, attrs={"time_step": step, "alpha": alpha})
+    found = xr.Dataset(data, coords=coords, attrs={"time_step": step, "alpha": alpha})
+    return _with_units(found, "" if stimuli is None else str(stimuli.attrs.get("units", "")))
+
+
+def _with_units(found: xr.Dataset, of_stimulus: str) -> xr.Dataset:
+    """Return what was fitted with the units of each number; those of covariates are each its own."""
+    units = dict.fromkeys(("coupling", "coupling_interval", "p_value", "penalty"), "1")
+    units |= dict.fromkeys(("bits_per_spike", "coupling_gain", "coupling_gain_error"), "bits/spike")
+    units |= {"n_spikes": "spikes", "bias": "ln(spikes/s)", "lag": "s", "stimulus_lag": "s"}
+    if of_stimulus:
+        units |= dict.fromkeys(("stimulus_filter", "stimulus_filter_interval"), f"1/({of_stimulus})")
+    for name, unit in units.items():
+        if name in found.variables:
+            found[name].attrs["units"] = unit
+    return found
 
 
 def _is_strength(penalty: object) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy.signal import lfilter
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.receptive_field import matched, stimulus_values
 from neurosim.biophysics.neurons.gif import GIF_MEMORIES, GIFParameters
@@ -26,7 +27,8 @@ BEFORE = 0.2
 WIDEST = 50e-3
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class DrivenNeuron:
     """A spiking neuron and how a stimulus drives it.
 

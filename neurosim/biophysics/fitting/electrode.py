@@ -15,6 +15,7 @@ import xarray as xr
 from scipy.optimize import curve_fit
 from scipy.signal import oaconvolve
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.fitting.detection import crossings
 from neurosim.schema import InputError, check_sweeps
 
@@ -23,7 +24,8 @@ SPIKE_MASK = (3e-3, 50e-3)
 RAMP, LATE = 5e-3, 2e-3
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Electrode:
     """An electrode and the passive neuron behind it.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.adex_fit import fit_adex
 from neurosim.biophysics.fitting.electrode import Electrode, compensate
@@ -34,7 +35,8 @@ FITS: dict[str, Callable[[Trace, bool], tuple[Any, dict[str, float]]]] = {
 FEWEST_SPIKES = 20
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class FittedNeuron:
     """A neuron fitted to current clamp.
 

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from scipy.signal import lfilter, oaconvolve
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.runtime import as_rng
-from neurosim.schema import InputError, as_responses, check_responses, same_stimuli
+from neurosim.schema import InputError, as_responses, check_responses, same_stimuli, step_of
 
 
 def spike_triggered_average(
@@ -71,7 +72,8 @@ def spike_triggered_average(
     return xr.Dataset({**data, "n_spikes": (dims[:2], number)}, coords=coords)
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class PoissonModel:
     """Spikes at the rate ``exp(bias + stimulus filter + history filter)``, in spikes/s.
 
@@ -204,9 +206,10 @@ def stimulus_values(stimuli: xr.DataArray, time_step: float | None, who: str) ->
             f"{who}: stimuli (stimulus, time) with a time_step asked, found {type(stimuli).__name__}"
             f"{getattr(stimuli, 'dims', '')}; see as_stimuli."
         )
-    found = float(stimuli.attrs.get("time_step", 0.0))
-    if time_step is not None and not np.isclose(found, time_step):
+    found = stimuli.attrs.get("time_step")
+    if found and time_step is not None and not np.isclose(found, time_step):
         raise InputError(f"{who}: stimuli every {time_step:g} s asked, found every {found:g} s; resample them.")
+    step_of(stimuli, f"{who}, stimuli")
     return np.asarray(stimuli.transpose("stimulus", "time").values, dtype=float)
 
 
@@ -216,11 +219,11 @@ def matched(
     """Return values (stimulus, time), counts (stimulus, trial, time, unit), their step, responses in this order."""
     stimulus_values(stimuli, None, who)
     responses = check_responses(responses, who)
-    step = float(responses.attrs.get("time_step", 0.0))
-    if set(stimuli.dims) != {"stimulus", "time"} or "time" not in responses.dims or not step:
+    if "time" not in responses.dims:
         raise InputError(f"{who}: stimuli (stimulus, time) and counts over time with a time_step asked.")
+    step = step_of(responses, who)
     responses = same_stimuli(stimuli, responses, who)
-    other = float(stimuli.attrs.get("time_step", 0.0))
+    other = step_of(stimuli, f"{who}, stimuli")
     if responses.sizes["time"] != stimuli.sizes["time"] or not np.isclose(step, other):
         raise InputError(
             f"{who}: stimuli have {stimuli.sizes['time']} samples every {other:g} s, responses "

@@ -6,6 +6,7 @@ https://doi.org/10.1038/s41467-020-17236-y.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
@@ -41,6 +42,7 @@ class AdaptiveLIFParameters:
     0.1
     """
 
+    own_units: ClassVar[dict[str, str]] = {"rise": "V"}
     capacitance: float = 100e-12
     g_leak: float = 10e-9
     e_leak: float = -70e-3

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
@@ -16,6 +17,7 @@ from neurosim.biophysics.models import (
     held_while_refractory,
     membrane_after_step,
     membrane_constants,
+    membrane_in_middle,
 )
 from neurosim.parameters import MEMBRANE, check_range, check_threshold
 
@@ -43,6 +45,7 @@ class AdExParameters:
     0.002
     """
 
+    own_units: ClassVar[dict[str, str]] = {"a": "S", "b": "A"}
     capacitance: float = 281e-12
     g_leak: float = 30e-9
     e_leak: float = -70.6e-3
@@ -69,11 +72,19 @@ def constants(p: Numbers, dt: float) -> Constants:
 
 
 def update(x: State, m: Functions) -> Quantities:
-    """Move the membrane, whose upstroke is explicit, bounded and still for gradients, and the adaptation current."""
-    upstroke = x.g_leak * x.delta_t * m.exp(m.at_most((m.still(x.v) - x.v_t) / x.delta_t, STEEPEST))
-    v, wait = held_while_refractory(x, m, membrane_after_step(x, m, upstroke - x.w))
-    steady = m.let("w_target", x.a * (x.v - x.e_leak))
+    """Move membrane and adaptation current by where both are in the middle of the step; the upstroke is bounded."""
+    steady = m.let("w_before", x.a * (x.v - x.e_leak))
+    w = m.let("w_middle", steady + (x.w - steady) * m.apply("sqrt", x.w_decay))
+    middle = m.at_most(membrane_in_middle(x, m, _upstroke(x, m, m.still(x.v)) - x.w), x.v_cut)
+    v, wait = held_while_refractory(x, m, membrane_after_step(x, m, _upstroke(x, m, m.still(middle)) - w))
+    waiting = m.let("held", m.is_positive(x.wait - 0.5))
+    steady = m.let("w_target", x.a * (waiting * x.v + (1.0 - waiting) * middle - x.e_leak))
     return {"v": v, "wait": wait, "w": steady + (x.w - steady) * x.w_decay}
+
+
+def _upstroke(x: State, m: Functions, v: Quantity) -> Quantity:
+    """Return the exponential current of a membrane, A."""
+    return x.g_leak * x.delta_t * m.exp(m.at_most((v - x.v_t) / x.delta_t, STEEPEST))
 
 
 def distance(x: State, m: Functions) -> Quantity:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class QuadraticIFParameters:
     -0.04
     """
 
+    own_units: ClassVar[dict[str, str]] = {"k": "S/V"}
     capacitance: float = 100e-12
     k: float = 0.7e-6
     v_rest: float = -60e-3

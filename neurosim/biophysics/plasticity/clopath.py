@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import Constants, Numbers, decay
@@ -36,6 +37,7 @@ class ClopathParameters:
     -0.0453
     """
 
+    own_units: ClassVar[dict[str, str]] = {"a_ltd": "V-1", "a_ltp": "V-2 s-1"}
     w_max: float
     w_min: float = 0.0
     a_ltd: float = 0.14
@@ -51,7 +53,7 @@ class ClopathParameters:
         check_range(self, **dict.fromkeys(("tau_minus", "tau_plus", "tau_x"), (1e-4, 10.0)))
         check_range(self, **dict.fromkeys(("theta_minus", "theta_plus", "e_leak"), (-0.2, 0.2)))
         check_range(self, a_ltd=(0.0, 1e6), a_ltp=(0.0, 1e9))
-        check_bounds(self, self.w_min, self.w_max)
+        check_bounds(self)
 
 
 def constants(p: Numbers, dt: float) -> Constants:
@@ -105,6 +107,7 @@ MODEL = PlasticityModel(
     pre_spike=pre_spike,
     on_pre=on_pre,
     each_step=each_step,
+    units={"u_minus": "V", "u_plus": "V"},
     caption="plasticity by the membrane",
     reference="Clopath C, Buesing L, Vasilaki E, Gerstner W (2010) Nat Neurosci 13:344-352, https://doi.org/10.1038/nn.2479",
 )

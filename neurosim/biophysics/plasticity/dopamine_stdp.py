@@ -44,7 +44,7 @@ class DopamineSTDPParameters:
     def __post_init__(self) -> None:
         check_range(self, **dict.fromkeys(("tau_eligibility", "tau_plus", "tau_minus"), (1e-4, 100.0)))
         check_range(self, **dict.fromkeys(("a_plus", "a_minus"), (-10.0, 10.0)))
-        check_bounds(self, self.w_min, self.w_max)
+        check_bounds(self)
 
 
 def constants(p: Numbers, dt: float) -> Constants:
@@ -95,6 +95,7 @@ MODEL = PlasticityModel(
     on_post=on_post,
     each_step=each_step,
     is_modulated=True,
+    units={"eligibility": "weight"},
     caption="plasticity by pairs and dopamine",
     reference="Izhikevich EM (2007) Cereb Cortex 17:2443-2452, https://doi.org/10.1093/cercor/bhl152",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from neurosim.biophysics.formulas import Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, decay
@@ -34,6 +35,7 @@ class InhibitorySTDPParameters:
     5.0
     """
 
+    own_units: ClassVar[dict[str, str]] = {"rate": "1"}
     w_max: float
     w_min: float = 0.0
     tau: float = 20e-3
@@ -42,7 +44,7 @@ class InhibitorySTDPParameters:
 
     def __post_init__(self) -> None:
         check_range(self, tau=(1e-4, 10.0), target=(0.0, 1e3), rate=(0.0, 1.0))
-        check_bounds(self, self.w_min, self.w_max)
+        check_bounds(self)
 
 
 def constants(p: Numbers, dt: float) -> Constants:

@@ -10,6 +10,7 @@ from neurosim.biophysics.models import Constants, Numbers, decay
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_choice, check_range
 from neurosim.refusals import InputError
+from neurosim.units import plain_field
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ class PairSTDPParameters:
     def __post_init__(self) -> None:
         check_range(self, **dict.fromkeys(("tau_plus", "tau_minus"), (1e-4, 10.0)))
         check_range(self, **dict.fromkeys(("a_plus", "a_minus"), (-1.0, 1.0)))
-        check_bounds(self, self.w_min, self.w_max)
+        check_bounds(self)
         check_choice(self, "pairing", ("all", "nearest"))
         check_choice(self, "bounds", ("hard", "soft"))
 
 
-def check_bounds(record: object, w_min: float, w_max: float) -> None:
+def check_bounds(record: object) -> None:
     """Raise unless the bounds of weights are finite and in order."""
+    w_min, w_max = plain_field(record, "w_min"), plain_field(record, "w_max")
     if not -1e9 < w_min < w_max < 1e9:
         raise InputError(
             f"{type(record).__name__}: w_min = {w_min!r} below w_max = {w_max!r} asked, in the units of the weights."

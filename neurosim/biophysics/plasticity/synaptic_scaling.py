@@ -42,7 +42,7 @@ class SynapticScalingParameters:
 
     def __post_init__(self) -> None:
         check_range(self, target=(1e-3, 1e3), tau=(1e-3, 1e6), tau_rate=(1e-3, 1e4))
-        check_bounds(self, self.w_min, self.w_max)
+        check_bounds(self)
 
 
 def constants(p: Numbers, dt: float) -> Constants:
@@ -80,6 +80,7 @@ MODEL = PlasticityModel(
     post_step=post_step,
     post_spike=post_spike,
     each_step=each_step,
+    units={"rate": "spikes/s"},
     caption="homeostatic scaling of synapses",
     reference="Turrigiano GG et al. (1998) Nature 391:892-896, https://doi.org/10.1038/36103",
 )

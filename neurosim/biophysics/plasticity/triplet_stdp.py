@@ -54,7 +54,7 @@ class TripletSTDPParameters:
 
     def __post_init__(self) -> None:
         check_range(self, **dict.fromkeys(TAUS, (1e-4, 10.0)), **dict.fromkeys(SHARES, (-1.0, 1.0)))
-        check_bounds(self, self.w_min, self.w_max)
+        check_bounds(self)
         check_choice(self, "pairing", ("all", "nearest"))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.inputs import INPUT
 from neurosim.parameters import Parameters
 from neurosim.registry import Registry
@@ -17,7 +18,8 @@ NEST_LEAKY["V_m"] = np.nan  # starts at rest
 PICO, MILLI = 1e-12, 1e-3
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class SonataModel:
     """A point neuron of another simulator, and what it is here.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from neurosim.biophysics import time_courses
 from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
@@ -35,6 +36,7 @@ class NMDAParameters:
     0.1
     """
 
+    own_units: ClassVar[dict[str, str]] = {"magnesium": "mol m-3"}
     tau_rise: float = 2e-3
     tau_decay: float = 100e-3
     e_rev: float = 0.0

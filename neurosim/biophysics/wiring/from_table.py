@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.plain_numbers import real
 from neurosim.biophysics.wiring import ConnectionRule, Drawn, Ends
 from neurosim.refusals import InputError
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class FromTable:
     """The synapses that a table lists, a row each; ``connect`` then takes one weight and one delay a row too.
 

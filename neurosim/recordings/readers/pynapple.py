@@ -8,6 +8,7 @@ import numpy as np
 
 from neurosim import storage
 from neurosim.recordings.observed import known_support
+from neurosim.recordings.pynapple_objects import unit_labels
 from neurosim.recordings.reader import Reader
 from neurosim.recordings.sessions import SessionOptions, Sorted, reads_of, sorted_session
 from neurosim.schema import InputError
@@ -20,13 +21,16 @@ def _session(path: Path) -> Sorted:
     import pandas as pd
 
     with storage.readable(path, "npz of pynapple"):
-        held = storage.read_npz(path, without=("_metadata",))
+        held = storage.read_npz(path, without=("_metadata", "columns"))
         kind = "".join(np.atleast_1d(held["type"]).astype(str))
         if kind != "TsGroup":
-            raise InputError(f"{path.name}: a TsGroup of pynapple asked, which holds units; found a {kind}.")
+            raise InputError(
+                f"{path.name}: a TsGroup of pynapple asked, which holds units; found a {kind}. Load a series with "
+                "pynapple.load_file and give it to align_series."
+            )
         keys = [str(k) for k in held["keys"].tolist()]
         said = {k: v for k, v in held.items() if k not in OWN and v.shape == (len(keys),)}
-        units = pd.DataFrame(said, index=pd.Index(keys, dtype=object))
+        units = unit_labels(pd.DataFrame(said, index=pd.Index(keys, dtype=object)))
         support = np.stack([held["start"].astype(float), held["end"].astype(float)], axis=-1)
         known = known_support(support, held["t"], path.name)
         return sorted_session(held["index"].astype(np.int64), held["t"], path.name, units, known)

@@ -13,9 +13,11 @@ from neurosim import storage
 from neurosim.schema import InputError, same_stimuli
 from neurosim.similarity.measure import MEASURES, Measure
 from neurosim.study.analyses.asked import (
+    answers_of,
     brains_of,
     check_asked,
     check_options,
+    check_time_bin,
     counted,
     of_its_kind,
     subjects_of,
@@ -25,7 +27,7 @@ from neurosim.study.analyses.asked import (
 from neurosim.study.analyses.layer_scores import FEWEST_STIMULI, FILE, Estimate, OfLayers, jackknifed, table_of, told
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
-from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
+from neurosim.study.kinds import AnalysisKind, Answers, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 from neurosim.study.steps.recording import individuals, recording_in, units_of
 from neurosim.study.steps.responses import layers_in, reduced
@@ -67,6 +69,12 @@ def check(row: Alignment, place: str, study: StudyLike) -> None:
         raise StudyError(f"{place}.between 'subjects' asks for two subjects or more; there is one.")
     if row.time_bin is not None and "time" not in MEASURES[row.measure].dims:
         raise StudyError(f"{place}.time_bin is for measures of dynamics; {row.measure!r} has no time.")
+
+
+def check_answers(row: Alignment, place: str, study: StudyLike, found: Answers) -> None:
+    """Refuse bins that recorded subjects or brains do not have."""
+    brains = ["brains"] if "brains" in row.between else []
+    check_time_bin(place, row.time_bin, answers_of(row, study, found, "subjects", *brains))
 
 
 def check_stimuli(row: Alignment, place: str, stimuli: xr.DataArray) -> None:
@@ -271,6 +279,7 @@ ALIGNMENT = AnalysisKind(
     table=Alignment,
     plan=plan,
     check=check,
+    check_answers=check_answers,
     check_stimuli=check_stimuli,
     needs_brains=lambda row: "brains" in row.between,
     tell=tell,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import xarray as xr
+
 from neurosim.refusals import InputError
 from neurosim.registry import options_of
+from neurosim.responses.averages import rebin
 from neurosim.study.given import StudyLike
 from neurosim.study.instances import instances_in, name_of_all
-from neurosim.study.kinds import BRAINS
+from neurosim.study.kinds import BRAINS, Answers
 from neurosim.study.tables import Name, StudyError, Table, one_of
 
 
@@ -33,6 +36,12 @@ def subjects_of(row: Asked, study: StudyLike) -> dict[str, Any]:
 def brains_of(row: Asked, study: StudyLike) -> dict[str, Any]:
     """Return the brains that an analysis asks, in the order of the study."""
     return {n: r for n, r in study.brains.items() if not row.brains or n in row.brains}
+
+
+def answers_of(row: Asked, study: StudyLike, found: Answers, *groups: str) -> dict[str, xr.DataArray]:
+    """Return what is known of the responses of the subjects or brains (`groups`) that an analysis asks."""
+    asked = {"subjects": subjects_of, "brains": brains_of}
+    return {n: found[group][n] for group in groups for n in asked[group](row, study) if n in found[group]}
 
 
 def titles_of(row: Asked, study: StudyLike) -> dict[str, str]:
@@ -69,6 +78,20 @@ def check_options(record: type, options: Mapping[str, object], place: str) -> No
         options_of(record, options, place)
     except InputError as error:
         raise StudyError(str(error)) from None
+
+
+def check_time_bin(place: str, time_bin: float | None, answers: Mapping[str, xr.DataArray]) -> None:
+    """Refuse bins that responses over time do not have, such as longer ones than their recording."""
+    if time_bin is None:
+        return
+    for name, responses in answers.items():
+        if "time" in responses.dims and "unit" in responses.dims:
+            one = responses.isel({dim: slice(1) for dim in responses.dims if dim != "time"})
+            try:
+                rebin(one, time_bin)
+            except InputError as error:
+                said = str(error).partition(": ")[2]
+                raise StudyError(f"{place}.time_bin does not suit {name!r}: {said}") from None
 
 
 def check_asked(row: Asked, place: str, study: StudyLike, *, responses: bool = False) -> None:

@@ -12,11 +12,20 @@ from neurosim import storage
 from neurosim.similarity import inference
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.inference_options import Resampling, Significance
-from neurosim.study.analyses.asked import Asked, brains_of, counted, of_its_kind, subjects_of, which_of
+from neurosim.study.analyses.asked import (
+    Asked,
+    answers_of,
+    brains_of,
+    check_time_bin,
+    counted,
+    of_its_kind,
+    subjects_of,
+    which_of,
+)
 from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.given import PlanLike
-from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
+from neurosim.study.given import PlanLike, StudyLike
+from neurosim.study.kinds import AnalysisKind, Answers, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 
 OVER_BRAIN = "brain_time.nc"
@@ -41,6 +50,11 @@ class RSAInTime(Asked):
     over: Literal["subject", "brain"] = "subject"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     correction: Literal["holm", "fdr"] = "holm"
+
+
+def check_answers(row: RSAInTime, place: str, study: StudyLike, found: Answers) -> None:
+    """Refuse bins that recorded subjects or brains do not have."""
+    check_time_bin(place, row.time_bin, answers_of(row, study, found, f"{row.over}s"))
 
 
 def plan(row: RSAInTime, name: str, made: PlanLike) -> list[Step]:
@@ -169,4 +183,6 @@ def cite(row: RSAInTime) -> list[Citation]:
     return [CITED["rsa"]] if row.over == "subject" else [CITED[k] for k in ("rsa", "ceiling", "inference", "jackknife")]
 
 
-IN_TIME = AnalysisKind(name="rsa_in_time", table=RSAInTime, plan=plan, check=check, tell=tell, cite=cite)
+IN_TIME = AnalysisKind(
+    name="rsa_in_time", table=RSAInTime, plan=plan, check=check, check_answers=check_answers, tell=tell, cite=cite
+)

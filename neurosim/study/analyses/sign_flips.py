@@ -19,7 +19,17 @@ from neurosim.similarity.maps import FEWEST_PERMUTATIONS, sign_flip_test
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.zero import why_zero_means_nothing
-from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, of_its_kind, subjects_of, which_of
+from neurosim.study.analyses.asked import (
+    Asked,
+    answers_of,
+    brains_of,
+    check_asked,
+    check_time_bin,
+    counted,
+    of_its_kind,
+    subjects_of,
+    which_of,
+)
 from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import brain_of, stacked_models
 from neurosim.study.engine.step import Job, Step
@@ -88,6 +98,8 @@ def check_answers(row: SignFlips, place: str, study: StudyLike, found: Answers) 
             )
         if row.over == "brain" and "time" not in found["brains"][name].dims:
             raise StudyError(f"{place} is over the time of brains, and {name!r} has none; over = 'layers'.")
+    timed = "subjects" if row.over == "subject" else "brains"
+    check_time_bin(place, row.time_bin, answers_of(row, study, found, timed))
 
 
 def plan(row: SignFlips, name: str, made: PlanLike) -> list[Step]:
