@@ -139,13 +139,17 @@ from .brian2_networks import record_brian2 as record_brian2  # show stimuli to a
 from .brian2_script import to_brian2 as to_brian2  # a circuit of ours as a Brian2 script, equal in every spike
 
 # The ladder of realism, and experiments
-from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained
+from .calibration import calibrate as calibrate  # gain and bias of every neuron, to answer as trained
+from .making_biological import Biological as Biological  # the circuit, and what each stage kept
+from .making_biological import make_biological as make_biological  # climb, calibrate, retune and measure, in one call
+from .matching import MATCHES as MATCHES  # what calibration can match, by name
+from .matching import Match as Match  # what one is: its cost, and the band of rates
 from .ladder import RUNGS as RUNGS  # the rungs by name, from the lowest: what each brings, and its paper
 from .ladder import Ladder as Ladder  # the numbers of all rungs
 from .ladder import climb as climb  # make a circuit biological, one rung at a time
 from .circuit_perturbation import perturb_circuit as perturb_circuit  # lesion, silence, stimulate, add noise
 from .retuning import RetuningOptions as RetuningOptions  # what is learned and how
-from .retuning import homeostasis as homeostasis  # back to the rates of the trained network, without the task
+from .homeostasis import homeostasis as homeostasis  # back to the rates of the trained network, without the task
 from .retuning import retune as retune  # learn the task on the circuit itself, by surrogate gradients
 
 # Fits to recordings

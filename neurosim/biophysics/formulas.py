@@ -70,6 +70,9 @@ class Functions(Protocol):
     def let(self, name: str, value: Quantity, /) -> Quantity:
         """Compute `value` once under a name."""
 
+    def still(self, value: Quantity, /) -> Quantity:
+        """Return `value`, through which no gradient passes."""
+
     def exp(self, value: Quantity, /) -> Quantity:
         """Exponential function."""
 
@@ -155,6 +158,10 @@ class TextFunctions:
         self.lines.append(f"{name} = {_code(value)}")
         return Text(name)
 
+    def still(self, value: Any) -> Any:
+        """Return `value`: code has no gradients."""
+        return value
+
     def exp(self, value: object) -> Text:
         """Exponential function."""
         return Text(f"exp({_code(value)})")
@@ -197,6 +204,10 @@ class ArrayFunctions:
 
     def let(self, _name: str, value: Any) -> Any:
         """Return `value`: arrays need no name."""
+        return value
+
+    def still(self, value: Any) -> Any:
+        """Return `value`: arrays have no gradients."""
         return value
 
     def exp(self, value: Any) -> Any:
@@ -247,6 +258,10 @@ class TensorFunctions:
     def let(self, name: str, value: Any) -> Any:
         """Return `value`: tensors need no name."""
         return value
+
+    def still(self, value: Any) -> Any:
+        """Return `value`, through which no gradient passes."""
+        return value.detach()
 
     def exprel(self, value: Any) -> Any:
         """``(exp(x) - 1) / x``, with the series next to 0."""

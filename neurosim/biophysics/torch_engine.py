@@ -48,7 +48,7 @@ class Tensors:
 
     Parameters
     ----------
-    weights : weights (source, target) of a projection, by its index.
+    weights : weights (source, target) of a projection, by its index; of sparse ones their values, (synapse,).
     drive : drive (neuron,) or (copy, neuron) of a population.
     constants : any constant of a population, (neuron,) or (copy, 1), by (population, name).
     gain : factor of all spikes and graded input that arrive at a population, (neuron,) or (copy, 1).
@@ -126,8 +126,8 @@ def march(
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
     For populations in `brought` only what they send to themselves is computed: what else arrives in each step is given
-    by :func:`arrivals`, for fewer copies, which repeat. `rules` takes the projections
-    with release or plasticity.
+    by :func:`arrivals`. That and graded input may be for fewer copies, which repeat. `rules` takes the projections with
+    release or plasticity.
     """
     torch = import_torch()
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
@@ -186,11 +186,17 @@ def first_broken(circuit: Circuit, name: str, chunk: Chunk) -> int | None:
 
 
 def arrivals(
-    circuit: Circuit, name: str, chunk: Chunk, replayed: Mapping[str, Tensor], *, device: str = "auto"
+    circuit: Circuit,
+    name: str,
+    chunk: Chunk,
+    replayed: Mapping[str, Tensor],
+    *,
+    device: str = "auto",
+    single: bool = False,
 ) -> list[dict[str, Tensor]]:
     """Return what arrives at a population from the input and from `replayed` populations, in every simulation step."""
     torch = import_torch()
-    where, dtype = pick_device(device), torch.float64
+    where, dtype = pick_device(device), torch.float32 if single else torch.float64
     coupled = [q.source for q in circuit.into(name) if sent_by(circuit, q)]
     if coupled:
         raise InputError(
@@ -257,7 +263,7 @@ class _Layer:
             made: Tensor = torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
             return made
 
-        self.torch, self.name = torch, population.name
+        self.torch, self.name, self.n_copies = torch, population.name, chunk.n_copies
         self.model, self.step = population.model, population_step(population)
         self.functions = TensorFunctions(torch)
         constants = constants_of(population, circuit.dt)
@@ -289,7 +295,7 @@ class _Layer:
         x = State(**self.numbers, **self.state)
         x.drive = self.drive
         if self.external is not None:
-            shown = self.external[:, min(now, self.external.shape[1] - 1)]
+            shown = _repeated(self.external[:, min(now, self.external.shape[1] - 1)], self.n_copies)
             x.drive = x.drive + (shown if self.gain is None else shown * self.gain)
         if self.injected is not None:
             x.drive = x.drive + next(self.injected)
@@ -305,11 +311,7 @@ class _Layer:
             spikes = _with_gradient(self.torch, distance, spikes, self.width)
         fired = spikes > 0
         for name, new_value in self.model.reset(x, self.functions).items():
-            old = self.state[name]
-            is_smooth = self.width is not None
-            self.state[name] = (
-                spikes * new_value + (1.0 - spikes) * old if is_smooth else self.torch.where(fired, new_value, old)
-            )
+            self.state[name] = self.torch.where(fired, new_value, self.state[name])
         return spikes
 
     def _spread(self, name: str, value: Any) -> Tensor:

@@ -44,14 +44,17 @@ class _Wire:
         where: str,
         dtype: torch.dtype,
     ) -> None:
-        self.source, self.target = projection.source, projection.target
+        self.torch, self.source, self.target = torch, projection.source, projection.target
         self.sends = sent_by(circuit, projection)
         names = _arrivals(circuit, projection)
         self.parts: list[tuple[int, str, Tensor]] = []
         for steps, late in projection.by_delay(circuit.dt):
             if weights is not None:
-                own = weights if late is None else weights * _whole(torch, late, where, dtype)
+                among = late.data if late is not None and weights.ndim == 1 else late
+                own = weights if among is None else weights * _whole(torch, among, where, dtype)
                 signed = [own] if len(names) == 1 else [own.clamp(min=0), own.clamp(max=0)]
+                if weights.ndim == 1:
+                    signed = [_placed(torch, projection.weights, values) for values in signed]
             else:
                 matrix = scipy.sparse.csr_array(projection.weights)
                 matrix = matrix if late is None else scipy.sparse.csr_array(matrix.multiply(late))
@@ -72,7 +75,7 @@ class _Wire:
             if now is None or not (now.spikes.requires_grad or bool(now.spikes.any())):
                 continue
             dense = weights.layout == now.spikes.layout
-            brought = now.spikes @ weights if dense else (weights @ now.spikes.T).T
+            brought = now.spikes @ weights if dense else self.torch.sparse.mm(weights, now.spikes.T).T
             arrived[name] = arrived[name] + brought if name in arrived else brought
 
 
@@ -225,3 +228,11 @@ def _whole(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype) 
     dense = weights.toarray() if scipy.sparse.issparse(weights) else weights
     made: Tensor = torch.as_tensor(dense, device=where, dtype=dtype)
     return made
+
+
+def _placed(torch: ModuleType, weights: Weights, values: Tensor) -> Tensor:
+    """Return `values` in the places of sparse weights, as a sparse tensor (target, source) that passes gradients on."""
+    places = scipy.sparse.coo_array(weights).coords
+    index = torch.as_tensor(np.stack(places[::-1]).astype(np.int64), device=values.device)
+    placed: Tensor = torch.sparse_coo_tensor(index, values, weights.shape[::-1], check_invariants=False)
+    return placed
