@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.calibration import calibrate, layer_counts, likeness_of
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.execution import Execution
@@ -24,7 +25,8 @@ RETUNING = RetuningOptions(
 HELD, LEAST_STIMULI, CALIBRATING = 0.2, 20, 300
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Biological:
     """A network made biological, and what was done to it.
 

@@ -27,7 +27,8 @@ class Match:
 
     Examples
     --------
-    >>> ns.biophysics.MATCHES["rates"].band
+    >>> total = lambda found, wanted: ((found - wanted) ** 2).sum(-2)
+    >>> ns.biophysics.Match("total", "the squared error of counts", total, (0.5, 2.0), False).band
     (0.5, 2.0)
     """
 
