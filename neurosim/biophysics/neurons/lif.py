@@ -32,7 +32,8 @@ class LIFParameters:
     ----------
     capacitance : F; the membrane time constant is ``capacitance / g_leak``. g_leak : S.
     e_leak, v_threshold, v_reset : V; the reset "subtract" does not read `v_reset`.
-    refractory : time after a spike during which the membrane is held, s.
+    refractory : time after a spike during which the membrane is held, s, in whole steps; Brian2's own ``refractory``
+        holds one step less, so that a script of ``refractory=2*ms`` is ``2e-3 - dt`` here.
     reset : "value" sets the membrane to `v_reset`; "subtract" lowers it by ``subtracted``.
     subtracted : V taken off at a spike by the reset "subtract", which alone reads it.
 

@@ -26,7 +26,8 @@ class QuadraticIFParameters:
     Parameters
     ----------
     capacitance : F. k : S/V; it leaks with ``k (v_t - v_rest)`` at rest. v_rest, v_t, v_peak, v_reset : V.
-    refractory : time after a spike during which the membrane is held, s.
+    refractory : time after a spike during which the membrane is held, s, in whole steps; Brian2's own ``refractory``
+        holds one step less, so that a script of ``refractory=2*ms`` is ``2e-3 - dt`` here.
 
     Raises
     ------
