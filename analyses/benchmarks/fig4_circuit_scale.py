@@ -20,7 +20,7 @@ from neurosim import storage
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.runtime import provenance, track
 
-SIZES = ((10_000, 100, 0.5), (40_000, 250, 0.2))  # neurons, synapses of each, s
+SIZES = ((10_000, 100, 0.5),)  # neurons, synapses of each, s
 OURS = ("ours torch", "ours brian2", "ours cython")
 BY_HAND = ("hand numpy", "hand cython")
 REPEATS, ALIKE = 2, 0.05
@@ -61,7 +61,7 @@ def compute(nest: str | None) -> list[dict[str, object]]:
 def draw(rows: list[dict[str, object]]) -> Figure:
     """Draw processor seconds a simulated second, a panel a size."""
     figure = new_figure()
-    for axes, (neurons, _, seconds) in zip(figure.subplots(1, len(SIZES)), SIZES, strict=True):
+    for axes, (neurons, _, seconds) in zip(figure.subplots(1, len(SIZES), squeeze=False)[0], SIZES, strict=True):
         own = [row for row in rows if row["neurons"] == neurons]
         axes.barh([str(row["case"]) for row in own], [float(str(row["run"])) / seconds for row in own])
         axes.set(title=f"{neurons:,} neurons", xlabel="processor s a simulated s")

@@ -57,6 +57,8 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     right.plot(found["drive"][order], found["rate"][order], "o-", ms=3, color=PALETTE[0], label="neurosim")
     right.plot([*RATES], [pair[1] for pair in RATES.values()], "x", color=PALETTE[1], label="NEURON 9")
     right.set(xlabel="current (uA/cm$^2$)", ylabel="steady rate (Hz)", xscale="log")
+    right.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
+    right.minorticks_off()
     right.legend(fontsize=7)
 
 
