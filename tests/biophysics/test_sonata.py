@@ -421,7 +421,7 @@ def changed(**fields):
     ("circuit", "words"),
     [
         (lambda: changed(parameters=AdExParameters(), varying={}), "neurons .AdExParameters. that are not leaky"),
-        (lambda: changed(parameters=LIFParameters(reset="subtract")), "a reset that subtracts"),
+        (lambda: changed(parameters=LIFParameters(reset="subtract")), "a reset to no value"),
         (lambda: changed(synapses=ConductanceParameters()), "synapses .ConductanceParameters. of another kind"),
         (lambda: changed(noise=1e-3), "has noise = 0.001"),
         (lambda: changed(initial={"wait": 3.0}), "has initial 'wait'"),
