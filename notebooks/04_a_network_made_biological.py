@@ -63,8 +63,8 @@ print(ns.verify_translation(network, circuit, tested).attrs["verdict"])
 
 # %% [markdown]
 # ## Up the ladder
-# Each rung changes one thing. Without calibration deep layers fall silent; calibration finds one gain and one bias a
-# layer on training images; retuning then learns on the biological circuit itself, through surrogate gradients.
+# Each rung changes one thing. Without calibration deep layers fall silent; calibration finds a gain and a bias of
+# every neuron on training images; retuning then learns on the biological circuit itself, through surrogate gradients.
 
 # %%
 calibration = encode(task.train[:60])

@@ -224,6 +224,7 @@ LABELLED = {
     "choose_category": lambda x: ns.biophysics.choose_category(neuron(), x),
     "calibrate": lambda x: ns.biophysics.calibrate(neuron(), x, x, progress=False),
     "homeostasis": lambda x: ns.biophysics.homeostasis(neuron(), x, x, progress=False),
+    "make_biological": lambda x: ns.biophysics.make_biological(neuron(), "adex", x, ["a"], progress=False),
     "retune": lambda x: ns.biophysics.retune(neuron(), x, ["a"], progress=False),
     "perturbation_effect": lambda x: ns.perturbation_effect(torch.nn.Linear(UNITS, 2), {}, x, progress=False),
     "compensate": lambda x: ns.biophysics.compensate(

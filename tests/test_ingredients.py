@@ -27,6 +27,7 @@ COMPILED = (
     "a delay for each synapse",
     "gap junctions",
     "short-term facilitation",
+    "saturating receptors",
     "synaptic failures",
     "Ornstein-Uhlenbeck currents",
     "a background of many Poisson processes",

@@ -17,7 +17,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.biophysics.fitting.detection import detect_spikes
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
-from neurosim.biophysics.fitting.neuron import KINDS, fit_neuron, predict_spikes
+from neurosim.biophysics.fitting.neuron import FITS, fit_neuron, predict_spikes
 from neurosim.parameters import as_dict
 from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.plots.recordings import plot_sweeps
@@ -34,7 +34,7 @@ STEP_COUNTS = {("B95", "107"): 9, ("B6", "184"): 82, ("B8", "148"): 75}
 def compute(sweeps: dict[str, xr.Dataset], steps: dict[str, xr.Dataset]) -> xr.Dataset:
     """Fit every neuron to every cell and test it on the repeats."""
     cells = sorted({name.removesuffix("_aec") for name in sweeps if name.endswith("_aec")})
-    passive, scores = np.full((len(cells), 2, 3), np.nan), np.full((len(cells), len(KINDS), len(TOLERANCES), 3), np.nan)
+    passive, scores = np.full((len(cells), 2, 3), np.nan), np.full((len(cells), len(FITS), len(TOLERANCES), 3), np.nan)
     reliability, found = np.full((len(cells), len(TOLERANCES)), np.nan), {}
     for c, cell in enumerate(cells):
         electrode = estimate_electrode(sweeps[f"{cell}_aec"])
@@ -43,7 +43,7 @@ def compute(sweeps: dict[str, xr.Dataset], steps: dict[str, xr.Dataset]) -> xr.D
             passive[c, q] = getattr(electrode, name), electrode.standard_error[name], told
         test = compensate(sweeps[f"{cell}_test"], electrode)
         observed = detect_spikes(test)
-        for k, kind in enumerate(KINDS):
+        for k, kind in enumerate(FITS):
             fitted = fit_neuron(sweeps[f"{cell}_training"], kind, electrode=electrode)
             predicted = predict_spikes(fitted, test, trials=N_TRIALS if kind == "gif" else 1, engine="brian2")
             for t, tolerance in enumerate(TOLERANCES):
@@ -74,7 +74,7 @@ def compute(sweeps: dict[str, xr.Dataset], steps: dict[str, xr.Dataset]) -> xr.D
             "cell": cells,
             "property": ["capacitance", "input_resistance"],
             "what": ["found", "standard_error", "experimenter"],
-            "neuron": list(KINDS),
+            "neuron": list(FITS),
             "window": list(TOLERANCES),
             "value": ["md_star", "low", "high"],
             "sweep": nwb["sweep"].values,

@@ -112,7 +112,9 @@ from .rules import ReleaseModel as ReleaseModel  # what a release is: state, and
 # Circuits with a name
 from .circuits.decision import DecisionOptions as DecisionOptions  # sizes and weights of "decision"
 from .circuits.gabor_adex import GaborAdExOptions as GaborAdExOptions  # sizes and rates of "gabor_adex"
+from .circuits.lgn_v1 import LGNV1Options as LGNV1Options  # sizes and times of "lgn_v1"
 from .circuits.izhikevich import IzhikevichOptions as IzhikevichOptions  # sizes and noise of "izhikevich"
+from .circuits.ring_v1 import RingV1Options as RingV1Options  # sizes and times of "ring_v1"
 from .named_circuits import CIRCUITS as CIRCUITS  # the circuits by name; .added(...) takes one of your own
 from .named_circuits import NamedCircuit as NamedCircuit  # what one is: options, builder, input, papers
 from .named_circuits import build_circuit as build_circuit  # build one of them
@@ -137,13 +139,17 @@ from .brian2_networks import record_brian2 as record_brian2  # show stimuli to a
 from .brian2_script import to_brian2 as to_brian2  # a circuit of ours as a Brian2 script, equal in every spike
 
 # The ladder of realism, and experiments
-from .calibration import calibrate as calibrate  # gain and bias of each population, to answer as trained
+from .calibration import calibrate as calibrate  # gain and bias of every neuron, to answer as trained
+from .making_biological import Biological as Biological  # the circuit, and what each stage kept
+from .making_biological import make_biological as make_biological  # climb, calibrate, retune and measure, in one call
+from .matching import MATCHES as MATCHES  # what calibration can match, by name
+from .matching import Match as Match  # what one is: its cost, and the band of rates
 from .ladder import RUNGS as RUNGS  # the rungs by name, from the lowest: what each brings, and its paper
 from .ladder import Ladder as Ladder  # the numbers of all rungs
 from .ladder import climb as climb  # make a circuit biological, one rung at a time
 from .circuit_perturbation import perturb_circuit as perturb_circuit  # lesion, silence, stimulate, add noise
 from .retuning import RetuningOptions as RetuningOptions  # what is learned and how
-from .retuning import homeostasis as homeostasis  # back to the rates of the trained network, without the task
+from .homeostasis import homeostasis as homeostasis  # back to the rates of the trained network, without the task
 from .retuning import retune as retune  # learn the task on the circuit itself, by surrogate gradients
 
 # Fits to recordings

@@ -312,7 +312,10 @@ def _synapses(
     n_copies: int,
     clock: brian2.Clock,
 ) -> list[brian2.BrianObject]:
-    """Build all copies of a projection, apart by sign where the target keeps the signs apart."""
+    """Build all copies of a projection, apart by sign where the target keeps the signs apart.
+
+    One weight of all synapses is one number: it takes no memory, and no time to look up.
+    """
     target = circuit.population(projection.target)
     place = [p.name for p in circuit.populations].index(projection.target)
     source, post, weight = projection.synapses()
@@ -325,15 +328,15 @@ def _synapses(
         chosen = np.array(of_sign)[(weight > 0).astype(int)]
         if not chosen.any():
             continue
-        late = steps[chosen]
-        is_one = bool((late == late[0]).all())
+        late, brought = steps[chosen], weight[chosen]
+        is_one, is_same = (bool((values == values[0]).all()) for values in (late, brought))
         synapses = b2.Synapses(
             groups[projection.source],
             groups[projection.target],
-            "weight : 1 (constant)",
+            "" if is_same else "weight : 1 (constant)",
             on_pre=f"{arrival}_post += weight",
             clock=clock,
-            namespace={},
+            namespace={"weight": float(brought[0])} if is_same else {},
             name=f"S{index}_{arrival}",
             **({"delay": late[0] * circuit.dt * b2.second} if is_one else {}),
         )
@@ -341,7 +344,8 @@ def _synapses(
             i=(copies * circuit.sizes[projection.source] + source[chosen]).ravel(),
             j=(copies * target.size + post[chosen]).ravel(),
         )
-        synapses.weight = np.tile(weight[chosen], n_copies)
+        if not is_same:
+            synapses.weight = np.tile(brought, n_copies)
         if not is_one:
             synapses.delay = np.tile(late * circuit.dt, n_copies) * b2.second
         synapses.pre.when = f"syn_{place}"

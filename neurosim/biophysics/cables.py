@@ -20,13 +20,13 @@ from neurosim.biophysics.gates import PER_MS, PER_MV, resting_state
 from neurosim.biophysics.models import NEURONS, Gates, neuron_of
 from neurosim.biophysics.morphology import Morphology
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
+from neurosim.biophysics.populations import LARGEST_CURRENT
 from neurosim.parameters import Parameters, as_dict, check_range
 from neurosim.refusals import InputError, suggest
 from neurosim.runtime import track
 from neurosim.schema import step_of
 
 STILL = "(constant over dt)"  # gates and membrane move in turn, as those of a point neuron
-LARGEST_CURRENT = 1e-6  # A, into one neuron
 CHANNELS = ("g_na", "g_k", "e_na", "e_k", "v_shift")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from neurosim.biophysics.by_value import by_value
 from neurosim.biophysics.inputs import INPUT, Input
 from neurosim.biophysics.models import named
-from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real
+from neurosim.biophysics.plain_numbers import convert, is_whole, matrix, number, real, scaled
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection, Weights
 from neurosim.parameters import Parameters, as_dict, check_choice
@@ -216,11 +216,23 @@ class Circuit:
         changed = tuple(replace(p, **changes) if p.name == name else p for p in self.populations)
         return replace(self, populations=changed)
 
-    def adjusted(self, name: str, gain: float, bias: float = 0.0) -> Circuit:
-        """Return the circuit with all input to `name` multiplied by `gain` and `bias` added to its drive."""
-        projections = tuple(p.map(lambda w: w * gain) if p.target == name else p for p in self.projections)
+    def adjusted(self, name: str, gain: float | np.ndarray, bias: float | np.ndarray = 0.0) -> Circuit:
+        """Return the circuit with all input to `name` multiplied by `gain` and `bias` added to its drive.
+
+        Each is one number, or one a neuron.
+        """
+        factor = np.broadcast_to(gain, self.population(name).size)
+        projections = tuple(p.times(factor) if p.target == name else p for p in self.projections)
         drive = self.population(name).drive * gain + bias
         return replace(self, projections=projections).with_population(name, drive=drive)
+
+    def relayed(self, name: str, factor: np.ndarray) -> Circuit:
+        """Return the circuit with what each neuron of `name` sends, to a readout too, multiplied by its `factor`."""
+        projections = tuple(q.relayed(factor) if q.source == name else q for q in self.projections)
+        readout = self.readout
+        if readout is not None and readout.source == name and readout.reads == "spikes":
+            readout = replace(readout, weights=scaled(readout.weights.T, factor).T)
+        return replace(self, projections=projections, readout=readout)
 
     def _check_inputs(self) -> None:
         """Raise where there is no input; several inputs become a tuple, one alone is itself."""

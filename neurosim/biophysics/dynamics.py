@@ -201,7 +201,10 @@ def receptors_step(population: Population) -> Callable[[State, Functions], tuple
     """Return the step of all receptors: their new state, arrivals used up, and the sum of what they bring."""
     models, any_dt = population.receptor_models, 1e-3
     names = {
-        r: (*model.state, *model.arrivals, *model.constants(as_dict(population.receptors[r]), any_dt))
+        r: {
+            k: named(r, k)
+            for k in (*model.state, *model.arrivals, *model.constants(as_dict(population.receptors[r]), any_dt))
+        }
         for r, model in models.items()
     }
 
@@ -209,7 +212,7 @@ def receptors_step(population: Population) -> Callable[[State, Functions], tuple
         new: Quantities = {}
         total: Brought = {"kick": None, "i_syn": None, "g_syn": None}
         for r, model in models.items():
-            seen = State(**{**vars(x), **{k: getattr(x, named(r, k)) for k in names[r]}}) if r else x
+            seen = State(**(vars(x) | {k: vars(x)[own] for k, own in names[r].items()})) if r else x
             state, brought = model.step(seen, _Prefixed(r, m) if r else m)
             new |= {named(r, k): value for k, value in state.items()}
             new |= {named(r, k): 0.0 for k in model.arrivals}

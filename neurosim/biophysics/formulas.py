@@ -70,6 +70,9 @@ class Functions(Protocol):
     def let(self, name: str, value: Quantity, /) -> Quantity:
         """Compute `value` once under a name."""
 
+    def still(self, value: Quantity, /) -> Quantity:
+        """Return `value`, through which no gradient passes."""
+
     def exp(self, value: Quantity, /) -> Quantity:
         """Exponential function."""
 
@@ -155,6 +158,10 @@ class TextFunctions:
         self.lines.append(f"{name} = {_code(value)}")
         return Text(name)
 
+    def still(self, value: Any) -> Any:
+        """Return `value`: code has no gradients."""
+        return value
+
     def exp(self, value: object) -> Text:
         """Exponential function."""
         return Text(f"exp({_code(value)})")
@@ -197,6 +204,10 @@ class ArrayFunctions:
 
     def let(self, _name: str, value: Any) -> Any:
         """Return `value`: arrays need no name."""
+        return value
+
+    def still(self, value: Any) -> Any:
+        """Return `value`: arrays have no gradients."""
         return value
 
     def exp(self, value: Any) -> Any:
@@ -248,6 +259,10 @@ class TensorFunctions:
         """Return `value`: tensors need no name."""
         return value
 
+    def still(self, value: Any) -> Any:
+        """Return `value`, through which no gradient passes."""
+        return value.detach()
+
     def exprel(self, value: Any) -> Any:
         """``(exp(x) - 1) / x``, with the series next to 0."""
         small = value.abs() < 1e-5
@@ -272,7 +287,7 @@ class TensorFunctions:
 
     def is_positive(self, value: Any) -> Any:
         """1 where `value` is above 0, else 0."""
-        return (value > 0).to(value.dtype)
+        return self.torch.gt(value.detach(), 0, out=self.torch.empty_like(value))
 
     def is_not_negative(self, value: Any) -> Any:
         """1 where `value` is 0 or above, else 0."""

@@ -55,8 +55,9 @@ def gated_neuron(
         """Move the gates, which stay half a step ahead, by the membrane, then the membrane by the gates.
 
         Each is moved by where the other is in the middle of its step; so are gates that are always in balance.
+        Gradients pass through the membrane alone: through the gates they grow without bounds with every spike.
         """
-        u = m.let("u", (x.v - x.v_shift) * PER_MV)
+        u = m.let("u", (m.still(x.v) - x.v_shift) * PER_MV)
         gates = {}
         for gate, (rate, closing) in rates(u, m).items():
             opening = m.let(f"opening_{gate}", rate)

@@ -46,7 +46,8 @@ class Ladder:
         on, "keep" leaves the reset as it was (rung "refractory").
     noise : standard deviation of the free membrane, V (rung "noise").
     delta_t, a, b, tau_w : upstroke (V) and adaptation (S, A, s) of AdEx neurons; it begins at the threshold.
-    hodgkin_huxley : the neuron of the last rung.
+    hodgkin_huxley : the neuron of the last rung: its channels have this density, a farad of membrane; the leak and the
+        capacitance are those of the rung below.
 
     Raises
     ------
@@ -279,8 +280,17 @@ def _adex(circuit: Circuit, ladder: Ladder) -> Circuit:
 
 
 def _hodgkin_huxley(circuit: Circuit, ladder: Ladder) -> Circuit:
-    populations = tuple(replace(p, parameters=ladder.hodgkin_huxley, varying={}) for p in circuit.populations)
-    return replace(circuit, populations=populations)
+    """Give the membrane channels, as dense as in the neuron of this rung; its leak and time constant stay."""
+    return replace(circuit, populations=tuple(_with_channels(p, ladder.hodgkin_huxley) for p in circuit.populations))
+
+
+def _with_channels(population: Population, neuron: HodgkinHuxleyParameters) -> Population:
+    kept = {name: population.number(name) for name in ("capacitance", "g_leak")}
+    area = kept["capacitance"] / neuron.capacitance
+    numbers = kept | {"g_na": neuron.g_na * area, "g_k": neuron.g_k * area}
+    parameters = replace(neuron, **{name: float(values[0]) for name, values in numbers.items()})
+    varying = {name: values for name, values in numbers.items() if (values != values[0]).any()}
+    return replace(population, parameters=parameters, varying=varying)
 
 
 def _exchange(

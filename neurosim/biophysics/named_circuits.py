@@ -37,8 +37,8 @@ class NamedCircuit(Generic[Options]):
     caption : what it is, in one sentence without a verb.
     uses : neuron and synapse models whose papers are to be cited with it.
     reference : the paper of the circuit itself, with its DOI; "" where there is none.
-    encoder : what makes the input units of pictures, by the name that ``stimuli`` has for it ("gabor_energy"); "" where
-        stimuli are shown unit by unit.
+    encoder : what makes the input units of pictures: "gabor_energy", as ``stimuli`` has it; "luminance", pictures in
+        grey, pixel by pixel; "" where stimuli are shown unit by unit.
     layers : (options) -> names of its populations, so that a study can check what it asks before anything runs; None
         where they are known only when it is built.
     present : (encoded stimuli) -> stimuli as the input of the circuit takes them, such as intensities in 0..1.

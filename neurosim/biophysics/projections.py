@@ -176,6 +176,10 @@ class Projection:
         """Return the projection with the weights onto each target neuron multiplied by its `factor`."""
         return replace(self, weights=scaled(self.weights, factor))
 
+    def relayed(self, factor: np.ndarray) -> Projection:
+        """Return the projection with the weights of each source neuron multiplied by its `factor`."""
+        return replace(self, weights=scaled(self.weights.T, factor).T)
+
     def map(self, function: Any) -> Projection:
         """Return the projection with `function` applied to its weights; it must leave 0 at 0."""
         if scipy.sparse.issparse(self.weights):

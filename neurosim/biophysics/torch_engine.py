@@ -6,7 +6,6 @@ In float64 its spikes are those of Brian2. With a surrogate gradient the run is 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import (
@@ -22,17 +20,16 @@ from neurosim.biophysics.dynamics import (
     Events,
     Run,
     Watch,
-    arrival_of,
     constants_of,
     initial_state,
     population_step,
     sent_by,
 )
 from neurosim.biophysics.formulas import Quantity, State, TensorFunctions
-from neurosim.biophysics.models import named
 from neurosim.biophysics.populations import Population
-from neurosim.biophysics.projections import Projection, Weights
+from neurosim.biophysics.torch_events import Sent
 from neurosim.biophysics.torch_rules import RuledWire
+from neurosim.biophysics.torch_wires import wire_of
 from neurosim.runtime import pick_device
 from neurosim.schema import InputError
 
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
 
     Tensor: TypeAlias = torch.Tensor
 
-DENSE_LIMIT = 2**24
 REPORT_EVERY = 100  # steps
 BUFFER = 2**24
 
@@ -52,7 +48,7 @@ class Tensors:
 
     Parameters
     ----------
-    weights : weights (source, target) of a projection, by its index.
+    weights : weights (source, target) of a projection, by its index; of sparse ones their values, (synapse,).
     drive : drive (neuron,) or (copy, neuron) of a population.
     constants : any constant of a population, (neuron,) or (copy, 1), by (population, name).
     gain : factor of all spikes and graded input that arrive at a population, (neuron,) or (copy, 1).
@@ -91,7 +87,7 @@ def run(
                 found[name].append(rows + np.array([first, 0, 0]))
                 parts.clear()
 
-    with torch.no_grad():
+    with torch.inference_mode():
         steps = march(circuit, chunk, device=device, single=single, rules=rules)
         for k, (spikes, states) in enumerate(steps):
             for name, fired in spikes.items():
@@ -130,8 +126,8 @@ def march(
 
     Populations in `replayed` are not simulated: their spikes, (simulation step, copy, neuron), are taken as they are.
     For populations in `brought` only what they send to themselves is computed: what else arrives in each step is given
-    by :func:`arrivals`, for fewer copies, which repeat. `rules` takes the projections
-    with release or plasticity.
+    by :func:`arrivals`. That and graded input may be for fewer copies, which repeat. `rules` takes the projections with
+    release or plasticity.
     """
     torch = import_torch()
     where, dtype = pick_device(device), torch.float32 if single else torch.float64
@@ -142,7 +138,7 @@ def march(
         _Layer(torch, circuit, p, chunk, tensors, where, dtype) for p in circuit.populations if p.name not in replayed
     ]
     wires = [
-        wire_of(torch, circuit, i, chunk, tensors.weights.get(i), where, dtype)
+        wire_of(torch, circuit, i, chunk, tensors.weights.get(i), where, dtype, has_gradient=bool(tensors.surrogate))
         for i, q in enumerate(circuit.projections)
         if q.target not in replayed
         and (q.target not in brought or q.source == q.target)
@@ -151,15 +147,16 @@ def march(
     if rules is not None:
         rules |= {wire.index: wire for wire in wires if isinstance(wire, RuledWire)}
     shown = _shown(torch, chunk, where)
-    latest: dict[str, Tensor | None] = {}
+    ruled = [wire for wire in wires if isinstance(wire, RuledWire)]
+    latest: dict[str, Sent | None] = {}
     values = {layer.name: layer.state for layer in layers}
     for k in range(chunk.n_steps):
         now, beginning = divmod(k, circuit.substeps)
         latest |= {name: _sample_of(values, now, beginning, dtype) for name, values in shown.items()}
-        latest |= {name: spikes[k].to(dtype) for name, spikes in replayed.items()}
+        latest |= {name: Sent(spikes[k].to(dtype)) for name, spikes in replayed.items()}
         sent: dict[str, Tensor] = {}
-        for wire in wires:
-            wire.begin(k, next((layer.state["v"] for layer in layers if layer.name == wire.target), None))
+        for learning in ruled:
+            learning.begin(k, values[learning.target]["v"])
         for layer in layers:
             arrived = {
                 n: _repeated(v, chunk.n_copies)
@@ -167,12 +164,14 @@ def march(
             }
             for wire in wires:
                 if wire.target == layer.name:
-                    sent_now = latest.get(wire.source) if not wire.sends else values[wire.source][wire.sends]
-                    wire.deliver(sent_now, arrived)
-            fired = latest[layer.name] = sent[layer.name] = layer.advance(arrived, now)
-            for wire in wires:
-                if wire.target == layer.name:
-                    wire.follow(fired, layer.moved)
+                    wire.deliver(
+                        Sent(values[wire.source][wire.sends]) if wire.sends else latest.get(wire.source), arrived
+                    )
+            fired = sent[layer.name] = layer.advance(arrived, now)
+            latest[layer.name] = Sent(fired)
+            for learning in ruled:
+                if learning.target == layer.name:
+                    learning.follow(fired, layer.moved)
         yield sent, values
 
 
@@ -187,11 +186,17 @@ def first_broken(circuit: Circuit, name: str, chunk: Chunk) -> int | None:
 
 
 def arrivals(
-    circuit: Circuit, name: str, chunk: Chunk, replayed: Mapping[str, Tensor], *, device: str = "auto"
+    circuit: Circuit,
+    name: str,
+    chunk: Chunk,
+    replayed: Mapping[str, Tensor],
+    *,
+    device: str = "auto",
+    single: bool = False,
 ) -> list[dict[str, Tensor]]:
     """Return what arrives at a population from the input and from `replayed` populations, in every simulation step."""
     torch = import_torch()
-    where, dtype = pick_device(device), torch.float64
+    where, dtype = pick_device(device), torch.float32 if single else torch.float64
     coupled = [q.source for q in circuit.into(name) if sent_by(circuit, q)]
     if coupled:
         raise InputError(
@@ -209,12 +214,13 @@ def arrivals(
         now, beginning = divmod(k, circuit.substeps)
         arrived: dict[str, Tensor] = {}
         for wire in wires:
-            wire.begin(k, None)
+            if isinstance(wire, RuledWire):
+                wire.begin(k, None)
             if wire.source in shown:
-                spikes = _sample_of(shown[wire.source], now, beginning, dtype)
+                sent = _sample_of(shown[wire.source], now, beginning, dtype)
             else:
-                spikes = replayed[wire.source][k].to(dtype)
-            wire.deliver(spikes, arrived)
+                sent = Sent(replayed[wire.source][k].to(dtype))
+            wire.deliver(sent, arrived)
         found.append(arrived)
     return found
 
@@ -224,9 +230,9 @@ def _shown(torch: ModuleType, chunk: Chunk, where: str) -> dict[str, Tensor]:
     return {name: torch.as_tensor(np.ascontiguousarray(values), device=where) for name, values in chunk.spikes.items()}
 
 
-def _sample_of(spikes: Tensor, now: int, beginning: int, dtype: torch.dtype) -> Tensor | None:
+def _sample_of(spikes: Tensor, now: int, beginning: int, dtype: torch.dtype) -> Sent | None:
     """Return the spikes (copy, unit) with which a step of the input begins; None within a step, and after the last."""
-    return spikes[:, now].to(dtype) if beginning == 0 and now < spikes.shape[1] else None
+    return Sent(spikes[:, now].to(dtype), is_counted=True) if beginning == 0 and now < spikes.shape[1] else None
 
 
 def _repeated(values: Tensor, n_copies: int) -> Tensor:
@@ -257,7 +263,7 @@ class _Layer:
             made: Tensor = torch.as_tensor(np.asarray(value), device=where, dtype=dtype)
             return made
 
-        self.torch, self.name = torch, population.name
+        self.torch, self.name, self.n_copies = torch, population.name, chunk.n_copies
         self.model, self.step = population.model, population_step(population)
         self.functions = TensorFunctions(torch)
         constants = constants_of(population, circuit.dt)
@@ -265,6 +271,7 @@ class _Layer:
         self.numbers = words | {k: tensor(v) for k, v in constants.items() if k not in words}
         self.numbers |= {name: value for (owner, name), value in tensors.constants.items() if owner == self.name}
         shape = (chunk.n_copies, population.size)
+        self.nothing = torch.zeros(shape, device=where, dtype=dtype)
         state = initial_state(population, self.numbers)
         self.state: dict[str, Any] = {
             k: (v if hasattr(v, "expand") else tensor(v)).expand(shape) for k, v in state.items()
@@ -288,7 +295,7 @@ class _Layer:
         x = State(**self.numbers, **self.state)
         x.drive = self.drive
         if self.external is not None:
-            shown = self.external[:, min(now, self.external.shape[1] - 1)]
+            shown = _repeated(self.external[:, min(now, self.external.shape[1] - 1)], self.n_copies)
             x.drive = x.drive + (shown if self.gain is None else shown * self.gain)
         if self.injected is not None:
             x.drive = x.drive + next(self.injected)
@@ -302,136 +309,17 @@ class _Layer:
         spikes: Tensor = self.functions.is_positive(distance)
         if self.width is not None:
             spikes = _with_gradient(self.torch, distance, spikes, self.width)
+        fired = spikes > 0
         for name, new_value in self.model.reset(x, self.functions).items():
-            old = self.state[name]
-            fired = self.torch.where(spikes > 0, new_value, old)
-            self.state[name] = fired if self.width is None else spikes * new_value + (1.0 - spikes) * old
+            self.state[name] = self.torch.where(fired, new_value, self.state[name])
         return spikes
 
     def _spread(self, name: str, value: Any) -> Tensor:
         """Return the new value of a variable, one a copy and neuron, whatever it was computed from."""
         now = self.state[name]
-        spread: Tensor = value if hasattr(value, "expand") else self.torch.full_like(now, value)
+        is_tensor = hasattr(value, "expand")
+        spread: Tensor = value if is_tensor else self.torch.full_like(now, value) if value else self.nothing
         return spread if spread.ndim else spread.expand(now.shape)
-
-
-class _Wire:
-    """One projection: its weights apart by sign where the target keeps signs apart, and the spikes on their way."""
-
-    def __init__(
-        self,
-        torch: ModuleType,
-        circuit: Circuit,
-        projection: Projection,
-        weights: Tensor | None,
-        where: str,
-        dtype: torch.dtype,
-    ) -> None:
-        self.torch, self.source, self.target = torch, projection.source, projection.target
-        lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
-        target = circuit.population(projection.target)
-        self.sends = sent_by(circuit, projection)
-        arrivals = (1,) if self.sends else (1, -1)
-        names = dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in arrivals)
-        self.parts: list[tuple[int, str, Weights]] = []
-        for steps, late in projection.by_delay(circuit.dt):
-            if weights is not None:
-                own = weights if late is None else weights * torch.as_tensor(late, device=where, dtype=dtype)
-                signed = [own] if len(names) == 1 else [own.clamp(min=0), own.clamp(max=0)]
-            else:
-                matrix = scipy.sparse.csr_array(projection.weights)
-                matrix = matrix if late is None else scipy.sparse.csr_array(matrix.multiply(late))
-                halves = [matrix] if len(names) == 1 else [matrix.maximum(0), matrix.minimum(0)]
-                signed = [_matrix(torch, scipy.sparse.csr_array(part), where, dtype) for part in halves]
-            self.parts += [(max(0, steps - lag), name, part) for name, part in zip(names, signed, strict=True)]
-        longest = max((steps for steps, _, _ in self.parts), default=0)
-        self.sent: deque[Tensor | None] = deque([None] * (longest + 1), longest + 1)
-
-    def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
-        """Send `spikes` (None: there are none) on their way and add what arrives now to `arrived`."""
-        self.sent.appendleft(spikes)
-        for steps, name, weights in self.parts:
-            now = self.sent[steps]
-            if now is None or not (now.requires_grad or bool(now.any())):
-                continue
-            brought = self.product(now, weights)
-            arrived[name] = arrived[name] + brought if name in arrived else brought
-
-    def begin(self, k: int, membrane: Tensor | None) -> None:
-        """Nothing happens at the begin of a step."""
-
-    def follow(self, spikes: Tensor, membrane: Tensor) -> None:
-        """Nothing happens after the step of the target."""
-
-    def product(self, spikes: Tensor, weights: Weights) -> Tensor:
-        """Return spikes (copy, source) times weights; where both are sparse, only spikes that are there cost time."""
-        if scipy.sparse.issparse(weights) and spikes.requires_grad:
-            weights = _turned(self.torch, weights, "cpu", spikes.dtype)
-        if scipy.sparse.issparse(weights):
-            sent = scipy.sparse.csr_array(spikes.numpy())
-            dense: Tensor = self.torch.as_tensor((sent @ weights).toarray())
-            return dense.to(spikes)
-        arrived: Tensor = spikes @ weights if weights.layout == spikes.layout else (weights @ spikes.T).T
-        return arrived
-
-
-class _GradedWire(_Wire):
-    """One projection that passes a variable of its source on at every step."""
-
-    def __init__(
-        self, torch: ModuleType, circuit: Circuit, projection: Projection, where: str, dtype: torch.dtype
-    ) -> None:
-        super().__init__(torch, circuit, projection, None, where, dtype)
-        model = circuit.population(projection.target).receptor_models[projection.receptor]
-        self.coupled = named(projection.receptor, model.arrivals[1])
-        total = np.asarray(projection.weights.sum(axis=0)).ravel()
-        self.total: Tensor = torch.as_tensor(total, device=where, dtype=dtype)
-
-    def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
-        """Add weights times the variable to `arrived`, and the weights alone."""
-        assert spikes is not None
-        super().deliver(spikes, arrived)
-        total = self.total.expand(len(spikes), -1)
-        arrived[self.coupled] = arrived[self.coupled] + total if self.coupled in arrived else total
-
-
-def wire_of(
-    torch: ModuleType,
-    circuit: Circuit,
-    index: int,
-    chunk: Chunk,
-    weights: Tensor | None,
-    where: str,
-    dtype: torch.dtype,
-) -> _Wire | RuledWire:
-    """Return the projection `index` as it is simulated, with `weights` in place of its own where they are given."""
-    projection = circuit.projections[index]
-    if sent_by(circuit, projection):
-        return _GradedWire(torch, circuit, projection, where, dtype)
-    if not chunk.is_ruled(projection):
-        return _Wire(torch, circuit, projection, weights, where, dtype)
-    if weights is not None:
-        raise InputError(
-            f"retune: {projection.source}->{projection.target} has release, through which no gradient passes; take it "
-            "away to retune."
-        )
-    return RuledWire(torch, circuit, index, chunk, where, dtype)
-
-
-def _matrix(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype) -> Weights:
-    """Return weights as a dense tensor (source, target); large sparse ones as they are, or on a GPU transposed."""
-    if weights.shape[0] * weights.shape[1] <= DENSE_LIMIT or weights.nnz > 0.2 * weights.shape[0] * weights.shape[1]:
-        return torch.as_tensor(weights.toarray(), device=where, dtype=dtype)
-    if where == "cpu":
-        return weights
-    return _turned(torch, weights, where, dtype)
-
-
-def _turned(torch: ModuleType, weights: Weights, where: str, dtype: torch.dtype) -> Weights:
-    """Return sparse weights as a sparse tensor (target, source), through which gradients pass."""
-    turned = scipy.sparse.csr_array(weights.T)
-    parts = [torch.as_tensor(a) for a in (turned.indptr.astype(np.int64), turned.indices.astype(np.int64), turned.data)]
-    return torch.sparse_csr_tensor(*parts, size=turned.shape, dtype=dtype, device=where)
 
 
 def _with_gradient(torch: ModuleType, distance: Quantity, spikes: Tensor, width: float) -> Tensor:

@@ -12,6 +12,7 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, arrival_of
 from neurosim.biophysics.formulas import State, TensorFunctions
 from neurosim.biophysics.ruled import Ruled
+from neurosim.biophysics.torch_events import Sent
 
 if TYPE_CHECKING:
     import torch
@@ -99,9 +100,9 @@ class RuledWire:
             self.traces |= self.ruled.target_step(self._see(**self.traces, v=membrane), self.functions)  # type: ignore[arg-type]
         self.membrane = membrane
 
-    def deliver(self, spikes: Tensor | None, arrived: dict[str, Tensor]) -> None:
+    def deliver(self, sent: Sent | None, arrived: dict[str, Tensor]) -> None:
         """Send `spikes` on their way, bring what arrives now, and let it change weights and traces."""
-        self.sent.appendleft(spikes)
+        self.sent.appendleft(None if sent is None else sent.spikes)
         for part in self.parts:
             now = self.sent[part.steps]
             if now is not None and bool(now.any()):

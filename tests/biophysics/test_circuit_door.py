@@ -30,11 +30,12 @@ from neurosim.biophysics.fitting.driven import fit_driven
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import fit_neuron
 from neurosim.biophysics.fitting.receptive_field import PoissonModel, fit_poisson, spike_triggered_average
+from neurosim.biophysics.homeostasis import homeostasis
 from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import Ladder
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection
-from neurosim.biophysics.retuning import homeostasis, retune
+from neurosim.biophysics.retuning import retune
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError, Perturbation, as_responses, as_stimuli

@@ -66,6 +66,8 @@ from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.circuits.decision import DecisionOptions
 from neurosim.biophysics.circuits.gabor_adex import GaborAdExOptions
 from neurosim.biophysics.circuits.izhikevich import IzhikevichOptions
+from neurosim.biophysics.circuits.lgn_v1 import LGNV1Options
+from neurosim.biophysics.circuits.ring_v1 import RingV1Options
 from neurosim.biophysics.custom import CustomNeuron
 from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
@@ -155,7 +157,19 @@ LEARNING = replace(
         for q in LEARNING.projections
     ),
 )
+
+
+def answered(given):
+    """What the trained network sent."""
+    return WANTED.sel(stimulus=given.stimulus)
+
+
 ONCE = RetuningOptions(epochs=1, batch_size=2)
+SHORTLY = RetuningOptions(epochs=1, validation=0.25)
+MANY = as_stimuli(
+    np.tile(TRAINS, (6, 1, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3,
+    coords={"category": ("stimulus", list("xyxy" * 6))},
+)  # fmt: skip
 FEW = {"reach": 6e-3, "n_basis": 3, "folds": 3, "penalties": (1e-3,)}
 FIRING = simulate(
     wired(noise=3e-3), SHOWN, engine="torch", monitors=Monitors(spike_times=True), trials=2, progress=False
@@ -217,6 +231,9 @@ SIGNALS = nir.NIRGraphData({"input": nir.NIRNodeData({"spikes": EVENTS})})
 CALLS = {
     "simulate": lambda **o: simulate(wired(noise=3e-3), SHOWN, **o),
     "calibrate": lambda **o: ns.biophysics.calibrate(wired(noise=3e-3), SHOWN, WANTED, **o),
+    "make_biological": lambda **o: ns.biophysics.make_biological(
+        TWIN, "currents", MANY, ["x", "y"], **({"options": SHORTLY} | o)
+    ),
     "homeostasis": lambda **o: ns.biophysics.homeostasis(wired(noise=3e-3), SHOWN, WANTED, **({"rounds": 1} | o)),
     "record_brian2": shown_network,
     "to_brian2": lambda **o: ns.biophysics.to_brian2(wired(noise=3e-3), SHOWN, **o),
@@ -268,6 +285,9 @@ OPTIONS = {
     ("learn", "record"): ["n.v"],
     ("learn", "record_every"): 2e-3,
     ("predict_spikes", "rng"): ("no seed", "rng"),
+    ("calibrate", "match"): "rates",
+    ("make_biological", "ladder"): Ladder(dt=5e-4, tau_syn=5e-3),
+    ("make_biological", "options"): None,
     ("retune", "teacher"): lambda given: WANTED,
     ("retune", "options"): RetuningOptions(epochs=2, batch_size=2),
     ("climb", "ladder"): Ladder(noise=2e-3),
@@ -540,6 +560,12 @@ RECORDS = {
     DecisionOptions: (
         lambda o: flat(build_circuit("decision", 4, o)), DecisionOptions(20, 4), {"dt": 5e-5, "selective": 0.2},
     ),
+    LGNV1Options: (
+        lambda o: flat(build_circuit("lgn_v1", 16, o)), LGNV1Options(4, 1, 2, 0.6), {"dt": 5e-4, "lgn_grid": 5},
+    ),
+    RingV1Options: (
+        lambda o: flat(build_circuit("ring_v1", 8, o)), RingV1Options(8, 4), {"dt": 5e-4, "n_orientations": 8},
+    ),
     IzhikevichOptions: (lambda o: flat(build_circuit("izhikevich", 2, o)), IzhikevichOptions(8, 4), {"dt": 2e-4}),
     Ladder: (
         lambda ladder: [x for rung in list(RUNGS)[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
@@ -548,9 +574,9 @@ RECORDS = {
          "dt": 2e-4, "hodgkin_huxley": HodgkinHuxleyParameters(g_na=1e-5)},
     ),
     RetuningOptions: (
-        lambda o: flat(retune(wired(), SHOWN, ["x", "y"], o, teacher=lambda given: WANTED, progress=False)),
+        lambda o: flat(retune(wired(), SHOWN, ["x", "y"], o, teacher=answered, progress=False)),
         RetuningOptions(epochs=2, batch_size=2),
-        {"tune": ("gain",), "clip": 1e-3},
+        {"tune": ("gain",), "clip": 1e-3, "validation": 0.5, "patience": (0, "patience >= 1")},
     ),
 }  # fmt: skip
 
@@ -559,7 +585,7 @@ RECORDS = {
 # tried in test_rules.py; and results.
 KINDS = (NEURONS, SYNAPSES, RELEASES, PLASTICITY)
 ELSEWHERE = {ns.biophysics.Recorded, NeuronModel, SynapseModel, ReleaseModel, PlasticityModel, NamedCircuit, Learned}
-ELSEWHERE |= {ConnectionRule, CurrentModel, Distribution, SonataModel}
+ELSEWHERE |= {ConnectionRule, CurrentModel, Distribution, SonataModel, ns.biophysics.Biological, ns.biophysics.Match}
 ELSEWHERE |= {model.parameters for kind in KINDS for model in kind.values()}
 
 

@@ -10,6 +10,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import scipy.sparse
+import xarray as xr
 
 import neurosim as ns
 from neurosim.biophysics import (
@@ -41,7 +42,7 @@ def test_a_record_is_equal_to_its_copy_and_to_nothing_else(name, monkeypatch):
                 assert np.isinf(value).all() or changed != record, field.name
 
 
-RESULTS = {"Learned", "Recorded"}  # what functions return; below
+RESULTS = {"Learned", "Recorded", "Biological"}  # what functions return; below
 
 
 def circuit(weights=((1e-3, 0.0),), **more):
@@ -75,6 +76,9 @@ def test_what_was_learned_and_recorded_is_compared_with_its_labels():
     assert a != ns.biophysics.Recorded(renamed, {"v": answers}) and a != ns.biophysics.Recorded(None, {})
     learned = [ns.biophysics.Learned(circuit(), x, {"w": x}) for x in (answers, answers.copy(), renamed)]
     assert learned[0] == learned[1] != learned[2] and len(set(learned)) == 2
+    report = xr.Dataset({"accuracy": ("stage", [0.8, 0.9])})
+    made = [ns.biophysics.Biological(circuit(), circuit(), report * k, None) for k in (1, 1, 2)]
+    assert made[0] == made[1] != made[2] and len(set(made)) == 2
 
 
 def test_a_circuit_is_equal_to_what_its_file_holds(tmp_path):

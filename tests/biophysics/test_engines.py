@@ -21,7 +21,7 @@ from neurosim.biophysics import (
     LIFParameters,
     brian2_engine,
     standalone,
-    torch_engine,
+    torch_wires,
 )
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk
@@ -293,8 +293,8 @@ def test_gradients_pass_through_large_sparse_projections(monkeypatch):
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4)
     chunk = Chunk(2, 80, {"input": np.ones((2, 20, 12), dtype=np.uint8)})
     slopes = []
-    for limit in (torch_engine.DENSE_LIMIT, 0):
-        monkeypatch.setattr(torch_engine, "DENSE_LIMIT", limit)
+    for limit in (torch_wires.DENSE_LIMIT, 0):
+        monkeypatch.setattr(torch_wires, "DENSE_LIMIT", limit)
         thin = replace(circuit.projections[1], weights=np.where(np.arange(5) == 2, circuit.projections[1].weights, 0.0))
         drive = torch.zeros(14, dtype=torch.float64, requires_grad=True)
         tensors = Tensors(drive={"a": drive}, surrogate={"a": 6e-3, "b": 6e-3})

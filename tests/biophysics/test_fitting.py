@@ -1,5 +1,7 @@
 """Fitting to recordings: known neurons are recovered, real ones keep the properties that the experimenter measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -9,8 +11,11 @@ from neurosim.biophysics import AdExParameters, GIFParameters, LIFParameters
 from neurosim.biophysics.circuit import Circuit, single_neuron
 from neurosim.biophysics.fitting.detection import detect_spikes
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
+from neurosim.biophysics.fitting.free_running import binned_spikes, likeness
 from neurosim.biophysics.fitting.neuron import fit_neuron, predict_spikes
+from neurosim.biophysics.fitting.trace import as_trace
 from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.neurons.adex import MODEL
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.simulation import Monitors, simulate
 from neurosim.recordings.datasets import load_dataset
@@ -74,6 +79,22 @@ def test_neurons_without_noise_are_recovered(truth):
         detect_spikes(sweeps, threshold=-31e-3),
     )
     assert float(mine.sum()) == pytest.approx(float(theirs.sum()), rel=0.1)
+
+
+def test_candidates_run_free_as_circuits_do():
+    """The spikes of many neurons at once are those of each in Brian2, from the beginning of every sweep."""
+    sweeps = record(ADEX, 100e-12, 70e-12, n_sweeps=3, seconds=0.8)
+    trace = as_trace(sweeps, -31e-3, 4e-3)
+    tried = [replace(ADEX, v_t=v_t, v_reset=v_reset) for v_t in (-52e-3, -48e-3) for v_reset in (-62e-3, -58e-3)]
+    counts, recorded = binned_spikes(MODEL, [ADEX, *tried], trace)
+    assert counts.shape == (5, 3, 800) and recorded.shape == (3, 800)
+    assert counts[0].sum() == recorded.sum()
+    for neuron, found in zip(tried, counts[1:], strict=True):
+        shown = as_stimuli(sweeps["current"].values[..., None], dims=("stimulus", "time", "unit"), time_step=DT)
+        alone = simulate(single_neuron(neuron, DT), shown, engine="brian2", progress=False).values[..., 0]
+        assert likeness(found[None], alone.reshape(3, 800, 10).sum(2))[0] > 0.97
+    agree = likeness(counts, recorded)
+    assert agree[0] > 0.95 and agree[0] > agree[1:].max()
 
 
 def test_the_gif_is_recovered_and_predicts_its_own_spikes():

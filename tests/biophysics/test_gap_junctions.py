@@ -59,7 +59,7 @@ def test_membranes_come_together_as_the_linear_equation_says():
         np.testing.assert_allclose(v[k], asked, atol=6e-3 * np.ptp(steady))
 
 
-@pytest.mark.parametrize("engine", ["torch", "cython", "cpp_standalone"])
+@pytest.mark.parametrize("engine", ["torch", "cython"])
 def test_coupled_neurons_fire_alike_on_every_engine(engine):
     circuit = coupled(neuron=LIFParameters(refractory=2e-3), dt=1e-4)
     stimuli = shown(100, 0.2)

@@ -10,12 +10,14 @@ import pytest
 from neurosim.biophysics import ConductanceParameters
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.homeostasis import homeostasis
 from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import RUNGS, Ladder, climb
+from neurosim.biophysics.learned_numbers import LearnedNumbers
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.projections import Projection
-from neurosim.biophysics.retuning import RetuningOptions, _Learned, homeostasis, retune
+from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.biophysics.torch_engine import import_torch
 from neurosim.bridge import to_circuit
@@ -175,7 +177,7 @@ def trained(spiking_mlp):
 def test_calibration_brings_every_layer_back_into_the_band(rung, trained):
     circuit, _, _, _, calibration, expected = trained
     climbed = climb(circuit, rung)
-    calibrated, report = calibrate(climbed, calibration, expected, progress=False)
+    calibrated, report = calibrate(climbed, calibration, expected, match="rates", progress=False)
     assert (report.rate_ratio_before < 0.8).any()
     assert report.in_band.all()
     wanted = expected.sum("time")
@@ -195,7 +197,7 @@ def test_a_layer_outside_the_band_is_warned_about(trained, caplog):
     circuit, _, _, _, calibration, expected = trained
     climbed = climb(circuit, "refractory", ladder=Ladder(refractory=20e-3))
     with caplog.at_level(logging.WARNING):
-        _, report = calibrate(climbed, calibration, expected, progress=False)
+        _, report = calibrate(climbed, calibration, expected, match="rates", progress=False)
     assert not report.in_band.all()
     assert "outside 0.5..2" in caplog.text
 
@@ -209,7 +211,7 @@ def accuracy(circuit, task, shown):
 def test_retuning_brings_the_task_back(trained):
     """On images that were never used for it; gains, biases and thresholds alone, then with weights."""
     circuit, network, task, encode, calibration, expected = trained
-    calibrated, _ = calibrate(climb(circuit, "refractory"), calibration, expected, progress=False)
+    calibrated, _ = calibrate(climb(circuit, "refractory"), calibration, expected, match="rates", progress=False)
     tested, shown = encode(task.test), encode(task.train[:384], rng=7)
     before = accuracy(calibrated, task, tested)
     options = RetuningOptions(("gain", "bias", "threshold", "weights"), epochs=2, learning_rate=0.05)
@@ -243,7 +245,7 @@ def test_what_is_learned_ends_up_in_the_circuit(kind):
     if kind == "current":
         circuit = replace(circuit, inputs=Input(12, "current", 40e-3))
     circuit = climb(circuit, "refractory").adjusted("a", 4.0).adjusted("b", 6.0)
-    learned = _Learned(import_torch(), circuit, ("gain", "bias", "threshold", "weights"), "cpu")
+    learned = LearnedNumbers(import_torch(), circuit, ("gain", "bias", "threshold", "weights"), "cpu")
     for parameter in learned.parameters():
         parameter.data.normal_(std=0.3, generator=import_torch().Generator().manual_seed(1))
     shown = spikes if kind == "spikes" else as_stimuli(np.random.default_rng(0).random((6, 12)))

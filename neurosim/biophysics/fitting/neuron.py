@@ -45,8 +45,9 @@ class FittedNeuron:
     parameters : the neuron.
     electrode : what was taken off the recording; None where it was clean already.
     time_step : of the recording, s.
-    quality : "explained_variance" of the membrane between spikes, given the spikes; for the GIF "bits_per_spike", by
-        how much it predicts the spikes of the training data better than their mean rate.
+    quality : on the training data. "gif": "explained_variance" of the membrane between spikes, given the spikes, and
+        "bits_per_spike", by how much it predicts spikes better than their mean rate; "adex": "spike_concordance", 1
+        where its spikes are those recorded; "lif": "explained_change" of the membrane.
     """
 
     parameters: GIFParameters | AdExParameters | LIFParameters
@@ -73,8 +74,9 @@ def fit_neuron(
     * "gif": the generalised integrate-and-fire neuron: the membrane by linear regression, the escape of spikes by
       maximum likelihood (https://doi.org/10.1371/journal.pcbi.1004275), whose likelihood also chooses the gates of the
       A-type current and the speed of the threshold out of a grid.
-    * "adex": the exponential upstroke from the dynamic I-V curve (https://doi.org/10.1152/jn.01107.2007), the
-      adaptation current by linear regression.
+    * "adex": membranes and adaptation currents by linear regression, between spikes and on the dynamic I-V curve
+      (https://doi.org/10.1152/jn.01107.2007); of these, moved at random, the one whose spikes are nearest to those of
+      the training data.
     * "lif": leak by linear regression, threshold where the training data spikes as often as the neuron does.
 
     Parameters

@@ -33,9 +33,7 @@ def match_count(parameters: P, name: str, trace: Trace) -> P:
     lowest = parameters.v_reset + 1e-4 if isinstance(parameters, LIFParameters) else -0.2
     values = values[values > lowest]
     length, lead = round(SECOND / trace.step), round(LEAD_IN / trace.step)
-    runs = _runs(trace.recorded)
-    length = min(length, *(b - a for a, b in runs))
-    starts = [s for a, b in runs for s in range(a, b - length + 1, length)]
+    starts, length = trace.stretches(length)
     padded = np.concatenate([np.repeat(trace.current[:1], lead), trace.current])
     current = np.stack([padded[s : s + lead + length] for s in starts])[..., None]
     many = Population("neuron", len(values), parameters, varying={name: values})
@@ -48,9 +46,3 @@ def match_count(parameters: P, name: str, trace: Trace) -> P:
     counts = spikes.values[:, lead // whole :].sum((0, 1))
     best = float(values[int(np.abs(counts - wanted).argmin())])
     return replace(parameters, **{name: best})  # type: ignore[arg-type]
-
-
-def _runs(recorded: np.ndarray) -> list[tuple[int, int]]:
-    """Return from and to of every stretch of recorded samples."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], recorded.astype(int), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

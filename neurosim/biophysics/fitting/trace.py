@@ -96,6 +96,13 @@ class Trace:
             clean[index : index + self.held + 1] = self.reset
         return clean
 
+    def stretches(self, length: int) -> tuple[np.ndarray, int]:
+        """Return where stretches of `length` samples begin that were recorded, and their length: at most a sweep."""
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], self.recorded.astype(int), [0]])))
+        runs = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+        length = min(length, *(b - a for a, b in runs))
+        return np.array([s for a, b in runs for s in range(a, b - length + 1, length)]), length
+
     def since_spikes(self, tau: float) -> np.ndarray:
         """Return the sum over past spikes of ``exp(-elapsed / tau)``."""
         return np.asarray(lfilter([1.0], [1.0, -np.exp(-self.step / tau)], self.spikes))

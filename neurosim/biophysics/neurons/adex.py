@@ -75,8 +75,8 @@ def update(x: State, m: Functions) -> Quantities:
     """Move membrane and adaptation current by where both are in the middle of the step; the upstroke is bounded."""
     steady = m.let("w_before", x.a * (x.v - x.e_leak))
     w = m.let("w_middle", steady + (x.w - steady) * m.apply("sqrt", x.w_decay))
-    middle = m.at_most(membrane_in_middle(x, m, _upstroke(x, m, x.v) - x.w), x.v_cut)
-    v, wait = held_while_refractory(x, m, membrane_after_step(x, m, _upstroke(x, m, middle) - w))
+    middle = m.at_most(membrane_in_middle(x, m, _upstroke(x, m, m.still(x.v)) - x.w), x.v_cut)
+    v, wait = held_while_refractory(x, m, membrane_after_step(x, m, _upstroke(x, m, m.still(middle)) - w))
     waiting = m.let("held", m.is_positive(x.wait - 0.5))
     steady = m.let("w_target", x.a * (waiting * x.v + (1.0 - waiting) * middle - x.e_leak))
     return {"v": v, "wait": wait, "w": steady + (x.w - steady) * x.w_decay}

@@ -13,7 +13,7 @@ from neurosim import storage
 from neurosim.biophysics import circuit_files, named_circuits, simulation
 from neurosim.schema import InputError
 from neurosim.stimuli.gabors import gabor_energy
-from neurosim.stimuli.images import resize_images
+from neurosim.stimuli.images import resize_images, to_gray
 from neurosim.stimuli.source import SOURCES
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
@@ -37,9 +37,9 @@ GABOR = (
 class CircuitSubject(Table):
     """A circuit, by the name of a registered one with its `options`, or in a file that ``save_circuit`` wrote.
 
-    Pictures reach it as `encoder` says: "gabor_energy" of `wavelength` pixels on a `grid`, from pictures resized to
-    `image_size`; "none": unit by unit. A registered circuit brings its own. In `blocks`, each of some of the stimuli,
-    the simulation is spread over as many steps; the answers are the same bytes.
+    Pictures reach it as `encoder` says: "gabor_energy" of `wavelength` pixels on a `grid`; "luminance": in grey, pixel
+    by pixel; "none": unit by unit; each from pictures resized to `image_size`. A registered circuit brings its own. In
+    `blocks`, each of some of the stimuli, the simulation is spread over as many steps; the answers are the same bytes.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class CircuitSubject(Table):
     circuit: str | None = None
     path: Path | None = None
     options: dict[str, Any] = Field(default_factory=dict)
-    encoder: Literal["none", "gabor_energy"] | None = None
+    encoder: Literal["none", "gabor_energy", "luminance"] | None = None
     wavelength: float = Field(default=4.0, gt=1, lt=1000)
     grid: Count = 4
     image_size: Count | None = None
@@ -152,6 +152,8 @@ def _encoded(stimuli: xr.DataArray, config: dict[str, Any]) -> xr.DataArray:
     record = named_circuits.CIRCUITS[config["circuit"]] if config["circuit"] else None
     encoder = _encoder(config["circuit"], config["encoder"])
     images = resize_images(stimuli, config["image_size"]) if config["image_size"] else stimuli
+    if encoder == "luminance" and "y" in images.dims:
+        images = to_gray(images)
     if encoder == "gabor_energy":
         images = gabor_energy(images, wavelength=config["wavelength"], grid=config["grid"])
     elif "y" in images.dims:

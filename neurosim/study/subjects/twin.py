@@ -253,11 +253,14 @@ def _calibrated(name: str, table: xr.Dataset, numbers: dict[str, Any], line: str
         )
         for layer, v in layers.items()
     ]
+    low, high = table.attrs["band_low"], table.attrs["band_high"]
     outside = [str(v) for v in table["layer"].values[~table["in_band"].values.astype(bool)]]
     return Told(
         numbers | {"calibration": {name: layers}},
         sentences=[line],
-        notes=[f"{name}: layers outside the rate band 0.5 to 2 after calibration: {outside}"] if outside else [],
+        notes=[f"{name}: layers outside the rate band {low:g} to {high:g} after calibration: {outside}"]
+        if outside
+        else [],
         tables=[
             TableOfNumbers(
                 f"Calibration of {name}",

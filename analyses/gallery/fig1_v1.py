@@ -1,0 +1,121 @@
+"""Figure 1 of the gallery: the LGN-V1 front end and the ring model against V1, beside the Gabor-AdEx circuit.
+
+50 natural pictures that two regions of mouse V1 were shown (Antolik et al. 2016) and 92 objects that 15 people were
+shown (Cichy et al. 2014, fMRI of early visual cortex) are shown to three circuits that nobody trained, and taken as
+pixels; RDMs (correlation distance) are compared by Spearman's correlation, with intervals. Every subject is a row of a
+study, as any user writes it.
+
+Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py results/gallery
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+import neurosim as ns
+from neurosim import storage
+from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.runtime import provenance
+from neurosim.stimuli.images import resize_images
+
+HERE = Path(__file__).resolve().parent
+PIXELS = "pixels"
+ASKED = {"rsa": {"kind": "rsa", "metric": "correlation", "method": "spearman"}}
+SIDE = 32  # pixels of the 92 objects
+TITLES = {"region1": "mouse V1, region 1", "region2": "mouse V1, region 2", "EVC": "early visual cortex, fMRI"}
+
+
+def subjects(wavelength: float, grid: int, n_trials: int, **pictures: int) -> dict[str, dict[str, object]]:
+    """Return the rows of a study for the three circuits; two of them see Gabor energies."""
+    features = {"wavelength": wavelength, "grid": grid}
+    rows = {"lgn_v1": {}, "ring_v1": features, "gabor_adex": features}
+    return {
+        name: {"kind": "circuit", "circuit": name, "n_trials": n_trials, **row, **pictures}
+        for name, row in rows.items()
+    }
+
+
+def compute(folder: Path) -> xr.Dataset:
+    """Run both studies; return score and interval of every layer with each recording, and how reliable these are."""
+    mice = ns.load_dataset("antolik2016_v1")
+    people = ns.load_dataset("cichy2014_92", recordings=["EVC"])
+    assert mice.stimuli is not None and people.stimuli is not None
+    seen = subjects(6.0, 4, 4) | {PIXELS: mice.stimuli.values.reshape(len(mice.stimuli), -1)}
+    of_mice = ns.compare_subjects(
+        mice.stimuli, seen, dict(mice.responses), out=folder / "mice", title="Circuits against mouse V1", jobs=1,
+        analyses=ASKED,
+    )  # fmt: skip
+    objects = resize_images(people.stimuli, SIDE)
+    seen = subjects(4.0, 6, 2) | {PIXELS: objects.values.reshape(len(objects), -1)}
+    brains = {"EVC": {"kind": "dataset", "dataset": "cichy2014_92", "recording": "EVC"}}
+    of_people = ns.compare_subjects(
+        objects, seen, brains, out=folder / "people", title="Circuits against early visual cortex", jobs=1,
+        analyses=ASKED,
+    )  # fmt: skip
+    scores = [of_mice.scores[f"rsa:{region}"] for region in mice.responses] + [of_people.scores["rsa:EVC"]]
+    kept = [s[["score", "interval"]].drop_attrs() for s in scores]
+    kept = [s.drop_vars([c for c in s.coords if c not in s.dims]) for s in kept]
+    halves = [_reliability(trials) for trials in mice.responses.values()]
+    found = xr.concat(kept, xr.DataArray([*mice.responses, "EVC"], dims="recording", name="recording"))
+    return found.assign(halves=("recording", [*halves, np.nan]))
+
+
+def _reliability(trials: xr.DataArray) -> float:
+    """Return Spearman's correlation of the RDMs of odd and even trials."""
+    first, second = (
+        ns.compute_rdm(trials.isel(trial=slice(k, None, 2)).mean("trial", keep_attrs=True)) for k in (0, 1)
+    )
+    return float(ns.compare_rdms(first, second, method="spearman"))
+
+
+def draw(results: xr.Dataset) -> Figure:
+    """Draw the score of every layer with its interval, for both regions."""
+    figure = new_figure(7.5, 3.2)
+    ax = figure.subplots()
+    place = np.arange(results.sizes["model"])
+    for k, region in enumerate(results["recording"].values):
+        one = results.sel(recording=region)
+        reach = np.abs(one["interval"].transpose("bound", "model").values - one["score"].values)
+        at = place + 0.2 * (k - 1)
+        ax.errorbar(at, one["score"], reach, fmt="o", color=PALETTE[k], capsize=2, label=TITLES[str(region)])
+        ax.axhline(float(one["halves"]), color=PALETTE[k], lw=0.8, ls="--")
+    ax.axhline(0, color="0.7", lw=0.6)
+    ax.set_xticks(place, [str(m).replace("/", "\n") for m in results["model"].values], fontsize=7)
+    ax.set(
+        ylabel="RDM correlation (Spearman)",
+        title="circuits that nobody trained; dashed: one half of the trials and the other",
+    )
+    ax.legend(fontsize=7)
+    return figure
+
+
+def table(results: xr.Dataset) -> dict[str, object]:
+    """Return the numbers that a text quotes."""
+    rows = {
+        str(model): {
+            str(region): {
+                "score": round(float(results["score"].sel(model=model, recording=region)), 3),
+                "interval": [round(float(v), 3) for v in results["interval"].sel(model=model, recording=region)],
+            }
+            for region in results["recording"].values
+        }
+        for model in results["model"].values
+    }
+    known = results["halves"].dropna("recording")
+    halves = {str(r): round(float(h), 3) for r, h in zip(known["recording"].values, known.values, strict=True)}
+    return {"scores": rows, "halves of the trials": halves, "made": provenance()}
+
+
+def main(folder: Path) -> None:
+    """Compute, keep the numbers, and draw from them."""
+    storage.write_dataset(folder / "fig1_v1.nc", compute(folder))
+    gathered = storage.read_dataset(folder / "fig1_v1.nc")
+    storage.write_json(HERE / "fig1_v1.json", table(gathered), sort_keys=False)
+    with house_style():
+        storage.write_bytes(HERE / "fig1_v1.png", figure_bytes(draw(gathered))["png"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/gallery"))

@@ -1,0 +1,254 @@
+"""Table 2 of the realism ladder: ten trained networks made biological, none of which chose a setting.
+
+Depth, width, neuron kind and data differ. Each is trained, translated, and made biological by ``make_biological`` as it
+is, on 400 training stimuli; what is kept is measured on test stimuli. Results are written as they come, and what a file
+holds is not computed again.
+
+Run: python analyses/realism_ladder/table2_ten_networks.py [calibrated|retuned] [network ...]
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import snntorch as snn
+import torch
+import xarray as xr
+from torch import nn
+
+import neurosim as ns
+from neurosim import runtime, storage
+
+HERE = Path(__file__).parent
+FILE = HERE / "table2_ten_networks.json"
+RUNGS = {"adex": (0.80, 0.95), "hodgkin_huxley": (0.80, 0.90)}
+N_SHOWN, N_TESTED, N_STEPS, SEED = 400, 250, 20, 5
+
+
+def drawn(intensities: xr.DataArray, seed: int) -> xr.DataArray:
+    """Return spikes (stimulus, time, unit) of intensities in 0..1, a draw every millisecond."""
+    spikes = np.random.default_rng(seed).random(intensities.shape) < intensities.values
+    return (
+        intensities.copy(data=spikes.astype(np.float32)).assign_attrs(time_step=1e-3).drop_vars("time", errors="ignore")
+    )
+
+
+def pictures(images: xr.DataArray, seed: int) -> xr.DataArray:
+    """Return the spikes of pictures whose pixels fire at their intensity."""
+    return ns.stimuli.encode_rate(images, n_steps=N_STEPS, rng=seed)
+
+
+def maps(images: xr.DataArray, seed: int) -> xr.DataArray:
+    """Return the spikes of pictures as pictures of one channel."""
+    spikes, side = pictures(images, seed), images.sizes["x"]
+    values = spikes.values.reshape(*spikes.shape[:2], 1, side, side)
+    labels = {"category": ("stimulus", spikes["category"].values), "stimulus": spikes["stimulus"].values}
+    return xr.DataArray(values, labels, ("stimulus", "time", "channel", "y", "x"), attrs=spikes.attrs)
+
+
+def faster(spikes: xr.DataArray, seed: int) -> xr.DataArray:
+    """Return spikes shown a step a millisecond, whatever a step lasted in their recording."""
+    return spikes.drop_vars("time", errors="ignore").assign_attrs(time_step=1e-3)
+
+
+def digits() -> tuple[xr.DataArray, xr.DataArray]:
+    """Return scikit-learn's digits, for training and for tests."""
+    task = ns.tasks.classification_task(ns.load_digits(), rng=SEED)
+    return task.train, task.test
+
+
+def mnist() -> tuple[xr.DataArray, xr.DataArray]:
+    """Return MNIST at 14 x 14 pixels, each the mean of four."""
+    sets = (ns.stimuli.load_mnist("train", 3000), ns.stimuli.load_mnist("test", N_TESTED))
+    train, test = (images.coarsen(y=2, x=2).mean() for images in sets)
+    return train, test
+
+
+def spoken() -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the free spoken digits as intensities of 40 bands in 20 steps, recordings in random order."""
+    found = []
+    for split in ("train", "test"):
+        sounds = ns.stimuli.load_spoken_digits(split)
+        sounds = sounds.coarsen(time=sounds.sizes["time"] // N_STEPS).mean()
+        order = np.random.default_rng(SEED).permutation(sounds.sizes["stimulus"])
+        found.append(sounds[order].copy(data=np.clip((sounds.values[order] + 0.5) / 3, 0, 1)))
+    return found[0], found[1]
+
+
+def events() -> tuple[xr.DataArray, xr.DataArray]:
+    """Return N-MNIST in 20 steps at 17 x 17 pixels, both signs: where there was any event."""
+    found = ns.stimuli.load_nmnist(n_steps=N_STEPS).coarsen(y=2, x=2).max()
+    order = np.random.default_rng(SEED).permutation(found.sizes["stimulus"])
+    flat = (
+        found.transpose("stimulus", "time", ...)[order]
+        .stack(unit=("channel", "y", "x"))
+        .drop_vars(("unit", "channel", "y", "x"), errors="ignore")
+    )
+    return flat[:-N_TESTED], flat[-N_TESTED:]
+
+
+def dense(sizes: tuple[int, ...], neuron: Callable[[int], nn.Module], first: Callable[[int], nn.Module] | None = None):
+    """Return fully connected layers of neurons; `first` makes those of the first layer, where they differ."""
+    layers: list[nn.Module] = []
+    for k, (before, after) in enumerate(pairwise(sizes)):
+        layers += [nn.Linear(before, after), first(after) if first and k == 0 else neuron(after)]
+    return nn.Sequential(*layers)
+
+
+def leaky(beta: float, reset: str = "subtract") -> Callable[[int], nn.Module]:
+    """Return what makes leaky neurons."""
+    return lambda n: snn.Leaky(beta=beta, reset_mechanism=reset)
+
+
+def synaptic(n: int) -> nn.Module:
+    """Return neurons with synaptic currents."""
+    return snn.Synaptic(alpha=0.6, beta=0.85)
+
+
+def recurrent(n: int) -> nn.Module:
+    """Return neurons that hear each other."""
+    return snn.RLeaky(beta=0.88, linear_features=n)
+
+
+def convolution(side: int) -> nn.Sequential:
+    """Return a convolution of spikes with stride, and a fully connected layer."""
+    after = 6 * (side // 2) ** 2
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, stride=2, padding=1), snn.Leaky(beta=0.9),
+        nn.Flatten(), nn.Linear(after, 10), snn.Leaky(beta=0.9),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network of the table: what it is in words, its data, how they become spikes, and what builds it."""
+
+    caption: str
+    data: Callable[[], tuple[xr.DataArray, xr.DataArray]]
+    encode: Callable[[xr.DataArray, int], xr.DataArray]
+    build: Callable[[], nn.Module]
+    epochs: int = 15
+
+
+CASES = {
+    "shallow": Case("digits, 64-40-10, zero reset", digits, pictures, lambda: dense((64, 40, 10), leaky(0.9, "zero"))),
+    "narrow": Case("digits, 64-20-16-10", digits, pictures, lambda: dense((64, 20, 16, 10), leaky(0.8))),
+    "deep": Case("digits, 64-40-32-24-10", digits, pictures, lambda: dense((64, 40, 32, 24, 10), leaky(0.9)), 25),
+    "synaptic": Case("digits, 64-40-10, synaptic", digits, pictures, lambda: dense((64, 40, 10), synaptic)),
+    "recurrent": Case(
+        "digits, 64-32-10, recurrent", digits, pictures, lambda: dense((64, 32, 10), leaky(0.88), recurrent)
+    ),
+    "convolution": Case("digits, 6 maps of 4 x 4, then 10", digits, maps, lambda: convolution(8)),
+    "mnist": Case("MNIST 14 x 14, 196-64-10", mnist, pictures, lambda: dense((196, 64, 10), leaky(0.95))),
+    "spoken": Case("spoken digits, 40-64-10", spoken, drawn, lambda: dense((40, 64, 10), leaky(0.95)), 20),
+    "spoken recurrent": Case(
+        "spoken digits, 40-48-10, recurrent", spoken, drawn, lambda: dense((40, 48, 10), leaky(0.9), recurrent), 20
+    ),
+    "events": Case("N-MNIST 17 x 17, 578-40-10", events, faster, lambda: dense((578, 40, 10), leaky(0.9)), 20),
+}
+
+
+class Counts(nn.Module):
+    """A network over time whose logits are the spike counts of its last layer."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = ns.networks.OverTime(network)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return logits (batch, category)."""
+        return self.network(inputs).sum(0)
+
+
+def trained(case: Case) -> tuple[ns.biophysics.Circuit, xr.DataArray, xr.DataArray, tuple[str, ...]]:
+    """Return the circuit of a trained network, spikes to calibrate and retune with, spikes to test with, categories."""
+    train, test = case.data()
+    shown = case.encode(train, SEED), case.encode(test[:N_TESTED], SEED + 1)
+    task = ns.tasks.classification_task(shown[0], test=shown[1])
+    with runtime.torch_seeded(SEED):
+        network = case.build()
+    ns.train(Counts(network), task, ns.networks.TrainingOptions(case.epochs, 64, 5e-3), rng=SEED, progress=False)
+    circuit = ns.to_circuit(network, input_shape=shown[0].shape[2:])
+    return circuit, shown[0][:N_SHOWN], shown[1], task.categories
+
+
+def accuracy(circuit: ns.biophysics.Circuit, shown: xr.DataArray, categories: tuple[str, ...]) -> float:
+    """Return the share of stimuli that a circuit names rightly."""
+    answers = ns.simulate(circuit, shown, engine="torch", progress=False)
+    named = np.asarray(categories)[ns.biophysics.choose_category(circuit, answers)]
+    return float((named == shown["category"].values.astype(str)).mean())
+
+
+def measure(name: str, upto: str, found: dict) -> None:
+    """Make one network biological on each rung, and write what it keeps as it comes."""
+    case = CASES[name]
+    asked = [rung for rung in RUNGS if upto not in found["networks"].get(name, {}).get("rungs", {}).get(rung, {})]
+    if not asked:
+        return
+    circuit, shown, tested, categories = trained(case)
+    whole = accuracy(circuit, tested, categories)
+    row = found["networks"].setdefault(name, {"caption": case.caption, "accuracy": round(whole, 4), "rungs": {}})
+    make = ns.biophysics.make_biological if upto == "retuned" else partial(ns.biophysics.make_biological, options=None)
+    for rung in asked:
+        start = time.process_time()
+        made = make(circuit, rung, shown, categories, rng=SEED, progress=False)
+        cost = time.process_time() - start
+        cell = row["rungs"].setdefault(rung, {})
+        cell["calibrated"] = round(accuracy(made.calibrated, tested, categories) / whole, 3)
+        if upto == "retuned":
+            cell["retuned"] = round(accuracy(made.circuit, tested, categories) / whole, 3)
+            cell["epochs"] = made.history.sizes["epoch"]
+        cell["cpu_seconds"] = round(cost, 1)
+        print(name, rung, cell, made, flush=True)
+        storage.write_json(FILE, found)
+        storage.write_text(FILE.with_suffix(".md"), page(found))
+
+
+def page(found: dict) -> str:
+    """Return the table as a page."""
+    lines = [
+        "# Ten networks made biological, none of which chose a setting",
+        "",
+        f"`make_biological` as it is, on {N_SHOWN} training stimuli; shares of the network's accuracy kept on",
+        f"{N_TESTED} test stimuli. Asked: 0.80 by calibration alone, and after retuning 0.95 (AdEx) and 0.90",
+        "(Hodgkin-Huxley). Written by `table2_ten_networks.py`; `-` was not run. A share is known within about 0.02.",
+        "",
+        "| network | accuracy | AdEx calibrated | retuned | CPU s | Hodgkin-Huxley calibrated | retuned | CPU s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found["networks"].values():
+        cells = [
+            str(row["rungs"].get(rung, {}).get(k, "-"))
+            for rung in RUNGS
+            for k in ("calibrated", "retuned", "cpu_seconds")
+        ]
+        lines.append(f"| {row['caption']} | {row['accuracy']:.3f} | {' | '.join(cells)} |")
+    lines += ["", *(summary(found, rung) for rung in RUNGS)]
+    return "\n".join(lines) + "\n"
+
+
+def summary(found: dict, rung: str) -> str:
+    """Return how many networks keep what is asked."""
+    cells = [row["rungs"][rung] for row in found["networks"].values() if rung in row["rungs"]]
+    counts = []
+    for state, least in zip(("calibrated", "retuned"), RUNGS[rung], strict=True):
+        kept = [cell[state] for cell in cells if state in cell]
+        counts.append(f"{sum(k >= least for k in kept)} of {len(kept)} keep {least:.2f} {state}")
+    return f"- {rung}: {'; '.join(counts)}."
+
+
+def main(upto: str, names: list[str]) -> None:
+    """Measure the networks asked for; all by default."""
+    found = storage.read_json(FILE) if FILE.exists() else {"networks": {}}
+    found["provenance"] = runtime.provenance()
+    for name in names or list(CASES):
+        measure(name, upto, found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "retuned", sys.argv[2:])

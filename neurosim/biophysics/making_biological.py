@@ -1,0 +1,190 @@
+"""A trained network made biological in one call: climbed, calibrated, retuned, and how much it kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from neurosim.biophysics.by_value import by_value
+from neurosim.biophysics.calibration import calibrate, layer_counts, likeness_of
+from neurosim.biophysics.circuit import Circuit
+from neurosim.biophysics.execution import Execution
+from neurosim.biophysics.ladder import Ladder, climb
+from neurosim.biophysics.retuning import RetuningOptions, held_back, retune
+from neurosim.biophysics.simulation import choose_category, simulate
+from neurosim.runtime import as_seed, stream
+from neurosim.schema import InputError
+
+RETUNING = RetuningOptions(
+    ("gain", "bias", "threshold", "weights"), epochs=8, batch_size=32, learning_rate=0.05, validation=0.2
+)
+HELD, LEAST_STIMULI, CALIBRATING = 0.2, 20, 300
+
+
+@by_value
+@dataclass(frozen=True, eq=False)
+class Biological:
+    """A network made biological, and what was done to it.
+
+    Parameters
+    ----------
+    circuit : the circuit on its rung, after the last stage. calibrated : the same before retuning.
+    report : along ``stage`` (climbed, calibrated, retuned): ``accuracy`` on the stimuli held back from everything,
+        ``share_kept`` of that of the network, ``seconds`` of CPU time; along ``stage`` and ``layer``: ``rate_ratio``
+        and ``correlation`` of the counts with those of the network.
+    history : of retuning, along ``epoch``; see :func:`retune`. None where it was not retuned.
+
+    Examples
+    --------
+    >>> sorted(ns.biophysics.Biological.__dataclass_fields__)
+    ['calibrated', 'circuit', 'history', 'report']
+    """
+
+    circuit: Circuit
+    calibrated: Circuit
+    report: xr.Dataset
+    history: xr.Dataset | None
+
+    def __repr__(self) -> str:
+        """Return the table of what each stage kept."""
+        about, epochs = self.report.attrs, 0 if self.history is None else self.history.sizes["epoch"]
+        lines = [
+            f"{self.circuit.name} on rung {self.circuit.rung}: the network names {about['accuracy_network']:.1%} of "
+            f"{about['n_held']} stimuli held back; {epochs} epochs on {about['n_learnt']} others",
+            "  stage        accuracy  kept  seconds  rate ratio and correlation of the counts, by population",
+        ]
+        for stage in self.report["stage"].values:
+            one = self.report.sel(stage=stage)
+            layers = ", ".join(
+                f"{layer} {float(one.rate_ratio.sel(layer=layer)):.2f} r {float(one.correlation.sel(layer=layer)):.2f}"
+                for layer in one["layer"].values
+            )
+            numbers = f"{float(one.accuracy):8.1%}  {float(one.share_kept):.2f}  {float(one.seconds):7.1f}"
+            lines.append(f"  {stage:<11} {numbers}  {layers}")
+        return "\n".join(lines)
+
+
+def make_biological(
+    circuit: Circuit,
+    rung: str,
+    stimuli: xr.DataArray,
+    categories: Sequence[str],
+    *,
+    ladder: Ladder | None = None,
+    options: RetuningOptions | None = RETUNING,
+    rng: np.random.Generator | int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> Biological:
+    """Make a translated network biological: climb to a rung, calibrate every neuron, retune, and measure what is kept.
+
+    A fifth of the stimuli is held back from calibration and retuning. It decides when retuning ends, and which epoch is
+    kept; what the table says of accuracy is of them, and for a number to publish a test set of its own is shown to the
+    circuit. How well it does on networks that chose nothing: ``analyses/realism_ladder/table2_ten_networks.md``.
+
+    Parameters
+    ----------
+    circuit : the translated network (``to_circuit``), which is what is to be kept.
+    rung : where to climb, one of :data:`RUNGS` above "exact".
+    stimuli : training stimuli with ``category``, as the circuit takes them, 20 at least; never stimuli that are tested.
+    categories : names of the categories, in the order of the neurons (or columns of the readout) that name them.
+    ladder : the numbers of all rungs.
+    options : how it is retuned, with a share held back; None leaves it as it is calibrated.
+    rng : seed of everything random, or a generator that draws the seed.
+    device : torch device; "auto" is the GPU where there is one.
+
+    Returns
+    -------
+    the circuit, what each stage kept, and the history of retuning; printed, a table.
+
+    Raises
+    ------
+    InputError : a circuit that has left the first rung, the rung "exact", options that hold nothing back, fewer than 20
+        stimuli, a network that is right about none of those held back; what `calibrate` and `retune` refuse.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0).random
+    >>> cells = ns.biophysics.Population("cells", 2, ns.parameters.DiscreteLIFParameters())
+    >>> wire = ns.biophysics.Projection("input", "cells", [[0.6, 0.0], [0.0, 0.6]])
+    >>> network = ns.biophysics.Circuit("small", ns.biophysics.Input(2), (cells,), (wire,), 1e-3, 1e-3)
+    >>> often = np.where(np.arange(40)[:, None] % 2 == np.arange(2), 0.7, 0.1)[:, None]
+    >>> spikes = ns.as_stimuli((draw((40, 20, 2)) < often) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    >>> spikes = spikes.assign_coords(category=("stimulus", list("xy") * 20))
+    >>> made = ns.biophysics.make_biological(network, "currents", spikes, ["x", "y"], progress=False)
+    >>> made.circuit.rung, made.report.accuracy.dims
+    ('currents', ('stage',))
+    """
+    if not circuit.is_discrete or rung == "exact":
+        raise InputError(
+            f"make_biological: a translated network and a rung above 'exact' asked, found {circuit.name!r} on "
+            f"{circuit.rung!r} and {rung!r}."
+        )
+    if options is not None and not options.validation:
+        raise InputError("make_biological: options that hold stimuli back asked, found validation = 0; 0.2 is usual.")
+    climbed, seed = climb(circuit, rung, ladder=ladder), as_seed(rng, "make_biological")
+    held, learnt = _parts(stimuli, HELD if options is None else options.validation, seed)
+    kept = _Kept(circuit, held, categories, device)
+    first, start = learnt[:CALIBRATING], time.process_time()
+    expected = _answers(circuit, first, device)
+    calibrated, _ = calibrate(climbed, first, expected, rng=seed, device=device, progress=progress)
+    between = time.process_time()
+    stages, seconds, history = {"climbed": climbed, "calibrated": calibrated}, [0.0, between - start], None
+    if options is not None:
+        stages["retuned"], history = retune(
+            calibrated, stimuli, categories, options, rng=seed, device=device, progress=progress
+        )
+        seconds.append(time.process_time() - between)
+    report = xr.concat([kept.row(one) for one in stages.values()], "stage")
+    report = report.assign_coords(stage=list(stages)).assign(seconds=("stage", seconds, {"units": "s"}))
+    about = {"accuracy_network": kept.accuracy, "n_held": held.sizes["stimulus"], "n_learnt": learnt.sizes["stimulus"]}
+    return Biological([*stages.values()][-1], calibrated, report.assign_attrs(about), history)
+
+
+def _parts(stimuli: xr.DataArray, share: float, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the stimuli that retuning holds back, and the others in random order."""
+    if not isinstance(stimuli, xr.DataArray) or stimuli.sizes.get("stimulus", 0) < LEAST_STIMULI:
+        found = dict(stimuli.sizes) if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
+        raise InputError(f"make_biological: a labelled array of {LEAST_STIMULI} stimuli or more asked, found {found}.")
+    held, learnt = held_back(stimuli.sizes["stimulus"], share, seed)
+    return stimuli[held], stimuli[stream(seed, "make_biological").permutation(learnt)]
+
+
+def _answers(circuit: Circuit, stimuli: xr.DataArray, device: str) -> xr.DataArray:
+    answers: xr.DataArray = simulate(
+        circuit, stimuli, engine="torch", execution=Execution(device=device), progress=False
+    )
+    return answers
+
+
+class _Kept:
+    """What circuits keep of the answers of the network to the stimuli that are held back."""
+
+    def __init__(self, network: Circuit, held: xr.DataArray, categories: Sequence[str], device: str) -> None:
+        self.held, self.categories, self.device = held, categories, device
+        self.answers = _answers(network, held, device)
+        self.counts = layer_counts(network, held, self.answers, "make_biological")
+        self.accuracy = self._accuracy(network, self.answers)
+        if not self.accuracy:
+            raise InputError(
+                f"make_biological: {network.name!r} is right about none of {held.sizes['stimulus']} stimuli; name the "
+                "categories in the order of its neurons, and show it what it was trained on."
+            )
+
+    def row(self, circuit: Circuit) -> xr.Dataset:
+        """Return accuracy and its share of that of the network, and rates and correlations of every population."""
+        answers = _answers(circuit, self.held, self.device)
+        found, accuracy = layer_counts(circuit, self.held, answers, "make_biological"), self._accuracy(circuit, answers)
+        likeness = np.array([likeness_of(found[name], wanted) for name, wanted in self.counts.items()])
+        data = {"rate_ratio": ("layer", likeness[:, 0]), "correlation": ("layer", likeness[:, 1])}
+        return xr.Dataset(
+            data | {"accuracy": accuracy, "share_kept": accuracy / self.accuracy}, coords={"layer": list(self.counts)}
+        )
+
+    def _accuracy(self, circuit: Circuit, answers: xr.DataArray) -> float:
+        named = np.asarray(self.categories)[choose_category(circuit, answers)]
+        return float((named == self.held["category"].values.astype(str)).mean())

@@ -1,0 +1,177 @@
+"""A network made biological in one call: what is matched, learned where synapses are sparse and late, and told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from neurosim.biophysics.calibration import calibrate
+from neurosim.biophysics.circuit import Circuit, Readout
+from neurosim.biophysics.inputs import Input
+from neurosim.biophysics.ladder import Ladder, climb
+from neurosim.biophysics.learned_numbers import LearnedNumbers
+from neurosim.biophysics.making_biological import make_biological
+from neurosim.biophysics.matching import MATCHES, choose_deciding, correlations, slopes
+from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
+from neurosim.biophysics.populations import Population
+from neurosim.biophysics.presentation import check_stimuli, make_chunk
+from neurosim.biophysics.projections import Projection
+from neurosim.biophysics.retuning import RetuningOptions, held_back, retune
+from neurosim.biophysics.simulation import simulate
+from neurosim.biophysics.torch_engine import import_torch
+from neurosim.parameters import DiscreteLIFParameters
+from neurosim.schema import InputError, as_stimuli
+
+CELLS = DiscreteLIFParameters(tau_mem=8e-3, reset="zero")
+ONE_EPOCH = RetuningOptions(epochs=1)
+COUNTS = np.random.default_rng(0).poisson(4.0, (3, 50, 4)).astype(float)
+
+
+def two_groups(n=60, n_time=20):
+    """Spikes of two categories, of which each makes half of the inputs fire often."""
+    rng = np.random.default_rng(1)
+    often = np.where(np.arange(n)[:, None] % 2 == np.arange(8) % 2, 0.5, 0.15)
+    values = (rng.random((n, n_time, 8)) < often[:, None]) * 1.0
+    shown = as_stimuli(values, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    return shown.assign_coords(category=("stimulus", [("even", "odd")[k % 2] for k in range(n)]))
+
+
+def network():
+    """A network of two layers that tells the two apart."""
+    rng = np.random.default_rng(2)
+    first = np.where(np.arange(8)[:, None] % 2 == np.arange(6) % 2, 0.4, -0.2) + rng.normal(size=(8, 6)) * 0.05
+    second = np.where(np.arange(6)[:, None] % 2 == np.arange(2), 0.6, -0.3)
+    populations = (Population("a", 6, CELLS), Population("b", 2, CELLS))
+    wires = (Projection("input", "a", first), Projection("a", "b", second))
+    return Circuit("two", Input(8), populations, wires, 1e-3, 1e-3)
+
+
+def test_correlations_and_slopes_are_those_of_numpy():
+    wanted, found = COUNTS[0], COUNTS[1]
+    for i in range(4):
+        assert correlations(found, wanted)[i] == pytest.approx(np.corrcoef(found[:, i], wanted[:, i])[0, 1])
+        expected = np.clip(np.polyfit(found[:, i], wanted[:, i], 1)[0], 0.2, 5.0)
+        assert slopes(found, wanted)[i] == pytest.approx(expected)
+    assert correlations(np.ones((5, 1)), wanted[:5, :1]).tolist() == [0.0]
+    assert slopes(np.ones((5, 1)), wanted[:5, :1]).tolist() == [1.0]
+
+
+def test_correlation_takes_counts_up_to_one_scale_and_rates_do_not():
+    """Half the counts of every neuron are right up to a scale; of the rates only the same are."""
+    wanted = COUNTS[0]
+    found = np.stack([0.447 * wanted, np.roll(wanted, 1, axis=0)])
+    assert MATCHES["correlation"].cost(found, wanted).argmin(0).tolist() == [0] * 4
+    same = np.stack([0.447 * wanted, wanted])
+    assert MATCHES["rates"].cost(same, wanted).argmin(0).tolist() == [1] * 4
+
+
+def test_deciding_neurons_are_chosen_for_the_choice():
+    """Each neuron has one candidate that answers as trained and two that do not; together they name what was named."""
+    wanted = COUNTS[0]
+    found = np.stack([wanted[::-1], np.zeros_like(wanted), wanted])
+    chosen = choose_deciding(found, wanted, np.zeros(4, dtype=int))
+    now = np.stack([found[c, :, i] for i, c in enumerate(chosen)], axis=1)
+    before = (found[0].argmax(1) == wanted.argmax(1)).mean()
+    assert (now.argmax(1) == wanted.argmax(1)).mean() > max(before, 0.9)
+
+
+def test_neurons_that_hear_each_other_and_later_ones_are_calibrated():
+    """What is exact stays: with one step a step, and the trained spikes in the place of what comes back."""
+    circuit = network()
+    rng = np.random.default_rng(4)
+    back = (Projection("a", "a", rng.normal(size=(6, 6)) * 0.1), Projection("b", "a", rng.normal(size=(2, 6)) * 0.1))
+    circuit = replace(circuit, projections=(*circuit.projections, *back))
+    shown = two_groups(20)
+    expected = simulate(circuit, shown, engine="torch", progress=False)
+    _, report = calibrate(climb(circuit, "continuous"), shown, expected, progress=False)
+    assert report.gain.values.tolist() == [1, 1] and report.bias.values.tolist() == [0, 0]
+    np.testing.assert_allclose(report.correlation, 1)
+
+
+def test_what_a_neuron_sends_is_scaled_wherever_it_goes():
+    circuit = replace(network(), readout=Readout("a", np.ones((6, 3)), np.zeros(3)))
+    factor = np.arange(1.0, 7)
+    sparse = scipy.sparse.csr_array(np.triu(np.ones((6, 2))))
+    circuit = replace(circuit, projections=(circuit.projections[0], Projection("a", "b", sparse, sparse * 1e-3)))
+    scaled = circuit.relayed("a", factor)
+    np.testing.assert_array_equal(scaled.projections[1].weights.toarray(), sparse.toarray() * factor[:, None])
+    np.testing.assert_array_equal(scaled.projections[1].delays(), circuit.projections[1].delays())
+    np.testing.assert_array_equal(scaled.readout.weights, factor[:, None] * np.ones(3))
+    assert scaled.projections[0] is circuit.projections[0]
+
+
+def test_channels_are_as_dense_as_in_their_paper_and_the_membrane_stays():
+    climbed = climb(network(), "hodgkin_huxley").populations[0].parameters
+    below, published = climb(network(), "adex").populations[0].parameters, HodgkinHuxleyParameters()
+    assert (climbed.capacitance, climbed.g_leak) == (below.capacitance, below.g_leak)
+    for name in ("g_na", "g_k"):
+        density = getattr(published, name) / published.capacitance
+        assert getattr(climbed, name) / climbed.capacitance == pytest.approx(density)
+
+
+@pytest.mark.parametrize("rung", ["fine", "conductance"])
+def test_sparse_late_synapses_are_learned_as_dense_ones_are(rung):
+    """Weights in the places of sparse ones, with a delay each: counts and gradients are those of a dense matrix."""
+    circuit = climb(network(), rung, ladder=Ladder(dt=5e-4)).adjusted("a", 2.0).adjusted("b", 2.0)
+    rng, torch = np.random.default_rng(3), import_torch()
+    late = rng.integers(1, 4, (6, 2)) * 1e-3
+    found = []
+    for kind in (np.asarray, scipy.sparse.csr_array):
+        wires = (circuit.projections[0], Projection("a", "b", kind(circuit.projections[1].weights), kind(late)))
+        learned = LearnedNumbers(torch, replace(circuit, projections=wires), ("weights",), "cpu")
+        shown = two_groups(6)
+        checked = check_stimuli(circuit, shown)
+        chunk = make_chunk(circuit, checked, [(i, 0) for i in range(6)], 20 * circuit.substeps, 0)
+        counts = learned.counts(chunk)["b"]
+        (counts * torch.arange(1.0, 3)).sum().backward()
+        finished = learned.circuit().projections[1]
+        assert scipy.sparse.issparse(finished.weights) == (kind is not np.asarray)
+        found.append((counts.detach().numpy(), learned.weights[1].grad.numpy().ravel(), finished.synapses()[2]))
+    assert found[0][0].sum() > 10 and np.abs(found[0][1]).max() > 0
+    for dense, sparse in zip(*found, strict=True):
+        np.testing.assert_allclose(sparse, dense, rtol=1e-3, atol=1e-6)
+
+
+def test_a_share_that_is_held_back_ends_retuning_and_keeps_the_best():
+    circuit, shown = climb(network(), "currents", ladder=Ladder(dt=1e-3)), two_groups()
+    options = RetuningOptions(("bias",), epochs=30, learning_rate=5.0, validation=0.3, patience=2)
+    tuned, history = retune(circuit, shown, ["even", "odd"], options, progress=False)
+    assert history.sizes["epoch"] < 30
+    best = max([history.attrs["validation_accuracy_before"], *history.validation_accuracy.values])
+    held, learnt = held_back(60, 0.3, 0)
+    assert sorted([*held, *learnt]) == list(range(60)) and len(held) == 18
+    answers = simulate(tuned, shown[held], engine="torch", progress=False).sum("time")
+    last = answers.values[:, answers.layer.values == "b"].argmax(1)
+    assert np.mean(last == held % 2) == pytest.approx(best, abs=0.06)
+
+
+def test_one_call_makes_a_network_biological_and_tells_what_it_did():
+    options = RetuningOptions(("gain", "bias"), epochs=2, validation=0.3)
+    made = make_biological(network(), "adex", two_groups(), ["even", "odd"], options=options, progress=False)
+    report = made.report
+    assert report.stage.values.tolist() == ["climbed", "calibrated", "retuned"]
+    assert report.attrs["n_held"] == 18 and report.attrs["n_learnt"] == 42
+    assert report.share_kept.sel(stage="calibrated") >= 0.8
+    assert (report.correlation.sel(stage="calibrated") > report.correlation.sel(stage="climbed")).any()
+    assert made.circuit.rung == made.calibrated.rung == "adex"
+    table = repr(made)
+    assert "calibrated" in table and f"{made.history.sizes['epoch']} epochs on 42 others" in table
+
+
+def test_making_biological_refuses_what_makes_no_sense():
+    circuit, shown = network(), two_groups(24)
+    for call, words in (
+        (lambda: make_biological(circuit, "exact", shown, ["even", "odd"]), "a rung above 'exact'"),
+        (lambda: make_biological(climb(circuit, "fine"), "adex", shown, ["even", "odd"]), "a translated network"),
+        (lambda: make_biological(circuit, "adex", shown[:9], ["even", "odd"]), "20 stimuli or more"),
+        (lambda: make_biological(circuit, "adex", shown, ["odd", "even"]), "right about none"),
+        (
+            lambda: make_biological(circuit, "adex", shown, ["even", "odd"], options=RetuningOptions()),
+            "hold stimuli back",
+        ),
+        (lambda: calibrate(climb(circuit, "fine"), shown, shown, match="rate"), "Did you mean 'rates'"),
+        (lambda: RetuningOptions(validation=0.9), "validation in 0..0.5"),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()
