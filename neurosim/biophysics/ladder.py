@@ -259,8 +259,8 @@ def _adex(circuit: Circuit, ladder: Ladder) -> Circuit:
     for p in circuit.populations:
         lif = p.parameters
         assert isinstance(lif, LIFParameters)
-        if lif.reset == "subtract":
-            raise InputError(f"climb: {p.name!r} keeps a subtracting reset, which AdEx neurons do not have.")
+        if lif.reset != "value":
+            raise InputError(f"climb: {p.name!r} keeps the reset {lif.reset!r}, which AdEx neurons do not have.")
         neuron = AdExParameters(
             capacitance=lif.capacitance,
             g_leak=lif.g_leak,

@@ -18,7 +18,7 @@ from neurosim import storage
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import load_circuit
 from neurosim.biophysics.inputs import INPUT, Input
-from neurosim.biophysics.neurons.lif import MODEL as LIF
+from neurosim.biophysics.models import synapse_of
 from neurosim.biophysics.plain_numbers import WHOLE, one_of
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection
@@ -74,11 +74,14 @@ def load_sonata(
 ) -> Circuit:
     """Read a circuit of point neurons from SONATA files; nothing in them is executed.
 
-    Known are the models of ``SONATA_MODELS``: NEST's iaf_psc_alpha, iaf_psc_exp and iaf_psc_delta with static synapses,
-    NEURON's IntFire1. Their equations are the same here, and membranes start at rest, or at a V_m that is given. A
-    spike is sent above, there at or above the threshold. A delay counts here from the beginning of the step in which a
-    neuron fires, there from its end, and delta synapses act here at the end of a step: delays are longer or shorter by
-    `dt` so that all spikes come at the same times, NEST's ``time`` being the end of a step and ours its beginning.
+    Known are the models of ``SONATA_MODELS``: NEST's iaf_psc_alpha, iaf_psc_exp, iaf_psc_delta, iaf_cond_exp,
+    iaf_cond_alpha, aeif_psc_exp, aeif_psc_alpha, aeif_cond_exp, aeif_cond_alpha and GLIF 1 of glif_psc with static
+    synapses, NEURON's IntFire1. Their equations are the same here, and membranes start where they do there, or at a V_m
+    that is given. NEST looks for the peak of aeif neurons also within a step: there times agree ever better as `dt`
+    falls. A spike is sent above, there at or above the threshold. A delay counts here from the beginning of the step in
+    which a neuron fires, there from its end, and delta synapses act here at the end of a step: delays are longer or
+    shorter by `dt` so that all spikes come at the same times, NEST's ``time`` being the end of a step and ours its
+    beginning.
     Where a delay from the input is shorter than that, everything comes `dt` later. Synapses of one pair that have one
     delay add up, others become projections of their own.
 
@@ -228,6 +231,21 @@ def _put(found: dict[str, np.ndarray], n: Nodes, key: str, value: Any, rows: np.
     """Set a number of some nodes."""
     model = n.model
     assert model is not None
+    if key in model.lacking:
+        if value is not False:
+            raise InputError(
+                f"{WHO}: {n.name!r}: {key} of {model.name} is {str(value)[:40]}, which no circuit has ("
+                f"{model.lacking[key]}); false is read."
+            )
+        return
+    if key in model.unread:
+        return
+    if isinstance(value, list) and model.port:
+        if len(value) != 1:
+            raise InputError(
+                f"{WHO}: {n.name!r}: {key} of {model.name} has {len(value)} ports of synapses; one is read."
+            )
+        value = value[0]
     if isinstance(value, bool | str | list | dict) or value is None:
         raise InputError(f"{WHO}: {n.name!r}: {key} of {model.name} is a number, found {str(value)[:40]!r}.")
     if key not in found:
@@ -243,14 +261,13 @@ def _population(n: Nodes, config: Config, arriving: Sequence[Edges]) -> Populati
     numbers = _dynamics(n, config)
     fields = model.neuron(numbers)
     drive, start = fields.pop("drive"), fields.pop("start")
-    record = LIF.of({k: float(v[0]) for k, v in fields.items()})
+    record = model.cell.of({k: float(v[0]) for k, v in fields.items()})
     varying = {k: v for k, v in fields.items() if np.ptp(v)}
     signs = [sign for sign in (1, -1) if any((np.sign(e.weights) == sign).any() for e in arriving)]
-    taus = {sign: _tau(n, numbers, name) for sign, name in zip((1, -1), model.synapses, strict=True) if sign in signs}
     names = {1: "excitatory", -1: "inhibitory"}
-    synapses: Any = {names[sign]: model.receptor(tau) for sign, tau in taus.items()}
-    if len(set(taus.values())) < 2:
-        synapses = model.receptor(next(iter(taus.values()), _tau(n, numbers, model.synapses[0])))
+    synapses: Any = {names[sign]: _receptor(n, numbers, sign) for sign in signs or (1,)}
+    if len(set(synapses.values())) < 2:
+        synapses = next(iter(synapses.values()))
     initial = {} if np.array_equal(start, fields["e_leak"]) else {"v": start}
     axes = [n.table.numbers(axis) for axis in "xyz"]
     axes = [axis for axis in axes if not np.isnan(axis).all()]
@@ -258,10 +275,17 @@ def _population(n: Nodes, config: Config, arriving: Sequence[Edges]) -> Populati
     return Population(n.name, len(n.ids), record, drive, synapses, 0.0, varying, places, initial)
 
 
-def _tau(n: Nodes, numbers: Mapping[str, np.ndarray], name: str) -> float:
-    """Return a time constant of the synapses of a population, s; 0 where they have none."""
-    if not name:
-        return 0.0
+def _receptor(n: Nodes, numbers: Mapping[str, np.ndarray], sign: int) -> Any:
+    """Return the record of the synapses of a population that receive the weights of one sign."""
+    assert n.model is not None
+    which = 0 if sign > 0 else 1
+    tau, reversal = n.model.synapses[which], n.model.reversals[which]
+    time = _common(n, numbers, tau) if tau else 0.0
+    return n.model.receptor(time, _common(n, numbers, reversal)) if reversal else n.model.receptor(time)
+
+
+def _common(n: Nodes, numbers: Mapping[str, np.ndarray], name: str) -> float:
+    """Return a number of the synapses of a whole population (ms, mV) in SI units."""
     if np.ptp(numbers[name]):
         raise InputError(f"{WHO}: {name} differs between neurons of {n.name!r}; part it into a population for each.")
     return float(numbers[name][0]) * 1e-3
@@ -308,16 +332,18 @@ def _synapses(table: Table, model: SonataModel, config: Config) -> tuple[np.ndar
         if not np.isfinite(values).all():
             raise InputError(f"{WHO}: {table.name}: {int((~np.isfinite(values)).sum())} edges have no {column}.")
         found.append(values * unit)
-    return found[0] * table.numbers("nsyns", 1.0) * _signs(table, config), found[1]
+    return found[0] * table.numbers("nsyns", 1.0) * _signs(table, model, config), found[1]
 
 
-def _signs(table: Table, config: Config) -> np.ndarray:
+def _signs(table: Table, model: SonataModel, config: Config) -> np.ndarray:
     """Return the sign by which each weight is multiplied, as files of synapses may say."""
     files, signs = table.words("dynamics_params"), np.ones(len(table.type_ids))
     for name in dict.fromkeys(files[files != ""]):
         values = storage.read_json_object(config.component("synaptic_models_dir", name))
         sign = values.pop("sign", 1)
         values.pop("level_of_detail", None)
+        if values.get("receptor_type") == model.port:
+            del values["receptor_type"]
         if values or sign not in (1, -1):
             raise InputError(
                 f"{WHO}: {table.name}: {name} says {next(iter(values), 'sign')!r}, which is not represented."
@@ -329,7 +355,9 @@ def _signs(table: Table, config: Config) -> np.ndarray:
 def _projections(e: Edges, sizes: Mapping[str, int], receptors: Mapping[str, Any]) -> list[Projection]:
     """Return synapses as projections: one a receptor; of pairs with several delays one for each further synapse."""
     parts = []
-    for receptor in receptors:
+    for receptor, synapses in receptors.items():
+        kind = synapse_of(synapses)
+        sized = replace(e, weights=np.abs(e.weights)) if kind is not None and kind.has_one_sign else e
         signs = {"excitatory": e.weights > 0, "inhibitory": e.weights < 0}
         kept = signs.get(receptor, e.weights != 0)
         rank = np.zeros(int(kept.sum()), int)
@@ -340,7 +368,7 @@ def _projections(e: Edges, sizes: Mapping[str, int], receptors: Mapping[str, Any
             rank[order] = np.arange(len(pairs)) - np.maximum.accumulate(np.where(first, np.arange(len(pairs)), 0))
         for k in np.unique(rank):
             rows = np.flatnonzero(kept)[rank == k]
-            parts.append(_projection(e, rows, (sizes[e.source], sizes[e.target]), receptor))
+            parts.append(_projection(sized, rows, (sizes[e.source], sizes[e.target]), receptor))
     return parts
 
 

@@ -109,7 +109,7 @@ def _model(p: Population, circuit: Circuit) -> SonataModel:
         f"neurons ({type(p.parameters).__name__}) that are not leaky ones in volts": not isinstance(
             p.parameters, LIFParameters
         ),
-        "a reset that subtracts": getattr(p.parameters, "reset", "value") != "value",
+        "a reset to no value": getattr(p.parameters, "reset", "value") != "value",
         f"synapses ({', '.join(sorted(k.__name__ for k in kinds))}) of another kind": model is None,
         f"noise = {p.noise:g}": bool(p.noise),
         f"initial {min({*p.initial} - {'v'}, default='')!r}": bool({*p.initial} - {"v"}),

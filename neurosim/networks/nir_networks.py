@@ -20,6 +20,7 @@ from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.sequence import RESETS, SequenceReset
 from neurosim.networks.spiking.surrogates import Surrogate
 from neurosim.nir_graphs import (
+    INTEGRATOR_NODES,
     NEURON_NODES,
     Edges,
     IfInput,
@@ -105,7 +106,8 @@ def from_nir(
     >>> ns.networks.from_nir(graph, dt=1e-3, reset="zero")(torch.ones(20, 1, 1)).sum().item()
     2.0
     """
-    nodes, edges, entries, leaves = flat_graph(ASKER, graph, KNOWN)
+    nodes, edges, entries, leaves = flat_graph(ASKER, graph, (*KNOWN, *INTEGRATOR_NODES))
+    _refuse_integrators(nodes)
     entry, leave = only_one(ASKER, "Input", entries), only_one(ASKER, "Output", leaves)
     parts, edges = with_delays_joined(ASKER, nodes, edges)
     order, back = _chain(parts, edges, entry, leave)
@@ -123,6 +125,16 @@ def from_nir(
         elif not isinstance(node, nir.Input | nir.Output):
             layers.add_linear(name, node)
     return SpikingSequence(layers.found, n_steps=n_steps, time_step=choice.dt)
+
+
+def _refuse_integrators(nodes: Mapping[str, nir.NIRNode]) -> None:
+    """Raise where a node sends its membrane, which layers read only with a pooling that NIR does not say."""
+    found = next((name for name, node in nodes.items() if isinstance(node, INTEGRATOR_NODES)), None)
+    if found is not None:
+        raise InputError(
+            f"from_nir: node {found!r} ({type(nodes[found]).__name__}) sends its membrane, where layers send spikes; "
+            "to_circuit reads it before the output, or take it off and put a MembraneReadout after the network."
+        )
 
 
 def _chain(

@@ -570,7 +570,7 @@ RECORDS = {
     Ladder: (
         lambda ladder: [x for rung in list(RUNGS)[3:] for x in flat(climb(TWIN, rung, ladder=ladder))], Ladder(),
         {"membrane": LIFParameters(g_leak=2e-8), "conductance": ConductanceParameters(4e-3),
-         "reset": ("keep", "keeps a subtracting reset"),
+         "reset": ("keep", "keeps the reset 'subtract'"),
          "dt": 2e-4, "hodgkin_huxley": HodgkinHuxleyParameters(g_na=1e-5)},
     ),
     RetuningOptions: (

@@ -10,7 +10,14 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from neurosim.biophysics import DeltaParameters, LIFParameters, models, torch_engine
+from neurosim.biophysics import (
+    AdaptiveLIFParameters,
+    DeltaParameters,
+    LIFParameters,
+    QuadraticIFParameters,
+    models,
+    torch_engine,
+)
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Watch, constants_of
 from neurosim.biophysics.inputs import Input
@@ -26,8 +33,11 @@ TRAINS = (RNG.random((1, 100, 2)) < 0.1).astype(np.uint8)
 NEURONS = {m.parameters: (m.of(m.example[0]), m.example[1]) for m in models.NEURONS.values()}
 WEIGHTS = {m.parameters: m.example for m in models.SYNAPSES.values() if not m.sends}  # gap junctions have no numbers
 # Fields that cannot vary between neurons, and those that are read in one way of resetting only.
-ONE_FOR_ALL = {"dt": {"dt": 2e-3}, "reset": None}
-READ_WITH = {(LIFParameters, "subtracted"): {"reset": "subtract"}}
+ONE_FOR_ALL = {"dt": {"dt": 2e-3}, "reset": None, "scheme": None}
+READ_WITH = {
+    (kind, "subtracted"): {"reset": "subtract"}
+    for kind in (LIFParameters, AdaptiveLIFParameters, QuadraticIFParameters)
+}
 
 
 def answers(parameters, varying, size, synapses=None):

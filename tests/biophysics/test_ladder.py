@@ -160,7 +160,7 @@ def test_the_ladder_knows_its_rungs_and_what_has_none():
         climb(twin(parameters=DiscreteLIFParameters(tau_mem=np.inf))[0], "continuous")
     with pytest.raises(InputError, match="need a leak"):
         climb(twin("none")[0], "continuous")
-    with pytest.raises(InputError, match="subtracting reset"):
+    with pytest.raises(InputError, match=r"keeps the reset .subtract., which AdEx"):
         climb(twin("subtract")[0], "adex", ladder=Ladder(reset="keep"))
 
 

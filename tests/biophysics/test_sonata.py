@@ -39,7 +39,17 @@ from neurosim.biophysics import (
 )
 from neurosim.refusals import InputError
 from neurosim.storage import StorageError
-from tests.biophysics.sonata_world import DT, DURATION, NEURONS, SCALE, drawn, write_world
+from tests.biophysics.sonata_world import (
+    ADAPTIVE,
+    CONDUCTING,
+    DT,
+    DURATION,
+    NEURONS,
+    SCALE,
+    drawn,
+    reference,
+    write_world,
+)
 
 NEST = json.loads(Path(__file__).with_name("nest_spikes.json").read_text())
 
@@ -62,6 +72,48 @@ def test_every_spike_comes_when_nest_says(model, tmp_path):
     stimuli = sonata_stimuli(config, {"outer": config.parent / "spikes.h5"}, dt=DT, duration=DURATION)
     # NEST calls a step by its end
     assert [[k + 1 for k in train] for train in fired(circuit, stimuli)] == NEST[model]
+
+
+def steps_of(folder, model, dt, duration):
+    """Steps after which the neurons of a world fire here."""
+    config = write_world(folder, model)
+    stimuli = sonata_stimuli(config, {"outer": config.parent / "spikes.h5"}, dt=dt, duration=duration)
+    return [[k + 1 for k in train] for train in fired(load_sonata(config, dt=dt), stimuli)]
+
+
+@pytest.mark.parametrize("model", ["iaf_cond_exp", "iaf_cond_alpha", "glif_psc"])
+def test_leaky_neurons_send_every_spike_when_their_equations_say(model, tmp_path):
+    expected = reference(model, DT, DURATION)
+    assert sum(map(len, expected)) > 280
+    assert steps_of(tmp_path / "world", model, DT, DURATION) == expected
+
+
+@pytest.mark.parametrize("model", [k for k in CONDUCTING | ADAPTIVE if k.startswith("aeif")])
+def test_adaptive_neurons_fire_when_their_equations_say(model, tmp_path):
+    dt, duration = 2e-5, 0.03
+    expected, found = reference(model, dt, duration, 2), steps_of(tmp_path / "world", model, dt, duration)
+    assert list(map(len, found)) == list(map(len, expected))
+    assert sum(map(len, expected)) > 40
+    np.testing.assert_allclose(np.concatenate(found) * dt, np.concatenate(expected) * dt, atol=0.3e-3)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ('"spike_dependent_threshold": true', "GLIF 2, 4 and 5: a threshold and a reset that depend on the spikes"),
+        ('"after_spike_currents": true', "GLIF 3, 4 and 5: currents after spikes"),
+        ('"adapting_threshold": true', "GLIF 5: a threshold that follows the membrane"),
+        ('"tau_syn": [2.0, 3.0]', "tau_syn of nest:glif_psc has 2 ports of synapses; one is read"),
+    ],
+)
+def test_what_a_glif_has_more_is_named(number, words, tmp_path):
+    config = write_world(tmp_path / "glif", "glif_psc")
+    edit(config, "components/7.json", lambda t: t.replace("}", f', "asc_amps": [1.0, 2.0], {number}}}'))
+    with pytest.raises(InputError, match=words):
+        load_sonata(config)
+    if "true" in number:
+        edit(config, "components/7.json", lambda t: t.replace("true", "false"))
+        assert load_sonata(config).population("cells").size == NEURONS
 
 
 def test_the_tables_become_the_populations_and_projections_that_they_say(world):
@@ -139,8 +191,8 @@ REFUSED = {
         "nodes of 'cells' are biophysical; point neurons and virtual",
     ),
     "unknown neuron": (
-        lambda w: edit(w, "network/cells_node_types.csv", lambda t: t.replace("iaf_psc_exp", "glif_psc")),
-        r"'nest:glif_psc', for which no exact counterpart is known .*mapping=\{'nest:glif_psc'",
+        lambda w: edit(w, "network/cells_node_types.csv", lambda t: t.replace("iaf_psc_exp", "izhikevich")),
+        r"'nest:izhikevich', for which no exact counterpart is known .*mapping=\{'nest:izhikevich'",
     ),
     "two models": (
         lambda w: edit(w, "network/cells_node_types.csv", lambda t: t.replace("iaf_psc_exp", "iaf_psc_alpha", 1)),
@@ -369,7 +421,7 @@ def changed(**fields):
     ("circuit", "words"),
     [
         (lambda: changed(parameters=AdExParameters(), varying={}), "neurons .AdExParameters. that are not leaky"),
-        (lambda: changed(parameters=LIFParameters(reset="subtract")), "a reset that subtracts"),
+        (lambda: changed(parameters=LIFParameters(reset="subtract")), "a reset to no value"),
         (lambda: changed(synapses=ConductanceParameters()), "synapses .ConductanceParameters. of another kind"),
         (lambda: changed(noise=1e-3), "has noise = 0.001"),
         (lambda: changed(initial={"wait": 3.0}), "has initial 'wait'"),

@@ -251,7 +251,7 @@ def test_convolutions_on_events_are_the_circuit_of_their_graph():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: chain(nir.Linear(np.eye(4)), nir.LI(*(np.ones(4) for _ in range(3)))), r"'n1' \(LI\) cannot be"),
+        (lambda: chain(nir.Linear(np.eye(4)), nir.LI(*(np.ones(4) for _ in range(3)))), r"'n1' \(LI\) sends its mem"),
         (lambda: chain(nir.Delay(np.full(4, 1e-3)), lif(4)), r"\(Delay\) does not follow weights"),
         (lambda: chain(nir.Linear(np.ones((4, 3))), lif(4)), "'n0' takes 3 values"),
         (lambda: chain(nir.Linear(np.full((4, 4), np.inf)), lif(4)), "weight of node 'n0' holds NaN or infinity"),

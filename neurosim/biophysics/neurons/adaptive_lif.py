@@ -6,7 +6,7 @@ https://doi.org/10.1038/s41467-020-17236-y.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import (
@@ -18,6 +18,7 @@ from neurosim.biophysics.models import (
     membrane_after_step,
     membrane_constants,
 )
+from neurosim.biophysics.resets import LeakyReset, after_spike, check_reset, reset_constants, while_free
 from neurosim.parameters import MEMBRANE, check_range, check_threshold
 
 
@@ -25,12 +26,14 @@ from neurosim.parameters import MEMBRANE, check_range, check_threshold
 class AdaptiveLIFParameters:
     """Leaky integrate-and-fire neuron whose threshold rises with every spike (https://doi.org/10.1038/s41467-020-17236-y).
 
-    ``C dv/dt = g_leak (e_leak - v) + I``, ``tau_threshold dw/dt = -w``; at ``v > v_threshold + w``: ``v = v_reset``,
-    ``w += rise``.
+    ``C dv/dt = g_leak (e_leak - v) + I``, ``tau_threshold dw/dt = -w``; at ``v > v_threshold + w``: ``w += rise``,
+    and ``v = v_reset`` or another reset.
 
     Parameters
     ----------
     capacitance : F. g_leak : S. e_leak, v_threshold, v_reset, rise : V. refractory, tau_threshold : s.
+    reset : "value" sets the membrane to `v_reset`; "subtract" lowers it by ``subtracted``; "none" leaves it.
+    subtracted : V taken off at a spike by the reset "subtract", which alone reads it.
 
     Raises
     ------
@@ -51,17 +54,20 @@ class AdaptiveLIFParameters:
     refractory: float = 2e-3
     rise: float = 2e-3
     tau_threshold: float = 100e-3
+    reset: LeakyReset = "value"
+    subtracted: float = 20e-3
 
     def __post_init__(self) -> None:
         volts = dict.fromkeys(("e_leak", "v_threshold", "v_reset"), (-0.2, 0.2))
         check_range(self, **MEMBRANE, **volts, refractory=(0.0, 1.0), rise=(0.0, 0.2), tau_threshold=(1e-4, 10.0))
+        check_reset(self, get_args(LeakyReset))
         check_threshold(self, self.v_threshold, self.v_reset)
 
 
 def constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of the membrane and of its threshold."""
-    own = {name: p[name] for name in ("v_threshold", "v_reset", "rise")}
-    return membrane_constants(p, dt) | own | {"threshold_decay": decay(dt, p["tau_threshold"])}
+    own = {"v_threshold": p["v_threshold"], "rise": p["rise"]}
+    return membrane_constants(p, dt) | reset_constants(p) | own | {"threshold_decay": decay(dt, p["tau_threshold"])}
 
 
 def update(x: State, m: Functions) -> Quantities:
@@ -72,12 +78,13 @@ def update(x: State, m: Functions) -> Quantities:
 
 def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above the threshold of this moment, V."""
-    return x.v - (x.v_threshold + x.w)
+    above = x.v - (x.v_threshold + x.w)
+    return above if x.reset_kind == "value" else while_free(x, m, above)
 
 
 def reset(x: State, m: Functions) -> Quantities:
-    """Set the membrane, raise the threshold, begin to wait."""
-    return {"v": x.v_reset, "wait": x.held_steps, "w": x.w + x.rise}
+    """Set, lower or leave the membrane, raise the threshold, begin to wait."""
+    return {"v": after_spike(x), "wait": x.held_steps, "w": x.w + x.rise}
 
 
 MODEL = NeuronModel(

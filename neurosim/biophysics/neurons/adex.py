@@ -30,6 +30,7 @@ class AdExParameters:
 
     ``C dv/dt = -g_leak (v - e_leak) + g_leak delta_t exp((v - v_t)/delta_t) - w + I``,
     ``tau_w dw/dt = a (v - e_leak) - w``; at ``v > v_cut``: ``v = v_reset``, ``w += b``.
+    Resets by a difference are not there: how far the upstroke passes `v_cut` within a step depends on the step alone.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ https://doi.org/10.1007/s00422-006-0068-6.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
@@ -19,22 +19,23 @@ from neurosim.biophysics.models import (
     membrane_after_step,
     membrane_constants,
 )
-from neurosim.parameters import MEMBRANE, check_choice, check_range, check_threshold
+from neurosim.biophysics.resets import LeakyReset, after_spike, check_reset, reset_constants, while_free
+from neurosim.parameters import MEMBRANE, check_range, check_threshold
 
 
 @dataclass(frozen=True)
 class LIFParameters:
     """Leaky integrate-and-fire neuron in volts, with a refractory period (https://doi.org/10.1007/s00422-006-0068-6).
 
-    ``C dv/dt = g_leak (e_leak - v) + I``; at ``v > v_threshold`` the membrane is set to `v_reset` or lowered.
+    ``C dv/dt = g_leak (e_leak - v) + I``; at ``v > v_threshold`` the membrane is set to `v_reset`, lowered, or left.
 
     Parameters
     ----------
     capacitance : F; the membrane time constant is ``capacitance / g_leak``. g_leak : S.
-    e_leak, v_threshold, v_reset : V; the reset "subtract" does not read `v_reset`.
+    e_leak, v_threshold, v_reset : V; only the reset "value" reads `v_reset`.
     refractory : time after a spike during which the membrane is held, s, in whole steps; Brian2's own ``refractory``
         holds one step less, so that a script of ``refractory=2*ms`` is ``2e-3 - dt`` here.
-    reset : "value" sets the membrane to `v_reset`; "subtract" lowers it by ``subtracted``.
+    reset : "value" sets the membrane to `v_reset`; "subtract" lowers it by ``subtracted``; "none" leaves it.
     subtracted : V taken off at a spike by the reset "subtract", which alone reads it.
 
     Raises
@@ -53,13 +54,13 @@ class LIFParameters:
     v_threshold: float = -50e-3
     v_reset: float = -70e-3
     refractory: float = 2e-3
-    reset: Literal["value", "subtract"] = "value"
+    reset: LeakyReset = "value"
     subtracted: float = 20e-3
 
     def __post_init__(self) -> None:
         volts = dict.fromkeys(("e_leak", "v_threshold", "v_reset"), (-0.2, 0.2))
-        check_range(self, **MEMBRANE, **volts, refractory=(0.0, 1.0), subtracted=(1e-6, 10.0))
-        check_choice(self, "reset", ("value", "subtract"))
+        check_range(self, **MEMBRANE, **volts, refractory=(0.0, 1.0))
+        check_reset(self, get_args(LeakyReset))
         check_threshold(self, self.v_threshold, self.v_reset)
 
     @property
@@ -70,8 +71,8 @@ class LIFParameters:
 
 def constants(p: Numbers, dt: float) -> Constants:
     """Return the constants of the membrane, its threshold and its reset."""
-    own = {name: p[name] for name in ("v_threshold", "v_reset", "subtracted")}
-    return membrane_constants(p, dt) | own | {"reset_kind": p["reset"], "can_wait": bool(np.any(p["refractory"]))}
+    own = {"v_threshold": p["v_threshold"], "can_wait": bool(np.any(p["refractory"]))}
+    return membrane_constants(p, dt) | reset_constants(p) | own
 
 
 def update(x: State, m: Functions) -> Quantities:
@@ -85,13 +86,12 @@ def update(x: State, m: Functions) -> Quantities:
 def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above threshold, V; out of reach while it is held, also above it."""
     above = x.v - x.v_threshold
-    return above - 1e3 * m.is_positive(x.wait - 0.5) if x.can_wait else above
+    return while_free(x, m, above) if x.can_wait else above
 
 
 def reset(x: State, m: Functions) -> Quantities:
-    """Set or lower the membrane and begin to wait."""
-    v = x.v_reset if x.reset_kind == "value" else x.v - x.subtracted
-    return {"v": v, "wait": x.held_steps} if x.can_wait else {"v": v}
+    """Set, lower or leave the membrane and begin to wait."""
+    return {"v": after_spike(x), "wait": x.held_steps} if x.can_wait else {"v": after_spike(x)}
 
 
 MODEL = NeuronModel(
