@@ -1,5 +1,7 @@
 """Brian2 networks of users' own: what their monitors record, brought back to a beginning, alone and in copies."""
 
+import shutil
+
 import brian2 as b2
 import numpy as np
 import pytest
@@ -345,6 +347,7 @@ def test_compiled_networks_that_cannot_be_shown_others():
     assert type(b2.get_device()).__name__ == "RuntimeDevice"
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 def test_a_compiled_network_is_shown_stimuli_twice_and_no_other_after_it():
     with device_as_before():
         b2.set_device("cpp_standalone", build_on_run=False)
