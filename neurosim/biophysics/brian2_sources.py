@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,6 @@ class Built:
     network: Any
     names: dict[str, Any]
     monitors: dict[str, Any]
-    folder: tempfile.TemporaryDirectory[str] | None = None
 
 
 Shower = Callable[[Show], dict[str, Record]]
@@ -85,7 +85,13 @@ def shower(asked: Asked, trials: int) -> Shower:
         raise InputError(
             f"{WHO}: nothing shows a stimulus to the network; give present=, a function of network and stimulus."
         )
+    earlier = _compiled_networks()
     built = _built(asked, {}) if asked.is_function else _given_network(asked)
+    if asked.is_function and earlier & _compiled_networks():
+        raise InputError(
+            f"{WHO}: Brian2's device holds the program of a network that was run before, and holds one alone; say "
+            "brian2.device.reinit() and set_device('cpp_standalone', build_on_run=False) where the function begins."
+        )
     if _is_standalone():
         _check_trials(asked.present, trials, "a compiled network")
         return _compiled(asked, built)
@@ -213,9 +219,10 @@ def _compiled(asked: Asked, built: Built) -> Shower:
             f"{WHO}: the program was built to run for {lasts:g} s, a duration of {asked.duration:g} s is asked."
         )
     if device.project_dir is None:
-        built.folder = tempfile.TemporaryDirectory(prefix="neurosim-brian2-")
+        folder = tempfile.TemporaryDirectory(prefix="neurosim-brian2-")
+        weakref.finalize(built.network, folder.cleanup)  # so that it can be shown other stimuli later
         with _refusing():
-            device.build(directory=built.folder.name, run=False)
+            device.build(directory=folder.name, run=False)
 
     def shown(show: Show) -> dict[str, Record]:
         arguments = _presented(asked, built, _given(asked, show))
@@ -275,6 +282,11 @@ def _is_standalone() -> bool:
     from brian2.devices.device import RuntimeDevice
 
     return not isinstance(import_brian2().get_device(), RuntimeDevice)
+
+
+def _compiled_networks() -> set[Any]:
+    """Return the networks that were run on a device of programs, which are in its program."""
+    return set(import_brian2().get_device().networks) if _is_standalone() else set()
 
 
 @contextlib.contextmanager

@@ -89,7 +89,7 @@ def simulate_morphology(
 
     Raises
     ------
-    InputError : no labelled currents, or such above 1e-6 A, an unknown compartment or label, two units in one place,
+    InputError : no labelled currents, or such above 1e-3 A, an unknown compartment or label, two units in one place,
         channels of several kinds or of none, a step that does not fit, a membrane that is no finite number.
 
     Examples

@@ -198,18 +198,20 @@ def read_tables(path: Path, types: Path | None, kind: str) -> Iterator[tuple[str
             if missing and types is not None:
                 raise InputError(f"{WHO}: {path.name}: {name!r} has the type {missing[0]}, which no row of types is.")
             table = Table(f"{path.name}: {name!r}", ids, known, tuple(_groups(group, kind, len(ids))))
-            yield name, table, _identity(group, kind)
+            yield name, table, _identity(group, kind, table.name)
 
 
-def _identity(group: Any, kind: str) -> dict[str, Any]:
+def _identity(group: Any, kind: str, name: str) -> dict[str, Any]:
     if kind == "nodes":
         n = len(group["node_type_id"])
         return {"ids": group["node_id"][()].astype(np.int64) if "node_id" in group else np.arange(n)}
     ends: dict[str, Any] = {}
     for side in ("source", "target"):
         ids = group[f"{side}_node_id"]
+        if "node_population" not in ids.attrs:
+            raise InputError(f"{WHO}: {name}: {side}_node_id has no attribute 'node_population', the nodes it counts.")
         ends[side] = ids[()].astype(np.int64)
-        ends[f"{side}_population"] = text_of(ids.attrs.get("node_population", ""))
+        ends[f"{side}_population"] = text_of(ids.attrs["node_population"])
     return ends
 
 

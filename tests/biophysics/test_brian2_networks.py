@@ -1,11 +1,14 @@
 """Brian2 networks of users' own: what their monitors record, brought back to a beginning, alone and in copies."""
 
+import shutil
+
 import brian2 as b2
 import numpy as np
 import pytest
 
 import neurosim as ns
 from neurosim.biophysics import record_brian2
+from neurosim.biophysics.brian2_sources import device_as_before
 from neurosim.schema import InputError
 
 MS = 1e-3
@@ -342,6 +345,26 @@ def test_compiled_networks_that_cannot_be_shown_others():
     refused(compiled, "duration=", duration=None)
     refused(lambda: compiled(build_on_run=True), "build_on_run=False")
     assert type(b2.get_device()).__name__ == "RuntimeDevice"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+def test_a_compiled_network_is_shown_stimuli_twice_and_no_other_after_it():
+    with device_as_before():
+        b2.set_device("cpp_standalone", build_on_run=False)
+        things = leaky()
+        network = b2.Network(things["cells"], things["E"])
+
+        def present(stimulus):
+            return {things["cells"].drive: stimulus.values}
+
+        names = {"tau": 10 * b2.ms, "sigma": 0.0}
+        first, second = (
+            record_brian2(network, SHOWN, present=present, duration=0.04, namespace=names, progress=False).responses
+            for _ in range(2)
+        )
+        assert first.values.sum() > 0
+        np.testing.assert_array_equal(first, second)
+        refused(leaky, "holds the program of a network that was run before")
 
 
 def test_names_are_read_where_it_is_called():

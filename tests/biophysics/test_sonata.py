@@ -246,6 +246,10 @@ REFUSED = {
         lambda w: put(w, "inner_edges.h5", "edges/inner/source_node_id", np.zeros(70, int), node_population="ghosts"),
         "leads from 'ghosts' to 'cells'",
     ),
+    "no population": (
+        lambda w: [put(w, "inner_edges.h5", "edges/inner/source_node_id", v) for v in (None, np.zeros(70, int))],
+        "'inner': source_node_id has no attribute 'node_population'",
+    ),
     "onto the input": (
         lambda w: put(w, "inner_edges.h5", "edges/inner/target_node_id", np.zeros(70, int), node_population="outer"),
         "leads from 'cells' to 'outer'; a population to one of point",
