@@ -2,6 +2,7 @@
 
 It is the benchmark of Brette et al. 2007 (https://doi.org/10.1007/s10827-007-0038-6) after Vogels and Abbott 2005, with
 weights over the number of synapses a neuron, so that the mean input does not change with size.
+Packages are imported where they are used: Python with NEST has none of the others.
 Run by fig4_circuit_scale.py, each case in a process of its own: python scale_circuits.py CASE NEURONS SYNAPSES SECONDS
 """
 

@@ -33,8 +33,9 @@ class Biological:
     Parameters
     ----------
     circuit : the circuit on its rung, after the last stage. calibrated : the same before retuning.
-    report : along ``stage`` (climbed, calibrated, retuned): ``accuracy`` on the stimuli held back from everything,
-        ``share_kept`` of that of the network, ``seconds`` of CPU time; along ``stage`` and ``layer``: ``rate_ratio``
+    report : along ``stage`` (climbed, calibrated, retuned): ``accuracy`` on the stimuli held back, of which
+        retuning chose its epoch, its binomial ``standard_error``, ``share_kept`` of that of the network, ``seconds`` of
+        CPU time; along ``stage`` and ``layer``: ``rate_ratio``
         and ``correlation`` of the counts with those of the network.
     history : of retuning, along ``epoch``; see :func:`retune`. None where it was not retuned.
 
@@ -181,9 +182,12 @@ class _Kept:
         found, accuracy = layer_counts(circuit, self.held, answers, "make_biological"), self._accuracy(circuit, answers)
         likeness = np.array([likeness_of(found[name], wanted) for name, wanted in self.counts.items()])
         data = {"rate_ratio": ("layer", likeness[:, 0]), "correlation": ("layer", likeness[:, 1])}
-        return xr.Dataset(
-            data | {"accuracy": accuracy, "share_kept": accuracy / self.accuracy}, coords={"layer": list(self.counts)}
-        )
+        scores = {
+            "accuracy": accuracy,
+            "standard_error": np.sqrt(accuracy * (1 - accuracy) / self.held.sizes["stimulus"]),
+            "share_kept": accuracy / self.accuracy,
+        }
+        return xr.Dataset(data | scores, coords={"layer": list(self.counts)})
 
     def _accuracy(self, circuit: Circuit, answers: xr.DataArray) -> float:
         named = np.asarray(self.categories)[choose_category(circuit, answers)]

@@ -154,6 +154,9 @@ def test_one_call_makes_a_network_biological_and_tells_what_it_did():
     assert report.attrs["n_held"] == 18 and report.attrs["n_learnt"] == 42
     assert report.share_kept.sel(stage="calibrated") >= 0.8
     assert (report.correlation.sel(stage="calibrated") > report.correlation.sel(stage="climbed")).any()
+    right = np.rint(18 * report.accuracy.values).astype(int)
+    spreads = [np.std(np.arange(18) < n) / np.sqrt(18) for n in right]
+    np.testing.assert_allclose(report.standard_error, spreads, atol=1e-12)
     assert made.circuit.rung == made.calibrated.rung == "adex"
     table = repr(made)
     assert "calibrated" in table and f"{made.history.sizes['epoch']} epochs on 42 others" in table
