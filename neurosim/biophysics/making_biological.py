@@ -176,7 +176,7 @@ def share_kept(right: np.ndarray, right_before: np.ndarray) -> tuple[float, floa
     """Return the share of its accuracy that a network keeps, and its standard error, paired over stimuli.
 
     The error is that of a ratio of means of the same stimuli, by the delta method
-    (https://doi.org/10.1080/00031305.1999.10474439).
+    (https://doi.org/10.1080/00031305.1992.10475842).
 
     Parameters
     ----------
@@ -184,8 +184,8 @@ def share_kept(right: np.ndarray, right_before: np.ndarray) -> tuple[float, floa
 
     Examples
     --------
-    >>> share_kept(np.array([1, 1, 0, 0]), np.array([1, 1, 1, 0]))
-    (0.6666666666666666, 0.27216552697590873)
+    >>> [round(number, 3) for number in share_kept(np.array([1, 1, 0, 0]), np.array([1, 1, 1, 0]))]
+    [0.667, 0.272]
     """
     share = float(right.mean() / right_before.mean())
     spread = (right - share * right_before).std() / right_before.mean()
