@@ -257,7 +257,8 @@ def summary(found: dict, rung: str) -> str:
     counts = []
     for state, least in zip(("calibrated", "retuned"), RUNGS[rung], strict=True):
         kept = [cell[state] for cell in cells if state in cell]
-        counts.append(f"{sum(k >= least for k in kept)} of {len(kept)} keep {least:.2f} {state}")
+        among = f"{sum(k >= least for k in kept)} of {len(kept)} keep {least:.2f} {state}"
+        counts.append(among if kept else f"none was {state}")
     return f"- {rung}: {'; '.join(counts)}."
 
 

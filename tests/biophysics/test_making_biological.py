@@ -171,6 +171,7 @@ def test_making_biological_refuses_what_makes_no_sense():
         (lambda: make_biological(climb(circuit, "fine"), "adex", shown, ["even", "odd"]), "a translated network"),
         (lambda: make_biological(circuit, "adex", shown[:9], ["even", "odd"]), "20 stimuli or more"),
         (lambda: make_biological(circuit, "adex", shown, ["odd", "even"]), "right about none"),
+        (lambda: make_biological(circuit, "adex", shown, ["even", "odd"], options="often"), "'usual' or None"),
         (
             lambda: make_biological(circuit, "adex", shown, ["even", "odd"], options=RetuningOptions()),
             "hold stimuli back",
