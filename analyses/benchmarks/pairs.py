@@ -34,7 +34,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Name, peer, and the ratio below which the run ends with an error; `prepare` builds the :class:`Pair` in the worker."""
+    """Name, peer, the ratio below which the run ends with an error, and what builds the pair in the worker."""
 
     name: str
     peer: str

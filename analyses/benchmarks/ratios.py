@@ -1,4 +1,4 @@
-"""What the paired benchmarks have in common on paper: one table of numbers, kept as JSON, and the figure drawn from it."""
+"""What paired benchmarks have in common on paper: a table of numbers, kept as JSON, and the figure drawn from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIKE = 1.05
 
 
 def table(results: xr.Dataset) -> list[dict[str, object]]:
-    """Return the numbers of a figure, one row a benchmark: ratios over repeats, seconds, peak memory, largest difference."""
+    """Return the numbers of a figure, a row a benchmark: ratios, seconds, peak memory and the largest difference."""
     rows = []
     for i, name in enumerate(results["benchmark"].values):
         row = results.isel(benchmark=i)
@@ -44,7 +44,7 @@ def table(results: xr.Dataset) -> list[dict[str, object]]:
 
 
 def draw(content: Mapping[str, object]) -> Figure:
-    """Draw how many times faster, a dot a benchmark with its lowest and highest repeat, and how many times the memory."""
+    """Draw how many times faster each is, a dot with its lowest and highest repeat, and how many times the memory."""
     rows: list[Row] = content["results"]  # type: ignore[assignment]
     with_memory = "ours_peak_megabytes" in rows[0]
     figure = new_figure(6.9, 0.19 * len(rows) + 0.85)
@@ -143,7 +143,9 @@ def report(name: str, measure: Callable[[], dict[str, object]]) -> dict[str, obj
         storage.write_json(folder / f"{name}.json", content)
     with house_style():
         storage.write_bytes(folder / f"{name}.png", figure_bytes(draw(content))["png"])
-    below = [f"{r['benchmark']}: {r['ratio']} x, floor {r['floor']}" for r in content["results"] if r["ratio"] < r["floor"]]
+    below = [
+        f"{r['benchmark']}: {r['ratio']} x, floor {r['floor']}" for r in content["results"] if r["ratio"] < r["floor"]
+    ]
     if below and "--redraw" not in sys.argv:
         raise SystemExit("\n".join(below))
     return content

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import axes_or_new, cells, colour_of, edges
+from neurosim.plots.canvas import axes_or_new, cells, colour_bar, colour_of, edges
 from neurosim.plots.pictures import as_pictures
 from neurosim.plots.places import same_places
 from neurosim.schema import InputError, suggest
+
+FEW_POINTS = 12
 
 
 def plot_rdm(
@@ -77,8 +79,8 @@ def plot_rdm(
         ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=7, fontweight="normal", pad=4 if stimuli is None else 30)
-    if colorbar and ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, shrink=0.7, label="percentile / 100" if rank else "dissimilarity")
+    if colorbar:
+        colour_bar(image, ax, "percentile / 100" if rank else "dissimilarity")
     return ax
 
 
@@ -241,13 +243,17 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
     names = [str(m) for m in scores[scores.dims[0]].values]
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
     ax.set_yticks(range(len(names)), names, fontsize=5.5)
-    if ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, shrink=0.7, label=label)
+    colour_bar(image, ax, label)
     return ax
 
 
 def plot_layer_time(
-    scores: xr.DataArray, ax: Axes | None = None, *, title: str = "", limit: float | None = None
+    scores: xr.DataArray,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    limit: float | None = None,
+    label: str = "score",
 ) -> Axes:
     """Draw a map of scores over layer and time.
 
@@ -257,6 +263,7 @@ def plot_layer_time(
     ax : axes to draw on.
     title : title of the axes.
     limit : score at the ends of the (diverging) colour scale; by default the one that is farthest from 0.
+    label : what the colour means.
 
     Raises
     ------
@@ -291,24 +298,30 @@ def plot_layer_time(
         ax.set_xticks([across.mean()], [f"{time[0]:g}"])
     ax.set_xlabel("time (ms)")
     ax.set_title(title, fontsize=8, fontweight="normal")
-    if ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, shrink=0.9)
+    colour_bar(image, ax, label)
     return ax
 
 
 def plot_arrangement(
-    points: xr.DataArray, ax: Axes | None = None, *, groups: Sequence[str], connect: bool = True
+    points: xr.DataArray,
+    ax: Axes | None = None,
+    *,
+    groups: Sequence[str],
+    connect: bool | Collection[str] = True,
+    stress: float | None = None,
 ) -> Axes:
     """Draw subjects as points in the plane, near when alike, with lines that join the layers of one network.
 
-    Where points of several groups lie on each other, those below are larger, so that all are seen.
+    Where points of several groups lie on each other, those below are larger, so that all are seen. A dozen points or
+    fewer are named one by one where they have names.
 
     Parameters
     ----------
     points : (model, axis) with two axes.
     ax : axes to draw on.
     groups : group of each model, which gives its colour.
-    connect : join the models of a group in their order.
+    connect : join the models of every group, of the groups named here, or of none, in their order.
+    stress : of the arrangement, from ``neurosim.similarity.stress``; written in a corner.
 
     Examples
     --------
@@ -322,19 +335,42 @@ def plot_arrangement(
     colours = colour_of(list(groups))
     for group, colour in colours.items():
         members = np.flatnonzero(np.asarray(groups) == group)
+        joined = connect if isinstance(connect, bool) else group in connect
         xy = points.values[members]
-        ax.plot(
-            *xy.T, marker="o", color=colour, markersize=4, linestyle="-" if connect else "", linewidth=0.7, label=group
-        )
-        if len(xy) > 1:
+        ax.plot(*xy.T, "-" if joined else "", marker="o", color=colour, markersize=4, linewidth=0.7, label=group)
+        if joined and len(xy) > 1:
             ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7})
+    _show_hidden(ax, points.values, groups, colours)
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.margins(0.12)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    if "model" in points.coords and len(points) <= FEW_POINTS:
+        _name_points(ax, points, [colours[g] for g in groups])
+    else:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if stress is not None:
+        ax.text(0, 0, f"stress {stress:.2f}", transform=ax.transAxes, fontsize=6, color="0.4", va="top")
+    return ax
+
+
+def _show_hidden(ax: Axes, points: np.ndarray, groups: Sequence[str], colours: dict[str, str]) -> None:
+    """Draw points that lie below those of another group larger than these."""
     order = list(colours)
-    for place in same_places(points.values):
+    for place in same_places(points):
         here = sorted({groups[i] for i in place}, key=order.index)
         for above, group in zip(range(len(here) - 1, 0, -1), here, strict=False):
-            x, y = points.values[[i for i in place if groups[i] == group]].T
+            x, y = points[[i for i in place if groups[i] == group]].T
             ax.scatter(x, y, s=(4 + 3 * above) ** 2, color=colours[group], linewidth=0, zorder=1.9)
-    ax.set(xticks=[], yticks=[], aspect="equal")
-    ax.spines[["left", "bottom"]].set_visible(False)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return ax
+
+
+def _name_points(ax: Axes, points: xr.DataArray, colours: Sequence[str]) -> None:
+    """Write the name of every point outwards of it; those of one place below each other."""
+    together = {i: rank for place in same_places(points.values) for rank, i in enumerate(place)}
+    middle = points.values.mean(axis=0)
+    for i, (name, xy, colour) in enumerate(zip(points["model"].values, points.values, colours, strict=True)):
+        right = bool(xy[0] >= middle[0])
+        shift = (5 if right else -5, (2 if xy[1] >= middle[1] else -2) - 7 * together.get(i, 0))
+        ax.annotate(
+            str(name), xy, shift, textcoords="offset points", fontsize=6, color=colour,
+            ha="left" if right else "right", va="center",
+        )  # fmt: skip

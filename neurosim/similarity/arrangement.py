@@ -60,3 +60,37 @@ def arrange(distances: object, *, rng: np.random.Generator | int = 0) -> Any:
     points = points - points.mean(0)
     points = points @ np.linalg.svd(points, full_matrices=False)[2].T
     return points * np.where(points[np.abs(points).argmax(0), [0, 1]] < 0, -1, 1)
+
+
+def stress(distances: object, points: object) -> float:
+    """Return how badly points tell the distances: the root of squared errors over squares (Kruskal's stress 1).
+
+    Parameters
+    ----------
+    distances : (n, n), symmetric; negative values count as 0, as in :func:`arrange`.
+    points : (n, 2), from :func:`arrange`.
+
+    Returns
+    -------
+    0 where the picture is exact; near 0.2 and above little is left of it (https://doi.org/10.1007/BF02289565).
+
+    Raises
+    ------
+    InputError : not square, not as many points, not finite.
+
+    Examples
+    --------
+    >>> square = np.array([[0.0, 3, 4], [3, 0, 5], [4, 5, 0]])
+    >>> round(ns.similarity.stress(square, [[0, 0], [3, 0], [0, 4]]), 6)
+    0.0
+    """
+    asked, placed = plain(distances, "stress").astype(float), plain(points, "stress").astype(float)
+    alike = asked.ndim == 2 and placed.ndim == 2 and asked.shape == (len(placed), len(placed))
+    if not alike or not np.isfinite(asked).all() or not np.isfinite(placed).all():
+        raise InputError(
+            f"stress: finite distances (n, n) and points (n, axes) asked, found shapes {asked.shape}, {placed.shape}."
+        )
+    drawn = np.linalg.norm(placed[:, None] - placed[None], axis=-1)
+    off = ~np.eye(len(asked), dtype=bool)
+    asked = np.clip((asked + asked.T) / 2, 0, None)
+    return float(np.sqrt(((drawn - asked)[off] ** 2).sum() / max((asked[off] ** 2).sum(), np.finfo(float).tiny)))

@@ -10,7 +10,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
-from neurosim.similarity.arrangement import arrange
+from neurosim.similarity.arrangement import arrange, stress
 from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.study.analyses.asked import Asked, brains_of, of_its_kind, subjects_of, which_of
 from neurosim.study.analyses.rsa import CITED as OF_RSA
@@ -85,7 +85,7 @@ def run(job: Job) -> None:
             "axis": np.arange(2),
             **labels,
         },
-        attrs={"method": job.config["method"], "cka": "linear, debiased"},
+        attrs={"method": job.config["method"], "cka": "linear, debiased", "stress": stress(1 - score.values, points)},
     )
     storage.write_dataset(job.out / "relations.nc", result)
 

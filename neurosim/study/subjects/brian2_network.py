@@ -125,6 +125,7 @@ BRIAN2_NETWORK = SubjectKind(
     table=Brian2NetworkSubject,
     plan=plan,
     answers=f"{HERE}:answers",
+    layers_follow=False,
     describe=lambda row: row.title or f"Brian2 network {row.function} of {row.path.name}",
     check=check,
     cite=lambda _row: [BRIAN2],

@@ -176,6 +176,7 @@ CIRCUIT = SubjectKind(
     table=CircuitSubject,
     plan=plan,
     answers="neurosim.study.subjects.circuit:answers",
+    layers_follow=False,
     describe=lambda row: row.title or row.circuit or f"circuit in {Path(row.path or '').name}",
     check=check,
     check_files=check_files,
