@@ -38,7 +38,7 @@ from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask, classification_task
 
 SEEDS, NOISE, N_SHOWN = (0, 1, 2), (0.0, 0.1, 0.2, 0.3, 0.4), 12
-COLUMNS = (1.13, 1.22, 1.25)  # of the width of the axes, where the columns of text stand
+COLUMNS = (1.13, 1.23, 1.26)  # of the width of the axes, where the columns of text stand
 
 
 def trained(subject: Subject, seed: int) -> tuple[torch.nn.Module, float]:
