@@ -23,11 +23,12 @@ version = release = __version__
 language = "en"
 
 extensions = [
-    "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "myst_nb",
     "sphinx_copybutton",
     "sphinx_design",
+    "number_role",
+    "api_pages",
+    "catalogue_pages",
 ]
 exclude_patterns = ["conf.py", "_*", "**/.ipynb_checkpoints"]
 
@@ -42,14 +43,10 @@ nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
-# API: what a docstring says, in the words of numpydoc
-napoleon_google_docstring = False
-napoleon_use_rtype = False
-autodoc_typehints = "none"  # the signature has them in short; the docstring says dims, shapes and units
-autodoc_preserve_defaults = True
-autodoc_member_order = "bysource"
+# API: the pages are written from stubs, sources and docstrings by _extensions/api_pages.py
+default_role = "literal"  # single backticks are names
 add_module_names = False
-python_use_unqualified_type_names = True
+maximum_signature_line_length = 90
 toc_object_entries_show_parents = "hide"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
