@@ -88,6 +88,7 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
     b'PNG'
     """
     files = {}
+    figure.draw_without_rendering()  # a layout with colour bars settles at the second drawing
     for ending, metadata in CLEAN_METADATA.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=ending, metadata=metadata)
