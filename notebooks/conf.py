@@ -29,6 +29,7 @@ extensions = [
     "number_role",
     "api_pages",
     "catalogue_pages",
+    "house_picture",
 ]
 exclude_patterns = ["conf.py", "_*", "**/.ipynb_checkpoints"]
 
