@@ -17,7 +17,7 @@ PAGES = [p for room in ("guides", "coming_from") for p in sorted((NOTEBOOKS / ro
 BLOCK = re.compile(r"^```(?:python|\{code-block\} python)\n(?P<code>.*?)^```$", re.S | re.M)
 PEER = re.compile(r"\A---\n.*?^peer: (\S+)\n.*?^---$", re.S | re.M)
 OF_PEER = ":class: peer\n"
-NO_PART_OF_DEV = {"brainscore_core", "mne_rsa", "spikingjelly", "thingsvision"}
+NO_PART_OF_DEV = {"brainscore_vision", "mne_rsa", "spikingjelly", "thingsvision"}
 ALL_IN_ONE_PROCESS = """
 import json, logging, os, runpy, sys, traceback
 logging.disable(logging.WARNING)
