@@ -288,6 +288,7 @@ NONE = set(
     load_digits
     load_epochs
     load_events
+    load_hugging_face
     load_image_folder
     load_mnist
     load_neo
@@ -327,6 +328,7 @@ NONE = set(
     run_study
     save_brain_score
     save_circuit
+    save_hugging_face
     save_sonata
     single_neuron
     sonata_stimuli
