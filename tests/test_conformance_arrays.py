@@ -260,6 +260,7 @@ NONE = set(
     check_range
     check_results
     check_study
+    cite
     climb
     cognitive_task
     count_synapses

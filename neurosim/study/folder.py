@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim import runtime, storage
+from neurosim.study.citations import as_bibtex
 from neurosim.study.engine.keys import digest_of
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Entry
@@ -30,7 +31,8 @@ def assemble(
 
     ``study.toml`` (verbatim), ``resolved.json`` (every default spelled out), ``inputs/`` (files the study reads),
     ``results/<step>/`` (netCDF and CSV), ``figures/`` (SVG, PDF, PNG and the numbers drawn), ``numbers.json``,
-    ``provenance.json``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old folder are kept.
+    ``provenance.json``, ``citations.bib``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old
+    folder are kept.
     """
     with storage.atomic_folder(out, replaceable(out)) as folder:
         write_results(folder, study, text, files, steps, entries)
@@ -69,8 +71,9 @@ def write_results(
     results = Results(study, folders, {step.name: step.config for step in steps})
     told = told_by(study, results)
     storage.write_json(folder / "numbers.json", told.numbers)
-    provenance = as_said(_provenance(study, steps, entries))
+    provenance = as_said(_provenance(study, steps, entries) | {"citations": [list(c) for c in told.cited]})
     storage.write_json(folder / "provenance.json", provenance)
+    storage.write_text(folder / "citations.bib", as_bibtex(told.cited))
     write_report(folder / "report.html", study, results, told, provenance)
 
 
