@@ -330,6 +330,7 @@ NONE = set(
     save_brain_score
     save_circuit
     save_hugging_face
+    save_scores
     save_sonata
     single_neuron
     sonata_stimuli

@@ -48,7 +48,8 @@ from .new import new_study as new_study  # write a working template
 # Your models with your data
 from .compare import compare_subjects as compare_subjects  # the whole report in one call
 
-# What to cite
+# What goes into a paper
+from .score_tables import save_scores as save_scores  # scores as a table, LaTeX or CSV
 from .cite import cite as cite  # what was used, as text or BibTeX
 
 # Check and repeat results

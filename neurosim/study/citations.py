@@ -177,13 +177,22 @@ def as_bibtex(citations: Iterable[Citation]) -> str:
     entries = []
     for place, (said, used) in by_address.items():
         kind, key, fields = _entry(said, "" if place == said else place)
-        fields["note"] = _escaped("; ".join(dict.fromkeys(used)))
+        fields["note"] = escaped("; ".join(dict.fromkeys(used)))
         keys[key] = keys.get(key, -1) + 1
         key += f"{ascii_lowercase[keys[key] % 26]}{keys[key] // 26 or ''}" if keys[key] else ""
         entries.append(
             f"@{kind}{{{key},\n" + ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items()) + "\n}\n"
         )
     return "\n".join(entries)
+
+
+def escaped(text: str) -> str:
+    r"""Return text as LaTeX prints it.
+
+    >>> escaped("conv_1 & 50 %")
+    'conv\\_1 \\& 50 \\%'
+    """
+    return "".join(SPECIAL.get(c, c if c.isprintable() else "?") for c in text)
 
 
 def _papers(reference: str) -> list[tuple[str, str]]:
@@ -207,14 +216,14 @@ def _entry(said: str, address: str) -> tuple[str, str, dict[str, str]]:
         key = _plain_letters(paper["authors"].split(",")[0].strip().rpartition(" ")[0] or paper["authors"])
         journal = IN_JOURNAL.fullmatch(paper["where"].strip())
         if journal is None:
-            fields["howpublished"] = _escaped(paper["where"].strip())
+            fields["howpublished"] = escaped(paper["where"].strip())
         else:
             kind = "article"
-            fields |= {"journal": _escaped(journal["journal"]), "volume": journal["volume"]}
+            fields |= {"journal": escaped(journal["journal"]), "volume": journal["volume"]}
             fields["pages"] = journal["pages"].replace("-", "--")
         key += paper["year"]
     elif said:
-        fields = {"howpublished": _escaped(said)}
+        fields = {"howpublished": escaped(said)}
     if address.startswith("https://doi.org/"):
         fields["doi"] = address.removeprefix("https://doi.org/")
     fields |= {"url": address} if address else {}
@@ -235,15 +244,11 @@ def _authors(said: str) -> str:
     found = []
     for name in names:
         person = INITIALS.fullmatch(name)
-        group = "others" if name == "et al." else f"{{{_escaped(name)}}}"
-        found.append(f"{_escaped(person['name'])}, {person['initials']}" if person else group)
+        group = "others" if name == "et al." else f"{{{escaped(name)}}}"
+        found.append(f"{escaped(person['name'])}, {person['initials']}" if person else group)
     return " and ".join(found)
 
 
 def _plain_letters(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.lower())
     return re.sub(r"[^a-z0-9]+", "", decomposed.encode("ascii", "ignore").decode())
-
-
-def _escaped(text: str) -> str:
-    return "".join(SPECIAL.get(c, c) for c in text)

@@ -16,6 +16,7 @@ from neurosim.study.files import to_toml
 from neurosim.study.functions import own_modules
 from neurosim.study.report import told_by, write_report
 from neurosim.study.results import Results
+from neurosim.study.score_tables import is_table_of_scores, save_scores
 from neurosim.study.study import Study, moved_to
 from neurosim.study.tables import StudyError, as_values
 
@@ -30,7 +31,7 @@ def assemble(
     """Write the results folder whole, or leave the old one as it was; return the path of the report.
 
     ``study.toml`` (verbatim), ``resolved.json`` (every default spelled out), ``inputs/`` (files the study reads),
-    ``results/<step>/`` (netCDF and CSV), ``figures/`` (SVG, PDF, PNG and the numbers drawn), ``numbers.json``,
+    ``results/<step>/`` (netCDF, CSV and LaTeX), ``figures/`` (SVG, PDF, PNG and the numbers drawn), ``numbers.json``,
     ``provenance.json``, ``citations.bib``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old
     folder are kept.
     """
@@ -135,6 +136,8 @@ def _copy_step(step: Step, entry: Entry, folder: Path) -> None:
         shutil.copyfile(file, target / file.name)
         if file.suffix == ".nc":
             content = storage.read_dataset(file)
+            for suffix in (".tex", ".csv") if is_table_of_scores(content) else ():
+                save_scores(target / f"{file.stem}.table{suffix}", content)
             for variable, values in content.data_vars.items():
                 if values.ndim > 0 and values.size <= MAX_TABLE_CELLS:
                     storage.write_table(target / f"{file.stem}.{variable}.csv", values.rename(str(variable)))
