@@ -329,6 +329,7 @@ NONE = set(
     run_study
     save_brain_score
     save_circuit
+    save_crate
     save_hugging_face
     save_scores
     save_sonata

@@ -48,7 +48,8 @@ from .new import new_study as new_study  # write a working template
 # Your models with your data
 from .compare import compare_subjects as compare_subjects  # the whole report in one call
 
-# What goes into a paper
+# What goes into a paper, and into a repository
+from .crate import save_crate as save_crate  # a results folder as an RO-Crate
 from .score_tables import save_scores as save_scores  # scores as a table, LaTeX or CSV
 from .cite import cite as cite  # what was used, as text or BibTeX
 

@@ -167,7 +167,7 @@ def as_bibtex(citations: Iterable[Citation]) -> str:
     """
     notes: dict[tuple[str, str], list[str]] = {}
     for what, reference in citations:
-        for paper in _papers(reference):
+        for paper in papers_of(reference):
             notes.setdefault(paper, []).append(what)
     by_address: dict[str, tuple[str, list[str]]] = {}  # a paper of two references is one entry, of the fuller one
     for (said, address), used in notes.items():
@@ -195,7 +195,7 @@ def escaped(text: str) -> str:
     return "".join(SPECIAL.get(c, c if c.isprintable() else "?") for c in text)
 
 
-def _papers(reference: str) -> list[tuple[str, str]]:
+def papers_of(reference: str) -> list[tuple[str, str]]:
     """Return (what is said, address) of every paper of a reference, which may name several, each with its address."""
     reference, found, start = " ".join(reference.split()), [], 0
     for match in ADDRESS.finditer(reference):

@@ -96,7 +96,7 @@ def _cited(thing: Any) -> list[Citation]:
     if isinstance(thing, Study):
         return citations_of(thing)
     if isinstance(thing, Outcome | Path):
-        return _of_folder(thing if isinstance(thing, Path) else thing.folder)
+        return citations_in(thing if isinstance(thing, Path) else thing.folder)
     if isinstance(thing, xr.DataArray | xr.Dataset):
         return _of_result(thing)
     reference = getattr(thing, "citation", None) or getattr(thing, "reference", None)
@@ -181,7 +181,7 @@ def _of_attribute(result: xr.DataArray | xr.Dataset, key: str) -> Iterator[Citat
         yield from _of_name(said)
 
 
-def _of_folder(folder: Path) -> list[Citation]:
+def citations_in(folder: Path) -> list[Citation]:
     """Return what a results folder keeps of what its study used."""
     said = storage.read_json_object(folder / "provenance.json").get("citations")
     if not isinstance(said, list) or not all(
