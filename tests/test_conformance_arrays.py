@@ -260,6 +260,7 @@ NONE = set(
     check_range
     check_results
     check_study
+    cite
     climb
     cognitive_task
     count_synapses
@@ -288,6 +289,7 @@ NONE = set(
     load_digits
     load_epochs
     load_events
+    load_hugging_face
     load_image_folder
     load_mnist
     load_neo
@@ -327,6 +329,9 @@ NONE = set(
     run_study
     save_brain_score
     save_circuit
+    save_crate
+    save_hugging_face
+    save_scores
     save_sonata
     single_neuron
     sonata_stimuli
