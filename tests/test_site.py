@@ -15,10 +15,12 @@ import pytest
 
 import neurosim as ns
 from neurosim.namespaces import public_names
+from neurosim.recordings.published import DATASETS
 from tests.public import packages, public
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "notebooks"
+TABLE = ROOT / "analyses" / "data_sets" / "table1_data_sets.json"
 sys.path.insert(0, str(SITE / "_extensions"))
 
 import api_pages  # noqa: E402
@@ -230,3 +232,25 @@ def test_what_cells_gave_is_kept_for_one_source_alone(tmp_path):
     assert notebook_cells.execution_cache(tmp_path) == first
     (tmp_path / "neurosim" / "a.py").write_text("x = 2")
     assert notebook_cells.execution_cache(tmp_path) != first
+
+
+def test_the_table_of_data_sets_is_that_of_the_records():
+    measured = ns.storage.read_json(TABLE)["data_sets"]
+    assert list(measured) == list(DATASETS)
+    for name, one in measured.items():
+        assert all(recording.startswith(DATASETS[name].recordings) for recording in one["recordings"])
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["cichy2014_92", "rokem2006"])
+def test_a_row_of_the_table_of_data_sets_is_what_its_files_give(name, data_folder):
+    sys.path.insert(0, str(TABLE.parent))
+    import table1_data_sets
+
+    assert table1_data_sets.row(DATASETS[name]) == ns.storage.read_json(TABLE)["data_sets"][name]
+
+
+def test_aims_of_a_time_are_not_published():
+    page = pages()["catalogue/benchmarks"]
+    assert "ratio lowest" in page
+    assert "ratio asked" not in page
