@@ -42,7 +42,8 @@ def compute(results: Path) -> xr.Dataset:
 
 def table(numbers: xr.Dataset) -> dict[str, object]:
     """Return the numbers that a text quotes: a score a layer and recording, its interval, and the ceilings."""
-    rounded = numbers[["score", "interval", "ceiling"]].round(3)
+    rounded = numbers[["score", "interval", "ceiling", "group"]]
+    rounded = rounded.assign({k: rounded[k].round(3) for k in ("score", "interval", "ceiling")})
     return {
         brain: {
             "ceiling": one["ceiling"].values.tolist() if np.isfinite(one["ceiling"]).all() else "one RDM",

@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import axes_or_new, cells, colour_bar, colour_of, edges
+from neurosim.plots.canvas import axes_or_new, cells, colour_bar, colour_of, edges, spread
 from neurosim.plots.pictures import as_pictures
 from neurosim.plots.places import same_places
 from neurosim.schema import InputError, suggest
 
-FEW_POINTS = 12
+FEW_POINTS, MOST_NAMES = 12, 20
 
 
 def plot_rdm(
@@ -25,6 +25,7 @@ def plot_rdm(
     order: str | None = None,
     stimuli: xr.DataArray | None = None,
     colorbar: bool = False,
+    named: bool | None = None,
 ) -> Axes:
     """Draw an RDM, with lines between categories when its stimuli are in the order of a ``category``.
 
@@ -37,6 +38,7 @@ def plot_rdm(
     order : a label along ``stimulus`` such as "category" to sort by; named at the side.
     stimuli : images (stimulus, [channel,] y, x) in 0..1 that are drawn small along both sides.
     colorbar : add a colour bar.
+    named : write the names of categories at the side; by default where `order` sorts by a label.
 
     Raises
     ------
@@ -61,7 +63,9 @@ def plot_rdm(
         ax.set_facecolor("0.85")
     label = order or "category"
     if label in rdm.coords:
-        _draw_categories(ax, rdm[label].values, named=order is not None and stimuli is None)
+        _draw_categories(
+            ax, rdm[label].values, named=stimuli is None and (order is not None if named is None else named)
+        )
     if stimuli is not None:
         missing = sorted(set(rdm["stimulus"].values.tolist()) - set(stimuli["stimulus"].values.tolist()))
         if missing:
@@ -240,11 +244,38 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
     image = ax.imshow(
         scores.values, vmin=-1 if signed else 0, vmax=1, cmap="RdBu_r" if signed else "viridis", rasterized=True
     )
-    names = [str(m) for m in scores[scores.dims[0]].values]
-    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
-    ax.set_yticks(range(len(names)), names, fontsize=5.5)
+    places, names = _named_places([str(m) for m in scores[scores.dims[0]].values])
+    ax.set_xticks(places, names, rotation=90, fontsize=5.5)
+    ax.set_yticks(places, names, fontsize=5.5)
+    if len(places) < len(scores):
+        ax.tick_params(length=0)
+        for edge in _edges_of_groups(scores[scores.dims[0]].values):
+            ax.axhline(edge, color="white", linewidth=0.4)
+            ax.axvline(edge, color="white", linewidth=0.4)
     colour_bar(image, ax, label)
     return ax
+
+
+def _named_places(names: list[str]) -> tuple[list[float], list[str]]:
+    """Return where names stand: each at its place, or, of many, that of each network (before the "/") amid its layers.
+
+    >>> _named_places(["a/1", "a/2", "b"])
+    ([0.0, 1.0, 2.0], ['a/1', 'a/2', 'b'])
+    """
+    if len(names) <= MOST_NAMES:
+        return [float(i) for i in range(len(names))], names
+    owners = np.array([name.partition("/")[0] for name in names])
+    found = {owner: float(np.flatnonzero(owners == owner).mean()) for owner in dict.fromkeys(owners.tolist())}
+    every = -(-len(found) // MOST_NAMES)
+    gap, kept = len(names) / MOST_NAMES, list(found)[::every]
+    apart = spread(np.array([found[owner] for owner in kept]), gap)
+    last = len(names) - 1 - gap * np.arange(len(kept))[::-1]
+    return np.minimum(apart, last).tolist(), kept
+
+
+def _edges_of_groups(names: np.ndarray) -> np.ndarray:
+    owners = np.array([str(name).partition("/")[0] for name in names])
+    return np.flatnonzero(owners[1:] != owners[:-1]) + 0.5
 
 
 def plot_layer_time(
@@ -337,7 +368,8 @@ def plot_arrangement(
         members = np.flatnonzero(np.asarray(groups) == group)
         joined = connect if isinstance(connect, bool) else group in connect
         xy = points.values[members]
-        ax.plot(*xy.T, "-" if joined else "", marker="o", color=colour, markersize=4, linewidth=0.7, label=group)
+        style = "-" if joined else "none"
+        ax.plot(*xy.T, linestyle=style, marker="o", color=colour, markersize=4, linewidth=0.7, label=group)
         if joined and len(xy) > 1:
             ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7})
     _show_hidden(ax, points.values, groups, colours)

@@ -129,7 +129,8 @@ def plot_profiles(
             depth = np.linspace(0, 1, len(members))
             ends.append((float(score[-1]), group, colour))
         shift = DODGE * (place - (len(colours) - 1) / 2) if len(colours) > 1 else 0.0
-        ax.plot(depth, score, "" if group in alone else "-", marker="o", markersize=2.5, color=colour, label=group)
+        style = "none" if group in alone else "-"
+        ax.plot(depth, score, linestyle=style, marker="o", markersize=2.5, color=colour, label=group)
         ax.vlines(depth + shift, interval[:, 0], interval[:, 1], color=colour, linewidth=0.6)
     if "ceiling" in result:
         ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0)

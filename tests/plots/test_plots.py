@@ -269,3 +269,28 @@ def test_cells_begin_at_their_own_times():
     assert ax.get_ylim() == (1.5, -0.5)
     with pytest.raises(InputError, match="time_test has no times"):
         plot_generalisation(even.drop_vars("time_test"), new_figure().subplots())
+
+
+def test_a_matrix_of_many_layers_names_their_networks_apart_and_within_it():
+    names = [f"{net}/{i}" for net in ("deep", "wide") for i in range(15)] + ["V1", "V4", "IT"]
+    square = xr.DataArray(np.eye(len(names)), {"model": names, "model_other": names}, ("model", "model_other"))
+    ax = plot_matrix(square, new_figure().subplots())
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["deep", "wide", "V1", "V4", "IT"]
+    places = ax.get_yticks()
+    assert (np.diff(places) > 1.5).all() and places[-1] <= len(names) - 1 and ax.get_ylim() == (32.5, -0.5)
+
+
+def test_populations_are_points_that_no_line_joins(result):
+    both = result[["score", "interval"]].isel(model=[0, 1, 0, 1]).assign_coords(model=["net/1", "net/2", "c/e", "c/i"])
+    both = both.assign_attrs(result.attrs)
+    ax = plot_profiles(both, new_figure().subplots(), groups=["net", "net", "c", "c"], unordered=["c"])
+    assert [line.get_linestyle() for line in ax.lines[:2]] == ["-", "None"]
+    assert min(ax.lines[1].get_xdata()) > max(ax.lines[0].get_xdata())
+    assert sorted(t.get_text() for t in ax.texts) == ["c/e", "c/i", "net"]
+    points = xr.DataArray(np.random.default_rng(0).random((4, 2)), dims=("model", "axis"))
+    ax = plot_arrangement(
+        points, new_figure().subplots(), groups=["net", "net", "c", "c"], connect=["net"], stress=0.125
+    )
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "None"] and "stress 0.12" in [
+        t.get_text() for t in ax.texts
+    ]
