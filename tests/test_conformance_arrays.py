@@ -94,6 +94,7 @@ CALLS = {
         ),
     ),
     "arrange": (SQUARE, None, ns.similarity.arrange),
+    "stress": (SQUARE, None, lambda x: ns.similarity.stress(x, MATRIX[:, :2])),
     "noise_precision": (MATRIX, ("stimulus", "unit"), ns.similarity.noise_precision),
     "over_time": (COUNTS, ("stimulus", "time", "unit"), ns.responses.over_time),
     "dsa": (
