@@ -26,7 +26,7 @@ RETUNING, EPOCHS = 3000, (2, 8)  # stimuli shown in all, and the fewest and most
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Biological:
     """A network made biological, and what was done to it.
 
