@@ -20,7 +20,9 @@ def kernel():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_notebook_runs(path, tmp_path, monkeypatch, kernel):
+def test_notebook_runs(path, tmp_path, monkeypatch, kernel, request):
+    if "NEUROSIM_DATA" in path.read_text():
+        request.getfixturevalue("data_folder")
     jupytext = pytest.importorskip("jupytext")
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")

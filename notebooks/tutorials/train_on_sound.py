@@ -29,6 +29,7 @@ import torch
 
 import neurosim as ns
 
+# NEUROSIM_DATA names the folder, or ns.use_data_folder(...) does
 file = ns.storage.data_file("fsdd", "fsdd_v1.npz", "this tutorial", "spoken digits", "https://doi.org/10.5281/zenodo.1342401")
 packed = ns.storage.read_npz(file)
 chosen = np.flatnonzero((packed["label"] < 5) & (packed["index"] < 25))
