@@ -217,7 +217,8 @@ def test_a_circuit_of_many_populations_is_cut():
 
 
 def test_a_long_row_of_a_study_is_one_line_of_it():
-    row = {"kind": "circuit", "circuit": "gabor_adex", "options": {"n_excitatory": 40}, "encoder": "rate", "blocks": 8}
+    row = {"kind": "circuit", "circuit": "gabor_adex", "options": {"n_excitatory": 40, "n_inhibitory": 10}, "blocks": 8}
+    row["title"] = "a circuit of simple cells that nobody trained, of forty excitatory neurons"
     line = next(line for line in repr(study(subjects={"v1": row})).splitlines() if "v1" in line)
     assert "blocks=8)" in line
     assert "\\n" not in line

@@ -119,7 +119,7 @@ ax.set_ylabel("repeat");
 # Noise was fitted, steps were not. The neuron that was fitted receives the step currents of the recording, each eight times.
 
 # %%
-second = steps.isel(time=slice(20_000, 32_000)  # the second of the step)
+second = steps.isel(time=slice(20_000, 32_000))  # the second of the step, and what surrounds it
 amps = 1e12 * second.current.max("time").values
 label = {"current_pA": ("stimulus", amps.round(1))}
 recorded = ns.responses.over_time(ns.biophysics.detect_spikes(second)).assign_coords(label)

@@ -35,7 +35,7 @@ import neurosim as ns
 pictures = ns.stimuli.balanced(ns.load_digits(), 4)
 edges = ns.stimuli.gabor_energy(pictures)
 contrast = ns.as_stimuli(
-    edges.values.reshape(len(edges), 4, -1).mean(1), dims=("stimulus", "unit"), ids=pictures.stimulus.values.tolist()
+    edges.values.reshape(len(edges), 4, -1).mean(1), dims=("stimulus", "unit"), ids=pictures.stimulus.values.tolist(), coords={"category": pictures.category.values}
 )
 rdms = {"oriented edges": ns.compute_rdm(edges), "edges of any orientation": ns.compute_rdm(contrast)}
 print(f"their RDMs correlate {float(ns.compare_rdms(*rdms.values())):.2f}")
@@ -61,7 +61,7 @@ print(f"RDMs of the two subjects correlate {float(between):.2f}")
 # %% [markdown]
 # ## Power
 # Every experiment draws pictures, records subjects, makes their RDMs and runs `infer`, generalising to new subjects and new
-# pictures. Power is the share of experiments that find the right model better; the band is what the number of simulations
+# pictures. Power is the share of experiments that find the right model better; bars are what the number of simulations
 # leaves open.
 
 # %%
@@ -77,8 +77,8 @@ def draw(result, ax, over, label=""):
     """Power over one number of the design, with its interval."""
     one = result.squeeze(drop=True)
     x = one[over].values
-    ax.plot(x, one.power, "o-", label=label)
-    ax.fill_between(x, *one.interval.transpose("bound", over).values, alpha=0.15)
+    low, high = one.interval.transpose("bound", over).values
+    ax.errorbar(x, one.power, (one.power - low, high - one.power), fmt="o-", capsize=2, label=label)
     ax.set(xlabel=over.replace("n_", "number of "), ylabel="power", ylim=(0, 1.02))
 
 
