@@ -100,3 +100,10 @@ except ns.InputError as error:
     print(error)
 mended = renamed.assign_coords(stimulus=recording.stimulus.values)
 print("the same again:", mended.identical(recording))
+
+# %% [markdown]
+# To go on, without an answer here:
+#
+# 1. Give a second network, made from another seed, in the same call. Is one nearer to the neurons than the other, and by
+#    which test?
+# 2. Leave out every third trial of the recording. Which numbers of the report change, and which must not?

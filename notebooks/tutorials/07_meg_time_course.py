@@ -178,3 +178,9 @@ for n in (4, 5, 8):
         print(f"{n} subjects: smallest corrected p {float(fewer.p_corrected.min()):.3f}")
     except ns.InputError as error:
         print(f"{n} subjects: {error}")
+
+# %% [markdown]
+# To go on, without an answer here:
+#
+# 1. Use four of the eight subjects. What is the smallest p that a sign-flip test can have now, and why?
+# 2. Replace the effect by nothing (amplitude 0) and run the test five times. How often is a time point found?

@@ -163,3 +163,9 @@ for name, ball in inside.items():
     for radius, one in {"7 mm": found, "11 mm": wide_found}.items():
         here = one.sel(model=name).values
         print(f"{name}, {radius}: {here[ball].mean():.0%} of the ball, {here.sum() - here[ball].sum()} places outside of it")
+
+# %% [markdown]
+# To go on, without an answer here:
+#
+# 1. Use a radius that is half as large. Which ball is lost first, and why that one?
+# 2. Test two-sided. What happens to the corrected map, and what would make that the right question?
