@@ -10,7 +10,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import jupytext
 import pytest
 
 import neurosim as ns
@@ -18,6 +17,8 @@ from neurosim.namespaces import public_names
 from neurosim.recordings.published import DATASETS
 from tests.public import packages, public
 
+jupytext = pytest.importorskip("jupytext")
+pytest.importorskip("sphinx")
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "notebooks"
 TABLE = ROOT / "analyses" / "data_sets" / "table1_data_sets.json"
