@@ -113,7 +113,7 @@ def summary(package: str) -> str:
 
 
 def _stub_of(package: str) -> Path:
-    return ROOT.joinpath(*package.split(".")[1:], "__init__.pyi")
+    return ROOT.joinpath(*package.removesuffix(".__init__").split(".")[1:], "__init__.pyi")
 
 
 def _questions_in(stub: Path) -> dict[str, dict[str, str]]:
