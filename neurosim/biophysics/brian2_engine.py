@@ -30,20 +30,20 @@ from neurosim.biophysics.dynamics import (
     population_step,
     sent_by,
 )
-from neurosim.biophysics.formulas import Text, as_code, as_expression
+from neurosim.biophysics.formulas import Text, as_code, as_condition
 from neurosim.biophysics.models import named
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.sources import arrivals_of
 from neurosim.runtime import private_folder
-from neurosim.storage import cache_folder, checked_modules
+from neurosim.storage import cache_folder, checked_modules, processor_has
 
 if TYPE_CHECKING:
     import brian2
 
 ALWAYS = "always"
 REPORT_EVERY = 0.5  # s
-STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
+STRICT = ("-ffp-contract=off", "-std=c++11")
 
 
 def run(
@@ -219,7 +219,10 @@ def _group(
     per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
     words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
     state = initial_state(population, constants) | target_traces(circuit, population, chunk.learns)
-    per_neuron["drive"] = population.drive
+    if _is_one(population.drive):
+        scalars["drive"] = float(population.drive[0])
+    else:
+        per_neuron["drive"] = population.drive
     arrays, drive = _arrays(b2, circuit, population, index, chunk, is_fed)
     parts.arrays |= arrays
     fed = courses_of(population, index, chunk) if is_fed else {}
@@ -231,7 +234,7 @@ def _group(
         "\n".join(
             [*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron), *(f"{k} : 1" for k in fed)]
         ),
-        threshold=f"{as_expression(model.distance, names)} > 0",
+        threshold=as_condition(model.distance, names),
         reset=as_code(model.reset, names),
         events={ALWAYS: "True"} if _passes_on(circuit, population) else {},
         clock=parts.clock,
@@ -250,6 +253,11 @@ def _group(
     if fed:
         parts.operations.append(_feed(b2, group, fed, parts.clock))
     return group
+
+
+def _is_one(values: np.ndarray) -> bool:
+    """Whether all values are one, which then is a number in the code: it takes no memory, and no time to look up."""
+    return bool((values == values[0]).all())
 
 
 def _passes_on(circuit: Circuit, population: Population) -> bool:
@@ -312,10 +320,7 @@ def _synapses(
     n_copies: int,
     clock: brian2.Clock,
 ) -> list[brian2.BrianObject]:
-    """Build all copies of a projection, apart by sign where the target keeps the signs apart.
-
-    One weight of all synapses is one number: it takes no memory, and no time to look up.
-    """
+    """Build all copies of a projection, apart by sign where the target keeps the signs apart."""
     target = circuit.population(projection.target)
     place = [p.name for p in circuit.populations].index(projection.target)
     source, post, weight = projection.synapses()
@@ -329,7 +334,7 @@ def _synapses(
         if not chosen.any():
             continue
         late, brought = steps[chosen], weight[chosen]
-        is_one, is_same = (bool((values == values[0]).all()) for values in (late, brought))
+        is_one, is_same = _is_one(late), _is_one(brought)
         synapses = b2.Synapses(
             groups[projection.source],
             groups[projection.target],
@@ -386,15 +391,26 @@ def _graded(
     return synapses
 
 
+def strict_flags() -> tuple[str, ...]:
+    """Return compiler flags under which every operation rounds as in numpy, four neurons at a time where AVX2 is there.
+
+    A loop over several arrays is only done so where the program may compare all their addresses first.
+    """
+    if not processor_has("avx2"):
+        return ("-O2", *STRICT)
+    return ("-O3", "-mavx2", "--param=vect-max-version-for-alias-checks=200", *STRICT)
+
+
 @contextlib.contextmanager
 def preferences(b2: ModuleType, target: str) -> Iterator[None]:
     """Set Brian2's preferences for strict arithmetic inside the block, and put them back."""
     flags, cache = "codegen.cpp.extra_compile_args_gcc", "codegen.runtime.cython.cache_dir"
-    modules = cache_folder("cython-strict")
+    used = strict_flags()
+    modules = cache_folder("cython-avx2" if "-mavx2" in used else "cython-strict")
     wanted = {
         "codegen.target": target,
         "codegen.loop_invariant_optimisations": False,
-        flags: list(STRICT_FLAGS),
+        flags: list(used),
         cache: str(checked_modules(modules) if target == "cython" else modules),
     }
     before = {name: b2.prefs[name] for name in wanted}
