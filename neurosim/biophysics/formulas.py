@@ -194,7 +194,7 @@ class TextFunctions:
         """Return `value`, or `lowest` where it is smaller."""
         return Text(f"clip({_code(value)}, {_code(lowest)}, 1e300)")
 
-    def is_positive(self, value: Text) -> Text:
+    def is_positive(self, value: Any) -> Text:
         """1 where `value` is above 0, else 0."""
         return Text(f"(1.0*int({value.above}))")
 
@@ -206,7 +206,7 @@ class TextFunctions:
         """Return the largest whole number that is not above `value`."""
         return Text(f"floor({_code(value)})")
 
-    def unless(self, held: Text, most: float, value: Text) -> Text:
+    def unless(self, held: Any, most: float, value: Any) -> Text:
         """Return `value`, or far below 0 where `held` is above `most`."""
         far = FAR * self.is_positive(held - most)
         return Text((value - far).code, f"({value.above}) and ({held.code} <= {most!r})")
