@@ -3,9 +3,9 @@
 import ast
 from pathlib import Path
 
-import jupytext
 import pytest
 
+jupytext = pytest.importorskip("jupytext")
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[a-z]*/*.py"))
 
 

@@ -25,11 +25,11 @@ from filelock import FileLock
 
 from neurosim import storage
 from neurosim.biophysics.brian2_engine import (
-    STRICT_FLAGS,
     build,
     courses_of,
     import_brian2,
     preferences,
+    strict_flags,
 )
 from neurosim.biophysics.brian2_rules import weights_over_time
 from neurosim.biophysics.circuit import Circuit
@@ -101,7 +101,7 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "kept_every": chunk.kept_every,
         "watched": [[w.population, w.variable, w.index.tolist(), w.every, w.name, w.projection] for w in watched],
         "brian2": importlib.metadata.version("brian2"),
-        "flags": list(STRICT_FLAGS),
+        "flags": list(strict_flags()),
         "threads": threads if threads > 1 else 0,
         "code": [storage.sha256(p) for p in sorted(Path(__file__).parent.rglob("*.py"))],
     }
