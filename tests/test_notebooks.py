@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.py"))
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks" / "tutorials").glob("*.py"))
 AS_NEW = "%reset -f\nimport os, matplotlib.pyplot as plt\nos.chdir({folder!r})\nplt.close('all')\n%reset -f"
 
 
