@@ -30,6 +30,7 @@ extensions = [
     "number_role",
     "api_pages",
     "catalogue_pages",
+    "house_picture",
 ]
 exclude_patterns = ["conf.py", "_*", "**/.ipynb_checkpoints"]
 
@@ -39,6 +40,7 @@ nb_execution_mode = os.environ.get("NEUROSIM_SITE_EXECUTION", "cache")  # "off":
 nb_execution_cache_path = str(execution_cache(HERE.parent))
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_timeout = 300  # seconds a cell
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]

@@ -1,4 +1,4 @@
-"""The guides and the pages for those who come from other tools: their blocks of Python run, what they assert holds.
+"""The guides and the pages for those who come from other tools: every block of Python runs, and what it asserts holds.
 
 A block of another tool carries ``:class: peer`` and runs where that tool, the page's ``peer``, is installed.
 """

@@ -35,6 +35,9 @@ from .texts import write_json as write_json  # JSON without NaN
 from .atomic import write_bytes as write_bytes  # bytes as they are
 from .atomic import write_text as write_text  # UTF-8
 
+# Many files as one
+from .archives import write_zip as write_zip  # a zip, the same bytes each time
+
 # Whole or not at all
 from .atomic import atomic_file as atomic_file  # a file that appears when it is finished
 from .atomic import atomic_folder as atomic_folder  # a folder that appears when it is finished, in place of an old one

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from neurosim import storage
 from neurosim.refusals import InputError
+from neurosim.showing import shown
 from neurosim.study.engine.seal import ENTRY, NotWholeError, checked, read_record
 from neurosim.study.engine.store import Store
 
@@ -22,6 +23,7 @@ BUILDING = "build-"
 STEP, DAMAGED_STEP, LOG, BUILD, UNFINISHED = "step", "damaged step", "failed log", "build", "unfinished build"
 
 
+@shown
 @dataclass(frozen=True)
 class Kept:
     """One thing that is kept.

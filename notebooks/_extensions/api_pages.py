@@ -10,7 +10,6 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,58 +18,31 @@ from pages import replace_pages, rst_table
 from signatures import parameters, signature
 
 import neurosim
-from neurosim.namespaces import ROOT
+from neurosim.namespaces import ROOT, questions, summary
 from neurosim.registry import Registry
 
 ORDER = ["stimuli", "tasks", "networks", "biophysics", "recordings", "responses", "similarity", "plots", "study"]
 ORDER += ["parameters", "storage"]
-IMPORTED = re.compile(r"^from \S+ import (\w+) as \w+(?:  # (.*))?$")
-SECTION = re.compile(r"^# (\S.*)$")
 
 
-@dataclass(frozen=True)
-class Question:
-    """A section of a room: what is asked, and the names that answer, each with its line.
-
-    Parameters
-    ----------
-    title : as the stub has it. names : and what each does.
-    """
-
-    title: str
-    names: dict[str, str]
-
-    @property
-    def slug(self) -> str:
-        """Name of its page."""
-        return re.sub(r"\W+", "_", self.title.split(":")[0].lower()).strip("_")
+def asked(room: str) -> dict[str, dict[str, str]]:
+    """Return the names of a room by question, each with its line; "" is the package itself."""
+    if room == "parameters":  # a module, whose names answer one question
+        module = importlib.import_module("neurosim.parameters")
+        return {"All of them": {name: _first_sentence(getattr(module, name)) for name in module.__all__}}
+    return questions(f"neurosim.{room}".rstrip("."))
 
 
-def questions(room: str) -> list[Question]:
-    """Return the sections of a room in the order of its stub; "" is the package itself.
-
-    Parameters
-    ----------
-    room : name of the room.
-    """
-    stub = ROOT / room / "__init__.pyi"
-    if not stub.exists():
-        module = importlib.import_module(f"neurosim.{room}")
-        return [Question("All of them", {name: _first_sentence(getattr(module, name)) for name in module.__all__})]
-    found: list[Question] = []
-    for line in stub.read_text(encoding="utf-8").splitlines():
-        if section := SECTION.match(line):
-            found.append(Question(section[1], {}))
-        elif name := IMPORTED.match(line):
-            found[-1].names[name[1]] = (name[2] or "").strip()
-    return found
+def slug(title: str) -> str:
+    """Return the name of the page of a question."""
+    return re.sub(r"\W+", "_", title.partition(":")[0].lower()).strip("_")
 
 
 @cache
 def homes() -> dict[str, str]:
     """Return the module in which each public name is documented: its room, or the package where no room has it."""
-    of_rooms = {name: f"neurosim.{room}" for room in ORDER for question in questions(room) for name in question.names}
-    return dict.fromkeys((name for question in questions("") for name in question.names), "neurosim") | of_rooms
+    of_rooms = {name: f"neurosim.{room}" for room in ORDER for names in asked(room).values() for name in names}
+    return dict.fromkeys((name for names in asked("").values() for name in names), "neurosim") | of_rooms
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -78,54 +50,57 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "index.rst", _index_page()
     yield "neurosim.rst", _verbs_page()
     for room in ORDER:
-        yield f"{room}.rst", _room_page(room, questions(room))
-        for question in questions(room):
-            yield f"{room}/{question.slug}.rst", _question_page(room, question)
+        yield f"{room}.rst", _room_page(room)
+        for title, names in asked(room).items():
+            yield f"{room}/{slug(title)}.rst", _question_page(room, title, names)
 
 
 def _index_page() -> str:
     rows = [["``ns``", ":doc:`The verbs of the first hour <neurosim>`"]]
-    rows += [[f":doc:`ns.{room} <{room}>`", _said_of(room)[0]] for room in ORDER]
+    rows += [[f":doc:`ns.{room} <{room}>`", _said_of(room)] for room in ORDER]
     lines = [*_title("API"), "Every public name, by room and by the question that it answers; examples are tests.", ""]
     lines += ["``import numpy as np`` and ``import neurosim as ns`` are understood in all of them.", ""]
     lines += [*rst_table(["room", "what is in it"], rows), ".. toctree::", "    :hidden:", ""]
     return "\n".join([*lines, *(f"    {page}" for page in ("neurosim", *ORDER)), ""])
 
 
-def _said_of(room: str) -> tuple[str, str]:
-    """Return what the docstring of a room says of it: in one sentence, and the rest."""
-    said, _, rest = inspect.cleandoc(importlib.import_module(f"neurosim.{room}").__doc__ or "").partition("\n")
-    first, colon, second = said.partition(": ")
-    return _sentence(second if colon and first.isidentifier() else said), rest
+def _said_of(room: str) -> str:
+    """Return what is said of a room, in one sentence."""
+    said = _first_sentence(neurosim.parameters) if room == "parameters" else summary(f"neurosim.{room}")
+    return _sentence(said.removeprefix(f"{room.capitalize()}: "))
 
 
 def _verbs_page() -> str:
     """Return the page of the package: the verbs of the first hour, and those that stand in no room in full."""
     lines = [".. py:currentmodule:: neurosim", "", *_title("ns: the verbs of the first hour")]
     lines += ["``import neurosim as ns`` gives the rooms (:doc:`index`) and these:", ""]
-    for question in questions(""):
-        here = {n: said for n, said in question.names.items() if not inspect.ismodule(getattr(neurosim, n))}
+    for title, names in asked("").items():
+        here = {n: said for n, said in names.items() if not inspect.ismodule(getattr(neurosim, n))}
         if here:
-            lines += [*_title(question.title, "-"), *_names_table(here)]
+            lines += [*_title(title, "-"), *_names_table(here)]
             for name in here:
                 lines += _entry("neurosim", name) if homes()[name] == "neurosim" else []
     return "\n".join(lines)
 
 
-def _room_page(room: str, asked: list[Question]) -> str:
-    said, rest = _said_of(room)
-    lines = [f".. py:module:: neurosim.{room}", "", *_title(f"ns.{room}"), said, ""]
-    lines += [*as_rst(rest, (), homes()), f"In a terminal: ``help(ns.{room})``.", ""]
-    lines += [".. toctree::", "    :hidden:", "", *(f"    {room}/{question.slug}" for question in asked), ""]
-    for question in asked:
-        lines += [*_title(question.title, "-"), *_names_table(question.names)]
+def _room_page(room: str) -> str:
+    lines = [f".. py:module:: neurosim.{room}", "", *_title(f"ns.{room}"), _said_of(room), ""]
+    lines += [f"In a terminal: ``help(ns.{room})``.", "", ".. toctree::", "    :hidden:", ""]
+    lines += [*(f"    {room}/{slug(title)}" for title in asked(room)), ""]
+    for title, names in asked(room).items():
+        lines += [*_title(title, "-"), *_names_table(names)]
     return "\n".join(lines)
 
 
-def _question_page(room: str, question: Question) -> str:
-    lines = [f".. py:currentmodule:: neurosim.{room}", "", *_title(question.title)]
-    lines += [f"In the room :doc:`ns.{room} </api/{room}>`.", ""]
-    for name in question.names:
+def _question_page(room: str, title: str, names: dict[str, str]) -> str:
+    lines = [
+        f".. py:currentmodule:: neurosim.{room}",
+        "",
+        *_title(title),
+        f"In the room :doc:`ns.{room} </api/{room}>`.",
+        "",
+    ]
+    for name in names:
         lines += _entry(f"neurosim.{room}", name)
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pages import md_table
+from pages import linked, md_table
 from scripts_of_analyses import ANALYSES
 
 from neurosim import storage
@@ -12,20 +12,14 @@ from neurosim.recordings.published import DATASETS, DataSet
 from neurosim.stimuli.event_set import EVENT_DATA
 from neurosim.stimuli.source import SOURCES
 
-DIMS = {
-    "stimulus": "stimuli",
-    "trial": "trials",
-    "unit": "units",
-    "subject": "subjects",
-    "sweep": "sweeps",
-    "time": "times",
-}
+DIMS = {"stimulus": "stimuli", "trial": "trials", "unit": "units", "subject": "subjects", "sweep": "sweeps"}
+DIMS |= {"time": "points in time"}
 ABOUT = """# Data sets
 
 Recordings and stimuli by name. A set that comes with a Python package or has a public address is fetched when it is
-first loaded, and its checksum compared; the others are files that you put where the error message says, in the folder that
-the environment variable `NEUROSIM_DATA` names (or `ns.use_data_folder(...)`). Nothing here is distributed with neurosim:
-each set has its own licence, and its authors are whom you cite.
+first loaded, and its checksum compared; the others are files that you put where the error message says, in the folder
+that the environment variable `NEUROSIM_DATA` names (or `ns.use_data_folder(...)`). Nothing here is distributed with
+neurosim: each set has its own licence, and its authors are whom you cite.
 
 ## Recordings
 
@@ -62,13 +56,15 @@ def _recordings(data_set: DataSet, measured: Mapping[str, object]) -> list[str]:
 
 def _named(registry: Mapping[str, object]) -> list[str]:
     fields = ("name", "caption", "licence", "citation")
-    rows = [[f"`{record.name}`", *(getattr(record, field) for field in fields[1:])] for record in registry.values()]  # type: ignore[attr-defined]
+    rows = [
+        [f"`{record.name}`", *(linked(getattr(record, field)) for field in fields[1:])] for record in registry.values()
+    ]  # type: ignore[attr-defined]
     return md_table(["name", "what it shows", "licence", "cite"], rows)
 
 
 def _sizes(sizes: object) -> str:
     assert isinstance(sizes, dict)
-    told = [f"{n:,} {DIMS[dim]}" for dim, n in sizes.items() if dim in DIMS]
+    told = [f"{n:,} {dim if n == 1 else DIMS[dim]}" for dim, n in sizes.items() if dim in DIMS]
     return f"RDMs: {', '.join(told)}" if "stimulus_other" in sizes else ", ".join(told)
 
 

@@ -22,7 +22,8 @@ def pages() -> Iterator[tuple[str, str]]:
     studies = [folder for folder in sorted(ANALYSES.iterdir()) if scripts(folder) and folder.name not in WITH_PAGES]
     lines = ["# Gallery", "", ABOUT, "", "## Published models", "", *_grid(_classic_card(path) for path in classics)]
     lines += ["## Studies", "", *_grid(_study_card(folder) for folder in studies)]
-    lines += ["```{toctree}", ":hidden:", ":glob:", "", "studies/*", "classics/*", "```", ""]
+    for caption, below in (("Studies", "studies/*"), ("Published models", "classics/*")):
+        lines += ["```{toctree}", ":hidden:", ":glob:", f":caption: {caption}", "", below, "```", ""]
     yield "gallery.md", "\n".join(lines)
     for path in classics:
         yield f"classics/{path.name}", _classic_page(path)

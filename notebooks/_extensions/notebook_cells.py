@@ -15,6 +15,8 @@ NOT_RUN = """:::{note}
 This page is shown without its outputs: it needs real data, and was built where `NEUROSIM_DATA` names no folder of them.
 {doc}`How to get the data </catalogue/data_sets>`.
 :::"""
+# Not shown: labelled arrays are printed as their dims and labels, whose numbers a click shows.
+FIRST_CELL = "import xarray\n\nxarray.set_options(display_expand_data=False)"
 
 
 def read(text: str) -> nbformat.NotebookNode:
@@ -25,10 +27,13 @@ def read(text: str) -> nbformat.NotebookNode:
     text : of the script.
     """
     notebook = jupytext.reads(text, fmt="py:percent")
+    title = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown")
     if needs_data(notebook) and not os.environ.get("NEUROSIM_DATA"):
         notebook.metadata["mystnb"] = {"execution_mode": "off"}
-        first = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown")
-        notebook.cells.insert(first + 1, nbformat.v4.new_markdown_cell(NOT_RUN))
+        notebook.cells.insert(title + 1, nbformat.v4.new_markdown_cell(NOT_RUN))
+    else:
+        hidden = nbformat.v4.new_code_cell(FIRST_CELL, metadata={"tags": ["remove-cell"]})
+        notebook.cells.insert(title + 1, hidden)
     return notebook
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+
+ADDRESS = re.compile(r"https?://\S*[^\s,.;:)]")
 
 
 def replace_pages(folder: Path, pages: dict[str, str], kept: Collection[str] = ()) -> None:
@@ -22,6 +25,11 @@ def replace_pages(folder: Path, pages: dict[str, str], kept: Collection[str] = (
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+
+
+def linked(text: str) -> str:
+    """Return a text for Markdown in which every address is a link."""
+    return ADDRESS.sub(r"<\g<0>>", text)
 
 
 def rst_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

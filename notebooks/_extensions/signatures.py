@@ -57,7 +57,11 @@ def _fields(record: type) -> Iterator[str]:
     for base in reversed(record.__mro__):
         if base.__module__.startswith("neurosim"):
             found |= dict(_written(base))
-    yield from (found[name] for name in parameters(record) if name in found)
+    stars = iter("*")
+    for name, parameter in inspect.signature(record).parameters.items():
+        if name in found:
+            yield from stars if parameter.kind is parameter.KEYWORD_ONLY else ()
+            yield found[name]
 
 
 def _written(record: type) -> Iterator[tuple[str, str]]:

@@ -91,3 +91,8 @@ ns.plots.plot_scores(result, groups=list(result.model.values), title="layers aga
 # %%
 assert translation.n_differing.sum() == 0
 assert isinstance(result, xr.Dataset)
+
+# %% [markdown]
+# ## Exercises
+# 1. Show the twin twice as many steps (`n_steps=40` in both encoders). Does the verdict stay bit-exact?
+# 2. Tune the synthetic brain to pixels instead of Gabor energy. Which layer wins now, and is the difference more than its interval?

@@ -75,3 +75,9 @@ outcome.scores["rsa:my_neurons"][["score", "p_zero_corrected"]].to_dataframe()
 
 # %%
 assert outcome.report.is_file()
+
+# %% [markdown]
+# ## Exercises
+# 1. Give a second network, made from another seed, in the same call. Is one nearer to the neurons than the other, and by
+#    which test?
+# 2. Leave out every third trial of the recording. Which numbers of the report change, and which must not?

@@ -111,3 +111,8 @@ effect = ns.perturbation_effect(
     engine="torch",
 )
 effect[["accuracy", "similarity"]].to_dataframe()
+
+# %% [markdown]
+# ## Exercises
+# 1. Climb one rung further. Which loses more: accuracy, or the agreement of RDMs?
+# 2. Set the delay of the ladder to 0. What changes at the rung that brings delays, and why only there?

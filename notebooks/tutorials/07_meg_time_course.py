@@ -153,3 +153,8 @@ head_map = ns.similarity.sign_flip_test(
 print(int((head_map.p_corrected < 0.05).sum()), "of 32 sensors tell faces from houses")
 evoked = ns.recordings.to_mne(contrast.mean("subject"), info)
 evoked
+
+# %% [markdown]
+# ## Exercises
+# 1. Use four of the eight subjects. What is the smallest p that a sign-flip test can have now, and why?
+# 2. Replace the effect by nothing (amplitude 0) and run the test five times. How often is a time point found?

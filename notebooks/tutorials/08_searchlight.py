@@ -133,3 +133,8 @@ for column, name in enumerate(tested.model.values):
         ax.contour(truth[name][:, :, 3].T, levels=[0.5], colors="w")
         ax.set(title=f"{name}: {what}", xticks=[], yticks=[])
 figure.colorbar(drawn, ax=axes, label="Spearman correlation", shrink=0.6);
+
+# %% [markdown]
+# ## Exercises
+# 1. Use a radius that is half as large. Which ball is lost first, and why that one?
+# 2. Test two-sided. What happens to the corrected map, and what would make that the right question?
