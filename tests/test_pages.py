@@ -16,7 +16,8 @@ import pytest
 import neurosim
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-PAGES = [p for room in ("guides", "coming_from") for p in sorted((NOTEBOOKS / room).rglob("*.md"))]
+ROOMS = ("guides", "coming_from")
+PAGES = [p for room in ROOMS for p in sorted((NOTEBOOKS / room).rglob("*.md")) if p.stem != "index"]
 BLOCK = re.compile(r"^```(?:python|\{code-block\} python)\n(?P<code>.*?)^```$", re.S | re.M)
 PEER = re.compile(r"\A---\n.*?^peer: (\S+)\n.*?^---$", re.S | re.M)
 NAME = re.compile(r"\bns\.((?:\w+\.)*\w+)")
