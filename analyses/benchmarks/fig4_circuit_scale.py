@@ -50,7 +50,8 @@ def measured(python: str, case: str, size: tuple[int, int, float]) -> dict[str, 
 
 def compute(size: tuple[int, int, float], nest: str | None) -> list[dict[str, Any]]:
     """Return a row a case: medians and range over all runs, and spikes that are as many as those of the others."""
-    cases = [(case, sys.executable) for pair in BY_HAND.items() for case in pair] + [("ours torch", sys.executable)]
+    cases = [(case, sys.executable) for pair in BY_HAND.items() for case in pair]
+    cases += [(case, sys.executable) for case in OURS if case not in BY_HAND.values()]
     cases += [("nest", nest)] if nest and size[0] <= NEST_UP_TO else []
     turns = [(case, python) for k in range(REPEATS) for case, python in cases if k == 0 or not case.endswith(LONG)]
     found = [(case, measured(python, case, size)) for case, python in track(turns, f"{size[0]} neurons")]
