@@ -5,9 +5,9 @@ import itertools
 import re
 from pathlib import Path
 
-import jupytext
 import pytest
 
+jupytext = pytest.importorskip("jupytext")
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[a-z]*/*.py"))
 
 
