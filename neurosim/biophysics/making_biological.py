@@ -26,7 +26,7 @@ HELD, LEAST_STIMULI, CALIBRATING = 0.2, 20, 300
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Biological:
     """A network made biological, and what was done to it.
 
