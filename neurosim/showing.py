@@ -84,6 +84,15 @@ def as_text(name: str, parts: Mapping[str, str]) -> str:
     return line if len(line) <= WIDTH else "\n    ".join([f"{name}(", *(f"{s}," for s in said)]) + "\n)"
 
 
+def in_a_line(record: object) -> str:
+    """Return the text of a record, which may have several lines, as one.
+
+    >>> in_a_line({"a": 1})
+    "{'a': 1}"
+    """
+    return " ".join(repr(record).split()).replace("( ", "(").replace(", )", ")")
+
+
 def as_table(title: str, rows: Iterable[Sequence[object]], head: Sequence[str] = (), *, below: str = "") -> str:
     """Return rows of text as an HTML table with a title, and with HTML `below`; everything else is escaped.
 

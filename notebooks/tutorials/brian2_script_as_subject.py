@@ -179,7 +179,9 @@ binned = ns.biophysics.record_brian2(
     build, pictures, present=present, duration=DURATION, time_bin=20 * ms, copies=len(pictures)
 ).responses
 course = ns.compute_rdm(binned[..., binned.layer == "exc_spikes"], metric="euclidean")
-ns.plots.plot_time_course(ns.compare_rdms(course, models["pixels"]), label="excitatory spikes with the pixels")
+# No: it is there with the first spikes, which the pictures drive, and is drowned when the network has begun to answer itself.
+ax = ns.plots.plot_time_course(ns.compare_rdms(course, models["pixels"]))
+ax.set_ylabel("Spearman correlation with the pixels");
 
 # %% [markdown]
 # **3.** Your network should be a step of a study, cached and repeated with its provenance. Which record takes it, and what does

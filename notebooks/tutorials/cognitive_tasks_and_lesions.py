@@ -77,6 +77,7 @@ for ax, context in zip(axes, ("motion", "colour")):
         curve = ns.tasks.psychometric(chosen[chosen.context == context], f"{evidence}_coherence")
         ns.plots.plot_psychometric(curve, ax=ax, label=evidence, colour=colour)
     ax.set(title=f"attend {context}", xlabel="coherence")
+axes[0].set_ylabel("share of choice 1")
 axes[0].legend();
 
 # %% [markdown]
@@ -142,6 +143,7 @@ effect[["similarity", "activity"]].to_dataframe().round(3)
 # lose with half of the coherence, and what with ten selective units less? Compare both as psychometric curves.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# Weaker evidence makes the curve flatter about 0; these units carry a choice, and without them it is hardly made any more.
 weaker = trials.copy(deep=True)
 weaker["inputs"].loc[{"unit": ["motion", "colour"]}] = 0.5 * weaker.inputs.sel(unit=["motion", "colour"])
 _, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
@@ -150,6 +152,7 @@ with ns.networks.perturbed(network, experiments["10 selective units"]) as damage
 halved = task.chosen(answers(network, weaker), weaker)
 for name, colour, one in (("intact", "#000000", chosen), ("half the evidence", "#0072b2", halved), ("lesion", "#d55e00", lesioned)):
     ns.plots.plot_psychometric(ns.tasks.psychometric(one, "relevant_coherence"), ax=ax, label=name, colour=colour)
+ax.set_ylabel("share of choice 1")
 ax.legend();
 
 # %% [markdown]

@@ -116,10 +116,11 @@ ax.set_ylabel("repeat");
 
 # %% [markdown]
 # ## The same neuron under steps
-# Noise was fitted, steps were not. The neuron that was fitted receives the step currents of the recording, each eight times.
+# Noise was fitted, steps were not. The neuron that was fitted receives the step currents of the recording, each eight times. It can be held to what it was fitted
+# to: up to the currents that the noise reached it follows, beyond them it falls behind.
 
 # %%
-second = steps.isel(time=slice(20_000, 32_000)  # the second of the step)
+second = steps.isel(time=slice(20_000, 32_000))  # the second of the step, and what surrounds it
 amps = 1e12 * second.current.max("time").values
 label = {"current_pA": ("stimulus", amps.round(1))}
 recorded = ns.responses.over_time(ns.biophysics.detect_spikes(second)).assign_coords(label)

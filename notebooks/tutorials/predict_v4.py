@@ -58,9 +58,9 @@ ax.set(xlabel="correlation of a perfect model", ylabel="channels");
 # %%
 network = ns.build_network(ns.networks.EfficientNetLite0Specification("imagenet"), (3, 224, 224), 1000)
 seen_by = torch.nn.Sequential(torch.nn.Upsample(224, mode="bilinear"), network)
-blocks = {f"1.block{k}": f"block {k}" for k in ("01", "05", "08", "11")}
-features = ns.record_responses(seen_by, pictures, layers=list(blocks), batch_size=24, progress=False)
-{blocks[name]: int(n) for name, n in zip(*np.unique(features.layer, return_counts=True))}
+asked = [f"1.block.{k}" for k in ("01", "05", "08", "11")]
+features = ns.record_responses(seen_by, pictures, layers=asked, batch_size=24, progress=False)
+features
 
 # %% [markdown]
 # ## Prediction of held-out pictures
@@ -69,7 +69,8 @@ features = ns.record_responses(seen_by, pictures, layers=list(blocks), batch_siz
 # of V1.
 
 # %%
-sources = {label: features[:, features.layer == name] for name, label in blocks.items()}
+layers = list(dict.fromkeys(features.layer.values.tolist()))
+sources = {name: features[:, features.layer == name] for name in layers}
 gray = pictures.mean("channel", keep_attrs=True)
 sources = {"edges": ns.stimuli.gabor_energy(gray, wavelength=8.0, grid=7), **sources}
 found = {name: ns.similarity.predict_responses(x, trials, folds=8, progress=False) for name, x in sources.items()}
@@ -111,7 +112,7 @@ for other in found:
 
 # %%
 fair = ns.similarity.predict_responses(features, trials, folds=8, choose="layer", progress=False)
-print(f"{float(fair.median_explained):.2f} +- {float(fair.median_explained_standard_error):.2f}; chosen: {[blocks[str(c)] for c in fair.chosen.values]}")
+print(f"{float(fair.median_explained):.2f} +- {float(fair.median_explained_standard_error):.2f}; chosen: {sorted(set(fair.chosen.values.tolist()))}")
 
 # %% [markdown]
 # ## Exercises
@@ -128,7 +129,7 @@ for name, source in sources.items():
 # `direction="both"` for the best layer, reduced to the mean of each channel of the network.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-layer = {label: name for name, label in blocks.items()}.get(best, "1.block08")
+layer = asked[layers.index(best)]
 pooled = ns.record_responses(
     seen_by, pictures[:120], layers=[layer], reading=ns.networks.Reading(pool="mean"), batch_size=24, progress=False
 )
