@@ -8,6 +8,7 @@ Python runs.
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import brian2
 
 REPORT_EVERY = 0.5  # s
+LARGE = 10**6  # synapses
 STRICT = ("-ffp-contract=off", "-std=c++11")
 
 
@@ -47,6 +49,17 @@ def run(
     circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str, report: Callable[[float], None]
 ) -> Run:
     """Run the copies of `chunk`, and record what is `watched`.
+
+    Networks of Brian2 refer to themselves: large ones are freed now, not when Python looks for them next.
+    """
+    result = _run(circuit, chunk, watched, target, report)
+    if chunk.n_copies * sum(q.values.size for q in circuit.projections) > LARGE:
+        gc.collect()
+    return result
+
+
+def _run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], target: str, report: Callable[[float], None]) -> Run:
+    """Run the copies of `chunk`.
 
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
