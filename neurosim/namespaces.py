@@ -63,8 +63,8 @@ def attach(package: str, file: str) -> tuple[Callable[[str], object], Callable[[
     is put below the docstring of the package, so that ``help`` begins with it.
     """
     load, names, public = lazy_loader.attach_stub(package, file)
-    module = sys.modules[package]
-    module.__doc__ = "\n\n".join([module.__doc__ or "", *_paragraphs(questions(package))])
+    asked, own = _questions_in(Path(file).with_suffix(".pyi")), sys.modules[package]
+    own.__doc__ = "\n\n".join([own.__doc__ or "", *_paragraphs(asked)])
 
     def load_or_explain(name: str) -> object:
         if name in public:
@@ -103,13 +103,7 @@ def questions(package: str) -> dict[str, dict[str, str]]:
     >>> list(questions("neurosim.similarity"))[0]
     'RDMs: how differently a subject answers every two stimuli'
     """
-    found: dict[str, dict[str, str]] = {}
-    for line in _LINE.finditer(_stub_of(package).read_text(encoding="utf-8")):
-        if line["title"]:
-            names = found.setdefault(line["title"], {})
-        else:
-            names[line["name"]] = line["said"] or ""
-    return found
+    return _questions_in(_stub_of(package))
 
 
 def summary(package: str) -> str:
@@ -119,7 +113,17 @@ def summary(package: str) -> str:
 
 
 def _stub_of(package: str) -> Path:
-    return ROOT.joinpath(*package.removesuffix(".__init__").split(".")[1:], "__init__.pyi")
+    return ROOT.joinpath(*package.split(".")[1:], "__init__.pyi")
+
+
+def _questions_in(stub: Path) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for line in _LINE.finditer(stub.read_text(encoding="utf-8")):
+        if line["title"]:
+            names = found.setdefault(line["title"], {})
+        else:
+            names[line["name"]] = line["said"] or ""
+    return found
 
 
 def _paragraphs(asked: dict[str, dict[str, str]]) -> list[str]:

@@ -17,7 +17,7 @@ from neurosim.units import unit_of
 
 R = TypeVar("R")
 WIDTH, ITEMS, WORD = 110, 6, 80
-CELL = 'style="text-align:left; vertical-align:top"'
+CELL = 'style="text-align:left; vertical-align:top; padding-right:1em"'
 
 
 def shown(cls: type[R]) -> type[R]:
@@ -82,6 +82,15 @@ def as_text(name: str, parts: Mapping[str, str]) -> str:
     said = [f"{key}={value}" for key, value in parts.items()]
     line = f"{name}({', '.join(said)})"
     return line if len(line) <= WIDTH else "\n    ".join([f"{name}(", *(f"{s}," for s in said)]) + "\n)"
+
+
+def in_a_line(record: object) -> str:
+    """Return the text of a record, which may have several lines, as one.
+
+    >>> in_a_line({"a": 1})
+    "{'a': 1}"
+    """
+    return " ".join(repr(record).split()).replace("( ", "(").replace(", )", ")")
 
 
 def as_table(title: str, rows: Iterable[Sequence[object]], head: Sequence[str] = (), *, below: str = "") -> str:

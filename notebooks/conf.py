@@ -26,6 +26,7 @@ extensions = [
     "myst_nb",
     "sphinx_copybutton",
     "sphinx_design",
+    "name_links",
     "number_role",
     "api_pages",
     "catalogue_pages",

@@ -1,11 +1,13 @@
 """Every tutorial can be read, has a title and exercises; the build of the site runs them (see .ci/run), and only it."""
 
 import ast
+import itertools
+import re
 from pathlib import Path
 
-import jupytext
 import pytest
 
+jupytext = pytest.importorskip("jupytext")
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[a-z]*/*.py"))
 
 
@@ -31,5 +33,19 @@ def test_it_begins_with_its_title(notebook):
 def test_a_tutorial_ends_with_exercises(notebook):
     path, cells = notebook
     if path.parent.name == "tutorials":
-        told = [cell.source for cell in cells if cell.cell_type == "markdown"]
-        assert any(text.startswith("## Exercises") and "\n1. " in text for text in told[-2:])
+        told = [k for k, cell in enumerate(cells) if cell.source.startswith("## Exercises")]
+        assert len(told) == 1
+        assert re.search(r"\n(1\. |\*\*1\.\*\* )", cells[told[0]].source)
+        assert not any(cell.source.startswith("## ") for cell in cells[told[0] + 1 :])
+
+
+def test_an_exercise_with_a_number_of_its_own_has_an_answer_that_is_hidden_and_runs(notebook):
+    _, cells = notebook
+    for asked, answer in itertools.pairwise(cells):
+        if asked.cell_type == "markdown" and re.search(r"^\*\*\d\.\*\* ", asked.source, re.M):
+            assert answer.cell_type == "code"
+            assert "hide-cell" in answer.metadata["tags"]
+            assert answer.metadata["mystnb"]["code_prompt_show"] == "Answer"
+    hidden = [cell for cell in cells if "hide-cell" in cell.metadata.get("tags", [])]
+    asked = [cell for cell in cells if re.search(r"^\*\*\d\.\*\* ", cell.source, re.M)]
+    assert len(hidden) == len(asked)

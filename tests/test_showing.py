@@ -216,6 +216,18 @@ def test_a_circuit_of_many_populations_is_cut():
     assert "p39" not in repr(many)
 
 
+def test_a_long_row_of_a_study_is_one_line_of_it():
+    row = {"kind": "circuit", "circuit": "gabor_adex", "options": {"n_excitatory": 40, "n_inhibitory": 10}, "blocks": 8}
+    row["title"] = "a circuit of simple cells that nobody trained, of forty excitatory neurons"
+    line = next(line for line in repr(study(subjects={"v1": row})).splitlines() if "v1" in line)
+    assert "blocks=8)" in line
+    assert "\\n" not in line
+
+
+def test_steps_say_what_the_store_has_of_them():
+    assert repr(ns.study.check_study(study())[0]) == "<stimuli: miss>"
+
+
 def test_a_study_of_many_subjects_is_cut():
     rows = {f"s{k}": {"kind": "circuit", "circuit": "gabor_adex"} for k in range(60)}
     check_text(study(subjects=rows))

@@ -10,7 +10,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import jupytext
 import pytest
 
 import neurosim as ns
@@ -18,6 +17,8 @@ from neurosim.namespaces import public_names
 from neurosim.recordings.published import DATASETS
 from tests.public import packages, public
 
+jupytext = pytest.importorskip("jupytext")
+pytest.importorskip("sphinx")
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "notebooks"
 TABLE = ROOT / "analyses" / "data_sets" / "table1_data_sets.json"
@@ -205,10 +206,12 @@ def test_the_start_page_shows_what_the_readme_runs():
 
 
 def test_the_house_has_every_room_once():
-    drawn = re.findall(r'<text class="room"[^>]*>(?:ns\.)?(\w+)', house_picture.picture())
+    picture = house_picture.picture()
+    drawn = re.findall(r'<text class="room"[^>]*>(?:ns\.)?(\w+)', picture)
     rooms = [name.removeprefix("neurosim.") for name in public_names() if name != "neurosim"]
     assert set(rooms) <= set(drawn)
     assert len(drawn) == len(set(drawn))
+    assert {f"api/{room}" for room in rooms} <= set(re.findall(r'href="\.\./(\S+)\.html"', picture)) <= set(pages())
     assert set(api_pages.ORDER) == {*rooms, "parameters"}
 
 

@@ -77,4 +77,5 @@ from .builds import checked_modules as checked_modules  # a folder of compiled m
 from .builds import compiled_library as compiled_library  # of a C++ file of this package
 from .builds import is_whole_build as is_whole_build  # whether what was compiled is what was built
 from .builds import kept_builds as kept_builds  # everything compiled that is kept
+from .builds import processor_has as processor_has  # such as AVX2, for which code is compiled
 from .builds import remove_build as remove_build  # remove one of them

@@ -114,7 +114,7 @@ def _of_store(root: Path, check: bool) -> Iterator[Kept]:
 
 def _builds(check: bool) -> Iterator[Kept]:
     for path in storage.kept_builds():
-        whole = not check or path.parent.name == "cython-strict" or storage.is_whole_build(path)
+        whole = not check or path.parent.name.startswith("cython-") or storage.is_whole_build(path)
         yield _kept(BUILD, path.name, path, path, "" if whole else "its files are not those that were built")
     for path in sorted(storage.cache_folder("standalone").glob(f"{BUILDING}*")):
         yield _kept(UNFINISHED, path.name, path, path)

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
-from neurosim.refusals import one_line
 from neurosim.registry import Registry
-from neurosim.showing import as_table
+from neurosim.showing import as_table, in_a_line
 from neurosim.study.functions import FunctionFigure, located
 from neurosim.study.instances import each_instance, instances_in
 from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
@@ -118,7 +117,7 @@ class Study(Table):
     def _told_rows(self) -> list[tuple[str, str, str]]:
         entries = [(group, name, row) for group, name, _, row in self.kinds()]
         entries += [("figures", name, row) for name, row in self.figures.items()]
-        return [(group, name, one_line(repr(row))) for group, name, row in entries]
+        return [(group, name, in_a_line(row)) for group, name, row in entries]
 
     def kinds(self) -> list[tuple[str, str, Any, Any]]:
         """Return group, name, kind and row of every entry, in order."""

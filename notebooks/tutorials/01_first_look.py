@@ -20,6 +20,7 @@
 # %%
 from functools import partial
 
+import torch
 import xarray as xr
 
 import neurosim as ns
@@ -40,6 +41,7 @@ ns.plots.plot_stimuli(shown, n_columns=20);
 
 # %%
 specification = ns.networks.SpikingMLPSpecification(hidden=(64, 32), n_steps=20)
+torch.manual_seed(0)
 network = ns.build_network(specification, task.image_shape, n_categories=10)
 spiking_task = task.with_encoder(partial(bernoulli_spikes, n_steps=20))
 history = ns.train(network, spiking_task, ns.networks.TrainingOptions(epochs=12, learning_rate=5e-3))
