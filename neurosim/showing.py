@@ -17,7 +17,7 @@ from neurosim.units import unit_of
 
 R = TypeVar("R")
 WIDTH, ITEMS, WORD = 110, 6, 80
-CELL = 'style="text-align:left; vertical-align:top"'
+CELL = 'style="text-align:left; vertical-align:top; padding-right:1em"'
 
 
 def shown(cls: type[R]) -> type[R]:

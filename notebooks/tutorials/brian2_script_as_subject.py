@@ -41,7 +41,9 @@ ns.plots.plot_stimuli(pictures, n_columns=10);
 # %%
 N, N_EXC, DURATION = 400, 320, 200 * ms
 draw = np.random.default_rng(1)
-sees = draw.normal(size=(64, N_EXC)) * (draw.random((64, N_EXC)) < 0.2)  # which pixels reach which neuron
+sees = draw.normal(size=(64, N_EXC)) * (
+    draw.random((64, N_EXC)) < 0.2
+)  # which pixels reach which neuron
 EQUATIONS = """
 dv/dt = (g_e + g_i + drive - (v + 51*mV)) / (20*ms) : volt (unless refractory)
 dg_e/dt = -g_e / (5*ms) : volt
@@ -56,7 +58,9 @@ def drive_of(stimulus):
 
 def script(stimulus):
     b2.seed(7)
-    cells = b2.NeuronGroup(N, EQUATIONS, threshold="v > -50*mV", reset="v = -60*mV", refractory=5 * ms, method="exact")
+    cells = b2.NeuronGroup(
+        N, EQUATIONS, threshold="v > -50*mV", reset="v = -60*mV", refractory=5 * ms, method="exact"
+    )
     cells.v = "-60*mV + 10*mV * rand()"
     cells.drive[:N_EXC] = drive_of(stimulus)
     excitation = b2.Synapses(cells[:N_EXC], cells, on_pre="g_e += 1.62*mV")
@@ -82,7 +86,9 @@ _, (above, below) = plt.subplots(2, 1, figsize=(7, 5), sharex=False, layout="con
 ns.plots.plot_raster(found.responses, ax=above, labels=("CUBA", ""))
 trace = found.traces["membrane.v"].isel(stimulus=0)
 for k in range(trace.sizes["unit"]):
-    ns.plots.plot_time_course(trace.isel(unit=k, drop=True), ax=below, label=f"neuron {k}", colour=k)
+    ns.plots.plot_time_course(
+        trace.isel(unit=k, drop=True), ax=below, label=f"neuron {k}", colour=k
+    )
 below.set_ylabel("membrane (V)")
 below.legend();
 
@@ -102,7 +108,9 @@ start = {name: draw.uniform(-60, -50, n) for name, n in sizes.items()}
 
 def build(n_copies):
     how = dict(threshold="v > -50*mV", reset="v = -60*mV", refractory=5 * ms, method="exact")
-    groups = {name: b2.NeuronGroup(n_copies * n, EQUATIONS, name=name, **how) for name, n in sizes.items()}
+    groups = {
+        name: b2.NeuronGroup(n_copies * n, EQUATIONS, name=name, **how) for name, n in sizes.items()
+    }
     network = b2.Network(*groups.values())
     copy = np.arange(n_copies)[:, None]
     for name, group in groups.items():
@@ -119,18 +127,25 @@ def present(network, stimuli):
     network["exc"].drive = np.concatenate([drive_of(s) / mV for s in stimuli]) * mV
 
 
-answers = ns.biophysics.record_brian2(build, pictures, present=present, duration=DURATION, copies=len(pictures)).responses
+answers = ns.biophysics.record_brian2(
+    build, pictures, present=present, duration=DURATION, copies=len(pictures)
+).responses
 counts = ns.responses.over_time(answers)
 for layer, rates in (counts / float(DURATION)).groupby("layer"):
     silent = float((rates.max("stimulus") == 0).mean())
-    print(f"{layer}: {float(rates.mean()):.1f} spikes/s on average, {silent:.0%} of the neurons silent")
+    print(
+        f"{layer}: {float(rates.mean()):.1f} spikes/s on average, {silent:.0%} of the neurons silent"
+    )
 
 # %% [markdown]
 # ## Its representation
 # From here on nothing knows that the responses came from Brian2.
 
 # %%
-models = {name: ns.compute_rdm(counts[:, counts.layer == f"{name}_spikes"], metric="euclidean") for name in sizes}
+models = {
+    name: ns.compute_rdm(counts[:, counts.layer == f"{name}_spikes"], metric="euclidean")
+    for name in sizes
+}
 pixels = ns.as_responses(pictures.values.reshape(len(pictures), -1), stimuli=pictures)
 models["pixels"] = ns.compute_rdm(pixels, metric="euclidean")
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
@@ -145,7 +160,9 @@ for ax, (name, rdm) in zip(axes, models.items()):
 # after correction.
 
 # %%
-brain = ns.recordings.synthetic_brain(ns.stimuli.gabor_energy(pictures), ns.recordings.BrainOptions(trial_noise=2.0))
+brain = ns.recordings.synthetic_brain(
+    ns.stimuli.gabor_energy(pictures), ns.recordings.BrainOptions(trial_noise=2.0)
+)
 measured = ns.compute_rdm(brain, metric="crossnobis", by="subject")
 found = ns.infer(models, measured, method="spearman")
 ns.plots.plot_scores(found, pairs=True)
@@ -168,7 +185,9 @@ cut = ns.responses.over_time(cut)
 models["no synapses"] = ns.compute_rdm(cut[:, cut.layer == "exc_spikes"], metric="euclidean")
 for name in ("exc", "no synapses"):
     print(f"{name} with the pixels: {float(ns.compare_rdms(models[name], models['pixels'])):.2f}")
-print(f"with and without synapses: {float(ns.compare_rdms(models['exc'], models['no synapses'])):.2f}")
+print(
+    f"with and without synapses: {float(ns.compare_rdms(models['exc'], models['no synapses'])):.2f}"
+)
 
 # %% [markdown]
 # **2.** Does the geometry need all 200 ms? Bin the excitatory spikes in 20 ms, make an RDM for every bin, and draw how it agrees
@@ -190,5 +209,7 @@ ax.set_ylabel("Spearman correlation with the pixels");
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # With `build` and `present` at the top of my_network.py, this stands under subjects={...} of a Study or of compare_subjects;
 # in study.toml the same words make a table [subjects.cuba] with kind = "brian2_network".
-row = ns.study.Brian2NetworkSubject(path="my_network.py", function="build", present="present", duration=0.2, copies=40)
+row = ns.study.Brian2NetworkSubject(
+    path="my_network.py", function="build", present="present", duration=0.2, copies=40
+)
 row.model_dump(exclude_defaults=True, mode="json")

@@ -41,8 +41,13 @@ trials = task.trials(600, rng=7)
 k = int(abs(trials.coords["relevant_coherence"]).argmax("stimulus"))
 _, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for colour, name in enumerate(trials["unit"].values):
-    ns.plots.plot_time_course(trials.inputs[k].sel(unit=name, drop=True), ax=ax, label=str(name), colour=colour)
-ax.set(ylabel="input", title=f"attend {str(trials.context[k].values)}: right is choice {int(trials.choice[k])}")
+    ns.plots.plot_time_course(
+        trials.inputs[k].sel(unit=name, drop=True), ax=ax, label=str(name), colour=colour
+    )
+ax.set(
+    ylabel="input",
+    title=f"attend {str(trials.context[k].values)}: right is choice {int(trials.choice[k])}",
+)
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 
 # %% [markdown]
@@ -53,13 +58,19 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 torch.manual_seed(0)
 specification = ns.networks.LeakyRNNSpecification(60, identity=0.5, noise=0.05)
 network = ns.build_network(specification, task.image_shape, len(task.outputs))
-history = ns.train(network, task, ns.networks.TrainingOptions(epochs=4, learning_rate=1e-2), progress=False)
+history = ns.train(
+    network, task, ns.networks.TrainingOptions(epochs=4, learning_rate=1e-2), progress=False
+)
 
 
 def answers(subject, shown):
     """Outputs (trial, time, output) of a network."""
     with torch.no_grad():
-        return subject.eval()(torch.from_numpy(shown.inputs.values).transpose(0, 1)).transpose(0, 1).numpy()
+        return (
+            subject.eval()(torch.from_numpy(shown.inputs.values).transpose(0, 1))
+            .transpose(0, 1)
+            .numpy()
+        )
 
 
 outputs = answers(network, trials)
@@ -93,7 +104,9 @@ _, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for ax, (evidence, place) in zip(axes, {"motion_coherence": 1, "colour_coherence": 2}.items()):
     courses = attended.groupby(evidence).mean().rename({evidence: "stimulus"})
     courses = courses.assign_coords({evidence: ("stimulus", courses["stimulus"].values)})
-    ns.plots.plot_trajectories(courses.transpose("stimulus", "time", "axis"), ax=ax, by=evidence, pair=(0, place))
+    ns.plots.plot_trajectories(
+        courses.transpose("stimulus", "time", "axis"), ax=ax, by=evidence, pair=(0, place)
+    )
 
 # %% [markdown]
 # ## Lesions
@@ -118,7 +131,15 @@ def score(**how):
 numbers = np.arange(0, 61, 6)
 _, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 for name, units in order.items():
-    ax.plot(numbers, [score(kind="silence", units=units[:n].tolist()) if n else float(intact.mean()) for n in numbers], "o-", label=name)
+    ax.plot(
+        numbers,
+        [
+            score(kind="silence", units=units[:n].tolist()) if n else float(intact.mean())
+            for n in numbers
+        ],
+        "o-",
+        label=name,
+    )
 ax.set(xlabel="units silenced (of 60)", ylabel="share of trials right")
 ax.legend();
 
@@ -131,8 +152,12 @@ ax.legend();
 short = trials.inputs[:80]
 experiments = {
     "10 random units": ns.Perturbation("silence", "recurrent", order["at random"][:10].tolist()),
-    "10 selective units": ns.Perturbation("silence", "recurrent", order["most selective first"][:10].tolist()),
-    "10 others": ns.Perturbation("silence", "recurrent", order["least selective first"][:10].tolist()),
+    "10 selective units": ns.Perturbation(
+        "silence", "recurrent", order["most selective first"][:10].tolist()
+    ),
+    "10 others": ns.Perturbation(
+        "silence", "recurrent", order["least selective first"][:10].tolist()
+    ),
 }
 effect = ns.perturbation_effect(network, experiments, short, progress=False)
 effect[["similarity", "activity"]].to_dataframe().round(3)
@@ -145,13 +170,21 @@ effect[["similarity", "activity"]].to_dataframe().round(3)
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Weaker evidence makes the curve flatter about 0; these units carry a choice, and without them it is hardly made any more.
 weaker = trials.copy(deep=True)
-weaker["inputs"].loc[{"unit": ["motion", "colour"]}] = 0.5 * weaker.inputs.sel(unit=["motion", "colour"])
+weaker["inputs"].loc[{"unit": ["motion", "colour"]}] = 0.5 * weaker.inputs.sel(
+    unit=["motion", "colour"]
+)
 _, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
 with ns.networks.perturbed(network, experiments["10 selective units"]) as damaged:
     lesioned = task.chosen(answers(damaged, trials), trials)
 halved = task.chosen(answers(network, weaker), weaker)
-for name, colour, one in (("intact", "#000000", chosen), ("half the evidence", "#0072b2", halved), ("lesion", "#d55e00", lesioned)):
-    ns.plots.plot_psychometric(ns.tasks.psychometric(one, "relevant_coherence"), ax=ax, label=name, colour=colour)
+for name, colour, one in (
+    ("intact", "#000000", chosen),
+    ("half the evidence", "#0072b2", halved),
+    ("lesion", "#d55e00", lesioned),
+):
+    ns.plots.plot_psychometric(
+        ns.tasks.psychometric(one, "relevant_coherence"), ax=ax, label=name, colour=colour
+    )
 ax.set_ylabel("share of choice 1")
 ax.legend();
 
@@ -161,7 +194,13 @@ ax.legend();
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 with ns.networks.perturbed(network, experiments["10 selective units"]) as damaged:
     before = float(task.score(answers(damaged, trials), trials).mean())
-    ns.train(damaged, task, ns.networks.TrainingOptions(epochs=1, learning_rate=3e-3), rng=1, progress=False)
+    ns.train(
+        damaged,
+        task,
+        ns.networks.TrainingOptions(epochs=1, learning_rate=3e-3),
+        rng=1,
+        progress=False,
+    )
     after = float(task.score(answers(damaged, trials), trials).mean())
 print(f"{before:.0%} right after the lesion, {after:.0%} after training with it")
 

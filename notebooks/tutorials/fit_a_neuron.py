@@ -45,7 +45,11 @@ repeats = ns.biophysics.detect_spikes(test)
 _, (left, right) = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained")
 ns.plots.plot_sweeps(steps.isel(sweep=shown), ax=left, title="current steps")
 trials = repeats.isel(stimulus=0).transpose("trial", "time", "unit")
-as_rows = ns.as_responses(trials.values[None, :, :20_000, 0].swapaxes(1, 2), quantity="spike_count", time_step=test.attrs["time_step"])
+as_rows = ns.as_responses(
+    trials.values[None, :, :20_000, 0].swapaxes(1, 2),
+    quantity="spike_count",
+    time_step=test.attrs["time_step"],
+)
 ns.plots.plot_raster(as_rows, ax=right, labels=("recorded", ""))
 right.set(ylabel="repeat of one current")
 rate = float(repeats.sum("time").mean()) / (test.sizes["time"] * test.attrs["time_step"])
@@ -62,7 +66,9 @@ print(f"{rate:.1f} spikes/s; a detected spike is an upward crossing of -10 mV")
 electrode = ns.biophysics.estimate_electrode(below)
 for name, scale, unit in (("capacitance", 1e12, "pF"), ("input_resistance", 1e-6, "MOhm")):
     found, error = getattr(electrode, name) * scale, electrode.standard_error[name] * scale
-    print(f"{name}: {found:.0f} +- {error:.0f} {unit}; the experimenter says {below.attrs[name] * scale:.0f} {unit}")
+    print(
+        f"{name}: {found:.0f} +- {error:.0f} {unit}; the experimenter says {below.attrs[name] * scale:.0f} {unit}"
+    )
 
 # %%
 test = ns.biophysics.compensate(test, electrode)
@@ -75,7 +81,10 @@ test = ns.biophysics.compensate(test, electrode)
 
 # %%
 half = training.isel(time=slice(0, 300_000))
-fitted = {kind: ns.biophysics.fit_neuron(half, kind, electrode=electrode, progress=False) for kind in ("lif", "gif")}
+fitted = {
+    kind: ns.biophysics.fit_neuron(half, kind, electrode=electrode, progress=False)
+    for kind in ("lif", "gif")
+}
 fitted["gif"]
 
 # %% [markdown]
@@ -86,7 +95,9 @@ fitted["gif"]
 window = test.isel(time=slice(0, 50_000))
 observed = ns.biophysics.detect_spikes(window)
 predicted = {
-    kind: ns.biophysics.predict_spikes(one, window, trials=20 if kind == "gif" else 1, progress=False)
+    kind: ns.biophysics.predict_spikes(
+        one, window, trials=20 if kind == "gif" else 1, progress=False
+    )
     for kind, one in fitted.items()
 }
 
@@ -95,21 +106,32 @@ predicted = {
 # each other: 1 is as good as the neuron predicts itself.
 
 # %%
-scores = {kind: ns.responses.coincidence(observed, spikes, tolerance=8e-3) for kind, spikes in predicted.items()}
+scores = {
+    kind: ns.responses.coincidence(observed, spikes, tolerance=8e-3)
+    for kind, spikes in predicted.items()
+}
 for kind, score in scores.items():
     low, high = score.interval.values[0]
-    print(f"{kind}: Md* = {float(score.md_star[0]):.2f} ({low:.2f} to {high:.2f}); repeats with each other: {float(score.reliability[0]):.2f}")
+    print(f"{kind}: Md* = {float(score.md_star[0]):.2f} ({low:.2f} to {high:.2f})")
+print(f"repeats with each other: {float(score.reliability[0]):.2f}")
 assert scores["gif"].md_star[0] > scores["lif"].md_star[0]
 
 # %%
 first = slice(5_000, 20_000)
 rows = [observed.isel(stimulus=0)] + [
-    s.isel(stimulus=0).expand_dims(trial=1) if "trial" not in s.dims else s.isel(stimulus=0, trial=slice(0, 10))
+    s.isel(stimulus=0).expand_dims(trial=1)
+    if "trial" not in s.dims
+    else s.isel(stimulus=0, trial=slice(0, 10))
     for s in predicted.values()
 ]
 stacked = np.concatenate([r.transpose("trial", "time", "unit").values[:, first, 0] for r in rows])
 labels = np.repeat(["recorded", *predicted], [r.sizes["trial"] for r in rows])
-raster = ns.as_responses(stacked.T[None], quantity="spike_count", time_step=test.attrs["time_step"], coords={"layer": ("unit", labels)})
+raster = ns.as_responses(
+    stacked.T[None],
+    quantity="spike_count",
+    time_step=test.attrs["time_step"],
+    coords={"layer": ("unit", labels)},
+)
 _, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
 ns.plots.plot_raster(raster, ax=ax, labels=("spikes", ""))
 ax.set_ylabel("repeat");
@@ -149,7 +171,9 @@ fitted["lif"].parameters
 # Md* divides what coincides by what coincides between repeats: both fall together, until repeats themselves are lost.
 for tolerance in (1e-3, 2e-3, 4e-3, 8e-3, 16e-3):
     score = ns.responses.coincidence(observed, predicted["gif"], tolerance=tolerance)
-    print(f"{1e3 * tolerance:4.0f} ms: Md* {float(score.md_star[0]):.2f}, repeats {float(score.reliability[0]):.2f}")
+    print(
+        f"{1e3 * tolerance:4.0f} ms: Md* {float(score.md_star[0]):.2f}, repeats {float(score.reliability[0]):.2f}"
+    )
 
 # %% [markdown]
 # **2.** What does the electrode cost? Read the voltage as it was recorded, without compensation: how far are capacitance and
@@ -159,6 +183,10 @@ for tolerance in (1e-3, 2e-3, 4e-3, 8e-3, 16e-3):
 # Without it the drop over the electrode counts as membrane, which seems to follow the current at once.
 raw = ns.biophysics.fit_neuron(half, "lif", progress=False)
 for name, one in {"compensated": fitted["lif"], "as recorded": raw}.items():
-    spikes = predicted["lif"] if name == "compensated" else ns.biophysics.predict_spikes(one, window, progress=False)
+    spikes = (
+        predicted["lif"]
+        if name == "compensated"
+        else ns.biophysics.predict_spikes(one, window, progress=False)
+    )
     score = ns.responses.coincidence(observed, spikes, tolerance=8e-3)
     print(f"{name}: Md* {float(score.md_star[0]):.2f}, {one.parameters}")

@@ -35,9 +35,15 @@ import neurosim as ns
 pictures = ns.stimuli.balanced(ns.load_digits(), 4)
 edges = ns.stimuli.gabor_energy(pictures)
 contrast = ns.as_stimuli(
-    edges.values.reshape(len(edges), 4, -1).mean(1), dims=("stimulus", "unit"), ids=pictures.stimulus.values.tolist(), coords={"category": pictures.category.values}
+    edges.values.reshape(len(edges), 4, -1).mean(1),
+    dims=("stimulus", "unit"),
+    ids=pictures.stimulus.values.tolist(),
+    coords={"category": pictures.category.values},
 )
-rdms = {"oriented edges": ns.compute_rdm(edges), "edges of any orientation": ns.compute_rdm(contrast)}
+rdms = {
+    "oriented edges": ns.compute_rdm(edges),
+    "edges of any orientation": ns.compute_rdm(contrast),
+}
 print(f"their RDMs correlate {float(ns.compare_rdms(*rdms.values())):.2f}")
 _, axes = plt.subplots(1, 2, figsize=(6.5, 3.2), layout="constrained")
 for ax, (name, rdm) in zip(axes, rdms.items()):
@@ -50,11 +56,15 @@ for ax, (name, rdm) in zip(axes, rdms.items()):
 # that is known, so that the estimate can be checked.)
 
 # %%
-truth = ns.recordings.BrainOptions(n_subjects=2, n_trials=3, n_units=30, trial_noise=2.5, individuality=0.6)
+truth = ns.recordings.BrainOptions(
+    n_subjects=2, n_trials=3, n_units=30, trial_noise=2.5, individuality=0.6
+)
 pilot = ns.recordings.synthetic_brain(edges, truth, rng=1)
 quality = ns.responses.signal_to_noise(pilot)
 noise = float(1 / np.sqrt(quality.signal_to_noise.clip(min=1e-3)).median())
-between = ns.compare_rdms(*(ns.compute_rdm(one, metric="crossnobis") for _, one in pilot.groupby("subject")))
+between = ns.compare_rdms(
+    *(ns.compute_rdm(one, metric="crossnobis") for _, one in pilot.groupby("subject"))
+)
 print(f"noise of a trial against the signal: {noise:.1f} (simulated with {truth.trial_noise})")
 print(f"RDMs of the two subjects correlate {float(between):.2f}")
 
@@ -70,7 +80,9 @@ design = ns.ExperimentDesign(n_subjects=(4, 8, 16), n_stimuli=(20, 40), n_units=
 design
 
 # %%
-found = ns.power_analysis(edges, contrast, design=design, brain=brain, n_simulations=30, progress=False)
+found = ns.power_analysis(
+    edges, contrast, design=design, brain=brain, n_simulations=30, progress=False
+)
 
 
 def draw(result, ax, over, label=""):
@@ -103,10 +115,18 @@ expected.squeeze(drop=True).to_dataframe().round(2)
 
 # %%
 null = ns.power_analysis(
-    edges, contrast, design=ns.ExperimentDesign(n_subjects=(8,), n_units=(30,)), brain=brain, mixture=0.5, n_simulations=40, progress=False
+    edges,
+    contrast,
+    design=ns.ExperimentDesign(n_subjects=(8,), n_units=(30,)),
+    brain=brain,
+    mixture=0.5,
+    n_simulations=40,
+    progress=False,
 )
 for name in ("power", "wrong"):
-    print(f"{'for' if name == 'power' else 'against'} the first model: {float(null[name].squeeze()):.0%} of 40 experiments")
+    print(
+        f"{'for' if name == 'power' else 'against'} the first model: {float(null[name].squeeze()):.0%} of 40 experiments"
+    )
 
 # %% [markdown]
 # ## Exercises
@@ -124,7 +144,9 @@ for n_stimuli, n_trials in ((40, 6), (20, 12)):
         progress=False,
     )
     low, high = one.interval.squeeze().values
-    print(f"{n_stimuli} pictures, {n_trials} repeats: power {float(one.power.squeeze()):.2f} ({low:.2f} to {high:.2f})")
+    print(
+        f"{n_stimuli} pictures, {n_trials} repeats: power {float(one.power.squeeze()):.2f} ({low:.2f} to {high:.2f})"
+    )
 
 # %% [markdown]
 # **2.** What does another distance cost? Run the design of eight subjects with all pictures once more with
@@ -133,8 +155,12 @@ for n_stimuli, n_trials in ((40, 6), (20, 12)):
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 eight = ns.ExperimentDesign(n_subjects=(8,), n_units=(30,))
 for metric in ("crossnobis", "euclidean", "correlation"):
-    one = ns.power_analysis(edges, contrast, design=eight, brain=brain, metric=metric, n_simulations=24, progress=False)
-    print(f"{metric}: power {float(one.power.squeeze()):.2f}, score of the right model {float(one.score.isel(model=0).squeeze()):.2f}")
+    one = ns.power_analysis(
+        edges, contrast, design=eight, brain=brain, metric=metric, n_simulations=24, progress=False
+    )
+    print(
+        f"{metric}: power {float(one.power.squeeze()):.2f}, score of the right model {float(one.score.isel(model=0).squeeze()):.2f}"
+    )
 
 # %% [markdown]
 # **3.** Subjects differ more than the pilot of two could tell. How much power is left with eight subjects if what a subject adds
@@ -143,5 +169,9 @@ for metric in ("crossnobis", "euclidean", "correlation"):
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 for individuality in (0.6, 1.2):
     differing = replace(brain, individuality=individuality)
-    one = ns.power_analysis(edges, contrast, design=eight, brain=differing, n_simulations=24, progress=False)
-    print(f"individuality {individuality}: power {float(one.power.squeeze()):.2f}, ceiling {float(one.ceiling.squeeze()):.2f}")
+    one = ns.power_analysis(
+        edges, contrast, design=eight, brain=differing, n_simulations=24, progress=False
+    )
+    print(
+        f"individuality {individuality}: power {float(one.power.squeeze()):.2f}, ceiling {float(one.ceiling.squeeze()):.2f}"
+    )

@@ -44,8 +44,10 @@ ns.plots.plot_stimuli(pictures[:24], n_columns=12);
 # %%
 n_trials = trials.isel(unit=0).notnull().sum("trial")
 quality = ns.responses.signal_to_noise(trials)
-print(f"{int(n_trials.min())} to {int(n_trials.max())} repeats of {trials.sizes['stimulus']} pictures, {trials.sizes['unit']} channels")
-print(f"a perfect model would correlate {float(quality.ceiling.median()):.2f} with the median channel")
+print(f"{int(n_trials.min())} to {int(n_trials.max())} repeats;", dict(trials.sizes))
+print(
+    f"a perfect model would correlate {float(quality.ceiling.median()):.2f} with the median channel"
+)
 _, ax = plt.subplots(figsize=(4.5, 3), layout="constrained")
 ax.hist(quality.ceiling, bins=15)
 ax.set(xlabel="correlation of a perfect model", ylabel="channels");
@@ -56,7 +58,9 @@ ax.set(xlabel="correlation of a perfect model", ylabel="channels");
 # `torch.nn.Module` of yours stands here, and its layers go by the names of `named_modules()`, or by those it gives them itself.
 
 # %%
-network = ns.build_network(ns.networks.EfficientNetLite0Specification("imagenet"), (3, 224, 224), 1000)
+network = ns.build_network(
+    ns.networks.EfficientNetLite0Specification("imagenet"), (3, 224, 224), 1000
+)
 seen_by = torch.nn.Sequential(torch.nn.Upsample(224, mode="bilinear"), network)
 asked = [f"1.block.{k}" for k in ("01", "05", "08", "11")]
 features = ns.record_responses(seen_by, pictures, layers=asked, batch_size=24, progress=False)
@@ -73,13 +77,20 @@ layers = list(dict.fromkeys(features.layer.values.tolist()))
 sources = {name: features[:, features.layer == name] for name in layers}
 gray = pictures.mean("channel", keep_attrs=True)
 sources = {"edges": ns.stimuli.gabor_energy(gray, wavelength=8.0, grid=7), **sources}
-found = {name: ns.similarity.predict_responses(x, trials, folds=8, progress=False) for name, x in sources.items()}
+found = {
+    name: ns.similarity.predict_responses(x, trials, folds=8, progress=False)
+    for name, x in sources.items()
+}
 explained = [float(f.median_explained) for f in found.values()]
 errors = [float(f.median_explained_standard_error) for f in found.values()]
 _, ax = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
 ax.errorbar(range(len(found)), explained, errors, fmt="o-")
 ax.set_xticks(range(len(found)), list(found))
-ax.set(ylabel="share of explainable variance", ylim=(0, None), title="median channel; bars: one standard error")
+ax.set(
+    ylabel="share of explainable variance",
+    ylim=(0, None),
+    title="median channel; bars: one standard error",
+)
 for name, value in zip(found, explained):
     print(f"{name}: {value:.2f}")
 
@@ -104,7 +115,8 @@ for other in found:
     if other != best:
         pair = tested.sel(model=best, model_other=other)
         low, high = pair.interval.values
-        print(f"{best} over {other}: {float(pair.difference):+.3f} ({low:+.3f} to {high:+.3f}), p = {float(pair.p_pair_corrected):.2g}")
+        print(f"{best} over {other}: {float(pair.difference):+.3f} ({low:+.3f} to {high:+.3f})")
+        print(f"    p = {float(pair.p_pair_corrected):.2g}")
 
 # %% [markdown]
 # The best of several layers was chosen after looking. A number to report lets the training folds choose the layer:
@@ -112,7 +124,9 @@ for other in found:
 
 # %%
 fair = ns.similarity.predict_responses(features, trials, folds=8, choose="layer", progress=False)
-print(f"{float(fair.median_explained):.2f} +- {float(fair.median_explained_standard_error):.2f}; chosen: {sorted(set(fair.chosen.values.tolist()))}")
+error = float(fair.median_explained_standard_error)
+print(f"{float(fair.median_explained):.2f} +- {error:.2f}")
+print("chosen in the folds:", sorted(set(fair.chosen.values.tolist())))
 
 # %% [markdown]
 # ## Exercises
@@ -131,9 +145,16 @@ for name, source in sources.items():
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 layer = asked[layers.index(best)]
 pooled = ns.record_responses(
-    seen_by, pictures[:120], layers=[layer], reading=ns.networks.Reading(pool="mean"), batch_size=24, progress=False
+    seen_by,
+    pictures[:120],
+    layers=[layer],
+    reading=ns.networks.Reading(pool="mean"),
+    batch_size=24,
+    progress=False,
 )
-both = ns.similarity.predict_responses(pooled, trials[:120], folds=8, direction="both", progress=False)
+both = ns.similarity.predict_responses(
+    pooled, trials[:120], folds=8, direction="both", progress=False
+)
 both.median_score.to_series().round(2)
 
 # %% [markdown]
@@ -142,4 +163,6 @@ both.median_score.to_series().round(2)
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 for n in (64, 120, 240):
     one = ns.similarity.predict_responses(sources[best][:n], trials[:n], folds=8, progress=False)
-    print(f"{n} pictures: {float(one.median_explained):.2f} +- {float(one.median_explained_standard_error):.2f}")
+    print(
+        f"{n} pictures: {float(one.median_explained):.2f} +- {float(one.median_explained_standard_error):.2f}"
+    )

@@ -41,13 +41,13 @@ kind = "network"
 architecture = "MLP"
 parameters = { hidden = [32] }
 training = { task = "digits", epochs = 2 }
-instances = 2                 # two steps of training, mlp_1 and mlp_2, which may run side by side
+instances = 2  # two steps of training, mlp_1 and mlp_2, side by side
 
 [subjects.v1]
 kind = "circuit"
 circuit = "gabor_adex"
 options = { n_excitatory = 40, n_inhibitory = 10 }
-blocks = 2                    # the simulation in two steps, each of half of the stimuli
+blocks = 2  # the simulation in two steps, each of half of the stimuli
 
 [brains.area]
 kind = "synthetic"
@@ -104,7 +104,11 @@ except ns.InputError as error:
 # %%
 told = []
 outcome = ns.run_study(
-    file, out=folder / "results", jobs=2, launch=ns.study.Launch("nice -n 1"), report=lambda step, event, text: told.append((step, event))
+    file,
+    out=folder / "results",
+    jobs=2,
+    launch=ns.study.Launch("nice -n 1"),
+    report=lambda step, event, text: told.append((step, event)),
 )
 print(len(told), "messages, the last:", told[-1])
 outcome

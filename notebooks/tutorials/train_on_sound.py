@@ -30,13 +30,23 @@ import torch
 import neurosim as ns
 
 # NEUROSIM_DATA names the folder, or ns.use_data_folder(...) does
-file = ns.storage.data_file("fsdd", "fsdd_v1.npz", "this tutorial", "spoken digits", "https://doi.org/10.5281/zenodo.1342401")
+file = ns.storage.data_file(
+    "fsdd",
+    "fsdd_v1.npz",
+    "this tutorial",
+    "spoken digits",
+    "https://doi.org/10.5281/zenodo.1342401",
+)
 packed = ns.storage.read_npz(file)
 chosen = np.flatnonzero((packed["label"] < 5) & (packed["index"] < 25))
 ends = np.cumsum(packed["lengths"])
 sounds = [packed["samples"][ends[k] - packed["lengths"][k] : ends[k]].astype(float) for k in chosen]
 sounds = [sound / np.abs(sound).max() for sound in sounds]  # all as loud
-labels = {"category": packed["label"][chosen].astype(str), "speaker": packed["speaker"][chosen], "take": packed["index"][chosen]}
+labels = {
+    "category": packed["label"][chosen].astype(str),
+    "speaker": packed["speaker"][chosen],
+    "take": packed["index"][chosen],
+}
 print(len(sounds), "recordings of", len(set(labels["speaker"])), "speakers")
 
 # %% [markdown]
@@ -67,9 +77,15 @@ for ax, digit in zip(axes, ("0", "2", "4")):
 
 # %%
 task = ns.tasks.event_task(events, bins, test={"take": range(5)})
-neuron = ns.networks.NeuronSpecification(dt=10e-3, tau_mem=60e-3, surrogate="fast_sigmoid", slope=10.0)
+neuron = ns.networks.NeuronSpecification(
+    dt=10e-3, tau_mem=60e-3, surrogate="fast_sigmoid", slope=10.0
+)
 torch.manual_seed(0)
-network = ns.build_network(ns.networks.SpikingRNNSpecification((100,), neuron=neuron), task.image_shape, len(task.categories))
+network = ns.build_network(
+    ns.networks.SpikingRNNSpecification((100,), neuron=neuron),
+    task.image_shape,
+    len(task.categories),
+)
 options = ns.networks.TrainingOptions(epochs=14, batch_size=32, learning_rate=1e-2)
 history = ns.train(network, task, options, progress=False)
 _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -148,7 +164,13 @@ print(f"{len(tested)} recordings; the RDMs correlate {agreement:.2f} (Spearman)"
 unit = f"{layer}/0"
 _, axes = plt.subplots(2, 1, figsize=(8, 4.2), layout="constrained")
 for ax, (name, one) in zip(axes, {"trained": circuit, "Hodgkin-Huxley": biological}.items()):
-    seen = ns.simulate(one, held_back[:1], monitors=ns.biophysics.Monitors(membrane=[unit]), engine="torch", progress=False)
+    seen = ns.simulate(
+        one,
+        held_back[:1],
+        monitors=ns.biophysics.Monitors(membrane=[unit]),
+        engine="torch",
+        progress=False,
+    )
     trace = seen.membrane_potential[0, :, 0].rename(membrane_time="time")
     ns.plots.plot_time_course(trace, ax=ax, label=name)
     ax.set_ylabel("membrane (V)" if trace.attrs["units"] == "V" else "membrane (threshold)")
@@ -162,9 +184,15 @@ for ax, (name, one) in zip(axes, {"trained": circuit, "Hodgkin-Huxley": biologic
 stranger = "theo"
 other = ns.tasks.event_task(events, bins, test={"speaker": [stranger]})
 torch.manual_seed(0)
-second = ns.build_network(ns.networks.SpikingRNNSpecification((100,), neuron=neuron), other.image_shape, len(other.categories))
+second = ns.build_network(
+    ns.networks.SpikingRNNSpecification((100,), neuron=neuron),
+    other.image_shape,
+    len(other.categories),
+)
 found = ns.train(second, other, options, progress=False)
-print(f"{float(found.test_accuracy):.0%} of what {stranger} says, {float(history.test_accuracy):.0%} of new takes of known speakers")
+print(
+    f"{float(found.test_accuracy):.0%} of what {stranger} says, {float(history.test_accuracy):.0%} of new takes of known speakers"
+)
 
 # %% [markdown]
 # **2.** Which step of biology costs the most? Measure the rung "currents", on which synaptic currents have a time constant and
@@ -187,7 +215,13 @@ from dataclasses import replace
 new = np.flatnonzero(labels["take"] < 5)
 of_new = {name: np.asarray(values)[new] for name, values in labels.items()}
 for poisson in (False, True):
-    fibres = ns.stimuli.cochlea_spikes([sounds[k] for k in new], 8000.0, replace(ear, poisson=poisson), labels=of_new)
+    fibres = ns.stimuli.cochlea_spikes(
+        [sounds[k] for k in new], 8000.0, replace(ear, poisson=poisson), labels=of_new
+    )
     shown = ns.stimuli.bin_events(fibres, bins)
-    named = np.asarray(task.categories)[ns.biophysics.choose_category(circuit, spikes(circuit, shown))]
-    print(f"{'random' if poisson else 'regular'} fibres: {(named == shown.category.values).mean():.0%} right")
+    named = np.asarray(task.categories)[
+        ns.biophysics.choose_category(circuit, spikes(circuit, shown))
+    ]
+    print(
+        f"{'random' if poisson else 'regular'} fibres: {(named == shown.category.values).mean():.0%} right"
+    )
