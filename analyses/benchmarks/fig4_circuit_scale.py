@@ -23,7 +23,7 @@ from neurosim import storage
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.runtime import provenance, track
 
-SIZES = ((10_000, 100, 0.5), (40_000, 250, 1.0), (100_000, 100, 0.5))  # neurons, synapses of each, s
+SIZES = ((10_000, 100, 0.5), (40_000, 250, 1.0))  # neurons, synapses of each, s
 OURS = ("ours torch", "ours brian2", "ours cython", "ours cpp_standalone")
 BY_HAND = {"hand numpy": "ours brian2", "hand cython": "ours cython", "hand cpp_standalone": "ours cpp_standalone"}
 ALIKE = 0.03
