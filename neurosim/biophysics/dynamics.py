@@ -11,6 +11,7 @@ import numpy as np
 
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.courses import Course
+from neurosim.biophysics.formula_guard import RESERVED
 from neurosim.biophysics.formulas import (
     Brought,
     Functions,
@@ -125,6 +126,12 @@ def constants_of(population: Population, dt: float) -> dict[str, Any]:
     fixed = population.numbers
     numbers = fixed | {k: v for k, v in population.varying.items() if k in fixed}
     constants, received = neuron.constants(numbers, dt), receptor_constants(population, dt)
+    taken = [k for k in (*neuron.state, *constants) if k in RESERVED]
+    if taken:
+        raise InputError(
+            f"Population {population.name!r}: {taken[0]!r} of the neuron {neuron.name!r} means something else in "
+            "Brian2; call it otherwise."
+        )
     twice = [k for k in (*received, *population.receptor_state) if k in constants or k in neuron.state]
     if twice:
         receptor = next(r for r in population.receptors if twice[0].startswith(r))

@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,6 +223,7 @@ def test_a_circuit_of_ones_own_is_built_by_its_name(tmp_path, monkeypatch):
 
 USE = """
 import sys
+from dataclasses import replace
 import numpy as np
 import neurosim as ns
 from quadratic_neuron import QuadraticParameters
@@ -249,3 +251,19 @@ def test_an_installed_package_brings_a_neuron(tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "c.nc")], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip().endswith("10.1137/0146017 True True"), done.stderr
+
+
+def test_a_number_of_a_neuron_that_means_something_else_in_brian2_is_refused():
+    """Brian2 reads ``e`` as Euler's number: a membrane would start at 2.7 V without a word."""
+
+    class WithE(ns.biophysics.LIFParameters):
+        pass
+
+    lif = NEURONS["lif"]
+    mine = replace(lif, name="with_e", parameters=WithE, constants=lambda p, dt: {**lif.constants(p, dt), "e": -70e-3})
+    with NEURONS.added(mine):
+        cells = Circuit("one", Input(1, "spikes"), (Population("cells", 1, WithE()),), (), dt=1e-4, step=1e-3)
+        spikes = as_stimuli(np.zeros((1, 5, 1)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+        for engine in ("brian2", "torch"):
+            with pytest.raises(InputError, match="'e' of the neuron 'with_e' means something else in Brian2"):
+                simulate(cells, spikes, engine=engine)
