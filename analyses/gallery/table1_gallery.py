@@ -87,7 +87,14 @@ def _cells(row: dict[str, Any]) -> list[str]:
     asked = (
         "the same" if isinstance(row["theirs"], str) or not row["tolerance"] else f"{_value(row['tolerance'])}{unit}"
     )
-    return [row["name"], _value(row["theirs"]) + unit, ours if row["is_met"] else f"**{ours}**", error, asked, row["where"]]
+    return [
+        row["name"],
+        _value(row["theirs"]) + unit,
+        ours if row["is_met"] else f"**{ours}**",
+        error,
+        asked,
+        row["where"],
+    ]
 
 
 def _value(value: Any) -> str:
