@@ -53,5 +53,6 @@ from .storage import data_folder as data_folder  # where real data are
 from .storage import use_data_folder as use_data_folder  # say where real data are
 
 # Whole studies
+from .study import cite as cite  # how to cite what was used
 from .study import compare_subjects as compare_subjects  # your models with your data, to the whole report
 from .study import run_study as run_study  # run a study file

@@ -1,5 +1,5 @@
-"""The command line: ``neurosim demo | new | check | run | submit | status | verify | report | cache | doctor`` (and
-``worker``).
+"""The command line: ``neurosim demo | new | check | run | submit | status | verify | report | crate | cache | doctor``
+(and ``worker``).
 
 Results go to stdout, progress to stderr (off with ``--quiet``); ``--json`` prints results for machines. Exit code 0 is
 success, 2 something the user can mend, 3 a step that failed.
@@ -195,6 +195,21 @@ def report(
 ) -> None:
     """Write the results folder and report again from the store; nothing is computed that is there."""
     _print_run(_run(ns.study.find_study(study), out, store, 1, ns.study.Launch(device=device), quiet), json)
+
+
+@app.command()
+def crate(
+    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+    author: Annotated[list[str], typer.Option(help='A name, as "Ada Lovelace (ORCID)"; once for each author.')],
+    licence: Annotated[str, typer.Option(help="By SPDX, as CC-BY-4.0, or an address.")],
+    published: Annotated[str, typer.Option(help="The date, as 2026-11-28.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The zip; FOLDER.zip by default.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a results folder as an RO-Crate: one zip for a repository, with authors, licence, papers and software."""
+    path = out or folder.with_name(f"{folder.resolve().name}.zip")
+    path = ns.study.save_crate(folder, path, authors=author, licence=licence, published=published)
+    _say(json_module.dumps({"crate": str(path)}) if json else f"Crate: {path}")
 
 
 @app.command()

@@ -13,6 +13,7 @@ import numpy as np
 
 from neurosim.arrays import is_missing
 from neurosim.refusals import InputError, SchemaError, suggest
+from neurosim.showing import as_table, words
 
 SENSORS = (("unit",), ("y", "x"), ("channel", "y", "x"))
 LATEST = 2**31 - 1  # us
@@ -69,6 +70,13 @@ class EventSet:
         """Return how much there is, and the names of its labels."""
         sizes = " x ".join(f"{dim} {n}" for dim, n in self.sensor.items())
         return f"EventSet({', '.join([f'{len(self)} recordings', f'{len(self.times)} events', sizes, *self.labels])})"
+
+    def _repr_html_(self) -> str:
+        """Return the same with the values of the labels, as a table for a notebook."""
+        sizes = " x ".join(f"{dim} {n}" for dim, n in self.sensor.items())
+        rows = [("recordings", len(self)), ("events", len(self.times)), ("sensor", sizes)]
+        rows += [(name, words(dict.fromkeys(np.asarray(v).tolist()), "values")) for name, v in self.labels.items()]
+        return as_table(type(self).__name__, rows)
 
     @property
     def nbytes(self) -> int:

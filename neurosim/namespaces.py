@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -20,6 +21,9 @@ import lazy_loader
 ROOT = Path(__file__).resolve().parent
 
 
+_LINE = re.compile(
+    r"^# (?P<title>\S.*)$|^(?:from \S+ import |    )(?P<name>\w+) as (?P=name),?(?:  # (?P<said>.*))?$", re.M
+)
 _OWN = vars(ModuleType)["__dict__"]  # by which a module's own names are reached, past a property of that name
 
 
@@ -55,9 +59,12 @@ class Later(ModuleType):
 def attach(package: str, file: str) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__``, ``__dir__`` and ``__all__`` of `package`: what the stub beside its `file` says.
 
-    Its modules are attached too, beside the public names, each as a :class:`Later`.
+    Its modules are attached too, beside the public names, each as a :class:`Later`; and what the stub says of each name
+    is put below the docstring of the package, so that ``help`` begins with it.
     """
     load, names, public = lazy_loader.attach_stub(package, file)
+    asked, own = _questions_in(Path(file).with_suffix(".pyi")), sys.modules[package]
+    own.__doc__ = "\n\n".join([own.__doc__ or "", *_paragraphs(asked)])
 
     def load_or_explain(name: str) -> object:
         if name in public:
@@ -82,6 +89,46 @@ def public_names() -> dict[str, list[str]]:
         ".".join(("neurosim", *stub.parent.relative_to(ROOT).parts)): _names_in(stub)
         for stub in sorted(ROOT.rglob("__init__.pyi"))
     }
+
+
+def questions(package: str) -> dict[str, dict[str, str]]:
+    """Return the public names of a package by the question that they answer, each with its line, as the stub has them.
+
+    Parameters
+    ----------
+    package : dotted name, of one that has a stub.
+
+    Examples
+    --------
+    >>> list(questions("neurosim.similarity"))[0]
+    'RDMs: how differently a subject answers every two stimuli'
+    """
+    return _questions_in(_stub_of(package))
+
+
+def summary(package: str) -> str:
+    """Return the sentence that the stub of a package says of it."""
+    said = ast.get_docstring(ast.parse(_stub_of(package).read_text(encoding="utf-8"))) or ""
+    return said.partition("\n")[0]
+
+
+def _stub_of(package: str) -> Path:
+    return ROOT.joinpath(*package.split(".")[1:], "__init__.pyi")
+
+
+def _questions_in(stub: Path) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for line in _LINE.finditer(stub.read_text(encoding="utf-8")):
+        if line["title"]:
+            names = found.setdefault(line["title"], {})
+        else:
+            names[line["name"]] = line["said"] or ""
+    return found
+
+
+def _paragraphs(asked: dict[str, dict[str, str]]) -> list[str]:
+    """Return a paragraph for each question: its title, and the names below it."""
+    return ["\n".join([title, *(f"    {n}: {said}" for n, said in names.items())]) for title, names in asked.items()]
 
 
 def _names_in(stub: Path) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
 from neurosim.refusals import InputError, suggest
+from neurosim.showing import WIDTH, as_table
 
 GROUP = "neurosim"
 
@@ -62,6 +64,16 @@ class Registry(Mapping[str, Record], Generic[Record]):
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def __repr__(self) -> str:
+        """Return how many there are, and their names."""
+        names = textwrap.fill(", ".join(self), WIDTH, initial_indent="  ", subsequent_indent="  ")
+        return f"{len(self)} kinds of {self.kind}, .added(...) takes one of your own:\n{names}"
+
+    def _repr_html_(self) -> str:
+        """Return the names, with what each is, for a notebook."""
+        rows = [(name, getattr(record, "caption", "")) for name, record in self.items()]
+        return as_table(f"{len(self)} kinds of {self.kind}", rows, ("name", "what it is"))
 
     def find(self, name: object, asked_by: str) -> Record:
         """Return the record called `name`, or refuse in one line on behalf of `asked_by`."""

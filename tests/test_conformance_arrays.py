@@ -94,6 +94,7 @@ CALLS = {
         ),
     ),
     "arrange": (SQUARE, None, ns.similarity.arrange),
+    "stress": (SQUARE, None, lambda x: ns.similarity.stress(x, MATRIX[:, :2])),
     "noise_precision": (MATRIX, ("stimulus", "unit"), ns.similarity.noise_precision),
     "over_time": (COUNTS, ("stimulus", "time", "unit"), ns.responses.over_time),
     "dsa": (
@@ -260,6 +261,7 @@ NONE = set(
     check_range
     check_results
     check_study
+    cite
     climb
     cognitive_task
     count_synapses
@@ -288,6 +290,7 @@ NONE = set(
     load_digits
     load_epochs
     load_events
+    load_hugging_face
     load_image_folder
     load_mnist
     load_neo
@@ -327,6 +330,9 @@ NONE = set(
     run_study
     save_brain_score
     save_circuit
+    save_crate
+    save_hugging_face
+    save_scores
     save_sonata
     single_neuron
     sonata_stimuli

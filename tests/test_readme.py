@@ -10,18 +10,10 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-END = "<end of a script>"
-ONE_AFTER_THE_OTHER = f"""
-import runpy, sys
-for script in sys.argv[1:]:
-    runpy.run_path(script, run_name="__main__")
-    print({END!r})
-"""
 
 
 def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
-    code = re.search(r"```python\n(.*?)```", README, re.S)
-    assert code is not None
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
     rng = np.random.default_rng(0)
     rows = ["stimulus,trial,unit,time"]
     for category in ("cat", "dog"):
@@ -36,32 +28,26 @@ def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
                 for _ in range(1 + rng.poisson(3))
             ]
     (tmp_path / "my_neurons.csv").write_text("\n".join(rows))
-    done = subprocess.run([sys.executable, "-c", code[1]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "results/mine/report.html" in done.stdout
     assert (tmp_path / "results" / "mine" / "report.html").is_file()
 
 
-def test_the_other_lines_run_as_they_stand(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", README, re.S)[1:]
-    assert blocks
-    scripts = [tmp_path / f"block_{i}.py" for i in range(len(blocks))]
-    for script, code in zip(scripts, blocks, strict=True):
-        script.write_text(code)
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_AFTER_THE_OTHER, *scripts], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout.split(END)
-    assert len(printed) == len(blocks) + 1
-    for code, text in zip(blocks, printed, strict=False):
-        for promised in re.findall(r"# (bit-exact|spike-exact)", code):
-            assert promised in text
-
-
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target.replace("\\", "")).exists(), target
+
+
+def test_every_marked_number_is_that_of_its_file_of_results(monkeypatch):
+    """What a comment names in a file of results, in its format, is what stands after the comment."""
+    monkeypatch.syspath_prepend(str(ROOT / "notebooks" / "_extensions"))
+    from number_role import number
+
+    marked = re.findall(r"<!-- (analyses/.*?) -->([\d.,]+)", README)
+    assert len(marked) > 3
+    assert {where: said.rstrip(".,") for where, said in marked} == {where: number(where) for where, _ in marked}
+    assert "<!--" not in re.sub(r"<!-- analyses/.*? -->[\d.,]+", "", README)
 
 
 def test_ci_runs_the_second_command():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted([*ROOT.glob("analyses/**/*.py"), *ROOT.glob("notebooks/*.py")])
+SCRIPTS = sorted([*ROOT.glob("analyses/**/*.py"), *ROOT.glob("notebooks/**/*.py")])
 
 
 def imported(script):

@@ -22,7 +22,7 @@ from scipy.stats import t as student_t
 from neurosim import runtime, storage
 from neurosim.networks.architecture import n_parameters
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.lazy import LazyTask
 
@@ -80,36 +80,39 @@ def interval(accuracies: list[float], n_test: int) -> tuple[float, float]:
     return float(max(0.0, min(ci.low, mean - half))), float(min(1.0, max(ci.high, mean + half)))
 
 
-def draw(rows: dict[str, dict]) -> object:
-    """Draw accuracies with their intervals, every seed a dot, and what was asked for."""
-    figure = new_figure(6.5, 0.35 * len(rows) + 0.9)
+def draw(rows: dict[str, dict]) -> Figure:
+    """Draw accuracies with their intervals, every instance a dot, and how many stimuli and instances there are."""
+    figure = new_figure(PAGE, 0.2 * len(rows) + 0.9)
     ax = figure.subplots()
     for place, row in enumerate(rows.values()):
-        ax.plot(row["interval"], [place, place], color=PALETTE[0], linewidth=3, alpha=0.5, solid_capstyle="butt")
+        ax.hlines(place, *row["interval"], color=PALETTE[5], linewidth=2.5)
         seeds = [run["accuracy"] for run in row["runs"]]
-        ax.plot(seeds, np.full(len(seeds), place), ".", color=PALETTE[0], markersize=4)
-        ax.plot(row["asked"], place, "|", color=PALETTE[1], markersize=12, markeredgewidth=1.5)
-        ax.text(1.005, place, f"{row['accuracy']:.3f}", va="center", fontsize=7)
-    ax.set_yticks(range(len(rows)), list(rows))
+        ax.plot(seeds, np.full(len(seeds), place), ".", color="black", markersize=3, clip_on=False)
+        text = f"{row['accuracy']:.3f}   {row['n_test']:,} stimuli, {len(seeds)} instances"
+        ax.text(1.02, place, text, va="center", fontsize=6, transform=ax.get_yaxis_transform())
+    ax.set_yticks(range(len(rows)), list(rows), fontsize=6.5)
     ax.invert_yaxis()
-    ax.set(xlabel="accuracy on stimuli never seen (orange: asked for)", xlim=(0.7, 1.0))
+    ax.set(xlabel="accuracy on stimuli never seen; bars: 95 % interval, dots: instances", xlim=(0.7, 1.0))
     return figure
 
 
 def main(folder: Path, names: list[str]) -> None:
-    """Run the experiments named, add them to the table, and draw it."""
+    """Run the experiments named, add them to the table, and draw it; with `--redraw` draw it alone."""
     path = folder / "table1_accuracy.json"
     kept = storage.read_json(path)["rows"] if path.exists() else {}
-    for name in names or list(EXPERIMENTS):
+    for name in [] if "--redraw" in names else names or list(EXPERIMENTS):
         if name not in EXPERIMENTS:
             sys.exit(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
         for row in compute(name, kept.get(name, {})):
             kept[name] = row
             rows = {n: kept[n] for n in EXPERIMENTS if n in kept}
             storage.write_json(path, {"rows": rows, "provenance": runtime.provenance()}, sort_keys=False)
-            with house_style():
-                storage.write_bytes(folder / "table1_accuracy.png", figure_bytes(draw(rows))["png"])
+    with house_style():
+        drawn = figure_bytes(draw({n: kept[n] for n in EXPERIMENTS if n in kept}))
+        storage.write_bytes(folder / "table1_accuracy.png", drawn["png"])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent, sys.argv[2:])
+    words = [w for w in sys.argv[1:] if w != "--redraw"]
+    again = ["--redraw"] if "--redraw" in sys.argv else []
+    main(Path(words[0]) if words else Path(__file__).parent, words[1:] + again)

@@ -1,6 +1,6 @@
 """Table 1 and figure: every architecture on the same digits; accuracy, cost, robustness, and who sees them like whom.
 
-Run: python analyses/architectures/table1_architectures.py [folder] [--tiny] (about a quarter of an hour on two cores)
+Run: python analyses/architectures/table1_architectures.py [folder] [--tiny] [--redraw] (a quarter of an hour)
 """
 
 import sys
@@ -20,7 +20,17 @@ from neurosim.networks.naming import layer_labels
 from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.recording import iterate_layers, predict
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Axes,
+    Figure,
+    colour_bar,
+    figure_bytes,
+    house_style,
+    letter_panels,
+    new_figure,
+)
 from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.images import load_digits
@@ -28,6 +38,7 @@ from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask, classification_task
 
 SEEDS, NOISE, N_SHOWN = (0, 1, 2), (0.0, 0.1, 0.2, 0.3, 0.4), 12
+COLUMNS = (1.13, 1.23, 1.26)  # of the width of the axes, where the columns of text stand
 
 
 def trained(subject: Subject, seed: int) -> tuple[torch.nn.Module, float]:
@@ -140,60 +151,82 @@ def table(results: xr.Dataset) -> dict[str, dict]:
     return rows
 
 
-def draw(results: xr.Dataset) -> object:
-    """Draw accuracy and robustness, and the similarity of all layers by RSA and by CKA."""
-    figure = new_figure(11, 8.5)
-    grid = figure.add_gridspec(2, 2, height_ratios=(1, 1.9))
-    ax, noise = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    names = [str(s) for s in results.subject.values]
-    groups = [SUBJECTS[n].group for n in names]
-    colours = {g: PALETTE[k] for k, g in enumerate(dict.fromkeys(groups))}
-    for k, (name, group) in enumerate(zip(names, groups, strict=True)):
-        values = results.accuracy.sel(subject=name).isel(noise=0).values
-        ax.plot(np.full(len(values), k), values, ".", color=colours[group], markersize=4)
-        ax.plot(k, values.mean(), "_", color=colours[group], markersize=11)
-        noise.plot(
-            results.noise, results.accuracy.sel(subject=name).mean("seed"), color=colours[group], alpha=0.8, linewidth=1
-        )
-    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-    ax.set(ylabel="accuracy (each instance)")
-    for group, colour in colours.items():
-        noise.plot([], [], color=colour, label=group)
-    noise.set(xlabel="standard deviation of noise on pixels", ylabel="accuracy")
-    noise.legend(fontsize=6)
-    owner = np.array([layer.split(" | ")[0] for layer in results.layer.values])
-    edges = np.flatnonzero(owner[1:] != owner[:-1]) + 0.5
-    middles = [np.flatnonzero(owner == n).mean() for n in names]
-    for k, (measure, title) in enumerate((("rsa", "RSA (Spearman of RDMs)"), ("cka", "CKA (debiased, linear)"))):
-        place = figure.add_subplot(grid[1, k])
-        image = place.imshow(results[measure], cmap="viridis", vmin=0, vmax=1)
-        for edge in edges:
-            place.axhline(edge, color="white", linewidth=0.5)
-            place.axvline(edge, color="white", linewidth=0.5)
-        place.set_xticks(middles, names, rotation=90, fontsize=6)
-        place.set_yticks(middles, names, fontsize=6)
-        place.set(title=title)
-        figure.colorbar(image, ax=place, shrink=0.7)
+def draw(rows: dict[str, dict]) -> Figure:
+    """Draw accuracy, parameters, cost and what is most alike of every architecture, and accuracy under noise."""
+    groups = {name: SUBJECTS[name].group for name in rows}
+    colours = {g: PALETTE[k] for k, g in enumerate(dict.fromkeys(groups.values()))}
+    figure = new_figure(PAGE, 5.2)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.9, 1))
+    _accuracies(top.subplots(), rows, [colours[g] for g in groups.values()])
+    panels = bottom.subplots(1, len(colours), sharey=True)
+    for k, (ax, (group, colour)) in enumerate(zip(panels, colours.items(), strict=True)):
+        for own in (row for name, row in rows.items() if groups[name] == group):
+            ax.plot(NOISE, [own["accuracy"], *own["accuracy_under_noise"].values()], color=colour, linewidth=0.9)
+        ax.set_title(f"{'BCDEF'[k]}  {group}", fontsize=7)
+        ax.set(xlabel="s.d. of noise on pixels" if k == len(colours) // 2 else "", ylabel="" if k else "accuracy")
+        ax.tick_params(labelsize=6, labelleft=k == 0)
     return figure
 
 
-def main(folder: Path, tiny: bool) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    names = ["MLP", "GRU", "autoencoder", "spiking CNN"] if tiny else list(SUBJECTS)
-    storage.write_dataset(folder / "table1_architectures.nc", compute(names, SEEDS[:1] if tiny else SEEDS))
-    results = storage.read_dataset(folder / "table1_architectures.nc")
-    content = {
-        "rows": table(results),
-        "n_test": 360,
-        "seeds": results.sizes["seed"],
-        "provenance": runtime.provenance(),
-    }
-    storage.write_json(folder / "table1_architectures.json", content, sort_keys=False)
+def _accuracies(ax: Axes, rows: dict[str, dict], colours: list[str]) -> None:
+    place = np.arange(len(rows))[::-1]
+    for y, row, colour in zip(place, rows.values(), colours, strict=True):
+        ax.hlines(y, *(row["interval"] or [row["accuracy"]] * 2), color=colour, linewidth=1)
+        ax.plot(row["accuracy"], y, "o", color=colour, markersize=3)
+        like = f"{row['most_alike'].replace(' | ', ', ')} ({row['rsa_with_it']:.2f})"
+        texts = (f"{row['parameters']:,}", f"{row['training_seconds']:.0f}", like)
+        for x, text, side in zip(COLUMNS, texts, ("right", "right", "left"), strict=True):
+            ax.text(x, y, text, transform=ax.get_yaxis_transform(), fontsize=6, va="center", ha=side)
+    for x, text, side in zip(
+        COLUMNS, ("parameters", "seconds", "its last layer is most like (RSA)"), "rrl", strict=True
+    ):
+        at = {"r": "right", "l": "left"}[side]
+        ax.text(x, len(rows) - 0.2, text, transform=ax.get_yaxis_transform(), fontsize=6, ha=at, style="italic")
+    ax.set_yticks(place, list(rows), fontsize=6)
+    ax.set_xlabel("accuracy on 360 held-back digits, mean of instances with 95 % interval", fontsize=7)
+    ax.set_title("A", fontsize=8)
+
+
+def draw_alike(results: xr.Dataset) -> Figure:
+    """Draw the similarity of all layers by RSA and by CKA."""
+    figure, names = new_figure(PAGE, 4.0), [str(s) for s in results.subject.values]
+    owner = np.array([layer.split(" | ")[0] for layer in results.layer.values])
+    edges = np.flatnonzero(owner[1:] != owner[:-1]) + 0.5
+    middles = [np.flatnonzero(owner == n).mean() for n in names]
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, (measure, title) in zip(axes, {"rsa": "Spearman of RDMs", "cka": "debiased CKA"}.items(), strict=True):
+        image = ax.imshow(results[measure], cmap="viridis", vmin=0, vmax=1)
+        ax.set_title(title, fontsize=7)
+        for edge in edges:
+            ax.axhline(edge, color="white", linewidth=0.5)
+            ax.axvline(edge, color="white", linewidth=0.5)
+        ax.set_xticks(middles, names, rotation=90, fontsize=5)
+        ax.set_yticks(middles, names, fontsize=5)
+    colour_bar(image, axes[1], "similarity")
+    letter_panels(axes)
+    return figure
+
+
+def main(folder: Path, *, tiny: bool, redraw: bool) -> None:
+    """Compute (or, with `--redraw`, take the numbers that are kept), keep the numbers, and draw from them."""
+    name = "table1_architectures"
+    if not redraw:
+        names = ["MLP", "GRU", "autoencoder", "spiking CNN"] if tiny else list(SUBJECTS)
+        storage.write_dataset(folder / f"{name}.nc", compute(names, SEEDS[:1] if tiny else SEEDS))
+        results = storage.read_dataset(folder / f"{name}.nc")
+        rows, n = table(results), results.sizes["seed"]
+        made = {"rows": rows, "n_test": 360, "seeds": n, "provenance": runtime.provenance()}
+        storage.write_json(folder / f"{name}.json", made, sort_keys=False)
+        with house_style():
+            storage.write_bytes(folder / "fig1_alike.png", figure_bytes(draw_alike(results))["png"])
     with house_style():
-        storage.write_bytes(folder / "table1_architectures.png", figure_bytes(draw(results))["png"])
-    print(folder / "table1_architectures.json")
+        drawn = draw(storage.read_json(folder / f"{name}.json")["rows"])
+        storage.write_bytes(folder / f"{name}.png", figure_bytes(drawn)["png"])
+    print(folder / f"{name}.json")
 
 
 if __name__ == "__main__":
     words = [w for w in sys.argv[1:] if not w.startswith("--")]
-    main(Path(words[0] if words else "results/architectures"), "--tiny" in sys.argv)
+    again = "--redraw" in sys.argv
+    default = Path(__file__).parent if again else Path("results/architectures")
+    main(Path(words[0]) if words else default, tiny="--tiny" in sys.argv, redraw=again)

@@ -84,7 +84,7 @@ def run_apart(module: str, *, repeats: int = REPEATS, memory: bool = False, fres
     middle = np.median(values, axis=1)
     data: dict[str, object] = {
         "ratio": (("benchmark", "repeat"), values[:, :, 1, 0] / values[:, :, 0, 0]),
-        "asked": ("benchmark", [b.asked for b in benchmarks]),
+        "floor": ("benchmark", [b.floor for b in benchmarks]),
         "peer": ("benchmark", [b.peer for b in benchmarks]),
         "difference": ("benchmark", worst),
     }

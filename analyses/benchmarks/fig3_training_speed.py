@@ -1,22 +1,15 @@
 """Figure 3 of the benchmarks: spiking layers and networks against snnTorch, as two plain scripts; batch of 32.
 
 Each side has a process of its own, of one thread, and times are those of the processor. What is kept for the gradient
-is counted in bytes a neuron and step. A ratio below the one asked for ends the run with an error, after it is written.
+is counted in bytes a neuron and step.
 
-Run: python analyses/benchmarks/fig3_training_speed.py [folder]
+Run: python analyses/benchmarks/fig3_training_speed.py [folder] [--redraw]
 """
-
-import sys
-import tempfile
-from pathlib import Path
 
 import xarray as xr
 from apart import run_apart
-from fig1_similarity_speed import draw, table
+from ratios import report, table
 from training_pairs import kept_bytes
-
-from neurosim import storage
-from neurosim.plots.canvas import figure_bytes, house_style
 
 
 def rows_of(results: xr.Dataset) -> list[dict[str, object]]:
@@ -27,24 +20,12 @@ def rows_of(results: xr.Dataset) -> list[dict[str, object]]:
     return rows
 
 
-def main(folder: Path) -> None:
-    """Measure, keep the numbers, draw from them, and require the ratios that were asked for."""
-    with tempfile.TemporaryDirectory() as private:
-        path = Path(private) / "results.nc"
-        storage.write_dataset(path, run_apart("training_pairs"))
-        results = storage.read_dataset(path)
-    rows = rows_of(results)
-    about = {k: str(v) for k, v in results.attrs.items()}
-    content = {"results": rows, "kept_bytes_per_neuron_step": kept_bytes(), **about}
-    storage.write_json(folder / "fig3_training_speed.json", content)
-    with house_style():
-        storage.write_bytes(folder / "fig3_training_speed.png", figure_bytes(draw(results, memory=False))["png"])
-    short = [
-        f"{r['benchmark']}: {r['ratio']} x, asked {r['ratio_asked']} x" for r in rows if r["ratio"] < r["ratio_asked"]
-    ]
-    if short:
-        raise SystemExit("\n".join(short))
+def measure() -> dict[str, object]:
+    """Run all pairs, and count what is kept for the gradient."""
+    found = run_apart("training_pairs")
+    about = {k: str(v) for k, v in found.attrs.items()}
+    return {"results": rows_of(found), "kept_bytes_per_neuron_step": kept_bytes(), **about}
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    report("fig3_training_speed", measure)

@@ -1,8 +1,8 @@
 """Figure 4 of the benchmarks: one network of many neurons, on our engines, in Brian2 written by hand, and in NEST.
 
-Processor seconds to build and to simulate, largest memory, each case in a process of one thread, in turn. Our engines
-must send as many spikes as each other; the others as many within three percent: the script by hand has the same
-synapses, those of NEST are drawn anew.
+Processor seconds to build and to simulate, largest memory and bytes a synapse while it runs, each case in a process of
+one thread, each engine right after the same target of the script by hand. Our engines must send as many spikes as
+each other; the others as many within three percent: the script has the same synapses, those of NEST are drawn anew.
 
 Run: python analyses/benchmarks/fig4_circuit_scale.py [folder [python that has NEST]]
 """
@@ -11,7 +11,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,66 +24,88 @@ from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.runtime import provenance, track
 
 SIZES = ((10_000, 100, 0.5), (40_000, 250, 1.0))  # neurons, synapses of each, s
-OURS = ("ours torch", "ours brian2", "ours cython")
-BY_HAND = ("hand numpy", "hand cython")
-REPEATS, ALIKE = 2, 0.03
+OURS = ("ours torch", "ours brian2", "ours cython", "ours cpp_standalone")
+BY_HAND = {"hand numpy": "ours brian2", "hand cython": "ours cython", "hand cpp_standalone": "ours cpp_standalone"}
+ALIKE = 0.03
+NEST_UP_TO = 10_000  # neurons; above, building takes more than all others together
 
 
-def measured(python: str, case: str, size: tuple[int, int, float]) -> dict[str, float]:
-    """Run a case in a process of its own."""
+def measured(python: str, case: str, size: tuple[int, int, float]) -> dict[str, Any]:
+    """Run a case in a process of its own, whose compiled programs are kept for nobody."""
     script = str(Path(__file__).with_name("scale_circuits.py"))
     root = str(Path(__file__).resolve().parents[2])
-    done = subprocess.run(
-        [python, "-W", "ignore", script, case, *map(str, size)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {"XDG_CACHE_HOME": folder} if case.endswith("cpp_standalone") else {}
+        done = subprocess.run(
+            [python, "-W", "ignore", script, case, *map(str, size)],
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": root} | kept,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def compute(nest: str | None) -> list[dict[str, object]]:
-    """Return a row a case and size: medians over the repeats, and spikes that are as many as those of the others."""
-    cases = [(case, sys.executable) for case in (*OURS, *BY_HAND)] + ([("nest", nest)] if nest else [])
-    rows: list[dict[str, object]] = []
-    for size in SIZES:
-        turns = [(case, python) for _ in range(REPEATS) for case, python in cases]
-        found = [(case, measured(python, case, size)) for case, python in track(turns, f"{size[0]} neurons")]
-        spikes = {case: [row["spikes"] for name, row in found if name == case] for case, _ in cases}
-        mean = np.mean([spikes[case] for case in OURS])
-        if np.ptp([spikes[case] for case in OURS]) or any(abs(np.mean(n) / mean - 1) > ALIKE for n in spikes.values()):
-            raise AssertionError(f"the simulators differ: {spikes}")
-        for case, _ in cases:
-            own = {k: float(np.median([row[k] for name, row in found if name == case])) for k in found[0][1]}
-            rows.append({"neurons": size[0], "synapses": size[0] * size[1], "seconds": size[2], "case": case} | own)
+def compute(size: tuple[int, int, float], nest: str | None) -> list[dict[str, Any]]:
+    """Return a row a case: median and range of its runs, and spikes that are as many as those of the others."""
+    cases = [(case, sys.executable) for pair in BY_HAND.items() for case in pair]
+    cases += [(case, sys.executable) for case in OURS if case not in BY_HAND.values()]
+    cases += [("nest", nest)] if nest and size[0] <= NEST_UP_TO else []
+    found = {case: measured(python, case, size) for case, python in track(cases, f"{size[0]} neurons")}
+    spikes = {case: row["spikes"] for case, row in found.items()}
+    mean = spikes[OURS[0]]
+    if any(spikes[case] != mean for case in OURS):
+        raise AssertionError(f"our engines differ: {spikes}")
+    if any(abs(n / mean - 1) > ALIKE for n in spikes.values()):
+        raise AssertionError(f"the simulators differ: {spikes}")
+    rows = []
+    for case, row in found.items():
+        runs = [lasted / size[2] for lasted in row.pop("runs")]
+        row |= {"run": float(np.median(runs)), "run_least": min(runs), "run_most": max(runs), "n_runs": len(runs)}
+        rows.append({"neurons": size[0], "synapses": size[0] * size[1], "seconds": size[2], "case": case} | row)
     return rows
 
 
-def draw(rows: list[dict[str, object]]) -> Figure:
-    """Draw processor seconds a simulated second, a panel a size."""
+def draw(rows: list[dict[str, Any]]) -> Figure:
+    """Draw a column a size: processor seconds a simulated second, and those of our engines over those by hand."""
     figure = new_figure()
-    for axes, (neurons, _, seconds) in zip(figure.subplots(1, len(SIZES), squeeze=False)[0], SIZES, strict=True):
-        own = [row for row in rows if row["neurons"] == neurons]
-        axes.barh([str(row["case"]) for row in own], [float(str(row["run"])) / seconds for row in own])
-        axes.set(title=f"{neurons:,} neurons", xlabel="processor s a simulated s")
+    sizes = list(dict.fromkeys(row["neurons"] for row in rows))
+    panels = figure.subplots(2, len(sizes), squeeze=False, sharey="row", height_ratios=(8, 3))
+    for (lasting, ratios), neurons in zip(panels.T, sizes, strict=True):
+        own = {row["case"]: row for row in rows if row["neurons"] == neurons}
+        for case, row in own.items():
+            color = {"hand": "C1", "nest": "C2"}.get(case.split()[0], "C0")
+            lasting.barh(case, row["run"], color=color)
+            lasting.plot([row["run_least"], row["run_most"]], [case, case], color="black", linewidth=1)
+        synapses = next(iter(own.values()))["synapses"]
+        lasting.set(title=f"{neurons:,} neurons,\n{synapses:,} synapses", xlabel="processor s a simulated s")
+        for theirs, ours in BY_HAND.items():
+            ratios.plot(own[ours]["run"] / own[theirs]["run"], theirs.split()[1], "o", color="C0")
+        ratios.axvline(1.0, color="black", linewidth=1)
+        ratios.annotate("parity", (1.0, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom")
+        ratios.set(xlim=(0, None), xlabel="ours / by hand")
+        ratios.margins(y=0.3)
+    panels[0, 0].invert_yaxis()
+    panels[1, 0].invert_yaxis()
     return figure
 
 
-def main(folder: Path, nest: str | None) -> None:
-    """Measure, keep the numbers, and draw from them."""
-    rows, record = compute(nest), provenance()
-    content = {
-        "results": rows,
-        "threads": 1,
-        "cpu": cpu_name(),
-        "machine": record["machine"],
-        "libraries": record["libraries"],
-    }
+def keep(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the numbers and where they were measured, and the figure."""
+    record = provenance()
+    content = {"results": rows, "threads": 1, "cpu": cpu_name()} | {k: record[k] for k in ("machine", "libraries")}
     storage.write_json(folder / "fig4_circuit_scale.json", content)
     with house_style():
         storage.write_bytes(folder / "fig4_circuit_scale.png", figure_bytes(draw(rows))["png"])
+
+
+def main(folder: Path, nest: str | None) -> None:
+    """Measure size by size; what is there is kept after each."""
+    rows: list[dict[str, Any]] = []
+    for size in SIZES:
+        rows += compute(size, nest)
+        keep(folder, rows)
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Name, peer, and the smallest ratio that was asked for; `prepare` builds the :class:`Pair` in the worker."""
+    """Name, peer, the ratio below which the run ends with an error, and what builds the pair in the worker."""
 
     name: str
     peer: str
-    asked: float
+    floor: float
     prepare: Callable[[], Pair]
 
 
@@ -54,7 +54,7 @@ def run(benchmarks: list[Benchmark]) -> xr.Dataset:
         line[: len(row["ratio"])] = row["ratio"]
     data = {
         "ratio": (("benchmark", "repeat"), ratio),
-        "asked": ("benchmark", [b.asked for b in benchmarks]),
+        "floor": ("benchmark", [b.floor for b in benchmarks]),
         "peer": ("benchmark", [b.peer for b in benchmarks]),
     }
     for name in ("ours_seconds", "peer_seconds", "ours_peak_bytes", "peer_peak_bytes", "difference"):

@@ -2,20 +2,25 @@
 
 It is the benchmark of Brette et al. 2007 (https://doi.org/10.1007/s10827-007-0038-6) after Vogels and Abbott 2005, with
 weights over the number of synapses a neuron, so that the mean input does not change with size.
-Packages are imported where they are used: Python with NEST has none of the others.
+Packages are imported where they are used: Python with NEST has none of the others. Times are those of the processor, of
+this process and of those that it started.
 Run by fig4_circuit_scale.py, each case in a process of its own: python scale_circuits.py CASE NEURONS SYNAPSES SECONDS
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 DT, G_LEAK, REFERENCE = 1e-4, 10e-9, 80
 SHORT = 1e-3  # s, a run of which nearly all is building
+TIMES = 3  # runs of which the median counts
+COMPILED = "cpp_standalone"
 
 
 def drawn(n: int, k: int) -> Projection:
@@ -71,15 +78,13 @@ def ours(engine: str, n: int, k: int, pairs: Projection) -> Callable[[float], in
     return run
 
 
-def by_hand(target: str, n: int, k: int, pairs: Projection) -> Callable[[float], int]:
-    """Return the script that a user of Brian2 would write: one group, two sets of synapses, weights as numbers.
+def written(b2: Any, n: int, k: int, pairs: Projection) -> tuple[Any, Any]:
+    """Return the network that a user of Brian2 would write, and its spikes: one group, two sets of synapses.
 
-    Brian2 counts the refractory period from the step of the spike: a step less is the same.
+    Weights are numbers. Brian2 counts the refractory period from the step of the spike: a step less is the same.
     """
-    import brian2 as b2
     import scipy.sparse
 
-    b2.prefs.codegen.target = target
     b2.defaultclock.dt = DT * b2.second
     equations = """
     dv/dt = (ge + gi - (v + 49*mV)) / (20*ms) : volt (unless refractory)
@@ -98,14 +103,37 @@ def by_hand(target: str, n: int, k: int, pairs: Projection) -> Callable[[float],
         synapses.connect(i=sources[chosen] - before, j=targets[chosen])
         synapses.delay = DT * b2.second
     spikes = b2.SpikeMonitor(cells)
-    network = b2.Network(cells, excite, inhibit, spikes)
-    network.store()
+    return b2.Network(cells, excite, inhibit, spikes), spikes
+
+
+def by_hand(target: str, n: int, k: int, pairs: Projection) -> Callable[[float], int]:
+    """Return what runs the network written by hand, again and again from its start; as one program, built once."""
+    import brian2 as b2
+
+    if target == COMPILED:
+        b2.set_device(COMPILED, build_on_run=False)
+        b2.prefs["devices.cpp_standalone.extra_make_args_unix"] = [f"-j{os.cpu_count() or 1}"]
+    else:
+        b2.prefs.codegen.target = target
+    network, spikes = written(b2, n, k, pairs)
+    folder = tempfile.TemporaryDirectory()
 
     def run(seconds: float) -> int:
         network.restore()
         network.run(seconds * b2.second)
         return int(spikes.num_spikes)
 
+    def run_program(seconds: float) -> int:
+        if b2.device.has_been_run:
+            b2.device.run(folder.name, with_output=False)
+        else:
+            network.run(seconds * b2.second)
+            b2.device.build(folder.name, debug=False, with_output=False)
+        return int(spikes.num_spikes)
+
+    if target == COMPILED:
+        return run_program
+    network.store()
     return run
 
 
@@ -143,27 +171,98 @@ def in_nest(n: int, k: int) -> Callable[[float], int]:
     return run
 
 
-def case(name: str, n: int, k: int, seconds: float) -> dict[str, float]:
-    """Return processor seconds to build and to run, spikes, and the largest memory, bytes."""
+class Resident:
+    """Memory of this process and of those that it started, bytes, looked at while something runs."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Resident:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.thread.join()
+
+    def _look(self) -> None:
+        while not self.ended.wait(0.05):
+            self.seen.append(resident())
+
+
+def resident() -> int:
+    """Return what is resident of this process and of those that it started, bytes."""
+    total = 0
+    for own in ["self", *Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]:
+        try:
+            total += int(Path(f"/proc/{own}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            continue  # it has ended
+    return total
+
+
+def used() -> float:
+    """Return the processor seconds of this process and of those that it started and that ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+def watch_networks() -> list[float]:
+    """Return a list that grows by the processor seconds of every run of a network in Brian2."""
+    import brian2 as b2
+
+    lasted: list[float] = []
+    plain = b2.Network.run
+
+    def run(network: Any, *args: Any, **options: Any) -> None:
+        before = used()
+        plain(network, *args, level=options.pop("level", 0) + 2, **options)
+        lasted.append(used() - before)
+
+    b2.Network.run = run
+    return lasted
+
+
+def case(name: str, n: int, k: int, seconds: float) -> dict[str, float | list[float]]:
+    """Return processor seconds to build and to run, spikes, the largest memory and that of a synapse in a run, bytes.
+
+    What a run takes beside the simulation is that of a run of a step or so, and is taken off; a compiled program is
+    built in the first run, and its runs count from its start to its end.
+    """
     kind, _, engine = name.partition(" ")
+    making = {"ours": ours, "hand": by_hand}
+    if name == "ours torch":  # packages are loaded before anything is measured
+        ours(engine, 100, 10, drawn(100, 10))(SHORT)
+    networks = watch_networks() if engine in ("brian2", "cython", "numpy") else None
     pairs = drawn(n, k) if engine else None
-    begun = time.process_time()
-    run = in_nest(n, k) if pairs is None else {"ours": ours, "hand": by_hand}[kind](engine, n, k, pairs)
-    run(SHORT)
-    built = time.process_time()
-    again = []  # each run of ours builds the network again; what that takes is no simulation
-    for _ in range(3 if kind == "ours" else 0):
-        before = time.process_time()
-        run(SHORT)
-        again.append(time.process_time() - before)
-    before = time.process_time()
-    spikes = run(seconds)
-    lasted = time.process_time() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    rebuilt = statistics.median(again) if again else 0.0
-    return {"build": built - begun, "run": lasted - rebuilt, "spikes": spikes, "peak": peak}
+    empty = resident() - (0 if pairs is None else pairs.weights.data.nbytes + pairs.weights.indices.nbytes)
+    begun = used()
+    run = in_nest(n, k) if pairs is None else making[kind](engine, n, k, pairs)
+    del pairs
+    run(seconds if engine == COMPILED else SHORT)
+    built = used() - begun
+
+    def lasting(simulated: float) -> tuple[float, int]:
+        before = used()
+        spikes = run(simulated)
+        return used() - before if networks is None else networks[-1], spikes
+
+    is_whole = engine == COMPILED or not engine
+    beside = 0.0 if is_whole else statistics.median(lasting(SHORT)[0] for _ in range(TIMES))
+    with Resident() as memory:
+        runs = [lasting(seconds) for _ in range(TIMES if engine else 1)]
+    peak = (resource.getrusage(w).ru_maxrss * 1024 for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "build": built - (runs[0][0] if engine == COMPILED else 0.0),
+        "runs": [lasted - beside for lasted, _ in runs],
+        "spikes": runs[0][1],
+        "peak": max(peak),
+        "synapse": (statistics.median(memory.seen) - empty) / (n * k),
+    }
 
 
 if __name__ == "__main__":
-    which, n_neurons, n_synapses, lasting = sys.argv[1:]
-    sys.stdout.write(json.dumps(case(which, int(n_neurons), int(n_synapses), float(lasting))) + "\n")
+    which, n_neurons, n_synapses, lasting_for = sys.argv[1:]
+    sys.stdout.write(json.dumps(case(which, int(n_neurons), int(n_synapses), float(lasting_for))) + "\n")

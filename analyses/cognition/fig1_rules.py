@@ -1,11 +1,12 @@
 """Figure 1: one leaky rate network learns the twenty rules of Yang et al. 2019, mixed in every batch.
 
-Run: python analyses/cognition/fig1_rules.py [folder] (about an hour on one core; it goes on where it was stopped)
+Run: python analyses/cognition/fig1_rules.py [folder] [--redraw] (an hour on one core; it goes on where it stopped)
 """
 
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +19,44 @@ from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.recording import record_responses
 from neurosim.networks.training import train, weights_of
-from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Figure,
+    colour_bar,
+    figure_bytes,
+    house_style,
+    letter_panels,
+    new_figure,
+)
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.tasks.yang import RULES, yang_task
 
 SPECIFICATION = LeakyRNNSpecification(200, noise=0.05, identity=0.5)
 OPTIONS = TrainingOptions(80, 64, 2e-3)
 BATCHES, N_TRIALS, SEED = 200, 400, 0
+PAPER = {
+    "fdgo": "Go",
+    "reactgo": "RT Go",
+    "delaygo": "Dly Go",
+    "fdanti": "Anti",
+    "reactanti": "RT Anti",
+    "delayanti": "Dly Anti",
+    "dm1": "DM 1",
+    "dm2": "DM 2",
+    "contextdm1": "Ctx DM 1",
+    "contextdm2": "Ctx DM 2",
+    "multidm": "MultSen DM",
+    "delaydm1": "Dly DM 1",
+    "delaydm2": "Dly DM 2",
+    "contextdelaydm1": "Ctx Dly DM 1",
+    "contextdelaydm2": "Ctx Dly DM 2",
+    "multidelaydm": "MultSen Dly DM",
+    "dmsgo": "DMS",
+    "dmsnogo": "DNMS",
+    "dmcgo": "DMC",
+    "dmcnogo": "DNMC",
+}  # as the paper calls them (https://doi.org/10.1038/s41593-018-0310-2)
 
 
 def trained(checkpoint: Path) -> torch.nn.Module:
@@ -70,47 +102,55 @@ def compute(network: torch.nn.Module) -> xr.Dataset:
     )
 
 
-def draw(results: xr.Dataset) -> object:
-    """Draw bars of the share right, and the rules arranged by the units that they use."""
-    figure = new_figure(8, 3.4)
-    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
-    place = np.arange(results.sizes["rule"])
-    left.bar(place, results.right, color=[PALETTE[0] if r >= 0.95 else PALETTE[1] for r in results.right.values])
-    left.vlines(place, results.interval[:, 0], results.interval[:, 1], color="0.25", linewidth=0.9)
-    left.axhline(0.95, color="black", linewidth=0.8, linestyle=":")
-    left.set_xticks(place, results.rule.values, rotation=90, fontsize=7)
-    left.set(ylabel="share of trials answered rightly", ylim=(0, 1.02))
-    image = right.imshow(results.rdm, cmap="viridis")
-    right.set_xticks(place, results.rule.values, rotation=90, fontsize=5)
-    right.set_yticks(place, results.rule.values, fontsize=5)
-    right.set(title="rules by the units that vary in them")
-    figure.colorbar(image, ax=right, label="euclidean distance", shrink=0.8)
-    return figure
-
-
-def main(folder: Path) -> None:
-    """Train, keep the numbers, and draw from them."""
-    network = trained(folder / "rules_checkpoint.safetensors")
-    storage.write_weights(folder / "rules_weights.safetensors", weights_of(network))
-    results = compute(network)
-    content = {
-        "right": {r: round(float(v), 4) for r, v in zip(results.rule.values, results.right.values, strict=True)},
-        "interval": {
-            r: [round(float(v), 4) for v in bounds]
-            for r, bounds in zip(results.rule.values, results.interval.values, strict=True)
-        },
+def table(results: xr.Dataset) -> dict[str, object]:
+    """Return the numbers of the figure."""
+    names = [str(rule) for rule in results.rule.values]
+    return {
+        "right": dict(zip(names, results.right.values.round(4).tolist(), strict=True)),
+        "interval": dict(zip(names, results.interval.values.round(4).tolist(), strict=True)),
         "n_rules_at_95_percent": int((results.right >= 0.95).sum()),
         "n_trials_a_rule": N_TRIALS,
         "n_batches": BATCHES * OPTIONS.epochs,
-        "provenance": runtime.provenance(),
+        "rdm": results.rdm.values.round(5).tolist(),
     }
-    storage.write_json(folder / "fig1_rules.json", content, sort_keys=False)
+
+
+def draw(content: dict[str, Any]) -> Figure:
+    """Draw the share right of every rule, and the rules arranged by the units that they use."""
+    figure = new_figure(PAGE, 3.6)
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
+    share, interval = np.array(list(content["right"].values())), np.array(list(content["interval"].values()))
+    place, names = np.arange(len(share))[::-1], [PAPER[rule] for rule in content["right"]]
+    colours = [PALETTE[0] if s >= 0.95 else PALETTE[1] for s in share]
+    left.hlines(place, *interval.T, color=colours, linewidth=1)
+    left.scatter(share, place, 12, colours)
+    left.axvline(0.95, color="black", linewidth=0.8, linestyle=":")
+    left.set_yticks(place, names, fontsize=6)
+    left.set_xlabel(f"share right of {content['n_trials_a_rule']} new trials,\n95 % interval; dotted: 0.95", fontsize=7)
+    image = right.imshow(content["rdm"], cmap="viridis", vmin=0)
+    right.set_xticks(place[::-1], names, rotation=90, fontsize=5.5)
+    right.set_yticks(place[::-1], names, fontsize=5.5)
+    colour_bar(image, right, "euclidean distance of variances")
+    letter_panels([left, right])
+    return figure
+
+
+def main(folder: Path, *, redraw: bool) -> None:
+    """Train (or, with `--redraw`, take the numbers that are kept), keep the numbers, and draw from them."""
+    if redraw:
+        content = storage.read_json(folder / "fig1_rules.json")
+    else:
+        network = trained(folder / "rules_checkpoint.safetensors")
+        storage.write_weights(folder / "rules_weights.safetensors", weights_of(network))
+        content = table(compute(network)) | {"provenance": runtime.provenance()}
+        storage.write_json(folder / "fig1_rules.json", content, sort_keys=False)
     with house_style():
-        storage.write_bytes(folder / "fig1_rules.png", figure_bytes(draw(results))["png"])
+        storage.write_bytes(folder / "fig1_rules.png", figure_bytes(draw(content))["png"])
     print(content["n_rules_at_95_percent"], "rules of", len(RULES), "at 95 % or more")
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "results/cognition")
+    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
+    target = Path(words[0]) if words else Path(__file__).parent if again else Path("results/cognition")
     target.mkdir(parents=True, exist_ok=True)
-    main(target)
+    main(target, redraw=again)

@@ -10,12 +10,13 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, Figure, figure_bytes, house_style, letter_panels, new_figure
 from neurosim.plots.geometry import plot_arrangement
 from neurosim.plots.pictures import plot_raster
 from neurosim.plots.scores import plot_scores
 
 BRAINS = {"early": "early area (synthetic)", "late": "late area (synthetic)"}
+UNORDERED = ("brain", "gabor_adex")  # areas, and populations of a circuit
 
 
 def compute(results: Path) -> xr.Dataset:
@@ -31,13 +32,14 @@ def compute(results: Path) -> xr.Dataset:
         parts["group"] = xr.DataArray(scores["group"].values.astype(str), dims="model")
     relations = storage.read_dataset(results / "results" / "relations" / "relations.nc")
     parts["points"] = xr.DataArray(relations["points"].values, dims=("everyone", "axis"))
+    parts["points"] = parts["points"].assign_coords(everyone=relations["model"].values.astype(str))
     parts["points_group"] = xr.DataArray(relations["group"].values.astype(str), dims="everyone")
-    return xr.Dataset(parts, attrs={"method": scores.attrs["method"]})
+    return xr.Dataset(parts, attrs={"method": scores.attrs["method"], "stress": float(relations.attrs["stress"])})
 
 
 def draw(numbers: xr.Dataset) -> Figure:
     """Draw the figure."""
-    figure = new_figure(9.0, 5.6)
+    figure = new_figure(PAGE, 5.0)
     grid = figure.add_gridspec(2, 3, width_ratios=(0.85, 1.0, 1.0))
     spikes = [numbers[n].rename(shown="stimulus") for n in ("expected", "responses")]
     raster = figure.add_subplot(grid[:, 0])
@@ -49,8 +51,14 @@ def draw(numbers: xr.Dataset) -> Figure:
         plot_scores(result, figure.add_subplot(grid[0, column + 1]), groups=groups, title=title)
     points = numbers["points"].rename(everyone="model")
     below = figure.add_subplot(grid[1, 1:])
-    plot_arrangement(points, below, groups=[str(g) for g in numbers["points_group"].values])
-    below.set_title("all subjects, near when their RDMs agree")
+    groups = [str(g) for g in numbers["points_group"].values]
+    layered = {g for g in groups if g not in UNORDERED}
+    plot_arrangement(points, below, groups=groups, connect=layered, stress=numbers.attrs["stress"])
+    for place, group, xy in zip(numbers["everyone"].values, groups, points.values, strict=True):
+        if group == "brain":
+            below.annotate(str(place), xy, (5, 0), textcoords="offset points", fontsize=6, va="center")
+    below.set_title("near when their RDMs agree")
+    letter_panels(figure.axes)
     return figure
 
 

@@ -34,7 +34,7 @@ from neurosim.networks import (
 )
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, new_figure
 
 SEEDS = (11, 12, 13)  # of weights and of drawn problems; rates were chosen with others, whose test sets are others
 SLOWLY = partial(torch.optim.SGD, momentum=0.0)
@@ -147,17 +147,18 @@ def compute(problem: str) -> dict[str, Any]:
 def draw(results: dict[str, Any]) -> object:
     """Draw the accuracy of every rule, a panel a problem, with each instance and the interval of the mean."""
     sizes = [len(results[p]["rules"]) for p in results]
-    figure = new_figure(9, 3.2)
+    figure = new_figure(PAGE, 2.9)
     axes = figure.subplots(1, len(sizes), width_ratios=[n + 1 for n in sizes], squeeze=False)[0]
     for ax, (problem, content) in zip(axes, results.items(), strict=True):
         for k, row in enumerate(content["rules"].values()):
-            ax.bar(k, row["mean"], color=PALETTE[0] if row["rule"] == "'backpropagation'" else PALETTE[1])
-            ax.vlines(k, *row["interval"], color="0.25", linewidth=0.9)
-            ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color="black", markersize=3)
-        ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=60, ha="right", fontsize=6)
-        ax.set_title("\n".join(textwrap.wrap(problem, 12 + 8 * (len(content["rules"]) > 1))), fontsize=6)
-        ax.set(ylim=(0, 1.02))
-    axes[0].set_ylabel("test accuracy")
+            colour = PALETTE[0] if row["rule"] == "'backpropagation'" else PALETTE[1]
+            ax.vlines(k, *row["interval"], color=colour, linewidth=2.5, alpha=0.5)
+            ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color=colour, markersize=3, clip_on=False)
+        ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=90, fontsize=5.5)
+        ax.set_title("\n".join(textwrap.wrap(problem, 12 + 8 * (len(content["rules"]) > 1))), fontsize=5.5)
+        ax.set(ylim=(0, 1), xlim=(-0.7, len(content["rules"]) - 0.3))
+        ax.tick_params(labelleft=ax is axes[0])
+    axes[0].set_ylabel("test accuracy; dots: instances,\nbars: 95 % interval of their mean", fontsize=7)
     return figure
 
 

@@ -15,7 +15,17 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Axes,
+    Figure,
+    colour_bar,
+    figure_bytes,
+    house_style,
+    letter_panels,
+    new_figure,
+)
 from neurosim.plots.geometry import plot_rdm
 from neurosim.plots.recordings import plot_generalisation, plot_time_course
 from neurosim.recordings.datasets import load_dataset
@@ -72,33 +82,42 @@ def compute(responses: xr.DataArray) -> xr.Dataset:
 
 def draw(results: xr.Dataset) -> Figure:
     """Draw time course, temporal generalisation, invariance, and the cross-validated RDM."""
-    figure, chance = new_figure(10.0, 6.0), results.attrs["chance"]
+    figure, chance = new_figure(PAGE, 4.6), results.attrs["chance"]
     axes = figure.subplots(2, 3)
     plot_time_course(results.accuracy, results.accuracy_error, axes[0, 0])
     axes[0, 0].axhline(chance, color="0.6", lw=0.6, ls="--")
-    for ax in axes.ravel():
-        ax.title.set_fontsize(8)
-    axes[0, 0].set(ylabel="accuracy", ylim=(0, 1), title="seven objects, middle position")
-    plot_generalisation(results.generalisation, axes[0, 1], chance=chance, title="temporal generalisation")
-    image = axes[0, 2].imshow(results.moved.values, vmin=chance, vmax=1, cmap="viridis")
-    places = results.moved["position"].values.astype(str)
-    axes[0, 2].set_xticks(range(3), places)
-    axes[0, 2].set_yticks(range(3), places)
-    for i, j in np.ndindex(3, 3):
-        axes[0, 2].text(j, i, f"{results.moved.values[i, j]:.2f}", ha="center", va="center", color="white")
-    axes[0, 2].set(xlabel="tested at", ylabel="trained at", title="position invariance")
-    figure.colorbar(image, ax=axes[0, 2], shrink=0.8)
+    axes[0, 0].text(-480, chance - 0.02, "chance", fontsize=6, color="0.4", va="top")
+    axes[0, 0].set(ylabel="accuracy (± s.e. over folds)", ylim=(0, 1), title="seven objects, middle position")
+    plot_generalisation(results.generalisation, axes[0, 1], chance=chance, title="over time")
+    _positions(results, axes[0, 2], chance)
     plot_time_course(results.distance, None, axes[1, 0], colour=1)
     axes[1, 0].axhline(0, color="0.6", lw=0.6, ls="--")
-    axes[1, 0].set(ylabel="mean crossnobis distance", title="cross-validated RDM over time")
-    plot_rdm(results.rdm, axes[1, 1], title="cross-validated RDM, 100 to 500 ms")
-    axes[1, 1].set_yticks(
-        range(1, 21, 3), [str(s).rsplit("_", 1)[0] for s in results.stimulus.values[1::3]], fontsize=6
-    )
+    axes[1, 0].set(ylabel="mean crossnobis distance", title="21 objects and positions")
+    plot_rdm(results.rdm, axes[1, 1], colorbar=True)
+    names = [str(s).rsplit("_", 1)[0] for s in results.stimulus.values[1::3]]
+    axes[1, 1].set_yticks(range(1, 21, 3), names, fontsize=6)
+    axes[1, 1].set_title("crossnobis RDM, 100 to 500 ms")
     axes[1, 2].hist(results.signal_to_noise.values, 30, color=PALETTE[2])
     axes[1, 2].axvline(0, color="0.6", lw=0.6)
-    axes[1, 2].set(xlabel="signal power / noise power", ylabel="neurons", title="reliability of single neurons")
+    n = results.sizes[results.signal_to_noise.dims[0]]
+    axes[1, 2].set(xlabel="signal power / noise power", ylabel=f"neurons (n = {n})", title="reliability")
+    letter_panels(axes.ravel())
+    for ax in axes.ravel():
+        ax.set_title(ax.get_title(loc="left"), loc="left", fontsize=7)
     return figure
+
+
+def _positions(results: xr.Dataset, ax: Axes, chance: float) -> None:
+    """Draw accuracy where the decoder was trained and where it is tested, each number in a colour that can be read."""
+    image = ax.imshow(results.moved.values, vmin=chance, vmax=1, cmap="viridis")
+    places = results.moved["position"].values.astype(str)
+    ax.set_xticks(range(3), places)
+    ax.set_yticks(range(3), places)
+    for (i, j), value in np.ndenumerate(results.moved.values):
+        dark = (value - chance) / (1 - chance) < 0.6
+        ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if dark else "black", fontsize=7)
+    ax.set(xlabel="tested at", ylabel="trained at", title="over positions")
+    colour_bar(image, ax, "accuracy")
 
 
 def table(results: xr.Dataset) -> dict[str, object]:

@@ -10,15 +10,23 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import Figure, figure_bytes, house_style, new_figure
-from neurosim.plots.scores import plot_profiles
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure
 
 BRAINS = {
-    "human_IT": "human IT (4 subjects)",
-    "monkey_IT": "monkey IT",
-    "fmri_EVC": "early visual cortex (15 subjects)",
-    "fmri_IT": "IT, fMRI (15 subjects)",
+    "human_IT": "human IT\n4 people",
+    "monkey_IT": "monkey IT\n2 animals, one RDM",
+    "fmri_EVC": "early visual cortex\n15 people",
+    "fmri_IT": "IT, fMRI\n15 people",
 }
+SUBJECTS = {
+    "efficientnet": "EfficientNet-Lite0",
+    "untrained": "the same, untrained",
+    "cnn": "CNN, CIFAR-10",
+    "spiking_cnn": "spiking CNN, CIFAR-10",
+    "gabor_adex": "Gabor-AdEx circuit",
+}
+POPULATIONS = {"excitatory": "exc.", "inhibitory": "inh."}
+FILE = "fig1_layers_and_brains"
 
 
 def compute(results: Path) -> xr.Dataset:
@@ -32,28 +40,77 @@ def compute(results: Path) -> xr.Dataset:
     return joined.assign_attrs(method=parts[0].attrs["method"])
 
 
+def table(numbers: xr.Dataset) -> dict[str, object]:
+    """Return the numbers that a text quotes: a score a layer and recording, its interval, and the ceilings."""
+    rounded = numbers[["score", "interval", "ceiling", "group"]]
+    rounded = rounded.assign({k: rounded[k].round(3) for k in ("score", "interval", "ceiling")})
+    return {
+        brain: {
+            "ceiling": one["ceiling"].values.tolist() if np.isfinite(one["ceiling"]).all() else "one RDM",
+            "layers (score, low, high)": {
+                str(m): [float(one["score"].sel(model=m)), *one["interval"].sel(model=m).values.tolist()]
+                for m in one["model"].values
+            },
+            "best": {
+                subject: str(own["model"].values[int(np.argmax(own["score"].values))])
+                for subject in SUBJECTS
+                for own in [one.isel(model=np.flatnonzero(one["group"].values.astype(str) == subject))]
+            },
+        }
+        for brain in BRAINS
+        for one in [rounded.sel(brain=brain)]
+    }
+
+
 def draw(numbers: xr.Dataset) -> Figure:
-    """Draw the figure."""
-    figure = new_figure(8.5, 5.5)
-    groups = [str(g) for g in numbers["group"].values]
-    for ax, (brain, title) in zip(figure.subplots(2, 2).ravel(), BRAINS.items(), strict=True):
-        one = numbers.sel(brain=brain)
-        one = one if np.isfinite(one["ceiling"].values).all() else one.drop_vars("ceiling")
-        plot_profiles(one, ax, groups=groups, title=title)
-        if brain != "monkey_IT":
-            ax.get_legend().remove()
+    """Draw a row a recording and a column a subject: scores with intervals, and the noise ceiling where it is known."""
+    figure = new_figure(PAGE, 5.6)
+    axes = figure.subplots(len(BRAINS), len(SUBJECTS), sharey="row", sharex="col")
+    groups = numbers["group"].values.astype(str)
+    for row, (brain, title) in zip(axes, BRAINS.items(), strict=True):
+        for ax, subject, colour in zip(row, SUBJECTS, PALETTE, strict=False):
+            _panel(ax, numbers.sel(brain=brain).isel(model=np.flatnonzero(groups == subject)), colour)
+        row[0].set_ylabel(f"{title}\nSpearman's rho", fontsize=6.5)
+    for letter, row in zip("ABCD", axes, strict=True):
+        row[0].set_title(letter, fontsize=8)
+    for ax, title in zip(axes[0], SUBJECTS.values(), strict=True):
+        ax.set_title(title, loc="center", fontsize=7, fontweight="normal")
+    for ax in axes[-1, :-1]:
+        ax.set_xlabel("depth", fontsize=6.5)
+    figure.supxlabel("bands and bars: 95 % intervals for new people and stimuli; gray: noise ceiling", fontsize=6)
     return figure
+
+
+def _panel(ax: Axes, one: xr.Dataset, colour: str) -> None:
+    """Draw the layers of one subject over their depth, or the populations of a circuit beside each other."""
+    score, interval = one["score"].values, one["interval"].values
+    layers = [str(m).partition("/")[2] for m in one["model"].values]
+    if set(layers) <= set(POPULATIONS):
+        places = np.arange(len(layers))
+        ax.errorbar(places, score, np.abs(interval.T - score), fmt="o", color=colour, markersize=3, linewidth=0.9)
+        ax.set(xticks=places, xticklabels=[POPULATIONS[name] for name in layers], xlim=(-0.7, len(layers) - 0.3))
+    else:
+        depth = np.linspace(0, 1, len(layers))
+        ax.fill_between(depth, *interval.T, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(depth, score, "o-", color=colour, markersize=2, linewidth=1)
+        ax.set(xticks=[0, 0.5, 1], xticklabels=["first", "", "last"])
+    if np.isfinite(one["ceiling"].values).all():
+        ax.axhspan(*one["ceiling"].values, color="0.87", zorder=0, linewidth=0)
+    ax.axhline(0, color="black", linewidth=0.5)
+    ax.tick_params(labelsize=6)
 
 
 def main(results: Path) -> None:
     """Compute, keep the numbers, and draw from them."""
     folder = results.with_name(f"{results.name}_paper")
-    storage.write_dataset(folder / "fig1_layers_and_brains.nc", compute(results))
+    numbers = compute(results)
+    storage.write_dataset(folder / f"{FILE}.nc", numbers)
     with house_style():
-        figure = draw(storage.read_dataset(folder / "fig1_layers_and_brains.nc"))
+        figure = draw(storage.read_dataset(folder / f"{FILE}.nc"))
         for ending, content in figure_bytes(figure).items():
-            storage.write_bytes(folder / f"fig1_layers_and_brains.{ending}", content)
-    print(folder / "fig1_layers_and_brains.svg")
+            storage.write_bytes(folder / f"{FILE}.{ending}", content)
+    storage.write_json(folder / f"{FILE}.json", table(numbers))
+    print(folder / f"{FILE}.svg")
 
 
 if __name__ == "__main__":

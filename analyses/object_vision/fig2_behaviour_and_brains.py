@@ -5,11 +5,12 @@ IT of 4 subjects and its group RDM, early visual cortex and IT of 15 (Kriegeskor
 its interval over subjects and stimuli and the ceiling of the subjects; the dissimilarities that 16 people judged (Mur
 2013) against all of them. The published numbers are computed again from the files.
 
-Run: NEUROSIM_DATA=... python analyses/object_vision/fig2_behaviour_and_brains.py results/object_vision_behaviour
+Run: NEUROSIM_DATA=... python analyses/object_vision/fig2_behaviour_and_brains.py [folder] [--redraw]
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,7 +21,7 @@ from neurosim.networks import EfficientNetLite0Specification
 from neurosim.networks.architecture import build_network
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.recording import iterate_layers
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import as_rdm
 from neurosim.similarity.comparison import compare_rdms
@@ -29,11 +30,15 @@ from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.images import resize_images
 
 BRAINS = {
-    "human_IT_group": "human IT, group RDM",
-    "human_IT": "human IT, 4 subjects",
-    "EVC": "early visual cortex, 15 subjects",
-    "IT": "IT (fMRI), 15 subjects",
+    "human_IT_group": "human IT, one RDM",
+    "human_IT": "human IT, 4 people",
+    "EVC": "EVC, 15 people",
+    "IT": "fMRI IT, 15 people",
 }
+LAYERS, JUDGED = "layers (score, low, high, corrected p)", "judged dissimilarity (score, low, high, corrected p)"
+AVERAGED, JUDGES = "AlexNet averaged as voxels do (score, low, high)", "ceiling of the judgements"
+RECORDED = 4  # of the sources of judgements, the others are layers
+DEFAULT = Path("results/object_vision_behaviour")
 EARLY, LATE = "block02", "block14"
 VOXELS, VOXELS_EARLY, VOXELS_LATE = ("smooth3rpwavgFeat", "rpwavgFeat"), "conv2", "fc6"
 
@@ -115,38 +120,6 @@ def squared_ceilings(rdms: xr.DataArray) -> dict[str, float]:
     return {"Spearman squared with all": float(np.mean(whole)), "leaving one out": float(np.mean(others))}
 
 
-def draw(results: xr.Dataset) -> Figure:
-    """Draw one line a recording over the layers, and one bar a source for the judgements."""
-    figure = new_figure(11.0, 3.6)
-    left, middle, right = figure.subplots(1, 3, width_ratios=[3, 2, 2])
-    steps = np.arange(results.sizes["voxel_layer"])
-    for k, (area, title) in enumerate({"EVC": "early visual cortex", "IT": "IT (fMRI)"}.items()):
-        one = results.sel(area=area)
-        middle.plot(steps, one.voxels, marker="o", ms=3, color=PALETTE[2 + k], label=title)
-        middle.fill_between(steps, *one.voxels_interval.values.T, color=PALETTE[2 + k], alpha=0.15, lw=0)
-    middle.axhline(0, color="0.6", lw=0.6)
-    middle.set_xticks(steps, results.voxel_layer.values, rotation=90, fontsize=6)
-    middle.set(title="AlexNet, averaged as voxels do", ylabel="Spearman correlation")
-    middle.legend(fontsize=6)
-    place = np.arange(results.sizes["layer"])
-    for k, (brain, title) in enumerate(BRAINS.items()):
-        one = results.sel(brain=brain)
-        left.plot(place, one.score, marker="o", ms=3, color=PALETTE[k], label=title)
-        left.fill_between(place, *one.interval.values.T, color=PALETTE[k], alpha=0.15, lw=0)
-    left.axhline(0, color="0.6", lw=0.6)
-    left.set_xticks(place, results.layer.values, rotation=90, fontsize=6)
-    left.set(ylabel="Spearman correlation", title="layers of EfficientNet-Lite0")
-    left.legend(fontsize=6)
-    bars = np.arange(results.sizes["source"])
-    right.bar(bars, results.judged, color=[PALETTE[2]] * 4 + [PALETTE[0]] * (len(bars) - 4))
-    right.vlines(bars, *results.judged_interval.values.T, color="0.25", lw=0.9)
-    right.axhspan(*results.judged_ceiling.values, color="0.88", zorder=0, label="ceiling of 16 subjects")
-    right.set_xticks(bars, results.source.values, rotation=90, fontsize=7)
-    right.set(title="judged dissimilarity", ylabel="Spearman correlation")
-    right.legend(fontsize=6)
-    return figure
-
-
 def table(results: xr.Dataset) -> dict[str, object]:
     """Return the numbers that a text quotes."""
     brains: dict[str, object] = {}
@@ -157,7 +130,7 @@ def table(results: xr.Dataset) -> dict[str, object]:
             for m, p in zip(one.layer.values, one.p_corrected.values, strict=True)
         }
         brains[brain] = {
-            "layers (score, low, high, corrected p)": rows,
+            LAYERS: rows,
             "ceiling": _rounded(one.ceiling.values) if np.isfinite(one.ceiling.values).all() else "one RDM",
             f"p that {EARLY} and {LATE} differ": float(f"{float(one.p_early_late):.2g}"),
         }
@@ -186,12 +159,12 @@ def table(results: xr.Dataset) -> dict[str, object]:
             str(k): round(float(v), 6) for k, v in zip(results.number.values, results.published.values, strict=True)
         },
         "brains": brains,
-        "AlexNet averaged as voxels do (score, low, high)": voxels,
+        AVERAGED: voxels,
         f"p that {VOXELS_EARLY} and {VOXELS_LATE} differ (EVC, IT)": [
             float(f"{p:.2g}") for p in results.voxels_p.values
         ],
-        "judged dissimilarity (score, low, high, corrected p)": judged,
-        "ceiling of the judgements": _rounded(results.judged_ceiling.values),
+        JUDGED: judged,
+        JUDGES: _rounded(results.judged_ceiling.values),
     }
 
 
@@ -199,15 +172,74 @@ def _rounded(values: object) -> list[float]:
     return [round(float(v), 3) for v in np.ravel(values)]
 
 
-def main(folder: Path) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    storage.write_dataset(folder / "fig2_behaviour_and_brains.nc", compute())
-    gathered = storage.read_dataset(folder / "fig2_behaviour_and_brains.nc")
-    storage.write_json(folder / "fig2_behaviour_and_brains.json", table(gathered))
+def draw(content: dict[str, Any]) -> Figure:
+    """Draw a panel a recording over the layers of each network, and a bar a source for the judgements."""
+    figure = new_figure(PAGE, 4.3)
+    grid = figure.add_gridspec(2, 4, height_ratios=(1.1, 1))
+    first = None
+    for column, (brain, title) in enumerate(BRAINS.items()):
+        one = content["brains"][brain]
+        ax = first = figure.add_subplot(grid[0, column], sharey=first)
+        _profile(ax, list(one[LAYERS]), list(one[LAYERS].values()), PALETTE[0], one["ceiling"])
+        ax.set_title(f"{'ABCD'[column]}  {title}", fontsize=6.5)
+        ax.tick_params(labelleft=column == 0)
+    figure.axes[0].set_ylabel("EfficientNet-Lite0\nSpearman's rho", fontsize=7)
+    for column, area in enumerate(("EVC", "IT")):
+        own = {k.partition(" ")[2]: v for k, v in content[AVERAGED].items() if k.startswith(f"{area} ")}
+        ax = figure.add_subplot(grid[1, column], sharey=first)
+        _profile(ax, list(own), list(own.values()), PALETTE[2], content["brains"][area]["ceiling"])
+        ax.set_title(f"{'EF'[column]}  {BRAINS[area]}", fontsize=6.5)
+        ax.tick_params(labelleft=column == 0)
+    figure.axes[4].set_ylabel("AlexNet, averaged as\nvoxels do, rho", fontsize=7)
+    _judgements(figure.add_subplot(grid[1, 2:]), content)
+    figure.supxlabel(
+        "95 % intervals for new people and stimuli; gray: noise ceiling; EVC: early visual cortex", fontsize=6
+    )
+    return figure
+
+
+def _profile(ax: Axes, names: list[str], rows: list[list[float]], colour: str, ceiling: object) -> None:
+    """Draw scores over layers with a band of intervals, and the ceiling where there is one."""
+    place, (score, low, high) = np.arange(len(names)), np.array([row[:3] for row in rows]).T
+    if isinstance(ceiling, list):
+        ax.axhspan(*ceiling, color="0.87", zorder=0, linewidth=0)
+    ax.fill_between(place, low, high, color=colour, alpha=0.2, linewidth=0)
+    ax.plot(place, score, "o-", color=colour, markersize=2, linewidth=1)
+    ax.axhline(0, color="black", linewidth=0.5)
+    every = max(1, len(names) // 9)
+    ax.set_xticks(place[::every], [name.replace("block", "") for name in names[::every]], rotation=90, fontsize=5.5)
+    ax.tick_params(axis="y", labelsize=6)
+
+
+def _judgements(ax: Axes, content: dict[str, Any]) -> None:
+    """Draw how well recordings and layers tell what people judged."""
+    rows = content[JUDGED]
+    place = np.arange(len(rows))[::-1]
+    score, low, high = np.array([row[:3] for row in rows.values()]).T
+    colours = [PALETTE[2] if i < RECORDED else PALETTE[0] for i in range(len(rows))]
+    ax.axvspan(*content[JUDGES], color="0.87", zorder=0, linewidth=0)
+    ax.barh(place, score, color=colours, height=0.65)
+    ax.hlines(place, low, high, color="0.2", linewidth=0.9)
+    ax.set_yticks(place, list(rows), fontsize=6)
+    ax.set_title("G  dissimilarity judged by 16 people", fontsize=6.5)
+    ax.set_xlabel("Spearman's rho; green: recordings, blue: EfficientNet-Lite0", fontsize=6)
+    ax.tick_params(axis="x", labelsize=6)
+
+
+def main(words: list[str]) -> None:
+    """Compute (or, with `--redraw`, take the numbers that are kept here), keep the numbers, and draw from them."""
+    name = "fig2_behaviour_and_brains"
+    given = [word for word in words if word != "--redraw"]
+    folder = Path(given[0]) if given else Path(__file__).parent if "--redraw" in words else DEFAULT
+    if "--redraw" in words:
+        content = storage.read_json(folder / f"{name}.json")
+    else:
+        content = table(compute())
+        storage.write_json(folder / f"{name}.json", content, sort_keys=False)
     with house_style():
-        storage.write_bytes(folder / "fig2_behaviour_and_brains.png", figure_bytes(draw(gathered))["png"])
-    print(folder / "fig2_behaviour_and_brains.png")
+        storage.write_bytes(folder / f"{name}.png", figure_bytes(draw(content))["png"])
+    print(folder / f"{name}.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/object_vision_behaviour"))
+    main(sys.argv[1:])

@@ -2,23 +2,24 @@
 
 The scores of every layer on every rung with four recordings of the 92 objects, and the accuracy on CIFAR-10.
 
-Run: python analyses/realism_ladder/fig2_brains.py results/realism_ladder
+Run: python analyses/realism_ladder/fig2_brains.py results/realism_ladder (or --redraw)
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Figure, figure_bytes, house_style, letter_panels, new_figure
 
 BRAINS = {
-    "human_IT_group": "human IT, group RDM",
-    "monkey_IT": "monkey IT",
-    "fmri_EVC": "early visual cortex, 15 subjects",
-    "fmri_IT": "IT, 15 subjects",
+    "human_IT_group": "human IT\n4 people, one RDM",
+    "monkey_IT": "monkey IT\n2 animals, one RDM",
+    "fmri_EVC": "early visual cortex\n15 people",
+    "fmri_IT": "IT, fMRI\n15 people",
 }
 RUNGS = ("network", "exact", "conductance", "refractory", "adex", "hodgkin_huxley")
 LAYERS = ("conv1", "conv2")
@@ -54,31 +55,6 @@ def compute(results: Path) -> xr.Dataset:
     )
 
 
-def draw(results: xr.Dataset) -> Figure:
-    """Draw one panel a brain: score against rung, one line a layer."""
-    figure = new_figure(8.5, 5.0)
-    place = np.arange(len(RUNGS))
-    axes = figure.subplots(2, 2, sharex=True)
-    for ax, (brain, title) in zip(axes.ravel(), BRAINS.items(), strict=True):
-        one = results.sel(brain=brain)
-        if np.isfinite(one.ceiling.values).all():
-            ax.axhspan(*one.ceiling.values, color="0.92", zorder=0, label="noise ceiling")
-        for k, layer in enumerate(LAYERS):
-            row = one.sel(layer=layer)
-            reach = np.nan_to_num(np.abs(row.interval.values.T - row.score.values))
-            ax.errorbar(
-                place + 0.08 * k, row.score, reach, color=PALETTE[k], marker="o", ms=4, capsize=1.5, label=layer
-            )
-        ax.set(title=title, ylabel="Spearman correlation")
-        ax.axhline(0, color="0.6", lw=0.6)
-    labels = [f"{r.replace('_', '-')}\n{a:.0%}" for r, a in zip(RUNGS, results.accuracy.values, strict=True)]
-    for ax in axes[1]:
-        ax.set_xticks(place, labels, fontsize=6)
-        ax.set_xlabel("rung, and accuracy on CIFAR-10")
-    axes[0, 0].legend(fontsize=6)
-    return figure
-
-
 def table(results: xr.Dataset) -> dict[str, object]:
     """Return the numbers that a text quotes."""
     scores: dict[str, dict[str, dict[str, list[float]]]] = {}
@@ -90,19 +66,53 @@ def table(results: xr.Dataset) -> dict[str, object]:
                 row = scores.setdefault(brain, {}).setdefault(layer, {})
                 row[rung] = [round(v, 3) for v in numbers if np.isfinite(v)]
     accuracy = {str(r): round(float(a), 3) for r, a in zip(RUNGS, results.accuracy.values, strict=True)}
-    return {"columns": ["score", "low", "high"], "scores": scores, "accuracy": accuracy}
+    known = results.ceiling.dropna("brain")
+    ceilings = {str(b): known.sel(brain=b).round(3).values.tolist() for b in known["brain"].values}
+    return {"columns": ["score", "low", "high"], "scores": scores, "accuracy": accuracy, "ceilings": ceilings}
 
 
-def main(results: Path) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    folder = results.with_name(f"{results.name}_paper")
-    storage.write_dataset(folder / "fig2_brains.nc", compute(results))
-    gathered = storage.read_dataset(folder / "fig2_brains.nc")
-    storage.write_json(folder / "fig2_brains.json", table(gathered))
+def draw(content: dict[str, Any]) -> Figure:
+    """Draw a row a recording and a column a layer: the score on every rung, its interval, and the ceiling if known."""
+    figure = new_figure(PAGE, 5.4)
+    axes = figure.subplots(len(BRAINS), len(LAYERS), sharex=True, sharey="row")
+    place = np.arange(len(RUNGS))
+    for row, (brain, title) in zip(axes, BRAINS.items(), strict=True):
+        for ax, layer, colour in zip(row, LAYERS, PALETTE, strict=False):
+            score, low, high = np.array([content["scores"][brain][layer][rung] for rung in RUNGS]).T
+            if brain in content["ceilings"]:
+                ax.axhspan(*content["ceilings"][brain], color="0.87", zorder=0, linewidth=0)
+            ax.axhline(score[0], color=colour, linewidth=0.6, linestyle=":")
+            ax.errorbar(place, score, (score - low, high - score), fmt="o", color=colour, markersize=3, linewidth=0.9)
+            ax.axhline(0, color="black", linewidth=0.5)
+            ax.tick_params(labelsize=6)
+        row[0].set_ylabel(f"{title}\nSpearman's rho", fontsize=6.5)
+    letter_panels([row[0] for row in axes])
+    for ax, layer in zip(axes[0], LAYERS, strict=True):
+        ax.set_title(f"{layer} of a spiking CNN of 12 and 24 maps", loc="center", fontsize=7, fontweight="normal")
+    names = [f"{r.replace('_', ' ').replace('hodgkin huxley', 'HH')}\n{content['accuracy'][r]:.0%}" for r in RUNGS]
+    for ax in axes[-1]:
+        ax.set_xticks(place, names, fontsize=5.5)
+    figure.supxlabel(
+        "rung, and accuracy on CIFAR-10 of its circuit; bars: 95 % intervals for new people and stimuli; dotted: "
+        "the network itself; gray: noise ceiling", fontsize=6,
+    )  # fmt: skip
+    return figure
+
+
+def main(words: list[str]) -> None:
+    """Compute (or, with `--redraw`, take the numbers that are kept here), keep the numbers, and draw from them."""
+    if "--redraw" in words:
+        folder = Path(__file__).parent
+        content = storage.read_json(folder / "fig2_brains.json")
+    else:
+        results = Path(words[0] if words else "results/realism_ladder")
+        folder = results.with_name(f"{results.name}_paper")
+        content = table(compute(results))
+        storage.write_json(folder / "fig2_brains.json", content)
     with house_style():
-        storage.write_bytes(folder / "fig2_brains.png", figure_bytes(draw(gathered))["png"])
+        storage.write_bytes(folder / "fig2_brains.png", figure_bytes(draw(content))["png"])
     print(folder / "fig2_brains.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/realism_ladder"))
+    main(sys.argv[1:])

@@ -69,8 +69,8 @@ from .synapses.alpha_conductance import AlphaConductanceParameters as AlphaCondu
 from .synapses.conductance import ConductanceParameters as ConductanceParameters  # excitation and inhibition apart
 from .synapses.delta import DeltaParameters as DeltaParameters  # a jump of the membrane
 from .synapses.double_exponential import (
-    DoubleExponentialParameters as DoubleExponentialParameters,
-)  # rise and fall
+    DoubleExponentialParameters as DoubleExponentialParameters,  # rise and fall
+)
 from .synapses.double_exponential_conductance import (
     DoubleExponentialConductanceParameters as DoubleExponentialConductanceParameters,  # GABA-B, slow AMPA
 )

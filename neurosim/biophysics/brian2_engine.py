@@ -8,6 +8,7 @@ Python runs.
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.biophysics.brian2_rules import Place, RuledSynapses, follow_targets, target_traces
+from neurosim.biophysics.brian2_synapses import ALWAYS, graded_synapses, is_one, spiking_synapses
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.courses import Course
 from neurosim.biophysics.dynamics import (
@@ -24,32 +26,40 @@ from neurosim.biophysics.dynamics import (
     Events,
     Run,
     Watch,
-    arrival_of,
     constants_of,
     initial_state,
     population_step,
     sent_by,
 )
-from neurosim.biophysics.formulas import Text, as_code, as_expression
-from neurosim.biophysics.models import named
+from neurosim.biophysics.formulas import Text, as_code, as_condition
 from neurosim.biophysics.populations import Population
-from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.sources import arrivals_of
 from neurosim.runtime import private_folder
-from neurosim.storage import cache_folder, checked_modules
+from neurosim.storage import cache_folder, checked_modules, processor_has
 
 if TYPE_CHECKING:
     import brian2
 
-ALWAYS = "always"
 REPORT_EVERY = 0.5  # s
-STRICT_FLAGS = ("-O2", "-ffp-contract=off", "-std=c++11")
+LARGE = 10**6  # synapses
+STRICT = ("-ffp-contract=off", "-std=c++11")
 
 
 def run(
     circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str, report: Callable[[float], None]
 ) -> Run:
     """Run the copies of `chunk`, and record what is `watched`.
+
+    Networks of Brian2 refer to themselves: large ones are freed now, not when Python looks for them next.
+    """
+    result = _run(circuit, chunk, watched, target, report)
+    if chunk.n_copies * sum(q.values.size for q in circuit.projections) > LARGE:
+        gc.collect()
+    return result
+
+
+def _run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], target: str, report: Callable[[float], None]) -> Run:
+    """Run the copies of `chunk`.
 
     What monitors hold is copied: from Brian2 2.11 on it is a view of memory that is freed together with the monitor.
     """
@@ -109,13 +119,13 @@ def build(
         if projection.source not in groups:
             continue
         if sent_by(circuit, projection):
-            synapses.append(_graded(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock))
+            synapses.append(graded_synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock))
         elif chunk.is_ruled(projection):
             rules = RuledSynapses(b2, circuit, index, groups, chunk, parts.clock, parts.arrays)
             parts.rules.append(rules)
             synapses += rules.objects
         else:
-            synapses += _synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
+            synapses += spiking_synapses(b2, circuit, projection, index, groups, chunk.n_copies, parts.clock)
     for index, population in enumerate(circuit.populations):
         group = parts.groups[population.name] = groups[population.name]
         parts.spikes[population.name] = b2.SpikeMonitor(group, name=f"M{index}", when="thresholds")
@@ -219,7 +229,10 @@ def _group(
     per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
     words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
     state = initial_state(population, constants) | target_traces(circuit, population, chunk.learns)
-    per_neuron["drive"] = population.drive
+    if is_one(population.drive):
+        scalars["drive"] = float(population.drive[0])
+    else:
+        per_neuron["drive"] = population.drive
     arrays, drive = _arrays(b2, circuit, population, index, chunk, is_fed)
     parts.arrays |= arrays
     fed = courses_of(population, index, chunk) if is_fed else {}
@@ -231,7 +244,7 @@ def _group(
         "\n".join(
             [*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron), *(f"{k} : 1" for k in fed)]
         ),
-        threshold=f"{as_expression(model.distance, names)} > 0",
+        threshold=as_condition(model.distance, names),
         reset=as_code(model.reset, names),
         events={ALWAYS: "True"} if _passes_on(circuit, population) else {},
         clock=parts.clock,
@@ -303,98 +316,26 @@ def _feed(
     return b2.NetworkOperation(feed, clock=clock, when="start", name=f"feed_{group.name}")
 
 
-def _synapses(
-    b2: ModuleType,
-    circuit: Circuit,
-    projection: Projection,
-    index: int,
-    groups: Mapping[str, brian2.Group],
-    n_copies: int,
-    clock: brian2.Clock,
-) -> list[brian2.BrianObject]:
-    """Build all copies of a projection, apart by sign where the target keeps the signs apart.
+def strict_flags() -> tuple[str, ...]:
+    """Return compiler flags under which every operation rounds as in numpy, four neurons at a time where AVX2 is there.
 
-    One weight of all synapses is one number: it takes no memory, and no time to look up.
+    A loop over several arrays is only done so where the program may compare all their addresses first.
     """
-    target = circuit.population(projection.target)
-    place = [p.name for p in circuit.populations].index(projection.target)
-    source, post, weight = projection.synapses()
-    lag = 0 if circuit.comes_before(projection.source, projection.target) else 1
-    steps = np.maximum(0, np.rint(projection.delays() / circuit.dt) - lag)
-    copies = np.arange(n_copies)[:, None]
-    made = []
-    for arrival in dict.fromkeys(arrival_of(target, sign, projection.receptor) for sign in (1, -1)):
-        of_sign = [arrival_of(target, s, projection.receptor) == arrival for s in (-1, 1)]
-        chosen = np.array(of_sign)[(weight > 0).astype(int)]
-        if not chosen.any():
-            continue
-        late, brought = steps[chosen], weight[chosen]
-        is_one, is_same = (bool((values == values[0]).all()) for values in (late, brought))
-        synapses = b2.Synapses(
-            groups[projection.source],
-            groups[projection.target],
-            "" if is_same else "weight : 1 (constant)",
-            on_pre=f"{arrival}_post += weight",
-            clock=clock,
-            namespace={"weight": float(brought[0])} if is_same else {},
-            name=f"S{index}_{arrival}",
-            **({"delay": late[0] * circuit.dt * b2.second} if is_one else {}),
-        )
-        synapses.connect(
-            i=(copies * circuit.sizes[projection.source] + source[chosen]).ravel(),
-            j=(copies * target.size + post[chosen]).ravel(),
-        )
-        if not is_same:
-            synapses.weight = np.tile(brought, n_copies)
-        if not is_one:
-            synapses.delay = np.tile(late * circuit.dt, n_copies) * b2.second
-        synapses.pre.when = f"syn_{place}"
-        made.append(synapses)
-    return made
-
-
-def _graded(
-    b2: ModuleType,
-    circuit: Circuit,
-    projection: Projection,
-    index: int,
-    groups: Mapping[str, brian2.Group],
-    n_copies: int,
-    clock: brian2.Clock,
-) -> brian2.Synapses:
-    """Build all copies of a projection that passes a variable of its source on at every step."""
-    target, receptor = circuit.population(projection.target), projection.receptor
-    place = [p.name for p in circuit.populations].index(projection.target)
-    arrived, coupled = (named(receptor, k) for k in target.receptor_models[receptor].arrivals)
-    source, post, weight = projection.synapses()
-    synapses = b2.Synapses(
-        groups[projection.source],
-        groups[projection.target],
-        "weight : 1 (constant)",
-        on_pre=f"{arrived}_post += weight * {sent_by(circuit, projection)}_pre\n{coupled}_post += weight",
-        on_event={"pre": ALWAYS},
-        clock=clock,
-        namespace={},
-        name=f"S{index}_graded",
-    )
-    copies = np.arange(n_copies)[:, None]
-    synapses.connect(
-        i=(copies * circuit.sizes[projection.source] + source).ravel(), j=(copies * target.size + post).ravel()
-    )
-    synapses.weight = np.tile(weight, n_copies)
-    synapses.pre.when = f"syn_{place}"
-    return synapses
+    if not processor_has("avx2"):
+        return ("-O2", *STRICT)
+    return ("-O3", "-mavx2", "--param=vect-max-version-for-alias-checks=200", *STRICT)
 
 
 @contextlib.contextmanager
 def preferences(b2: ModuleType, target: str) -> Iterator[None]:
     """Set Brian2's preferences for strict arithmetic inside the block, and put them back."""
     flags, cache = "codegen.cpp.extra_compile_args_gcc", "codegen.runtime.cython.cache_dir"
-    modules = cache_folder("cython-strict")
+    used = strict_flags()
+    modules = cache_folder("cython-avx2" if "-mavx2" in used else "cython-strict")
     wanted = {
         "codegen.target": target,
         "codegen.loop_invariant_optimisations": False,
-        flags: list(STRICT_FLAGS),
+        flags: list(used),
         cache: str(checked_modules(modules) if target == "cython" else modules),
     }
     before = {name: b2.prefs[name] for name in wanted}

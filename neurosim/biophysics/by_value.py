@@ -1,4 +1,4 @@
-"""Records that hold arrays are equal where all that they hold is, and have a hash, as records of numbers do."""
+"""Records that hold arrays are equal where all that they hold is, have a hash, and a text without numbers of arrays."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import numpy as np
 import scipy.sparse
 import xarray as xr
 
+from neurosim.showing import shown
+
 R = TypeVar("R")
 
 
 def by_value(cls: type[R]) -> type[R]:
-    """Give a frozen dataclass (``eq=False``) equality and a hash by what its fields hold, arrays and tables among them.
+    """Give a frozen dataclass (``eq=False``) equality and a hash by what its fields hold, arrays and tables among them,
+    and show it without them; see :func:`~neurosim.showing.shown`.
 
     Numbers of any type are equal where their values are, NaN to NaN; lists equal tuples; dense and sparse weights are
     of two kinds, as are records of two classes.
@@ -29,7 +32,7 @@ def by_value(cls: type[R]) -> type[R]:
 
     setattr(cls, "__eq__", equals)  # noqa: B010 - a method of a class of any kind
     setattr(cls, "__hash__", hashed)  # noqa: B010
-    return cls
+    return shown(cls)
 
 
 def _held(record: Any) -> tuple[Any, ...]:

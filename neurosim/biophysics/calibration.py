@@ -153,7 +153,7 @@ def _sent_back(circuit: Circuit, expected: xr.DataArray, order: np.ndarray, devi
         own = expected.isel(unit=np.flatnonzero(expected["layer"].values == name)).transpose("time", "stimulus", "unit")
         spikes = torch.as_tensor(own.values[:, order] > 0, device=pick_device(device))
         steps = torch.zeros(len(spikes) * circuit.substeps, *spikes.shape[1:], dtype=torch.bool, device=spikes.device)
-        steps[1 :: circuit.substeps] = spikes[: len(steps[1 :: circuit.substeps])]
+        steps[circuit.substeps :: circuit.substeps] = spikes[:-1]
         found[name] = steps
     return found
 

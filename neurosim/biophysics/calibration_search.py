@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COARSE_GAINS, COARSE_BIASES = np.geomspace(0.2, 51.2, 9), np.linspace(-1.1, 1.3, 7)
 FINE = ((2**0.5, 0.2), (2**0.25, 0.1), (2**0.125, 0.05))  # factor of the gain, step of the bias (rheobases)
-COARSE_STIMULI, FINE_STIMULI = 100, 200
+COARSE, FINER = (50, 3200), (100, 6400)  # stimuli at least, and neurons of all stimuli where these are more stimuli
 AT_ONCE = 2**17  # neurons of all copies
 
 
@@ -63,15 +63,16 @@ class LayerSearch:
         if (before == self.wanted).all():
             return none[0], 0 * none[0], before
         gains, biases = (a.reshape(-1, 1) * none for a in np.meshgrid(COARSE_GAINS, COARSE_BIASES, indexing="ij"))
-        best = self.best(np.vstack([none, gains]), np.vstack([0 * none, biases]), COARSE_STIMULI)
+        best = self.best(np.vstack([none, gains]), np.vstack([0 * none, biases]), COARSE)
         for factor, step in FINE:
             factors, steps = np.meshgrid([1.0, 1 / factor, factor], [0.0, -step, step], indexing="ij")
-            best = self.best(best[0] * factors.reshape(-1, 1), best[1] + steps.reshape(-1, 1), FINE_STIMULI)
+            best = self.best(best[0] * factors.reshape(-1, 1), best[1] + steps.reshape(-1, 1), FINER)
         return best[0], best[1] * self.unit, before
 
-    def best(self, gains: np.ndarray, biases: np.ndarray, n_stimuli: int) -> tuple[np.ndarray, np.ndarray]:
+    def best(self, gains: np.ndarray, biases: np.ndarray, extent: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Return gain and bias (rheobases) of the best of the candidates (candidate, neuron); the first wins a tie."""
-        found = self.counts(gains, biases, min(n_stimuli, self.chunk.n_copies))
+        least, neurons = extent
+        found = self.counts(gains, biases, min(max(least, neurons // self.population.size), self.chunk.n_copies))
         wanted = self.wanted[: found.shape[1]]
         chosen = self.match.cost(found, wanted).argmin(0)
         if self.decides:

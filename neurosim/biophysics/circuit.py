@@ -1,6 +1,6 @@
 """A circuit as data: populations, projections and input, in SI units, from which every engine builds.
 
-A circuit can be printed, and saved (``circuit_files.py``).
+A circuit can be looked at, and saved (``circuit_files.py``).
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection, Weights
 from neurosim.parameters import Parameters, as_dict, check_choice
 from neurosim.schema import InputError, suggest
+from neurosim.showing import as_table
 from neurosim.units import check_given
 
+MOST_LINES = 14  # populations, and projections, that a text or a table names
 ReadoutOf = Literal["spikes", "mean_membrane", "last_membrane", "largest_membrane"]
 _TIME = re.compile(r"(^|_)tau(_|$)|^capacitance /")  # numbers that are times within which a step must fit
 
@@ -65,7 +67,7 @@ class Readout:
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Circuit:
     """Populations in the order in which the signal reaches them, and the projections between them.
 
@@ -137,21 +139,43 @@ class Circuit:
                     f"{self.readout.source!r} has {n}."
                 )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the circuit as a few readable lines."""
-        lines = [f"{self.name}: rung {self.rung}, dt {self.dt:g} s, step {self.step:g} s"]
+        lines = [f"{self.name}: {self._clock}"]
         lines += [f"  {i.name}: {i.size} units, {i.kind}" for i in self.all_inputs]
-        for p in self.populations:
-            kind = p.model.name
-            noise = f", noise {p.noise:g} V" if p.noise else ""
-            received = ", ".join(f"{r} {m.name}".strip() for r, m in p.receptor_models.items())
-            lines.append(f"  {p.name}: {p.size} {kind}, {received} synapses{noise}{p.sources_text}")
-        for q in self.projections:
-            onto = f" ({q.receptor})" if q.receptor else ""
-            lines.append(
-                f"  {q.source} -> {q.target}{onto}: {np.count_nonzero(q.is_there)} synapses{q.delay_text}{q.rules_text}"
-            )
+        lines += [f"  {p.name}: {p.size} {p.about}" for p in self.populations[:MOST_LINES]]
+        lines += [f"  {source} -> {target}{onto}: {said}" for source, target, onto, said in self._wires()[:MOST_LINES]]
+        more = [len(x) - MOST_LINES for x in (self.populations, self.projections)]
+        lines += [
+            f"  ... {n} {what} more" for n, what in zip(more, ("populations", "projections"), strict=True) if n > 0
+        ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the circuit as two small tables, for a notebook."""
+        groups = [(i.name, i.size, i.kind) for i in self.all_inputs] + [
+            (p.name, p.size, p.about) for p in self.populations
+        ]
+        wires = [(source, target, onto.strip(" ()"), said) for source, target, onto, said in self._wires()]
+        title = f"{self._clock}; {self.n_synapses} synapses"
+        below = as_table("", wires[:MOST_LINES], ("from", "to", "receptor", f"of {len(wires)} projections"))
+        return as_table(f"{self.name}: {title}", groups[:MOST_LINES], ("name", "size", "what"), below=below)
+
+    @property
+    def _clock(self) -> str:
+        return f"rung {self.rung}, dt {self.dt:g} s, step {self.step:g} s"
+
+    def _wires(self) -> list[tuple[str, str, str, str]]:
+        """Return source, target, receptor and what is told of every projection."""
+        return [
+            (
+                q.source,
+                q.target,
+                f" ({q.receptor})" if q.receptor else "",
+                f"{np.count_nonzero(q.is_there)} synapses{q.delay_text}{q.rules_text}",
+            )
+            for q in self.projections
+        ]
 
     @property
     def sizes(self) -> dict[str, int]:

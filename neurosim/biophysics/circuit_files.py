@@ -5,6 +5,7 @@ One netCDF file: the arrays, and everything else as readable JSON in its attribu
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,22 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
     ...     ns.biophysics.load_circuit(file).sizes
     {'input': 8, 'excitatory': 128, 'inhibitory': 32}
     """
+    storage.write_dataset(Path(path), _as_dataset(circuit))
+    return Path(path)
+
+
+def digest_of_circuit(circuit: Circuit) -> str:
+    """Return the checksum of everything that a circuit is, without writing it."""
+    held = _as_dataset(circuit)
+    digest = hashlib.sha256(held.attrs["circuit"].encode())
+    for name, array in held.variables.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array.values).tobytes())
+    return digest.hexdigest()
+
+
+def _as_dataset(circuit: Circuit) -> xr.Dataset:
+    """Return the arrays of a circuit, and everything else as JSON in the attributes."""
     arrays: dict[str, tuple[str, np.ndarray]] = {}
 
     def keep(name: str, values: np.ndarray) -> str:
@@ -85,8 +102,7 @@ def save_circuit(path: str | Path, circuit: Circuit) -> Path:
             "reads": circuit.readout.reads,
         },
     }
-    storage.write_dataset(Path(path), xr.Dataset(arrays, attrs={"circuit": json.dumps(about, indent=1)}))
-    return Path(path)
+    return xr.Dataset(arrays, attrs={"circuit": json.dumps(about, indent=1)})
 
 
 def load_circuit(path: str | Path) -> Circuit:

@@ -10,6 +10,7 @@ from neurosim.biophysics.dynamics import Chunk, Run, Watch
 from neurosim.biophysics.plain_numbers import convert, whole
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
+from neurosim.showing import shown
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Execution:
 Report = Callable[[float], None]
 
 
+@shown
 @dataclass(frozen=True)
 class Engine:
     """What runs a chunk of copies of a circuit; all engines send the same spikes.

@@ -100,7 +100,11 @@ class Functions(Protocol):
     def floor(self, value: Quantity, /) -> Quantity:
         """Return the largest whole number that is not above `value`."""
 
+    def unless(self, held: Quantity, most: float, value: Quantity, /) -> Quantity:
+        """Return `value`, or far below 0 where `held` is above `most`."""
 
+
+FAR = 1e3
 FUNCTIONS = ("exp", "log", "sqrt", "abs", "clip", "exprel", "expm1", "sin", "cos", "tan", "tanh", "int", "sign")
 Quantities = dict[str, Quantity]
 Brought = dict[str, Quantity | None]  # what synapses bring; None is nothing
@@ -111,13 +115,17 @@ Step = Callable[[State, Functions], Quantities]
 class Text:
     """The text of an expression in Brian2's language; arithmetic on it writes more text.
 
+    `above` is the condition that it is above 0: a difference is so where the one is above the other.
+
     >>> v = Text("v")
     >>> (2.0 * v + 1.0).code
     '((2.0 * v) + 1.0)'
+    >>> (v - 1.0).above
+    'v > 1.0'
     """
 
-    def __init__(self, code: str) -> None:
-        self.code = code
+    def __init__(self, code: str, above: str = "") -> None:
+        self.code, self.above = code, above or f"{code} > 0"
 
     def __add__(self, other: object) -> Text:
         return Text(f"({self.code} + {_code(other)})")
@@ -126,10 +134,10 @@ class Text:
         return Text(f"({_code(other)} + {self.code})")
 
     def __sub__(self, other: object) -> Text:
-        return Text(f"({self.code} - {_code(other)})")
+        return Text(f"({self.code} - {_code(other)})", f"{self.code} > {_code(other)}")
 
     def __rsub__(self, other: object) -> Text:
-        return Text(f"({_code(other)} - {self.code})")
+        return Text(f"({_code(other)} - {self.code})", f"{_code(other)} > {self.code}")
 
     def __mul__(self, other: object) -> Text:
         return Text(f"({self.code} * {_code(other)})")
@@ -186,9 +194,9 @@ class TextFunctions:
         """Return `value`, or `lowest` where it is smaller."""
         return Text(f"clip({_code(value)}, {_code(lowest)}, 1e300)")
 
-    def is_positive(self, value: object) -> Text:
+    def is_positive(self, value: Any) -> Text:
         """1 where `value` is above 0, else 0."""
-        return Text(f"(1.0*int({_code(value)} > 0))")
+        return Text(f"(1.0*int({value.above}))")
 
     def is_not_negative(self, value: object) -> Text:
         """1 where `value` is 0 or above, else 0."""
@@ -197,6 +205,11 @@ class TextFunctions:
     def floor(self, value: object) -> Text:
         """Return the largest whole number that is not above `value`."""
         return Text(f"floor({_code(value)})")
+
+    def unless(self, held: Any, most: float, value: Any) -> Text:
+        """Return `value`, or far below 0 where `held` is above `most`."""
+        far = FAR * self.is_positive(held - most)
+        return Text((value - far).code, f"({value.above}) and ({held.code} <= {most!r})")
 
 
 class ArrayFunctions:
@@ -246,6 +259,10 @@ class ArrayFunctions:
         """Return the largest whole number that is not above `value`."""
         return np.floor(value)
 
+    def unless(self, held: Any, most: float, value: Any) -> Any:
+        """Return `value`, or far below 0 where `held` is above `most`."""
+        return value - FAR * self.is_positive(held - most)
+
 
 class TensorFunctions:
     """The functions of a step, on tensors of the module `torch`; spikes get a surrogate gradient on request."""
@@ -293,6 +310,10 @@ class TensorFunctions:
         """1 where `value` is 0 or above, else 0."""
         return (value >= 0).to(value.dtype)
 
+    def unless(self, held: Any, most: float, value: Any) -> Any:
+        """Return `value`, or far below 0 where `held` is above `most`."""
+        return value - FAR * self.is_positive(held - most)
+
 
 def as_code(step: Step, variables: Mapping[str, Quantity | str | bool]) -> str:
     """Return a step as Brian2 statements: intermediate values, all new values, then their assignment.
@@ -309,6 +330,12 @@ def as_code(step: Step, variables: Mapping[str, Quantity | str | bool]) -> str:
 def as_expression(formula: Formula, variables: Mapping[str, Quantity | str | bool]) -> str:
     """Return a formula as one Brian2 expression."""
     return _code(formula(State(**variables), TextFunctions()))
+
+
+def as_condition(formula: Formula, variables: Mapping[str, Quantity | str | bool]) -> str:
+    """Return as a Brian2 condition that a formula is above 0; what holds it back is looked at only where it is."""
+    value: Any = formula(State(**variables), TextFunctions())
+    return str(value.above)
 
 
 def _code(value: object) -> str:

@@ -16,8 +16,10 @@ from neurosim.biophysics.plain_numbers import whole
 from neurosim.parameters import Parameters, filled
 from neurosim.registry import Registry
 from neurosim.schema import InputError
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True)
 class CurrentModel:
     """A kind of injected current: its numbers and its course.

@@ -7,12 +7,14 @@ from typing import Literal, get_args
 
 from neurosim.biophysics.plain_numbers import convert, number, whole
 from neurosim.refusals import InputError
+from neurosim.showing import shown
 
 INPUT = "input"
 InputKind = Literal["spikes", "poisson", "current"]
 READ_BY = {"duration": (("poisson", "current"), 0.1), "max_rate": (("poisson",), 500.0)}
 
 
+@shown
 @dataclass(frozen=True)
 class Input:
     """What the circuit is shown.

@@ -89,7 +89,7 @@ class LearnedNumbers:
         weights = scipy.sparse.csr_array(readout.weights).toarray()
         tensor = self.torch.as_tensor(weights, device=self.where, dtype=self.torch.float32)
         bias = self.torch.as_tensor(readout.bias, device=self.where, dtype=self.torch.float32)
-        found: Tensor = (total / n_time) @ tensor * np.sqrt(n_time) + bias
+        found: Tensor = ((total / n_time) @ tensor + bias) * np.sqrt(n_time)
         return found
 
     def tensors(self) -> Tensors:

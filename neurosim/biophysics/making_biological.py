@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -14,19 +15,18 @@ from neurosim.biophysics.calibration import calibrate, layer_counts, likeness_of
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.ladder import Ladder, climb
-from neurosim.biophysics.retuning import RetuningOptions, held_back, retune
+from neurosim.biophysics.reading import read_as_trained
+from neurosim.biophysics.retuning import TUNED, RetuningOptions, held_back, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
 
-RETUNING = RetuningOptions(
-    ("gain", "bias", "threshold", "weights"), epochs=8, batch_size=32, learning_rate=0.05, validation=0.2
-)
-HELD, LEAST_STIMULI, CALIBRATING = 0.2, 20, 300
+HELD, LEAST_STIMULI, CALIBRATING, READING = 0.2, 20, 300, 2000
+RETUNING, EPOCHS = 3000, (2, 8)  # stimuli shown in all, and the fewest and most epochs
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Biological:
     """A network made biological, and what was done to it.
 
@@ -34,9 +34,9 @@ class Biological:
     ----------
     circuit : the circuit on its rung, after the last stage. calibrated : the same before retuning.
     report : along ``stage`` (climbed, calibrated, retuned): ``accuracy`` on the stimuli held back, of which
-        retuning chose its epoch, its binomial ``standard_error``, ``share_kept`` of that of the network, ``seconds`` of
-        CPU time; along ``stage`` and ``layer``: ``rate_ratio``
-        and ``correlation`` of the counts with those of the network.
+        retuning chose its epoch, its binomial ``standard_error``, ``share_kept`` of that of the network and its
+        ``share_error``, paired over the stimuli held back, ``seconds`` of CPU time; along ``stage`` and ``layer``:
+        ``rate_ratio`` and ``correlation`` of the counts with those of the network.
     history : of retuning, along ``epoch``; see :func:`retune`. None where it was not retuned.
 
     Examples
@@ -56,7 +56,7 @@ class Biological:
         lines = [
             f"{self.circuit.name} on rung {self.circuit.rung}: the network names {about['accuracy_network']:.1%} of "
             f"{about['n_held']} stimuli held back; {epochs} epochs on {about['n_learnt']} others",
-            "  stage        accuracy  kept  seconds  rate ratio and correlation of the counts, by population",
+            "  stage        accuracy  kept         seconds  rate ratio and correlation of the counts, by population",
         ]
         for stage in self.report["stage"].values:
             one = self.report.sel(stage=stage)
@@ -64,7 +64,8 @@ class Biological:
                 f"{layer} {float(one.rate_ratio.sel(layer=layer)):.2f} r {float(one.correlation.sel(layer=layer)):.2f}"
                 for layer in one["layer"].values
             )
-            numbers = f"{float(one.accuracy):8.1%}  {float(one.share_kept):.2f}  {float(one.seconds):7.1f}"
+            kept = f"{float(one.share_kept):.2f} ± {float(one.share_error):.2f}"
+            numbers = f"{float(one.accuracy):8.1%}  {kept}  {float(one.seconds):7.1f}"
             lines.append(f"  {stage:<11} {numbers}  {layers}")
         return "\n".join(lines)
 
@@ -76,12 +77,16 @@ def make_biological(
     categories: Sequence[str],
     *,
     ladder: Ladder | None = None,
-    options: RetuningOptions | None = RETUNING,
+    options: RetuningOptions | Literal["usual"] | None = "usual",
     rng: np.random.Generator | int = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> Biological:
     """Make a translated network biological: climb to a rung, calibrate every neuron, retune, and measure what is kept.
+
+    Calibrated and retuned circuits are read with weights: those with which the spikes of the neurons that name
+    categories name them as the trained network did, fitted without labels to up to 2000 stimuli not held back.
+    Counts of few spikes tie; their pattern tells what the most active neuron does not. A readout of membranes stays.
 
     A fifth of the stimuli is held back from calibration and retuning. It decides when retuning ends, and which epoch is
     kept; what the table says of accuracy is of them, and for a number to publish a test set of its own is shown to the
@@ -94,7 +99,8 @@ def make_biological(
     stimuli : training stimuli with ``category``, as the circuit takes them, 20 at least; never stimuli that are tested.
     categories : names of the categories, in the order of the neurons (or columns of the readout) that name them.
     ladder : the numbers of all rungs.
-    options : how it is retuned, with a share held back; None leaves it as it is calibrated.
+    options : how it is retuned, with a share held back; "usual" learns gains, biases, thresholds and weights while
+        about 3000 stimuli are shown, in two to eight epochs; None leaves it as it is calibrated.
     rng : seed of everything random, or a generator that draws the seed.
     device : torch device; "auto" is the GPU where there is one.
 
@@ -125,25 +131,36 @@ def make_biological(
             f"make_biological: a translated network and a rung above 'exact' asked, found {circuit.name!r} on "
             f"{circuit.rung!r} and {rung!r}."
         )
-    if options is not None and not options.validation:
+    if isinstance(options, str) and options != "usual":
+        raise InputError(f"make_biological: options are RetuningOptions, 'usual' or None, found {options!r}.")
+    if isinstance(options, RetuningOptions) and not options.validation:
         raise InputError("make_biological: options that hold stimuli back asked, found validation = 0; 0.2 is usual.")
     climbed, seed = climb(circuit, rung, ladder=ladder), as_seed(rng, "make_biological")
-    held, learnt = _parts(stimuli, HELD if options is None else options.validation, seed)
+    held, learnt = _parts(stimuli, options.validation if isinstance(options, RetuningOptions) else HELD, seed)
+    options = _usual(learnt.sizes["stimulus"]) if isinstance(options, str) else options
     kept = _Kept(circuit, held, categories, device)
-    first, start = learnt[:CALIBRATING], time.process_time()
-    expected = _answers(circuit, first, device)
-    calibrated, _ = calibrate(climbed, first, expected, rng=seed, device=device, progress=progress)
+    start, read = time.process_time(), learnt[:READING]
+    expected = _answers(circuit, read, device, single=True)
+    calibrated, _ = calibrate(
+        climbed, learnt[:CALIBRATING], expected[:CALIBRATING], rng=seed, device=device, progress=progress
+    )
+    calibrated = read_as_trained(circuit, calibrated, expected, _answers(calibrated, read, device, single=True))
     between = time.process_time()
     stages, seconds, history = {"climbed": climbed, "calibrated": calibrated}, [0.0, between - start], None
     if options is not None:
-        stages["retuned"], history = retune(
-            calibrated, stimuli, categories, options, rng=seed, device=device, progress=progress
-        )
+        tuned, history = retune(calibrated, stimuli, categories, options, rng=seed, device=device, progress=progress)
+        stages["retuned"] = read_as_trained(circuit, tuned, expected, _answers(tuned, read, device, single=True))
         seconds.append(time.process_time() - between)
     report = xr.concat([kept.row(one) for one in stages.values()], "stage")
     report = report.assign_coords(stage=list(stages)).assign(seconds=("stage", seconds, {"units": "s"}))
     about = {"accuracy_network": kept.accuracy, "n_held": held.sizes["stimulus"], "n_learnt": learnt.sizes["stimulus"]}
     return Biological([*stages.values()][-1], calibrated, report.assign_attrs(about), history)
+
+
+def _usual(n_stimuli: int) -> RetuningOptions:
+    """Return how a circuit is retuned on so many stimuli: the more there are, the fewer times each is shown."""
+    epochs = int(np.clip(round(RETUNING / n_stimuli), *EPOCHS))
+    return RetuningOptions(TUNED, epochs, batch_size=32, learning_rate=0.05, validation=HELD)
 
 
 def _parts(stimuli: xr.DataArray, share: float, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
@@ -155,9 +172,29 @@ def _parts(stimuli: xr.DataArray, share: float, seed: int) -> tuple[xr.DataArray
     return stimuli[held], stimuli[stream(seed, "make_biological").permutation(learnt)]
 
 
-def _answers(circuit: Circuit, stimuli: xr.DataArray, device: str) -> xr.DataArray:
+def share_kept(right: np.ndarray, right_before: np.ndarray) -> tuple[float, float]:
+    """Return the share of its accuracy that a network keeps, and its standard error, paired over stimuli.
+
+    The error is that of a ratio of means of the same stimuli, by the delta method
+    (https://doi.org/10.1080/00031305.1992.10475842).
+
+    Parameters
+    ----------
+    right, right_before : whether each stimulus is named rightly, (stimulus,), now and by the network.
+
+    Examples
+    --------
+    >>> [round(number, 3) for number in share_kept(np.array([1, 1, 0, 0]), np.array([1, 1, 1, 0]))]
+    [0.667, 0.272]
+    """
+    share = float(right.mean() / right_before.mean())
+    spread = (right - share * right_before).std() / right_before.mean()
+    return share, float(spread / np.sqrt(len(right)))
+
+
+def _answers(circuit: Circuit, stimuli: xr.DataArray, device: str, *, single: bool = False) -> xr.DataArray:
     answers: xr.DataArray = simulate(
-        circuit, stimuli, engine="torch", execution=Execution(device=device), progress=False
+        circuit, stimuli, engine="torch", execution=Execution(device=device, single=single), progress=False
     )
     return answers
 
@@ -169,7 +206,8 @@ class _Kept:
         self.held, self.categories, self.device = held, categories, device
         self.answers = _answers(network, held, device)
         self.counts = layer_counts(network, held, self.answers, "make_biological")
-        self.accuracy = self._accuracy(network, self.answers)
+        self.right = self._right(network, self.answers)
+        self.accuracy = float(self.right.mean())
         if not self.accuracy:
             raise InputError(
                 f"make_biological: {network.name!r} is right about none of {held.sizes['stimulus']} stimuli; name the "
@@ -179,16 +217,18 @@ class _Kept:
     def row(self, circuit: Circuit) -> xr.Dataset:
         """Return accuracy and its share of that of the network, and rates and correlations of every population."""
         answers = _answers(circuit, self.held, self.device)
-        found, accuracy = layer_counts(circuit, self.held, answers, "make_biological"), self._accuracy(circuit, answers)
+        found, right = layer_counts(circuit, self.held, answers, "make_biological"), self._right(circuit, answers)
+        accuracy, (share, error) = float(right.mean()), share_kept(right, self.right)
         likeness = np.array([likeness_of(found[name], wanted) for name, wanted in self.counts.items()])
         data = {"rate_ratio": ("layer", likeness[:, 0]), "correlation": ("layer", likeness[:, 1])}
         scores = {
             "accuracy": accuracy,
             "standard_error": np.sqrt(accuracy * (1 - accuracy) / self.held.sizes["stimulus"]),
-            "share_kept": accuracy / self.accuracy,
+            "share_kept": share,
+            "share_error": error,
         }
         return xr.Dataset(data | scores, coords={"layer": list(self.counts)})
 
-    def _accuracy(self, circuit: Circuit, answers: xr.DataArray) -> float:
+    def _right(self, circuit: Circuit, answers: xr.DataArray) -> np.ndarray:
         named = np.asarray(self.categories)[choose_category(circuit, answers)]
-        return float((named == self.held["category"].values.astype(str)).mean())
+        return np.asarray(named == self.held["category"].values.astype(str), dtype=float)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from neurosim.showing import shown
+
 SCALES = np.geomspace(1.0, 0.2, 8)
 LEAST_VARIANCE = 0.05
 SWEEPS = 4
 SHARPNESS = 2.0
 
 
+@shown
 @dataclass(frozen=True)
 class Match:
     """What calibration matches.

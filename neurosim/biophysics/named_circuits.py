@@ -15,6 +15,7 @@ from neurosim.biophysics.plain_numbers import one_of, whole
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
 from neurosim.runtime import as_seed, stream
+from neurosim.showing import shown
 
 
 def as_it_is(stimuli: xr.DataArray) -> xr.DataArray:
@@ -25,6 +26,7 @@ def as_it_is(stimuli: xr.DataArray) -> xr.DataArray:
 Options = TypeVar("Options")
 
 
+@shown
 @dataclass(frozen=True)
 class NamedCircuit(Generic[Options]):
     """A circuit that is built from a few options, by its name.

@@ -271,11 +271,14 @@ class Population:
         return {name: model for name, model in found.items() if model is not None}
 
     @property
-    def sources_text(self) -> str:
-        """Background and currents as a few words; "" where there are none."""
+    def about(self) -> str:
+        """Its neurons, synapses, noise, background and currents in a few words."""
+        received = ", ".join(f"{receptor} {model.name}".strip() for receptor, model in self.receptor_models.items())
+        noise = f", noise {self.noise:g} V" if self.noise else ""
         models = [model.name for model in map(current_of, self.currents) if model is not None]
         texts = [f"Poisson background{f' ({b.receptor})' if b.receptor else ''}" for b in self.background]
-        return "".join(f", {text}" for text in (*texts, *(f"current ({name})" for name in models)))
+        sources = "".join(f", {text}" for text in (*texts, *(f"current ({name})" for name in models)))
+        return f"{self.model.name}, {received} synapses{noise}{sources}"
 
     @property
     def is_discrete(self) -> bool:

@@ -44,9 +44,10 @@ class Shown:
 
 
 def make_chunk(circuit: Circuit, shown: Shown, copies: Sequence[tuple[int, int]], n_steps: int, seed: int) -> Chunk:
-    """Draw and arrange what the copies (stimulus, trial) are shown."""
+    """Draw and arrange what the copies (stimulus, trial) are shown; an input that reaches nobody sends nothing."""
     spikes = {}
-    for i in circuit.all_inputs:
+    heard = {q.source for q in circuit.projections}
+    for i in [i for i in circuit.all_inputs if i.name in heard]:
         if i.kind == "spikes":
             spikes[i.name] = shown.values[i.name][[s for s, _ in copies]].astype(np.uint8)
         elif i.kind == "poisson":

@@ -113,7 +113,8 @@ class Projection:
     def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return source neuron, target neuron and weight of every synapse."""
         matrix = scipy.sparse.coo_array(self.weights)
-        kept = self.is_there if scipy.sparse.issparse(self.weights) else matrix.data != 0
+        is_there = self.is_there if scipy.sparse.issparse(self.weights) else matrix.data != 0
+        kept = slice(None) if is_there.all() else is_there
         return matrix.row[kept].astype(np.int64), matrix.col[kept].astype(np.int64), matrix.data[kept]
 
     def delays(self) -> np.ndarray:

@@ -30,4 +30,4 @@ def after_spike(x: State) -> Quantity:
 
 def while_free(x: State, m: Functions, above: Quantity) -> Quantity:
     """Return how far a membrane is above threshold; out of reach while it is held, also above it."""
-    return above - 1e3 * m.is_positive(x.wait - 0.5)
+    return m.unless(x.wait, 0.5, above)

@@ -24,7 +24,7 @@ from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
 
 Tuned = Literal["gain", "bias", "threshold", "weights"]
-TUNED: tuple[str, ...] = get_args(Tuned)
+TUNED: tuple[Tuned, ...] = get_args(Tuned)
 Teacher = Callable[[xr.DataArray], xr.DataArray]
 Shown = xr.DataArray | Callable[[int], xr.DataArray]
 

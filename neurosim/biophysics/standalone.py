@@ -25,15 +25,15 @@ from filelock import FileLock
 
 from neurosim import storage
 from neurosim.biophysics.brian2_engine import (
-    STRICT_FLAGS,
     build,
     courses_of,
     import_brian2,
     preferences,
+    strict_flags,
 )
 from neurosim.biophysics.brian2_rules import weights_over_time
 from neurosim.biophysics.circuit import Circuit
-from neurosim.biophysics.circuit_files import load_circuit, save_circuit
+from neurosim.biophysics.circuit_files import digest_of_circuit, load_circuit, save_circuit
 from neurosim.biophysics.courses import Course, silent
 from neurosim.biophysics.dynamics import Chunk, Events, Run, Watch
 from neurosim.schema import InputError
@@ -85,8 +85,6 @@ def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, n_copies: i
 
 def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Path, threads: int) -> Path:
     """Return the folder of the build, made in a child process where it is not there."""
-    job = private / "job"
-    save_circuit(job / "circuit.nc", circuit)
     about = {
         "n_copies": chunk.n_copies,
         "n_steps": chunk.n_steps,
@@ -101,17 +99,18 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "kept_every": chunk.kept_every,
         "watched": [[w.population, w.variable, w.index.tolist(), w.every, w.name, w.projection] for w in watched],
         "brian2": importlib.metadata.version("brian2"),
-        "flags": list(STRICT_FLAGS),
+        "flags": list(strict_flags()),
         "threads": threads if threads > 1 else 0,
         "code": [storage.sha256(p) for p in sorted(Path(__file__).parent.rglob("*.py"))],
     }
-    storage.write_json(job / "job.json", about)
-    key = hashlib.sha256((storage.sha256(job / "circuit.nc") + json.dumps(about, sort_keys=True)).encode()).hexdigest()
+    key = hashlib.sha256((digest_of_circuit(circuit) + json.dumps(about, sort_keys=True)).encode()).hexdigest()
     folder = storage.cache_folder("standalone") / key[:32]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not storage.is_whole_build(folder):
-            _build_in_child(job, folder)
+            save_circuit(private / "job" / "circuit.nc", circuit)
+            storage.write_json(private / "job" / "job.json", about)
+            _build_in_child(private / "job", folder)
             if not storage.is_whole_build(folder):
                 raise InputError(f"simulate: {folder} is damaged again right after it was built; look at the disk.")
         os.utime(folder)

@@ -110,3 +110,5 @@ from .conversion import SpikingSequence as SpikingSequence  # layers and neurons
 from .conversion import from_snntorch as from_snntorch  # a network of snnTorch as one of ours
 from .conversion import to_snntorch as to_snntorch  # and back
 from .nir_networks import from_nir as from_nir  # a network from a NIR graph
+from .hugging_face import load_hugging_face as load_hugging_face  # a network from a folder of Hugging Face
+from .hugging_face import save_hugging_face as save_hugging_face  # and back: weights, numbers and a card, no code

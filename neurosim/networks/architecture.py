@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 
 from neurosim.refusals import InputError
 from neurosim.registry import Registry, called
+from neurosim.showing import shown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,6 +91,7 @@ class Requirement:
         return importlib.util.find_spec(self.module) is not None
 
 
+@shown
 @dataclass(frozen=True)
 class Architecture(Generic[Spec]):
     """One architecture: its parameters, the torch module that it builds, what that takes and learns.

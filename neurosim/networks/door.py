@@ -23,11 +23,13 @@ from neurosim.networks.stepwise import reset_neurons
 from neurosim.pictures import is_picture
 from neurosim.runtime import forked_random, stream
 from neurosim.schema import InputError
+from neurosim.showing import shown
 
 PARTS: tuple[Part, ...] = ("train", "test", "validation")
 ASKED = ("categories", "is_sequence", "n_batches", "batches", "test_batches", "validation_batches")
 
 
+@shown
 @dataclass(frozen=True)
 class Data:
     """Data of one's own, as ``train`` and ``evaluate`` take them beside tasks.

@@ -11,10 +11,12 @@ from typing import Any, Generic, TypeVar
 
 from neurosim.refusals import InputError
 from neurosim.registry import Registry, options_of
+from neurosim.showing import shown
 
 Opt = TypeVar("Opt")
 
 
+@shown
 @dataclass(frozen=True)
 class LearningRule(Generic[Opt]):
     """One way to find what a step of training goes down by: its options, what it learns and its paper.

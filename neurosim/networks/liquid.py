@@ -5,7 +5,6 @@ A neuron excites or inhibits all that it reaches (Dale's law), the nearer the li
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -30,10 +29,9 @@ class LiquidStateMachine(nn.Module):
     ) -> None:
         super().__init__()
         s, n, n_inputs = specification, specification.n_units, input_shape[-1]
-        grid = np.stack(np.meshgrid(*(np.arange(side) for side in s.column), indexing="ij"), axis=-1)
         self.places: Tensor
         self.excites: Tensor
-        self.register_buffer("places", torch.from_numpy(grid.reshape(n, 3).astype(np.float32)))
+        self.register_buffer("places", torch.cartesian_prod(*map(torch.arange, s.column)).float())
         self.register_buffer("excites", torch.randperm(n) < round(s.excitatory * n))
         self.linear = nn.Linear(n_inputs, n)
         self.spikes = nn.ModuleDict({"liquid": neurons_of(s.neuron, n)})

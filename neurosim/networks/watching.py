@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from neurosim.schema import InputError
+from neurosim.showing import shown
 
 TAKEN = ("loss", "accuracy")
 
 
+@shown
 @dataclass(frozen=True)
 class Moment:
     """Where a training stands, as a callback is told.
@@ -40,6 +42,7 @@ class Moment:
     history: Mapping[str, Sequence[float]]
 
 
+@shown
 @dataclass(frozen=True)
 class Watch:
     """What is measured on the validation and test set beside loss and accuracy, and who is told.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -18,7 +19,12 @@ from matplotlib.image import AxesImage
 UNEVEN = 0.01  # of a step
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
-__all__ = ["Axes", "Figure", "axes_or_new", "cells", "colour_of", "edges", "figure_bytes", "house_style", "new_figure"]
+COLUMN, PAGE = 8.5 / 2.54, 17.5 / 2.54  # width of one column and of two, in inches
+END_GAP = 1.25  # of the size of a text, between labels at the ends of lines
+__all__ = [
+    "COLUMN", "PAGE", "Axes", "Figure", "axes_or_new", "cells", "colour_bar", "colour_of", "edges", "figure_bytes",
+    "house_style", "label_ends", "letter_panels", "new_figure",
+]  # fmt: skip
 CLEAN_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -82,6 +88,7 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
     b'PNG'
     """
     files = {}
+    figure.draw_without_rendering()  # a layout with colour bars settles at the second drawing
     for ending, metadata in CLEAN_METADATA.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=ending, metadata=metadata)
@@ -92,6 +99,53 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
 def colour_of(names: list[str]) -> dict[str, str]:
     """Return one colour a name, in order of appearance."""
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(names))}
+
+
+def colour_bar(image: ScalarMappable, ax: Axes, label: str) -> None:
+    """Draw what colours mean beside the axes, as tall as they are."""
+    if ax.figure is not None:
+        bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.05, 1.0)), label=label)
+        bar.outline.set_linewidth(0.5)
+
+
+def label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]], *, size: float = 6.0) -> None:
+    """Write the names of lines at the right of the axes, each as near to its end as its neighbours let it.
+
+    Parameters
+    ----------
+    ax : axes whose limits are set.
+    ends : height in the data, text and colour of each.
+    size : of the text, in points.
+    """
+    low, high = ax.get_ylim()
+    place = np.array([(y - low) / (high - low) for y, _, _ in ends])
+    gap = END_GAP * size / 72 / max(ax.get_window_extent().height / ax.get_figure(root=True).dpi, 0.1)  # type: ignore[union-attr]
+    for i, at in zip(np.argsort(place), spread(np.sort(place), gap), strict=True):
+        _, text, colour = ends[i]
+        ax.text(1.02, at, text, color=colour, fontsize=size, va="center", transform=ax.transAxes)
+
+
+def spread(places: np.ndarray, gap: float) -> np.ndarray:
+    """Return sorted places moved as little as makes them at least `gap` apart.
+
+    >>> spread(np.array([0.0, 0.0, 1.0]), 0.2).tolist()
+    [-0.1, 0.1, 1.0]
+    """
+    steps = gap * np.arange(len(places))
+    blocks: list[tuple[float, int]] = []
+    for value in places - steps:
+        blocks.append((float(value), 1))
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (a, n), (b, m) = blocks[-2:]
+            blocks[-2:] = [((a * n + b * m) / (n + m), n + m)]
+    moved: np.ndarray = np.repeat([v for v, _ in blocks], [n for _, n in blocks]) + steps
+    return moved
+
+
+def letter_panels(axes: Sequence[Axes]) -> None:
+    """Give each panel its letter, before its title."""
+    for i, ax in enumerate(axes):
+        ax.set_title(f"{chr(ord('A') + i)}  {ax.get_title(loc='left')}".rstrip(), loc="left")
 
 
 def edges(places: np.ndarray, alone: float = 1.0) -> np.ndarray:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import axes_or_new, cells, colour_of, edges
+from neurosim.plots.canvas import axes_or_new, cells, colour_bar, colour_of, edges, spread
 from neurosim.plots.pictures import as_pictures
 from neurosim.plots.places import same_places
 from neurosim.schema import InputError, suggest
+
+FEW_POINTS, MOST_NAMES = 12, 20
 
 
 def plot_rdm(
@@ -23,6 +25,7 @@ def plot_rdm(
     order: str | None = None,
     stimuli: xr.DataArray | None = None,
     colorbar: bool = False,
+    named: bool | None = None,
 ) -> Axes:
     """Draw an RDM, with lines between categories when its stimuli are in the order of a ``category``.
 
@@ -35,6 +38,7 @@ def plot_rdm(
     order : a label along ``stimulus`` such as "category" to sort by; named at the side.
     stimuli : images (stimulus, [channel,] y, x) in 0..1 that are drawn small along both sides.
     colorbar : add a colour bar.
+    named : write the names of categories at the side; by default where `order` sorts by a label.
 
     Raises
     ------
@@ -59,7 +63,9 @@ def plot_rdm(
         ax.set_facecolor("0.85")
     label = order or "category"
     if label in rdm.coords:
-        _draw_categories(ax, rdm[label].values, named=order is not None and stimuli is None)
+        _draw_categories(
+            ax, rdm[label].values, named=stimuli is None and (order is not None if named is None else named)
+        )
     if stimuli is not None:
         missing = sorted(set(rdm["stimulus"].values.tolist()) - set(stimuli["stimulus"].values.tolist()))
         if missing:
@@ -77,8 +83,8 @@ def plot_rdm(
         ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=7, fontweight="normal", pad=4 if stimuli is None else 30)
-    if colorbar and ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, shrink=0.7, label="percentile / 100" if rank else "dissimilarity")
+    if colorbar:
+        colour_bar(image, ax, "percentile / 100" if rank else "dissimilarity")
     return ax
 
 
@@ -238,16 +244,47 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
     image = ax.imshow(
         scores.values, vmin=-1 if signed else 0, vmax=1, cmap="RdBu_r" if signed else "viridis", rasterized=True
     )
-    names = [str(m) for m in scores[scores.dims[0]].values]
-    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
-    ax.set_yticks(range(len(names)), names, fontsize=5.5)
-    if ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, shrink=0.7, label=label)
+    places, names = _named_places([str(m) for m in scores[scores.dims[0]].values])
+    ax.set_xticks(places, names, rotation=90, fontsize=5.5)
+    ax.set_yticks(places, names, fontsize=5.5)
+    if len(places) < len(scores):
+        ax.tick_params(length=0)
+        for edge in _edges_of_groups(scores[scores.dims[0]].values):
+            ax.axhline(edge, color="white", linewidth=0.4)
+            ax.axvline(edge, color="white", linewidth=0.4)
+    colour_bar(image, ax, label)
     return ax
 
 
+def _named_places(names: list[str]) -> tuple[list[float], list[str]]:
+    """Return where names stand: each at its place, or, of many, that of each network (before the "/") amid its layers.
+
+    >>> _named_places(["a/1", "a/2", "b"])
+    ([0.0, 1.0, 2.0], ['a/1', 'a/2', 'b'])
+    """
+    if len(names) <= MOST_NAMES:
+        return [float(i) for i in range(len(names))], names
+    owners = np.array([name.partition("/")[0] for name in names])
+    found = {owner: float(np.flatnonzero(owners == owner).mean()) for owner in dict.fromkeys(owners.tolist())}
+    every = -(-len(found) // MOST_NAMES)
+    gap, kept = len(names) / MOST_NAMES, list(found)[::every]
+    apart = spread(np.array([found[owner] for owner in kept]), gap)
+    last = len(names) - 1 - gap * np.arange(len(kept))[::-1]
+    return np.minimum(apart, last).tolist(), kept
+
+
+def _edges_of_groups(names: np.ndarray) -> np.ndarray:
+    owners = np.array([str(name).partition("/")[0] for name in names])
+    return np.flatnonzero(owners[1:] != owners[:-1]) + 0.5
+
+
 def plot_layer_time(
-    scores: xr.DataArray, ax: Axes | None = None, *, title: str = "", limit: float | None = None
+    scores: xr.DataArray,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    limit: float | None = None,
+    label: str = "score",
 ) -> Axes:
     """Draw a map of scores over layer and time.
 
@@ -257,6 +294,7 @@ def plot_layer_time(
     ax : axes to draw on.
     title : title of the axes.
     limit : score at the ends of the (diverging) colour scale; by default the one that is farthest from 0.
+    label : what the colour means.
 
     Raises
     ------
@@ -291,24 +329,30 @@ def plot_layer_time(
         ax.set_xticks([across.mean()], [f"{time[0]:g}"])
     ax.set_xlabel("time (ms)")
     ax.set_title(title, fontsize=8, fontweight="normal")
-    if ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, shrink=0.9)
+    colour_bar(image, ax, label)
     return ax
 
 
 def plot_arrangement(
-    points: xr.DataArray, ax: Axes | None = None, *, groups: Sequence[str], connect: bool = True
+    points: xr.DataArray,
+    ax: Axes | None = None,
+    *,
+    groups: Sequence[str],
+    connect: bool | Collection[str] = True,
+    stress: float | None = None,
 ) -> Axes:
     """Draw subjects as points in the plane, near when alike, with lines that join the layers of one network.
 
-    Where points of several groups lie on each other, those below are larger, so that all are seen.
+    Where points of several groups lie on each other, those below are larger, so that all are seen. A dozen points or
+    fewer are named one by one where they have names.
 
     Parameters
     ----------
     points : (model, axis) with two axes.
     ax : axes to draw on.
     groups : group of each model, which gives its colour.
-    connect : join the models of a group in their order.
+    connect : join the models of every group, of the groups named here, or of none, in their order.
+    stress : of the arrangement, from ``neurosim.similarity.stress``; written in a corner.
 
     Examples
     --------
@@ -322,19 +366,43 @@ def plot_arrangement(
     colours = colour_of(list(groups))
     for group, colour in colours.items():
         members = np.flatnonzero(np.asarray(groups) == group)
+        joined = connect if isinstance(connect, bool) else group in connect
         xy = points.values[members]
-        ax.plot(
-            *xy.T, marker="o", color=colour, markersize=4, linestyle="-" if connect else "", linewidth=0.7, label=group
-        )
-        if len(xy) > 1:
+        style = "-" if joined else "none"
+        ax.plot(*xy.T, linestyle=style, marker="o", color=colour, markersize=4, linewidth=0.7, label=group)
+        if joined and len(xy) > 1:
             ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7})
+    _show_hidden(ax, points.values, groups, colours)
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.margins(0.12)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    if "model" in points.coords and len(points) <= FEW_POINTS:
+        _name_points(ax, points, [colours[g] for g in groups])
+    else:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if stress is not None:
+        ax.text(0, 0, f"stress {stress:.2f}", transform=ax.transAxes, fontsize=6, color="0.4", va="top")
+    return ax
+
+
+def _show_hidden(ax: Axes, points: np.ndarray, groups: Sequence[str], colours: dict[str, str]) -> None:
+    """Draw points that lie below those of another group larger than these."""
     order = list(colours)
-    for place in same_places(points.values):
+    for place in same_places(points):
         here = sorted({groups[i] for i in place}, key=order.index)
         for above, group in zip(range(len(here) - 1, 0, -1), here, strict=False):
-            x, y = points.values[[i for i in place if groups[i] == group]].T
+            x, y = points[[i for i in place if groups[i] == group]].T
             ax.scatter(x, y, s=(4 + 3 * above) ** 2, color=colours[group], linewidth=0, zorder=1.9)
-    ax.set(xticks=[], yticks=[], aspect="equal")
-    ax.spines[["left", "bottom"]].set_visible(False)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return ax
+
+
+def _name_points(ax: Axes, points: xr.DataArray, colours: Sequence[str]) -> None:
+    """Write the name of every point outwards of it; those of one place below each other."""
+    together = {i: rank for place in same_places(points.values) for rank, i in enumerate(place)}
+    middle = points.values.mean(axis=0)
+    for i, (name, xy, colour) in enumerate(zip(points["model"].values, points.values, colours, strict=True)):
+        right = bool(xy[0] >= middle[0])
+        shift = (5 if right else -5, (2 if xy[1] >= middle[1] else -2) - 7 * together.get(i, 0))
+        ax.annotate(
+            str(name), xy, shift, textcoords="offset points", fontsize=6, color=colour,
+            ha="left" if right else "right", va="center",
+        )  # fmt: skip

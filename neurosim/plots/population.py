@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from neurosim.plots.canvas import axes_or_new, cells, colour_of, edges
+from neurosim.plots.canvas import axes_or_new, cells, colour_bar, colour_of, edges
 from neurosim.schema import InputError, suggest
 
 UNKNOWN = "0.7"  # of courses whose label is missing
@@ -62,9 +62,7 @@ def plot_spectrogram(
     across, down = (edges(c - (c[1] - c[0]) / 2) for c in (ordered["time"].values * 1e3, ordered["frequency"].values))
     image = cells(ax, drawn, across, down, cmap, limits)
     ax.set_aspect("auto")
-    figure = ax.get_figure()
-    if figure is not None:
-        figure.colorbar(image, ax=ax, label=label, shrink=0.9)
+    colour_bar(image, ax, label)
     if across[0] < 0 < across[-1]:
         ax.axvline(0, color="0.6" if baseline is not None else "white", lw=0.8)
     ax.set(xlabel="time from onset (ms)", ylabel="frequency (Hz)", title=title)
@@ -143,9 +141,7 @@ def plot_trajectories(
             ax.plot(*course.T, color=colour, lw=1.0, label=label or None, marker="o", ms=3.5, markevery=[0])
             named.add(name)
     if scale is not None:
-        figure = ax.get_figure()
-        if figure is not None:
-            figure.colorbar(scale, ax=ax, label=str(by).replace("_", " "), shrink=0.8)
+        colour_bar(scale, ax, str(by).replace("_", " "))
     elif by is not None:
         ax.legend(title=by.replace("_", " "), fontsize=6, title_fontsize=6)
     names = (

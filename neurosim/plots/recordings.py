@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import PALETTE, axes_or_new, cells, edges
+from neurosim.plots.canvas import PALETTE, axes_or_new, cells, colour_bar, edges
 from neurosim.schema import InputError
 
 
@@ -146,9 +146,7 @@ def plot_generalisation(
     across = edges(accuracy[tested].values * 1e3) if tested in accuracy.coords else down
     image = cells(ax, accuracy.transpose("time", tested).values, across, down, "viridis", (chance, 1))
     ax.set_aspect("equal")
-    figure = ax.get_figure()
-    if figure is not None:
-        figure.colorbar(image, ax=ax, label=label, shrink=0.8)
+    colour_bar(image, ax, label)
     ax.axvline(0, color="white", lw=0.6)
     ax.axhline(0, color="white", lw=0.6)
     ax.set(xlabel="tested at (ms)", ylabel="trained at (ms)", title=title)

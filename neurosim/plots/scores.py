@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of
+from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of, label_ends
 from neurosim.refusals import check_alpha
 from neurosim.schema import InputError
 
+DODGE, BESIDE = 0.004, 0.05  # of the depth, between intervals of two models and to what has no depth
 GAP = 1.5  # steps, beyond which times between two were left out
 
 
@@ -82,14 +83,24 @@ def _draw_pairs(ax: Axes, differ: np.ndarray, top: float, step: float) -> float:
     return top + step
 
 
-def plot_profiles(result: xr.Dataset, ax: Axes | None = None, *, groups: Sequence[str], title: str = "") -> Axes:
+def plot_profiles(
+    result: xr.Dataset,
+    ax: Axes | None = None,
+    *,
+    groups: Sequence[str],
+    unordered: Collection[str] = (),
+    title: str = "",
+) -> Axes:
     """Draw the score over the layers of every model as lines with intervals; depth runs from first (0) to last (1).
+
+    Intervals are thin bars, a little beside each other, and names stand at the ends of the lines.
 
     Parameters
     ----------
     result : from ``neurosim.similarity.inference.infer``; the models of a group are its layers in order.
     ax : axes to draw on.
     groups : group of each model.
+    unordered : groups whose layers have no depth, as populations of a circuit; they stand beside the others, alone.
     title : title of the axes.
 
     Examples
@@ -103,25 +114,34 @@ def plot_profiles(result: xr.Dataset, ax: Axes | None = None, *, groups: Sequenc
     ([0.0, 1.0], [0.2, 0.5])
     """
     ax = axes_or_new(ax, 4.5, 3)
-    colours = colour_of(list(groups))
-    flat = len(colours) == len(groups)
-    for place, (group, colour) in enumerate(colours.items(), 1):
+    colours, names = colour_of(list(groups)), [str(m) for m in result["model"].values]
+    alone = [g for g in colours if g in unordered or list(groups).count(g) == 1]
+    ends: list[tuple[float, str, str]] = []
+    beside = 0.0 if len(alone) == len(colours) else 1.0
+    for place, (group, colour) in enumerate(colours.items()):
         members = np.flatnonzero(np.asarray(groups) == group)
-        middle = place / (len(colours) + 1) if flat else 0.5
-        depth = np.linspace(0, 1, len(members)) if len(members) > 1 else np.array([middle])
         score, interval = result["score"].values[members], result["interval"].values[members]
-        ax.plot(depth, score, marker="o", markersize=3, color=colour, label=group)
-        if len(members) == 1:
-            ax.vlines(depth, interval[:, 0], interval[:, 1], color=colour, linewidth=0.9)
-        ax.fill_between(depth, interval[:, 0], interval[:, 1], color=colour, alpha=0.12, linewidth=0)
+        if group in alone:
+            depth = beside + BESIDE * np.arange(1, len(members) + 1)
+            beside = float(depth[-1])
+            ends += [(float(y), names[i], colour) for i, y in zip(members, score, strict=True)]
+        else:
+            depth = np.linspace(0, 1, len(members))
+            ends.append((float(score[-1]), group, colour))
+        shift = DODGE * (place - (len(colours) - 1) / 2) if len(colours) > 1 else 0.0
+        style = "none" if group in alone else "-"
+        ax.plot(depth, score, linestyle=style, marker="o", markersize=2.5, color=colour, label=group)
+        ax.vlines(depth + shift, interval[:, 0], interval[:, 1], color=colour, linewidth=0.6)
     if "ceiling" in result:
         ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0)
     ax.axhline(0, color="black", linewidth=0.6)
     ax.set(xlabel="depth in the network", ylabel=f"{result.attrs['method']} with the brain")
-    if flat:
-        ax.set(xlabel="one layer each", xlim=(0, 1), xticks=[])
+    ax.set(xlim=(-0.04, beside + 0.04), xticks=np.linspace(0, 1, 5))
+    if len(alone) == len(colours):
+        ax.set(xlabel="one layer each", xlim=(0, beside + BESIDE), xticks=[])
     ax.set_title(title)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.set_ylim(ax.get_ylim())
+    label_ends(ax, ends)
     return ax
 
 

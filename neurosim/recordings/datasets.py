@@ -9,8 +9,10 @@ from neurosim.recordings.described import described_sets
 from neurosim.recordings.published import DATASETS, Content, DataSet, fetch, image_files
 from neurosim.registry import called
 from neurosim.schema import InputError, suggest
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True, kw_only=True)
 class PublishedSet(Content):
     """Stimuli and recordings of a publication.

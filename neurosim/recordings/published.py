@@ -13,8 +13,10 @@ import xarray as xr
 from neurosim import storage
 from neurosim.registry import Registry
 from neurosim.schema import InputError
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True)
 class DataFile:
     """A file of a published set.
@@ -34,6 +36,7 @@ class DataFile:
     optional: bool = False
 
 
+@shown
 @dataclass(frozen=True)
 class Content:
     """What a published set holds, as its reader gives it.
@@ -54,6 +57,7 @@ class Content:
     sweeps: dict[str, xr.Dataset] = field(default_factory=dict)
 
 
+@shown
 @dataclass(frozen=True)
 class DataSet:
     """A published set.

@@ -49,6 +49,7 @@ from .predictivity import normalize as normalize  # a score over its ceiling
 
 # Many subjects in one picture
 from .arrangement import arrange as arrange  # points in the plane as far apart as subjects are
+from .arrangement import stress as stress  # how badly those points tell the distances
 
 # Kinds: what can be named, and the records to add one of your own
 from .metric import METRICS as METRICS  # every RDM metric by name

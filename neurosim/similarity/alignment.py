@@ -139,7 +139,7 @@ def compare_by(
 
     Returns
     -------
-    scores (`by`, `by`_other).
+    scores (`by`, and the same with ``_other``).
 
     Raises
     ------

@@ -55,10 +55,10 @@ def representational_connectivity(
 
     Returns
     -------
-    Dataset (`by`, `by`_other): ``score``, 1 for the same geometry, which noise can push beyond 1; ``standard_error``,
-    by leaving out each stimulus once; ``interval`` (bound) and ``p`` (above 0, one-sided) of a t distribution. All are
-    NaN where an area's geometry cannot be told from noise: its ``reliability``, the correlation of its distances
-    between halves, is not positive. Attr ``n_splits``: those used.
+    Dataset (`by`, and the same with ``_other``): ``score``, 1 for the same geometry, which noise can push beyond 1;
+    ``standard_error``, by leaving out each stimulus once; ``interval`` (bound) and ``p`` (above 0, one-sided) of a t
+    distribution. All are NaN where an area's geometry cannot be told from noise: its ``reliability``, the correlation
+    of its distances between halves, is not positive. Attr ``n_splits``: those used.
 
     Raises
     ------

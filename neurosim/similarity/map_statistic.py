@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.registry import Registry
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True)
 class MapStatistic:
     """One way to weigh every place of a map, whose largest weight under sign flips corrects for all places.

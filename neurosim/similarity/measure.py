@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import Literal, cast
 
 from neurosim.registry import Registry, called
+from neurosim.showing import shown
 
 Score = Callable[..., float]
 
 
+@shown
 @dataclass(frozen=True)
 class Measure:
     """One way to score how alike two subjects answer, from their responses: its function, and what it takes.

@@ -10,11 +10,13 @@ import numpy as np
 
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
+from neurosim.showing import shown
 from neurosim.similarity.kernels.arrays import Array
 
 Products = Callable[[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]], np.ndarray]
 
 
+@shown
 @dataclass(frozen=True)
 class Method:
     """One way to compare RDMs: its kernel, and what it can do.

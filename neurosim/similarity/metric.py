@@ -9,12 +9,14 @@ from typing import Literal
 import numpy as np
 
 from neurosim.registry import Registry
+from neurosim.showing import shown
 from neurosim.similarity.kernels.arrays import Array
 
 Domain = Literal["all", "varying", "nonzero", "rates"]
 Whitening = Literal["none", "if_given", "always", "of_training"]
 
 
+@shown
 @dataclass(frozen=True)
 class Metric:
     """One way to make an RDM: its kernel, and what it can take.

@@ -9,8 +9,10 @@ from typing import Literal
 import numpy as np
 
 from neurosim.registry import Registry
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True)
 class ModelKind:
     """One way to make an RDM of labels.

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from neurosim.registry import NoOptions, Registry
+from neurosim.showing import shown
 
 Predicted = np.ndarray | tuple[np.ndarray, Mapping[str, np.ndarray]]
 
 
+@shown
 @dataclass(frozen=True)
 class Predictor:
     """One way to predict the responses of target units from those of source units.

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.registry import Registry
+from neurosim.showing import shown
 from neurosim.similarity.common_trials import CommonTrials
 
 
+@shown
 @dataclass(frozen=True)
 class Shrinkage:
     """One way to estimate the covariance of noise between units from few measurements.

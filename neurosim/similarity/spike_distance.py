@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.registry import Registry
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True)
 class SpikeDistance:
     """One way to tell spike trains apart: its kernel, and what it can take.

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.registry import Registry
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True)
 class Weighting:
     """One way to make a flexible model of its component RDMs, fitted to some subjects and stimuli.

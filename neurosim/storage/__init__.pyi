@@ -35,6 +35,9 @@ from .texts import write_json as write_json  # JSON without NaN
 from .atomic import write_bytes as write_bytes  # bytes as they are
 from .atomic import write_text as write_text  # UTF-8
 
+# Many files as one
+from .archives import write_zip as write_zip  # a zip, the same bytes each time
+
 # Whole or not at all
 from .atomic import atomic_file as atomic_file  # a file that appears when it is finished
 from .atomic import atomic_folder as atomic_folder  # a folder that appears when it is finished, in place of an old one
@@ -74,4 +77,5 @@ from .builds import checked_modules as checked_modules  # a folder of compiled m
 from .builds import compiled_library as compiled_library  # of a C++ file of this package
 from .builds import is_whole_build as is_whole_build  # whether what was compiled is what was built
 from .builds import kept_builds as kept_builds  # everything compiled that is kept
+from .builds import processor_has as processor_has  # such as AVX2, for which code is compiled
 from .builds import remove_build as remove_build  # remove one of them

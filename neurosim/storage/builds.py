@@ -20,7 +20,7 @@ from neurosim.storage.texts import read_text
 
 MANIFEST = "MANIFEST.sha256"
 BUILD = re.compile(r"[0-9a-f]{32}")
-KINDS = ("standalone", "libraries", "cython-strict")
+KINDS = ("standalone", "libraries", "cython-strict", "cython-avx2")  # the last where a processor has AVX2
 A_MINUTE = 60.0
 
 
@@ -127,6 +127,26 @@ def kept_builds() -> Iterator[Path]:
         for path in sorted(cache_folder(kind).glob("*")):
             if not path.is_symlink() and (BUILD.fullmatch(path.name) or path.suffix == ".so"):
                 yield path
+
+
+@functools.cache
+def processor_has(feature: str) -> bool:
+    """Whether Linux says that the processor has a feature; elsewhere nothing is known of it.
+
+    Parameters
+    ----------
+    feature : name of the feature as ``/proc/cpuinfo`` has it, such as "avx2".
+
+    Examples
+    --------
+    >>> ns.storage.processor_has("no such feature")
+    False
+    """
+    try:
+        flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        return False
+    return flags is not None and feature in flags.group(1).split()
 
 
 def is_whole_build(path: Path) -> bool:

@@ -78,8 +78,9 @@ def growing_array(
 
     Parameters
     ----------
-    path : the file. labels : coordinates and attributes that go with the array. name, dims, shape, dtype : of the
-    array. rows : rows written at once, the chunk of the file.
+    path : the file. labels : coordinates and attributes that go with the array.
+    name, dims, shape, dtype : of the array.
+    rows : rows written at once, the chunk of the file.
 
     Raises
     ------

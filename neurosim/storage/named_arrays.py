@@ -170,7 +170,7 @@ def write_weights(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """
     from safetensors.numpy import save
 
-    write_bytes(path, save({k: np.ascontiguousarray(v) for k, v in sorted(tensors.items())}))
+    write_bytes(path, save({k: np.asarray(v, order="C") for k, v in sorted(tensors.items())}))
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:

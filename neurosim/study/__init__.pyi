@@ -48,6 +48,11 @@ from .new import new_study as new_study  # write a working template
 # Your models with your data
 from .compare import compare_subjects as compare_subjects  # the whole report in one call
 
+# What goes into a paper, and into a repository
+from .crate import save_crate as save_crate  # a results folder as an RO-Crate
+from .score_tables import save_scores as save_scores  # scores as a table, LaTeX or CSV
+from .cite import cite as cite  # what was used, as text or BibTeX
+
 # Check and repeat results
 from .doctor import examine_machine as examine_machine  # whether everything is there that studies need
 from .verify import check_results as check_results  # whether the files of a results folder are whole

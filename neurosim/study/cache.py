@@ -12,6 +12,7 @@ from pathlib import Path
 
 from neurosim import storage
 from neurosim.refusals import InputError
+from neurosim.showing import shown
 from neurosim.study.engine.seal import ENTRY, NotWholeError, checked, read_record
 from neurosim.study.engine.store import Store
 
@@ -22,6 +23,7 @@ BUILDING = "build-"
 STEP, DAMAGED_STEP, LOG, BUILD, UNFINISHED = "step", "damaged step", "failed log", "build", "unfinished build"
 
 
+@shown
 @dataclass(frozen=True)
 class Kept:
     """One thing that is kept.
@@ -112,7 +114,7 @@ def _of_store(root: Path, check: bool) -> Iterator[Kept]:
 
 def _builds(check: bool) -> Iterator[Kept]:
     for path in storage.kept_builds():
-        whole = not check or path.parent.name == "cython-strict" or storage.is_whole_build(path)
+        whole = not check or path.parent.name.startswith("cython-") or storage.is_whole_build(path)
         yield _kept(BUILD, path.name, path, path, "" if whole else "its files are not those that were built")
     for path in sorted(storage.cache_folder("standalone").glob(f"{BUILDING}*")):
         yield _kept(UNFINISHED, path.name, path, path)

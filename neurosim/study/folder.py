@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim import runtime, storage
+from neurosim.study.citations import as_bibtex
 from neurosim.study.engine.keys import digest_of
 from neurosim.study.engine.step import Step
 from neurosim.study.engine.store import Entry
@@ -15,6 +16,7 @@ from neurosim.study.files import to_toml
 from neurosim.study.functions import own_modules
 from neurosim.study.report import told_by, write_report
 from neurosim.study.results import Results
+from neurosim.study.score_tables import is_table_of_scores, save_scores
 from neurosim.study.study import Study, moved_to
 from neurosim.study.tables import StudyError, as_values
 
@@ -29,8 +31,9 @@ def assemble(
     """Write the results folder whole, or leave the old one as it was; return the path of the report.
 
     ``study.toml`` (verbatim), ``resolved.json`` (every default spelled out), ``inputs/`` (files the study reads),
-    ``results/<step>/`` (netCDF and CSV), ``figures/`` (SVG, PDF, PNG and the numbers drawn), ``numbers.json``,
-    ``provenance.json``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old folder are kept.
+    ``results/<step>/`` (netCDF, CSV and LaTeX), ``figures/`` (SVG, PDF, PNG and the numbers drawn), ``numbers.json``,
+    ``provenance.json``, ``citations.bib``, ``report.html`` and ``MANIFEST.sha256``. Files of the user's in an old
+    folder are kept.
     """
     with storage.atomic_folder(out, replaceable(out)) as folder:
         write_results(folder, study, text, files, steps, entries)
@@ -69,8 +72,9 @@ def write_results(
     results = Results(study, folders, {step.name: step.config for step in steps})
     told = told_by(study, results)
     storage.write_json(folder / "numbers.json", told.numbers)
-    provenance = as_said(_provenance(study, steps, entries))
+    provenance = as_said(_provenance(study, steps, entries) | {"citations": [list(c) for c in told.cited]})
     storage.write_json(folder / "provenance.json", provenance)
+    storage.write_text(folder / "citations.bib", as_bibtex(told.cited))
     write_report(folder / "report.html", study, results, told, provenance)
 
 
@@ -132,6 +136,8 @@ def _copy_step(step: Step, entry: Entry, folder: Path) -> None:
         shutil.copyfile(file, target / file.name)
         if file.suffix == ".nc":
             content = storage.read_dataset(file)
+            for suffix in (".tex", ".csv") if is_table_of_scores(content) else ():
+                save_scores(target / f"{file.stem}.table{suffix}", content)
             for variable, values in content.data_vars.items():
                 if values.ndim > 0 and values.size <= MAX_TABLE_CELLS:
                     storage.write_table(target / f"{file.stem}.{variable}.csv", values.rename(str(variable)))

@@ -129,6 +129,7 @@ class SubjectKind(Generic[Row]):
     describe : a few words about a row. tell : what its results tell the report. cite : papers to cite.
     needs_pictures : whether it must be shown the stimuli themselves.
     may_spike : whether a row may answer in spikes over time.
+    layers_follow : whether its layers have an order, so that lines may join them; populations of a circuit have none.
     learns_here : whether all that a row ever learned, if anything, is said by the study; else it may have learned what
         is shown, and the report does not vouch for it.
     """
@@ -144,6 +145,7 @@ class SubjectKind(Generic[Row]):
     cite: Callable[[Row], list[Citation]] = nothing_cited
     needs_pictures: bool = True
     may_spike: Callable[[Row], bool] = lambda _row: True
+    layers_follow: bool = True
     learns_here: Callable[[Row], bool] = lambda _row: False
 
 

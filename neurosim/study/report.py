@@ -11,8 +11,9 @@ import jinja2
 from markupsafe import Markup
 
 from neurosim import storage
+from neurosim.study.citations import citations_of
 from neurosim.study.functions import functions_in
-from neurosim.study.kinds import BRAINS, FIGURES, SHOWN, SUBJECTS, Citation, TableOfNumbers, Told
+from neurosim.study.kinds import BRAINS, FIGURES, SHOWN, SUBJECTS, TableOfNumbers, Told
 from neurosim.study.results import Results
 from neurosim.study.study import Study
 
@@ -37,7 +38,7 @@ def told_by(study: Study, results: Results) -> Told:
             *(m for part in parts for m in part.methods),
         ],
         tables=[table for part in parts for table in part.tables],
-        cited=[paper for part in parts for paper in part.cited],
+        cited=list(dict.fromkeys([*citations_of(study), *(paper for part in parts for paper in part.cited)])),
     )
 
 
@@ -55,25 +56,12 @@ def write_report(path: Path, study: Study, results: Results, told: Told, provena
         figures=_figures(results),
         tables=[_table(t) for t in (_subjects(study, told), *told.tables, _steps(provenance))],
         methods=" ".join(m for m in told.methods if m),
-        citations=list(dict.fromkeys([*citations(study), *told.cited])),
+        citations=told.cited,
         differ=_differ(results),
         environment=_environment(provenance),
         own_files=sorted({row.path.name for row in functions_in(study)}),
     )
     storage.write_text(path, page)
-
-
-def citations(study: Study) -> list[Citation]:
-    """Return (what it was used for, reference) for everything that `study` uses."""
-    entries = study.kinds()
-    found = [
-        c
-        for order in ("analyses", "subjects", "brains", "stimuli")
-        for g, _, kind, row in entries
-        if g == order
-        for c in kind.cite(row)
-    ]
-    return list(dict.fromkeys(found))
 
 
 def _differ(results: Results) -> list[str]:

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from neurosim.registry import Registry
+from neurosim.showing import as_table, in_a_line
 from neurosim.study.functions import FunctionFigure, located
 from neurosim.study.instances import each_instance, instances_in
 from neurosim.study.kinds import ANALYSES, BRAINS, SHOWN, SUBJECTS
 from neurosim.study.tables import Name, Seed, StudyError, Table, as_row, with_paths
 
+MOST_LINES = 30  # of its text
 DEFAULT_ANALYSES = {
     "rsa": {"kind": "rsa"},
     "in_time": {"kind": "rsa_in_time"},
@@ -99,6 +101,23 @@ class Study(Table):
         if isinstance(values, Mapping) and not values.get("brains") and "analyses" not in values:
             return {**values, "analyses": {"relations": DEFAULT_ANALYSES["relations"]}}
         return values
+
+    def __repr__(self) -> str:
+        """Return what is shown, to whom, and what is asked, a line each."""
+        lines = [f"Study {self.name!r}, seed {self.seed}: {self.title}".removesuffix(": ")]
+        lines += [f"  {group:<9} {name}: {said}" for group, name, said in self._told_rows()[:MOST_LINES]]
+        more = len(self._told_rows()) - MOST_LINES
+        return "\n".join([*lines, *([f"  ... {more} more"] if more > 0 else [])])
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, for a notebook."""
+        title = f"{self.name}, seed {self.seed}: {self.title}".removesuffix(": ")
+        return as_table(title, self._told_rows(), ("", "name", "what"))
+
+    def _told_rows(self) -> list[tuple[str, str, str]]:
+        entries = [(group, name, row) for group, name, _, row in self.kinds()]
+        entries += [("figures", name, row) for name, row in self.figures.items()]
+        return [(group, name, in_a_line(row)) for group, name, row in entries]
 
     def kinds(self) -> list[tuple[str, str, Any, Any]]:
         """Return group, name, kind and row of every entry, in order."""

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from neurosim.refusals import InputError, suggest
 from neurosim.registry import PackageError
+from neurosim.showing import as_table, as_text, brief
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -79,6 +80,22 @@ class Table(BaseModel):
         if isinstance(values, Mapping):
             _check_no_flags(cls, values, "")
         return values
+
+    def __repr__(self) -> str:
+        """Return what is not as it is by default."""
+        return as_text(type(self).__name__, {name: brief(value) for name, value in self._told()})
+
+    def _repr_html_(self) -> str:
+        """Return everything that is said, as a table for a notebook."""
+        told = dict(self._told())
+        rows = [(name, brief(value), "" if name in told else "default") for name, value in self]
+        return as_table(type(self).__name__, rows)
+
+    def _told(self) -> list[tuple[str, Any]]:
+        model = type(self).model_fields
+        return [
+            (k, v) for k, v in self if model[k].is_required() or v != model[k].get_default(call_default_factory=True)
+        ]
 
     def named_paths(self) -> dict[str, Path]:
         """Return the files and folders inside of its options, by dotted key, as "training.options.path"."""

@@ -12,6 +12,7 @@ import xarray as xr
 from neurosim.arrays import check_numbers, is_missing
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError, labelled
+from neurosim.showing import shown
 from neurosim.splits import held_back, spread_over
 
 Encoder = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -19,6 +20,7 @@ Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Batch = tuple[np.ndarray, np.ndarray]
 
 
+@shown
 @dataclass(frozen=True)
 class ClassificationTask:
     """Name the category of a stimulus: an image, a sentence, a sound, a stream of events.
@@ -127,6 +129,7 @@ class ClassificationTask:
         return np.array([place[name] for name in names], dtype=np.int64)
 
 
+@shown
 @dataclass(frozen=True)
 class ReconstructionTask:
     """Give back what is shown: the stimuli of a classification task, their labels left aside."""

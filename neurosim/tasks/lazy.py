@@ -19,6 +19,7 @@ from neurosim import storage
 from neurosim.arrays import is_missing
 from neurosim.runtime import RandomApart, as_seed, seed_of, stream
 from neurosim.schema import InputError, as_stimuli
+from neurosim.showing import shown
 from neurosim.splits import held_back, in_turn
 from neurosim.tasks.classification import Augmentation, Batch, Encoder
 from neurosim.tasks.rows import ArrayRows, Joined, PictureView, Rows, View, array_rows, folder_rows
@@ -26,6 +27,7 @@ from neurosim.tasks.rows import ArrayRows, Joined, PictureView, Rows, View, arra
 Part = Literal["train", "test", "validation"]
 
 
+@shown
 @dataclass(frozen=True)
 class LazyTask:
     """Name the category of stimuli that stay in their files until they are shown.

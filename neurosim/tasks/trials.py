@@ -10,6 +10,7 @@ import xarray as xr
 
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
+from neurosim.showing import shown
 from neurosim.tasks.judges import Judge, final_steps
 
 
@@ -43,6 +44,7 @@ class Trials:
 Generate = Callable[[int, np.random.Generator], Trials]
 
 
+@shown
 @dataclass(frozen=True)
 class CognitiveTask:
     """Trials drawn anew for every batch; the answer is a time course of outputs.

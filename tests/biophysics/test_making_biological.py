@@ -6,25 +6,27 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from neurosim.biophysics.calibration import calibrate
+from neurosim.biophysics.calibration import _sent_back, calibrate
 from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import Ladder, climb
 from neurosim.biophysics.learned_numbers import LearnedNumbers
-from neurosim.biophysics.making_biological import make_biological
+from neurosim.biophysics.making_biological import make_biological, share_kept
 from neurosim.biophysics.matching import MATCHES, choose_deciding, correlations, slopes
 from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.projections import Projection
+from neurosim.biophysics.reading import read_as_trained
 from neurosim.biophysics.retuning import RetuningOptions, held_back, retune
-from neurosim.biophysics.simulation import simulate
+from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.biophysics.torch_engine import import_torch
 from neurosim.parameters import DiscreteLIFParameters
-from neurosim.schema import InputError, as_stimuli
+from neurosim.schema import InputError, as_responses, as_stimuli
 
 CELLS = DiscreteLIFParameters(tau_mem=8e-3, reset="zero")
 ONE_EPOCH = RetuningOptions(epochs=1)
+LAYERS = {"layer": ("unit", ["a"] * 6 + ["b"] * 2)}
 COUNTS = np.random.default_rng(0).poisson(4.0, (3, 50, 4)).astype(float)
 
 
@@ -169,6 +171,7 @@ def test_making_biological_refuses_what_makes_no_sense():
         (lambda: make_biological(climb(circuit, "fine"), "adex", shown, ["even", "odd"]), "a translated network"),
         (lambda: make_biological(circuit, "adex", shown[:9], ["even", "odd"]), "20 stimuli or more"),
         (lambda: make_biological(circuit, "adex", shown, ["odd", "even"]), "right about none"),
+        (lambda: make_biological(circuit, "adex", shown, ["even", "odd"], options="often"), "'usual' or None"),
         (
             lambda: make_biological(circuit, "adex", shown, ["even", "odd"], options=RetuningOptions()),
             "hold stimuli back",
@@ -178,3 +181,71 @@ def test_making_biological_refuses_what_makes_no_sense():
     ):
         with pytest.raises(InputError, match=words):
             call()
+
+
+def answers_of(counts):
+    """Spikes whose counts of the last population are those given, a step for each."""
+    n_time = int(counts.max())
+    values = (np.arange(n_time)[None, :, None] < counts[:, None, :]) * 1.0
+    return as_responses(np.concatenate([np.zeros((*values.shape[:2], 6)), values], -1), coords=LAYERS)
+
+
+def test_a_readout_tells_what_ties_of_few_spikes_do_not():
+    """The first neuron always fires once, the second where it names: a tie, which the first one wins."""
+    fires = np.random.default_rng(5).integers(0, 2, 60)
+    trained, expected = network(), answers_of(np.stack([8 * (1 - fires), 8 * fires], 1))
+    few = answers_of(np.stack([np.ones(60, int), fires], 1))
+    assert not choose_category(trained, few).any()
+    np.testing.assert_array_equal(choose_category(read_as_trained(trained, trained, expected, few), few), fires)
+
+
+def test_a_readout_without_evidence_stays_that_of_the_trained_network():
+    """Answers that say nothing of what was named are worth no change: cross-validation takes the strongest penalty."""
+    trained, rng = network(), np.random.default_rng(6)
+    expected, noise = (answers_of(rng.poisson(3.0, (40, 2))) for _ in range(2))
+    read = read_as_trained(trained, trained, expected, noise).readout
+    likely = read.weights[0, 0] + read.weights[1, 1] - read.weights[0, 1] - read.weights[1, 0]
+    assert abs(likely) < 0.5 and read.source == "b"
+
+
+def test_a_readout_of_membranes_stays_as_it_is():
+    trained = replace(network(), readout=Readout("b", np.eye(2), np.zeros(2), "last_membrane"))
+    answers = answers_of(np.ones((4, 2), int))
+    assert read_as_trained(trained, trained, answers, answers) is trained
+
+
+def test_the_share_that_is_kept_and_its_error_are_those_of_a_bootstrap():
+    rng = np.random.default_rng(7)
+    before = (rng.random(400) < 0.8) * 1.0
+    now = np.where(rng.random(400) < 0.1, 0.0, before)
+    share, error = share_kept(now, before)
+    drawn = rng.integers(0, 400, (4000, 400))
+    shares = now[drawn].mean(1) / before[drawn].mean(1)
+    assert share == pytest.approx(now.sum() / before.sum()) and error == pytest.approx(shares.std(), rel=0.06)
+    assert share_kept(before, before) == (1.0, 0.0)
+
+
+def test_what_comes_back_is_replayed_with_the_input_of_the_next_step():
+    """Trained spikes of step k reach a finer circuit when input k + 1 does."""
+    circuit = climb(network(), "fine", ladder=Ladder(dt=2.5e-4))
+    circuit = replace(circuit, projections=(*circuit.projections, Projection("a", "a", np.eye(6))))
+    spikes = as_responses(np.random.default_rng(8).integers(0, 2, (3, 5, 8)) * 1.0, coords=LAYERS)
+    steps = _sent_back(circuit, spikes, np.arange(3), "cpu")["a"].numpy()
+    assert steps.shape == (20, 3, 6)
+    np.testing.assert_array_equal(steps[4::4], spikes.values.transpose(1, 0, 2)[:-1, :, :6] > 0)
+    assert steps.sum() == steps[4::4].sum()
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.43])
+def test_what_is_learned_is_read_as_categories_are_chosen(bias):
+    """With a readout that has a bias, the largest logit of retuning is the category that is chosen."""
+    circuit = replace(
+        climb(network(), "currents", ladder=Ladder(dt=1e-3)), readout=Readout("b", np.eye(2), [bias, 0.0])
+    )
+    shown = two_groups(20)
+    learned = LearnedNumbers(import_torch(), circuit, ("bias",), "cpu")
+    chunk = make_chunk(circuit, check_stimuli(circuit, shown), [(i, 0) for i in range(20)], 20, 0)
+    logits = learned.logits(learned.counts(chunk), 20).detach().numpy().argmax(1)
+    answers = simulate(circuit, shown, engine="torch", progress=False)
+    np.testing.assert_array_equal(logits, choose_category(circuit, answers))
+    assert len(np.unique(logits)) == 2

@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +54,12 @@ OFTEN = 0.02
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def killed_runs(study: Path, out: Path, *, seed: int, n: int, longest: float) -> Iterator[bool]:
-    """Start a run `n` times, kill its process group within `longest` seconds; whether it was still at work."""
-    moments = random.Random(seed)
-    for _ in range(n):
+def killed_runs(study: Path, out: Path, moments: Sequence[int]) -> Iterator[bool]:
+    """Start a run for each of `moments`, kill its process group when so many steps are done; whether it was at work."""
+    for n_steps in moments:
         process = started(study, out)
-        time.sleep(moments.uniform(0.3, longest))
+        while process.poll() is None and n_done(out) < n_steps:
+            time.sleep(OFTEN)
         at_work = process.poll() is None
         if at_work:
             os.killpg(process.pid, signal.SIGKILL)

@@ -163,7 +163,7 @@ def test_one_model_is_a_narrow_bar_and_a_point_with_its_interval(one_model):
     ax = plot_profiles(one_model, new_figure().subplots(), groups=["net"])
     low, high = one_model.interval.values[0]
     np.testing.assert_allclose(ax.collections[0].get_segments()[0][:, 1], [low, high])
-    assert ax.get_xlim() == (0, 1) and ax.get_xlabel() == "one layer each"
+    assert ax.get_xlabel() == "one layer each" and [t.get_text() for t in ax.texts] == one_model.model.values.tolist()
     unknown = one_model.assign(interval=one_model.interval * np.nan)
     for figure in (new_figure(), new_figure()):
         ax = plot_scores(unknown, figure.subplots())
@@ -192,10 +192,13 @@ def test_points_that_lie_on_each_other_are_all_seen_and_the_caption_names_them()
     np.testing.assert_array_equal(ring.get_offsets(), [[0, 0]])
     assert ring.get_sizes()[0] > ax.lines[1].get_markersize() ** 2 and ring.get_zorder() < ax.lines[1].get_zorder()
     np.testing.assert_allclose(ring.get_facecolor()[0], to_rgba(ax.lines[0].get_color()))
-    assert caption(points.to_dataset(name="points")).endswith("those below drawn larger: net/a, twin/a.")
+    assert caption(points.to_dataset(name="points").assign_attrs(stress=0.1)).endswith(
+        "those below drawn larger: net/a, twin/a."
+    )
     apart = points + np.arange(4)[:, None]
     assert not plot_arrangement(apart, new_figure().subplots(), groups=["net", "net", "twin", "twin"]).collections
-    assert caption(apart.to_dataset(name="points")).endswith("alike subjects are near.")
+    said = caption(apart.to_dataset(name="points").assign_attrs(stress=0.123))
+    assert said.endswith("(stress 0.12, 0 where the plane tells all).")
 
 
 def test_what_was_not_measured_is_grey_and_the_rest_keeps_its_colours():
@@ -266,3 +269,28 @@ def test_cells_begin_at_their_own_times():
     assert ax.get_ylim() == (1.5, -0.5)
     with pytest.raises(InputError, match="time_test has no times"):
         plot_generalisation(even.drop_vars("time_test"), new_figure().subplots())
+
+
+def test_a_matrix_of_many_layers_names_their_networks_apart_and_within_it():
+    names = [f"{net}/{i}" for net in ("deep", "wide") for i in range(15)] + ["V1", "V4", "IT"]
+    square = xr.DataArray(np.eye(len(names)), {"model": names, "model_other": names}, ("model", "model_other"))
+    ax = plot_matrix(square, new_figure().subplots())
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["deep", "wide", "V1", "V4", "IT"]
+    places = ax.get_yticks()
+    assert (np.diff(places) > 1.5).all() and places[-1] <= len(names) - 1 and ax.get_ylim() == (32.5, -0.5)
+
+
+def test_populations_are_points_that_no_line_joins(result):
+    both = result[["score", "interval"]].isel(model=[0, 1, 0, 1]).assign_coords(model=["net/1", "net/2", "c/e", "c/i"])
+    both = both.assign_attrs(result.attrs)
+    ax = plot_profiles(both, new_figure().subplots(), groups=["net", "net", "c", "c"], unordered=["c"])
+    assert [line.get_linestyle() for line in ax.lines[:2]] == ["-", "None"]
+    assert min(ax.lines[1].get_xdata()) > max(ax.lines[0].get_xdata())
+    assert sorted(t.get_text() for t in ax.texts) == ["c/e", "c/i", "net"]
+    points = xr.DataArray(np.random.default_rng(0).random((4, 2)), dims=("model", "axis"))
+    ax = plot_arrangement(
+        points, new_figure().subplots(), groups=["net", "net", "c", "c"], connect=["net"], stress=0.125
+    )
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "None"] and "stress 0.12" in [
+        t.get_text() for t in ax.texts
+    ]

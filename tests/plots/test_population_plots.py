@@ -62,7 +62,7 @@ def test_every_course_that_was_measured_is_a_line(ax, latents):
 def test_numbers_are_coloured_by_a_scale_and_axes_have_their_names(ax, latents):
     named = latents.rename(latent="axis").assign_coords(axis=list("wxyz"))
     plot_trajectories(named.mean("trial"), ax, by="angle")
-    assert len(ax.figure.axes) == 2 and ax.figure.axes[1].get_ylabel() == "angle"
+    assert len(ax.child_axes) == 1 and ax.child_axes[0].get_ylabel() == "angle"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("w", "x")
 
 

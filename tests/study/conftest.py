@@ -19,7 +19,10 @@ from filelock import FileLock
 from neurosim import cli, storage
 from neurosim.recordings.synthetic import BrainOptions, synthetic_brain
 from neurosim.schema import as_stimuli
+from neurosim.study.engine import launch
 from neurosim.study.run import run_study
+
+from .. import forks
 
 TEXT = """
 name = "small"
@@ -53,6 +56,20 @@ kind = "rsa_in_time"
 [analyses.relations]
 kind = "relations"
 """
+
+
+COMMAND_LINE = str(Path(__file__).with_name("command_line_of_forks.py"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workers_are_forks():
+    """Start the workers of this process as forks of one that has imported the large libraries.
+
+    What starts as a user's does, a command line or a worker of its own, is started by the tests of that.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "WORKER", forks.command(*launch.WORKER[1:]))
+        yield
 
 
 def write_study(folder: Path) -> Path:
@@ -151,9 +168,18 @@ def neurosim(*words: object, cwd: Path, env: dict[str, str] | None = None) -> Sa
 
 def fresh(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as a user would."""
+    return _run([sys.executable, "-m", "neurosim.cli", *map(str, words)], cwd, **options)
+
+
+def forked(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own which is a fork, as are its workers."""
+    return _run([*forks.command(COMMAND_LINE), *map(str, words)], cwd, **options)
+
+
+def _run(command: list[str], cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != storage.DATA_FOLDER_VARIABLE}
     return subprocess.run(
-        [sys.executable, "-m", "neurosim.cli", *map(str, words)],
+        command,
         cwd=cwd,
         env=environment | options.pop("env", {}),
         capture_output=True,

@@ -10,9 +10,9 @@ import pytest
 
 from neurosim import storage
 from neurosim.schema import InputError, as_responses
+from neurosim.study.citations import citations_of
 from neurosim.study.compare import compare_subjects
 from neurosim.study.files import builtin, builtin_models, load_study
-from neurosim.study.report import citations
 from neurosim.study.run import check_study
 
 from .conftest import neurosim
@@ -209,7 +209,7 @@ def test_a_read_only_folder_is_one_line(small_study, tmp_path):
 @pytest.mark.parametrize("study", ["digits", "object_vision"])
 def test_built_in_studies_and_their_citations_are_valid(study):
     loaded = load_study(builtin("analyses", f"{study}/study.toml"))
-    references = citations(loaded)
+    references = citations_of(loaded)
     assert len(references) == len(set(references)) > 8
     assert all("http" in reference for _, reference in references)
 

@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from neurosim import storage
 
-from .conftest import fresh
+from .conftest import forked
 
 STRANGERS = '''
 """Kinds of a package of its own: nothing in neurosim knows it."""
@@ -217,7 +217,7 @@ def strangers(tmp_path):
 
 
 def test_one_file_adds_one_of_every_kind(strangers, tmp_path):
-    done = fresh("run", "strange.toml", "-o", "out/strange", "-j", 1, "--json", cwd=tmp_path, env=strangers)
+    done = forked("run", "strange.toml", "-o", "out/strange", "-j", 1, "--json", cwd=tmp_path, env=strangers)
     assert done.returncode == 0, done.stderr
     results = tmp_path / "out" / "strange"
     stimuli = storage.read_array(results / "results" / "stimuli" / "stimuli.nc")

@@ -11,12 +11,13 @@ from pathlib import Path
 from neurosim.study.engine.launch import Processes
 from neurosim.study.engine.orders import Question
 
+from .. import forks
 from ..campaigns.kills import killed_runs
-from .conftest import content, fresh, neurosim
+from .conftest import COMMAND_LINE, content, fresh, neurosim
 
 
 def test_two_runs_at_once_agree(finished, tmp_path):
-    command = [sys.executable, "-m", "neurosim.cli", "run", str(finished.study), "--quiet", "-j", "1"]
+    command = [*forks.command(COMMAND_LINE), "run", str(finished.study), "--quiet", "-j", "1"]
     command += ["-o", str(tmp_path / "again" / "small")]
     runs = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert [r.communicate()[1] for r in runs] == ["", ""]
@@ -25,9 +26,9 @@ def test_two_runs_at_once_agree(finished, tmp_path):
 
 
 def test_killed_at_some_moments_and_resumed_the_results_are_identical(finished, tmp_path):
-    """A few moments of the campaign in tests/campaigns/kills.py, on a study without training."""
+    """A few kills of the campaign in tests/campaigns/kills.py, on a study without training."""
     out = tmp_path / "again" / "small"
-    assert sum(killed_runs(finished.study, out, seed=0, n=8, longest=4.0)) > 0
+    assert any(killed_runs(finished.study, out, (1, 4, 7)))
     done = neurosim("run", finished.study, "-o", out, "-j", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert content(out) == content(finished.folder)

@@ -2,13 +2,15 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
 from neurosim import storage
 
+from .. import forks
 from .conftest import fresh, made_once, neurosim
+
+pytestmark = pytest.mark.timeout(1200)  # a minute of work, which a busy machine stretches
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +18,7 @@ def demo(tmp_path_factory):
     """Run the demo once for all test processes; return its results folder."""
 
     def make(folder):
-        done = fresh("demo", "--quiet", "--out", "out", cwd=folder, timeout=280)
+        done = fresh("demo", "--quiet", "--out", "out", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         assert "out/digits/report.html" in done.stdout
@@ -70,7 +72,7 @@ def test_nothing_runs_twice(demo):
 def test_a_new_study_runs_both_ways(tmp_path):
     assert neurosim("new", "mine", cwd=tmp_path).returncode == 0
     script = subprocess.run(
-        [sys.executable, "compare.py"], cwd=tmp_path / "mine", capture_output=True, text=True, check=False
+        forks.command("compare.py"), cwd=tmp_path / "mine", capture_output=True, text=True, check=False
     )
     assert script.returncode == 0, script.stderr
     assert (tmp_path / "mine" / "results" / "mine" / "report.html").is_file()

@@ -150,12 +150,14 @@ def test_a_dask_worker_keeps_the_process_of_a_run_until_it_is_over(gated, tmp_pa
 
 
 def test_processes_of_a_run_are_its_own_and_end_when_nobody_asks_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(on_dask_workers, "FORGOTTEN", 0.5)
     asked = written(Question(str(tmp_path), [])), str(tmp_path / "log")
     for run_of in ("one", "one", "other"):
         assert on_dask_workers.answer_of_worker(*asked, run_of)["done"]
     mine, other = (on_dask_workers.kept[name] for name in ("one", "other"))
     assert len(mine.processes.started) == len(other.processes.started) == 1
+    monkeypatch.setattr(on_dask_workers, "FORGOTTEN", 0.5)
+    for run_of in ("one", "other"):
+        assert on_dask_workers.answer_of_worker(*asked, run_of)["done"]
     until(lambda: all(kept.processes.started[0].poll() == 0 for kept in (mine, other)))
     assert not on_dask_workers.kept.keys() & {"one", "other"}
     assert on_dask_workers.answer_of_worker(*asked, "one")["done"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.conftest import fresh
+from tests.study.conftest import forked
 from tests.test_registry import installed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +80,7 @@ def brought(tmp_path):
 
 def test_an_architecture_of_an_installed_package_runs_in_a_study(tmp_path, brought):
     (tmp_path / "study.toml").write_text(STUDY.replace("TASK", "digits"))
-    done = fresh("run", "study.toml", "-o", "out", "-j", "1", cwd=tmp_path, env=brought)
+    done = forked("run", "study.toml", "-o", "out", "-j", "1", cwd=tmp_path, env=brought)
     assert done.returncode == 0, done.stderr
     numbers = json.loads((tmp_path / "out" / "numbers.json").read_text())
     assert numbers["accuracy"]["softmax"] > 0.7
@@ -89,7 +89,7 @@ def test_an_architecture_of_an_installed_package_runs_in_a_study(tmp_path, broug
 
 def test_what_it_cannot_do_is_refused_by_check(tmp_path, brought):
     (tmp_path / "study.toml").write_text(STUDY.replace("TASK", "cifar10"))
-    done = fresh("check", "study.toml", cwd=tmp_path, env=brought)
+    done = forked("check", "study.toml", cwd=tmp_path, env=brought)
     assert done.returncode == 2
     assert "Softmax takes gray pictures (y, x), not colour pictures (channel, y, x)." in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -10,9 +10,11 @@ import numpy as np
 
 from neurosim.parameters import Parameters
 from neurosim.registry import Registry
+from neurosim.showing import shown
 from neurosim.units import WEIGHT
 
 
+@shown
 @dataclass(frozen=True)
 class Distribution:
     """A distribution from which one number a synapse is drawn.

@@ -22,6 +22,7 @@ from neurosim.biophysics.models import (
     membrane_after_step,
     membrane_constants,
 )
+from neurosim.biophysics.resets import while_free
 from neurosim.parameters import MEMBRANE, check_range
 
 STEEPEST = 50.0
@@ -146,7 +147,7 @@ def update(x: State, m: Functions) -> Quantities:
 def distance(x: State, m: Functions) -> Quantity:
     """Return how far the membrane is above the random threshold, V; out of reach while it is held."""
     risen = x.v_t + x.theta + x.rise_1 + x.rise_2 + x.rise_3 + x.rise_4
-    return x.v - risen - x.delta_v * (x.xi + x.log_step) - 1e3 * m.is_positive(x.wait - 0.5)
+    return while_free(x, m, x.v - risen - x.delta_v * (x.xi + x.log_step))
 
 
 def reset(x: State, m: Functions) -> Quantities:

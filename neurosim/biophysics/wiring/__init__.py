@@ -11,6 +11,7 @@ import numpy as np
 from neurosim.parameters import Parameters
 from neurosim.refusals import InputError
 from neurosim.registry import Registry
+from neurosim.showing import shown
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Ends:
 Drawn: TypeAlias = Any  # a csr_array, csc_array or coo_array
 
 
+@shown
 @dataclass(frozen=True)
 class ConnectionRule:
     """A way in which synapses are drawn.

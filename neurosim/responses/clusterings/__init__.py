@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from neurosim.registry import NoOptions, Registry
+from neurosim.showing import shown
 
 
+@shown
 @dataclass(frozen=True)
 class Clustering:
     """One way to put stimuli into clusters.

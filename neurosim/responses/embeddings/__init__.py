@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from neurosim.registry import NoOptions, Registry
+from neurosim.showing import shown
 
 Places = tuple[np.ndarray, Mapping[str, np.ndarray]]
 
 
+@shown
 @dataclass(frozen=True)
 class Embedding:
     """One way to lay stimuli out in few dimensions.

@@ -15,8 +15,8 @@ from neurosim.similarity import regression
 from neurosim.similarity.metric import METRICS
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, of_its_kind, subjects_of, which_of
 from neurosim.study.analyses.reweighting import FEWEST, IN_A_FOLD
-from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import brain_of, stacked_models
+from neurosim.study.citations import PAPERS
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.instances import instances_in, name_of_all
@@ -173,8 +173,8 @@ def _tables(row: Regression, table: xr.Dataset, title: str) -> list[TableOfNumbe
 
 
 CITED = [
-    OF_RSA["rsa"],
-    OF_RSA["jackknife"],
+    PAPERS["rsa"],
+    PAPERS["jackknife"],
     (
         "regression of RDMs",
         "Jozwik KM, Kriegeskorte N, Mur M (2016) Neuropsychologia 83:201-226, "

@@ -10,11 +10,11 @@ import xarray as xr
 from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
-from neurosim.similarity.arrangement import arrange
+from neurosim.similarity.arrangement import arrange, stress
 from neurosim.similarity.comparison import compare_cka, compare_rdms
 from neurosim.study.analyses.asked import Asked, brains_of, of_its_kind, subjects_of, which_of
-from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import check, stacked_models
+from neurosim.study.citations import PAPERS
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
 from neurosim.study.kinds import AnalysisKind, Citation, TableOfNumbers, Told
@@ -85,7 +85,7 @@ def run(job: Job) -> None:
             "axis": np.arange(2),
             **labels,
         },
-        attrs={"method": job.config["method"], "cka": "linear, debiased"},
+        attrs={"method": job.config["method"], "cka": "linear, debiased", "stress": stress(1 - score.values, points)},
     )
     storage.write_dataset(job.out / "relations.nc", result)
 
@@ -132,7 +132,7 @@ def _of_subjects(found: xr.Dataset, n_stimuli: int, about: str) -> Told:
 
 
 CITED = [
-    OF_RSA["rsa"],
+    PAPERS["rsa"],
     (
         "centred kernel alignment",
         "Kornblith S, Norouzi M, Lee H, Hinton G (2019) ICML, https://arxiv.org/abs/1905.00414",

@@ -15,6 +15,7 @@ from neurosim.similarity.inference_options import Resampling, Significance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of, which_of
+from neurosim.study.citations import PAPERS, cited_inference
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.instances import scores_of_instances, table_of_instances
@@ -142,7 +143,7 @@ def told_of_rdms(row: OfRDMs, name: str, results: Results, responses: str) -> To
         ],
         sentences=[line for b in tables for line in _sentences(b, tables[b], best[b], results, about)],
         notes=_notes(tables),
-        cited=_cited(row, list(tables.values())),
+        cited=cited_inference(tables.values()),
         methods=[_method(row, tables, responses)],
         tables=[
             made
@@ -263,51 +264,9 @@ def _range(values: np.ndarray) -> str:
     return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
 
 
-CITED = {
-    "rsa": (
-        "representational similarity analysis",
-        "Kriegeskorte N, Mur M, Bandettini P (2008) Front Syst Neurosci 2:4, https://doi.org/10.3389/neuro.06.004.2008",
-    ),
-    "ceiling": (
-        "noise ceiling",
-        "Nili H, Wingfield C, Walther A, et al. (2014) PLoS Comput Biol 10:e1003553, "
-        "https://doi.org/10.1371/journal.pcbi.1003553",
-    ),
-    "inference": (
-        "inference over subjects and stimuli",
-        "Schuett HH, Kipnis AD, Diedrichsen J, Kriegeskorte N (2023) eLife 12:e82566, "
-        "https://doi.org/10.7554/eLife.82566",
-    ),
-    "jackknife": (
-        "two-factor jackknife",
-        "Efron B, Stein C (1981) Ann Statist 9:586-596, https://doi.org/10.1214/aos/1176345462",
-    ),
-    "holm": (
-        "correction for several models",
-        "Holm S (1979) Scand J Statist 6:65-70, https://www.jstor.org/stable/4615733",
-    ),
-    "fdr": (
-        "correction for several models",
-        "Benjamini Y, Hochberg Y (1995) J R Stat Soc B 57:289-300, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x",
-    ),
-}
-
-
 def cite(_row: OfRDMs) -> list[Citation]:
     """Cite the method; what its inference used is said by the results."""
-    return [CITED["rsa"]]
-
-
-def _cited(row: OfRDMs, tables: list[xr.Dataset]) -> list[Citation]:
-    """Return the papers of what was done: a ceiling, two factors, several models."""
-    two_factors = row.estimate == "jackknife" and any(" and " in resampled(table) for table in tables)
-    used = {
-        "ceiling": any("ceiling" in table for table in tables),
-        "inference": True,
-        "jackknife": two_factors,
-        row.correction: any(table.sizes["model"] > 1 for table in tables),
-    }
-    return [CITED[name] for name, was in used.items() if was]
+    return [PAPERS["rsa"]]
 
 
 REPRESENTATIONAL_SIMILARITY = AnalysisKind(name="rsa", table=RSA, plan=plan, check=check, tell=tell, cite=cite)

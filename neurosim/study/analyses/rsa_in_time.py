@@ -22,7 +22,8 @@ from neurosim.study.analyses.asked import (
     subjects_of,
     which_of,
 )
-from neurosim.study.analyses.rsa import CITED, brain_of, check, stacked_models
+from neurosim.study.analyses.rsa import brain_of, check, stacked_models
+from neurosim.study.citations import PAPERS
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.kinds import AnalysisKind, Answers, Citation, TableOfNumbers, Told
@@ -180,7 +181,9 @@ def _table(table: xr.Dataset, title: str) -> TableOfNumbers:
 
 def cite(row: RSAInTime) -> list[Citation]:
     """Cite the method, and the inference where there is one."""
-    return [CITED["rsa"]] if row.over == "subject" else [CITED[k] for k in ("rsa", "ceiling", "inference", "jackknife")]
+    return (
+        [PAPERS["rsa"]] if row.over == "subject" else [PAPERS[k] for k in ("rsa", "ceiling", "inference", "jackknife")]
+    )
 
 
 IN_TIME = AnalysisKind(

@@ -30,8 +30,8 @@ from neurosim.study.analyses.asked import (
     subjects_of,
     which_of,
 )
-from neurosim.study.analyses.rsa import CITED as OF_RSA
 from neurosim.study.analyses.rsa import brain_of, stacked_models
+from neurosim.study.citations import PAPERS
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.kinds import AnalysisKind, Answers, Citation, TableOfNumbers, Told
@@ -363,7 +363,7 @@ def cite(row: SignFlips) -> list[Citation]:
     """Cite the comparison, the test, its statistic and the latencies."""
     statistic = MAP_STATISTICS[row.statistic]
     return [
-        OF_RSA["rsa"],
+        PAPERS["rsa"],
         CITED["flips"],
         *([(f"statistic of maps '{row.statistic}'", statistic.reference)] if statistic.neighbours else []),
         *([CITED["skew"]] if row.skew else []),

@@ -31,13 +31,17 @@ class StepError(RuntimeError):
     exit_code = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Look:
     """What the store says of a step: "hit", "miss", or "waits" when it depends on a miss."""
 
     step: Step
     state: str
     entry: Entry | None = None
+
+    def __repr__(self) -> str:
+        """Return the step and its state."""
+        return f"<{self.step.name}: {self.state}>"
 
 
 def look_up(steps: list[Step], store: Store, device: str = "auto", *, only: str | None = None) -> list[Look]:

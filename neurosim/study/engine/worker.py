@@ -192,7 +192,8 @@ def _private_folder() -> Iterator[Path]:
 
 def _remove_if_left(folder: Path) -> None:
     with suppress(OSError, Timeout, NotImplementedError):
-        if folder.lstat().st_uid == os.getuid() and time.time() - folder.lstat().st_mtime > A_MINUTE:
+        own = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
+        if own and time.time() - folder.lstat().st_mtime > A_MINUTE:
             with FileLock(folder / ".alive", timeout=0, fallback_to_soft=False):
                 shutil.rmtree(folder, ignore_errors=True)
 

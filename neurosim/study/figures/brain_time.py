@@ -56,7 +56,9 @@ def maps_of(score: xr.DataArray, title: str) -> canvas.Figure:
         own = score.isel(model=np.flatnonzero(score["group"].values == group))
         names = [str(m).partition("/")[2] for m in own["model"].values]
         scores = xr.DataArray(own.values, dims=("layer", "time"), coords={"layer": names, "time": score["time"].values})
-        geometry.plot_layer_time(scores, ax, title=f"{group} {title}", limit=limit)
+        geometry.plot_layer_time(
+            scores, ax, title=f"{group} {title}", limit=limit, label=f"{score.attrs.get('method', 'score')}"
+        )
         ax.tick_params(axis="y", labelsize=6)
         if ax is not axes[-1]:
             ax.set_xlabel("")

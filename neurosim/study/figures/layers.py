@@ -12,7 +12,7 @@ from neurosim.study.analyses.layer_scores import FILE, OfLayers, tested, togethe
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step, roomy
+from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_step, roomy, unordered
 
 
 def plan(made: PlanLike) -> list[Step]:
@@ -28,7 +28,12 @@ def plan(made: PlanLike) -> list[Step]:
         for target, steps in by_target.items():
             brain = made.study.brains.get(target)
             title = f"{name}, {brain.title or target}" if brain is not None else name
-            config = {"title": title, "alpha": row.alpha, "correction": row.correction}
+            config = {
+                "title": title,
+                "alpha": row.alpha,
+                "correction": row.correction,
+                "unordered": unordered(made.study),
+            }
             work = "neurosim.study.figures.layers:draw"
             figures.append(figure_step("layers", f"{name}_{target}", work, config, tuple(steps)))
     return figures
@@ -49,7 +54,7 @@ def draw(job: Job) -> Drawn:
     figure = canvas.new_figure(6.5, 3.4)
     ax = figure.subplots()
     if max(groups.count(g) for g in set(groups)) > MANY_LAYERS:
-        scores.plot_profiles(shown, ax, groups=groups, title=job.config["title"])
+        scores.plot_profiles(shown, ax, groups=groups, unordered=job.config["unordered"], title=job.config["title"])
     else:
         scores.plot_scores(shown, ax, groups=groups, title=job.config["title"], alpha=job.config["alpha"])
         roomy(ax, len(groups))

@@ -40,8 +40,13 @@ def draw(job: Job) -> Drawn:
     n_rows = -(-len(panels) // n_columns)
     figure = canvas.new_figure(1.25 * n_columns, 1.42 * n_rows)
     axes = np.atleast_1d(figure.subplots(n_rows, n_columns)).ravel()
-    for ax, (name, rdm) in zip(axes, panels, strict=False):
-        geometry.plot_rdm(rdm, ax, title=name)
+    category = next((rdm["category"] for _, rdm in panels if "category" in rdm.coords), None)
+    for i, (ax, (name, rdm)) in enumerate(zip(axes, panels, strict=False)):
+        labels = None if category is None else category.sel(stimulus=rdm["stimulus"].values).values
+        shown = rdm if labels is None else rdm.assign_coords(category=("stimulus", labels))
+        geometry.plot_rdm(shown, ax, title=name, named=i % n_columns == 0)
+        ax.set_title(name, fontsize=5.5, fontweight="normal")
+    figure.colorbar(axes[0].images[0], ax=axes.tolist(), aspect=50, label="percentile / 100")
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
     bare = [r.drop_vars([c for c in r.coords if c not in ("stimulus", "stimulus_other")]) for _, r in panels]
@@ -53,5 +58,5 @@ RDMS = FigureKind(
     plan=plan,
     title="RDMs",
     caption="How differently every two stimuli are answered (percentile of dissimilarity, dark is alike), for every "
-    "subject and layer.",
+    "subject and layer; lines part categories, where stimuli are in their order.",
 )

@@ -11,7 +11,7 @@ from neurosim.study.analyses.rsa import OfRDMs, resampled
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike
 from neurosim.study.kinds import FigureKind
-from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_of, figure_step, roomy
+from neurosim.study.steps.figure import MANY_LAYERS, Drawn, figure_of, figure_step, roomy, unordered
 
 
 def plan(made: PlanLike) -> list[Step]:
@@ -22,7 +22,11 @@ def plan(made: PlanLike) -> list[Step]:
             "scores",
             figure_of("scores", name, brain, len(analyses)),
             "neurosim.study.figures.scores:draw",
-            {"title": f"{entry.title or brain}{which_of(name, analyses)}", "alpha": row.alpha},
+            {
+                "title": f"{entry.title or brain}{which_of(name, analyses)}",
+                "alpha": row.alpha,
+                "unordered": unordered(made.study),
+            },
             (f"{name}:{brain}",),
         )
         for name, row in analyses.items()
@@ -38,7 +42,7 @@ def draw(job: Job) -> Drawn:
     figure = canvas.new_figure(6.5, 3.4)
     title = job.config["title"]
     if many:
-        scores.plot_profiles(result, figure.subplots(), groups=groups, title=title)
+        scores.plot_profiles(result, figure.subplots(), groups=groups, unordered=job.config["unordered"], title=title)
     else:
         scores.plot_scores(result, figure.subplots(), groups=groups, title=title, alpha=job.config["alpha"])
         roomy(figure.axes[0], len(groups))

@@ -44,7 +44,13 @@ def draw(job: Job) -> Drawn | None:
     axes = np.atleast_1d(figure.subplots(len(names), 1))
     for ax, name in zip(axes, names, strict=True):
         scores = maps[name].rename({f"layer_{name}": "layer", f"time_{name}": "time"})
-        geometry.plot_layer_time(scores, ax, title=f"{name} with {job.config['title']}", limit=limit)
+        geometry.plot_layer_time(
+            scores,
+            ax,
+            title=f"{name} with {job.config['title']}",
+            limit=limit,
+            label=str(maps.attrs.get("method", "score")),
+        )
         if alike and ax is not axes[-1]:
             ax.set_xlabel("")
     return figure, maps

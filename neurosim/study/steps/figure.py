@@ -10,6 +10,8 @@ from neurosim import storage
 from neurosim.plots import canvas
 from neurosim.registry import called
 from neurosim.study.engine.step import Job, Step
+from neurosim.study.given import StudyLike
+from neurosim.study.kinds import SUBJECTS
 
 Drawn: TypeAlias = "tuple[canvas.Figure, xr.Dataset | xr.DataArray]"
 MANY_LAYERS = 12
@@ -28,6 +30,11 @@ def figure_step(kind: str, name: str, draw: str, config: dict[str, Any], inputs:
 def figure_of(what: str, analysis: str, brain: str, n_analyses: int) -> str:
     """Return the name of a figure, with the analysis in it where there are several."""
     return f"{what}_{brain}" if n_analyses == 1 else f"{what}_{brain}_{analysis}"
+
+
+def unordered(study: StudyLike) -> list[str]:
+    """Return the subjects whose layers have no order."""
+    return [name for name, row in study.subjects.items() if not SUBJECTS[row.kind].layers_follow]
 
 
 def roomy(ax: canvas.Axes, n_bars: int) -> None:

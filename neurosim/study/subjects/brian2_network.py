@@ -12,13 +12,13 @@ from pydantic import Field, model_validator
 
 from neurosim.biophysics import brian2_networks
 from neurosim.refusals import asked_by
+from neurosim.study.citations import BRIAN2
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import code_of, imported, located
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.kinds import SubjectKind
 from neurosim.study.steps.responses import layers_in, places_of
 from neurosim.study.subjects.recorded import check_layers, split_by_layer
-from neurosim.study.subjects.twin import BRIAN2
 from neurosim.study.tables import Count, Layers, Name, Several, StudyError, Table
 
 HERE = "neurosim.study.subjects.brian2_network"
@@ -125,6 +125,7 @@ BRIAN2_NETWORK = SubjectKind(
     table=Brian2NetworkSubject,
     plan=plan,
     answers=f"{HERE}:answers",
+    layers_follow=False,
     describe=lambda row: row.title or f"Brian2 network {row.function} of {row.path.name}",
     check=check,
     cite=lambda _row: [BRIAN2],

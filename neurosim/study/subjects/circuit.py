@@ -15,13 +15,13 @@ from neurosim.schema import InputError
 from neurosim.stimuli.gabors import gabor_energy
 from neurosim.stimuli.images import resize_images, to_gray
 from neurosim.stimuli.source import SOURCES
+from neurosim.study.citations import BRIAN2
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.kinds import Citation, SubjectKind
 from neurosim.study.steps.blocks import in_blocks, write_answers
 from neurosim.study.steps.responses import places_of
 from neurosim.study.subjects.recorded import check_layers, split_by_layer
-from neurosim.study.subjects.twin import BRIAN2
 from neurosim.study.tables import Count, Layers, Several, StudyError, Table, as_row, one_of
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ CIRCUIT = SubjectKind(
     table=CircuitSubject,
     plan=plan,
     answers="neurosim.study.subjects.circuit:answers",
+    layers_follow=False,
     describe=lambda row: row.title or row.circuit or f"circuit in {Path(row.path or '').name}",
     check=check,
     check_files=check_files,

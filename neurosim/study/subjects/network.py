@@ -27,6 +27,7 @@ from neurosim.schema import as_responses
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
 from neurosim.stimuli.source import SOURCES
+from neurosim.study.citations import PYTORCH
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.instances import CITED as SEVERAL
@@ -42,7 +43,6 @@ from neurosim.tasks.trials import CognitiveTask
 
 OPTIONS_AT = "training.options"
 OPTIONS = ("epochs", "batch_size", "learning_rate")
-PYTORCH = "Paszke A, Gross S, Massa F, et al. (2019) NeurIPS, https://arxiv.org/abs/1912.01703"
 
 
 class Training(Table):
@@ -320,7 +320,7 @@ def tell(row: NetworkSubject, name: str, results: Results) -> Told:
 
 def cite(row: NetworkSubject) -> list[Citation]:
     """Cite torch, the architecture and the training images."""
-    found = [("networks", PYTORCH), (row.architecture, ARCHITECTURES[row.architecture].citation)]
+    found = [PYTORCH, (row.architecture, ARCHITECTURES[row.architecture].citation)]
     learning = find_lesson(row.training.task, "cite").citation if row.training else ""
     found += [("training", learning)] if learning else []
     if row.training and row.training.rule != "backpropagation":

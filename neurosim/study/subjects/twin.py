@@ -16,6 +16,7 @@ from neurosim.networks import recording
 from neurosim.networks.architecture import ARCHITECTURES, Network, Specification
 from neurosim.runtime import seed_of
 from neurosim.schema import InputError
+from neurosim.study.citations import BRIAN2, NIR
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.instances import instances_in
@@ -276,14 +277,6 @@ def _per_layer(table: xr.Dataset, names: tuple[str, ...]) -> dict[str, dict[str,
     return {str(layer): {n: float(table[n].values[i]) for n in names} for i, layer in enumerate(table["layer"].values)}
 
 
-BRIAN2 = (
-    "biological simulation",
-    "Stimberg M, Brette R, Goodman DFM (2019) eLife 8:e47314, https://doi.org/10.7554/eLife.47314",
-)
-NIR = (
-    "translation",
-    "Pedersen JE, Abreu S, Jobst M, et al. (2024) Nat Commun 15:8122, https://doi.org/10.1038/s41467-024-52259-9",
-)
 SURROGATE = (
     "retuning by surrogate gradients",
     "Neftci EO, Mostafa H, Zenke F (2019) IEEE Signal Process Mag 36:51-63, https://doi.org/10.1109/MSP.2019.2931595",

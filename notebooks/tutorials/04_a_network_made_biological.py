@@ -111,3 +111,36 @@ effect = ns.perturbation_effect(
     engine="torch",
 )
 effect[["accuracy", "similarity"]].to_dataframe()
+
+# %% [markdown]
+# ## Exercises
+# **1.** On which rung does the representation change most? Compare the RDM of the first layer of every rung, not calibrated, with
+# that of the trained network.
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+few = tested[:40]
+
+
+def geometry(c):
+    counts = ns.responses.over_time(ns.simulate(c, few, engine="torch", progress=False))
+    return ns.compute_rdm(counts[:, counts.layer == c.populations[0].name], metric="euclidean")
+
+
+trained_geometry = geometry(circuit)
+for rung in ("currents", "conductance", "refractory", "adex"):
+    alike = float(ns.compare_rdms(geometry(ns.climb(circuit, rung)), trained_geometry))
+    print(f"{rung}: Spearman {alike:.2f} with the trained network")
+
+# %% [markdown]
+# **2.** How many neurons of the first layer can die before half of the accuracy is gone?
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+shares = (0.1, 0.3, 0.5, 0.7)
+deaths = {f"{share:.0%} dead": ns.Perturbation("lesion", "1", share) for share in shares}
+ns.perturbation_effect(retuned, deaths, tested, categories=task.categories, engine="torch", progress=False).accuracy.to_series()
+
+# %% [markdown]
+# To go on, without an answer here:
+#
+# 1. Climb one rung further. Which loses more: accuracy, or the agreement of RDMs?
+# 2. Set the delay of the ladder to 0. What changes at the rung that brings delays, and why only there?

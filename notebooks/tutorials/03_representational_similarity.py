@@ -88,3 +88,8 @@ a, b = area.mean("trial"), other.mean("trial")
 for name, score in (("CKA", ns.similarity.cka), ("Procrustes angle", ns.similarity.ShapeMetric().distance), ("soft matching", ns.similarity.soft_matching)):
     found = ns.similarity.jackknife(score, a, b)
     print(f"{name}: {float(found.score):.2f} +- {float(found.standard_error):.2f}")
+
+# %% [markdown]
+# ## Exercises
+# 1. Repeat the inference with `resample="stimulus"`. What happens to the intervals, and what may no longer be concluded?
+# 2. Shuffle the stimuli of one model. Where does its score go, and what does `p_zero` say in ten such shuffles?

@@ -133,3 +133,39 @@ for column, name in enumerate(tested.model.values):
         ax.contour(truth[name][:, :, 3].T, levels=[0.5], colors="w")
         ax.set(title=f"{name}: {what}", xticks=[], yticks=[])
 figure.colorbar(drawn, ax=axes, label="Spearman correlation", shrink=0.6);
+
+# %% [markdown]
+# ## Exercises
+# **1.** What does correction cost? Count the places with p below 0.05 that are not corrected, inside and far from the balls.
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+raw = tested.p <= 0.05
+for name, ball in inside.items():
+    far = ~(ball[near.values] & (near.values >= 0)).any(1)
+    for what, one in {"corrected": found, "not corrected": raw}.items():
+        here = one.sel(model=name).values
+        print(f"{name}, {what}: {here[ball].mean():.0%} of the ball, {here[far].sum()} of {far.sum()} places far from it")
+
+# %% [markdown]
+# **2.** Larger searchlights hold more voxels and blur the map. How much of each ball is found, and how far does it spread, at 11 mm?
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+wide = ns.similarity.searchlights(responses["sub-00"], 11e-3)
+wide_maps = xr.concat(
+    [ns.similarity.searchlight_scores(r, wide, models, metric="crossnobis", method="spearman", progress=False) for r in responses.values()],
+    xr.Variable("subject", subjects),
+)
+wide_found = (
+    ns.similarity.sign_flip_test(wide_maps, method="tfce", alternative="greater", adjacency={"searchlight": beside}, progress=False).p_corrected
+    <= 0.05
+)
+for name, ball in inside.items():
+    for radius, one in {"7 mm": found, "11 mm": wide_found}.items():
+        here = one.sel(model=name).values
+        print(f"{name}, {radius}: {here[ball].mean():.0%} of the ball, {here.sum() - here[ball].sum()} places outside of it")
+
+# %% [markdown]
+# To go on, without an answer here:
+#
+# 1. Use a radius that is half as large. Which ball is lost first, and why that one?
+# 2. Test two-sided. What happens to the corrected map, and what would make that the right question?

@@ -97,3 +97,8 @@ ns.plots.plot_stimuli(ns.networks.maximise_activation(network, "readout", range(
 responses = ns.record_responses(network, task.test[:150], layers=["hidden"], progress=False)
 print(f"agreement of ten clusters with the digits: {float(ns.responses.cluster_stimuli(responses, 10).rand_index):.2f}")
 ns.plots.plot_stimulus_map(ns.responses.embed_stimuli(responses, "tsne"))
+
+# %% [markdown]
+# ## Exercises
+# 1. Train the same specification from another seed and compare the RDMs of both instances, layer by layer. How alike are they?
+# 2. Silence a tenth of the units of the first hidden layer. What does it cost, and is it the same tenth that costs most?

@@ -118,3 +118,8 @@ rival = ns.as_stimuli(0.9 * features + 0.44 * rng.normal(size=(20, 8)), dims=("s
 design = ns.ExperimentDesign(n_subjects=(4, 12), n_units=(40,))
 found = ns.power_analysis(model, rival, design=design, n_simulations=10, progress=False)
 found.power.squeeze().to_series()
+
+# %% [markdown]
+# ## Exercises
+# 1. Keep only units whose ceiling is above 0.5. Does the RDM become more reliable, or only smaller?
+# 2. Take the last quarter of the trials from every second unit. Which results refuse, and which count what is there?

@@ -153,3 +153,34 @@ head_map = ns.similarity.sign_flip_test(
 print(int((head_map.p_corrected < 0.05).sum()), "of 32 sensors tell faces from houses")
 evoked = ns.recordings.to_mne(contrast.mean("subject"), info)
 evoked
+
+# %% [markdown]
+# ## Exercises
+# **1.** A cluster is a run of times above a threshold. TFCE needs none: does it find the same times?
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+free = ns.similarity.sign_flip_test(scores, method="tfce", alternative="greater", progress=False)
+for name, one in {"cluster mass": tested, "TFCE": free}.items():
+    for model in scores.model.values:
+        times = scores.time.values[(one.p_corrected.sel(model=model) < 0.05).values]
+        print(f"{name}, {model}: {len(times)} times, from {1e3 * times.min():.0f} to {1e3 * times.max():.0f} ms")
+
+# %% [markdown]
+# **2.** What would four subjects have shown, and what five?
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# The signs of n subjects can be turned in 2^n ways, and no p is below one in so many: four can never be significant.
+for n in (4, 5, 8):
+    try:
+        fewer = ns.similarity.sign_flip_test(
+            scores.isel(subject=slice(0, n)), method="cluster_mass", alternative="greater", progress=False
+        )
+        print(f"{n} subjects: smallest corrected p {float(fewer.p_corrected.min()):.3f}")
+    except ns.InputError as error:
+        print(f"{n} subjects: {error}")
+
+# %% [markdown]
+# To go on, without an answer here:
+#
+# 1. Use four of the eight subjects. What is the smallest p that a sign-flip test can have now, and why?
+# 2. Replace the effect by nothing (amplitude 0) and run the test five times. How often is a time point found?

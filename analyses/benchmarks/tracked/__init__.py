@@ -1,0 +1,1 @@
+"""What is timed over commits, in the form of asv."""
