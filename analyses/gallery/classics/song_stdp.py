@@ -147,12 +147,13 @@ CLASSIC = Classic(
     "song_stdp",
     "Song 2000, competition by the timing of spikes",
     ("Song S, Miller KD, Abbott LF (2000) Nat Neurosci 3:919-926, https://doi.org/10.1038/78829",),
-    "Three cells in steps of 0.1 ms, each with 1,000 plastic synapses of Poisson sources and 200 inhibitory ones at 10 "
-    "Hz: sources at 20 Hz, at 40 Hz, and at 20 Hz where the rates of half of them fluctuate together for 20 ms. "
+    "Three cells in steps of 0.1 ms, each with 1,000 plastic synapses of Poisson sources and 200 inhibitory ones at "
+    "10 Hz: sources at 20 Hz, at 40 Hz, and at 20 Hz where the rates of half of them fluctuate together for 20 ms. "
     "Weights begin anywhere; a pair changes them by 0.01 of the largest, twice the paper's, for 100 s, of which the "
     "last fifth is read. Theirs is the paper's model, written again as a program that goes from event to event, run "
-    "the same way. With the paper's 0.005 and 5,000 s that program gives 13.8, 15.7 and 22 Hz for sources at 10, 20 and "
-    "40 Hz; steps of 1 ms, in which spikes of source and target often fall together, give 380 Hz and weights at the top.",
+    "the same way. With the paper's 0.005 and 5,000 s that program gives 13.8, 15.7 and 22 Hz for sources at 10, 20 "
+    "and 40 Hz; steps of 1 ms, in which spikes of source and target often fall together, give 380 Hz and weights at "
+    "the top.",
     compute,
     numbers,
     draw,
