@@ -6,7 +6,9 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from neurosim import storage
 
@@ -14,7 +16,7 @@ HERE = Path(__file__).parents[1] / "analyses" / "gallery"
 sys.path.insert(0, str(HERE))
 
 import table1_gallery  # noqa: E402
-from classic import Claim, classics, judged  # noqa: E402
+from classic import Claim, Classic, classics, judged, standard_errors  # noqa: E402
 
 ALL = classics()
 CARDS = {name: storage.read_json(path) for name in ALL if (path := HERE / "cards" / f"{name}.json").exists()}
@@ -40,6 +42,23 @@ def test_a_card_is_that_of_its_classic(name):
     options = {k: list(v) if isinstance(v, tuple) else v for k, v in classic.full.items()}
     assert CARDS[name]["options"] == options
     assert storage.read_text(HERE / "cards" / f"{name}.md") == table1_gallery.card(classic, CARDS[name])
+
+
+@pytest.mark.parametrize("name", [name for name in CARDS if (HERE / "cards" / f"{name}.nc").exists()])
+def test_a_card_is_that_of_the_results_beside_it(name):
+    rows = judged(ALL[name], storage.read_dataset(HERE / "cards" / f"{name}.nc"))
+    for row, told in zip(rows, CARDS[name]["rows"], strict=True):
+        assert row.ours == (told["ours"] if isinstance(told["ours"], str) else pytest.approx(told["ours"], rel=1e-9))
+        assert row.error == (None if told["error"] is None else pytest.approx(told["error"], rel=1e-6, abs=1e-12))
+
+
+def test_errors_of_means_over_seeds_are_the_standard_errors_of_the_mean():
+    values = xr.Dataset({"x": ("seed", [1.0, 2.0, 4.0, 9.0])})
+    classic = Classic(
+        "c", "", (), "", None, lambda d: {"mean": float(d.x.mean()), "word": "a", "of none": 1.0}, None, {}
+    )
+    assert standard_errors(classic, values) == {"mean": pytest.approx(np.std(values.x, ddof=1) / 2)}
+    assert standard_errors(classic, values.isel(seed=[0])) == {}
 
 
 def test_the_table_is_that_of_the_cards():

@@ -36,6 +36,14 @@ def trains(found: xr.Dataset) -> list[np.ndarray]:
     return [times[order][edges[k] : edges[k + 1]] for k in range(found.sizes["unit"])]
 
 
+def padded(rows: list[np.ndarray]) -> np.ndarray:
+    """Return rows of different lengths as one array, NaN where a row has ended."""
+    whole = np.full((len(rows), max(map(len, rows))), np.nan)
+    for k, row in enumerate(rows):
+        whole[k, : len(row)] = row
+    return whole
+
+
 def steady_rates(found: xr.Dataset, after: float) -> np.ndarray:
     """Return one over the mean interval between spikes after a time (s), Hz; 0 where there are fewer than two."""
     later = [t[t > after] for t in trains(found)]

@@ -17,6 +17,7 @@ import xarray as xr
 from neurosim.plots.canvas import Figure
 
 HERE = Path(__file__).resolve().parent
+REPEATS = ("seed", "trial")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -78,12 +79,13 @@ class Classic:
 
 @dataclass(frozen=True)
 class Row:
-    """A claim and ours, and whether ours is as near as is asked."""
+    """A claim and ours, whether ours is as near as is asked, and by how much it is uncertain (None: by nothing)."""
 
     name: str
     claim: Claim
     ours: float | str
     is_met: bool
+    error: float | None = None
 
 
 def classics() -> dict[str, Classic]:
@@ -101,9 +103,27 @@ def timed(classic: Classic) -> tuple[xr.Dataset, float]:
 
 def judged(classic: Classic, results: xr.Dataset, *, is_small: bool = False) -> list[Row]:
     """Return every claim beside ours; of the small run only those that it asks."""
-    ours = classic.numbers(results)
+    ours, errors = classic.numbers(results), standard_errors(classic, results)
     asked = {k: c for k, c in classic.claims.items() if not (is_small and c.full_only)}
-    return [Row(k, c, _plain(ours[k]), c.is_met(_plain(ours[k]), is_small=is_small)) for k, c in asked.items()]
+    return [
+        Row(k, c, _plain(ours[k]), c.is_met(_plain(ours[k]), is_small=is_small), errors.get(k))
+        for k, c in asked.items()
+    ]
+
+
+def standard_errors(classic: Classic, results: xr.Dataset) -> dict[str, float]:
+    """Return the standard error of every number that is random: by the jackknife over seeds, or trials of one seed."""
+    dim = next((d for d in REPEATS if results.sizes.get(d, 1) > 1), None)
+    if dim is None:
+        return {}
+    n = results.sizes[dim]
+    left = [classic.numbers(results.isel({dim: np.delete(np.arange(n), k)})) for k in range(n)]
+    found = {}
+    for name, ours in left[0].items():
+        if not isinstance(ours, str):
+            values = np.array([float(np.asarray(one[name])) for one in left])
+            found[name] = float(np.sqrt((n - 1) * np.var(values)))
+    return {name: error for name, error in found.items() if error > 0}
 
 
 def _plain(value: Any) -> float | str:

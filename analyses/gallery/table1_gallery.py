@@ -1,8 +1,8 @@
 """Table 1: published models, run with neurosim, beside the numbers that were published of them.
 
 Run: python analyses/gallery/table1_gallery.py [--redraw] [name ...] (all by default: about an hour on one core). Each
-classic leaves its results in results/gallery (netCDF), its card, numbers and figure in analyses/gallery/cards; the
-table is put together from all cards. With --redraw nothing is simulated: cards are made of the results that are there.
+classic leaves its results (netCDF), card, numbers and figure in analyses/gallery/cards; the table is put together from
+all cards. With --redraw nothing is simulated: numbers and figures are made of the results that lie beside the cards.
 """
 
 import sys
@@ -18,28 +18,28 @@ from neurosim import runtime, storage  # noqa: E402
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure  # noqa: E402
 from neurosim.runtime import track  # noqa: E402
 
-RESULTS = Path("results/gallery")
-HEADS = ("what", "theirs", "ours", "tolerance", "where theirs stands")
+CARDS = HERE / "cards"
+HEADS = ("what", "theirs", "ours", "standard error", "tolerance", "where theirs stands")
 
 
 def compute(classic: Classic) -> dict[str, Any]:
     """Run a classic, leave its results, and return with what and how long it was run."""
     found, minutes = timed(classic)
-    storage.write_dataset(RESULTS / f"{classic.name}.nc", found)
+    storage.write_dataset(CARDS / f"{classic.name}.nc", found)
     options = {k: list(v) if isinstance(v, tuple) else v for k, v in classic.full.items()}
     return {"options": options, "minutes": round(minutes, 2), "made": runtime.provenance()}
 
 
 def told(classic: Classic) -> list[dict[str, Any]]:
     """Draw the results of a classic and return what its card says of every claim."""
-    gathered = storage.read_dataset(RESULTS / f"{classic.name}.nc")
+    gathered = storage.read_dataset(CARDS / f"{classic.name}.nc")
     figure = new_figure(7.5, 3.0)
     with house_style():
         classic.draw(gathered, figure)
-        storage.write_bytes(HERE / "cards" / f"{classic.name}.png", figure_bytes(figure)["png"])
+        storage.write_bytes(CARDS / f"{classic.name}.png", figure_bytes(figure)["png"])
     return [
         {"name": r.name, "theirs": r.claim.theirs, "ours": r.ours, "unit": r.claim.unit, "where": r.claim.where}
-        | {"tolerance": r.claim.tolerance, "is_met": r.is_met, "outside": r.claim.outside}
+        | {"tolerance": r.claim.tolerance, "is_met": r.is_met, "error": r.error, "outside": r.claim.outside}
         for r in judged(classic, gathered)
     ]
 
@@ -61,8 +61,8 @@ def page(found: dict[str, dict[str, Any]], known: dict[str, Classic]) -> str:
         "# The gallery",
         "",
         "Published models, built and run with the public functions of neurosim. Theirs: what the paper, a closed form "
-        "or another program says, and where; ours: from the run whose seeds and minutes are given. Bold: further away "
-        "than asked; the card says why.",
+        "or another program says, and where; ours: from the run whose seeds and minutes are given, with its standard "
+        "error over seeds where it is random. Bold: further away than asked; the card says why.",
         "",
         "| classic | " + " | ".join(HEADS) + " | seeds | minutes |",
         "|---|" + "---|" * (len(HEADS) + 2),
@@ -80,13 +80,21 @@ def page(found: dict[str, dict[str, Any]], known: dict[str, Classic]) -> str:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    """Return the cells of a claim: name, theirs, ours, tolerance and where theirs stands."""
+    """Return the cells of a claim: name, theirs, ours, its standard error, tolerance and where theirs stands."""
     unit = f" {row['unit']}" if row["unit"] else ""
+    error = "" if row["error"] is None else f"{row['error']:.2g}{unit}"
     ours = _value(row["ours"]) + unit
     asked = (
         "the same" if isinstance(row["theirs"], str) or not row["tolerance"] else f"{_value(row['tolerance'])}{unit}"
     )
-    return [row["name"], _value(row["theirs"]) + unit, ours if row["is_met"] else f"**{ours}**", asked, row["where"]]
+    return [
+        row["name"],
+        _value(row["theirs"]) + unit,
+        ours if row["is_met"] else f"**{ours}**",
+        error,
+        asked,
+        row["where"],
+    ]
 
 
 def _value(value: Any) -> str:
@@ -98,13 +106,13 @@ def _value(value: Any) -> str:
 def main(asked: list[str]) -> None:
     """Run what is asked, and write the cards and the table of all that was ever run."""
     known, is_run = classics(), "--redraw" not in asked
-    paths = {name: HERE / "cards" / f"{name}.json" for name in known}
+    paths = {name: CARDS / f"{name}.json" for name in known}
     for name in track([n for n in asked if n != "--redraw"] or list(known), "classics"):
         about = compute(known[name]) if is_run else storage.read_json(paths[name])
         storage.write_json(paths[name], about | {"rows": told(known[name])}, sort_keys=False)
     found = {name: storage.read_json(path) for name, path in paths.items() if path.exists()}
     for name, one in found.items():
-        storage.write_text(HERE / "cards" / f"{name}.md", card(known[name], one))
+        storage.write_text(CARDS / f"{name}.md", card(known[name], one))
     storage.write_text(HERE / "table1_gallery.md", page(found, known))
 
 

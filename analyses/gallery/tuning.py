@@ -46,10 +46,11 @@ def half_width(curve: np.ndarray) -> float:
 
 
 def draw_curves(found: xr.Dataset, figure: Figure) -> None:
-    """Draw mean curves (contrast, difference), as rates and as shares of their height."""
+    """Draw curves (seed, contrast, difference), averaged over seeds, as rates and as shares of their height."""
     left, right = figure.subplots(1, 2)
+    mean = found["curve"].mean("seed")
     for k, contrast in enumerate(found["contrast"].values):
-        curve = found["curve"].sel(contrast=contrast).values
+        curve = mean.sel(contrast=contrast).values
         label = f"contrast {contrast:g}"
         left.plot(found["difference"], curve, "o-", ms=3, color=PALETTE[k], label=label)
         share = (curve - curve.min()) / np.ptp(curve)
@@ -62,7 +63,7 @@ def draw_curves(found: xr.Dataset, figure: Figure) -> None:
 
 def judged_curves(found: xr.Dataset) -> dict[str, float | str]:
     """Return the half width at the highest contrast, that of the lowest over it, and whether rates grow."""
-    curves = found["curve"].values
+    curves = found["curve"].mean("seed").values
     widths, heights = [half_width(curve) for curve in curves], [float(curve.max()) for curve in curves]
     return {
         "half width at the highest contrast": widths[-1],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import xarray as xr
-from clamp import clamped, shown_membrane, trains
+from clamp import clamped, padded, shown_membrane, trains
 from classic import Claim, Classic
 
 from neurosim import biophysics as bio
@@ -54,13 +54,10 @@ def compute(dt: float) -> xr.Dataset:
     varying = {name: row * scale for name, row, scale in zip(names, rows, scales, strict=False)}
     cell = bio.AdExParameters(v_t=-50e-3, delta_t=2e-3, v_cut=0.0, refractory=0.0)
     found = clamped(cell, rows[7] * 1e-12, SECONDS, dt=dt, varying=varying)
-    spikes = trains(found)
-    padded = np.full((len(spikes), max(map(len, spikes))), np.nan)
-    for k, times in enumerate(spikes):
-        padded[k, : len(times)] = times
+    spikes = padded(trains(found))
     membrane = shown_membrane(found, list(range(len(PATTERNS))), 0.0, SECONDS, max(1, round(2e-4 / dt)))
     return xr.Dataset(
-        {"spikes": (("pattern", "spike"), padded), "membrane": membrane}, coords={"pattern": list(PATTERNS)}
+        {"spikes": (("pattern", "spike"), spikes), "membrane": membrane}, coords={"pattern": list(PATTERNS)}
     )
 
 

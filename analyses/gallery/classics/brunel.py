@@ -1,5 +1,7 @@
 """Sparse networks of excitatory and inhibitory cells in the four regimes of Brunel 2000."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from classic import Claim, Classic
@@ -45,7 +47,7 @@ def compute(
 ) -> xr.Dataset:
     """Return rate, irregularity and oscillation of each regime and seed, and a raster of each regime."""
     found = {name: np.full((len(regimes), len(seeds)), np.nan) for name in ("rate", "cv")}
-    frequency, dots = np.full(len(regimes), np.nan), {}
+    dots: dict[str, Any] = {}
     for k, name in enumerate(regimes):
         g, drive, share = REGIMES[name]
         lasting = after + round(share * (seconds - after), 3)
@@ -56,24 +58,22 @@ def compute(
             found["rate"][k, j] = 0.8 * each[0] + 0.2 * each[1]
             found["cv"][k, j] = irregularity(one, "inhibitory", after)
             courses.append(population_rate(one, after, WIDTH, lasting))
-        if name in BANDS:
-            frequency[k] = peak_frequency(courses, WIDTH, BANDS[name])
+        dots[f"rate_{k}"] = (("seed", f"step_{k}"), np.array(courses))
         times, neurons = raster(one, range(60), after, after + 0.1)
         whole = population_rate(one, after, 1e-3, after + 0.1)
         dots |= {f"time_{k}": (f"dot_{k}", times), f"neuron_{k}": (f"dot_{k}", neurons), f"course_{k}": ("bin", whole)}
     coords = {"regime": list(regimes), "seed": list(seeds), "bin": after + np.arange(100) * 1e-3}
-    data = {k: (("regime", "seed"), v) for k, v in found.items()} | {"frequency": ("regime", frequency)}
+    data = {k: (("regime", "seed"), v) for k, v in found.items()}
     return xr.Dataset(data | dots, coords=coords)
 
 
-def numbers(found: xr.Dataset) -> dict[str, float]:
+def numbers(found: xr.Dataset) -> dict[str, Any]:
     """Return rates and oscillations, averaged over seeds."""
-    mean = found[["rate", "cv"]].mean("seed").assign(frequency=found["frequency"])
-    ours = {f"rate, {name}": float(mean["rate"].sel(regime=name)) for name in found["regime"].values}
-    ours |= {
-        f"oscillation, {name}": float(mean["frequency"].sel(regime=name)) for name in BANDS if name in found["regime"]
-    }
-    for name in found["regime"].values:
+    mean = found[["rate", "cv"]].mean("seed")
+    ours: dict[str, Any] = {f"rate, {name}": float(mean["rate"].sel(regime=name)) for name in found["regime"].values}
+    for k, name in enumerate(found["regime"].values):
+        if name in BANDS:
+            ours[f"oscillation, {name}"] = peak_frequency(list(found[f"rate_{k}"].values), WIDTH, BANDS[name])
         is_irregular = float(mean["cv"].sel(regime=name)) > IRREGULAR
         ours[f"spikes, {name}"] = "irregular" if is_irregular else "regular"
     return ours

@@ -132,6 +132,6 @@ CLASSIC = Classic(
         )
         for name, rate in NEST.items()
     },
-    full={"scale": 0.1, "dt": 1e-4, "seconds": 1.0, "after": 0.2, "seeds": (1, 2, 3, 4)},
+    full={"scale": 0.1, "dt": 1e-4, "seconds": 1.0, "after": 0.2, "seeds": (1, 2, 3, 4, 5)},
     small={"scale": 0.1, "dt": 2e-4, "seconds": 0.25, "after": 0.1, "seeds": (1,)},
 )

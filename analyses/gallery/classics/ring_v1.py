@@ -22,7 +22,7 @@ def shown(contrasts: tuple[float, ...]) -> xr.DataArray:
 def compute(
     contrasts: tuple[float, ...], trials: int, n_cells: int, seconds: float, seeds: tuple[int, ...]
 ) -> xr.Dataset:
-    """Return the mean curve of the excitatory cells at each contrast, after the first half of the stimulus."""
+    """Return the curve of the excitatory cells for each seed and contrast, after the first half of the stimulus."""
     options = bio.RingV1Options(n_cells, n_cells // 4, n_orientations=N, duration=seconds)
     curves = []
     for seed in seeds:
@@ -36,8 +36,8 @@ def compute(
         curves.append(aligned(rate.reshape(len(contrasts), N, n_cells)))
     difference = 180.0 * (np.arange(N) - N // 2) / N
     return xr.Dataset(
-        {"curve": (("contrast", "difference"), np.mean(curves, axis=0))},
-        coords={"contrast": list(contrasts), "difference": difference},
+        {"curve": (("seed", "contrast", "difference"), np.array(curves))},
+        coords={"seed": list(seeds), "contrast": list(contrasts), "difference": difference},
     )
 
 
@@ -67,6 +67,6 @@ CLASSIC = Classic(
         "rate at the preferred orientation": Claim("grows with contrast", "", "1995"),
         "tuning": Claim("sharper than the input", "", "1995, marginal phase"),
     },
-    full={"contrasts": (0.2, 0.5, 1.0), "trials": 10, "n_cells": 64, "seconds": 0.4, "seeds": (1, 2, 3)},
+    full={"contrasts": (0.2, 0.5, 1.0), "trials": 10, "n_cells": 64, "seconds": 0.4, "seeds": (1, 2, 3, 4, 5)},
     small={"contrasts": (0.3, 1.0), "trials": 3, "n_cells": 32, "seconds": 0.2, "seeds": (1,)},
 )

@@ -141,7 +141,7 @@ CLASSIC = Classic(
         "distance of the bump from the cue": Claim(0.0, "degrees", "figure 2; small circuits wander more", 15.0),
     },
     full={
-        "n": 256, "strongest": 1.8, "outside": 1850.0, "dt": 5e-4, "seconds": 3.0, "trials": 3, "seeds": (1,),
+        "n": 256, "strongest": 1.8, "outside": 1850.0, "dt": 5e-4, "seconds": 3.0, "trials": 6, "seeds": (1,),
     },
     small={"n": 128, "strongest": 2.0, "outside": 1900.0, "dt": 5e-4, "seconds": 1.2, "trials": 2, "seeds": (1,)},
 )  # fmt: skip
