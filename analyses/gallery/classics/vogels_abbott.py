@@ -93,8 +93,8 @@ CLASSIC = Classic(
     "4,000 leaky cells, a fifth of them inhibitory, joined with a chance of 2 %, without input: a leak that reverses "
     "above threshold keeps CUBA active, COBA keeps itself active after a current of 50 ms into every fifth cell. "
     "Variation of the intervals of excitatory cells with three or more. Theirs is NEST 3.10 with the same equations, "
-    "start, kick and length, 5 seeds of other networks; its spikes arrive a step of 0.1 ms later, its variation is of all "
-    "cells.",
+    "start, kick and length, 5 seeds of other networks; its spikes arrive a step of 0.1 ms later, its variation is of "
+    "all cells.",
     compute,
     numbers,
     draw,
