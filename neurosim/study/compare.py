@@ -163,6 +163,11 @@ def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, 
         return load_responses(given)
     if is_spike_table(given):
         return bin_spikes(given, name=who)
+    if type(given).__module__.partition(".")[0] == "brian2":
+        raise InputError(
+            f"{who}: a Brian2 {type(given).__name__} does not say how it is shown a stimulus; give "
+            "ns.study.Brian2NetworkSubject(...), of kind 'brian2_network', or what record_brian2 returns."
+        )
     if not hasattr(given, "__array__") and not isinstance(given, list | tuple):
         raise InputError(
             f"{who}: found a {type(given).__name__}; give a torch module, an array, a file or the name of a built-in "

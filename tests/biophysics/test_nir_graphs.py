@@ -472,7 +472,11 @@ def test_numbers_changed_by_another_tool_are_not_passed_over(record, key, value)
 
 
 def test_paths_that_are_no_graphs_are_refused(tmp_path):
-    for path, words in ((tmp_path / "none.nir", "no such file"), (3, "the path of a file asked"), (tmp_path, "")):
+    for path, words in (
+        (tmp_path / "none.nir", "no such file"),
+        (3, "the path of a file asked"),
+        (tmp_path, "a folder, where one file"),
+    ):
         with pytest.raises(InputError, match=words) as error:
             load_nir(path)
         assert "\n" not in str(error.value)

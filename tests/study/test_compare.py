@@ -1,5 +1,6 @@
 """What strangers bring to a comparison: answered as by hand, or refused in one line before anything is run."""
 
+import brian2 as b2
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,6 +119,7 @@ REFUSED = {
     "layers of an array": (given(layers={"model": ["1"]}), "layers are asked of a ndarray"),
     "a class": (given(nn.Linear), "'model': found a type; give a torch module"),
     "nothing": (given(None), "'model': found a NoneType"),
+    "a bare Brian2 network": (given(b2.Network()), "a Brian2 Network does not say how .* 'brian2_network'"),
     "a dict": (given({"a": 1}), "'model': found a dict"),
     "no such model": (given("efficientnet_lite"), "'efficientnet_lite' is no file and no built-in model"),
     "no such file": (given("nowhere.nc"), "nowhere.nc"),
