@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -359,3 +360,14 @@ def with_ids(array: xr.DataArray, ids: Sequence[str] | None, who: str) -> xr.Dat
     if repeated:
         raise SchemaError(f"{who}: stimulus ids repeat: {repeated[:3]}; put repetitions along the 'trial' dim.")
     return array.assign_coords({STIMULUS: np.asarray(ids, dtype=str)})
+
+
+def may_be_in_two_orders(ids: Iterable[object]) -> bool:
+    """Return whether ids are sorted by their letters where their numbers have another order, as files of a folder.
+
+    >>> may_be_in_two_orders(["img1", "img10", "img2"]), may_be_in_two_orders(["img01", "img02", "img10"])
+    (True, False)
+    """
+    names = [str(s) for s in ids]
+    parts = [[(int(t), "") if t.isdigit() else (-1, t) for t in re.split(r"(\d+)", name)] for name in names]
+    return names == sorted(names) and parts != sorted(parts)

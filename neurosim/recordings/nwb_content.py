@@ -60,8 +60,8 @@ def intervals_of(nwb: pynwb.NWBFile) -> dict[str, Any]:
 def events_of(nwb: pynwb.NWBFile, name: object, file_name: str, needs: tuple[str, ...]) -> pd.DataFrame:
     """Return the table of intervals that is asked for; trials, or the only table, where none is named.
 
-    Rows without a value in a column of `needs` are left out, and counted in the log. Several values in one row, such as
-    the tags of an epoch, are joined by commas.
+    Rows without a value in a column of `needs`, or with an empty one, are left out, and counted in the log. Several
+    values in one row, such as the tags of an epoch, are joined by commas.
     """
     tables = intervals_of(nwb)
     if name is None:
@@ -73,7 +73,8 @@ def events_of(nwb: pynwb.NWBFile, name: object, file_name: str, needs: tuple[str
     found = frame_of(tables[name], file_name)
     ragged = [c for c in found.columns if any(np.ndim(v) for v in found[c])]
     found = found.assign(**{c: [", ".join(map(as_text, np.ravel(v))) for v in found[c]] for c in ragged})
-    known = found.dropna(subset=[c for c in found.columns if c in needs])
+    needed = [c for c in found.columns if c in needs]
+    known = found[found[needed].replace(r"^\s*$", np.nan, regex=True).notna().all(axis=1)]
     if len(known) < len(found):
         lost = len(found) - len(known)
         logger.warning("%s: %d of %d %s have no %s.", file_name, lost, len(found), name, " or ".join(needs))

@@ -181,12 +181,19 @@ def _waves(sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
     samples = [plain(s, "cochlea_spikes") for s in sounds]
     whole = next((s.dtype for s in samples if s.dtype.kind in "iu"), None)
     if whole is not None:
-        full = np.iinfo(whole).max + 1
-        raise InputError(f"cochlea_spikes: samples of full scale 1 are asked, found {whole}; divide by {full}.")
+        full = (np.iinfo(whole).max + 1) // (2 if whole.kind == "u" else 1)
+        silence = f"take {full} off, which is silence, and " if whole.kind == "u" else ""
+        raise InputError(
+            f"cochlea_spikes: samples of full scale 1 are asked, found {whole}; {silence}divide by {full}."
+        )
     waves = [s.astype(float) for s in samples]
     for k, wave in enumerate(waves):
-        if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
-            raise InputError(f"cochlea_spikes: finite samples (time,) asked, sound {k} has the shape {wave.shape}.")
+        if wave.ndim != 1 or not len(wave):
+            raise InputError(f"cochlea_spikes: samples (time,) asked, sound {k} has the shape {wave.shape}.")
+        if lost := int((~np.isfinite(wave)).sum()):
+            raise InputError(
+                f"cochlea_spikes: finite samples asked, {lost} of {len(wave)} of sound {k} are NaN or inf."
+            )
         if (largest := np.abs(wave).max()) > LOUDEST:
             raise InputError(
                 f"cochlea_spikes: samples of full scale 1 are asked, sound {k} reaches {largest:g}; divide by the "

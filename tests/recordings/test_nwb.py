@@ -314,3 +314,14 @@ def test_sweeps_are_in_the_order_of_their_numbers(tmp_path, numbered):
     wanted = 1e-6 * np.arange(12)[:: -1 if numbered else 1]
     np.testing.assert_array_equal(found.voltage[:, 0], wanted)
     np.testing.assert_array_equal(found.current[:, 0], wanted)
+
+
+def test_an_empty_name_of_what_was_shown_is_none(tmp_path):
+    file = new_file()
+    file.add_unit(spike_times=[0.1, 1.1, 1.2, 2.2])
+    file.add_trial_column("stimulus", "what was shown")
+    for k, name in enumerate(["a", "", "b", " "]):
+        file.add_trial(start_time=float(k), stop_time=k + 0.5, stimulus=name)
+    write(tmp_path / "x.nwb", file)
+    found = load_nwb_responses(tmp_path / "x.nwb", by="stimulus", window=(0, 0.5))
+    assert found["stimulus"].values.tolist() == ["a", "b"] and found.values.ravel().tolist() == [1.0, 1.0]

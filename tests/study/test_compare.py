@@ -12,7 +12,7 @@ from torch import nn
 
 from neurosim import storage
 from neurosim.networks.published import torchvision
-from neurosim.schema import InputError, as_responses
+from neurosim.schema import InputError, as_responses, as_stimuli
 from neurosim.study import RSA, compare_subjects, load_study
 
 N = 8
@@ -96,6 +96,7 @@ def given(model=FEATURES, brain=BRAIN, *, name="model", **options):
     return lambda out: compare_subjects(PICTURES, {name: model}, {"brain": brain}, out=out, **options)
 
 
+LETTERED = as_stimuli(PICTURES, ids=["p1", "p10", "p11", "p2", "p3", "p4", "p5", "p6"])
 NAMED = pd.DataFrame(FEATURES, index=[f"picture_{i}" for i in range(N)])
 REFUSED = {
     "wrong size": (given(FEATURES[:5]), r"^compare_subjects, 'model': 8 stimulus ids for 5 stimuli"),
@@ -119,6 +120,10 @@ REFUSED = {
     "layers of an array": (given(layers={"model": ["1"]}), "layers are asked of a ndarray"),
     "a class": (given(nn.Linear), "'model': found a type; give a torch module"),
     "nothing": (given(None), "'model': found a NoneType"),
+    "an array for names in two orders": (
+        lambda out: compare_subjects(LETTERED, {"model": FEATURES}, {"brain": BRAIN}, out=out),
+        r"an array without names, for stimuli whose order is that of their letters \(p1, p10, p11, ...\)",
+    ),
     "a bare Brian2 network": (given(b2.Network()), "a Brian2 Network does not say how .* 'brian2_network'"),
     "a dict": (given({"a": 1}), "'model': found a dict"),
     "no such model": (given("efficientnet_lite"), "'efficientnet_lite' is no file and no built-in model"),
