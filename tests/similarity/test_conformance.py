@@ -4,6 +4,8 @@ In every experiment subjects differ in their geometry (a random linear map each)
 measurement is noisy, so subjects, stimuli, pairs of stimuli and their interactions all have variance.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -85,6 +87,7 @@ def test_false_positives_are_as_many_as_alpha(method, world, n):
         assert 0.03 <= rates["zero"] <= 0.07
 
 
+@cache  # 50 MB: intervals of every method and estimate are asked of the same experiments
 def experiment(seed, n_subjects, n_stimuli):
     """A model, and subjects whose geometry is that of the model through one linear map and noise."""
     mix = np.eye(N_UNITS) + 0.5 * np.random.default_rng(0).normal(size=(N_UNITS, N_UNITS)) / np.sqrt(N_UNITS)
@@ -96,7 +99,7 @@ def experiment(seed, n_subjects, n_stimuli):
 @pytest.fixture(scope="module")
 def truths():
     """The score of very many subjects and stimuli, by method."""
-    many = [experiment(seed, 40, 500) for seed in (10**6, 10**6 + 1)]
+    many = [experiment.__wrapped__(seed, 40, 500) for seed in (10**6, 10**6 + 1)]  # 160 MB, asked for once
     return {m: np.mean([float(compare_rdms(*rdms, method=m).mean()) for rdms in many]) for m in ("corr", "cosine")}
 
 
