@@ -16,7 +16,7 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.ladder import Ladder, climb
 from neurosim.biophysics.reading import read_as_trained
-from neurosim.biophysics.retuning import TUNED, RetuningOptions, held_back, retune
+from neurosim.biophysics.retuning import TUNED, RetuningOptions, category_places, held_back, named_categories, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
@@ -111,7 +111,8 @@ def make_biological(
     Raises
     ------
     InputError : a circuit that has left the first rung, the rung "exact", options that hold nothing back, fewer than 20
-        stimuli, a network that is right about none of those held back; what `calibrate` and `retune` refuse.
+        stimuli, stimuli of one category or without, names of other categories, a network that is right about none
+        of those held back; what `calibrate` and `retune` refuse.
 
     Examples
     --------
@@ -126,6 +127,10 @@ def make_biological(
     >>> made.circuit.rung, made.report.accuracy.dims
     ('currents', ('stage',))
     """
+    if not isinstance(circuit, Circuit):
+        raise InputError(
+            f"make_biological: a circuit asked, found {type(circuit).__name__}; to_circuit translates a network."
+        )
     if not circuit.is_discrete or rung == "exact":
         raise InputError(
             f"make_biological: a translated network and a rung above 'exact' asked, found {circuit.name!r} on "
@@ -136,13 +141,21 @@ def make_biological(
     if isinstance(options, RetuningOptions) and not options.validation:
         raise InputError("make_biological: options that hold stimuli back asked, found validation = 0; 0.2 is usual.")
     climbed, seed = climb(circuit, rung, ladder=ladder), as_seed(rng, "make_biological")
+    categories = named_categories(circuit, categories, "make_biological")
     held, learnt = _parts(stimuli, options.validation if isinstance(options, RetuningOptions) else HELD, seed)
+    if len(set(category_places(stimuli, categories, "make_biological"))) < min(2, len(categories)):
+        raise InputError("make_biological: all stimuli are of one category; what is kept is told by several.")
     options = _usual(learnt.sizes["stimulus"]) if isinstance(options, str) else options
     kept = _Kept(circuit, held, categories, device)
-    start, read = time.process_time(), learnt[:READING]
+    start, read = time.process_time(), learnt.isel(stimulus=slice(READING))
     expected = _answers(circuit, read, device, single=True)
     calibrated, _ = calibrate(
-        climbed, learnt[:CALIBRATING], expected[:CALIBRATING], rng=seed, device=device, progress=progress
+        climbed,
+        learnt.isel(stimulus=slice(CALIBRATING)),
+        expected[:CALIBRATING],
+        rng=seed,
+        device=device,
+        progress=progress,
     )
     calibrated = read_as_trained(circuit, calibrated, expected, _answers(calibrated, read, device, single=True))
     between = time.process_time()
@@ -169,7 +182,7 @@ def _parts(stimuli: xr.DataArray, share: float, seed: int) -> tuple[xr.DataArray
         found = dict(stimuli.sizes) if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
         raise InputError(f"make_biological: a labelled array of {LEAST_STIMULI} stimuli or more asked, found {found}.")
     held, learnt = held_back(stimuli.sizes["stimulus"], share, seed)
-    return stimuli[held], stimuli[stream(seed, "make_biological").permutation(learnt)]
+    return stimuli.isel(stimulus=held), stimuli.isel(stimulus=stream(seed, "make_biological").permutation(learnt))
 
 
 def share_kept(right: np.ndarray, right_before: np.ndarray) -> tuple[float, float]:

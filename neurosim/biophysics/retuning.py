@@ -135,20 +135,21 @@ def retune(
     options = options or RetuningOptions()
     refuse_sources(circuit, "retune")
     circuit.only_input("retune")
-    _check(circuit, categories)
+    _check(circuit)
+    categories = named_categories(circuit, categories, "retune")
     first = _given(stimuli, 0)
     held, learnt = held_back(first.sizes["stimulus"], options.validation, seed)
     rows = []
     with torch_seeded(seed):
         learned = LearnedNumbers(torch, circuit, options.tune, pick_device(device))
         optimizer = torch.optim.Adam(learned.parameters(), lr=options.learning_rate)
-        judge = _Judge(learned, first[held], categories, options, seed) if len(held) else None
+        judge = _Judge(learned, first.isel(stimulus=held), categories, options, seed) if len(held) else None
         n_batches = -(-len(learnt) // options.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, options.learning_rate, total_steps=options.epochs * n_batches
         )
         for epoch in track(range(options.epochs), f"retuning {circuit.name}", progress=progress):
-            given = (first if epoch == 0 or not callable(stimuli) else _given(stimuli, epoch))[learnt]
+            given = (first if epoch == 0 or not callable(stimuli) else _given(stimuli, epoch)).isel(stimulus=learnt)
             wanted = None if teacher is None else layer_counts(circuit, given, teacher(given), "retune")
             total = np.zeros(2)
             for loss, right in _batches(learned, given, wanted, categories, options, epoch, seed):
@@ -242,7 +243,7 @@ def _batches(
 ) -> Iterator[tuple[Any, list[bool]]]:
     """Yield the loss of every batch of one pass, in random order, and which stimuli were named rightly."""
     circuit, torch = learned.original, learned.torch
-    shown, labels = check_stimuli(circuit, given), _labels(given, categories)
+    shown, labels = check_stimuli(circuit, given), category_places(given, categories, "retune")
     order = stream(seed, "retune", epoch).permutation(len(labels))
     for start in range(0, len(order), options.batch_size):
         batch = order[start : start + options.batch_size]
@@ -256,21 +257,33 @@ def _batches(
         yield loss, (logits.argmax(1) == truth).tolist()
 
 
-def _labels(stimuli: xr.DataArray, categories: Sequence[str]) -> np.ndarray:
+def named_categories(circuit: Circuit, categories: object, who: str) -> list[str]:
+    """Return the names of the categories as words, one a neuron or column that names them."""
+    if isinstance(categories, str) or not isinstance(categories, Sequence | np.ndarray):
+        found = repr(categories) if isinstance(categories, str) else type(categories).__name__
+        raise InputError(f"{who}: a list of the names of the categories asked, found {found}.")
+    names = [str(name) for name in categories]
+    n = circuit.readout.weights.shape[1] if circuit.readout else circuit.populations[-1].size
+    if n != len(names):
+        raise InputError(f"{who}: {len(names)} categories are given, {n} neurons or columns name them.")
+    if len(set(names)) < n:
+        raise InputError(f"{who}: the categories {names[:5]} have a name twice.")
+    return names
+
+
+def category_places(stimuli: xr.DataArray, categories: Sequence[str], who: str) -> np.ndarray:
+    """Return the place of the category of each stimulus among `categories`."""
     if "category" not in stimuli.coords:
-        raise InputError("retune: the stimuli have no 'category' label; add one with .assign_coords(category=...).")
-    names = stimuli["category"].values.astype(str)
-    unknown = sorted(set(names) - set(categories))
+        raise InputError(f"{who}: the stimuli have no 'category' label; add one with .assign_coords(category=...).")
+    names, order = stimuli["category"].values.astype(str).tolist(), list(categories)
+    unknown = sorted(set(names) - set(order))
     if unknown:
-        raise InputError(f"retune: category {unknown[0]!r} is none of {list(categories)[:5]}.")
-    return np.array([list(categories).index(n) for n in names])
+        raise InputError(f"{who}: category {unknown[0]!r} is none of {order[:5]}.{suggest(unknown[0], order)}")
+    return np.array([order.index(name) for name in names])
 
 
-def _check(circuit: Circuit, categories: Sequence[str]) -> None:
+def _check(circuit: Circuit) -> None:
     if circuit.is_discrete:
         raise InputError(f"retune: {circuit.name!r} stands on rung 'exact', the trained network; climb first.")
     if circuit.readout is not None and circuit.readout.reads != "spikes":
         raise InputError(f"retune: {circuit.name!r} is read by membranes; a readout of spikes is learned with.")
-    n = circuit.readout.weights.shape[1] if circuit.readout else circuit.populations[-1].size
-    if n != len(categories):
-        raise InputError(f"retune: {len(categories)} categories are given, {n} neurons or columns name them.")

@@ -30,6 +30,9 @@ LAYERS = {"layer": ("unit", ["a"] * 6 + ["b"] * 2)}
 COUNTS = np.random.default_rng(0).poisson(4.0, (3, 50, 4)).astype(float)
 
 
+OF = ["even", "odd"]
+
+
 def two_groups(n=60, n_time=20):
     """Spikes of two categories, of which each makes half of the inputs fire often."""
     rng = np.random.default_rng(1)
@@ -164,6 +167,15 @@ def test_one_call_makes_a_network_biological_and_tells_what_it_did():
     assert "calibrated" in table and f"{made.history.sizes['epoch']} epochs on 42 others" in table
 
 
+def test_categories_are_words_and_stimuli_stand_in_any_order_of_dims():
+    circuit, shown = network(), two_groups(24)
+    numbered = shown.assign_coords(category=("stimulus", (shown.category.values == "odd").astype(int)))
+    told = make_biological(circuit, "fine", shown, OF, options=None, progress=False).report
+    again = make_biological(circuit, "fine", numbered.transpose(..., "stimulus"), [0, 1], options=None, progress=False)
+    np.testing.assert_array_equal(told.accuracy, again.report.accuracy)
+    np.testing.assert_array_equal(told.rate_ratio, again.report.rate_ratio)
+
+
 def test_making_biological_refuses_what_makes_no_sense():
     circuit, shown = network(), two_groups(24)
     for call, words in (
@@ -172,6 +184,16 @@ def test_making_biological_refuses_what_makes_no_sense():
         (lambda: make_biological(circuit, "adex", shown[:9], ["even", "odd"]), "20 stimuli or more"),
         (lambda: make_biological(circuit, "adex", shown, ["odd", "even"]), "right about none"),
         (lambda: make_biological(circuit, "adex", shown, ["even", "odd"], options="often"), "'usual' or None"),
+        (lambda: make_biological(object(), "adex", shown, ["even", "odd"]), "a circuit asked, found object"),
+        (lambda: make_biological(circuit, "adex", shown, "ab"), "a list of the names .* found 'ab'"),
+        (lambda: make_biological(circuit, "adex", shown, ["even"]), "1 categories are given, 2 neurons"),
+        (lambda: make_biological(circuit, "adex", shown, ["even", "even"]), "a name twice"),
+        (lambda: make_biological(circuit, "adex", shown, ["even", "odds"]), "'odd' is none of .* mean 'odds'"),
+        (lambda: make_biological(circuit, "adex", shown.drop_vars("category"), ["even", "odd"]), "no 'category' label"),
+        (
+            lambda: make_biological(circuit, "adex", shown.assign_coords(category=("stimulus", ["odd"] * 24)), OF),
+            "all stimuli are of one category",
+        ),
         (
             lambda: make_biological(circuit, "adex", shown, ["even", "odd"], options=RetuningOptions()),
             "hold stimuli back",
