@@ -93,7 +93,7 @@ def examples():
             one,
             xr.Dataset(
                 {
-                    **{k: ("stage", [0.5]) for k in ("accuracy", "share_kept", "seconds")},
+                    **{k: ("stage", [0.5]) for k in ("accuracy", "share_kept", "share_error", "seconds")},
                     **{k: (("stage", "layer"), [[0.5]]) for k in ("rate_ratio", "correlation")},
                 },
                 {"stage": ["climbed"], "layer": ["cells"]},

@@ -22,6 +22,7 @@ import xarray as xr
 import neurosim as ns
 from neurosim import storage
 from neurosim.recordings.reader import READERS
+from neurosim.runtime import torch_seeded
 from neurosim.sonata_spikes import write_sonata_spikes
 from tests.public import public
 
@@ -252,6 +253,22 @@ SWEEPS = np.stack([CURRENT, VOLTAGE])
 BINNED = np.array([[1.0, 1.0], [1.0, 0.0]])
 TEN = np.array([[[0.0, 50e-12]], [[-0.07, -0.0701]]])
 CHANNELS = np.moveaxis(PIXELS, -1, 1).astype(np.float32) / 255
+BUILT_FROM = {"specification": ns.networks.MLPSpecification((2,)), "image_shape": (2, 2), "n_categories": 2}
+
+
+def small_network():
+    with torch_seeded(0):
+        return ns.build_network(*BUILT_FROM.values())
+
+
+def weights(network):
+    return np.concatenate([w.detach().numpy().ravel() for w in network.parameters()])
+
+
+def write_network(path):
+    ns.networks.save_hugging_face(path, small_network(), **BUILT_FROM)
+
+
 CASES = {
     ("load_responses", "x.nc"): Case(
         lambda p: storage.write_dataset(p, responses().rename("responses")), counted, COUNTS
@@ -368,11 +385,14 @@ CASES = {
     ),
     ("load_image_folder", "pictures"): Case(write_pictures, lambda p: ns.stimuli.load_image_folder(p).values, CHANNELS),
     ("load_events", "x.npz"): Case(write_events, event_counts, np.array([[1, 0], [0, 2]])),
+    ("load_hugging_face", "network"): Case(
+        write_network, lambda p: weights(ns.networks.load_hugging_face(p)), weights(small_network())
+    ),
     ("register_datasets", "x.toml"): Case(
         write_toml, lambda p: np.array(len(ns.recordings.register_datasets(p))), np.array(1)
     ),
 }
-FOLDERS = {"x.zarr", "pictures", "bids", "phy", "alf", "suite2p"}
+FOLDERS = {"x.zarr", "pictures", "bids", "phy", "alf", "suite2p", "network"}
 # sets by name, which find their own files
 BY_NAME = {
     "load_cifar10": ns.stimuli.load_cifar10,

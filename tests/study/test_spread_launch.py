@@ -16,6 +16,7 @@ from neurosim import runtime, storage
 from neurosim.refusals import InputError
 from neurosim.study.engine import cluster as on_dask_workers
 from neurosim.study.engine import launch as launching
+from neurosim.study.engine.launch import WORKER as WORKER_OF_USERS
 from neurosim.study.engine.launch import Launch, command, gpu_there
 from neurosim.study.engine.orders import Question, written
 from neurosim.study.engine.scheduler import StepError, look_up, order_of, run_steps, silent, step_key
@@ -298,6 +299,7 @@ fcntl.flock = flock
 
 @pytest.mark.parametrize("error", ["ENOLCK", "ENOSYS"])
 def test_without_locks_two_runs_at_once_are_right_all_the_same(gated, tmp_path, monkeypatch, error):
+    monkeypatch.setattr(launching, "WORKER", WORKER_OF_USERS)  # a fork would not read sitecustomize
     wanted = values(run(gated.chain(), tmp_path / "whole", launching.HERE))
     (tmp_path / "modules" / "sitecustomize.py").write_text(BROKEN_FLOCK.format(error=error))
     gated.close("b:1")
