@@ -87,7 +87,8 @@ def test_a_sound_is_heard_alike_among_others():
         (lambda: cochlea_spikes([tone(100.0, level=3e4)], RATE), "full scale 1 are asked, sound 0 reaches 30000"),
         (lambda: Cochlea(tau=5.0), r"tau = 5.0 is outside 0..1 \(SI units\)"),
         (lambda: cochlea_spikes([tone(100.0)], 4000.0), "filters up to 3400 Hz of sounds of 4000.0"),
-        (lambda: cochlea_spikes([np.array([0.0, np.nan])], RATE), "sound 0 has the shape"),
+        (lambda: cochlea_spikes([np.zeros((2, 2))], RATE), r"sound 0 has the shape \(2, 2\)"),
+        (lambda: cochlea_spikes([np.array([0.0, np.nan])], RATE), "finite samples asked, 1 of 2 of sound 0 are NaN"),
     ],
 )
 def test_what_cannot_be_heard_is_refused(make, words):
