@@ -38,7 +38,8 @@ def read_as_trained(trained: Circuit, circuit: Circuit, expected: xr.DataArray, 
     if before.reads != "spikes":
         return circuit
     sharpness = float(np.sqrt(expected.sizes["time"]))
-    wanted = softmax(sharpness * (_means(expected, before.source) @ before.weights + before.bias), axis=1)
+    before = replace(before, bias=sharpness * before.bias)
+    wanted = softmax(sharpness * _means(expected, before.source) @ before.weights + before.bias, axis=1)
     given = sharpness * _means(found, before.source)
     order = stream(0, "read_as_trained").permutation(len(given))
     parts = [np.isin(np.arange(len(given)), order[k::FOLDS]) for k in range(FOLDS)]
@@ -70,7 +71,8 @@ def _fitted(given: np.ndarray, wanted: np.ndarray, before: Readout, penalty: flo
     shape, spread = before.weights.shape, max(float(given.std()), 1e-6)
 
     def parts(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.exp(x[0]) * before.weights + x[1 : -shape[1]].reshape(shape) / spread, x[-shape[1] :]
+        scale, change = np.exp(x[0]), x[1 : -shape[1]].reshape(shape) / spread
+        return scale * before.weights + change, scale * before.bias + x[-shape[1] :]
 
     def cost(x: np.ndarray) -> tuple[float, np.ndarray]:
         weights, bias = parts(x)
@@ -79,13 +81,12 @@ def _fitted(given: np.ndarray, wanted: np.ndarray, before: Readout, penalty: flo
         slope = given.T @ away
         change = x.copy()
         change[0] = 0.0
-        gradient = np.concatenate(
-            [[np.exp(x[0]) * (slope * before.weights).sum()], slope.ravel() / spread, away.sum(0)]
-        )
+        by_scale = np.exp(x[0]) * ((slope * before.weights).sum() + (away.sum(0) * before.bias).sum())
+        gradient = np.concatenate([[by_scale], slope.ravel() / spread, away.sum(0)])
         loss = -(wanted * log_softmax(logits, axis=1)).sum() / len(given) + penalty * (change**2).sum() / 2
         return float(loss), gradient + penalty * change
 
-    start = np.concatenate([[0.0], np.zeros(before.weights.size), before.bias])
+    start = np.zeros(1 + before.weights.size + before.bias.size)
     found = scipy.optimize.minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
     return parts(found.x)
 

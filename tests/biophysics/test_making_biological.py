@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.sparse
 
 from neurosim.biophysics.calibration import _sent_back, calibrate
@@ -17,7 +18,7 @@ from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.projections import Projection
-from neurosim.biophysics.reading import read_as_trained
+from neurosim.biophysics.reading import _fitted, _loss, read_as_trained
 from neurosim.biophysics.retuning import RetuningOptions, held_back, retune
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.biophysics.torch_engine import import_torch
@@ -271,3 +272,18 @@ def test_what_is_learned_is_read_as_categories_are_chosen(bias):
     answers = simulate(circuit, shown, engine="torch", progress=False)
     np.testing.assert_array_equal(logits, choose_category(circuit, answers))
     assert len(np.unique(logits)) == 2
+
+
+def test_a_readout_is_drawn_towards_the_weights_and_the_bias_of_the_trained_one_and_its_gradient_is_right():
+    rng = np.random.default_rng(0)
+    given, wanted = rng.random((40, 3)), rng.dirichlet(np.ones(2), 40)
+    before = Readout("cells", rng.normal(size=(3, 2)), np.array([0.7, -0.4]))
+    weights, bias = _fitted(given, wanted, before, 1e9)
+    scale = bias / before.bias
+    np.testing.assert_allclose(scale[0], scale[1], rtol=1e-4)
+    np.testing.assert_allclose(weights, scale[0] * before.weights, rtol=1e-4)
+    free, near = (_loss(_fitted(given, wanted, before, p), given, wanted) for p in (1e-6, 1e9))
+    plain = scipy.optimize.minimize(
+        lambda x: _loss((x[:6].reshape(3, 2), x[6:]), given, wanted), np.zeros(8), method="BFGS"
+    )
+    assert free < near and abs(free - plain.fun) < 1e-3 * plain.fun
