@@ -109,7 +109,7 @@ def test_what_is_told_of_neurons_that_hear_each_other_is_what_they_do():
         for one in (simulate(calibrated, shown, engine="torch", progress=False), expected)
     )
     likeness = np.array([likeness_of(found[name], wanted[name]) for name in "ab"])
-    np.testing.assert_allclose(np.stack([report.rate_ratio, report.correlation], 1), likeness)
+    np.testing.assert_allclose(np.stack([report.rate_ratio, report.correlation], 1), likeness, rtol=1e-6)
     assert (report.rate_ratio < 0.99).all()
 
 
