@@ -230,7 +230,7 @@ def page(found: dict) -> str:
         "calibration alone, and after retuning 0.95 (AdEx) and 0.90 (Hodgkin-Huxley). `-` was not run. Retuned is what",
         "is returned: the stage that was best on training stimuli held back, which may be the calibrated one.",
         "",
-        "Other networks, of other sizes, seeds and splits, chose what is done. These ten had been measured before, with",
+        "Other networks, of other sizes, seeds and splits, chose what is done. These ten had been measured before with",
         "an earlier version of `make_biological`, and its table had been seen; none of these rows chose a setting.",
         "",
         "| network | accuracy | AdEx calibrated | retuned | CPU s | Hodgkin-Huxley calibrated | retuned | CPU s |",

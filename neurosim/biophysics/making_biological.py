@@ -25,7 +25,7 @@ from neurosim.schema import InputError
 logger = logging.getLogger(__name__)
 
 HELD, LEAST_STIMULI, CALIBRATING, READING = 0.2, 20, 300, 2000
-RETUNING, EPOCHS = 12000, (8, 12)  # stimuli shown in all, and the fewest and most epochs
+RETUNING, EPOCHS = 6000, (3, 6)  # stimuli shown in all, and the fewest and most epochs
 
 
 @by_value
@@ -107,7 +107,7 @@ def make_biological(
     categories : names of the categories, in the order of the neurons (or columns of the readout) that name them.
     ladder : the numbers of all rungs.
     options : how it is retuned, with a share held back; "usual" learns gains, biases, thresholds and weights while
-        about 12000 stimuli are shown, in eight to twelve epochs; None leaves it as it is calibrated.
+        about 6000 stimuli are shown, in three to six epochs; None leaves it as it is calibrated.
     rng : seed of everything random, or a generator that draws the seed.
     device : torch device; "auto" is the GPU where there is one.
 
@@ -186,7 +186,7 @@ def make_biological(
 def _usual(n_stimuli: int) -> RetuningOptions:
     """Return how a circuit is retuned on so many stimuli: the more there are, the fewer times each is shown."""
     epochs = int(np.clip(round(RETUNING / n_stimuli), *EPOCHS))
-    return RetuningOptions(TUNED, epochs, batch_size=128, learning_rate=0.05, validation=HELD)
+    return RetuningOptions(TUNED, epochs, batch_size=128, learning_rate=0.005, validation=HELD)
 
 
 class _Split(NamedTuple):
