@@ -213,7 +213,8 @@ def measure(name: str, upto: str, found: dict) -> None:
 
 
 def write(found: dict) -> None:
-    """Write the numbers, and the table of them."""
+    """Write the numbers, how many keep what is asked, and the table of them."""
+    found["kept"] = {rung: kept_on(found, rung) for rung in RUNGS}
     storage.write_json(FILE, found)
     storage.write_text(FILE.with_suffix(".md"), page(found))
 
@@ -252,14 +253,21 @@ def cells_of(cell: dict) -> list[str]:
     return [*kept, str(cell.get("cpu_seconds", "-"))]
 
 
-def summary(found: dict, rung: str) -> str:
-    """Return how many networks keep what is asked."""
+def kept_on(found: dict, rung: str) -> dict[str, dict[str, int]]:
+    """Return how many networks keep what is asked on a rung, of how many, calibrated and retuned."""
     cells = [row["rungs"][rung] for row in found["networks"].values() if rung in row["rungs"]]
-    counts = []
-    for state, least in zip(("calibrated", "retuned"), RUNGS[rung], strict=True):
-        kept = [cell[state] for cell in cells if state in cell]
-        among = f"{sum(k >= least for k in kept)} of {len(kept)} keep {least:.2f} {state}"
-        counts.append(among if kept else f"none was {state}")
+    states = zip(("calibrated", "retuned"), RUNGS[rung], strict=True)
+    shares = {state: ([cell[state] for cell in cells if state in cell], least) for state, least in states}
+    return {s: {"kept": sum(k >= least for k in every), "of": len(every)} for s, (every, least) in shares.items()}
+
+
+def summary(found: dict, rung: str) -> str:
+    """Return how many networks keep what is asked, and what it cost."""
+    counts = [
+        f"{one['kept']} of {one['of']} keep {least:.2f} {state}" if one["of"] else f"none was {state}"
+        for (state, one), least in zip(kept_on(found, rung).items(), RUNGS[rung], strict=True)
+    ]
+    cells = [row["rungs"][rung] for row in found["networks"].values() if rung in row["rungs"]]
     seconds = [cell["cpu_seconds"] for cell in cells if "retuned" in cell]
     cost = f"; {np.median(seconds):.0f} CPU-s each, the median, {max(seconds):.0f} at most" if seconds else ""
     return f"- {rung}: {'; '.join(counts)}{cost}."

@@ -116,7 +116,7 @@ def retune(
     Raises
     ------
     InputError : discrete neurons, no or unknown category labels, as many categories as no layer has, a loss that is
-        not finite, or stimuli so long that the gradient of one needs more than 4 GiB. Up to there a batch runs in as
+        not finite, or stimuli so long that the gradient of one needs more than 2 GiB. Up to there a batch runs in as
         many parts as are needed; where all last over ten minutes, that is logged after the first batch.
 
     Examples

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MEMORY = 2**32  # bytes of a gradient
+MEMORY = 2**31  # bytes of a gradient
 LONG = 600.0  # s, from which on the time is told
 
 
