@@ -303,8 +303,6 @@ def table(results: xr.Dataset) -> dict[str, object]:
         "columns": ["score", "low", "high"],
         "pictures": N_IMAGES,
         "session": SESSION,
-        "question": QUESTION,
-        "caption": CAPTION.replace("\n", " "),
         "ceilings": ceilings,
         "scores": scores,
         "noise-corrected R2 by ridge": {str(m): round(float(v), 3) for m, v in results.explained.to_series().items()},

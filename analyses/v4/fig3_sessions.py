@@ -278,8 +278,6 @@ def table(results: xr.Dataset) -> dict[str, object]:
         "columns": ["score or difference", "low", "high"],
         "pictures a session": N_IMAGES,
         "animals": ANIMALS,
-        "question": QUESTION,
-        "caption": CAPTION.replace("\n", " "),
         "ceilings of 210325": {a: np.round(results.ceiling.sel(analysis=a).values, 3).tolist() for a in ANALYSES},
         "scores": scores,
         "differences": differences,
