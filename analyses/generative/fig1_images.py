@@ -1,6 +1,6 @@
 """Figure 1: images made by networks that saw digits: reconstructions, samples, and a map that organised itself.
 
-Run: python analyses/generative/fig1_images.py [folder] (two minutes)
+Run: python analyses/generative/fig1_images.py [folder] (a minute on one core)
 """
 
 import sys

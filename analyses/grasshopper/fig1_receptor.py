@@ -5,7 +5,7 @@ the envelope of the sound, against a rate model (linear-nonlinear Poisson) and a
 (GLM). All are fitted to the first half of each stimulus; Gamma is their coincidence with the spikes of the second half,
 which each saw once, so that its ceiling is not known. Intervals: bootstrap over the five held-back seconds.
 
-Run: NEUROSIM_DATA=... python analyses/grasshopper/fig1_receptor.py results/grasshopper
+Run: NEUROSIM_DATA=... python analyses/grasshopper/fig1_receptor.py results/grasshopper (half a minute)
 """
 
 import sys
