@@ -6,8 +6,8 @@ CNN on five rungs of the ladder of realism, and a Gabor-AdEx circuit. Every laye
 neuron (ridge, 10 folds, and partial least squares of 25 components, 5 folds; median neuron), and its RDM is compared
 with that of the neurons; a network and its untrained copy, a rung and its network are compared layer by layer. What
 differs by more than its architecture is said in the caption: the networks of CIFAR-10 see 32 x 32 pixels, EfficientNet
-224 x 224. The accuracy of a rung is that of 100 test pictures (standard error 0.05), of a network that of all, so that an
-exact rung, whose spikes are the network's, need not have its number.
+224 x 224. The accuracy of a rung is that of 100 test pictures (standard error 0.05), of a network that of all, so that
+an exact rung, whose spikes are the network's, need not have its number.
 
 Run: NEUROSIM_DATA=... python analyses/v4/fig1_biology.py [folder] [--redraw]
 """
