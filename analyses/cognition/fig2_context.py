@@ -1,6 +1,6 @@
 """Figure 2: context-dependent decisions; what is attended moves the choice, what is not does not (Mante et al. 2013).
 
-Run: python analyses/cognition/fig2_context.py [folder] (some minutes)
+Run: python analyses/cognition/fig2_context.py [folder] (two minutes on one core)
 """
 
 import sys
