@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 from torch import nn
 
 from neurosim.networks.spiking.layers import SpikingLayer
@@ -24,7 +25,7 @@ def shared_step(network: nn.Module, shown: float | None, who: str) -> float:
     own = getattr(network, "time_step", None)
     known = [float(step) for step in (shown, own) if step is not None]
     in_seconds = any(isinstance(module, SpikingLayer) for module in network.modules())
-    if in_seconds and len(known) == 2 and not np.isclose(*known, rtol=1e-6, atol=0.0):
+    if in_seconds and len(known) == 2 and not math.isclose(*known, rel_tol=1e-6):
         raise InputError(
             f"{who}: steps of the network last {known[1]:g} s, of what it is shown {known[0]:g} s; build it with "
             f"neurons of dt={known[0]:g}, or bin what is shown again."
