@@ -44,11 +44,15 @@ def copies_at_once(learned: LearnedNumbers, chunk: Chunk, n_steps: int, memory: 
 
 
 def bytes_kept(learned: LearnedNumbers, chunk: Chunk, n_steps: int) -> int:
-    """Return how many bytes of tensors the gradient keeps of the first `n_steps` steps of `chunk`."""
+    """Return how many bytes of tensors the gradient keeps of the first `n_steps` steps of `chunk`.
+
+    Sparse ones are weights, which all steps share.
+    """
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor
+        if tensor.layout == learned.torch.strided:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
     with learned.torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):

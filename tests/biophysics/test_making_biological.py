@@ -233,9 +233,12 @@ def test_a_batch_in_parts_has_the_gradient_of_the_batch():
     np.testing.assert_allclose(found[1], found[0], rtol=1e-3, atol=1e-6)
 
 
-def test_memory_of_a_gradient_is_foretold_and_too_much_of_it_refused():
-    """What two steps keep, times the steps and copies, is what all keep."""
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_array])
+def test_memory_of_a_gradient_is_foretold_and_too_much_of_it_refused(kind):
+    """What a few steps keep, times the steps and copies, is what all keep."""
     circuit = climb(network(), "adex", ladder=Ladder(dt=5e-4))
+    wires = [replace(q, weights=kind(q.weights)) for q in circuit.projections]
+    circuit = replace(circuit, projections=tuple(wires))
     learned, shown = LearnedNumbers(import_torch(), circuit, ("weights",), "cpu"), two_groups(6)
     checked = check_stimuli(circuit, shown)
     short, whole = (make_chunk(circuit, checked, [(i, 0) for i in range(6)], n, 0) for n in (8, 40))
