@@ -72,8 +72,9 @@ def ours(engine: str, n: int, k: int, pairs: Projection) -> Callable[[float], in
         shown = ns.as_stimuli(
             np.zeros((1, round(seconds / 1e-3), 1)), dims=("stimulus", "time", "unit"), time_step=1e-3
         )
-        execution = b.Execution(device="cpu", memory=2**36)
-        return int(ns.simulate(circuit, shown, engine=engine, execution=execution, progress=False).sum())
+        execution, monitors = b.Execution(device="cpu", memory=2**36), b.Monitors(time_bin=seconds)
+        counts = ns.simulate(circuit, shown, engine=engine, execution=execution, monitors=monitors, progress=False)
+        return int(counts.values.sum())
 
     return run
 

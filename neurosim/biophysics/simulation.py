@@ -190,7 +190,8 @@ def simulate(
         extremes.see(run, copies)
     extremes.tell()
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
-    responses = label_counts(circuit, np.concatenate(counted), shown.labels, trials, width, plan.engine.name)
+    counts = counted[0] if len(counted) == 1 else np.concatenate(counted)
+    responses = label_counts(circuit, counts, shown.labels, trials, width, plan.engine.name)
     data: dict[str, Any] = {"responses": responses}
     if monitors.spike_times:
         data |= spike_table(circuit, spikes, plan.starts, trials)
