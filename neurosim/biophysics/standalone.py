@@ -37,6 +37,7 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import digest_of_circuit, load_circuit, save_circuit
 from neurosim.biophysics.courses import Course, silent
 from neurosim.biophysics.dynamics import Chunk, Events, Run, Watch
+from neurosim.biophysics.sources import columns_of
 from neurosim.schema import InputError
 
 # Brian2 writes one small source an object, and each reads the same headers: they are compiled once.
@@ -238,11 +239,16 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         {k: silent(n, about["n_steps"], sizes[k]) for k in about["noise"]},
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
         {(k, arrival): silent(n, about["n_steps"], sizes[k]) for k, arrival in about["background"]},
-        {k: silent(n, about["n_steps"], sizes[k]) for k in about["currents"]},
+        {k: _empty_current(circuit, k, n, about["n_steps"]) for k in about["currents"]},
         about["learns"],
         np.zeros(about["n_steps"]) if about["is_modulated"] else None,
         about["kept_every"],
     )
+
+
+def _empty_current(circuit: Circuit, name: str, n_copies: int, n_steps: int) -> Course:
+    column, size = columns_of(circuit.population(name), circuit.dt)
+    return replace(silent(n_copies, n_steps, size), column=column)
 
 
 def _collect(circuit: Circuit, chunk: Chunk, about: Mapping[str, Any], out: Path) -> Run:
