@@ -3,13 +3,14 @@
 Every rung is measured as it comes out of ``climb``, calibrated, and, from the refractory period on, retuned. Nothing is
 calibrated or retuned on an image that is tested.
 
-Run: python analyses/realism_ladder/fig1_ladder.py [folder] (MNIST where NEUROSIM_DATA names the data folder)
+Run: python analyses/realism_ladder/fig1_ladder.py [--redraw] (MNIST where NEUROSIM_DATA names the data folder)
 """
 
 import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from scipy.stats import binomtest
 import neurosim as ns
 from neurosim import runtime, storage
 from neurosim.biophysics.ladder import RUNGS
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure
 from neurosim.stimuli.encoders import bernoulli_spikes
 from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask
@@ -28,6 +29,10 @@ N_STEPS, SEED = 25, 1
 RETUNED = {"refractory": 8, "adex": 6, "hodgkin_huxley": 5}
 STATES = ("climbed", "calibrated", "retuned")
 COMPARED = 100
+HERE = Path(__file__).parent
+LAYERS = ("hidden1", "hidden2", "output")
+TITLES = {"digits": "digits, MLP 64-64-32-10", "mnist": "MNIST, MLP 784-128-64-10"}
+CALIBRATION = "a gain and a bias of every neuron, by the correlation of counts"
 
 
 def tasks() -> dict[str, ClassificationTask]:
@@ -93,7 +98,7 @@ def one_task(name: str, task: ClassificationTask) -> xr.Dataset:
     right = (
         np.asarray(task.categories)[ns.biophysics.choose_category(circuit, truth["all"])] == task.test.category.values
     ).mean()
-    return found.assign(accuracy_trained=float(right))
+    return found.assign(accuracy_trained=float(right), n_tested=task.test.sizes["stimulus"])
 
 
 def measure(circuit, tested, compared, truth, categories) -> xr.Dataset:
@@ -134,43 +139,74 @@ def jackknifed(score, a: xr.DataArray, b: xr.DataArray) -> tuple[float, float, f
     return float(found.score), float(found.interval[0]), float(found.interval[1])
 
 
-def draw(results: xr.Dataset) -> Figure:
-    """Draw accuracy on top; rates, spike times and geometry of every layer below."""
-    figure = new_figure(9.0, 7.5)
-    axes = figure.subplots(3, results.sizes["task"], squeeze=False, sharex=True)
-    place = np.arange(results.sizes["rung"])
-    for column, task in enumerate(results.task.values):
-        one = results.sel(task=task)
-        draw_accuracy(axes[0, column], one, place, f"{task}: test accuracy")
-        for k, layer in enumerate(one.layer.values):
-            color, calibrated = PALETTE[k], one.sel(layer=layer, state="calibrated")
-            axes[1, column].plot(place, one.rate_ratio.sel(layer=layer, state="climbed"), ":", color=color, lw=0.9)
-            axes[1, column].plot(place, calibrated.rate_ratio, "o-", ms=3, color=color, label=str(layer))
-            axes[2, column].errorbar(
-                place, calibrated.rsa, np.abs(calibrated.rsa_interval.transpose("bound", "rung") - calibrated.rsa),
-                color=color, marker="o", ms=3, capsize=1.5, label=f"{layer}: RDM",
-            )  # fmt: skip
-            axes[2, column].plot(place, calibrated.f1, "--", color=color, lw=0.9, label=f"{layer}: spike times (F1)")
-        axes[1, column].set(yscale="log", title="rate / rate of the trained network (dotted: as climbed)")
-        axes[1, column].axhspan(0.5, 2, color="0.93", zorder=0)
-        axes[2, column].set(title="agreement with the trained network, calibrated", ylim=(-0.05, 1.05))
-        axes[2, column].set_xticks(place, [str(r).replace("_", "-") for r in one.rung.values], rotation=35, ha="right")
-    axes[1, 0].legend(fontsize=6)
-    axes[2, 0].legend(fontsize=5, ncols=3)
+def draw(content: dict[str, Any]) -> Figure:
+    """Draw a column a task: accuracy on top; rates, spike times and geometry of every layer, calibrated, below."""
+    names = [name for name in ("digits", "mnist") if name in content]
+    figure = new_figure(PAGE, 6.6)
+    axes = figure.subplots(3, len(names), squeeze=False, sharex=True, sharey="row")
+    for column, name in zip(axes.T, names, strict=True):
+        draw_accuracy(column[0], content[name], TITLES[name])
+        draw_rates(column[1], content[name]["rungs"])
+        draw_likeness(column[2], content[name]["rungs"])
+    for ax, label in zip(
+        axes[:, 0],
+        ("test accuracy", "rate / that of the\ntrained network", "likeness to the\ntrained network"),
+        strict=True,
+    ):
+        ax.set_ylabel(label, fontsize=7)
+    letter_panels(list(axes.flat))
+    for ax, text in ((axes[0, 0], None), (axes[1, 0], "calibrated; dotted: as climbed"), (axes[2, 0], None)):
+        ax.legend(fontsize=6, loc="lower left", title=text, title_fontsize=6)
+    figure.supxlabel(
+        f"rung. Calibrated: {content['calibration']}. Gray in the middle row: 0.5 to 2 times the rate.\n"
+        "Bottom row: calibrated; lines: correlation of RDMs of 100 images; dashed: F1 of spike times within 2 ms.\n"
+        "Bars: 95 % intervals over images.", fontsize=6,
+    )  # fmt: skip
     return figure
 
 
-def draw_accuracy(ax, one: xr.Dataset, place: np.ndarray, title: str) -> None:
+def draw_accuracy(ax: Axes, task: dict[str, Any], title: str) -> None:
     """Draw the accuracy of the three states with intervals, and the trained network as a line."""
-    ax.axhline(float(one.accuracy_trained), color="0.6", lw=0.8, label="trained network")
+    ax.axhline(task["accuracy_trained"], color="0.6", lw=0.8, label="trained network")
     for k, (state, style) in enumerate(zip(STATES, (":", "-", "none"), strict=True)):
-        row = one.sel(state=state)
-        reach = np.abs(row.accuracy_interval.transpose("bound", "rung") - row.accuracy)
+        place, value = row_of(task["rungs"], state, "accuracy")
+        _, interval = row_of(task["rungs"], state, "accuracy_interval")
+        reach = np.abs(interval.T - value)
+        ax.errorbar(place, value, reach, ls=style, marker="os^"[k], ms=3, capsize=1.5, color=PALETTE[k], label=state)
+    ax.set(ylim=(0, 1.03))
+    ax.set_title(f"{title}; {task['n_tested']} tested", fontsize=7, loc="center", fontweight="normal")
+
+
+def draw_rates(ax: Axes, rungs: dict[str, Any]) -> None:
+    """Draw the rate of every layer relative to the trained network, calibrated and as climbed."""
+    ax.axhspan(0.5, 2, color="0.93", zorder=0, linewidth=0)
+    for state, style in (("climbed", ":"), ("calibrated", "o-")):
+        place, ratios = row_of(rungs, state, "rate_ratio")
+        for k, (layer, values) in enumerate(zip(LAYERS, ratios.T, strict=True)):
+            label = layer if state == "calibrated" else None
+            ax.plot(place, values, style, color=PALETTE[k], ms=2.5, lw=0.9, label=label)
+    ax.set(yscale="log")
+
+
+def draw_likeness(ax: Axes, rungs: dict[str, Any]) -> None:
+    """Draw correlations of RDMs, with intervals, and F1 of spike times of every layer of the calibrated circuits."""
+    place, geometry = row_of(rungs, "calibrated", "rdm_correlation")
+    _, intervals = row_of(rungs, "calibrated", "rdm_correlation_interval")
+    _, times = row_of(rungs, "calibrated", "spike_time_f1")
+    for k, layer in enumerate(LAYERS):
+        reach = np.abs(intervals[:, k].T - geometry[:, k])
         ax.errorbar(
-            place, row.accuracy, reach, ls=style, marker="os^"[k], ms=4, capsize=1.5, color=PALETTE[k], label=state
+            place, geometry[:, k], reach, color=PALETTE[k], marker="o", ms=2.5, lw=0.9, capsize=1.5, label=layer
         )
-    ax.set(title=title, ylim=(0, 1.02))
-    ax.legend(fontsize=6, loc="lower left")
+        ax.plot(place, times[:, k], "--", color=PALETTE[k], lw=0.9)
+    ax.set(ylim=(0, 1.05))
+    ax.set_xticks(range(len(rungs)), [r.replace("_", " ") for r in RUNGS], rotation=40, ha="right", fontsize=6.5)
+
+
+def row_of(rungs: dict[str, Any], state: str, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the rungs that were measured in a state, and what was."""
+    place = [k for k, rung in enumerate(RUNGS) if state in rungs[rung]]
+    return np.array(place), np.array([rungs[list(RUNGS)[k]][state][what] for k in place], dtype=float)
 
 
 def table(results: xr.Dataset) -> dict[str, object]:
@@ -198,18 +234,19 @@ def table(results: xr.Dataset) -> dict[str, object]:
             }
             for rung in one.rung.values
         }
-        numbers[str(task)] = {"accuracy_trained": round(trained_accuracy, 4), "rungs": rungs}
-    return numbers
+        about = {"accuracy_trained": round(trained_accuracy, 4), "n_tested": int(one.n_tested)}
+        numbers[str(task)] = about | {"rungs": rungs}
+    return numbers | {"calibration": CALIBRATION}
 
 
-def main(folder: Path) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    storage.write_dataset(folder / "fig1_ladder.nc", compute())
-    results = storage.read_dataset(folder / "fig1_ladder.nc")
-    storage.write_json(folder / "fig1_ladder.json", table(results) | {"provenance": runtime.provenance()})
+def main(words: list[str]) -> None:
+    """Compute (or, with `--redraw`, take the numbers that are kept here), keep the numbers, and draw from them."""
+    if "--redraw" not in words:
+        storage.write_json(HERE / "fig1_ladder.json", table(compute()) | {"provenance": runtime.provenance()})
     with house_style():
-        storage.write_bytes(folder / "fig1_ladder.png", figure_bytes(draw(results))["png"])
+        figure = draw(storage.read_json(HERE / "fig1_ladder.json"))
+        storage.write_bytes(HERE / "fig1_ladder.png", figure_bytes(figure)["png"])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    main(sys.argv[1:])

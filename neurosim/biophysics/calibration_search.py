@@ -56,18 +56,19 @@ class LayerSearch:
         self.brought = torch_engine.arrivals(circuit, name, chunk, replayed, device=device, single=True)
         self.circuit = replace(circuit, populations=(self.population,), projections=(), readout=None)
 
-    def search(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return gain and bias (A) of every neuron, and the counts (stimulus, neuron) without them."""
+    def search(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return gain and bias (A) of every neuron, and the counts (stimulus, neuron) without them and with them."""
         none = np.ones((1, self.population.size))
         before: np.ndarray = self.counts(none, 0 * none, self.chunk.n_copies)[0]
         if (before == self.wanted).all():
-            return none[0], 0 * none[0], before
+            return none[0], 0 * none[0], before, before
         gains, biases = (a.reshape(-1, 1) * none for a in np.meshgrid(COARSE_GAINS, COARSE_BIASES, indexing="ij"))
         best = self.best(np.vstack([none, gains]), np.vstack([0 * none, biases]), COARSE)
         for factor, step in FINE:
             factors, steps = np.meshgrid([1.0, 1 / factor, factor], [0.0, -step, step], indexing="ij")
             best = self.best(best[0] * factors.reshape(-1, 1), best[1] + steps.reshape(-1, 1), FINER)
-        return best[0], best[1] * self.unit, before
+        after: np.ndarray = self.counts(best[0][None], best[1][None], self.chunk.n_copies)[0]
+        return best[0], best[1] * self.unit, before, after
 
     def best(self, gains: np.ndarray, biases: np.ndarray, extent: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Return gain and bias (rheobases) of the best of the candidates (candidate, neuron); the first wins a tie."""

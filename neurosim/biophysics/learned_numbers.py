@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -63,12 +64,11 @@ class LearnedNumbers:
             if parameter.grad is not None:
                 self.torch.nan_to_num_(parameter.grad, nan=0.0, posinf=0.0, neginf=0.0)
 
-    def counts(self, chunk: Chunk) -> dict[str, Tensor]:
-        """Return the spike counts (copy, neuron) of every population."""
+    def counts(self, chunk: Chunk, n_steps: int | None = None) -> dict[str, Tensor]:
+        """Return the spike counts (copy, neuron) of every population, in all or the first `n_steps` steps."""
         total: dict[str, Tensor] = {}
-        for spikes, _ in torch_engine.march(
-            self.original, chunk, device=self.where, single=True, tensors=self.tensors()
-        ):
+        steps = torch_engine.march(self.original, chunk, device=self.where, single=True, tensors=self.tensors())
+        for spikes, _ in islice(steps, n_steps):
             total = {name: total[name] + fired if total else fired for name, fired in spikes.items()}
         return total
 

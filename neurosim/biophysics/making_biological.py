@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,11 +19,13 @@ from neurosim.biophysics.ladder import Ladder, climb
 from neurosim.biophysics.reading import read_as_trained
 from neurosim.biophysics.retuning import TUNED, RetuningOptions, category_places, held_back, named_categories, retune
 from neurosim.biophysics.simulation import choose_category, simulate
-from neurosim.runtime import as_seed, stream
+from neurosim.runtime import as_seed, seed_of, stream
 from neurosim.schema import InputError
 
+logger = logging.getLogger(__name__)
+
 HELD, LEAST_STIMULI, CALIBRATING, READING = 0.2, 20, 300, 2000
-RETUNING, EPOCHS = 3000, (2, 8)  # stimuli shown in all, and the fewest and most epochs
+RETUNING, EPOCHS = 6000, (3, 6)  # stimuli shown in all, and the fewest and most epochs
 
 
 @by_value
@@ -32,21 +35,23 @@ class Biological:
 
     Parameters
     ----------
-    circuit : the circuit on its rung, after the last stage. calibrated : the same before retuning.
-    report : along ``stage`` (climbed, calibrated, retuned): ``accuracy`` on the stimuli held back, of which
-        retuning chose its epoch, its binomial ``standard_error``, ``share_kept`` of that of the network and its
-        ``share_error``, paired over the stimuli held back, ``seconds`` of CPU time; along ``stage`` and ``layer``:
-        ``rate_ratio`` and ``correlation`` of the counts with those of the network.
+    circuit : the circuit on its rung, after the stage that named most of the stimuli rightly which chose.
+    calibrated : the same before retuning. stage : the name of that stage.
+    report : along ``stage`` (climbed, calibrated, retuned): ``accuracy`` on stimuli that chose nothing, its binomial
+        ``standard_error``, ``share_kept`` of that of the network and its ``share_error``, paired over them;
+        ``accuracy_chosen`` on the stimuli that chose the epoch and the stage; ``seconds`` of CPU time; along ``stage``
+        and ``layer``: ``rate_ratio`` and ``correlation`` of the counts with those of the network, on all of these.
     history : of retuning, along ``epoch``; see :func:`retune`. None where it was not retuned.
 
     Examples
     --------
     >>> sorted(ns.biophysics.Biological.__dataclass_fields__)
-    ['calibrated', 'circuit', 'history', 'report']
+    ['calibrated', 'circuit', 'history', 'report', 'stage']
     """
 
     circuit: Circuit
     calibrated: Circuit
+    stage: str
     report: xr.Dataset
     history: xr.Dataset | None
 
@@ -54,8 +59,9 @@ class Biological:
         """Return the table of what each stage kept."""
         about, epochs = self.report.attrs, 0 if self.history is None else self.history.sizes["epoch"]
         lines = [
-            f"{self.circuit.name} on rung {self.circuit.rung}: the network names {about['accuracy_network']:.1%} of "
-            f"{about['n_held']} stimuli held back; {epochs} epochs on {about['n_learnt']} others",
+            f"{self.circuit.name} on rung {self.circuit.rung}, {self.stage}: the network names "
+            f"{about['accuracy_network']:.1%} of {about['n_reported']} stimuli that chose nothing; {about['n_chosen']} "
+            f"others chose, {epochs} epochs on {about['n_learnt']}",
             "  stage        accuracy  kept         seconds  rate ratio and correlation of the counts, by population",
         ]
         for stage in self.report["stage"].values:
@@ -85,12 +91,13 @@ def make_biological(
     """Make a translated network biological: climb to a rung, calibrate every neuron, retune, and measure what is kept.
 
     Calibrated and retuned circuits are read with weights: those with which the spikes of the neurons that name
-    categories name them as the trained network did, fitted without labels to up to 2000 stimuli not held back.
-    Counts of few spikes tie; their pattern tells what the most active neuron does not. A readout of membranes stays.
+    categories, or of those that drive them, name what the trained network named, fitted without labels to up to 2000
+    stimuli not held back. Counts of few spikes tie; a pattern tells what the most active neuron does not. A readout of
+    membranes stays.
 
-    A fifth of the stimuli is held back from calibration and retuning. It decides when retuning ends, and which epoch is
-    kept; what the table says of accuracy is of them, and for a number to publish a test set of its own is shown to the
-    circuit. How well it does on networks that chose nothing: ``analyses/realism_ladder/table2_ten_networks.md``.
+    A fifth of the stimuli is held back from calibration and retuning. Half of it decides when retuning ends, which
+    epoch is kept, and which stage is returned; accuracies are of the other half, which chose nothing. How well it does
+    on networks that chose nothing either: ``analyses/realism_ladder/table2_ten_networks.md``.
 
     Parameters
     ----------
@@ -100,13 +107,14 @@ def make_biological(
     categories : names of the categories, in the order of the neurons (or columns of the readout) that name them.
     ladder : the numbers of all rungs.
     options : how it is retuned, with a share held back; "usual" learns gains, biases, thresholds and weights while
-        about 3000 stimuli are shown, in two to eight epochs; None leaves it as it is calibrated.
+        about 6000 stimuli are shown, in three to six epochs; None leaves it as it is calibrated.
     rng : seed of everything random, or a generator that draws the seed.
     device : torch device; "auto" is the GPU where there is one.
 
     Returns
     -------
-    the circuit, what each stage kept, and the history of retuning; printed, a table.
+    the circuit, what each stage kept, and the history of retuning; printed, a table. Where the circuit is not above
+    chance within its error on the stimuli held back, a warning is logged.
 
     Raises
     ------
@@ -142,11 +150,11 @@ def make_biological(
         raise InputError("make_biological: options that hold stimuli back asked, found validation = 0; 0.2 is usual.")
     climbed, seed = climb(circuit, rung, ladder=ladder), as_seed(rng, "make_biological")
     categories = named_categories(circuit, categories, "make_biological")
-    held, learnt = _parts(stimuli, options.validation if isinstance(options, RetuningOptions) else HELD, seed)
+    parts = _split(stimuli, options.validation if isinstance(options, RetuningOptions) else HELD, seed)
     if len(set(category_places(stimuli, categories, "make_biological"))) < min(2, len(categories)):
         raise InputError("make_biological: all stimuli are of one category; what is kept is told by several.")
-    options = _usual(learnt.sizes["stimulus"]) if isinstance(options, str) else options
-    kept = _Kept(circuit, held, categories, device)
+    kept = _Kept(circuit, stimuli, parts, categories, device)
+    learnt = stimuli.isel(stimulus=stream(seed, "make_biological").permutation(parts.learnt))
     start, read = time.process_time(), learnt.isel(stimulus=slice(READING))
     expected = _answers(circuit, read, device, single=True)
     calibrated, _ = calibrate(
@@ -161,28 +169,45 @@ def make_biological(
     between = time.process_time()
     stages, seconds, history = {"climbed": climbed, "calibrated": calibrated}, [0.0, between - start], None
     if options is not None:
-        tuned, history = retune(calibrated, stimuli, categories, options, rng=seed, device=device, progress=progress)
+        options = _usual(len(parts.learnt)) if isinstance(options, str) else options
+        options = replace(options, validation=parts.share)
+        others = stimuli.isel(stimulus=parts.others)
+        tuned, history = retune(calibrated, others, categories, options, rng=seed, device=device, progress=progress)
         stages["retuned"] = read_as_trained(circuit, tuned, expected, _answers(tuned, read, device, single=True))
         seconds.append(time.process_time() - between)
     report = xr.concat([kept.row(one) for one in stages.values()], "stage")
     report = report.assign_coords(stage=list(stages)).assign(seconds=("stage", seconds, {"units": "s"}))
-    about = {"accuracy_network": kept.accuracy, "n_held": held.sizes["stimulus"], "n_learnt": learnt.sizes["stimulus"]}
-    return Biological([*stages.values()][-1], calibrated, report.assign_attrs(about), history)
+    best = max(stages, key=lambda stage: (float(report.accuracy_chosen.sel(stage=stage)), list(stages).index(stage)))
+    kept.warn_at_chance(stages[best], report.sel(stage=best))
+    report = report.assign_attrs(kept.about, n_learnt=len(parts.learnt))
+    return Biological(stages[best], calibrated, best, report, history)
 
 
 def _usual(n_stimuli: int) -> RetuningOptions:
     """Return how a circuit is retuned on so many stimuli: the more there are, the fewer times each is shown."""
     epochs = int(np.clip(round(RETUNING / n_stimuli), *EPOCHS))
-    return RetuningOptions(TUNED, epochs, batch_size=32, learning_rate=0.05, validation=HELD)
+    return RetuningOptions(TUNED, epochs, batch_size=128, learning_rate=0.005, validation=HELD)
 
 
-def _parts(stimuli: xr.DataArray, share: float, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the stimuli that retuning holds back, and the others in random order."""
+class _Split(NamedTuple):
+    """The places of stimuli that report, choose, are learnt, all but the first, and the share of these that chooses."""
+
+    reported: np.ndarray
+    chosen: np.ndarray
+    learnt: np.ndarray
+    others: np.ndarray
+    share: float
+
+
+def _split(stimuli: xr.DataArray, share: float, seed: int) -> _Split:
+    """Hold back a share of the stimuli: half of it reports; the other is what retuning of all but these holds back."""
     if not isinstance(stimuli, xr.DataArray) or stimuli.sizes.get("stimulus", 0) < LEAST_STIMULI:
         found = dict(stimuli.sizes) if isinstance(stimuli, xr.DataArray) else type(stimuli).__name__
         raise InputError(f"make_biological: a labelled array of {LEAST_STIMULI} stimuli or more asked, found {found}.")
-    held, learnt = held_back(stimuli.sizes["stimulus"], share, seed)
-    return stimuli.isel(stimulus=held), stimuli.isel(stimulus=stream(seed, "make_biological").permutation(learnt))
+    reported, others = held_back(stimuli.sizes["stimulus"], share / 2, seed_of(seed, "reported"))
+    left = share / 2 / (1 - share / 2)
+    chosen, learnt = held_back(len(others), left, seed)
+    return _Split(reported, others[chosen], others[learnt], others, left)
 
 
 def share_kept(right: np.ndarray, right_before: np.ndarray) -> tuple[float, float]:
@@ -213,34 +238,55 @@ def _answers(circuit: Circuit, stimuli: xr.DataArray, device: str, *, single: bo
 
 
 class _Kept:
-    """What circuits keep of the answers of the network to the stimuli that are held back."""
+    """What circuits keep of the answers of the network to the stimuli that are held back, which choose or report."""
 
-    def __init__(self, network: Circuit, held: xr.DataArray, categories: Sequence[str], device: str) -> None:
-        self.held, self.categories, self.device = held, categories, device
-        self.answers = _answers(network, held, device)
-        self.counts = layer_counts(network, held, self.answers, "make_biological")
-        self.right = self._right(network, self.answers)
-        self.accuracy = float(self.right.mean())
-        if not self.accuracy:
+    def __init__(
+        self, network: Circuit, stimuli: xr.DataArray, parts: _Split, categories: Sequence[str], device: str
+    ) -> None:
+        self.n_chosen, self.categories, self.device = len(parts.chosen), categories, device
+        self.held = stimuli.isel(stimulus=np.concatenate([parts.chosen, parts.reported]))
+        answers = _answers(network, self.held, device)
+        self.counts = layer_counts(network, self.held, answers, "make_biological")
+        self.right = self._right(network, answers)[self.n_chosen :]
+        if not self.right.any():
             raise InputError(
-                f"make_biological: {network.name!r} is right about none of {held.sizes['stimulus']} stimuli; name the "
+                f"make_biological: {network.name!r} is right about none of {len(self.right)} stimuli; name the "
                 "categories in the order of its neurons, and show it what it was trained on."
             )
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """How often the network is right about the stimuli that report, and how many report and choose."""
+        n = len(self.right)
+        return {"accuracy_network": float(self.right.mean()), "n_reported": n, "n_chosen": self.n_chosen}
 
     def row(self, circuit: Circuit) -> xr.Dataset:
         """Return accuracy and its share of that of the network, and rates and correlations of every population."""
         answers = _answers(circuit, self.held, self.device)
         found, right = layer_counts(circuit, self.held, answers, "make_biological"), self._right(circuit, answers)
-        accuracy, (share, error) = float(right.mean()), share_kept(right, self.right)
+        chosen, reported = np.split(right, [self.n_chosen])
+        accuracy, (share, error) = float(reported.mean()), share_kept(reported, self.right)
         likeness = np.array([likeness_of(found[name], wanted) for name, wanted in self.counts.items()])
         data = {"rate_ratio": ("layer", likeness[:, 0]), "correlation": ("layer", likeness[:, 1])}
         scores = {
             "accuracy": accuracy,
-            "standard_error": np.sqrt(accuracy * (1 - accuracy) / self.held.sizes["stimulus"]),
+            "accuracy_chosen": float(chosen.mean()),
+            "standard_error": np.sqrt(accuracy * (1 - accuracy) / len(reported)),
             "share_kept": share,
             "share_error": error,
         }
         return xr.Dataset(data | scores, coords={"layer": list(self.counts)})
+
+    def warn_at_chance(self, circuit: Circuit, row: xr.Dataset) -> None:
+        """Log where a circuit names no more of the stimuli that report than the most frequent category makes up."""
+        n, names = len(self.right), self.held["category"].values.astype(str)
+        chance = float(np.unique(names, return_counts=True)[1].max() / len(names))
+        if float(row.accuracy) <= chance + 2 * np.sqrt(chance * (1 - chance) / n):
+            logger.warning(
+                "make_biological: %r as %s names %.0f %% of %d stimuli rightly, chance (%.0f %%) within its error; "
+                "show more stimuli, take a lower rung, or translate it with a longer step (dt)",
+                circuit.name, circuit.rung, 100 * float(row.accuracy), n, 100 * chance,
+            )  # fmt: skip
 
     def _right(self, circuit: Circuit, answers: xr.DataArray) -> np.ndarray:
         named = np.asarray(self.categories)[choose_category(circuit, answers)]

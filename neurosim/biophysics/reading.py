@@ -1,12 +1,14 @@
 """Reading: weights with which the spikes of a biological circuit name categories as those of the trained network did.
 
 Few spikes tie: ten neurons that fire two or three times in 20 ms name a category by the most active one in half of all
-cases only, while the pattern of all ten still tells it.
+cases only, while the pattern of all ten, or of the many neurons that drive them, still tells it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import scipy.optimize
@@ -15,6 +17,7 @@ import xarray as xr
 from scipy.special import log_softmax, softmax
 
 from neurosim.biophysics.circuit import Circuit, Readout
+from neurosim.biophysics.projections import Weights
 from neurosim.runtime import stream
 
 PENALTIES = np.geomspace(1e-4, 1.0, 5)
@@ -22,33 +25,55 @@ FOLDS = 4
 
 
 def read_as_trained(trained: Circuit, circuit: Circuit, expected: xr.DataArray, found: xr.DataArray) -> Circuit:
-    """Return the circuit with a readout of the neurons that name categories, so that it names what the network named.
+    """Return the circuit with a readout of spikes that names what the network named.
 
     What is fitted is a multinomial regression of the probabilities that the trained network gives, no label, on the
-    spikes of the circuit. The penalty is on what differs from how the trained network is read, up to one scale, so with
-    few stimuli or a strong penalty that remains; it is chosen by cross-validation over stimuli. A readout of membranes
-    stays as it is.
+    spikes of the circuit: of the neurons that name categories, or of those that drive them. The penalty is on what
+    differs from how the trained network is read, or from the weights of that drive, up to one scale, so with few
+    stimuli or a strong penalty that remains. Cross-validation over stimuli chooses the penalty, and whom to read: those
+    who drive only where they fire and are better by more than a standard error. A readout of membranes stays as it is.
 
     Parameters
     ----------
     trained, circuit : the trained network, and what it has become.
     expected, found : their spikes (stimulus, time, unit) to the same stimuli, none of which is tested.
     """
-    before = _readout_of(trained)
-    if before.reads != "spikes":
+    named = _readout_of(trained)
+    if named.reads != "spikes":
         return circuit
     sharpness = float(np.sqrt(expected.sizes["time"]))
-    before = replace(before, bias=sharpness * before.bias)
-    wanted = softmax(sharpness * _means(expected, before.source) @ before.weights + before.bias, axis=1)
-    given = sharpness * _means(found, before.source)
-    order = stream(0, "read_as_trained").permutation(len(given))
-    parts = [np.isin(np.arange(len(given)), order[k::FOLDS]) for k in range(FOLDS)]
-    losses = [
-        sum(_loss(_fitted(given[~out], wanted[~out], before, penalty), given[out], wanted[out]) for out in parts)
-        for penalty in PENALTIES
-    ]
-    weights, bias = _fitted(given, wanted, before, float(PENALTIES[int(np.argmin(losses))]))
-    return replace(circuit, readout=Readout(before.source, weights, bias / sharpness))
+    named = replace(named, bias=sharpness * named.bias)
+    wanted = softmax(sharpness * _means(expected, named.source) @ named.weights + named.bias, axis=1)
+    order = stream(0, "read_as_trained").permutation(len(wanted))
+    parts = [np.isin(np.arange(len(wanted)), order[k::FOLDS]) for k in range(FOLDS)]
+    means = [(before, sharpness * _means(found, before.source)) for before in _candidates(trained, named)]
+    tried = [_tried(given, wanted, before, parts) for before, given in means if before is named or given.std()]
+    best = tried[0]
+    for one in tried[1:]:
+        better = best.losses - one.losses
+        best = one if better.mean() > better.std() / np.sqrt(len(better)) else best
+    return replace(circuit, readout=Readout(best.source, best.weights, best.bias / sharpness))
+
+
+class _Tried(NamedTuple):
+    """A readout that was fitted, and what it lost at each stimulus when it was fitted to others."""
+
+    source: str
+    weights: np.ndarray
+    bias: np.ndarray
+    losses: np.ndarray
+
+
+def _tried(given: np.ndarray, wanted: np.ndarray, before: Readout, parts: Sequence[np.ndarray]) -> _Tried:
+    """Return the readout (of `before.source`) fitted to all stimuli with the best penalty for those left out."""
+    each = []
+    for penalty in map(float, PENALTIES):
+        losses = np.zeros(len(given))
+        for out in parts:
+            losses[out] = _losses(_fitted(given[~out], wanted[~out], before, penalty), given[out], wanted[out])
+        each.append(losses)
+    best = int(np.argmin([losses.sum() for losses in each]))
+    return _Tried(before.source, *_fitted(given, wanted, before, float(PENALTIES[best])), each[best])
 
 
 def _readout_of(circuit: Circuit) -> Readout:
@@ -56,8 +81,18 @@ def _readout_of(circuit: Circuit) -> Readout:
     if circuit.readout is None:
         last = circuit.populations[-1]
         return Readout(last.name, np.eye(last.size), np.zeros(last.size))
-    weights = circuit.readout.weights
-    return replace(circuit.readout, weights=weights.toarray() if scipy.sparse.issparse(weights) else weights)
+    return replace(circuit.readout, weights=_dense(circuit.readout.weights))
+
+
+def _candidates(circuit: Circuit, named: Readout) -> list[Readout]:
+    """Return how a circuit is read, and readouts of the populations that drive this one, with their weights onto it."""
+    others = {p.name for p in circuit.populations} - {named.source}
+    drives = [q for q in circuit.into(named.source) if q.source in others]
+    return [named, *(Readout(q.source, _dense(q.weights) @ named.weights, named.bias) for q in drives)]
+
+
+def _dense(weights: Weights) -> np.ndarray:
+    return np.asarray(weights.toarray() if scipy.sparse.issparse(weights) else weights)
 
 
 def _means(spikes: xr.DataArray, name: str) -> np.ndarray:
@@ -91,6 +126,6 @@ def _fitted(given: np.ndarray, wanted: np.ndarray, before: Readout, penalty: flo
     return parts(found.x)
 
 
-def _loss(fitted: tuple[np.ndarray, np.ndarray], given: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the cross-entropy of stimuli that were not fitted."""
-    return -float((wanted * log_softmax(given @ fitted[0] + fitted[1], axis=1)).sum())
+def _losses(fitted: tuple[np.ndarray, np.ndarray], given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the cross-entropy of each of some stimuli."""
+    return np.asarray(-(wanted * log_softmax(given @ fitted[0] + fitted[1], axis=1)).sum(1))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
@@ -19,6 +19,7 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.learned_numbers import LearnedNumbers
 from neurosim.biophysics.plain_numbers import convert, number, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
+from neurosim.biophysics.retuning_cost import Clock, copies_at_once
 from neurosim.biophysics.sources import refuse_sources
 from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
@@ -114,8 +115,9 @@ def retune(
 
     Raises
     ------
-    InputError : discrete neurons, no or unknown category labels, as many categories as no layer has, or a loss that is
-        not finite.
+    InputError : discrete neurons, no or unknown category labels, as many categories as no layer has, a loss that is
+        not finite, or stimuli so long that the gradient of one needs more than 2 GiB. Up to there a batch runs in as
+        many parts as are needed; where all last over ten minutes, that is logged after the first batch.
 
     Examples
     --------
@@ -148,20 +150,26 @@ def retune(
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, options.learning_rate, total_steps=options.epochs * n_batches
         )
+        at_once = _at_once(learned, first, seed)
+        clock = Clock(circuit.name, options.epochs * n_batches)
         for epoch in track(range(options.epochs), f"retuning {circuit.name}", progress=progress):
             given = (first if epoch == 0 or not callable(stimuli) else _given(stimuli, epoch)).isel(stimulus=learnt)
             wanted = None if teacher is None else layer_counts(circuit, given, teacher(given), "retune")
             total = np.zeros(2)
-            for loss, right in _batches(learned, given, wanted, categories, options, epoch, seed):
-                if not torch.isfinite(loss):
-                    raise InputError(f"retune: the loss is {loss.item()} in epoch {epoch}; lower the learning_rate.")
-                optimizer.zero_grad()
-                loss.backward()
-                learned.drop_infinite_gradients()
-                torch.nn.utils.clip_grad_norm_(learned.parameters(), options.clip)
-                optimizer.step()
-                schedule.step()
-                total += [loss.item() * len(right), sum(right)]
+            for part in _parts(learned, given, wanted, categories, options, epoch, seed, at_once):
+                if not torch.isfinite(part.loss):
+                    raise InputError(
+                        f"retune: the loss is {part.loss.item()} in epoch {epoch}; lower the learning_rate."
+                    )
+                (part.loss * part.share).backward()
+                total += [part.loss.item() * len(part.right), sum(part.right)]
+                if part.is_last:
+                    learned.drop_infinite_gradients()
+                    torch.nn.utils.clip_grad_norm_(learned.parameters(), options.clip)
+                    optimizer.step()
+                    optimizer.zero_grad()
+                    schedule.step()
+                    clock.tick()
             rows.append([*total / len(learnt), *(judge.listen() if judge else ())])
             if judge and judge.in_vain >= options.patience:
                 break
@@ -218,9 +226,10 @@ class _Judge:
     def _measured(self) -> tuple[float, float]:
         """Return accuracy and minus the loss: the greater the better, in this order."""
         with self.learned.torch.no_grad():
-            found = list(_batches(self.learned, self.held, None, self.categories, self.options, 0, self.seed))
-        right = [r for _, batch in found for r in batch]
-        loss = sum(float(loss) * len(batch) for loss, batch in found) / len(right)
+            n = self.options.batch_size
+            found = [*_parts(self.learned, self.held, None, self.categories, self.options, 0, self.seed, n)]
+        right = [r for part in found for r in part.right]
+        loss = sum(float(part.loss) * len(part.right) for part in found) / len(right)
         return float(np.mean(right)), -loss
 
 
@@ -232,7 +241,16 @@ def _given(stimuli: Shown, epoch: int) -> xr.DataArray:
     return given
 
 
-def _batches(
+class _Part(NamedTuple):
+    """Stimuli of a batch: their mean loss, which were named rightly, their share of it, whether they are its last."""
+
+    loss: Any
+    right: list[bool]
+    share: float
+    is_last: bool
+
+
+def _parts(
     learned: LearnedNumbers,
     given: xr.DataArray,
     wanted: dict[str, np.ndarray] | None,
@@ -240,21 +258,33 @@ def _batches(
     options: RetuningOptions,
     epoch: int,
     seed: int,
-) -> Iterator[tuple[Any, list[bool]]]:
-    """Yield the loss of every batch of one pass, in random order, and which stimuli were named rightly."""
+    at_once: int,
+) -> Iterator[_Part]:
+    """Yield the loss of every batch of one pass, in random order, in parts of so many stimuli as run at once."""
     circuit, torch = learned.original, learned.torch
     shown, labels = check_stimuli(circuit, given), category_places(given, categories, "retune")
     order = stream(seed, "retune", epoch).permutation(len(labels))
     for start in range(0, len(order), options.batch_size):
         batch = order[start : start + options.batch_size]
-        copies = [(int(stimulus), epoch) for stimulus in batch]
-        counts = learned.counts(make_chunk(circuit, shown, copies, shown.n_time * circuit.substeps, seed))
-        logits = learned.logits(counts, shown.n_time)
-        truth = torch.as_tensor(labels[batch], device=learned.where)
-        loss = torch.nn.functional.cross_entropy(logits, truth)
-        if wanted is not None:
-            loss = loss + options.fidelity * learned.distance(counts, wanted, batch)
-        yield loss, (logits.argmax(1) == truth).tolist()
+        parts = np.array_split(batch, -(-len(batch) // at_once))
+        for k, part in enumerate(parts):
+            copies = [(int(stimulus), epoch) for stimulus in part]
+            counts = learned.counts(make_chunk(circuit, shown, copies, shown.n_time * circuit.substeps, seed))
+            logits = learned.logits(counts, shown.n_time)
+            truth = torch.as_tensor(labels[part], device=learned.where)
+            loss = torch.nn.functional.cross_entropy(logits, truth)
+            if wanted is not None:
+                loss = loss + options.fidelity * learned.distance(counts, wanted, part)
+            yield _Part(loss, (logits.argmax(1) == truth).tolist(), len(part) / len(batch), k == len(parts) - 1)
+
+
+def _at_once(learned: LearnedNumbers, given: xr.DataArray, seed: int) -> int:
+    """Return how many stimuli run at once, measured on the first four steps of a few."""
+    circuit, shown = learned.original, check_stimuli(learned.original, given)
+    n_steps = shown.n_time * circuit.substeps
+    copies = [(k, 0) for k in range(min(4, len(shown.ids)))]
+    chunk = make_chunk(circuit, shown, copies, 2 * max(1, min(2 * circuit.substeps, n_steps // 2)), seed)
+    return copies_at_once(learned, chunk, n_steps)
 
 
 def named_categories(circuit: Circuit, categories: object, who: str) -> list[str]:

@@ -7,19 +7,20 @@ import pytest
 import scipy.optimize
 import scipy.sparse
 
-from neurosim.biophysics.calibration import _sent_back, calibrate
+from neurosim.biophysics.calibration import _sent_back, calibrate, layer_counts, likeness_of
 from neurosim.biophysics.circuit import Circuit, Readout
 from neurosim.biophysics.inputs import Input
 from neurosim.biophysics.ladder import Ladder, climb
 from neurosim.biophysics.learned_numbers import LearnedNumbers
-from neurosim.biophysics.making_biological import make_biological, share_kept
+from neurosim.biophysics.making_biological import _split, make_biological, share_kept
 from neurosim.biophysics.matching import MATCHES, choose_deciding, correlations, slopes
 from neurosim.biophysics.neurons.hodgkin_huxley import HodgkinHuxleyParameters
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.projections import Projection
-from neurosim.biophysics.reading import _fitted, _loss, read_as_trained
-from neurosim.biophysics.retuning import RetuningOptions, held_back, retune
+from neurosim.biophysics.reading import _fitted, _losses, read_as_trained
+from neurosim.biophysics.retuning import RetuningOptions, _parts, held_back, retune
+from neurosim.biophysics.retuning_cost import Clock, bytes_kept, copies_at_once
 from neurosim.biophysics.simulation import choose_category, simulate
 from neurosim.biophysics.torch_engine import import_torch
 from neurosim.parameters import DiscreteLIFParameters
@@ -95,6 +96,23 @@ def test_neurons_that_hear_each_other_and_later_ones_are_calibrated():
     np.testing.assert_allclose(report.correlation, 1)
 
 
+def test_what_is_told_of_neurons_that_hear_each_other_is_what_they_do():
+    """Rates and correlations of the report are those of a run of the calibrated circuit, feedback and all."""
+    circuit, shown = network(), two_groups(30)
+    back = Projection("a", "a", np.random.default_rng(4).normal(size=(6, 6)) * 0.3)
+    circuit = replace(circuit, projections=(*circuit.projections, back))
+    expected = simulate(circuit, shown, engine="torch", progress=False)
+    climbed = climb(circuit, "refractory", ladder=Ladder(dt=5e-4))
+    calibrated, report = calibrate(climbed, shown, expected, progress=False)
+    found, wanted = (
+        layer_counts(circuit, shown, one, "test")
+        for one in (simulate(calibrated, shown, engine="torch", progress=False), expected)
+    )
+    likeness = np.array([likeness_of(found[name], wanted[name]) for name in "ab"])
+    np.testing.assert_allclose(np.stack([report.rate_ratio, report.correlation], 1), likeness, rtol=1e-6)
+    assert (report.rate_ratio < 0.99).all()
+
+
 def test_what_a_neuron_sends_is_scaled_wherever_it_goes():
     circuit = replace(network(), readout=Readout("a", np.ones((6, 3)), np.zeros(3)))
     factor = np.arange(1.0, 7)
@@ -157,15 +175,85 @@ def test_one_call_makes_a_network_biological_and_tells_what_it_did():
     made = make_biological(network(), "adex", two_groups(), ["even", "odd"], options=options, progress=False)
     report = made.report
     assert report.stage.values.tolist() == ["climbed", "calibrated", "retuned"]
-    assert report.attrs["n_held"] == 18 and report.attrs["n_learnt"] == 42
+    assert [report.attrs[f"n_{kind}"] for kind in ("reported", "chosen", "learnt")] == [9, 9, 42]
     assert report.share_kept.sel(stage="calibrated") >= 0.8
     assert (report.correlation.sel(stage="calibrated") > report.correlation.sel(stage="climbed")).any()
-    right = np.rint(18 * report.accuracy.values).astype(int)
-    spreads = [np.std(np.arange(18) < n) / np.sqrt(18) for n in right]
+    right = np.rint(9 * report.accuracy.values).astype(int)
+    spreads = [np.std(np.arange(9) < n) / np.sqrt(9) for n in right]
     np.testing.assert_allclose(report.standard_error, spreads, atol=1e-12)
+    assert float(report.accuracy_chosen.sel(stage=made.stage)) == report.accuracy_chosen.max()
+    assert made.history.attrs["validation_accuracy_before"] == report.accuracy_chosen.sel(stage="calibrated")
     assert made.circuit.rung == made.calibrated.rung == "adex"
     table = repr(made)
-    assert "calibrated" in table and f"{made.history.sizes['epoch']} epochs on 42 others" in table
+    assert "calibrated" in table and f"{made.history.sizes['epoch']} epochs on 42" in table
+
+
+def test_stimuli_that_report_choose_nothing():
+    """Other categories of the stimuli that report change what is told of them, and nothing that is made."""
+    circuit, shown = network(), two_groups(40)
+    options = RetuningOptions(("bias",), epochs=2, batch_size=16, validation=0.3)
+    reported = _split(shown, 0.3, 0).reported
+    labels = shown.category.values.copy()
+    labels[reported[:4]] = np.where(labels[reported[:4]] == "odd", "even", "odd")
+    makes = [
+        make_biological(circuit, "currents", x, OF, ladder=Ladder(dt=1e-3), options=options, progress=False)
+        for x in (shown, shown.assign_coords(category=("stimulus", labels)))
+    ]
+    first, second = (made.circuit for made in makes)
+    assert first == second and not (makes[0].report.accuracy == makes[1].report.accuracy).all()
+    np.testing.assert_array_equal(makes[0].report.accuracy_chosen, makes[1].report.accuracy_chosen)
+
+
+def test_what_is_returned_is_the_best_stage_and_chance_is_told(caplog):
+    """A rate of learning that ruins the circuit leaves it as it was; labels without meaning are at chance."""
+    shown = two_groups(80)
+    ruins = RetuningOptions(("bias", "weights"), epochs=1, batch_size=16, learning_rate=9.0, validation=0.3)
+    made = make_biological(network(), "currents", shown, OF, ladder=Ladder(dt=1e-3), options=ruins, progress=False)
+    chosen = made.report.accuracy_chosen
+    assert float(chosen.sel(stage=made.stage)) == chosen.max() and "within its error" not in caplog.text
+    drawn = shown.assign_coords(category=("stimulus", np.random.default_rng(3).permutation(shown.category.values)))
+    make_biological(network(), "fine", drawn, OF, options=None, progress=False)
+    assert "%) within its error; show more" in caplog.text and "longer step" in caplog.text
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_batch():
+    """Parts of a batch, noise and all, add up to its gradient; so memory bounds parts, and no result."""
+    circuit = climb(network(), "noise", ladder=Ladder(dt=5e-4)).adjusted("a", 2.0).adjusted("b", 2.0)
+    options, found = RetuningOptions(batch_size=7, fidelity=0.5), []
+    shown = two_groups(7, n_time=8)
+    wanted = {"a": np.ones((7, 6)), "b": np.arange(14.0).reshape(7, 2)}
+    for at_once in (7, 3):
+        learned = LearnedNumbers(import_torch(), circuit, ("bias", "weights"), "cpu")
+        parts = list(_parts(learned, shown, wanted, OF, options, 0, 0, at_once))
+        assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
+        for part in parts:
+            (part.loss * part.share).backward()
+        found.append(np.concatenate([p.grad.numpy().ravel() for p in learned.parameters()]))
+    assert np.abs(found[0]).max() > 0
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3, atol=1e-6)
+
+
+def test_memory_of_a_gradient_is_foretold_and_too_much_of_it_refused():
+    """What two steps keep, times the steps and copies, is what all keep."""
+    circuit = climb(network(), "adex", ladder=Ladder(dt=5e-4))
+    learned, shown = LearnedNumbers(import_torch(), circuit, ("weights",), "cpu"), two_groups(6)
+    checked = check_stimuli(circuit, shown)
+    short, whole = (make_chunk(circuit, checked, [(i, 0) for i in range(6)], n, 0) for n in (8, 40))
+    kept = bytes_kept(learned, whole, 40)
+    assert copies_at_once(learned, short, 40, memory=kept) in (5, 6, 7)
+    with pytest.raises(InputError, match=r"gradient of one stimulus of 'two' needs .* show shorter stimuli"):
+        copies_at_once(learned, short, 40, memory=kept // 12)
+
+
+def test_time_is_told_where_it_is_long(caplog):
+    clock = Clock("two", 4)
+    clock.begun -= 200
+    clock.tick()
+    assert "about 13 minutes" in caplog.text
+    caplog.clear()
+    clock.tick()
+    Clock("two", 1000).tick()
+    assert not caplog.text
 
 
 def test_categories_are_words_and_stimuli_stand_in_any_order_of_dims():
@@ -220,6 +308,21 @@ def test_a_readout_tells_what_ties_of_few_spikes_do_not():
     few = answers_of(np.stack([np.ones(60, int), fires], 1))
     assert not choose_category(trained, few).any()
     np.testing.assert_array_equal(choose_category(read_as_trained(trained, trained, expected, few), few), fires)
+
+
+def test_a_readout_reads_those_who_drive_where_these_who_name_do_not_tell():
+    """The last neurons say nothing, those before them fire as trained: they are read, by the weights they have."""
+    trained, rng = network(), np.random.default_rng(9)
+    expected = simulate(trained, two_groups(40), engine="torch", progress=False)
+    values = expected.values.copy()
+    values[..., 6:] = rng.permutation(values[..., 6:])
+    named = choose_category(trained, expected)
+    read = read_as_trained(trained, trained, expected, expected.copy(data=values))
+    assert read.readout.source == "a"
+    assert (choose_category(read, expected.copy(data=values)) == named).mean() > 0.9
+    drive = trained.projections[1].weights
+    near = np.corrcoef((read.readout.weights[:, 0] - read.readout.weights[:, 1]), drive[:, 0] - drive[:, 1])[0, 1]
+    assert near > 0.5
 
 
 def test_a_readout_without_evidence_stays_that_of_the_trained_network():
@@ -282,8 +385,8 @@ def test_a_readout_is_drawn_towards_the_weights_and_the_bias_of_the_trained_one_
     scale = bias / before.bias
     np.testing.assert_allclose(scale[0], scale[1], rtol=1e-4)
     np.testing.assert_allclose(weights, scale[0] * before.weights, rtol=1e-4)
-    free, near = (_loss(_fitted(given, wanted, before, p), given, wanted) for p in (1e-6, 1e9))
+    free, near = (_losses(_fitted(given, wanted, before, p), given, wanted).sum() for p in (1e-6, 1e9))
     plain = scipy.optimize.minimize(
-        lambda x: _loss((x[:6].reshape(3, 2), x[6:]), given, wanted), np.zeros(8), method="BFGS"
+        lambda x: _losses((x[:6].reshape(3, 2), x[6:]), given, wanted).sum(), np.zeros(8), method="BFGS"
     )
     assert free < near and abs(free - plain.fun) < 1e-3 * plain.fun
